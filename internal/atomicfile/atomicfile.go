@@ -1,0 +1,78 @@
+// Package atomicfile writes files that are either whole or not there.
+package atomicfile
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write makes path hold exactly what write sends to its writer.
+//
+// The bytes go to a hidden temporary file in path's own folder, which is
+// flushed to the disk and then renamed over path. If write or any step fails,
+// or write panics, the temporary file is removed and a file that stood at path
+// before is untouched. Other processes see the old file or the new one, never
+// a part. The folder has to exist.
+func Write(path string, write func(io.Writer) error) (err error) {
+	f, err := createTemp(path)
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	// Windows cannot rename an open file, so the close comes first.
+	done = true
+	if err := f.Close(); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// WriteBytes is Write for bytes that are at hand.
+func WriteBytes(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// createTemp opens a new hidden file beside path. os.CreateTemp would do, but
+// its files are private to the user and would stay so after the rename.
+func createTemp(path string) (*os.File, error) {
+	dir, base := filepath.Split(path)
+	for {
+		name := dir + "." + base + "." + rand.Text()[:8] + ".tmp"
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		// The user knows the file by the name it will have.
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			pe.Path = path
+		}
+		return f, err
+	}
+}

@@ -1,0 +1,104 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// names lists what stands in dir.
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return strings.Join(all, " ")
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestWriteReplaces(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.txt")
+	for _, want := range []string{"one", "", strings.Repeat("long", 1<<16)} {
+		if err := WriteBytes(path, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, path); got != want {
+			t.Errorf("read back %d bytes, want %d", len(got), len(want))
+		}
+	}
+	if got := names(t, dir); got != "a.txt" {
+		t.Errorf("folder holds %q", got)
+	}
+}
+
+func TestFailureLeavesTheOldFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.txt")
+	if err := WriteBytes(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	err := Write(path, func(w io.Writer) error {
+		_, _ = io.WriteString(w, strings.Repeat("half", 1<<16))
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Errorf("got error %v, want %v", err, stop)
+	}
+	if got := content(t, path); got != "old" {
+		t.Errorf("file holds %q", got)
+	}
+	if got := names(t, dir); got != "a.txt" {
+		t.Errorf("folder holds %q", got)
+	}
+}
+
+func TestPanicLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	func() {
+		defer func() { _ = recover() }()
+		_ = Write(filepath.Join(dir, "a.txt"), func(io.Writer) error { panic("write") })
+	}()
+	if got := names(t, dir); got != "" {
+		t.Errorf("folder holds %q", got)
+	}
+}
+
+func TestRenameFailureLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "folder")
+	if err := os.Mkdir(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteBytes(path, []byte("x")); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if got := names(t, dir); got != "folder" {
+		t.Errorf("folder holds %q", got)
+	}
+}
+
+func TestMissingFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none", "a.txt")
+	err := WriteBytes(path, nil)
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path+":") {
+		t.Errorf("got error %v, want %v for %s", err, os.ErrNotExist, path)
+	}
+}
