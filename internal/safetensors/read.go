@@ -1,0 +1,247 @@
+// Package safetensors reads and writes the safetensors format: eight bytes
+// with the length of a header, a JSON header with each tensor's type, shape and
+// place, then the tensors' bytes.
+//
+// Format: https://github.com/huggingface/safetensors#format
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+)
+
+// maxHeader is the longest header that the format allows, in bytes.
+const maxHeader = 100_000_000
+
+// File is the content of a safetensors file.
+type File struct {
+	Tensors  map[string]Tensor
+	Metadata map[string]string
+}
+
+// Read reads the whole file into memory once: the tensors' Data share one
+// buffer. An error names the file.
+func Read(path string) (*File, error) {
+	return open(path, Decode)
+}
+
+// ReadMetadata reads the metadata of a file and no tensor.
+func ReadMetadata(path string) (map[string]string, error) {
+	return open(path, func(r io.ReaderAt, size int64) (map[string]string, error) {
+		f, err := NewReader(r, size)
+		if err != nil {
+			return nil, err
+		}
+		return f.Metadata, nil
+	})
+}
+
+// open hands an open file and its size to read.
+func open[T any](path string, read func(io.ReaderAt, int64) (T, error)) (T, error) {
+	var none T
+	f, err := os.Open(path)
+	if err != nil {
+		return none, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return none, err
+	}
+	out, err := read(f, info.Size())
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", path, err)
+	}
+	return out, nil
+}
+
+// Decode reads a file of size bytes from r; see Read.
+func Decode(r io.ReaderAt, size int64) (*File, error) {
+	f, err := NewReader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, size-f.start)
+	if err := readFull(r, data, f.start); err != nil {
+		return nil, err
+	}
+	out := &File{Tensors: make(map[string]Tensor, len(f.entries)), Metadata: f.Metadata}
+	for name, e := range f.entries {
+		begin, end := e.Offsets[0], e.Offsets[1]
+		out.Tensors[name] = Tensor{e.DType, e.Shape, data[begin:end:end]}
+	}
+	return out, nil
+}
+
+// Reader reads single tensors from a file whose header it has checked: every
+// name is there once, and the tensors' bytes fill the rest of the file without
+// gap or overlap. It is safe for concurrent use as far as its source is.
+type Reader struct {
+	Metadata map[string]string
+
+	source  io.ReaderAt
+	start   int64 // of the tensors' bytes
+	entries map[string]entry
+}
+
+// entry is the header's word on one tensor.
+type entry struct {
+	DType   string  `json:"dtype"`
+	Shape   []int   `json:"shape"`
+	Offsets []int64 `json:"data_offsets"` // begin and end, counted from the header's end
+}
+
+// NewReader reads and checks the header of a file of size bytes. It allocates
+// no more than a small multiple of the header's size.
+func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
+	var length [8]byte
+	if size < 8 {
+		return nil, fmt.Errorf("not a safetensors file: it has only %d bytes", size)
+	}
+	if err := readFull(r, length[:], 0); err != nil {
+		return nil, err
+	}
+	n := binary.LittleEndian.Uint64(length[:])
+	if n > maxHeader {
+		return nil, fmt.Errorf("not a safetensors file: it claims a header of %d bytes, more than the format allows", n)
+	}
+	if n > uint64(size-8) {
+		return nil, fmt.Errorf("not a safetensors file, or cut off: it claims a header of %d bytes and has %d after the length", n, size-8)
+	}
+	header := make([]byte, n)
+	if err := readFull(r, header, 8); err != nil {
+		return nil, err
+	}
+	f := &Reader{source: r, start: 8 + int64(n), entries: map[string]entry{}}
+	if err := f.parse(header); err != nil {
+		return nil, fmt.Errorf("safetensors header: %w", err)
+	}
+	if err := f.checkLayout(size - f.start); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// parse takes the header apart. It walks the outer object itself because
+// encoding/json would let the last of two equal names win.
+func (f *Reader) parse(header []byte) error {
+	d := json.NewDecoder(bytes.NewReader(header))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("it is not a JSON object")
+	}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name := t.(string) // Token has checked that a key is a string
+		if name == metadataKey {
+			if f.Metadata != nil {
+				return fmt.Errorf("%s stands twice", name)
+			}
+			f.Metadata = map[string]string{}
+			if err := d.Decode(&f.Metadata); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			continue
+		}
+		if _, twice := f.entries[name]; twice {
+			return fmt.Errorf("tensor %q stands twice", name)
+		}
+		var e entry
+		if err := d.Decode(&e); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		if err := e.check(); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		f.entries[name] = e
+	}
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if rest := bytes.TrimSpace(header[d.InputOffset():]); len(rest) > 0 {
+		return errors.New("something follows the JSON object")
+	}
+	return nil
+}
+
+// check reports whether type, shape and offsets agree.
+func (e entry) check() error {
+	if e.Shape == nil || len(e.Offsets) != 2 {
+		return errors.New("shape or data_offsets are missing or malformed")
+	}
+	want, err := byteSize(e.DType, e.Shape)
+	if err != nil {
+		return err
+	}
+	begin, end := e.Offsets[0], e.Offsets[1]
+	if begin < 0 || end < begin || end-begin != int64(want) {
+		return fmt.Errorf("%s of shape %v takes %d bytes, data_offsets are %v", e.DType, e.Shape, want, e.Offsets)
+	}
+	return nil
+}
+
+// checkLayout reports whether the tensors fill exactly size bytes.
+func (f *Reader) checkLayout(size int64) error {
+	at := int64(0)
+	for _, name := range f.Names() {
+		e := f.entries[name]
+		if e.Offsets[0] != at {
+			return fmt.Errorf("tensor %q begins at byte %d of the data, not at %d where the one before it ends", name, e.Offsets[0], at)
+		}
+		at = e.Offsets[1]
+	}
+	if at > size {
+		return fmt.Errorf("the file is cut off: its header places %d bytes of tensors, %d are there; copy or download it again", at, size)
+	}
+	if at < size {
+		return fmt.Errorf("%d bytes follow the last tensor", size-at)
+	}
+	return nil
+}
+
+// Names returns the tensors' names in the order of their bytes. Empty tensors
+// come before the one that begins where they stand.
+func (f *Reader) Names() []string {
+	return slices.SortedFunc(maps.Keys(f.entries), func(a, b string) int {
+		return slices.Compare(f.entries[a].Offsets, f.entries[b].Offsets)
+	})
+}
+
+// Shape returns the shape of a tensor, or nil if there is none of that name.
+func (f *Reader) Shape(name string) []int {
+	return f.entries[name].Shape
+}
+
+// Tensor reads one tensor.
+func (f *Reader) Tensor(name string) (Tensor, error) {
+	e, ok := f.entries[name]
+	if !ok {
+		return Tensor{}, fmt.Errorf("there is no tensor %q", name)
+	}
+	data := make([]byte, e.Offsets[1]-e.Offsets[0])
+	if err := readFull(f.source, data, f.start+e.Offsets[0]); err != nil {
+		return Tensor{}, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return Tensor{e.DType, e.Shape, data}, nil
+}
+
+// readFull reads len(p) bytes at offset; fewer are an error.
+func readFull(r io.ReaderAt, p []byte, offset int64) error {
+	n, err := r.ReadAt(p, offset)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// Tensor is an array of numbers as a file holds it.
+type Tensor struct {
+	DType string // "F32", "I64", ..., the keys of elementSize
+	Shape []int  // outermost first; empty for a single number
+	Data  []byte // the elements, row-major and little-endian
+}
+
+// elementSize gives the bytes of one element of each data type.
+var elementSize = map[string]int{
+	"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1,
+	"U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+	"U32": 4, "I32": 4, "F32": 4,
+	"U64": 8, "I64": 8, "F64": 8,
+}
+
+// byteSize returns the bytes that a tensor of this type and shape takes.
+func byteSize(dtype string, shape []int) (int, error) {
+	size, ok := elementSize[dtype]
+	if !ok {
+		return 0, fmt.Errorf("data type %q is not known", dtype)
+	}
+	total := uint64(size)
+	for _, n := range shape {
+		if n < 0 {
+			return 0, fmt.Errorf("shape %v has a negative size", shape)
+		}
+		high, low := bits.Mul64(total, uint64(n))
+		if high != 0 || low > math.MaxInt {
+			return 0, fmt.Errorf("shape %v is too large", shape)
+		}
+		total = low
+	}
+	return int(total), nil
+}
+
+// check reports whether the data are as long as type and shape say.
+func (t Tensor) check() error {
+	want, err := byteSize(t.DType, t.Shape)
+	if err != nil {
+		return err
+	}
+	if len(t.Data) != want {
+		return fmt.Errorf("%s of shape %v takes %d bytes, the data have %d", t.DType, t.Shape, want, len(t.Data))
+	}
+	return nil
+}
+
+// Len returns the number of elements, the product of Shape.
+func (t Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Float32s returns the elements as float32: exactly for F32, F16, BF16 and the
+// integers of up to 16 bits, rounded to nearest for F64 and wider integers.
+func (t Tensor) Float32s() ([]float32, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	out := make([]float32, t.Len())
+	switch t.DType {
+	case "F32":
+		for i := range out {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
+		}
+	case "F16":
+		for i := range out {
+			out[i] = fromHalf(binary.LittleEndian.Uint16(t.Data[2*i:]))
+		}
+	case "BF16":
+		for i := range out {
+			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
+		}
+	case "F64":
+		for i := range out {
+			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:])))
+		}
+	default:
+		ints, err := t.Int64s()
+		if err != nil {
+			return nil, fmt.Errorf("data type %s cannot be read as float32", t.DType)
+		}
+		for i, v := range ints {
+			out[i] = float32(v)
+		}
+	}
+	return out, nil
+}
+
+// fromHalf widens an IEEE 754 binary16 number, which float32 holds exactly.
+func fromHalf(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+	switch exponent {
+	case 0: // zero or subnormal: fraction × 2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
+	case 31: // infinity or NaN
+		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
+}
+
+// Int64s returns the elements of an integer or BOOL tensor.
+func (t Tensor) Int64s() ([]int64, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	var get func(at []byte) int64
+	switch t.DType {
+	case "U8", "BOOL":
+		get = func(at []byte) int64 { return int64(at[0]) }
+	case "I8":
+		get = func(at []byte) int64 { return int64(int8(at[0])) }
+	case "U16":
+		get = func(at []byte) int64 { return int64(binary.LittleEndian.Uint16(at)) }
+	case "I16":
+		get = func(at []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(at))) }
+	case "U32":
+		get = func(at []byte) int64 { return int64(binary.LittleEndian.Uint32(at)) }
+	case "I32":
+		get = func(at []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(at))) }
+	case "U64", "I64":
+		get = func(at []byte) int64 { return int64(binary.LittleEndian.Uint64(at)) }
+	default:
+		return nil, fmt.Errorf("data type %s is not an integer", t.DType)
+	}
+	size := elementSize[t.DType]
+	out := make([]int64, t.Len())
+	for i := range out {
+		out[i] = get(t.Data[size*i:])
+		if t.DType == "U64" && out[i] < 0 {
+			return nil, fmt.Errorf("element %d is too large for int64", i)
+		}
+	}
+	return out, nil
+}
+
+// FromFloat32s makes an F32 tensor; len(data) has to be the product of shape,
+// or Write refuses it.
+func FromFloat32s(data []float32, shape ...int) Tensor {
+	out := make([]byte, 0, 4*len(data))
+	for _, v := range data {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return Tensor{"F32", shape, out}
+}
+
+// FromFloat64s makes an F64 tensor; see FromFloat32s.
+func FromFloat64s(data []float64, shape ...int) Tensor {
+	out := make([]byte, 0, 8*len(data))
+	for _, v := range data {
+		out = binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
+	}
+	return Tensor{"F64", shape, out}
+}
+
+// FromInt64s makes an I64 tensor; see FromFloat32s.
+func FromInt64s(data []int64, shape ...int) Tensor {
+	out := make([]byte, 0, 8*len(data))
+	for _, v := range data {
+		out = binary.LittleEndian.AppendUint64(out, uint64(v))
+	}
+	return Tensor{"I64", shape, out}
+}
+
+// FromBytes makes a U8 tensor that shares data; see FromFloat32s.
+func FromBytes(data []byte, shape ...int) Tensor {
+	return Tensor{"U8", shape, data}
+}
