@@ -1,0 +1,58 @@
+package compute
+
+import (
+	"fmt"
+	"math"
+)
+
+// softmax writes softmax(x) to y, which may be x, and returns the logarithm of
+// the sum of the exponentials.
+func softmax(y, x []float32) float64 {
+	most := float32(math.Inf(-1))
+	for _, v := range x {
+		most = max(most, v)
+	}
+	var sum float64
+	for i, v := range x {
+		e := math.Exp(float64(v - most))
+		sum += e
+		y[i] = float32(e)
+	}
+	for i := range y {
+		y[i] = float32(float64(y[i]) / sum)
+	}
+	return float64(most) + math.Log(sum)
+}
+
+func (c *CPU) Softmax(y, x Matrix) {
+	need(y, x)
+	c.blocks(x.Rows, grainFor(x.Cols), func(_, from, to int) {
+		for i := from; i < to; i++ {
+			softmax(y.row(i), x.row(i))
+		}
+	})
+}
+
+func (c *CPU) CrossEntropy(dlogits, logits Matrix, target []int32) float64 {
+	if len(target) != logits.Rows || logits.Rows == 0 {
+		panic(fmt.Sprintf("compute: %d targets for %d rows of logits", len(target), logits.Rows))
+	}
+	defer c.Release(c.Mark())
+	p := dlogits
+	if p.IsZero() {
+		p = c.Temp(logits.Rows, logits.Cols)
+	}
+	need(p, logits)
+	var loss float64
+	scale := 1 / float32(logits.Rows)
+	for i, t := range target {
+		row := p.row(i)
+		right := float64(logits.row(i)[t])
+		loss += softmax(row, logits.row(i)) - right
+		row[t]--
+		for j := range row {
+			row[j] *= scale
+		}
+	}
+	return loss / float64(logits.Rows)
+}

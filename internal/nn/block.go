@@ -1,0 +1,155 @@
+package nn
+
+import "github.com/clipcue/clipcue/internal/compute"
+
+// BlockSize are the sizes of a pre-LN residual block.
+type BlockSize struct {
+	Width, Heads int
+	Act          compute.Activation
+	Eps          float32
+}
+
+// Block is a pre-LN residual attention block, as in CLIP's towers and in the
+// temporal Transformer:
+//
+//	x = x + out(attention(q, k, v of ln_1(x)))
+//	x = x + c_proj(act(c_fc(ln_2(x))))
+//
+// Queries, projection and MLP can be restricted to some rows, when the others
+// are not looked at afterwards: CLIP's last blocks need the class row or the EOT
+// rows only, and the result is the same.
+type Block struct {
+	device     compute.Device
+	size       BlockSize
+	ln1, ln2   *LayerNorm
+	q, kv, out *Linear
+	fc, proj   *Linear
+	attends    compute.AttentionShape
+}
+
+// Block makes a block from the tensors under name, which carry OpenAI's names.
+func (b *Builder) Block(name string, s BlockSize) *Block {
+	in := b.linears(name+".attn.in_proj_weight", name+".attn.in_proj_bias", s.Width, s.Width, 2*s.Width)
+	return &Block{
+		device: b.Device, size: s, q: in[0], kv: in[1],
+		out:  b.Linear(name+".attn.out_proj.weight", name+".attn.out_proj.bias", s.Width, s.Width),
+		ln1:  b.LayerNorm(name+".ln_1", s.Width, s.Eps),
+		fc:   b.Linear(name+".mlp.c_fc.weight", name+".mlp.c_fc.bias", 4*s.Width, s.Width),
+		proj: b.Linear(name+".mlp.c_proj.weight", name+".mlp.c_proj.bias", s.Width, 4*s.Width),
+		ln2:  b.LayerNorm(name+".ln_2", s.Width, s.Eps),
+	}
+}
+
+// BlockTensors lists the tensors of a block under name with their shapes.
+func BlockTensors(name string, width int, f func(name string, shape ...int)) {
+	f(name+".attn.in_proj_weight", 3*width, width)
+	f(name+".attn.in_proj_bias", 3*width)
+	f(name+".attn.out_proj.weight", width, width)
+	f(name+".attn.out_proj.bias", width)
+	f(name+".ln_1.weight", width)
+	f(name+".ln_1.bias", width)
+	f(name+".mlp.c_fc.weight", 4*width, width)
+	f(name+".mlp.c_fc.bias", 4*width)
+	f(name+".mlp.c_proj.weight", width, 4*width)
+	f(name+".mlp.c_proj.bias", width)
+	f(name+".ln_2.weight", width)
+	f(name+".ln_2.bias", width)
+}
+
+// blockTape is what a block's backward pass needs of its forward pass. All of it
+// is temporary memory of the device.
+type blockTape struct {
+	rows   []int32 // the rows that were kept, nil for all
+	shape  *compute.AttentionShape
+	x      compute.Matrix // [n,D] input
+	q, kv  compute.Matrix // [m,D], [n,2D]
+	middle compute.Matrix // [m,D] after attention
+	fc     compute.Matrix // [m,4D] before the activation
+	// Needed for the gradients of the weights, and kept only for them.
+	h1, hq, att, h2, act compute.Matrix
+}
+
+// forward writes y [m,D] for x [n,D], with m = len(rows), or n when rows is nil;
+// s speaks of rows of q, which follow rows in order. The tape may be nil.
+func (b *Block) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []int32, tape *blockTape) {
+	d := b.device
+	if tape == nil {
+		defer d.Release(d.Mark())
+	}
+	n, m, w := x.Rows, y.Rows, b.size.Width
+	q, kv := d.Temp(m, w), d.Temp(n, 2*w)
+	middle, fc := d.Temp(m, w), d.Temp(m, 4*w)
+	if tape == nil || !b.fc.Learns() {
+		// What follows is needed afterwards for the gradients of weights only.
+		defer d.Release(d.Mark())
+	}
+	h1 := d.Temp(n, w)
+	b.ln1.Forward(h1, x)
+	b.kv.Forward(kv, h1, compute.Identity, compute.Matrix{})
+	hq, base := h1, x
+	if rows != nil {
+		hq, base = d.Temp(m, w), d.Temp(m, w)
+		d.Gather(hq, nil, h1, rows)
+		d.Gather(base, nil, x, rows)
+	}
+	b.q.Forward(q, hq, compute.Identity, compute.Matrix{})
+	att := d.Temp(m, w)
+	d.Attention(att, q, kv, b.shape(s))
+	b.out.Forward(middle, att, compute.Identity, base)
+	h2 := d.Temp(m, w)
+	b.ln2.Forward(h2, middle)
+	act := fc
+	if tape == nil {
+		b.fc.Forward(fc, h2, b.size.Act, compute.Matrix{})
+	} else {
+		b.fc.Forward(fc, h2, compute.Identity, compute.Matrix{})
+		act = d.Temp(m, 4*w)
+		d.Activate(act, fc, b.size.Act)
+		*tape = blockTape{rows: rows, shape: s, x: x, q: q, kv: kv, middle: middle, fc: fc, h1: h1, hq: hq, att: att, h2: h2, act: act}
+	}
+	b.proj.Forward(y, act, compute.Identity, middle)
+}
+
+// shape is s for this block's heads.
+func (b *Block) shape(s *compute.AttentionShape) *compute.AttentionShape {
+	b.attends = *s
+	b.attends.Heads = b.size.Heads
+	return &b.attends
+}
+
+// backward writes dx [n,D] for dy [m,D] and adds to the gradients of the weights
+// when they are learned.
+func (b *Block) backward(dx, dy compute.Matrix, t *blockTape) {
+	d := b.device
+	defer d.Release(d.Mark())
+	n, m, w := dx.Rows, dy.Rows, b.size.Width
+
+	// MLP: dmiddle = dy + through ln_2, c_fc, the activation and c_proj.
+	dfc := d.Temp(m, 4*w)
+	b.proj.Backward(dfc, dy, t.act, false)
+	d.ActivateGrad(dfc, dfc, t.fc, b.size.Act)
+	dh := d.Temp(m, w)
+	b.fc.Backward(dh, dfc, t.h2, false)
+	dmiddle := d.Temp(m, w)
+	d.Copy(dmiddle, dy)
+	b.ln2.Backward(dmiddle, dh, t.middle, true)
+
+	// Attention: dx = dmiddle + through ln_1, the projections and attention.
+	datt := dh
+	b.out.Backward(datt, dmiddle, t.att, false)
+	dq, dkv := d.Temp(m, w), d.Temp(n, 2*w)
+	d.AttentionGrad(dq, dkv, datt, t.q, t.kv, b.shape(t.shape))
+	dh1 := d.Temp(n, w)
+	b.kv.Backward(dh1, dkv, t.h1, false)
+	if t.rows == nil {
+		b.q.Backward(dh1, dq, t.h1, true)
+		d.Copy(dx, dmiddle)
+	} else {
+		dhq := datt
+		b.q.Backward(dhq, dq, t.hq, false)
+		d.ScatterAdd(dh1, t.rows, dhq, nil)
+		d.Zero(dx)
+		d.ScatterAdd(dx, t.rows, dmiddle, nil)
+	}
+	b.ln1.Backward(dx, dh1, t.x, true)
+}

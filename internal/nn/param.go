@@ -1,0 +1,88 @@
+// Package nn holds what Transformers are built from, each with its forward and
+// its backward pass written out: linear layers, layer norms, pre-LN blocks, the
+// similarity losses, and AdamW. Shapes are written as [rows,columns]; n is a
+// number of rows (tokens or frames), D a width.
+package nn
+
+import (
+	"fmt"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// Param is a tensor that is learned.
+type Param struct {
+	Name        string
+	Shape       []int // as it is stored; Value is [Shape[0], the rest], vectors are [1,n]
+	Value, Grad compute.Matrix
+	Decay       bool // whether weight decay applies
+}
+
+// Params are all tensors that an optimiser steps, in a fixed order, and what has
+// to be refreshed after their values have changed.
+type Params struct {
+	Device  compute.Device
+	List    []*Param
+	refresh []func()
+}
+
+// Add makes a parameter of the given values. Vectors and scalars are kept as one
+// row.
+func (p *Params) Add(name string, values []float32, shape ...int) *Param {
+	rows, cols := 1, len(values)
+	if len(shape) > 1 && shape[0] > 0 {
+		rows, cols = shape[0], len(values)/shape[0]
+	}
+	q := &Param{Name: name, Shape: shape, Decay: true,
+		Value: p.Device.New(rows, cols), Grad: p.Device.New(rows, cols)}
+	p.Device.Upload(q.Value, values)
+	p.List = append(p.List, q)
+	return q
+}
+
+// OnChange registers what to do after the values have changed.
+func (p *Params) OnChange(f func()) { p.refresh = append(p.refresh, f) }
+
+// Changed brings everything derived from the values up to date.
+func (p *Params) Changed() {
+	for _, f := range p.refresh {
+		f()
+	}
+}
+
+// ZeroGrad clears all gradients.
+func (p *Params) ZeroGrad() {
+	for _, q := range p.List {
+		p.Device.Zero(q.Grad)
+	}
+}
+
+// Values returns copies of all values by name.
+func (p *Params) Values() map[string][]float32 {
+	out := make(map[string][]float32, len(p.List))
+	for _, q := range p.List {
+		v := make([]float32, q.Value.Rows*q.Value.Cols)
+		p.Device.Download(v, q.Value)
+		out[q.Name] = v
+	}
+	return out
+}
+
+// Set replaces all values by name; a missing name or a wrong size is an error
+// and changes nothing.
+func (p *Params) Set(values map[string][]float32) error {
+	for _, q := range p.List {
+		v, ok := values[q.Name]
+		if !ok {
+			return fmt.Errorf("tensor %q is missing", q.Name)
+		}
+		if len(v) != q.Value.Rows*q.Value.Cols {
+			return fmt.Errorf("tensor %q has %d values, not %v", q.Name, len(v), q.Shape)
+		}
+	}
+	for _, q := range p.List {
+		p.Device.Upload(q.Value, values[q.Name])
+	}
+	p.Changed()
+	return nil
+}

@@ -1,0 +1,72 @@
+package nn
+
+import "github.com/clipcue/clipcue/internal/compute"
+
+// Similarity is the cosine of every video embedding with every text embedding,
+// times a scale (1/τ).
+type Similarity struct {
+	device      compute.Device
+	scale       float32
+	video, text compute.Matrix // [B,E], [C,E] as given
+	nv, nt      compute.Matrix // normalised
+	Logits      compute.Matrix // [B,C]
+}
+
+// NewSimilarity computes the logits of video [B,E] against text [C,E]. Its
+// matrices are temporary memory of the device.
+func NewSimilarity(d compute.Device, video, text compute.Matrix, scale float32) *Similarity {
+	s := &Similarity{device: d, scale: scale, video: video, text: text,
+		nv: d.Temp(video.Rows, video.Cols), nt: d.Temp(text.Rows, text.Cols),
+		Logits: d.Temp(video.Rows, text.Rows)}
+	d.Normalize(s.nv, video)
+	d.Normalize(s.nt, text)
+	d.MulNT(s.Logits, s.nv, s.nt, scale, false)
+	return s
+}
+
+// Backward writes the gradients of both sides for dlogits [B,C]; either may be
+// zero when it is not wanted.
+func (s *Similarity) Backward(dvideo, dtext, dlogits compute.Matrix) {
+	d := s.device
+	defer d.Release(d.Mark())
+	if !dvideo.IsZero() {
+		g := d.Temp(s.nv.Rows, s.nv.Cols)
+		d.MulNN(g, dlogits, s.nt, s.scale, false)
+		d.NormalizeGrad(dvideo, g, s.video)
+	}
+	if !dtext.IsZero() {
+		g := d.Temp(s.nt.Rows, s.nt.Cols)
+		d.MulTN(g, dlogits, s.nv, s.scale, false)
+		d.NormalizeGrad(dtext, g, s.text)
+	}
+}
+
+// SymmetricLoss is CLIP's loss over pairs a[i], b[i] [n,E]: the mean of the cross
+// entropies of each a against all b and of each b against all a, with cosines
+// times scale. It writes the gradients da and db and returns the loss and its
+// derivative by the logarithm of scale.
+func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32) (loss, dlogScale float64) {
+	defer d.Release(d.Mark())
+	target := make([]int32, a.Rows)
+	for i := range target {
+		target[i] = int32(i)
+	}
+	ga, gb := d.Temp(a.Rows, a.Cols), d.Temp(b.Rows, b.Cols)
+	d.Zero(da)
+	d.Zero(db)
+	side := func(da, db, ga, gb, a, b compute.Matrix) {
+		defer d.Release(d.Mark())
+		s := NewSimilarity(d, a, b, scale)
+		dlogits := d.Temp(s.Logits.Rows, s.Logits.Cols)
+		loss += d.CrossEntropy(dlogits, s.Logits, target) / 2
+		dlogScale += d.Dot(dlogits, s.Logits) / 2
+		s.Backward(ga, gb, dlogits)
+		d.Add(da, ga)
+		d.Add(db, gb)
+	}
+	side(da, db, ga, gb, a, b)
+	side(db, da, gb, ga, b, a)
+	d.Scale(da, 0.5)
+	d.Scale(db, 0.5)
+	return loss, dlogScale
+}

@@ -1,0 +1,93 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// Transformer is a stack of blocks.
+type Transformer struct {
+	device compute.Device
+	Blocks []*Block
+}
+
+// Transformer makes the blocks name.0, name.1, ….
+func (b *Builder) Transformer(name string, layers int, s BlockSize) *Transformer {
+	t := &Transformer{device: b.Device}
+	for i := range layers {
+		t.Blocks = append(t.Blocks, b.Block(fmt.Sprintf("%s.%d", name, i), s))
+	}
+	return t
+}
+
+// Attends says which rows attend to which. Full describes all rows. Last, with
+// the rows LastRows of the input, describes the last block when only those rows
+// are looked at afterwards; LastRows is nil when all are.
+type Attends struct {
+	Full, Last *compute.AttentionShape
+	LastRows   []int32
+}
+
+// Tape is what Backward needs of Forward. It lives until the device's memory is
+// released to a mark taken before Forward.
+type Tape struct{ blocks []blockTape }
+
+// Forward writes y [m,D] for x [n,D], with m = len(a.LastRows), or n when that
+// is nil. The tape may be nil; temporary memory is then released at once. x and
+// y must not overlap.
+func (t *Transformer) Forward(y, x compute.Matrix, a *Attends, tape *Tape) {
+	d := t.device
+	if len(t.Blocks) == 0 {
+		d.Gather(y, nil, x, a.LastRows)
+		return
+	}
+	if tape == nil {
+		defer d.Release(d.Mark())
+	} else {
+		tape.blocks = append(tape.blocks[:0], make([]blockTape, len(t.Blocks))...)
+	}
+	spare := [2]compute.Matrix{}
+	for i, b := range t.Blocks {
+		shape, rows, out := a.Full, []int32(nil), y
+		if i == len(t.Blocks)-1 {
+			if a.LastRows != nil {
+				shape, rows = a.Last, a.LastRows
+			}
+		} else if tape != nil || i < 2 {
+			out = d.Temp(x.Rows, x.Cols)
+			spare[i%2] = out
+		} else {
+			out = spare[i%2]
+		}
+		if tape == nil {
+			b.forward(out, x, shape, rows, nil)
+		} else {
+			b.forward(out, x, shape, rows, &tape.blocks[i])
+		}
+		x = out
+	}
+}
+
+// Backward writes dx [n,D] for dy [m,D].
+func (t *Transformer) Backward(dx, dy compute.Matrix, a *Attends, tape *Tape) {
+	d := t.device
+	if len(t.Blocks) == 0 {
+		d.Zero(dx)
+		d.ScatterAdd(dx, a.LastRows, dy, nil)
+		return
+	}
+	defer d.Release(d.Mark())
+	spare := [2]compute.Matrix{}
+	for i := len(t.Blocks) - 1; i >= 0; i-- {
+		out := dx
+		if i > 0 {
+			if spare[i%2].IsZero() {
+				spare[i%2] = d.Temp(dx.Rows, dx.Cols)
+			}
+			out = spare[i%2]
+		}
+		t.Blocks[i].backward(out, dy, &tape.blocks[i])
+		dy = out
+	}
+}
