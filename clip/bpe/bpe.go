@@ -1,0 +1,187 @@
+// Package bpe is CLIP's tokeniser: a lower-casing byte-pair encoding.
+//
+// It follows simple_tokenizer.py of OpenAI's CLIP. A token id is a byte
+// (0–255), a byte that ends a word (256–511), the result of a merge rule
+// (512 + its rank), or one of two marks after those: start and end of text.
+package bpe
+
+import (
+	"container/heap"
+	"fmt"
+	"strings"
+)
+
+// Tokenizer turns text into token ids. It is safe for concurrent use.
+type Tokenizer struct {
+	rules *rules
+	merge int // how many of the rules apply
+}
+
+// FullVocabulary is the number of tokens of the published CLIP models.
+const FullVocabulary = 512 + maxRules + 2
+
+// New returns the tokeniser of a model with the given number of tokens. A
+// smaller vocabulary than CLIP's uses the first vocabulary-514 merge rules.
+func New(vocabulary int) (*Tokenizer, error) {
+	if vocabulary < 514 || vocabulary > FullVocabulary {
+		return nil, fmt.Errorf("a vocabulary of %d tokens is not CLIP's, which has 514 to %d", vocabulary, FullVocabulary)
+	}
+	return &Tokenizer{loadRules(), vocabulary - 514}, nil
+}
+
+// SOT returns the id of the mark that starts every text.
+func (t *Tokenizer) SOT() int { return 512 + t.merge }
+
+// EOT returns the id of the mark that ends every text.
+func (t *Tokenizer) EOT() int { return 512 + t.merge + 1 }
+
+// Encode returns the ids of text without marks around them. Marks that are
+// spelled out in text, as <|endoftext|>, become their ids.
+func (t *Tokenizer) Encode(text string) []int {
+	var ids []int
+	for text = clean(text); text != ""; {
+		var word string
+		word, text = nextWord(text)
+		switch word {
+		case "":
+		case startMark:
+			ids = append(ids, t.SOT())
+		case endMark:
+			ids = append(ids, t.EOT())
+		default:
+			ids = t.encodeWord(ids, word)
+		}
+	}
+	return ids
+}
+
+// Tokenize returns SOT, the ids of text and EOT, at most context of them and
+// not padded. A text that is too long is an error that names it, or is cut
+// with EOT kept last if truncate is set.
+func (t *Tokenizer) Tokenize(text string, context int, truncate bool) ([]int, error) {
+	if context < 2 {
+		return nil, fmt.Errorf("a context of %d tokens has no room for the marks around a text", context)
+	}
+	ids := append([]int{t.SOT()}, t.Encode(text)...)
+	ids = append(ids, t.EOT())
+	if len(ids) > context {
+		if !truncate {
+			return nil, fmt.Errorf("text %q has %d tokens, the model takes %d: shorten it, or allow truncation", shorten(text), len(ids), context)
+		}
+		ids = ids[:context]
+		ids[context-1] = t.EOT()
+	}
+	return ids, nil
+}
+
+// shorten cuts a long text for an error message.
+func shorten(text string) string {
+	const limit = 100
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit]) + "..."
+	}
+	return text
+}
+
+// Decode returns the text of ids: lower-case words and marks, each followed by
+// a space. Ids outside the vocabulary are left out.
+func (t *Tokenizer) Decode(ids []int) string {
+	var out []byte
+	for _, id := range ids {
+		switch {
+		case id == t.SOT():
+			out = append(out, startMark+" "...)
+		case id == t.EOT():
+			out = append(out, endMark+" "...)
+		case id >= 0 && id < t.SOT():
+			out = t.rules.appendToken(out, id)
+		}
+	}
+	return strings.ToValidUTF8(string(out), "\uFFFD")
+}
+
+// encodeWord appends the ids of one word to ids. It starts from the word's
+// bytes and merges the neighbours whose rule ranks lowest, the leftmost first,
+// until no rule applies. A heap of candidate pairs keeps this fast for words of
+// any length.
+func (t *Tokenizer) encodeWord(ids []int, word string) []int {
+	symbols := make([]symbol, len(word))
+	for i := range len(word) {
+		symbols[i] = symbol{id: t.rules.byteID[word[i]], prev: i - 1, next: i + 1}
+	}
+	symbols[len(word)-1].id += 256
+	symbols[len(word)-1].next = none
+
+	// rank returns the rank of the rule that merges the symbol at i with the
+	// next one, if there is such a rule.
+	rank := func(i int) (int, bool) {
+		if i == none || symbols[i].next == none {
+			return 0, false
+		}
+		r, ok := t.rules.rank[pair{symbols[i].id, symbols[symbols[i].next].id}]
+		return int(r), ok && int(r) < t.merge
+	}
+	var queue candidates
+	push := func(i int) {
+		if r, ok := rank(i); ok {
+			heap.Push(&queue, candidate{r, i})
+		}
+	}
+	for i := range symbols {
+		push(i)
+	}
+	for len(queue) > 0 {
+		c := heap.Pop(&queue).(candidate)
+		s := &symbols[c.at]
+		// Another merge may have taken one of the two since.
+		if r, ok := rank(c.at); !ok || r != c.rank {
+			continue
+		}
+		gone := s.next
+		s.id = uint16(512 + c.rank)
+		s.next = symbols[gone].next
+		symbols[gone].next = none
+		if s.next != none {
+			symbols[s.next].prev = c.at
+		}
+		push(s.prev)
+		push(c.at)
+	}
+	for i := 0; i != none; i = symbols[i].next {
+		ids = append(ids, int(symbols[i].id))
+	}
+	return ids
+}
+
+// symbol is one token of a word in the making, linked to its neighbours.
+type symbol struct {
+	id         uint16
+	prev, next int
+}
+
+// none stands for no neighbour.
+const none = -1
+
+// candidate is a pair of neighbours that a rule would merge.
+type candidate struct {
+	rank int
+	at   int // place of the left one
+}
+
+// candidates is a heap with the lowest rank, then the leftmost, on top.
+type candidates []candidate
+
+func (c candidates) Len() int { return len(c) }
+func (c candidates) Less(i, j int) bool {
+	if c[i].rank != c[j].rank {
+		return c[i].rank < c[j].rank
+	}
+	return c[i].at < c[j].at
+}
+func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
+func (c *candidates) Push(x any)   { *c = append(*c, x.(candidate)) }
+func (c *candidates) Pop() any {
+	last := (*c)[len(*c)-1]
+	*c = (*c)[:len(*c)-1]
+	return last
+}

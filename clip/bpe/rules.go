@@ -1,0 +1,74 @@
+package bpe
+
+import (
+	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"encoding/binary"
+	"io"
+	"sync"
+)
+
+//go:generate go run ./gen -out merges.gz
+
+// merges holds CLIP's merge rules in the order of their rank, each as the ids
+// of its two tokens in two little-endian bytes, compressed. See ./gen.
+//
+//go:embed merges.gz
+var merges []byte
+
+// maxRules is the number of rules in merges.
+const maxRules = 48894
+
+// pair is two neighbouring tokens.
+type pair struct{ left, right uint16 }
+
+// rules are the merge rules, ready for use.
+type rules struct {
+	pairs  []pair          // by rank; a pair's tokens have lower ids than its result
+	rank   map[pair]uint16 // the inverse of pairs
+	byteID [256]uint16     // the id of each byte inside a word
+	byID   [256]byte       // the inverse of byteID
+}
+
+// loadRules unpacks the rules when a tokeniser is first made, not before: most
+// commands need none.
+var loadRules = sync.OnceValue(func() *rules {
+	z, err := gzip.NewReader(bytes.NewReader(merges))
+	if err != nil {
+		panic(err) // the embedded file is part of the program
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		panic(err)
+	}
+	r := &rules{pairs: make([]pair, maxRules), rank: make(map[pair]uint16, maxRules)}
+	for i := range r.pairs {
+		p := pair{binary.LittleEndian.Uint16(data[4*i:]), binary.LittleEndian.Uint16(data[4*i+2:])}
+		r.pairs[i], r.rank[p] = p, uint16(i)
+	}
+	// Bytes that print in Latin-1 come first, then the others.
+	id := uint16(0)
+	for _, first := range []bool{true, false} {
+		for b := range 256 {
+			if printable := b >= '!' && b <= '~' || b >= '¡' && b <= '¬' || b >= '®'; printable == first {
+				r.byteID[b], r.byID[id] = id, byte(b)
+				id++
+			}
+		}
+	}
+	return r
+})
+
+// appendToken appends the bytes of a token that is no mark, and a space if it
+// ends a word.
+func (r *rules) appendToken(out []byte, id int) []byte {
+	switch {
+	case id < 256:
+		return append(out, r.byID[id])
+	case id < 512:
+		return append(out, r.byID[id-256], ' ')
+	}
+	p := r.pairs[id-512]
+	return r.appendToken(r.appendToken(out, int(p.left)), int(p.right))
+}

@@ -1,0 +1,151 @@
+package bpe
+
+import (
+	"html"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+)
+
+// The marks as they are spelled in text.
+const (
+	startMark = "<|startoftext|>"
+	endMark   = "<|endoftext|>"
+)
+
+// clean prepares text as CLIP does: repaired characters, HTML entities
+// resolved, runs of white space made one space, lower case.
+//
+// CLIP repairs with the Python package ftfy. This is the part of ftfy that looks
+// at single characters. What is left out is its guess at text that was decoded
+// with a wrong character set.
+func clean(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if !strings.Contains(text, "<") { // else the entities may be meant
+		text = html.UnescapeString(text)
+	}
+	text = repair(text)
+	text = html.UnescapeString(html.UnescapeString(text))
+	text = strings.Join(strings.FieldsFunc(text, isSpace), " ")
+	return cases.Lower(language.Und).String(text)
+}
+
+// isSpace reports what Python's \s matches.
+func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
+
+// repair does ftfy's steps in ftfy's order.
+func repair(text string) string {
+	text = windows1252.Replace(text)
+	text = ligatures.Replace(text)
+	text = strings.Map(straighten, standardWidth(text))
+	text = terminalEscape.ReplaceAllString(text, "")
+	text = strings.Map(dropControl, text)
+	return norm.NFC.String(text)
+}
+
+// windows1252 maps the control characters U+0080–U+009F to what Windows shows
+// for these bytes.
+var windows1252 = func() *strings.Replacer {
+	var pairs []string
+	for i, r := range []rune("€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ") {
+		pairs = append(pairs, string(rune(0x80+i)), string(r))
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// ligatures takes Latin ligatures and digraphs apart.
+var ligatures = strings.NewReplacer(
+	"Ĳ", "IJ", "ĳ", "ij", "ŉ", "ʼn",
+	"Ǳ", "DZ", "ǲ", "Dz", "ǳ", "dz", "Ǆ", "DŽ", "ǅ", "Dž", "ǆ", "dž",
+	"Ǉ", "LJ", "ǈ", "Lj", "ǉ", "lj", "Ǌ", "NJ", "ǋ", "Nj", "ǌ", "nj",
+	"ﬀ", "ff", "ﬁ", "fi", "ﬂ", "fl", "ﬃ", "ffi", "ﬄ", "ffl", "ﬅ", "ſt", "ﬆ", "st",
+)
+
+// standardWidth replaces half-width and full-width forms.
+func standardWidth(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\u3000':
+			out.WriteByte(' ')
+		case r >= '\uff01' && r < '\ufff0':
+			out.WriteString(norm.NFKC.String(string(r)))
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+// straighten replaces curly quotes.
+func straighten(r rune) rune {
+	switch {
+	case r == '\u02bc' || r >= '\u2018' && r <= '\u201b':
+		return '\''
+	case r >= '\u201c' && r <= '\u201f':
+		return '"'
+	}
+	return r
+}
+
+// terminalEscape matches an ANSI sequence that colours a terminal's text.
+var terminalEscape = regexp.MustCompile(`\x1b\[[0-9;]*[a-zA-Z]`)
+
+// dropControl removes characters that neither print nor separate.
+func dropControl(r rune) rune {
+	switch {
+	case r < 0x20 && !strings.ContainsRune("\t\n\f\r", r), r == 0x7f,
+		r >= '\u206a' && r <= '\u206f', r == '\ufeff', r >= '\ufff9' && r <= '\ufffc':
+		return -1
+	}
+	return r
+}
+
+// wholeWords are the words that stand for themselves wherever they begin.
+var wholeWords = []string{startMark, endMark, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}
+
+// nextWord cuts the first word off a cleaned text: one of wholeWords, a run of
+// letters, one digit, or a run of other characters. White space gives "".
+func nextWord(text string) (word, rest string) {
+	for _, w := range wholeWords {
+		if strings.HasPrefix(text, w) {
+			return w, text[len(w):]
+		}
+	}
+	first, end := utf8.DecodeRuneInString(text)
+	if isSpace(first) {
+		return "", text[end:]
+	}
+	if class := classOf(first); class != number {
+		for end < len(text) {
+			r, size := utf8.DecodeRuneInString(text[end:])
+			if isSpace(r) || classOf(r) != class {
+				break
+			}
+			end += size
+		}
+	}
+	return text[:end], text[end:]
+}
+
+// The classes of characters that make words.
+const (
+	letter = iota
+	number
+	other
+)
+
+func classOf(r rune) int {
+	switch {
+	case unicode.IsLetter(r):
+		return letter
+	case unicode.Is(unicode.N, r):
+		return number
+	}
+	return other
+}
