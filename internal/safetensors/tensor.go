@@ -99,6 +99,27 @@ func (t Tensor) Float32s() ([]float32, error) {
 	return out, nil
 }
 
+// Float64s returns the elements of an F64 tensor as they are, of others as
+// Float32s does.
+func (t Tensor) Float64s() ([]float64, error) {
+	if t.DType != "F64" {
+		narrow, err := t.Float32s()
+		out := make([]float64, len(narrow))
+		for i, v := range narrow {
+			out[i] = float64(v)
+		}
+		return out, err
+	}
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	out := make([]float64, t.Len())
+	for i := range out {
+		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:]))
+	}
+	return out, nil
+}
+
 // fromHalf widens an IEEE 754 binary16 number, which float32 holds exactly.
 func fromHalf(h uint16) float32 {
 	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023

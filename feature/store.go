@@ -1,0 +1,235 @@
+// Package feature is where videos and the backbone meet: it turns a video's
+// frames into a sequence of frame features and keeps sequences in a store on
+// disk, with where they came from.
+package feature
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// Sequence are the features of a video's frames in the order of time.
+type Sequence struct {
+	ID         string    // the video's path below the folder that was extracted
+	Width      int       // E
+	Features   []float32 // [T,E], raw tower output
+	Timestamps []float64 // [T] seconds
+	Provenance Provenance
+}
+
+// Len is T, the number of frames.
+func (s *Sequence) Len() int { return len(s.Timestamps) }
+
+// Row is frame i's feature [E].
+func (s *Sequence) Row(i int) []float32 { return s.Features[i*s.Width : (i+1)*s.Width] }
+
+// Provenance says where a sequence came from: enough to tell whether it fits a
+// model and whether its video has changed.
+type Provenance struct {
+	Source     string  `json:"source"` // the video's path as it was given
+	Size       int64   `json:"size"`   // bytes
+	SHA256     string  `json:"sha256"`
+	Duration   float64 `json:"duration"`   // seconds
+	FrameRate  float64 `json:"frame_rate"` // of the video
+	Backbone   string  `json:"backbone"`   // fingerprint
+	Preprocess string  `json:"preprocess"`
+	Sampling   string  `json:"sampling"`
+}
+
+// Store is a folder of sequences, one safetensors file each: <id>.safetensors
+// with features [T,E] and timestamps [T].
+type Store struct{ dir string }
+
+const (
+	suffix     = ".safetensors"
+	provenance = "provenance"
+)
+
+// ErrNotStored is returned for a sequence that a store does not hold.
+var ErrNotStored = errors.New("not in the feature store")
+
+// Open opens an existing store.
+func Open(dir string) (*Store, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: there is no feature store here; make one with: clipcue extract --model MODEL --out %s VIDEOS", dir, dir)
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s: is a file; a feature store is a folder made by: clipcue extract", dir)
+	}
+	return &Store{dir}, nil
+}
+
+// Create opens a store, making its folder if need be.
+func Create(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	return &Store{dir}, nil
+}
+
+// Dir is the store's folder.
+func (s *Store) Dir() string { return s.dir }
+
+// path is the file of a sequence. An id that would lead out of the store is an
+// error.
+func (s *Store) path(id string) (string, error) {
+	if !fs.ValidPath(id) || id == "." || !filepath.IsLocal(filepath.FromSlash(id)) {
+		return "", fmt.Errorf("feature id %q is not a path below the store", id)
+	}
+	return filepath.Join(s.dir, filepath.FromSlash(id)+suffix), nil
+}
+
+// IDs lists the stored sequences in order.
+func (s *Store) IDs() ([]string, error) {
+	var ids []string
+	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() && strings.HasSuffix(path, suffix) && !strings.HasPrefix(d.Name(), ".") {
+			rel, err := filepath.Rel(s.dir, path)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, strings.TrimSuffix(filepath.ToSlash(rel), suffix))
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return ids, err
+}
+
+// Get reads a sequence and checks that its parts fit together.
+func (s *Store) Get(id string) (*Sequence, error) {
+	path, err := s.path(id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := safetensors.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w %s", id, ErrNotStored, s.dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	q, err := decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; delete the file and run clipcue extract again", path, err)
+	}
+	q.ID = id
+	return q, nil
+}
+
+func decode(f *safetensors.File) (*Sequence, error) {
+	features, times := f.Tensors["features"], f.Tensors["timestamps"]
+	if len(features.Shape) != 2 || len(times.Shape) != 1 || features.Shape[0] != times.Shape[0] {
+		return nil, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features.Shape, times.Shape)
+	}
+	if features.Shape[0] == 0 || features.Shape[1] == 0 {
+		return nil, errors.New("the sequence holds no frames")
+	}
+	q := &Sequence{Width: features.Shape[1]}
+	var err error
+	if q.Provenance, err = parseProvenance(f.Metadata); err != nil {
+		return nil, err
+	}
+	if q.Features, err = features.Float32s(); err != nil {
+		return nil, err
+	}
+	for i, v := range q.Features {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, fmt.Errorf("frame %d has a feature that is not finite", i/q.Width)
+		}
+	}
+	if q.Timestamps, err = times.Float64s(); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+func parseProvenance(meta map[string]string) (p Provenance, err error) {
+	text, ok := meta[provenance]
+	if !ok {
+		return p, errors.New("the file does not say where its features come from")
+	}
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return p, fmt.Errorf("provenance: %w", err)
+	}
+	return p, nil
+}
+
+// Provenance reads where a stored sequence came from, without its features.
+func (s *Store) Provenance(id string) (Provenance, error) {
+	path, err := s.path(id)
+	if err != nil {
+		return Provenance{}, err
+	}
+	meta, err := safetensors.ReadMetadata(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Provenance{}, fmt.Errorf("%s: %w %s", id, ErrNotStored, s.dir)
+	}
+	if err != nil {
+		return Provenance{}, err
+	}
+	p, err := parseProvenance(meta)
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Put writes a sequence under its id, whole or not at all.
+func (s *Store) Put(q *Sequence) error {
+	path, err := s.path(q.ID)
+	if err != nil {
+		return err
+	}
+	if q.Len() == 0 || len(q.Features) != q.Len()*q.Width {
+		return fmt.Errorf("%s: %d features of width %d for %d frames", q.ID, len(q.Features), q.Width, q.Len())
+	}
+	p, err := json.Marshal(q.Provenance)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	return safetensors.Write(path, &safetensors.File{
+		Tensors: map[string]safetensors.Tensor{
+			"features":   safetensors.FromFloat32s(q.Features, q.Len(), q.Width),
+			"timestamps": safetensors.FromFloat64s(q.Timestamps, q.Len()),
+		},
+		Metadata: map[string]string{provenance: string(p)},
+	})
+}
+
+// MismatchError is returned when stored features do not fit the model that is to
+// use them.
+type MismatchError struct{ Store, ID, Have, Want string }
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("%s: the features of %s come from backbone %s, but this run uses %s; extract again with the same model: clipcue extract --model MODEL --out NEW-STORE VIDEOS",
+		e.Store, e.ID, e.Have, e.Want)
+}
+
+// CheckBackbone returns a [MismatchError] unless the sequence id comes from the
+// backbone with this fingerprint.
+func (s *Store) CheckBackbone(id, fingerprint string) error {
+	p, err := s.Provenance(id)
+	if err == nil && p.Backbone != fingerprint {
+		err = &MismatchError{s.dir, id, p.Backbone, fingerprint}
+	}
+	return err
+}
