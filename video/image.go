@@ -1,0 +1,100 @@
+package video
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/gif"
+	_ "image/jpeg"
+	_ "image/png"
+	"io"
+	"os"
+
+	_ "golang.org/x/image/bmp"
+	_ "golang.org/x/image/tiff"
+	_ "golang.org/x/image/webp"
+)
+
+// ReadImage reads a still picture (PNG, JPEG, GIF, WebP, BMP, TIFF) as one
+// frame at time 0. Transparency is dropped, as PIL's convert("RGB") does: a
+// pixel keeps its colour however transparent it is. Of a moving GIF it is the
+// first picture. An orientation tag is not followed, as CLIP's own
+// preprocessing does not. Errors are an [*Error].
+func ReadImage(path string) (Frame, error) {
+	if err := checkFile(path); err != nil {
+		return Frame{}, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Frame{}, &Error{Path: path, Kind: errors.Unwrap(err)}
+	}
+	defer f.Close()
+	frame, err := decodeImage(f)
+	if err != nil {
+		return Frame{}, &Error{Path: path, Kind: errNotImage, Reason: oneLine(err.Error())}
+	}
+	return frame, nil
+}
+
+var errNotImage = fmt.Errorf("%w as a picture (PNG, JPEG, GIF, WebP, BMP, TIFF)", ErrFormat)
+
+func decodeImage(r io.ReadSeeker) (Frame, error) {
+	config, _, err := image.DecodeConfig(r)
+	if err != nil {
+		return Frame{}, err
+	}
+	w, h := config.Width, config.Height
+	if w < 1 || h < 1 || w > maxPixels/h {
+		return Frame{}, fmt.Errorf("%dx%d pixels are not a picture of up to %d million", w, h, maxPixels>>20)
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return Frame{}, err
+	}
+	img, _, err := image.Decode(r)
+	if err != nil {
+		return Frame{}, err
+	}
+	// A GIF's first picture may cover only a part of its canvas.
+	bounds := img.Bounds()
+	if _, part := img.(*image.Paletted); !part || !bounds.In(image.Rect(0, 0, w, h)) {
+		w, h = bounds.Dx(), bounds.Dy()
+	} else {
+		bounds = image.Rect(0, 0, w, h)
+	}
+	frame := Frame{Width: w, Height: h, Pix: make([]byte, 3*w*h)}
+	at := opaque(img)
+	for y, i := 0, 0; y < h; y++ {
+		for x := 0; x < w; x, i = x+1, i+3 {
+			frame.Pix[i], frame.Pix[i+1], frame.Pix[i+2] = at(bounds.Min.X+x, bounds.Min.Y+y)
+		}
+	}
+	return frame, nil
+}
+
+// opaque returns how to read a picture's colours without their transparency.
+func opaque(img image.Image) func(x, y int) (r, g, b uint8) {
+	switch m := img.(type) {
+	case *image.YCbCr:
+		return func(x, y int) (r, g, b uint8) {
+			c := m.YCbCrAt(x, y)
+			return color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+		}
+	case *image.NYCbCrA:
+		return opaque(&m.YCbCr)
+	case *image.NRGBA:
+		return func(x, y int) (r, g, b uint8) {
+			c := m.NRGBAAt(x, y)
+			return c.R, c.G, c.B
+		}
+	case *image.NRGBA64:
+		return func(x, y int) (r, g, b uint8) {
+			c := m.NRGBA64At(x, y)
+			return uint8(c.R >> 8), uint8(c.G >> 8), uint8(c.B >> 8)
+		}
+	}
+	return func(x, y int) (r, g, b uint8) {
+		c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
+		return c.R, c.G, c.B
+	}
+}

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package video
+
+import "os/exec"
+
+func ownGroup(*exec.Cmd) {}
+
+func killTree(cmd *exec.Cmd) error { return cmd.Process.Kill() }

@@ -1,0 +1,267 @@
+package video
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// stream is an ffmpeg process that decodes one file. Its standard output is
+// the frames' pixels and nothing else; its log has, through the showinfo
+// filter, one line a frame with the time stamp and the shape. A frame's line is
+// always written before its pixels, and both come in the same order, so reading
+// a line and then a picture keeps them together; at the end the two counts have
+// to agree.
+type stream struct {
+	path   string
+	ctx    context.Context // the caller's
+	cancel context.CancelFunc
+	cmd    *exec.Cmd
+	out    io.Reader
+	stamps chan stamp // closed when the log ends
+
+	width, height int // of every frame; set by the reader from the first stamp
+	buf           []byte
+	frames        int // pictures read
+	broken        bool
+	stopped       bool
+	log           ffmpegLog // to be read after stamps is closed
+}
+
+// stamp is what the log says of a frame.
+type stamp struct {
+	time          float64
+	width, height int
+	aspect        float64 // width to height of a pixel
+}
+
+func openStream(ctx context.Context, path string) (*stream, error) {
+	program, err := tool("ffmpeg")
+	if err != nil {
+		return nil, err
+	}
+	name, err := version(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-copyts"}
+	args = append(args, input(path)...)
+	// V: no cover art. Once showinfo has told a frame's own time stamp, the
+	// stamps are replaced by a plain count: nothing after it can then take
+	// offence at stamps that repeat, go back or are missing.
+	args = append(args, "-map", "0:V:0", "-vf", "showinfo=checksum=0,setpts=N*100/TB")
+	args = append(args, passthrough(name)...)
+	args = append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
+
+	inner, cancel := context.WithCancel(ctx)
+	s := &stream{path: path, ctx: ctx, cancel: cancel, stamps: make(chan stamp, 1024)}
+	s.cmd = command(inner, program, args...)
+	out, err1 := s.cmd.StdoutPipe()
+	log, err2 := s.cmd.StderrPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		cancel()
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("%w: %v", ErrNoFFmpeg, err)
+	}
+	s.out = out
+	go func() {
+		defer close(s.stamps)
+		s.log.read(log, func(st stamp) {
+			select {
+			case s.stamps <- st:
+			case <-inner.Done():
+			}
+		})
+	}()
+	return s, nil
+}
+
+// next waits for the next frame's stamp; false means that there is none.
+func (s *stream) next() (stamp, bool) {
+	st, ok := <-s.stamps
+	return st, ok
+}
+
+// read returns the pixels of the frame whose stamp came last, valid until the
+// next read; false means that they did not come.
+func (s *stream) read() ([]byte, bool) {
+	if s.buf == nil {
+		s.buf = make([]byte, 3*s.width*s.height)
+	}
+	if _, err := io.ReadFull(s.out, s.buf); err != nil {
+		s.broken = true
+		return nil, false
+	}
+	s.frames++
+	return s.buf, true
+}
+
+// stop ends the process where it still runs. It may be called more than once.
+func (s *stream) stop() {
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	s.cancel()
+	for range s.stamps {
+	}
+	s.cmd.Wait()
+}
+
+// finish waits for the end of a process that has no more stamps to give or was
+// stopped, and says what was wrong.
+func (s *stream) finish() error {
+	var exit error
+	wasStopped := s.stopped
+	if !wasStopped {
+		// What is left on the pipe would be pixels without a stamp.
+		if n, _ := io.Copy(io.Discard, s.out); n > 0 {
+			s.broken = true
+		}
+		for range s.stamps {
+			s.broken = true
+		}
+		exit = s.cmd.Wait()
+		s.stopped = true
+		s.cancel()
+	}
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	e := &Error{Path: s.path, Reason: s.log.reason, Frames: s.frames}
+	switch {
+	case strings.Contains(e.Reason, "matches no streams"):
+		e.Kind, e.Reason = ErrNoVideo, ""
+	case !s.log.opened:
+		e.Kind = ErrFormat
+	case s.frames == 0 && !s.broken:
+		e.Kind = ErrNoFrames
+	case exit != nil || s.broken || s.log.damage:
+		e.Kind = ErrDamaged
+	default:
+		return nil
+	}
+	switch {
+	case e.Reason != "" || e.Kind == ErrNoVideo:
+	case exit != nil:
+		e.Reason = "ffmpeg ended with " + exit.Error()
+	case s.broken:
+		e.Reason = "ffmpeg gave pictures and time stamps that differ in number"
+	}
+	return e
+}
+
+// ffmpegLog is what is kept of ffmpeg's log.
+type ffmpegLog struct {
+	opened bool   // the container was understood
+	seen   bool   // a frame was
+	damage bool   // an error came after the first frame
+	reason string // the first error; one after the first frame takes precedence
+
+	num, den float64 // the time base
+	last     float64 // the time of the last frame
+	gap      float64 // between the last two
+}
+
+// read reads a log to its end and gives the stamp of each frame to emit. Lines
+// longer than 4 KiB are cut.
+func (l *ffmpegLog) read(r io.Reader, emit func(stamp)) {
+	lines := bufio.NewReaderSize(r, 4096)
+	for {
+		line, more, err := lines.ReadLine()
+		if err != nil {
+			return
+		}
+		text := string(line)
+		for more && err == nil {
+			_, more, err = lines.ReadLine()
+		}
+		l.line(text, emit)
+	}
+}
+
+func (l *ffmpegLog) line(text string, emit func(stamp)) {
+	if strings.HasPrefix(text, "[Parsed_showinfo_") {
+		switch {
+		case strings.Contains(text, " config in time_base: "):
+			fmt.Sscanf(after(text, " config in time_base: "), "%g/%g", &l.num, &l.den)
+		case strings.Contains(text, "] n:"):
+			if st, ok := l.stamp(text); ok {
+				l.seen = true
+				emit(st)
+			}
+		}
+		return
+	}
+	if strings.HasPrefix(text, "[info] Input #0") {
+		l.opened = true
+		return
+	}
+	message, ok := errorIn(text)
+	if !ok || l.damage {
+		return
+	}
+	l.damage = l.seen
+	if l.reason == "" || l.damage {
+		l.reason = message
+	}
+}
+
+// stamp reads a line such as
+//
+//	[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts: 138012 pts_time:1.53347 fmt:yuv420p sar:1/1 s:1920x1080 i:T
+func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
+	ticks := after(text, " pts:")
+	if v, err := strconv.ParseInt(ticks, 10, 64); err == nil && l.den > 0 {
+		st.time = float64(v) * l.num / l.den
+	} else if ticks == "NOPTS" {
+		st.time = l.last + l.gap
+	} else {
+		return st, false
+	}
+	if n, _ := fmt.Sscanf(after(text, " s:"), "%dx%d", &st.width, &st.height); n != 2 {
+		return st, false
+	}
+	st.aspect = 1
+	var num, den float64
+	if n, _ := fmt.Sscanf(after(text, " sar:"), "%g/%g", &num, &den); n == 2 && num > 0 && den > 0 {
+		st.aspect = num / den
+	}
+	if l.seen {
+		l.gap = st.time - l.last
+	}
+	l.last = st.time
+	return st, true
+}
+
+// after returns the word that follows key in a line.
+func after(text, key string) string {
+	_, rest, ok := strings.Cut(text, key)
+	if !ok {
+		return ""
+	}
+	word, _, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	return strings.TrimSuffix(word, ",")
+}
+
+// errorIn returns the message of an error line of a log with levels, such as
+//
+//	[matroska,webm @ 0x5] [error] File ended prematurely
+//
+// and false for a line that is no error.
+func errorIn(text string) (string, bool) {
+	for _, level := range []string{"[error] ", "[fatal] ", "[panic] "} {
+		if _, message, ok := strings.Cut(text, level); ok {
+			return oneLine(message), true
+		}
+	}
+	return "", false
+}
