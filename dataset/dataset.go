@@ -1,0 +1,172 @@
+package dataset
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The names that Sample.Split takes.
+const (
+	Train = "train"
+	Val   = "val"
+	Test  = "test"
+)
+
+// Sample is one labelled video or one labelled segment of a video.
+type Sample struct {
+	Path  string // as the annotation names the video: a slash path or an id
+	Label string // one of the dataset's Classes
+	Split string // Train, Val, Test, or "" where the annotation does not say
+	// Start and End bound the segment in seconds; End 0 means the video's end.
+	Start, End float64
+}
+
+// segment names the part of a video that a sample labels.
+func (s Sample) segment() string {
+	switch {
+	case s.Start == 0 && s.End == 0:
+		return fmt.Sprintf("%q", s.Path)
+	case s.End == 0:
+		return fmt.Sprintf("%q from %gs", s.Path, s.Start)
+	}
+	return fmt.Sprintf("%q from %gs to %gs", s.Path, s.Start, s.End)
+}
+
+// Dataset is a set of samples. Every sample's label is spelled as in Classes.
+type Dataset struct {
+	Samples []Sample
+	// Classes are in the order of the class list that came with the data, else
+	// sorted. All of them have samples, unless the caller gave the list.
+	Classes []string
+	Source  string // the file or folder it was read from
+	Format  string // one of Formats
+}
+
+// ClassIndex maps each class to its place in Classes.
+func (d *Dataset) ClassIndex() map[string]int {
+	index := make(map[string]int, len(d.Classes))
+	for i, c := range d.Classes {
+		index[c] = i
+	}
+	return index
+}
+
+// Splits returns the number of samples in each split, under "" those of which
+// the annotation does not say.
+func (d *Dataset) Splits() map[string]int {
+	n := map[string]int{}
+	for _, s := range d.Samples {
+		n[s.Split]++
+	}
+	return n
+}
+
+// Split returns the samples of one split, with all of d's classes. A split
+// without samples is an error that names the splits there are.
+func (d *Dataset) Split(name string) (*Dataset, error) {
+	out := d.filter(func(s Sample) bool { return s.Split == name })
+	if len(out.Samples) == 0 {
+		return nil, fmt.Errorf("%s has no samples in split %q; it has %s", d.Source, name, d.describeSplits())
+	}
+	return out, nil
+}
+
+func (d *Dataset) describeSplits() string {
+	var parts []string
+	n := d.Splits()
+	for _, name := range []string{Train, Val, Test} {
+		if n[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s (%d)", name, n[name]))
+		}
+	}
+	if n[""] > 0 {
+		parts = append(parts, fmt.Sprintf("%d without a split", n[""]))
+	}
+	if parts == nil {
+		return "no samples at all"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (d *Dataset) filter(keep func(Sample) bool) *Dataset {
+	out := *d
+	out.Samples = nil
+	for _, s := range d.Samples {
+		if keep(s) {
+			out.Samples = append(out.Samples, s)
+		}
+	}
+	return &out
+}
+
+// WithClasses returns d with its labels spelled and ordered as in classes, which
+// becomes the list of what can be predicted: it may hold classes that d has no
+// samples of. A label that is not in it is an error.
+func (d *Dataset) WithClasses(classes []string) (*Dataset, error) {
+	spelling, err := classSet(classes)
+	if err != nil {
+		return nil, err
+	}
+	out := *d
+	out.Classes = slices.Clone(classes)
+	out.Samples = slices.Clone(d.Samples)
+	for i := range out.Samples {
+		s := &out.Samples[i]
+		name, ok := spelling[Canonical(s.Label)]
+		if !ok {
+			return nil, fmt.Errorf("%s: label %q of %q is not among the %d classes given", d.Source, s.Label, s.Path, len(classes))
+		}
+		s.Label = name
+	}
+	return &out, nil
+}
+
+// Only returns the samples of the classes named, in the order and spelling
+// given. A class without samples is an error.
+func (d *Dataset) Only(classes []string) (*Dataset, error) {
+	spelling, err := classSet(classes)
+	if err != nil {
+		return nil, err
+	}
+	out := *d
+	out.Classes = slices.Clone(classes)
+	out.Samples = nil
+	seen := map[string]bool{}
+	for _, s := range d.Samples {
+		if name, ok := spelling[Canonical(s.Label)]; ok {
+			s.Label = name
+			out.Samples = append(out.Samples, s)
+			seen[name] = true
+		}
+	}
+	for _, c := range classes {
+		if !seen[c] {
+			return nil, fmt.Errorf("%s has no samples of class %q", d.Source, c)
+		}
+	}
+	return &out, nil
+}
+
+// SplitClasses divides d by class, as zero-shot evaluation needs it: train holds
+// the samples of trainClasses, test those of testClasses. A class named in both
+// lists or without samples is an error. Samples keep their splits; those of
+// other classes are left out.
+func SplitClasses(d *Dataset, trainClasses, testClasses []string) (train, test *Dataset, err error) {
+	inTrain, err := classSet(trainClasses)
+	if err != nil {
+		return nil, nil, fmt.Errorf("training classes: %w", err)
+	}
+	for _, c := range testClasses {
+		if _, ok := inTrain[Canonical(c)]; ok {
+			return nil, nil, fmt.Errorf("class %q is among both the training and the test classes; zero-shot needs them disjoint", c)
+		}
+	}
+	if train, err = d.Only(trainClasses); err != nil {
+		return nil, nil, fmt.Errorf("training classes: %w", err)
+	}
+	if test, err = d.Only(testClasses); err != nil {
+		return nil, nil, fmt.Errorf("test classes: %w", err)
+	}
+	return train, test, nil
+}

@@ -1,0 +1,102 @@
+package dataset
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+// fuzz runs a parser on hostile text: it may refuse, in one line that names the
+// file, and what it accepts has to be samples that all else can rely on.
+func fuzz(f *testing.F, parse func(r io.Reader, name string) ([]Sample, error), seeds ...string) {
+	for _, s := range append(seeds, "", "\n", "\xef\xbb\xbf", "\x00", "\xff", "a", " / ", "0", "\"") {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		samples, err := parse(strings.NewReader(text), "file")
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "file:") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %q", err)
+			}
+			return
+		}
+		for _, s := range samples {
+			if s.Path == "" || Canonical(s.Label) == "" {
+				t.Errorf("%+v", s)
+			}
+			if split, ok := splitName(s.Split); s.Split != "" && (!ok || split != s.Split) {
+				t.Errorf("%+v", s)
+			}
+			if !(s.Start >= 0 && (s.End == 0 || s.End > s.Start)) {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
+
+func samplesOf(parse func(io.Reader, string) (parsed, error)) func(io.Reader, string) ([]Sample, error) {
+	return func(r io.Reader, name string) ([]Sample, error) {
+		p, err := parse(r, name)
+		return p.samples, err
+	}
+}
+
+func FuzzCSV(f *testing.F) {
+	fuzz(f, samplesOf(parseCSV), "path,label\na.mp4,wave\n", "label,path,split,start,end\r\nrun,\"b,c\",test,1,2.5\r\n", "path,label,end\na,b,1e999\n", "path;label\n", "path,label\na,\"\n")
+}
+
+func FuzzJSONL(f *testing.F) {
+	fuzz(f, samplesOf(parseJSONL), `{"path":"a","label":"b"}`, `{"path":"a","label":"b","start":1,"end":2,"split":"val"}`, `{"path":"a","label":"b"}{}`, `null`, `[1]`, `{"path":"a","label":"b","end":1e999}`)
+}
+
+func FuzzKinetics(f *testing.F) {
+	fuzz(f, samplesOf(parseKinetics), "label,youtube_id,time_start,time_end,split,is_cc\nzumba,x,0,10,val,0\n", "youtube_id,label,time_end,time_start\n-_-,air drumming,999999999,7\n")
+}
+
+func FuzzHMDB51(f *testing.F) {
+	fuzz(f, func(r io.Reader, name string) ([]Sample, error) { return parseHMDB51(r, name, "brush_hair") }, "a.avi 1 \nb c.avi 2\n#1.avi 0\n", " 1\n")
+}
+
+func FuzzList(f *testing.F) {
+	fuzz(f, func(r io.Reader, name string) ([]Sample, error) { return parseList(r, name, Train) }, "wave/a.avi\nkick ball/b\n", "a\\b\\c.mp4\n", "_/a\n")
+}
+
+func FuzzUCF101(f *testing.F) {
+	number := map[string]int{"yo yo": 1}
+	fuzz(f, func(r io.Reader, name string) ([]Sample, error) { return parseUCF101(r, name, Test, number) }, "YoYo/a.avi 1\n", "YoYo/a b.avi\n", "YoYo/ 1\n")
+}
+
+func FuzzMMAction2(f *testing.F) {
+	fuzz(f, func(r io.Reader, name string) ([]Sample, error) {
+		return parseMMAction2(r, name, "", []string{"a", "b"})
+	}, "x.mp4 1\n", "x.mp4 0 1\n", "x y.mp4 -1\n", "1 1\n")
+}
+
+func FuzzClasses(f *testing.F) {
+	for _, s := range []string{"a\nb\n", "# c\n1 A\n2 B\n", "A_b\na b\n", "0 \n1 \n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		classes, err := parseClasses(strings.NewReader(text), "file")
+		if err != nil {
+			return
+		}
+		if _, err := classSet(classes); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func FuzzResolve(f *testing.F) {
+	f.Add("wave/a.mp4", "a.mp4")
+	f.Add("..", "../..")
+	f.Add("\x00", "/\x00/")
+	f.Add(`C:\x.avi`, "x")
+	f.Fuzz(func(t *testing.T, id, p string) {
+		r := NewResolver([]string{id, p})
+		if got, err := r.Resolve(p); err == nil && got != p && got != id {
+			t.Errorf("%q came out of nowhere", got)
+		}
+		r.Resolve(id + "/" + p)
+	})
+}

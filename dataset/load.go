@@ -1,0 +1,282 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Formats lists the names that Options.Format takes.
+var Formats = []string{"folder", "csv", "jsonl", "hmdb51", "list", "ucf101", "kinetics", "mmaction2"}
+
+// Options say how annotations are read. The zero value is a good start.
+type Options struct {
+	// Format is one of Formats; empty means: decide from the path.
+	Format string
+	// Fold picks one of the official divisions of HMDB51 and UCF101, from 1;
+	// 0 means 1.
+	Fold int
+	// Classes fixes the classes and their order, as Dataset.WithClasses does.
+	// For mmaction2 lists it names the class numbers.
+	Classes []string
+	// ClassNames maps folder names or codes to readable names; names are
+	// compared in their Canonical form, and those not in it stay as they are.
+	// Nil means: take HMDB51_clsname.json, where it lies beside the data.
+	ClassNames map[string]string
+}
+
+// parsed is what the reader of a format hands back.
+type parsed struct {
+	samples []Sample
+	order   []string          // class order from a file beside the data, or nil
+	names   map[string]string // readable names from a file beside the data, or nil
+}
+
+// loaders maps each format to its reader.
+var loaders = map[string]func(path string, o Options) (parsed, error){
+	"folder":    loadFolder,
+	"csv":       loadCSV,
+	"jsonl":     loadJSONL,
+	"hmdb51":    loadHMDB51,
+	"list":      loadList,
+	"ucf101":    loadUCF101,
+	"kinetics":  loadKinetics,
+	"mmaction2": loadMMAction2,
+}
+
+// Load reads annotations from a file or folder; the package comment lists the
+// formats. The result has at least one sample. Labels with one Canonical form
+// become one class, in the class list's spelling, else in the first one met.
+func Load(path string, o Options) (*Dataset, error) {
+	if o.Fold == 0 {
+		o.Fold = 1
+	}
+	if o.Fold < 0 {
+		return nil, fmt.Errorf("fold %d: folds count from 1", o.Fold)
+	}
+	format := o.Format
+	if format == "" {
+		var err error
+		if format, err = detect(path); err != nil {
+			return nil, err
+		}
+	}
+	load, ok := loaders[format]
+	if !ok {
+		return nil, fmt.Errorf("unknown format %q; known: %s", format, strings.Join(Formats, ", "))
+	}
+	p, err := load(path, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.samples) == 0 {
+		return nil, fmt.Errorf("%s: no samples", path)
+	}
+	if o.ClassNames != nil {
+		p.names = o.ClassNames
+	}
+	for code, name := range p.names {
+		if Canonical(name) == "" {
+			return nil, fmt.Errorf("%s: the readable name of class %q is empty", path, code)
+		}
+	}
+	d := assemble(p)
+	d.Source, d.Format = path, format
+	if o.Classes != nil {
+		return d.WithClasses(o.Classes)
+	}
+	return d, nil
+}
+
+// assemble gives the samples their readable labels and orders the classes.
+func assemble(p parsed) *Dataset {
+	readable := make(map[string]string, len(p.names))
+	for code, name := range p.names {
+		readable[Canonical(code)] = name
+	}
+	spelling := map[string]string{} // canonical name -> the class as spelled
+	for _, c := range p.order {
+		spelling[Canonical(c)] = c
+	}
+	resolved := map[string]string{} // label as read -> class
+	used := map[string]bool{}
+	for i := range p.samples {
+		s := &p.samples[i]
+		class, ok := resolved[s.Label]
+		if !ok {
+			class = s.Label
+			if name, ok := readable[Canonical(class)]; ok {
+				class = name
+			}
+			key := Canonical(class)
+			if known, ok := spelling[key]; ok {
+				class = known
+			}
+			spelling[key] = class
+			resolved[s.Label] = class
+			used[class] = true
+		}
+		s.Label = class
+	}
+	d := &Dataset{Samples: p.samples}
+	for _, c := range p.order {
+		if used[c] {
+			d.Classes = append(d.Classes, c)
+			delete(used, c)
+		}
+	}
+	listed := len(d.Classes)
+	for c := range used {
+		d.Classes = append(d.Classes, c)
+	}
+	slices.Sort(d.Classes[listed:])
+	return d
+}
+
+var (
+	hmdb51File = regexp.MustCompile(`^(.+)_test_split0*([0-9]+)\.txt$`)
+	ucf101File = regexp.MustCompile(`^(train|test)list0*([0-9]+)\.txt$`)
+	listFile   = regexp.MustCompile(`^(train|val|test)_split0*([0-9]+)\.txt$`)
+)
+
+// detect decides the format from the name of a file, where that says too little
+// from its first line, and for a folder from the names in it.
+func detect(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: no such file or folder: %w", path, fs.ErrNotExist)
+	} else if err != nil {
+		return "", err
+	}
+	if info.IsDir() {
+		return detectFolder(path)
+	}
+	base := filepath.Base(path)
+	switch strings.ToLower(filepath.Ext(base)) {
+	case ".csv":
+		return detectCSV(path)
+	case ".jsonl", ".ndjson":
+		return "jsonl", nil
+	case ".list":
+		return "list", nil
+	case ".txt":
+		switch {
+		case ucf101File.MatchString(base):
+			return "ucf101", nil
+		case listFile.MatchString(base):
+			return "list", nil
+		case hmdb51File.MatchString(base):
+			return "hmdb51", nil
+		}
+		return detectText(path)
+	}
+	return "", fmt.Errorf("%s: annotations are a folder or a .csv, .jsonl, .txt or .list file; name the format if it is one of %s", path, strings.Join(Formats, ", "))
+}
+
+func detectFolder(path string) (string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return "", err
+	}
+	for _, form := range []struct {
+		pattern *regexp.Regexp
+		format  string
+	}{{ucf101File, "ucf101"}, {listFile, "list"}, {hmdb51File, "hmdb51"}} {
+		for _, e := range entries {
+			if !e.IsDir() && form.pattern.MatchString(e.Name()) {
+				return form.format, nil
+			}
+		}
+	}
+	return "folder", nil
+}
+
+// splitName gives the split that a file, folder or column means by name.
+func splitName(name string) (string, bool) {
+	switch strings.ToLower(name) {
+	case "train", "training":
+		return Train, true
+	case "val", "valid", "validate", "validation", "dev":
+		return Val, true
+	case "test", "testing":
+		return Test, true
+	}
+	return "", false
+}
+
+// splitInName finds the one split that a file's name speaks of:
+// "train_split01.txt", "kinetics400_val_list_videos.txt". Both "split_0.list" and
+// "trainval.txt" say nothing.
+func splitInName(name string) string {
+	found := ""
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		split, ok := splitName(word)
+		if ok && found != "" && split != found {
+			return ""
+		}
+		if ok {
+			found = split
+		}
+	}
+	return found
+}
+
+// beside finds a file that belongs to the data: in the folder given, or up to
+// three above it, because the authors' splits lie three below their class names.
+func beside(dir, name string) (string, bool) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false
+	}
+	for range 4 {
+		path := filepath.Join(abs, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path, true
+		}
+		abs = filepath.Dir(abs)
+	}
+	return "", false
+}
+
+// foldFiles lists the files of one fold below dir, or, if path is a file, that
+// file alone.
+func foldFiles(path string, pattern *regexp.Regexp, fold int) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	folds := map[string]bool{}
+	for _, e := range entries {
+		m := pattern.FindStringSubmatch(e.Name())
+		if m == nil || e.IsDir() {
+			continue
+		}
+		folds[m[2]] = true
+		if m[2] == fmt.Sprint(fold) {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	if files == nil {
+		have := slices.Sorted(maps.Keys(folds))
+		if have == nil {
+			return nil, fmt.Errorf("%s: no list files there; their names look like %s", path, pattern)
+		}
+		return nil, fmt.Errorf("%s: no lists of fold %d; folds there: %s", path, fold, strings.Join(have, ", "))
+	}
+	return files, nil
+}

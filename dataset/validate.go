@@ -1,0 +1,73 @@
+package dataset
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Validate checks what no line of an annotation file shows alone. Errors: no
+// samples; fewer than two classes; a split for some samples only; one segment
+// with two labels. Warnings, one line each, are what may be meant: samples that
+// stand twice, videos in several splits, classes without samples.
+func (d *Dataset) Validate() (warnings []string, err error) {
+	if len(d.Samples) == 0 {
+		return nil, fmt.Errorf("%s: no samples", d.Source)
+	}
+	if len(d.Classes) == 1 {
+		return nil, fmt.Errorf("%s: there is only one class, %q; telling classes apart takes two", d.Source, d.Classes[0])
+	}
+	if unsaid := d.Splits()[""]; unsaid > 0 && unsaid < len(d.Samples) {
+		return nil, fmt.Errorf("%s: some samples have no split; it has %s: give all a split, or none", d.Source, d.describeSplits())
+	}
+
+	type segment struct {
+		path       string
+		start, end float64
+	}
+	labelled := make(map[segment]Sample, len(d.Samples))
+	splitOf := map[string]string{}
+	var twice, shared []string
+	inTwo := map[string]bool{}
+	used := map[string]bool{}
+	for _, s := range d.Samples {
+		used[s.Label] = true
+		p := normalPath(s.Path)
+		key := segment{p, s.Start, s.End}
+		if before, ok := labelled[key]; !ok {
+			labelled[key] = s
+		} else if before.Label != s.Label {
+			return nil, fmt.Errorf("%s: %s is labelled both %q and %q", d.Source, s.segment(), before.Label, s.Label)
+		} else if before.Split == s.Split {
+			twice = append(twice, s.segment())
+		}
+		if before, ok := splitOf[p]; ok && before != s.Split && !inTwo[p] {
+			inTwo[p] = true
+			shared = append(shared, fmt.Sprintf("%q", s.Path))
+		}
+		splitOf[p] = s.Split
+	}
+	warn := func(what string, names []string) {
+		if len(names) > 0 {
+			warnings = append(warnings, fmt.Sprintf("%s: %s: %s", d.Source, what, firstOf(names)))
+		}
+	}
+	warn("samples that stand more than once", twice)
+	warn("videos in more than one split", shared)
+	var unused []string
+	for _, c := range d.Classes {
+		if !used[c] {
+			unused = append(unused, fmt.Sprintf("%q", c))
+		}
+	}
+	warn("classes without samples", unused)
+	return warnings, nil
+}
+
+// firstOf counts names and shows the first few.
+func firstOf(names []string) string {
+	const few = 3
+	if len(names) <= few {
+		return fmt.Sprintf("%d (%s)", len(names), strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("%d (%s, ...)", len(names), strings.Join(names[:few], ", "))
+}
