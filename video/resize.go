@@ -1,6 +1,7 @@
 package video
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 )
@@ -13,8 +14,8 @@ type Resizer struct {
 	shape   shape
 	across  kernel // columns: from the source's to the crop's
 	down    kernel // rows
+	packed  [][3]uint64
 	between []byte // the rows that down needs, resized across
-	sums    []int32
 	out     []byte
 }
 
@@ -96,16 +97,20 @@ func (r *Resizer) apply(src []byte, s shape) []byte {
 		r.shape = s
 		r.across = newKernel(s.srcW, s.scaledW, s.cropX, s.cropW)
 		r.down = newKernel(s.srcH, s.scaledH, s.cropY, s.cropH)
-		r.between = make([]byte, 3*s.cropW*(r.down.end-r.down.start))
-		r.sums = make([]int32, 3*s.cropW)
+		r.packed = make([][3]uint64, r.across.end-r.across.start)
+		r.between = make([]byte, padded(3*s.cropW)*(r.down.end-r.down.start))
 		r.out = make([]byte, 3*s.cropW*s.cropH)
 	}
-	wide, row := 3*s.srcW, 3*s.cropW
-	for y := r.down.start; y < r.down.end; y++ {
-		r.across.row(r.between[(y-r.down.start)*row:][:row], src[y*wide:][:wide])
+	wide, row, stride := 3*s.srcW, 3*s.cropW, padded(3*s.cropW)
+	for y := r.down.start; y < r.down.end; y += 2 {
+		below := min(y+1, r.down.end-1)
+		part := func(y int) []byte { return src[y*wide:][3*r.across.start : 3*r.across.end] }
+		line := func(y int) []byte { return r.between[(y-r.down.start)*stride:][:row] }
+		pack(r.packed, part(y), part(below))
+		r.across.rows(line(y), line(below), r.packed)
 	}
 	for y, t := range r.down.taps {
-		blend(r.out[y*row:][:row], r.between[(t.first-r.down.start)*row:], t.weights, r.sums)
+		column(r.out[y*row:][:row], r.between[(t.first-r.down.start)*stride:], t.weights)
 	}
 	return r.out
 }
@@ -118,13 +123,14 @@ type kernel struct {
 }
 
 type taps struct {
-	first   int // the input pixel of the first weight
-	weights []int32
+	first   int      // the input pixel of the first weight
+	weights []uint64 // sign-extended
 }
 
 const (
 	precision = 32 - 8 - 2 // bits after the point, as in Pillow's Resample.c
 	half      = 1 << (precision - 1)
+	halves    = half<<32 | half
 )
 
 // newKernel takes in pixels to out and makes the taps for n of these from
@@ -148,10 +154,10 @@ func newKernel(in, out, first, n int) kernel {
 			w = append(w, v)
 			sum += v
 		}
-		weights := make([]int32, len(w))
+		weights := make([]uint64, len(w))
 		for j, v := range w {
 			v = float64(v / sum * (1 << precision))
-			weights[j] = int32(v + math.Copysign(0.5, v))
+			weights[j] = uint64(int64(v + math.Copysign(0.5, v)))
 		}
 		// Weights of zero at the ends change nothing but the time.
 		for len(weights) > 1 && weights[0] == 0 {
@@ -180,44 +186,79 @@ func bicubic(x float64) float64 {
 	return 0
 }
 
-// row filters one row of RGB pixels.
-func (k *kernel) row(dst, src []byte) {
+// rows filters two rows of RGB pixels, packed by pack from pixel k.start on.
+func (k *kernel) rows(dst0, dst1 []byte, src [][3]uint64) {
 	for i, t := range k.taps {
-		s := src[3*t.first:][:3*len(t.weights)]
-		var r, g, b int32 = half, half, half
-		for _, w := range t.weights {
-			if len(s) < 3 {
-				break // never: it spares the bounds checks
-			}
-			r += int32(s[0]) * w
-			g += int32(s[1]) * w
-			b += int32(s[2]) * w
-			s = s[3:]
-		}
-		d := dst[3*i:][:3]
-		d[0], d[1], d[2] = clip(r), clip(g), clip(b)
+		r, g, b := weigh(src[t.first-k.start:], t.weights)
+		d0, d1 := dst0[3*i:][:3], dst1[3*i:][:3]
+		d0[0], d1[0] = clip(r)
+		d0[1], d1[1] = clip(g)
+		d0[2], d1[2] = clip(b)
 	}
 }
 
-// blend filters down the columns: dst is the weighted sum of as many rows of
-// src, which stand one after the other.
-func blend(dst, src []byte, weights, sums []int32) {
-	for i := range sums {
-		sums[i] = half
+// weigh is rows' inner loop. On its own it has the registers it needs.
+//
+//go:noinline
+func weigh(src [][3]uint64, weights []uint64) (r, g, b uint64) {
+	src = src[:len(weights)]
+	r, g, b = halves, halves, halves
+	for i, w := range weights {
+		p := &src[i]
+		r += p[0] * w
+		g += p[1] * w
+		b += p[2] * w
 	}
-	for _, w := range weights {
-		row := src[:len(sums)]
-		for i, v := range row {
-			sums[i] += int32(v) * w
+	return r, g, b
+}
+
+// column filters down: dst is the weighted sum of as many rows of src, which
+// stand one after the other, each as long as dst and filled up to a multiple of
+// eight bytes.
+func column(dst, src []byte, weights []uint64) {
+	const even = 0xff<<32 | 0xff
+	stride := padded(len(dst))
+	for x := 0; x < len(dst); x += 8 {
+		var a, b, c, d uint64 = halves, halves, halves, halves
+		at := x
+		for _, w := range weights {
+			v := binary.LittleEndian.Uint64(src[at:])
+			a += v & even * w
+			b += v >> 8 & even * w
+			c += v >> 16 & even * w
+			d += v >> 24 & even * w
+			at += stride
 		}
-		src = src[len(sums):]
-	}
-	for i, v := range sums {
-		dst[i] = clip(v)
+		var out [8]byte
+		out[0], out[4] = clip(a)
+		out[1], out[5] = clip(b)
+		out[2], out[6] = clip(c)
+		out[3], out[7] = clip(d)
+		copy(dst[x:], out[:])
 	}
 }
 
-// clip rounds a sum to a byte.
-func clip(v int32) byte {
-	return byte(min(max(v>>precision, 0), 255))
+// Two sums of 32 bits run in one word: a product with a sign-extended weight,
+// and a sum of such, is that of the lower half plus 1<<32 times that of the
+// upper, as long as neither leaves 32 bits. Pillow computes in 32 bits too.
+
+// pack puts the pixels of two rows into the halves of words.
+func pack(dst [][3]uint64, a, b []byte) {
+	for i := range dst {
+		p, q := a[3*i:][:3], b[3*i:][:3]
+		dst[i] = [3]uint64{
+			uint64(p[0]) | uint64(q[0])<<32,
+			uint64(p[1]) | uint64(q[1])<<32,
+			uint64(p[2]) | uint64(q[2])<<32,
+		}
+	}
 }
+
+// clip rounds the two sums of a word to bytes.
+func clip(sums uint64) (byte, byte) {
+	lo := int32(sums)
+	hi := int32((sums - uint64(int64(lo))) >> 32)
+	return byte(min(max(lo>>precision, 0), 255)), byte(min(max(hi>>precision, 0), 255))
+}
+
+func padded(n int) int { return (n + 7) &^ 7 }
