@@ -1,0 +1,99 @@
+package clip
+
+import (
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// ImageTower is CLIP's vision Transformer: pictures to features. n is a number
+// of pictures, P the rows of one (its patches and the class token), D the width,
+// E the embedding.
+type ImageTower struct {
+	device        compute.Device
+	size          Config
+	conv          *nn.Linear // a patch's pixels [3·patch²] to D
+	class, dclass compute.Matrix
+	pos, dpos     compute.Matrix // [P,D]
+	lnPre, lnPost *nn.LayerNorm
+	blocks        *nn.Transformer
+	proj          *nn.Projection
+}
+
+func newImageTower(b *nn.Builder, c Config) *ImageTower {
+	t := &ImageTower{device: b.Device, size: c}
+	t.conv = b.Linear("visual.conv1.weight", "", c.VisionWidth, 3*c.PatchSize*c.PatchSize)
+	t.class, t.dclass = b.Vector("visual.class_embedding", c.VisionWidth)
+	t.pos, t.dpos = b.Table("visual.positional_embedding", c.tokens(), c.VisionWidth)
+	t.lnPre = b.LayerNorm("visual.ln_pre", c.VisionWidth, c.Eps)
+	t.blocks = b.Transformer(visionBlocks, c.VisionLayers, c.vision())
+	t.lnPost = b.LayerNorm("visual.ln_post", c.VisionWidth, c.Eps)
+	t.proj = b.Projection("visual.proj", c.VisionWidth, c.Embed)
+	return t
+}
+
+// ImageTape is what Backward needs of Forward, in the device's temporary memory.
+type ImageTape struct {
+	patches, x0, last, normed compute.Matrix
+	blocks                    nn.Tape
+	attends                   nn.Attends
+}
+
+// attends lets every row of a picture see all rows of the same picture. Of the
+// last block only the class rows are wanted.
+func (t *ImageTower) attends(n int) nn.Attends {
+	p := t.size.tokens()
+	full, last := &compute.AttentionShape{}, &compute.AttentionShape{}
+	a := nn.Attends{Full: full, Last: last}
+	for i := range n {
+		full.Segments = append(full.Segments, compute.Segment{Query: i * p, Queries: p, Key: i * p, Keys: p})
+		last.Segments = append(last.Segments, compute.Segment{Query: i, Queries: 1, Key: i * p, Keys: p})
+		a.LastRows = append(a.LastRows, int32(i*p))
+	}
+	return a
+}
+
+// Forward writes out [n,E] for normalised pixels [n,3·S·S], channel by channel.
+// The tape may be nil.
+func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
+	d, n, c := t.device, pixels.Rows, t.size
+	rows := n * c.tokens()
+	var blocks *nn.Tape
+	if tape == nil {
+		defer d.Release(d.Mark())
+		tape = &ImageTape{}
+	} else {
+		blocks = &tape.blocks
+	}
+	tape.attends = t.attends(n)
+	tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
+	d.Patches(tape.patches, pixels, c.ImageSize, c.PatchSize)
+	// The class token's patch is zero, so its row comes out of the convolution
+	// as zero and takes only the class embedding and its position.
+	tape.x0 = d.Temp(rows, c.VisionWidth)
+	t.conv.Forward(tape.x0, tape.patches, compute.Identity, compute.Matrix{})
+	d.AddCycle(tape.x0, t.pos)
+	d.ScatterAdd(tape.x0, tape.attends.LastRows, t.class, make([]int32, n))
+	x := d.Temp(rows, c.VisionWidth)
+	t.lnPre.Forward(x, tape.x0)
+	tape.last = d.Temp(n, c.VisionWidth)
+	t.blocks.Forward(tape.last, x, &tape.attends, blocks)
+	tape.normed = d.Temp(n, c.VisionWidth)
+	t.lnPost.Forward(tape.normed, tape.last)
+	t.proj.Forward(out, tape.normed)
+}
+
+// Backward adds to the gradients of the tower's weights for dout [n,E].
+func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {
+	d, c := t.device, t.size
+	defer d.Release(d.Mark())
+	n, rows := dout.Rows, tape.x0.Rows
+	dnormed, dlast := d.Temp(n, c.VisionWidth), d.Temp(n, c.VisionWidth)
+	t.proj.Backward(dnormed, dout, tape.normed)
+	t.lnPost.Backward(dlast, dnormed, tape.last, false)
+	dx, dx0 := d.Temp(rows, c.VisionWidth), d.Temp(rows, c.VisionWidth)
+	t.blocks.Backward(dx, dlast, &tape.attends, &tape.blocks)
+	t.lnPre.Backward(dx0, dx, tape.x0, false)
+	d.AddCycleGrad(t.dpos, dx0)
+	d.ScatterAdd(t.dclass, make([]int32, n), dx0, tape.attends.LastRows)
+	t.conv.Backward(compute.Matrix{}, dx0, tape.patches, false)
+}

@@ -1,0 +1,284 @@
+// Package clip is the frozen backbone: a CLIP ViT (Radford et al. 2021) of any
+// size, read from the weight files that people have, that turns pictures and
+// texts into features of one space.
+//
+//	model, err := clip.Load("ViT-B-16.pt", clip.Options{})
+//	texts, err := model.EncodeTexts([]string{"a photo of a cat"}, false)
+//
+// Features are returned raw, as the towers give them; compare them by cosine.
+package clip
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/checkpoint"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// Tower names a half of the model.
+type Tower uint8
+
+const (
+	Image Tower = 1 << iota
+	Text
+)
+
+// Options say how to load a model. The zero Options load both towers.
+type Options struct {
+	// Activation overrides what the file says: "quick_gelu" or "gelu".
+	Activation string
+	// Towers to build; 0 means both. The memory of the other is not needed.
+	Towers Tower
+	// Threads to compute on; 0 means GOMAXPROCS.
+	Threads int
+}
+
+// Model is a loaded backbone. Its Encode methods may be called from several
+// goroutines; they take turns.
+type Model struct {
+	config      Config
+	format      string
+	assumed     bool
+	fingerprint string
+	logitScale  float32
+	parameters  int
+
+	mu        sync.Mutex
+	device    compute.Device
+	image     *ImageTower
+	text      *TextTower
+	tokenizer *bpe.Tokenizer
+}
+
+// ErrNoTower is returned when a model was loaded without the tower that a call
+// needs.
+var ErrNoTower = errors.New("the model was loaded without this tower")
+
+// Load reads a weight file or folder: OpenAI's .pt, OpenCLIP's .safetensors and
+// training .pt, or a Hugging Face folder.
+func Load(path string, o Options) (*Model, error) {
+	w, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := New(w, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// New builds a model from named tensors.
+func New(w *checkpoint.Weights, o Options) (*Model, error) {
+	act := w.Activation
+	if o.Activation != "" {
+		act = o.Activation
+	}
+	assumed := act == ""
+	if assumed {
+		act = "quick_gelu"
+	}
+	if _, ok := activations[act]; !ok {
+		return nil, fmt.Errorf("activation %q is not known: it is quick_gelu or gelu", act)
+	}
+	c, err := configOf(w, act)
+	if err != nil {
+		return nil, err
+	}
+	if o.Towers == 0 {
+		o.Towers = Image | Text
+	}
+	m := &Model{config: c, format: w.Format, assumed: assumed, device: compute.NewCPU(o.Threads)}
+	m.fingerprint = fingerprint(c, w)
+	m.logitScale = float32(1 / 0.07)
+	if t := w.Tensors["logit_scale"]; len(t.Data) == 1 {
+		m.logitScale = float32(math.Exp(float64(t.Data[0])))
+	}
+	for _, t := range w.Tensors {
+		m.parameters += len(t.Data)
+	}
+	source := func(name string) []float32 { return w.Tensors[name].Data }
+	if o.Towers&Image != 0 {
+		m.image = newImageTower(&nn.Builder{Device: m.device, Source: source, Forms: compute.Forward}, c)
+	}
+	if o.Towers&Text != 0 {
+		// Gradients pass through the frozen text tower to the prompts.
+		m.text = newTextTower(&nn.Builder{Device: m.device, Source: source, Forms: compute.Forward | compute.Backward}, c)
+		if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// fingerprint identifies a backbone by everything that its features depend on:
+// the configuration and the values of all tensors.
+func fingerprint(c Config, w *checkpoint.Weights) string {
+	h := sha256.New()
+	json.NewEncoder(h).Encode(c)
+	for _, name := range slices.Sorted(maps.Keys(w.Tensors)) {
+		if d := w.Tensors[name].Data; len(d) > 0 {
+			fmt.Fprintf(h, "%s %d\n", name, len(d))
+			// All platforms that Go runs this on are little-endian.
+			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&d[0])), 4*len(d)))
+		}
+	}
+	return "clip-" + hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Config returns the model's sizes.
+func (m *Model) Config() Config { return m.config }
+
+// Format names the kind of file that the weights came from.
+func (m *Model) Format() string { return m.format }
+
+// ActivationAssumed reports whether the file did not tell the activation, so
+// that OpenAI's QuickGELU was taken.
+func (m *Model) ActivationAssumed() bool { return m.assumed }
+
+// Fingerprint identifies the backbone; features and trained models carry it.
+func (m *Model) Fingerprint() string { return m.fingerprint }
+
+// LogitScale is CLIP's own 1/τ.
+func (m *Model) LogitScale() float32 { return m.logitScale }
+
+// Parameters is the number of values in the weight file.
+func (m *Model) Parameters() int { return m.parameters }
+
+// Tokenizer is the model's tokeniser, nil without the text tower.
+func (m *Model) Tokenizer() *bpe.Tokenizer { return m.tokenizer }
+
+// Device and TextTower are what the learning packages of this module build on:
+// they run on the model's device and must hold the model by Lock meanwhile.
+func (m *Model) Device() compute.Device { return m.device }
+
+// TextTower is nil when the model was loaded without it.
+func (m *Model) TextTower() *TextTower { return m.text }
+
+// Lock keeps other goroutines' calls waiting until Unlock.
+func (m *Model) Lock() { m.mu.Lock() }
+
+// Unlock ends what Lock began.
+func (m *Model) Unlock() { m.mu.Unlock() }
+
+// imageBatch and textRows bound the memory of one pass through a tower.
+const (
+	imageBatch = 16
+	textRows   = 4096
+)
+
+// EncodeImages turns n pictures of ImageSize×ImageSize RGB bytes, one after the
+// other, into features [n,E].
+func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
+	side := m.config.ImageSize
+	return m.encodeImages(len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
+		m.device.Pixels(dst, rgb[from:to], Mean, Std)
+	})
+}
+
+// EncodePixels turns n normalised pictures [n,3,ImageSize,ImageSize] into
+// features [n,E].
+func (m *Model) EncodePixels(pixels []float32) ([]float32, error) {
+	side := m.config.ImageSize
+	return m.encodeImages(len(pixels), 3*side*side, func(dst compute.Matrix, from, to int) {
+		m.device.Upload(dst, pixels[from:to])
+	})
+}
+
+func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from, to int)) ([]float32, error) {
+	if m.image == nil {
+		return nil, ErrNoTower
+	}
+	if size%each != 0 {
+		return nil, fmt.Errorf("pictures for this model have %d values each; %d values were given", each, size)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, n, e := m.device, size/each, m.config.Embed
+	out := make([]float32, n*e)
+	for from := 0; from < n; from += imageBatch {
+		to := min(from+imageBatch, n)
+		mark := d.Mark()
+		pixels, y := d.Temp(to-from, each), d.Temp(to-from, e)
+		load(pixels, from*each, to*each)
+		m.image.Forward(y, pixels, nil)
+		d.Download(out[from*e:to*e], y)
+		d.Release(mark)
+	}
+	return out, nil
+}
+
+// EncodeTexts turns texts into features [n,E]. A text of more tokens than the
+// model takes is an error unless truncate is set.
+func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
+	if m.text == nil {
+		return nil, ErrNoTower
+	}
+	ids := make([][]int, len(texts))
+	for i, t := range texts {
+		var err error
+		if ids[i], err = m.tokenizer.Tokenize(t, m.config.Context, truncate); err != nil {
+			return nil, err
+		}
+	}
+	return m.EncodeTokens(ids)
+}
+
+// EncodeTokens turns token sequences, from SOT to EOT without padding, into
+// features [n,E].
+func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
+	if m.text == nil {
+		return nil, ErrNoTower
+	}
+	for i, t := range ids {
+		if len(t) < 2 || len(t) > m.config.Context {
+			return nil, fmt.Errorf("token sequence %d has %d tokens; it takes 2 to %d", i, len(t), m.config.Context)
+		}
+		for _, id := range t {
+			if id < 0 || id >= m.config.Vocab {
+				return nil, fmt.Errorf("token sequence %d holds %d; the vocabulary has %d tokens", i, id, m.config.Vocab)
+			}
+		}
+		if t[0] != ids[0][0] {
+			return nil, fmt.Errorf("token sequence %d does not begin with the start token", i)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, e := m.device, m.config.Embed
+	out := make([]float32, 0, len(ids)*e)
+	for from := 0; from < len(ids); {
+		to, rows := from+1, len(ids[from])
+		for to < len(ids) && rows+len(ids[to]) <= textRows {
+			rows += len(ids[to])
+			to++
+		}
+		mark := d.Mark()
+		flat, s := layOut(ids[from:to])
+		x, y := d.Temp(len(flat), m.config.TextWidth), d.Temp(to-from, e)
+		d.Gather(x, nil, m.text.tokens, flat)
+		m.text.Forward(y, x, s, nil)
+		out = append(out, make([]float32, (to-from)*e)...)
+		d.Download(out[from*e:], y)
+		d.Release(mark)
+		from = to
+	}
+	return out, nil
+}
+
+// Bare is a model without towers: enough to run what was learned on a backbone
+// over features and class embeddings that are finished.
+func Bare(c Config, fingerprint string, threads int) *Model {
+	return &Model{config: c, fingerprint: fingerprint, device: compute.NewCPU(threads)}
+}

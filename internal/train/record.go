@@ -1,0 +1,128 @@
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
+)
+
+// record is metrics.jsonl: a line a step and a line an evaluation.
+type record struct {
+	*os.File
+	evaluatedStep int
+}
+
+// openRecord opens the record for appending. Lines after step, which a killed
+// run may have left beyond its last checkpoint, are dropped: they will come
+// again.
+func openRecord(path string, step int) (*record, error) {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var keep bytes.Buffer
+	r := &record{}
+	lines := bufio.NewScanner(bytes.NewReader(old))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var at struct {
+			Step       int             `json:"step"`
+			Evaluation json.RawMessage `json:"evaluation"`
+		}
+		if json.Unmarshal(lines.Bytes(), &at) == nil && at.Step <= step {
+			keep.Write(append(lines.Bytes(), '\n'))
+			if at.Evaluation != nil {
+				r.evaluatedStep = at.Step
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if keep.Len() < len(old) {
+		if err := atomicfile.WriteBytes(path, keep.Bytes()); err != nil {
+			return nil, err
+		}
+	}
+	r.File, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	return r, err
+}
+
+func (r *record) add(line map[string]any) error {
+	b, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	if _, ok := line["evaluation"]; ok {
+		r.evaluatedStep = line["step"].(int)
+	}
+	_, err = r.Write(append(b, '\n'))
+	return err
+}
+
+// evaluated reports whether the evaluation of a step stands in the record.
+func (r *record) evaluated(step int) bool { return r.evaluatedStep == step }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func writeConfig(path string, config any) error {
+	b, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(path, append(b, '\n'))
+}
+
+// sameConfig reports where config differs from the one that a run was started
+// with.
+func sameConfig(path string, config any) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	now, err := json.Marshal(config)
+	if err != nil {
+		return err
+	}
+	var was, is any
+	if err := json.Unmarshal(old, &was); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := json.Unmarshal(now, &is); err != nil {
+		return err
+	}
+	if diff := differences("", was, is); len(diff) > 0 {
+		return fmt.Errorf("%s: this run was started with %s; resume it with the same settings, or give another --out", path, strings.Join(diff, ", "))
+	}
+	return nil
+}
+
+// differences lists the values of was that differ from is.
+func differences(name string, was, is any) []string {
+	a, okA := was.(map[string]any)
+	b, okB := is.(map[string]any)
+	if !okA || !okB {
+		x, _ := json.Marshal(was)
+		y, _ := json.Marshal(is)
+		if bytes.Equal(x, y) {
+			return nil
+		}
+		return []string{fmt.Sprintf("%s %s (now %s)", name, x, y)}
+	}
+	keys := maps.Clone(a)
+	maps.Copy(keys, b)
+	var out []string
+	for _, k := range sortedKeys(keys) {
+		out = append(out, differences(strings.TrimPrefix(name+"."+k, "."), a[k], b[k])...)
+	}
+	return out
+}

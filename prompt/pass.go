@@ -1,0 +1,63 @@
+package prompt
+
+import (
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// Pass is a forward pass that is kept for its backward pass. It holds the
+// backbone's lock until Release.
+type Pass struct {
+	// Video [B,E] and Text [C,E] are the embeddings, Logits [B,C] their cosines
+	// over the temperature.
+	Video, Text, Logits compute.Matrix
+
+	adapter    *Adapter
+	classes    *Classes
+	similarity *nn.Similarity
+	text       textTape
+	video      videoTape
+	mark       compute.Mark
+}
+
+// Forward encodes windows of frame features [B,T,E] and classes and compares
+// them. Release must be called.
+func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
+	a.model.Lock()
+	d, e := a.device, a.model.Config().Embed
+	p := &Pass{adapter: a, classes: c, mark: d.Mark()}
+	rows := len(features) / e
+	x := d.Temp(rows, e)
+	d.Upload(x, features)
+	p.Video = d.Temp(rows/a.config.Frames, e)
+	a.encodeVideo(p.Video, x, &p.video)
+	p.Text = d.Temp(len(c.sequences.Lengths), e)
+	a.encodeText(p.Text, c, &p.text)
+	p.similarity = nn.NewSimilarity(d, p.Video, p.Text, a.scale())
+	p.Logits = p.similarity.Logits
+	return p
+}
+
+// Backward adds to the gradients of all learned tensors for dlogits [B,C].
+func (p *Pass) Backward(dlogits compute.Matrix) {
+	d := p.adapter.device
+	defer d.Release(d.Mark())
+	dvideo, dtext := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
+	p.similarity.Backward(dvideo, dtext, dlogits)
+	p.adapter.backText(dtext, p.classes, &p.text)
+	p.adapter.backVideo(dvideo, &p.video)
+}
+
+// Loss is the cross entropy against target [B], the mean over the windows, with
+// its gradient dlogits [B,C], valid until Release.
+func (p *Pass) Loss(target []int32) (loss float64, dlogits compute.Matrix) {
+	d := p.adapter.device
+	dlogits = d.Temp(p.Logits.Rows, p.Logits.Cols)
+	return d.CrossEntropy(dlogits, p.Logits, target), dlogits
+}
+
+// Release ends the pass.
+func (p *Pass) Release() {
+	p.adapter.device.Release(p.mark)
+	p.adapter.model.Unlock()
+}
