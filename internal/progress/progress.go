@@ -1,0 +1,70 @@
+// Package progress tells how far a long command is: bars with rate and time left
+// on a terminal, a log line now and then elsewhere.
+//
+// All that goes to standard error while bars run has to go through one Writer:
+//
+//	stderr := progress.NewWriter(os.Stderr)
+//	logger := slog.New(slog.NewTextHandler(stderr, nil))
+//	p := progress.New(stderr, logger)
+//	defer p.Close()
+//
+//	bar := p.Start("extract", int64(len(videos)), "videos")
+//	defer bar.Done()
+//	for _, v := range videos {
+//		...
+//		bar.Add(1)
+//	}
+//
+// A nil *Progress gives nil bars, and a nil *Bar does nothing, so that libraries
+// report progress without asking whether anyone listens.
+package progress
+
+import (
+	"io"
+	"log/slog"
+	"time"
+)
+
+// interval is the time between two log lines of one bar.
+const interval = 10 * time.Second
+
+// Progress starts bars. It is safe for concurrent use.
+type Progress struct {
+	w      *Writer
+	logger *slog.Logger
+	now    func() time.Time
+}
+
+// New draws bars on w if it is a terminal (a file, or a Writer before one), and
+// otherwise logs to logger, which may be nil for silence.
+func New(w io.Writer, logger *slog.Logger) *Progress {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	writer, ok := w.(*Writer)
+	if !ok {
+		writer = NewWriter(w)
+	}
+	return &Progress{w: writer, logger: logger, now: time.Now}
+}
+
+// Start begins a bar of total units, such as "videos"; total 0 means unknown.
+// Units of "bytes" are shown as KiB, MiB and so on. Every bar needs its Done.
+func (p *Progress) Start(name string, total int64, unit string) *Bar {
+	if p == nil {
+		return nil
+	}
+	b := &Bar{p: p, name: name, total: max(total, 0), unit: unit, started: p.now()}
+	b.logged = b.started
+	if p.w.terminal {
+		b.hide = p.w.show(b)
+	}
+	return b
+}
+
+// Close takes bars off the screen whose Done never came, as after an error.
+func (p *Progress) Close() {
+	if p != nil {
+		p.w.close()
+	}
+}

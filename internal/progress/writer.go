@@ -1,0 +1,86 @@
+package progress
+
+import (
+	"io"
+	"os"
+	"sync"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// Writer stands before standard error for all who write there. While bars are on
+// the screen, what is written appears above them; otherwise it goes straight
+// through. Each Write has to be whole lines, as those of log/slog are.
+type Writer struct {
+	out      io.Writer
+	terminal bool // bars can be drawn
+
+	mu     sync.Mutex
+	screen *mpb.Progress // nil while no bar runs
+	active int           // bars running
+}
+
+// NewWriter wraps out, usually os.Stderr.
+func NewWriter(out io.Writer) *Writer {
+	w := &Writer{out: out}
+	if f, ok := out.(*os.File); ok {
+		w.terminal = term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	}
+	return w
+}
+
+// Write is safe for concurrent use.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.screen != nil {
+		// The screen refuses when drawing has failed; the line still matters.
+		if n, err := w.screen.Write(p); err == nil {
+			return n, nil
+		}
+	}
+	return w.out.Write(p)
+}
+
+// show puts a bar on the screen and returns what ends it there, or nil where it
+// cannot be drawn. The screen lives as long as it has bars.
+func (w *Writer) show(b *Bar) (done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.screen == nil {
+		w.screen = mpb.New(mpb.WithOutput(w.out), mpb.WithAutoRefresh())
+	}
+	screen := w.screen
+	line, err := screen.Add(b.total, b.filler(),
+		mpb.PrependDecorators(decor.Name(b.name)),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.numbers() })))
+	if err != nil {
+		return nil // drawing has failed before: this one is logged
+	}
+	w.active++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.screen != screen {
+			return // closed meanwhile
+		}
+		line.Abort(false) // leaves the line as it is
+		w.active--
+		if w.active == 0 {
+			screen.Wait()
+			w.screen = nil
+		}
+	}
+}
+
+// close takes all bars off the screen, with the lines above them written out.
+func (w *Writer) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.screen != nil {
+		w.screen.Shutdown()
+		w.screen, w.active = nil, 0
+	}
+}
