@@ -217,9 +217,10 @@ func (f *Reader) Names() []string {
 }
 
 // Shape returns the shape of a tensor, or nil if there is none of that name.
-func (f *Reader) Shape(name string) []int {
-	return f.entries[name].Shape
-}
+func (f *Reader) Shape(name string) []int { return f.entries[name].Shape }
+
+// DType returns the type of a tensor, or "" if there is none of that name.
+func (f *Reader) DType(name string) string { return f.entries[name].DType }
 
 // Tensor reads one tensor.
 func (f *Reader) Tensor(name string) (Tensor, error) {

@@ -22,6 +22,10 @@ var elementSize = map[string]int{
 	"U64": 8, "I64": 8, "F64": 8,
 }
 
+// ElementSize returns the bytes of one element of a data type, or 0 if the
+// format has no such type.
+func ElementSize(dtype string) int { return elementSize[dtype] }
+
 // byteSize returns the bytes that a tensor of this type and shape takes.
 func byteSize(dtype string, shape []int) (int, error) {
 	size, ok := elementSize[dtype]

@@ -1,0 +1,292 @@
+// Package checkpoint reads the weight files of CLIP ViTs, in the forms that
+// people have them, to tensors under OpenAI's names.
+//
+// It reads OpenAI's TorchScript archives, plain state dicts and OpenCLIP's
+// training checkpoints (.pt, .bin), OpenCLIP's and Hugging Face's .safetensors,
+// and the folders that they are published in. Nothing in a file is executed.
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// Tensor is an array of numbers, row-major, outermost size first.
+type Tensor struct {
+	Shape []int
+	Data  []float32
+}
+
+// Weights are the tensors of a model and what its files say of their use.
+type Weights struct {
+	// Tensors by the names of OpenAI's state dicts. Whether they are complete is
+	// for the reader to see.
+	Tensors map[string]Tensor
+
+	// Format names the kind of file, such as "openai-archive".
+	Format string
+
+	// Activation is "quick_gelu", "gelu", or "" when the files cannot tell.
+	Activation string
+
+	// VisionHeads and TextHeads are the attention heads of the towers; 0 when the
+	// files cannot tell: CLIP's heads are 64 wide.
+	VisionHeads, TextHeads int
+
+	// Eps is what layer norms add to the variance; 0 when the files cannot tell:
+	// CLIP's is 1e-5.
+	Eps float32
+
+	// Mean and Std are the statistics by which the pixels' channels, red first
+	// and in 0..1, were normalised in training. All are 0 when the files cannot
+	// tell: then they are CLIP's own.
+	Mean, Std [3]float32
+}
+
+// Open reads a weight file, or a folder with one. An error names the path.
+func Open(path string) (*Weights, error) {
+	file, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return w, nil
+}
+
+// publishedNames are the weight files of published folders in the order of
+// preference. OpenCLIP's come first, for the repositories that timm publishes
+// hold a model.safetensors with the image tower alone.
+var publishedNames = []string{
+	"open_clip_model.safetensors", "open_clip_pytorch_model.bin",
+	"model.safetensors", indexName, "pytorch_model.bin",
+}
+
+// find returns the weight file that path means: itself, or one in that folder.
+func find(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().IsRegular() {
+		return path, nil
+	}
+	if !info.IsDir() { // opening a pipe would wait
+		return "", fmt.Errorf("%s: this is no file", path)
+	}
+	for _, name := range publishedNames {
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+			return filepath.Join(path, name), nil
+		}
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, e := range entries {
+		switch filepath.Ext(e.Name()) {
+		case ".pt", ".pth", ".bin", ".safetensors":
+			found = append(found, e.Name())
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%s: no weight file in this folder; it would be %s, or one .pt or .safetensors file", path, strings.Join(publishedNames, " or "))
+	case 1:
+		return filepath.Join(path, found[0]), nil
+	}
+	return "", fmt.Errorf("%s: several weight files in this folder (%s): name one", path, strings.Join(found, ", "))
+}
+
+// open reads a weight file and the configuration beside it.
+func open(path string) (*Weights, error) {
+	f, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+
+	tensors, prefix, format, err := f.identify()
+	if err != nil {
+		return nil, err
+	}
+	w := &Weights{Format: format}
+	// OpenAI's own files, and copies of their state dicts, carry this number.
+	_, own := f.tensors[prefix+"input_resolution"]
+	if own && format != huggingFace {
+		w.Activation = "quick_gelu"
+	} else if err := w.configure(filepath.Dir(path), tensors); err != nil {
+		return nil, err
+	}
+	if w.Tensors, err = f.read(tensors); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// huggingFace is the Format of files with the names of Hugging Face's CLIPModel.
+const huggingFace = "huggingface"
+
+// identify returns the tensors of the CLIP ViT that the file holds, under
+// OpenAI's names, with the prefix that the file puts before them and the
+// Format of the file.
+func (f *source) identify() (tensors map[string]lazy, prefix, format string, err error) {
+	if tensors, prefix, err = f.model(openAILandmark); err != nil {
+		return nil, "", "", err
+	}
+	if tensors != nil {
+		tensors, err = keepOpenAI(tensors)
+		return tensors, prefix, f.format(prefix), err
+	}
+	if tensors, prefix, err = f.model(huggingFaceLandmark); err != nil {
+		return nil, "", "", err
+	}
+	if tensors != nil {
+		tensors, err = fromHuggingFace(tensors)
+		return tensors, prefix, huggingFace, err
+	}
+	return nil, "", "", notCLIP(f.tensors)
+}
+
+// source is an open weight file (or several that make one), its tensors listed
+// and not yet read.
+type source struct {
+	tensors map[string]lazy
+	kind    container
+	size    int64 // bytes of the file
+	close   func() error
+}
+
+// container is how a file keeps its tensors.
+type container string
+
+const (
+	safe        container = "safetensors"
+	torch       container = "torch"
+	torchScript container = "torchscript"
+)
+
+// lazy is a tensor that is read when it is needed.
+type lazy struct {
+	dtype string // as safetensors calls it
+	shape []int
+	read  func() (safetensors.Tensor, error)
+}
+
+// format names the kind of file that holds OpenAI's names after prefix.
+func (f *source) format(prefix string) string {
+	switch {
+	case f.kind == safe:
+		return "openclip-safetensors"
+	case f.kind == torchScript:
+		return "openai-archive"
+	case strings.HasPrefix(prefix, "state_dict."):
+		return "openclip-training"
+	}
+	return "openai-state-dict"
+}
+
+// model returns the tensors of the model that the file holds, or nil. It is
+// found by a tensor that every such model has: training files keep it under a
+// prefix such as "state_dict.module.", beside the optimiser's state.
+func (f *source) model(landmark string) (tensors map[string]lazy, prefix string, err error) {
+	var prefixes []string
+	for name := range f.tensors {
+		if p, ok := strings.CutSuffix("."+name, "."+landmark); ok {
+			prefixes = append(prefixes, strings.TrimPrefix(p+".", "."))
+		}
+	}
+	switch slices.Sort(prefixes); len(prefixes) {
+	case 0:
+		return nil, "", nil
+	case 1:
+		prefix = prefixes[0]
+	default:
+		return nil, "", fmt.Errorf("it holds %d models, under %q; save the wanted one alone", len(prefixes), prefixes)
+	}
+	tensors = map[string]lazy{}
+	for name, t := range f.tensors {
+		if name, ok := strings.CutPrefix(name, prefix); ok {
+			tensors[name] = t
+		}
+	}
+	return tensors, prefix, nil
+}
+
+// read reads tensors one after the other and widens them, so that memory holds
+// no more than the result and one tensor.
+func (f *source) read(tensors map[string]lazy) (map[string]Tensor, error) {
+	// Views of the same bytes must not blow a small file up.
+	total := 0.0
+	for _, t := range tensors {
+		n := float64(max(1, safetensors.ElementSize(t.dtype)))
+		for _, d := range t.shape {
+			n *= float64(d)
+		}
+		total += n
+	}
+	if total > 2*float64(f.size) {
+		return nil, fmt.Errorf("its tensors claim %.0f bytes, but the file has only %d", total, f.size)
+	}
+	out := make(map[string]Tensor, len(tensors))
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		t, err := tensors[name].read()
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
+		if !isFloat(t.DType) {
+			return nil, fmt.Errorf("tensor %q: data type %s cannot be used as weights; save the model as float16 or float32", name, t.DType)
+		}
+		data, err := t.Float32s()
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
+		out[name] = Tensor{t.Shape, data}
+	}
+	return out, nil
+}
+
+func isFloat(dtype string) bool {
+	return slices.Contains([]string{"F16", "BF16", "F32", "F64"}, dtype)
+}
+
+// openSource opens a file by what it holds, whatever its name says.
+func openSource(path string) (*source, error) {
+	if filepath.Base(path) == indexName {
+		return openShards(path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	var s *source
+	info, err := f.Stat()
+	if err == nil {
+		s, err = decode(f, info.Size())
+	}
+	if err != nil {
+		f.Close()
+		return nil, withoutPath(err)
+	}
+	s.close = f.Close
+	return s, nil
+}
+
+// withoutPath drops the path that Open puts before every error.
+func withoutPath(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,273 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+)
+
+// configure reads what the configuration in a weight file's folder says of the
+// model: OpenCLIP's open_clip_config.json, or config.json, which OpenCLIP and
+// Hugging Face both write. Without one everything stays unknown.
+func (w *Weights) configure(dir string, tensors map[string]lazy) error {
+	for _, name := range []string{"open_clip_config.json", "config.json"} {
+		data, err := readSmall(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var which struct {
+			Model  json.RawMessage `json:"model_cfg"`
+			Vision json.RawMessage `json:"vision_config"`
+			Text   json.RawMessage `json:"text_config"`
+			// CLIPModel's older configurations keep the sizes under these names.
+			VisionDict json.RawMessage `json:"vision_config_dict"`
+			TextDict   json.RawMessage `json:"text_config_dict"`
+			Type       string          `json:"model_type"`
+		}
+		if err := json.Unmarshal(data, &which); err != nil {
+			return fmt.Errorf("%s beside it: %w", name, err)
+		}
+		var s sizes
+		switch {
+		case which.Model != nil:
+			s, err = w.fromOpenCLIP(data)
+		case which.Vision != nil || which.VisionDict != nil:
+			if which.Type != "" && which.Type != "clip" {
+				return fmt.Errorf("%s beside it is for a model of type %q; only \"clip\" is supported", name, which.Type)
+			}
+			s, err = w.fromTransformers(
+				[]json.RawMessage{which.Vision, which.VisionDict}, []json.RawMessage{which.Text, which.TextDict})
+			if err == nil {
+				err = w.fromPreprocessor(dir)
+			}
+		default:
+			continue // some other program's
+		}
+		if err == nil {
+			err = s.check(tensors)
+		}
+		if err != nil {
+			return fmt.Errorf("%s beside it: %w", name, err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// sizes are a configuration's word on a model; 0 where it has none.
+type sizes struct {
+	visionWidth, patch, textWidth, vocabulary int
+}
+
+// check reports whether the tensors have these sizes, so that a configuration
+// of another model that happens to lie in the folder does no harm.
+func (s sizes) check(tensors map[string]lazy) error {
+	for _, c := range []struct {
+		what   string
+		want   int
+		tensor string
+		dim    int
+	}{
+		{"the image tower's width", s.visionWidth, "visual.conv1.weight", 0},
+		{"the patch size", s.patch, "visual.conv1.weight", 3},
+		{"the vocabulary", s.vocabulary, "token_embedding.weight", 0},
+		{"the text tower's width", s.textWidth, "token_embedding.weight", 1},
+	} {
+		shape := tensors[c.tensor].shape
+		if c.want != 0 && c.dim < len(shape) && shape[c.dim] != c.want {
+			return fmt.Errorf("it says that %s is %d, but tensor %q has shape %v: it belongs to another model", c.what, c.want, c.tensor, shape)
+		}
+	}
+	return nil
+}
+
+// transformersTower is a part of Hugging Face's CLIPConfig.
+type transformersTower struct {
+	Activation string  `json:"hidden_act"`
+	Heads      int     `json:"num_attention_heads"`
+	Eps        float64 `json:"layer_norm_eps"`
+	Width      int     `json:"hidden_size"`
+	Patch      int     `json:"patch_size"`
+	Vocabulary int     `json:"vocab_size"`
+}
+
+// fromTransformers reads a CLIPConfig. What it leaves out is as in CLIPConfig
+// itself: ViT-B/32.
+func (w *Weights) fromTransformers(vision, text []json.RawMessage) (sizes, error) {
+	v := transformersTower{Activation: "quick_gelu", Heads: 12, Eps: 1e-5, Width: 768, Patch: 32}
+	t := transformersTower{Activation: "quick_gelu", Heads: 8, Eps: 1e-5, Width: 512, Vocabulary: 49408}
+	for i := range vision {
+		for _, part := range []struct {
+			data json.RawMessage
+			into *transformersTower
+		}{{vision[i], &v}, {text[i], &t}} {
+			if part.data == nil {
+				continue
+			}
+			if err := json.Unmarshal(part.data, part.into); err != nil {
+				return sizes{}, err
+			}
+		}
+	}
+	if v.Eps != t.Eps || v.Eps <= 0 {
+		return sizes{}, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config, which is not supported", v.Eps, t.Eps)
+	}
+	if v.Activation != t.Activation {
+		return sizes{}, fmt.Errorf("hidden_act is %q in vision_config and %q in text_config, which is not supported", v.Activation, t.Activation)
+	}
+	if v.Heads < 1 || t.Heads < 1 {
+		return sizes{}, fmt.Errorf("num_attention_heads is %d and %d", v.Heads, t.Heads)
+	}
+	switch v.Activation {
+	case "quick_gelu", "gelu":
+		w.Activation = v.Activation
+	default:
+		return sizes{}, fmt.Errorf("hidden_act %q is not supported; it is quick_gelu or gelu", v.Activation)
+	}
+	w.VisionHeads, w.TextHeads, w.Eps = v.Heads, t.Heads, float32(v.Eps)
+	return sizes{v.Width, v.Patch, t.Width, t.Vocabulary}, nil
+}
+
+// fromPreprocessor reads the pixel statistics that Hugging Face keeps apart.
+func (w *Weights) fromPreprocessor(dir string) error {
+	const name = "preprocessor_config.json"
+	data, err := readSmall(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var p struct {
+		Mean     []float32 `json:"image_mean"`
+		Std      []float32 `json:"image_std"`
+		Resample any       `json:"resample"`
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if bicubic := any(3.0); p.Resample != nil && p.Resample != bicubic {
+		return fmt.Errorf("%s: resample %v is not supported; CLIP's is 3, bicubic", name, p.Resample)
+	}
+	return w.setStatistics(p.Mean, p.Std)
+}
+
+// setStatistics takes the pixels' mean and deviation, or none.
+func (w *Weights) setStatistics(mean, std []float32) error {
+	if mean == nil && std == nil {
+		return nil
+	}
+	if len(mean) != 3 || len(std) != 3 || slices.Min(std) <= 0 {
+		return fmt.Errorf("pixel mean %v and deviation %v are not three numbers each", mean, std)
+	}
+	w.Mean, w.Std = [3]float32(mean), [3]float32(std)
+	return nil
+}
+
+// fromOpenCLIP reads an open_clip_config.json.
+func (w *Weights) fromOpenCLIP(data []byte) (sizes, error) {
+	var config struct {
+		Model struct {
+			QuickGELU bool           `json:"quick_gelu"`
+			Vision    map[string]any `json:"vision_cfg"`
+			Text      map[string]any `json:"text_cfg"`
+			CoCa      any            `json:"multimodal_cfg"`
+			SigLIP    any            `json:"init_logit_bias"`
+		} `json:"model_cfg"`
+		Preprocess struct {
+			Mean          []float32 `json:"mean"`
+			Std           []float32 `json:"std"`
+			Interpolation string    `json:"interpolation"`
+			Resize        string    `json:"resize_mode"`
+		} `json:"preprocess_cfg"`
+	}
+	if err := json.Unmarshal(data, &config); err != nil {
+		return sizes{}, err
+	}
+	m, p := config.Model, config.Preprocess
+	if m.CoCa != nil {
+		return sizes{}, errors.New("multimodal_cfg: a CoCa model is not supported")
+	}
+	if m.SigLIP != nil {
+		return sizes{}, errors.New("init_logit_bias: a SigLIP model is not supported")
+	}
+	visionEps, err := checkTower("vision_cfg", m.Vision, plainVision)
+	if err != nil {
+		return sizes{}, err
+	}
+	textEps, err := checkTower("text_cfg", m.Text, plainText)
+	if err != nil {
+		return sizes{}, err
+	}
+	if visionEps != textEps {
+		return sizes{}, fmt.Errorf("the towers' norm_kwargs differ (eps %g and %g), which is not supported", visionEps, textEps)
+	}
+	w.Eps = float32(visionEps)
+	if p.Interpolation != "" && p.Interpolation != "bicubic" || p.Resize != "" && p.Resize != "shortest" {
+		return sizes{}, fmt.Errorf("preprocess_cfg: interpolation %q with resize_mode %q is not supported; CLIP's are bicubic and shortest", p.Interpolation, p.Resize)
+	}
+	if err := w.setStatistics(p.Mean, p.Std); err != nil {
+		return sizes{}, err
+	}
+	number := func(tower map[string]any, name string) int {
+		n, _ := tower[name].(float64)
+		return int(n)
+	}
+	s := sizes{
+		number(m.Vision, "width"), number(m.Vision, "patch_size"),
+		number(m.Text, "width"), number(m.Text, "vocab_size"),
+	}
+	if width := number(m.Vision, "head_width"); width > 0 {
+		w.VisionHeads = s.visionWidth / width
+	}
+	w.TextHeads = number(m.Text, "heads")
+	w.Activation = "gelu" // OpenCLIP's default
+	if m.QuickGELU {
+		w.Activation = "quick_gelu"
+	}
+	return s, nil
+}
+
+// plainVision and plainText are the options of OpenCLIP's towers that change
+// the arithmetic and leave the tensors as they are, with the value that is
+// CLIP's.
+var (
+	plainVision = map[string]any{
+		"pool_type": "tok", "pos_embed_type": "learnable", "final_ln_after_pool": false, "global_average_pool": false,
+		"timm_model_name": "", "act_kwargs": nil, "scaled_cosine_attn": false,
+	}
+	plainText = map[string]any{
+		"pool_type": "argmax", "text_arch": "clip", "hf_model_name": "", "hf_tokenizer_name": "", "no_causal_mask": false,
+		"attention_mode": "causal", "final_ln_after_pool": false, "act_kwargs": nil, "scaled_cosine_attn": false,
+	}
+)
+
+// checkTower refuses the options of a tower that are not CLIP's, and returns
+// what its layer norms add to the variance.
+func checkTower(name string, options, plain map[string]any) (eps float64, err error) {
+	for _, option := range slices.Sorted(maps.Keys(options)) {
+		want, known := plain[option]
+		if v := options[option]; known && v != nil && v != want {
+			return 0, fmt.Errorf("%s: %s %v is not supported", name, option, v)
+		}
+	}
+	eps = 1e-5
+	switch norm := options["norm_kwargs"].(type) {
+	case nil:
+	case map[string]any:
+		eps, _ = norm["eps"].(float64)
+		if len(norm) != 1 || eps <= 0 {
+			return 0, fmt.Errorf("%s: norm_kwargs %v is not supported", name, norm)
+		}
+	default:
+		return 0, fmt.Errorf("%s: norm_kwargs %v is not supported", name, norm)
+	}
+	return eps, nil
+}

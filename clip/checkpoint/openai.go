@@ -1,0 +1,77 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// openAILandmark is a tensor that every model under OpenAI's names has.
+const openAILandmark = "visual.conv1.weight"
+
+// block matches what a Transformer block's tensors are called.
+const block = `transformer\.resblocks\.[0-9]+\.(ln_[12]\.(weight|bias)|attn\.in_proj_(weight|bias)|attn\.out_proj\.(weight|bias)|mlp\.c_(fc|proj)\.(weight|bias))`
+
+// openAINames matches the tensors of a CLIP ViT.
+var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|conv1\.weight|ln_(pre|post)\.(weight|bias)|` + block + `)` +
+	`|token_embedding\.weight|positional_embedding|text_projection|logit_scale|ln_final\.(weight|bias)|` + block + `)$`)
+
+// keepOpenAI returns the tensors of a CLIP ViT. Buffers and counters are left
+// out; any other tensor means that the model computes something else, and that
+// is an error.
+func keepOpenAI(tensors map[string]lazy) (map[string]lazy, error) {
+	kept := map[string]lazy{}
+	for name, t := range tensors {
+		switch {
+		case openAINames.MatchString(name):
+			kept[name] = t
+		case !isBuffer(name, t):
+			return nil, notCLIP(tensors)
+		}
+	}
+	return kept, nil
+}
+
+// isBuffer reports whether a tensor is none of the weights: the causal mask, or
+// an index or size, which are integers.
+func isBuffer(name string, t lazy) bool {
+	return strings.HasSuffix(name, "attn_mask") || strings.HasSuffix(name, "position_ids") ||
+		t.dtype != "" && !isFloat(t.dtype)
+}
+
+// otherModels says what a model is that has a tensor with such a part in its
+// name.
+var otherModels = []struct{ part, what string }{
+	{`text_decoder\.`, "a CoCa model"},
+	{`visual\.trunk\.`, "an image tower of the timm library"},
+	{`logit_bias$`, "a SigLIP model"},
+	{`vision_model\.head\.`, "a SigLIP model"},
+	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},
+	{`visual\.attn_pool`, "an image tower with attentional pooling"},
+	{`(text|roberta)\.`, "a text tower other than CLIP's"},
+	{`ls_1\.`, "layer scale"},
+	{`blocks\.0\.attn\.qkv\.`, "an image tower of the timm library, without text tower"},
+}
+
+// notCLIP says why tensors are not those of a CLIP ViT.
+func notCLIP(tensors map[string]lazy) error {
+	names := slices.Sorted(maps.Keys(tensors))
+	for _, o := range otherModels {
+		part := regexp.MustCompile(`(^|\.)` + o.part)
+		if i := slices.IndexFunc(names, part.MatchString); i >= 0 {
+			return fmt.Errorf("it holds %s (tensor %q), which is not supported; use a CLIP ViT with CLIP's own text tower", o.what, names[i])
+		}
+	}
+	for _, name := range names {
+		if !openAINames.MatchString(name) && !huggingFaceNames.MatchString(name) && !isBuffer(name, tensors[name]) {
+			return fmt.Errorf("tensor %q is not a CLIP ViT's; the model is of another kind", name)
+		}
+	}
+	if len(names) == 0 {
+		return errors.New("it holds no tensors")
+	}
+	return fmt.Errorf("it lacks CLIP's image tower: neither %q nor %q is there", openAILandmark, huggingFaceLandmark)
+}
