@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -40,10 +41,27 @@ func command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// start starts a command that was prepared with ctx.
+func start(ctx context.Context, cmd *exec.Cmd) error {
+	err := cmd.Start()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w: %v", ErrNoFFmpeg, err)
+}
+
 // input is how a file is named to ffmpeg: as a file whatever its name looks
 // like, from which nothing but files may be opened.
 func input(path string) []string {
-	return []string{"-protocol_whitelist", "file,pipe", "-i", "file:" + path}
+	args := []string{"-protocol_whitelist", "file,pipe"}
+	if strings.EqualFold(filepath.Ext(path), ".gif") {
+		// Otherwise a % in the name would stand for the numbers of a sequence.
+		args = append(args, "-f", "gif")
+	}
+	return append(args, "-i", "file:"+path)
 }
 
 // Version returns the decoder's name for provenance, such as

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -73,8 +72,8 @@ func ffprobe(ctx context.Context, path string, read func(io.Reader) error, args 
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%w: %v", ErrNoFFmpeg, err)
+	if err := start(ctx, cmd); err != nil {
+		return err
 	}
 	readErr := read(out)
 	if readErr != nil {

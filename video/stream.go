@@ -67,9 +67,9 @@ func openStream(ctx context.Context, path string) (*stream, error) {
 		cancel()
 		return nil, err
 	}
-	if err := s.cmd.Start(); err != nil {
+	if err := start(ctx, s.cmd); err != nil {
 		cancel()
-		return nil, fmt.Errorf("%w: %v", ErrNoFFmpeg, err)
+		return nil, err
 	}
 	s.out = out
 	go func() {

@@ -1,0 +1,95 @@
+package video
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// tree makes empty files below a new folder.
+func tree(t *testing.T, names ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, name := range names {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func TestDiscover(t *testing.T) {
+	root := tree(t, "run/clip10.MP4", "run/clip2.mp4", "run/clip02.mp4", "run/notes.txt", "run/.hidden.mp4", ".git/x.mp4", "a.webm", "run.mp4", "folder.mp4/b.mkv", "odd.name")
+	got, err := Discover([]string{root, filepath.Join(root, "odd.name")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, s := range got {
+		ids = append(ids, s.ID)
+		if want := filepath.Join(root, filepath.FromSlash(s.ID)); s.Path != want {
+			t.Errorf("%s is at %s, want %s", s.ID, s.Path, want)
+		}
+	}
+	want := []string{"a.webm", "folder.mp4/b.mkv", "odd.name", "run.mp4", "run/clip02.mp4", "run/clip2.mp4", "run/clip10.MP4"}
+	if !slices.Equal(ids, want) {
+		t.Errorf("%q, want %q", ids, want)
+	}
+}
+
+func TestDiscoverFollowsLinks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege on Windows")
+	}
+	root, other := tree(t, "a.mp4"), tree(t, "b.mp4")
+	for from, to := range map[string]string{"link.mp4": filepath.Join(other, "b.mp4"), "loop": root, "folder.mp4": root, "dangling.mp4": "nowhere"} {
+		if err := os.Symlink(to, filepath.Join(root, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(root, filepath.Join(other, "in")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Discover([]string{filepath.Join(other, "in")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A link to nothing is listed: it is to fail by name and not to vanish.
+	if ids := []string{got[0].ID, got[1].ID, got[2].ID}; len(got) != 3 || !slices.Equal(ids, []string{"a.mp4", "dangling.mp4", "link.mp4"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestDiscoverRefuses(t *testing.T) {
+	a, b := tree(t, "x/1.mp4"), tree(t, "x/1.mp4")
+	if _, err := Discover([]string{a, b}); err == nil || !strings.Contains(err.Error(), a) || !strings.Contains(err.Error(), b) {
+		t.Errorf("two videos of one ID: %v", err)
+	}
+	if _, err := Discover([]string{tree(t, "a.txt")}); err == nil || !strings.Contains(err.Error(), ".mp4") {
+		t.Errorf("nothing found: %v", err)
+	}
+	if _, err := Discover(nil); err == nil {
+		t.Error("nothing given: no error")
+	}
+	if _, err := Discover([]string{filepath.Join(a, "none")}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such file: %v", err)
+	}
+}
+
+func TestNatural(t *testing.T) {
+	sorted := []string{"", "a", "a1", "a02", "a2", "a2b", "a10", "a010b", "a11", "b", "b/9", "b/10"}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			if got, want := natural(a, b), cmp.Compare(i, j); got != want {
+				t.Errorf("natural(%q, %q) = %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package video
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/color/palette"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+)
+
+func TestReadImage(t *testing.T) {
+	red, clear, grey := color.NRGBA{200, 10, 20, 255}, color.NRGBA{7, 80, 250, 0}, color.NRGBA{90, 90, 90, 255}
+	nrgba := image.NewNRGBA(image.Rect(0, 0, 3, 1))
+	deep := image.NewNRGBA64(nrgba.Rect)
+	opaque := image.NewRGBA(nrgba.Rect)
+	for x, c := range []color.NRGBA{red, clear, grey} {
+		nrgba.Set(x, 0, c)
+		deep.SetNRGBA64(x, 0, color.NRGBA64{R: uint16(c.R)<<8 | 77, G: uint16(c.G) << 8, B: uint16(c.B) << 8, A: uint16(c.A) * 257})
+		c.A = 255
+		opaque.Set(x, 0, c)
+	}
+	indexed := image.NewPaletted(nrgba.Rect, color.Palette{red, clear, grey})
+	copy(indexed.Pix, []byte{0, 1, 2})
+	want := []byte{200, 10, 20, 7, 80, 250, 90, 90, 90}
+	tests := []struct {
+		name  string
+		write func(*bytes.Buffer) error
+	}{
+		{"alpha.png", func(b *bytes.Buffer) error { return png.Encode(b, nrgba) }},
+		{"deep.png", func(b *bytes.Buffer) error { return png.Encode(b, deep) }},
+		{"indexed.png", func(b *bytes.Buffer) error { return png.Encode(b, indexed) }},
+		{"opaque.png", func(b *bytes.Buffer) error { return png.Encode(b, opaque) }},
+		{"a.bmp", func(b *bytes.Buffer) error { return bmp.Encode(b, opaque) }},
+		{"a.tiff", func(b *bytes.Buffer) error { return tiff.Encode(b, opaque, nil) }},
+		{"a picture without extension", func(b *bytes.Buffer) error { return png.Encode(b, opaque) }},
+	}
+	for _, c := range tests {
+		var b bytes.Buffer
+		if err := c.write(&b); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), c.name)
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := ReadImage(path)
+		if err != nil || f.Width != 3 || f.Height != 1 || !bytes.Equal(f.Pix, want) {
+			t.Errorf("%s: %+v, %v", c.name, f, err)
+		}
+	}
+}
+
+// A lossy picture keeps its colours about, and its size.
+func TestReadJPEG(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 17, 9))
+	for i := range img.Pix {
+		img.Pix[i] = []byte{200, 100, 50, 255}[i%4]
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := decodeImage(bytes.NewReader(b.Bytes()))
+	if err != nil || f.Width != 17 || f.Height != 9 {
+		t.Fatal(f.Width, f.Height, err)
+	}
+	for i, v := range f.Pix {
+		if d := int(v) - []int{200, 100, 50}[i%3]; d < -3 || d > 3 {
+			t.Fatalf("byte %d is %d", i, v)
+		}
+	}
+}
+
+// The first picture of a GIF may be smaller than its canvas.
+func TestReadGIF(t *testing.T) {
+	part := image.NewPaletted(image.Rect(2, 1, 4, 3), palette.Plan9)
+	for i := range part.Pix {
+		part.Pix[i] = 255 // white
+	}
+	var b bytes.Buffer
+	err := gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{part}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := decodeImage(bytes.NewReader(b.Bytes()))
+	if err != nil || f.Width != 5 || f.Height != 4 {
+		t.Fatal(f.Width, f.Height, err)
+	}
+	for i := range 20 {
+		x, y := i%5, i/5
+		if inside := x >= 2 && x < 4 && y >= 1 && y < 3; inside != (f.Pix[3*i] == 255) {
+			t.Errorf("pixel %d,%d is %v", x, y, f.Pix[3*i:][:3])
+		}
+	}
+}
+
+func TestReadImageRefuses(t *testing.T) {
+	dir := t.TempDir()
+	// The header of a BMP of 65,535 × 65,535 pixels.
+	huge := append([]byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\xff\xff\x00\x00\xff\xff\x00\x00\x01\x00\x18\x00"), make([]byte, 100)...)
+	tests := []struct {
+		name string
+		data []byte
+		want error
+	}{
+		{"none.png", nil, fs.ErrNotExist}, {"empty.png", []byte{}, ErrFormat}, {"text.png", []byte("no picture"), ErrFormat}, {"huge.bmp", huge, ErrFormat},
+	}
+	for _, c := range tests {
+		path := filepath.Join(dir, c.name)
+		if c.data != nil {
+			if err := os.WriteFile(path, c.data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := ReadImage(path); !errors.Is(err, c.want) || !strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

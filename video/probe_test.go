@@ -1,0 +1,131 @@
+package video
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseProbe(t *testing.T) {
+	got, err := parseProbe("a.mkv", []byte(`{
+		"streams": [
+			{"codec_type": "audio"},
+			{"codec_type": "video", "codec_name": "png", "disposition": {"attached_pic": 1}},
+			{"codec_type": "video", "codec_name": "h264", "pix_fmt": "yuv420p10le", "width": 720, "height": 576,
+			 "sample_aspect_ratio": "16:15", "field_order": "tt", "avg_frame_rate": "25/1", "nb_frames": "17",
+			 "side_data_list": [{"side_data_type": "other"},
+				{"displaymatrix": "\n00000000:            0       65536           0\n00000001:       -65536           0           0\n00000002:            0           0  1073741824\n"}]},
+			{"codec_type": "video", "codec_name": "second"}],
+		"format": {"format_name": "matroska,webm", "start_time": "1.5", "duration": "12.25"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Info{Path: "a.mkv", Container: "matroska,webm", Codec: "h264", PixelFormat: "yuv420p10le",
+		Width: 576, Height: 768, Rotation: 90, SampleAspect: 16. / 15, Interlaced: true,
+		StartTime: 1.5, Duration: 12.25, FrameRate: 25, Frames: 17, HasAudio: true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzParseProbe(f *testing.F) {
+	f.Add(`{"streams": [{"codec_type": "video", "width": 1, "height": -2, "sample_aspect_ratio": "0:0",
+		"avg_frame_rate": "1e400/1", "start_time": "NaN", "nb_frames": "-1", "side_data_list": [{"displaymatrix": "0: 1 2 3\n"}]}]}`)
+	f.Add(`{"streams": [], "format": {}}`)
+	f.Add(`[`)
+	f.Fuzz(func(t *testing.T, text string) {
+		info, err := parseProbe("a", []byte(text))
+		if err != nil {
+			return
+		}
+		for _, v := range []float64{info.SampleAspect, info.StartTime, info.Duration, info.FrameRate} {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Errorf("%+v", info)
+			}
+		}
+		if info.Rotation%90 != 0 || info.Rotation < 0 || info.Rotation >= 360 || info.Frames < 0 || info.SampleAspect <= 0 {
+			t.Errorf("%+v", info)
+		}
+	})
+}
+
+func TestPacketTime(t *testing.T) {
+	tests := []struct {
+		line string
+		want float64
+		ok   bool
+	}{
+		{"pts_time=0.066667|dts_time=0.033333|flags=K_", 0.066667, true},
+		{"pts_time=N/A|dts_time=0.033333|flags=__\r", 0.033333, true},
+		{"pts_time=-0.5|flags=KD_", 0, false},
+		{"pts_time=N/A|dts_time=N/A|flags=__", 0, false},
+		{"pts_time=NaN|dts_time=+Inf", 0, false},
+		{"", 0, false},
+	}
+	for _, c := range tests {
+		if got, ok := packetTime(c.line); got != c.want || ok != c.ok {
+			t.Errorf("%q: %v, %v", c.line, got, ok)
+		}
+	}
+}
+
+// stamps reads a log and returns the frames' stamps.
+func stamps(text string) (ffmpegLog, []stamp) {
+	var log ffmpegLog
+	var all []stamp
+	log.read(strings.NewReader(text), func(s stamp) { all = append(all, s) })
+	return log, all
+}
+
+func TestLog(t *testing.T) {
+	const head = "[info] Input #0, matroska,webm, from 'file:a.mkv':\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/90000, frame_rate: 30/1\n"
+	log, got := stamps(head +
+		"[Parsed_showinfo_0 @ 0x5] [info] n:   0 pts:  90000 pts_time:1 pos: 56 fmt:yuv420p sar:4/3 s:1920x1080 i:T iskey:1\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info] n:   1 pts: 135000 pts_time:1.5 duration: 5 fmt:yuv420p cl:left sar:0/1 s:8x4 i:P\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info]   side data - pts: none\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info] n:   2 pts:NOPTS pts_time:NOPTS fmt:yuv420p sar:1/1 s:8x4 i:P\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
+	want := []stamp{{1, 1920, 1080, 4. / 3}, {1.5, 8, 4, 1}, {2, 8, 4, 1}, {-0.5, 8, 4, 1}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{})); diff != "" {
+		t.Error(diff)
+	}
+	if !log.opened || log.damage || log.reason != "" {
+		t.Errorf("%+v", log)
+	}
+}
+
+func TestLogErrors(t *testing.T) {
+	const frame = "[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/10, frame_rate: 30/1\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info] n: 0 pts: 0 sar:1/1 s:8x4\n"
+	tests := []struct {
+		name, text, reason string
+		damage             bool
+	}{
+		{"first one is the cause", "[x @ 0x1] [error] moov atom not found\n[error] file:a: Invalid data\n", "moov atom not found", false},
+		{"before the first frame", "[h264 @ 0x1] [error] no PPS\n" + frame, "no PPS", false},
+		{"after it", "[h264 @ 0x1] [error] no PPS\n" + frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
+		{"warnings are none", frame + "[h264 @ 0x1] [warning] hm\n[info] error\n", "", false},
+		{"cut to a length", "[error] " + strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 200) + "...", false},
+	}
+	for _, c := range tests {
+		if log, _ := stamps(c.text); log.reason != c.reason || log.damage != c.damage {
+			t.Errorf("%s: %q, damage %v", c.name, log.reason, log.damage)
+		}
+	}
+}
+
+func FuzzLog(f *testing.F) {
+	f.Add("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/0\n[Parsed_showinfo_0 @ 0x5] [info] n: 0 pts: 1 sar:0/0 s:1x1")
+	f.Add("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: NaN/1e999\n[Parsed_showinfo_0] n: pts:99999999999999999999 s:x")
+	f.Fuzz(func(t *testing.T, text string) {
+		_, all := stamps(text)
+		for _, s := range all {
+			if math.IsNaN(s.time) || math.IsInf(s.time, 0) || !(s.aspect > 0) || math.IsInf(s.aspect, 0) {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
