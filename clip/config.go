@@ -26,12 +26,15 @@ type Config struct {
 	TextHeads    int     `json:"text_heads"`
 	Activation   string  `json:"activation"` // "quick_gelu" or "gelu"
 	Eps          float32 `json:"layer_norm_eps"`
+	// Mean and Std normalise the channels of a picture's pixels, red first, in 0..1.
+	Mean [3]float32 `json:"mean"`
+	Std  [3]float32 `json:"std"`
 }
 
-// Mean and Std are the channel statistics that CLIP's pictures are normalised by.
+// CLIP's own channel statistics, for files that do not say theirs.
 var (
-	Mean = [3]float32{0.48145466, 0.4578275, 0.40821073}
-	Std  = [3]float32{0.26862954, 0.26130258, 0.27577711}
+	clipMean = [3]float32{0.48145466, 0.4578275, 0.40821073}
+	clipStd  = [3]float32{0.26862954, 0.26130258, 0.27577711}
 )
 
 const (
@@ -130,6 +133,10 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	c.Eps = 1e-5
 	if w.Eps > 0 {
 		c.Eps = w.Eps
+	}
+	c.Mean, c.Std = clipMean, clipStd
+	if w.Std != [3]float32{} {
+		c.Mean, c.Std = w.Mean, w.Std
 	}
 	c.Activation = activation
 	var wrong []string

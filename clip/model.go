@@ -183,7 +183,7 @@ const (
 func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
-		m.device.Pixels(dst, rgb[from:to], Mean, Std)
+		m.device.Pixels(dst, rgb[from:to], m.config.Mean, m.config.Std)
 	})
 }
 

@@ -1,0 +1,60 @@
+package dataset
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Divide gives the samples of an annotation that says no splits one: of each
+// class's videos the share test goes to the test split, at least one and not all,
+// the rest to training. Which ones follows from the seed and the paths alone, so
+// most videos keep their side when others are added. A dataset that says splits
+// is returned as it is.
+func (d *Dataset) Divide(test float64, seed uint64) (*Dataset, error) {
+	if d.Splits()[""] < len(d.Samples) {
+		return d, nil
+	}
+	if !(test > 0 && test < 1) {
+		return nil, fmt.Errorf("a test share of %v: it takes more than 0 and less than 1", test)
+	}
+	place := func(path string) uint64 {
+		h := fnv.New64a()
+		fmt.Fprintf(h, "%d\x00%s", seed, trimVideoExtension(normalPath(path)))
+		// FNV's high bits barely depend on the last bytes.
+		x := h.Sum64()
+		x = (x ^ x>>33) * 0xff51afd7ed558ccd
+		return x ^ x>>33
+	}
+	videos := map[string][]string{} // by class
+	seen := map[[2]string]bool{}
+	for _, s := range d.Samples {
+		if key := [2]string{s.Label, s.Path}; !seen[key] {
+			seen[key] = true
+			videos[s.Label] = append(videos[s.Label], s.Path)
+		}
+	}
+	testPaths := map[string]bool{}
+	for _, class := range d.Classes {
+		paths := videos[class]
+		slices.SortFunc(paths, func(a, b string) int {
+			return cmp.Or(cmp.Compare(place(a), place(b)), strings.Compare(a, b))
+		})
+		n := min(max(1, int(math.Round(test*float64(len(paths))))), len(paths)-1)
+		for _, p := range paths[:max(n, 0)] {
+			testPaths[p] = true
+		}
+	}
+	out := *d
+	out.Samples = slices.Clone(d.Samples)
+	for i := range out.Samples {
+		out.Samples[i].Split = Train
+		if testPaths[out.Samples[i].Path] {
+			out.Samples[i].Split = Test
+		}
+	}
+	return &out, nil
+}

@@ -1,0 +1,103 @@
+package recognition
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/train"
+	"github.com/clipcue/clipcue/prompt"
+)
+
+// FewShotResult is the accuracy over few-shot episodes.
+type FewShotResult struct {
+	Episodes int       `json:"episodes"`
+	Top1     float64   `json:"top1"`    // mean
+	Top1CI   float64   `json:"top1_ci"` // half the width of its 95 % interval
+	Top5     float64   `json:"top5"`
+	Each     []float64 `json:"each"` // top-1 of every episode
+	Missing  int       `json:"missing"`
+}
+
+// EpisodesFile is where a run folder keeps a [FewShotResult].
+const EpisodesFile = "episodes.json"
+
+// FewShot trains and tests a recogniser on every episode, each in a folder of
+// its own below the run's, and summarises. With Resume, episodes that were done
+// are not done again.
+func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []dataset.Episode) (*FewShotResult, error) {
+	if len(episodes) == 0 {
+		return nil, fmt.Errorf("there are no episodes")
+	}
+	out := &FewShotResult{Episodes: len(episodes)}
+	bar := r.Progress.Start("episodes", int64(len(episodes)), "episodes")
+	defer bar.Done()
+	for i, e := range episodes {
+		sub := r
+		sub.Dir = filepath.Join(r.Dir, fmt.Sprintf("episode-%03d", i))
+		sub.Note = map[string]any{"data": r.Note, "episode": i}
+		var err error
+		if sub.Train, err = data.Set(e.Train); err != nil {
+			return nil, err
+		}
+		test, err := data.Set(e.Test)
+		if err != nil {
+			return nil, err
+		}
+		// Shots that are missing make another problem of the episode.
+		if n := len(sub.Train.Missing); n > 0 {
+			return nil, fmt.Errorf("episode %d: %d of its training videos have no features: %w", i, n, sub.Train.Missing[0].Err)
+		}
+		out.Missing += len(test.Missing)
+		sub.Val, sub.Test, sub.Progress = nil, nil, nil
+		if _, err := Train(ctx, c, sub); err != nil {
+			return nil, fmt.Errorf("episode %d: %w", i, err)
+		}
+		f, err := prompt.ReadFile(filepath.Join(sub.Dir, train.BestFile))
+		if err != nil {
+			return nil, err
+		}
+		model, err := New(f, r.Backbone)
+		if err != nil {
+			return nil, err
+		}
+		result, err := model.Evaluate(ctx, test, c.Eval)
+		if err != nil {
+			return nil, fmt.Errorf("episode %d: %w", i, err)
+		}
+		out.Each = append(out.Each, result.Top1)
+		out.Top5 += result.Top5 / float64(len(episodes))
+		bar.Add(1)
+	}
+	out.Top1, out.Top1CI = interval(out.Each)
+	b, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return out, atomicfile.WriteBytes(filepath.Join(r.Dir, EpisodesFile), append(b, '\n'))
+}
+
+// interval is the mean and half the width of its 95 % confidence interval, by
+// the normal distribution.
+func interval(x []float64) (mean, half float64) {
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	if len(x) < 2 {
+		return mean, 0
+	}
+	var square float64
+	for _, v := range x {
+		square += (v - mean) * (v - mean)
+	}
+	return mean, 1.96 * math.Sqrt(square/float64(len(x)-1)/float64(len(x)))
+}
+
+// Summary describes what was found of a set, for a log.
+func (s *Set) Summary() string {
+	return fmt.Sprintf("%d videos of %d classes, %d missing", len(s.Videos), len(s.Classes), len(s.Missing))
+}

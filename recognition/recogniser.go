@@ -1,0 +1,133 @@
+package recognition
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/prompt"
+)
+
+// Recogniser names the actions in videos: one that was trained, or CLIP by
+// itself with hand-written templates.
+type Recogniser struct {
+	adapter   *prompt.Adapter
+	classes   []string
+	known     map[string][]float32 // finished embeddings [E] by name
+	templates []string             // instead of prompt vectors, for zero-shot
+	eval      Evaluation
+}
+
+// New makes a recogniser from a model file and its backbone, over the classes
+// that the file knows.
+func New(f *prompt.File, m *clip.Model) (*Recogniser, error) {
+	if f.Task != Task {
+		return nil, fmt.Errorf("this model file is for %s, not for %s", f.Task, Task)
+	}
+	a, err := f.Adapter(m)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recogniser{adapter: a, classes: f.Classes, known: map[string][]float32{}, eval: Evaluation{Windows: 5}}
+	e := m.Config().Embed
+	for i, c := range f.Classes {
+		r.known[c] = f.Embeddings[i*e : (i+1)*e]
+	}
+	return r, nil
+}
+
+// ZeroShot makes a recogniser from a backbone and class names alone: names in
+// hand-written templates, compared with the mean of the frame features. No
+// templates means the first of [clip.Templates].
+func ZeroShot(m *clip.Model, classes, templates []string) (*Recogniser, error) {
+	c := prompt.Config{Frames: prompt.Default().Frames, Temperature: 1 / float64(m.LogitScale())}
+	a, err := prompt.New(m, c, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(templates) == 0 {
+		templates = clip.Templates[:1]
+	}
+	r := &Recogniser{adapter: a, templates: templates, known: map[string][]float32{}, eval: Evaluation{Windows: 5}}
+	return r, r.SetClasses(classes)
+}
+
+// Classes are the names that the recogniser tells apart.
+func (r *Recogniser) Classes() []string { return r.classes }
+
+// SetClasses replaces them; unseen names are encoded by the text tower.
+func (r *Recogniser) SetClasses(classes []string) error {
+	if len(classes) == 0 {
+		return errors.New("no class names were given")
+	}
+	if _, err := r.embeddings(classes); err != nil {
+		return err
+	}
+	r.classes = classes
+	return nil
+}
+
+// embeddings returns the embeddings [C,E] of class names.
+func (r *Recogniser) embeddings(classes []string) ([]float32, error) {
+	var unseen []string
+	for _, c := range classes {
+		if r.known[c] == nil {
+			unseen = append(unseen, c)
+		}
+	}
+	m := r.adapter.Backbone()
+	e := m.Config().Embed
+	if len(unseen) > 0 {
+		if m.TextTower() == nil {
+			return nil, fmt.Errorf("class %q is not one that the model was trained on, so its name has to be encoded: give the backbone by --model", unseen[0])
+		}
+		f, err := r.encode(unseen)
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range unseen {
+			r.known[c] = f[i*e : (i+1)*e]
+		}
+	}
+	var out []float32
+	for _, c := range classes {
+		out = append(out, r.known[c]...)
+	}
+	return out, nil
+}
+
+func (r *Recogniser) encode(names []string) ([]float32, error) {
+	if r.templates != nil {
+		return r.adapter.Backbone().EncodeClasses(names, r.templates)
+	}
+	return r.adapter.EncodeClasses(names)
+}
+
+// Prediction is a class with its probability.
+type Prediction struct {
+	Label string  `json:"label"`
+	Score float64 `json:"score"`
+}
+
+// Classify returns the classes of a video by falling probability.
+func (r *Recogniser) Classify(q *feature.Sequence) ([]Prediction, error) {
+	if q.Width != r.adapter.Backbone().Config().Embed {
+		return nil, fmt.Errorf("%s: features of width %d do not come from this backbone", q.ID, q.Width)
+	}
+	embeddings, err := r.embeddings(r.classes)
+	if err != nil {
+		return nil, err
+	}
+	features := r.eval.windows(nil, q, 0, q.Len(), r.adapter.Config().Frames, 0)
+	p, err := r.adapter.Classify(features, embeddings)
+	if err != nil {
+		return nil, err
+	}
+	mean := meanRows(p, len(r.classes))
+	out := make([]Prediction, len(r.classes))
+	for i, c := range ranked(mean) {
+		out[i] = Prediction{r.classes[c], mean[c]}
+	}
+	return out, nil
+}
