@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
 // clipPath returns the path of a real clip. They stand in the folder that
@@ -32,7 +34,7 @@ func clipPath(t testing.TB, name string) string {
 func needFFmpeg(t testing.TB) {
 	t.Helper()
 	for _, name := range []string{"ffmpeg", "ffprobe"} {
-		if _, err := tool(name); err != nil {
+		if _, err := ffmpeg.Command(t.Context(), name); err != nil {
 			t.Skip(err)
 		}
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unicode"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
 // The ways in which a file fails, for errors.Is. A file that is not there is
 // fs.ErrNotExist.
 var (
-	ErrNoFFmpeg = errors.New("ffmpeg is missing")
+	ErrNoFFmpeg = ffmpeg.ErrMissing
 	ErrFormat   = errors.New("not a video that can be read")
 	ErrNoVideo  = errors.New("no video stream")
 	ErrNoFrames = errors.New("no frames")
@@ -28,7 +29,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %v", printable(e.Path), e.Kind)
+	fmt.Fprintf(&b, "%s: %v", ffmpeg.Printable(e.Path), e.Kind)
 	if e.Reason != "" {
 		b.WriteString(": " + e.Reason)
 	}
@@ -55,23 +56,4 @@ func checkFile(path string) error {
 		return &Error{Path: path, Kind: ErrFormat, Reason: "the file is empty"}
 	}
 	return nil
-}
-
-// oneLine is a message from outside, short and safe to print.
-func oneLine(s string) string {
-	s = strings.TrimRight(strings.TrimSpace(s), ".")
-	if len(s) > 200 {
-		s = s[:200] + "..."
-	}
-	return printable(s)
-}
-
-// printable keeps a text from outside on one line of a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, s)
 }

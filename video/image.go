@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
@@ -32,7 +33,7 @@ func ReadImage(path string) (Frame, error) {
 	defer f.Close()
 	frame, err := decodeImage(f)
 	if err != nil {
-		return Frame{}, &Error{Path: path, Kind: errNotImage, Reason: oneLine(err.Error())}
+		return Frame{}, &Error{Path: path, Kind: errNotImage, Reason: ffmpeg.OneLine(err.Error())}
 	}
 	return frame, nil
 }

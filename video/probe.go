@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
 // Info is what a file's headers say of its first video stream.
@@ -58,21 +61,20 @@ func Probe(ctx context.Context, path string) (*Info, error) {
 
 // ffprobe runs the program on a file and lets read have what it prints.
 func ffprobe(ctx context.Context, path string, read func(io.Reader) error, args ...string) error {
-	program, err := tool("ffprobe")
-	if err != nil {
-		return err
-	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	args = append([]string{"-hide_banner", "-loglevel", "level+error"}, args...)
-	cmd := command(inner, program, append(args, input(path)...)...)
-	var log headBuffer
+	cmd, err := ffmpeg.Command(inner, "ffprobe", append(args, input(path)...)...)
+	if err != nil {
+		return err
+	}
+	var log ffmpeg.Head
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := start(ctx, cmd); err != nil {
+	if err := ffmpeg.Start(ctx, cmd); err != nil {
 		return err
 	}
 	readErr := read(out)
@@ -86,16 +88,20 @@ func ffprobe(ctx context.Context, path string, read func(io.Reader) error, args 
 	case readErr != nil:
 		return &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
 	case err != nil:
-		reason := "ffprobe ended with " + err.Error()
-		for line := range strings.Lines(log.String()) {
-			if message, ok := errorIn(line); ok {
-				reason = message
-				break
-			}
-		}
-		return &Error{Path: path, Kind: ErrFormat, Reason: reason}
+		return &Error{Path: path, Kind: ErrFormat, Reason: ffmpeg.Reason(cmd, log.String(), err)}
 	}
 	return nil
+}
+
+// input is how a file is named to ffmpeg: as a file whatever its name looks
+// like, from which nothing but files may be opened.
+func input(path string) []string {
+	args := []string{"-protocol_whitelist", "file,pipe"}
+	if strings.EqualFold(filepath.Ext(path), ".gif") {
+		// Otherwise a % in the name would stand for the numbers of a sequence.
+		args = append(args, "-f", "gif")
+	}
+	return append(args, "-i", "file:"+path)
 }
 
 // parseProbe reads ffprobe's JSON.
@@ -129,7 +135,7 @@ func parseProbe(path string, out []byte) (*Info, error) {
 		}
 	}
 	if err := json.Unmarshal(out, &doc); err != nil {
-		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "ffprobe printed no JSON: " + oneLine(err.Error())}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "ffprobe printed no JSON: " + ffmpeg.OneLine(err.Error())}
 	}
 	var v *stream
 	audio := false

@@ -3,12 +3,13 @@ package video
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
 // stream is an ffmpeg process that decodes one file. Its standard output is
@@ -41,11 +42,7 @@ type stamp struct {
 }
 
 func openStream(ctx context.Context, path string) (*stream, error) {
-	program, err := tool("ffmpeg")
-	if err != nil {
-		return nil, err
-	}
-	name, err := version(ctx, program)
+	version, err := ffmpeg.Version(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -55,23 +52,16 @@ func openStream(ctx context.Context, path string) (*stream, error) {
 	// stamps are replaced by a plain count: nothing after it can then take
 	// offence at stamps that repeat, go back or are missing.
 	args = append(args, "-map", "0:V:0", "-vf", "showinfo=checksum=0,setpts=N*100/TB")
-	args = append(args, passthrough(name)...)
+	args = append(args, passthrough(version)...)
 	args = append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
 
 	inner, cancel := context.WithCancel(ctx)
 	s := &stream{path: path, ctx: ctx, cancel: cancel, stamps: make(chan stamp, 1024)}
-	s.cmd = command(inner, program, args...)
-	out, err1 := s.cmd.StdoutPipe()
-	log, err2 := s.cmd.StderrPipe()
-	if err := errors.Join(err1, err2); err != nil {
+	log, err := s.start(inner, args)
+	if err != nil {
 		cancel()
 		return nil, err
 	}
-	if err := start(ctx, s.cmd); err != nil {
-		cancel()
-		return nil, err
-	}
-	s.out = out
 	go func() {
 		defer close(s.stamps)
 		s.log.read(log, func(st stamp) {
@@ -82,6 +72,32 @@ func openStream(ctx context.Context, path string) (*stream, error) {
 		})
 	}()
 	return s, nil
+}
+
+// start starts the process and returns its log.
+func (s *stream) start(ctx context.Context, args []string) (log io.Reader, err error) {
+	if s.cmd, err = ffmpeg.Command(ctx, "ffmpeg", args...); err != nil {
+		return nil, err
+	}
+	if s.out, err = s.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if log, err = s.cmd.StderrPipe(); err != nil {
+		return nil, err
+	}
+	return log, ffmpeg.Start(ctx, s.cmd)
+}
+
+// passthrough is the option by which ffmpeg neither drops nor repeats frames;
+// version 5.1 gave it a new name.
+func passthrough(version string) []string {
+	var major, minor int
+	_, number, _ := strings.Cut(version, " ")
+	n, _ := fmt.Sscanf(strings.TrimPrefix(number, "n"), "%d.%d", &major, &minor)
+	if n == 2 && (major < 5 || major == 5 && minor < 1) {
+		return []string{"-vsync", "passthrough"}
+	}
+	return []string{"-fps_mode", "passthrough"}
 }
 
 // next waits for the next frame's stamp; false means that there is none.
@@ -205,7 +221,7 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		l.opened = true
 		return
 	}
-	message, ok := errorIn(text)
+	message, ok := ffmpeg.ErrorIn(text)
 	if !ok || l.damage {
 		return
 	}
@@ -250,18 +266,4 @@ func after(text, key string) string {
 	}
 	word, _, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
 	return strings.TrimSuffix(word, ",")
-}
-
-// errorIn returns the message of an error line of a log with levels, such as
-//
-//	[matroska,webm @ 0x5] [error] File ended prematurely
-//
-// and false for a line that is no error.
-func errorIn(text string) (string, bool) {
-	for _, level := range []string{"[error] ", "[fatal] ", "[panic] "} {
-		if _, message, ok := strings.Cut(text, level); ok {
-			return oneLine(message), true
-		}
-	}
-	return "", false
 }

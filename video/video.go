@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"iter"
 	"math"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
 // Frame is one picture of a video.
@@ -57,6 +59,10 @@ func (o Options) Validate() error {
 	}
 	return nil
 }
+
+// Version returns the decoder's name for provenance, such as
+// "ffmpeg 5.1.9-0+deb12u1".
+func Version(ctx context.Context) (string, error) { return ffmpeg.Version(ctx) }
 
 const (
 	maxSide   = 1 << 14 // pixels on a side of a resized frame

@@ -1,6 +1,6 @@
 //go:build unix
 
-package video
+package ffmpeg
 
 import (
 	"errors"

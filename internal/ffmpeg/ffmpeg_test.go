@@ -1,0 +1,60 @@
+package ffmpeg
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMissingSaysWhatToDo(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("CLIPCUE_FFPROBE", "")
+	_, err := Command(t.Context(), "ffprobe")
+	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "apt install ffmpeg") || !strings.Contains(err.Error(), "CLIPCUE_FFPROBE") {
+		t.Error(err)
+	}
+	gone := filepath.Join(t.TempDir(), "gone")
+	t.Setenv("CLIPCUE_FFPROBE", gone)
+	if _, err := Command(t.Context(), "ffprobe"); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), gone) {
+		t.Error(err)
+	}
+}
+
+func TestVersionAfterCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if v, err := Version(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMissing) {
+		t.Errorf("%q, %v", v, err)
+	}
+}
+
+func TestReason(t *testing.T) {
+	cmd := &exec.Cmd{Args: []string{"ffmpeg"}}
+	tests := []struct{ log, want string }{
+		{"", "ffmpeg ended with exit status 1"},
+		{"[info] hello\n[warning] hm\n", "ffmpeg ended with exit status 1"},
+		{"[x @ 0x5] [error] moov atom not found.\n[error] Invalid data\n", "moov atom not found"},
+		{"[fatal] a\tb\x1b[31m\xff\n", "a?b?[31m?"},
+		{"[error] " + strings.Repeat("é", 300), strings.Repeat("é", 100) + "..."},
+	}
+	for _, c := range tests {
+		if got := Reason(cmd, c.log, errors.New("exit status 1")); got != c.want {
+			t.Errorf("%q: %q, want %q", c.log, got, c.want)
+		}
+	}
+}
+
+func TestHeadIsBounded(t *testing.T) {
+	var h Head
+	for range 100 {
+		if n, err := h.Write(make([]byte, 1000)); n != 1000 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if h.Len() != 1<<16 {
+		t.Errorf("%d bytes are kept", h.Len())
+	}
+}

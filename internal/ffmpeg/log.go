@@ -1,0 +1,64 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strings"
+	"unicode"
+)
+
+// Head is a writer that keeps the first 64 KiB.
+type Head struct{ bytes.Buffer }
+
+func (h *Head) Write(p []byte) (int, error) {
+	if room := 1<<16 - h.Len(); room > 0 {
+		h.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+// Reason says in one line why a program failed: the first error in its log,
+// which was written with "-loglevel level+error" or more, or else what Wait
+// returned.
+func Reason(cmd *exec.Cmd, log string, err error) string {
+	for line := range strings.Lines(log) {
+		if message, ok := ErrorIn(line); ok {
+			return message
+		}
+	}
+	return fmt.Sprintf("%s ended with %v", cmd.Args[0], err)
+}
+
+// ErrorIn returns the message of an error line of a log with levels, such as
+//
+//	[matroska,webm @ 0x5] [error] File ended prematurely
+//
+// and false for a line that is no error.
+func ErrorIn(line string) (string, bool) {
+	for _, level := range []string{"[error] ", "[fatal] ", "[panic] "} {
+		if _, message, ok := strings.Cut(line, level); ok {
+			return OneLine(message), true
+		}
+	}
+	return "", false
+}
+
+// OneLine makes a message from outside short and safe to print.
+func OneLine(s string) string {
+	s = strings.TrimRight(strings.TrimSpace(s), ".")
+	if len(s) > 200 {
+		s = s[:200] + "..."
+	}
+	return Printable(s)
+}
+
+// Printable keeps a text from outside on one line of a terminal.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, s)
+}
