@@ -1,0 +1,49 @@
+# Two commands on a fresh machine with Go: make demo, make test.
+GO      ?= go
+TOOL     = $(GO) tool -modfile=tools/go.mod
+export CGO_ENABLED ?= 0
+
+.PHONY: all build demo test slow lint vulnerabilities cross bench generate ffmpeg clean
+
+all: build
+
+build:            ## the program, bin/clipcue
+	$(GO) build -trimpath -o bin/clipcue ./cmd/clipcue
+
+demo: ffmpeg build ## see the whole thing work, from nothing
+	bin/clipcue demo --out demo
+
+test: ffmpeg      ## what a change has to pass; CI sets CLIPCUE_SLOW=1 for the slow tests too
+	$(GO) vet ./...
+	$(GO) test ./...
+
+race: ffmpeg
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint:
+	test -z "$$(gofmt -l .)" || { echo 'these files need gofmt:'; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(MAKE) vulnerabilities
+
+vulnerabilities:  ## govulncheck, where its database can be reached
+	@out=$$($(TOOL) govulncheck ./... 2>&1); code=$$?; \
+	if [ $$code -ne 0 ] && echo "$$out" | grep -q 'fetching vulnerabilities'; then \
+		echo 'govulncheck: its database cannot be reached from here: skipped'; \
+	else echo "$$out"; exit $$code; fi
+
+cross:            ## everything builds without cgo, wherever clipcue runs
+	@for p in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+generate:
+	$(GO) generate ./...
+
+ffmpeg:           ## the decoder that clipcue runs
+	@scripts/need-ffmpeg.sh
+
+clean:
+	rm -rf bin demo
