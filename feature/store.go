@@ -4,15 +4,17 @@
 package feature
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
@@ -27,22 +29,25 @@ type Sequence struct {
 }
 
 // Len is T, the number of frames.
-func (s *Sequence) Len() int { return len(s.Timestamps) }
+func (q *Sequence) Len() int { return len(q.Timestamps) }
 
 // Row is frame i's feature [E].
-func (s *Sequence) Row(i int) []float32 { return s.Features[i*s.Width : (i+1)*s.Width] }
+func (q *Sequence) Row(i int) []float32 { return q.Features[i*q.Width : (i+1)*q.Width] }
 
 // Provenance says where a sequence came from: enough to tell whether it fits a
 // model and whether its video has changed.
 type Provenance struct {
-	Source     string  `json:"source"` // the video's path as it was given
-	Size       int64   `json:"size"`   // bytes
-	SHA256     string  `json:"sha256"`
-	Duration   float64 `json:"duration"`   // seconds
-	FrameRate  float64 `json:"frame_rate"` // of the video
-	Backbone   string  `json:"backbone"`   // fingerprint
-	Preprocess string  `json:"preprocess"`
-	Sampling   string  `json:"sampling"`
+	Source     string    `json:"source"`     // the video's path as it was given
+	Size       int64     `json:"size"`       // bytes
+	Modified   time.Time `json:"modified"`   // UTC
+	SHA256     string    `json:"sha256"`     // hexadecimal
+	StartTime  float64   `json:"start_time"` // of the video on the clock of Timestamps, seconds
+	Duration   float64   `json:"duration"`   // as declared, seconds; 0 = unknown
+	FrameRate  float64   `json:"frame_rate"` // of the video, on average; 0 = unknown
+	Decoder    string    `json:"decoder"`
+	Backbone   string    `json:"backbone"` // fingerprint
+	Preprocess string    `json:"preprocess"`
+	Sampling   string    `json:"sampling"`
 }
 
 // Store is a folder of sequences, one safetensors file each: <id>.safetensors
@@ -82,11 +87,11 @@ func Create(dir string) (*Store, error) {
 // Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
-// path is the file of a sequence. An id that would lead out of the store is an
-// error.
+// path is the file of a sequence. An id that would lead out of the store, or be
+// hidden in it, is an error.
 func (s *Store) path(id string) (string, error) {
-	if !fs.ValidPath(id) || id == "." || !filepath.IsLocal(filepath.FromSlash(id)) {
-		return "", fmt.Errorf("feature id %q is not a path below the store", id)
+	if id != path.Clean(id) || !filepath.IsLocal(filepath.FromSlash(id)) || strings.HasPrefix(path.Base(id), ".") {
+		return "", fmt.Errorf("feature id %q is not the path of a file below the store", id)
 	}
 	return filepath.Join(s.dir, filepath.FromSlash(id)+suffix), nil
 }
@@ -137,7 +142,7 @@ func decode(f *safetensors.File) (*Sequence, error) {
 	if len(features.Shape) != 2 || len(times.Shape) != 1 || features.Shape[0] != times.Shape[0] {
 		return nil, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features.Shape, times.Shape)
 	}
-	if features.Shape[0] == 0 || features.Shape[1] == 0 {
+	if features.Shape[0] == 0 {
 		return nil, errors.New("the sequence holds no frames")
 	}
 	q := &Sequence{Width: features.Shape[1]}
@@ -148,15 +153,29 @@ func decode(f *safetensors.File) (*Sequence, error) {
 	if q.Features, err = features.Float32s(); err != nil {
 		return nil, err
 	}
-	for i, v := range q.Features {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return nil, fmt.Errorf("frame %d has a feature that is not finite", i/q.Width)
-		}
-	}
 	if q.Timestamps, err = times.Float64s(); err != nil {
 		return nil, err
 	}
-	return q, nil
+	return q, q.check()
+}
+
+// check returns an error unless the parts of a sequence fit together and all its
+// numbers are finite.
+func (q *Sequence) check() error {
+	if q.Len() == 0 || q.Width < 1 || len(q.Features) != q.Len()*q.Width {
+		return fmt.Errorf("%d features of width %d for %d frames", len(q.Features), q.Width, q.Len())
+	}
+	for i, v := range q.Features {
+		if v-v != 0 { // NaN, of an infinity too
+			return fmt.Errorf("frame %d has a feature that is not finite", i/q.Width)
+		}
+	}
+	for i, v := range q.Timestamps {
+		if v-v != 0 {
+			return fmt.Errorf("frame %d has a time that is not finite", i)
+		}
+	}
+	return nil
 }
 
 func parseProvenance(meta map[string]string) (p Provenance, err error) {
@@ -190,14 +209,15 @@ func (s *Store) Provenance(id string) (Provenance, error) {
 	return p, nil
 }
 
-// Put writes a sequence under its id, whole or not at all.
+// Put writes a sequence under its id, whole or not at all. It refuses one that
+// Get would refuse.
 func (s *Store) Put(q *Sequence) error {
 	path, err := s.path(q.ID)
 	if err != nil {
 		return err
 	}
-	if q.Len() == 0 || len(q.Features) != q.Len()*q.Width {
-		return fmt.Errorf("%s: %d features of width %d for %d frames", q.ID, len(q.Features), q.Width, q.Len())
+	if err := q.check(); err != nil {
+		return fmt.Errorf("%s: %w", q.ID, err)
 	}
 	p, err := json.Marshal(q.Provenance)
 	if err != nil {
@@ -215,13 +235,19 @@ func (s *Store) Put(q *Sequence) error {
 	})
 }
 
-// MismatchError is returned when stored features do not fit the model that is to
+// MismatchError is returned when stored features do not fit the run that is to
 // use them.
-type MismatchError struct{ Store, ID, Have, Want string }
+type MismatchError struct {
+	Store, ID  string
+	Have, Want string
+	What       string // of which Have and Want are two; "" means "backbone"
+	Remedy     string // what to do; "" means to extract again with the same model
+}
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s: the features of %s come from backbone %s, but this run uses %s; extract again with the same model: clipcue extract --model MODEL --out NEW-STORE VIDEOS",
-		e.Store, e.ID, e.Have, e.Want)
+	return fmt.Sprintf("%s: the features of %s come from %s %s, but this run uses %s; %s",
+		e.Store, e.ID, cmp.Or(e.What, "backbone"), e.Have, e.Want,
+		cmp.Or(e.Remedy, "extract again with the same model: clipcue extract --model MODEL --out NEW-STORE VIDEOS"))
 }
 
 // CheckBackbone returns a [MismatchError] unless the sequence id comes from the
@@ -229,7 +255,7 @@ func (e *MismatchError) Error() string {
 func (s *Store) CheckBackbone(id, fingerprint string) error {
 	p, err := s.Provenance(id)
 	if err == nil && p.Backbone != fingerprint {
-		err = &MismatchError{s.dir, id, p.Backbone, fingerprint}
+		err = &MismatchError{Store: s.dir, ID: id, Have: p.Backbone, Want: fingerprint}
 	}
 	return err
 }
