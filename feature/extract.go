@@ -1,0 +1,143 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Encoder turns pictures into features. A [clip.Model] is one.
+type Encoder interface {
+	// EncodeImages turns n pictures of ImageSize×ImageSize RGB bytes, one after
+	// the other, into features [n,E].
+	EncodeImages(rgb []byte) ([]float32, error)
+	// Fingerprint identifies everything that the features depend on.
+	Fingerprint() string
+	// Config tells ImageSize and Embed, which is E.
+	Config() clip.Config
+}
+
+// Options say how videos become sequences. The zero Options take every frame.
+type Options struct {
+	Sampling video.Sampling
+	Batch    int // frames a pass through the encoder; 0 means 32
+	Decoders int // videos decoded at a time; 0 means 2
+
+	// Force lets Extract replace stored sequences of another backbone,
+	// preprocessing or sampling, if all of them are among the sources: a store is
+	// of one making. It also lets it replace those of another video of the same
+	// ID. What is up to date is kept, so that a forced run, too, can be broken off
+	// and started again.
+	Force bool
+
+	Strict      bool // stop at the first failure
+	MaxFailures int  // stop at the first failure above this number; 0 means no limit
+
+	Progress *progress.Progress // may be nil
+}
+
+func (o Options) validate() (Options, error) {
+	if o.Batch == 0 {
+		o.Batch = 32
+	}
+	if o.Decoders == 0 {
+		o.Decoders = 2
+	}
+	switch {
+	case o.Batch < 0 || o.Batch > 1<<12:
+		return o, fmt.Errorf("%d frames are not a batch; it takes 1 to %d", o.Batch, 1<<12)
+	case o.Decoders < 0 || o.Decoders > 1<<10:
+		return o, fmt.Errorf("%d videos cannot be decoded at a time; it takes 1 to %d", o.Decoders, 1<<10)
+	case o.MaxFailures < 0:
+		return o, fmt.Errorf("%d failures cannot be allowed", o.MaxFailures)
+	}
+	return o, o.Sampling.Validate()
+}
+
+// Preprocess describes for provenance what is done to a frame before it is
+// encoded: PIL's bicubic resize of its shorter side to ImageSize, and the square
+// in the middle.
+func Preprocess(imageSize int) string {
+	return fmt.Sprintf("bicubic %d center-crop", imageSize)
+}
+
+// Extract brings a store up to date with videos: it decodes and encodes those
+// that the store does not hold as they are now, and stores each as soon as all
+// its frames are encoded.
+//
+// A stored sequence is up to date if backbone, preprocessing and sampling are
+// this run's, and the video has the size that was recorded and either the
+// modification time or the SHA-256. A store that holds any sequence of another
+// backbone, preprocessing or sampling is refused with a [MismatchError] before
+// anything is decoded; see Options.Force.
+//
+// A video that cannot be decoded to its end, or that has features which are not
+// finite, is not stored. It is among Report.Failed, and in the file
+// [FailuresFile] in the store's folder, and the run goes on. There is an error if
+// all videos failed, if Options end the run, if ffmpeg is missing, if the encoder
+// or the store fails, and if ctx is done; that one wraps ctx.Err(). The Report
+// holds in each case, and what is stored is whole. Several runs may use one store.
+func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *Store, o Options) (Report, error) {
+	x, err := newExtraction(enc, sources, o)
+	if err != nil {
+		return x.report, err
+	}
+	x.store = store
+	if x.stored, err = store.reusable(ctx, x.made, sources, o.Force); err != nil {
+		return x.report, x.orInterrupted(ctx, err)
+	}
+	x.keep = func(q *Sequence) error {
+		err := store.Put(q)
+		if errors.Is(err, syscall.ENAMETOOLONG) { // the one way in which a video makes Put fail
+			err = &video.Error{Path: q.Provenance.Source, Kind: errLongName}
+		}
+		return err
+	}
+	report, err := x.run(ctx)
+	if e := store.writeFailures(report.Failed); err == nil {
+		err = e
+	}
+	return report, err
+}
+
+// Each is Extract without a store: it hands the sequence of each video to use,
+// one at a time and in no certain order. An error of use ends the run and is
+// returned, except a [video.Error], which is a failure of that video.
+func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
+	x, err := newExtraction(enc, sources, o)
+	if err != nil {
+		return x.report, err
+	}
+	x.keep = use
+	return x.run(ctx)
+}
+
+func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction, error) {
+	x := &extraction{enc: enc, sources: sources, config: enc.Config()}
+	x.report = Report{Videos: len(sources), Failed: []Failure{}, Remaining: len(sources)}
+	var err error
+	if x.o, err = o.validate(); err != nil {
+		return x, err
+	}
+	if len(sources) == 0 {
+		return x, errors.New("there are no videos to extract features from")
+	}
+	seen := make(map[string]string, len(sources))
+	for _, s := range sources {
+		if other, twice := seen[s.ID]; twice {
+			return x, fmt.Errorf("%q and %q would both be called %q", other, s.Path, s.ID)
+		}
+		seen[s.ID] = s.Path
+	}
+	x.made = Provenance{
+		Backbone:   enc.Fingerprint(),
+		Preprocess: Preprocess(x.config.ImageSize),
+		Sampling:   o.Sampling.String(),
+	}
+	return x, nil
+}

@@ -1,0 +1,185 @@
+package feature
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/clipcue/clipcue/video"
+)
+
+// errPresent means that the store holds a video as it is now.
+var errPresent = errors.New("already present")
+
+// What may be wrong with a video beside what package video finds.
+var (
+	errChanging = errors.New("the file changed while it was read; try again when it is complete")
+	errLongName = errors.New("its name is too long for a file in the feature store; rename it")
+	errNotFile  = errors.New("not a file; features are extracted from files only")
+	errTaken    = errors.New("the feature store holds another video of this name")
+)
+
+// inspect finds out all that there is to know about a video before it is
+// decoded. It returns errPresent if its features are up to date.
+func (x *extraction) inspect(ctx context.Context, s video.Source) (Provenance, error) {
+	p := x.made
+	p.Source = s.Path
+	info, err := stat(s.Path)
+	if err != nil {
+		return p, err
+	}
+	p.Size, p.Modified = info.Size(), info.ModTime().UTC()
+	if x.store != nil {
+		if _, err := x.store.path(s.ID); err != nil {
+			return p, &video.Error{Path: s.Path, Kind: err}
+		}
+	}
+	old, stored := x.stored[s.ID]
+	if stored && old.Size == p.Size && old.Modified.Equal(p.Modified) {
+		return p, errPresent
+	}
+	if p.SHA256, err = hash(ctx, s.Path); err != nil {
+		return p, err
+	}
+	if stored && old.Size == p.Size && old.SHA256 == p.SHA256 && x.store.touch(s.ID, p) == nil {
+		return p, errPresent
+	}
+	if stored && !x.o.Force && another(old.Source, s.Path, info) {
+		return p, &video.Error{Path: s.Path, Kind: errTaken,
+			Reason: old.Source + "; give the folder above both, another --out, or --force to replace it"}
+	}
+	headers, err := video.Probe(ctx, s.Path)
+	if err != nil {
+		return p, err
+	}
+	p.StartTime, p.Duration, p.FrameRate = headers.StartTime, headers.Duration, headers.FrameRate
+	p.Decoder, err = video.Version(ctx)
+	return p, err
+}
+
+// another reports whether the path that an earlier run was given still leads to
+// a file, and to a different one.
+func another(old, path string, info fs.FileInfo) bool {
+	if old == path {
+		return false
+	}
+	there, err := os.Stat(old)
+	return err == nil && !os.SameFile(there, info)
+}
+
+// unchanged returns an error if a video is not what inspect saw any more.
+func unchanged(path string, p Provenance) error {
+	info, err := stat(path)
+	if err == nil && (info.Size() != p.Size || !info.ModTime().Equal(p.Modified)) {
+		err = &video.Error{Path: path, Kind: errChanging}
+	}
+	return err
+}
+
+func stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fault(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &video.Error{Path: path, Kind: errNotFile}
+	}
+	return info, nil
+}
+
+// hash returns the SHA-256 of a file in hexadecimal.
+func hash(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fault(path, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, reader(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return f.Read(p)
+	})); err != nil {
+		return "", fault(path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+type reader func([]byte) (int, error)
+
+func (r reader) Read(p []byte) (int, error) { return r(p) }
+
+// fault lays what the file system says of a video at its door; other errors are
+// returned as they are.
+func fault(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return &video.Error{Path: path, Kind: e.Err}
+	}
+	return err
+}
+
+// reusable returns the provenance of those sources' sequences that the store
+// holds as this run would make them, as far as the store can tell. A sequence
+// that was made otherwise is a [MismatchError]; force lets it pass if it is one
+// of the sources', which will replace it.
+func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.Source, force bool) (map[string]Provenance, error) {
+	given := make(map[string]bool, len(sources))
+	for _, source := range sources {
+		given[source.ID] = true
+	}
+	ids, err := s.IDs()
+	if err != nil {
+		return nil, err
+	}
+	fit := make(map[string]Provenance, len(sources))
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		p, err := s.Provenance(id)
+		if err != nil {
+			continue // a file that cannot be read is as good as none
+		}
+		if m := made.mismatch(p); m == nil {
+			if given[id] {
+				fit[id] = p
+			}
+		} else if !force || !given[id] {
+			m.Store, m.ID = s.dir, id
+			m.Remedy = "choose another --out, or give all videos of this store and --force to extract them again"
+			return nil, m
+		}
+	}
+	return fit, nil
+}
+
+// mismatch tells in what the making of a stored sequence differs from this run's.
+func (made Provenance) mismatch(stored Provenance) *MismatchError {
+	for _, m := range []MismatchError{
+		{What: "backbone", Have: stored.Backbone, Want: made.Backbone},
+		{What: "preprocessing", Have: stored.Preprocess, Want: made.Preprocess},
+		{What: "sampling", Have: stored.Sampling, Want: made.Sampling},
+	} {
+		if m.Have != m.Want {
+			return &m
+		}
+	}
+	return nil
+}
+
+// touch notes the modification time of a video whose content is the recorded
+// one, so that the next run need not read it. An error means that the sequence is
+// of no use; where the store cannot be written, the next run reads the video again.
+func (s *Store) touch(id string, p Provenance) error {
+	q, err := s.Get(id)
+	if err == nil {
+		q.Provenance.Modified = p.Modified
+		_ = s.Put(q)
+	}
+	return err
+}
