@@ -116,7 +116,7 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage) (sizes, error
 			}
 		}
 	}
-	if v.Eps != t.Eps || v.Eps <= 0 {
+	if v.Eps != t.Eps || !plausibleEps(v.Eps) {
 		return sizes{}, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config, which is not supported", v.Eps, t.Eps)
 	}
 	if v.Activation != t.Activation {
@@ -218,7 +218,7 @@ func (w *Weights) fromOpenCLIP(data []byte) (sizes, error) {
 	}
 	number := func(tower map[string]any, name string) int {
 		n, _ := tower[name].(float64)
-		return int(n)
+		return max(0, int(n))
 	}
 	s := sizes{
 		number(m.Vision, "width"), number(m.Vision, "patch_size"),
@@ -263,7 +263,7 @@ func checkTower(name string, options, plain map[string]any) (eps float64, err er
 	case nil:
 	case map[string]any:
 		eps, _ = norm["eps"].(float64)
-		if len(norm) != 1 || eps <= 0 {
+		if len(norm) != 1 || !plausibleEps(eps) {
 			return 0, fmt.Errorf("%s: norm_kwargs %v is not supported", name, norm)
 		}
 	default:
@@ -271,3 +271,6 @@ func checkTower(name string, options, plain map[string]any) (eps float64, err er
 	}
 	return eps, nil
 }
+
+// plausibleEps reports whether a layer norm can add eps to the variance.
+func plausibleEps(eps float64) bool { return eps >= 1e-12 && eps <= 1 }

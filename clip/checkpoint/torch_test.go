@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -402,5 +403,24 @@ func FuzzPickle(f *testing.F) {
 		if err == nil {
 			_, _ = s.read(s.tensors)
 		}
+	})
+}
+
+// Configurations give an error or values that make sense.
+func FuzzConfiguration(f *testing.F) {
+	f.Add([]byte(`{"model_cfg":{"quick_gelu":true,"vision_cfg":{"width":4,"head_width":2,"norm_kwargs":{"eps":1e-6}},"text_cfg":{"heads":1}},"preprocess_cfg":{"mean":[0,0,0],"std":[1,1,1]}}`))
+	f.Add([]byte(`{"hidden_act":"gelu","num_attention_heads":3,"layer_norm_eps":1e-5}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		check := func(w Weights, err error) {
+			if err == nil && (w.Activation == "" || w.VisionHeads < 0 || w.TextHeads < 0 || w.Eps <= 0) {
+				t.Errorf("%s gives %+v", data, w)
+			}
+		}
+		var w Weights
+		_, err := w.fromOpenCLIP(data)
+		check(w, err)
+		w = Weights{}
+		_, err = w.fromTransformers([]json.RawMessage{data}, []json.RawMessage{data})
+		check(w, err)
 	})
 }

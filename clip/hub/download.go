@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -120,6 +121,9 @@ func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
 		}
 		left--
 		if !d.passes(err) || left == 0 {
+			if u, ok := errors.AsType[*url.Error](err); ok {
+				err = u.Err // without the address again
+			}
 			return fetched{}, fmt.Errorf("%s: %w", f.url, err)
 		}
 		pause := wait
