@@ -188,6 +188,13 @@ const (
 	stripFloats = 108 * 3072
 )
 
+// A product is cut into so many items that the workers end at nearly the same
+// time, but none so small that claiming it costs more than that gains.
+const (
+	itemsPerThread = 16
+	itemProducts   = 4 << 20
+)
+
 // multiply spreads a product over the workers by strips of rows and, where these
 // are few, by columns.
 func (c *CPU) multiply(p product) {
@@ -196,16 +203,20 @@ func (c *CPU) multiply(p product) {
 		return
 	}
 	k := c.kernels
-	tiles := ceil(p.x.Rows, k.rows)
-	strips := ceil(tiles*k.rows, max(k.rows, min(stripRows, stripFloats/max(p.b.k, 1))))
-	splits := 1
+	tiles, columns := ceil(p.x.Rows, k.rows), ceil(p.b.n, k.cols)
+	strips, splits := ceil(tiles*k.rows, max(k.rows, min(stripRows, stripFloats/max(p.b.k, 1)))), 1
 	if c.threads > 1 {
-		// So many items that the workers end at nearly the same time.
-		most := max(1, ceil(p.b.n, k.cols)/2)
-		for strips*splits < 8*c.threads && splits < most {
-			splits++
+		items := min(itemsPerThread*c.threads, p.x.Rows*p.b.n*p.b.k/itemProducts)
+		if strips > c.threads {
+			strips = ceil(strips, c.threads) * c.threads
 		}
-		strips = min(tiles, ceil(strips, c.threads)*c.threads)
+		if strips < items {
+			splits = min(ceil(items, strips), ceil(columns, 2))
+		}
+		if strips*splits < c.threads {
+			strips = min(c.threads, items)
+		}
+		strips = max(1, min(strips, tiles))
 	}
 	c.job = job{product: p, size: strips, splits: splits}
 	c.parallel(strips*splits, func(c *CPU, w *worker, item int) {
