@@ -1,53 +1,36 @@
 package compute
 
-import "math"
-
-func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
-
-func activate(x float32, act Activation) float32 {
-	switch act {
-	case QuickGELU:
-		return x * sigmoid(1.702*x)
-	case GELU:
-		return float32(0.5 * float64(x) * (1 + math.Erf(float64(x)/math.Sqrt2)))
-	}
-	return x
-}
-
-// slope is the derivative of activate.
-func slope(x float32, act Activation) float32 {
-	switch act {
-	case QuickGELU:
-		s := sigmoid(1.702 * x)
-		return s * (1 + 1.702*x*(1-s))
-	case GELU:
-		v := float64(x)
-		return float32(0.5*(1+math.Erf(v/math.Sqrt2)) + v*math.Exp(-v*v/2)/math.Sqrt(2*math.Pi))
-	}
-	return 1
-}
-
 func (c *CPU) Activate(y, x Matrix, act Activation) {
 	need(y, x)
-	c.blocks(x.Rows, grainFor(x.Cols), func(_, from, to int) {
-		for i := from; i < to; i++ {
-			d := y.row(i)
-			for j, v := range x.row(i) {
-				d[j] = activate(v, act)
-			}
+	if act == Identity {
+		c.Copy(y, x)
+		return
+	}
+	c.job = job{y: y, x: x, act: act}
+	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, w *worker, item int) {
+		from, to := c.part(item)
+		y, x := c.job.y, c.job.x
+		if x.Cols == 0 {
+			return
 		}
+		w.finish = tile{a: x.at(from, 0), lda: x.pitch(), c: y.at(from, 0), ldc: y.pitch(), rows: to - from, cols: x.Cols}
+		c.kernels.finish[c.job.act](&w.finish)
 	})
 }
 
 func (c *CPU) ActivateGrad(dx, dy, x Matrix, act Activation) {
 	need(dx, dy)
 	need(dx, x)
-	c.blocks(x.Rows, grainFor(x.Cols), func(_, from, to int) {
+	if act == Identity {
+		c.Copy(dx, dy)
+		return
+	}
+	c.job = job{y: dx, u: dy, x: x, act: act}
+	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
+		j := &c.job
+		from, to := c.part(item)
 		for i := from; i < to; i++ {
-			d, g := dx.row(i), dy.row(i)
-			for j, v := range x.row(i) {
-				d[j] = g[j] * slope(v, act)
-			}
+			c.kernels.activateGrad[j.act](j.y.row(i), j.u.row(i), j.x.row(i))
 		}
 	})
 }

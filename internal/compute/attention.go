@@ -2,22 +2,6 @@ package compute
 
 import "math"
 
-// visible calls f for the runs of keys that query i of a segment sees: first
-// key row, count, and where the run starts in the query's scores.
-func (s *AttentionShape) visible(g Segment, i int, f func(key, count, at int)) int {
-	n := g.Keys
-	if s.Causal {
-		n -= g.Queries - 1 - i
-	}
-	shared := 0
-	if g.Key >= s.Shared && s.Shared > 0 {
-		shared = s.Shared
-		f(0, shared, 0)
-	}
-	f(g.Key, n, shared)
-	return shared + n
-}
-
 func (s *AttentionShape) check(q, kv Matrix) {
 	if kv.Cols != 2*q.Cols || q.Cols%s.Heads != 0 {
 		panic("compute: attention over matrices that do not fit")
@@ -30,63 +14,147 @@ func (s *AttentionShape) check(q, kv Matrix) {
 	}
 }
 
-func dot(a, b []float32) float32 {
-	var s float32
-	b = b[:len(a)]
-	for i, v := range a {
-		s += v * b[i]
+// apart reports whether no key row belongs to two segments, as far as it can be
+// told at once: segments come in order, and none sees shared rows.
+func (s *AttentionShape) apart() bool {
+	end := 0
+	for _, g := range s.Segments {
+		if g.Key < end {
+			return false
+		}
+		end = g.Key + g.Keys
 	}
+	return s.Shared == 0
+}
+
+// attention is one head of one segment: the queries and results of its rows, and
+// its keys and values in up to two runs, the shared rows and its own.
+type attention struct {
+	s       *AttentionShape
+	g       Segment
+	columns Range // of the head
+	width   int   // of q
+	keys    int   // in both runs together
+	shared  int   // of them in the first run
+	scale   float32
+}
+
+func (s *AttentionShape) of(g Segment, head, width int) attention {
+	d := width / s.Heads
+	a := attention{s: s, g: g, columns: Range{head * d, (head + 1) * d}, width: width, scale: float32(1 / math.Sqrt(float64(d)))}
+	if g.Key >= s.Shared {
+		a.shared = s.Shared
+	}
+	a.keys = a.shared + g.Keys
+	return a
+}
+
+// queries is the part of q, or of a matrix like it.
+func (a *attention) queries(q Matrix) Matrix {
+	return q.RowRange(a.g.Query, a.g.Query+a.g.Queries).ColRange(a.columns.From, a.columns.To)
+}
+
+// runs are the two parts of kv: of its keys, or of its values.
+func (a *attention) runs(kv Matrix, values bool) (shared, own Matrix) {
+	if values {
+		kv = kv.ColRange(a.width, 2*a.width)
+	}
+	kv = kv.ColRange(a.columns.From, a.columns.To)
+	return kv.RowRange(0, a.shared), kv.RowRange(a.g.Key, a.g.Key+a.g.Keys)
+}
+
+// sees is how many keys query i sees.
+func (a *attention) sees(i int) int {
+	if a.s.Causal {
+		return a.keys - (a.g.Queries - 1 - i)
+	}
+	return a.keys
+}
+
+// columnPanels packs both runs' rows as the columns of B, rowPanels as its rows.
+func (k *kernels) columnPanels(data []float32, shared, own Matrix) panels {
+	b := k.panels(data, shared.Rows+own.Rows, own.Cols)
+	k.putColumns(&b, 0, shared)
+	k.putColumns(&b, shared.Rows, own)
+	return b
+}
+
+func (k *kernels) rowPanels(data []float32, shared, own Matrix) panels {
+	b := k.panels(data, own.Cols, shared.Rows+own.Rows)
+	k.putRows(&b, 0, shared, 0, ceil(own.Cols, k.cols))
+	k.putRows(&b, shared.Rows, own, 0, ceil(own.Cols, k.cols))
+	return b
+}
+
+// together is how many query rows go through together: their scores stay in the
+// first-level cache.
+const together = 24
+
+// probabilities fills p's rows with the softmax of the scores of the queries
+// from i on, zeros where a query does not see a key.
+func (a *attention) probabilities(w *worker, k *kernels, p, q Matrix, keys *panels, i int) {
+	seen := keys
+	if p.Cols < keys.n {
+		part := *keys
+		part.n, seen = p.Cols, &part
+	}
+	w.whole(k, product{y: p, x: q, b: *seen, alpha: 1})
+	for r := range p.Rows {
+		n, row := a.sees(i+r), p.row(r)
+		k.softmax(row[:n], row[:n], a.scale)
+		clear(row[n:])
+	}
+}
+
+// cut takes n floats off the front of *rest.
+func cut(rest *[]float32, n int) []float32 {
+	s := (*rest)[:n:n]
+	*rest = (*rest)[n:]
 	return s
 }
 
-func axpy(y []float32, a float32, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += a * x[i]
-	}
+// matrixIn makes a matrix in the front of *rest; matrixFloats is what it takes.
+func matrixIn(rest *[]float32, rows, cols int) Matrix {
+	stride := strideFor(cols)
+	return Matrix{Rows: rows, Cols: cols, stride: stride, data: cut(rest, (rows*stride+15)&^15)}
 }
 
-// probabilities fills p with the softmax of query row q's scores against the
-// keys that it sees and returns how many they are.
-func (s *AttentionShape) probabilities(p, q []float32, k Matrix, head int, g Segment, i int) int {
-	d := len(q)
-	scale := float32(1 / math.Sqrt(float64(d)))
-	n := s.visible(g, i, func(key, count, at int) {
-		for r := range count {
-			p[at+r] = dot(q, k.row(key + r)[head*d:(head+1)*d]) * scale
-		}
-	})
-	softmax(p[:n], p[:n])
-	return n
-}
-
-func (s *AttentionShape) scores() int {
-	n := 0
-	for _, g := range s.Segments {
-		n = max(n, g.Keys)
-	}
-	return n + s.Shared
-}
+func matrixFloats(rows, cols int) int { return (rows*strideFor(cols) + 15) &^ 15 }
 
 func (c *CPU) Attention(out, q, kv Matrix, s *AttentionShape) {
 	need(out, q)
 	s.check(q, kv)
-	d, most := q.Cols/s.Heads, s.scores()
-	k, v := kv.ColRange(0, q.Cols), kv.ColRange(q.Cols, 2*q.Cols)
-	c.parallel(len(s.Segments)*s.Heads, func(w, item int) {
-		g, head := s.Segments[item/s.Heads], item%s.Heads
-		p := c.buffer(w, most)
-		for i := range g.Queries {
-			s.probabilities(p, q.row(g.Query + i)[head*d:(head+1)*d], k, head, g, i)
-			y := out.row(g.Query + i)[head*d : (head+1)*d]
-			clear(y)
-			s.visible(g, i, func(key, count, at int) {
-				for r := range count {
-					axpy(y, p[at+r], v.row(key + r)[head*d:(head+1)*d])
-				}
-			})
-		}
+	c.job = job{y: out, x: q, u: kv, shape: s}
+	c.parallel(len(s.Segments)*s.Heads, func(c *CPU, w *worker, item int) {
+		s := c.job.shape
+		a := s.of(s.Segments[item/s.Heads], item%s.Heads, c.job.x.Cols)
+		a.forward(w, c.kernels, c.job.y, c.job.x, c.job.u)
 	})
+}
+
+func (a *attention) forward(w *worker, k *kernels, out, q, kv Matrix) {
+	out, q = a.queries(out), a.queries(q)
+	d, rows := q.Cols, min(together, q.Rows)
+	columns, lines := k.panelFloats(a.keys, d), k.panelFloats(d, a.keys)
+	rest := w.scratch(columns + lines + matrixFloats(rows, a.keys))
+	shared, own := a.runs(kv, false)
+	keys := k.columnPanels(cut(&rest, columns), shared, own)
+	shared, own = a.runs(kv, true)
+	values := k.rowPanels(cut(&rest, lines), shared, own)
+	all := matrixIn(&rest, rows, a.keys)
+	for i := 0; i < q.Rows; i += rows {
+		n := min(rows, q.Rows-i)
+		p := all.RowRange(0, n).ColRange(0, a.sees(i+n-1))
+		a.probabilities(w, k, p, q.RowRange(i, i+n), &keys, i)
+		part := values
+		part.k = p.Cols
+		w.whole(k, product{y: out.RowRange(i, i+n), x: p, b: part, alpha: 1})
+	}
+}
+
+// whole computes a product on one worker.
+func (w *worker) whole(k *kernels, p product) {
+	w.multiply(k, &p, 0, p.y.Rows, 0, ceil(p.b.n, k.cols))
 }
 
 func (c *CPU) AttentionGrad(dq, dkv, dout, q, kv Matrix, s *AttentionShape) {
@@ -94,38 +162,63 @@ func (c *CPU) AttentionGrad(dq, dkv, dout, q, kv Matrix, s *AttentionShape) {
 	need(dkv, kv)
 	need(dout, q)
 	s.check(q, kv)
-	d, most := q.Cols/s.Heads, s.scores()
-	scale := float32(1 / math.Sqrt(float64(d)))
-	k, v := kv.ColRange(0, q.Cols), kv.ColRange(q.Cols, 2*q.Cols)
-	dk, dv := dkv.ColRange(0, q.Cols), dkv.ColRange(q.Cols, 2*q.Cols)
 	c.Zero(dkv)
+	c.job = job{y: dq, x: q, u: kv, v: dkv, w: dout, shape: s}
+	if s.apart() {
+		c.parallel(len(s.Segments)*s.Heads, func(c *CPU, w *worker, item int) {
+			s := c.job.shape
+			c.attentionGrad(w, s.Segments[item/s.Heads], item%s.Heads)
+		})
+		return
+	}
 	// Segments that share keys add to the same rows: a head is one worker's.
-	c.parallel(s.Heads, func(w, head int) {
-		from, to := head*d, (head+1)*d
-		buf := c.buffer(w, 2*most)
-		p, dp := buf[:most], buf[most:]
-		for _, g := range s.Segments {
-			for i := range g.Queries {
-				x := q.row(g.Query + i)[from:to]
-				up := dout.row(g.Query + i)[from:to]
-				n := s.probabilities(p, x, k, head, g, i)
-				s.visible(g, i, func(key, count, at int) {
-					for r := range count {
-						dp[at+r] = dot(up, v.row(key + r)[from:to])
-						axpy(dv.row(key + r)[from:to], p[at+r], up)
-					}
-				})
-				mean := dot(p[:n], dp[:n])
-				y := dq.row(g.Query + i)[from:to]
-				clear(y)
-				s.visible(g, i, func(key, count, at int) {
-					for r := range count {
-						ds := p[at+r] * (dp[at+r] - mean) * scale
-						axpy(y, ds, k.row(key + r)[from:to])
-						axpy(dk.row(key + r)[from:to], ds, x)
-					}
-				})
-			}
+	c.parallel(s.Heads, func(c *CPU, w *worker, head int) {
+		for _, g := range c.job.shape.Segments {
+			c.attentionGrad(w, g, head)
 		}
 	})
+}
+
+// attentionGrad writes dq and adds to dkv for one head of one segment. With the
+// probabilities p, one row a query:
+//
+//	dv = pᵀ·dout
+//	ds = softmax gradient of dout·vᵀ
+//	dq = ds·k, dk = dsᵀ·q
+func (c *CPU) attentionGrad(w *worker, g Segment, head int) {
+	j, k := &c.job, c.kernels
+	a := j.shape.of(g, head, j.x.Cols)
+	if g.Queries == 0 {
+		return
+	}
+	q, dq, dout := a.queries(j.x), a.queries(j.y), a.queries(j.w)
+	d, m, n := q.Cols, q.Rows, a.keys
+	columns, lines, perQuery := k.panelFloats(n, d), k.panelFloats(d, n), k.panelFloats(d, m)
+	rest := w.scratch(2*columns + lines + 2*perQuery + 2*matrixFloats(m, n) + matrixFloats(n, m))
+	sharedKeys, ownKeys := a.runs(j.u, false)
+	sharedValues, ownValues := a.runs(j.u, true)
+	keys := k.columnPanels(cut(&rest, columns), sharedKeys, ownKeys)
+	values := k.columnPanels(cut(&rest, columns), sharedValues, ownValues)
+	keyRows := k.rowPanels(cut(&rest, lines), sharedKeys, ownKeys)
+	upRows := k.rowPanels(cut(&rest, perQuery), Matrix{Cols: d}, dout)
+	queryRows := k.rowPanels(cut(&rest, perQuery), Matrix{Cols: d}, q)
+	p, dp, t := matrixIn(&rest, m, n), matrixIn(&rest, m, n), matrixIn(&rest, n, m)
+
+	a.probabilities(w, k, p, q, &keys, 0)
+	k.transposeTo(t, p)
+	a.add(w, k, j.v, true, t, upRows)
+	w.whole(k, product{y: dp, x: dout, b: values, alpha: 1})
+	for i := range m {
+		k.softmaxGrad(dp.row(i), p.row(i), dp.row(i), a.scale)
+	}
+	w.whole(k, product{y: dq, x: dp, b: keyRows, alpha: 1})
+	k.transposeTo(t, dp)
+	a.add(w, k, j.v, false, t, queryRows)
+}
+
+// add adds t·b, one row a key, to the rows of dkv's keys or values.
+func (a *attention) add(w *worker, k *kernels, dkv Matrix, values bool, t Matrix, b panels) {
+	shared, own := a.runs(dkv, values)
+	w.whole(k, product{y: shared, x: t.RowRange(0, a.shared), b: b, alpha: 1, Epilogue: onto(shared, true)})
+	w.whole(k, product{y: own, x: t.RowRange(a.shared, a.keys), b: b, alpha: 1, Epilogue: onto(own, true)})
 }

@@ -3,72 +3,131 @@ package compute
 import (
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
+	"unsafe"
 )
 
 // CPU is the [Device] on the machine's own cores.
 type CPU struct {
+	kernels *kernels
 	threads int
-	arena   arena
-	scratch [][]float32 // one a worker, grown on demand
+	pool    *pool
+	workers []*worker
+	memory  *memory
+	job     job
+	length  int // of the range that blocks divides
+	parts   int
+	levels  [3][256]float32 // of a picture's channels, by byte
 }
 
-// NewCPU returns a device that uses so many threads; 0 means GOMAXPROCS.
+// memory is what a device has to give back.
+type memory struct {
+	arena   arena
+	scratch []block // one a worker
+}
+
+// worker is what one thread works with.
+type worker struct {
+	id     int
+	memory *memory
+	tile   tile      // the argument of the kernel under way
+	finish tile      // and of the one that ends a tile
+	sums   []float32 // a strip's unfinished tiles
+	_      [64]byte
+}
+
+// job is what the items of the operation under way share. Operations keep their
+// arguments here, and their items are plain functions, because a closure for
+// every operation would be garbage for every operation.
+type job struct {
+	product     product
+	splits      int // of the product's columns, within each part of its rows
+	y, x, u, v  Matrix
+	w           Matrix
+	to, from    []int32
+	ranges      []Range
+	shape       *AttentionShape
+	panels      panels
+	act         Activation
+	adamw       adamw
+	eps, scale  float32
+	size, patch int
+	rgb         []byte
+}
+
+// NewCPU returns a device that uses so many threads; 0 means GOMAXPROCS. It
+// panics with the error of [Backend] if there is one.
 func NewCPU(threads int) *CPU {
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+	k, err := pick()
+	if err != nil {
+		panic("compute: " + err.Error())
 	}
-	return &CPU{threads: threads, scratch: make([][]float32, threads)}
+	return newCPU(threads, k)
+}
+
+func newCPU(threads int, k *kernels) *CPU {
+	processors := runtime.GOMAXPROCS(0)
+	if threads <= 0 {
+		threads = processors
+	}
+	c := &CPU{kernels: k, threads: threads, pool: newPool(threads, processors), memory: &memory{scratch: make([]block, threads)}}
+	for i := range threads {
+		c.workers = append(c.workers, &worker{id: i, memory: c.memory})
+	}
+	type rest struct {
+		pool   *pool
+		memory *memory
+	}
+	runtime.AddCleanup(c, func(r rest) {
+		r.pool.end()
+		r.memory.arena.free()
+		for _, b := range r.memory.scratch {
+			b.free()
+		}
+	}, rest{c.pool, c.memory})
+	return c
 }
 
 var _ Device = (*CPU)(nil)
 
-// parallel calls f for the items 0..n-1 on the device's workers, which claim
+// parallel calls do for the items 0..n-1 on the device's workers, which claim
 // the next item as they become free.
-func (c *CPU) parallel(n int, f func(worker, item int)) {
-	workers := min(c.threads, n)
-	if workers <= 1 {
-		for i := range n {
-			f(0, i)
-		}
-		return
-	}
-	var next atomic.Int64
-	run := func(worker int) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(worker, i)
-		}
-	}
-	var wg sync.WaitGroup
-	for w := 1; w < workers; w++ {
-		wg.Go(func() { run(w) })
-	}
-	run(0)
-	wg.Wait()
-}
+func (c *CPU) parallel(n int, do itemFunc) { c.pool.run(c, n, do) }
 
-// blocks calls f for even parts of 0..n-1, of at least grain each.
-func (c *CPU) blocks(n, grain int, f func(worker, from, to int)) {
+// blocks calls do, as an item of its own each, for even parts of 0..n-1, of at
+// least grain each; do learns its part from [CPU.part].
+func (c *CPU) blocks(n, grain int, do itemFunc) {
 	if n == 0 {
 		return
 	}
-	parts := min(4*c.threads, (n+grain-1)/grain)
-	c.parallel(parts, func(w, i int) { f(w, n*i/parts, n*(i+1)/parts) })
+	c.length, c.parts = n, min(4*c.threads, (n+grain-1)/grain)
+	c.parallel(c.parts, do)
 }
 
-// buffer is worker's scratch memory of at least n floats, of undefined content.
-func (c *CPU) buffer(worker, n int) []float32 {
-	if len(c.scratch[worker]) < n {
-		c.scratch[worker] = make([]float32, n)
+// part is the part of the range that an item of blocks works on.
+func (c *CPU) part(item int) (from, to int) {
+	return c.length * item / c.parts, c.length * (item + 1) / c.parts
+}
+
+// scratch is the worker's memory for at least n floats, of undefined content.
+func (w *worker) scratch(n int) []float32 {
+	b := &w.memory.scratch[w.id]
+	if len(b.floats) < n {
+		b.free()
+		*b = newBlock(max(n, 1<<17))
 	}
-	return c.scratch[worker][:n]
+	return b.floats[:n]
 }
 
 func (m Matrix) row(i int) []float32 {
 	at := i * m.stride
 	return m.data[at : at+m.Cols : at+m.Cols]
 }
+
+// at is the address of an element.
+func (m Matrix) at(i, j int) unsafe.Pointer { return unsafe.Pointer(&m.data[i*m.stride+j]) }
+
+// pitch is the distance of rows in bytes.
+func (m Matrix) pitch() uintptr { return uintptr(m.stride) * 4 }
 
 // need panics unless a and b have the same shape.
 func need(a, b Matrix) {
@@ -78,18 +137,20 @@ func need(a, b Matrix) {
 }
 
 // grainFor is how many rows of so many columns are worth a worker's while.
-func grainFor(cols int) int { return max(1, 4096/max(cols, 1)) }
+func grainFor(cols int) int { return max(1, 16384/max(cols, 1)) }
 
 func (c *CPU) New(rows, cols int) Matrix {
-	return Matrix{Rows: rows, Cols: cols, stride: cols, data: make([]float32, max(rows*cols, 1))}
+	stride := strideFor(cols)
+	return Matrix{Rows: rows, Cols: cols, stride: stride, data: aligned(max(rows*stride, 1))}
 }
 
 func (c *CPU) Temp(rows, cols int) Matrix {
-	return Matrix{Rows: rows, Cols: cols, stride: cols, data: c.arena.alloc(max(rows*cols, 1))}
+	stride := strideFor(cols)
+	return Matrix{Rows: rows, Cols: cols, stride: stride, data: c.memory.arena.alloc(max(rows*stride, 1))}
 }
 
-func (c *CPU) Mark() Mark     { return c.arena.mark() }
-func (c *CPU) Release(m Mark) { c.arena.release(m) }
+func (c *CPU) Mark() Mark     { return c.memory.arena.mark() }
+func (c *CPU) Release(m Mark) { c.memory.arena.release(m) }
 
 func (c *CPU) Upload(dst Matrix, src []float32) {
 	if len(src) != dst.Rows*dst.Cols {
@@ -98,6 +159,7 @@ func (c *CPU) Upload(dst Matrix, src []float32) {
 	for i := range dst.Rows {
 		copy(dst.row(i), src[i*dst.Cols:])
 	}
+	runtime.KeepAlive(c) // and with it the memory
 }
 
 func (c *CPU) Download(dst []float32, src Matrix) {
@@ -107,17 +169,5 @@ func (c *CPU) Download(dst []float32, src Matrix) {
 	for i := range src.Rows {
 		copy(dst[i*src.Cols:], src.row(i))
 	}
-}
-
-func (c *CPU) Copy(dst, src Matrix) {
-	need(dst, src)
-	for i := range dst.Rows {
-		copy(dst.row(i), src.row(i))
-	}
-}
-
-func (c *CPU) Zero(dst Matrix) {
-	for i := range dst.Rows {
-		clear(dst.row(i))
-	}
+	runtime.KeepAlive(c)
 }

@@ -1,62 +1,83 @@
 package compute
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
 
-// nr is the width of a panel: so many columns of the product are made at once.
-const nr = 4
-
-// panels hold a matrix B [k,n] as ceil(n/nr) panels of [k][nr], the last padded
-// with zeros, so that the inner loop reads it in order.
+// panels hold a matrix B [k,n] in panels of as many columns as a tile is wide,
+// each of them k rows one after the other, so that the inner loop reads them in
+// order. What lies behind column n in the last panel is undefined.
 type panels struct {
-	n, k int
-	data []float32
+	n, k   int
+	stride int // floats from panel to panel
+	data   []float32
 }
 
-func panelFloats(n, k int) int { return (n + nr - 1) / nr * nr * k }
+func ceil(a, b int) int { return (a + b - 1) / b }
 
-// packTransposed fills p with B = wᵀ for w [n,k].
-func (c *CPU) packTransposed(p *panels, w Matrix) {
-	p.n, p.k = w.Rows, w.Cols
-	c.blocks((p.n+nr-1)/nr, 4, func(_, from, to int) {
-		for j := from; j < to; j++ {
-			panel := p.data[j*nr*p.k : (j+1)*nr*p.k]
-			for r := range nr {
-				if j*nr+r >= p.n {
-					for i := r; i < len(panel); i += nr {
-						panel[i] = 0
-					}
-					continue
-				}
-				for i, v := range w.row(j*nr + r) {
-					panel[i*nr+r] = v
-				}
-			}
+// panelFloats is what panels of B [k,n] need.
+func (k *kernels) panelFloats(n, depth int) int { return ceil(n, k.cols) * k.cols * depth }
+
+func (k *kernels) panels(data []float32, n, depth int) panels {
+	return panels{n: n, k: depth, stride: k.cols * depth, data: data}
+}
+
+// putColumns makes the rows of m the columns at, at+1, … of B.
+func (k *kernels) putColumns(b *panels, at int, m Matrix) {
+	for r := 0; r < m.Rows; {
+		panel, column := (at+r)/k.cols, (at+r)%k.cols
+		n := min(k.transposed, k.cols-column, m.Rows-r)
+		k.transpose(&b.data[panel*b.stride+column], uintptr(k.cols)*4, (*float32)(m.at(r, 0)), m.pitch(), n, m.Cols)
+		r += n
+	}
+}
+
+// putRows makes the rows of m the rows at, at+1, … of B, for the panels from..to-1.
+func (k *kernels) putRows(b *panels, at int, m Matrix, from, to int) {
+	for panel := from; panel < to; panel++ {
+		j0, j1 := panel*k.cols, min((panel+1)*k.cols, m.Cols)
+		d := b.data[panel*b.stride+at*k.cols:]
+		for r := range m.Rows {
+			copy(d[r*k.cols:], m.row(r)[j0:j1])
 		}
+	}
+}
+
+// packTransposed fills b with B = wᵀ for w [n,k].
+func (c *CPU) packTransposed(b panels, w Matrix) {
+	c.job = job{panels: b, x: w}
+	c.blocks(ceil(b.n, c.kernels.cols), 1, func(c *CPU, _ *worker, item int) {
+		j, width := &c.job, c.kernels.cols
+		from, to := c.part(item)
+		j0, j1 := from*width, min(to*width, j.x.Rows)
+		c.kernels.putColumns(&j.panels, j0, j.x.RowRange(j0, j1))
 	})
 }
 
-// packPlain fills p with B = b for b [k,n].
-func (c *CPU) packPlain(p *panels, b Matrix) {
-	p.n, p.k = b.Cols, b.Rows
-	c.blocks((p.n+nr-1)/nr, 4, func(_, from, to int) {
-		for j := from; j < to; j++ {
-			panel := p.data[j*nr*p.k : (j+1)*nr*p.k]
-			width := min(nr, p.n-j*nr)
-			for i := range p.k {
-				d := panel[i*nr : (i+1)*nr]
-				clear(d[copy(d, b.row(i)[j*nr:j*nr+width]):])
-			}
-		}
+// packPlain fills b with B = x for x [k,n].
+func (c *CPU) packPlain(b panels, x Matrix) {
+	c.job = job{panels: b, x: x}
+	c.blocks(ceil(b.n, c.kernels.cols), 1, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		c.kernels.putRows(&c.job.panels, 0, c.job.x, from, to)
 	})
 }
 
 func (c *CPU) Pack(w Matrix, forms Form) *Weight {
+	k := c.kernels
 	p := &Weight{Out: w.Rows, In: w.Cols, forms: forms}
+	pack := func(n, depth int) panels {
+		b := newBlock(k.panelFloats(n, depth))
+		runtime.AddCleanup(p, block.free, b)
+		return k.panels(b.floats, n, depth)
+	}
 	if forms&Forward != 0 {
-		p.forward.data = make([]float32, panelFloats(w.Rows, w.Cols))
+		p.forward = pack(w.Rows, w.Cols)
 	}
 	if forms&Backward != 0 {
-		p.backward.data = make([]float32, panelFloats(w.Cols, w.Rows))
+		p.backward = pack(w.Cols, w.Rows)
 	}
 	c.Repack(p, w)
 	return p
@@ -67,161 +88,235 @@ func (c *CPU) Repack(dst *Weight, w Matrix) {
 		panic("compute: repack with another shape")
 	}
 	if dst.forms&Forward != 0 {
-		c.packTransposed(&dst.forward, w)
+		c.packTransposed(dst.forward, w)
 	}
 	if dst.forms&Backward != 0 {
-		c.packPlain(&dst.backward, w)
+		c.packPlain(dst.backward, w)
 	}
-}
-
-// after is what happens to a tile of the product before it is stored.
-type after struct {
-	Epilogue
-	alpha float32
+	runtime.KeepAlive(dst) // and with it the panels
 }
 
 func (c *CPU) Linear(y, x Matrix, w *Weight, e Epilogue) {
 	if w.forms&Forward == 0 {
 		panic("compute: weight is not packed for Linear")
 	}
-	c.gemm(y, x, &w.forward, after{e, 1})
+	c.multiply(product{y: y, x: x, b: w.forward, alpha: 1, Epilogue: e})
+	runtime.KeepAlive(w)
 }
 
 func (c *CPU) InputGrad(dx, dy Matrix, w *Weight, accumulate bool) {
 	if w.forms&Backward == 0 {
 		panic("compute: weight is not packed for InputGrad")
 	}
-	c.gemm(dx, dy, &w.backward, afterFor(dx, 1, accumulate))
+	c.multiply(product{y: dx, x: dy, b: w.backward, alpha: 1, Epilogue: onto(dx, accumulate)})
+	runtime.KeepAlive(w)
 }
 
-func afterFor(dst Matrix, alpha float32, accumulate bool) after {
-	a := after{alpha: alpha}
+// onto is the epilogue that adds a product to what dst holds, if wanted.
+func onto(dst Matrix, accumulate bool) (e Epilogue) {
 	if accumulate {
-		a.Residual = dst
+		e.Residual = dst
 	}
-	return a
+	return e
+}
+
+// tempPanels are panels in temporary memory.
+func (c *CPU) tempPanels(n, depth int) panels {
+	return c.kernels.panels(c.memory.arena.alloc(c.kernels.panelFloats(n, depth)), n, depth)
 }
 
 func (c *CPU) MulNT(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
-	p := panels{data: c.arena.alloc(panelFloats(b.Rows, b.Cols))}
-	c.packTransposed(&p, b)
-	c.gemm(dst, a, &p, afterFor(dst, alpha, accumulate))
+	p := c.tempPanels(b.Rows, b.Cols)
+	c.packTransposed(p, b)
+	c.multiply(product{y: dst, x: a, b: p, alpha: alpha, Epilogue: onto(dst, accumulate)})
 }
 
 func (c *CPU) MulNN(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
-	p := panels{data: c.arena.alloc(panelFloats(b.Cols, b.Rows))}
-	c.packPlain(&p, b)
-	c.gemm(dst, a, &p, afterFor(dst, alpha, accumulate))
+	p := c.tempPanels(b.Cols, b.Rows)
+	c.packPlain(p, b)
+	c.multiply(product{y: dst, x: a, b: p, alpha: alpha, Epilogue: onto(dst, accumulate)})
 }
 
 func (c *CPU) MulTN(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
 	t := c.Temp(a.Cols, a.Rows)
-	c.transpose(t, a)
+	c.job = job{y: t, x: a}
+	c.blocks(ceil(a.Rows, c.kernels.transposed), 4, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		step := c.kernels.transposed
+		from, to = from*step, min(to*step, c.job.x.Rows)
+		c.kernels.transposeTo(c.job.y.ColRange(from, to), c.job.x.RowRange(from, to))
+	})
 	c.MulNN(dst, t, b, alpha, accumulate)
 }
 
-func (c *CPU) transpose(dst, src Matrix) {
-	const tile = 16
-	c.blocks((src.Cols+tile-1)/tile, 1, func(_, from, to int) {
-		for j0 := from * tile; j0 < min(to*tile, src.Cols); j0 += tile {
-			for i0 := 0; i0 < src.Rows; i0 += tile {
-				for i := i0; i < min(i0+tile, src.Rows); i++ {
-					row := src.row(i)
-					for j := j0; j < min(j0+tile, src.Cols); j++ {
-						dst.data[j*dst.stride+i] = row[j]
-					}
-				}
-			}
-		}
-	})
+// transposeTo writes dst = srcᵀ.
+func (k *kernels) transposeTo(dst, src Matrix) {
+	for r := 0; r < src.Rows; r += k.transposed {
+		n := min(k.transposed, src.Rows-r)
+		k.transpose((*float32)(dst.at(0, r)), dst.pitch(), (*float32)(src.at(r, 0)), src.pitch(), n, src.Cols)
+	}
 }
 
-// gemm writes y [m,n] = act(alpha·x [m,k]·B + bias) + residual.
-func (c *CPU) gemm(y, x Matrix, b *panels, a after) {
-	if y.Rows != x.Rows || x.Cols != b.k || y.Cols != b.n {
-		panic(fmt.Sprintf("compute: product [%d,%d]·[%d,%d] to [%d,%d]", x.Rows, x.Cols, b.k, b.n, y.Rows, y.Cols))
+// product is y [m,n] = act(alpha·x [m,k]·B + bias) + residual.
+type product struct {
+	y, x  Matrix
+	b     panels
+	alpha float32
+	Epilogue
+}
+
+func (p *product) check() {
+	if p.y.Rows != p.x.Rows || p.x.Cols != p.b.k || p.y.Cols != p.b.n {
+		panic(fmt.Sprintf("compute: product [%d,%d]·[%d,%d] to [%d,%d]", p.x.Rows, p.x.Cols, p.b.k, p.b.n, p.y.Rows, p.y.Cols))
 	}
-	if !a.Residual.IsZero() {
-		need(y, a.Residual)
+	if !p.Residual.IsZero() {
+		need(p.y, p.Residual)
 	}
-	if !a.Bias.IsZero() && a.Bias.Cols != b.n {
+	if !p.Bias.IsZero() && p.Bias.Cols != p.b.n {
 		panic("compute: bias of another width")
 	}
-	const rows = 64 // rows of x that stay in the second-level cache
-	np := (b.n + nr - 1) / nr
-	mb := (x.Rows + rows - 1) / rows
-	nb := 1
-	for mb*nb < 4*c.threads && nb < (np+7)/8 {
-		nb++
+}
+
+// stripRows is how many rows of x, about, are multiplied by one panel after the
+// other: they stay in the second-level cache meanwhile, with deep products as
+// many fewer as it takes.
+const (
+	stripRows   = 108
+	stripFloats = 108 * 3072
+)
+
+// A product is cut into so many items that the workers end at nearly the same
+// time, but none so small that claiming it costs more than that gains.
+const (
+	itemsPerThread = 16
+	itemProducts   = 4 << 20
+)
+
+// multiply spreads a product over the workers by strips of rows and, where these
+// are few, by columns.
+func (c *CPU) multiply(p product) {
+	p.check()
+	if p.y.Rows == 0 || p.y.Cols == 0 {
+		return
 	}
-	c.parallel(mb*nb, func(_, item int) {
-		i0, i1 := x.Rows*(item/nb)/mb, x.Rows*(item/nb+1)/mb
-		for j := np * (item % nb) / nb; j < np*(item%nb+1)/nb; j++ {
-			panel := b.data[j*nr*b.k : (j+1)*nr*b.k]
-			j0, j1 := j*nr, min((j+1)*nr, b.n)
-			i := i0
-			for ; i+1 < i1; i += 2 {
-				var t [2][nr]float32
-				tile2(&t, x.row(i), x.row(i+1), panel)
-				finish(y.row(i)[j0:j1], &t[0], &a, i, j0)
-				finish(y.row(i + 1)[j0:j1], &t[1], &a, i+1, j0)
-			}
-			if i < i1 {
-				var t [2][nr]float32
-				tile2(&t, x.row(i), x.row(i), panel)
-				finish(y.row(i)[j0:j1], &t[0], &a, i, j0)
-			}
+	k := c.kernels
+	tiles, columns := ceil(p.x.Rows, k.rows), ceil(p.b.n, k.cols)
+	strips, splits := ceil(tiles*k.rows, max(k.rows, min(stripRows, stripFloats/max(p.b.k, 1)))), 1
+	if c.threads > 1 {
+		items := min(itemsPerThread*c.threads, p.x.Rows*p.b.n*p.b.k/itemProducts)
+		if strips > c.threads {
+			strips = ceil(strips, c.threads) * c.threads
 		}
+		if strips < items {
+			splits = min(ceil(items, strips), ceil(columns, 2))
+		}
+		if strips*splits < c.threads {
+			strips = min(c.threads, items)
+		}
+		strips = max(1, min(strips, tiles))
+	}
+	c.job = job{product: p, size: strips, splits: splits}
+	c.parallel(strips*splits, func(c *CPU, w *worker, item int) {
+		j := &c.job
+		tiles, panels := ceil(j.product.x.Rows, c.kernels.rows), ceil(j.product.b.n, c.kernels.cols)
+		strip, split := item/j.splits, item%j.splits
+		rows := j.product.x.Rows
+		w.multiply(c.kernels, &j.product,
+			rows*(tiles*strip/j.size)/tiles, rows*(tiles*(strip+1)/j.size)/tiles,
+			panels*split/j.splits, panels*(split+1)/j.splits)
 	})
 }
 
-// tile2 multiplies two rows by a panel.
-func tile2(t *[2][nr]float32, a, b, panel []float32) {
-	var a0, a1, a2, a3, b0, b1, b2, b3 float32
-	b = b[:len(a)]
-	for k, x := range a {
-		p := (*[nr]float32)(panel)
-		y := b[k]
-		a0 += x * p[0]
-		a1 += x * p[1]
-		a2 += x * p[2]
-		a3 += x * p[3]
-		b0 += y * p[0]
-		b1 += y * p[1]
-		b2 += y * p[2]
-		b3 += y * p[3]
-		panel = panel[nr:]
+// multiply computes rows i0..i1-1 of the columns in the panels j0..j1-1 of p.
+//
+// The loop order is panel, then a block of k, then tiles: the block of a panel
+// stays in the cache for all tiles, and a tile's sums wait in the worker's
+// memory for the next block. Blocks depend on nothing but k, so that the bits of
+// a sum depend on its row and column alone.
+func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
+	if i0 >= i1 {
+		return
 	}
-	*t = [2][nr]float32{{a0, a1, a2, a3}, {b0, b1, b2, b3}}
+	blocks := max(1, ceil(p.b.k, k.depth))
+	depth := (ceil(p.b.k, blocks) + 3) &^ 3
+	tiles := ceil(i1-i0, k.rows)
+	sums := w.sums
+	if blocks > 1 || p.Act != Identity {
+		sums = w.sumsFor(tiles * k.rows * k.cols)
+	}
+	t := &w.tile
+	for j := j0; j < j1; j++ {
+		column := j * k.cols
+		cols := min(k.cols, p.b.n-column)
+		kernel := k.tiles[ceil(cols, k.lanes)]
+		for k0 := 0; ; k0 += depth {
+			k1 := min(k0+depth, p.b.k)
+			*t = tile{lda: p.x.pitch(), k: k1 - k0, cols: cols, alpha: p.alpha}
+			panel := p.b.data[j*p.b.stride+k0*k.cols:]
+			t.b = unsafe.Pointer(unsafe.SliceData(panel))
+			bytes := uintptr(t.k * k.cols * 4)
+			for n := range tiles {
+				r0, r1 := i0+(i1-i0)*n/tiles, i0+(i1-i0)*(n+1)/tiles
+				// Meanwhile the next block is fetched, each tile its share.
+				t.next = uintptr(t.b) + bytes + min(uintptr(n*t.k/4*64), bytes)
+				t.a = p.x.at(r0, k0)
+				t.from, t.to, t.bias, t.r = nil, nil, nil, nil
+				if k0 > 0 {
+					t.from = unsafe.Pointer(&sums[n*k.rows*k.cols])
+				}
+				if k1 < p.b.k {
+					t.to = unsafe.Pointer(&sums[n*k.rows*k.cols])
+					kernel[r1-r0](t)
+					continue
+				}
+				if !p.Bias.IsZero() {
+					t.bias = p.Bias.at(0, column)
+				}
+				if p.Act == Identity {
+					t.c, t.ldc = p.y.at(r0, column), p.y.pitch()
+					if !p.Residual.IsZero() {
+						t.r, t.ldr = p.Residual.at(r0, column), p.Residual.pitch()
+					}
+					kernel[r1-r0](t)
+					continue
+				}
+				t.c, t.ldc = unsafe.Pointer(&sums[n*k.rows*k.cols]), uintptr(k.cols)*4
+				kernel[r1-r0](t)
+				f := tile{a: t.c, lda: t.ldc, c: p.y.at(r0, column), ldc: p.y.pitch(), rows: r1 - r0, cols: cols}
+				if !p.Residual.IsZero() {
+					f.r, f.ldr = p.Residual.at(r0, column), p.Residual.pitch()
+				}
+				w.finish = f
+				k.finish[p.Act](&w.finish)
+			}
+			if k1 == p.b.k {
+				break
+			}
+		}
+	}
 }
 
-func finish(dst []float32, t *[nr]float32, a *after, i, j0 int) {
-	for j := range dst {
-		v := t[j] * a.alpha
-		if !a.Bias.IsZero() {
-			v += a.Bias.data[j0+j]
-		}
-		v = activate(v, a.Act)
-		if !a.Residual.IsZero() {
-			v += a.Residual.row(i)[j0+j]
-		}
-		dst[j] = v
+// sumsFor is the worker's memory for a strip's sums.
+func (w *worker) sumsFor(n int) []float32 {
+	if len(w.sums) < n {
+		w.sums = aligned(n)
 	}
+	return w.sums
 }
 
 func (c *CPU) SumRows(dst, x Matrix) {
 	if dst.Rows != 1 || dst.Cols != x.Cols {
 		panic("compute: sum of rows to another width")
 	}
-	d := dst.row(0)
-	c.blocks(x.Cols, 64, func(_, from, to int) {
+	c.job = job{y: dst, x: x}
+	c.blocks(x.Cols, 256, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		d, x := c.job.y.row(0)[from:to], c.job.x
 		for i := range x.Rows {
-			for j, v := range x.row(i)[from:to] {
-				d[from+j] += v
-			}
+			c.kernels.axpy(d, x.row(i)[from:to], 1)
 		}
 	})
 }

@@ -1,13 +1,16 @@
 package compute
 
 func (c *CPU) Patches(dst, images Matrix, size, patch int) {
-	grid := size / patch
-	c.parallel(images.Rows, func(_, n int) {
-		src := images.row(n)
+	c.job = job{y: dst, x: images, size: size, patch: patch}
+	c.parallel(images.Rows, func(c *CPU, _ *worker, n int) {
+		j := &c.job
+		size, patch := j.size, j.patch
+		grid := size / patch
+		src := j.x.row(n)
 		first := n * (1 + grid*grid)
-		clear(dst.row(first))
+		clear(j.y.row(first))
 		for p := range grid * grid {
-			row := dst.row(first + 1 + p)
+			row := j.y.row(first + 1 + p)
 			for ch := range 3 {
 				for y := range patch {
 					from := ch*size*size + (p/grid*patch+y)*size + p%grid*patch
@@ -19,19 +22,20 @@ func (c *CPU) Patches(dst, images Matrix, size, patch int) {
 }
 
 func (c *CPU) Pixels(dst Matrix, rgb []byte, mean, std [3]float32) {
-	var table [3][256]float32
-	for ch := range table {
-		for v := range table[ch] {
-			table[ch][v] = (float32(v)/255 - mean[ch]) / std[ch]
+	c.job = job{y: dst, rgb: rgb}
+	for ch := range c.levels {
+		for v := range c.levels[ch] {
+			c.levels[ch][v] = (float32(v)/255 - mean[ch]) / std[ch]
 		}
 	}
-	plane := dst.Cols / 3
-	c.parallel(dst.Rows, func(_, n int) {
-		src, row := rgb[n*dst.Cols:(n+1)*dst.Cols], dst.row(n)
+	c.parallel(dst.Rows, func(c *CPU, _ *worker, n int) {
+		cols := c.job.y.Cols
+		plane, levels := cols/3, &c.levels
+		src, row := c.job.rgb[n*cols:(n+1)*cols], c.job.y.row(n)
 		for i := range plane {
-			row[i] = table[0][src[3*i]]
-			row[plane+i] = table[1][src[3*i+1]]
-			row[2*plane+i] = table[2][src[3*i+2]]
+			row[i] = levels[0][src[3*i]]
+			row[plane+i] = levels[1][src[3*i+1]]
+			row[2*plane+i] = levels[2][src[3*i+2]]
 		}
 	})
 }

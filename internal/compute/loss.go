@@ -26,9 +26,11 @@ func softmax(y, x []float32) float64 {
 
 func (c *CPU) Softmax(y, x Matrix) {
 	need(y, x)
-	c.blocks(x.Rows, grainFor(x.Cols), func(_, from, to int) {
+	c.job = job{y: y, x: x}
+	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
 		for i := from; i < to; i++ {
-			softmax(y.row(i), x.row(i))
+			c.kernels.softmax(c.job.y.row(i), c.job.x.row(i), 1)
 		}
 	})
 }

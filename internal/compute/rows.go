@@ -20,83 +20,105 @@ func pairs(dst Matrix, to []int32, src Matrix, from []int32) int {
 	return src.Rows
 }
 
+func (c *CPU) Copy(dst, src Matrix) {
+	need(dst, src)
+	c.Gather(dst, nil, src, nil)
+}
+
+func (c *CPU) Zero(dst Matrix) {
+	c.job = job{y: dst}
+	c.blocks(dst.Rows, grainFor(dst.Cols), func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for i := from; i < to; i++ {
+			clear(c.job.y.row(i))
+		}
+	})
+}
+
 func (c *CPU) Gather(dst Matrix, to []int32, src Matrix, from []int32) {
-	c.blocks(pairs(dst, to, src, from), grainFor(src.Cols), func(_, a, b int) {
+	c.job = job{y: dst, x: src, to: to, from: from}
+	c.blocks(pairs(dst, to, src, from), grainFor(src.Cols), func(c *CPU, _ *worker, item int) {
+		j := &c.job
+		a, b := c.part(item)
 		for i := a; i < b; i++ {
-			copy(dst.row(at(to, i)), src.row(at(from, i)))
+			copy(j.y.row(at(j.to, i)), j.x.row(at(j.from, i)))
 		}
 	})
 }
 
 func (c *CPU) ScatterAdd(dst Matrix, to []int32, src Matrix, from []int32) {
 	n := pairs(dst, to, src, from)
+	c.job = job{y: dst, x: src, to: to, from: from, size: n}
 	// Rows may repeat: workers share out the columns.
-	c.blocks(src.Cols, max(16, 4096/max(n, 1)), func(_, a, b int) {
-		for i := range n {
-			axpy(dst.row(at(to, i))[a:b], 1, src.row(at(from, i))[a:b])
+	c.blocks(src.Cols, max(64, 16384/max(n, 1)), func(c *CPU, _ *worker, item int) {
+		j := &c.job
+		a, b := c.part(item)
+		for i := range j.size {
+			c.kernels.axpy(j.y.row(at(j.to, i))[a:b], j.x.row(at(j.from, i))[a:b], 1)
 		}
 	})
 }
 
 func (c *CPU) Add(dst, src Matrix) {
 	need(dst, src)
-	c.blocks(dst.Rows, grainFor(dst.Cols), func(_, a, b int) {
-		for i := a; i < b; i++ {
-			axpy(dst.row(i), 1, src.row(i))
-		}
-	})
+	c.AddCycle(dst, src)
 }
 
 func (c *CPU) AddCycle(dst, src Matrix) {
-	c.blocks(dst.Rows, grainFor(dst.Cols), func(_, a, b int) {
-		for i := a; i < b; i++ {
-			axpy(dst.row(i), 1, src.row(i%src.Rows))
+	c.job = job{y: dst, x: src}
+	c.blocks(dst.Rows, grainFor(dst.Cols), func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for i := from; i < to; i++ {
+			c.kernels.axpy(c.job.y.row(i), c.job.x.row(i%c.job.x.Rows), 1)
 		}
 	})
 }
 
 func (c *CPU) AddCycleGrad(src, dst Matrix) {
-	c.blocks(src.Rows, 1, func(_, a, b int) {
-		for r := a; r < b; r++ {
-			for i := r; i < dst.Rows; i += src.Rows {
-				axpy(src.row(r), 1, dst.row(i))
+	c.job = job{y: src, x: dst}
+	c.blocks(src.Rows, 1, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for r := from; r < to; r++ {
+			for i := r; i < c.job.x.Rows; i += c.job.y.Rows {
+				c.kernels.axpy(c.job.y.row(r), c.job.x.row(i), 1)
 			}
 		}
 	})
 }
 
 func (c *CPU) Scale(dst Matrix, by float32) {
-	c.blocks(dst.Rows, grainFor(dst.Cols), func(_, a, b int) {
-		for i := a; i < b; i++ {
-			row := dst.row(i)
-			for j := range row {
-				row[j] *= by
-			}
+	c.job = job{y: dst, scale: by}
+	c.blocks(dst.Rows, grainFor(dst.Cols), func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for i := from; i < to; i++ {
+			c.kernels.scale(c.job.y.row(i), c.job.y.row(i), c.job.scale)
 		}
 	})
 }
 
 func (c *CPU) Mean(dst, src Matrix, ranges []Range) {
-	c.blocks(len(ranges), 1, func(_, a, b int) {
-		for i := a; i < b; i++ {
-			r, d := ranges[i], dst.row(i)
+	c.job = job{y: dst, x: src, ranges: ranges}
+	c.blocks(len(ranges), 1, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for i := from; i < to; i++ {
+			r, d := c.job.ranges[i], c.job.y.row(i)
 			clear(d)
 			for j := r.From; j < r.To; j++ {
-				axpy(d, 1, src.row(j))
+				c.kernels.axpy(d, c.job.x.row(j), 1)
 			}
-			for j := range d {
-				d[j] /= float32(r.To - r.From)
-			}
+			c.kernels.scale(d, d, 1/float32(r.To-r.From))
 		}
 	})
 }
 
 func (c *CPU) MeanGrad(dsrc, ddst Matrix, ranges []Range) {
+	c.job = job{y: dsrc, x: ddst, ranges: ranges}
 	// Ranges may overlap: workers share out the columns.
-	c.blocks(dsrc.Cols, 16, func(_, a, b int) {
-		for i, r := range ranges {
+	c.blocks(dsrc.Cols, 64, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for i, r := range c.job.ranges {
 			for j := r.From; j < r.To; j++ {
-				axpy(dsrc.row(j)[a:b], 1/float32(r.To-r.From), ddst.row(i)[a:b])
+				c.kernels.axpy(c.job.y.row(j)[from:to], c.job.x.row(i)[from:to], 1/float32(r.To-r.From))
 			}
 		}
 	})

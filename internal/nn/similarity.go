@@ -15,13 +15,19 @@ type Similarity struct {
 // NewSimilarity computes the logits of video [B,E] against text [C,E]. Its
 // matrices are temporary memory of the device.
 func NewSimilarity(d compute.Device, video, text compute.Matrix, scale float32) *Similarity {
-	s := &Similarity{device: d, scale: scale, video: video, text: text,
-		nv: d.Temp(video.Rows, video.Cols), nt: d.Temp(text.Rows, text.Cols),
-		Logits: d.Temp(video.Rows, text.Rows)}
-	d.Normalize(s.nv, video)
-	d.Normalize(s.nt, text)
-	d.MulNT(s.Logits, s.nv, s.nt, scale, false)
+	// So short that it is inlined, and the result lives on the caller's stack.
+	s := &Similarity{device: d, scale: scale, video: video, text: text}
+	s.forward()
 	return s
+}
+
+func (s *Similarity) forward() {
+	d := s.device
+	s.nv, s.nt = d.Temp(s.video.Rows, s.video.Cols), d.Temp(s.text.Rows, s.text.Cols)
+	s.Logits = d.Temp(s.video.Rows, s.text.Rows)
+	d.Normalize(s.nv, s.video)
+	d.Normalize(s.nt, s.text)
+	d.MulNT(s.Logits, s.nv, s.nt, s.scale, false)
 }
 
 // Backward writes the gradients of both sides for dlogits [B,C]; either may be

@@ -1,0 +1,171 @@
+package main
+
+import "math"
+
+// exp writes p = e^x for x <= 88; x and n are used up. Below -87.3, where the
+// result would leave the normal range, it stays at e^-87.3 = 1.2e-38. The
+// reduction is to |r| <= ln 2 / 2, the polynomial Cephes's (Moshier) of degree
+// 7, together good to 1e-7 of the result. NaN stays NaN.
+func (g *asm) exp(x, n, p int) {
+	g.set(-87.33654, n)
+	// MAX returns its first operand, in the order here, if either is NaN.
+	g.op("VMAXPS %s, %s, %s", g.v(x), g.v(n), g.v(x))
+	g.opk("VMULPS", math.Log2E, g.v(x), g.v(n))
+	if g.wide {
+		g.op("VRNDSCALEPS $8, %s, %s", g.v(n), g.v(n))
+	} else {
+		g.op("VROUNDPS $8, %s, %s", g.v(n), g.v(n))
+	}
+	g.opk("VFNMADD231PS", 0.693359375, g.v(n), g.v(x))
+	g.opk("VFNMADD231PS", -2.12194440e-4, g.v(n), g.v(x))
+	g.set(1.9875691500e-4, p)
+	for _, c := range []float64{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 1} {
+		g.opk("VFMADD213PS", c, g.v(x), g.v(p))
+	}
+	if g.wide {
+		g.op("VSCALEFPS %s, %s, %s", g.v(n), g.v(p), g.v(p))
+		return
+	}
+	g.op("VCVTPS2DQ %s, %s", g.v(n), g.v(n))
+	g.op("VPSLLD $23, %s, %s", g.v(n), g.v(n))
+	g.op("VPADDD %s, %s, %s", g.v(n), g.v(p), g.v(p))
+}
+
+// logistic writes d = 1 + e^(-1.702·x); n and p are used up.
+func (g *asm) logistic(x, n, p, d int) {
+	g.opk("VMULPS", -1.702, g.v(x), g.v(n))
+	g.set(87, d) // so that 1/d is a normal number
+	g.op("VMINPS %s, %s, %s", g.v(n), g.v(d), g.v(n))
+	g.exp(n, p, d)
+	g.opk("VADDPS", 1, g.v(d), g.v(d))
+}
+
+// tailArea writes c = Φ(-|x|), the area of the normal distribution beyond |x|,
+// and e = e^(-x²/2); a and b are used up. It is Abramowitz & Stegun 7.1.26, off
+// by at most 8e-8.
+func (g *asm) tailArea(x, a, b, c, e int) {
+	g.set(math.Float64frombits(0), a)
+	g.ops3("VSUBPS", a, x, a)
+	g.op("VMAXPS %s, %s, %s", g.v(a), g.v(x), g.v(a)) // |x|
+	g.opk("VMULPS", math.Sqrt(0.5), g.v(a), g.v(a))   // a = |x|/√2
+	g.set(1, b)                                       //
+	g.op("VMOVAPS %s, %s", g.v(b), g.v(c))            //
+	g.opk("VFMADD231PS", 0.3275911, g.v(a), g.v(c))   // 1 + p·a
+	g.ops3("VDIVPS", b, c, b)                         // t
+	g.set(1.061405429/2, c)                           //
+	for _, k := range []float64{-1.453152027 / 2, 1.421413741 / 2, -0.284496736 / 2, 0.254829592 / 2} {
+		g.opk("VFMADD213PS", k, g.v(b), g.v(c))
+	}
+	g.ops3("VMULPS", c, b, c)
+	g.ops3("VMULPS", a, a, a)
+	g.opk("VMULPS", -1, g.v(a), g.v(a))
+	g.exp(a, b, e)
+	g.ops3("VMULPS", c, e, c)
+}
+
+// activations are those with kernels, by the names of their Go constants.
+var activations = []struct {
+	name   string
+	temps  int
+	value  func(g *asm, x, t int) // x = act(x), with temporaries from t
+	slope  func(g *asm, x, t int) // x = act'(x)
+	unroll int
+}{
+	{
+		name: "QuickGELU", temps: 3, unroll: 4,
+		value: func(g *asm, x, t int) {
+			g.logistic(x, t, t+1, t+2)
+			g.ops3("VDIVPS", x, t+2, x)
+		},
+		// s·(1 + 1.702·x·(1-s))
+		slope: func(g *asm, x, t int) {
+			g.logistic(x, t, t+1, t+2)
+			g.set(1, t)
+			g.ops3("VDIVPS", t, t+2, t+1) // s
+			g.ops3("VSUBPS", t, t+1, t+2) // 1-s
+			g.opk("VMULPS", 1.702, g.v(x), g.v(x))
+			g.op("VFMADD213PS %s, %s, %s", g.v(t), g.v(t+2), g.v(x))
+			g.ops3("VMULPS", x, t+1, x)
+		},
+	},
+	{
+		name: "GELU", temps: 4, unroll: 4,
+		// max(x,0) - |x|·Φ(-|x|), which cancels nothing on either side
+		value: func(g *asm, x, t int) {
+			g.tailArea(x, t, t+1, t+2, t+3)
+			g.zero(t)
+			g.op("VMAXPS %s, %s, %s", g.v(x), g.v(t), g.v(t+1)) // max(x,0)
+			g.ops3("VSUBPS", t, x, t)
+			g.op("VMAXPS %s, %s, %s", g.v(x), g.v(t), g.v(t)) // |x|
+			g.op("VFNMADD213PS %s, %s, %s", g.v(t+1), g.v(t), g.v(t+2))
+			g.op("VMOVAPS %s, %s", g.v(t+2), g.v(x))
+		},
+		// Φ(x) + x·φ(x)
+		slope: func(g *asm, x, t int) {
+			g.tailArea(x, t, t+1, t+2, t+3)
+			g.set(0.5, t)
+			g.ops3("VSUBPS", t, t+2, t+2)
+			g.opk("VANDPS", math.Copysign(0, -1), g.v(x), g.v(t+1))
+			g.ops3("VORPS", t+1, t+2, t+2)
+			g.ops3("VADDPS", t, t+2, t+2) // Φ(x)
+			g.opk("VMULPS", 1/math.Sqrt(2*math.Pi), g.v(t+3), g.v(t+3))
+			g.op("VFMADD213PS %s, %s, %s", g.v(t+2), g.v(t+3), g.v(x))
+		},
+	},
+}
+
+// finishes writes c = act(a) + r for the rows and columns of a tile's argument,
+// r being optional.
+func (g *asm) finishes() {
+	for _, act := range activations {
+		g.fn("Finish"+act.name, "t *tile AX")
+		g.op("MOVQ tile_a(AX), SI")
+		g.op("MOVQ tile_c(AX), DI")
+		g.op("MOVQ tile_r(AX), R9")
+		g.op("MOVQ tile_rows(AX), R8")
+		row, plain, next := g.label("row"), g.label("plain"), g.label("next")
+		body := func(residual bool) {
+			g.op("MOVQ tile_cols(AX), CX")
+			g.each(g.unroll(act.unroll), func(l lane) {
+				x := l.u * (1 + act.temps)
+				g.load(l, "SI", x)
+				act.value(g, x, x+1)
+				if residual {
+					g.load(l, "R9", x+1)
+					g.ops3("VADDPS", x, x+1, x)
+				}
+				g.store(l, x, "DI")
+			})
+		}
+		g.at(row)
+		g.op("TESTQ R9, R9")
+		g.op("JZ %s", plain)
+		body(true)
+		g.op("ADDQ tile_ldr(AX), R9")
+		g.op("JMP %s", next)
+		g.at(plain)
+		body(false)
+		g.at(next)
+		g.op("ADDQ tile_lda(AX), SI")
+		g.op("ADDQ tile_ldc(AX), DI")
+		g.op("DECQ R8")
+		g.op("JNZ %s", row)
+		g.ret()
+	}
+}
+
+// slopes writes dx = dy·act'(x).
+func (g *asm) slopes() {
+	for _, act := range activations {
+		g.fn(act.name+"Grad", "dx []float32 DI CX", "dy []float32 R9 _", "x []float32 SI _")
+		g.each(g.unroll(act.unroll), func(l lane) {
+			x := l.u * (1 + act.temps)
+			g.load(l, "SI", x)
+			act.slope(g, x, x+1)
+			g.load(l, "R9", x+1)
+			g.ops3("VMULPS", x, x+1, x)
+			g.store(l, x, "DI")
+		})
+		g.ret()
+	}
+}

@@ -1,0 +1,251 @@
+package compute
+
+import (
+	"math"
+	"unsafe"
+)
+
+// generic are the kernels in plain Go: the portable path, and what the others
+// are tested against.
+var generic = &kernels{
+	name: "generic",
+	rows: 2, cols: 4, lanes: 4, depth: 768,
+	tiles:         [][]func(*tile){nil, {nil, genericTile1, genericTile2}},
+	finish:        [3]func(*tile){QuickGELU: finishQuickGELU, GELU: finishGELU},
+	activateGrad:  [3]func(dx, dy, x []float32){QuickGELU: quickGELUGrad, GELU: geluGrad},
+	softmax:       genericSoftmax,
+	softmaxGrad:   genericSoftmaxGrad,
+	layerNorm:     genericLayerNorm,
+	layerNormGrad: genericLayerNormGrad,
+	normParamGrad: genericNormParamGrad,
+	axpy:          genericAxpy,
+	scale:         genericScale,
+	dot:           genericDot,
+	adamw:         genericAdamW,
+	transpose:     genericTranspose,
+	transposed:    16,
+	peak:          genericPeak,
+}
+
+// floatsAt is the row of n elements that begins so many bytes after p.
+func floatsAt(p unsafe.Pointer, offset uintptr, n int) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Add(p, offset)), n)
+}
+
+func genericTile1(t *tile) {
+	a := floatsAt(t.a, 0, t.k)
+	genericTile(t, a, a, 1)
+}
+
+func genericTile2(t *tile) {
+	genericTile(t, floatsAt(t.a, 0, t.k), floatsAt(t.a, t.lda, t.k), 2)
+}
+
+// genericTile multiplies two rows, of which as many as rows says count, by a
+// panel of four columns.
+func genericTile(t *tile, x, y []float32, rows int) {
+	const width = 4
+	var sums [2][width]float32
+	if t.from != nil {
+		for r := range rows {
+			copy(sums[r][:], floatsAt(t.from, uintptr(r*width*4), width))
+		}
+	}
+	a0, a1, a2, a3 := sums[0][0], sums[0][1], sums[0][2], sums[0][3]
+	b0, b1, b2, b3 := sums[1][0], sums[1][1], sums[1][2], sums[1][3]
+	panel := floatsAt(t.b, 0, t.k*width)
+	y = y[:len(x)]
+	for k, u := range x {
+		p := (*[width]float32)(panel)
+		v := y[k]
+		a0 += u * p[0]
+		a1 += u * p[1]
+		a2 += u * p[2]
+		a3 += u * p[3]
+		b0 += v * p[0]
+		b1 += v * p[1]
+		b2 += v * p[2]
+		b3 += v * p[3]
+		panel = panel[width:]
+	}
+	sums = [2][width]float32{{a0, a1, a2, a3}, {b0, b1, b2, b3}}
+	for r := range rows {
+		if t.to != nil {
+			copy(floatsAt(t.to, uintptr(r*width*4), width), sums[r][:])
+			continue
+		}
+		c := floatsAt(t.c, uintptr(r)*t.ldc, t.cols)
+		for j := range c {
+			v := sums[r][j] * t.alpha
+			if t.bias != nil {
+				v += floatsAt(t.bias, 0, t.cols)[j]
+			}
+			if t.r != nil {
+				v += floatsAt(t.r, uintptr(r)*t.ldr, t.cols)[j]
+			}
+			c[j] = v
+		}
+	}
+}
+
+func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
+
+func quickGELU(x float32) float32 { return x * sigmoid(1.702*x) }
+
+func gelu(x float32) float32 {
+	return float32(0.5 * float64(x) * (1 + math.Erf(float64(x)/math.Sqrt2)))
+}
+
+func finishQuickGELU(t *tile) { finish(t, quickGELU) }
+func finishGELU(t *tile)      { finish(t, gelu) }
+
+func finish(t *tile, act func(float32) float32) {
+	for r := range uintptr(t.rows) {
+		a, c := floatsAt(t.a, r*t.lda, t.cols), floatsAt(t.c, r*t.ldc, t.cols)
+		for j, v := range a {
+			v = act(v)
+			if t.r != nil {
+				v += floatsAt(t.r, r*t.ldr, t.cols)[j]
+			}
+			c[j] = v
+		}
+	}
+}
+
+func quickGELUGrad(dx, dy, x []float32) {
+	for i := range dx {
+		s := sigmoid(1.702 * x[i])
+		dx[i] = dy[i] * s * (1 + 1.702*x[i]*(1-s))
+	}
+}
+
+func geluGrad(dx, dy, x []float32) {
+	for i := range dx {
+		v := float64(x[i])
+		dx[i] = dy[i] * float32(0.5*(1+math.Erf(v/math.Sqrt2))+v*math.Exp(-v*v/2)/math.Sqrt(2*math.Pi))
+	}
+}
+
+func genericSoftmax(y, x []float32, scale float32) {
+	most := float32(math.Inf(-1))
+	for _, v := range x {
+		most = max(most, v)
+	}
+	var sum float64
+	for i, v := range x {
+		e := math.Exp(float64(v-most) * float64(scale))
+		sum += e
+		y[i] = float32(e)
+	}
+	for i := range y {
+		y[i] = float32(float64(y[i]) / sum)
+	}
+}
+
+func genericSoftmaxGrad(dx, p, dp []float32, scale float32) {
+	var mean float32
+	for i, v := range p {
+		mean += v * dp[i]
+	}
+	for i := range dx {
+		dx[i] = scale * p[i] * (dp[i] - mean)
+	}
+}
+
+// moments are a row's mean and the reciprocal of its standard deviation.
+func moments(x []float32, eps float32) (mean, inverse float32) {
+	var sum, square float64
+	for _, v := range x {
+		sum += float64(v)
+	}
+	m := sum / float64(len(x))
+	for _, v := range x {
+		d := float64(v) - m
+		square += d * d
+	}
+	return float32(m), float32(1 / math.Sqrt(square/float64(len(x))+float64(eps)))
+}
+
+func genericLayerNorm(y, x, gamma, beta []float32, eps float32) {
+	mean, inverse := moments(x, eps)
+	for j, v := range x {
+		y[j] = (v-mean)*inverse*gamma[j] + beta[j]
+	}
+}
+
+func genericLayerNormGrad(dx, dy, x, gamma, stats []float32, eps, keep float32) {
+	mean, inverse := moments(x, eps)
+	stats[0], stats[1] = mean, inverse
+	// With z = normalised x and h = dy·gamma:
+	// dx = inverse·(h - mean(h) - z·mean(h·z)).
+	var h, hz float64
+	for j, v := range x {
+		t := float64(dy[j] * gamma[j])
+		h += t
+		hz += t * float64((v-mean)*inverse)
+	}
+	mh, mhz := float32(h/float64(len(x))), float32(hz/float64(len(x)))
+	for j, v := range x {
+		t := inverse * (dy[j]*gamma[j] - mh - (v-mean)*inverse*mhz)
+		if keep != 0 {
+			t += dx[j]
+		}
+		dx[j] = t
+	}
+}
+
+func genericNormParamGrad(dgamma, dbeta, dy, x []float32, mean, inverse float32) {
+	for j := range dgamma {
+		dgamma[j] += dy[j] * (x[j] - mean) * inverse
+		dbeta[j] += dy[j]
+	}
+}
+
+func genericAxpy(y, x []float32, a float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += a * x[i]
+	}
+}
+
+func genericScale(y, x []float32, a float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] = a * x[i]
+	}
+}
+
+func genericDot(x, y []float32) (sum float64) {
+	x = x[:len(x)&^15]
+	y = y[:len(x)]
+	for i, v := range x {
+		sum += float64(v) * float64(y[i])
+	}
+	return sum
+}
+
+func genericAdamW(p, d, m, v []float32, s *adamw) {
+	for j, g := range d[:len(p)] {
+		m[j] = s.keep1*m[j] + s.take1*g
+		v[j] = s.keep2*v[j] + s.take2*g*g
+		p[j] = p[j]*s.decay - s.rate*m[j]/(float32(math.Sqrt(float64(v[j])))*s.root+s.eps)
+	}
+}
+
+func genericTranspose(dst *float32, ldd uintptr, src *float32, lds uintptr, rows, cols int) {
+	for r := range rows {
+		row := floatsAt(unsafe.Pointer(src), uintptr(r)*lds, cols)
+		for c, v := range row {
+			*(*float32)(unsafe.Add(unsafe.Pointer(dst), uintptr(c)*ldd+uintptr(r)*4)) = v
+		}
+	}
+}
+
+func genericPeak(n int) {
+	var sums [12]float32
+	for range n {
+		for i := range sums {
+			sums[i] += sums[i] * float32(n)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package compute
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+)
+
+// kernels are the inner loops of one instruction set. All of them work on one
+// row or on one tile; threads and blocking are the callers' business. Vector
+// kernels take their length from the slice that they write.
+type kernels struct {
+	name string
+
+	// The product is made in tiles of up to rows × cols; lanes is how finely a
+	// tile's width can be chosen. depth is the most that is summed before a
+	// tile's sums are put aside, so that a panel's part stays in the cache.
+	rows, cols, lanes, depth int
+	// tiles are by width in lanes and by height.
+	tiles [][]func(*tile)
+
+	// finish writes c = act(a) + r; activateGrad dx = dy·act'(x).
+	finish       [3]func(*tile)
+	activateGrad [3]func(dx, dy, x []float32)
+
+	softmax       func(y, x []float32, scale float32)      // softmax(scale·x), scale > 0
+	softmaxGrad   func(dx, p, dp []float32, scale float32) // scale·p·(dp - Σ p·dp)
+	layerNorm     func(y, x, gamma, beta []float32, eps float32)
+	layerNormGrad func(dx, dy, x, gamma, stats []float32, eps, keep float32) // dx = keep·dx + …, keep 0 or 1; stats are mean and 1/σ
+	normParamGrad func(dgamma, dbeta, dy, x []float32, mean, inverse float32)
+	axpy          func(y, x []float32, a float32) // y += a·x
+	scale         func(y, x []float32, a float32) // y = a·x
+	dot           func(x, y []float32) float64    // of whole groups of 16
+	adamw         func(p, d, m, v []float32, s *adamw)
+	// transpose writes dst[c][r] = src[r][c] for 1..transposed rows.
+	transpose  func(dst *float32, ldd uintptr, src *float32, lds uintptr, rows, cols int)
+	transposed int
+	// peak does 12 multiply-adds on whole vectors n times.
+	peak func(n int)
+}
+
+// tile is the argument of the kernels that work on a tile: it is a field of each
+// worker, because what is passed through a function table lives on the heap.
+type tile struct {
+	a     unsafe.Pointer // rows × k, read in place
+	lda   uintptr        // bytes from row to row, like the others
+	b     unsafe.Pointer // k × panel width
+	k     int
+	from  unsafe.Pointer // sums to begin with, rows × panel width; nil for zero
+	to    unsafe.Pointer // where to put the bare sums; nil for the epilogue to c
+	c     unsafe.Pointer
+	ldc   uintptr
+	bias  unsafe.Pointer // nil for none
+	r     unsafe.Pointer // residual, nil for none, may be c
+	ldr   uintptr
+	next  uintptr // what to fetch meanwhile; it may point anywhere, so it is no pointer
+	cols  int
+	rows  int // read by finish only
+	alpha float32
+}
+
+// adamw are the constants of a step of AdamW; root is 1/√(1-β₂^step).
+type adamw struct {
+	keep1, take1, keep2, take2, decay, rate, root, eps float32
+}
+
+// forced names the environment variable that picks the instruction set.
+const forced = "CLIPCUE_CPU"
+
+// pick returns the kernels that CLIPCUE_CPU asks for, or else the best that the
+// machine runs.
+func pick() (*kernels, error) {
+	all := available()
+	name := os.Getenv(forced)
+	if name == "" {
+		return all[len(all)-1], nil
+	}
+	var names []string
+	for _, k := range all {
+		if k.name == name {
+			return k, nil
+		}
+		names = append(names, k.name)
+	}
+	return nil, fmt.Errorf("%s=%s: this machine has %s", forced, name, strings.Join(names, ", "))
+}
+
+// Backend names the instruction set that devices use: "avx512", "avx2" or
+// "generic". It fails if CLIPCUE_CPU asks for one that the machine lacks.
+func Backend() (string, error) {
+	k, err := pick()
+	if err != nil {
+		return "", err
+	}
+	return k.name, nil
+}

@@ -1,0 +1,58 @@
+package compute
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run ./gen
+
+var avx2 = &kernels{
+	name: "avx2",
+	rows: 6, cols: 16, lanes: 8, depth: 384,
+	tiles:         avx2Tiles,
+	finish:        [3]func(*tile){QuickGELU: avx2FinishQuickGELU, GELU: avx2FinishGELU},
+	activateGrad:  [3]func(dx, dy, x []float32){QuickGELU: avx2QuickGELUGrad, GELU: avx2GELUGrad},
+	softmax:       avx2Softmax,
+	softmaxGrad:   avx2SoftmaxGrad,
+	layerNorm:     avx2LayerNorm,
+	layerNormGrad: avx2LayerNormGrad,
+	normParamGrad: avx2NormParamGrad,
+	axpy:          avx2Axpy,
+	scale:         avx2Scale,
+	dot:           avx2Dot,
+	adamw:         avx2AdamW,
+	transpose:     avx2Transpose,
+	transposed:    8,
+	peak:          avx2Peak,
+}
+
+var avx512 = &kernels{
+	name: "avx512",
+	rows: 6, cols: 64, lanes: 16, depth: 768,
+	tiles:         avx512Tiles,
+	finish:        [3]func(*tile){QuickGELU: avx512FinishQuickGELU, GELU: avx512FinishGELU},
+	activateGrad:  [3]func(dx, dy, x []float32){QuickGELU: avx512QuickGELUGrad, GELU: avx512GELUGrad},
+	softmax:       avx512Softmax,
+	softmaxGrad:   avx512SoftmaxGrad,
+	layerNorm:     avx512LayerNorm,
+	layerNormGrad: avx512LayerNormGrad,
+	normParamGrad: avx512NormParamGrad,
+	axpy:          avx512Axpy,
+	scale:         avx512Scale,
+	dot:           avx512Dot,
+	adamw:         avx512AdamW,
+	transpose:     avx512Transpose,
+	transposed:    16,
+	peak:          avx512Peak,
+}
+
+// available lists the kernels that the machine runs, the best last. The checks
+// include that the operating system saves the registers.
+func available() []*kernels {
+	all := []*kernels{generic}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		all = append(all, avx2)
+	}
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasBMI2 {
+		all = append(all, avx512)
+	}
+	return all
+}

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package compute
+
+func available() []*kernels { return []*kernels{generic} }
+
+func pause() {}

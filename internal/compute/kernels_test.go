@@ -1,0 +1,229 @@
+package compute
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// Sizes on both sides of every edge: of vectors, tiles, strips, blocks of k.
+func TestProductsAroundEdges(t *testing.T) {
+	ms := []int{1, 2, 3, 5, 6, 7, 12, 13, 107, 109, 217}
+	ns := []int{1, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 130}
+	ks := []int{1, 3, 4, 5, 7, 64, 383, 385, 768, 769, 1540, 3073}
+	for name, d := range devices() {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(3, 4))
+			any := func(list []int) int { return list[rng.IntN(len(list))] }
+			for range 40 {
+				mark := d.Mark()
+				m, n, k := any(ms), any(ns), any(ks)
+				act := Activation(rng.IntN(3))
+				x, w, bias, r := random(rng, m, k), random(rng, n, k), random(rng, 1, n), random(rng, m, n)
+				alpha := 1 / math.Sqrt(float64(k))
+				for i := range w {
+					for j := range w[i] {
+						w[i][j] = float64(float32(w[i][j] * alpha))
+					}
+				}
+				p := d.Pack(put(d, w), Forward|Backward)
+				y := put(d, r)
+				d.Linear(y, put(d, x), p, Epilogue{Bias: put(d, bias), Act: act, Residual: y})
+				want := mul(x, transposed(w), 1)
+				for i := range want {
+					for j := range want[i] {
+						want[i][j] = exact[act](want[i][j]+bias[0][j]) + r[i][j]
+					}
+				}
+				nearAbs(t, "y", get(d, y), want, 3e-5)
+				dw := put(d, newWide(n, k))
+				d.MulTN(dw, put(d, r), put(d, x), float32(alpha), false)
+				nearAbs(t, "dw", get(d, dw), mul(transposed(r), x, alpha), 3e-5)
+				d.Release(mark)
+			}
+		})
+	}
+}
+
+// Bits must not depend on which rows and columns are multiplied together.
+func TestRowsDoNotChangeBits(t *testing.T) {
+	for _, k := range available() {
+		d := newCPU(2, k)
+		rng := rand.New(rand.NewPCG(5, 6))
+		x, w := put(d, random(rng, 40, 1600)), put(d, random(rng, 90, 1600))
+		all := d.New(40, 90)
+		d.MulNT(all, x, w, 1, false)
+		for i := range 40 {
+			for _, j := range []int{0, 17, 63, 64, 89} {
+				one := d.New(1, 90-j)
+				d.MulNT(one, x.RowRange(i, i+1), w.RowRange(j, 90), 1, false)
+				if one.row(0)[0] != all.row(i)[j] {
+					t.Fatalf("%s [%d,%d]: %v alone, %v among others", k.name, i, j, one.row(0)[0], all.row(i)[j])
+				}
+			}
+		}
+	}
+}
+
+// hostile are rows that hold what arithmetic stumbles over.
+func hostile(seed uint64, n int) []float32 {
+	rng := rand.New(rand.NewPCG(seed, 9))
+	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, 100, -100, 88.5, -88.5, 1e-40, -1e-40, 1e30, -1e30, 3e38}
+	if seed%4 == 0 {
+		special = append(special, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)))
+	}
+	x := aligned(n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64() * 3)
+		if seed%2 == 0 && rng.IntN(8) == 0 {
+			x[i] = special[rng.IntN(len(special))]
+		}
+	}
+	return x
+}
+
+// FuzzKernels compares the vector kernels with their Go twins. Where a twin's
+// result is not finite, so must the kernel's be; elsewhere it is close, by the
+// size of what went in.
+func FuzzKernels(f *testing.F) {
+	for seed := range uint64(64) {
+		f.Add(seed, uint16(seed*seed%300+1))
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, size uint16) {
+		n := int(size)%600 + 1
+		for _, k := range available()[1:] {
+			compareKernels(t, k, seed, n)
+		}
+	})
+}
+
+func finite(x float32) bool { return x-x == 0 }
+
+func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
+	x, y, z := hostile(seed, n), hostile(seed+4, n), hostile(seed+8, n)
+	mild := make([]float32, n) // for what overflows otherwise in another order
+	for i, v := range x {
+		mild[i] = max(min(v, 50), -50)
+	}
+	// same compares what the two write to copies of dst; scale is what rounding
+	// errors are measured against.
+	same := func(what string, dst []float32, tol float64, scale func(i int) float64, run func(k *kernels, dst []float32)) {
+		t.Helper()
+		// Kernels stop at a row's end.
+		got := append(append([]float32{}, dst...), 7, 7)
+		want := append([]float32{}, dst...)
+		run(k, got[:n:n])
+		run(generic, want)
+		if got[n] != 7 || got[n+1] != 7 {
+			t.Fatalf("%s %s, %d elements: wrote behind the end", k.name, what, n)
+		}
+		for i, w := range want {
+			if !finite(w) || !finite(got[i]) {
+				if finite(w) != finite(got[i]) && scale(i) < 1e30 {
+					t.Fatalf("%s %s, %d elements [%d]: %v instead of %v for %v", k.name, what, n, i, got[i], w, x[i])
+				}
+				continue
+			}
+			if d := math.Abs(float64(got[i]) - float64(w)); !(d <= tol*scale(i)+2e-38) {
+				t.Fatalf("%s %s, %d elements [%d]: %v instead of %v for %v", k.name, what, n, i, got[i], w, x[i])
+			}
+		}
+	}
+	abs := func(x float32) float64 { return math.Abs(float64(x)) }
+	sizes := func(rows ...[]float32) func(int) float64 {
+		return func(i int) float64 {
+			s := 0.0
+			for _, r := range rows {
+				s += abs(r[i])
+			}
+			return s
+		}
+	}
+	products := func(a, b []float32) func(int) float64 {
+		return func(i int) float64 { return abs(a[i]) * (1 + abs(b[i])) }
+	}
+	for act, name := range map[Activation]string{QuickGELU: "quickgelu", GELU: "gelu"} {
+		same(name, z, 1e-6, sizes(x), func(k *kernels, dst []float32) {
+			in := append(aligned(0), x...)
+			m := Matrix{Rows: 1, Cols: n, stride: n, data: in}
+			o := Matrix{Rows: 1, Cols: n, stride: n, data: dst}
+			k.finish[act](&tile{a: m.at(0, 0), c: o.at(0, 0), rows: 1, cols: n})
+		})
+		same(name+" gradient", z, 1e-6, products(y, x), func(k *kernels, dst []float32) { k.activateGrad[act](dst, y, x) })
+	}
+	same("softmax", z, 2e-6, func(int) float64 { return 1 }, func(k *kernels, dst []float32) { k.softmax(dst, mild, 0.7) })
+	total := func(rows ...[]float32) func(int) float64 {
+		s := 1.0
+		for i := range n {
+			p := 1.0
+			for _, r := range rows {
+				p *= 1 + abs(r[i])
+			}
+			s += p
+		}
+		return func(int) float64 { return s }
+	}
+	same("softmax gradient", z, 1e-6, func(i int) float64 { return (1 + abs(mild[i])) * total(mild, y)(i) },
+		func(k *kernels, dst []float32) { k.softmaxGrad(dst, mild, y, 0.5) })
+	if seed%2 == 1 { // cancellation makes these as bad as their input is hostile
+		stats := make([]float32, 2)
+		same("layer norm", z, 3e-6, total(x), func(k *kernels, dst []float32) { k.layerNorm(dst, x, y, z, 1e-5) })
+		for _, keep := range []float32{0, 1} {
+			same("layer norm gradient", z, 1e-5, total(x, y), func(k *kernels, dst []float32) { k.layerNormGrad(dst, y, x, z, stats, 1e-1, keep) })
+		}
+		same("layer norm's own gradient", z, 1e-6, func(i int) float64 { return products(y, x)(i)*2 + abs(z[i]) }, func(k *kernels, dst []float32) {
+			k.normParamGrad(dst, append([]float32{}, y...), y, x, 0.1, 1.5)
+		})
+		same("adamw", z, 1e-6, sizes(x, z), func(k *kernels, dst []float32) {
+			v := make([]float32, n)
+			for i := range v {
+				v[i] = float32(1 + abs(y[i]))
+			}
+			k.adamw(dst, x, append([]float32{}, y...), v, &adamw{0.9, 0.1, 0.99, 0.01, 0.999, 1e-2, 1.3, 1e-8})
+		})
+	}
+	same("axpy", z, 1e-6, func(i int) float64 { return abs(z[i]) + 2*abs(x[i]) }, func(k *kernels, dst []float32) { k.axpy(dst, x, 1.7) })
+	same("scale", z, 1e-6, sizes(x), func(k *kernels, dst []float32) { k.scale(dst, x, 0.3) })
+	if got, want := k.dot(x, y), generic.dot(x, y); math.Abs(got-want) > 1e-9*(1+math.Abs(want)) && seed%2 == 1 {
+		t.Fatalf("%s dot of %d: %v instead of %v", k.name, n, got, want)
+	}
+}
+
+func TestTranspose(t *testing.T) {
+	for _, k := range available() {
+		rng := rand.New(rand.NewPCG(8, 8))
+		d := newCPU(1, k)
+		for range 200 {
+			rows, cols := 1+rng.IntN(40), 1+rng.IntN(40)
+			src := put(d, random(rng, rows, cols))
+			frame := d.New(cols+1, rows+2)
+			k.transposeTo(frame.RowRange(0, cols).ColRange(1, rows+1), src)
+			for i := range cols + 1 {
+				for j := range rows + 2 {
+					var want float32
+					if i < cols && j > 0 && j <= rows {
+						want = src.row(j - 1)[i]
+					}
+					if frame.row(i)[j] != want {
+						t.Fatalf("%s, %d×%d: [%d,%d] is %v instead of %v", k.name, rows, cols, i, j, frame.row(i)[j], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// CLIPCUE_CPU picks the kernels by name and refuses what is not there.
+func TestBackend(t *testing.T) {
+	for _, k := range available() {
+		t.Setenv("CLIPCUE_CPU", k.name)
+		if got, err := Backend(); err != nil || got != k.name {
+			t.Errorf("%s: got %q, %v", k.name, got, err)
+		}
+	}
+	t.Setenv("CLIPCUE_CPU", "z80")
+	if _, err := Backend(); err == nil || !strings.Contains(err.Error(), "CLIPCUE_CPU=z80") || !strings.Contains(err.Error(), "generic") {
+		t.Errorf("an unknown name: %v", err)
+	}
+}

@@ -1,0 +1,84 @@
+package compute
+
+import "unsafe"
+
+// block is memory for floats, beginning on a cache line. It lies outside the Go
+// heap where the system allows, and is then freed by hand.
+type block struct {
+	floats []float32
+	pages  []byte // what was mapped; nil for memory of the Go heap
+}
+
+// aligned is a slice of n zeroed floats of the Go heap that begins on a cache
+// line.
+func aligned(n int) []float32 {
+	s := make([]float32, n+15)
+	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(s))) % 64 / 4
+	return s[skip : int(skip)+n : int(skip)+n]
+}
+
+// strideFor is the distance of rows of so many columns. Rows begin on cache
+// lines; and because addresses a multiple of 4 KiB apart compete for the same
+// few places of the first-level cache, long rows are kept off round distances.
+func strideFor(cols int) int {
+	if cols < 16 {
+		return max(cols, 1)
+	}
+	stride := (cols + 15) &^ 15
+	if stride%128 == 0 {
+		stride += 16
+	}
+	return stride
+}
+
+// Mark is a point in the life of temporary memory.
+type Mark struct{ chunk, used int }
+
+// arena hands out temporary memory from chunks that it keeps: after the first
+// step of a kind, the next allocates nothing.
+type arena struct {
+	chunks []block
+	at     Mark
+}
+
+const chunkFloats = 1 << 20
+
+func (a *arena) alloc(n int) []float32 {
+	size := (n + 15) &^ 15
+	for a.at.chunk < len(a.chunks) {
+		c := a.chunks[a.at.chunk].floats
+		if a.at.used+size <= len(c) {
+			s := c[a.at.used : a.at.used+n : a.at.used+n]
+			a.at.used += size
+			return s
+		}
+		a.at = Mark{chunk: a.at.chunk + 1}
+	}
+	a.chunks = append(a.chunks, newBlock(max(size, chunkFloats)))
+	return a.alloc(n)
+}
+
+func (a *arena) mark() Mark { return a.at }
+
+// release frees what was allocated since the mark. At the very beginning nothing
+// is left, and chunks that grew one by one become one: else steps of changing
+// sizes would leave chunks behind that fit none of the next.
+func (a *arena) release(m Mark) {
+	a.at = m
+	if m != (Mark{}) || len(a.chunks) < 2 {
+		return
+	}
+	total := 0
+	for _, c := range a.chunks {
+		total += len(c.floats)
+	}
+	a.free()
+	a.chunks = append(a.chunks, newBlock(total))
+}
+
+func (a *arena) free() {
+	for _, c := range a.chunks {
+		c.free()
+	}
+	a.chunks = a.chunks[:0]
+}
