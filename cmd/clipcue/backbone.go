@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/hub"
+)
+
+// backboneFlags choose a backbone.
+type backboneFlags struct{ model, activation string }
+
+func (b *backboneFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&b.model, "model", "", "the backbone: a weight file or folder, or the name of a pulled one such as ViT-B/16")
+	c.Flags().StringVar(&b.activation, "activation", "", "the MLPs' activation where the file cannot tell: quick_gelu or gelu")
+}
+
+// find returns the path of a backbone that is named by path or by name.
+func find(model string) (string, error) {
+	_, err := os.Stat(model)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return model, err
+	}
+	path, ok, err := hub.Resolve(model)
+	switch {
+	case err != nil:
+		return "", err
+	case ok:
+		return path, nil
+	}
+	return "", fmt.Errorf("--model %s: there is no such file, and no model of that name was pulled; get one with: clipcue model pull ViT-B/16", model)
+}
+
+// load loads the towers that a command needs.
+func (a *app) load(b backboneFlags, towers clip.Tower) (m *clip.Model, path string, err error) {
+	if path, err = find(b.model); err != nil {
+		return nil, "", err
+	}
+	if m, err = clip.Load(path, clip.Options{Activation: b.activation, Towers: towers, Threads: a.threads}); err != nil {
+		return nil, "", err
+	}
+	if m.ActivationAssumed() {
+		a.log.Warn("the weight file does not say which activation it was trained with; taking OpenAI's quick_gelu. If it is one of OpenCLIP's own models without -quickgelu in its name, add --activation gelu", "model", path)
+	}
+	return m, path, nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/prompt"
+	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/video"
+)
+
+// classified is an item of `classify`.
+type classified struct {
+	Path        string                   `json:"path"`
+	Predictions []recognition.Prediction `json:"predictions"`
+	Error       string                   `json:"error,omitempty"`
+}
+
+func (a *app) classifyCommand() *cobra.Command {
+	var b backboneFlags
+	var s samplingFlags
+	var adapter, classes string
+	var templates []string
+	var ensemble, asJSON bool
+	var top int
+	c := &cobra.Command{
+		Use:   "classify --adapter FILE|--classes FILE VIDEO|FOLDER...",
+		Short: "Name the actions in videos",
+		Long: `Names the action in each video: with --adapter by a model that was trained (a
+model file or a run folder), over its own classes or those of --classes; without
+it by the backbone alone, from class names in hand-written templates.`,
+		Example: `  clipcue classify --adapter run video.mp4
+  clipcue classify --model ViT-B/16 --classes names.txt videos/ --json`,
+		Args: arguments(1, -1, "at least one video or folder"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if adapter == "" && (classes == "" || b.model == "") {
+				return usageError{errors.New("classify needs --adapter, or --model and --classes; see: clipcue classify --help")}
+			}
+			if top < 0 {
+				return usageError{errors.New("--top cannot be below 0")}
+			}
+			if ensemble {
+				templates = append(templates, clip.Templates...)
+			}
+			sampling, err := s.sampling(c)
+			if err != nil {
+				return err
+			}
+			var names []string
+			if classes != "" {
+				if names, err = dataset.ReadClasses(classes); err != nil {
+					return err
+				}
+			}
+			sources, err := video.Discover(args)
+			if err != nil {
+				return err
+			}
+			var m *clip.Model
+			var r *recognition.Recogniser
+			if adapter != "" {
+				var trainedAt video.Sampling
+				m, r, trainedAt, err = a.trainedRecogniser(adapter, b, names)
+				if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
+					sampling = trainedAt
+				}
+			} else if m, _, err = a.load(b, clip.Image|clip.Text); err == nil {
+				r, err = recognition.ZeroShot(m, names, templates)
+			}
+			if err != nil {
+				return err
+			}
+			items, failed, err := a.classify(c, m, r, sources, sampling, top)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = a.json(items)
+			} else {
+				err = a.printClassified(items)
+			}
+			return errors.Join(err, failures(failed, "videos"))
+		},
+	}
+	b.add(c)
+	s.add(c)
+	f := c.Flags()
+	f.StringVar(&adapter, "adapter", "", "a trained model file or run folder")
+	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
+	f.StringArrayVar(&templates, "template", nil, "without --adapter: a sentence with {} for the name; may be given again")
+	f.BoolVar(&ensemble, "ensemble", false, "without --adapter: average over the built-in templates")
+	f.IntVar(&top, "top", 5, "how many classes to name for each video; 0 means all")
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+// trainedRecogniser loads a model file and its backbone.
+func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recogniser, video.Sampling, error) {
+	var none video.Sampling
+	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
+		adapter = filepath.Join(adapter, "best.safetensors")
+	}
+	f, err := prompt.ReadFile(adapter)
+	if err != nil {
+		return nil, nil, none, err
+	}
+	towers := clip.Image
+	for _, c := range classes {
+		if !slices.Contains(f.Classes, c) {
+			towers |= clip.Text
+		}
+	}
+	m, err := a.loadFor(f, b, towers)
+	if err != nil {
+		return nil, nil, none, fmt.Errorf("backbone of %s: %w", adapter, err)
+	}
+	r, err := recognition.New(f, m)
+	if err != nil {
+		return nil, nil, none, fmt.Errorf("%s: %w", adapter, err)
+	}
+	if classes != nil {
+		err = r.SetClasses(classes)
+	}
+	sampling, bad := video.ParseSampling(f.Sampling)
+	return m, r, sampling, errors.Join(err, bad)
+}
+
+// classify names the actions in videos, in the order given.
+func (a *app) classify(c *cobra.Command, m *clip.Model, r *recognition.Recogniser, sources []video.Source, s video.Sampling, top int) ([]classified, int, error) {
+	items := make([]classified, len(sources))
+	place := map[string]int{}
+	for i, src := range sources {
+		items[i] = classified{Path: src.Path, Predictions: []recognition.Prediction{}}
+		place[src.ID] = i
+	}
+	report, err := feature.Each(c.Context(), m, sources, feature.Options{Sampling: s, Progress: a.progress}, func(q *feature.Sequence) error {
+		p, err := r.Classify(q)
+		if top > 0 && len(p) > top {
+			p = p[:top]
+		}
+		items[place[q.ID]].Predictions = p
+		return err
+	})
+	for _, f := range report.Failed {
+		a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
+		items[place[f.ID]].Error = f.Reason
+	}
+	return items, len(report.Failed), err
+}
+
+func (a *app) printClassified(items []classified) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, it := range items {
+		for i, p := range it.Predictions {
+			path := ""
+			if i == 0 {
+				path = it.Path
+			}
+			fmt.Fprintf(w, "%s\t%5.1f %%\t%s\n", path, 100*p.Score, p.Label)
+		}
+	}
+	return w.Flush()
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/video"
+)
+
+// embedding is an item of `embed`.
+type embedding struct {
+	Input     string    `json:"input"`
+	Kind      string    `json:"kind"` // "text" or "image"
+	Embedding []float32 `json:"embedding"`
+}
+
+func (a *app) embedCommand() *cobra.Command {
+	var b backboneFlags
+	var texts []string
+	var normalize, truncate, asJSON bool
+	c := &cobra.Command{
+		Use:     "embed --model PATH [--text STRING]... [IMAGE]...",
+		Short:   "Print the backbone's features of texts and pictures",
+		Long:    "Prints the raw output of the towers, or with --normalize features of length 1,\nwhose dot products are cosines.",
+		Example: `  clipcue embed --model ViT-B/16 --text "a photo of a cat" cat.png --normalize --json`,
+		RunE: func(c *cobra.Command, images []string) error {
+			if len(texts)+len(images) == 0 {
+				return usageError{errors.New("embed needs a --text or a picture; see: clipcue embed --help")}
+			}
+			var towers clip.Tower
+			if len(texts) > 0 {
+				towers |= clip.Text
+			}
+			if len(images) > 0 {
+				towers |= clip.Image
+			}
+			m, _, err := a.load(b, towers)
+			if err != nil {
+				return err
+			}
+			items, err := embed(m, texts, images, truncate)
+			if err != nil {
+				return err
+			}
+			if normalize {
+				for _, it := range items {
+					unit(it.Embedding)
+				}
+			}
+			if asJSON {
+				return a.json(map[string]any{"backbone": m.Fingerprint(), "items": items})
+			}
+			for _, it := range items {
+				fmt.Fprintf(a.out, "%s\t%s", it.Kind, it.Input)
+				for _, v := range it.Embedding {
+					fmt.Fprintf(a.out, "\t%g", v)
+				}
+				fmt.Fprintln(a.out)
+			}
+			return nil
+		},
+	}
+	b.add(c)
+	required(c, "model")
+	f := c.Flags()
+	f.StringArrayVar(&texts, "text", nil, "a text; may be given again")
+	f.BoolVar(&normalize, "normalize", false, "scale each feature to length 1")
+	f.BoolVar(&truncate, "truncate", false, "cut texts that are too long for the model")
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+// embed encodes texts, then pictures, in the order given.
+func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, error) {
+	e, side := m.Config().Embed, m.Config().ImageSize
+	var items []embedding
+	if len(texts) > 0 {
+		f, err := m.EncodeTexts(texts, truncate)
+		if err != nil {
+			return nil, err
+		}
+		for i, t := range texts {
+			items = append(items, embedding{t, "text", f[i*e : (i+1)*e]})
+		}
+	}
+	var resizer video.Resizer
+	for _, path := range images {
+		picture, err := video.ReadImage(path)
+		if err != nil {
+			return nil, err
+		}
+		if picture, err = resizer.Resize(picture, side); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		f, err := m.EncodeImages(picture.Pix)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, embedding{path, "image", f})
+	}
+	return items, nil
+}
+
+// unit scales x to length 1.
+func unit(x []float32) {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	n := float32(max(math.Sqrt(sum), 1e-12))
+	for i := range x {
+		x[i] /= n
+	}
+}

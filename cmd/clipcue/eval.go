@@ -1,0 +1,198 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/prompt"
+	"github.com/clipcue/clipcue/recognition"
+)
+
+func (a *app) evalCommand() *cobra.Command {
+	c := &cobra.Command{Use: "eval", Short: "Measure what was learned"}
+	c.AddCommand(a.evalRecognitionCommand())
+	return c
+}
+
+func (a *app) evalRecognitionCommand() *cobra.Command {
+	var b backboneFlags
+	var d dataFlags
+	var run, split, classes, checkpoint string
+	var knownOnly, asJSON bool
+	e := recognition.Evaluation{Windows: recognition.DefaultConfig().Eval.Windows}
+	c := &cobra.Command{
+		Use:   "recognition --run RUN --features STORE --data DATA",
+		Short: "Measure a recogniser: top-1, top-5, every class, the confusions",
+		Long: `Classifies the videos of a split over several windows each and compares with
+their labels. Data without splits is divided as it was in training. With --classes
+the videos are told apart among these names, which may be new ones.`,
+		Example: "  clipcue eval recognition --run run --features features --data videos/ --json",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			f, err := prompt.ReadFile(filepath.Join(run, checkpoint+".safetensors"))
+			if err != nil {
+				return err
+			}
+			trained, err := trainedOn(run)
+			if err != nil {
+				return err
+			}
+			d.TestShare, d.Seed = trained.TestShare, trained.Seed
+			data, err := d.Open(f.Backbone.Fingerprint)
+			if err != nil {
+				return err
+			}
+			for _, w := range data.Warnings {
+				a.log.Warn(w)
+			}
+			names := f.Classes
+			if trained.TestClasses != nil {
+				names = trained.TestClasses
+			}
+			if classes != "" {
+				if names, err = dataset.ReadClasses(classes); err != nil {
+					return err
+				}
+			}
+			set, unknown, err := testSet(data, split, names, knownOnly || trained.TestClasses != nil)
+			if err != nil {
+				return err
+			}
+			if unknown > 0 {
+				a.log.Info("left out samples of other classes", "samples", unknown)
+			}
+			missing := a.warnMissing(set)
+			m, err := a.backboneOf(f, b, set.Classes)
+			if err != nil {
+				return err
+			}
+			r, err := recognition.New(f, m)
+			if err != nil {
+				return err
+			}
+			result, err := r.Evaluate(c.Context(), set, e)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = a.json(result)
+			} else {
+				err = a.printResult(result)
+			}
+			return errors.Join(err, failures(missing, "samples without features"))
+		},
+	}
+	d.add(c)
+	required(c, "run", "features", "data")
+	f := c.Flags()
+	f.StringVar(&run, "run", "", "the run folder")
+	f.StringVar(&checkpoint, "checkpoint", "best", "which of its models: best or last")
+	f.StringVar(&split, "split", dataset.Test, "the split to measure on: train, val or test")
+	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
+	f.BoolVar(&knownOnly, "known-only", false, "leave out samples of classes that are not among these, instead of refusing")
+	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")
+	f.StringVar(&b.activation, "activation", "", "its activation where the file cannot tell")
+	f.IntVar(&e.Windows, "windows", e.Windows, "windows that a video is classified by")
+	f.BoolVar(&e.Random, "random-windows", false, "draw these at random, as the authors do, instead of evenly")
+	f.Uint64Var(&e.Seed, "seed", 0, "seed of random windows")
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+// trainedOn reads what data a run was trained on.
+func trainedOn(run string) (recognition.Data, error) {
+	path := filepath.Join(run, "config.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return recognition.Data{}, err
+	}
+	var config struct {
+		Data struct {
+			recognition.Data
+			// An episode's note holds the run's.
+			Inner *recognition.Data `json:"data"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return recognition.Data{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if config.Data.Inner != nil {
+		return *config.Data.Inner, nil
+	}
+	return config.Data.Data, nil
+}
+
+// testSet picks a split's samples of the given classes. Samples of others are an
+// error, or with knownOnly left out and counted.
+func testSet(data *recognition.Opened, split string, classes []string, knownOnly bool) (set *recognition.Set, unknown int, err error) {
+	part, err := data.Dataset.Split(split)
+	if err != nil {
+		return nil, 0, err
+	}
+	all := len(part.Samples)
+	if knownOnly {
+		known := map[string]bool{}
+		for _, c := range classes {
+			known[dataset.Canonical(c)] = true
+		}
+		part.Samples = slices.DeleteFunc(slices.Clone(part.Samples), func(s dataset.Sample) bool { return !known[dataset.Canonical(s.Label)] })
+		if len(part.Samples) == 0 {
+			return nil, 0, fmt.Errorf("%s: no sample of split %q is of a class that the model knows", part.Source, split)
+		}
+	}
+	unknown = all - len(part.Samples)
+	named, err := part.WithClasses(classes)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w; to choose among other names give --classes FILE, to leave such samples out --known-only", err)
+	}
+	set, err = data.Set(named)
+	return set, unknown, err
+}
+
+// backboneOf returns what a model file needs of its backbone to tell classes
+// apart: nothing but its sizes if it knows them all.
+func (a *app) backboneOf(f *prompt.File, b backboneFlags, classes []string) (*clip.Model, error) {
+	if !slices.ContainsFunc(classes, func(c string) bool { return !slices.Contains(f.Classes, c) }) {
+		return clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads), nil
+	}
+	return a.loadFor(f, b, clip.Text)
+}
+
+// loadFor loads the backbone of a model file: the one given, or the one that the
+// file was trained on, where it was then.
+func (a *app) loadFor(f *prompt.File, b backboneFlags, towers clip.Tower) (*clip.Model, error) {
+	b.model = cmp.Or(b.model, f.Backbone.Path)
+	b.activation = cmp.Or(b.activation, f.Backbone.Config.Activation)
+	m, _, err := a.load(b, towers)
+	return m, err
+}
+
+func (a *app) printResult(r *recognition.Result) error {
+	fmt.Fprintf(a.out, "top-1 %.1f %%   top-5 %.1f %%   %d videos of %d classes\n\n", 100*r.Top1, 100*r.Top5, r.Videos, r.Classes)
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "class\tvideos\ttop-1\tmost often taken for")
+	for _, c := range r.PerClass {
+		var wrong recognition.Confusion
+		for _, x := range r.Confusion {
+			if x.Label == c.Label && x.Predicted != c.Label && x.Videos > wrong.Videos {
+				wrong = x
+			}
+		}
+		other := ""
+		if wrong.Videos > 0 {
+			other = fmt.Sprintf("%s (%d)", wrong.Predicted, wrong.Videos)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%s\n", c.Label, c.Videos, 100*c.Top1, other)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/internal/progress"
+)
+
+func (a *app) modelCommand() *cobra.Command {
+	c := &cobra.Command{Use: "model", Short: "Look at backbones and get published ones"}
+	c.AddCommand(a.modelInfoCommand(), a.modelPullCommand(), a.modelListCommand())
+	return c
+}
+
+// modelInfo is what `model info` tells.
+type modelInfo struct {
+	Path              string      `json:"path"`
+	Format            string      `json:"format"`
+	Fingerprint       string      `json:"fingerprint"`
+	Parameters        int         `json:"parameters"`
+	Activation        string      `json:"activation"`
+	ActivationAssumed bool        `json:"activation_assumed"`
+	LogitScale        float32     `json:"logit_scale"`
+	Config            clip.Config `json:"config"`
+}
+
+func (a *app) modelInfoCommand() *cobra.Command {
+	var b backboneFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "info PATH|NAME",
+		Short:   "Say what a weight file holds",
+		Example: "  clipcue model info ViT-B-16.pt\n  clipcue model info ViT-B/16 --json",
+		Args:    arguments(1, 1, "one weight file, folder or name"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b.model = args[0]
+			m, path, err := a.load(b, clip.Image|clip.Text)
+			if err != nil {
+				return err
+			}
+			c := m.Config()
+			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.ActivationAssumed(), m.LogitScale(), c}
+			if asJSON {
+				return a.json(info)
+			}
+			assumed := ""
+			if info.ActivationAssumed {
+				assumed = " (assumed: the file does not say)"
+			}
+			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			for _, row := range [][2]string{
+				{"path", path},
+				{"format", info.Format},
+				{"fingerprint", info.Fingerprint},
+				{"parameters", fmt.Sprintf("%.1f million", float64(info.Parameters)/1e6)},
+				{"activation", info.Activation + assumed},
+				{"embedding", fmt.Sprint(c.Embed)},
+				{"pictures", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
+				{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
+				{"text tower", fmt.Sprintf("width %d, %d layers, %d heads", c.TextWidth, c.TextLayers, c.TextHeads)},
+				{"text", fmt.Sprintf("%d tokens of a vocabulary of %d", c.Context, c.Vocab)},
+				{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
+			} {
+				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+			}
+			return w.Flush()
+		},
+	}
+	c.Flags().StringVar(&b.activation, "activation", "", "the MLPs' activation where the file cannot tell: quick_gelu or gelu")
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+func (a *app) modelPullCommand() *cobra.Command {
+	var o hub.Options
+	c := &cobra.Command{
+		Use:   "pull NAME",
+		Short: "Fetch published weights",
+		Long: `Fetches published CLIP weights by their usual names and puts them where --model
+NAME finds them. A broken download is resumed by the same command. The hub is
+Hugging Face's, or what HF_ENDPOINT or --mirror say; HF_TOKEN is sent to it.`,
+		Example: "  clipcue model pull ViT-B/16\n  clipcue model pull ViT-B-32:laion2b_s34b_b79k",
+		Args:    arguments(1, 1, "one name; see: clipcue model list"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var bar *progress.Bar
+			o.Progress = func(done, total int64) {
+				if bar == nil {
+					bar = a.progress.Start(args[0], total, "bytes")
+				}
+				bar.Set(done)
+			}
+			path, err := hub.Pull(c.Context(), args[0], o)
+			bar.Done()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.out, path)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.Mirror, "mirror", "", "address of a mirror of the hub")
+	return c
+}
+
+func (a *app) modelListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the names that model pull knows",
+		Example: "  clipcue model list",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(*cobra.Command, []string) error {
+			var failed error
+			for _, name := range hub.Names() {
+				_, ok, err := hub.Resolve(name)
+				failed = errors.Join(failed, err)
+				fmt.Fprintln(a.out, strings.TrimSpace(fmt.Sprintf("%-40s %s", name, map[bool]string{true: "pulled"}[ok])))
+			}
+			return failed
+		},
+	}
+}

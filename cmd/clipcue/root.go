@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/internal/progress"
+)
+
+// Exit codes.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitPartial = 3
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+// partialError says that the work is done, but for some inputs that failed.
+type partialError struct{ error }
+
+// app is what all commands share.
+type app struct {
+	out      io.Writer // results
+	log      *slog.Logger
+	progress *progress.Progress
+	threads  int
+}
+
+// run executes a command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{out: stdout}
+	root := a.root(progress.NewWriter(stderr))
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	a.progress.Close()
+	var usage usageError
+	var partial partialError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "clipcue: %v\n", oneLine(err))
+		return exitUsage
+	case errors.As(err, &partial):
+		fmt.Fprintf(stderr, "clipcue: %v\n", oneLine(err))
+		return exitPartial
+	}
+	fmt.Fprintf(stderr, "clipcue: %v\n", oneLine(err))
+	return exitFailed
+}
+
+// oneLine joins the lines of an error.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+func (a *app) root(stderr *progress.Writer) *cobra.Command {
+	var format string
+	var quiet bool
+	root := &cobra.Command{
+		Use:   "clipcue",
+		Short: "Know what is in your videos",
+		Long: `clipcue adapts a frozen image–text model (CLIP) to video. Give it video files
+and labels; it learns a few prompt vectors and a light temporal Transformer, in
+minutes on a CPU, and names the actions in new videos.
+
+  clipcue demo                 see the whole thing work, from nothing
+  clipcue extract ...          turn videos into frame features, once
+  clipcue train recognition    learn from labelled videos
+  clipcue eval recognition     measure what was learned
+  clipcue classify ...         name the actions in videos`,
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			level := slog.LevelInfo
+			if quiet {
+				level = slog.LevelWarn
+			}
+			var handler slog.Handler
+			switch format {
+			case "text":
+				handler = slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})
+			case "json":
+				handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
+			default:
+				return usageError{fmt.Errorf("--log-format %q is not known: it is text or json", format)}
+			}
+			a.log = slog.New(handler)
+			if !quiet {
+				a.progress = progress.New(stderr, a.log)
+			}
+			if a.threads < 0 {
+				return usageError{errors.New("--threads cannot be below 0")}
+			}
+			return nil
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&format, "log-format", "text", "how log lines are written: text or json")
+	f.BoolVarP(&quiet, "quiet", "q", false, "no progress, and only warnings and errors in the log")
+	f.IntVar(&a.threads, "threads", 0, "threads to compute on; 0 means all cores")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
+	})
+	root.AddCommand(a.modelCommand(), a.embedCommand(), a.extractCommand(), a.trainCommand(), a.evalCommand(),
+		a.classifyCommand(), a.synthCommand(), a.demoCommand(), a.versionCommand())
+	for _, c := range append(root.Commands(), root) {
+		onlySubcommands(c)
+	}
+	return root
+}
+
+// onlySubcommands makes a command that does nothing by itself say so, and an
+// unknown word after it wrong usage.
+func onlySubcommands(c *cobra.Command) {
+	if c.RunE != nil || c.Run != nil {
+		return
+	}
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		message := fmt.Sprintf("%q is not a command of %s", args[0], c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			message += fmt.Sprintf("; did you mean %q?", near[0])
+		}
+		return usageError{fmt.Errorf("%s; see: %s --help", message, c.CommandPath())}
+	}
+}
+
+// arguments checks the number of arguments; most may be -1 for any.
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return usageError{fmt.Errorf("%s takes %s, got %d; see: %s --help", c.CommandPath(), what, len(args), c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// json writes a result for programs.
+func (a *app) json(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// required marks flags that a command cannot do without.
+func required(c *cobra.Command, names ...string) {
+	old := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		for _, n := range names {
+			if !c.Flags().Changed(n) {
+				return usageError{fmt.Errorf("%s needs --%s; see: %s --help", c.CommandPath(), n, c.CommandPath())}
+			}
+		}
+		if old != nil {
+			return old(c, args)
+		}
+		return nil
+	}
+}

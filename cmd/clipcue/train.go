@@ -1,0 +1,245 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/prompt"
+	"github.com/clipcue/clipcue/recognition"
+)
+
+func (a *app) trainCommand() *cobra.Command {
+	c := &cobra.Command{Use: "train", Short: "Learn from videos"}
+	c.AddCommand(a.trainRecognitionCommand())
+	return c
+}
+
+// dataFlags choose labelled videos.
+type dataFlags struct {
+	recognition.Data
+	trainClasses, testClasses string
+}
+
+func (d *dataFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&d.Features, "features", "", "the feature store")
+	f.StringVar(&d.Path, "data", "", "the annotations: a folder with one folder a class, a CSV or JSONL file, or a dataset's own lists")
+	f.StringVar(&d.Format, "data-format", "", "how to read them, if it does not show: "+strings.Join(dataset.Formats, ", "))
+	f.IntVar(&d.Fold, "fold", 0, "which official division of HMDB51 or UCF101; 0 means the first")
+}
+
+// few are the flags of few-shot training.
+type few struct {
+	shots, way, episodes int
+	lists, tests         string
+}
+
+func (a *app) trainRecognitionCommand() *cobra.Command {
+	var b backboneFlags
+	var d dataFlags
+	var few few
+	var out string
+	var resume, asJSON bool
+	k := recognition.DefaultConfig()
+	c := &cobra.Command{
+		Use:   "recognition --model PATH --features STORE --data DATA --out RUN",
+		Short: "Learn to name actions",
+		Long: `Learns prompt vectors and a temporal Transformer from labelled videos whose
+features were extracted before, and writes a run folder: config.json,
+metrics.jsonl, last.safetensors to resume from and best.safetensors to use.
+
+If the data says no splits, a share of each class's videos is kept for testing.
+With a validation split the best step is chosen on it; else it is the last.
+
+Few-shot: --shots K learns from K videos a class, over all classes or over
+--episodes problems of --way classes; --episode-lists takes the authors' lists.
+Zero-shot: --train-classes and --test-classes learn from the videos of some
+classes and test on others, whose names are all that is known of them.`,
+		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
+  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out few --shots 5 --way 5 --episodes 20`,
+		Args: arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := few.check(d); err != nil {
+				return usageError{err}
+			}
+			if err := d.readClasses(); err != nil {
+				return err
+			}
+			m, path, err := a.load(b, clip.Text)
+			if err != nil {
+				return err
+			}
+			data, err := d.Open(m.Fingerprint())
+			if err != nil {
+				return err
+			}
+			for _, w := range data.Warnings {
+				a.log.Warn(w)
+			}
+			r := recognition.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Note: d.Data, Log: a.log, Progress: a.progress}
+			k.Eval.Seed = k.Train.Seed
+			if few.shots > 0 || few.lists != "" {
+				return a.trainFewShot(c, k, r, data, few, asJSON)
+			}
+			return a.trainOnce(c, k, r, d.Data, data, asJSON)
+		},
+	}
+	b.add(c)
+	d.add(c)
+	required(c, "model", "features", "data", "out")
+	f := c.Flags()
+	f.StringVar(&out, "out", "", "the run folder")
+	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	f.IntVar(&k.Adapter.Prefix, "prefix", k.Adapter.Prefix, "prompt vectors before the name")
+	f.IntVar(&k.Adapter.Postfix, "postfix", k.Adapter.Postfix, "prompt vectors after the name")
+	f.StringVar(&k.Adapter.Layout, "layout", k.Adapter.Layout, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
+	f.IntVar(&k.Adapter.TemporalLayers, "temporal-layers", k.Adapter.TemporalLayers, "layers of the temporal Transformer; 0 means the mean of the frames")
+	f.IntVar(&k.Adapter.TemporalHeads, "temporal-heads", 0, "its attention heads; 0 means one for every 64 of its width")
+	f.IntVar(&k.Adapter.Frames, "window", k.Adapter.Frames, "frames a window")
+	f.Float64Var(&k.Adapter.Temperature, "temperature", k.Adapter.Temperature, "temperature of the logits")
+	f.IntVar(&k.Train.Steps, "steps", k.Train.Steps, "steps to train")
+	f.IntVar(&k.Batch, "batch", k.Batch, "windows a step")
+	f.Float64Var(&k.Train.Rate, "lr", k.Train.Rate, "learning rate")
+	f.StringVar(&k.Train.Schedule, "schedule", k.Train.Schedule, "how it goes on: constant or cosine")
+	f.IntVar(&k.Train.Warmup, "warmup", 0, "steps over which it rises at first")
+	f.Float64Var(&k.Train.Decay, "weight-decay", k.Train.Decay, "AdamW's weight decay")
+	f.Float64Var(&k.Train.ClipNorm, "clip-norm", 0, "largest norm of the gradient; 0 means no limit")
+	f.IntVar(&k.Classes, "contrast", k.Classes, "classes a step at most: those of the batch and others at random")
+	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
+	f.IntVar(&k.Train.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
+	f.IntVar(&k.Train.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
+	f.IntVar(&k.Eval.Windows, "windows", k.Eval.Windows, "windows that a video is classified by")
+	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw these at random, as the authors do, instead of evenly")
+	f.Float64Var(&d.TestShare, "test-share", 0.2, "share of each class's videos kept for testing, if the data says no splits")
+	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of that choice")
+	f.StringVar(&d.trainClasses, "train-classes", "", "zero-shot: file of the classes to learn from, one a line")
+	f.StringVar(&d.testClasses, "test-classes", "", "zero-shot: file of the classes to test on")
+	f.IntVar(&few.shots, "shots", 0, "few-shot: videos a class to learn from")
+	f.IntVar(&few.way, "way", 0, "few-shot: classes an episode; 0 means all")
+	f.IntVar(&few.episodes, "episodes", 0, "few-shot: episodes to draw; 0 means 10, or 1 over all classes")
+	f.StringVar(&few.lists, "episode-lists", "", "few-shot: the authors' training lists, a file or folder of split_N.list")
+	f.StringVar(&few.tests, "episode-tests", "", "few-shot: the lists to test on; if not given, the test split of --data")
+	return c
+}
+
+// readClasses reads the class files of zero-shot training.
+func (d *dataFlags) readClasses() (err error) {
+	if (d.trainClasses == "") != (d.testClasses == "") {
+		return usageError{errors.New("--train-classes and --test-classes go together")}
+	}
+	if d.trainClasses == "" {
+		return nil
+	}
+	if d.TrainClasses, err = dataset.ReadClasses(d.trainClasses); err != nil {
+		return err
+	}
+	d.TestClasses, err = dataset.ReadClasses(d.testClasses)
+	return err
+}
+
+func (f few) check(d dataFlags) error {
+	switch {
+	case f.shots < 0 || f.way < 0 || f.episodes < 0:
+		return errors.New("--shots, --way and --episodes cannot be below 0")
+	case f.shots == 0 && (f.way > 0 || f.episodes > 0):
+		return errors.New("--way and --episodes need --shots")
+	case f.shots > 0 && f.lists != "":
+		return errors.New("--shots draws episodes and --episode-lists reads them: give one")
+	case f.tests != "" && f.lists == "":
+		return errors.New("--episode-tests needs --episode-lists")
+	case (f.shots > 0 || f.lists != "") && d.trainClasses != "":
+		return errors.New("few-shot and zero-shot training are different runs")
+	}
+	return nil
+}
+
+// trainOnce is closed-set and zero-shot training.
+func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Run, d recognition.Data, data *recognition.Opened, asJSON bool) error {
+	var err error
+	if r.Train, r.Val, r.Test, err = d.Sets(data); err != nil {
+		return err
+	}
+	missing := 0
+	for _, s := range []struct {
+		name string
+		set  *recognition.Set
+	}{{"training", r.Train}, {"validation", r.Val}, {"test", r.Test}} {
+		if s.set == nil {
+			continue
+		}
+		a.log.Info(s.name, "videos", len(s.set.Videos), "classes", len(s.set.Classes), "missing", len(s.set.Missing))
+		missing += a.warnMissing(s.set)
+	}
+	result, err := recognition.Train(c.Context(), k, r)
+	if err != nil {
+		return err
+	}
+	model := filepath.Join(r.Dir, "best.safetensors")
+	if asJSON {
+		err = a.json(map[string]any{"run": r.Dir, "model": model, "steps": result.Steps, "best_step": result.BestStep, "metrics": result.Metrics, "missing": missing})
+	} else {
+		fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", result.Steps, result.BestStep, model)
+		if top1, ok := result.Metrics["top1"].(float64); ok {
+			fmt.Fprintf(a.out, "top-1 %.1f %%, top-5 %.1f %% on %v videos that it did not learn from\n", 100*top1, 100*result.Metrics["top5"].(float64), result.Metrics["videos"])
+		}
+		_, err = fmt.Fprintf(a.out, "next: clipcue classify --adapter %s VIDEO...\n", r.Dir)
+	}
+	return errors.Join(err, failures(missing, "samples without features"))
+}
+
+// warnMissing names samples without features and returns how many there are.
+func (a *app) warnMissing(s *recognition.Set) int {
+	const few = 5
+	for i, m := range s.Missing {
+		if i == few {
+			a.log.Warn("and more samples have no features", "missing", len(s.Missing)-few)
+			break
+		}
+		a.log.Warn("left out", "sample", m.Path, "reason", m.Err)
+	}
+	return len(s.Missing)
+}
+
+func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition.Run, data *recognition.Opened, f few, asJSON bool) error {
+	episodes, err := f.draw(data.Dataset, k.Train.Seed)
+	if err != nil {
+		return err
+	}
+	result, err := recognition.FewShot(c.Context(), k, r, data, episodes)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = a.json(result)
+	} else {
+		_, err = fmt.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
+	}
+	return errors.Join(err, failures(result.Missing, "samples without features"))
+}
+
+// draw returns the episodes to learn.
+func (f few) draw(d *dataset.Dataset, seed uint64) ([]dataset.Episode, error) {
+	if f.lists != "" {
+		if f.tests == "" {
+			return dataset.LoadEpisodes(f.lists, d.Source, dataset.Options{})
+		}
+		return dataset.LoadEpisodes(f.lists, f.tests, dataset.Options{})
+	}
+	if f.episodes == 0 {
+		f.episodes = 10
+		if f.way == 0 {
+			f.episodes = 1
+		}
+	}
+	if f.way == 0 {
+		f.way = len(d.Classes)
+	}
+	return dataset.Episodes(d, f.way, f.shots, f.episodes, seed)
+}
