@@ -52,7 +52,7 @@ var clips = []struct {
 	{"ask-anything__jesse_dance.mp4", Info{Width: 1280, Height: 720, Codec: "h264", FrameRate: 24}, 0, 9.75, 235, nil},
 	{"ask-anything__yoga.mp4", Info{Width: 568, Height: 320}, 0, 9.966667, 300, nil},
 	{"decord__corrupted.mp4", Info{Width: 1280, Height: 720, Frames: 50}, 0, 4.9, 49, ErrDamaged},
-	{"decord__flipping_a_pancake.mkv", Info{Width: 426, Height: 240, HasAudio: true}, 0, 10.3, 310, nil},
+	{"decord__flipping_a_pancake.mkv", Info{Width: 426, Height: 240, HasAudio: true, StartTime: -0.007}, 0, 10.3, 310, nil},
 	{"decord__video_0.mov", Info{Width: 568, Height: 320}, 0, 0.066667, 3, nil},
 	{"decord__video_90.mov", Info{Width: 320, Height: 568, Rotation: 90}, 0, 0.066667, 3, nil},
 	{"decord__video_180.mov", Info{Width: 568, Height: 320, Rotation: 180}, 0, 0.066667, 3, nil},
@@ -78,7 +78,7 @@ var clips = []struct {
 	{"torchvision__hmdb51_Turnk_r_Pippi_Michel_cartwheel_f_cm_np2_le_med_6.avi", Info{Width: 320, Height: 240}, 0.066667, 2.8, 83, nil},
 	{"torchvision__v_SoccerJuggling_g23_c01.avi", Info{Width: 320, Height: 240}, 0, 7.974633, 240, nil},
 	{"torchvision__v_SoccerJuggling_g24_c01.avi", Info{Width: 320, Height: 240}, 0, 8.341667, 251, nil},
-	{"video-llama__skateboarding_dog.mp4", Info{Width: 576, Height: 1024, StartTime: 0.033367}, 0.033367, 14.180833, 421, nil},
+	{"video-llama__skateboarding_dog.mp4", Info{Width: 576, Height: 1024}, 0.033367, 14.180833, 421, nil},
 	{"wuffs__no-frames.gif", Info{Width: 1, Height: 1}, 0, 0, 0, ErrNoFrames},
 }
 

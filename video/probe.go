@@ -35,7 +35,7 @@ type Info struct {
 	SampleAspect float64 `json:"sample_aspect"`
 
 	Interlaced bool    `json:"interlaced"`
-	StartTime  float64 `json:"start_time"` // of the first frame, seconds
+	StartTime  float64 `json:"start_time"` // of the file, seconds: what players call 0:00
 	Duration   float64 `json:"duration"`   // as declared, seconds; 0 = unknown
 	FrameRate  float64 `json:"frame_rate"` // average, frames a second; 0 = unknown
 	Frames     int     `json:"frames"`     // as declared; 0 = unknown
@@ -153,15 +153,15 @@ func parseProbe(path string, out []byte) (*Info, error) {
 		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
 		SampleAspect: ratio(v.SampleAspect, ":"),
 		Interlaced:   v.FieldOrder != "" && v.FieldOrder != "progressive" && v.FieldOrder != "unknown",
-		StartTime:    seconds(v.StartTime), Duration: seconds(v.Duration),
+		StartTime:    seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
 		FrameRate: ratio(v.FrameRate, "/"),
 		HasAudio:  audio,
 	}
 	if info.SampleAspect == 0 {
 		info.SampleAspect = 1
 	}
-	if v.StartTime == "" {
-		info.StartTime = seconds(doc.Format.StartTime)
+	if doc.Format.StartTime == "" {
+		info.StartTime = seconds(v.StartTime)
 	}
 	if v.Duration == "" {
 		info.Duration = seconds(doc.Format.Duration)

@@ -3,6 +3,8 @@ package video
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // Sampling says which frames of a video are wanted. The zero value is
@@ -46,12 +48,28 @@ func (s Sampling) String() string {
 	return "all"
 }
 
+// ParseSampling reads what [Sampling.String] writes: "fps=2", "frames=16" or
+// "all".
+func ParseSampling(text string) (Sampling, error) {
+	if text == "all" {
+		return EveryFrame(), nil
+	}
+	name, number, _ := strings.Cut(text, "=")
+	kind, known := map[string]samplingKind{"fps": rate, "frames": count}[name]
+	value, err := strconv.ParseFloat(number, 64)
+	s := Sampling{kind, value}
+	if !known || err != nil || s.Validate() != nil {
+		return Sampling{}, fmt.Errorf("%q is no sampling: it is fps=RATE, frames=NUMBER or all", text)
+	}
+	return s, nil
+}
+
 // Validate returns an error for a rate or a count that cannot be.
 func (s Sampling) Validate() error {
 	switch {
 	case s.kind == rate && !(s.value >= 1e-6 && s.value <= 1e6):
 		return fmt.Errorf("%v frames a second is not a rate to sample at", s.value)
-	case s.kind == count && !(s.value >= 1 && s.value <= 1e6):
+	case s.kind == count && !(s.value >= 1 && s.value <= 1e6 && s.value == math.Trunc(s.value)):
 		return fmt.Errorf("%v is not a number of frames to sample", s.value)
 	}
 	return nil

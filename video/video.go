@@ -6,8 +6,8 @@
 // and later will do.
 //
 // There is one clock: all times are seconds on the stream's own time line, its
-// presentation time stamps as ffprobe prints them. Most files begin at 0; one
-// that does not says so in [Info.StartTime].
+// presentation time stamps as ffprobe prints them. Most files begin at 0; for
+// one that does not, [Info.StartTime] is where players have their 0:00.
 //
 // Frames are as a person sees them: turned and mirrored as the display matrix
 // says, and with square pixels (see [Info.SampleAspect]).

@@ -99,6 +99,20 @@ func TestSampling(t *testing.T) {
 	}
 }
 
+func TestParseSampling(t *testing.T) {
+	for _, s := range []Sampling{EveryFrame(), AtRate(2), AtRate(29.97), Count(16)} {
+		got, err := ParseSampling(s.String())
+		if err != nil || got != s {
+			t.Errorf("%v comes back as %v, %v", s, got, err)
+		}
+	}
+	for _, bad := range []string{"", "fps", "fps=", "fps=x", "fps=-1", "fps=NaN", "frames=0", "frames=2.5", "every=2", "2"} {
+		if s, err := ParseSampling(bad); err == nil {
+			t.Errorf("%q is read as %v", bad, s)
+		}
+	}
+}
+
 func TestSingleFrame(t *testing.T) {
 	path := encode(t, "one.mkv", 4, 4, greys(4, 4, 1), []int{0}, mkv...)
 	for s, want := range map[Sampling]int{EveryFrame(): 1, AtRate(3): 1, Count(1): 1, Count(5): 5} {
