@@ -86,8 +86,8 @@ func (o Options) frames() int { return int(math.Round(o.FPS * o.Seconds)) }
 // What a video shows depends on the seed, its class and its number alone. A
 // video that is there already is left as it is, so that a second run only adds
 // what is missing; each appears whole or not at all. A folder of videos with
-// other options is refused. progress, if not nil, is told after each video how
-// many are there, by one goroutine at a time.
+// other options is refused. progress, if not nil, is told now and then how many
+// videos are there, by one goroutine at a time.
 func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) (manifest string, err error) {
 	o, err = o.complete()
 	if err != nil {
@@ -121,6 +121,8 @@ func folder(class string) string { return strings.ReplaceAll(class, " ", "_") }
 
 // path is below the folder of the data set, with slashes.
 func (j job) path() string { return fmt.Sprintf("%s/%03d.mp4", folder(j.class), j.n) }
+
+func (j job) in(dir string) string { return filepath.Join(dir, filepath.FromSlash(j.path())) }
 
 // split spreads the test videos evenly over the numbers of a class, the same
 // however many there are.
@@ -156,23 +158,36 @@ func claim(dir string, o Options) error {
 
 // renderAll renders what is missing on all CPUs and stops at the first error.
 func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress func(done, total int)) error {
+	var missing []job
+	for _, j := range jobs {
+		_, err := os.Stat(j.in(dir))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, j)
+		case err != nil:
+			return err
+		}
+	}
+	done := len(jobs) - len(missing)
+	if progress != nil && done > 0 {
+		progress(done, len(jobs))
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
 		workers sync.WaitGroup
 		mu      sync.Mutex
-		done    int
-		queue   = make(chan job)
+		batches = make(chan []job)
 	)
-	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+	for range min(runtime.GOMAXPROCS(0), len(missing)) {
 		workers.Go(func() {
-			for j := range queue {
-				if err := j.render(ctx, dir, o); err != nil {
+			for batch := range batches {
+				if err := render(ctx, dir, o, batch); err != nil {
 					cancel(err)
 					return
 				}
 				mu.Lock()
-				done++
+				done += len(batch)
 				if progress != nil {
 					progress(done, len(jobs))
 				}
@@ -180,57 +195,71 @@ func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress 
 			}
 		})
 	}
-	for _, j := range jobs {
+	for batch := range slices.Chunk(missing, batchSize) {
 		select {
-		case queue <- j:
+		case batches <- batch:
 		case <-ctx.Done():
 		}
 	}
-	close(queue)
+	close(batches)
 	workers.Wait()
 	return context.Cause(ctx)
 }
 
-// render renders a video unless it is there.
-func (j job) render(ctx context.Context, dir string, o Options) (err error) {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+// batchSize is how many videos one ffmpeg encodes. It takes ffmpeg longer to
+// start than to encode a small video; the files do not depend on the batch.
+const batchSize = 8
+
+// render renders videos to temporary files and then gives them their names.
+func render(ctx context.Context, dir string, o Options, batch []job) (err error) {
+	var f film
+	f.o = o
+	temporary := make([]string, len(batch))
+	for i, j := range batch {
+		hash := fnv.New64a()
+		io.WriteString(hash, j.path())
+		scene, err := NewScene(j.class, rand.New(rand.NewPCG(o.Seed, hash.Sum64())), o.Seconds)
+		if err != nil {
+			return err
+		}
+		f.scenes = append(f.scenes, scene)
+		// Two runs in one folder must not write one temporary file.
+		path := j.in(dir)
+		temporary[i] = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
+		defer os.Remove(temporary[i]) // which fails once it is renamed
 	}
-	path := filepath.Join(dir, filepath.FromSlash(j.path()))
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	hash := fnv.New64a()
-	io.WriteString(hash, j.path())
-	scene, err := NewScene(j.class, rand.New(rand.NewPCG(o.Seed, hash.Sum64())), o.Seconds)
-	if err != nil {
-		return err
-	}
-	// Two runs in one folder must not write one temporary file.
-	temporary := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%03d.%d.tmp", j.n, os.Getpid()))
-	if err := encode(ctx, temporary, scene, o); err != nil {
-		os.Remove(temporary)
+	if err := encode(ctx, temporary, &f); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s to %s: %w", batch[0].in(dir), batch[len(batch)-1].path(), err)
 	}
-	return os.Rename(temporary, path)
+	for i, j := range batch {
+		if err := os.Rename(temporary[i], j.in(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// encode writes a scene as an mp4 file.
-func encode(ctx context.Context, path string, scene *Scene, o Options) error {
-	cmd, err := ffmpeg.Command(ctx, "ffmpeg", "-hide_banner", "-loglevel", "level+error", "-y",
-		"-f", "rawvideo", "-pix_fmt", "rgb24", "-s", fmt.Sprintf("%dx%d", o.Width, o.Height),
-		"-r", strconv.FormatFloat(o.FPS, 'f', -1, 64), "-i", "pipe:0",
-		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p",
-		"-threads", "1", "-bitexact", "-f", "mp4", "file:"+path)
+// encode writes one mp4 file for each scene of a film.
+func encode(ctx context.Context, paths []string, f *film) error {
+	args := []string{"-hide_banner", "-loglevel", "level+error", "-y",
+		"-f", "rawvideo", "-pix_fmt", "rgb24", "-s", fmt.Sprintf("%dx%d", f.o.Width, f.o.Height),
+		"-r", strconv.FormatFloat(f.o.FPS, 'f', -1, 64), "-i", "pipe:0"}
+	n := f.o.frames()
+	for i, path := range paths {
+		args = append(args, "-vf", fmt.Sprintf("trim=start_frame=%d:end_frame=%d,setpts=PTS-STARTPTS", i*n, (i+1)*n),
+			"-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p",
+			"-threads", "1", "-bitexact", "-f", "mp4", "file:"+path)
+	}
+	cmd, err := ffmpeg.Command(ctx, "ffmpeg", args...)
 	if err != nil {
 		return err
 	}
 	var log ffmpeg.Head
 	cmd.Stderr = &log
-	cmd.Stdin = &film{scene: scene, o: o}
+	cmd.Stdin = f
 	if err := ffmpeg.Start(ctx, cmd); err != nil {
 		return err
 	}
@@ -240,24 +269,25 @@ func encode(ctx context.Context, path string, scene *Scene, o Options) error {
 	return nil
 }
 
-// film reads as the frames of a scene, one after the other.
+// film reads as the frames of scenes, one after the other.
 type film struct {
-	scene *Scene
-	o     Options
-	next  int    // frame to draw
-	pix   []byte // of the last frame drawn
-	rest  []byte // of pix, not read yet
+	o      Options
+	scenes []*Scene
+	next   int    // frame to draw
+	pix    []byte // of the last frame drawn
+	rest   []byte // of pix, not read yet
 }
 
 func (f *film) Read(p []byte) (int, error) {
 	if len(f.rest) == 0 {
-		if f.next == f.o.frames() {
+		scene, frame := f.next/f.o.frames(), f.next%f.o.frames()
+		if scene == len(f.scenes) {
 			return 0, io.EOF
 		}
 		if f.pix == nil {
 			f.pix = make([]byte, 3*f.o.Width*f.o.Height)
 		}
-		f.scene.Draw(f.pix, f.o.Width, f.o.Height, float64(f.next)/f.o.FPS)
+		f.scenes[scene].Draw(f.pix, f.o.Width, f.o.Height, float64(frame)/f.o.FPS)
 		f.next++
 		f.rest = f.pix
 	}

@@ -61,7 +61,7 @@ func TestGenerate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(told, []int{1, 2, 3, 4, 5, 6, 7, 8}) {
+	if !slices.IsSorted(told) || told[len(told)-1] != 8 {
 		t.Errorf("progress: %v", told)
 	}
 	f, err := os.Open(manifest)
@@ -149,20 +149,22 @@ func TestGenerateCancel(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, err := Generate(ctx, dir, small, func(done, total int) {
-		if done == 2 {
-			cancel()
-		}
-	})
+	o := small
+	o.PerClass = 40
+	_, err := Generate(ctx, dir, o, func(done, total int) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want context.Canceled", err)
 	}
-	for name := range contents(t, dir) {
+	files := contents(t, dir)
+	if len(files) >= 80 {
+		t.Error("it went on to the end")
+	}
+	for name := range files {
 		if !strings.HasSuffix(name, ".mp4") && name != "synth.json" {
 			t.Errorf("%s is left", name)
 		}
 	}
-	if _, err := Generate(t.Context(), dir, small, nil); err != nil {
+	if _, err := Generate(t.Context(), dir, o, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -187,7 +189,7 @@ func TestEncoderFails(t *testing.T) {
 	needFFmpeg(t)
 	dir := t.TempDir()
 	// A folder stands where the first temporary file is to be.
-	if err := os.MkdirAll(filepath.Join(dir, "moving_left", fmt.Sprintf(".000.%d.tmp", os.Getpid()), "x"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "moving_left", fmt.Sprintf(".000.mp4.%d.tmp", os.Getpid()), "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Generate(t.Context(), dir, small, nil)
