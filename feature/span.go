@@ -8,7 +8,7 @@ import (
 // Span returns the rows from ≤ i < to whose timestamps lie in [start, end)
 // seconds as a player shows them; an end of 0 is the end of the video.
 //
-// A player's clock begins at 0 with the stream, so the times count from
+// A player's clock begins at 0 with the file, so the times count from
 // Provenance.StartTime, and not from the first timestamp: that may be later, such as
 // the middle of the first of 16 parts.
 //

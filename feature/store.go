@@ -41,7 +41,7 @@ type Provenance struct {
 	Size       int64     `json:"size"`       // bytes
 	Modified   time.Time `json:"modified"`   // UTC
 	SHA256     string    `json:"sha256"`     // hexadecimal
-	StartTime  float64   `json:"start_time"` // of the video on the clock of Timestamps, seconds
+	StartTime  float64   `json:"start_time"` // what players call 0:00, on the clock of Timestamps, seconds
 	Duration   float64   `json:"duration"`   // as declared, seconds; 0 = unknown
 	FrameRate  float64   `json:"frame_rate"` // of the video, on average; 0 = unknown
 	Decoder    string    `json:"decoder"`
