@@ -359,6 +359,60 @@ func TestAttention(t *testing.T) {
 	})
 }
 
+// At the sizes of real towers gradients are compared with the portable path's,
+// which the small sizes check.
+func TestAttentionAtSize(t *testing.T) {
+	for name, s := range map[string]struct {
+		dim, shared, queries int // queries of a segment, 0 for as many as it has keys
+		causal               bool
+		keys                 []int
+	}{
+		"image":          {dim: 64, keys: []int{197, 197}},
+		"large image":    {dim: 80, keys: []int{257}},
+		"last row":       {dim: 64, queries: 1, keys: []int{50, 50, 50}},
+		"text":           {dim: 64, causal: true, keys: []int{77, 30, 1}},
+		"shared":         {dim: 64, causal: true, shared: 17, keys: []int{18, 19, 33, 3}},
+		"shared, last":   {dim: 48, causal: true, shared: 17, queries: 1, keys: []int{18, 19, 33, 3}},
+		"narrow":         {dim: 20, keys: []int{16, 16, 16}},
+		"beyond a block": {dim: 16, keys: []int{900}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const heads = 2
+			shape := &AttentionShape{Heads: heads, Causal: s.causal, Shared: s.shared}
+			nq, nk := 0, s.shared
+			if s.shared > 0 && s.queries == 0 {
+				shape.Segments, nq = append(shape.Segments, Segment{0, s.shared, 0, s.shared}), s.shared
+			}
+			for _, keys := range s.keys {
+				queries := keys
+				if s.queries > 0 {
+					queries = s.queries
+				}
+				shape.Segments = append(shape.Segments, Segment{nq, queries, nk, keys})
+				nq, nk = nq+queries, nk+keys
+			}
+			rng := rand.New(rand.NewPCG(1, 5))
+			w := heads * s.dim
+			q, kv, up := random(rng, nq, w), random(rng, nk, 2*w), random(rng, nq, w)
+			want := attend(q, kv, shape)
+			var dq, dkv wide
+			for _, k := range available() { // the portable one first
+				d := newCPU(2, k)
+				out := put(d, random(rng, nq, w))
+				d.Attention(out, put(d, q), put(d, kv), shape)
+				near(t, k.name, get(d, out), want, 1e-5)
+				a, b := put(d, random(rng, nq, w)), put(d, random(rng, nk, 2*w))
+				d.AttentionGrad(a, b, put(d, up), put(d, q), put(d, kv), shape)
+				if dq == nil {
+					dq, dkv = get(d, a), get(d, b)
+				}
+				near(t, k.name+" dq", get(d, a), dq, 1e-5)
+				near(t, k.name+" dkv", get(d, b), dkv, 1e-5)
+			}
+		})
+	}
+}
+
 // nearAbs is near with an absolute tolerance, for gradients that may vanish.
 func nearAbs(t failer, what string, got, want wide, tol float64) {
 	t.Helper()
@@ -580,5 +634,24 @@ func TestTemporaryMemoryIsReused(t *testing.T) {
 	step()
 	if n := testing.AllocsPerRun(10, step); n > 0 {
 		t.Errorf("a step after the first allocates %v times", n)
+	}
+}
+
+// Steps of ever other sizes end with memory for the largest, not for all.
+func TestTemporaryMemoryDoesNotPileUp(t *testing.T) {
+	d := newCPU(1, generic)
+	for i := range 40 {
+		mark := d.Mark()
+		for range 3 {
+			d.Temp(1000+50*i, 1000)
+		}
+		d.Release(mark)
+	}
+	total := 0
+	for _, c := range d.memory.arena.chunks {
+		total += len(c.floats)
+	}
+	if most := 2 * 3 * 3000 * 1024; total > most {
+		t.Errorf("%d floats are held for steps that need half of %d", total, most)
 	}
 }

@@ -57,6 +57,9 @@ type Form uint8
 const (
 	Forward  Form = 1 << iota // y = x·wᵀ
 	Backward                  // dx = dy·w
+	// ForwardInt8 is Forward with the weights, and then each row of x, rounded to
+	// 8 bits: a few times as fast, and off by about a hundredth.
+	ForwardInt8
 )
 
 // Weight is a matrix [Out,In] in the layout that the device multiplies by
@@ -65,6 +68,7 @@ type Weight struct {
 	Out, In  int
 	forward  panels
 	backward panels
+	ints     *intPanels
 	forms    Form
 }
 
