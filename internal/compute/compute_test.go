@@ -602,23 +602,37 @@ func TestPixels(t *testing.T) {
 // Results must not depend on the number of threads: a run resumed on another
 // machine setting has to go on bit for bit.
 func TestThreadsDoNotChangeBits(t *testing.T) {
-	var want wide
-	for _, threads := range []int{1, 2, 5} {
-		d := NewCPU(threads)
-		rng := rand.New(rand.NewPCG(7, 7))
-		a, b := put(d, random(rng, 130, 90)), put(d, random(rng, 130, 70))
-		c := d.New(90, 70)
-		d.MulTN(c, a, b, 1, false)
-		s := &AttentionShape{Heads: 2, Causal: true, Shared: 5}
-		s.Segments = []Segment{{0, 5, 0, 5}, {5, 20, 5, 20}, {25, 30, 25, 30}, {55, 35, 55, 35}}
-		kv, dkv, dq := put(d, random(rng, 90, 140)), d.New(90, 140), d.New(90, 70)
-		d.AttentionGrad(dq, dkv, c, c, kv, s)
-		got := append(get(d, c), get(d, dkv)...)
-		if want == nil {
-			want = got
-		}
-		if fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Fatalf("%d threads give other bits than one", threads)
+	for _, k := range available() {
+		var want []wide
+		for _, threads := range []int{1, 2, 5} {
+			d := newCPU(threads, k)
+			rng := rand.New(rand.NewPCG(7, 7))
+			a, b := put(d, random(rng, 130, 90)), put(d, random(rng, 130, 70))
+			c := d.New(90, 70)
+			d.MulTN(c, a, b, 1, false)
+			s := &AttentionShape{Heads: 2, Causal: true, Shared: 5}
+			s.Segments = []Segment{{0, 5, 0, 5}, {5, 20, 5, 20}, {25, 30, 25, 30}, {55, 35, 55, 35}}
+			kv, dkv, dq := put(d, random(rng, 90, 140)), d.New(90, 140), d.New(90, 70)
+			d.AttentionGrad(dq, dkv, c, c, kv, s)
+			got := []wide{get(d, c), get(d, dq), get(d, dkv)}
+
+			x, w := put(d, random(rng, 300, 800)), put(d, random(rng, 300, 800))
+			y := d.New(300, 300)
+			for _, form := range []Form{Forward, ForwardInt8} {
+				d.Linear(y, x, d.Pack(w, form), Epilogue{Act: QuickGELU})
+				got = append(got, get(d, y))
+			}
+			g, dg, db := put(d, random(rng, 1, 800)), d.New(1, 800), d.New(1, 800)
+			d.LayerNormGrad(x, w, x, g, 1e-5, true, dg, db)
+			d.SumRows(db, x)
+			d.ScatterAdd(w, []int32{3, 3, 3, 1}, x, []int32{9, 8, 7, 6})
+			got = append(got, get(d, x), get(d, dg), get(d, db), get(d, w))
+			if want == nil {
+				want = got
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("%s: %d threads give other bits than one", k.name, threads)
+			}
 		}
 	}
 }

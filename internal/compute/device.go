@@ -58,7 +58,8 @@ const (
 	Forward  Form = 1 << iota // y = x·wᵀ
 	Backward                  // dx = dy·w
 	// ForwardInt8 is Forward with the weights, and then each row of x, rounded to
-	// 8 bits: a few times as fast, and off by about a hundredth.
+	// 8 bits: a few times as fast, and off by about a hundredth. What is not
+	// finite in x gets lost.
 	ForwardInt8
 )
 
