@@ -9,32 +9,30 @@ import (
 	"time"
 )
 
-// against times f, which does so many floating-point operations, in turn with a
-// loop of nothing but multiply-adds on all threads. It reports the median of
-// f's rate, by the clock, and of its share of that loop's, by processor time:
-// where other programs run too, the first says little.
+// against times f, which does so many floating-point operations, in turn with
+// the loop of [CPU.Peak]. It reports the median of f's rate, by the clock, and
+// its share of that loop's rate, by processor time: where other programs run
+// too, the first says little.
 func against(b *testing.B, c *CPU, flops float64, f func()) {
-	const spins = 400_000
-	peakFlops := 2 * 12 * float64(c.kernels.lanes) * spins * float64(c.threads)
 	f()
-	var rates, shares []float64
+	var rates []float64
+	var took, loop time.Duration
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
 		begin, used := time.Now(), processorTime()
 		f()
 		rates = append(rates, flops/time.Since(begin).Seconds()/1e9)
-		took := processorTime() - used
+		took += processorTime() - used
 		b.StopTimer()
 		used = processorTime()
-		c.parallel(c.threads, func(c *CPU, _ *worker, _ int) { c.kernels.peak(spins) })
-		shares = append(shares, flops/peakFlops*(processorTime()-used).Seconds()/took.Seconds())
+		c.peakLoop()
+		loop += processorTime() - used
 		b.StartTimer()
 	}
 	slices.Sort(rates)
-	slices.Sort(shares)
 	b.ReportMetric(rates[len(rates)/2], "GFLOP/s")
-	b.ReportMetric(shares[len(shares)/2], "of-peak")
+	b.ReportMetric(flops/c.peakFlops()*loop.Seconds()/took.Seconds(), "of-peak")
 }
 
 // benchmarkDevices runs f for each instruction set but the portable one, on one

@@ -669,3 +669,11 @@ func TestTemporaryMemoryDoesNotPileUp(t *testing.T) {
 		t.Errorf("%d floats are held for steps that need half of %d", total, most)
 	}
 }
+
+func TestPeak(t *testing.T) {
+	for _, k := range available() {
+		if rate := newCPU(1, k).Peak(); !(rate > 1e8 && rate < 1e13) {
+			t.Errorf("%s: %v operations a second", k.name, rate)
+		}
+	}
+}

@@ -5,6 +5,11 @@
 //
 // Every operation gives the same bits for the same input whatever the number of
 // threads: sums are never split between workers.
+//
+// On amd64 the inner loops are assembly for AVX2 or AVX-512 that the program in
+// gen writes; everywhere else, and as what the assembly is tested against, they
+// are plain Go. The environment variable CLIPCUE_CPU picks generic, avx2 or
+// avx512; without it the machine's best is used.
 package compute
 
 // Matrix is a row-major float32 matrix in a device's memory, or a view on some

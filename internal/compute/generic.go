@@ -26,6 +26,7 @@ var generic = &kernels{
 	transposed:    16,
 	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantise: genericQuantise},
 	peak:          genericPeak,
+	vector:        1,
 }
 
 // floatsAt is the row of n elements that begins so many bytes after p.

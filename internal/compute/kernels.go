@@ -37,8 +37,9 @@ type kernels struct {
 	transpose  func(dst *float32, ldd uintptr, src *float32, lds uintptr, rows, cols int)
 	transposed int
 	ints       *intKernels
-	// peak does 12 multiply-adds on whole vectors n times.
-	peak func(n int)
+	// peak does 12 multiply-adds on whole vectors of so many elements n times.
+	peak   func(n int)
+	vector int
 }
 
 // tile is the argument of the kernels that work on a tile: it is a field of each

@@ -23,6 +23,7 @@ var avx2 = &kernels{
 	transposed:    8,
 	ints:          avx2Ints,
 	peak:          avx2Peak,
+	vector:        8,
 }
 
 var avx2Ints = &intKernels{cols: 16, lanes: 8, group: 2, tiles: avx2IntTiles, extent: avx2Extent, quantise: avx2Quantise}
@@ -49,6 +50,7 @@ var avx512 = &kernels{
 	transposed:    16,
 	ints:          avx2Ints,
 	peak:          avx512Peak,
+	vector:        16,
 }
 
 // available lists the kernels that the machine runs, the best last. The checks
