@@ -15,10 +15,10 @@ func TestProductsAroundEdges(t *testing.T) {
 	for name, d := range devices() {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, 4))
-			any := func(list []int) int { return list[rng.IntN(len(list))] }
+			one := func(list []int) int { return list[rng.IntN(len(list))] }
 			for range 40 {
 				mark := d.Mark()
-				m, n, k := any(ms), any(ns), any(ks)
+				m, n, k := one(ms), one(ns), one(ks)
 				act := Activation(rng.IntN(3))
 				x, w, bias, r := random(rng, m, k), random(rng, n, k), random(rng, 1, n), random(rng, m, n)
 				alpha := 1 / math.Sqrt(float64(k))
