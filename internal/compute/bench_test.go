@@ -9,34 +9,30 @@ import (
 	"time"
 )
 
-// against times f, which does so many floating-point operations, in turn with a
-// loop of nothing but multiply-adds on all threads, and reports the medians of
-// its rate and of its share of that loop's: machines are noisy, and both suffer
-// alike.
+// against times f, which does so many floating-point operations, in turn with
+// the loop of [CPU.Peak]. It reports the median of f's rate, by the clock, and
+// its share of that loop's rate, by processor time: where other programs run
+// too, the first says little.
 func against(b *testing.B, c *CPU, flops float64, f func()) {
-	const spins = 200_000
-	peakFlops := 2 * 12 * float64(max(4, c.kernels.lanes)) * spins * float64(c.threads)
-	if c.kernels == generic {
-		peakFlops /= 4
-	}
 	f()
-	var rates, shares []float64
+	var rates []float64
+	var took, loop time.Duration
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		begin := time.Now()
+		begin, used := time.Now(), processorTime()
 		f()
-		rate := flops / time.Since(begin).Seconds() / 1e9
+		rates = append(rates, flops/time.Since(begin).Seconds()/1e9)
+		took += processorTime() - used
 		b.StopTimer()
-		begin = time.Now()
-		c.parallel(c.threads, func(c *CPU, _ *worker, _ int) { c.kernels.peak(spins) })
-		rates, shares = append(rates, rate), append(shares, rate/(peakFlops/time.Since(begin).Seconds()/1e9))
+		used = processorTime()
+		c.peakLoop()
+		loop += processorTime() - used
 		b.StartTimer()
 	}
 	slices.Sort(rates)
-	slices.Sort(shares)
 	b.ReportMetric(rates[len(rates)/2], "GFLOP/s")
-	b.ReportMetric(shares[len(shares)/2], "of-peak")
+	b.ReportMetric(flops/c.peakFlops()*loop.Seconds()/took.Seconds(), "of-peak")
 }
 
 // benchmarkDevices runs f for each instruction set but the portable one, on one
@@ -69,27 +65,40 @@ const (
 func BenchmarkLinear(b *testing.B) {
 	benchmarkDevices(b, func(b *testing.B, c *CPU) {
 		for _, s := range []struct {
-			name   string
-			n, k   int
-			act    Activation
-			res    bool
-			weight Form
+			name string
+			n, k int
+			act  Activation
+			add  bool
 		}{
-			{"qkv", 3 * width, width, Identity, false, Forward},
-			{"out", width, width, Identity, true, Forward},
-			{"fc", 4 * width, width, QuickGELU, false, Forward},
-			{"proj", width, 4 * width, Identity, true, Forward},
+			{"qkv", 3 * width, width, Identity, false},
+			{"out", width, width, Identity, true},
+			{"fc", 4 * width, width, QuickGELU, false},
+			{"proj", width, 4 * width, Identity, true},
 		} {
-			b.Run(s.name, func(b *testing.B) {
-				y, x, bias := filled(c, rowsAll, s.n), filled(c, rowsAll, s.k), filled(c, 1, s.n)
-				w := c.Pack(filled(c, s.n, s.k), Forward)
-				e := Epilogue{Bias: bias, Act: s.act}
-				if s.res {
-					e.Residual = y
-					c.Scale(x, 1e-3)
-				}
-				against(b, c, 2*rowsAll*float64(s.n*s.k), func() { c.Linear(y, x, w, e) })
-			})
+			y, x, bias := filled(c, rowsAll, s.n), filled(c, rowsAll, s.k), filled(c, 1, s.n)
+			e := Epilogue{Bias: bias, Act: s.act}
+			if s.add {
+				e.Residual = y
+				c.Scale(x, 1e-3)
+			}
+			for form, name := range map[Form]string{Forward: "", ForwardInt8: "-int8"} {
+				w := c.Pack(filled(c, s.n, s.k), form)
+				b.Run(s.name+name, func(b *testing.B) {
+					against(b, c, 2*rowsAll*float64(s.n*s.k), func() { c.Linear(y, x, w, e) })
+				})
+			}
+		}
+	})
+}
+
+// A search: one row against many.
+func BenchmarkSearch(b *testing.B) {
+	benchmarkDevices(b, func(b *testing.B, c *CPU) {
+		const n, k = 200_000, 512
+		y, x, all := c.New(1, n), filled(c, 1, k), c.New(n, k)
+		b.SetBytes(4 * n * k)
+		for range b.N {
+			c.MulNT(y, x, all, 1, false)
 		}
 	})
 }
@@ -153,12 +162,15 @@ func BenchmarkRows(b *testing.B) {
 }
 
 // A block of the image tower, forward.
-func BenchmarkBlock(b *testing.B) {
+func BenchmarkBlock(b *testing.B)     { benchmarkBlock(b, Forward) }
+func BenchmarkBlockInt8(b *testing.B) { benchmarkBlock(b, ForwardInt8) }
+
+func benchmarkBlock(b *testing.B, form Form) {
 	benchmarkDevices(b, func(b *testing.B, c *CPU) {
 		pack := func(n, k int) *Weight {
 			w := filled(c, n, k)
 			c.Scale(w, 0.02)
-			return c.Pack(w, Forward)
+			return c.Pack(w, form)
 		}
 		wq, wkv, wo, wf, wp := pack(width, width), pack(2*width, width), pack(width, width), pack(4*width, width), pack(width, 4*width)
 		bias := filled(c, 1, 4*width)

@@ -359,6 +359,60 @@ func TestAttention(t *testing.T) {
 	})
 }
 
+// At the sizes of real towers gradients are compared with the portable path's,
+// which the small sizes check.
+func TestAttentionAtSize(t *testing.T) {
+	for name, s := range map[string]struct {
+		dim, shared, queries int // queries of a segment, 0 for as many as it has keys
+		causal               bool
+		keys                 []int
+	}{
+		"image":          {dim: 64, keys: []int{197, 197}},
+		"large image":    {dim: 80, keys: []int{257}},
+		"last row":       {dim: 64, queries: 1, keys: []int{50, 50, 50}},
+		"text":           {dim: 64, causal: true, keys: []int{77, 30, 1}},
+		"shared":         {dim: 64, causal: true, shared: 17, keys: []int{18, 19, 33, 3}},
+		"shared, last":   {dim: 48, causal: true, shared: 17, queries: 1, keys: []int{18, 19, 33, 3}},
+		"narrow":         {dim: 20, keys: []int{16, 16, 16}},
+		"beyond a block": {dim: 16, keys: []int{900}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const heads = 2
+			shape := &AttentionShape{Heads: heads, Causal: s.causal, Shared: s.shared}
+			nq, nk := 0, s.shared
+			if s.shared > 0 && s.queries == 0 {
+				shape.Segments, nq = append(shape.Segments, Segment{0, s.shared, 0, s.shared}), s.shared
+			}
+			for _, keys := range s.keys {
+				queries := keys
+				if s.queries > 0 {
+					queries = s.queries
+				}
+				shape.Segments = append(shape.Segments, Segment{nq, queries, nk, keys})
+				nq, nk = nq+queries, nk+keys
+			}
+			rng := rand.New(rand.NewPCG(1, 5))
+			w := heads * s.dim
+			q, kv, up := random(rng, nq, w), random(rng, nk, 2*w), random(rng, nq, w)
+			want := attend(q, kv, shape)
+			var dq, dkv wide
+			for _, k := range available() { // the portable one first
+				d := newCPU(2, k)
+				out := put(d, random(rng, nq, w))
+				d.Attention(out, put(d, q), put(d, kv), shape)
+				near(t, k.name, get(d, out), want, 1e-5)
+				a, b := put(d, random(rng, nq, w)), put(d, random(rng, nk, 2*w))
+				d.AttentionGrad(a, b, put(d, up), put(d, q), put(d, kv), shape)
+				if dq == nil {
+					dq, dkv = get(d, a), get(d, b)
+				}
+				near(t, k.name+" dq", get(d, a), dq, 1e-5)
+				near(t, k.name+" dkv", get(d, b), dkv, 1e-5)
+			}
+		})
+	}
+}
+
 // nearAbs is near with an absolute tolerance, for gradients that may vanish.
 func nearAbs(t failer, what string, got, want wide, tol float64) {
 	t.Helper()
@@ -548,23 +602,37 @@ func TestPixels(t *testing.T) {
 // Results must not depend on the number of threads: a run resumed on another
 // machine setting has to go on bit for bit.
 func TestThreadsDoNotChangeBits(t *testing.T) {
-	var want wide
-	for _, threads := range []int{1, 2, 5} {
-		d := NewCPU(threads)
-		rng := rand.New(rand.NewPCG(7, 7))
-		a, b := put(d, random(rng, 130, 90)), put(d, random(rng, 130, 70))
-		c := d.New(90, 70)
-		d.MulTN(c, a, b, 1, false)
-		s := &AttentionShape{Heads: 2, Causal: true, Shared: 5}
-		s.Segments = []Segment{{0, 5, 0, 5}, {5, 20, 5, 20}, {25, 30, 25, 30}, {55, 35, 55, 35}}
-		kv, dkv, dq := put(d, random(rng, 90, 140)), d.New(90, 140), d.New(90, 70)
-		d.AttentionGrad(dq, dkv, c, c, kv, s)
-		got := append(get(d, c), get(d, dkv)...)
-		if want == nil {
-			want = got
-		}
-		if fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Fatalf("%d threads give other bits than one", threads)
+	for _, k := range available() {
+		var want []wide
+		for _, threads := range []int{1, 2, 5} {
+			d := newCPU(threads, k)
+			rng := rand.New(rand.NewPCG(7, 7))
+			a, b := put(d, random(rng, 130, 90)), put(d, random(rng, 130, 70))
+			c := d.New(90, 70)
+			d.MulTN(c, a, b, 1, false)
+			s := &AttentionShape{Heads: 2, Causal: true, Shared: 5}
+			s.Segments = []Segment{{0, 5, 0, 5}, {5, 20, 5, 20}, {25, 30, 25, 30}, {55, 35, 55, 35}}
+			kv, dkv, dq := put(d, random(rng, 90, 140)), d.New(90, 140), d.New(90, 70)
+			d.AttentionGrad(dq, dkv, c, c, kv, s)
+			got := []wide{get(d, c), get(d, dq), get(d, dkv)}
+
+			x, w := put(d, random(rng, 300, 800)), put(d, random(rng, 300, 800))
+			y := d.New(300, 300)
+			for _, form := range []Form{Forward, ForwardInt8} {
+				d.Linear(y, x, d.Pack(w, form), Epilogue{Act: QuickGELU})
+				got = append(got, get(d, y))
+			}
+			g, dg, db := put(d, random(rng, 1, 800)), d.New(1, 800), d.New(1, 800)
+			d.LayerNormGrad(x, w, x, g, 1e-5, true, dg, db)
+			d.SumRows(db, x)
+			d.ScatterAdd(w, []int32{3, 3, 3, 1}, x, []int32{9, 8, 7, 6})
+			got = append(got, get(d, x), get(d, dg), get(d, db), get(d, w))
+			if want == nil {
+				want = got
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("%s: %d threads give other bits than one", k.name, threads)
+			}
 		}
 	}
 }
@@ -580,5 +648,32 @@ func TestTemporaryMemoryIsReused(t *testing.T) {
 	step()
 	if n := testing.AllocsPerRun(10, step); n > 0 {
 		t.Errorf("a step after the first allocates %v times", n)
+	}
+}
+
+// Steps of ever other sizes end with memory for the largest, not for all.
+func TestTemporaryMemoryDoesNotPileUp(t *testing.T) {
+	d := newCPU(1, generic)
+	for i := range 40 {
+		mark := d.Mark()
+		for range 3 {
+			d.Temp(1000+50*i, 1000)
+		}
+		d.Release(mark)
+	}
+	total := 0
+	for _, c := range d.memory.arena.chunks {
+		total += len(c.floats)
+	}
+	if most := 2 * 3 * 3000 * 1024; total > most {
+		t.Errorf("%d floats are held for steps that need half of %d", total, most)
+	}
+}
+
+func TestPeak(t *testing.T) {
+	for _, k := range available() {
+		if rate := newCPU(1, k).Peak(); !(rate > 1e8 && rate < 1e13) {
+			t.Errorf("%s: %v operations a second", k.name, rate)
+		}
 	}
 }

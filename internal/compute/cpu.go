@@ -40,7 +40,9 @@ type worker struct {
 // every operation would be garbage for every operation.
 type job struct {
 	product     product
-	splits      int // of the product's columns, within each part of its rows
+	strips      int // into which the product's rows are cut
+	splits      int // and the columns of each
+	ints        *intPanels
 	y, x, u, v  Matrix
 	w           Matrix
 	to, from    []int32

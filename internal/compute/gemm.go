@@ -73,6 +73,9 @@ func (c *CPU) Pack(w Matrix, forms Form) *Weight {
 		runtime.AddCleanup(p, block.free, b)
 		return k.panels(b.floats, n, depth)
 	}
+	if forms&ForwardInt8 != 0 {
+		p.ints = c.newIntPanels(p, w.Rows, w.Cols)
+	}
 	if forms&Forward != 0 {
 		p.forward = pack(w.Rows, w.Cols)
 	}
@@ -87,6 +90,9 @@ func (c *CPU) Repack(dst *Weight, w Matrix) {
 	if w.Rows != dst.Out || w.Cols != dst.In {
 		panic("compute: repack with another shape")
 	}
+	if dst.forms&ForwardInt8 != 0 {
+		c.packInts(dst.ints, w)
+	}
 	if dst.forms&Forward != 0 {
 		c.packTransposed(dst.forward, w)
 	}
@@ -97,10 +103,14 @@ func (c *CPU) Repack(dst *Weight, w Matrix) {
 }
 
 func (c *CPU) Linear(y, x Matrix, w *Weight, e Epilogue) {
-	if w.forms&Forward == 0 {
+	switch {
+	case w.forms&ForwardInt8 != 0:
+		c.linearInts(y, x, w.ints, e)
+	case w.forms&Forward != 0:
+		c.multiply(product{y: y, x: x, b: w.forward, alpha: 1, Epilogue: e})
+	default:
 		panic("compute: weight is not packed for Linear")
 	}
-	c.multiply(product{y: y, x: x, b: w.forward, alpha: 1, Epilogue: e})
 	runtime.KeepAlive(w)
 }
 
@@ -127,6 +137,15 @@ func (c *CPU) tempPanels(n, depth int) panels {
 
 func (c *CPU) MulNT(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
+	if a.Rows == 1 && dst.Rows == 1 {
+		// A search: b is long and read once, so that packing it would cost more
+		// than the product. cᵀ = b·aᵀ reads it where it lies.
+		column := Matrix{Rows: dst.Cols, Cols: 1, stride: 1, data: dst.data}
+		p := c.tempPanels(1, a.Cols)
+		c.packTransposed(p, a)
+		c.multiply(product{y: column, x: b, b: p, alpha: alpha, Epilogue: onto(column, accumulate)})
+		return
+	}
 	p := c.tempPanels(b.Rows, b.Cols)
 	c.packTransposed(p, b)
 	c.multiply(product{y: dst, x: a, b: p, alpha: alpha, Epilogue: onto(dst, accumulate)})
@@ -202,11 +221,23 @@ func (c *CPU) multiply(p product) {
 	if p.y.Rows == 0 || p.y.Cols == 0 {
 		return
 	}
-	k := c.kernels
-	tiles, columns := ceil(p.x.Rows, k.rows), ceil(p.b.n, k.cols)
-	strips, splits := ceil(tiles*k.rows, max(k.rows, min(stripRows, stripFloats/max(p.b.k, 1)))), 1
+	c.job = job{product: p}
+	c.share(c.kernels.cols, p.b.k)
+	c.parallel(c.job.strips*c.job.splits, func(c *CPU, w *worker, item int) {
+		i0, i1, j0, j1 := c.shareOf(item, c.kernels.cols)
+		w.multiply(c.kernels, &c.job.product, i0, i1, j0, j1)
+	})
+}
+
+// share decides in how many strips of rows, and splits of the columns in panels
+// of so many, the job's product is made.
+func (c *CPU) share(cols, depth int) {
+	p := &c.job.product
+	rows := c.kernels.rows
+	tiles, columns := ceil(p.x.Rows, rows), ceil(p.b.n, cols)
+	strips, splits := ceil(tiles*rows, max(rows, min(stripRows, stripFloats/max(depth, 1)))), 1
 	if c.threads > 1 {
-		items := min(itemsPerThread*c.threads, p.x.Rows*p.b.n*p.b.k/itemProducts)
+		items := min(itemsPerThread*c.threads, p.x.Rows*p.b.n*depth/itemProducts)
 		if strips > c.threads {
 			strips = ceil(strips, c.threads) * c.threads
 		}
@@ -218,16 +249,17 @@ func (c *CPU) multiply(p product) {
 		}
 		strips = max(1, min(strips, tiles))
 	}
-	c.job = job{product: p, size: strips, splits: splits}
-	c.parallel(strips*splits, func(c *CPU, w *worker, item int) {
-		j := &c.job
-		tiles, panels := ceil(j.product.x.Rows, c.kernels.rows), ceil(j.product.b.n, c.kernels.cols)
-		strip, split := item/j.splits, item%j.splits
-		rows := j.product.x.Rows
-		w.multiply(c.kernels, &j.product,
-			rows*(tiles*strip/j.size)/tiles, rows*(tiles*(strip+1)/j.size)/tiles,
-			panels*split/j.splits, panels*(split+1)/j.splits)
-	})
+	c.job.strips, c.job.splits = strips, splits
+}
+
+// shareOf is an item's rows i0..i1-1 and panels j0..j1-1.
+func (c *CPU) shareOf(item, cols int) (i0, i1, j0, j1 int) {
+	j := &c.job
+	rows, panels := j.product.x.Rows, ceil(j.product.b.n, cols)
+	tiles := ceil(rows, c.kernels.rows)
+	strip, split := item/j.splits, item%j.splits
+	return rows * (tiles * strip / j.strips) / tiles, rows * (tiles * (strip + 1) / j.strips) / tiles,
+		panels * split / j.splits, panels * (split + 1) / j.splits
 }
 
 // multiply computes rows i0..i1-1 of the columns in the panels j0..j1-1 of p.
@@ -275,27 +307,38 @@ func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 				if !p.Bias.IsZero() {
 					t.bias = p.Bias.at(0, column)
 				}
-				if p.Act == Identity {
-					t.c, t.ldc = p.y.at(r0, column), p.y.pitch()
-					if !p.Residual.IsZero() {
-						t.r, t.ldr = p.Residual.at(r0, column), p.Residual.pitch()
-					}
-					kernel[r1-r0](t)
-					continue
+				var own []float32
+				if p.Act != Identity {
+					own = sums[n*k.rows*k.cols:]
 				}
-				t.c, t.ldc = unsafe.Pointer(&sums[n*k.rows*k.cols]), uintptr(k.cols)*4
-				kernel[r1-r0](t)
-				f := tile{a: t.c, lda: t.ldc, c: p.y.at(r0, column), ldc: p.y.pitch(), rows: r1 - r0, cols: cols}
-				if !p.Residual.IsZero() {
-					f.r, f.ldr = p.Residual.at(r0, column), p.Residual.pitch()
-				}
-				w.finish = f
-				k.finish[p.Act](&w.finish)
+				w.complete(k, p, kernel[r1-r0], own, k.cols, r0, r1, column)
 			}
 			if k1 == p.b.k {
 				break
 			}
 		}
+	}
+}
+
+// complete runs the kernel for the last part of a tile, whose arguments are set
+// but for where the result goes: the rows r0..r1-1 of p from some column on. An
+// activation takes the tile by way of sums, rows of so many columns.
+func (w *worker) complete(k *kernels, p *product, kernel func(*tile), sums []float32, cols, r0, r1, column int) {
+	t, f := &w.tile, &w.finish
+	end := t
+	if p.Act != Identity {
+		t.c, t.ldc = unsafe.Pointer(&sums[0]), uintptr(cols)*4
+		*f = tile{a: t.c, lda: t.ldc, rows: r1 - r0, cols: t.cols}
+		end = f
+	}
+	end.c, end.ldc = p.y.at(r0, column), p.y.pitch()
+	end.r = nil
+	if !p.Residual.IsZero() {
+		end.r, end.ldr = p.Residual.at(r0, column), p.Residual.pitch()
+	}
+	kernel(t)
+	if p.Act != Identity {
+		k.finish[p.Act](f)
 	}
 }
 

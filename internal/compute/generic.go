@@ -24,7 +24,9 @@ var generic = &kernels{
 	adamw:         genericAdamW,
 	transpose:     genericTranspose,
 	transposed:    16,
+	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantise: genericQuantise},
 	peak:          genericPeak,
+	vector:        1,
 }
 
 // floatsAt is the row of n elements that begins so many bytes after p.
@@ -238,6 +240,50 @@ func genericTranspose(dst *float32, ldd uintptr, src *float32, lds uintptr, rows
 		for c, v := range row {
 			*(*float32)(unsafe.Add(unsafe.Pointer(dst), uintptr(c)*ldd+uintptr(r)*4)) = v
 		}
+	}
+}
+
+func genericIntTile1(t *tile) { genericIntTile(t, 1) }
+func genericIntTile2(t *tile) { genericIntTile(t, 2) }
+
+// genericIntTile multiplies rows of levels by a panel of four columns.
+func genericIntTile(t *tile, rows int) {
+	const width, group = 4, 4
+	b := unsafe.Slice((*int8)(t.b), t.k*width*group)
+	for r := range uintptr(rows) {
+		var sums [width]int32
+		for k, level := range unsafe.Slice((*uint8)(unsafe.Add(t.a, r*t.lda)), t.k*group) {
+			p := b[k/group*width*group+k%group:]
+			for j := range sums {
+				sums[j] += int32(level) * int32(p[j*group])
+			}
+		}
+		levels := floatsAt(t.levels, r*8, 2)
+		c := floatsAt(t.c, r*t.ldc, t.cols)
+		for j := range c {
+			v := float32(sums[j])*floatsAt(t.scales, 0, t.cols)[j]*levels[0] + levels[1]*floatsAt(t.offsets, 0, t.cols)[j]
+			if t.bias != nil {
+				v += floatsAt(t.bias, 0, t.cols)[j]
+			}
+			if t.r != nil {
+				v += floatsAt(t.r, r*t.ldr, t.cols)[j]
+			}
+			c[j] = v
+		}
+	}
+}
+
+func genericExtent(lohi, x []float32) {
+	low, high := x[0], x[0]
+	for _, v := range x {
+		low, high = min(low, v), max(high, v)
+	}
+	lohi[0], lohi[1] = low, high
+}
+
+func genericQuantise(q []byte, x []float32, low, inverse float32) {
+	for i, v := range x[:len(x)&^15] {
+		q[i] = level(v, low, inverse)
 	}
 }
 

@@ -36,28 +36,45 @@ type kernels struct {
 	// transpose writes dst[c][r] = src[r][c] for 1..transposed rows.
 	transpose  func(dst *float32, ldd uintptr, src *float32, lds uintptr, rows, cols int)
 	transposed int
-	// peak does 12 multiply-adds on whole vectors n times.
-	peak func(n int)
+	ints       *intKernels
+	// peak does 12 multiply-adds on whole vectors of so many elements n times.
+	peak   func(n int)
+	vector int
 }
 
 // tile is the argument of the kernels that work on a tile: it is a field of each
 // worker, because what is passed through a function table lives on the heap.
 type tile struct {
-	a     unsafe.Pointer // rows × k, read in place
-	lda   uintptr        // bytes from row to row, like the others
-	b     unsafe.Pointer // k × panel width
-	k     int
-	from  unsafe.Pointer // sums to begin with, rows × panel width; nil for zero
-	to    unsafe.Pointer // where to put the bare sums; nil for the epilogue to c
-	c     unsafe.Pointer
-	ldc   uintptr
-	bias  unsafe.Pointer // nil for none
-	r     unsafe.Pointer // residual, nil for none, may be c
-	ldr   uintptr
-	next  uintptr // what to fetch meanwhile; it may point anywhere, so it is no pointer
-	cols  int
-	rows  int // read by finish only
+	a    unsafe.Pointer // rows × k, read in place
+	lda  uintptr        // bytes from row to row, like the others
+	b    unsafe.Pointer // k × panel width
+	k    int
+	from unsafe.Pointer // sums to begin with, rows × panel width; nil for zero
+	to   unsafe.Pointer // where to put the bare sums; nil for the epilogue to c
+	c    unsafe.Pointer
+	ldc  uintptr
+	bias unsafe.Pointer // nil for none
+	r    unsafe.Pointer // residual, nil for none, may be c
+	ldr  uintptr
+	next uintptr // what to fetch meanwhile; it may point anywhere, so it is no pointer
+	cols int
+	rows int // read by finish only
+
+	// For integers only: what the levels of columns and rows stand for.
+	scales, offsets, levels unsafe.Pointer
+
 	alpha float32
+}
+
+// intKernels multiply small integers: unsigned 8-bit levels of activations by
+// signed 8-bit weights, as many along k in four bytes as group says. Their sums
+// are exact, so that they are the same with every instruction set.
+type intKernels struct {
+	cols, lanes int // of a tile; it is as high as one of floats
+	group       int // 4 bytes or 2 numbers of 16 bits
+	tiles       [][]func(*tile)
+	extent      func(lohi, x []float32)                           // least and greatest
+	quantise    func(q []byte, x []float32, low, inverse float32) // of whole groups of 16
 }
 
 // adamw are the constants of a step of AdamW; root is 1/√(1-β₂^step).

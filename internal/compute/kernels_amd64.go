@@ -21,8 +21,15 @@ var avx2 = &kernels{
 	adamw:         avx2AdamW,
 	transpose:     avx2Transpose,
 	transposed:    8,
+	ints:          avx2Ints,
 	peak:          avx2Peak,
+	vector:        8,
 }
+
+var avx2Ints = &intKernels{cols: 16, lanes: 8, group: 2, tiles: avx2IntTiles, extent: avx2Extent, quantise: avx2Quantise}
+
+// vnniInts need one more extension than the rest of AVX-512.
+var vnniInts = &intKernels{cols: 64, lanes: 16, group: 4, tiles: avx512IntTiles, extent: avx512Extent, quantise: avx512Quantise}
 
 var avx512 = &kernels{
 	name: "avx512",
@@ -41,7 +48,9 @@ var avx512 = &kernels{
 	adamw:         avx512AdamW,
 	transpose:     avx512Transpose,
 	transposed:    16,
+	ints:          avx2Ints,
 	peak:          avx512Peak,
+	vector:        16,
 }
 
 // available lists the kernels that the machine runs, the best last. The checks
@@ -52,6 +61,9 @@ func available() []*kernels {
 		all = append(all, avx2)
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasBMI2 {
+		if cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512BW {
+			avx512.ints = vnniInts
+		}
 		all = append(all, avx512)
 	}
 	return all

@@ -15,10 +15,10 @@ func TestProductsAroundEdges(t *testing.T) {
 	for name, d := range devices() {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, 4))
-			any := func(list []int) int { return list[rng.IntN(len(list))] }
+			one := func(list []int) int { return list[rng.IntN(len(list))] }
 			for range 40 {
 				mark := d.Mark()
-				m, n, k := any(ms), any(ns), any(ks)
+				m, n, k := one(ms), one(ns), one(ks)
 				act := Activation(rng.IntN(3))
 				x, w, bias, r := random(rng, m, k), random(rng, n, k), random(rng, 1, n), random(rng, m, n)
 				alpha := 1 / math.Sqrt(float64(k))
@@ -94,6 +94,7 @@ func FuzzKernels(f *testing.F) {
 		n := int(size)%600 + 1
 		for _, k := range available()[1:] {
 			compareKernels(t, k, seed, n)
+			compareTiles(t, k, seed, n)
 		}
 	})
 }
@@ -187,6 +188,47 @@ func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
 	same("scale", z, 1e-6, sizes(x), func(k *kernels, dst []float32) { k.scale(dst, x, 0.3) })
 	if got, want := k.dot(x, y), generic.dot(x, y); math.Abs(got-want) > 1e-9*(1+math.Abs(want)) && seed%2 == 1 {
 		t.Fatalf("%s dot of %d: %v instead of %v", k.name, n, got, want)
+	}
+}
+
+// compareTiles multiplies hostile matrices whose sizes follow from n.
+func compareTiles(t *testing.T, k *kernels, seed uint64, n int) {
+	rows, cols, depth := n%13+1, n%139+1, n
+	matrix := func(rows, cols int, seed uint64) Matrix {
+		x := hostile(seed, rows*cols)
+		for i, v := range x {
+			if finite(v) { // no sum overflows in one order and not in the other
+				x[i] = max(min(v, 1e15), -1e15)
+			}
+		}
+		return Matrix{Rows: rows, Cols: cols, stride: cols, data: x}
+	}
+	a, b, r := matrix(rows, depth, seed), matrix(cols, depth, seed+4), matrix(rows, cols, seed+8)
+	run := func(k *kernels) Matrix {
+		y := Matrix{Rows: rows, Cols: cols, stride: cols + 1, data: aligned(rows * (cols + 1))}
+		p := k.panels(aligned(k.panelFloats(cols, depth)), cols, depth)
+		for i := range p.data {
+			p.data[i] = float32(math.NaN()) // behind the last column
+		}
+		k.putColumns(&p, 0, b)
+		new(worker).whole(k, product{y: y, x: a, b: p, alpha: 0.5, Epilogue: Epilogue{Residual: r}})
+		return y
+	}
+	got, want := run(k), run(generic)
+	for i := range rows {
+		if v := got.data[i*got.stride+cols]; v != 0 {
+			t.Fatalf("%s tile, %d×%d×%d: wrote %v behind row %d", k.name, rows, cols, depth, v, i)
+		}
+		for j := range cols {
+			g, w := got.row(i)[j], want.row(i)[j]
+			size := math.Abs(float64(r.row(i)[j]))
+			for l, v := range a.row(i) {
+				size += math.Abs(float64(v) * float64(b.row(j)[l]))
+			}
+			if finite(g) != finite(w) || finite(w) && !(math.Abs(float64(g)-float64(w)) <= 1e-5*size+2e-38) {
+				t.Fatalf("%s tile, %d×%d×%d [%d,%d]: %v instead of %v", k.name, rows, cols, depth, i, j, g, w)
+			}
+		}
 	}
 }
 

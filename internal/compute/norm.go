@@ -45,7 +45,7 @@ func (c *CPU) LayerNormGrad(dx, dy, x, gamma Matrix, eps float32, accumulate boo
 	})
 }
 
-// dot is the sum of products of two rows.
+// rowDot is the sum of products of two rows.
 func (k *kernels) rowDot(x, y []float32) float64 {
 	sum := k.dot(x, y)
 	for i := len(x) &^ 15; i < len(x); i++ {

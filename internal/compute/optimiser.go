@@ -1,6 +1,9 @@
 package compute
 
-import "math"
+import (
+	"math"
+	"runtime"
+)
 
 func (c *CPU) AdamW(param, grad, m, v Matrix, s AdamWStep) {
 	need(param, grad)
@@ -27,5 +30,6 @@ func (c *CPU) Dot(a, b Matrix) float64 {
 	for i := range a.Rows {
 		sum += c.kernels.rowDot(a.row(i), b.row(i))
 	}
+	runtime.KeepAlive(c) // and with it the memory
 	return sum
 }

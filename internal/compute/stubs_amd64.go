@@ -45,6 +45,54 @@ var avx2Tiles = [][]func(*tile){
 }
 
 //go:noescape
+func avx2IntTile1x8(t *tile)
+
+//go:noescape
+func avx2IntTile2x8(t *tile)
+
+//go:noescape
+func avx2IntTile3x8(t *tile)
+
+//go:noescape
+func avx2IntTile4x8(t *tile)
+
+//go:noescape
+func avx2IntTile5x8(t *tile)
+
+//go:noescape
+func avx2IntTile6x8(t *tile)
+
+//go:noescape
+func avx2IntTile1x16(t *tile)
+
+//go:noescape
+func avx2IntTile2x16(t *tile)
+
+//go:noescape
+func avx2IntTile3x16(t *tile)
+
+//go:noescape
+func avx2IntTile4x16(t *tile)
+
+//go:noescape
+func avx2IntTile5x16(t *tile)
+
+//go:noescape
+func avx2IntTile6x16(t *tile)
+
+var avx2IntTiles = [][]func(*tile){
+	nil,
+	{nil, avx2IntTile1x8, avx2IntTile2x8, avx2IntTile3x8, avx2IntTile4x8, avx2IntTile5x8, avx2IntTile6x8},
+	{nil, avx2IntTile1x16, avx2IntTile2x16, avx2IntTile3x16, avx2IntTile4x16, avx2IntTile5x16, avx2IntTile6x16},
+}
+
+//go:noescape
+func avx2Extent(lohi []float32, x []float32)
+
+//go:noescape
+func avx2Quantise(q []byte, x []float32, low float32, inverse float32)
+
+//go:noescape
 func avx2FinishQuickGELU(t *tile)
 
 //go:noescape
@@ -168,6 +216,92 @@ var avx512Tiles = [][]func(*tile){
 	{nil, avx512Tile1x48, avx512Tile2x48, avx512Tile3x48, avx512Tile4x48, avx512Tile5x48, avx512Tile6x48},
 	{nil, avx512Tile1x64, avx512Tile2x64, avx512Tile3x64, avx512Tile4x64, avx512Tile5x64, avx512Tile6x64},
 }
+
+//go:noescape
+func avx512IntTile1x16(t *tile)
+
+//go:noescape
+func avx512IntTile2x16(t *tile)
+
+//go:noescape
+func avx512IntTile3x16(t *tile)
+
+//go:noescape
+func avx512IntTile4x16(t *tile)
+
+//go:noescape
+func avx512IntTile5x16(t *tile)
+
+//go:noescape
+func avx512IntTile6x16(t *tile)
+
+//go:noescape
+func avx512IntTile1x32(t *tile)
+
+//go:noescape
+func avx512IntTile2x32(t *tile)
+
+//go:noescape
+func avx512IntTile3x32(t *tile)
+
+//go:noescape
+func avx512IntTile4x32(t *tile)
+
+//go:noescape
+func avx512IntTile5x32(t *tile)
+
+//go:noescape
+func avx512IntTile6x32(t *tile)
+
+//go:noescape
+func avx512IntTile1x48(t *tile)
+
+//go:noescape
+func avx512IntTile2x48(t *tile)
+
+//go:noescape
+func avx512IntTile3x48(t *tile)
+
+//go:noescape
+func avx512IntTile4x48(t *tile)
+
+//go:noescape
+func avx512IntTile5x48(t *tile)
+
+//go:noescape
+func avx512IntTile6x48(t *tile)
+
+//go:noescape
+func avx512IntTile1x64(t *tile)
+
+//go:noescape
+func avx512IntTile2x64(t *tile)
+
+//go:noescape
+func avx512IntTile3x64(t *tile)
+
+//go:noescape
+func avx512IntTile4x64(t *tile)
+
+//go:noescape
+func avx512IntTile5x64(t *tile)
+
+//go:noescape
+func avx512IntTile6x64(t *tile)
+
+var avx512IntTiles = [][]func(*tile){
+	nil,
+	{nil, avx512IntTile1x16, avx512IntTile2x16, avx512IntTile3x16, avx512IntTile4x16, avx512IntTile5x16, avx512IntTile6x16},
+	{nil, avx512IntTile1x32, avx512IntTile2x32, avx512IntTile3x32, avx512IntTile4x32, avx512IntTile5x32, avx512IntTile6x32},
+	{nil, avx512IntTile1x48, avx512IntTile2x48, avx512IntTile3x48, avx512IntTile4x48, avx512IntTile5x48, avx512IntTile6x48},
+	{nil, avx512IntTile1x64, avx512IntTile2x64, avx512IntTile3x64, avx512IntTile4x64, avx512IntTile5x64, avx512IntTile6x64},
+}
+
+//go:noescape
+func avx512Extent(lohi []float32, x []float32)
+
+//go:noescape
+func avx512Quantise(q []byte, x []float32, low float32, inverse float32)
 
 //go:noescape
 func avx512FinishQuickGELU(t *tile)

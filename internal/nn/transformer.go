@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/clipcue/clipcue/internal/compute"
 )
@@ -45,7 +46,7 @@ func (t *Transformer) Forward(y, x compute.Matrix, a *Attends, tape *Tape) {
 	if tape == nil {
 		defer d.Release(d.Mark())
 	} else {
-		tape.blocks = append(tape.blocks[:0], make([]blockTape, len(t.Blocks))...)
+		tape.blocks = slices.Grow(tape.blocks[:0], len(t.Blocks))[:len(t.Blocks)]
 	}
 	spare := [2]compute.Matrix{}
 	for i, b := range t.Blocks {

@@ -44,15 +44,16 @@ func (g *asm) logistic(x, n, p, d int) {
 // and e = e^(-x²/2); a and b are used up. It is Abramowitz & Stegun 7.1.26, off
 // by at most 8e-8.
 func (g *asm) tailArea(x, a, b, c, e int) {
-	g.set(math.Float64frombits(0), a)
+	from, size := g.v(x), g.v(a)
+	g.zero(a)
 	g.ops3("VSUBPS", a, x, a)
-	g.op("VMAXPS %s, %s, %s", g.v(a), g.v(x), g.v(a)) // |x|
-	g.opk("VMULPS", math.Sqrt(0.5), g.v(a), g.v(a))   // a = |x|/√2
-	g.set(1, b)                                       //
-	g.op("VMOVAPS %s, %s", g.v(b), g.v(c))            //
-	g.opk("VFMADD231PS", 0.3275911, g.v(a), g.v(c))   // 1 + p·a
-	g.ops3("VDIVPS", b, c, b)                         // t
-	g.set(1.061405429/2, c)                           //
+	g.op("VMAXPS %s, %s, %s", size, from, size) // |x|
+	g.opk("VMULPS", math.Sqrt(0.5), size, size)
+	g.set(1, b)
+	g.op("VMOVAPS %s, %s", g.v(b), g.v(c))
+	g.opk("VFMADD231PS", 0.3275911, size, g.v(c))
+	g.ops3("VDIVPS", b, c, b) // 1/(1 + 0.3275911·|x|/√2)
+	g.set(1.061405429/2, c)
 	for _, k := range []float64{-1.453152027 / 2, 1.421413741 / 2, -0.284496736 / 2, 0.254829592 / 2} {
 		g.opk("VFMADD213PS", k, g.v(b), g.v(c))
 	}

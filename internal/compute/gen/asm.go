@@ -88,7 +88,7 @@ func (g *asm) fn(name string, params ...string) {
 			offset += 8
 		}
 		switch f[1] {
-		case "[]float32":
+		case "[]float32", "[]byte":
 			load("MOVQ", f[0]+"_base", f[2])
 			load("MOVQ", f[0]+"_len", f[3])
 			offset += 8

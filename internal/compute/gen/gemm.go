@@ -19,30 +19,58 @@ func (g *asm) tileVectors() int {
 
 // tiles writes the tiles of all heights and widths, and the table of them: an
 // edge costs what it holds and no full tile.
-func (g *asm) tiles() {
+func (g *asm) tiles(kind tileKind) {
 	var table strings.Builder
-	fmt.Fprintf(&table, "var %sTiles = [][]func(*tile){\n\tnil,\n", g.name)
+	fmt.Fprintf(&table, "var %s%ss = [][]func(*tile){\n\tnil,\n", g.name, kind)
 	for nv := 1; nv <= g.tileVectors(); nv++ {
 		table.WriteString("\t{nil")
 		for mr := 1; mr <= tileRows; mr++ {
-			g.tile(mr, nv)
-			fmt.Fprintf(&table, ", %sTile%dx%d", g.name, mr, nv*g.lanes)
+			g.tile(kind, mr, nv)
+			fmt.Fprintf(&table, ", %s%s%dx%d", g.name, kind, mr, nv*g.lanes)
 		}
 		table.WriteString("},\n")
 	}
 	g.stubs.WriteString(table.String() + "}\n\n")
 }
 
+// tileKind is what a tile multiplies: float32, or small integers, of which four
+// bytes hold as many as are added up by one instruction.
+type tileKind string
+
+const (
+	floatTile tileKind = "Tile"
+	intTile   tileKind = "IntTile"
+)
+
+// multiplyAdd writes sum += a·b for vectors of one kind.
+func (g *asm) multiplyAdd(kind tileKind, a, b, sum, temp int) {
+	switch {
+	case kind == floatTile:
+		g.op("VFMADD231PS %s, %s, %s", g.v(b), g.v(a), g.v(sum))
+	case g.wide:
+		// four unsigned bytes of a by four signed ones of b
+		g.op("VPDPBUSD %s, %s, %s", g.v(b), g.v(a), g.v(sum))
+	default:
+		// Two 16-bit numbers: the instruction for bytes saturates.
+		g.op("VPMADDWD %s, %s, %s", g.v(b), g.v(a), g.v(temp))
+		g.op("VPADDD %s, %s, %s", g.v(temp), g.v(sum), g.v(sum))
+	}
+}
+
 // tile writes the kernel for mr rows and nv vectors of columns. Each sum is one
 // chain of multiply-adds in the order of k, so that its bits depend neither on
 // the tile's size nor on its neighbours.
-func (g *asm) tile(mr, nv int) {
+func (g *asm) tile(kind tileKind, mr, nv int) {
 	sum := func(r, j int) int { return r*nv + j }
 	b := func(j int) int { return mr*nv + j }
 	a := func(r int) int { return mr*nv + nv + r%2 }
+	temp := mr*nv + nv + 1
+	if kind == intTile && !g.wide {
+		a = func(int) int { return mr*nv + nv }
+	}
 	row := g.tileVectors() * g.bytes()
 
-	g.fn(fmt.Sprintf("Tile%dx%d", mr, nv*g.lanes), "t *tile AX")
+	g.fn(fmt.Sprintf("%s%dx%d", kind, mr, nv*g.lanes), "t *tile AX")
 	g.op("MOVQ tile_a(AX), SI")
 	g.op("MOVQ tile_lda(AX), BX")
 	g.op("MOVQ tile_b(AX), DI")
@@ -60,20 +88,24 @@ func (g *asm) tile(mr, nv int) {
 	}
 
 	// Begin at zero or at the sums over earlier k.
-	g.op("MOVQ tile_from(AX), R13")
-	g.op("TESTQ R13, R13")
-	g.op("JZ zero")
-	for r := range mr {
-		for j := range nv {
-			g.op("VMOVUPS %d(R13), %s", r*row+j*g.bytes(), g.v(sum(r, j)))
+	if kind == floatTile {
+		g.op("MOVQ tile_from(AX), R13")
+		g.op("TESTQ R13, R13")
+		g.op("JZ zero")
+		for r := range mr {
+			for j := range nv {
+				g.op("VMOVUPS %d(R13), %s", r*row+j*g.bytes(), g.v(sum(r, j)))
+			}
 		}
+		g.op("JMP start")
+		g.at("zero")
 	}
-	g.op("JMP start")
-	g.at("zero")
 	for i := range mr * nv {
 		g.zero(i)
 	}
-	g.at("start")
+	if kind == floatTile {
+		g.at("start")
+	}
 
 	step := func(u int) {
 		for j := range nv {
@@ -86,7 +118,7 @@ func (g *asm) tile(mr, nv int) {
 		for r := range mr {
 			g.op("VBROADCASTSS %s, %s", element(r, 4*u), g.v(a(r)))
 			for j := range nv {
-				g.op("VFMADD231PS %s, %s, %s", g.v(b(j)), g.v(a(r)), g.v(sum(r, j)))
+				g.multiplyAdd(kind, a(r), b(j), sum(r, j), temp)
 			}
 		}
 	}
@@ -120,15 +152,34 @@ func (g *asm) tile(mr, nv int) {
 	g.op("JNZ single")
 
 	g.at("end")
-	g.op("MOVQ tile_to(AX), R13")
-	g.op("TESTQ R13, R13")
-	g.op("JZ finish")
-	for r := range mr {
-		for j := range nv {
-			g.op("VMOVUPS %s, %d(R13)", g.v(sum(r, j)), r*row+j*g.bytes())
+	if kind == floatTile {
+		g.op("MOVQ tile_to(AX), R13")
+		g.op("TESTQ R13, R13")
+		g.op("JZ finish")
+		for r := range mr {
+			for j := range nv {
+				g.op("VMOVUPS %s, %d(R13)", g.v(sum(r, j)), r*row+j*g.bytes())
+			}
+		}
+		g.ret()
+	} else {
+		// From integers to what they stand for: step·scale·sum + low·offset.
+		g.op("MOVQ tile_scales(AX), R13")
+		g.op("MOVQ tile_offsets(AX), R12")
+		g.op("MOVQ tile_levels(AX), R9")
+		step, low := mr*nv, mr*nv+1
+		for r := range mr {
+			g.op("VBROADCASTSS %d(R9), %s", 8*r, g.v(step))
+			g.op("VBROADCASTSS %d(R9), %s", 8*r+4, g.v(low))
+			for j := range nv {
+				s := g.v(sum(r, j))
+				g.op("VCVTDQ2PS %s, %s", s, s)
+				g.op("VMULPS %d(R13), %s, %s", j*g.bytes(), s, s)
+				g.op("VMULPS %s, %s, %s", g.v(step), s, s)
+				g.op("VFMADD231PS %d(R12), %s, %s", j*g.bytes(), g.v(low), s)
+			}
 		}
 	}
-	g.ret()
 
 	// c = alpha·sum + bias + residual
 	finish := func(tail bool, label string) {
@@ -176,7 +227,9 @@ func (g *asm) tile(mr, nv int) {
 		}
 		g.ret()
 	}
-	g.at("finish")
+	if kind == floatTile {
+		g.at("finish")
+	}
 	g.op("MOVQ tile_cols(AX), CX")
 	g.op("SUBQ $%d, CX", (nv-1)*g.lanes)
 	if g.wide {

@@ -17,7 +17,9 @@ func generate() (text, stubs []byte) {
 	g.stubs.WriteString(header + "package compute\n\n")
 	for _, set := range []isa{avx2, avx512} {
 		g.isa = set
-		g.tiles()
+		g.tiles(floatTile)
+		g.tiles(intTile)
+		g.quantise()
 		g.finishes()
 		g.slopes()
 		g.softmax()

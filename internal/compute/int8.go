@@ -1,0 +1,160 @@
+package compute
+
+import (
+	"encoding/binary"
+	"math"
+	"runtime"
+	"unsafe"
+)
+
+// intPanels hold a weight rounded to 8 bits: signed levels in panels like those
+// of float32, four bytes of k after another, with a scale for each column
+// (output channel). Activations are rounded to unsigned levels when they are
+// multiplied, each row by its own range, low + step·q. Then
+//
+//	Σ x·w = step·scale·Σ q·level + low·offset, offset = scale·Σ level
+//
+// with all sums over levels exact.
+type intPanels struct {
+	n, k            int
+	groups          int // of k, in four bytes each
+	data            []byte
+	scales, offsets []float32 // padded to whole panels
+}
+
+// level is the 8-bit level of an activation.
+func level(x, low, inverse float32) uint8 {
+	return uint8(max(0, min(255, math.RoundToEven(float64((x-low)*inverse)))))
+}
+
+func (c *CPU) newIntPanels(owner *Weight, n, k int) *intPanels {
+	ints := c.kernels.ints
+	p := &intPanels{n: n, k: k, groups: ceil(k, ints.group)}
+	wide := ceil(n, ints.cols) * ints.cols
+	b := newBlock(wide*p.groups + 2*wide)
+	runtime.AddCleanup(owner, block.free, b)
+	p.data = unsafe.Slice((*byte)(unsafe.Pointer(&b.floats[0])), 4*wide*p.groups)
+	p.scales, p.offsets = b.floats[wide*p.groups:][:wide], b.floats[wide*(p.groups+1):][:wide]
+	return p
+}
+
+// packInts rounds w [n,k], row by row.
+func (c *CPU) packInts(p *intPanels, w Matrix) {
+	c.job = job{ints: p, x: w}
+	c.blocks(p.n, 16, func(c *CPU, _ *worker, item int) {
+		from, to := c.part(item)
+		for i := from; i < to; i++ {
+			c.job.ints.putColumn(c.kernels.ints, i, c.job.x.row(i))
+		}
+	})
+}
+
+func (p *intPanels) putColumn(ints *intKernels, column int, w []float32) {
+	most := float32(0)
+	for _, v := range w {
+		most = max(most, v, -v)
+	}
+	scale := most / 127
+	inverse := float32(0)
+	if scale > 0 {
+		inverse = 1 / scale
+	}
+	d := p.data[(column/ints.cols*p.groups*ints.cols+column%ints.cols)*4:]
+	total := 0
+	for i, v := range w {
+		level := int8(math.RoundToEven(float64(max(-127, min(127, v*inverse)))))
+		total += int(level)
+		at := i / ints.group * ints.cols * 4
+		if ints.group == 4 {
+			d[at+i%4] = byte(level)
+		} else {
+			binary.NativeEndian.PutUint16(d[at+i%2*2:], uint16(level))
+		}
+	}
+	p.scales[column] = scale
+	p.offsets[column] = scale * float32(total)
+}
+
+// linearInts is Linear for a weight of 8 bits.
+func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
+	f := product{y: y, x: x, b: panels{n: p.n, k: p.k}, Epilogue: e}
+	f.check()
+	if y.Rows == 0 || y.Cols == 0 {
+		return
+	}
+	defer c.Release(c.Mark())
+	// The levels of all rows first; a row of them is as wide as groups says.
+	q := c.Temp(x.Rows, p.groups)
+	levels := c.Temp(x.Rows, 2) // step and low, one row after the other without a gap
+	c.job = job{x: x, u: q, v: levels}
+	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
+		j := &c.job
+		from, to := c.part(item)
+		for i := from; i < to; i++ {
+			c.kernels.ints.levels(j.u.row(i), j.v.row(i), j.x.row(i))
+		}
+	})
+	c.job = job{product: f, ints: p, u: q, v: levels}
+	c.share(c.kernels.ints.cols, p.groups)
+	c.parallel(c.job.strips*c.job.splits, func(c *CPU, w *worker, item int) {
+		i0, i1, j0, j1 := c.shareOf(item, c.kernels.ints.cols)
+		w.multiplyInts(c, i0, i1, j0, j1)
+	})
+}
+
+// levels rounds a row x to levels in q and writes its step and low.
+func (ints *intKernels) levels(q, stepLow, x []float32) {
+	ints.extent(stepLow, x)
+	low, size := stepLow[0], stepLow[1]-stepLow[0]
+	inverse := float32(0)
+	if size > 0 {
+		inverse = 255 / size
+	}
+	stepLow[0], stepLow[1] = size/255, low
+	d := unsafe.Slice((*byte)(unsafe.Pointer(&q[0])), 4*len(q))
+	ints.quantise(d, x, low, inverse)
+	for i := len(x) &^ 15; i < len(q)*ints.group; i++ {
+		var l uint8 // what is beyond the row meets weights of zero
+		if i < len(x) {
+			l = level(x[i], low, inverse)
+		}
+		if ints.group == 4 {
+			d[i] = l
+		} else {
+			binary.NativeEndian.PutUint16(d[2*i:], uint16(l))
+		}
+	}
+}
+
+// multiplyInts computes rows i0..i1-1 of the columns in the panels j0..j1-1.
+func (w *worker) multiplyInts(c *CPU, i0, i1, j0, j1 int) {
+	k, ints, p, f := c.kernels, c.kernels.ints, c.job.ints, &c.job.product
+	if i0 >= i1 {
+		return
+	}
+	tiles := ceil(i1-i0, k.rows)
+	var sums []float32
+	if f.Act != Identity {
+		sums = w.sumsFor(k.rows * ints.cols)
+	}
+	bytes := uintptr(p.groups * ints.cols * 4)
+	t := &w.tile
+	for j := j0; j < j1; j++ {
+		column := j * ints.cols
+		cols := min(ints.cols, p.n-column)
+		kernel := ints.tiles[ceil(cols, ints.lanes)]
+		*t = tile{lda: c.job.u.pitch(), k: p.groups, cols: cols, alpha: 1,
+			b:      unsafe.Pointer(&p.data[uintptr(j)*bytes]),
+			scales: unsafe.Pointer(&p.scales[column]), offsets: unsafe.Pointer(&p.offsets[column])}
+		if !f.Bias.IsZero() {
+			t.bias = f.Bias.at(0, column)
+		}
+		for n := range tiles {
+			r0, r1 := i0+(i1-i0)*n/tiles, i0+(i1-i0)*(n+1)/tiles
+			t.next = uintptr(t.b) + bytes + min(uintptr(n*t.k/4*64), bytes)
+			t.a = c.job.u.at(r0, 0)
+			t.levels = c.job.v.at(r0, 0)
+			w.complete(k, f, kernel[r1-r0], sums, ints.cols, r0, r1, column)
+		}
+	}
+}
