@@ -10,7 +10,9 @@ import (
 
 // RandomWeights makes seeded random weights of the given sizes with CLIP's
 // initial scales: for tests, for benchmarks, and for a demonstration where no
-// trained weights are at hand.
+// trained weights are at hand. Only the positions of patches are not random:
+// they are sines and cosines, so that places side by side look alike to a tower
+// that never learned that they are.
 func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970))
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",
@@ -41,7 +43,33 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 		for i := range data {
 			data[i] = float32(mean + std*rng.NormFloat64())
 		}
+		if name == "visual.positional_embedding" {
+			waves(data[c.VisionWidth:], c.VisionWidth, c.ImageSize/c.PatchSize)
+		}
 		w.Tensors[name] = checkpoint.Tensor{Shape: shape, Data: data}
 	})
 	return w
+}
+
+// waves fills the positions x [grid²,width] with sines and cosines of a patch's
+// row in the even columns and of its column in the odd ones, of wave lengths from
+// two patches to twice the grid.
+func waves(x []float32, width, grid int) {
+	const amplitude = 0.8 // beside patches whose own size is about 1
+	bands := max(width/4, 1)
+	for i := range x {
+		patch, column := i/width, i%width
+		at := float64(patch/grid) + 0.5
+		if column%2 == 1 {
+			at = float64(patch%grid) + 0.5
+		}
+		band := column / 2
+		wave := math.Sin
+		if band >= bands {
+			wave = math.Cos
+		}
+		g := float64(grid)
+		frequency := math.Pi / g * math.Pow(g, float64(band%bands)/float64(bands))
+		x[i] = float32(amplitude * wave(frequency*at))
+	}
 }

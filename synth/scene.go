@@ -1,6 +1,9 @@
 package synth
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Scene is what a video shows, as data. Positions are in units of the frame's
 // shorter side, with the origin in its middle and y pointing down; times are in
@@ -91,4 +94,19 @@ func (r Ramp) progress(t, otherwise float64) float64 {
 		return otherwise
 	}
 	return min(max((t-r.At)/r.For, 0), 1)
+}
+
+// Plain makes the scene one that features of a backbone which was never trained
+// can tell something about: light actors on a dark ground, so that an actor is
+// different from the ground in the same way in every scene, and no actor that
+// does nothing. The textures stay.
+func (s *Scene) Plain() {
+	s.Actors = slices.DeleteFunc(s.Actors, func(a Actor) bool { return a.Motion == Motion{} })
+	for i := range s.Actors {
+		s.Actors[i].Colour, s.Actors[i].Shade = []string{"white", "yellow"}[i%2], 1
+	}
+	for i := range s.Ground.A {
+		s.Ground.A[i] *= 0.4
+		s.Ground.B[i] *= 0.4
+	}
 }

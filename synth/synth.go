@@ -38,6 +38,7 @@ type Options struct {
 	Height    int      `json:"height"`  // even; 96
 	FPS       float64  `json:"fps"`     // 12
 	Seconds   float64  `json:"seconds"` // of each video; 2
+	Plain     bool     `json:"plain"`   // see [Scene.Plain]
 	TestShare float64  `json:"-"`       // of each class for the test split; 0.25, none if negative
 }
 
@@ -221,6 +222,9 @@ func render(ctx context.Context, dir string, o Options, batch []job) (err error)
 		scene, err := NewScene(j.class, rand.New(rand.NewPCG(o.Seed, hash.Sum64())), o.Seconds)
 		if err != nil {
 			return err
+		}
+		if o.Plain {
+			scene.Plain()
 		}
 		f.scenes = append(f.scenes, scene)
 		// Two runs in one folder must not write one temporary file.

@@ -44,8 +44,8 @@ the program: what the recognisers know, they learned from the rendered videos.`,
 	f := c.Flags()
 	f.StringVar(&o.Dir, "out", "demo", "folder for everything that is made")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	f.IntVar(&o.PerClass, "per-class", 24, "videos to render for each class")
-	f.IntVar(&o.Steps, "steps", 400, "steps to train each recogniser")
+	f.IntVar(&o.PerClass, "per-class", 100, "videos to render for each class")
+	f.IntVar(&o.Steps, "steps", 800, "steps to train each recogniser")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -55,6 +55,7 @@ The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
 	f.IntVar(&o.Height, "height", 96, "pixels down")
 	f.Float64Var(&o.FPS, "fps", 12, "frames a second")
 	f.Float64Var(&o.Seconds, "seconds", 2, "length of each video")
+	f.BoolVar(&o.Plain, "plain", false, "light shapes on dark grounds and no bystanders")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -59,12 +59,16 @@ type Unseen struct {
 
 // size is the demonstration's backbone: small enough for a minute on two cores.
 var size = clip.Config{
-	Embed: 128, ImageSize: 64, PatchSize: 8, VisionWidth: 128, VisionLayers: 2, VisionHeads: 2,
+	Embed: 256, ImageSize: 64, PatchSize: 8, VisionWidth: 128, VisionLayers: 2, VisionHeads: 2,
 	Context: 77, Vocab: 1514, TextWidth: 128, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5,
 }
 
-// rate is the frames a second that are sampled.
+// rate is the frames a second that are sampled: 16 frames of a video, which is a
+// window.
 const rate = 8
+
+// classes come in pairs that show the same pictures in the opposite order.
+var classes = []string{"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}
 
 // Run makes everything below o.Dir that is not there yet and returns the table.
 func Run(ctx context.Context, o Options) (*Result, error) {
@@ -77,7 +81,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	videos, features := filepath.Join(o.Dir, "videos"), filepath.Join(o.Dir, "features")
-	manifest, err := o.render(ctx, videos, synth.Options{Seed: o.Seed, PerClass: o.PerClass})
+	manifest, err := o.render(ctx, videos, synth.Options{Seed: o.Seed, PerClass: o.PerClass, Classes: classes, Plain: true})
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +182,7 @@ func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Rec
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	if _, err := o.render(ctx, dir, synth.Options{Seed: o.Seed + 1, PerClass: 1}); err != nil {
+	if _, err := o.render(ctx, dir, synth.Options{Seed: o.Seed + 1, PerClass: 2, Classes: classes, Plain: true}); err != nil {
 		return nil, err
 	}
 	sources, err := video.Discover([]string{dir})
