@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/fixture"
 )
 
@@ -101,19 +102,17 @@ func TestMissingAndMisshapenTensorsAreNamed(t *testing.T) {
 			shapes[n] = x.Shape
 		}
 		spoil(shapes)
-		for n, x := range w.Tensors {
+		for n := range w.Tensors {
 			s, ok := shapes[n]
 			if !ok {
 				delete(w.Tensors, n)
 				continue
 			}
-			x.Shape = s
 			size := 1
 			for _, v := range s {
 				size *= v
 			}
-			x.Data = make([]float32, size)
-			w.Tensors[n] = x
+			w.Tensors[n] = checkpoint.InMemory(make([]float32, size), s...)
 		}
 		_, err := clip.New(w, clip.Options{})
 		if err == nil || !strings.Contains(err.Error(), name) {
@@ -164,7 +163,11 @@ func TestFingerprintTellsBackbonesApart(t *testing.T) {
 		w := clip.RandomWeights(small(), 1)
 		data := map[string][]float32{}
 		for n, x := range w.Tensors {
-			data[n] = x.Data
+			v, err := x.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[n] = v
 		}
 		var o clip.Options
 		change(&data, &o)

@@ -19,6 +19,14 @@ func TestTowerGradients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Close()
+	read := func(name string) []float32 {
+		v, err := w.Tensors[name].Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
 	c, err := configOf(w, "quick_gelu")
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +40,7 @@ func TestTowerGradients(t *testing.T) {
 	}
 	d := compute.NewCPU(2)
 	params := &nn.Params{Device: d}
-	b := &nn.Builder{Device: d, Params: params, Source: func(name string) []float32 { return w.Tensors[name].Data }}
+	b := &nn.Builder{Device: d, Params: params, Source: read}
 	image, text := newImageTower(b, c), newTextTower(b, c)
 
 	shape := want.Tensors["pixels"].Shape
@@ -63,7 +71,7 @@ func TestTowerGradients(t *testing.T) {
 	x := d.Temp(s.Rows(), c.TextWidth)
 	d.Gather(x, nil, text.Tokens(), flat)
 	text.Forward(g, x, s, &textTape)
-	scale := float32(math.Exp(float64(w.Tensors["logit_scale"].Data[0])))
+	scale := float32(math.Exp(float64(read("logit_scale")[0])))
 	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, scale)
 	image.Backward(df, &imageTape)
 	dx := d.Temp(s.Rows(), c.TextWidth)

@@ -72,6 +72,7 @@ func Load(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.Close()
 	m, err := New(w, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -100,15 +101,23 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		o.Towers = Image | Text
 	}
 	m := &Model{config: c, format: w.Format, assumed: assumed, device: compute.NewCPU(o.Threads)}
-	m.fingerprint = fingerprint(c, w)
+	if m.fingerprint, m.parameters, err = fingerprint(c, w); err != nil {
+		return nil, err
+	}
 	m.logitScale = float32(1 / 0.07)
-	if t := w.Tensors["logit_scale"]; len(t.Data) == 1 {
-		m.logitScale = float32(math.Exp(float64(t.Data[0])))
+	if t, ok := w.Tensors["logit_scale"]; ok {
+		if v, err := t.Read(); err == nil && len(v) == 1 {
+			m.logitScale = float32(math.Exp(float64(v[0])))
+		}
 	}
-	for _, t := range w.Tensors {
-		m.parameters += len(t.Data)
+	source := func(name string) []float32 {
+		data, bad := w.Tensors[name].Read()
+		if bad != nil {
+			err = bad
+			data = make([]float32, product(w.Tensors[name].Shape))
+		}
+		return data
 	}
-	source := func(name string) []float32 { return w.Tensors[name].Data }
 	if o.Towers&Image != 0 {
 		m.image = newImageTower(&nn.Builder{Device: m.device, Source: source, Forms: compute.Forward}, c)
 	}
@@ -119,22 +128,35 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 			return nil, err
 		}
 	}
-	return m, nil
+	return m, err
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
 }
 
 // fingerprint identifies a backbone by everything that its features depend on:
-// the configuration and the values of all tensors.
-func fingerprint(c Config, w *checkpoint.Weights) string {
+// the configuration and the values of all tensors. It counts the values as well.
+func fingerprint(c Config, w *checkpoint.Weights) (name string, values int, err error) {
 	h := sha256.New()
 	json.NewEncoder(h).Encode(c)
 	for _, name := range slices.Sorted(maps.Keys(w.Tensors)) {
-		if d := w.Tensors[name].Data; len(d) > 0 {
-			fmt.Fprintf(h, "%s %d\n", name, len(d))
+		d, err := w.Tensors[name].Read()
+		if err != nil {
+			return "", 0, err
+		}
+		fmt.Fprintf(h, "%s %d\n", name, len(d))
+		values += len(d)
+		if len(d) > 0 {
 			// All platforms that Go runs this on are little-endian.
 			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&d[0])), 4*len(d)))
 		}
 	}
-	return "clip-" + hex.EncodeToString(h.Sum(nil)[:8])
+	return "clip-" + hex.EncodeToString(h.Sum(nil)[:8]), values, nil
 }
 
 // Config returns the model's sizes.

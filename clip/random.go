@@ -46,7 +46,7 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 		if name == "visual.positional_embedding" {
 			waves(data[c.VisionWidth:], c.VisionWidth, c.ImageSize/c.PatchSize)
 		}
-		w.Tensors[name] = checkpoint.Tensor{Shape: shape, Data: data}
+		w.Tensors[name] = checkpoint.InMemory(data, shape...)
 	})
 	return w
 }

@@ -23,7 +23,11 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 	}
 	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}}
 	for name, t := range w.Tensors {
-		f.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
+		data, err := t.Read()
+		if err != nil {
+			return err
+		}
+		f.Tensors[name] = safetensors.FromFloat32s(data, t.Shape...)
 	}
 	type object = map[string]any
 	config, err := json.MarshalIndent(object{

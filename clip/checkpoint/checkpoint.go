@@ -19,10 +19,18 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// Tensor is an array of numbers, row-major, outermost size first.
+// Tensor is an array of numbers, row-major, outermost size first. Its elements
+// stay in the file until they are read, because a model's towers are built one
+// tensor after the other and need not all be in memory twice.
 type Tensor struct {
 	Shape []int
-	Data  []float32
+	// Read returns the elements, as many as Shape says. It may be called again.
+	Read func() ([]float32, error)
+}
+
+// InMemory is a tensor of given elements.
+func InMemory(data []float32, shape ...int) Tensor {
+	return Tensor{shape, func() ([]float32, error) { return data, nil }}
 }
 
 // Weights are the tensors of a model and what its files say of their use.
@@ -49,9 +57,20 @@ type Weights struct {
 	// and in 0..1, were normalised in training. All are 0 when the files cannot
 	// tell: then they are CLIP's own.
 	Mean, Std [3]float32
+
+	close func() error
 }
 
-// Open reads a weight file, or a folder with one. An error names the path.
+// Close ends the use of the files behind the tensors.
+func (w *Weights) Close() error {
+	if w.close == nil {
+		return nil
+	}
+	return w.close()
+}
+
+// Open opens a weight file, or a folder with one; it has to be closed. An error
+// names the path.
 func Open(path string) (*Weights, error) {
 	file, err := find(path)
 	if err != nil {
@@ -115,24 +134,29 @@ func open(path string) (*Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.close()
+	w, err := f.weights(filepath.Dir(path))
+	if err != nil {
+		f.close()
+	}
+	return w, err
+}
 
+// weights lists the model's tensors, with the configuration in dir.
+func (f *source) weights(dir string) (*Weights, error) {
 	tensors, prefix, format, err := f.identify()
 	if err != nil {
 		return nil, err
 	}
-	w := &Weights{Format: format}
+	w := &Weights{Format: format, close: f.close}
 	// OpenAI's own files, and copies of their state dicts, carry this number.
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace {
 		w.Activation = "quick_gelu"
-	} else if err := w.configure(filepath.Dir(path), tensors); err != nil {
+	} else if err := w.configure(dir, tensors); err != nil {
 		return nil, err
 	}
-	if w.Tensors, err = f.read(tensors); err != nil {
-		return nil, err
-	}
-	return w, nil
+	w.Tensors, err = f.list(tensors)
+	return w, err
 }
 
 // huggingFace is the Format of files with the names of Hugging Face's CLIPModel.
@@ -224,35 +248,39 @@ func (f *source) model(landmark string) (tensors map[string]lazy, prefix string,
 	return tensors, prefix, nil
 }
 
-// read reads tensors one after the other and widens them, so that memory holds
-// no more than the result and one tensor.
-func (f *source) read(tensors map[string]lazy) (map[string]Tensor, error) {
+// list checks what the tensors claim to be and makes them readable.
+func (f *source) list(tensors map[string]lazy) (map[string]Tensor, error) {
 	// Views of the same bytes must not blow a small file up.
 	total := 0.0
-	for _, t := range tensors {
-		n := float64(max(1, safetensors.ElementSize(t.dtype)))
+	out := make(map[string]Tensor, len(tensors))
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		t := tensors[name]
+		if !isFloat(t.dtype) {
+			// One that cannot be read at all knows best why.
+			if _, err := t.read(); err != nil {
+				return nil, fmt.Errorf("tensor %q: %w", name, err)
+			}
+			return nil, fmt.Errorf("tensor %q: data type %s cannot be used as weights; save the model as float16 or float32", name, t.dtype)
+		}
+		n := float64(safetensors.ElementSize(t.dtype))
 		for _, d := range t.shape {
 			n *= float64(d)
 		}
 		total += n
+		out[name] = Tensor{t.shape, func() ([]float32, error) {
+			v, err := t.read()
+			if err != nil {
+				return nil, fmt.Errorf("tensor %q: %w", name, err)
+			}
+			data, err := v.Float32s()
+			if err != nil {
+				return nil, fmt.Errorf("tensor %q: %w", name, err)
+			}
+			return data, nil
+		}}
 	}
 	if total > 2*float64(f.size) {
 		return nil, fmt.Errorf("its tensors claim %.0f bytes, but the file has only %d", total, f.size)
-	}
-	out := make(map[string]Tensor, len(tensors))
-	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		t, err := tensors[name].read()
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		if !isFloat(t.DType) {
-			return nil, fmt.Errorf("tensor %q: data type %s cannot be used as weights; save the model as float16 or float32", name, t.DType)
-		}
-		data, err := t.Float32s()
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		out[name] = Tensor{t.Shape, data}
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,9 +23,36 @@ func float(t *testing.T) map[string]Tensor {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[name] = Tensor{v.Shape, data}
+		out[name] = InMemory(data, v.Shape...)
 	}
 	return out
+}
+
+// readAll opens a file and reads all its tensors, as a model does that is built
+// from them.
+func readAll(path string) (*Weights, error) {
+	w, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	for name, v := range w.Tensors {
+		data, err := v.Read()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		w.Tensors[name] = InMemory(data, v.Shape...)
+	}
+	return w, nil
+}
+
+// content is a tensor as a value that can be compared.
+func content(v Tensor) any { return []any{v.Shape, values(v)} }
+
+// values are the elements of a tensor in memory.
+func values(v Tensor) []float32 {
+	data, _ := v.Read()
+	return data
 }
 
 // sameShapes reports tensors that are missing, too many or of another shape.
@@ -46,7 +74,7 @@ func sameTensors(t *testing.T, got, want map[string]Tensor) {
 	t.Helper()
 	sameShapes(t, got, want)
 	for name := range want {
-		if !slices.Equal(got[name].Data, want[name].Data) {
+		if !slices.Equal(values(got[name]), values(want[name])) {
 			t.Errorf("tensor %q differs", name)
 		}
 	}
@@ -68,7 +96,7 @@ func TestFixtureForms(t *testing.T) {
 		{"openai_state_dict.pt", "openai-state-dict", "", true},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			w, err := Open(fixture.Path(t, "clip/"+c.file))
+			w, err := readAll(fixture.Path(t, "clip/"+c.file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,9 +113,9 @@ func TestFixtureForms(t *testing.T) {
 			}
 			sameTensors(t, w.Tensors, half)
 			for name, v := range w.Tensors {
-				for i, x := range v.Data {
+				for i, x := range values(v) {
 					// Half precision keeps 11 bits, and nothing below 2^-25.
-					if f := want[name].Data[i]; max(x-f, f-x) > max(f, -f)/2048+0x1p-25 {
+					if f := values(want[name])[i]; max(x-f, f-x) > max(f, -f)/2048+0x1p-25 {
 						t.Fatalf("tensor %q has %v at %d, want %v", name, x, i, f)
 					}
 				}
@@ -97,7 +125,7 @@ func TestFixtureForms(t *testing.T) {
 }
 
 func TestHuggingFaceConfiguration(t *testing.T) {
-	w, err := Open(fixture.Path(t, "clip/hf"))
+	w, err := readAll(fixture.Path(t, "clip/hf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,15 +233,15 @@ func TestConfigurations(t *testing.T) {
 			Weights{Format: "openclip-safetensors"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w, err := Open(write(t, c.files))
+			w, err := readAll(write(t, c.files))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(w.Tensors) == 0 {
 				t.Error("no tensors")
 			}
-			w.Tensors = nil
-			if d := cmp.Diff(c.want, *w); d != "" {
+			w.Tensors, w.close = nil, nil
+			if d := cmp.Diff(c.want, *w, cmp.AllowUnexported(Weights{})); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -247,7 +275,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"mean":[0,0,0],"std":[1,0,1]}}`, "deviation"},
 	} {
 		dir := write(t, map[string]any{"model.safetensors": tiny(), c.file: c.text})
-		_, err := Open(dir)
+		_, err := readAll(dir)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.file) {
 			t.Errorf("%s: got error %v, want one with %q", c.text, err, c.want)
 		}
@@ -286,7 +314,7 @@ func TestOtherModelsRefused(t *testing.T) {
 		"two models":  {with(none(), "a.visual.conv1.weight", "b.visual.conv1.weight"), "2 models"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(write(t, map[string]any{"x.safetensors": c.tensors}))
+			_, err := readAll(write(t, map[string]any{"x.safetensors": c.tensors}))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got error %v, want one with %q", err, c.want)
 			}
@@ -302,7 +330,7 @@ func TestDataTypes(t *testing.T) {
 	for dtype, ok := range map[string]bool{"F16": true, "BF16": true, "F32": true, "F64": true, "I8": false, "U8": false, "F8_E4M3": false} {
 		tensors := tiny()
 		tensors["logit_scale"] = safetensors.Tensor{DType: dtype, Data: make([]byte, safetensors.ElementSize(dtype))}
-		_, err := Open(write(t, map[string]any{"x.safetensors": tensors}))
+		_, err := readAll(write(t, map[string]any{"x.safetensors": tensors}))
 		if ok && err != nil {
 			t.Errorf("%s: %v", dtype, err)
 		}
@@ -319,15 +347,15 @@ func TestHuggingFaceArithmetic(t *testing.T) {
 		name := "text_model.encoder.layers.0.self_attn." + p + "_proj.bias"
 		tensors[name] = safetensors.FromFloat32s([]float32{float32(i), float32(10 * i)}, 2)
 	}
-	w, err := Open(write(t, map[string]any{"model.safetensors": tensors}))
+	w, err := readAll(write(t, map[string]any{"model.safetensors": tensors}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]Tensor{
-		"visual.proj": {[]int{3, 2}, []float32{1, 4, 2, 5, 3, 6}},
-		"transformer.resblocks.0.attn.in_proj_bias": {[]int{6}, []float32{0, 0, 1, 10, 2, 20}},
+		"visual.proj": InMemory([]float32{1, 4, 2, 5, 3, 6}, 3, 2),
+		"transformer.resblocks.0.attn.in_proj_bias": InMemory([]float32{0, 0, 1, 10, 2, 20}, 6),
 	} {
-		if d := cmp.Diff(want, w.Tensors[name]); d != "" {
+		if d := cmp.Diff(content(want), content(w.Tensors[name])); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
@@ -349,43 +377,43 @@ func TestShards(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := map[string]any{"model-00001-of-00002.safetensors": a, "model-00002-of-00002.safetensors": b, indexName: list}
-	got, err := Open(write(t, files))
+	got, err := readAll(write(t, files))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := Open(write(t, map[string]any{"model.safetensors": whole}))
+	want, err := readAll(write(t, map[string]any{"model.safetensors": whole}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sameTensors(t, got.Tensors, want.Tensors)
 
 	delete(files, "model-00002-of-00002.safetensors")
-	if _, err := Open(write(t, files)); err == nil || !strings.Contains(err.Error(), "model-00002-of-00002") {
+	if _, err := readAll(write(t, files)); err == nil || !strings.Contains(err.Error(), "model-00002-of-00002") {
 		t.Errorf("a part is missing: got error %v", err)
 	}
 	files[indexName] = `{"weight_map":{"a":"../x.safetensors"}}`
-	if _, err := Open(write(t, files)); err == nil || !strings.Contains(err.Error(), "../x.safetensors") {
+	if _, err := readAll(write(t, files)); err == nil || !strings.Contains(err.Error(), "../x.safetensors") {
 		t.Errorf("a part outside the folder: got error %v", err)
 	}
 }
 
 func TestFolders(t *testing.T) {
-	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no weight file") {
+	if _, err := readAll(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no weight file") {
 		t.Errorf("empty folder: got error %v", err)
 	}
-	if _, err := Open(write(t, map[string]any{"any-name.safetensors": tiny()})); err != nil {
+	if _, err := readAll(write(t, map[string]any{"any-name.safetensors": tiny()})); err != nil {
 		t.Errorf("one file: %v", err)
 	}
 	dir := write(t, map[string]any{"a.safetensors": tiny(), "b.safetensors": tiny()})
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "a.safetensors, b.safetensors") {
+	if _, err := readAll(dir); err == nil || !strings.Contains(err.Error(), "a.safetensors, b.safetensors") {
 		t.Errorf("two files: got error %v", err)
 	}
 	// timm's repositories keep the image tower alone in model.safetensors.
 	dir = write(t, map[string]any{"open_clip_model.safetensors": tiny(), "model.safetensors": with(none(), "blocks.0.attn.qkv.weight")})
-	if _, err := Open(dir); err != nil {
+	if _, err := readAll(dir); err != nil {
 		t.Errorf("timm's folder: %v", err)
 	}
-	if _, err := Open(filepath.Join(dir, "none.pt")); err == nil || !strings.Contains(err.Error(), "none.pt") {
+	if _, err := readAll(filepath.Join(dir, "none.pt")); err == nil || !strings.Contains(err.Error(), "none.pt") {
 		t.Errorf("no file: got error %v", err)
 	}
 }
@@ -426,7 +454,7 @@ func TestOtherFilesRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(write(t, map[string]any{"weights.pt": c.content}), "weights.pt")
-			_, err := Open(path)
+			_, err := readAll(path)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got error %v, want one with %q", err, c.want)
 			}
