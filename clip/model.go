@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"unsafe"
@@ -104,6 +105,9 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if m.fingerprint, m.parameters, err = fingerprint(c, w); err != nil {
 		return nil, err
 	}
+	// The largest tensor has passed through the heap; the towers, which live
+	// outside of it, are to have that memory.
+	debug.FreeOSMemory()
 	m.logitScale = float32(1 / 0.07)
 	if t, ok := w.Tensors["logit_scale"]; ok {
 		if v, err := t.Read(); err == nil && len(v) == 1 {
@@ -196,7 +200,7 @@ func (m *Model) Unlock() { m.mu.Unlock() }
 
 // imageBatch and textRows bound the memory of one pass through a tower.
 const (
-	imageBatch = 16
+	imageBatch = 8
 	textRows   = 4096
 )
 
