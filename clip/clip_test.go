@@ -246,6 +246,38 @@ func TestClassEmbeddingsAreNormalised(t *testing.T) {
 	}
 }
 
+// In 8 bits, features point where those of float32 do.
+func TestInt8FeaturesAreClose(t *testing.T) {
+	w := clip.RandomWeights(small(), 1)
+	load := func(precision string) *clip.Model {
+		m, err := clip.New(w, clip.Options{Precision: precision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	exact, rounded := load(""), load("int8")
+	got, err := clip.Compare(exact, rounded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Images.Lowest < 0.995 || got.Texts.Lowest < 0.995 {
+		t.Errorf("cosines to float32: %+v", got)
+	}
+	if got.Images.Lowest == 1 {
+		t.Error("nothing is rounded")
+	}
+	if exact.Fingerprint() != rounded.Fingerprint() {
+		t.Error("precision changes what the backbone is")
+	}
+	if rounded.Config().Precision != "int8" || exact.Config().Precision != "" {
+		t.Error("the configuration does not tell the precision")
+	}
+	if _, err := clip.New(w, clip.Options{Precision: "int4"}); err == nil {
+		t.Error("an unknown precision is taken")
+	}
+}
+
 func BenchmarkImageTower(b *testing.B) {
 	c := clip.Config{Embed: 512, ImageSize: 224, PatchSize: 16, VisionWidth: 768, VisionLayers: 12, VisionHeads: 12,
 		Context: 77, Vocab: 600, TextWidth: 64, TextLayers: 1, TextHeads: 1, Activation: "quick_gelu", Eps: 1e-5}

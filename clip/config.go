@@ -29,6 +29,8 @@ type Config struct {
 	// Mean and Std normalise the channels of a picture's pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
+	// Precision is how the towers compute: "" for float32, or "int8".
+	Precision string `json:"precision,omitempty"`
 }
 
 // CLIP's own channel statistics, for files that do not say theirs.

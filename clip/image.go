@@ -21,7 +21,10 @@ type ImageTower struct {
 
 func newImageTower(b *nn.Builder, c Config) *ImageTower {
 	t := &ImageTower{device: b.Device, size: c}
-	t.conv = b.Linear("visual.conv1.weight", "", c.VisionWidth, 3*c.PatchSize*c.PatchSize)
+	// Pixels are the tower's raw input: they are never rounded.
+	exact := *b
+	exact.Forms = compute.Forward
+	t.conv = exact.Linear("visual.conv1.weight", "", c.VisionWidth, 3*c.PatchSize*c.PatchSize)
 	t.class, t.dclass = b.Vector("visual.class_embedding", c.VisionWidth)
 	t.pos, t.dpos = b.Table("visual.positional_embedding", c.tokens(), c.VisionWidth)
 	t.lnPre = b.LayerNorm("visual.ln_pre", c.VisionWidth, c.Eps)

@@ -43,6 +43,11 @@ type Options struct {
 	Towers Tower
 	// Threads to compute on; 0 means GOMAXPROCS.
 	Threads int
+	// Precision is "" or "float32", or "int8" for features that are a little
+	// less exact and several times as fast: the blocks' weights are rounded to 8
+	// bits for each output channel, their inputs for each row. Nothing can be
+	// learned on such a model.
+	Precision string
 }
 
 // Model is a loaded backbone. Its Encode methods may be called from several
@@ -101,6 +106,15 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if o.Towers == 0 {
 		o.Towers = Image | Text
 	}
+	var forms compute.Form
+	switch o.Precision {
+	case "", "float32":
+		forms = compute.Forward
+	case "int8":
+		forms = compute.ForwardInt8
+	default:
+		return nil, fmt.Errorf("precision %q is not known: it is float32 or int8", o.Precision)
+	}
 	m := &Model{config: c, format: w.Format, assumed: assumed, device: compute.NewCPU(o.Threads)}
 	if m.fingerprint, m.parameters, err = fingerprint(c, w); err != nil {
 		return nil, err
@@ -114,6 +128,9 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 			m.logitScale = float32(math.Exp(float64(v[0])))
 		}
 	}
+	if forms == compute.ForwardInt8 {
+		m.config.Precision = "int8"
+	}
 	source := func(name string) []float32 {
 		data, bad := w.Tensors[name].Read()
 		if bad != nil {
@@ -123,11 +140,14 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		return data
 	}
 	if o.Towers&Image != 0 {
-		m.image = newImageTower(&nn.Builder{Device: m.device, Source: source, Forms: compute.Forward}, c)
+		m.image = newImageTower(&nn.Builder{Device: m.device, Source: source, Forms: forms}, c)
 	}
 	if o.Towers&Text != 0 {
-		// Gradients pass through the frozen text tower to the prompts.
-		m.text = newTextTower(&nn.Builder{Device: m.device, Source: source, Forms: compute.Forward | compute.Backward}, c)
+		if forms == compute.Forward {
+			// Gradients pass through the frozen text tower to the prompts.
+			forms |= compute.Backward
+		}
+		m.text = newTextTower(&nn.Builder{Device: m.device, Source: source, Forms: forms}, c)
 		if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
 			return nil, err
 		}

@@ -60,10 +60,14 @@ func (o Options) validate() (Options, error) {
 }
 
 // Preprocess describes for provenance what is done to a frame before it is
-// encoded: PIL's bicubic resize of its shorter side to ImageSize, and the square
-// in the middle.
-func Preprocess(imageSize int) string {
-	return fmt.Sprintf("bicubic %d center-crop", imageSize)
+// encoded, PIL's bicubic resize of its shorter side to ImageSize and the square
+// in the middle, and whether the encoder rounds.
+func Preprocess(c clip.Config) string {
+	s := fmt.Sprintf("bicubic %d center-crop", c.ImageSize)
+	if c.Precision != "" {
+		s += ", " + c.Precision
+	}
+	return s
 }
 
 // Extract brings a store up to date with videos: it decodes and encodes those
@@ -136,7 +140,7 @@ func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction,
 	}
 	x.made = Provenance{
 		Backbone:   enc.Fingerprint(),
-		Preprocess: Preprocess(x.config.ImageSize),
+		Preprocess: Preprocess(x.config),
 		Sampling:   o.Sampling.String(),
 	}
 	return x, nil

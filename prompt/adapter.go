@@ -33,6 +33,9 @@ type Adapter struct {
 // New makes an adapter with the authors' initial values, drawn by seed.
 func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	size := m.Config()
+	if size.Precision != "" && c.Prefix+c.Postfix > 0 {
+		return nil, fmt.Errorf("prompts cannot be learned on a backbone of precision %s; load it in float32", size.Precision)
+	}
 	if err := c.check(size.Embed, size.Context); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -45,8 +46,13 @@ it by the backbone alone, from class names in hand-written templates.`,
 			if adapter == "" && (classes == "" || b.model == "") {
 				return usageError{errors.New("classify needs --adapter, or --model and --classes; see: clipcue classify --help")}
 			}
-			if top < 0 {
-				return usageError{errors.New("--top cannot be below 0")}
+			if adapter != "" && (len(templates) > 0 || ensemble) {
+				return usageError{errors.New("--template and --ensemble are for classifying without --adapter, which has learned prompts of its own")}
+			}
+			for _, t := range templates {
+				if !strings.Contains(t, "{}") {
+					return usageError{fmt.Errorf("--template %q has no {} for the class name", t)}
+				}
 			}
 			if ensemble {
 				templates = append(templates, clip.Templates...)
@@ -88,17 +94,19 @@ it by the backbone alone, from class names in hand-written templates.`,
 			} else {
 				err = a.printClassified(items)
 			}
-			return errors.Join(err, failures(failed, "videos"))
+			return errors.Join(err, failedVideos(failed))
 		},
 	}
 	b.add(c)
+	b.addPrecision(c)
 	s.add(c)
 	f := c.Flags()
 	f.StringVar(&adapter, "adapter", "", "a trained model file or run folder")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	f.StringArrayVar(&templates, "template", nil, "without --adapter: a sentence with {} for the name; may be given again")
 	f.BoolVar(&ensemble, "ensemble", false, "without --adapter: average over the built-in templates")
-	f.IntVar(&top, "top", 5, "how many classes to name for each video; 0 means all")
+	top = 5
+	whole(c, &top, "top", 0, "how many classes to name for each video; 0 means all")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -65,6 +65,7 @@ func (a *app) embedCommand() *cobra.Command {
 		},
 	}
 	b.add(c)
+	b.addPrecision(c)
 	required(c, "model")
 	f := c.Flags()
 	f.StringArrayVar(&texts, "text", nil, "a text; may be given again")
@@ -79,6 +80,11 @@ func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, e
 	e, side := m.Config().Embed, m.Config().ImageSize
 	var items []embedding
 	if len(texts) > 0 {
+		for _, t := range texts {
+			if _, err := m.Tokenizer().Tokenize(t, m.Config().Context, truncate); err != nil {
+				return nil, fmt.Errorf("%w with --truncate", err)
+			}
+		}
 		f, err := m.EncodeTexts(texts, truncate)
 		if err != nil {
 			return nil, err

@@ -24,18 +24,21 @@ type samplingFlags struct {
 const defaultRate = 8
 
 func (s *samplingFlags) add(c *cobra.Command) {
-	c.Flags().Float64Var(&s.fps, "fps", defaultRate, "frames a second to sample")
-	c.Flags().IntVar(&s.frames, "frames", 0, "sample this many frames, evenly over each video")
-	c.Flags().BoolVar(&s.all, "all-frames", false, "take every frame")
-	c.MarkFlagsMutuallyExclusive("fps", "frames", "all-frames")
+	s.fps = defaultRate
+	number(c, &s.fps, "fps", false, "frames a second to sample")
+	whole(c, &s.frames, "frames", 1, "sample this many frames instead, evenly over each video")
+	c.Flags().BoolVar(&s.all, "all-frames", false, "take every frame instead")
 }
 
 func (s *samplingFlags) sampling(c *cobra.Command) (video.Sampling, error) {
+	rate, count := c.Flags().Changed("fps"), c.Flags().Changed("frames")
 	out := video.AtRate(s.fps)
 	switch {
+	case rate && count || rate && s.all || count && s.all:
+		return out, usageError{errors.New("--fps, --frames and --all-frames are different ways to sample: give one")}
 	case s.all:
 		out = video.EveryFrame()
-	case c.Flags().Changed("frames"):
+	case count:
 		out = video.Count(s.frames)
 	}
 	if err := out.Validate(); err != nil {
@@ -89,26 +92,31 @@ A video that cannot be read is skipped, named and counted.`,
 			} else {
 				_, err = fmt.Fprintln(a.out, report)
 			}
-			return errors.Join(err, failures(len(report.Failed), "videos"))
+			return errors.Join(err, failedVideos(len(report.Failed)))
 		},
 	}
 	b.add(c)
+	b.addPrecision(c)
 	s.add(c)
 	required(c, "model", "out")
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder of the feature store")
-	f.IntVar(&o.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
+	whole(c, &o.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
 	f.BoolVar(&o.Force, "force", false, "replace features of another backbone or sampling")
 	f.BoolVar(&o.Strict, "strict", false, "stop at the first video that fails")
-	f.IntVar(&o.MaxFailures, "max-failures", 0, "stop when more videos than this have failed; 0 means no limit")
+	whole(c, &o.MaxFailures, "max-failures", 0, "stop when more videos than this have failed; 0 means no limit")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }
 
-// failures is the error that ends a command which did its work but for n inputs.
-func failures(n int, what string) error {
-	if n == 0 {
+// failedVideos is the error that ends a command which did its work but for n
+// videos, each of which was named.
+func failedVideos(n int) error {
+	switch n {
+	case 0:
 		return nil
+	case 1:
+		return partialError{errors.New("done, but 1 video failed and was skipped")}
 	}
-	return partialError{fmt.Errorf("done, but %d %s failed", n, what)}
+	return partialError{fmt.Errorf("done, but %d videos failed and were skipped", n)}
 }

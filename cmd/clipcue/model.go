@@ -21,14 +21,16 @@ func (a *app) modelCommand() *cobra.Command {
 
 // modelInfo is what `model info` tells.
 type modelInfo struct {
-	Path              string      `json:"path"`
-	Format            string      `json:"format"`
-	Fingerprint       string      `json:"fingerprint"`
-	Parameters        int         `json:"parameters"`
-	Activation        string      `json:"activation"`
-	ActivationAssumed bool        `json:"activation_assumed"`
-	LogitScale        float32     `json:"logit_scale"`
-	Config            clip.Config `json:"config"`
+	Path              string  `json:"path"`
+	Format            string  `json:"format"`
+	Fingerprint       string  `json:"fingerprint"`
+	Parameters        int     `json:"parameters"`
+	Activation        string  `json:"activation"`
+	ActivationAssumed bool    `json:"activation_assumed"`
+	LogitScale        float32 `json:"logit_scale"`
+	// Int8 is how close the features of --precision int8 are to float32's.
+	Int8   *clip.Closeness `json:"int8,omitempty"`
+	Config clip.Config     `json:"config"`
 }
 
 func (a *app) modelInfoCommand() *cobra.Command {
@@ -46,7 +48,18 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				return err
 			}
 			c := m.Config()
-			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.ActivationAssumed(), m.LogitScale(), c}
+			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.ActivationAssumed(), m.LogitScale(), nil, c}
+			if b.precision == "int8" {
+				exact := b
+				exact.precision = "float32"
+				float, _, err := a.load(exact, clip.Image|clip.Text)
+				if err != nil {
+					return err
+				}
+				if info.Int8, err = clip.Compare(float, m); err != nil {
+					return err
+				}
+			}
 			if asJSON {
 				return a.json(info)
 			}
@@ -70,10 +83,15 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			} {
 				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 			}
+			if info.Int8 != nil {
+				fmt.Fprintf(w, "int8\tcosine to float32 at least %.4f (pictures) and %.4f (texts), %.4f and %.4f in the mean\n",
+					info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)
+			}
 			return w.Flush()
 		},
 	}
-	c.Flags().StringVar(&b.activation, "activation", "", "the MLPs' activation where the file cannot tell: quick_gelu or gelu")
+	b.addPrecision(c)
+	activationFlag(c, &b.activation)
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -29,6 +29,11 @@ type Block struct {
 
 // Block makes a block from the tensors under name, which carry OpenAI's names.
 func (b *Builder) Block(name string, s BlockSize) *Block {
+	if b.Params == nil && b.Forms&compute.ForwardInt8 != 0 {
+		smooth := *b
+		smooth.Source = smoothed(b.Source, name, s.Width)
+		b = &smooth
+	}
 	in := b.linears(name+".attn.in_proj_weight", name+".attn.in_proj_bias", s.Width, s.Width, 2*s.Width)
 	return &Block{
 		device: b.Device, size: s, q: in[0], kv: in[1],

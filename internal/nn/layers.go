@@ -13,7 +13,7 @@ type Builder struct {
 	Source Source
 	Params *Params
 	// Forms are the products that frozen weights are packed for; learnable ones
-	// are packed for both.
+	// are packed for both. With ForwardInt8 blocks are smoothed first.
 	Forms compute.Form
 }
 

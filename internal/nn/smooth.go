@@ -1,0 +1,86 @@
+package nn
+
+import "math"
+
+// smoothed changes a block's tensors so that its result stays the same, but its
+// activations are easier to round to 8 bits: where the columns of a product's
+// input differ much in size, the large ones decide the step and the small ones
+// drown. As in SmoothQuant (Xiao et al. 2023) each column is divided by a factor
+// and the weight's column multiplied by it; here the factors need no calibration
+// data, because behind a layer norm a column's size follows from its gain and
+// bias. The input of c_proj stays as it is, because the activation before it does
+// not let factors through.
+func smoothed(source Source, name string, width int) Source {
+	changed := map[string][]float32{}
+	get := func(part string) []float32 {
+		v := append([]float32(nil), source(name+part)...)
+		changed[name+part] = v
+		return v
+	}
+	in, inBias := get(".attn.in_proj_weight"), get(".attn.in_proj_bias")
+	gain, bias := get(".ln_1.weight"), get(".ln_1.bias")
+	out := get(".attn.out_proj.weight")
+	smoothNorm(gain, bias, in)
+	// A value's column is a sum over the norm's, its size that of a few standard
+	// deviations; attention averages it over the tokens.
+	values, valueBias := in[2*width*width:], inBias[2*width:]
+	size := make([]float64, width)
+	for j := range size {
+		var variance, mean float64
+		for i, w := range values[j*width : (j+1)*width] {
+			variance += float64(w*gain[i]) * float64(w*gain[i])
+			mean += float64(w * bias[i])
+		}
+		size[j] = math.Abs(mean+float64(valueBias[j])) + spread*math.Sqrt(variance)
+	}
+	for j, f := range factors(size, out) {
+		for i := range width {
+			values[j*width+i] /= f
+		}
+		valueBias[j] /= f
+	}
+	smoothNorm(get(".ln_2.weight"), get(".ln_2.bias"), get(".mlp.c_fc.weight"))
+	return func(tensor string) []float32 {
+		if v, ok := changed[tensor]; ok {
+			return v
+		}
+		return source(tensor)
+	}
+}
+
+// spread is how many standard deviations a column is taken to reach.
+const spread = 3
+
+// smoothNorm divides a layer norm's columns by factors that it multiplies the
+// columns of the weight w behind it by.
+func smoothNorm(gain, bias, w []float32) {
+	size := make([]float64, len(gain))
+	for j := range size {
+		size[j] = math.Abs(float64(bias[j])) + spread*math.Abs(float64(gain[j]))
+	}
+	for j, f := range factors(size, w) {
+		gain[j] /= f
+		bias[j] /= f
+	}
+}
+
+// factors returns the square roots of the columns' sizes over those of the
+// columns of w [n,len(size)], which it multiplies by them.
+func factors(size []float64, w []float32) []float32 {
+	n := len(size)
+	most := make([]float64, n)
+	for i, v := range w {
+		most[i%n] = max(most[i%n], math.Abs(float64(v)))
+	}
+	f := make([]float32, n)
+	for j := range f {
+		f[j] = 1
+		if size[j] > 0 && most[j] > 0 {
+			f[j] = float32(math.Sqrt(size[j] / most[j]))
+		}
+	}
+	for i := range w {
+		w[i] *= f[i%n]
+	}
+	return f
+}

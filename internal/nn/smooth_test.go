@@ -1,0 +1,76 @@
+package nn
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// unevenBlock has a layer norm whose columns differ in size a hundredfold, as
+// those of trained models do.
+func unevenBlock(width int) Source {
+	rng := rand.New(rand.NewPCG(3, 4))
+	values := map[string][]float32{}
+	BlockTensors("b", width, func(name string, shape ...int) {
+		n, std := 1, 0.2
+		for _, s := range shape {
+			n *= s
+		}
+		if len(shape) == 2 {
+			std = 1 / math.Sqrt(float64(shape[1]))
+		}
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(std * rng.NormFloat64())
+			if name == "b.ln_1.weight" || name == "b.ln_2.weight" {
+				v[i] = float32(math.Exp(1.5 * rng.NormFloat64()))
+			}
+		}
+		values[name] = v
+	})
+	return func(name string) []float32 { return values[name] }
+}
+
+// blockOutput runs a block of some form on random rows.
+func blockOutput(source Source, form compute.Form, width int) []float32 {
+	d := compute.NewCPU(1)
+	b := &Builder{Device: d, Source: source, Forms: form}
+	tower := &Transformer{device: d, Blocks: []*Block{b.Block("b", BlockSize{Width: width, Heads: 2, Act: compute.QuickGELU, Eps: 1e-5})}}
+	const rows = 12
+	rng := rand.New(rand.NewPCG(5, 6))
+	x, y := d.New(rows, width), d.New(rows, width)
+	in := make([]float32, rows*width)
+	for i := range in {
+		in[i] = float32(rng.NormFloat64())
+	}
+	d.Upload(x, in)
+	tower.Forward(y, x, &Attends{Full: &compute.AttentionShape{Segments: []compute.Segment{{Queries: rows, Keys: rows}}}}, nil)
+	out := make([]float32, rows*width)
+	d.Download(out, y)
+	return out
+}
+
+func difference(a, b []float32) float64 {
+	var d, s float64
+	for i := range a {
+		d += float64(a[i]-b[i]) * float64(a[i]-b[i])
+		s += float64(b[i]) * float64(b[i])
+	}
+	return math.Sqrt(d / s)
+}
+
+func TestSmoothingChangesNothingButRounding(t *testing.T) {
+	const width = 64
+	source := unevenBlock(width)
+	want := blockOutput(source, compute.Forward, width)
+	if d := difference(blockOutput(smoothed(source, "b", width), compute.Forward, width), want); d > 1e-5 {
+		t.Errorf("smoothed, the block's result differs by %g", d)
+	}
+	with := difference(blockOutput(source, compute.ForwardInt8, width), want)
+	if with > 0.05 {
+		t.Errorf("in 8 bits the block's result differs by %g", with)
+	}
+	t.Logf("8 bits differ by %.4f", with)
+}
