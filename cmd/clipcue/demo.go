@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -26,9 +25,6 @@ the program: what the recognisers know, they learned from the rendered videos.`,
 		Example: "  clipcue demo --out demo",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if o.PerClass < 4 || o.Steps < 1 {
-				return usageError{errors.New("the demo needs at least --per-class 4 and --steps 1")}
-			}
 			o.Log, o.Progress, o.Threads = a.log, a.progress, a.threads
 			began := time.Now()
 			r, err := demo.Run(c.Context(), o)
@@ -44,8 +40,9 @@ the program: what the recognisers know, they learned from the rendered videos.`,
 	f := c.Flags()
 	f.StringVar(&o.Dir, "out", "demo", "folder for everything that is made")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	f.IntVar(&o.PerClass, "per-class", 100, "videos to render for each class")
-	f.IntVar(&o.Steps, "steps", 800, "steps to train each recogniser")
+	o.PerClass, o.Steps = 100, 800
+	whole(c, &o.PerClass, "per-class", 4, "videos to render for each class")
+	whole(c, &o.Steps, "steps", 1, "steps to train each recogniser")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

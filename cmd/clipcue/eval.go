@@ -89,21 +89,23 @@ the videos are told apart among these names, which may be new ones.`,
 			} else {
 				err = a.printResult(result)
 			}
-			return errors.Join(err, failures(missing, "samples without features"))
+			return errors.Join(err, missingError(missing))
 		},
 	}
 	d.add(c)
 	required(c, "run", "features", "data")
 	f := c.Flags()
 	f.StringVar(&run, "run", "", "the run folder")
-	f.StringVar(&checkpoint, "checkpoint", "best", "which of its models: best or last")
-	f.StringVar(&split, "split", dataset.Test, "the split to measure on: train, val or test")
+	checkpoint = "best"
+	oneOf(c, &checkpoint, "checkpoint", []string{"best", "last"}, "which of its models: best or last")
+	split = dataset.Test
+	oneOf(c, &split, "split", []string{dataset.Train, dataset.Val, dataset.Test}, "the split to measure on: train, val or test")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	f.BoolVar(&knownOnly, "known-only", false, "leave out samples of classes that are not among these, instead of refusing")
 	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")
-	f.StringVar(&b.activation, "activation", "", "its activation where the file cannot tell")
-	f.IntVar(&e.Windows, "windows", e.Windows, "windows that a video is classified by")
-	f.BoolVar(&e.Random, "random-windows", false, "draw these at random, as the authors do, instead of evenly")
+	activationFlag(c, &b.activation)
+	whole(c, &e.Windows, "windows", 1, "windows that a video is classified by")
+	f.BoolVar(&e.Random, "random-windows", false, "draw the windows at random, as the authors do, instead of evenly")
 	f.Uint64Var(&e.Seed, "seed", 0, "seed of random windows")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c

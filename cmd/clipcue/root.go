@@ -133,6 +133,7 @@ func onlySubcommands(c *cobra.Command) {
 		if len(args) == 0 {
 			return c.Help()
 		}
+		c.SuggestionsMinimumDistance = 2
 		message := fmt.Sprintf("%q is not a command of %s", args[0], c.CommandPath())
 		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 			message += fmt.Sprintf("; did you mean %q?", near[0])

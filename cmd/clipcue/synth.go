@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,11 @@ The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
 		Example: "  clipcue synth --out videos --per-class 10",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
+			for _, name := range o.Classes {
+				if !slices.Contains(synth.Classes(), name) {
+					return usageError{fmt.Errorf("--classes: there is no class %q; there are %s", name, strings.Join(synth.Classes(), ", "))}
+				}
+			}
 			var bar *progress.Bar
 			total := 0
 			manifest, err := synth.Generate(c.Context(), out, o, func(done, of int) {
@@ -49,12 +55,13 @@ The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder to write to")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	f.IntVar(&o.PerClass, "per-class", 24, "videos for each class")
+	o.PerClass, o.Width, o.Height, o.FPS, o.Seconds = 24, 96, 96, 12, 2
+	whole(c, &o.PerClass, "per-class", 1, "videos for each class")
 	f.StringSliceVar(&o.Classes, "classes", nil, "only these classes, separated by commas")
-	f.IntVar(&o.Width, "width", 96, "pixels across")
-	f.IntVar(&o.Height, "height", 96, "pixels down")
-	f.Float64Var(&o.FPS, "fps", 12, "frames a second")
-	f.Float64Var(&o.Seconds, "seconds", 2, "length of each video")
+	whole(c, &o.Width, "width", 16, "pixels across, an even number")
+	whole(c, &o.Height, "height", 16, "pixels down, an even number")
+	number(c, &o.FPS, "fps", false, "frames a second")
+	number(c, &o.Seconds, "seconds", false, "length of each video")
 	f.BoolVar(&o.Plain, "plain", false, "light shapes on dark grounds and no bystanders")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c

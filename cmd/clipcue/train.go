@@ -30,8 +30,8 @@ func (d *dataFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&d.Features, "features", "", "the feature store")
 	f.StringVar(&d.Path, "data", "", "the annotations: a folder with one folder a class, a CSV or JSONL file, or a dataset's own lists")
-	f.StringVar(&d.Format, "data-format", "", "how to read them, if it does not show: "+strings.Join(dataset.Formats, ", "))
-	f.IntVar(&d.Fold, "fold", 0, "which official division of HMDB51 or UCF101; 0 means the first")
+	oneOf(c, &d.Format, "data-format", dataset.Formats, "how to read them, if it does not show: "+strings.Join(dataset.Formats, ", "))
+	whole(c, &d.Fold, "fold", 0, "which official division of HMDB51 or UCF101; 0 means the first")
 }
 
 // few are the flags of few-shot training.
@@ -97,33 +97,34 @@ classes and test on others, whose names are all that is known of them.`,
 	f.StringVar(&out, "out", "", "the run folder")
 	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
-	f.IntVar(&k.Adapter.Prefix, "prefix", k.Adapter.Prefix, "prompt vectors before the name")
-	f.IntVar(&k.Adapter.Postfix, "postfix", k.Adapter.Postfix, "prompt vectors after the name")
-	f.StringVar(&k.Adapter.Layout, "layout", k.Adapter.Layout, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
-	f.IntVar(&k.Adapter.TemporalLayers, "temporal-layers", k.Adapter.TemporalLayers, "layers of the temporal Transformer; 0 means the mean of the frames")
-	f.IntVar(&k.Adapter.TemporalHeads, "temporal-heads", 0, "its attention heads; 0 means one for every 64 of its width")
-	f.IntVar(&k.Adapter.Frames, "window", k.Adapter.Frames, "frames a window")
-	f.Float64Var(&k.Adapter.Temperature, "temperature", k.Adapter.Temperature, "temperature of the logits")
-	f.IntVar(&k.Train.Steps, "steps", k.Train.Steps, "steps to train")
-	f.IntVar(&k.Batch, "batch", k.Batch, "windows a step")
-	f.Float64Var(&k.Train.Rate, "lr", k.Train.Rate, "learning rate")
-	f.StringVar(&k.Train.Schedule, "schedule", k.Train.Schedule, "how it goes on: constant or cosine")
-	f.IntVar(&k.Train.Warmup, "warmup", 0, "steps over which it rises at first")
-	f.Float64Var(&k.Train.Decay, "weight-decay", k.Train.Decay, "AdamW's weight decay")
-	f.Float64Var(&k.Train.ClipNorm, "clip-norm", 0, "largest norm of the gradient; 0 means no limit")
-	f.IntVar(&k.Classes, "contrast", k.Classes, "classes a step at most: those of the batch and others at random")
+	whole(c, &k.Adapter.Prefix, "prefix", 0, "prompt vectors before the name")
+	whole(c, &k.Adapter.Postfix, "postfix", 0, "prompt vectors after the name")
+	oneOf(c, &k.Adapter.Layout, "layout", prompt.Layouts, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
+	whole(c, &k.Adapter.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
+	whole(c, &k.Adapter.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
+	whole(c, &k.Adapter.Frames, "window", 1, "frames a window")
+	number(c, &k.Adapter.Temperature, "temperature", false, "temperature of the logits")
+	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
+	whole(c, &k.Batch, "batch", 1, "windows a step")
+	number(c, &k.Train.Rate, "lr", false, "learning rate")
+	oneOf(c, &k.Train.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
+	whole(c, &k.Train.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
+	number(c, &k.Train.Decay, "weight-decay", true, "AdamW's weight decay")
+	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
+	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
 	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
-	f.IntVar(&k.Train.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
-	f.IntVar(&k.Train.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
-	f.IntVar(&k.Eval.Windows, "windows", k.Eval.Windows, "windows that a video is classified by")
-	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw these at random, as the authors do, instead of evenly")
-	f.Float64Var(&d.TestShare, "test-share", 0.2, "share of each class's videos kept for testing, if the data says no splits")
-	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of that choice")
+	whole(c, &k.Train.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
+	whole(c, &k.Train.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
+	whole(c, &k.Eval.Windows, "windows", 1, "windows that a video is classified by in evaluations")
+	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw the windows of evaluations at random, as the authors do, instead of evenly")
+	d.TestShare = 0.2
+	share(c, &d.TestShare, "test-share", "share of each class's videos kept for testing, if the data says no splits")
+	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of the choice which these are")
 	f.StringVar(&d.trainClasses, "train-classes", "", "zero-shot: file of the classes to learn from, one a line")
 	f.StringVar(&d.testClasses, "test-classes", "", "zero-shot: file of the classes to test on")
-	f.IntVar(&few.shots, "shots", 0, "few-shot: videos a class to learn from")
-	f.IntVar(&few.way, "way", 0, "few-shot: classes an episode; 0 means all")
-	f.IntVar(&few.episodes, "episodes", 0, "few-shot: episodes to draw; 0 means 10, or 1 over all classes")
+	whole(c, &few.shots, "shots", 0, "few-shot: videos a class to learn from")
+	whole(c, &few.way, "way", 0, "few-shot: classes an episode; 0 means all")
+	whole(c, &few.episodes, "episodes", 0, "few-shot: episodes to draw; 0 means 10, or 1 over all classes")
 	f.StringVar(&few.lists, "episode-lists", "", "few-shot: the authors' training lists, a file or folder of split_N.list")
 	f.StringVar(&few.tests, "episode-tests", "", "few-shot: the lists to test on; if not given, the test split of --data")
 	return c
@@ -146,8 +147,6 @@ func (d *dataFlags) readClasses() (err error) {
 
 func (f few) check(d dataFlags) error {
 	switch {
-	case f.shots < 0 || f.way < 0 || f.episodes < 0:
-		return errors.New("--shots, --way and --episodes cannot be below 0")
 	case f.shots == 0 && (f.way > 0 || f.episodes > 0):
 		return errors.New("--way and --episodes need --shots")
 	case f.shots > 0 && f.lists != "":
@@ -191,7 +190,7 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 		}
 		_, err = fmt.Fprintf(a.out, "next: clipcue classify --adapter %s VIDEO...\n", r.Dir)
 	}
-	return errors.Join(err, failures(missing, "samples without features"))
+	return errors.Join(err, missingError(missing))
 }
 
 // warnMissing names samples without features and returns how many there are.
@@ -202,9 +201,22 @@ func (a *app) warnMissing(s *recognition.Set) int {
 			a.log.Warn("and more samples have no features", "missing", len(s.Missing)-few)
 			break
 		}
-		a.log.Warn("left out", "sample", m.Path, "reason", m.Err)
+		reason := strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("%q: ", m.Path))
+		a.log.Warn("left out", "sample", m.Path, "reason", reason)
 	}
 	return len(s.Missing)
+}
+
+// missingError is the error that ends a command which did its work but for n
+// samples without features.
+func missingError(n int) error {
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return partialError{errors.New("done, but 1 sample was left out: it has no features; make them with clipcue extract, or take it out of --data")}
+	}
+	return partialError{fmt.Errorf("done, but %d samples were left out: they have no features; make them with clipcue extract, or take them out of --data", n)}
 }
 
 func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition.Run, data *recognition.Opened, f few, asJSON bool) error {
@@ -221,7 +233,7 @@ func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition
 	} else {
 		_, err = fmt.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
 	}
-	return errors.Join(err, failures(result.Missing, "samples without features"))
+	return errors.Join(err, missingError(result.Missing))
 }
 
 // draw returns the episodes to learn.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Flags whose values are checked where they are given, so that a wrong one is
+// wrong usage that names its flag. The default is what the variable holds.
+
+// oneOf adds a flag that takes one of some words.
+func oneOf(c *cobra.Command, p *string, name string, words []string, usage string) {
+	c.Flags().Var(&checked[string]{p, "string", func(s string) (string, error) {
+		if !slices.Contains(words, s) {
+			return "", fmt.Errorf("it is %s or %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+		}
+		return s, nil
+	}}, name, usage)
+}
+
+// activationFlag adds the flag for what some weight files cannot tell.
+func activationFlag(c *cobra.Command, p *string) {
+	oneOf(c, p, "activation", []string{"quick_gelu", "gelu"}, "the MLPs' activation where the file cannot tell: quick_gelu or gelu")
+}
+
+// whole adds a flag that takes a whole number, at least so large.
+func whole(c *cobra.Command, p *int, name string, least int, usage string) {
+	c.Flags().Var(&checked[int]{p, "int", func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least {
+			return 0, fmt.Errorf("it is a whole number, at least %d", least)
+		}
+		return n, nil
+	}}, name, usage)
+}
+
+// number adds a flag that takes a number from 0 up, or above 0.
+func number(c *cobra.Command, p *float64, name string, zero bool, usage string) {
+	c.Flags().Var(&checked[float64]{p, "float", func(s string) (float64, error) {
+		x, err := strconv.ParseFloat(s, 64)
+		switch {
+		case err != nil || math.IsInf(x, 0) || !(x >= 0):
+			return 0, fmt.Errorf("it is a number from 0 up")
+		case x == 0 && !zero:
+			return 0, fmt.Errorf("it is a number above 0")
+		}
+		return x, nil
+	}}, name, usage)
+}
+
+// share adds a flag that takes a number between 0 and 1.
+func share(c *cobra.Command, p *float64, name, usage string) {
+	c.Flags().Var(&checked[float64]{p, "float", func(s string) (float64, error) {
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(x > 0 && x < 1) {
+			return 0, fmt.Errorf("it is a number between 0 and 1")
+		}
+		return x, nil
+	}}, name, usage)
+}
+
+// checked is a flag's value.
+type checked[T any] struct {
+	p     *T
+	kind  string
+	parse func(string) (T, error)
+}
+
+func (v *checked[T]) Set(s string) (err error) {
+	x, err := v.parse(s)
+	if err == nil {
+		*v.p = x
+	}
+	return err
+}
+
+// String is also asked of the zero value, by the library's search for defaults.
+func (v *checked[T]) String() string {
+	if v.p == nil {
+		return ""
+	}
+	return fmt.Sprint(*v.p)
+}
+
+func (v *checked[T]) Type() string { return v.kind }
