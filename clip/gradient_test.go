@@ -104,3 +104,25 @@ func TestTowerGradients(t *testing.T) {
 		t.Errorf("%d tensors have no gradient", -1-seen)
 	}
 }
+
+// After the first, a batch of frames leaves no garbage.
+func TestFramesAllocateNothing(t *testing.T) {
+	c := Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 64, VisionLayers: 2, VisionHeads: 2,
+		Context: 20, Vocab: 600, TextWidth: 64, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5}
+	m, err := New(RandomWeights(c, 1), Options{Towers: Image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rgb := make([]byte, 4*3*c.ImageSize*c.ImageSize)
+	batch := func() {
+		d := m.device
+		defer d.Release(d.Mark())
+		pixels, y := d.Temp(4, 3*c.ImageSize*c.ImageSize), d.Temp(4, c.Embed)
+		d.Pixels(pixels, rgb, m.config.Mean, m.config.Std)
+		m.image.Forward(y, pixels, nil)
+	}
+	batch()
+	if n := testing.AllocsPerRun(20, batch); n > 0 {
+		t.Errorf("a batch after the first allocates %v times", n)
+	}
+}

@@ -17,6 +17,13 @@ type ImageTower struct {
 	lnPre, lnPost *nn.LayerNorm
 	blocks        *nn.Transformer
 	proj          *nn.Projection
+	layout        *pictures // of the latest batch
+}
+
+// pictures says how the rows of a batch of pictures belong together.
+type pictures struct {
+	attends nn.Attends
+	zeros   []int32 // as many as pictures: all of them take the one class embedding
 }
 
 func newImageTower(b *nn.Builder, c Config) *ImageTower {
@@ -38,21 +45,24 @@ func newImageTower(b *nn.Builder, c Config) *ImageTower {
 type ImageTape struct {
 	patches, x0, last, normed compute.Matrix
 	blocks                    nn.Tape
-	attends                   nn.Attends
 }
 
-// attends lets every row of a picture see all rows of the same picture. Of the
-// last block only the class rows are wanted.
-func (t *ImageTower) attends(n int) nn.Attends {
+// pictures lets every row of a picture see all rows of the same picture. Of the
+// last block only the class rows are wanted. It is made anew only when n changes.
+func (t *ImageTower) pictures(n int) *pictures {
+	if l := t.layout; l != nil && len(l.zeros) == n {
+		return l
+	}
 	p := t.size.tokens()
 	full, last := &compute.AttentionShape{}, &compute.AttentionShape{}
-	a := nn.Attends{Full: full, Last: last}
+	l := &pictures{nn.Attends{Full: full, Last: last}, make([]int32, n)}
 	for i := range n {
 		full.Segments = append(full.Segments, compute.Segment{Query: i * p, Queries: p, Key: i * p, Keys: p})
 		last.Segments = append(last.Segments, compute.Segment{Query: i, Queries: 1, Key: i * p, Keys: p})
-		a.LastRows = append(a.LastRows, int32(i*p))
+		l.attends.LastRows = append(l.attends.LastRows, int32(i*p))
 	}
-	return a
+	t.layout = l
+	return l
 }
 
 // Forward writes out [n,E] for normalised pixels [n,3·S·S], channel by channel.
@@ -67,7 +77,7 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	} else {
 		blocks = &tape.blocks
 	}
-	tape.attends = t.attends(n)
+	l := t.pictures(n)
 	tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
 	d.Patches(tape.patches, pixels, c.ImageSize, c.PatchSize)
 	// The class token's patch is zero, so its row comes out of the convolution
@@ -75,11 +85,11 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	tape.x0 = d.Temp(rows, c.VisionWidth)
 	t.conv.Forward(tape.x0, tape.patches, compute.Identity, compute.Matrix{})
 	d.AddCycle(tape.x0, t.pos)
-	d.ScatterAdd(tape.x0, tape.attends.LastRows, t.class, make([]int32, n))
+	d.ScatterAdd(tape.x0, l.attends.LastRows, t.class, l.zeros)
 	x := d.Temp(rows, c.VisionWidth)
 	t.lnPre.Forward(x, tape.x0)
 	tape.last = d.Temp(n, c.VisionWidth)
-	t.blocks.Forward(tape.last, x, &tape.attends, blocks)
+	t.blocks.Forward(tape.last, x, &l.attends, blocks)
 	tape.normed = d.Temp(n, c.VisionWidth)
 	t.lnPost.Forward(tape.normed, tape.last)
 	t.proj.Forward(out, tape.normed)
@@ -90,13 +100,14 @@ func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {
 	d, c := t.device, t.size
 	defer d.Release(d.Mark())
 	n, rows := dout.Rows, tape.x0.Rows
+	l := t.pictures(n)
 	dnormed, dlast := d.Temp(n, c.VisionWidth), d.Temp(n, c.VisionWidth)
 	t.proj.Backward(dnormed, dout, tape.normed)
 	t.lnPost.Backward(dlast, dnormed, tape.last, false)
 	dx, dx0 := d.Temp(rows, c.VisionWidth), d.Temp(rows, c.VisionWidth)
-	t.blocks.Backward(dx, dlast, &tape.attends, &tape.blocks)
+	t.blocks.Backward(dx, dlast, &l.attends, &tape.blocks)
 	t.lnPre.Backward(dx0, dx, tape.x0, false)
 	d.AddCycleGrad(t.dpos, dx0)
-	d.ScatterAdd(t.dclass, make([]int32, n), dx0, tape.attends.LastRows)
+	d.ScatterAdd(t.dclass, l.zeros, dx0, l.attends.LastRows)
 	t.conv.Backward(compute.Matrix{}, dx0, tape.patches, false)
 }

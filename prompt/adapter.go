@@ -28,6 +28,9 @@ type Adapter struct {
 	table     *nn.Param
 	positions *nn.Param
 	temporal  *nn.Transformer
+
+	layout *windows // of the latest batch
+	pass   Pass     // the memory of the pass under way
 }
 
 // New makes an adapter with the authors' initial values, drawn by seed.

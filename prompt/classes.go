@@ -81,27 +81,20 @@ func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
 	return c
 }
 
-// textTape is what the backward pass needs of encodeText.
-type textTape struct{ tower clip.TextTape }
-
 // encodeText writes the embeddings y [C,E]. The tape may be nil.
-func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *textTape) {
+func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *clip.TextTape) {
 	d, tower := a.device, a.model.TextTower()
 	x := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
 	d.Gather(x, c.tokenRows, tower.Tokens(), c.tokenIDs)
 	d.Gather(x, c.promptRows, a.table.Value, c.promptAt)
-	if tape == nil {
-		tower.Forward(y, x, c.sequences, nil)
-		return
-	}
-	tower.Forward(y, x, c.sequences, &tape.tower)
+	tower.Forward(y, x, c.sequences, tape)
 }
 
 // backText adds to the gradient of the prompt table for dy [C,E].
-func (a *Adapter) backText(dy compute.Matrix, c *Classes, tape *textTape) {
+func (a *Adapter) backText(dy compute.Matrix, c *Classes, tape *clip.TextTape) {
 	d := a.device
 	defer d.Release(d.Mark())
 	dx := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
-	a.model.TextTower().Backward(dx, dy, c.sequences, &tape.tower)
+	a.model.TextTower().Backward(dx, dy, c.sequences, tape)
 	d.ScatterAdd(a.table.Grad, c.promptAt, dx, c.promptRows)
 }

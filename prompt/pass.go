@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 )
@@ -14,9 +15,9 @@ type Pass struct {
 
 	adapter    *Adapter
 	classes    *Classes
-	similarity *nn.Similarity
-	text       textTape
-	video      videoTape
+	similarity nn.Similarity
+	text       clip.TextTape
+	video      nn.Tape
 	mark       compute.Mark
 }
 
@@ -25,7 +26,9 @@ type Pass struct {
 func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
 	a.model.Lock()
 	d, e := a.device, a.model.Config().Embed
-	p := &Pass{adapter: a, classes: c, mark: d.Mark()}
+	// The lock makes it the only pass, so one keeps the memory for all.
+	p := &a.pass
+	p.adapter, p.classes, p.mark = a, c, d.Mark()
 	rows := len(features) / e
 	x := d.Temp(rows, e)
 	d.Upload(x, features)
@@ -33,7 +36,7 @@ func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
 	a.encodeVideo(p.Video, x, &p.video)
 	p.Text = d.Temp(len(c.sequences.Lengths), e)
 	a.encodeText(p.Text, c, &p.text)
-	p.similarity = nn.NewSimilarity(d, p.Video, p.Text, a.scale())
+	p.similarity = *nn.NewSimilarity(d, p.Video, p.Text, a.scale())
 	p.Logits = p.similarity.Logits
 	return p
 }

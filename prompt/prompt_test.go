@@ -292,6 +292,40 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 	}
 }
 
+// After the first, a training step leaves no garbage.
+func TestStepsAllocateNothing(t *testing.T) {
+	m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.Text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(m, Config{Prefix: 2, Postfix: 1, TemporalLayers: 1, Frames: 3, Temperature: 0.5}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.Classes([]string{"run", "sit down", "eat"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	features, target := make([]float32, 4*3*tiny().Embed), []int32{0, 2, 1, 1}
+	for i := range features {
+		features[i] = float32(math.Sin(float64(i * i)))
+	}
+	optimiser := nn.NewAdamW(a.params, 0.01)
+	step := func() {
+		a.params.ZeroGrad()
+		p := a.Forward(features, c)
+		_, dlogits := p.Loss(target)
+		p.Backward(dlogits)
+		p.Release()
+		nn.ClipGrad(a.params, nn.GradNorm(a.params), 1)
+		optimiser.Update(1e-3)
+	}
+	step()
+	if n := testing.AllocsPerRun(20, step); n > 0 {
+		t.Errorf("a step after the first allocates %v times", n)
+	}
+}
+
 func tiny() clip.Config {
 	return clip.Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 32, VisionLayers: 1, VisionHeads: 1,
 		Context: 24, Vocab: 600, TextWidth: 32, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5}
