@@ -108,6 +108,7 @@ Hugging Face's, or what HF_ENDPOINT or --mirror say; HF_TOKEN is sent to it.`,
 		Args:    arguments(1, 1, "one name; see: clipcue model list"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var bar *progress.Bar
+			o.Log = a.log
 			o.Progress = func(done, total int64) {
 				if bar == nil {
 					bar = a.progress.Start(args[0], total, "bytes")
