@@ -3,7 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test slow lint vulnerabilities cross bench generate ffmpeg clean
+.PHONY: all build demo test slow lint vulnerabilities cross bench bench-peers generate ffmpeg clean
 
 all: build
 
@@ -38,6 +38,9 @@ cross:            ## everything builds without cgo, wherever clipcue runs
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-peers: ffmpeg ## clipcue beside ONNX Runtime and PyTorch, which it installs; ten minutes
+	$(GO) run ./bench/peers
 
 generate:
 	$(GO) generate ./...

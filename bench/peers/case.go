@@ -1,0 +1,83 @@
+package main
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bench"
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// batch is how many pictures go through the image tower at once.
+const batch = 8
+
+// makeCase writes what all sides compute on, and what clipcue makes of it, so that
+// each can show that it computes the same:
+//
+//	backbone/             random weights
+//	adapter.safetensors   what is learned, before the first step
+//	case.safetensors      pixels [8,3,S,S] and their features [8,E]; frames [64,16,E],
+//	                      target [64], names [51,most tokens] (-1: none), ends (SOT, EOT),
+//	                      prompts (before, after the name) and the first step's loss
+func makeCase(dir, size string, threads int) error {
+	w, err := bench.RandomWeights(size, clip.Image|clip.Text)
+	if err != nil {
+		return err
+	}
+	if err := clip.WriteFolder(filepath.Join(dir, "backbone"), w); err != nil {
+		return err
+	}
+	m, err := clip.New(w, clip.Options{Threads: threads})
+	if err != nil {
+		return err
+	}
+	side := m.Config().ImageSize
+	pixels, rng := make([]float32, batch*3*side*side), rand.New(rand.NewPCG(1, 5))
+	for i := range pixels {
+		pixels[i] = float32(rng.NormFloat64())
+	}
+	features, err := m.EncodePixels(pixels)
+	if err != nil {
+		return err
+	}
+	step, err := bench.NewStep(m)
+	if err != nil {
+		return err
+	}
+	if err := step.Adapter.File().Write(filepath.Join(dir, "adapter.safetensors")); err != nil {
+		return err
+	}
+	tok, config := m.Tokenizer(), step.Adapter.Config()
+	var names [][]int
+	most := 0
+	for _, n := range step.Names {
+		names = append(names, tok.Encode(n))
+		most = max(most, len(names[len(names)-1]))
+	}
+	var ids, target []float32
+	for _, n := range names {
+		for i := range most {
+			id := -1
+			if i < len(n) {
+				id = n[i]
+			}
+			ids = append(ids, float32(id))
+		}
+	}
+	for _, t := range step.Target {
+		target = append(target, float32(t))
+	}
+	loss := float32(step.Run())
+	f32 := safetensors.FromFloat32s
+	return safetensors.Write(filepath.Join(dir, "case.safetensors"), &safetensors.File{Tensors: map[string]safetensors.Tensor{
+		"pixels":   f32(pixels, batch, 3, side, side),
+		"features": f32(features, batch, m.Config().Embed),
+		"frames":   f32(step.Features, len(step.Target), config.Frames, m.Config().Embed),
+		"target":   f32(target, len(target)),
+		"names":    f32(ids, len(names), most),
+		"ends":     f32([]float32{float32(tok.SOT()), float32(tok.EOT())}, 2),
+		"prompts":  f32([]float32{float32(config.Prefix), float32(config.Postfix)}, 2),
+		"loss":     f32([]float32{loss}),
+	}})
+}

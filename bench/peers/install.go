@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+var (
+	//go:embed peer.py
+	pytorchScript string
+	//go:embed onnx.js
+	onnxScript string
+)
+
+// peers are the programs to compare with; "" is one that cannot be had.
+type peers struct {
+	python  string // with PyTorch
+	node    string // ONNX Runtime's script lies beside node_modules
+	script  string
+	blas    string // folder of an OpenBLAS that shares PyTorch's threads
+	missing []string
+}
+
+// install finds the peers, or gets PyTorch from Debian and ONNX Runtime from npm.
+func install(ctx context.Context) peers {
+	var p peers
+	lack := func(format string, args ...any) {
+		p.missing = append(p.missing, fmt.Sprintf(format, args...))
+	}
+	if err := p.findPyTorch(ctx); err != nil {
+		lack("PyTorch: %v", err)
+		lack("ONNX Runtime: PyTorch, which would write its graph, is missing")
+		return p
+	}
+	if err := p.findONNX(ctx); err != nil {
+		p.node = ""
+		lack("ONNX Runtime: %v", err)
+	}
+	return p
+}
+
+func (p *peers) findPyTorch(ctx context.Context) error {
+	find := func() (python, build string) {
+		for _, python := range []string{"python3", "/usr/bin/python3"} {
+			out, err := exec.CommandContext(ctx, python, "-c", "import torch; print(torch.__config__.show())").Output()
+			if err == nil {
+				return python, string(out)
+			}
+		}
+		return "", ""
+	}
+	openblas := func() string {
+		// The variant whose threads are PyTorch's own: with the other, the two
+		// kinds of threads wait for each other in loops on the same cores.
+		found, _ := filepath.Glob("/usr/lib/*/openblas-openmp/libblas.so.3")
+		if len(found) == 0 {
+			return ""
+		}
+		return filepath.Dir(found[0])
+	}
+	python, build := find()
+	if python == "" {
+		if err := apt(ctx, "python3-torch", "libopenblas0-openmp"); err != nil {
+			return err
+		}
+		if python, build = find(); python == "" {
+			return fmt.Errorf("python3-torch is installed, but python3 cannot import torch")
+		}
+	}
+	// Debian's PyTorch takes whichever BLAS there is, and the plain one would be
+	// no fair comparison.
+	if strings.Contains(build, "BLAS_INFO=generic") {
+		if p.blas = openblas(); p.blas == "" {
+			if err := apt(ctx, "libopenblas0-openmp"); err != nil {
+				return fmt.Errorf("it is there, but without OpenBLAS it would be slow: %w", err)
+			}
+			p.blas = openblas()
+		}
+	}
+	p.python = python
+	return nil
+}
+
+// apt installs Debian packages.
+func apt(ctx context.Context, packages ...string) error {
+	say("installing %s", strings.Join(packages, " "))
+	root := []string{}
+	if os.Geteuid() != 0 {
+		root = []string{"sudo", "-n"}
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("%s cannot be installed: there is no apt-get here", packages[0])
+	}
+	for _, args := range [][]string{
+		{"apt-get", "update", "-qq"},
+		append([]string{"apt-get", "install", "-y", "-qq", "--no-install-recommends"}, packages...),
+	} {
+		args = append(root[:len(root):len(root)], args...)
+		c := exec.CommandContext(ctx, args[0], args[1:]...)
+		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, lastLine(out))
+		}
+	}
+	return nil
+}
+
+func (p *peers) findONNX(ctx context.Context) (err error) {
+	if p.node, err = exec.LookPath("node"); err != nil {
+		return fmt.Errorf("there is no node here: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(workDir, "node_modules", "onnxruntime-node", "package.json")); err != nil {
+		say("installing onnxruntime-node")
+		// Its install script only fetches the parts for graphics cards.
+		c := exec.CommandContext(ctx, "npm", "install", "--prefix", workDir, "--ignore-scripts", "--no-audit", "--no-fund", "onnxruntime-node")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("npm install onnxruntime-node: %w: %s", err, lastLine(out))
+		}
+	}
+	p.script = filepath.Join(workDir, "onnx.js")
+	return os.WriteFile(p.script, []byte(onnxScript), 0o666)
+}
+
+// lastLine is the last line of a program's output.
+func lastLine(out []byte) []byte {
+	out = bytes.TrimSpace(out)
+	return out[bytes.LastIndexByte(out, '\n')+1:]
+}

@@ -1,0 +1,149 @@
+// Peers measures clipcue beside what people would use instead, ONNX Runtime and
+// PyTorch, on the same weights and the same inputs:
+//
+//	go run ./bench/peers            from the repository's root
+//	go run ./bench/peers --readme   and write the table into bench/README.md
+//
+// What is compared runs in turn, A B A B, every time in a process of its own that
+// warms up and tells its median; the ratio of the medians over all rounds is what
+// counts. A peer that cannot be had is named and left out.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/clipcue/clipcue/internal/bench"
+)
+
+// workDir keeps what is installed; git ignores it, and so does Go.
+const workDir = "bench/.work"
+
+// run is one run of this program.
+type run struct {
+	ctx     context.Context
+	size    string
+	rounds  int
+	seconds float64
+	threads int
+
+	dir     string // temporary
+	clipcue string // the program
+	caseDir string
+	graph   string
+	peers   peers
+	report  Report
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "peers: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, args []string) error {
+	r := &run{ctx: ctx}
+	f := flag.NewFlagSet("peers", flag.ExitOnError)
+	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(bench.Sizes, ", "))
+	f.IntVar(&r.rounds, "rounds", 5, "how often each is measured")
+	f.Float64Var(&r.seconds, "seconds", 4, "how long a measurement repeats its work, at least three times")
+	f.IntVar(&r.threads, "threads", 2, "threads that each may use")
+	asJSON := f.Bool("json", false, "write JSON")
+	readme := f.Bool("readme", false, "write the table into "+readmePath)
+	writeCase := f.String("write-case", "", "only write the weights and inputs to this folder")
+	f.Parse(args) // which exits where it fails
+	if f.NArg() > 0 || r.rounds < 1 || r.threads < 1 || !(r.seconds > 0) {
+		return fmt.Errorf("wrong usage: %s; see --help", strings.Join(args, " "))
+	}
+	if *writeCase != "" {
+		return makeCase(*writeCase, r.size, r.threads)
+	}
+	if _, err := os.Stat("cmd/clipcue"); err != nil {
+		return fmt.Errorf("run this from the repository's root: %w", err)
+	}
+	if err := r.measure(); err != nil {
+		return err
+	}
+	if *readme {
+		if err := r.report.writeReadme(readmePath); err != nil {
+			return err
+		}
+	}
+	if *asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(r.report)
+	}
+	return r.report.table(os.Stdout)
+}
+
+// say tells people how far it is.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+func (r *run) measure() (err error) {
+	if err := os.MkdirAll(workDir, 0o777); err != nil {
+		return err
+	}
+	if r.dir, err = os.MkdirTemp(workDir, "run-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(r.dir)
+	if r.dir, err = filepath.Abs(r.dir); err != nil {
+		return err
+	}
+	machine, err := bench.This(r.threads)
+	if err != nil {
+		return err
+	}
+	r.report = Report{Machine: machine, Go: runtime.Version(), Size: r.size, Rounds: r.rounds, Seconds: r.seconds}
+
+	say("building clipcue")
+	r.clipcue = filepath.Join(r.dir, "clipcue"+exe)
+	if out, err := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-o", r.clipcue, "./cmd/clipcue").CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	r.peers = install(r.ctx)
+	for _, missing := range r.peers.missing {
+		r.report.skip(missing)
+	}
+
+	// In a process of its own, because a small process is to measure the others'
+	// memory: the kernel counts the parent's as its children's at first.
+	say("writing random weights and what clipcue makes of the inputs")
+	r.caseDir = filepath.Join(r.dir, "case")
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(r.ctx, self, "--write-case", r.caseDir, "--size", r.size, "--threads", fmt.Sprint(r.threads)).CombinedOutput(); err != nil {
+		return fmt.Errorf("writing the case: %w\n%s", err, out)
+	}
+	if r.peers.node != "" {
+		say("exporting the image tower to ONNX")
+		r.graph = filepath.Join(r.dir, "image.onnx")
+		if _, err := r.pytorch("export", r.graph)(r.ctx); err != nil {
+			r.report.skip(fmt.Sprintf("ONNX Runtime: the graph could not be exported: %v", err))
+			r.peers.node = ""
+		}
+	}
+	for _, part := range []func() error{r.images, r.training, r.products, r.memory, r.start} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

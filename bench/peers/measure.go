@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bench"
+)
+
+// sample is what one process tells of one measurement.
+type sample struct {
+	Peer    string  `json:"peer"`
+	Seconds float64 `json:"seconds"` // an item, by median
+	Error   float64 `json:"error"`   // from what clipcue computes, of its largest value
+	share   float64 // of the multiply-add peak
+	lowest  float64 // cosine of features to float32's
+}
+
+// process makes a measurement.
+type process func(ctx context.Context) (sample, error)
+
+// side is one of those that are compared.
+type side struct {
+	name    string
+	run     process
+	samples []sample // one a round
+}
+
+// tolerance is how far a peer may be from what clipcue computes before the two do
+// not do the same.
+const tolerance = 1e-3
+
+// alternate measures the sides in turn. A side that fails is named and left out
+// of the result.
+func (r *run) alternate(what string, sides ...*side) ([]*side, error) {
+	for round := range r.rounds {
+		for i, s := range sides {
+			if s == nil {
+				continue
+			}
+			x, err := s.run(r.ctx)
+			if r.ctx.Err() != nil {
+				return nil, r.ctx.Err()
+			}
+			if err == nil && !(x.Error <= tolerance) {
+				err = fmt.Errorf("its result differs from clipcue's by %.2g of the largest value", x.Error)
+			}
+			if err != nil {
+				r.report.skip(fmt.Sprintf("%s: %s: %v", what, s.name, err))
+				sides[i] = nil
+				continue
+			}
+			if x.Peer != "" {
+				s.name = x.Peer
+			}
+			say("round %d of %d: %s: %s: %.4g ms", round+1, r.rounds, what, s.name, 1000*x.Seconds)
+			s.samples = append(s.samples, x)
+		}
+	}
+	return sides, nil
+}
+
+// images compares the image towers.
+func (r *run) images() error {
+	float := &side{name: "clipcue", run: r.bench(nil, r.seconds, "image", "--model", r.backbone())}
+	low := &side{name: "clipcue int8", run: r.bench(nil, r.seconds, "image", "--model", r.backbone(), "--precision", "int8")}
+	ours := []*side{float, low}
+	var theirs []*side
+	if r.peers.node != "" {
+		theirs = append(theirs, &side{name: "ONNX Runtime", run: r.onnx()})
+	}
+	if r.peers.python != "" {
+		theirs = append(theirs, &side{name: "PyTorch", run: r.pytorch("image")})
+	}
+	sides, err := r.alternate("images", append(ours, theirs...)...)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s images, batch %d", r.size, batch)
+	for i, peer := range sides[2:] {
+		floatGoal, lowGoal := "≥ 1.25", "≥ 3"
+		if !strings.HasPrefix(theirs[i].name, "ONNX") {
+			floatGoal, lowGoal = "≥ 2.2", ""
+		}
+		r.report.ratio(what+", float32", "images/s", sides[0], peer, floatGoal, "")
+		if low := sides[1]; low != nil {
+			lowest := 1.
+			for _, s := range low.samples {
+				lowest = min(lowest, s.lowest)
+			}
+			r.report.ratio(what+", int8", "images/s", low, peer, lowGoal, fmt.Sprintf("cosine to float32 at least %.4f", lowest))
+		}
+	}
+	return nil
+}
+
+// training compares the paper's training step.
+func (r *run) training() error {
+	sides := []*side{{name: "clipcue", run: r.bench(nil, r.seconds, "train", "--model", r.backbone())}, nil}
+	if r.peers.python != "" {
+		sides[1] = &side{name: "PyTorch", run: r.pytorch("train")}
+	}
+	sides, err := r.alternate("training", sides...)
+	if err != nil {
+		return err
+	}
+	r.report.ratio(fmt.Sprintf("training step, %s", r.size), "steps/s", sides[0], sides[1], "≥ 8", "")
+	return nil
+}
+
+// products measures what share of the peak the matrix products reach.
+func (r *run) products() error {
+	var sides []*side
+	backends := []string{"avx512", "avx2"}
+	for _, b := range backends {
+		sides = append(sides, &side{name: "clipcue " + b, run: r.bench([]string{"CLIPCUE_CPU=" + b}, r.seconds/4, "gemm", "--size", r.size)})
+	}
+	sides, err := r.alternate("matrix products", sides...)
+	if err != nil {
+		return err
+	}
+	for i, s := range sides {
+		if s == nil {
+			continue
+		}
+		var shares []float64
+		for _, x := range s.samples {
+			shares = append(shares, x.share)
+		}
+		r.report.add(Row{What: fmt.Sprintf("matrix products of %s, %s: share of the multiply-add peak", r.size, backends[i]),
+			Value: spreadOf(shares), Goal: "≥ 0.75"})
+	}
+	return nil
+}
+
+// memory measures the peak memory of extracting the features of a clip.
+func (r *run) memory() error {
+	videos := filepath.Join(r.dir, "videos")
+	const what = "peak memory of extract"
+	if out, err := exec.CommandContext(r.ctx, r.clipcue, "-q", "synth", "--out", videos, "--classes", "growing", "--per-class", "1",
+		"--width", "320", "--height", "240", "--fps", "24", "--seconds", "6").CombinedOutput(); err != nil {
+		r.report.skip(fmt.Sprintf("%s: no clip could be rendered: %s", what, lastLine(out)))
+		return r.ctx.Err()
+	}
+	var peaks []float64
+	for i := range min(r.rounds, 3) {
+		c := exec.CommandContext(r.ctx, r.clipcue, "-q", "--threads", fmt.Sprint(r.threads), "extract",
+			"--model", r.backbone(), "--out", filepath.Join(r.dir, fmt.Sprintf("features-%d", i)), videos)
+		if out, err := c.CombinedOutput(); err != nil {
+			return errors.Join(r.ctx.Err(), fmt.Errorf("clipcue extract: %w: %s", err, lastLine(out)))
+		}
+		bytes, ok := peakMemory(c.ProcessState)
+		if !ok {
+			r.report.skip(what + ": this system does not tell it")
+			return nil
+		}
+		peaks = append(peaks, bytes/1e6)
+		say("%s: %.0f MB", what, bytes/1e6)
+	}
+	r.report.add(Row{What: fmt.Sprintf("%s, %s, one clip", what, r.size), Unit: "MB", Value: spreadOf(peaks), Goal: "≤ 700 MB"})
+	return nil
+}
+
+// start measures how long the program takes to do nothing.
+func (r *run) start() error {
+	var times []float64
+	for range 20 {
+		took, err := timed(exec.CommandContext(r.ctx, r.clipcue, "--help"))
+		if err != nil {
+			return errors.Join(r.ctx.Err(), err)
+		}
+		times = append(times, 1000*took.Seconds())
+	}
+	say("clipcue --help: %.3g ms", bench.Median(times))
+	r.report.add(Row{What: "clipcue --help, wall time", Unit: "ms", Value: spreadOf(times), Goal: "≤ 50 ms"})
+	return nil
+}
+
+func (r *run) backbone() string { return filepath.Join(r.caseDir, "backbone") }
+
+// bench is a run of clipcue bench, of one work for so long each.
+func (r *run) bench(env []string, seconds float64, work string, flags ...string) process {
+	args := append([]string{"bench", work, "--json", "--quiet", "--threads", fmt.Sprint(r.threads),
+		"--seconds", fmt.Sprint(seconds), "--batch", fmt.Sprint(batch)}, flags...)
+	return func(ctx context.Context) (s sample, err error) {
+		c := exec.CommandContext(ctx, r.clipcue, args...)
+		c.Env = append(os.Environ(), env...)
+		out, err := output(c)
+		if err != nil {
+			return s, err
+		}
+		var told struct {
+			Results []bench.Result
+			Int8    *clip.Closeness
+		}
+		if err := json.Unmarshal(out, &told); err != nil {
+			return s, err
+		}
+		var items int
+		var seconds, flops, peak float64
+		for _, x := range told.Results {
+			items += x.Items
+			seconds += x.Seconds
+			flops += x.GFLOPS * x.Seconds
+			peak += x.PeakGFLOPS * x.Seconds
+		}
+		s.Seconds, s.share = seconds/float64(items), flops/peak
+		if told.Int8 != nil {
+			s.lowest = told.Int8.Images.Lowest
+		}
+		return s, nil
+	}
+}
+
+// pytorch is a run of peer.py.
+func (r *run) pytorch(what string, rest ...string) process {
+	if len(rest) == 0 {
+		rest = []string{fmt.Sprint(r.seconds), fmt.Sprint(r.threads)}
+	}
+	return func(ctx context.Context) (sample, error) {
+		c := exec.CommandContext(ctx, r.peers.python, append([]string{"-", what, r.caseDir}, rest...)...)
+		c.Stdin = strings.NewReader(pytorchScript)
+		threads := fmt.Sprint(r.threads)
+		c.Env = append(os.Environ(), "OMP_NUM_THREADS="+threads, "OPENBLAS_NUM_THREADS="+threads)
+		if cpu.X86.HasAVX512F {
+			// It does not know newer processors, and would take the kernels of
+			// older ones.
+			c.Env = append(c.Env, "OPENBLAS_CORETYPE=SkylakeX")
+		}
+		if r.peers.blas != "" {
+			c.Env = append(c.Env, "LD_LIBRARY_PATH="+r.peers.blas+":"+os.Getenv("LD_LIBRARY_PATH"))
+		}
+		return told(output(c))
+	}
+}
+
+// onnx is a run of onnx.js.
+func (r *run) onnx() process {
+	return func(ctx context.Context) (sample, error) {
+		return told(output(exec.CommandContext(ctx, r.peers.node, r.peers.script, r.caseDir, r.graph, fmt.Sprint(r.seconds), fmt.Sprint(r.threads))))
+	}
+}
+
+// told reads the last line that a peer has written.
+func told(out []byte, err error) (s sample, _ error) {
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(lastLine(out), &s)
+}
+
+// output runs a command; an error has the last line of its complaints.
+func output(c *exec.Cmd) ([]byte, error) {
+	var complaints bytes.Buffer
+	c.Stderr = &complaints
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, lastLine(complaints.Bytes()))
+	}
+	return out, nil
+}

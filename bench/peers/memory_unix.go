@@ -1,0 +1,22 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// peakMemory is the most memory, in bytes, that a process that has ended had
+// resident.
+func peakMemory(p *os.ProcessState) (float64, bool) {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0, false
+	}
+	if runtime.GOOS == "darwin" {
+		return float64(usage.Maxrss), true
+	}
+	return 1024 * float64(usage.Maxrss), true
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"runtime"
+	"time"
+)
+
+// exe is how the names of programs end.
+var exe = map[string]string{"windows": ".exe"}[runtime.GOOS]
+
+// timed runs a command and tells its wall time.
+func timed(c *exec.Cmd) (time.Duration, error) {
+	begin := time.Now()
+	if err := c.Run(); err != nil {
+		return 0, fmt.Errorf("%s: %w", c, err)
+	}
+	return time.Since(begin), nil
+}
