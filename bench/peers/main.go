@@ -111,6 +111,9 @@ func (r *run) measure() (err error) {
 	}
 	r.report = Report{Machine: machine, Go: runtime.Version(), Size: r.size, Rounds: r.rounds, Seconds: r.seconds}
 
+	if l, ok := load(); ok && l > 0.5 {
+		say("other programs are running (load %.1f): these figures will say little, because what waits in a loop for its other thread suffers most", l)
+	}
 	say("building clipcue")
 	r.clipcue = filepath.Join(r.dir, "clipcue"+exe)
 	if out, err := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-o", r.clipcue, "./cmd/clipcue").CombinedOutput(); err != nil {
