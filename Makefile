@@ -17,6 +17,10 @@ test: ffmpeg      ## what a change has to pass; CI sets CLIPCUE_SLOW=1 for the s
 	$(GO) vet ./...
 	$(GO) test ./...
 
+.PHONY: test-arm64
+test-arm64:       ## the arithmetic, the towers and prompts for arm64, under qemu-user
+	GO="$(GO)" scripts/test-arm64.sh
+
 race: ffmpeg
 	CGO_ENABLED=1 $(GO) test -race ./...
 

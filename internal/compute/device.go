@@ -6,10 +6,11 @@
 // Every operation gives the same bits for the same input whatever the number of
 // threads: sums are never split between workers.
 //
-// On amd64 the inner loops are assembly for AVX2 or AVX-512 that the program in
-// gen writes; everywhere else, and as what the assembly is tested against, they
-// are plain Go. The environment variable CLIPCUE_CPU picks generic, avx2 or
-// avx512; without it the machine's best is used.
+// On amd64 the inner loops are assembly for AVX2 or AVX-512, on arm64 for NEON,
+// that the program in gen writes; everywhere else, and as what the assembly is
+// tested against, they are plain Go. The environment variable CLIPCUE_CPU picks
+// generic, avx2, avx512 or neon; without it the machine's best is used. NEON has
+// been tested by emulation only: nobody has measured how fast it is.
 package compute
 
 // Matrix is a row-major float32 matrix in a device's memory, or a view on some

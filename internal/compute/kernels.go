@@ -103,8 +103,8 @@ func pick() (*kernels, error) {
 	return nil, fmt.Errorf("%s=%s: this machine has %s", forced, name, strings.Join(names, ", "))
 }
 
-// Backend names the instruction set that devices use: "avx512", "avx2" or
-// "generic". It fails if CLIPCUE_CPU asks for one that the machine lacks.
+// Backend names the instruction set that devices use: "avx512", "avx2", "neon"
+// or "generic". It fails if CLIPCUE_CPU asks for one that the machine lacks.
 func Backend() (string, error) {
 	k, err := pick()
 	if err != nil {

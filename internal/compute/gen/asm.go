@@ -21,27 +21,32 @@ var (
 	avx512 = isa{name: "avx512", reg: "Z", lanes: 16, wide: true}
 )
 
-// asm collects assembly and the Go declarations for it. Kernels are written once
-// for both instruction sets where their instructions allow it.
+// source collects assembly and the Go declarations for it.
+type source struct {
+	text, stubs bytes.Buffer
+	labels      int
+}
+
+// asm is the source for amd64. Kernels are written once for both instruction
+// sets where their instructions allow it.
 //
 // Registers by habit: with AVX2, Y15 is the mask of a row's last elements; with
 // AVX-512 that is K1. R13 is free for short use everywhere.
 type asm struct {
+	source
 	isa
-	text, stubs bytes.Buffer
-	data        []string
-	known       map[string]bool
-	labels      int
+	data  []string
+	known map[string]bool
 }
 
 // op writes one instruction.
-func (g *asm) op(format string, args ...any) { fmt.Fprintf(&g.text, "\t"+format+"\n", args...) }
+func (g *source) op(format string, args ...any) { fmt.Fprintf(&g.text, "\t"+format+"\n", args...) }
 
 // at writes a label.
-func (g *asm) at(label string) { fmt.Fprintf(&g.text, "%s:\n", label) }
+func (g *source) at(label string) { fmt.Fprintf(&g.text, "%s:\n", label) }
 
 // label is a new label.
-func (g *asm) label(what string) string {
+func (g *source) label(what string) string {
 	g.labels++
 	return fmt.Sprintf("%s%d", what, g.labels)
 }
@@ -106,7 +111,8 @@ func (g *asm) fn(name string, params ...string) {
 	}
 }
 
-func (g *asm) begin(name, params, result string, size int) {
+// begin begins a function whose arguments take so many bytes.
+func (g *source) begin(name, params, result string, size int) {
 	fmt.Fprintf(&g.stubs, "//go:noescape\nfunc %s(%s)%s\n\n", name, params, result)
 	fmt.Fprintf(&g.text, "// func %s(%s)%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, result, name, size)
 }
