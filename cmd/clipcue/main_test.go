@@ -165,11 +165,3 @@ func write(t testing.TB, dir, name, text string) string {
 	}
 	return path
 }
-
-// slow skips a test that takes long, unless CLIPCUE_SLOW=1.
-func slow(t testing.TB) {
-	t.Helper()
-	if os.Getenv("CLIPCUE_SLOW") == "" {
-		t.Skip("slow: set CLIPCUE_SLOW=1")
-	}
-}
