@@ -23,9 +23,17 @@ type peers struct {
 	python  string // with PyTorch
 	node    string // ONNX Runtime's script lies beside node_modules
 	script  string
-	blas    string // folder of an OpenBLAS that shares PyTorch's threads
+	blas    []blas // to run PyTorch with, the faster first
 	missing []string
 }
+
+// blas is a variant of OpenBLAS for a PyTorch that takes whichever BLAS there is.
+type blas struct{ name, dir string }
+
+// variants are Debian's: one whose threads are PyTorch's own, and the one that
+// its libopenblas0 installs, where the two kinds of threads wait for each other
+// in loops on the same cores.
+var variants = []string{"openmp", "pthread"}
 
 // install finds the peers, or gets PyTorch from Debian and ONNX Runtime from npm.
 func install(ctx context.Context) peers {
@@ -55,36 +63,45 @@ func (p *peers) findPyTorch(ctx context.Context) error {
 		}
 		return "", ""
 	}
-	openblas := func() string {
-		// The variant whose threads are PyTorch's own: with the other, the two
-		// kinds of threads wait for each other in loops on the same cores.
-		found, _ := filepath.Glob("/usr/lib/*/openblas-openmp/libblas.so.3")
-		if len(found) == 0 {
-			return ""
-		}
-		return filepath.Dir(found[0])
-	}
 	python, build := find()
 	if python == "" {
-		if err := apt(ctx, "python3-torch", "libopenblas0-openmp"); err != nil {
+		if err := apt(ctx, "python3-torch"); err != nil {
 			return err
 		}
 		if python, build = find(); python == "" {
 			return fmt.Errorf("python3-torch is installed, but python3 cannot import torch")
 		}
 	}
+	p.blas = []blas{{name: "its own BLAS"}}
 	// Debian's PyTorch takes whichever BLAS there is, and the plain one would be
 	// no fair comparison.
 	if strings.Contains(build, "BLAS_INFO=generic") {
-		if p.blas = openblas(); p.blas == "" {
-			if err := apt(ctx, "libopenblas0-openmp"); err != nil {
+		p.blas = nil
+		for _, variant := range variants {
+			dir, err := openblas(ctx, variant)
+			if err != nil {
 				return fmt.Errorf("it is there, but without OpenBLAS it would be slow: %w", err)
 			}
-			p.blas = openblas()
+			p.blas = append(p.blas, blas{"OpenBLAS " + variant, dir})
 		}
 	}
 	p.python = python
 	return nil
+}
+
+// openblas finds or installs a variant and returns its folder.
+func openblas(ctx context.Context, variant string) (dir string, err error) {
+	library := "/usr/lib/*/openblas-" + variant + "/libblas.so.3"
+	found, _ := filepath.Glob(library)
+	if len(found) == 0 {
+		if err := apt(ctx, "libopenblas0-"+variant); err != nil {
+			return "", err
+		}
+		if found, _ = filepath.Glob(library); len(found) == 0 {
+			return "", fmt.Errorf("there is no %s", library)
+		}
+	}
+	return filepath.Dir(found[0]), nil
 }
 
 // apt installs Debian packages.

@@ -138,7 +138,7 @@ func (r *run) measure() (err error) {
 	if r.peers.node != "" {
 		say("exporting the image tower to ONNX")
 		r.graph = filepath.Join(r.dir, "image.onnx")
-		if _, err := r.pytorch("export", r.graph)(r.ctx); err != nil {
+		if _, err := r.pytorch(r.peers.blas[0], "export", r.graph)(r.ctx); err != nil {
 			r.report.skip(fmt.Sprintf("ONNX Runtime: the graph could not be exported: %v", err))
 			r.peers.node = ""
 		}

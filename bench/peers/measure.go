@@ -32,6 +32,7 @@ type process func(ctx context.Context) (sample, error)
 // side is one of those that are compared.
 type side struct {
 	name    string
+	variant string // of a peer that is measured in several
 	run     process
 	samples []sample // one a round
 }
@@ -56,12 +57,15 @@ func (r *run) alternate(what string, sides ...*side) ([]*side, error) {
 				err = fmt.Errorf("its result differs from clipcue's by %.2g of the largest value", x.Error)
 			}
 			if err != nil {
-				r.report.skip(fmt.Sprintf("%s: %s: %v", what, s.name, err))
+				r.report.skip(fmt.Sprintf("%s: %s: %v", what, strings.TrimSpace(s.name+" "+s.variant), err))
 				sides[i] = nil
 				continue
 			}
 			if x.Peer != "" {
 				s.name = x.Peer
+				if s.variant != "" {
+					s.name += ", " + s.variant
+				}
 			}
 			say("round %d of %d: %s: %s: %.4g ms", round+1, r.rounds, what, s.name, 1000*x.Seconds)
 			s.samples = append(s.samples, x)
@@ -80,7 +84,7 @@ func (r *run) images() error {
 		theirs = append(theirs, &side{name: "ONNX Runtime", run: r.onnx()})
 	}
 	if r.peers.python != "" {
-		theirs = append(theirs, &side{name: "PyTorch", run: r.pytorch("image")})
+		theirs = append(theirs, r.pytorches("image")...)
 	}
 	sides, err := r.alternate("images", append(ours, theirs...)...)
 	if err != nil {
@@ -89,7 +93,7 @@ func (r *run) images() error {
 	what := fmt.Sprintf("%s images, batch %d", r.size, batch)
 	for i, peer := range sides[2:] {
 		floatGoal, lowGoal := "≥ 1.25", "≥ 3"
-		if !strings.HasPrefix(theirs[i].name, "ONNX") {
+		if theirs[i].variant != "" {
 			floatGoal, lowGoal = "≥ 2.2", ""
 		}
 		r.report.ratio(what+", float32", "images/s", sides[0], peer, floatGoal, "")
@@ -106,15 +110,14 @@ func (r *run) images() error {
 
 // training compares the paper's training step.
 func (r *run) training() error {
-	sides := []*side{{name: "clipcue", run: r.bench(nil, r.seconds, "train", "--model", r.backbone())}, nil}
-	if r.peers.python != "" {
-		sides[1] = &side{name: "PyTorch", run: r.pytorch("train")}
-	}
-	sides, err := r.alternate("training", sides...)
+	sides := []*side{{name: "clipcue", run: r.bench(nil, r.seconds, "train", "--model", r.backbone())}}
+	sides, err := r.alternate("training", append(sides, r.pytorches("train")...)...)
 	if err != nil {
 		return err
 	}
-	r.report.ratio(fmt.Sprintf("training step, %s", r.size), "steps/s", sides[0], sides[1], "≥ 8", "")
+	for _, peer := range sides[1:] {
+		r.report.ratio(fmt.Sprintf("training step, %s", r.size), "steps/s", sides[0], peer, "≥ 8", "")
+	}
 	return nil
 }
 
@@ -222,8 +225,16 @@ func (r *run) bench(env []string, seconds float64, work string, flags ...string)
 	}
 }
 
+// pytorches are the sides that PyTorch has with each OpenBLAS.
+func (r *run) pytorches(what string) (sides []*side) {
+	for _, b := range r.peers.blas {
+		sides = append(sides, &side{name: "PyTorch", variant: b.name, run: r.pytorch(b, what)})
+	}
+	return sides
+}
+
 // pytorch is a run of peer.py.
-func (r *run) pytorch(what string, rest ...string) process {
+func (r *run) pytorch(b blas, what string, rest ...string) process {
 	if len(rest) == 0 {
 		rest = []string{fmt.Sprint(r.seconds), fmt.Sprint(r.threads)}
 	}
@@ -237,8 +248,8 @@ func (r *run) pytorch(what string, rest ...string) process {
 			// older ones.
 			c.Env = append(c.Env, "OPENBLAS_CORETYPE=SkylakeX")
 		}
-		if r.peers.blas != "" {
-			c.Env = append(c.Env, "LD_LIBRARY_PATH="+r.peers.blas+":"+os.Getenv("LD_LIBRARY_PATH"))
+		if b.dir != "" {
+			c.Env = append(c.Env, "LD_LIBRARY_PATH="+b.dir+":"+os.Getenv("LD_LIBRARY_PATH"))
 		}
 		return told(output(c))
 	}
