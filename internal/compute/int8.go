@@ -91,7 +91,7 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 		j := &c.job
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
-			c.kernels.ints.levels(j.u.row(i), j.v.row(i), j.x.row(i))
+			c.kernels.levels(j.u.row(i), j.v.row(i), j.x.row(i))
 		}
 	})
 	c.job = job{product: f, ints: p, u: q, v: levels}
@@ -102,9 +102,14 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 	})
 }
 
-// levels rounds a row x to levels in q and writes its step and low.
-func (ints *intKernels) levels(q, stepLow, x []float32) {
+// levels rounds a row x to levels in q and writes its step and low. Of a row
+// that is not finite no level tells it; its step does, and through it all results.
+func (k *kernels) levels(q, stepLow, x []float32) {
+	ints := k.ints
 	ints.extent(stepLow, x)
+	if sum := k.rowDot(x, x); sum-sum != 0 {
+		stepLow[0], stepLow[1] = 0, float32(math.NaN())
+	}
 	low, size := stepLow[0], stepLow[1]-stepLow[0]
 	inverse := float32(0)
 	if size > 0 {

@@ -95,6 +95,7 @@ func FuzzKernels(f *testing.F) {
 		for _, k := range available()[1:] {
 			compareKernels(t, k, seed, n)
 			compareTiles(t, k, seed, n)
+			compareInts(t, k, seed, n)
 		}
 	})
 }
@@ -227,6 +228,52 @@ func compareTiles(t *testing.T, k *kernels, seed uint64, n int) {
 			}
 			if finite(g) != finite(w) || finite(w) && !(math.Abs(float64(g)-float64(w)) <= 1e-5*size+2e-38) {
 				t.Fatalf("%s tile, %d×%d×%d [%d,%d]: %v instead of %v", k.name, rows, cols, depth, i, j, g, w)
+			}
+		}
+	}
+}
+
+// compareInts multiplies hostile matrices in 8 bits. The sums of levels are
+// exact, so the results agree to rounding; and a row or a column that is not
+// finite shows in all its results.
+func compareInts(t *testing.T, k *kernels, seed uint64, n int) {
+	rows, cols, depth := n%13+1, n%139+1, n
+	matrix := func(rows, cols int, seed uint64) Matrix {
+		x := hostile(seed, rows*cols)
+		for i, v := range x {
+			if finite(v) {
+				x[i] = max(min(v, 1e15), -1e15)
+			}
+		}
+		return Matrix{Rows: rows, Cols: cols, stride: cols, data: x}
+	}
+	x, w := matrix(rows, depth, seed), matrix(cols, depth, seed+4)
+	run := func(k *kernels) Matrix {
+		d := newCPU(1, k)
+		y := d.New(rows, cols)
+		d.Linear(y, x, d.Pack(w, ForwardInt8), Epilogue{})
+		return y
+	}
+	sound := func(row []float32) (most float64, ok bool) {
+		for _, v := range row {
+			if !finite(v) {
+				return 0, false
+			}
+			most = max(most, math.Abs(float64(v)))
+		}
+		return most, true
+	}
+	got, want := run(k), run(generic)
+	for i := range rows {
+		big, fine := sound(x.row(i))
+		for j := range cols {
+			wide, alsoFine := sound(w.row(j))
+			g, v := got.row(i)[j], want.row(i)[j]
+			if finite(g) != (fine && alsoFine) || finite(v) != finite(g) {
+				t.Fatalf("%s int8, %d×%d×%d [%d,%d]: %v and %v of a row and a column that are finite: %v, %v", k.name, rows, cols, depth, i, j, g, v, fine, alsoFine)
+			}
+			if finite(v) && !(math.Abs(float64(g)-float64(v)) <= 1e-6*big*wide*float64(depth)+2e-38) {
+				t.Fatalf("%s int8, %d×%d×%d [%d,%d]: %v instead of %v", k.name, rows, cols, depth, i, j, g, v)
 			}
 		}
 	}
