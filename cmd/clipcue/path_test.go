@@ -122,6 +122,12 @@ func TestFromVideosToRecogniser(t *testing.T) {
 	if top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, "--top", "1", at("videos/growing/000.mp4"), "--json")); len(top[0].Predictions) != 1 {
 		t.Errorf("--top 1: %+v", top)
 	}
+	// Videos of the same name in two folders, in the order given.
+	two := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, at("videos/shrinking/000.mp4"), at("videos/growing/000.mp4"), "--json"))
+	two.check(t, 2, classes)
+	if two[0].Path != at("videos/shrinking/000.mp4") {
+		t.Errorf("%+v is not in the order given", two)
+	}
 	// Names that it never saw, beside one that it did.
 	other := []string{"growing", "jumping", "running away"}
 	names := write(t, dir, "other.txt", strings.Join(other, "\n"))
@@ -181,7 +187,14 @@ func TestFewShot(t *testing.T) {
 	if one.Episodes != 1 || *one.CI != 0 {
 		t.Errorf("%+v", one)
 	}
-	must(t, exitDone, "eval", "recognition", "--run", filepath.Join(out, "episode-000"), "--features", w.features, "--data", w.labels, "--known-only")
+	// An episode is a run of its own, measured on its own classes.
+	first := decode[few](t, r).Each[0]
+	episode := must(t, exitDone, "eval", "recognition", "--run", filepath.Join(out, "episode-000"), "--features", w.features, "--data", w.labels, "--json")
+	if e := decode[evaluationJSON](t, episode); e.Classes != 2 || *e.Top1 != first {
+		t.Errorf("evaluated again, an episode has %s after top-1 %v", episode.stdout, first)
+	}
+	checkError(t, clipcue(t, "eval", "recognition", "--run", out, "--features", w.features, "--data", w.labels), exitFailed, "few-shot", "3 episodes", "episode-000")
+	checkError(t, clipcue(t, "classify", "--adapter", out, w.videos), exitFailed, "few-shot", "episode-000")
 
 	// The authors' way: lists of the training videos of each episode.
 	lists, tests := t.TempDir(), t.TempDir()
