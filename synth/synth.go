@@ -38,7 +38,6 @@ type Options struct {
 	Height    int      `json:"height"`  // even; 96
 	FPS       float64  `json:"fps"`     // 12
 	Seconds   float64  `json:"seconds"` // of each video; 2
-	Plain     bool     `json:"plain"`   // see [Scene.Plain]
 	TestShare float64  `json:"-"`       // of each class for the test split; 0.25, none if negative
 }
 
@@ -219,12 +218,9 @@ func render(ctx context.Context, dir string, o Options, batch []job) (err error)
 	for i, j := range batch {
 		hash := fnv.New64a()
 		io.WriteString(hash, j.path())
-		scene, err := NewScene(j.class, rand.New(rand.NewPCG(o.Seed, hash.Sum64())), o.Seconds)
+		scene, err := NewScene(j.class, objects[All], rand.New(rand.NewPCG(o.Seed, hash.Sum64())), o.Seconds)
 		if err != nil {
 			return err
-		}
-		if o.Plain {
-			scene.Plain()
 		}
 		f.scenes = append(f.scenes, scene)
 		// Two runs in one folder must not write one temporary file.

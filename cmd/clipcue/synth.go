@@ -62,7 +62,6 @@ The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
 	whole(c, &o.Height, "height", 16, "pixels down, an even number")
 	number(c, &o.FPS, "fps", false, "frames a second")
 	number(c, &o.Seconds, "seconds", false, "length of each video")
-	f.BoolVar(&o.Plain, "plain", false, "light shapes on dark grounds and no bystanders")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }
