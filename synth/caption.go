@@ -7,10 +7,13 @@ import (
 )
 
 // caption puts into words some of what is true: always the objects, what they
-// do if anything, and at most two things more. medium is "picture" or "video".
+// do if anything, and at most two things more, or one where something is done.
+// medium is "picture" or "video".
 func caption(r *rand.Rand, l Labels, medium, doing string) string {
-	// Whoever says much does not say it at length.
-	const most = 2
+	most := 2
+	if doing != "" {
+		most = 1
+	}
 	var more []string
 	tell := func(what string, known bool, oneIn int) {
 		if known && r.IntN(oneIn) == 0 {
@@ -66,6 +69,7 @@ func caption(r *rand.Rand, l Labels, medium, doing string) string {
 	if told("ground") {
 		add("on", ground(r, l))
 	}
+	// Whoever says much does not say it at length.
 	if len(more) < most {
 		switch {
 		case r.IntN(3) == 0:

@@ -14,7 +14,7 @@ import (
 var classes = []struct {
 	name   string
 	direct func(actors []Actor, r *rand.Rand, seconds float64)
-	both   bool
+	both   bool // need two actors
 }{
 	{"moving left", moving(Vec{-1, 0}), false},
 	{"moving right", moving(Vec{1, 0}), false},
@@ -73,6 +73,21 @@ func NewScene(class string, set []Object, r *rand.Rand, seconds float64) (*Scene
 	actors := cast(set, r)
 	classes[i].direct(actors, r, seconds)
 	return newScene(r, seconds, []Act{{0, seconds, class, actors}}), nil
+}
+
+// objectScene makes up a scene in which the object that a class names, and no
+// other, does anything that one can do alone.
+func objectScene(class string, r *rand.Rand, seconds float64) (*Scene, error) {
+	o, ok := object(class)
+	if !ok {
+		return nil, fmt.Errorf("no object %q", class)
+	}
+	motions := names(false)
+	s, err := NewScene(motions[r.IntN(len(motions))], []Object{o}, r, seconds)
+	if err == nil {
+		s.Acts[0].Actors = s.Acts[0].Actors[1:]
+	}
+	return s, err
 }
 
 // cast places two actors, of two colours and shapes where the set allows it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // World is an endless row of captioned pictures, to train towers on and to test
@@ -166,29 +167,28 @@ func place(at Vec) string {
 	return "at the " + row + " " + column
 }
 
-// Labels returns what is true of the scene at time t. A shape in motion has no
-// place, and one that grows or shrinks no size.
+// Labels returns what is true of the scene at time t. A shape that does
+// something has no place, one that ever grows or shrinks no size, and what only
+// stands by is not spoken of.
 func (s *Scene) Labels(t float64) Labels {
 	act, at := s.now(t)
 	last := len(act.Actors) - 1
 	a, first := &act.Actors[last], &act.Actors[0]
 	p := a.pose(at)
 	l := Labels{Object: a.Object, Count: 1, Texture: a.Texture, Ground: s.Ground.Kind, GroundColour: s.Ground.Colour}
-	if a.Motion.Growth == 0 {
+	if !slices.ContainsFunc(s.Acts, func(a Act) bool { return a.Actors[len(a.Actors)-1].Motion.Growth != 0 }) {
 		l.Size = sizeName(p.size)
 	}
+	still := act.Class == ""
 	switch {
-	case last > 0 && first.Object == a.Object:
+	case last == 0 && still:
+		l.Place = place(p.at)
+	case last > 0 && still && first.Object == a.Object:
 		l.Count += last
-	case last > 0:
+	case last > 0 && still:
+		l.Other, l.Relation = first.Object, relation(p.at.minus(first.pose(at).at))
+	case last > 0 && !slices.Contains(names(false), act.Class):
 		l.Other = first.Object
-	}
-	if act.Class == "" {
-		if last == 0 {
-			l.Place = place(p.at)
-		} else if l.Count == 1 {
-			l.Relation = relation(p.at.minus(first.pose(at).at))
-		}
 	}
 	return l
 }
