@@ -6,6 +6,7 @@ package pretraining
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/train"
@@ -95,6 +96,14 @@ func (c *Config) check() error {
 		return fmt.Errorf("crops of at least %v of the area: it takes more than 0 and at most 1", c.Crop)
 	case c.Eval.Pairs < 2 || c.Eval.Group < 2:
 		return fmt.Errorf("%d pairs to evaluate on in groups of %d: it takes at least 2", c.Eval.Pairs, c.Eval.Group)
+	}
+	if len(c.Eval.Templates) == 0 {
+		return errors.New("there is no template for naming labels")
+	}
+	for _, t := range c.Eval.Templates {
+		if !strings.Contains(t, "{}") {
+			return fmt.Errorf("template %q has no {} for the label", t)
+		}
 	}
 	c.Chunk = min(c.Chunk, c.Batch)
 	return c.Train.Check()

@@ -3,7 +3,6 @@ package pretraining
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -32,7 +31,7 @@ type Result struct {
 
 // Evaluate measures a model on the first pairs of each set. A picture is named
 // among the labels of all sets. failed, which may be nil, is told of pairs that
-// cannot be read; a set of which fewer than two can is an error.
+// cannot be read; the shares of a set of which none can are 0.
 func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed func(name string, err error)) ([]Result, error) {
 	embedded := make([]*embedded, len(sets))
 	var labels []string
@@ -122,9 +121,6 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 		out.captions = append(out.captions, captions...)
 		out.images, out.texts = append(out.images, images...), append(out.texts, texts...)
 	}
-	if len(out.captions) < 2 {
-		return nil, fmt.Errorf("%d of %d held-out pairs can be read: measuring takes two", len(out.captions), n)
-	}
 	unit(out.images, out.width)
 	unit(out.texts, out.width)
 	return out, nil
@@ -148,6 +144,9 @@ func read(p Pairs, i, side int, r *video.Resizer) (Pair, error) {
 // retrieve compares the pairs within groups that are drawn at random, always the
 // same. Pairs that fill no group are left over.
 func (s *embedded) retrieve(r *Result) {
+	if r.Group == 0 {
+		return
+	}
 	n := len(s.captions) / r.Group * r.Group
 	order := rand.New(rand.NewPCG(0, 0)).Perm(len(s.captions))
 	images, texts := 0, 0

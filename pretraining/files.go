@@ -102,7 +102,8 @@ func Open(path string, test float64, seed uint64) (*Data, error) {
 	return d, nil
 }
 
-// divide keeps a share of pairs for testing, at least one and not all.
+// divide keeps a share of pairs for testing: two at least, among which one can be
+// found, as long as two are left to train on.
 func divide(found []entry, test float64, seed uint64) {
 	place := func(e entry) uint64 {
 		h := fnv.New64a()
@@ -117,7 +118,7 @@ func divide(found []entry, test float64, seed uint64) {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(place(found[a]), place(found[b])) })
-	n := min(max(1, int(math.Round(test*float64(len(found))))), len(found)-1)
+	n := min(max(2, int(math.Round(test*float64(len(found))))), len(found)-2)
 	for i, k := range order {
 		found[k].split = dataset.Train
 		if i < n {

@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -188,6 +189,30 @@ func TestEqualCaptionsAreNoNegatives(t *testing.T) {
 	}
 }
 
+// A step in chunks leaves next to no garbage: the memory of the first is there.
+func TestStepsAllocateLittle(t *testing.T) {
+	r := loadReference(t)
+	c := contrast{model: r.learner, chunk: 3}
+	each := len(r.pixels) / len(r.texts)
+	captions := make([]string, len(r.texts)) // all equal
+	step := func() {
+		c.step(r.texts, captions, func(dst compute.Matrix, from, to int) {
+			r.learner.Params.Device.Upload(dst, r.pixels[from*each:to*each])
+		})
+	}
+	step()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const steps = 10
+	for range steps {
+		step()
+	}
+	runtime.ReadMemStats(&after)
+	if n := (after.TotalAlloc - before.TotalAlloc) / steps; n > 64<<10 {
+		t.Errorf("a step after the first allocates %d bytes", n)
+	}
+}
+
 // flags is a small world of captioned pictures: two coloured halves.
 type flags struct {
 	n, first int
@@ -255,13 +280,13 @@ func trained(t *testing.T, c Config, r Run) (string, Outcome) {
 func TestTrains(t *testing.T) {
 	held := []Held{{Pairs: flags{n: 32, first: 1000}}}
 	c := small()
-	c.Train.Steps, c.Train.Average = 150, 0.9
+	c.Train.Steps, c.Train.Average = 250, 0.9
 	c.Half = true
 	dir, out := trained(t, c, Run{Train: flags{n: 500}, Held: held})
-	if got := out.Metrics["zero_shot"].(float64); !(got >= 0.9) {
+	if got := out.Metrics["zero_shot"].(float64); !(got >= 0.8) {
 		t.Errorf("%v of the labels are named rightly", got)
 	}
-	if got := out.Metrics["image_to_text"].(float64); !(got >= 0.9) {
+	if got := out.Metrics["image_to_text"].(float64); !(got >= 0.8) {
 		t.Errorf("%v of the captions are found", got)
 	}
 	m, err := clip.Load(filepath.Join(dir, train.BestFile), clip.Options{})
@@ -382,6 +407,7 @@ func TestTrainRefuses(t *testing.T) {
 		"patches":         {func(c *Config) { c.Model.PatchSize = 7 }, flags{n: 50}, "do not divide into patches of 7"},
 		"nothing decodes": {func(*Config) {}, flags{n: 50, broken: func(int) bool { return true }}, "torn"},
 		"vocabulary":      {func(c *Config) { c.Model.Vocab = 500 }, flags{n: 50}, "vocabulary of 500"},
+		"template":        {func(c *Config) { c.Eval.Templates = []string{"a picture"} }, flags{n: 50}, "no {} for the label"},
 		"huge":            {func(c *Config) { c.Model.VisionWidth, c.Model.VisionLayers = 1<<14, 1000 }, flags{n: 50}, "million values"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -423,21 +449,24 @@ func write(t *testing.T, files map[string]string) string {
 
 func TestOpenFolder(t *testing.T) {
 	dir := write(t, map[string]string{"a.png": "", "a.txt": " two\n words ", "sub/b.PNG": "", "sub/b.txt": "b",
+		"x.png": "", "x.txt": "x", "y.png": "", "y.txt": "y",
 		"c.png": "", "d.txt": "no picture", "e.png": "", "e.txt": "\n", "notes.md": "x"})
 	d, err := Open(dir, 0.5, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Train.Len() != 1 || d.Test.Len() != 1 || d.Val != nil {
+	if d.Train.Len() != 2 || d.Test.Len() != 2 || d.Val != nil {
 		t.Errorf("%d pairs to train on and %d to test", d.Train.Len(), d.Test.Len())
 	}
 	got := map[string]string{}
 	for _, f := range []*Files{d.Train, d.Test} {
-		p, err := f.Pair(0)
-		if err != nil || p.Picture.Width != 9 {
-			t.Errorf("%s: %v, %d pixels wide", f.Name(0), err, p.Picture.Width)
+		for i := range f.Len() {
+			p, err := f.Pair(i)
+			if err != nil || p.Picture.Width != 9 {
+				t.Errorf("%s: %v, %d pixels wide", f.Name(i), err, p.Picture.Width)
+			}
+			got[f.Name(i)] = p.Caption
 		}
-		got[f.Name(0)] = p.Caption
 	}
 	if got["a.png"] != "two words" || got["sub/b.PNG"] != "b" {
 		t.Errorf("captions are %q", got)

@@ -80,7 +80,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue extract ...          turn videos into frame features, once
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
-  clipcue classify ...         name the actions in videos`,
+  clipcue classify ...         name the actions in videos
+  clipcue pretrain ...         train a backbone from captioned pictures`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
