@@ -84,6 +84,13 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 	f("logit_scale")
 }
 
+// Parameters is how many values such a model has.
+func (c Config) Parameters() int {
+	n := 0
+	c.tensors(func(_ string, shape ...int) { n += product(shape) })
+	return n
+}
+
 // configOf reads the sizes from the shapes of the weights and checks that every
 // tensor is there in the shape that they imply.
 func configOf(w *checkpoint.Weights, activation string) (Config, error) {

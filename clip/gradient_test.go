@@ -61,7 +61,7 @@ func TestTowerGradients(t *testing.T) {
 		}
 		texts = append(texts, row)
 	}
-	flat, s := layOut(texts)
+	flat, s := LayOut(texts)
 
 	n := shape[0]
 	f, g, df, dg := d.Temp(n, c.Embed), d.Temp(n, c.Embed), d.Temp(n, c.Embed), d.Temp(n, c.Embed)
@@ -72,7 +72,7 @@ func TestTowerGradients(t *testing.T) {
 	d.Gather(x, nil, text.Tokens(), flat)
 	text.Forward(g, x, s, &textTape)
 	scale := float32(math.Exp(float64(read("logit_scale")[0])))
-	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, scale)
+	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, scale, compute.Matrix{})
 	image.Backward(df, &imageTape)
 	dx := d.Temp(s.Rows(), c.TextWidth)
 	text.Backward(dx, dg, s, &textTape)

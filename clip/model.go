@@ -311,7 +311,7 @@ func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 			to++
 		}
 		mark := d.Mark()
-		flat, s := layOut(ids[from:to])
+		flat, s := LayOut(ids[from:to])
 		x, y := d.Temp(len(flat), m.config.TextWidth), d.Temp(to-from, e)
 		d.Gather(x, nil, m.text.tokens, flat)
 		m.text.Forward(y, x, s, nil)

@@ -117,9 +117,9 @@ func (t *TextTower) AddTokenGrad(dx compute.Matrix, ids []int32) {
 	d.ScatterAdd(t.dtoken, ids, dx, nil)
 }
 
-// layOut joins token sequences that all begin with the same token into one list
+// LayOut joins token sequences that all begin with the same token into one list
 // of ids and its layout: the first token once, then the rest of each.
-func layOut(texts [][]int) (ids []int32, s *Sequences) {
+func LayOut(texts [][]int) (ids []int32, s *Sequences) {
 	lengths := make([]int, len(texts))
 	ids = append(ids, int32(texts[0][0]))
 	for i, t := range texts {

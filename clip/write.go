@@ -2,6 +2,8 @@ package clip
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -9,6 +11,36 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
+
+// WriteFile writes weights as one safetensors file under OpenAI's names, in half
+// precision if half is set. Its metadata say what shapes cannot tell, so that
+// Load needs nothing beside it; more, which may be nil, is added to them.
+func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]string) error {
+	c, err := configOf(w, w.Activation)
+	if err != nil {
+		return err
+	}
+	whole := *w // what was left to the reader's defaults is said
+	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std
+	description, err := whole.Describe()
+	if err != nil {
+		return err
+	}
+	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{checkpoint.ConfigKey: description}}
+	for name, t := range w.Tensors {
+		data, err := t.Read()
+		if err != nil {
+			return err
+		}
+		if !half {
+			f.Tensors[name] = safetensors.FromFloat32s(data, t.Shape...)
+		} else if f.Tensors[name], err = safetensors.HalfFromFloat32s(data, t.Shape...); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+	}
+	maps.Copy(f.Metadata, more)
+	return safetensors.Write(path, f)
+}
 
 // WriteFolder writes weights as OpenCLIP publishes them: a folder with
 // open_clip_model.safetensors and open_clip_config.json, which Load and OpenCLIP

@@ -146,7 +146,7 @@ func TestRetrievalStep(t *testing.T) {
 	r.near("logits", p.Logits, r.floats("logits"), 2e-5)
 	d := r.adapter.device
 	dv, dt := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
-	loss, _ := nn.SymmetricLoss(d, dv, dt, p.Video, p.Text, r.adapter.scale())
+	loss, _ := nn.SymmetricLoss(d, dv, dt, p.Video, p.Text, r.adapter.scale(), compute.Matrix{})
 	r.loss(loss, r.floats("loss")[0])
 	r.adapter.backText(dt, c, &p.text)
 	r.adapter.backVideo(dv, &p.video)

@@ -3,63 +3,78 @@ package synth
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
-// Ground is a texture of two colours that lies under the actors and covers the
-// plane.
+// Ground is a texture of two shades of a colour that lies under the actors and
+// covers the plane.
 type Ground struct {
-	Kind  string // one of Grounds
-	A, B  RGB    // the colours between which it varies
-	Scale float64
-	Angle float64 // radians
-	Seed  uint64
+	Kind   string // one of Grounds
+	Colour string // one of Colours, or "" where it has no name
+	A, B   RGB    // the shades between which it varies
+	Scale  float64
+	Angle  float64 // radians
+	Seed   uint64
 }
 
-// RGB is a colour.
-type RGB [3]float64
-
-// textures give for a position (in units of Scale) how much of colour B there
+// textures give for a position (in units of Scale) how much of shade B there
 // is, from 0 to 1.
 var textures = map[string]func(x, y float64, seed uint64) float64{
-	"gradient": func(x, y float64, _ uint64) float64 { return 0.5 + 0.5*math.Sin(x*0.5) },
-	"stripes":  func(x, y float64, _ uint64) float64 { return soft(math.Sin(x * math.Pi)) },
-	"checks":   func(x, y float64, _ uint64) float64 { return soft(math.Sin(x*math.Pi) * math.Sin(y*math.Pi)) },
-	"dots": func(x, y float64, _ uint64) float64 {
+	"plain":     func(x, y float64, _ uint64) float64 { return 0 },
+	"shaded":    func(x, y float64, _ uint64) float64 { return 0.5 + 0.5*math.Sin(x*0.5) },
+	"striped":   func(x, y float64, _ uint64) float64 { return soft(math.Sin(x * math.Pi)) },
+	"checkered": func(x, y float64, _ uint64) float64 { return soft(2 * math.Sin(x*math.Pi) * math.Sin(y*math.Pi)) },
+	"dotted": func(x, y float64, _ uint64) float64 {
 		return soft(0.9 - 3*math.Hypot(x-math.Round(x), y-math.Round(y)))
 	},
-	"clouds": func(x, y float64, seed uint64) float64 {
-		return (2*lattice(x, y, seed) + lattice(2*x, 2*y, seed+1)) / 3
+	"noisy": func(x, y float64, seed uint64) float64 {
+		return (2*lattice(3*x, 3*y, seed) + lattice(7*x, 7*y, seed+1)) / 3
 	},
 }
 
 // Grounds are the kinds of ground.
-var Grounds = []string{"gradient", "stripes", "checks", "dots", "clouds"}
+var Grounds = []string{"plain", "shaded", "striped", "checkered", "dotted", "noisy"}
 
-func newGround(r *rand.Rand) Ground {
+// newGround makes up a ground from which all the actors stand out.
+func newGround(r *rand.Rand, actors []Actor) Ground {
+	for {
+		g := anyGround(r)
+		if !slices.ContainsFunc(actors, func(a Actor) bool { return !g.shows(a.Colour) }) {
+			return g
+		}
+	}
+}
+
+func anyGround(r *rand.Rand) Ground {
 	g := Ground{
 		Kind:  Grounds[r.IntN(len(Grounds))],
-		Scale: between(r, 0.08, 0.25),
+		Scale: between(r, 0.13, 0.25),
 		Angle: between(r, 0, 2*math.Pi),
 		Seed:  r.Uint64(),
 	}
-	grey := between(r, 60, 190)
-	for i := range g.A {
-		g.A[i] = grey + between(r, -25, 25)
-		g.B[i] = g.A[i] + between(r, -25, 25)
+	if r.IntN(2) == 0 { // a dull tone that is called nothing
+		grey := between(r, 60, 190)
+		for i := range g.A {
+			g.A[i] = grey + between(r, -25, 25)
+		}
+	} else {
+		c := palette[r.IntN(len(palette))]
+		g.Colour, g.A = c.name, c.rgb.toward(RGB{128, 128, 128}, between(r, 0, 0.15))
+	}
+	step := between(r, 28, 55)
+	if g.A.brightness() > 110 {
+		step = -step
+	}
+	for i := range g.B {
+		g.B[i] = min(max(g.A[i]+step, 0), 255)
 	}
 	return g
 }
 
-// contrasting returns the names of two colours that stand out from the ground.
-func (g *Ground) contrasting(r *rand.Rand) []string {
-	var names []string
-	for _, i := range r.Perm(len(palette)) {
-		c := palette[i].rgb
-		if distance(c, g.A) > 90 && distance(c, g.B) > 90 {
-			names = append(names, palette[i].name)
-		}
-	}
-	return names[:2]
+// shows tells whether a colour stands out from the ground.
+func (g *Ground) shows(name string) bool {
+	c := colour(name)
+	return name != g.Colour && distance(c, g.A) > 90 && distance(c, g.B) > 90
 }
 
 func distance(a, b RGB) float64 {

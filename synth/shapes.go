@@ -3,19 +3,32 @@ package synth
 import "math"
 
 // outlines give the distance of a point to the outline of a shape of radius 1,
-// negative inside.
+// negative inside. Shapes are shown at any angle, so none is another one turned.
 var outlines = map[string]func(p Vec) float64{
 	"circle":   func(p Vec) float64 { return math.Hypot(p.X, p.Y) - 1 },
-	"ring":     func(p Vec) float64 { return math.Abs(math.Hypot(p.X, p.Y)-0.7) - 0.3 },
 	"square":   polygon(corners(4, 1, 1)),
 	"triangle": polygon(corners(3, 1, 1)),
-	"star":     polygon(corners(10, 1, 0.5)),
+	"star":     polygon(corners(10, 1, 0.45)),
 	"cross": polygon([]Vec{{-0.33, -1}, {0.33, -1}, {0.33, -0.33}, {1, -0.33}, {1, 0.33}, {0.33, 0.33},
 		{0.33, 1}, {-0.33, 1}, {-0.33, 0.33}, {-1, 0.33}, {-1, -0.33}, {-0.33, -0.33}}),
+	"ring":    func(p Vec) float64 { return math.Abs(math.Hypot(p.X, p.Y)-0.69) - 0.31 },
+	"diamond": polygon([]Vec{{-1, 0}, {0, -0.55}, {1, 0}, {0, 0.55}}),
+	"heart":   heart,
+	speck:     func(p Vec) float64 { return math.Hypot(max(math.Abs(p.X)-0.6, 0), p.Y) - 0.4 },
 }
 
 // Shapes are the names of the shapes.
-var Shapes = []string{"circle", "ring", "square", "triangle", "star", "cross"}
+var Shapes = []string{"circle", "square", "triangle", "star", "cross", "ring", "diamond", "heart"}
+
+// speck is the shape of what is small, has no name in the language and is in
+// nobody's way.
+const speck = "speck"
+
+// mark is the middle of the dot that every shape but a speck has, by which one
+// sees how it is turned, and markSize the dot's radius.
+var mark = Vec{0.44, 0}
+
+const markSize = 0.18
 
 // corners are n points round a circle, by turns at an outer and an inner
 // radius; the first is at the top.
@@ -51,30 +64,14 @@ func polygon(points []Vec) func(Vec) float64 {
 	}
 }
 
-// palette has the colours of actors.
-var palette = []struct {
-	name string
-	rgb  RGB
-}{
-	{"red", RGB{220, 30, 30}}, {"green", RGB{30, 170, 50}}, {"blue", RGB{30, 60, 220}}, {"yellow", RGB{245, 225, 40}},
-	{"orange", RGB{250, 140, 20}}, {"purple", RGB{130, 30, 170}}, {"pink", RGB{250, 130, 190}}, {"cyan", RGB{40, 210, 220}},
-	{"white", RGB{250, 250, 250}}, {"black", RGB{15, 15, 15}},
-}
-
-// Colours returns the names of the colours that actors have.
-func Colours() []string {
-	names := make([]string, len(palette))
-	for i, c := range palette {
-		names[i] = c.name
+// heart is from the same collection, there 1.1 high with its tip at the origin.
+func heart(p Vec) float64 {
+	const scale = 0.58
+	x, y := math.Abs(p.X)*scale, 0.55-p.Y*scale
+	if x+y > 1 {
+		return (math.Hypot(x-0.25, y-0.75) - math.Sqrt2/4) / scale
 	}
-	return names
-}
-
-func colour(name string) RGB {
-	for _, c := range palette {
-		if c.name == name {
-			return c.rgb
-		}
-	}
-	return RGB{}
+	m := max(x+y, 0) / 2
+	d := min(math.Hypot(x, y-1), math.Hypot(x-m, y-m))
+	return math.Copysign(d, x-y) / scale
 }

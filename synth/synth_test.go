@@ -26,8 +26,8 @@ func needFFmpeg(t testing.TB) {
 	}
 }
 
-// small renders in a moment.
-var small = Options{Seed: 7, Classes: []string{"moving left", "turning counter-clockwise"}, PerClass: 4, Width: 32, Height: 24, FPS: 8, Seconds: 1}
+// tiny renders in a moment.
+var tiny = Options{Seed: 7, Classes: []string{"moving left", "turning counter-clockwise"}, PerClass: 4, Width: 32, Height: 24, FPS: 8, Seconds: 1}
 
 // contents returns every file below dir with what is in it.
 func contents(t *testing.T, dir string) map[string]string {
@@ -52,7 +52,7 @@ func TestGenerate(t *testing.T) {
 	needFFmpeg(t)
 	dir := filepath.Join(t.TempDir(), "videos")
 	var told []int
-	manifest, err := Generate(t.Context(), dir, small, func(done, total int) {
+	manifest, err := Generate(t.Context(), dir, tiny, func(done, total int) {
 		if total != 8 {
 			t.Errorf("%d videos in all", total)
 		}
@@ -74,7 +74,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{{"path", "label", "split"}}
-	for _, class := range small.Classes {
+	for _, class := range tiny.Classes {
 		for n, split := range []string{"train", "train", "train", "test"} {
 			want = append(want, []string{fmt.Sprintf("%s/%03d.mp4", strings.ReplaceAll(class, " ", "_"), n), class, split})
 		}
@@ -104,7 +104,7 @@ func TestGenerate(t *testing.T) {
 func TestGenerateCompletes(t *testing.T) {
 	needFFmpeg(t)
 	dir := t.TempDir()
-	if _, err := Generate(t.Context(), dir, small, nil); err != nil {
+	if _, err := Generate(t.Context(), dir, tiny, nil); err != nil {
 		t.Fatal(err)
 	}
 	before := contents(t, dir)
@@ -115,7 +115,7 @@ func TestGenerateCompletes(t *testing.T) {
 	if err := errors.Join(os.Remove(filepath.Join(dir, "moving_left", "002.mp4")), os.WriteFile(kept, []byte("mine"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Generate(t.Context(), dir, small, nil); err != nil {
+	if _, err := Generate(t.Context(), dir, tiny, nil); err != nil {
 		t.Fatal(err)
 	}
 	after := contents(t, dir)
@@ -129,7 +129,7 @@ func TestGenerateCompletes(t *testing.T) {
 		}
 	}
 
-	o := small
+	o := tiny
 	o.Seed++
 	if _, err := Generate(t.Context(), dir, o, nil); err == nil || !strings.Contains(err.Error(), "other options") {
 		t.Errorf("other options in the same folder: %v", err)
@@ -149,7 +149,7 @@ func TestGenerateCancel(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o := small
+	o := tiny
 	o.PerClass = 40
 	_, err := Generate(ctx, dir, o, func(done, total int) { cancel() })
 	if !errors.Is(err, context.Canceled) {
@@ -192,7 +192,7 @@ func TestEncoderFails(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "moving_left", fmt.Sprintf(".000.mp4.%d.tmp", os.Getpid()), "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Generate(t.Context(), dir, small, nil)
+	_, err := Generate(t.Context(), dir, tiny, nil)
 	if err == nil || !strings.Contains(err.Error(), "000.mp4") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
 	}
@@ -200,7 +200,7 @@ func TestEncoderFails(t *testing.T) {
 
 func scene(t testing.TB, class string, seed uint64) *Scene {
 	t.Helper()
-	s, err := NewScene(class, rand.New(rand.NewPCG(seed, 1)), 2)
+	s, err := NewScene(class, Objects(All), rand.New(rand.NewPCG(seed, 1)), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestClassesAreTrue(t *testing.T) {
 		for seed := range uint64(50) {
 			s := scene(t, class, seed)
 			for at := 0.0; at < 1.9; at += 0.1 {
-				if p := (poses{s.Actors[1].pose(at, Vec{}), s.Actors[1].pose(at+0.02, Vec{})}); !check(s, p) {
+				if p := (poses{s.Acts[0].Actors[1].pose(at), s.Acts[0].Actors[1].pose(at + 0.02)}); !check(s, p) {
 					t.Errorf("%s, seed %d: from %+v to %+v", class, seed, p[0], p[1])
 				}
 			}
@@ -251,15 +251,15 @@ func TestClassesAreTrue(t *testing.T) {
 	}
 	for seed := range uint64(50) {
 		for class, want := range map[string][2]float64{"appearing": {0, 1}, "vanishing": {1, 0}} {
-			a := scene(t, class, seed).Actors[1]
-			if got := [2]float64{a.pose(0.4, Vec{}).opacity, a.pose(1.6, Vec{}).opacity}; got != want {
+			a := scene(t, class, seed).Acts[0].Actors[1]
+			if got := [2]float64{a.pose(0.4).opacity, a.pose(1.6).opacity}; got != want {
 				t.Errorf("%s, seed %d: opacity from %v to %v", class, seed, got[0], got[1])
 			}
 		}
 		for class, sign := range map[string]float64{"coming together": -1, "moving apart": 1} {
 			s := scene(t, class, seed)
-			if (apart(s, 1.9)-apart(s, 0.1))*sign < 0.2 {
-				t.Errorf("%s, seed %d: from %v to %v apart", class, seed, apart(s, 0.1), apart(s, 1.9))
+			if (gap(s, 1.9)-gap(s, 0.1))*sign < 0.2 {
+				t.Errorf("%s, seed %d: from %v to %v apart", class, seed, gap(s, 0.1), gap(s, 1.9))
 			}
 		}
 	}
@@ -267,13 +267,13 @@ func TestClassesAreTrue(t *testing.T) {
 
 // around is above zero where an actor goes clockwise round its place.
 func around(s *Scene, p [2]pose) float64 {
-	a, b := p[0].at.plus(s.Actors[1].At.times(-1)), p[1].at.plus(s.Actors[1].At.times(-1))
+	a, b := p[0].at.minus(s.Acts[0].Actors[1].At), p[1].at.minus(s.Acts[0].Actors[1].At)
 	return a.X*b.Y - a.Y*b.X // y points down
 }
 
-func apart(s *Scene, t float64) float64 {
-	a, b := s.Actors[0].pose(t, Vec{}).at, s.Actors[1].pose(t, Vec{}).at
-	return math.Hypot(a.X-b.X, a.Y-b.Y)
+func gap(s *Scene, t float64) float64 {
+	a, b := s.Acts[0].Actors[0].pose(t).at, s.Acts[0].Actors[1].pose(t).at
+	return a.minus(b).length()
 }
 
 // What a single frame shows is distributed alike in both classes of a pair:
@@ -288,10 +288,11 @@ func TestFramesDoNotTellPairsApart(t *testing.T) {
 			s := scene(t, class, seed)
 			// Black and white, to see the actor and nothing else.
 			s.Ground.A, s.Ground.B = RGB{}, RGB{}
-			s.Noise = 0
-			s.Actors[1].Colour, s.Actors[1].Shade = "white", 1
+			s.Noise, s.Specks = 0, nil
+			s.Light, s.Slope = 1, Vec{}
+			s.Acts[0].Actors[1].Colour, s.Acts[0].Actors[1].Shade = "white", 1
 			if class != "coming together" && class != "moving apart" {
-				s.Actors = s.Actors[1:]
+				s.Acts[0].Actors = s.Acts[0].Actors[1:]
 			}
 			for _, at := range times {
 				s.Draw(pix, w, h, at)
@@ -333,12 +334,14 @@ func TestFramesDoNotTellPairsApart(t *testing.T) {
 	}
 }
 
-func TestGroundsLetActorsStandOut(t *testing.T) {
-	for seed := range uint64(5000) {
-		g := newGround(rand.New(rand.NewPCG(seed, 2)))
-		names := g.contrasting(rand.New(rand.NewPCG(seed, 3)))
-		if len(names) != 2 || names[0] == names[1] || !slices.Contains(Colours(), names[0]) {
-			t.Fatalf("seed %d: %v", seed, names)
+// Whatever is shown stands out from what is behind it, in every light.
+func TestActorsStandOut(t *testing.T) {
+	for n := range uint64(3000) {
+		p := World{Seed: 2}.Picture(n)
+		for _, a := range p.Scene.Acts[0].Actors {
+			if !p.Scene.Ground.shows(a.Colour) {
+				t.Fatalf("picture %d: %s on %+v", n, a.Object, p.Scene.Ground)
+			}
 		}
 	}
 }
@@ -354,12 +357,12 @@ func TestTablesAgree(t *testing.T) {
 			t.Errorf("ground %s has no texture", name)
 		}
 	}
-	if len(Shapes) != len(outlines) || len(Grounds) != len(textures) {
+	if len(Shapes)+1 != len(outlines) || len(Grounds) != len(textures) {
 		t.Error("a shape or ground has no name")
 	}
 	for name, outline := range outlines {
 		// The middle of the dot is inside, far away is outside.
-		if outline(Vec{0, -0.62}) >= 0 || outline(Vec{0, -2}) <= 0 {
+		if outline(mark) >= 0 || outline(Vec{0, -2}) <= 0 {
 			t.Errorf("%s: wrong way round", name)
 		}
 	}

@@ -27,7 +27,19 @@ func (r *Resizer) Resize(f Frame, size int) (Frame, error) {
 	if size < 1 || size > maxSide {
 		return Frame{}, fmt.Errorf("size %d is not in 1..%d", size, maxSide)
 	}
-	s := shapeOf(f.Width, f.Height, 1, size)
+	return r.reshape(f, shapeOf(f.Width, f.Height, 1, size))
+}
+
+// Stretch brings f to size×size with the same filter and cuts out nothing, so
+// that a picture that is not square is distorted. The result is as Resize's.
+func (r *Resizer) Stretch(f Frame, size int) (Frame, error) {
+	if size < 1 || size > maxSide {
+		return Frame{}, fmt.Errorf("size %d is not in 1..%d", size, maxSide)
+	}
+	return r.reshape(f, shape{f.Width, f.Height, size, size, 0, 0, size, size})
+}
+
+func (r *Resizer) reshape(f Frame, s shape) (Frame, error) {
 	if err := s.check(); err != nil {
 		return Frame{}, err
 	}

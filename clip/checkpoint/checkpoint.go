@@ -152,6 +152,10 @@ func (f *source) weights(dir string) (*Weights, error) {
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace {
 		w.Activation = "quick_gelu"
+	} else if own, ok := f.metadata[ConfigKey]; ok {
+		if err := w.fromMetadata([]byte(own)); err != nil {
+			return nil, fmt.Errorf("metadata %s: %w", ConfigKey, err)
+		}
 	} else if err := w.configure(dir, tensors); err != nil {
 		return nil, err
 	}
@@ -189,7 +193,9 @@ type source struct {
 	tensors map[string]lazy
 	kind    container
 	size    int64 // bytes of the file
-	close   func() error
+	// metadata is what a safetensors file says beside its tensors.
+	metadata map[string]string
+	close    func() error
 }
 
 // container is how a file keeps its tensors.

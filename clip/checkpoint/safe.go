@@ -19,7 +19,7 @@ func decodeSafetensors(r io.ReaderAt, size int64) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{tensors: map[string]lazy{}, kind: safe, size: size}
+	s := &source{tensors: map[string]lazy{}, kind: safe, size: size, metadata: f.Metadata}
 	for _, name := range f.Names() {
 		s.tensors[name] = lazy{f.DType(name), f.Shape(name), func() (safetensors.Tensor, error) { return f.Tensor(name) }}
 	}

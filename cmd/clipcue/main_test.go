@@ -140,7 +140,7 @@ func makeWorld(dir string) (world, error) {
 	if err := clip.WriteFolder(w.model, clip.RandomWeights(tiny, 1)); err != nil {
 		return w, err
 	}
-	if _, err := synth.Generate(context.Background(), w.videos, synth.Options{Classes: sharedClasses, PerClass: 8, Width: 48, Height: 48, Plain: true}, nil); err != nil {
+	if _, err := synth.Generate(context.Background(), w.videos, synth.Options{Classes: sharedClasses, PerClass: 8, Width: 48, Height: 48}, nil); err != nil {
 		return w, err
 	}
 	var stdout, stderr bytes.Buffer

@@ -80,7 +80,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue extract ...          turn videos into frame features, once
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
-  clipcue classify ...         name the actions in videos`,
+  clipcue classify ...         name the actions in videos
+  clipcue pretrain ...         train a backbone from captioned pictures`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -115,7 +116,7 @@ minutes on a CPU, and names the actions in new videos.
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(a.modelCommand(), a.embedCommand(), a.extractCommand(), a.trainCommand(), a.evalCommand(),
-		a.classifyCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
+		a.classifyCommand(), a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)
 	}

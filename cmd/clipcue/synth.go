@@ -17,25 +17,58 @@ func (a *app) synthCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "synth --out FOLDER",
-		Short: "Render labelled videos to try things on",
-		Long: `Renders mp4 videos of shapes that move, turn, grow and vanish over textured
-grounds, in one folder a class, and labels.csv with path, label and split. Many of
-the classes differ in the order of time alone. The same seed gives the same videos.
+		Short: "Render captioned, labelled videos or pictures to try things on",
+		Long: `Renders coloured shapes over textured grounds, with all that is true of them in
+manifests. The same seed gives the same files; what is there is not rendered again.
 
-The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
-		Example: "  clipcue synth --out videos --per-class 10",
+--kind motions    mp4 videos, one folder a class, labelled with what happens; many of
+                  the classes differ in the order of time alone
+--kind objects    mp4 videos labelled with what is seen, such as "red circle"
+--kind untrimmed  longer mp4 videos with one to four timed segments each
+--kind pictures   PNG pictures
+
+labels.csv has path, label and split, for untrimmed videos start and end too, which
+are also in segments.csv. captions.jsonl has a sentence for each video or picture.
+With --combinations seen an eighth of the combinations of colour and shape is never
+shown, with --combinations unseen nothing else.
+
+The motions are: ` + strings.Join(synth.Classes(), ", ") + `.
+The colours are: ` + strings.Join(synth.Colours(), ", ") + `.
+The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
+		Example: "  clipcue synth --out videos --per-class 10\n  clipcue synth --kind pictures --out pictures --total 5000 --combinations seen",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, name := range o.Classes {
-				if !slices.Contains(synth.Classes(), name) {
-					return usageError{fmt.Errorf("--classes: there is no class %q; there are %s", name, strings.Join(synth.Classes(), ", "))}
+				if known := o.Kind.Classes(o.Set); !slices.Contains(known, name) {
+					return usageError{fmt.Errorf("--classes: there is no class %q; there are %s", name, strings.Join(known, ", "))}
 				}
+			}
+			idle := map[synth.Kind][]string{
+				synth.KindMotions: {"total"}, synth.KindObjects: {"total"}, synth.KindUntrimmed: {"per-class"},
+				synth.KindPictures: {"per-class", "classes", "fps", "seconds"},
+			}
+			for _, name := range idle[o.Kind] {
+				if c.Flags().Changed(name) {
+					return usageError{fmt.Errorf("--%s says nothing about --kind %s", name, o.Kind)}
+				}
+			}
+			if o.Kind == synth.KindUntrimmed { // which has defaults of its own
+				if !c.Flags().Changed("seconds") {
+					o.Seconds = 0
+				}
+				if !c.Flags().Changed("total") {
+					o.Total = 0
+				}
+			}
+			what := "videos"
+			if o.Kind == synth.KindPictures {
+				what = "pictures"
 			}
 			var bar *progress.Bar
 			total := 0
 			manifest, err := synth.Generate(c.Context(), out, o, func(done, of int) {
 				if bar == nil {
-					bar = a.progress.Start("render", int64(of), "videos")
+					bar = a.progress.Start("render", int64(of), what)
 				}
 				total = of
 				bar.Set(int64(done))
@@ -45,9 +78,9 @@ The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
 				return err
 			}
 			if asJSON {
-				return a.json(map[string]any{"manifest": manifest, "videos": total})
+				return a.json(map[string]any{"manifest": manifest, what: total})
 			}
-			_, err = fmt.Fprintf(a.out, "%d videos in %s, labelled in %s\n", total, out, manifest)
+			_, err = fmt.Fprintf(a.out, "%d %s in %s, described in %s\n", total, what, out, manifest)
 			return err
 		},
 	}
@@ -56,13 +89,17 @@ The classes are: ` + strings.Join(synth.Classes(), ", ") + ".",
 	f.StringVar(&out, "out", "", "folder to write to")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
 	o.PerClass, o.Width, o.Height, o.FPS, o.Seconds = 24, 96, 96, 12, 2
-	whole(c, &o.PerClass, "per-class", 1, "videos for each class")
+	o.Kind, o.Set = synth.KindMotions, synth.All
+	oneOf(c, &o.Kind, "kind", synth.Kinds, "what to render: motions, objects, untrimmed or pictures")
+	oneOf(c, &o.Set, "combinations", synth.Sets, "which colours with which shapes: all, seen or unseen")
+	whole(c, &o.PerClass, "per-class", 1, "motions and objects: videos for each class")
+	o.Total = 1000
+	whole(c, &o.Total, "total", 1, "pictures, or untrimmed videos, of which it is 60 if not said")
 	f.StringSliceVar(&o.Classes, "classes", nil, "only these classes, separated by commas")
 	whole(c, &o.Width, "width", 16, "pixels across, an even number")
 	whole(c, &o.Height, "height", 16, "pixels down, an even number")
 	number(c, &o.FPS, "fps", false, "frames a second")
-	number(c, &o.Seconds, "seconds", false, "length of each video")
-	f.BoolVar(&o.Plain, "plain", false, "light shapes on dark grounds and no bystanders")
+	number(c, &o.Seconds, "seconds", false, "length of each video, of untrimmed ones 12 if not said")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -14,13 +14,21 @@ import (
 // wrong usage that names its flag. The default is what the variable holds.
 
 // oneOf adds a flag that takes one of some words.
-func oneOf(c *cobra.Command, p *string, name string, words []string, usage string) {
-	c.Flags().Var(&checked[string]{p, "string", func(s string) (string, error) {
-		if !slices.Contains(words, s) {
-			return "", fmt.Errorf("it is %s or %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+func oneOf[S ~string](c *cobra.Command, p *S, name string, words []S, usage string) {
+	c.Flags().Var(&checked[S]{p, "string", func(s string) (S, error) {
+		if !slices.Contains(words, S(s)) {
+			return "", fmt.Errorf("it is %s or %s", join(words[:len(words)-1]), words[len(words)-1])
 		}
-		return s, nil
+		return S(s), nil
 	}}, name, usage)
+}
+
+func join[S ~string](words []S) string {
+	plain := make([]string, len(words))
+	for i, w := range words {
+		plain[i] = string(w)
+	}
+	return strings.Join(plain, ", ")
 }
 
 // activationFlag adds the flag for what some weight files cannot tell.

@@ -81,7 +81,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	videos, features := filepath.Join(o.Dir, "videos"), filepath.Join(o.Dir, "features")
-	manifest, err := o.render(ctx, videos, synth.Options{Seed: o.Seed, PerClass: o.PerClass, Classes: classes, Plain: true})
+	manifest, err := o.render(ctx, videos, synth.Options{Seed: o.Seed, PerClass: o.PerClass, Classes: classes})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Rec
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	if _, err := o.render(ctx, dir, synth.Options{Seed: o.Seed + 1, PerClass: 2, Classes: classes, Plain: true}); err != nil {
+	if _, err := o.render(ctx, dir, synth.Options{Seed: o.Seed + 1, PerClass: 2, Classes: classes}); err != nil {
 		return nil, err
 	}
 	sources, err := video.Discover([]string{dir})

@@ -47,11 +47,17 @@ func (s *Similarity) Backward(dvideo, dtext, dlogits compute.Matrix) {
 	}
 }
 
+// Masked, added to a logit, takes it out of the softmax: its share is exactly 0.
+// It is finite, so that its gradient of 0 times the logit is 0 as well.
+const Masked = -1e30
+
 // SymmetricLoss is CLIP's loss over pairs a[i], b[i] [n,E]: the mean of the cross
 // entropies of each a against all b and of each b against all a, with cosines
-// times scale. It writes the gradients da and db and returns the loss and its
-// derivative by the logarithm of scale.
-func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32) (loss, dlogScale float64) {
+// times scale. mask [n,n], symmetric, is added to the logits of both sides: pairs
+// at Masked are not one another's negatives. It may be zero. SymmetricLoss writes
+// the gradients da and db and returns the loss and its derivative by the logarithm
+// of scale.
+func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32, mask compute.Matrix) (loss, dlogScale float64) {
 	defer d.Release(d.Mark())
 	target := make([]int32, a.Rows)
 	for i := range target {
@@ -63,6 +69,9 @@ func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32)
 	side := func(da, db, ga, gb, a, b compute.Matrix) {
 		defer d.Release(d.Mark())
 		s := NewSimilarity(d, a, b, scale)
+		if !mask.IsZero() {
+			d.Add(s.Logits, mask)
+		}
 		dlogits := d.Temp(s.Logits.Rows, s.Logits.Cols)
 		loss += d.CrossEntropy(dlogits, s.Logits, target) / 2
 		dlogScale += d.Dot(dlogits, s.Logits) / 2

@@ -277,3 +277,36 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Every half-precision number is written as itself, and what lies between two of
+// them as the nearer one.
+func TestHalfFromFloat32s(t *testing.T) {
+	for h := range uint16(0x7c00) {
+		v := fromHalf(h)
+		if got := toHalf(v); got != h {
+			t.Fatalf("%g is written as %#x, not %#x", v, got, h)
+		}
+		if h+1 == 0x7c00 {
+			break
+		}
+		middle := (v + fromHalf(h+1)) / 2
+		even := h + h&1
+		for value, want := range map[float32]uint16{middle: even, math.Nextafter32(middle, 0): h, math.Nextafter32(middle, 1e9): h + 1, -middle: 0x8000 | even} {
+			if got := toHalf(value); got != want {
+				t.Fatalf("%g is written as %#x, not %#x", value, got, want)
+			}
+		}
+	}
+	if got := toHalf(float32(math.Inf(-1))); got != 0xfc00 {
+		t.Errorf("-Inf is written as %#x", got)
+	}
+	if got := fromHalf(toHalf(float32(math.NaN()))); got == got {
+		t.Errorf("NaN is written as %v", got)
+	}
+	if _, err := HalfFromFloat32s([]float32{1, 65519}, 2); err != nil {
+		t.Error(err)
+	}
+	if _, err := HalfFromFloat32s([]float32{1, 65520}, 2); err == nil {
+		t.Error("a number that half precision cannot hold was written")
+	}
+}

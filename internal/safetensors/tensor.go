@@ -181,6 +181,39 @@ func FromFloat32s(data []float32, shape ...int) Tensor {
 	return Tensor{"F32", shape, out}
 }
 
+// HalfFromFloat32s makes an F16 tensor of the nearest half-precision numbers,
+// ties to even. A finite number beyond their range, 65504, is an error; see
+// FromFloat32s.
+func HalfFromFloat32s(data []float32, shape ...int) (Tensor, error) {
+	out := make([]byte, 0, 2*len(data))
+	for i, v := range data {
+		h := toHalf(v)
+		if h&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
+			return Tensor{}, fmt.Errorf("element %d is %g, which is beyond half precision", i, v)
+		}
+		out = binary.LittleEndian.AppendUint16(out, h)
+	}
+	return Tensor{"F16", shape, out}, nil
+}
+
+// toHalf rounds to IEEE 754 binary16: to infinity beyond its range.
+func toHalf(v float32) uint16 {
+	b := math.Float32bits(v)
+	sign, x := uint16(b>>16&0x8000), b&0x7fffffff
+	switch {
+	case x > 0x7f800000: // NaN
+		return sign | 0x7e00
+	case x >= 0x477ff000: // 65520, from where on the nearest is infinity
+		return sign | 0x7c00
+	case x < 0x38800000: // below 2^-14: a multiple of 2^-24
+		return sign | uint16(math.RoundToEven(float64(math.Float32frombits(x))*0x1p24))
+	}
+	// Half of the last place, a little less if that is even; a carry goes on
+	// into the exponent, as it should.
+	x += 0xfff + x>>13&1
+	return sign | uint16(x>>13-112<<10)
+}
+
 // FromFloat64s makes an F64 tensor; see FromFloat32s.
 func FromFloat64s(data []float64, shape ...int) Tensor {
 	out := make([]byte, 0, 8*len(data))

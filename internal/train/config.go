@@ -24,6 +24,12 @@ type Config struct {
 	Seed      uint64  `json:"seed"`
 	EvalEvery int     `json:"eval_every"` // steps; 0: ten times a run
 	SaveEvery int     `json:"save_every"` // steps; 0: twenty times a run
+	// Beta2 and Eps are AdamW's; 0 means PyTorch's defaults, 0.999 and 1e-8.
+	Beta2 float64 `json:"beta2,omitempty"`
+	Eps   float64 `json:"eps,omitempty"`
+	// Average, if above 0, is the decay of a moving average of the parameters
+	// over the steps, which is what is evaluated and written as the best.
+	Average float64 `json:"ema,omitempty"`
 }
 
 // schedules give the learning rate as a share of lr, from the share of the run
@@ -56,6 +62,8 @@ func (c *Config) Check() error {
 		return errors.New("a number of steps is below 0")
 	case !(c.Decay >= 0) || !(c.ClipNorm >= 0):
 		return errors.New("weight decay and the gradient's limit cannot be below 0")
+	case !(c.Beta2 >= 0 && c.Beta2 < 1) || !(c.Average >= 0 && c.Average < 1) || !(c.Eps >= 0):
+		return fmt.Errorf("beta2 %v, eps %v and the average's decay %v: a decay is in 0..1 and eps not below 0", c.Beta2, c.Eps, c.Average)
 	}
 	return nil
 }

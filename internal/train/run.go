@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,14 @@ type Task interface {
 	// Read takes the parameters over from a file and returns its state.
 	Read(path string) (*State, error)
 }
+
+// Updater is a Task that is told after each update of the parameters, before
+// anything else sees them, so that it can keep them within bounds.
+type Updater interface{ Updated() }
+
+// Counter is a Task that says how many samples a step takes, and what they are,
+// so that their rate is shown.
+type Counter interface{ Samples() (n int, unit string) }
 
 // Evaluation is a measurement during a run.
 type Evaluation struct {
@@ -87,6 +96,11 @@ func Run(ctx context.Context, dir string, config any, c Config, task Task, resum
 	}
 	r := &run{dir: dir, c: c, task: task, log: log, params: task.Params()}
 	r.optimiser = nn.NewAdamW(r.params, c.Decay)
+	r.optimiser.Beta2 = cmp.Or(c.Beta2, r.optimiser.Beta2)
+	r.optimiser.Eps = cmp.Or(c.Eps, r.optimiser.Eps)
+	if c.Average > 0 {
+		r.average = nn.NewAverage(r.params, c.Average)
+	}
 	if err := r.open(config, resume); err != nil {
 		return Result{}, err
 	}
@@ -96,7 +110,7 @@ func Run(ctx context.Context, dir string, config any, c Config, task Task, resum
 	bar.Set(int64(r.state.Step))
 	err := r.loop(ctx, func(loss float64) {
 		bar.Add(1)
-		bar.Message(fmt.Sprintf("loss %.4f", loss))
+		bar.Message(fmt.Sprintf("loss %.4f%s", loss, r.rate()))
 	})
 	return Result{Steps: r.state.Step, BestStep: r.state.BestStep, Metrics: r.state.Metrics}, err
 }
@@ -109,6 +123,9 @@ type run struct {
 	log       *slog.Logger
 	params    *nn.Params
 	optimiser *nn.AdamW
+	average   *nn.Average // nil for none
+	pace      float64     // seconds a step, the latest counting most
+	timed     int         // steps that pace is of
 	state     State
 	unsaved   bool // whether the state has changed since it was saved
 	metrics   *record
@@ -190,13 +207,32 @@ func (r *run) step() (loss float64, err error) {
 	nn.ClipGrad(r.params, norm, r.c.ClipNorm)
 	rate := r.c.rate(step)
 	r.optimiser.Update(rate)
+	if u, ok := r.task.(Updater); ok {
+		u.Updated()
+	}
+	if r.average != nil {
+		r.average.Update()
+	}
 	r.state.Step++
 	r.unsaved = true
+	seconds := time.Since(begin).Seconds()
+	r.pace += (seconds - r.pace) * max(0.05, 1/float64(r.timed+1))
+	r.timed++
 	if logEvery := max(1, r.c.Steps/1000); r.state.Step%logEvery == 0 || r.state.Step == r.c.Steps {
 		err = r.metrics.add(map[string]any{"step": r.state.Step, "loss": loss, "lr": rate, "grad_norm": norm,
-			"seconds": time.Since(begin).Seconds()})
+			"seconds": seconds})
 	}
 	return loss, err
+}
+
+// rate is the samples' rate, as words behind the loss.
+func (r *run) rate() string {
+	c, ok := r.task.(Counter)
+	if !ok || r.pace <= 0 {
+		return ""
+	}
+	n, unit := c.Samples()
+	return fmt.Sprintf(", %.0f %s/s", float64(n)/r.pace, unit)
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
@@ -211,6 +247,10 @@ func (r *run) interrupted() error {
 
 // evaluate measures, and writes the best file if this step is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
+	if r.average != nil {
+		r.average.Swap()
+		defer r.average.Swap()
+	}
 	e, err := r.task.Evaluate(ctx)
 	if err != nil {
 		return err
@@ -244,6 +284,11 @@ func (r *run) save() error {
 		s.Optimiser[firstMoment+p.Name] = r.download(m)
 		s.Optimiser[secondMoment+p.Name] = r.download(v)
 	})
+	if r.average != nil {
+		r.average.Values(func(p *nn.Param, average compute.Matrix) {
+			s.Optimiser[averaged+p.Name] = r.download(average)
+		})
+	}
 	r.unsaved = false
 	return r.task.Write(filepath.Join(r.dir, LastFile), &s, s.Metrics)
 }
@@ -251,6 +296,7 @@ func (r *run) save() error {
 const (
 	firstMoment  = "optimiser.m."
 	secondMoment = "optimiser.v."
+	averaged     = "optimiser.average."
 )
 
 func (r *run) download(m compute.Matrix) []float32 {
@@ -265,19 +311,22 @@ func (r *run) restore(s *State) error {
 		return errors.New("the file holds no state of training to resume from")
 	}
 	var err error
-	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
-		for _, x := range []struct {
-			name string
-			to   compute.Matrix
-		}{{firstMoment + p.Name, m}, {secondMoment + p.Name, v}} {
-			data := s.Optimiser[x.name]
-			if len(data) != x.to.Rows*x.to.Cols {
-				err = fmt.Errorf("tensor %q is missing or has another size", x.name)
-				return
-			}
-			r.params.Device.Upload(x.to, data)
+	restore := func(name string, to compute.Matrix) {
+		data := s.Optimiser[name]
+		if len(data) != to.Rows*to.Cols {
+			err = fmt.Errorf("tensor %q is missing or has another size", name)
+			return
 		}
+		r.params.Device.Upload(to, data)
+	}
+	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
+		restore(firstMoment+p.Name, m)
+		restore(secondMoment+p.Name, v)
 	})
+	if r.average != nil {
+		r.average.Values(func(p *nn.Param, average compute.Matrix) { restore(averaged+p.Name, average) })
+		r.average.Step = s.Step
+	}
 	r.state = *s
 	r.state.Optimiser = nil
 	r.optimiser.Step = s.Step

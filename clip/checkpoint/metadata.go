@@ -1,0 +1,44 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// ConfigKey is the metadata key under which a safetensors file that clipcue
+// wrote says, as JSON, what shapes cannot tell of a model.
+const ConfigKey = "clip_config"
+
+// description is what stands under ConfigKey.
+type description struct {
+	Activation  string    `json:"activation"`
+	VisionHeads int       `json:"vision_heads"`
+	TextHeads   int       `json:"text_heads"`
+	Eps         float64   `json:"layer_norm_eps"`
+	Mean        []float32 `json:"mean"`
+	Std         []float32 `json:"std"`
+}
+
+// Describe returns what a file of these weights says under ConfigKey.
+func (w *Weights) Describe() (string, error) {
+	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:]})
+	return string(d), err
+}
+
+// fromMetadata reads what Describe wrote.
+func (w *Weights) fromMetadata(data []byte) error {
+	var d description
+	if err := json.Unmarshal(data, &d); err != nil {
+		return err
+	}
+	switch {
+	case d.Activation != "quick_gelu" && d.Activation != "gelu":
+		return fmt.Errorf("activation %q is not known; it is quick_gelu or gelu", d.Activation)
+	case d.VisionHeads < 1 || d.TextHeads < 1:
+		return fmt.Errorf("%d and %d attention heads", d.VisionHeads, d.TextHeads)
+	case !plausibleEps(d.Eps):
+		return fmt.Errorf("layer_norm_eps is %g", d.Eps)
+	}
+	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = d.Activation, d.VisionHeads, d.TextHeads, float32(d.Eps)
+	return w.setStatistics(d.Mean, d.Std)
+}

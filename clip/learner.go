@@ -1,0 +1,102 @@
+package clip
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/checkpoint"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// Learner is a model all of whose weights are learned, as in CLIP's own
+// pre-training. Model encodes with them as they are at the moment; it has no
+// fingerprint, and its LogitScale is that at the start.
+type Learner struct {
+	Model  *Model
+	Image  *ImageTower
+	Text   *TextTower
+	Params *nn.Params
+	scale  *nn.Param // the logarithm of the logit scale
+}
+
+// maxScale is where CLIP clips its logit scale.
+const maxScale = 100
+
+// NewLearner builds a model to learn, beginning at the given weights. threads is
+// as in [Options].
+func NewLearner(w *checkpoint.Weights, threads int) (*Learner, error) {
+	if _, ok := activations[w.Activation]; !ok {
+		return nil, fmt.Errorf("activation %q is not known: it is quick_gelu or gelu", w.Activation)
+	}
+	c, err := configOf(w, w.Activation)
+	if err != nil {
+		return nil, err
+	}
+	source := func(name string) []float32 {
+		data, bad := w.Tensors[name].Read()
+		if bad != nil {
+			err = bad
+			data = make([]float32, product(w.Tensors[name].Shape))
+		}
+		return data
+	}
+	m := &Model{config: c, format: w.Format, device: compute.NewCPU(threads)}
+	if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
+		return nil, err
+	}
+	l := &Learner{Model: m, Params: &nn.Params{Device: m.device}}
+	b := &nn.Builder{Device: m.device, Source: source, Params: l.Params}
+	m.image, m.text = newImageTower(b, c), newTextTower(b, c)
+	l.Image, l.Text = m.image, m.text
+	scale := []float32{float32(math.Log(1 / 0.07))}
+	if _, ok := w.Tensors["logit_scale"]; ok {
+		scale = source("logit_scale")
+	}
+	l.scale = l.Params.Add("logit_scale", scale)
+	for _, p := range l.Params.List {
+		m.parameters += p.Value.Rows * p.Value.Cols
+		// CLIP decays "all weights that are not gains or biases" (section 2.5).
+		p.Decay = len(p.Shape) > 1
+	}
+	m.logitScale = l.Scale()
+	return l, err
+}
+
+// Scale is the logit scale.
+func (l *Learner) Scale() float32 {
+	var v [1]float32
+	l.Params.Device.Download(v[:], l.scale.Value)
+	return float32(math.Exp(float64(v[0])))
+}
+
+// AddScaleGrad adds to the gradient of the logarithm of the scale.
+func (l *Learner) AddScaleGrad(g float64) {
+	var v [1]float32
+	l.Params.Device.Download(v[:], l.scale.Grad)
+	v[0] += float32(g)
+	l.Params.Device.Upload(l.scale.Grad, v[:])
+}
+
+// ClipScale brings the scale back to at most 100, "to prevent scaling the logits
+// by more than 100 which we found necessary to prevent training instability".
+func (l *Learner) ClipScale() {
+	var v [1]float32
+	l.Params.Device.Download(v[:], l.scale.Value)
+	if most := float32(math.Log(maxScale)); v[0] > most {
+		l.Params.Device.Upload(l.scale.Value, []float32{most})
+	}
+}
+
+// Weights are copies of all weights as they are.
+func (l *Learner) Weights() *checkpoint.Weights {
+	c := l.Model.config
+	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Activation: c.Activation, Eps: c.Eps,
+		VisionHeads: c.VisionHeads, TextHeads: c.TextHeads, Mean: c.Mean, Std: c.Std}
+	values := l.Params.Values()
+	c.tensors(func(name string, shape ...int) {
+		w.Tensors[name] = checkpoint.InMemory(values[name], shape...)
+	})
+	return w
+}

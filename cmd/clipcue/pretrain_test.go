@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// smallPretraining is a command line for a model that trains in a moment.
+func smallPretraining(out string, more ...string) []string {
+	return append([]string{"pretrain", "--out", out, "--image-size", "16", "--width", "64", "--layers", "1", "--text-width", "64",
+		"--text-layers", "1", "--embed", "32", "--merges", "100", "--steps", "4", "--batch", "4", "--eval-pairs", "8", "--group", "4"}, more...)
+}
+
+// captioned writes n pictures with captions and returns their folder.
+func captioned(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range n {
+		m := image.NewGray(image.Rect(0, 0, 20+i, 18))
+		for k := range m.Pix {
+			m.Pix[k] = byte(k * i)
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, m); err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, fmt.Sprintf("%d.png", i), b.String())
+		write(t, dir, fmt.Sprintf("%d.txt", i), fmt.Sprintf("picture %d", i))
+	}
+	return dir
+}
+
+// The whole way: pre-train on rendered pictures in half precision, resume, and
+// use the file as a backbone.
+func TestPretrain(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	r := must(t, exitDone, smallPretraining(out, "--synth", "--half", "--ema", "0.9", "--chunk", "3")...)
+	for _, want := range []string{"trained 4 steps", "unseen zero-shot", "model info"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%q is not in\n%s", want, r.stdout)
+		}
+	}
+	checkError(t, clipcue(t, smallPretraining(out, "--synth", "--half", "--ema", "0.9", "--chunk", "3")...), 1, "--resume")
+	must(t, exitDone, smallPretraining(out, "--synth", "--half", "--ema", "0.9", "--chunk", "3", "--resume")...)
+	info := must(t, exitDone, "model", "info", filepath.Join(out, "best.safetensors"))
+	if strings.Contains(info.stdout+info.stderr, "assum") {
+		t.Errorf("something had to be assumed:\n%s%s", info.stdout, info.stderr)
+	}
+}
+
+// Pictures that cannot be used are left out by name, and the exit code says so.
+func TestPretrainLeavesOut(t *testing.T) {
+	dir := captioned(t, 12)
+	write(t, dir, "torn.png", "no picture")
+	write(t, dir, "torn.txt", "torn")
+	write(t, dir, "alone.txt", "no picture")
+	r := clipcue(t, smallPretraining(filepath.Join(t.TempDir(), "run"), "--data", dir, "--steps", "8")...)
+	checkError(t, r, exitPartial, "2 of the pictures and captions were left out")
+	for _, name := range []string{"torn.png", "alone.txt"} {
+		if strings.Count(r.stderr, name) < 1 {
+			t.Errorf("%s is not named in\n%s", name, r.stderr)
+		}
+	}
+}
+
+func TestPretrainBadInput(t *testing.T) {
+	good, torn := captioned(t, 9), t.TempDir()
+	for i := range 6 {
+		write(t, torn, fmt.Sprintf("%d.png", i), "no picture")
+		write(t, torn, fmt.Sprintf("%d.txt", i), "a caption")
+	}
+	bare := captioned(t, 3)
+	for i := range 3 {
+		if err := os.Remove(filepath.Join(bare, fmt.Sprintf("%d.txt", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		args  []string
+		code  int
+		words []string
+	}{
+		{"no data", nil, 2, []string{"--data", "--synth"}},
+		{"two kinds of data", []string{"--data", good, "--synth"}, 2, []string{"--data", "--synth"}},
+		{"no captions", []string{"--data", bare}, 1, []string{bare, "0.png", "caption is missing", "0.txt"}},
+		{"one pair", []string{"--data", captioned(t, 1)}, 1, []string{"one pair only", "0.png"}},
+		{"a batch of one", []string{"--data", good, "--batch", "1"}, 1, []string{"a batch of 1 pair"}},
+		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
+		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as a picture"}},
+		{"a rate that blows up", []string{"--data", good, "--lr", "1e30", "--warmup", "0"}, 1, []string{"the loss is", ".png", "--lr"}},
+		{"not there", []string{"--data", filepath.Join(good, "none")}, 1, []string{"none"}},
+		{"width", []string{"--data", good, "--width", "100"}, 1, []string{"multiple of 64"}},
+		{"average", []string{"--data", good, "--ema", "1"}, 1, []string{"average"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			checkError(t, clipcue(t, smallPretraining(out, c.args...)...), c.code, c.words...)
+		})
+	}
+}

@@ -1,0 +1,63 @@
+package pretraining
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/clipcue/clipcue/video"
+)
+
+// augment brings a picture to the model's size: by a random crop as torchvision's
+// RandomResizedCrop takes it, with sides of 3:4 to 4:3, or without crops as CLIP
+// does when it is used. The result is valid until the resizer's next call, and
+// may be the picture itself.
+func augment(f video.Frame, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, error) {
+	var err error
+	if c.Crop < 1 {
+		if x, y, w, h, ok := randomCrop(f.Width, f.Height, c.Crop, rng); ok {
+			f, err = r.Stretch(cut(f, x, y, w, h), c.Model.ImageSize)
+		} else {
+			f, err = r.Resize(f, c.Model.ImageSize)
+		}
+	} else {
+		f, err = r.Resize(f, c.Model.ImageSize)
+	}
+	if err == nil && c.Flip && rng.IntN(2) == 1 {
+		f = mirror(f)
+	}
+	return f, err
+}
+
+// randomCrop draws a box of at least a share of a w×h picture's area; ok is false
+// when the picture is of a shape that has none.
+func randomCrop(width, height int, least float64, rng *rand.Rand) (x, y, w, h int, ok bool) {
+	for range 10 {
+		area := float64(width) * float64(height) * (least + (1-least)*rng.Float64())
+		ratio := math.Exp(math.Log(4.0/3) * (2*rng.Float64() - 1))
+		w, h = int(math.Round(math.Sqrt(area*ratio))), int(math.Round(math.Sqrt(area/ratio)))
+		if w > 0 && h > 0 && w <= width && h <= height {
+			return rng.IntN(width - w + 1), rng.IntN(height - h + 1), w, h, true
+		}
+	}
+	return 0, 0, 0, 0, false
+}
+
+// cut copies a box of a picture.
+func cut(f video.Frame, x, y, w, h int) video.Frame {
+	pix := make([]byte, 0, 3*w*h)
+	for i := y; i < y+h; i++ {
+		pix = append(pix, f.Pix[3*(i*f.Width+x):][:3*w]...)
+	}
+	return video.Frame{Width: w, Height: h, Pix: pix}
+}
+
+// mirror returns the picture with left and right exchanged.
+func mirror(f video.Frame) video.Frame {
+	pix := make([]byte, len(f.Pix))
+	for i := 0; i < len(pix); i += 3 {
+		y, x := i/3/f.Width, i/3%f.Width
+		copy(pix[i:i+3], f.Pix[3*(y*f.Width+f.Width-1-x):])
+	}
+	f.Pix = pix
+	return f
+}

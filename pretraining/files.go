@@ -1,0 +1,258 @@
+package pretraining
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Files is captioned picture files.
+type Files struct{ entries []entry }
+
+type entry struct{ path, name, caption, label, split string }
+
+func (f *Files) Len() int          { return len(f.entries) }
+func (f *Files) Name(i int) string { return f.entries[i].name }
+
+func (f *Files) Pair(i int) (Pair, error) {
+	e := f.entries[i]
+	frame, err := video.ReadImage(e.path)
+	return Pair{frame, e.caption, e.label}, err
+}
+
+// Data is what a folder or a manifest holds.
+type Data struct {
+	Train *Files
+	// Val and Test are nil when there are none.
+	Val, Test *Files
+	Skipped   []Skipped
+}
+
+// Skipped is an entry that cannot be used, and why.
+type Skipped struct{ Name, Reason string }
+
+// pictureExtensions are the endings of files that count as pictures.
+var pictureExtensions = strings.Fields(".png .jpg .jpeg .gif .webp .bmp .tif .tiff")
+
+// Open finds captioned pictures: in a JSONL manifest whose lines have path (from
+// the manifest's folder) and caption, and may have label and split; or in a
+// folder and those below it, where the caption of cat.png stands in cat.txt. If
+// no split is said, the share test is kept from training; which pairs these are
+// follows from the seed and their names alone.
+//
+// A picture without a caption, and a caption without a picture, are skipped.
+func Open(path string, test float64, seed uint64) (*Data, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Data{}
+	var found []entry
+	if info.IsDir() {
+		found, err = d.folder(path)
+	} else {
+		found, err = d.manifest(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch len(found) {
+	case 0:
+		why := ""
+		if len(d.Skipped) > 0 {
+			why = fmt.Sprintf("; of %d entries the first, %s: %s", len(d.Skipped), d.Skipped[0].Name, d.Skipped[0].Reason)
+		}
+		return nil, fmt.Errorf("%s holds no picture with a caption%s", path, why)
+	case 1:
+		return nil, fmt.Errorf("%s holds one pair only (%s): learning which picture and caption belong together takes two at least", path, found[0].name)
+	}
+	if !slices.ContainsFunc(found, func(e entry) bool { return e.split != "" }) {
+		divide(found, test, seed)
+	}
+	part := func(split string) *Files {
+		f := &Files{}
+		for _, e := range found {
+			if cmp.Or(e.split, dataset.Train) == split {
+				f.entries = append(f.entries, e)
+			}
+		}
+		if f.entries == nil {
+			return nil
+		}
+		return f
+	}
+	d.Train, d.Val, d.Test = part(dataset.Train), part(dataset.Val), part(dataset.Test)
+	if d.Train == nil {
+		return nil, fmt.Errorf("%s has no pairs in its training split", path)
+	}
+	return d, nil
+}
+
+// divide keeps a share of pairs for testing: two at least, among which one can be
+// found, as long as two are left to train on.
+func divide(found []entry, test float64, seed uint64) {
+	place := func(e entry) uint64 {
+		h := fnv.New64a()
+		fmt.Fprintf(h, "%d\x00%s", seed, e.name)
+		// FNV's high bits barely depend on the last bytes.
+		x := h.Sum64()
+		x = (x ^ x>>33) * 0xff51afd7ed558ccd
+		return x ^ x>>33
+	}
+	order := make([]int, len(found))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(place(found[a]), place(found[b])) })
+	n := min(max(2, int(math.Round(test*float64(len(found))))), len(found)-2)
+	for i, k := range order {
+		found[k].split = dataset.Train
+		if i < n {
+			found[k].split = dataset.Test
+		}
+	}
+}
+
+func (d *Data) skip(name, reason string, args ...any) {
+	d.Skipped = append(d.Skipped, Skipped{name, fmt.Sprintf(reason, args...)})
+}
+
+// manifest reads a JSONL file.
+func (d *Data) manifest(path string) ([]entry, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var found []entry
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		text := bytes.TrimSpace(bytes.TrimPrefix(lines.Bytes(), []byte("\xef\xbb\xbf")))
+		if len(text) == 0 {
+			continue
+		}
+		var row struct{ Path, Caption, Label, Split string }
+		if err := json.Unmarshal(text, &row); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w; a line is an object with path and caption, and label and split if there are any", path, n, err)
+		}
+		split, ok := map[string]string{"": "", "train": dataset.Train, "training": dataset.Train, "val": dataset.Val,
+			"valid": dataset.Val, "validation": dataset.Val, "test": dataset.Test}[strings.ToLower(row.Split)]
+		if !ok {
+			return nil, fmt.Errorf("%s:%d: split %q is none of train, val, test", path, n, row.Split)
+		}
+		e := entry{filepath.FromSlash(row.Path), row.Path, oneLine(row.Caption), oneLine(row.Label), split}
+		if !filepath.IsAbs(e.path) {
+			e.path = filepath.Join(filepath.Dir(path), e.path)
+		}
+		switch {
+		case row.Path == "":
+			d.skip(fmt.Sprintf("line %d", n), "it names no picture: path is missing")
+		case e.caption == "":
+			d.skip(row.Path, "its caption is missing (line %d)", n)
+		case !isFile(e.path):
+			d.skip(row.Path, "there is no such picture (line %d)", n)
+		default:
+			found = append(found, e)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return found, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// oneLine joins the lines and spaces of a text.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// folder reads a folder of pictures with text files of the same name.
+func (d *Data) folder(root string) ([]entry, error) {
+	captions, pictures := map[string]bool{}, map[string]string{}
+	var names []string // of pictures and captions, without ending, once each
+	err := filepath.WalkDir(root, func(path string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() || strings.HasPrefix(f.Name(), ".") {
+			return err
+		}
+		ext := filepath.Ext(path)
+		stem := strings.TrimSuffix(path, ext)
+		ext = strings.ToLower(ext)
+		if ext != ".txt" && !slices.Contains(pictureExtensions, ext) {
+			return nil
+		}
+		if !captions[stem] && pictures[stem] == "" {
+			names = append(names, stem)
+		}
+		switch {
+		case ext == ".txt":
+			captions[stem] = true
+		case pictures[stem] != "":
+			return fmt.Errorf("%s and %s would share one caption: rename one", pictures[stem], path)
+		default:
+			pictures[stem] = path
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var found []entry
+	for _, stem := range names {
+		picture := pictures[stem]
+		path := cmp.Or(picture, stem+".txt")
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return nil, err
+		}
+		name = filepath.ToSlash(name)
+		if picture == "" {
+			d.skip(name, "there is no picture for this caption")
+			continue
+		}
+		caption, err := readCaption(stem + ".txt")
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			d.skip(name, "its caption is missing: there is no %s", filepath.Base(stem)+".txt")
+		case err != nil:
+			d.skip(name, "its caption cannot be read: %v", err)
+		case caption == "":
+			d.skip(name, "its caption is empty")
+		default:
+			found = append(found, entry{picture, name, caption, "", ""})
+		}
+	}
+	return found, nil
+}
+
+func readCaption(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > 1<<20 {
+		return "", fmt.Errorf("%d bytes are no caption", info.Size())
+	}
+	text, err := os.ReadFile(path)
+	if err == nil && !utf8.Valid(text) {
+		err = errors.New("it is not UTF-8 text")
+	}
+	return oneLine(string(text)), err
+}

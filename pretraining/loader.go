@@ -1,0 +1,206 @@
+package pretraining
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+
+	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/video"
+)
+
+// loader reads the batches of steps ahead of them, on all cores. What is in a
+// batch follows from the seed and the step's number, and from which pictures can
+// be read: in place of one that cannot, another is drawn.
+type loader struct {
+	config    Config
+	pairs     Pairs
+	tokenizer *bpe.Tokenizer
+	log       *slog.Logger
+
+	order []int // of the pairs in the epoch orderOf
+	epoch int
+
+	ready, free chan *batch
+	slots       chan slot
+	quit        chan struct{}
+	running     sync.WaitGroup
+
+	mu     sync.Mutex
+	failed map[int]error
+	cut    bool // whether a caption that is too long was told of
+}
+
+// batch is the pairs of one step.
+type batch struct {
+	step     int
+	index    []int  // of each pair
+	rgb      []byte // pictures [n,S,S,3], one after the other
+	ids      [][]int
+	captions []string
+	errs     []error
+	filled   sync.WaitGroup
+}
+
+type slot struct {
+	batch *batch
+	at    int
+}
+
+// ahead is how many batches are read beside the one in use.
+const ahead = 2
+
+func newLoader(c Config, p Pairs, t *bpe.Tokenizer, log *slog.Logger) *loader {
+	return &loader{config: c, pairs: p, tokenizer: t, log: log, epoch: -1, failed: map[int]error{}}
+}
+
+// next returns the batch of a step, which has to be given back by done before
+// the next but one is asked for. Steps come one after the other.
+func (l *loader) next(step int) (*batch, error) {
+	if l.quit == nil {
+		l.start(step)
+	}
+	b := <-l.ready
+	b.filled.Wait()
+	if b.step != step {
+		panic(fmt.Sprintf("pretraining: batch of step %d asked for, that of %d is next", step, b.step))
+	}
+	for _, err := range b.errs {
+		if err != nil {
+			l.done(b)
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (l *loader) done(b *batch) { l.free <- b }
+
+func (l *loader) start(first int) {
+	n, side := l.config.Batch, l.config.Model.ImageSize
+	l.ready, l.free = make(chan *batch, ahead+1), make(chan *batch, ahead+1)
+	l.slots, l.quit = make(chan slot), make(chan struct{})
+	for range ahead + 1 {
+		l.free <- &batch{index: make([]int, n), rgb: make([]byte, n*3*side*side),
+			ids: make([][]int, n), captions: make([]string, n), errs: make([]error, n)}
+	}
+	l.running.Go(func() { l.produce(first) })
+	for range runtime.GOMAXPROCS(0) {
+		l.running.Go(func() {
+			var r video.Resizer
+			for s := range l.slots {
+				s.batch.errs[s.at] = l.fill(s.batch, s.at, &r)
+				s.batch.filled.Done()
+			}
+		})
+	}
+}
+
+// stop ends what start began.
+func (l *loader) stop() {
+	if l.quit != nil {
+		close(l.quit)
+		l.running.Wait()
+	}
+}
+
+// produce hands out the slots of the batches from a step on.
+func (l *loader) produce(step int) {
+	defer close(l.slots)
+	for ; ; step++ {
+		select {
+		case <-l.quit:
+			return
+		case b := <-l.free:
+			b.step = step
+			b.filled.Add(l.config.Batch)
+			l.ready <- b // as many places as batches
+			for i := range l.config.Batch {
+				b.index[i] = l.draw(step*l.config.Batch + i)
+				select {
+				case l.slots <- slot{b, i}:
+				case <-l.quit:
+					return
+				}
+			}
+		}
+	}
+}
+
+// draw returns the k-th pair of training: every epoch goes through all of them in
+// an order of its own.
+func (l *loader) draw(k int) int {
+	n := l.pairs.Len()
+	if epoch := k / n; epoch != l.epoch {
+		// Even streams are the epochs', odd ones the pairs'.
+		l.order, l.epoch = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(epoch)<<1)).Perm(n), epoch
+	}
+	return l.order[k%n]
+}
+
+// attempts is how many pictures in a row are tried for one place in a batch.
+const attempts = 64
+
+// fill reads the pair at a place of the batch.
+func (l *loader) fill(b *batch, at int, r *video.Resizer) error {
+	k := b.step*l.config.Batch + at
+	rng := rand.New(rand.NewPCG(l.config.Train.Seed, uint64(k)<<1|1))
+	var err error
+	for range attempts {
+		i := b.index[at]
+		if err = l.take(b, at, i, rng, r); err == nil {
+			return nil
+		}
+		l.fail(i, err)
+		b.index[at] = rng.IntN(l.pairs.Len())
+	}
+	return fmt.Errorf("%d pictures drawn one after the other cannot be read, %d of %d so far; the last: %w", attempts, l.failures(), l.pairs.Len(), err)
+}
+
+func (l *loader) take(b *batch, at, i int, rng *rand.Rand, r *video.Resizer) error {
+	p, err := l.pairs.Pair(i)
+	if err != nil {
+		return err
+	}
+	picture, err := augment(p.Picture, l.config, rng, r)
+	if err != nil {
+		return err
+	}
+	each := len(picture.Pix)
+	copy(b.rgb[at*each:(at+1)*each], picture.Pix)
+	b.captions[at] = p.Caption
+	b.ids[at], err = l.tokenizer.Tokenize(p.Caption, l.config.Model.Context, false)
+	if err != nil {
+		l.tellCut(i)
+		b.ids[at], err = l.tokenizer.Tokenize(p.Caption, l.config.Model.Context, true)
+	}
+	return err
+}
+
+// fail names a pair that cannot be read, once.
+func (l *loader) fail(i int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed[i] == nil {
+		l.failed[i] = err
+		l.log.Warn("left out", "pair", l.pairs.Name(i), "reason", err)
+	}
+}
+
+func (l *loader) failures() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.failed)
+}
+
+// tellCut says once that captions are cut, as CLIP's training does.
+func (l *loader) tellCut(i int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.cut {
+		l.cut = true
+		l.log.Warn("a caption has more tokens than the model takes and is cut, and so will be others", "pair", l.pairs.Name(i), "context", l.config.Model.Context)
+	}
+}

@@ -1,0 +1,83 @@
+package synth
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
+)
+
+// captioned is a line of captions.jsonl.
+type captioned struct {
+	Path    string `json:"path"`
+	Caption string `json:"caption"`
+	Label   string `json:"label,omitempty"`
+	Split   string `json:"split"`
+}
+
+// writeManifests writes the manifests of a data set and returns the path of the
+// one to begin with.
+func writeManifests(dir string, o Options, jobs []job) (path string, err error) {
+	labels, segments := [][]string{{"path", "label", "split"}}, [][]string{{"video", "start", "end", "label"}}
+	if o.Kind == KindUntrimmed {
+		labels[0] = append(labels[0], "start", "end")
+	}
+	var captions bytes.Buffer
+	lines := json.NewEncoder(&captions)
+	for _, j := range jobs {
+		s, words, err := o.scene(j)
+		if err != nil {
+			return "", err
+		}
+		split := j.split(o.TestShare)
+		line := captioned{j.path, words, j.class, split}
+		switch o.Kind {
+		case KindPictures:
+			if l := s.Labels(0); l.Other == (Object{}) {
+				line.Label = l.Object.String()
+			}
+		case KindUntrimmed:
+			for _, a := range s.Acts {
+				start, end := seconds(a.Start), seconds(a.End)
+				labels = append(labels, []string{j.path, a.Class, split, start, end})
+				segments = append(segments, []string{j.path, start, end, a.Class})
+			}
+		default:
+			labels = append(labels, []string{j.path, j.class, split})
+		}
+		if err := lines.Encode(line); err != nil {
+			return "", err
+		}
+	}
+	path = filepath.Join(dir, "captions.jsonl")
+	if err := write(path, captions.Bytes()); err != nil || o.Kind == KindPictures {
+		return path, err
+	}
+	if o.Kind == KindUntrimmed {
+		if err := write(filepath.Join(dir, "segments.csv"), table(segments)); err != nil {
+			return "", err
+		}
+	}
+	path = filepath.Join(dir, "labels.csv")
+	return path, write(path, table(labels))
+}
+
+func seconds(t float64) string { return strconv.FormatFloat(t, 'f', -1, 64) }
+
+func table(rows [][]string) []byte {
+	var b bytes.Buffer
+	csv.NewWriter(&b).WriteAll(rows) // a buffer takes everything
+	return b.Bytes()
+}
+
+// write writes a file unless it is as it should be.
+func write(path string, data []byte) error {
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
+		return nil
+	}
+	return atomicfile.WriteBytes(path, data)
+}

@@ -1,0 +1,153 @@
+package synth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
+)
+
+// claim makes dir a folder of what the given options make, or says that it is
+// one with others.
+func claim(dir string, o Options) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	want, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "synth.json")
+	have, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return atomicfile.WriteBytes(path, want)
+	case err != nil:
+		return err
+	case !bytes.Equal(have, want):
+		return fmt.Errorf("%s: what is there was made with other options; remove the folder or choose another", path)
+	}
+	return nil
+}
+
+// renderAll renders what is missing on all CPUs and stops at the first error.
+func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress func(done, total int)) error {
+	var missing []job
+	for _, j := range jobs {
+		_, err := os.Stat(j.in(dir))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, j)
+		case err != nil:
+			return err
+		}
+	}
+	done := len(jobs) - len(missing)
+	if progress != nil && done > 0 {
+		progress(done, len(jobs))
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		workers sync.WaitGroup
+		mu      sync.Mutex
+		batches = make(chan []job)
+	)
+	for range min(runtime.GOMAXPROCS(0), len(missing)) {
+		workers.Go(func() {
+			for batch := range batches {
+				if err := render(ctx, dir, o, batch); err != nil {
+					cancel(err)
+					return
+				}
+				mu.Lock()
+				done += len(batch)
+				if progress != nil {
+					progress(done, len(jobs))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for batch := range slices.Chunk(missing, batchSize) {
+		select {
+		case batches <- batch:
+		case <-ctx.Done():
+		}
+	}
+	close(batches)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// batchSize is how many videos one ffmpeg encodes. It takes ffmpeg longer to
+// start than to encode a small video; the files do not depend on the batch.
+const batchSize = 8
+
+// render renders to temporary files and then gives them their names.
+func render(ctx context.Context, dir string, o Options, batch []job) (err error) {
+	f := film{o: o}
+	temporary := make([]string, len(batch))
+	for i, j := range batch {
+		scene, _, err := o.scene(j)
+		if err != nil {
+			return err
+		}
+		f.scenes = append(f.scenes, scene)
+		// Two runs in one folder must not write one temporary file.
+		path := j.in(dir)
+		temporary[i] = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
+		defer os.Remove(temporary[i]) // which fails once it is renamed
+	}
+	write := encode
+	if o.Kind == KindPictures {
+		write = writePNG
+	}
+	if err := write(ctx, temporary, &f); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%s to %s: %w", batch[0].in(dir), batch[len(batch)-1].path, err)
+	}
+	for i, j := range batch {
+		if err := os.Rename(temporary[i], j.in(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writePNG writes one picture for each scene of a film.
+func writePNG(ctx context.Context, paths []string, f *film) error {
+	pix := make([]byte, 3*f.o.Width*f.o.Height)
+	img := image.NewNRGBA(image.Rect(0, 0, f.o.Width, f.o.Height))
+	for i, path := range paths {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f.scenes[i].Draw(pix, f.o.Width, f.o.Height, 0)
+		for n := range f.o.Width * f.o.Height {
+			copy(img.Pix[4*n:], pix[3*n:3*n+3])
+			img.Pix[4*n+3] = 255
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
