@@ -17,7 +17,7 @@ import (
 
 // videosOf names the videos of a split for a reader.
 var videosOf = map[string]string{
-	dataset.Train: "training videos, which it learned from,",
+	dataset.Train: "training videos (it learned from them)",
 	dataset.Val:   "validation videos",
 	dataset.Test:  "test videos",
 }

@@ -88,7 +88,7 @@ func (c Chart) SVG() (template.HTML, error) {
 	p.X.Label.Text = c.X
 	p.X.Min, p.Y.Min, p.Y.Max = 0, 0, 0
 	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = nil, rule
+	grid.Vertical.Color, grid.Horizontal.Color, grid.Horizontal.Width = nil, rule, 0.8
 	p.Add(grid)
 	for i, s := range c.Series {
 		if err := c.add(p, i, s); err != nil {
@@ -98,13 +98,16 @@ func (c Chart) SVG() (template.HTML, error) {
 	p.X.Min, p.Y.Min = min(0, p.X.Min), min(0, p.Y.Min)
 	p.Y.Max *= 1.05
 	if c.Percent {
-		p.Y.Max = 100
+		p.Y.Max = 102 // so that a point at 100 is whole
 	}
-	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: 11}
+	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: 12}
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font, a.Tick.Label.Font = sans, sans
 		a.LineStyle.Color, a.Tick.LineStyle.Color = rule, rule
 		a.Tick.Marker, a.Tick.Length, a.Padding = majorTicks{}, 0, 2
+	}
+	if c.Percent {
+		p.Y.Tick.Marker = percentTicks
 	}
 	canvas := vgsvg.New(chartWidth, chartHeight)
 	p.Draw(draw.New(canvas))
@@ -179,6 +182,8 @@ func thin(points []Point) []Point {
 	}
 	return out
 }
+
+var percentTicks = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 25, Label: "25"}, {Value: 50, Label: "50"}, {Value: 75, Label: "75"}, {Value: 100, Label: "100 %"}}
 
 // majorTicks are the ticks with a number.
 type majorTicks struct{}

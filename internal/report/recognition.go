@@ -29,7 +29,7 @@ type Measured struct {
 // Verdict is the result in a sentence.
 func (m Measured) Verdict() string {
 	r := m.Result
-	return fmt.Sprintf("%s of %d %s get their right name among %d classes; guessing would give %s.",
+	return fmt.Sprintf("The recogniser is right about %s of %d %s, telling %d classes apart; guessing would be right about %s.",
 		percent(r.Top1), r.Videos, m.On, r.Classes, percent(1/float64(max(1, r.Classes))))
 }
 
@@ -122,6 +122,8 @@ func (m Measured) Strips(ctx context.Context, n int) []Strip {
 	}
 	slices.SortStableFunc(wrong, func(a, b recognition.Classified) int { return cmp.Compare(b.Top[0].Score, a.Top[0].Score) })
 	k := min(len(wrong), max(n/2, n-len(right)))
+	ctx, cancel := context.WithTimeout(ctx, stripsLimit)
+	defer cancel()
 	var out []Strip
 	for _, x := range append(varied(wrong, k), varied(right, n-k)...) {
 		out = append(out, m.strip(ctx, x))
@@ -161,10 +163,12 @@ func (m Measured) strip(ctx context.Context, x recognition.Classified) Strip {
 	}
 	p, err := m.Set.Provenance(x.Video)
 	if err == nil {
-		var info os.FileInfo
-		switch info, err = os.Stat(p.Source); {
-		case err != nil:
-			s.Note = "The video cannot be shown: " + p.Source + " is not there any more."
+		switch info, missing := os.Stat(p.Source); {
+		case p.Source == "":
+			s.Note = "The video cannot be shown: its features do not say where it lies."
+			return s
+		case missing != nil:
+			s.Note = "The video cannot be shown: " + p.Source + " was not found."
 			return s
 		case info.Size() != p.Size:
 			s.Note = "The file has changed since its features were extracted; these are its frames now."
@@ -239,7 +243,7 @@ func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episod
 	first := episodes[0]
 	ways := len(first.Classes)
 	shots := len(first.Train.Samples) / max(1, ways)
-	r.Verdict = fmt.Sprintf("%s of the test videos get their right name among %d classes, learned from %d videos each; guessing would give %s.",
+	r.Verdict = fmt.Sprintf("Recognisers that learned from %[3]d videos a class are right about %[1]s of the test videos, telling %[2]d classes apart; guessing would be right about %[4]s.",
 		percent(f.Top1), ways, shots, percent(1/float64(max(1, ways))))
 	figures := []Figure{{"top-1", percent(f.Top1), "one episode, so there is no interval"}}
 	if n := len(f.Each); n > 1 {
@@ -252,7 +256,7 @@ func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episod
 	if len(f.Each) < len(episodes) {
 		done = fmt.Sprintf("%d of %d", len(f.Each), len(episodes))
 	}
-	figures = append(figures, Figure{"episodes", done, fmt.Sprintf("%d classes, %d videos a class", ways, shots)})
+	figures = append(figures, Figure{"episodes", done, fmt.Sprintf("%d classes each, %d videos a class", ways, shots)})
 	if f.Missing > 0 {
 		figures = append(figures, Figure{"missing", strconv.Itoa(f.Missing), "test videos without features, left out"})
 	}
@@ -265,6 +269,8 @@ func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episod
 		{Title: "Result", Figures: figures, Text: "Every episode learns from a few videos of its classes and is measured on their test videos. Top-1 is the mean over the episodes."},
 		{Title: "Every episode", Table: table},
 	}
+	// The settings are those of the first episode, and so is what it learned from.
+	settings = slices.DeleteFunc(settings, func(v Value) bool { return v.Name == "videos" || v.Name == "classes" || v.Name == "data.episode" })
 	return r.end(settings, nil), nil
 }
 
@@ -301,6 +307,6 @@ func (r *Report) end(settings []Value, m *Measured) *Report {
 	if m != nil {
 		data.Values = append(data.Values, m.provenance()...)
 	}
-	r.Sections = append(r.Sections, data, Section{Title: "Configuration", Text: "config.json, with everything resolved.", Values: settings, Folded: true})
+	r.Sections = append(r.Sections, data, Section{Title: "Configuration", Text: "As in config.json, with everything resolved.", Values: settings, Folded: true})
 	return r
 }

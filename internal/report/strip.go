@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"image/jpeg"
 	"strings"
@@ -49,7 +48,8 @@ const (
 	stripFrames = 8
 	frameSide   = 96       // pixels
 	stripBytes  = 24 << 10 // of a strip's pictures, so that a report with twelve stays small
-	decodeLimit = 20 * time.Second
+	decodeLimit = 10 * time.Second // of a video
+	stripsLimit = time.Minute      // of a report's videos together
 )
 
 // Frames decodes a few frames, evenly over the part of a video from start to end
@@ -72,7 +72,7 @@ func Frames(ctx context.Context, path string, start, end, zero float64) ([]Frame
 	for f, err := range video.Frames(ctx, path, o) {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return nil, fmt.Errorf("decoding it takes more than %.0f s", decodeLimit.Seconds())
+			return nil, errors.New("decoding it takes too long")
 		case err != nil:
 			return nil, err
 		case f.Index == last: // a video of fewer frames repeats them
