@@ -20,6 +20,14 @@ type Result struct {
 	// Confusion counts the videos of each class by what they were taken for; it
 	// holds the pairs that occur.
 	Confusion []Confusion `json:"confusion"`
+	// Each are the videos with what they were taken for, in the set's order.
+	Each []Classified `json:"-"`
+}
+
+// Classified is a video with its likeliest classes, at most five.
+type Classified struct {
+	Video Video
+	Top   []Prediction
 }
 
 // ClassRate is the share of a class's videos that were recognised.
@@ -69,6 +77,7 @@ func evaluate(ctx context.Context, a *prompt.Adapter, embeddings []float32, s *S
 			mean := meanRows(p[i*e.Windows*c:(i+1)*e.Windows*c], c)
 			order := ranked(mean)
 			counts[v.Class][order[0]]++
+			r.Each = append(r.Each, Classified{v, likeliest(s.Classes, mean, order[:min(5, c)])})
 			place := slices.Index(order, v.Class)
 			if place == 0 {
 				top1++
@@ -92,6 +101,15 @@ func evaluate(ctx context.Context, a *prompt.Adapter, embeddings []float32, s *S
 		}
 	}
 	return r, nil
+}
+
+// likeliest are the classes with these numbers.
+func likeliest(classes []string, p []float64, numbers []int) []Prediction {
+	out := make([]Prediction, len(numbers))
+	for i, c := range numbers {
+		out[i] = Prediction{classes[c], p[c]}
+	}
+	return out
 }
 
 func share(k, n int) float64 { return float64(k) / float64(max(n, 1)) }

@@ -21,10 +21,21 @@ type FewShotResult struct {
 	Top5     float64   `json:"top5"`
 	Each     []float64 `json:"each"` // top-1 of every episode
 	Missing  int       `json:"missing"`
+
+	top5 []float64
+}
+
+func (r *FewShotResult) summarise() {
+	r.Episodes = len(r.Each)
+	r.Top1, r.Top1CI = interval(r.Each)
+	r.Top5, _ = interval(r.top5)
 }
 
 // EpisodesFile is where a run folder keeps a [FewShotResult].
 const EpisodesFile = "episodes.json"
+
+// EpisodeDir is the name of an episode's run folder.
+func EpisodeDir(i int) string { return fmt.Sprintf("episode-%03d", i) }
 
 // FewShot trains and tests a recogniser on every episode, each in a folder of
 // its own below the run's, and summarises. With Resume, episodes that were done
@@ -33,12 +44,12 @@ func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []data
 	if len(episodes) == 0 {
 		return nil, fmt.Errorf("there are no episodes")
 	}
-	out := &FewShotResult{Episodes: len(episodes)}
+	out := &FewShotResult{}
 	bar := r.Progress.Start("episodes", int64(len(episodes)), "episodes")
 	defer bar.Done()
 	for i, e := range episodes {
 		sub := r
-		sub.Dir = filepath.Join(r.Dir, fmt.Sprintf("episode-%03d", i))
+		sub.Dir = filepath.Join(r.Dir, EpisodeDir(i))
 		sub.Note = map[string]any{"data": r.Note, "episode": i}
 		var err error
 		if sub.Train, err = data.Set(e.Train); err != nil {
@@ -55,7 +66,8 @@ func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []data
 		out.Missing += len(test.Missing)
 		sub.Val, sub.Test, sub.Progress = nil, nil, nil
 		if _, err := Train(ctx, c, sub); err != nil {
-			return nil, fmt.Errorf("episode %d: %w", i, err)
+			out.summarise()
+			return out, fmt.Errorf("episode %d: %w", i, err)
 		}
 		f, err := prompt.ReadFile(filepath.Join(sub.Dir, train.BestFile))
 		if err != nil {
@@ -73,10 +85,10 @@ func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []data
 			r.Log.Info("episode", "number", i, "top1", math.Round(result.Top1*1e4)/1e4, "videos", result.Videos)
 		}
 		out.Each = append(out.Each, result.Top1)
-		out.Top5 += result.Top5 / float64(len(episodes))
+		out.top5 = append(out.top5, result.Top5)
 		bar.Add(1)
 	}
-	out.Top1, out.Top1CI = interval(out.Each)
+	out.summarise()
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
 		return nil, err

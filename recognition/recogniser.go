@@ -125,9 +125,5 @@ func (r *Recogniser) Classify(q *feature.Sequence) ([]Prediction, error) {
 		return nil, err
 	}
 	mean := meanRows(p, len(r.classes))
-	out := make([]Prediction, len(r.classes))
-	for i, c := range ranked(mean) {
-		out[i] = Prediction{r.classes[c], mean[c]}
-	}
-	return out, nil
+	return likeliest(r.classes, mean, ranked(mean)), nil
 }

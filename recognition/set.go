@@ -64,3 +64,12 @@ func (s *Set) load(v Video) (q *feature.Sequence, from, to int, err error) {
 	}
 	return q, from, to, nil
 }
+
+// Provenance says where a video's features come from.
+func (s *Set) Provenance(v Video) (feature.Provenance, error) {
+	q, err := s.cache.Get(v.ID)
+	if err != nil {
+		return feature.Provenance{}, err
+	}
+	return q.Provenance, nil
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/report"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
 	"github.com/clipcue/clipcue/recognition"
@@ -33,7 +34,7 @@ func (a *app) evalCommand() *cobra.Command {
 func (a *app) evalRecognitionCommand() *cobra.Command {
 	var b backboneFlags
 	var d dataFlags
-	var run, split, classes, checkpoint string
+	var run, split, classes, checkpoint, page string
 	var knownOnly, asJSON bool
 	e := recognition.Evaluation{Windows: recognition.DefaultConfig().Eval.Windows}
 	c := &cobra.Command{
@@ -100,6 +101,10 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 			} else {
 				err = a.printResult(result)
 			}
+			if page != "" {
+				err = errors.Join(err, reportEvaluation(c.Context(), page, run, &report.Measured{Result: result, Set: set, Eval: e,
+					Frames: f.Config.Frames, On: videosOf[split]}))
+			}
 			return errors.Join(err, missingError(missing))
 		},
 	}
@@ -111,6 +116,7 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 	oneOf(c, &checkpoint, "checkpoint", []string{"best", "last"}, "which of its models: best or last")
 	split = dataset.Test
 	oneOf(c, &split, "split", []string{dataset.Train, dataset.Val, dataset.Test}, "the split to measure on: train, val or test")
+	f.StringVar(&page, "report", "", "write a page with everything to this file, such as eval.html")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	f.BoolVar(&knownOnly, "known-only", false, "leave out samples of classes that are not among these, instead of refusing")
 	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")

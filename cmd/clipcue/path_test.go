@@ -93,13 +93,16 @@ func TestFromVideosToRecogniser(t *testing.T) {
 		if trained.Run != run || trained.Steps != 4 || trained.BestStep != 4 || trained.Metrics.Top1 == nil || trained.Metrics.Videos != 3 {
 			t.Errorf("training: %+v", trained)
 		}
-		for _, name := range []string{"config.json", "metrics.jsonl", "last.safetensors", "best.safetensors"} {
+		for _, name := range []string{"config.json", "metrics.jsonl", "last.safetensors", "best.safetensors", "report.html"} {
 			if _, err := os.Stat(filepath.Join(run, name)); err != nil {
 				t.Error(err)
 			}
 		}
 		// The share that was kept for testing is the same to eval.
-		e := decode[evaluationJSON](t, must(t, exitDone, "eval", "recognition", "--run", run, "--features", at("features"), "--data", data, "--json"))
+		e := decode[evaluationJSON](t, must(t, exitDone, "eval", "recognition", "--run", run, "--features", at("features"), "--data", data, "--json", "--report", run+".html"))
+		if page, err := os.ReadFile(run + ".html"); err != nil || !strings.Contains(string(page), "3 test videos") || !strings.Contains(string(page), "data:image/jpeg") {
+			t.Errorf("the evaluation's report: %v\n%.300s", err, page)
+		}
 		if e.Top1 == nil || *e.Top1 != *trained.Metrics.Top1 || e.Top5 == nil || *e.Top5 != 1 || e.Videos != 3 || e.Classes != 3 {
 			t.Errorf("evaluation: %+v after %+v", e, trained.Metrics)
 		}
@@ -178,6 +181,9 @@ func TestFewShot(t *testing.T) {
 	r := must(t, exitDone, args...)
 	if got := decode[few](t, r); got.Episodes != 3 || len(got.Each) != 3 || got.Top1 == nil || got.CI == nil {
 		t.Errorf("%s", r.stdout)
+	}
+	if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || strings.Count(string(page), "episode-00") != 3 {
+		t.Errorf("the episodes' report: %v\n%.300s", err, page)
 	}
 	if again := must(t, exitDone, append(args, "--resume")...); again.stdout != r.stdout {
 		t.Errorf("resumed, it says %s instead of %s", again.stdout, r.stdout)

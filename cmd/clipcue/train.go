@@ -56,7 +56,8 @@ func (a *app) trainRecognitionCommand() *cobra.Command {
 		Short: "Learn to name actions",
 		Long: `Learns prompt vectors and a temporal Transformer from labelled videos whose
 features were extracted before, and writes a run folder: config.json,
-metrics.jsonl, last.safetensors to resume from and best.safetensors to use.
+metrics.jsonl, last.safetensors to resume from, best.safetensors to use and
+report.html to look at.
 
 If the data says no splits, a share of each class's videos is kept for testing.
 With a validation split the best step is chosen on it; else it is the last.
@@ -181,6 +182,7 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 		missing += a.warnMissing(s.set)
 	}
 	result, err := recognition.Train(c.Context(), k, r)
+	a.reportRun(c.Context(), k, r, err)
 	if err != nil {
 		return err
 	}
@@ -229,6 +231,7 @@ func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition
 		return err
 	}
 	result, err := recognition.FewShot(c.Context(), k, r, data, episodes)
+	a.reportFewShot(r.Dir, result, episodes)
 	if err != nil {
 		return err
 	}

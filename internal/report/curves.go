@@ -1,0 +1,79 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Curves reads a run's record, metrics.jsonl, as two charts: the loss, and the
+// shares that were measured as the run went. Lines that a killed run left
+// unfinished are passed over. on says what the shares were measured on, such as
+// "on test videos".
+func Curves(path, on string) ([]Chart, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var loss []Point
+	shares := map[string][]Point{}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var l struct {
+			Step       float64        `json:"step"`
+			Loss       *float64       `json:"loss"`
+			Evaluation map[string]any `json:"evaluation"`
+		}
+		if json.Unmarshal(lines.Bytes(), &l) != nil {
+			continue
+		}
+		if l.Loss != nil {
+			loss = append(loss, Point{l.Step, *l.Loss})
+		}
+		for name, v := range l.Evaluation {
+			if y, ok := v.(float64); ok && strings.Contains(name, "top") {
+				shares[name] = append(shares[name], Point{l.Step, y})
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	var charts []Chart
+	if len(loss) > 0 {
+		charts = append(charts, Chart{Title: "Training loss", X: "step", Series: lossSeries(loss)})
+	}
+	if len(shares) > 0 {
+		c := Chart{Title: strings.TrimSpace("Accuracy " + on), X: "step", Percent: true}
+		for name, p := range shares {
+			c.Series = append(c.Series, Series{Name: strings.Replace(name, "top", "top-", 1), Points: p, Dots: true})
+		}
+		slices.SortFunc(c.Series, func(a, b Series) int { return cmp.Compare(a.Name, b.Name) })
+		charts = append(charts, c)
+	}
+	return charts, nil
+}
+
+// lossSeries is the loss with its running mean where there is enough of it.
+func lossSeries(loss []Point) []Series {
+	n := len(loss) / 25
+	if n < 2 {
+		return []Series{{Name: "loss", Points: loss}}
+	}
+	mean := make([]Point, len(loss))
+	sum := 0.0
+	for i, p := range loss {
+		sum += p.Y
+		if i >= n {
+			sum -= loss[i-n].Y
+		}
+		mean[i] = Point{p.X, sum / float64(min(i+1, n))}
+	}
+	return []Series{{Name: "each step", Points: loss, Faint: true}, {Name: fmt.Sprintf("mean of %d", n), Points: mean}}
+}
