@@ -103,7 +103,7 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 			}
 			if page != "" {
 				err = errors.Join(err, reportEvaluation(c.Context(), page, run, &report.Measured{Result: result, Set: set, Eval: e,
-					Frames: f.Config.Frames, On: videosOf[split]}))
+					Frames: f.Config.Frames, On: videosIn[split]}))
 			}
 			return errors.Join(err, missingError(missing))
 		},

@@ -15,8 +15,8 @@ import (
 	"github.com/clipcue/clipcue/recognition"
 )
 
-// videosOf names the videos of a split for a reader.
-var videosOf = map[string]string{
+// videosIn names the videos of a split for a reader.
+var videosIn = map[string]string{
 	dataset.Train: "training videos (it learned from them)",
 	dataset.Val:   "validation videos",
 	dataset.Test:  "test videos",
@@ -48,9 +48,9 @@ func (a *app) runPage(ctx context.Context, k recognition.Config, r recognition.R
 	}
 	switch {
 	case r.Val != nil:
-		on = "on " + videosOf[dataset.Val]
+		on = "on " + videosIn[dataset.Val]
 	case r.Test != nil:
-		on = "on " + videosOf[dataset.Test]
+		on = "on " + videosIn[dataset.Test]
 	}
 	if interrupted != nil || set == nil {
 		page, err := report.Run(ctx, r.Dir, nil, on)
@@ -67,7 +67,7 @@ func (a *app) runPage(ctx context.Context, k recognition.Config, r recognition.R
 	if err != nil {
 		return nil, err
 	}
-	m := report.Measured{Set: set, Eval: k.Eval, Frames: f.Config.Frames, On: videosOf[split]}
+	m := report.Measured{Set: set, Eval: k.Eval, Frames: f.Config.Frames, On: videosIn[split]}
 	if !slices.ContainsFunc(set.Classes, func(c string) bool { return slices.Contains(r.Train.Classes, c) }) {
 		m.On += " of classes that it did not learn"
 	}
