@@ -15,12 +15,15 @@ import (
 
 // Config are the settings of the loop.
 type Config struct {
-	Steps     int     `json:"steps"`
-	Rate      float64 `json:"lr"`
-	Schedule  string  `json:"schedule"` // "constant" or "cosine"
-	Warmup    int     `json:"warmup"`   // steps over which the rate rises to lr
-	Decay     float64 `json:"weight_decay"`
-	ClipNorm  float64 `json:"clip_norm"` // largest norm of the gradient, 0 for no limit
+	Steps    int     `json:"steps"`
+	Rate     float64 `json:"lr"`
+	Schedule string  `json:"schedule"` // "constant" or "cosine"
+	Warmup   int     `json:"warmup"`   // steps over which the rate rises to lr
+	Decay    float64 `json:"weight_decay"`
+	ClipNorm float64 `json:"clip_norm"` // largest norm of the gradient, 0 for no limit
+	// Average is the decay of the weights' exponential moving average, which is
+	// evaluated and written in place of the weights; 0 for none.
+	Average   float64 `json:"average,omitempty"`
 	Seed      uint64  `json:"seed"`
 	EvalEvery int     `json:"eval_every"` // steps; 0: ten times a run
 	SaveEvery int     `json:"save_every"` // steps; 0: twenty times a run
@@ -56,6 +59,8 @@ func (c *Config) Check() error {
 		return errors.New("a number of steps is below 0")
 	case !(c.Decay >= 0) || !(c.ClipNorm >= 0):
 		return errors.New("weight decay and the gradient's limit cannot be below 0")
+	case !(c.Average >= 0 && c.Average < 1):
+		return fmt.Errorf("weights averaged with decay %v: it takes 0 or more, and less than 1", c.Average)
 	}
 	return nil
 }

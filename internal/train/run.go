@@ -24,7 +24,8 @@ type Task interface {
 	Step(step int) (loss float64, err error)
 	// Batch names what a step's batch holds, for an error message.
 	Batch(step int) string
-	// Evaluate measures the parameters as they are.
+	// Evaluate measures the parameters as they are, which are the averages if the
+	// run makes any.
 	Evaluate(ctx context.Context) (Evaluation, error)
 	// Write writes a model file, with the state of training if that is not nil.
 	Write(path string, s *State, metrics map[string]any) error
@@ -87,6 +88,9 @@ func Run(ctx context.Context, dir string, config any, c Config, task Task, resum
 	}
 	r := &run{dir: dir, c: c, task: task, log: log, params: task.Params()}
 	r.optimiser = nn.NewAdamW(r.params, c.Decay)
+	if c.Average > 0 {
+		r.average = nn.NewAverage(r.params, c.Average)
+	}
 	if err := r.open(config, resume); err != nil {
 		return Result{}, err
 	}
@@ -109,6 +113,7 @@ type run struct {
 	log       *slog.Logger
 	params    *nn.Params
 	optimiser *nn.AdamW
+	average   *nn.Average // nil for none
 	state     State
 	unsaved   bool // whether the state has changed since it was saved
 	metrics   *record
@@ -191,6 +196,9 @@ func (r *run) step() (loss float64, err error) {
 	rate := r.c.rate(step)
 	r.optimiser.Update(rate)
 	r.state.Step++
+	if r.average != nil {
+		r.average.Update(r.state.Step)
+	}
 	r.unsaved = true
 	if logEvery := max(1, r.c.Steps/1000); r.state.Step%logEvery == 0 || r.state.Step == r.c.Steps {
 		err = r.metrics.add(map[string]any{"step": r.state.Step, "loss": loss, "lr": rate, "grad_norm": norm,
@@ -209,8 +217,19 @@ func (r *run) interrupted() error {
 	return &InterruptedError{Step: r.state.Step, Steps: r.c.Steps, Dir: r.dir}
 }
 
+// swap exchanges the weights and their averages, if there are any, and returns
+// what undoes it.
+func (r *run) swap() func() {
+	if r.average == nil {
+		return func() {}
+	}
+	r.average.Swap()
+	return r.average.Swap
+}
+
 // evaluate measures, and writes the best file if this step is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
+	defer r.swap()()
 	e, err := r.task.Evaluate(ctx)
 	if err != nil {
 		return err
@@ -230,14 +249,19 @@ func (r *run) evaluate(ctx context.Context) error {
 	return r.metrics.add(map[string]any{"step": r.state.Step, "evaluation": e.Metrics})
 }
 
-// save writes the checkpoint.
+// save writes the checkpoint. Its model, like the best file's, has the averages,
+// so that whoever reads it need not know of them; the weights are in the state.
 func (r *run) save() error {
+	defer r.swap()()
 	s := r.state
 	s.Optimiser = map[string][]float32{}
 	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
 		s.Optimiser[firstMoment+p.Name] = r.download(m)
 		s.Optimiser[secondMoment+p.Name] = r.download(v)
 	})
+	if r.average != nil {
+		r.average.Other(func(p *nn.Param, m compute.Matrix) { s.Optimiser[weights+p.Name] = r.download(m) })
+	}
 	r.unsaved = false
 	return r.task.Write(filepath.Join(r.dir, LastFile), &s, s.Metrics)
 }
@@ -245,6 +269,7 @@ func (r *run) save() error {
 const (
 	firstMoment  = "optimiser.m."
 	secondMoment = "optimiser.v."
+	weights      = "optimiser.weights." // beside averages
 )
 
 func (r *run) download(m compute.Matrix) []float32 {
@@ -259,19 +284,22 @@ func (r *run) restore(s *State) error {
 		return errors.New("the file holds no state of training to resume from")
 	}
 	var err error
-	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
-		for _, x := range []struct {
-			name string
-			to   compute.Matrix
-		}{{firstMoment + p.Name, m}, {secondMoment + p.Name, v}} {
-			data := s.Optimiser[x.name]
-			if len(data) != x.to.Rows*x.to.Cols {
-				err = fmt.Errorf("tensor %q is missing or has another size", x.name)
-				return
-			}
-			r.params.Device.Upload(x.to, data)
+	restore := func(name string, to compute.Matrix) {
+		if data := s.Optimiser[name]; len(data) == to.Rows*to.Cols {
+			r.params.Device.Upload(to, data)
+		} else {
+			err = fmt.Errorf("tensor %q is missing or has another size", name)
 		}
+	}
+	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
+		restore(firstMoment+p.Name, m)
+		restore(secondMoment+p.Name, v)
 	})
+	if r.average != nil {
+		// The file's model, which the task has read, are the averages.
+		r.average.Other(func(p *nn.Param, m compute.Matrix) { restore(weights+p.Name, m) })
+		r.average.Swap()
+	}
 	r.state = *s
 	r.state.Optimiser = nil
 	r.optimiser.Step = s.Step
