@@ -29,15 +29,21 @@ type Adapter struct {
 	positions *nn.Param
 	temporal  *nn.Transformer
 
+	temporalScale float32 // of the residual
+
 	layout *windows // of the latest batch
 	pass   Pass     // the memory of the pass under way
 }
 
-// New makes an adapter with the authors' initial values, drawn by seed.
+// New makes an adapter with the authors' initial values, drawn by seed; with
+// Residual the temporal Transformer adds nothing yet.
 func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	size := m.Config()
 	if size.Precision != "" && c.Prefix+c.Postfix > 0 {
 		return nil, fmt.Errorf("prompts cannot be learned on a backbone of precision %s; load it in float32", size.Precision)
+	}
+	if c.Temperature == 0 {
+		c.Temperature = 1 / float64(m.LogitScale())
 	}
 	if err := c.check(size.Embed, size.Context); err != nil {
 		return nil, err
@@ -46,6 +52,9 @@ func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	rng := rand.New(rand.NewPCG(seed, 0x70726f6d7074))
 	tensors(c, size, func(name string, shape ...int) {
 		values[name] = initial(name, rng, shape)
+		if c.Residual && adds(name) {
+			clear(values[name])
+		}
 	})
 	return build(m, c, func(name string) []float32 { return values[name] }), nil
 }
@@ -53,7 +62,7 @@ func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 // build makes an adapter from tensors whose shapes have been checked.
 func build(m *clip.Model, c Config, source nn.Source) *Adapter {
 	size := m.Config()
-	a := &Adapter{config: c, model: m, device: m.Device(), params: &nn.Params{Device: m.Device()}}
+	a := &Adapter{config: c, model: m, device: m.Device(), params: &nn.Params{Device: m.Device()}, temporalScale: 1}
 	rows := c.rows(size.Context)
 	a.table = a.params.Add(tableName, source(tableName), rows, size.TextWidth)
 	if c.TemporalLayers > 0 {
@@ -74,6 +83,12 @@ func tensors(c Config, size clip.Config, f func(name string, shape ...int)) {
 	for i := range c.TemporalLayers {
 		nn.BlockTensors(fmt.Sprintf("%s.%d", blocksName, i), size.Embed, f)
 	}
+}
+
+// adds reports whether a tensor is of the projections by which a block adds to
+// its input.
+func adds(name string) bool {
+	return strings.Contains(name, ".out_proj.") || strings.Contains(name, ".c_proj.")
 }
 
 // initial draws a tensor as the authors' PyTorch code does: both tables from

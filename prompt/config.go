@@ -32,7 +32,10 @@ type Config struct {
 	TemporalLayers int     `json:"temporal_layers"` // 0: the mean of the frame features
 	TemporalHeads  int     `json:"temporal_heads"`  // 0: one for every 64 of the width
 	Frames         int     `json:"frames"`          // T
-	Temperature    float64 `json:"temperature"`     // τ
+	Temperature    float64 `json:"temperature"`     // τ; 0 for New: the backbone's own
+	// Residual adds the temporal Transformer's result to the mean of the frame
+	// features, from which it starts, instead of replacing that.
+	Residual bool `json:"residual,omitempty"`
 }
 
 // Default is the paper's recogniser: 16+X+16, one temporal layer, 16 frames.
@@ -48,6 +51,7 @@ func (c *Config) check(embed, context int) error {
 	if c.TemporalHeads == 0 {
 		c.TemporalHeads = max(1, embed/64)
 	}
+	c.Residual = c.Residual && c.TemporalLayers > 0
 	switch {
 	case !slices.Contains(Layouts, c.Layout):
 		return fmt.Errorf("prompt layout %q is not known: it is one of %v", c.Layout, Layouts)

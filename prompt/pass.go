@@ -17,18 +17,30 @@ type Pass struct {
 	classes    *Classes
 	similarity nn.Similarity
 	text       clip.TextTape
-	video      nn.Tape
+	video      videoTape
 	mark       compute.Mark
+
+	// Gradients of the anchors, zero without.
+	anchorText, anchorVideo compute.Matrix
 }
 
 // Forward encodes windows of frame features [B,T,E] and classes and compares
 // them. Release must be called.
 func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
+	return a.ForwardKeeping(features, c, nil)
+}
+
+// ForwardKeeping is Forward with the temporal Transformer's residual for some
+// windows alone; the others are the mean of their frames, as in stochastic depth
+// (Huang et al. 2016). nil keeps it for all.
+func (a *Adapter) ForwardKeeping(features []float32, c *Classes, kept []int32) *Pass {
 	a.model.Lock()
 	d, e := a.device, a.model.Config().Embed
 	// The lock makes it the only pass, so one keeps the memory for all.
 	p := &a.pass
 	p.adapter, p.classes, p.mark = a, c, d.Mark()
+	p.anchorText, p.anchorVideo = compute.Matrix{}, compute.Matrix{}
+	p.video.kept = kept
 	rows := len(features) / e
 	x := d.Temp(rows, e)
 	d.Upload(x, features)
@@ -41,12 +53,19 @@ func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
 	return p
 }
 
-// Backward adds to the gradients of all learned tensors for dlogits [B,C].
+// Backward adds to the gradients of all learned tensors for dlogits [B,C] and the
+// anchors.
 func (p *Pass) Backward(dlogits compute.Matrix) {
 	d := p.adapter.device
 	defer d.Release(d.Mark())
 	dvideo, dtext := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
 	p.similarity.Backward(dvideo, dtext, dlogits)
+	if !p.anchorText.IsZero() {
+		d.Add(dtext, p.anchorText)
+	}
+	if !p.anchorVideo.IsZero() {
+		d.Add(dvideo, p.anchorVideo)
+	}
 	p.adapter.backText(dtext, p.classes, &p.text)
 	p.adapter.backVideo(dvideo, &p.video)
 }

@@ -255,39 +255,46 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 			}
 			return l
 		}
-		a.params.ZeroGrad()
-		loss(true)
-		d := a.device
-		for _, p := range a.params.List {
-			n := p.Value.Rows * p.Value.Cols
-			grad, values := make([]float32, n), make([]float32, n)
-			d.Download(grad, p.Grad)
-			d.Download(values, p.Value)
-			// The loss along the gradient's own direction, where float32 can see
-			// it best.
-			var norm float64
-			for _, g := range grad {
-				norm += float64(g) * float64(g)
+		a.slopes(t, layout, loss)
+	}
+}
+
+// slopes compares each tensor's gradient with the loss's central differences.
+// loss adds to the gradients if back.
+func (a *Adapter) slopes(t *testing.T, what string, loss func(back bool) float64) {
+	t.Helper()
+	a.params.ZeroGrad()
+	loss(true)
+	d := a.device
+	for _, p := range a.params.List {
+		n := p.Value.Rows * p.Value.Cols
+		grad, values := make([]float32, n), make([]float32, n)
+		d.Download(grad, p.Grad)
+		d.Download(values, p.Value)
+		// The loss along the gradient's own direction, where float32 can see
+		// it best.
+		var norm float64
+		for _, g := range grad {
+			norm += float64(g) * float64(g)
+		}
+		norm = math.Sqrt(norm)
+		if norm < 1e-6 {
+			continue
+		}
+		const h = 1e-2
+		move := func(by float64) float64 {
+			moved := make([]float32, n)
+			for i, v := range values {
+				moved[i] = v + float32(by*float64(grad[i])/norm)
 			}
-			norm = math.Sqrt(norm)
-			if norm < 1e-6 {
-				continue
-			}
-			const h = 1e-2
-			move := func(by float64) float64 {
-				moved := make([]float32, n)
-				for i, v := range values {
-					moved[i] = v + float32(by*float64(grad[i])/norm)
-				}
-				d.Upload(p.Value, moved)
-				a.params.Changed()
-				return loss(false)
-			}
-			slope := (move(h) - move(-h)) / (2 * h)
-			move(0)
-			if math.Abs(slope-norm) > 0.02*norm+2e-5 {
-				t.Errorf("%s: %s: slope %v along a gradient of length %v", layout, p.Name, slope, norm)
-			}
+			d.Upload(p.Value, moved)
+			a.params.Changed()
+			return loss(false)
+		}
+		slope := (move(h) - move(-h)) / (2 * h)
+		move(0)
+		if math.Abs(slope-norm) > 0.02*norm+2e-5 {
+			t.Errorf("%s: %s: slope %v along a gradient of length %v", what, p.Name, slope, norm)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package prompt
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 )
@@ -26,31 +29,88 @@ func (a *Adapter) windows(b int) *windows {
 	return w
 }
 
+// videoTape is what backVideo needs of encodeVideo.
+type videoTape struct {
+	blocks nn.Tape
+	kept   []int32        // windows whose residual counts, nil for all
+	frames compute.Matrix // the means of the frame features [B,E]
+}
+
 // encodeVideo writes the embeddings y [B,E] of windows x [B·T,E]: temporal
 // positions, blocks, mean over T; without temporal layers the mean alone. x is
 // overwritten. The tape may be nil.
-func (a *Adapter) encodeVideo(y, x compute.Matrix, tape *nn.Tape) {
+//
+// With Residual what the blocks have added to their input is, after the mean over
+// T, added to the mean of the frames: y = mean(x) + s·mean(blocks(x+p) − (x+p)).
+// The blocks' two output projections begin at zero, so y begins exactly in
+// CLIP's space, as the mean of the frames, and every layer has a gradient from the
+// first step on. Another projection behind the blocks would carry a linear map of
+// the frames themselves beside what the blocks found out. s = 0 is prompts alone,
+// s = 1 the paper's module but for the mean of its positions.
+func (a *Adapter) encodeVideo(y, x compute.Matrix, tape *videoTape) {
 	d, w := a.device, a.windows(y.Rows)
-	if a.config.TemporalLayers > 0 {
-		d.AddCycle(x, a.positions.Value)
-		h := d.Temp(x.Rows, x.Cols)
-		a.temporal.Forward(h, x, &w.attends, tape)
-		x = h
-	}
 	d.Mean(y, x, w.ranges)
+	var blocks *nn.Tape
+	var kept []int32
+	if tape != nil {
+		tape.frames = d.Temp(y.Rows, y.Cols)
+		d.Copy(tape.frames, y)
+		blocks, kept = &tape.blocks, tape.kept
+	}
+	residual := a.config.Residual
+	if a.config.TemporalLayers == 0 || residual && a.temporalScale == 0 && tape == nil {
+		return
+	}
+	d.AddCycle(x, a.positions.Value)
+	h := d.Temp(x.Rows, x.Cols)
+	a.temporal.Forward(h, x, &w.attends, blocks)
+	if !residual {
+		d.Mean(y, h, w.ranges)
+		return
+	}
+	added, before := d.Temp(y.Rows, y.Cols), d.Temp(y.Rows, y.Cols)
+	d.Mean(added, h, w.ranges)
+	d.Mean(before, x, w.ranges)
+	d.Scale(before, -1)
+	d.Add(added, before)
+	d.Scale(added, a.temporalScale)
+	d.ScatterAdd(y, kept, added, kept)
 }
 
 // backVideo adds to the gradients of the temporal tensors for dy [B,E].
-func (a *Adapter) backVideo(dy compute.Matrix, tape *nn.Tape) {
+func (a *Adapter) backVideo(dy compute.Matrix, tape *videoTape) {
 	if a.config.TemporalLayers == 0 {
 		return
 	}
 	d, w := a.device, a.windows(dy.Rows)
 	defer d.Release(d.Mark())
-	rows := dy.Rows * a.config.Frames
+	rows, added := dy.Rows*a.config.Frames, dy
+	if a.config.Residual {
+		added = d.Temp(dy.Rows, dy.Cols)
+		d.Zero(added)
+		d.ScatterAdd(added, tape.kept, dy, tape.kept)
+		d.Scale(added, a.temporalScale)
+	}
 	dh, dx := d.Temp(rows, dy.Cols), d.Temp(rows, dy.Cols)
 	d.Zero(dh)
-	d.MeanGrad(dh, dy, w.ranges)
-	a.temporal.Backward(dx, dh, &w.attends, tape)
+	d.MeanGrad(dh, added, w.ranges)
+	a.temporal.Backward(dx, dh, &w.attends, &tape.blocks)
+	if a.config.Residual {
+		d.Scale(added, -1)
+		d.MeanGrad(dx, added, w.ranges)
+	}
 	d.AddCycleGrad(a.positions.Grad, dx)
+}
+
+// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
+// as it was trained, down to 0 for prompts alone.
+func (a *Adapter) SetTemporalScale(s float64) error {
+	switch {
+	case !a.config.Residual:
+		return fmt.Errorf("there is no residual to scale by %v: the model was trained without --residual or without temporal layers", s)
+	case !(s >= 0) || math.IsInf(s, 0):
+		return fmt.Errorf("temporal scale %v is not a number from 0 up", s)
+	}
+	a.temporalScale = float32(s)
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
@@ -17,6 +18,7 @@ type learner struct {
 	config   Config
 	adapter  *prompt.Adapter
 	all      *prompt.Classes // all training classes, nil if a step takes fewer
+	known    compute.Matrix  // what the templates say of them, if there is an anchor
 	train    *Set
 	test     *Set // measured as the run goes, nil if there is none
 	selects  bool // whether test may choose the best step
@@ -43,6 +45,11 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	}
 	if len(trainSet.Classes) <= c.Classes {
 		l.all = all
+	}
+	if c.Anchor > 0 {
+		if l.known, err = a.Templates(trainSet.Classes); err != nil {
+			return nil, fmt.Errorf("anchoring classes to the templates: %w", err)
+		}
 	}
 	q, _, _, err := trainSet.load(trainSet.Videos[0])
 	if err != nil {
@@ -93,26 +100,48 @@ func (l *learner) Step(step int) (float64, error) {
 		randomWindow(rows, to-from, rng)
 		features = appendRows(features, q, from, rows)
 	}
-	classes, target, err := l.contrast(videos, rng)
+	classes, numbers, target, err := l.contrast(videos, rng)
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.Forward(features, classes)
+	p := l.adapter.ForwardKeeping(features, classes, l.keep(len(videos), rng))
 	defer p.Release()
 	loss, dlogits := p.Loss(target)
+	if l.config.Anchor > 0 {
+		loss += p.AnchorText(l.known, numbers, l.config.Anchor)
+	}
+	if l.config.VideoAnchor > 0 {
+		loss += p.AnchorVideo(l.config.VideoAnchor)
+	}
 	p.Backward(dlogits)
 	return loss, nil
 }
 
+// keep draws which of n windows keep the temporal Transformer's residual, nil for
+// all.
+func (l *learner) keep(n int, rng *rand.Rand) []int32 {
+	if l.config.TemporalDrop == 0 {
+		return nil
+	}
+	kept := []int32{}
+	for i := range n {
+		if rng.Float64() >= l.config.TemporalDrop {
+			kept = append(kept, int32(i))
+		}
+	}
+	return kept
+}
+
 // contrast chooses the classes of a step: all of them, or if they are too many
-// those of the batch and others at random.
-func (l *learner) contrast(videos []Video, rng *rand.Rand) (*prompt.Classes, []int32, error) {
-	target := make([]int32, len(videos))
+// those of the batch and others at random. numbers are their places among the
+// training classes, nil for all of them.
+func (l *learner) contrast(videos []Video, rng *rand.Rand) (classes *prompt.Classes, numbers, target []int32, err error) {
+	target = make([]int32, len(videos))
 	if l.all != nil {
 		for i, v := range videos {
 			target[i] = int32(v.Class)
 		}
-		return l.all, target, nil
+		return l.all, nil, target, nil
 	}
 	place := map[int]int32{}
 	var names []string
@@ -122,6 +151,7 @@ func (l *learner) contrast(videos []Video, rng *rand.Rand) (*prompt.Classes, []i
 			at = int32(len(names))
 			place[class] = at
 			names = append(names, l.train.Classes[class])
+			numbers = append(numbers, int32(class))
 		}
 		return at
 	}
@@ -134,8 +164,8 @@ func (l *learner) contrast(videos []Video, rng *rand.Rand) (*prompt.Classes, []i
 		}
 		take(class)
 	}
-	classes, err := l.adapter.Classes(names)
-	return classes, target, err
+	classes, err = l.adapter.Classes(names)
+	return classes, numbers, target, err
 }
 
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {

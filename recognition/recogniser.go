@@ -53,6 +53,11 @@ func ZeroShot(m *clip.Model, classes, templates []string) (*Recogniser, error) {
 	return r, r.SetClasses(classes)
 }
 
+// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
+// as it was trained, down to 0 for prompts alone. A model without a residual has
+// no scale.
+func (r *Recogniser) SetTemporalScale(s float64) error { return r.adapter.SetTemporalScale(s) }
+
 // Classes are the names that the recogniser tells apart.
 func (r *Recogniser) Classes() []string { return r.classes }
 

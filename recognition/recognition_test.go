@@ -74,7 +74,10 @@ func world(t testing.TB, m *clip.Model, classes []string, perClass int) (store, 
 var names = []string{"moving left", "moving right", "growing", "shrinking"}
 
 func settings() Config {
-	c := DefaultConfig()
+	c, err := Preset(PresetPaper)
+	if err != nil {
+		panic(err)
+	}
 	c.Adapter.Prefix, c.Adapter.Postfix, c.Adapter.Frames = 2, 2, 8
 	c.Batch, c.Train.Steps, c.Train.Rate = 8, 12, 3e-3
 	c.Train.EvalEvery, c.Train.SaveEvery = 4, 3
@@ -140,7 +143,24 @@ func TestResumeIsBitwiseTheSame(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, names, 8)
 	_, r := open(t, m, Data{Path: path, Features: store})
+	t.Run("paper", func(t *testing.T) { testResuming(t, m, settings(), r) })
+	t.Run("everything", func(t *testing.T) {
+		r := r
+		r.Dir += "-everything"
+		testResuming(t, m, everything(), r)
+	})
+}
+
+// everything are settings with all that goes beyond the paper.
+func everything() Config {
 	c := settings()
+	c.Classes = 3 // of four, so that the anchor's change from step to step
+	c.Adapter.Residual, c.Adapter.Temperature = true, 0
+	c.Anchor, c.VideoAnchor, c.TemporalDrop, c.Train.Average = 1, 0.1, 0.3, 0.9
+	return c
+}
+
+func testResuming(t *testing.T, m *clip.Model, c Config, r Run) {
 	if _, err := Train(context.Background(), c, r); err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +343,7 @@ func TestContrastTakesTheBatchesClasses(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	videos := l.videos(0)
-	_, target, err := l.contrast(videos, rng)
+	_, _, target, err := l.contrast(videos, rng)
 	if err != nil {
 		t.Fatal(err)
 	}

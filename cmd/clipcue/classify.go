@@ -32,6 +32,7 @@ func (a *app) classifyCommand() *cobra.Command {
 	var templates []string
 	var ensemble, asJSON bool
 	var top int
+	var scale float64
 	c := &cobra.Command{
 		Use:   "classify --adapter FILE|--classes FILE VIDEO|FOLDER...",
 		Short: "Name the actions in videos",
@@ -47,6 +48,9 @@ it by the backbone alone, from class names in hand-written templates.`,
 			}
 			if adapter != "" && (len(templates) > 0 || ensemble) {
 				return usageError{errors.New("--template and --ensemble are for classifying without --adapter, which has learned prompts of its own")}
+			}
+			if adapter == "" && c.Flags().Changed("temporal-scale") {
+				return usageError{errors.New("--temporal-scale needs --adapter: the backbone alone has no temporal Transformer")}
 			}
 			for _, t := range templates {
 				if !strings.Contains(t, "{}") {
@@ -78,6 +82,11 @@ it by the backbone alone, from class names in hand-written templates.`,
 				if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
 					sampling = trainedAt
 				}
+				if err == nil && c.Flags().Changed("temporal-scale") {
+					if err = r.SetTemporalScale(scale); err != nil {
+						err = fmt.Errorf("--temporal-scale: %s: %w", adapter, err)
+					}
+				}
 			} else if m, _, err = a.load(b, clip.Image|clip.Text); err == nil {
 				r, err = recognition.ZeroShot(m, names, templates)
 			}
@@ -106,6 +115,7 @@ it by the backbone alone, from class names in hand-written templates.`,
 	f.BoolVar(&ensemble, "ensemble", false, "without --adapter: average over the built-in templates")
 	top = 5
 	whole(c, &top, "top", 0, "how many classes to name for each video; 0 means all")
+	temporalScale(c, &scale)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -36,6 +36,7 @@ func (a *app) evalRecognitionCommand() *cobra.Command {
 	var d dataFlags
 	var run, split, classes, checkpoint, page string
 	var knownOnly, asJSON bool
+	var scale float64
 	e := recognition.Evaluation{Windows: recognition.DefaultConfig().Eval.Windows}
 	c := &cobra.Command{
 		Use:   "recognition --run RUN --features STORE --data DATA",
@@ -92,6 +93,11 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 			if err != nil {
 				return err
 			}
+			if c.Flags().Changed("temporal-scale") {
+				if err := r.SetTemporalScale(scale); err != nil {
+					return fmt.Errorf("--temporal-scale: %w", err)
+				}
+			}
 			result, err := r.Evaluate(c.Context(), set, e)
 			if err != nil {
 				return err
@@ -123,6 +129,7 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 	activationFlag(c, &b.activation)
 	whole(c, &e.Windows, "windows", 1, "windows that a video is classified by")
 	f.BoolVar(&e.Random, "random-windows", false, "draw the windows at random, as the authors do, instead of evenly")
+	temporalScale(c, &scale)
 	f.Uint64Var(&e.Seed, "seed", 0, "seed of random windows")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
@@ -50,7 +51,7 @@ func (a *app) trainRecognitionCommand() *cobra.Command {
 	var few few
 	var out string
 	var resume, asJSON bool
-	k := recognition.DefaultConfig()
+	k, preset := recognition.DefaultConfig(), recognition.PresetDefault
 	c := &cobra.Command{
 		Use:   "recognition --model PATH --features STORE --data DATA --out RUN",
 		Short: "Learn to name actions",
@@ -65,12 +66,20 @@ With a validation split the best step is chosen on it; else it is the last.
 Few-shot: --shots K learns from K videos a class, over all classes or over
 --episodes problems of --way classes; --episode-lists takes the authors' lists.
 Zero-shot: --train-classes and --test-classes learn from the videos of some
-classes and test on others, whose names are all that is known of them.`,
+classes and test on others, whose names are all that is known of them.
+
+--preset paper trains as the authors do. The default goes beyond it: the temporal
+Transformer adds to the mean of the frames instead of replacing it, classes stay
+near what the backbone makes of their names in templates, and the model is an
+average over training. Flags that are given change what the preset says.`,
 		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
   clipcue train recognition --model ViT-B/16 --features features --data videos/ --out few --shots 5 --way 5 --episodes 20`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := few.check(d); err != nil {
+				return usageError{err}
+			}
+			if err := usePreset(c, &k, preset); err != nil {
 				return usageError{err}
 			}
 			if err := d.readClasses(); err != nil {
@@ -102,19 +111,25 @@ classes and test on others, whose names are all that is known of them.`,
 	f.StringVar(&out, "out", "", "the run folder")
 	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
+	oneOf(c, &preset, "preset", recognition.Presets, "what the flags below are if they are not given: "+strings.Join(recognition.Presets, " or "))
 	whole(c, &k.Adapter.Prefix, "prefix", 0, "prompt vectors before the name")
 	whole(c, &k.Adapter.Postfix, "postfix", 0, "prompt vectors after the name")
 	oneOf(c, &k.Adapter.Layout, "layout", prompt.Layouts, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
 	whole(c, &k.Adapter.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
 	whole(c, &k.Adapter.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
 	whole(c, &k.Adapter.Frames, "window", 1, "frames a window")
-	number(c, &k.Adapter.Temperature, "temperature", false, "temperature of the logits")
+	f.BoolVar(&k.Adapter.Residual, "residual", k.Adapter.Residual, "add the temporal Transformer's result to the mean of the frames, instead of replacing it")
+	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's windows that go without that residual")
+	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
+	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the videos' distance from the mean of their frames")
+	temperature(c, &k.Adapter.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
 	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
 	whole(c, &k.Batch, "batch", 1, "windows a step")
 	number(c, &k.Train.Rate, "lr", false, "learning rate")
 	oneOf(c, &k.Train.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
 	whole(c, &k.Train.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
 	number(c, &k.Train.Decay, "weight-decay", true, "AdamW's weight decay")
+	below1(c, &k.Train.Average, "ema", "decay of the weights' moving average, which is the model; 0 for the weights themselves")
 	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
 	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
 	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
@@ -133,6 +148,19 @@ classes and test on others, whose names are all that is known of them.`,
 	f.StringVar(&few.lists, "episode-lists", "", "few-shot: the authors' training lists, a file or folder of split_N.list")
 	f.StringVar(&few.tests, "episode-tests", "", "few-shot: the lists to test on; if not given, the test split of --data")
 	return c
+}
+
+// usePreset makes k a preset's settings, but for the flags that were given.
+func usePreset(c *cobra.Command, k *recognition.Config, name string) (err error) {
+	given := map[*pflag.Flag]string{}
+	c.Flags().Visit(func(f *pflag.Flag) { given[f] = f.Value.String() })
+	if *k, err = recognition.Preset(name); err != nil {
+		return err
+	}
+	for f, value := range given {
+		err = errors.Join(err, f.Value.Set(value))
+	}
+	return err
 }
 
 // readClasses reads the class files of zero-shot training.

@@ -72,6 +72,39 @@ func share(c *cobra.Command, p *float64, name, usage string) {
 	}}, name, usage)
 }
 
+// below1 adds a flag that takes a number from 0 up, below 1.
+func below1(c *cobra.Command, p *float64, name, usage string) {
+	c.Flags().Var(&checked[float64]{p, "float", func(s string) (float64, error) {
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(x >= 0 && x < 1) {
+			return 0, fmt.Errorf("it is a number from 0 up, below 1")
+		}
+		return x, nil
+	}}, name, usage)
+}
+
+// temperature adds a flag that takes a temperature, or the word clip, which is
+// kept as 0.
+func temperature(c *cobra.Command, p *float64, name, usage string) {
+	c.Flags().Var(&checked[float64]{p, "float", func(s string) (float64, error) {
+		if s == "clip" {
+			return 0, nil
+		}
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsInf(x, 0) || !(x >= 0) {
+			return 0, fmt.Errorf("it is a number above 0, or clip for the backbone's own")
+		}
+		return x, nil
+	}}, name, usage)
+}
+
+// temporalScale adds the flag for how much of a model's temporal residual counts.
+// Only if it is given the model has to have one.
+func temporalScale(c *cobra.Command, p *float64) {
+	*p = 1
+	number(c, p, "temporal-scale", true, "how much of the temporal Transformer's residual counts: 1 as trained, 0 for prompts alone")
+}
+
 // checked is a flag's value.
 type checked[T any] struct {
 	p     *T

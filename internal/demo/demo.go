@@ -157,13 +157,16 @@ func (o Options) extract(ctx context.Context, m *clip.Model, videos, features st
 
 // train trains a recogniser with so many temporal layers.
 func (o Options) train(ctx context.Context, m *clip.Model, path string, data recognition.Data, trainSet, test *recognition.Set, layers int, out *Result) (*recognition.Recogniser, error) {
-	c := recognition.DefaultConfig()
+	c, err := recognition.Preset(recognition.PresetPaper)
+	if err != nil {
+		return nil, err
+	}
 	c.Adapter.Prefix, c.Adapter.Postfix, c.Adapter.TemporalLayers = 4, 4, layers
 	c.Train.Steps, c.Train.Rate, c.Train.Schedule, c.Train.Seed = o.Steps, 1e-3, "cosine", o.Seed
 	c.Train.Warmup = o.Steps / 20
 	c.Train.EvalEvery = o.Steps
 	dir := filepath.Join(o.Dir, fmt.Sprintf("run-%d-temporal-layers", layers))
-	_, err := recognition.Train(ctx, c, recognition.Run{Dir: dir, Backbone: m, Path: path, Train: trainSet, Test: test,
+	_, err = recognition.Train(ctx, c, recognition.Run{Dir: dir, Backbone: m, Path: path, Train: trainSet, Test: test,
 		Resume: true, Note: data, Log: o.Log, Progress: o.Progress})
 	if err != nil {
 		return nil, err

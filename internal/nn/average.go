@@ -2,61 +2,62 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// Average is the exponential moving average of all parameters over the steps
-// (Polyak & Juditsky 1992, with a decay). The first steps are forgotten sooner:
-// step t keeps min(Decay, (1+t)/(10+t)) of what was.
+// Average is the exponential moving average of parameters over training, as in
+// Polyak & Juditsky (1992) and, with this warm-up, TensorFlow's
+// ExponentialMovingAverage.
 type Average struct {
 	params *Params
-	values []compute.Matrix
-	Decay  float64
-	Step   int // steps taken in
+	other  []compute.Matrix // the averages, or while swapped the parameters
+	decay  float64
 }
 
-// NewAverage begins at the parameters' present values.
+// NewAverage starts from the parameters as they are. The closer decay, 0 ≤
+// decay < 1, is to 1, the longer the average.
 func NewAverage(p *Params, decay float64) *Average {
-	a := &Average{params: p, Decay: decay}
+	a := &Average{params: p, decay: decay}
 	for _, q := range p.List {
-		v := p.Device.New(q.Value.Rows, q.Value.Cols)
-		p.Device.Copy(v, q.Value)
-		a.values = append(a.values, v)
+		m := p.Device.New(q.Value.Rows, q.Value.Cols)
+		p.Device.Copy(m, q.Value)
+		a.other = append(a.other, m)
 	}
 	return a
 }
 
-// Update takes in the parameters' present values.
-func (a *Average) Update() {
+// Update takes the values after step, 1 for the first, into the averages. Early
+// on the averages follow faster, so that they forget where training began.
+func (a *Average) Update(step int) {
+	keep := min(a.decay, float64(1+step)/float64(10+step))
 	d := a.params.Device
-	keep := min(a.Decay, float64(1+a.Step)/float64(10+a.Step))
-	a.Step++
 	for i, q := range a.params.List {
 		mark := d.Mark()
-		x := d.Temp(q.Value.Rows, q.Value.Cols)
-		d.Copy(x, q.Value)
-		d.Scale(x, float32(1-keep))
-		d.Scale(a.values[i], float32(keep))
-		d.Add(a.values[i], x)
+		share := d.Temp(q.Value.Rows, q.Value.Cols)
+		d.Copy(share, q.Value)
+		d.Scale(share, float32(1-keep))
+		d.Scale(a.other[i], float32(keep))
+		d.Add(a.other[i], share)
 		d.Release(mark)
 	}
 }
 
-// Swap exchanges the average and the parameters' values, bit for bit; a second
-// Swap undoes the first.
+// Swap exchanges the parameters' values and the averages, bit by bit; a second
+// time undoes it.
 func (a *Average) Swap() {
 	d := a.params.Device
 	for i, q := range a.params.List {
 		mark := d.Mark()
-		x := d.Temp(q.Value.Rows, q.Value.Cols)
-		d.Copy(x, q.Value)
-		d.Copy(q.Value, a.values[i])
-		d.Copy(a.values[i], x)
+		kept := d.Temp(q.Value.Rows, q.Value.Cols)
+		d.Copy(kept, q.Value)
+		d.Copy(q.Value, a.other[i])
+		d.Copy(a.other[i], kept)
 		d.Release(mark)
 	}
 	a.params.Changed()
 }
 
-// Values calls f for each parameter with its average, for saving and restoring.
-func (a *Average) Values(f func(p *Param, average compute.Matrix)) {
+// Other calls f for each parameter with its average, or while swapped with its
+// value, for saving and restoring them.
+func (a *Average) Other(f func(p *Param, m compute.Matrix)) {
 	for i, q := range a.params.List {
-		f(q, a.values[i])
+		f(q, a.other[i])
 	}
 }

@@ -35,6 +35,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 	x, _ := b.Table("x", videos*frames, width)
 	text, dtext := b.Table("text", classes, width)
 	optimiser := NewAdamW(p, 0.01)
+	average := NewAverage(p, 0.9)
 	attends := &Attends{Full: &compute.AttentionShape{}}
 	var ranges []compute.Range
 	target := make([]int32, videos)
@@ -62,6 +63,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 		tower.Backward(dx, dy, attends, &tape)
 		ClipGrad(p, GradNorm(p), 1)
 		optimiser.Update(1e-3)
+		average.Update(optimiser.Step)
 		if first == 0 {
 			first = last
 		}

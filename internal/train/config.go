@@ -15,21 +15,21 @@ import (
 
 // Config are the settings of the loop.
 type Config struct {
-	Steps     int     `json:"steps"`
-	Rate      float64 `json:"lr"`
-	Schedule  string  `json:"schedule"` // "constant" or "cosine"
-	Warmup    int     `json:"warmup"`   // steps over which the rate rises to lr
-	Decay     float64 `json:"weight_decay"`
-	ClipNorm  float64 `json:"clip_norm"` // largest norm of the gradient, 0 for no limit
+	Steps    int     `json:"steps"`
+	Rate     float64 `json:"lr"`
+	Schedule string  `json:"schedule"` // "constant" or "cosine"
+	Warmup   int     `json:"warmup"`   // steps over which the rate rises to lr
+	Decay    float64 `json:"weight_decay"`
+	ClipNorm float64 `json:"clip_norm"` // largest norm of the gradient, 0 for no limit
+	// Average is the decay of the weights' exponential moving average, which is
+	// evaluated and written in place of the weights; 0 for none.
+	Average   float64 `json:"average,omitempty"`
 	Seed      uint64  `json:"seed"`
 	EvalEvery int     `json:"eval_every"` // steps; 0: ten times a run
 	SaveEvery int     `json:"save_every"` // steps; 0: twenty times a run
 	// Beta2 and Eps are AdamW's; 0 means PyTorch's defaults, 0.999 and 1e-8.
 	Beta2 float64 `json:"beta2,omitempty"`
 	Eps   float64 `json:"eps,omitempty"`
-	// Average, if above 0, is the decay of a moving average of the parameters
-	// over the steps, which is what is evaluated and written as the best.
-	Average float64 `json:"ema,omitempty"`
 }
 
 // schedules give the learning rate as a share of lr, from the share of the run
@@ -62,8 +62,10 @@ func (c *Config) Check() error {
 		return errors.New("a number of steps is below 0")
 	case !(c.Decay >= 0) || !(c.ClipNorm >= 0):
 		return errors.New("weight decay and the gradient's limit cannot be below 0")
-	case !(c.Beta2 >= 0 && c.Beta2 < 1) || !(c.Average >= 0 && c.Average < 1) || !(c.Eps >= 0):
-		return fmt.Errorf("beta2 %v, eps %v and the average's decay %v: a decay is in 0..1 and eps not below 0", c.Beta2, c.Eps, c.Average)
+	case !(c.Beta2 >= 0 && c.Beta2 < 1) || !(c.Eps >= 0):
+		return fmt.Errorf("beta2 %v and eps %v: beta2 is in 0..1, and eps not below 0", c.Beta2, c.Eps)
+	case !(c.Average >= 0 && c.Average < 1):
+		return fmt.Errorf("weights averaged with decay %v: it takes 0 or more, and less than 1", c.Average)
 	}
 	return nil
 }

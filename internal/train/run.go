@@ -25,7 +25,8 @@ type Task interface {
 	Step(step int) (loss float64, err error)
 	// Batch names what a step's batch holds, for an error message.
 	Batch(step int) string
-	// Evaluate measures the parameters as they are.
+	// Evaluate measures the parameters as they are, which are the averages if the
+	// run makes any.
 	Evaluate(ctx context.Context) (Evaluation, error)
 	// Write writes a model file, with the state of training if that is not nil.
 	Write(path string, s *State, metrics map[string]any) error
@@ -210,10 +211,10 @@ func (r *run) step() (loss float64, err error) {
 	if u, ok := r.task.(Updater); ok {
 		u.Updated()
 	}
-	if r.average != nil {
-		r.average.Update()
-	}
 	r.state.Step++
+	if r.average != nil {
+		r.average.Update(r.state.Step)
+	}
 	r.unsaved = true
 	seconds := time.Since(begin).Seconds()
 	r.pace += (seconds - r.pace) * max(0.05, 1/float64(r.timed+1))
@@ -245,12 +246,19 @@ func (r *run) interrupted() error {
 	return &InterruptedError{Step: r.state.Step, Steps: r.c.Steps, Dir: r.dir}
 }
 
+// swap exchanges the weights and their averages, if there are any, and returns
+// what undoes it.
+func (r *run) swap() func() {
+	if r.average == nil {
+		return func() {}
+	}
+	r.average.Swap()
+	return r.average.Swap
+}
+
 // evaluate measures, and writes the best file if this step is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
-	if r.average != nil {
-		r.average.Swap()
-		defer r.average.Swap()
-	}
+	defer r.swap()()
 	e, err := r.task.Evaluate(ctx)
 	if err != nil {
 		return err
@@ -276,8 +284,10 @@ func (r *run) evaluate(ctx context.Context) error {
 	return r.metrics.add(map[string]any{"step": r.state.Step, "evaluation": e.Metrics})
 }
 
-// save writes the checkpoint.
+// save writes the checkpoint. Its model, like the best file's, has the averages,
+// so that whoever reads it need not know of them; the weights are in the state.
 func (r *run) save() error {
+	defer r.swap()()
 	s := r.state
 	s.Optimiser = map[string][]float32{}
 	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
@@ -285,9 +295,7 @@ func (r *run) save() error {
 		s.Optimiser[secondMoment+p.Name] = r.download(v)
 	})
 	if r.average != nil {
-		r.average.Values(func(p *nn.Param, average compute.Matrix) {
-			s.Optimiser[averaged+p.Name] = r.download(average)
-		})
+		r.average.Other(func(p *nn.Param, m compute.Matrix) { s.Optimiser[weights+p.Name] = r.download(m) })
 	}
 	r.unsaved = false
 	return r.task.Write(filepath.Join(r.dir, LastFile), &s, s.Metrics)
@@ -296,7 +304,7 @@ func (r *run) save() error {
 const (
 	firstMoment  = "optimiser.m."
 	secondMoment = "optimiser.v."
-	averaged     = "optimiser.average."
+	weights      = "optimiser.weights." // beside averages
 )
 
 func (r *run) download(m compute.Matrix) []float32 {
@@ -312,20 +320,20 @@ func (r *run) restore(s *State) error {
 	}
 	var err error
 	restore := func(name string, to compute.Matrix) {
-		data := s.Optimiser[name]
-		if len(data) != to.Rows*to.Cols {
+		if data := s.Optimiser[name]; len(data) == to.Rows*to.Cols {
+			r.params.Device.Upload(to, data)
+		} else {
 			err = fmt.Errorf("tensor %q is missing or has another size", name)
-			return
 		}
-		r.params.Device.Upload(to, data)
 	}
 	r.optimiser.Moments(func(p *nn.Param, m, v compute.Matrix) {
 		restore(firstMoment+p.Name, m)
 		restore(secondMoment+p.Name, v)
 	})
 	if r.average != nil {
-		r.average.Values(func(p *nn.Param, average compute.Matrix) { restore(averaged+p.Name, average) })
-		r.average.Step = s.Step
+		// The file's model, which the task has read, are the averages.
+		r.average.Other(func(p *nn.Param, m compute.Matrix) { restore(weights+p.Name, m) })
+		r.average.Swap()
 	}
 	r.state = *s
 	r.state.Optimiser = nil
