@@ -7,11 +7,11 @@ import (
 )
 
 // caption puts into words some of what is true: always the objects, what they
-// do if anything, and at most two things more, or one where something is done.
+// do if anything, and at most two things more, or one where that is a lot already.
 // medium is "picture" or "video".
 func caption(r *rand.Rand, l Labels, medium, doing string) string {
 	most := 2
-	if doing != "" {
+	if doing != "" || l.Other.Shape != "" {
 		most = 1
 	}
 	var more []string

@@ -17,3 +17,11 @@ func ExampleGenerate() {
 	}
 	fmt.Println("labels are in", manifest)
 }
+
+func ExampleWorld() {
+	world := synth.World{Seed: 1, Set: synth.Seen}
+	for n := range uint64(3) {
+		p := world.Picture(n)
+		fmt.Println(len(p.Pix), p.Caption)
+	}
+}

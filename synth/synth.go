@@ -21,10 +21,15 @@ import (
 // Kind is a kind of data set.
 type Kind string
 
-// The kinds. Motions are videos labelled with what happens, whatever it happens
-// to; KindObjects are videos labelled with what is seen, such as "red circle",
-// whatever it does. Untrimmed videos show one shape that does one to four things
-// one after the other and rests between them. Pictures stand still.
+// The kinds.
+//
+//   - KindMotions: videos labelled with what happens, whatever it happens to.
+//     A second shape stands by or takes part.
+//   - KindObjects: videos labelled with the one thing that is seen, such as
+//     "red circle", whatever it does.
+//   - KindUntrimmed: longer videos in which a shape does one to four things one
+//     after the other and rests between them; another stands by.
+//   - KindPictures: pictures.
 const (
 	KindMotions   Kind = "motions"
 	KindObjects   Kind = "objects"

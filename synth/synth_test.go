@@ -108,7 +108,7 @@ func TestGenerateCompletes(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := contents(t, dir)
-	if len(before) != 8+2 {
+	if len(before) != 8+3 {
 		t.Errorf("%d files", len(before))
 	}
 	kept := filepath.Join(dir, "moving_left", "001.mp4")
@@ -173,6 +173,9 @@ func TestGenerateRefuses(t *testing.T) {
 	tests := []Options{
 		{Classes: []string{"flying"}}, {Classes: []string{}}, {Classes: []string{"growing", "growing"}}, {PerClass: -1},
 		{Width: 33}, {Width: 8}, {Height: 1 << 20}, {FPS: -1}, {FPS: math.NaN()}, {FPS: 1e9}, {Seconds: -1}, {Seconds: 0.1}, {Seconds: 1e9}, {TestShare: 1},
+		{Kind: "songs"}, {Set: "some"}, {Total: -1, Kind: KindPictures}, {Kind: KindPictures, Classes: []string{"red circle"}},
+		{Kind: KindObjects, Classes: []string{"growing"}}, {Kind: KindUntrimmed, Classes: []string{"swapping places"}},
+		{Kind: KindObjects, Set: Seen, Classes: []string{Objects(Unseen)[0].String()}},
 	}
 	for _, o := range tests {
 		dir := filepath.Join(t.TempDir(), "none")
@@ -198,9 +201,11 @@ func TestEncoderFails(t *testing.T) {
 	}
 }
 
+func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
 func scene(t testing.TB, class string, seed uint64) *Scene {
 	t.Helper()
-	s, err := NewScene(class, Objects(All), rand.New(rand.NewPCG(seed, 1)), 2)
+	s, err := NewScene(class, Objects(All), random(seed), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,6 +260,10 @@ func TestClassesAreTrue(t *testing.T) {
 			if got := [2]float64{a.pose(0.4).opacity, a.pose(1.6).opacity}; got != want {
 				t.Errorf("%s, seed %d: opacity from %v to %v", class, seed, got[0], got[1])
 			}
+		}
+		if s := scene(t, "swapping places", seed); s.Acts[0].Actors[0].pose(0).at.minus(s.Acts[0].Actors[1].pose(2).at).length() > 1e-9 ||
+			s.Acts[0].Actors[1].pose(0).at.minus(s.Acts[0].Actors[0].pose(2).at).length() > 1e-9 {
+			t.Errorf("swapping places, seed %d: neither is where the other was", seed)
 		}
 		for class, sign := range map[string]float64{"coming together": -1, "moving apart": 1} {
 			s := scene(t, class, seed)

@@ -153,6 +153,9 @@ func TestBadInput(t *testing.T) {
 		{"a checkpoint that is none", eval("--checkpoint", "first"), 2, []string{"--checkpoint", "first"}},
 		{"an annotation format that is none", train("--data-format", "xml"), 2, []string{"--data-format", "xml"}},
 		{"an activation that is none", extract("--activation", "relu", video), 2, []string{"--activation", "relu", "quick_gelu"}},
+		{"a flag of another kind", []string{"synth", "--out", out, "--kind", "pictures", "--per-class", "3"}, 2, []string{"--per-class", "pictures"}},
+		{"no such kind", []string{"synth", "--out", out, "--kind", "songs"}, 2, []string{"--kind", "motions, objects, untrimmed or pictures"}},
+		{"a combination that is not shown", []string{"synth", "--out", out, "--kind", "objects", "--combinations", "unseen", "--classes", "red circle"}, 2, []string{"red circle"}},
 		{"a class that cannot be rendered", []string{"synth", "--out", out, "--classes", "juggling"}, 2, []string{"juggling", "moving left"}},
 
 		// Backbones.
