@@ -14,6 +14,7 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
@@ -73,7 +74,7 @@ type Class struct {
 type Value struct{ Name, Value string }
 
 // Write writes the page.
-func (r *Report) Write(w io.Writer) error { return page.Execute(w, r) }
+func (r *Report) Write(w io.Writer) error { return page().Execute(w, r) }
 
 // WriteFile writes the page to a file, whole or not at all.
 func (r *Report) WriteFile(path string) error {
@@ -86,13 +87,16 @@ var pageHTML string
 //go:embed style.css
 var styleCSS string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"style":   func() template.CSS { return template.CSS(styleCSS) },
-	"percent": percent,
-	"second":  func(t float64) string { return fmt.Sprintf("%.1f s", t) },
-	"short":   func(s string) string { return short(s, 240) },
-	"uri":     dataURI,
-}).Parse(pageHTML))
+// page is parsed when it is wanted: most commands write no report.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"style":   func() template.CSS { return template.CSS(styleCSS) },
+		"percent": percent,
+		"second":  func(t float64) string { return fmt.Sprintf("%.1f s", t) },
+		"short":   func(s string) string { return short(s, 240) },
+		"uri":     dataURI,
+	}).Parse(pageHTML))
+})
 
 // percent is a share as the reader sees it.
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
