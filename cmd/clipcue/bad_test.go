@@ -172,6 +172,7 @@ func TestBadInput(t *testing.T) {
 		// Videos.
 		{"no such video", extract(filepath.Join(dir, "none.mp4")), 1, []string{"none.mp4", "no such file"}},
 		{"an empty folder of videos", extract(empty), 1, []string{"empty", "no videos", ".mp4"}},
+		{"two videos of one name", extract(video, filepath.Join(w.videos, "shrinking", "000.mp4")), 1, []string{"000.mp4", "a folder above both"}},
 		{"a text for a video", classify(file("letter.mp4", "Dear Sir or Madam\n")), 1, []string{"all videos failed", "letter.mp4"}},
 		{"an empty video", classify(file("void.mp4", "")), 1, []string{"void.mp4", "empty"}},
 		{"a text for a picture", []string{"embed", "--model", w.model, file("letter.png", "Dear Sir\n")}, 1, []string{"letter.png"}},

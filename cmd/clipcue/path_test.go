@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/internal/fixture"
 )
 
 // prediction and the types below are the JSON that programs rely on, written
@@ -261,6 +263,42 @@ func TestEmbedNormalized(t *testing.T) {
 		}
 		if math.Abs(sum-1) > 1e-5 {
 			t.Errorf("%s: square %v", it.Input, sum)
+		}
+	}
+}
+
+// Every kind of weight file gives the reference's text features, as printed.
+func TestEmbedTextsOfEveryFile(t *testing.T) {
+	want := fixture.Load(t, "clip/expected.safetensors")
+	var texts []string
+	if err := json.Unmarshal([]byte(want.Metadata["texts"]), &texts); err != nil {
+		t.Fatal(err)
+	}
+	for file, tensor := range map[string]string{
+		"openai_archive.pt": "text_features_from_half", "openai_state_dict.pt": "text_features_from_half",
+		"openclip.safetensors": "text_features", "openclip_training.pt": "text_features", "hf": "text_features",
+	} {
+		args := []string{"embed", "--model", fixture.Path(t, "clip/"+file), "--json"}
+		for _, text := range texts {
+			args = append(args, "--text", text)
+		}
+		e := decode[embedJSON](t, must(t, exitDone, args...))
+		expected, err := want.Tensors[tensor].Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var most, worst float64
+		for i, it := range e.Items {
+			if it.Input != texts[i] || len(it.Embedding)*len(texts) != len(expected) {
+				t.Fatalf("%s: item %d is of %q and has %d values", file, i, it.Input, len(it.Embedding))
+			}
+			for j, v := range it.Embedding {
+				w := float64(expected[i*len(it.Embedding)+j])
+				most, worst = max(most, math.Abs(w)), max(worst, math.Abs(v-w))
+			}
+		}
+		if len(e.Items) != len(texts) || !(worst <= 2e-5*most) {
+			t.Errorf("%s: %d texts, which differ by %g of the largest value", file, len(e.Items), worst/most)
 		}
 	}
 }
