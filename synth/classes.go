@@ -132,6 +132,7 @@ func growing(sign float64) func([]Actor, *rand.Rand, float64) {
 
 func turning(sign float64) func([]Actor, *rand.Rand, float64) {
 	return func(actors []Actor, r *rand.Rand, seconds float64) {
+		actors[1].Angle = between(r, 0, 2*math.Pi)
 		actors[1].Motion.Spin = sign * 2 * math.Pi * between(r, 0.6, 1.2) / seconds
 	}
 }

@@ -86,7 +86,7 @@ func several(r *rand.Rand, set []Object) []Actor {
 		placed = 0
 		for try := 0; try < 50 && placed < len(actors); try++ {
 			a := first
-			a.At, a.Angle = anywhere(r, a.Size), between(r, 0, 2*math.Pi)
+			a.At, a.Angle = anywhere(r, a.Size), upright(r)
 			if apart(a, actors[:placed]) {
 				actors[placed] = a
 				placed++

@@ -144,7 +144,7 @@ func newActor(r *rand.Rand, o Object, size [2]float64) Actor {
 		Texture: "plain",
 		Shade:   between(r, 0.9, 1),
 		Size:    between(r, size[0], size[1]),
-		Angle:   between(r, 0, 2*math.Pi),
+		Angle:   upright(r),
 	}
 	if r.IntN(3) == 0 {
 		a.Texture = Textures[1+r.IntN(len(Textures)-1)]
@@ -152,11 +152,14 @@ func newActor(r *rand.Rand, o Object, size [2]float64) Actor {
 	return a
 }
 
+// upright is an angle of what stands nearly straight, as most things do.
+func upright(r *rand.Rand) float64 { return between(r, -0.35, 0.35) }
+
 // The radii of actors that are called small, not called anything, and large.
 var (
-	small  = [2]float64{0.085, 0.11}
-	medium = [2]float64{0.13, 0.18}
-	large  = [2]float64{0.21, 0.27}
+	small  = [2]float64{0.1, 0.12}
+	medium = [2]float64{0.14, 0.19}
+	large  = [2]float64{0.22, 0.28}
 )
 
 // sizeName is the name of a radius, or "".

@@ -6,7 +6,7 @@ import "math"
 // negative inside. Shapes are shown at any angle, so none is another one turned.
 var outlines = map[string]func(p Vec) float64{
 	"circle":   func(p Vec) float64 { return math.Hypot(p.X, p.Y) - 1 },
-	"square":   polygon(corners(4, 1, 1)),
+	"square":   polygon([]Vec{{-0.75, -0.75}, {0.75, -0.75}, {0.75, 0.75}, {-0.75, 0.75}}),
 	"triangle": polygon(corners(3, 1, 1)),
 	"star":     polygon(corners(10, 1, 0.45)),
 	"cross": polygon([]Vec{{-0.33, -1}, {0.33, -1}, {0.33, -0.33}, {1, -0.33}, {1, 0.33}, {0.33, 0.33},
