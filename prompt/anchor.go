@@ -7,9 +7,12 @@ import (
 )
 
 // Templates returns the embeddings [C,E] that the backbone by itself gives names,
-// averaged over [clip.Templates], for [Pass.AnchorText].
-func (a *Adapter) Templates(names []string) (compute.Matrix, error) {
-	embeddings, err := a.model.EncodeClasses(names, clip.Templates)
+// averaged over templates, for [Pass.AnchorText]. nil means [clip.Templates].
+func (a *Adapter) Templates(names, templates []string) (compute.Matrix, error) {
+	if templates == nil {
+		templates = clip.Templates
+	}
+	embeddings, err := a.model.EncodeClasses(names, templates)
 	if err != nil {
 		return compute.Matrix{}, err
 	}

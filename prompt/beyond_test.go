@@ -196,7 +196,7 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 			t.Fatal(err)
 		}
 		// In another order, which the rows undo.
-		templates, err := a.Templates([]string{"eat", "run", "sit down"})
+		templates, err := a.Templates([]string{"eat", "run", "sit down"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestAnchors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := a.Templates(actions)
+	templates, err := a.Templates(actions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := a.Templates(actions)
+	templates, err := a.Templates(actions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

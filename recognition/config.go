@@ -20,9 +20,12 @@ type Config struct {
 	Classes int           `json:"contrast"` // classes a step, at most
 
 	// Anchor and VideoAnchor are the weights of [prompt.Pass.AnchorText], to the
-	// template ensemble, and [prompt.Pass.AnchorVideo] in the loss.
+	// ensemble of Templates, and [prompt.Pass.AnchorVideo] in the loss.
 	Anchor      float64 `json:"anchor,omitempty"`
 	VideoAnchor float64 `json:"video_anchor,omitempty"`
+	// Templates are the sentences that Anchor ties classes to; nil means
+	// [clip.Templates].
+	Templates []string `json:"templates,omitempty"`
 	// TemporalDrop is the share of a step's windows that go without the temporal
 	// Transformer's residual, so that prompts alone are learned as well.
 	TemporalDrop float64 `json:"temporal_drop,omitempty"`

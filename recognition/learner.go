@@ -47,7 +47,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 		l.all = all
 	}
 	if c.Anchor > 0 {
-		if l.known, err = a.Templates(trainSet.Classes); err != nil {
+		if l.known, err = a.Templates(trainSet.Classes, c.Templates); err != nil {
 			return nil, fmt.Errorf("anchoring classes to the templates: %w", err)
 		}
 	}

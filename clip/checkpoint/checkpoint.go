@@ -9,6 +9,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -81,6 +82,16 @@ func Open(path string) (*Weights, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return w, nil
+}
+
+// Decode reads a weight file of size bytes that stands for itself: with nothing
+// beside it that would tell its configuration. r is read until the tensors are.
+func Decode(r io.ReaderAt, size int64) (*Weights, error) {
+	f, err := decode(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return f.weights("")
 }
 
 // publishedNames are the weight files of published folders in the order of

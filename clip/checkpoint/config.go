@@ -14,6 +14,9 @@ import (
 // model: OpenCLIP's open_clip_config.json, or config.json, which OpenCLIP and
 // Hugging Face both write. Without one everything stays unknown.
 func (w *Weights) configure(dir string, tensors map[string]lazy) error {
+	if dir == "" { // the file stands for itself
+		return nil
+	}
 	for _, name := range []string{"open_clip_config.json", "config.json"} {
 		data, err := readSmall(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/clip/tiny"
 )
 
 // backboneFlags choose a backbone.
 type backboneFlags struct{ model, activation, precision string }
 
 func (b *backboneFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&b.model, "model", "", "the backbone: a weight file or folder, or the name of a pulled one such as ViT-B/16")
+	c.Flags().StringVar(&b.model, "model", "", "the backbone: a weight file or folder, or the name of a pulled one such as ViT-B/16; if not given, "+tiny.Name+", which comes with the program and knows coloured shapes")
 	activationFlag(c, &b.activation)
 }
 
@@ -43,10 +44,18 @@ func find(model string) (string, error) {
 
 // load loads the towers that a command needs.
 func (a *app) load(b backboneFlags, towers clip.Tower) (m *clip.Model, path string, err error) {
+	o := clip.Options{Activation: b.activation, Towers: towers, Threads: a.threads, Precision: b.precision}
+	if b.model == "" {
+		a.log.Info("no --model: taking " + tiny.Name + ", which comes with the program and knows coloured shapes only; for real videos: clipcue model pull ViT-B/16")
+	}
+	if b.model == "" || b.model == tiny.Name {
+		m, err = tiny.Load(o)
+		return m, tiny.Name, err
+	}
 	if path, err = find(b.model); err != nil {
 		return nil, "", err
 	}
-	if m, err = clip.Load(path, clip.Options{Activation: b.activation, Towers: towers, Threads: a.threads, Precision: b.precision}); err != nil {
+	if m, err = clip.Load(path, o); err != nil {
 		return nil, "", err
 	}
 	if m.ActivationAssumed() {

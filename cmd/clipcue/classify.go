@@ -43,8 +43,8 @@ it by the backbone alone, from class names in hand-written templates.`,
   clipcue classify --model ViT-B/16 --classes names.txt videos/ --json`,
 		Args: arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if adapter == "" && (classes == "" || b.model == "") {
-				return usageError{errors.New("classify needs --adapter, or --model and --classes; see: clipcue classify --help")}
+			if adapter == "" && classes == "" {
+				return usageError{errors.New("classify needs --adapter or --classes; see: clipcue classify --help")}
 			}
 			if adapter != "" && (len(templates) > 0 || ensemble) {
 				return usageError{errors.New("--template and --ensemble are for classifying without --adapter, which has learned prompts of its own")}

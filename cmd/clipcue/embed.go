@@ -66,7 +66,6 @@ func (a *app) embedCommand() *cobra.Command {
 	}
 	b.add(c)
 	b.addPrecision(c)
-	required(c, "model")
 	f := c.Flags()
 	f.StringArrayVar(&texts, "text", nil, "a text; may be given again")
 	f.BoolVar(&normalize, "normalize", false, "scale each feature to length 1")

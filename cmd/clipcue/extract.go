@@ -98,7 +98,7 @@ A video that cannot be read is skipped, named and counted.`,
 	b.add(c)
 	b.addPrecision(c)
 	s.add(c)
-	required(c, "model", "out")
+	required(c, "out")
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder of the feature store")
 	whole(c, &o.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")

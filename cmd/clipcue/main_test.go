@@ -90,8 +90,8 @@ func needFFmpeg(t testing.TB) {
 	}
 }
 
-// tiny are the sizes of the tests' backbone.
-var tiny = clip.Config{
+// small are the sizes of the tests' backbone.
+var small = clip.Config{
 	Embed: 32, ImageSize: 32, PatchSize: 8, VisionWidth: 32, VisionLayers: 1, VisionHeads: 1,
 	Context: 77, Vocab: 700, TextWidth: 32, TextLayers: 1, TextHeads: 1, Activation: "quick_gelu", Eps: 1e-5,
 }
@@ -99,7 +99,7 @@ var tiny = clip.Config{
 // backbone writes a small random backbone.
 func backbone(t testing.TB, dir string, seed uint64) string {
 	t.Helper()
-	if err := clip.WriteFolder(dir, clip.RandomWeights(tiny, seed)); err != nil {
+	if err := clip.WriteFolder(dir, clip.RandomWeights(small, seed)); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -137,7 +137,7 @@ func newWorld(t testing.TB) world {
 
 func makeWorld(dir string) (world, error) {
 	w := world{dir, filepath.Join(dir, "backbone"), filepath.Join(dir, "videos"), filepath.Join(dir, "videos", "labels.csv"), filepath.Join(dir, "features")}
-	if err := clip.WriteFolder(w.model, clip.RandomWeights(tiny, 1)); err != nil {
+	if err := clip.WriteFolder(w.model, clip.RandomWeights(small, 1)); err != nil {
 		return w, err
 	}
 	if _, err := synth.Generate(context.Background(), w.videos, synth.Options{Classes: sharedClasses, PerClass: 8, Width: 48, Height: 48}, nil); err != nil {

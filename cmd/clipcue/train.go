@@ -106,7 +106,7 @@ average over training. Flags that are given change what the preset says.`,
 	}
 	b.add(c)
 	d.add(c)
-	required(c, "model", "features", "data", "out")
+	required(c, "features", "data", "out")
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "the run folder")
 	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
@@ -121,6 +121,7 @@ average over training. Flags that are given change what the preset says.`,
 	f.BoolVar(&k.Adapter.Residual, "residual", k.Adapter.Residual, "add the temporal Transformer's result to the mean of the frames, instead of replacing it")
 	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's windows that go without that residual")
 	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
+	f.StringArrayVar(&k.Templates, "template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
 	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the videos' distance from the mean of their frames")
 	temperature(c, &k.Adapter.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
 	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
@@ -152,13 +153,21 @@ average over training. Flags that are given change what the preset says.`,
 
 // usePreset makes k a preset's settings, but for the flags that were given.
 func usePreset(c *cobra.Command, k *recognition.Config, name string) (err error) {
-	given := map[*pflag.Flag]string{}
-	c.Flags().Visit(func(f *pflag.Flag) { given[f] = f.Value.String() })
+	var again []func() error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values := list.GetSlice()
+			again = append(again, func() error { return list.Replace(values) })
+			return
+		}
+		value := f.Value.String()
+		again = append(again, func() error { return f.Value.Set(value) })
+	})
 	if *k, err = recognition.Preset(name); err != nil {
 		return err
 	}
-	for f, value := range given {
-		err = errors.Join(err, f.Value.Set(value))
+	for _, set := range again {
+		err = errors.Join(err, set())
 	}
 	return err
 }

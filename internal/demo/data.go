@@ -1,0 +1,73 @@
+package demo
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/video"
+)
+
+// world is a kind of rendered videos.
+type world struct {
+	name   string
+	kind   synth.Kind
+	set    synth.Set
+	each   int // videos a class
+	labels []string
+}
+
+// rate is the frames a second that are sampled: 16 frames of a video, which is a
+// window.
+const rate = 8
+
+var (
+	// motions come in pairs that show the same pictures in the opposite order.
+	motions = world{name: "motions", kind: synth.KindMotions, each: 60, labels: []string{
+		"moving left", "moving right", "moving up", "moving down", "growing", "shrinking", "appearing", "vanishing"}}
+	// objects can be told from a single frame, whatever they do.
+	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen, each: 6}
+)
+
+// source is a world's videos with their features.
+type source struct {
+	data   recognition.Data
+	videos int
+}
+
+func (o Options) prepare(ctx context.Context, m *clip.Model, w *world) (*source, error) {
+	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
+	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Seed: o.Seed, PerClass: w.each})
+	if err != nil {
+		return nil, err
+	}
+	found, err := video.Discover([]string{videos})
+	if err != nil {
+		return nil, err
+	}
+	store, err := feature.Create(features)
+	if err != nil {
+		return nil, err
+	}
+	report, err := feature.Extract(ctx, m, found, store, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	o.Log.Info("extracted", "what", w.name, "report", report.String())
+	return &source{recognition.Data{Path: manifest, Features: features}, len(found)}, nil
+}
+
+func (o Options) render(ctx context.Context, dir string, s synth.Options) (manifest string, err error) {
+	var bar *progress.Bar
+	defer func() { bar.Done() }()
+	return synth.Generate(ctx, dir, s, func(done, total int) {
+		if bar == nil {
+			bar = o.Progress.Start("render", int64(total), "videos")
+		}
+		bar.Set(int64(done))
+	})
+}
