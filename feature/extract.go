@@ -85,13 +85,23 @@ func Preprocess(c clip.Config) string {
 // [FailuresFile] in the store's folder, and the run goes on. There is an error if
 // all videos failed, if Options end the run, if ffmpeg is missing, if the encoder
 // or the store fails, and if ctx is done; that one wraps ctx.Err(). The Report
-// holds in each case, and what is stored is whole. Several runs may use one store.
+// holds in each case, and what is stored is whole.
+//
+// Several runs may work on one store at the same time, if backbone, preprocessing
+// and sampling are the same; others are refused. Each skips what another has stored
+// before it comes to the video. What a killed run leaves, a hidden file that ends
+// in .tmp, is removed by the next one that is alone.
 func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *Store, o Options) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
 		return x.report, err
 	}
 	x.store = store
+	leave, err := store.enter(x.made)
+	if err != nil {
+		return x.report, err
+	}
+	defer leave()
 	if x.stored, err = store.reusable(ctx, x.made, sources, o.Force); err != nil {
 		return x.report, x.orInterrupted(ctx, err)
 	}
@@ -103,15 +113,16 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 		return err
 	}
 	report, err := x.run(ctx)
-	if e := store.writeFailures(report.Failed); err == nil {
+	if e := store.writeFailures(report.Failed, x.finished); err == nil {
 		err = e
 	}
 	return report, err
 }
 
 // Each is Extract without a store: it hands the sequence of each video to use,
-// one at a time and in no certain order. An error of use ends the run and is
-// returned, except a [video.Error], which is a failure of that video.
+// one at a time and in no certain order, while others are decoded and encoded. An
+// error of use ends the run and is returned, except a [video.Error], which is a
+// failure of that video.
 func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
@@ -122,7 +133,7 @@ func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, u
 }
 
 func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction, error) {
-	x := &extraction{enc: enc, sources: sources, config: enc.Config()}
+	x := &extraction{enc: enc, sources: sources, config: enc.Config(), finished: map[string]bool{}}
 	x.report = Report{Videos: len(sources), Failed: []Failure{}, Remaining: len(sources)}
 	var err error
 	if x.o, err = o.validate(); err != nil {

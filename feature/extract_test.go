@@ -66,6 +66,7 @@ var films = map[string][]string{
 	"one":        {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=1"},
 	"same size":  {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=2"},
 	"two":        {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"},
+	"still":      {"-f", "lavfi", "-i", "color=c=teal:size=64x48:rate=10:duration=3"},
 	"long":       {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=10"},
 	"two.mkv":    {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2", "-g", "5"},
 	"audio only": {"-f", "lavfi", "-i", "sine=duration=1"},
@@ -257,8 +258,8 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 		return slices.ContainsFunc(r.Failed, func(f Failure) bool { return f.ID == s.ID })
 	})
 	enc = newFake()
-	if r := extract(t, enc, sources, s, Options{}); r.Skipped != 4 || r.Done != 0 || enc.batches != nil {
-		t.Errorf("second run: %+v", r)
+	if r, err := Extract(t.Context(), enc, sources, s, Options{}); err != nil || r.Skipped != 4 || r.Done != 0 || enc.batches != nil {
+		t.Errorf("second run: %+v, error %v", r, err)
 	}
 }
 
@@ -323,7 +324,7 @@ func TestExtractRedoesWhatChanged(t *testing.T) {
 				want.Skipped, want.Done = 1, 1
 			}
 			r := extract(t, newFake(), sources, s, Options{})
-			if diff := cmp.Diff(want, r, cmpopts.IgnoreFields(Report{}, "Seconds", "Encoding", "Frames"),
+			if diff := cmp.Diff(want, r, cmpopts.IgnoreTypes(0.0), cmpopts.IgnoreFields(Report{}, "Frames", "Slowest"),
 				cmpopts.IgnoreUnexported(Failure{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -637,8 +638,9 @@ func TestEachNeedsNoStore(t *testing.T) {
 }
 
 func TestReportInALine(t *testing.T) {
-	r := Report{Videos: 12, Done: 8, Skipped: 2, Failed: []Failure{{}}, Remaining: 1, Frames: 1000, Seconds: 8}
-	want := "12 videos in 8.0 s: 8 extracted (1000 frames, 125 a second), 2 already present, 1 failed, 1 still to do"
+	r := Report{Videos: 12, Done: 8, Skipped: 2, Failed: []Failure{{}}, Remaining: 1, Frames: 1000, Repeated: 30,
+		Seconds: 8, FramesPerSecond: 125, EncoderBusy: 0.97}
+	want := "12 videos in 8.0 s: 8 extracted (1000 frames, 30 of them repeated, 125 a second, encoder busy 97 %), 2 already present, 1 failed, 1 still to do"
 	if got := r.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -39,7 +39,14 @@ func (x *extraction) inspect(ctx context.Context, s video.Source) (Provenance, e
 		}
 	}
 	old, stored := x.stored[s.ID]
-	if stored && old.Size == p.Size && old.Modified.Equal(p.Modified) {
+	current := func() bool { return stored && old.Size == p.Size && old.Modified.Equal(p.Modified) }
+	if !current() && x.store != nil {
+		// Another run may have stored it since this one began.
+		if now, err := x.store.Provenance(s.ID); err == nil && x.made.mismatch(now) == nil {
+			old, stored = now, true
+		}
+	}
+	if current() {
 		return p, errPresent
 	}
 	if p.SHA256, err = hash(ctx, s.Path); err != nil {

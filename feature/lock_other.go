@@ -1,0 +1,16 @@
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
+
+package feature
+
+import (
+	"errors"
+	"os"
+)
+
+func lockAlone(*os.File) bool { return false }
+
+func lockShared(*os.File) error { return errors.ErrUnsupported }
+
+func unlock(*os.File) {}
+
+func lockFolder(string) func() { return func() {} }
