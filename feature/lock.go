@@ -27,37 +27,64 @@ func (s *Store) enter(made Provenance) (leave func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, runFile), os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
-		return func() {}, nil
-	}
-	leave = func() { f.Close() }
+	path := filepath.Join(s.dir, runFile)
 	for range 50 {
-		if lockAlone(f) {
-			s.clean(0)
-			if err := rewrite(f, note); err != nil {
-				leave()
-				return nil, err
-			}
-		}
-		// Between the two locks another run may have come and noted its own making.
-		if err := lockShared(f); err != nil {
-			s.clean(time.Hour)
-			return leave, nil
-		}
-		found, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<16))
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 		if err != nil {
-			leave()
+			return func() {}, nil
+		}
+		same, err := s.join(f, note)
+		switch {
+		case errors.Is(err, errNoLocks):
+			f.Close()
+			s.clean(time.Hour)
+			return func() { os.Remove(path) }, nil
+		case err != nil:
+			f.Close()
 			return nil, err
+		case same:
+			return func() {
+				if lockAlone(f) { // the last one to leave
+					os.Remove(path)
+				}
+				f.Close()
+			}, nil
 		}
-		if bytes.Equal(found, note) {
-			return leave, nil
-		}
-		unlock(f) // it may be the note of a run that has just ended
+		f.Close() // it may be what a run that has just ended leaves
 		time.Sleep(10 * time.Millisecond)
 	}
-	leave()
 	return nil, fmt.Errorf("%s: another run is writing features of another backbone, preprocessing or sampling to this store; wait for its end, or choose another --out", s.dir)
+}
+
+// errNoLocks means that the system, or the file system, has no locks.
+var errNoLocks = errors.New("files cannot be locked here")
+
+// join takes a lock on an opened runFile and reports whether the runs that hold
+// one are of the making that note tells.
+func (s *Store) join(f *os.File, note []byte) (same bool, err error) {
+	if lockAlone(f) && isAt(f) {
+		s.clean(0)
+		if err := rewrite(f, note); err != nil {
+			return false, err
+		}
+	}
+	// Between the two locks another run may have come and noted its own making, or
+	// the last one may have removed the file.
+	if lockShared(f) != nil {
+		return false, errNoLocks
+	}
+	found, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<16))
+	return isAt(f) && bytes.Equal(found, note), err
+}
+
+// isAt reports whether an opened file is still the one of its name.
+func isAt(f *os.File) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(f.Name())
+	return err == nil && os.SameFile(opened, named)
 }
 
 func rewrite(f *os.File, data []byte) error {

@@ -11,6 +11,4 @@ func lockAlone(*os.File) bool { return false }
 
 func lockShared(*os.File) error { return errors.ErrUnsupported }
 
-func unlock(*os.File) {}
-
 func lockFolder(string) func() { return func() {} }

@@ -16,8 +16,6 @@ func lockAlone(f *os.File) bool { return flock(f, syscall.LOCK_EX|syscall.LOCK_N
 // others may have too. It takes the place of the lock that f has.
 func lockShared(f *os.File) error { return flock(f, syscall.LOCK_SH) }
 
-func unlock(f *os.File) { _ = flock(f, syscall.LOCK_UN) }
-
 // lockFolder has a folder alone, or waits until it does, where that can be had.
 func lockFolder(dir string) (unlock func()) {
 	f, err := os.Open(dir)
