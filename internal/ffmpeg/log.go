@@ -22,12 +22,20 @@ func (h *Head) Write(p []byte) (int, error) {
 // which was written with "-loglevel level+error" or more, or else what Wait
 // returned.
 func Reason(cmd *exec.Cmd, log string, err error) string {
+	if c := Complaint(log); c != "" {
+		return c
+	}
+	return fmt.Sprintf("%s ended with %v", cmd.Args[0], err)
+}
+
+// Complaint is the first error in a log, "" for none.
+func Complaint(log string) string {
 	for line := range strings.Lines(log) {
 		if message, ok := ErrorIn(line); ok {
 			return message
 		}
 	}
-	return fmt.Sprintf("%s ended with %v", cmd.Args[0], err)
+	return ""
 }
 
 // ErrorIn returns the message of an error line of a log with levels, such as
