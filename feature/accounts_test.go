@@ -63,6 +63,41 @@ func TestFailuresAreOfTheStore(t *testing.T) {
 	}
 }
 
+// A damaged video is taken in part only where that is allowed, and said to be one.
+func TestExtractInPart(t *testing.T) {
+	_, sources := folder(t, map[string]string{"cut.mkv": "cut off", "none.mp4": "broken", "one.mp4": "one"})
+	s := create(t)
+	if r := extract(t, newFake(), sources, s, Options{}); r.Done != 1 || len(r.Failed) != 2 || len(r.Partial) != 0 {
+		t.Errorf("%+v", r)
+	}
+	part := Options{AllowPartial: true}
+	r := extract(t, newFake(), sources, s, part)
+	if r.Done != 1 || r.Skipped != 1 || len(r.Failed) != 1 || len(r.Partial) != 1 || r.Partial[0].ID != "cut.mkv" || r.Frames < 5 || r.Frames >= 20 {
+		t.Fatalf("%+v", r)
+	}
+	p, err := s.Provenance("cut.mkv")
+	if err != nil || p.Partial != r.Partial[0].Reason || !strings.Contains(p.Partial, "damaged") || !strings.Contains(r.String(), "1 of them in part") {
+		t.Errorf("%+v, error %v, %s", p, err, r)
+	}
+	if r := extract(t, newFake(), sources, s, part); r.Skipped != 2 || r.Done != 0 {
+		t.Errorf("again: %+v", r)
+	}
+	if r := extract(t, newFake(), sources, s, Options{}); r.Skipped != 1 || len(r.Failed) != 2 {
+		t.Errorf("not allowed any more: %+v", r)
+	}
+}
+
+func TestExtractAnotherStream(t *testing.T) {
+	_, sources := folder(t, map[string]string{"a.mkv": "two streams"})
+	s := create(t)
+	for i, want := range []int{10, 20, 20} {
+		r := extract(t, newFake(), sources, s, Options{Stream: min(i+1, 2)})
+		if i < 2 && (r.Done != 1 || r.Frames != want) || i == 2 && r.Skipped != 1 {
+			t.Errorf("stream %d: %+v", i+1, r)
+		}
+	}
+}
+
 // needLocks skips where this package has none.
 func needLocks(t *testing.T) {
 	if runtime.GOOS == "windows" {

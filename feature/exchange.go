@@ -145,7 +145,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 // each does something to each ID and keeps the accounts. Do returns a number of
 // frames and errors as a decoder does.
 func each(ctx context.Context, name string, ids []string, p *progress.Progress, do func(id string) (int, error)) (Report, error) {
-	r := Report{Videos: len(ids), Failed: []Failure{}, Remaining: len(ids)}
+	r := Report{Videos: len(ids), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(ids)}
 	began := time.Now()
 	bar := p.Start(name, int64(len(ids)), "sequences")
 	defer bar.Done()

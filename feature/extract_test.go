@@ -63,12 +63,14 @@ func (f *fake) EncodeImages(rgb []byte) ([]float32, error) {
 // films are the videos that the tests copy, by the name of their content: 10
 // frames a second of 64x48 pixels.
 var films = map[string][]string{
-	"one":        {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=1"},
-	"same size":  {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=2"},
-	"two":        {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"},
-	"still":      {"-f", "lavfi", "-i", "color=c=teal:size=64x48:rate=10:duration=3"},
-	"long":       {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=10"},
-	"two.mkv":    {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2", "-g", "5"},
+	"one":       {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=1"},
+	"same size": {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=2"},
+	"two":       {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"},
+	"still":     {"-f", "lavfi", "-i", "color=c=teal:size=64x48:rate=10:duration=3"},
+	"long":      {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=10"},
+	"two.mkv":   {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2", "-g", "5"},
+	"two streams.mkv": {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2",
+		"-map", "0", "-map", "1"},
 	"audio only": {"-f", "lavfi", "-i", "sine=duration=1"},
 }
 
@@ -98,6 +100,7 @@ var makeFilms = sync.OnceValues(func() (map[string]string, error) {
 		}
 		content[name] = string(data)
 	}
+	content["two streams"] = content["two streams.mkv"]
 	content["broken"] = content["two"][:len(content["two"])/2]
 	content["cut off"] = content["two.mkv"][:len(content["two.mkv"])*3/4]
 	return content, nil
@@ -276,7 +279,7 @@ func TestExtractSaysWhereFeaturesComeFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Provenance{Source: sources[0].Path, Size: info.Size(), Modified: info.ModTime().UTC(), Duration: 2, FrameRate: 10,
-		Backbone: "clip-fake", Preprocess: "bicubic 8 center-crop", Sampling: "frames=4"}
+		Backbone: "clip-fake", Preprocess: "bicubic 8 center-crop", Sampling: "frames=4", Treatment: "upright, square pixels"}
 	if diff := cmp.Diff(want, p, cmpopts.IgnoreFields(Provenance{}, "SHA256", "Decoder")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -319,7 +322,7 @@ func TestExtractRedoesWhatChanged(t *testing.T) {
 			s := create(t)
 			extract(t, newFake(), sources, s, Options{})
 			c.change(t, sources[0].Path, s)
-			want := Report{Videos: 2, Skipped: 2, Failed: []Failure{}}
+			want := Report{Videos: 2, Skipped: 2, Failed: []Failure{}, Partial: []Failure{}}
 			if c.redone {
 				want.Skipped, want.Done = 1, 1
 			}

@@ -67,6 +67,10 @@ type job struct {
 	repeated int // frames that were equal to the one before
 }
 
+func (j *job) failure(reason string) Failure {
+	return Failure{Path: j.Path, ID: j.ID, Reason: reason, Time: time.Now().UTC().Truncate(time.Millisecond), at: j.at}
+}
+
 // saved is the saver's word on a job.
 type saved struct {
 	job *job
@@ -141,7 +145,9 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	}
 	x.account()
 	failed := x.report.Failed
-	slices.SortFunc(failed, func(a, b Failure) int { return a.at - b.at })
+	for _, list := range [][]Failure{failed, x.report.Partial} {
+		slices.SortFunc(list, func(a, b Failure) int { return a.at - b.at })
+	}
 	if err == nil && len(failed) == len(x.sources) {
 		err = fmt.Errorf("all videos failed (%d); the first: %s: %s", len(failed), failed[0].ID, failed[0].Reason)
 	}
@@ -161,13 +167,15 @@ func (x *extraction) orInterrupted(ctx context.Context, err error) error {
 // video is a [video.Error]; errPresent means that there is nothing to do.
 func (x *extraction) decode(ctx context.Context, j *job) error {
 	mark := time.Now()
-	p, err := x.inspect(ctx, j.Source)
+	p, headers, err := x.inspect(ctx, j.Source)
 	spend(&x.reading, &mark)
 	if err != nil {
 		return err
 	}
 	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
-	frames := video.Options{Sampling: x.o.Sampling, Size: x.config.ImageSize}
+	frames := x.o.video()
+	frames.Size, frames.Info = x.config.ImageSize, headers
+	frames.Damaged = func(e *video.Error) { j.seq.Provenance.Partial = reason(e) }
 	var before []byte
 	for f, err := range video.Frames(ctx, j.Path, frames) {
 		spend(&x.decoding, &mark)
@@ -336,6 +344,9 @@ func (x *extraction) settle(k saved) error {
 		return x.fail(k.job, k.err)
 	}
 	x.report.Done++
+	if j := k.job; j.seq.Provenance.Partial != "" {
+		x.report.Partial = append(x.report.Partial, j.failure(j.seq.Provenance.Partial))
+	}
 	x.report.Frames += k.job.seq.Len()
 	x.report.Repeated += k.job.repeated
 	x.count(k.job)
@@ -349,8 +360,7 @@ func (x *extraction) fail(j *job, err error) error {
 	if !ok {
 		return err
 	}
-	x.report.Failed = append(x.report.Failed, Failure{Path: j.Path, ID: j.ID, Reason: reason(fault),
-		Time: time.Now().UTC().Truncate(time.Millisecond), at: j.at})
+	x.report.Failed = append(x.report.Failed, j.failure(reason(fault)))
 	x.count(j)
 	switch n := len(x.report.Failed); {
 	case x.o.Strict:

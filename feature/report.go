@@ -21,6 +21,7 @@ import (
 type Report struct {
 	Videos    int       `json:"videos"`    // given
 	Done      int       `json:"done"`      // decoded and encoded in this run
+	Partial   []Failure `json:"partial"`   // of those that are done, the ones that could be decoded only in part, and why
 	Skipped   int       `json:"skipped"`   // up to date in the store
 	Failed    []Failure `json:"failed"`    // in the order in which the videos were given
 	Remaining int       `json:"remaining"` // not finished because the run was stopped
@@ -62,6 +63,9 @@ func (r Report) String() string {
 			fmt.Fprintf(&b, ", %d of them repeated", r.Repeated)
 		}
 		fmt.Fprintf(&b, ", %.4g a second, encoder busy %.0f %%)", r.FramesPerSecond, 100*r.EncoderBusy)
+	}
+	if n := len(r.Partial); n > 0 {
+		fmt.Fprintf(&b, ", %d of them in part", n)
 	}
 	fmt.Fprintf(&b, ", %d already present, %d failed", r.Skipped, len(r.Failed))
 	if r.Remaining > 0 {

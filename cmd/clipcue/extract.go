@@ -93,6 +93,9 @@ stopped.`,
 			for _, f := range report.Failed {
 				a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
 			}
+			for _, f := range report.Partial {
+				a.log.Warn("taken in part", "video", f.Path, "reason", f.Reason)
+			}
 			return a.account(report, err, asJSON)
 		},
 	}
@@ -102,6 +105,9 @@ stopped.`,
 	required(c, "model", "out")
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder of the feature store")
+	whole(c, &o.Stream, "stream", 0, "number of the video stream to take, from 1; 0 means the default one")
+	f.BoolVar(&o.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
+	timeout(c, &o.Timeout)
 	whole(c, &o.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
 	f.BoolVar(&o.Force, "force", false, "replace features of another backbone or sampling")
 	f.BoolVar(&o.Strict, "strict", false, "stop at the first video that fails")
