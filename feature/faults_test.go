@@ -305,7 +305,8 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 	if r.Videos != n || r.Remaining != 0 || r.Skipped != 0 {
 		t.Errorf("%+v", r)
 	}
-	if peak.Load() > 64<<20 {
+	// ffprobe may say up to 16 MiB before it is stopped, to each of 12 decoders.
+	if peak.Load() > 256<<20 {
 		t.Errorf("the heap grew to %d MB", peak.Load()>>20)
 	}
 
