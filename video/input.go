@@ -37,7 +37,7 @@ func input(path string) []string {
 	case ext == ".gif":
 		// Otherwise a % in the name would stand for the numbers of a sequence.
 		args = append(args, "-f", "gif")
-	case slices.Contains(pictures, ext):
+	case slices.Contains(pictures, ext) && strings.Contains(path, "%"):
 		if first, ok := sequenceStart(path); ok {
 			dir, base := filepath.Split(path)
 			path = strings.ReplaceAll(dir, "%", "%%") + base

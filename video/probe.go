@@ -335,3 +335,18 @@ func orientation(matrix string) (rotation int, mirrored bool) {
 	turn := math.Atan2(b, a) / (math.Pi / 2)
 	return (int(math.Round(turn))*90 + 360) % 360, mirrored
 }
+
+// encrypted returns an error where a stream's packets are, which only they tell:
+// what is made of them is noise and errors.
+func encrypted(ctx context.Context, path string, info *Info, timeout time.Duration) error {
+	found := false
+	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
+		out, err := io.ReadAll(io.LimitReader(r, 1<<20))
+		found = strings.Contains(string(out), "Encryption info")
+		return err
+	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", "%+#1", "-show_packets", "-of", "json")
+	if err != nil || !found {
+		return nil
+	}
+	return &Error{Path: path, Kind: ErrEncrypted, Reason: "the video stream is protected"}
+}

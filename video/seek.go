@@ -132,6 +132,9 @@ func (p *player) run(ctx context.Context, x *packetIndex, r run) (bool, error) {
 		if !ok {
 			break
 		}
+		if s.first.width*s.first.height != p.info.pixels {
+			return false, errInexact // of another size than the stream begins with
+		}
 		if at < 0 {
 			// Pictures before the first keyframe may lack what they build on.
 			if !now.key {
@@ -152,7 +155,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r run) (bool, error) {
 		if !wanted && !(many && at > r.wanted[0]) {
 			continue
 		}
-		pix, ok := s.read(now)
+		pix, ok := s.read()
 		if !ok {
 			break
 		}

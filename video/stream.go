@@ -28,12 +28,16 @@ type stream struct {
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
+	first   stamp // of the size of all pictures: ffmpeg scales to the first one's
 	buf     []byte
 	frames  int // pictures read
 	broken  bool
 	stopped bool
-	least   int       // frames that a whole file has
-	log     ffmpegLog // to be read after stamps is closed
+	least   int  // frames that a whole file has
+	cut     bool // the file is known to end too early
+
+	tooLarge string    // a picture's size that was refused
+	log      ffmpegLog // to be read after stamps is closed
 }
 
 // stamp is what the log says of a frame.
@@ -67,9 +71,11 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	if of != nil {
 		args = append(args, "-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64))
 		filters = ",select='" + of.pick + "'" + filters
-	} else if strings.Contains(info.Container, "avi") {
+	} else if info.Container == "avi" {
 		// Nothing else tells of an AVI file that ends between two frames.
 		s.least = info.Frames*9/10 - 2
+	} else if info.Container == "gif" {
+		s.cut = !wholeGIF(path)
 	}
 	args = append(args, input(path)...)
 	// Once showinfo has told a frame's own time stamp, the stamps are replaced by a
@@ -133,22 +139,24 @@ func (s *stream) next() (stamp, bool) {
 	s.guard.arm()
 	defer s.guard.disarm()
 	st, ok := <-s.stamps
+	if s.first.aspect == 0 {
+		s.first = st
+	}
+	st.width, st.height, st.aspect = s.first.width, s.first.height, s.first.aspect
 	return st, ok
 }
 
 // read returns the pixels of the frame whose stamp came last, valid until the
 // next read; false means that they did not come.
-func (s *stream) read(now stamp) ([]byte, bool) {
-	if now.width < 1 || now.height < 1 || now.width > maxPixels/now.height {
-		s.log.tooLarge = fmt.Sprintf("pictures of %dx%d pixels; the limit is %d million", now.width, now.height, maxPixels>>20)
-		s.stop()
-		return nil, false
-	}
-	// A stream may change its size under way.
-	if n := 3 * now.width * now.height; n > cap(s.buf) {
-		s.buf = make([]byte, n)
-	} else {
-		s.buf = s.buf[:n]
+func (s *stream) read() ([]byte, bool) {
+	if s.buf == nil {
+		w, h := s.first.width, s.first.height
+		if w < 1 || h < 1 || w > maxPixels/h {
+			s.tooLarge = fmt.Sprintf("pictures of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
+			s.stop()
+			return nil, false
+		}
+		s.buf = make([]byte, 3*w*h)
 	}
 	if _, err := io.ReadFull(s.out, s.buf); err != nil {
 		s.broken = true
@@ -197,8 +205,8 @@ func (s *stream) finish() error {
 	s.guard.stop()
 	e := &Error{Path: s.path, Reason: plain(s.log.reason), Frames: s.frames}
 	switch {
-	case s.log.tooLarge != "":
-		e.Kind, e.Reason = ErrTooLarge, s.log.tooLarge
+	case s.tooLarge != "":
+		e.Kind, e.Reason = ErrTooLarge, s.tooLarge
 	case strings.Contains(e.Reason, "matches no streams"):
 		e.Kind, e.Reason = ErrNoVideo, ""
 	case !s.log.opened:
@@ -207,8 +215,8 @@ func (s *stream) finish() error {
 		e.Kind = ErrNoFrames
 	case exit != nil || s.broken || s.log.damage:
 		e.Kind = ErrDamaged
-	case !wasStopped && s.frames < s.least:
-		e.Kind, e.Reason = ErrDamaged, "the file ends before the last of the frames that its header promises"
+	case !wasStopped && (s.frames < s.least || s.cut):
+		e.Kind, e.Reason = ErrDamaged, "the file ends before the video does"
 	default:
 		return nil
 	}
@@ -228,8 +236,6 @@ type ffmpegLog struct {
 	seen   bool   // a frame was
 	damage bool   // an error came after the first frame
 	reason string // the first error; one after the first frame takes precedence
-
-	tooLarge string // a picture's size that was refused
 
 	num, den float64 // the time base
 	rate     float64 // frames a second as declared; 0 = unknown
@@ -289,7 +295,10 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 // error of it where the decoder conceals what is missing.
 func corruption(line string) (string, bool) {
 	_, message, ok := strings.Cut(line, "[warning] ")
-	if !ok || !strings.Contains(message, "corrupt decoded frame") && !strings.Contains(message, "Packet corrupt") && !strings.Contains(message, "corrupt input packet") {
+	// Where parts of a transport stream are joined their packets count anew, which
+	// it takes for a loss.
+	packet := strings.Contains(message, "Packet corrupt") && !strings.HasPrefix(line, "[mpegts ")
+	if !ok || !packet && !strings.Contains(message, "corrupt decoded frame") {
 		return "", false
 	}
 	return ffmpeg.OneLine(message), true
@@ -297,7 +306,9 @@ func corruption(line string) (string, bool) {
 
 // harmless are errors about how a stream is organised that leave its pictures
 // whole; cameras and broadcasts are full of them.
-var harmless = []string{"mmco: unref short failure", "co located POCs unavailable", "number of reference frames"}
+var harmless = []string{"mmco: unref short failure", "co located POCs unavailable", "number of reference frames",
+	// Of the count that stands for the stamps, where a stream changes its size.
+	"non monotonically increasing dts"}
 
 // stamp reads a line such as
 //

@@ -146,6 +146,11 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 	}
 	p := &player{path: path, o: o, info: info, emit: emit}
 	err = p.play(ctx)
+	if errors.Is(err, ErrNoFrames) || errors.Is(err, ErrDamaged) {
+		if locked := encrypted(ctx, path, info, o.timeout()); locked != nil {
+			err = locked
+		}
+	}
 	if e, ok := errors.AsType[*Error](err); ok && o.AllowPartial && p.emitted > 0 && errors.Is(e, ErrDamaged) {
 		err = nil
 		if o.Damaged != nil {
@@ -225,7 +230,7 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	pick := p.o.picker(now.time, span)
 	hold := 0.0
 	for index := 0; ; index++ {
-		pix, ok := s.read(now)
+		pix, ok := s.read()
 		if !ok {
 			break
 		}
