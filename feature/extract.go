@@ -149,7 +149,7 @@ func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, u
 }
 
 func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction, error) {
-	x := &extraction{enc: enc, sources: sources, config: enc.Config(), finished: map[string]bool{}}
+	x := &extraction{enc: enc, sources: sources, config: enc.Config(), finished: map[string]bool{}, under: map[*job]float64{}}
 	x.report = Report{Videos: len(sources), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(sources)}
 	var err error
 	if x.o, err = o.validate(); err != nil {

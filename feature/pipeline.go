@@ -46,9 +46,10 @@ type extraction struct {
 	encoding time.Duration
 	encoded  int // frames
 	batch    []byte
-	rows     []row  // of batch
-	ended    []*job // decoded to the end, with frames in batch
-	unsaved  int    // jobs that are in the hands of the saver
+	rows     []row            // of batch
+	ended    []*job           // decoded to the end, with frames in batch
+	unsaved  int              // jobs that are in the hands of the saver
+	under    map[*job]float64 // how much is done of the videos that are begun, as far as that can be told
 }
 
 // row is a frame in the batch.
@@ -253,6 +254,9 @@ func (x *extraction) work(ctx context.Context) error {
 
 func (x *extraction) take(e event) error {
 	j := e.job
+	if p := j.seq; !e.end && p.Provenance.Duration > 0 {
+		x.under[j] = min(1, max(0, (e.time-p.Provenance.StartTime)/p.Provenance.Duration))
+	}
 	switch {
 	case !e.end && e.pix == nil:
 		j.seq.Timestamps = append(j.seq.Timestamps, e.time)
@@ -374,6 +378,7 @@ func (x *extraction) fail(j *job, err error) error {
 // count moves the accounts on by one video.
 func (x *extraction) count(j *job) {
 	x.finished[j.ID] = true
+	delete(x.under, j)
 	x.report.Remaining--
 	x.show()
 }
@@ -384,6 +389,11 @@ func (x *extraction) show() {
 	if x.encoded == 0 && len(x.report.Failed) == 0 && x.report.Remaining > 0 {
 		return
 	}
+	sum := 0.
+	for _, part := range x.under {
+		sum += part
+	}
+	x.bar.Underway(sum)
 	x.bar.Set(int64(x.report.Videos - x.report.Remaining))
 	stage, _ := x.slowest(time.Since(x.began))
 	x.bar.Message(fmt.Sprintf("%d frames at %.4g/s, %d failed, slowest: %s", x.encoded,

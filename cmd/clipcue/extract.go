@@ -109,6 +109,7 @@ stopped.`,
 	f.BoolVar(&o.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
 	timeout(c, &o.Timeout)
 	whole(c, &o.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
+	whole(c, &o.Decoders, "decoders", 0, "videos decoded at a time; 0 means 2")
 	f.BoolVar(&o.Force, "force", false, "replace features of another backbone or sampling")
 	f.BoolVar(&o.Strict, "strict", false, "stop at the first video that fails")
 	whole(c, &o.MaxFailures, "max-failures", 0, "stop when more videos than this have failed; 0 means no limit")
