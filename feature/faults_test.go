@@ -295,7 +295,7 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 	}()
 	s := create(t)
 	began := time.Now()
-	r, err := Extract(t.Context(), newFake(), sources, s, Options{Decoders: 12, Timeout: 3 * time.Second})
+	r, err := Extract(t.Context(), newFake(), sources, s, Options{Decoders: 12, Timeout: 5 * time.Second})
 	stop()
 	if err != nil {
 		t.Fatal(err)

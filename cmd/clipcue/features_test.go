@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
 func TestFeaturesCommands(t *testing.T) {
@@ -135,5 +136,58 @@ func TestKilledAndConcurrentExtractions(t *testing.T) {
 	}
 	if got, want := files(t, store), files(t, w.features); !slices.Equal(got, want) {
 		t.Errorf("the store has %q, want %q", got, want)
+	}
+}
+
+// Every run ends with an account: on stdout what was done, in the log what was
+// stopped, as JSON both.
+func TestExtractAccounts(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	good := filepath.Join(w.videos, "growing", "000.mp4")
+	data, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := filepath.Join(dir, "whole.mkv") // a container that can be cut anywhere
+	c, err := ffmpeg.Command(t.Context(), "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i",
+		"testsrc2=size=48x48:rate=10:duration=3", "-g", "5", whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	stream, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(whole); err != nil {
+		t.Fatal(err)
+	}
+	bad := write(t, dir, "bad.mp4", string(data[:len(data)/2]))
+	hurt := write(t, dir, "hurt.mkv", string(stream[:len(stream)*3/4]))
+	out := filepath.Join(dir, "store")
+	extract := func(args ...string) []string {
+		return append([]string{"extract", "--model", w.model, "--out", out, "--json"}, args...)
+	}
+	r := decode[feature.Report](t, must(t, exitPartial, extract(good, bad, hurt)...))
+	if r.Videos != 3 || r.Done != 1 || len(r.Failed) != 2 || r.Frames == 0 || r.FramesPerSecond <= 0 || r.Slowest == "" || r.EncoderBusy <= 0 {
+		t.Errorf("%+v", r)
+	}
+	r = decode[feature.Report](t, must(t, exitPartial, extract(good, bad, hurt, "--allow-partial", "--timeout", "20s", "--decoders", "1")...))
+	if r.Skipped != 1 || r.Done != 1 || len(r.Partial) != 1 || r.Partial[0].Path != hurt || len(r.Failed) != 1 {
+		t.Errorf("%+v", r)
+	}
+	stopped := clipcue(t, append(extract(bad, good), "--strict", "--decoders", "1")...)
+	if r := decode[feature.Report](t, stopped); stopped.code != exitFailed || len(r.Failed) != 1 || r.Videos != len(r.Failed)+r.Done+r.Skipped+r.Remaining {
+		t.Errorf("exit code %d, %+v", stopped.code, r)
+	}
+	told := clipcue(t, "extract", "--model", w.model, "--out", out, "--strict", bad)
+	if told.code != exitFailed || told.stdout != "" || !strings.Contains(told.stderr, "1 video in ") {
+		t.Errorf("%+v", told)
+	}
+	for _, flag := range [][]string{{"--timeout", "0s"}, {"--timeout", "soon"}, {"--stream", "-1"}, {"--decoders", "x"}} {
+		checkError(t, clipcue(t, extract(append(flag, good)...)...), exitUsage, flag[0])
 	}
 }
