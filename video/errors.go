@@ -3,7 +3,6 @@ package video
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
@@ -17,6 +16,11 @@ var (
 	ErrNoVideo  = errors.New("no video stream")
 	ErrNoFrames = errors.New("no frames")
 	ErrDamaged  = errors.New("damaged")
+
+	ErrTimeout     = errors.New("the decoder made no progress and was stopped")
+	ErrTooLarge    = errors.New("too large")
+	ErrEncrypted   = errors.New("encrypted")
+	ErrUnsupported = errors.New("not supported")
 )
 
 // Error is what is wrong with one file, as one line.
@@ -40,20 +44,3 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Kind }
-
-// checkFile refuses by name what ffmpeg would refuse in words of its own.
-func checkFile(path string) error {
-	info, err := os.Stat(path)
-	var pathErr *os.PathError
-	switch {
-	case errors.As(err, &pathErr):
-		return &Error{Path: path, Kind: pathErr.Err}
-	case err != nil:
-		return &Error{Path: path, Kind: err}
-	case info.IsDir():
-		return &Error{Path: path, Kind: ErrFormat, Reason: "it is a folder"}
-	case info.Mode().IsRegular() && info.Size() == 0:
-		return &Error{Path: path, Kind: ErrFormat, Reason: "the file is empty"}
-	}
-	return nil
-}

@@ -1,24 +1,28 @@
 package video
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// Info is what a file's headers say of its first video stream.
+// Info is what a file's headers say of a video stream.
 type Info struct {
 	Path        string `json:"path"`
 	Container   string `json:"container"` // ffmpeg's name, such as "mov,mp4,m4a,3gp,3g2,mj2"
 	Codec       string `json:"codec"`
 	PixelFormat string `json:"pixel_format"`
+
+	Stream  int `json:"stream"`  // the number of this one among the video streams, from 1
+	Streams int `json:"streams"` // video streams, cover art not counted
 
 	// Width and Height are those of the frames: turned, with square pixels.
 	Width  int `json:"width"`
@@ -35,99 +39,135 @@ type Info struct {
 	SampleAspect float64 `json:"sample_aspect"`
 
 	Interlaced bool    `json:"interlaced"`
+	BitDepth   int     `json:"bit_depth"`  // of a stored sample; 0 = unknown
+	HDR        string  `json:"hdr"`        // "PQ", "HLG" or ""
+	Matrix     string  `json:"matrix"`     // of YUV, such as "bt709"; "" = unknown
+	FullRange  bool    `json:"full_range"` // of YUV: 0 to 255
 	StartTime  float64 `json:"start_time"` // of the file, seconds: what players call 0:00
 	Duration   float64 `json:"duration"`   // as declared, seconds; 0 = unknown
 	FrameRate  float64 `json:"frame_rate"` // average, frames a second; 0 = unknown
+	Variable   bool    `json:"variable"`   // the frame rate is not the same throughout, as far as headers tell
 	Frames     int     `json:"frames"`     // as declared; 0 = unknown
 	HasAudio   bool    `json:"has_audio"`
+
+	index     int    // of the stream among all of the file
+	tickNum   int64  // seconds of a tick of the stream's clock, as a fraction
+	tickDen   int64  //
+	primaries string // of the colours, such as "bt2020"
+	pixels    int    // of a stored picture
+	start     float64
 }
 
 // Probe reads a file's headers. Its errors are those of [Frames]; since
 // nothing is decoded, a file that Probe understands may still have no frame.
-func Probe(ctx context.Context, path string) (*Info, error) {
+func Probe(ctx context.Context, path string) (*Info, error) { return Options{}.Probe(ctx, path) }
+
+// Probe is the function Probe for o.Stream and with o.Timeout.
+func (o Options) Probe(ctx context.Context, path string) (*Info, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
 	var out []byte
-	err := ffprobe(ctx, path, func(r io.Reader) (err error) {
+	_, err := ffprobe(ctx, path, o.timeout(), func(r io.Reader) (err error) {
 		out, err = io.ReadAll(io.LimitReader(r, 1<<24))
 		return err
 	}, "-show_format", "-show_streams", "-of", "json")
 	if err != nil {
 		return nil, err
 	}
-	return parseProbe(path, out)
+	return parseProbe(path, out, o.Stream)
 }
 
-// ffprobe runs the program on a file and lets read have what it prints.
-func ffprobe(ctx context.Context, path string, read func(io.Reader) error, args ...string) error {
-	inner, cancel := context.WithCancel(ctx)
-	defer cancel()
+// ffprobe runs the program on a file and lets read have what it prints. It
+// returns the first error in the program's log, which need not be one of its own.
+func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaint string, err error) {
+	guard := newGuard(ctx, timeout)
+	defer guard.stop()
 	args = append([]string{"-hide_banner", "-loglevel", "level+error"}, args...)
-	cmd, err := ffmpeg.Command(inner, "ffprobe", append(args, input(path)...)...)
+	cmd, err := ffmpeg.Command(guard.ctx, "ffprobe", append(args, input(path)...)...)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var log ffmpeg.Head
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := ffmpeg.Start(ctx, cmd); err != nil {
-		return err
+		return "", err
 	}
-	readErr := read(out)
+	guard.watch(cmd.Process.Pid)
+	readErr := read(guard.reader(out))
 	if readErr != nil {
-		cancel() // whatever it still has to say is not wanted
+		guard.cancel(nil) // whatever it still has to say is not wanted
 	}
+	guard.arm()
 	err = cmd.Wait()
+	guard.disarm()
+	complaint = ffmpeg.Complaint(log.String())
+	if fault := guard.fault(path, 0); fault != nil {
+		return "", fault
+	}
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return "", context.Cause(ctx)
 	case readErr != nil:
-		return &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
+		return "", &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
 	case err != nil:
-		return &Error{Path: path, Kind: ErrFormat, Reason: ffmpeg.Reason(cmd, log.String(), err)}
+		return "", &Error{Path: path, Kind: ErrFormat, Reason: plain(ffmpeg.Reason(cmd, log.String(), err))}
 	}
-	return nil
+	return complaint, nil
 }
 
-// input is how a file is named to ffmpeg: as a file whatever its name looks
-// like, from which nothing but files may be opened.
-func input(path string) []string {
-	args := []string{"-protocol_whitelist", "file,pipe"}
-	if strings.EqualFold(filepath.Ext(path), ".gif") {
-		// Otherwise a % in the name would stand for the numbers of a sequence.
-		args = append(args, "-f", "gif")
+// plain says in our words what ffmpeg would say with all the formats' names.
+func plain(reason string) string {
+	if strings.Contains(reason, "Format not on whitelist") {
+		return "a playlist, which names other files, or another format that holds no video; give the video itself"
 	}
-	return append(args, "-i", "file:"+path)
+	return reason
 }
 
-// parseProbe reads ffprobe's JSON.
-func parseProbe(path string, out []byte) (*Info, error) {
-	type stream struct {
-		Type         string `json:"codec_type"`
-		Codec        string `json:"codec_name"`
-		PixelFormat  string `json:"pix_fmt"`
-		Width        int
-		Height       int
-		SampleAspect string `json:"sample_aspect_ratio"`
-		FieldOrder   string `json:"field_order"`
-		StartTime    string `json:"start_time"`
-		Duration     string `json:"duration"`
-		FrameRate    string `json:"avg_frame_rate"`
-		Frames       string `json:"nb_frames"`
-		Disposition  struct {
-			Cover int `json:"attached_pic"`
-			Still int `json:"timed_thumbnails"`
-		}
-		SideData []struct {
-			Matrix string `json:"displaymatrix"`
-		} `json:"side_data_list"`
+// probed is a stream in ffprobe's JSON.
+type probed struct {
+	Index        int
+	Type         string `json:"codec_type"`
+	Codec        string `json:"codec_name"`
+	Tag          string `json:"codec_tag_string"`
+	PixelFormat  string `json:"pix_fmt"`
+	Width        int
+	Height       int
+	SampleAspect string `json:"sample_aspect_ratio"`
+	FieldOrder   string `json:"field_order"`
+	StartTime    string `json:"start_time"`
+	Duration     string `json:"duration"`
+	TimeBase     string `json:"time_base"`
+	FrameRate    string `json:"avg_frame_rate"`
+	LeastRate    string `json:"r_frame_rate"`
+	Frames       string `json:"nb_frames"`
+	RawBits      string `json:"bits_per_raw_sample"`
+	Range        string `json:"color_range"`
+	Matrix       string `json:"color_space"`
+	Transfer     string `json:"color_transfer"`
+	Primaries    string `json:"color_primaries"`
+	Disposition  struct {
+		Default int
+		Cover   int `json:"attached_pic"`
+		Still   int `json:"timed_thumbnails"`
 	}
+	SideData []struct {
+		Type    string `json:"side_data_type"`
+		Matrix  string `json:"displaymatrix"`
+		Profile int    `json:"dv_profile"`
+		Compat  int    `json:"dv_bl_signal_compatibility_id"`
+	} `json:"side_data_list"`
+}
+
+// parseProbe reads ffprobe's JSON; the stream is a number from 1, or 0 for the
+// default one.
+func parseProbe(path string, out []byte, number int) (*Info, error) {
 	var doc struct {
-		Streams []stream
+		Streams []probed
 		Format  struct {
 			Name      string `json:"format_name"`
 			StartTime string `json:"start_time"`
@@ -137,25 +177,53 @@ func parseProbe(path string, out []byte) (*Info, error) {
 	if err := json.Unmarshal(out, &doc); err != nil {
 		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "ffprobe printed no JSON: " + ffmpeg.OneLine(err.Error())}
 	}
-	var v *stream
-	audio := false
+	var videos []*probed
+	covers, audio := 0, false
 	for i := range doc.Streams {
 		s := &doc.Streams[i]
 		audio = audio || s.Type == "audio"
-		if v == nil && s.Type == "video" && s.Disposition.Cover == 0 && s.Disposition.Still == 0 {
-			v = s
+		switch {
+		case s.Type != "video":
+		case s.Disposition.Cover != 0 || s.Disposition.Still != 0:
+			covers++
+		default:
+			videos = append(videos, s)
 		}
 	}
-	if v == nil {
+	switch {
+	case len(videos) == 0 && covers > 0:
+		return nil, &Error{Path: path, Kind: ErrNoVideo, Reason: "only cover art"}
+	case len(videos) == 0:
 		return nil, &Error{Path: path, Kind: ErrNoVideo}
+	case number > len(videos):
+		return nil, &Error{Path: path, Kind: ErrNoVideo, Reason: fmt.Sprintf("number %d was asked for, and there are %d", number, len(videos))}
+	case number == 0:
+		number = 1 + max(0, slices.IndexFunc(videos, func(s *probed) bool { return s.Disposition.Default != 0 }))
 	}
+	v := videos[number-1]
 	info := &Info{
 		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
+		Stream: number, Streams: len(videos),
 		SampleAspect: ratio(v.SampleAspect, ":"),
-		Interlaced:   v.FieldOrder != "" && v.FieldOrder != "progressive" && v.FieldOrder != "unknown",
+		Interlaced:   slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder),
+		BitDepth:     bitDepth(v),
+		HDR:          map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
+		Matrix:       known(v.Matrix),
+		FullRange:    v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
 		StartTime:    seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
 		FrameRate: ratio(v.FrameRate, "/"),
 		HasAudio:  audio,
+		index:     v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
+	}
+	if least := ratio(v.LeastRate, "/"); least > 0 && info.FrameRate > 0 {
+		info.Variable = math.Abs(least-info.FrameRate) > 0.01*info.FrameRate
+	}
+	if n, d, ok := strings.Cut(v.TimeBase, "/"); ok {
+		a, err1 := strconv.ParseInt(n, 10, 32)
+		b, err2 := strconv.ParseInt(d, 10, 32)
+		if err1 == nil && err2 == nil && a > 0 && b > 0 {
+			info.tickNum, info.tickDen = a, b
+		}
 	}
 	if info.SampleAspect == 0 {
 		info.SampleAspect = 1
@@ -169,16 +237,59 @@ func parseProbe(path string, out []byte) (*Info, error) {
 	if n, err := strconv.Atoi(v.Frames); err == nil && n > 0 {
 		info.Frames = n
 	}
+	if v.Width > 0 && v.Height > 0 {
+		if v.Width > maxPixels/v.Height {
+			return nil, &Error{Path: path, Kind: ErrTooLarge,
+				Reason: fmt.Sprintf("pictures of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxPixels>>20)}
+		}
+		info.pixels = v.Width * v.Height
+	}
 	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspect)
 	for _, d := range v.SideData {
 		if d.Matrix != "" {
 			info.Rotation, info.Mirrored = orientation(d.Matrix)
 		}
+		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
+			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5 has colours of its own; convert it to HDR10 or SDR first"}
+		}
 	}
 	if info.Rotation == 90 || info.Rotation == 270 {
 		info.Width, info.Height = info.Height, info.Width
 	}
+	switch v.Tag {
+	case "encv", "drmi", "ENCV":
+		return nil, &Error{Path: path, Kind: ErrEncrypted, Reason: "the video stream is protected (" + v.Tag + ")"}
+	}
 	return info, nil
+}
+
+// known is a word of ffprobe's, or "" where it means that there is none.
+func known(s string) string {
+	if s == "unknown" || s == "unspecified" || s == "reserved" {
+		return ""
+	}
+	return s
+}
+
+// bitDepth is the bits of a sample, by the pixel format's name where the stream
+// does not say: yuv420p10le has 10, p010le 10, rgb48be 16, yuv420p 8.
+func bitDepth(s *probed) int {
+	if n, err := strconv.Atoi(s.RawBits); err == nil && n > 0 && n <= 64 {
+		return n
+	}
+	name := strings.TrimSuffix(strings.TrimSuffix(s.PixelFormat, "le"), "be")
+	for _, n := range []int{9, 10, 12, 14, 16} {
+		if strings.HasSuffix(name, fmt.Sprintf("p%d", n)) || strings.HasSuffix(name, fmt.Sprintf("p0%d", n)) || strings.HasSuffix(name, fmt.Sprintf("gray%d", n)) {
+			return n
+		}
+	}
+	switch {
+	case s.PixelFormat == "":
+		return 0
+	case strings.HasSuffix(name, "48") || strings.HasSuffix(name, "64") || name == "ya16":
+		return 16
+	}
+	return 8
 }
 
 // ratio reads "a:b" or "a/b"; 0 where it is none or not above zero.
@@ -225,56 +336,17 @@ func orientation(matrix string) (rotation int, mirrored bool) {
 	return (int(math.Round(turn))*90 + 360) % 360, mirrored
 }
 
-// scanSpan reads the time stamps of all packets, without decoding any.
-func scanSpan(ctx context.Context, path string) (timeSpan, error) {
-	first, last, before := math.Inf(1), math.Inf(-1), math.Inf(-1)
-	err := ffprobe(ctx, path, func(r io.Reader) error {
-		lines := bufio.NewScanner(r)
-		for lines.Scan() {
-			t, ok := packetTime(lines.Text())
-			if !ok {
-				continue
-			}
-			first = min(first, t)
-			if t > last {
-				last, before = t, last
-			} else if t < last {
-				before = max(before, t)
-			}
-		}
-		return lines.Err()
-	}, "-select_streams", "V:0", "-show_entries", "packet=pts_time,dts_time,flags", "-of", "compact=p=0")
-	switch {
-	case err != nil:
-		return timeSpan{}, err
-	case math.IsInf(first, 0):
-		return timeSpan{}, nil // for the decoder to say what is wrong
-	case math.IsInf(before, 0):
-		return timeSpan{first, last}, nil
+// encrypted returns an error where a stream's packets are, which only they tell:
+// what is made of them is noise and errors.
+func encrypted(ctx context.Context, path string, info *Info, timeout time.Duration) error {
+	found := false
+	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
+		out, err := io.ReadAll(io.LimitReader(r, 1<<20))
+		found = strings.Contains(string(out), "Encryption info")
+		return err
+	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", "%+#1", "-show_packets", "-of", "json")
+	if err != nil || !found {
+		return nil
 	}
-	return timeSpan{first, last + (last - before)}, nil
-}
-
-// packetTime reads "pts_time=0.066667|dts_time=0.033333|flags=K_". A packet
-// that is there to be thrown away has none.
-func packetTime(line string) (float64, bool) {
-	var pts, dts string
-	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
-		switch key, value, _ := strings.Cut(field, "="); key {
-		case "pts_time":
-			pts = value
-		case "dts_time":
-			dts = value
-		case "flags":
-			if strings.Contains(value, "D") {
-				return 0, false
-			}
-		}
-	}
-	for _, s := range []string{pts, dts} {
-		if v, err := strconv.ParseFloat(s, 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return v, true
-		}
-	}
-	return 0, false
+	return &Error{Path: path, Kind: ErrEncrypted, Reason: "the video stream is protected"}
 }

@@ -15,17 +15,20 @@ func TestParseProbe(t *testing.T) {
 			{"codec_type": "video", "codec_name": "png", "disposition": {"attached_pic": 1}},
 			{"codec_type": "video", "codec_name": "h264", "pix_fmt": "yuv420p10le", "width": 720, "height": 576,
 			 "sample_aspect_ratio": "16:15", "field_order": "tt", "avg_frame_rate": "25/1", "nb_frames": "17",
+			 "index": 2, "time_base": "1/1000", "color_transfer": "smpte2084", "color_space": "bt2020nc", "color_primaries": "bt2020", "color_range": "pc",
 			 "side_data_list": [{"side_data_type": "other"},
 				{"displaymatrix": "\n00000000:            0       65536           0\n00000001:       -65536           0           0\n00000002:            0           0  1073741824\n"}]},
 			{"codec_type": "video", "codec_name": "second"}],
-		"format": {"format_name": "matroska,webm", "start_time": "1.5", "duration": "12.25"}}`))
+		"format": {"format_name": "matroska,webm", "start_time": "1.5", "duration": "12.25"}}`), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Info{Path: "a.mkv", Container: "matroska,webm", Codec: "h264", PixelFormat: "yuv420p10le",
+		Stream: 1, Streams: 2, BitDepth: 10, HDR: "PQ", Matrix: "bt2020nc", FullRange: true,
+		index: 2, tickNum: 1, tickDen: 1000, primaries: "bt2020", pixels: 720 * 576,
 		Width: 576, Height: 768, Rotation: 90, SampleAspect: 16. / 15, Interlaced: true,
 		StartTime: 1.5, Duration: 12.25, FrameRate: 25, Frames: 17, HasAudio: true}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Info{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -36,7 +39,7 @@ func FuzzParseProbe(f *testing.F) {
 	f.Add(`{"streams": [], "format": {}}`)
 	f.Add(`[`)
 	f.Fuzz(func(t *testing.T, text string) {
-		info, err := parseProbe("a", []byte(text))
+		info, err := parseProbe("a", []byte(text), 0)
 		if err != nil {
 			return
 		}
@@ -51,24 +54,35 @@ func FuzzParseProbe(f *testing.F) {
 	})
 }
 
-func TestPacketTime(t *testing.T) {
+func TestParsePacket(t *testing.T) {
 	tests := []struct {
-		line string
-		want float64
-		ok   bool
+		line        string
+		want        packet
+		stamped, ok bool
 	}{
-		{"pts_time=0.066667|dts_time=0.033333|flags=K_", 0.066667, true},
-		{"pts_time=N/A|dts_time=0.033333|flags=__\r", 0.033333, true},
-		{"pts_time=-0.5|flags=KD_", 0, false},
-		{"pts_time=N/A|dts_time=N/A|flags=__", 0, false},
-		{"pts_time=NaN|dts_time=+Inf", 0, false},
-		{"", 0, false},
+		{"pts=512|dts=-512|flags=K_", packet{512, true}, true, true},
+		{"pts=N/A|dts=33|flags=__\r", packet{33, false}, false, true},
+		{"pts=-5|flags=KD_", packet{}, false, false},
+		{"pts=N/A|dts=N/A|flags=__", packet{}, false, false},
+		{"pts=9223372036854775807|dts=NaN", packet{}, false, false},
+		{"", packet{}, false, false},
 	}
 	for _, c := range tests {
-		if got, ok := packetTime(c.line); got != c.want || ok != c.ok {
-			t.Errorf("%q: %v, %v", c.line, got, ok)
+		if got, stamped, ok := parsePacket(c.line); got != c.want || stamped != c.stamped || ok != c.ok {
+			t.Errorf("%q: %v, %v, %v", c.line, got, stamped, ok)
 		}
 	}
+}
+
+func FuzzParsePacket(f *testing.F) {
+	f.Add("pts=512|dts=-512|flags=K_")
+	f.Add("pts=|pts=1|flags=KD|dts")
+	f.Fuzz(func(t *testing.T, line string) {
+		p, stamped, ok := parsePacket(line)
+		if !ok && (stamped || p != packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
+			t.Errorf("%v, %v, %v", p, stamped, ok)
+		}
+	})
 }
 
 // stamps reads a log and returns the frames' stamps.
@@ -83,12 +97,12 @@ func TestLog(t *testing.T) {
 	const head = "[info] Input #0, matroska,webm, from 'file:a.mkv':\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/90000, frame_rate: 30/1\n"
 	log, got := stamps(head +
-		"[Parsed_showinfo_0 @ 0x5] [info] n:   0 pts:  90000 pts_time:1 pos: 56 fmt:yuv420p sar:4/3 s:1920x1080 i:T iskey:1\n" +
+		"[Parsed_showinfo_0 @ 0x5] [info] n:   0 pts:  90000 pts_time:1 pos: 56 fmt:yuv420p sar:4/3 s:1920x1080 i:T iskey:1 type:I \n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   1 pts: 135000 pts_time:1.5 duration: 5 fmt:yuv420p cl:left sar:0/1 s:8x4 i:P\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info]   side data - pts: none\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   2 pts:NOPTS pts_time:NOPTS fmt:yuv420p sar:1/1 s:8x4 i:P\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
-	want := []stamp{{1, 1920, 1080, 4. / 3}, {1.5, 8, 4, 1}, {2, 8, 4, 1}, {-0.5, 8, 4, 1}}
+	want := []stamp{{1, 90000, true, 1920, 1080, 4. / 3}, {1.5, 135000, false, 8, 4, 1}, {2, 0, false, 8, 4, 1}, {-0.5, -45000, false, 8, 4, 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{})); diff != "" {
 		t.Error(diff)
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
@@ -21,45 +23,71 @@ import (
 type stream struct {
 	path   string
 	ctx    context.Context // the caller's
-	cancel context.CancelFunc
+	guard  *guard
 	cmd    *exec.Cmd
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
-	width, height int // of every frame; set by the reader from the first stamp
-	buf           []byte
-	frames        int // pictures read
-	broken        bool
-	stopped       bool
-	log           ffmpegLog // to be read after stamps is closed
+	first   stamp // of the size of all pictures: ffmpeg scales to the first one's
+	buf     []byte
+	frames  int // pictures read
+	broken  bool
+	stopped bool
+	least   int  // frames that a whole file has
+	cut     bool // the file is known to end too early
+
+	tooLarge string    // a picture's size that was refused
+	log      ffmpegLog // to be read after stamps is closed
 }
 
 // stamp is what the log says of a frame.
 type stamp struct {
 	time          float64
+	ticks         int64 // the same on the stream's own clock, if it has a time there
+	key           bool  // decoded from itself alone
 	width, height int
 	aspect        float64 // width to height of a pixel
 }
 
-func openStream(ctx context.Context, path string) (*stream, error) {
+// part is a part of a file: the frames from the keyframe before a time on, and of
+// these the pictures of some.
+type part struct {
+	from float64 // seconds
+	pick string  // an expression for ffmpeg's select
+}
+
+// openStream decodes a file, or a part of it.
+func openStream(ctx context.Context, path string, info *Info, timeout time.Duration, of *part) (*stream, error) {
 	version, err := ffmpeg.Version(ctx)
 	if err != nil {
 		return nil, err
 	}
+	filters, err := info.filters(ctx)
+	if err != nil {
+		return nil, err
+	}
 	args := []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-copyts"}
+	s := &stream{path: path, ctx: ctx, guard: newGuard(ctx, timeout), stamps: make(chan stamp, 1024)}
+	if of != nil {
+		args = append(args, "-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64))
+		filters = ",select='" + of.pick + "'" + filters
+	} else if info.Container == "avi" {
+		// Nothing else tells of an AVI file that ends between two frames.
+		s.least = info.Frames*9/10 - 2
+	} else if info.Container == "gif" {
+		s.cut = !wholeGIF(path)
+	}
 	args = append(args, input(path)...)
-	// V: no cover art. Once showinfo has told a frame's own time stamp, the
-	// stamps are replaced by a plain count: nothing after it can then take
-	// offence at stamps that repeat, go back or are missing.
-	args = append(args, "-map", "0:V:0", "-vf", "showinfo=checksum=0,setpts=N*100/TB")
+	// Once showinfo has told a frame's own time stamp, the stamps are replaced by a
+	// plain count: nothing after it can then take offence at stamps that repeat, go
+	// back or are missing.
+	args = append(args, "-map", fmt.Sprintf("0:%d", info.index), "-vf", "showinfo=checksum=0"+filters+",setpts=N*100/TB")
 	args = append(args, passthrough(version)...)
 	args = append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
 
-	inner, cancel := context.WithCancel(ctx)
-	s := &stream{path: path, ctx: ctx, cancel: cancel, stamps: make(chan stamp, 1024)}
-	log, err := s.start(inner, args)
+	log, err := s.start(args)
 	if err != nil {
-		cancel()
+		s.guard.stop()
 		return nil, err
 	}
 	go func() {
@@ -67,7 +95,7 @@ func openStream(ctx context.Context, path string) (*stream, error) {
 		s.log.read(log, func(st stamp) {
 			select {
 			case s.stamps <- st:
-			case <-inner.Done():
+			case <-s.guard.ctx.Done():
 			}
 		})
 	}()
@@ -75,17 +103,23 @@ func openStream(ctx context.Context, path string) (*stream, error) {
 }
 
 // start starts the process and returns its log.
-func (s *stream) start(ctx context.Context, args []string) (log io.Reader, err error) {
-	if s.cmd, err = ffmpeg.Command(ctx, "ffmpeg", args...); err != nil {
+func (s *stream) start(args []string) (log io.Reader, err error) {
+	if s.cmd, err = ffmpeg.Command(s.guard.ctx, "ffmpeg", args...); err != nil {
 		return nil, err
 	}
-	if s.out, err = s.cmd.StdoutPipe(); err != nil {
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
 		return nil, err
 	}
+	s.out = s.guard.reader(out)
 	if log, err = s.cmd.StderrPipe(); err != nil {
 		return nil, err
 	}
-	return log, ffmpeg.Start(ctx, s.cmd)
+	if err := ffmpeg.Start(s.ctx, s.cmd); err != nil {
+		return nil, err
+	}
+	s.guard.watch(s.cmd.Process.Pid)
+	return log, nil
 }
 
 // passthrough is the option by which ffmpeg neither drops nor repeats frames;
@@ -102,7 +136,13 @@ func passthrough(version string) []string {
 
 // next waits for the next frame's stamp; false means that there is none.
 func (s *stream) next() (stamp, bool) {
+	s.guard.arm()
+	defer s.guard.disarm()
 	st, ok := <-s.stamps
+	if s.first.aspect == 0 {
+		s.first = st
+	}
+	st.width, st.height, st.aspect = s.first.width, s.first.height, s.first.aspect
 	return st, ok
 }
 
@@ -110,7 +150,13 @@ func (s *stream) next() (stamp, bool) {
 // next read; false means that they did not come.
 func (s *stream) read() ([]byte, bool) {
 	if s.buf == nil {
-		s.buf = make([]byte, 3*s.width*s.height)
+		w, h := s.first.width, s.first.height
+		if w < 1 || h < 1 || w > maxPixels/h {
+			s.tooLarge = fmt.Sprintf("pictures of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
+			s.stop()
+			return nil, false
+		}
+		s.buf = make([]byte, 3*w*h)
 	}
 	if _, err := io.ReadFull(s.out, s.buf); err != nil {
 		s.broken = true
@@ -126,7 +172,7 @@ func (s *stream) stop() {
 		return
 	}
 	s.stopped = true
-	s.cancel()
+	s.guard.stop()
 	for range s.stamps {
 	}
 	s.cmd.Wait()
@@ -142,18 +188,25 @@ func (s *stream) finish() error {
 		if n, _ := io.Copy(io.Discard, s.out); n > 0 {
 			s.broken = true
 		}
+		s.guard.arm()
 		for range s.stamps {
 			s.broken = true
 		}
 		exit = s.cmd.Wait()
 		s.stopped = true
-		s.cancel()
+		s.guard.disarm()
 	}
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
-	e := &Error{Path: s.path, Reason: s.log.reason, Frames: s.frames}
+	if fault := s.guard.fault(s.path, s.frames); fault != nil {
+		return fault
+	}
+	s.guard.stop()
+	e := &Error{Path: s.path, Reason: plain(s.log.reason), Frames: s.frames}
 	switch {
+	case s.tooLarge != "":
+		e.Kind, e.Reason = ErrTooLarge, s.tooLarge
 	case strings.Contains(e.Reason, "matches no streams"):
 		e.Kind, e.Reason = ErrNoVideo, ""
 	case !s.log.opened:
@@ -162,6 +215,8 @@ func (s *stream) finish() error {
 		e.Kind = ErrNoFrames
 	case exit != nil || s.broken || s.log.damage:
 		e.Kind = ErrDamaged
+	case !wasStopped && (s.frames < s.least || s.cut):
+		e.Kind, e.Reason = ErrDamaged, "the file ends before the video does"
 	default:
 		return nil
 	}
@@ -183,6 +238,7 @@ type ffmpegLog struct {
 	reason string // the first error; one after the first frame takes precedence
 
 	num, den float64 // the time base
+	rate     float64 // frames a second as declared; 0 = unknown
 	last     float64 // the time of the last frame
 	gap      float64 // between the last two
 }
@@ -209,6 +265,7 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		switch {
 		case strings.Contains(text, " config in time_base: "):
 			fmt.Sscanf(after(text, " config in time_base: "), "%g/%g", &l.num, &l.den)
+			l.rate = ratio(after(text, " frame_rate: "), "/")
 		case strings.Contains(text, "] n:"):
 			if st, ok := l.stamp(text); ok {
 				l.seen = true
@@ -222,7 +279,10 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		return
 	}
 	message, ok := ffmpeg.ErrorIn(text)
-	if !ok || l.damage {
+	if !ok {
+		message, ok = corruption(text)
+	}
+	if !ok || l.damage || slices.ContainsFunc(harmless, func(s string) bool { return strings.Contains(message, s) }) {
 		return
 	}
 	l.damage = l.seen
@@ -231,21 +291,46 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	}
 }
 
+// corruption returns what a warning says of data that is not whole. There is no
+// error of it where the decoder conceals what is missing.
+func corruption(line string) (string, bool) {
+	_, message, ok := strings.Cut(line, "[warning] ")
+	// Where parts of a transport stream are joined their packets count anew, which
+	// it takes for a loss.
+	packet := strings.Contains(message, "Packet corrupt") && !strings.HasPrefix(line, "[mpegts ")
+	if !ok || !packet && !strings.Contains(message, "corrupt decoded frame") {
+		return "", false
+	}
+	return ffmpeg.OneLine(message), true
+}
+
+// harmless are errors about how a stream is organised that leave its pictures
+// whole; cameras and broadcasts are full of them.
+var harmless = []string{"mmco: unref short failure", "co located POCs unavailable", "number of reference frames",
+	// Of the count that stands for the stamps, where a stream changes its size.
+	"non monotonically increasing dts"}
+
 // stamp reads a line such as
 //
 //	[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts: 138012 pts_time:1.53347 fmt:yuv420p sar:1/1 s:1920x1080 i:T
 func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	ticks := after(text, " pts:")
 	if v, err := strconv.ParseInt(ticks, 10, 64); err == nil && l.den > 0 {
-		st.time = float64(v) * l.num / l.den
+		st.time, st.ticks = float64(v)*l.num/l.den, v
 	} else if ticks == "NOPTS" {
-		st.time = l.last + l.gap
+		if st.time = l.last; l.seen {
+			st.time += max(l.gap, 0)
+			if l.gap <= 0 && l.rate > 0 {
+				st.time += 1 / l.rate
+			}
+		}
 	} else {
 		return st, false
 	}
 	if n, _ := fmt.Sscanf(after(text, " s:"), "%dx%d", &st.width, &st.height); n != 2 {
 		return st, false
 	}
+	st.key = after(text, " iskey:") == "1" && strings.HasPrefix(after(text, " type:"), "I")
 	st.aspect = 1
 	var num, den float64
 	if n, _ := fmt.Sscanf(after(text, " sar:"), "%g/%g", &num, &den); n == 2 && num > 0 && den > 0 {

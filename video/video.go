@@ -10,14 +10,18 @@
 // one that does not, [Info.StartTime] is where players have their 0:00.
 //
 // Frames are as a person sees them: turned and mirrored as the display matrix
-// says, and with square pixels (see [Info.SampleAspect]).
+// says, with square pixels (see [Info.SampleAspect]), without the comb of an
+// interlaced picture, and with HDR brought down to the range of a common screen
+// (see [Info.Treatment]).
 package video
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
@@ -42,6 +46,43 @@ type Options struct {
 	// Size, where above zero, makes every frame Size×Size: the shorter side is
 	// resized to Size and the middle cut out, as [Resizer.Resize] does.
 	Size int
+
+	// Stream is the number of the video stream, from 1, as [Info.Streams] counts;
+	// 0 is the default one: the first that the file marks as such, or the first.
+	Stream int
+
+	// AllowPartial takes what can be decoded of a damaged file for the whole: if
+	// there is a frame, ErrDamaged is no error. Damaged, if set, is then told of it.
+	AllowPartial bool
+	Damaged      func(*Error)
+
+	// Timeout ends a decoder that gives nothing for so long; 0 is DefaultTimeout.
+	Timeout time.Duration
+
+	// Info is what Probe said of the file, if it was asked with the same Stream
+	// and Timeout; nil makes Frames ask.
+	Info *Info
+
+	route route // for tests
+}
+
+// DefaultTimeout is how long a decoder may give nothing.
+const DefaultTimeout = time.Minute
+
+// route is how a file is decoded.
+type route int
+
+const (
+	cheaper    route = iota // by estimate
+	sequential              // from the first frame
+	seeking                 // from the keyframes before the wanted frames
+)
+
+func (o Options) timeout() time.Duration {
+	if o.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return o.Timeout
 }
 
 // Validate returns an error where the options make no sense.
@@ -54,6 +95,10 @@ func (o Options) Validate() error {
 		return fmt.Errorf("a window cannot start at %v s", o.Start)
 	case o.End != 0 && !(o.End > o.Start):
 		return fmt.Errorf("a window from %v s to %v s is empty", o.Start, o.End)
+	case o.Stream < 0:
+		return fmt.Errorf("%d is no video stream; they count from 1", o.Stream)
+	case o.Timeout < 0:
+		return fmt.Errorf("a timeout of %v is over before it begins", o.Timeout)
 	case o.Size < 0 || o.Size > maxSide:
 		return fmt.Errorf("frame size %d is not in 0..%d", o.Size, maxSide)
 	}
@@ -69,14 +114,15 @@ const (
 	maxPixels = 1 << 27 // pixels of a picture that is read into memory
 )
 
-// Frames decodes the first video stream of a file and yields its frames in
-// order of display. A frame's Pix is valid until the next one is asked for.
+// Frames decodes a video stream of a file, or a single picture or a numbered
+// sequence of them (see [Discover]), and yields its frames in order of display. A
+// frame's Pix is valid until the next one is asked for. Where few frames of a
+// long file are wanted it decodes around these alone; they are the same frames.
 //
 // An error comes last and alone, with a zero Frame. It is an [*Error] for
 // everything that lies with the file, including no frame at all (ErrNoFrames)
 // and a file that is broken off or damaged (ErrDamaged): the frames before it
-// have been yielded, and whether they are of use is for the caller to say. A
-// context that is done ends the decoder and yields the context's error.
+// have been yielded; see Options.AllowPartial. A context that is done ends the decoder and yields the context's error.
 func Frames(ctx context.Context, path string, o Options) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		stopped, err := frames(ctx, path, o, func(f Frame) bool { return yield(f, nil) })
@@ -92,34 +138,97 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 	if err := o.Validate(); err != nil {
 		return false, err
 	}
-	if err := checkFile(path); err != nil {
-		return false, err
-	}
-	var span timeSpan
-	if o.Sampling.kind == count {
-		if span, err = scanSpan(ctx, path); err != nil {
+	info := o.Info
+	if info == nil {
+		if info, err = o.Probe(ctx, path); err != nil {
 			return false, err
 		}
 	}
-	s, err := openStream(ctx, path)
+	p := &player{path: path, o: o, info: info, emit: emit}
+	err = p.play(ctx)
+	if errors.Is(err, ErrNoFrames) || errors.Is(err, ErrDamaged) {
+		if locked := encrypted(ctx, path, info, o.timeout()); locked != nil {
+			err = locked
+		}
+	}
+	if e, ok := errors.AsType[*Error](err); ok && o.AllowPartial && p.emitted > 0 && errors.Is(e, ErrDamaged) {
+		err = nil
+		if o.Damaged != nil {
+			o.Damaged(e)
+		}
+	}
+	return p.stopped, err
+}
+
+// player shows the wanted frames of one file.
+type player struct {
+	path string
+	o    Options
+	info *Info
+	emit func(Frame) bool
+
+	resizer Resizer
+	emitted int // frames
+	skip    int // of the wanted frames, those that are emitted already
+	stopped bool
+}
+
+// play takes the cheaper route.
+func (p *player) play(ctx context.Context) error {
+	var index *packetIndex
+	if p.o.Sampling.kind == count || p.maySeek() {
+		var err error
+		if index, err = readIndex(ctx, p.path, p.info, p.o.timeout()); err != nil {
+			return err
+		}
+		if runs := p.plan(index); runs != nil {
+			if err := p.seek(ctx, index, runs); !errors.Is(err, errInexact) {
+				return err
+			}
+			// What was emitted was right; the rest comes the other way.
+			p.skip = p.emitted
+		}
+	}
+	return p.decode(ctx, index.span())
+}
+
+// show emits a frame n times. It answers whether to go on.
+func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
+	shape := shapeOf(now.width, now.height, now.aspect, p.o.Size)
+	if err := shape.check(); err != nil {
+		return false, &Error{Path: p.path, Kind: ErrTooLarge, Reason: err.Error()}
+	}
+	f := Frame{Index: at, Time: now.time, Width: shape.cropW, Height: shape.cropH}
+	for ; n > 0; n-- {
+		if p.skip > 0 {
+			p.skip--
+			continue
+		}
+		if f.Pix == nil {
+			f.Pix = p.resizer.apply(pix, shape)
+		}
+		p.emitted++
+		if !p.emit(f) {
+			p.stopped = true
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// decode goes through the file from its first frame.
+func (p *player) decode(ctx context.Context, span timeSpan) error {
+	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), nil)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer s.stop()
-
 	now, ok := s.next()
 	if !ok {
-		return false, s.finish()
+		return s.finish()
 	}
-	shape := shapeOf(now.width, now.height, now.aspect, o.Size)
-	if err := shape.check(); err != nil {
-		return false, &Error{Path: path, Kind: ErrFormat, Reason: err.Error()}
-	}
-	s.width, s.height = now.width, now.height
-	pick := o.picker(now.time, span)
-	var resizer Resizer
+	pick := p.o.picker(now.time, span)
 	hold := 0.0
-	emitted := false
 	for index := 0; ; index++ {
 		pix, ok := s.read()
 		if !ok {
@@ -134,15 +243,9 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 			until = next.time
 			hold = max(0, until-now.time)
 		}
-		n := pick.shown(now.time, until, !more)
-		if n > 0 {
-			emitted = true
-			f := Frame{Index: index, Time: now.time, Width: shape.cropW, Height: shape.cropH}
-			f.Pix = resizer.apply(pix, shape)
-			for ; n > 0; n-- {
-				if !emit(f) {
-					return true, nil
-				}
+		if n := pick.shown(now.time, until, !more); n > 0 {
+			if on, err := p.show(pix, index, now, n); !on {
+				return err
 			}
 		}
 		// Without a window, decoding goes on to the end although nothing more
@@ -157,11 +260,11 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 		now = next
 	}
 	if err := s.finish(); err != nil {
-		return false, err
+		return err
 	}
-	if !emitted {
-		return false, &Error{Path: path, Kind: ErrNoFrames, Frames: s.frames,
-			Reason: fmt.Sprintf("none is shown in the window from %g s; the last one seen is at %.3f s", o.Start, now.time)}
+	if p.emitted == 0 {
+		return &Error{Path: p.path, Kind: ErrNoFrames, Frames: s.frames,
+			Reason: fmt.Sprintf("none is shown in the window from %g s; the last one seen is at %.3f s", p.o.Start, now.time)}
 	}
-	return false, nil
+	return nil
 }

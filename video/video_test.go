@@ -374,7 +374,7 @@ func TestFFmpegMissing(t *testing.T) {
 	for _, set := range [][2]string{{"PATH", t.TempDir()}, {"CLIPCUE_FFMPEG", filepath.Join(t.TempDir(), "none")}} {
 		t.Run(set[0], func(t *testing.T) {
 			t.Setenv(set[0], set[1])
-			for _, err := range Frames(t.Context(), path, Options{}) {
+			for _, err := range Frames(t.Context(), path, Options{Info: fake}) {
 				if !errors.Is(err, ErrNoFFmpeg) || !strings.Contains(err.Error(), "CLIPCUE_FFMPEG") {
 					t.Error(err)
 				}
@@ -382,6 +382,9 @@ func TestFFmpegMissing(t *testing.T) {
 		})
 	}
 }
+
+// fake is what a stand-in's file would be probed as.
+var fake = &Info{Streams: 1, Stream: 1, SampleAspect: 1}
 
 // standIn makes a shell script pass for ffmpeg; it sees a version first.
 func standIn(t *testing.T, script string) (video string) {
@@ -421,8 +424,8 @@ frame() { echo "[Parsed_showinfo_0 @ 0x1] [info] n: $1 pts: $1 pts_time:0 sar:1/
 		{"has a stamp too many", header + `frame 0; frame 1 >/dev/null`, 1, ErrDamaged, "differ in number"},
 		{"has a picture too many", header + `frame 0; printf abcdef`, 1, ErrDamaged, "differ in number"},
 		{"has no stamps", header + `printf abcdef`, 0, ErrDamaged, "differ in number"},
-		{"claims a huge picture", header + `echo "[Parsed_showinfo_0 @ 0x1] [info] n: 0 pts: 0 sar:1/1 s:99999999x99999999" >&2`, 0, ErrFormat, "99999999"},
-		{"claims no picture", header + `echo "[Parsed_showinfo_0 @ 0x1] [info] n: 0 pts: 0 sar:1/1 s:0x-5" >&2`, 0, ErrFormat, "0x-5"},
+		{"claims a huge picture", header + `echo "[Parsed_showinfo_0 @ 0x1] [info] n: 0 pts: 0 sar:1/1 s:99999999x99999999" >&2`, 0, ErrTooLarge, "99999999"},
+		{"claims no picture", header + `echo "[Parsed_showinfo_0 @ 0x1] [info] n: 0 pts: 0 sar:1/1 s:0x-5" >&2`, 0, ErrTooLarge, "0x-5"},
 		{"floods its log", header + `frame 0; yes "[error] noise, noise and more noise" | head -c 5000000 >&2; echo >&2; frame 1`, 2, ErrDamaged, "noise, noise"},
 		{"writes one endless line", header + `frame 0; head -c 5000000 /dev/zero | tr '\0' x >&2; echo >&2; frame 1`, 2, nil, ""},
 	}
@@ -431,7 +434,7 @@ frame() { echo "[Parsed_showinfo_0 @ 0x1] [info] n: $1 pts: $1 pts_time:0 sar:1/
 			path := standIn(t, c.script)
 			var got error
 			n := 0
-			for f, err := range Frames(t.Context(), path, Options{}) {
+			for f, err := range Frames(t.Context(), path, Options{Info: fake}) {
 				if got = err; err != nil {
 					break
 				}
@@ -453,7 +456,7 @@ func TestHangingDecoder(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	for _, err := range Frames(ctx, path, Options{}) {
+	for _, err := range Frames(ctx, path, Options{Info: fake}) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}

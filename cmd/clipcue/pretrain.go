@@ -62,7 +62,7 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 				k.Crop = 1 // captions say where things are
 			}
 			r := pretraining.Run{Dir: out, Resume: resume, Threads: a.threads, Log: a.log, Progress: a.progress}
-			skipped, err := a.pairs(&r, d, k)
+			skipped, err := a.trainingPairs(&r, d, k)
 			if err != nil {
 				return err
 			}
@@ -127,9 +127,9 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 	return c
 }
 
-// pairs opens the training and the held-out pairs, and says how many entries had
+// trainingPairs opens the training and the held-out pairs, and says how many entries had
 // to be left out.
-func (a *app) pairs(r *pretraining.Run, d pairFlags, k pretraining.Config) (skipped int, err error) {
+func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Config) (skipped int, err error) {
 	if d.World {
 		d.TestShare, d.SplitSeed = 0, 0
 		r.Note = d

@@ -1,0 +1,58 @@
+package video
+
+import (
+	"bufio"
+	"io"
+	"os"
+)
+
+// wholeGIF reports whether a GIF goes on to its trailer. ffmpeg takes one that is
+// broken off for one that is short.
+func wholeGIF(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true // for ffmpeg to say
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 1<<16)
+	var head [13]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return false
+	}
+	skip := func(n int) bool {
+		_, err := r.Discard(n)
+		return err == nil
+	}
+	colours := func(flags byte) int { // the bytes of a table
+		if flags&0x80 == 0 {
+			return 0
+		}
+		return 3 << (flags&7 + 1)
+	}
+	ok := skip(colours(head[10]))
+	for ok {
+		kind, err := r.ReadByte()
+		switch {
+		case err != nil:
+			return false
+		case kind == ';':
+			return true
+		case kind == '!': // an extension: a label, then blocks
+			ok = skip(1)
+		case kind == ',': // a picture: its place, colours and code size, then blocks
+			var place [9]byte
+			_, err := io.ReadFull(r, place[:])
+			ok = err == nil && skip(colours(place[8])+1)
+		default:
+			continue // a byte too many, as some programs write
+		}
+		for ok {
+			n, err := r.ReadByte()
+			if ok = err == nil; n == 0 {
+				break
+			}
+			ok = ok && skip(int(n))
+		}
+	}
+	return false
+}

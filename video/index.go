@@ -1,0 +1,103 @@
+package video
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// packetIndex is what the packets of a stream tell without being decoded.
+type packetIndex struct {
+	packets []packet // shown ones, by time
+	exact   bool     // every packet has a time of its own, and the first is a keyframe
+	seconds float64  // a tick
+}
+
+type packet struct {
+	ticks int64
+	key   bool
+}
+
+// maxPackets bounds the memory of an index: a hundred hours at 40 frames a second.
+const maxPackets = 1 << 24
+
+// readIndex reads the time stamps of all packets.
+func readIndex(ctx context.Context, path string, info *Info, timeout time.Duration) (*packetIndex, error) {
+	x := &packetIndex{exact: info.tickDen > 0}
+	if x.exact {
+		x.seconds = float64(info.tickNum) / float64(info.tickDen)
+	}
+	complaint, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
+		lines := bufio.NewScanner(r)
+		for lines.Scan() && len(x.packets) < maxPackets {
+			p, stamped, ok := parsePacket(lines.Text())
+			if ok {
+				x.packets = append(x.packets, p)
+				x.exact = x.exact && stamped
+			}
+		}
+		x.exact = x.exact && len(x.packets) < maxPackets
+		return lines.Err()
+	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags", "-of", "compact=p=0")
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
+	x.exact = x.exact && complaint == "" && len(x.packets) > 0 && x.packets[0].key
+	for i := 1; i < len(x.packets) && x.exact; i++ {
+		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
+	}
+	return x, nil
+}
+
+// parsePacket reads "pts=512|dts=-512|flags=K_". A packet that is there to be
+// thrown away, and one without a time, is none; stamped tells whether the time is
+// its presentation time.
+func parsePacket(line string) (p packet, stamped, ok bool) {
+	var pts, dts string
+	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
+		switch key, value, _ := strings.Cut(field, "="); key {
+		case "pts":
+			pts = value
+		case "dts":
+			dts = value
+		case "flags":
+			p.key = strings.Contains(value, "K")
+			if strings.Contains(value, "D") {
+				return packet{}, false, false
+			}
+		}
+	}
+	for i, s := range []string{pts, dts} {
+		// Beyond 2^62 a difference would not fit.
+		if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
+			p.ticks = v
+			return p, i == 0, true
+		}
+	}
+	return packet{}, false, false
+}
+
+func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }
+
+// span is when the stream is seen. The last frame stays as long as the one
+// before it. Without an index, or for an empty one, it is zero: it is then for
+// the decoder to say what is wrong.
+func (x *packetIndex) span() timeSpan {
+	if x == nil || len(x.packets) == 0 {
+		return timeSpan{}
+	}
+	n := len(x.packets)
+	last := x.packets[n-1].ticks
+	before := last
+	for i := n - 1; i >= 0 && before == last; i-- {
+		before = x.packets[i].ticks
+	}
+	end := float64(last) + math.Max(0, float64(last-before))
+	return timeSpan{x.time(0), end * x.seconds}
+}

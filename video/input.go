@@ -1,0 +1,107 @@
+package video
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// formats are the containers that are read: all of ffmpeg 5's that hold video in
+// one file. Playlists (concat, hls, dash, imf) are left out because they name
+// other files, and what reads a device, a network or a script because it is none.
+const formats = "3dostr,4xm,alias_pix,amv,anm,apng,argo_brp,asf,asf_o,av1,avi,avr,avs,avs2,avs3,bethsoftvid,bfi,bink," +
+	"bmp_pipe,bmv,brender_pix,c93,cavsvideo,cdg,cdxl,cine,cri_pipe,dcstr,dds_pipe,derf,dfa,dhav,dirac,dnxhd,dpx_pipe,dsicin," +
+	"dv,dxa,ea,ea_cdata,evc,exr_pipe,film_cpk,filmstrip,fits,flic,flv,frm,gdv,gem_pipe,gif,gif_pipe,gxf,h261,h263,h264,hdr_pipe," +
+	"hevc,hnm,ico,idcin,iff,ifv,image2,ingenient,ipmovie,ipu,iss,iv8,ivf,ivr,j2k_pipe,jpeg_pipe,jpegls_pipe,jpegxl_anim,jpegxl_pipe," +
+	"jv,kux,lmlm4,lvf,lxf,m4v,matroska,webm,mcc,mgsts,mjpeg,mjpeg_2000,mlv,mm,moflex,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts," +
+	"mpegvideo,msf,msnwctcp,mtv,mv,mvi,mxf,mxg,nc,nsv,nut,nuv,obu,ogg,osq,paf,pam_pipe,pbm_pipe,pcx_pipe,pfm_pipe,pgm_pipe,pgmyuv_pipe," +
+	"pgx_pipe,phm_pipe,photocd_pipe,pictor_pipe,pmp,png_pipe,pp_bnk,ppm_pipe,psd_pipe,psxstr,pva,qcp,qdraw_pipe,qoi_pipe,r3d,rl2,rm," +
+	"roq,rpl,sdr2,ser,sga,sgi_pipe,siff,simbiosis_imx,smjpeg,smk,smush,sunrast_pipe,svs,swf,tgv,thp,tiertexseq,tiff_pipe,tmv,ty," +
+	"usm,vbn_pipe,vc1,vc1test,vividas,vivo,viv,vmd,vvc,wav,flac,aac,wc3movie,webp_pipe,wsvqa,wtv,xbm_pipe,xmv,xpm_pipe,xwd_pipe,xwma," +
+	"yop,yuv4mpegpipe,aiff,amr,ape,ac3,eac3,dts,mp2,tta,w64,caf,au"
+
+// Limits on what a file may make ffmpeg allocate.
+var limits = []string{"-max_alloc", strconv.Itoa(1 << 30), "-max_pixels", strconv.Itoa(maxPixels)}
+
+// input is how a file is named to ffmpeg: as a file whatever its name looks
+// like, from which nothing but files may be opened.
+func input(path string) []string {
+	args := append(slices.Clone(limits), "-protocol_whitelist", "file", "-format_whitelist", formats)
+	ext := strings.ToLower(filepath.Ext(path))
+	switch {
+	case ext == ".gif":
+		// Otherwise a % in the name would stand for the numbers of a sequence.
+		args = append(args, "-f", "gif")
+	case slices.Contains(pictures, ext) && strings.Contains(path, "%"):
+		if first, ok := sequenceStart(path); ok {
+			dir, base := filepath.Split(path)
+			path = strings.ReplaceAll(dir, "%", "%%") + base
+			args = append(args, "-f", "image2", "-pattern_type", "sequence", "-start_number", strconv.Itoa(first))
+		} else {
+			args = append(args, "-f", "image2", "-pattern_type", "none")
+		}
+	}
+	return append(args, "-i", "file:"+path)
+}
+
+// pictures are the extensions of files that hold one picture.
+var pictures = strings.Fields(".bmp .dpx .exr .j2k .jp2 .jpeg .jpg .jxl .pbm .pcx .pgm .png .pnm .ppm .psd .sgi .tga .tif .tiff .webp")
+
+var pattern = regexp.MustCompile(`%(0[1-9])?d`)
+
+// sequenceStart returns the lowest number of the pictures that a pattern such as
+// frames/%04d.png stands for. A path that has no number to fill in, that is the
+// name of a file, or that stands for none is no sequence.
+func sequenceStart(path string) (first int, ok bool) {
+	dir, base := filepath.Split(path)
+	at := pattern.FindStringIndex(base)
+	if at == nil || strings.Count(base, "%") != 1 {
+		return 0, false
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return 0, false
+	}
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, false
+	}
+	for _, e := range entries {
+		name, cut := strings.CutPrefix(e.Name(), base[:at[0]])
+		digits, end := strings.CutSuffix(name, base[at[1]:])
+		n, err := strconv.Atoi(digits)
+		if cut && end && err == nil && n >= 0 && fmt.Sprintf(base[at[0]:at[1]], n) == digits && (!ok || n < first) {
+			first, ok = n, true
+		}
+	}
+	return first, ok
+}
+
+// checkFile refuses by name what ffmpeg would refuse in words of its own.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		if _, ok := sequenceStart(path); ok {
+			return nil
+		}
+	}
+	var pathErr *os.PathError
+	switch {
+	case errors.As(err, &pathErr):
+		return &Error{Path: path, Kind: pathErr.Err}
+	case err != nil:
+		return &Error{Path: path, Kind: err}
+	case info.IsDir():
+		return &Error{Path: path, Kind: ErrFormat, Reason: "it is a folder"}
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return &Error{Path: path, Kind: ErrFormat, Reason: "the file is empty"}
+	}
+	return nil
+}

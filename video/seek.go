@@ -1,0 +1,211 @@
+package video
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// A few frames of a long file are cheaper to have from the keyframes before them
+// than by decoding the file from its start. The packets' time stamps, which cost
+// little, say beforehand which frames there are and which of them are wanted; a
+// run of ffmpeg then decodes from a keyframe up to the last frame that is wanted
+// of it, and each frame on the way has to be the very one that the index has at
+// its place. Anything else ends the route, and the file is decoded from its start.
+
+// errInexact says that the file is not as its index has it.
+var errInexact = errors.New("seeking is not exact here")
+
+// What work costs, in seconds: to start ffmpeg, and to decode a picture, in all
+// and for each pixel. Only their relation matters, and only roughly.
+const (
+	startCost   = 0.1
+	pictureCost = 1e-4
+	pixelCost   = 2.5e-9
+)
+
+func (i *Info) frameCost() float64 { return pictureCost + pixelCost*float64(i.pixels) }
+
+// maySeek tells from the headers whether seeking may pay, so that an index is
+// worth its cost. Seeking is for containers with an index of their own and for
+// codecs whose keyframes are marked reliably, and not where a frame's picture
+// depends on its neighbours'.
+func (p *player) maySeek() bool {
+	i := p.info
+	able := !i.Interlaced && i.tickDen > 0 &&
+		(strings.Contains(i.Container, "mp4") || strings.Contains(i.Container, "matroska")) &&
+		strings.Contains(" h264 hevc vp8 vp9 av1 mpeg4 mjpeg prores ", " "+i.Codec+" ")
+	switch {
+	case !able || p.o.route == sequential:
+		return false
+	case p.o.route == seeking:
+		return true
+	case i.Duration <= 0 || i.FrameRate <= 0:
+		return false
+	}
+	until := i.Duration
+	if p.o.End > 0 {
+		until = min(until, p.o.End-i.start)
+	}
+	from := max(0, p.o.Start-i.start)
+	all, length := i.Duration*i.FrameRate, max(0, until-from)
+	if p.o.End > 0 {
+		all = max(0, until) * i.FrameRate
+	}
+	cost := startCost + length*i.FrameRate*i.frameCost() // a stretch by itself
+	if p.o.Sampling.kind == rate {
+		cost = min(cost, startCost*length*p.o.Sampling.value)
+	}
+	return cost < 0.5*all*i.frameCost()
+}
+
+// run is a stretch that is decoded in one go.
+type run struct {
+	key, to int   // the first frame and the last, by index
+	wanted  []int // frames
+	times   []int // how often each is wanted
+}
+
+// plan returns the runs by which to seek, nil to decode from the start.
+func (p *player) plan(x *packetIndex) []run {
+	if !x.exact || !p.maySeek() {
+		return nil
+	}
+	pick := p.o.picker(x.time(0), x.span())
+	c := p.info.frameCost()
+	var runs []run
+	key, hold, cost, n := 0, 0.0, 0.0, len(x.packets)
+	at := 0
+	for ; at < n && !pick.done; at++ {
+		if x.packets[at].key {
+			key = at
+		}
+		now, last := x.time(at), at == n-1
+		until := now + max(hold, 2*slack)
+		if !last {
+			until = x.time(at + 1)
+			hold = max(0, until-now)
+		}
+		times := pick.shown(now, until, last)
+		if times == 0 {
+			continue
+		}
+		if k := len(runs) - 1; k < 0 || key > runs[k].to && float64(key-runs[k].to)*c > startCost {
+			runs = append(runs, run{key: key, to: key - 1})
+			cost += startCost
+		}
+		r := &runs[len(runs)-1]
+		cost += float64(at-r.to) * c
+		r.to = at
+		r.wanted, r.times = append(r.wanted, at), append(r.times, times)
+	}
+	if p.o.route == cheaper && cost > 0.7*(startCost+float64(at)*c) {
+		return nil
+	}
+	return runs
+}
+
+// seek emits the frames of the runs. It returns errInexact if the file is not as
+// the index says; what was emitted until then is right.
+func (p *player) seek(ctx context.Context, x *packetIndex, runs []run) error {
+	for _, r := range runs {
+		if on, err := p.run(ctx, x, r); !on {
+			return err
+		}
+	}
+	return nil
+}
+
+// run emits the frames of one run and answers whether to go on.
+func (p *player) run(ctx context.Context, x *packetIndex, r run) (bool, error) {
+	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), x.part(r))
+	if err != nil {
+		return false, err
+	}
+	defer s.stop()
+	at, next := -1, 0
+	many := len(r.wanted) > maxTerms
+	for next < len(r.wanted) {
+		now, ok := s.next()
+		if !ok {
+			break
+		}
+		if s.first.width*s.first.height != p.info.pixels {
+			return false, errInexact // of another size than the stream begins with
+		}
+		if at < 0 {
+			// Pictures before the first keyframe may lack what they build on.
+			if !now.key {
+				continue
+			}
+			for at = r.key; at >= 0 && x.packets[at].ticks != now.ticks; at-- {
+			}
+			if at < 0 || !x.packets[at].key {
+				return false, errInexact
+			}
+		} else {
+			at++
+		}
+		if at >= len(x.packets) || x.packets[at].ticks != now.ticks || math.Abs(x.time(at)-now.time) > slack {
+			return false, errInexact
+		}
+		wanted := at == r.wanted[next]
+		if !wanted && !(many && at > r.wanted[0]) {
+			continue
+		}
+		pix, ok := s.read()
+		if !ok {
+			break
+		}
+		if wanted {
+			if on, err := p.show(pix, at, now, r.times[next]); !on {
+				return false, err
+			}
+			next++
+		}
+	}
+	if next < len(r.wanted) {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		return false, errInexact // and the other route says what is wrong
+	}
+	s.stop()
+	if err := s.finish(); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// maxTerms is how many pictures are picked one by one.
+const maxTerms = 64
+
+// part is where to seek for a run, and which pictures of it are needed.
+func (x *packetIndex) part(r run) *part {
+	// ffmpeg goes to the keyframe before this time, in some formats before a time
+	// 0.13 s earlier.
+	from := x.time(r.key) + 0.131
+	for i := r.key + 1; i < len(x.packets); i++ {
+		if x.packets[i].key {
+			from = min(from, (x.time(r.key)+x.time(i))/2)
+			break
+		}
+		if x.time(i) > from {
+			break
+		}
+	}
+	if r.key == 0 {
+		from = x.time(0)
+	}
+	ticks := func(i int) int64 { return x.packets[r.wanted[i]].ticks }
+	if last := len(r.wanted) - 1; last >= maxTerms {
+		return &part{from, fmt.Sprintf("between(pts,%d,%d)", ticks(0), ticks(last))}
+	}
+	terms := make([]string, len(r.wanted))
+	for i := range terms {
+		terms[i] = fmt.Sprintf("eq(pts,%d)", ticks(i))
+	}
+	return &part{from, strings.Join(terms, "+")}
+}
