@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/internal/report"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/pretraining"
 	"github.com/clipcue/clipcue/synth"
@@ -67,6 +68,7 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 				return err
 			}
 			result, err := pretraining.Train(c.Context(), k, r)
+			a.reportPretraining(out, result, err)
 			if err != nil {
 				return err
 			}
@@ -185,6 +187,20 @@ func (a *app) printPretraining(r pretraining.Outcome, dir string, skipped int, a
 	}
 	_, err := fmt.Fprintf(a.out, "next: clipcue model info %s\n", model)
 	return err
+}
+
+// reportPretraining writes the report of a run that ended with trained, well or
+// by an interrupt. The run is done: a report that fails is a warning.
+func (a *app) reportPretraining(dir string, r pretraining.Outcome, trained error) {
+	verdict := fmt.Sprintf("Trained %d steps; the model is that of step %d.", r.Steps, r.BestStep)
+	var interrupted *train.InterruptedError
+	if errors.As(trained, &interrupted) {
+		verdict = fmt.Sprintf("Interrupted after step %d of %d.", interrupted.Step, interrupted.Steps)
+	} else if trained != nil {
+		return
+	}
+	page, err := report.Pretraining(dir, verdict, r.Metrics)
+	a.writeReport(filepath.Join(dir, report.FileName), page, err)
 }
 
 // spaced is a metric's prefix as a word before others.

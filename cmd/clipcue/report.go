@@ -29,8 +29,12 @@ func (a *app) reportRun(ctx context.Context, k recognition.Config, r recognition
 	if trained != nil && !errors.As(trained, &interrupted) {
 		return
 	}
-	path := filepath.Join(r.Dir, report.FileName)
 	page, err := a.runPage(ctx, k, r, interrupted)
+	a.writeReport(filepath.Join(r.Dir, report.FileName), page, err)
+}
+
+// writeReport writes a page that was made with err, and says so.
+func (a *app) writeReport(path string, page *report.Report, err error) {
 	if err == nil {
 		err = page.WriteFile(path)
 	}
@@ -87,16 +91,8 @@ func (a *app) reportFewShot(dir string, f *recognition.FewShotResult, episodes [
 	if f == nil || len(f.Each) == 0 {
 		return
 	}
-	path := filepath.Join(dir, report.FileName)
 	page, err := report.FewShot(dir, f, episodes)
-	if err == nil {
-		err = page.WriteFile(path)
-	}
-	if err != nil {
-		a.log.Warn("the report was not written", "reason", err)
-		return
-	}
-	a.log.Info("report", "file", path)
+	a.writeReport(filepath.Join(dir, report.FileName), page, err)
 }
 
 // reportEvaluation writes the report that was asked for.

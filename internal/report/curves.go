@@ -2,11 +2,9 @@ package report
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -37,7 +35,7 @@ func Curves(path, on string) ([]Chart, error) {
 			loss = append(loss, Point{l.Step, *l.Loss})
 		}
 		for name, v := range l.Evaluation {
-			if y, ok := v.(float64); ok && strings.Contains(name, "top") {
+			if y, ok := v.(float64); ok {
 				shares[name] = append(shares[name], Point{l.Step, y})
 			}
 		}
@@ -49,12 +47,13 @@ func Curves(path, on string) ([]Chart, error) {
 	if len(loss) > 0 {
 		charts = append(charts, Chart{Title: "Training loss", X: "step", Series: lossSeries(loss)})
 	}
-	if len(shares) > 0 {
-		c := Chart{Title: strings.TrimSpace("Accuracy " + on), X: "step", Percent: true}
-		for name, p := range shares {
-			c.Series = append(c.Series, Series{Name: strings.Replace(name, "top", "top-", 1), Points: p, Dots: true})
+	c := Chart{Title: strings.TrimSpace("Accuracy " + on), X: "step", Percent: true}
+	for _, m := range measures {
+		if p := shares[m.name]; len(p) > 0 {
+			c.Series = append(c.Series, Series{Name: m.title, Points: p, Dots: true})
 		}
-		slices.SortFunc(c.Series, func(a, b Series) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	if len(c.Series) > 0 {
 		charts = append(charts, c)
 	}
 	return charts, nil

@@ -205,6 +205,34 @@ func TestCurvesPassOverAnUnfinishedLine(t *testing.T) {
 	}
 }
 
+func TestPretraining(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"config.json":   `{"pairs": 1234, "batch": 32}`,
+		"metrics.jsonl": `{"step":1,"loss":2.5}` + "\n" + `{"step":1,"evaluation":{"image_to_text":0.5,"unseen_zero_shot":0.25,"logit_scale":14.3}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Pretraining(dir, "Done.", map[string]any{"image_to_text": 0.5, "unseen_zero_shot": 0.25, "group": 50, "labels": 72})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1234 pairs", "captions found", "50.0 %", "unseen naming", "25.0 %", "72 labels", "Accuracy on held-out pairs", "Done."} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "logit_scale") {
+		t.Error("the page shows as an accuracy what is none")
+	}
+}
+
 func TestStripsStaySmall(t *testing.T) {
 	frames, pictures := make([]Frame, stripFrames), make([]image.Image, stripFrames)
 	for i := range pictures {
