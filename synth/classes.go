@@ -70,7 +70,7 @@ func NewScene(class string, set []Object, r *rand.Rand, seconds float64) (*Scene
 	if len(set) == 0 {
 		return nil, fmt.Errorf("no objects to show")
 	}
-	actors := cast(set, r)
+	actors := cast(set, r, anySize(r))
 	classes[i].direct(actors, r, seconds)
 	return newScene(r, seconds, []Act{{0, seconds, class, actors}}), nil
 }
@@ -90,13 +90,14 @@ func objectScene(class string, r *rand.Rand, seconds float64) (*Scene, error) {
 	return s, err
 }
 
-// cast places two actors, of two colours and shapes where the set allows it.
-func cast(set []Object, r *rand.Rand) []Actor {
+// cast places two actors, of two colours and shapes where the set allows it; the
+// second has a radius within size.
+func cast(set []Object, r *rand.Rand, size [2]float64) []Actor {
 	one, other := set[r.IntN(len(set))], set[r.IntN(len(set))]
 	for try := 0; try < 50 && (one.Colour == other.Colour || one.Shape == other.Shape); try++ {
 		other = set[r.IntN(len(set))]
 	}
-	actors := []Actor{newActor(r, other, [2]float64{0.1, 0.15}), newActor(r, one, anySize(r))}
+	actors := []Actor{newActor(r, other, [2]float64{0.13, 0.16}), newActor(r, one, size)}
 	for i := range actors {
 		actors[i].At = Vec{between(r, -0.25, 0.25), between(r, -0.25, 0.25)}
 	}
@@ -130,6 +131,8 @@ func growing(sign float64) func([]Actor, *rand.Rand, float64) {
 	}
 }
 
+// turning shapes begin at any angle. If they began upright, each frame would show
+// which way they have turned so far.
 func turning(sign float64) func([]Actor, *rand.Rand, float64) {
 	return func(actors []Actor, r *rand.Rand, seconds float64) {
 		actors[1].Angle = between(r, 0, 2*math.Pi)

@@ -15,8 +15,8 @@ func (o Object) String() string { return o.Colour + " " + o.Shape }
 // Set says which combinations of colour and shape are shown.
 type Set string
 
-// The sets. An eighth of all combinations is unseen: one shape of each colour,
-// every shape in one or two colours, the same always. What learns from the seen
+// The sets. A sixth of all combinations is unseen: one shape of each colour,
+// every shape in two colours, the same always. What learns from the seen
 // ones has met every colour and every shape, but not these two together.
 const (
 	All    Set = "all"
@@ -43,7 +43,7 @@ var objects = func() map[Set][]Object {
 	for c, colour := range palette {
 		for i, shape := range Shapes {
 			o, set := Object{colour.name, shape}, Seen
-			if i == (3*c+1)%len(Shapes) {
+			if i == (c+1)%len(Shapes) {
 				set = Unseen
 			}
 			m[set] = append(m[set], o)

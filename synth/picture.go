@@ -80,7 +80,7 @@ func anywhere(r *rand.Rand, size float64) Vec {
 
 // several are two to four alike.
 func several(r *rand.Rand, set []Object) []Actor {
-	first := newActor(r, set[r.IntN(len(set))], [2]float64{small[0], 0.15})
+	first := newActor(r, set[r.IntN(len(set))], [2]float64{small[0], 0.17})
 	actors := make([]Actor, 2+r.IntN(3))
 	for placed := 0; placed < len(actors); {
 		placed = 0
@@ -103,7 +103,7 @@ func pair(r *rand.Rand, set []Object) []Actor {
 	for a.Colour == b.Colour || a.Shape == b.Shape {
 		b = set[r.IntN(len(set))]
 	}
-	actors := []Actor{newActor(r, b, [2]float64{0.1, 0.2}), newActor(r, a, [2]float64{0.1, 0.2})}
+	actors := []Actor{newActor(r, b, [2]float64{0.14, 0.22}), newActor(r, a, [2]float64{0.14, 0.22})}
 	for {
 		for i := range actors {
 			actors[i].At = anywhere(r, actors[i].Size)

@@ -157,9 +157,9 @@ func upright(r *rand.Rand) float64 { return between(r, -0.35, 0.35) }
 
 // The radii of actors that are called small, not called anything, and large.
 var (
-	small  = [2]float64{0.1, 0.12}
-	medium = [2]float64{0.14, 0.19}
-	large  = [2]float64{0.22, 0.28}
+	small  = [2]float64{0.13, 0.155}
+	medium = [2]float64{0.18, 0.24}
+	large  = [2]float64{0.28, 0.34}
 )
 
 // sizeName is the name of a radius, or "".

@@ -3,7 +3,7 @@ package synth
 import "math"
 
 // outlines give the distance of a point to the outline of a shape of radius 1,
-// negative inside. Shapes are shown at any angle, so none is another one turned.
+// negative inside. Shapes turn, so none is another one turned.
 var outlines = map[string]func(p Vec) float64{
 	"circle":   func(p Vec) float64 { return math.Hypot(p.X, p.Y) - 1 },
 	"square":   polygon([]Vec{{-0.75, -0.75}, {0.75, -0.75}, {0.75, 0.75}, {-0.75, 0.75}}),
@@ -11,14 +11,12 @@ var outlines = map[string]func(p Vec) float64{
 	"star":     polygon(corners(10, 1, 0.45)),
 	"cross": polygon([]Vec{{-0.33, -1}, {0.33, -1}, {0.33, -0.33}, {1, -0.33}, {1, 0.33}, {0.33, 0.33},
 		{0.33, 1}, {-0.33, 1}, {-0.33, 0.33}, {-1, 0.33}, {-1, -0.33}, {-0.33, -0.33}}),
-	"ring":    func(p Vec) float64 { return math.Abs(math.Hypot(p.X, p.Y)-0.69) - 0.31 },
-	"diamond": polygon([]Vec{{-1, 0}, {0, -0.55}, {1, 0}, {0, 0.55}}),
-	"heart":   heart,
-	speck:     func(p Vec) float64 { return math.Hypot(max(math.Abs(p.X)-0.6, 0), p.Y) - 0.4 },
+	"ring": func(p Vec) float64 { return math.Abs(math.Hypot(p.X, p.Y)-0.69) - 0.31 },
+	speck:  func(p Vec) float64 { return math.Hypot(max(math.Abs(p.X)-0.6, 0), p.Y) - 0.4 },
 }
 
 // Shapes are the names of the shapes.
-var Shapes = []string{"circle", "square", "triangle", "star", "cross", "ring", "diamond", "heart"}
+var Shapes = []string{"circle", "square", "triangle", "star", "cross", "ring"}
 
 // speck is the shape of what is small, has no name in the language and is in
 // nobody's way.
@@ -62,16 +60,4 @@ func polygon(points []Vec) func(Vec) float64 {
 		}
 		return sign * math.Sqrt(nearest)
 	}
-}
-
-// heart is from the same collection, there 1.1 high with its tip at the origin.
-func heart(p Vec) float64 {
-	const scale = 0.58
-	x, y := math.Abs(p.X)*scale, 0.55-p.Y*scale
-	if x+y > 1 {
-		return (math.Hypot(x-0.25, y-0.75) - math.Sqrt2/4) / scale
-	}
-	m := max(x+y, 0) / 2
-	d := min(math.Hypot(x, y-1), math.Hypot(x-m, y-m))
-	return math.Copysign(d, x-y) / scale
 }

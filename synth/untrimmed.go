@@ -22,7 +22,8 @@ func untrimmed(classes []string, set []Object, r *rand.Rand, seconds float64, fr
 		pauses[i] = between(r, 0.3, 1)
 		sum += pauses[i]
 	}
-	actors := cast(set, r)
+	// Of medium size, it can both grow and shrink.
+	actors := cast(set, r, medium)
 	var acts []Act
 	start := 0.0
 	for i, length := range lengths {
@@ -35,6 +36,13 @@ func untrimmed(classes []string, set []Object, r *rand.Rand, seconds float64, fr
 		acts = append(acts, a)
 		actors = a.left(frame)
 	}
+	// What turns in any act stands at any angle from the first on: see turning.
+	if slices.ContainsFunc(acts, func(a Act) bool { return a.Actors[1].Motion.Spin != 0 }) {
+		angle := between(r, 0, 2*math.Pi)
+		for _, a := range acts {
+			a.Actors[1].Angle += angle
+		}
+	}
 	return newScene(r, seconds, acts)
 }
 
@@ -43,11 +51,13 @@ func thousandth(t float64) float64 { return math.Round(t*1000) / 1000 }
 
 // choose gives an act a class and its second actor a motion that goes on from
 // where the actor is, in sight and at a size that can be seen. Only what is not
-// there can appear, and it can do nothing else. The first act begins as it likes.
+// there can appear, and it can do nothing else. It returns whether it found one.
+// The first act begins as it likes and always has one, which would be the last one
+// tried if none were in sight.
 func (a *Act) choose(names []string, r *rand.Rand, frame Vec, first bool) bool {
 	before, seconds := a.Actors, a.End-a.Start
 	from := before[1].pose(0)
-	for try := 0; first || try < 500; try++ {
+	for range 500 {
 		a.Class = names[r.IntN(len(names))]
 		a.Actors = slices.Clone(before)
 		subject := &a.Actors[1]
@@ -72,7 +82,7 @@ func (a *Act) choose(names []string, r *rand.Rand, frame Vec, first bool) bool {
 			return true
 		}
 	}
-	return false
+	return first
 }
 
 // seen tells whether an actor stays within the frame, or at least comes back
@@ -87,7 +97,7 @@ func (a *Actor) seen(seconds float64, frame Vec) bool {
 			}
 			p = p.within(frame)
 		}
-		if math.Abs(p.at.X) > 0.4*frame.X || math.Abs(p.at.Y) > 0.4*frame.Y || p.size < 0.045 || p.size > 0.5 {
+		if math.Abs(p.at.X) > 0.4*frame.X || math.Abs(p.at.Y) > 0.4*frame.Y || p.size < 0.06 || p.size > 0.5 {
 			return false
 		}
 	}

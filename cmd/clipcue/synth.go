@@ -29,7 +29,7 @@ manifests. The same seed gives the same files; what is there is not rendered aga
 
 labels.csv has path, label and split, for untrimmed videos start and end too, which
 are also in segments.csv. captions.jsonl has a sentence for each video or picture.
-With --combinations seen an eighth of the combinations of colour and shape is never
+With --combinations seen a sixth of the combinations of colour and shape is never
 shown, with --combinations unseen nothing else.
 
 The motions are: ` + strings.Join(synth.Classes(), ", ") + `.
