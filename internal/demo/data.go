@@ -17,7 +17,6 @@ type world struct {
 	name   string
 	kind   synth.Kind
 	set    synth.Set
-	each   int // videos a class
 	labels []string
 }
 
@@ -27,10 +26,10 @@ const rate = 8
 
 var (
 	// motions come in pairs that show the same pictures in the opposite order.
-	motions = world{name: "motions", kind: synth.KindMotions, each: 60, labels: []string{
+	motions = world{name: "motions", kind: synth.KindMotions, labels: []string{
 		"moving left", "moving right", "moving up", "moving down", "growing", "shrinking", "appearing", "vanishing"}}
 	// objects can be told from a single frame, whatever they do.
-	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen, each: 6}
+	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen}
 )
 
 // source is a world's videos with their features.
@@ -39,9 +38,10 @@ type source struct {
 	videos int
 }
 
-func (o Options) prepare(ctx context.Context, m *clip.Model, w *world) (*source, error) {
+// prepare renders so many videos of each class, and extracts their features.
+func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each int) (*source, error) {
 	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
-	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Seed: o.Seed, PerClass: w.each})
+	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Seed: o.Seed, PerClass: each})
 	if err != nil {
 		return nil, err
 	}

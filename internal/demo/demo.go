@@ -21,15 +21,17 @@ import (
 
 // Options say how large a demonstration is.
 type Options struct {
-	Dir      string
-	Seed     uint64
-	Seeds    int // trainings of each way, from other initial values
-	Episodes int // few-shot problems
-	Steps    int // of a training
-	Ablation bool
-	Threads  int
-	Log      *slog.Logger
-	Progress *progress.Progress // may be nil
+	Dir       string
+	Seed      uint64
+	PerMotion int // videos to render of each motion
+	PerObject int // and of each coloured shape
+	Seeds     int // trainings of each way, from other initial values
+	Episodes  int // few-shot problems
+	Steps     int // of a training
+	Ablation  bool
+	Threads   int
+	Log       *slog.Logger
+	Progress  *progress.Progress // may be nil
 }
 
 // Result is what the demonstration found.
@@ -89,12 +91,15 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	out := &Result{Backbone: m.Fingerprint()}
 	sources := map[*world]*source{}
-	for _, w := range []*world{&motions, &objects} {
-		s, err := o.prepare(ctx, m, w)
+	for _, x := range []struct {
+		*world
+		each int
+	}{{&motions, o.PerMotion}, {&objects, o.PerObject}} {
+		s, err := o.prepare(ctx, m, x.world, x.each)
 		if err != nil {
 			return nil, err
 		}
-		sources[w] = s
+		sources[x.world] = s
 		out.Videos += s.videos
 	}
 	studies := []study{closedSet, fewShot, zeroShot}

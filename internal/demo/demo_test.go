@@ -1,0 +1,72 @@
+package demo
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
+)
+
+func run(t *testing.T, threads int) (table []byte, page string) {
+	t.Helper()
+	o := Options{Dir: filepath.Join(t.TempDir(), "demo"), PerMotion: 8, PerObject: 1, Seeds: 2, Episodes: 2, Steps: 8, Threads: threads, Log: slog.New(slog.DiscardHandler)}
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range r.Unseen {
+		if !strings.Contains(u.Path, strings.ReplaceAll(u.Label, " ", "_")) {
+			t.Errorf("%s is said to be %s", u.Path, u.Label)
+		}
+	}
+	html, err := os.ReadFile(r.Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err = json.Marshal(r.Tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table, string(html)
+}
+
+// Two runs with one seed give the same tables, on whatever number of threads, and
+// the report shows them.
+func TestRunsAreRepeatable(t *testing.T) {
+	if os.Getenv("CLIPCUE_SLOW") == "" {
+		t.Skip("slow: set CLIPCUE_SLOW=1")
+	}
+	for _, name := range []string{"ffmpeg", "ffprobe"} {
+		if _, err := ffmpeg.Command(t.Context(), name); err != nil {
+			t.Skip(err)
+		}
+	}
+	one, page := run(t, 1)
+	two, _ := run(t, 2)
+	if !bytes.Equal(one, two) {
+		t.Errorf("%s\n%s", one, two)
+	}
+	for _, want := range []string{closedSet.title, fewShot.title, zeroShot.title, defaultWay.title, "A closer look", "<svg"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+}
+
+func TestRowsHaveStudentsInterval(t *testing.T) {
+	r := Row{Each: []float64{0.8, 0.9, 1}}
+	r.summarise()
+	// t(2, 0.975) = 4.3027, times 0.1/√3
+	if r.Top1 < 0.8999 || r.Top1 > 0.9001 || r.Half < 0.2484 || r.Half > 0.2485 {
+		t.Errorf("%+v", r)
+	}
+	one := Row{Each: []float64{0.5}}
+	if one.summarise(); one.Top1 != 0.5 || one.Half != 0 {
+		t.Errorf("%+v", one)
+	}
+}
