@@ -77,7 +77,7 @@ func caption(r *rand.Rand, l Labels, medium, doing string) string {
 		case r.IntN(4) == 0 && l.Count > 1:
 			words = slices.Insert(words, 0, "there are")
 		case r.IntN(4) == 0 && l.Other.Shape == "":
-			words = slices.Insert(words, 0, "there is")
+			words = slices.Insert(words, 0, map[bool]string{false: "there is", true: "there are"}[l.Count > 1])
 		}
 	}
 	return strings.Join(words, " ")

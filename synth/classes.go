@@ -75,6 +75,14 @@ func NewScene(class string, set []Object, r *rand.Rand, seconds float64) (*Scene
 	return newScene(r, seconds, []Act{{0, seconds, class, actors}}), nil
 }
 
+// simplify takes out the shape that only stands by, and the camera's drift.
+func (s *Scene) simplify() {
+	s.Drift = Vec{}
+	if a := &s.Acts[0]; slices.Contains(names(false), a.Class) {
+		a.Actors = a.Actors[1:]
+	}
+}
+
 // objectScene makes up a scene in which the object that a class names, and no
 // other, does anything that one can do alone.
 func objectScene(class string, r *rand.Rand, seconds float64) (*Scene, error) {

@@ -67,6 +67,9 @@ func (o Options) scene(j job) (*Scene, string, error) {
 		s = untrimmed(o.Classes, objects[o.Set], r, o.Seconds, o.frame())
 	default:
 		s, err = NewScene(j.class, objects[o.Set], r, o.Seconds)
+		if err == nil && o.Simple {
+			s.simplify()
+		}
 	}
 	if err != nil {
 		return nil, "", err

@@ -58,17 +58,20 @@ func (k Kind) Classes(s Set) []string {
 
 // Options says what to render. What is zero takes the default.
 type Options struct {
-	Kind      Kind     `json:"kind"` // KindMotions
-	Seed      uint64   `json:"seed"`
-	Set       Set      `json:"combinations"`      // of colour and shape that are shown; All
-	Classes   []string `json:"classes,omitempty"` // of Kind.Classes, not for pictures; nil = all
-	PerClass  int      `json:"-"`                 // videos a class, of motions and objects; 24
-	Total     int      `json:"-"`                 // untrimmed videos, 60, or pictures, 1000
-	Width     int      `json:"width"`             // even; 96
-	Height    int      `json:"height"`            // even; 96
-	FPS       float64  `json:"fps,omitempty"`     // 12
-	Seconds   float64  `json:"seconds,omitempty"` // of each video; 2, of untrimmed ones 12
-	TestShare float64  `json:"-"`                 // of each class, or of all, for the test split; 0.25, none if negative
+	Kind     Kind     `json:"kind"` // KindMotions
+	Seed     uint64   `json:"seed"`
+	Set      Set      `json:"combinations"`      // of colour and shape that are shown; All
+	Classes  []string `json:"classes,omitempty"` // of Kind.Classes, not for pictures; nil = all
+	PerClass int      `json:"-"`                 // videos a class, of motions and objects; 24
+	Total    int      `json:"-"`                 // untrimmed videos, 60, or pictures, 1000
+	// Simple motions are those of one shape alone, where the motion needs no second
+	// one, before a camera that stands still.
+	Simple    bool    `json:"simple,omitempty"`
+	Width     int     `json:"width"`             // even; 96
+	Height    int     `json:"height"`            // even; 96
+	FPS       float64 `json:"fps,omitempty"`     // 12
+	Seconds   float64 `json:"seconds,omitempty"` // of each video; 2, of untrimmed ones 12
+	TestShare float64 `json:"-"`                 // of each class, or of all, for the test split; 0.25, none if negative
 }
 
 func (o Options) complete() (Options, error) {

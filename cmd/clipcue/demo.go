@@ -47,7 +47,7 @@ there already is not made again.`,
 	f := c.Flags()
 	f.StringVar(&o.Dir, "out", "demo", "folder for everything that is made")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	o.PerMotion, o.PerObject, o.Seeds, o.Episodes, o.Steps = 50, 5, 3, 5, 300
+	o.PerMotion, o.PerObject, o.Seeds, o.Episodes, o.Steps = 80, 4, 3, 5, 300
 	whole(c, &o.PerMotion, "per-motion", 8, "videos to render of each motion")
 	whole(c, &o.PerObject, "per-object", 1, "videos to render of each coloured shape")
 	whole(c, &o.Seeds, "seeds", 1, "trainings of each way, from other initial values, for the intervals")

@@ -96,6 +96,7 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 	o.Total = 1000
 	whole(c, &o.Total, "total", 1, "pictures, or untrimmed videos, of which it is 60 if not said")
 	f.StringSliceVar(&o.Classes, "classes", nil, "only these classes, separated by commas")
+	f.BoolVar(&o.Simple, "simple", false, "motions: no shape that only stands by, and a camera that stands still")
 	whole(c, &o.Width, "width", 16, "pixels across, an even number")
 	whole(c, &o.Height, "height", 16, "pixels down, an even number")
 	number(c, &o.FPS, "fps", false, "frames a second")

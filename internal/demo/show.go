@@ -96,7 +96,7 @@ func (t *Table) section() report.Section {
 // classify renders a video of each motion that nothing has seen, and names them.
 func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Recogniser) ([]Unseen, error) {
 	dir := filepath.Join(o.Dir, "videos", "unseen")
-	if _, err := o.render(ctx, dir, synth.Options{Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels, TestShare: -1}); err != nil {
+	if _, err := o.render(ctx, dir, synth.Options{Simple: true, Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels, TestShare: -1}); err != nil {
 		return nil, err
 	}
 	sources, err := video.Discover([]string{dir})

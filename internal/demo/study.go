@@ -292,7 +292,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 // settings are those that suit videos this simple and trainings this short.
 func (o Options) settings(c *recognition.Config, j *job) {
 	c.Batch = 32
-	c.Train.Steps, c.Train.Rate, c.Train.Schedule, c.Train.Seed = o.Steps, 1e-3, "cosine", j.seed
+	c.Train.Steps, c.Train.Rate, c.Train.Schedule, c.Train.Seed = o.Steps, 3e-3, "cosine", j.seed
 	c.Train.Warmup = o.Steps / 20
 	c.Train.SaveEvery, c.Train.EvalEvery = o.Steps, o.Steps
 	c.Templates = []string{template}
