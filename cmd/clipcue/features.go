@@ -13,7 +13,8 @@ import (
 )
 
 func (a *app) featuresCommand() *cobra.Command {
-	c := &cobra.Command{Use: "features", Short: "Look at stored features, and exchange them with NumPy"}
+	c := &cobra.Command{Use: "features", Short: "Look at stored features, and exchange them with NumPy",
+		Example: "  clipcue features info features\n  clipcue features export features --out arrays"}
 	c.AddCommand(a.featuresInfoCommand(), a.featuresExportCommand(), a.featuresImportCommand())
 	return c
 }

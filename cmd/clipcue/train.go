@@ -69,9 +69,9 @@ Zero-shot: --train-classes and --test-classes learn from the videos of some
 classes and test on others, whose names are all that is known of them.
 
 --preset paper trains as the authors do. The default goes beyond it: the temporal
-Transformer adds to the mean of the frames instead of replacing it, classes stay
-near what the backbone makes of their names in templates, and the model is an
-average over training. Flags that are given change what the preset says.`,
+Transformer adds to the mean of the frames instead of replacing it, and is kept
+near it, so that classes which were not learned stay recognisable. Flags that are
+given change what the preset says.`,
 		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
   clipcue train recognition --model ViT-B/16 --features features --data videos/ --out few --shots 5 --way 5 --episodes 20`,
 		Args: arguments(0, 0, "no arguments"),

@@ -47,7 +47,7 @@ var (
 	handWritten = way{name: "templates", title: "hand-written template, no training"}
 	promptsOnly = paperWay(16, 0)
 	paper       = paperWay(16, 1)
-	defaultWay  = way{"default", "clipcue's default: 16+X+16, 1 temporal layer as a residual", recognition.PresetDefault, prompts(16, 1)}
+	defaultWay  = way{"default", "default: 16+X+16, 1 temporal layer as a residual", recognition.PresetDefault, prompts(16, 1)}
 )
 
 // study compares ways on a task.
