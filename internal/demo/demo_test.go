@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"encoding/json"
+	"html"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ func run(t *testing.T, threads int) (table []byte, page string) {
 			t.Errorf("%s is said to be %s", u.Path, u.Label)
 		}
 	}
-	html, err := os.ReadFile(r.Report)
+	text, err := os.ReadFile(r.Report)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func run(t *testing.T, threads int) (table []byte, page string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return table, string(html)
+	return table, html.UnescapeString(string(text))
 }
 
 // Two runs with one seed give the same tables, on whatever number of threads, and
