@@ -48,6 +48,13 @@ type Options struct {
 	Strict      bool // stop at the first failure
 	MaxFailures int  // stop at the first failure above this number; 0 means no limit
 
+	// Watch, if set, is shown each frame that is to be encoded, at the size of the
+	// backbone's pictures and with the sequence that it will belong to, of which the
+	// ID and the Provenance are known. The frames of one video come in order, those
+	// of several videos at the same time. The picture is valid until Watch returns.
+	// An error ends the run.
+	Watch func(*Sequence, video.Frame) error
+
 	Progress *progress.Progress // may be nil
 }
 

@@ -48,7 +48,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 	}
 	p.Size, p.Modified = info.Size(), info.ModTime().UTC()
 	if x.store == nil {
-		p.SHA256, err = hash(ctx, s.Path)
+		p.SHA256, err = Hash(ctx, s.Path)
 		return err
 	}
 	if _, err := x.store.path(s.ID); err != nil {
@@ -67,7 +67,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 	if fits() && old.Modified.Equal(p.Modified) {
 		return errPresent
 	}
-	if p.SHA256, err = hash(ctx, s.Path); err != nil {
+	if p.SHA256, err = Hash(ctx, s.Path); err != nil {
 		return err
 	}
 	if fits() && old.SHA256 == p.SHA256 && x.store.touch(s.ID, *p) == nil {
@@ -110,8 +110,9 @@ func stat(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// hash returns the SHA-256 of a file in hexadecimal.
-func hash(ctx context.Context, path string) (string, error) {
+// Hash returns the SHA-256 of a file in hexadecimal, as a Provenance has it. An
+// error that lies with the file is a [video.Error].
+func Hash(ctx context.Context, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fault(path, err)

@@ -183,6 +183,11 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 		if err != nil {
 			return err
 		}
+		if x.o.Watch != nil {
+			if err := x.o.Watch(j.seq, f); err != nil {
+				return err
+			}
+		}
 		e := event{job: j, time: f.Time}
 		if before == nil || !bytes.Equal(f.Pix, before) {
 			before = append(before[:0], f.Pix...)

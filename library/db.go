@@ -1,0 +1,204 @@
+package library
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	dbFile   = "library.db"
+	lockFile = "lock.db"
+)
+
+// migrations make a database of version i into one of version i+1; the version
+// stands in PRAGMA user_version. One that was published is never changed.
+//
+// A video that waits to be indexed anew, since everything has to be, has pending
+// set and no moments. Times are seconds as a player shows them, modified is in
+// nanoseconds since 1970. A moment's thumbnail is its number in the video's folder.
+var migrations = []string{`
+CREATE TABLE settings (
+	only       INTEGER PRIMARY KEY CHECK (only = 1),
+	generation INTEGER NOT NULL, -- of the vectors
+	json       TEXT NOT NULL
+);
+CREATE TABLE folders (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE videos (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	path     TEXT NOT NULL UNIQUE,
+	size     INTEGER NOT NULL,
+	modified INTEGER NOT NULL,
+	sha256   TEXT NOT NULL,
+	seconds  REAL NOT NULL,
+	partial  TEXT NOT NULL,
+	pending  INTEGER NOT NULL DEFAULT 0,
+	missing  INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX videos_content ON videos (sha256);
+CREATE TABLE moments (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	video      INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+	start      REAL NOT NULL,
+	"end"      REAL NOT NULL,
+	background REAL NOT NULL,
+	thumbnail  INTEGER NOT NULL
+);
+CREATE INDEX moments_video ON moments (video, start);
+CREATE TABLE failures (
+	path   TEXT PRIMARY KEY,
+	reason TEXT NOT NULL,
+	time   TEXT NOT NULL
+) WITHOUT ROWID;
+`}
+
+// openDB opens a library's database, for writing or for reading alone.
+func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) {
+	path := filepath.Join(dir, dbFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !write {
+		return nil, fmt.Errorf("%s: there is no library here; make one with: clipcue index --library %s VIDEOS", dir, dir)
+	}
+	options := []string{"_pragma=foreign_keys(1)", "_pragma=busy_timeout(10000)", "_txlock=immediate"}
+	if write {
+		options = append(options, "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)")
+	} else {
+		options = append(options, "mode=ro")
+	}
+	db, err := connect(ctx, path, options)
+	// Where nothing can be written, the files that readers and writers share cannot
+	// be made. Without any writer they are not needed.
+	if code(err) == sqlite3.SQLITE_CANTOPEN && !write {
+		if info, e := os.Stat(path + "-wal"); e != nil || info.Size() == 0 {
+			db, err = connect(ctx, path, append(options, "immutable=1"))
+		}
+	}
+	if err != nil {
+		return nil, explain(dir, err)
+	}
+	defer func() {
+		if err != nil {
+			db.Close()
+		}
+	}()
+	version := 0
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return nil, explain(dir, err)
+	}
+	switch {
+	case version > len(migrations):
+		return nil, fmt.Errorf("%s: a newer clipcue has made this library (its version %d, this program knows %d); use that one", dir, version, len(migrations))
+	case version == len(migrations):
+		return db, nil
+	case !write && version == 0:
+		return nil, fmt.Errorf("%s: the library is empty; fill it with: clipcue index --library %s VIDEOS", dir, dir)
+	case !write:
+		return nil, fmt.Errorf("%s: an older clipcue has made this library; bring it up to date with: clipcue index --library %s", dir, dir)
+	}
+	return db, explain(dir, migrate(ctx, db, version))
+}
+
+func migrate(ctx context.Context, db *sql.DB, version int) error {
+	for ; version < len(migrations); version++ {
+		err := inTx(ctx, db, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, migrations[version]+fmt.Sprintf("PRAGMA user_version = %d;", version+1))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func connect(ctx context.Context, path string, options []string) (*sql.DB, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	slashed := filepath.ToSlash(absolute)
+	if !strings.HasPrefix(slashed, "/") { // a drive's letter
+		slashed = "/" + slashed
+	}
+	name := url.URL{Scheme: "file", OmitHost: true, Path: slashed, RawQuery: strings.Join(options, "&")}
+	db, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, err
+	}
+	var tables int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// lock has a library for the only writer, until unlock is called or the process
+// ends. The lock is SQLite's own on a database beside the library's, because it is
+// to be had on every system.
+func lock(ctx context.Context, dir string) (unlock func(), err error) {
+	db, err := connect(ctx, filepath.Join(dir, lockFile), []string{"_txlock=exclusive", "_pragma=busy_timeout(0)"})
+	var tx *sql.Tx
+	if err == nil {
+		if tx, err = db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
+			db.Close()
+		}
+	}
+	switch {
+	case code(err) == sqlite3.SQLITE_BUSY:
+		return nil, fmt.Errorf("%s: another clipcue index is at work on this library; wait for its end, then run the same command again", dir)
+	case err != nil:
+		return nil, explain(dir, err)
+	}
+	return func() {
+		_ = tx.Rollback()
+		db.Close()
+	}, nil
+}
+
+// inTx runs do in a transaction, which is committed if it returns no error.
+func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// code is SQLite's primary code of an error, 0 for other errors.
+func code(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// explain says what an error of the disk or the database means for a library.
+func explain(dir string, err error) error {
+	switch c := code(err); {
+	case err == nil:
+		return nil
+	case c == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%s: the disk is full; make room and run the same command again: what was indexed is kept (%w)", dir, err)
+	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: the library cannot be written; make its folder and disk writable, or choose another --library (%w)", dir, err)
+	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%s: the database is damaged; put the library back from a copy, or delete its folder and index again (%w)", filepath.Join(dir, dbFile), err)
+	case c == sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%s: another program keeps the database locked; end it and try again (%w)", filepath.Join(dir, dbFile), err)
+	case c != 0:
+		return fmt.Errorf("%s: %w", filepath.Join(dir, dbFile), err)
+	}
+	return err
+}

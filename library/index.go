@@ -1,0 +1,557 @@
+package library
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Options say how videos are indexed.
+type Options struct {
+	// Settings are what a new library is made with: Window, Hop, Captions, and the
+	// names of the model. What is zero is taken from a library that is there, or is
+	// the default: windows of 4 s every 2 s, and the captions of Captions.
+	Settings Settings
+	// Extract says how videos are decoded; Force and Watch are not used.
+	Extract feature.Options
+
+	// Reindex does the given videos again even if they have not changed. Without
+	// any, or where the settings are not those of the library, it does all anew.
+	Reindex bool
+	// Prune drops videos that are no longer where they were.
+	Prune bool
+}
+
+// Report is the account of a run. Videos = Done + Present + Moved + len(Failed) +
+// Remaining.
+type Report struct {
+	Videos    int               `json:"videos"`    // that the run was to bring up to date
+	Done      int               `json:"done"`      // indexed in this run
+	Present   int               `json:"present"`   // up to date in the library
+	Moved     int               `json:"moved"`     // known by another path, where they are no longer
+	Failed    []feature.Failure `json:"failed"`    // in the order of paths
+	Partial   []feature.Failure `json:"partial"`   // of those that are done, the ones that could be decoded only in part
+	Remaining int               `json:"remaining"` // not finished because the run was stopped
+	Moments   int               `json:"moments"`   // of those that are done
+
+	Changed  []string `json:"changed"`  // in the library and not among those given, but not as they were
+	Missing  []string `json:"missing"`  // in the library, but not where they were
+	Pruned   int      `json:"pruned"`   // of Missing, dropped
+	Repaired int      `json:"repaired"` // videos whose vectors had been lost, and that are indexed anew
+
+	Seconds         float64 `json:"seconds"`
+	FramesPerSecond float64 `json:"frames_per_second"`
+	EncoderBusy     float64 `json:"encoder_busy"`
+
+	LibraryVideos  int `json:"library_videos"` // in the library at the end
+	LibraryMoments int `json:"library_moments"`
+}
+
+// String tells the account in a line.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s in %.1f s: %d indexed", amount(r.Videos, "video"), r.Seconds, r.Done)
+	if r.Done > 0 {
+		fmt.Fprintf(&b, " as %s", amount(r.Moments, "moment"))
+	}
+	fmt.Fprintf(&b, ", %d already present, %d failed", r.Present, len(r.Failed))
+	for _, n := range []struct {
+		n    int
+		what string
+	}{{r.Moved, "moved"}, {r.Remaining, "still to do"}, {len(r.Missing) - r.Pruned, "missing"}, {r.Pruned, "dropped"}, {len(r.Changed), "changed"}} {
+		if n.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", n.n, n.what)
+		}
+	}
+	fmt.Fprintf(&b, "; the library holds %s of %s", amount(r.LibraryMoments, "moment"), amount(r.LibraryVideos, "video"))
+	return b.String()
+}
+
+func amount(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
+}
+
+// Index brings a library up to date with videos, and makes it if need be. paths are
+// videos and folders; without any it brings up to date all that the library knows:
+// its videos, and what is new in the folders that it was given before.
+//
+// A video is known by its absolute path. It is up to date if its size is the
+// recorded one and either its modification time or its SHA-256. One of the same
+// content as a video that is gone has moved, and is not done again. Videos that are
+// missing or have changed and are not among the given ones are only reported; see
+// Options.Prune.
+//
+// Each video is added in one transaction, as soon as its frames are encoded: a run
+// that was killed, or whose disk was full, is gone on with by the same call. There
+// is one run at a time; another is refused. A library of another model, sampling or
+// other windows is refused with a [MismatchError]; see Options.Reindex.
+//
+// A video that fails is among Report.Failed and in [Info.Failed], is not in the
+// library, and is tried again by the next run that it is given to. Errors are those
+// of [feature.Each] beside.
+func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, paths []string, o Options) (Report, error) {
+	r := Report{Failed: []feature.Failure{}, Partial: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
+	began := time.Now()
+	if err := os.MkdirAll(filepath.Join(dir, thumbnailsFolder), 0o777); err != nil {
+		return r, explain(dir, err)
+	}
+	unlock, err := lock(ctx, dir)
+	if err != nil {
+		return r, err
+	}
+	defer unlock()
+	w := &writer{dir: dir, enc: enc, e: e, o: o, r: &r}
+	if w.db, err = openDB(ctx, dir, true); err != nil {
+		return r, err
+	}
+	defer w.db.Close()
+	err = w.run(ctx, paths)
+	if w.vectors != nil {
+		err = errors.Join(err, w.vectors.Close())
+	}
+	if e := w.db.QueryRow("SELECT (SELECT count(*) FROM videos WHERE NOT pending), (SELECT count(*) FROM moments)").Scan(&r.LibraryVideos, &r.LibraryMoments); err == nil {
+		err = e
+	}
+	r.Seconds = time.Since(began).Seconds()
+	return r, explain(dir, err)
+}
+
+// writer is a run.
+type writer struct {
+	dir      string
+	db       *sql.DB
+	vectors  vector.Index
+	enc      feature.Encoder
+	e        Embedder
+	o        Options
+	r        *Report
+	settings Settings
+	captions *background
+	films    *films
+}
+
+func (w *writer) run(ctx context.Context, paths []string) error {
+	all, err := w.begin(ctx, len(paths) == 0)
+	if err != nil {
+		return err
+	}
+	if err := w.reconcile(ctx); err != nil {
+		return err
+	}
+	known, err := w.survey(ctx)
+	if err != nil {
+		return err
+	}
+	given, err := w.discover(ctx, paths)
+	if err != nil {
+		return err
+	}
+	todo, err := w.choose(ctx, given, known, all, len(paths) > 0)
+	if err != nil {
+		return err
+	}
+	if err := w.prune(ctx); err != nil {
+		return err
+	}
+	if len(todo) == 0 {
+		if w.r.Videos == 0 && len(known) == 0 && len(w.r.Failed) == 0 {
+			return fmt.Errorf("%s: the library knows no videos yet; name some: clipcue index --library %s VIDEO|FOLDER...", w.dir, w.dir)
+		}
+		return nil
+	}
+	return w.extract(ctx, todo)
+}
+
+// begin settles what the run makes, and opens the vectors. It returns true if all
+// videos have to be done anew.
+func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error) {
+	generation, old, err := readSettings(ctx, w.db)
+	if err != nil {
+		return false, err
+	}
+	s := &w.settings
+	*s = w.o.Settings
+	s.Window = cmp.Or(s.Window, old.Window, 4)
+	s.Hop = cmp.Or(s.Hop, old.Hop, min(2, s.Window))
+	if s.Captions == nil {
+		if s.Captions = old.Captions; s.Captions == nil {
+			s.Captions = Captions()
+		}
+	}
+	if !(s.Window >= 0.1 && s.Window <= 3600) {
+		return false, fmt.Errorf("windows of %g s: they have to be of 0.1 s to an hour", s.Window)
+	}
+	if !(s.Hop >= 0.1 && s.Hop <= s.Window) {
+		return false, fmt.Errorf("windows every %g s: it has to be from 0.1 s to the window's %g s, so that they leave no gaps", s.Hop, s.Window)
+	}
+	if w.captions, err = newBackground(w.e, s.Captions); err != nil {
+		return false, err
+	}
+	s.Fingerprint, s.Preprocess, s.Sampling = w.e.Fingerprint(), feature.Preprocess(w.enc.Config()), w.o.Extract.Sampling.String()
+	s.Width, s.Scale = w.captions.width, w.captions.scale
+	if generation > 0 {
+		err := old.fits(w.dir, *s)
+		if err != nil && !w.o.Reindex {
+			return false, err
+		}
+		all = w.o.Reindex && (err != nil || noneGiven)
+	}
+	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
+		if all {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; UPDATE videos SET pending = 1"); err != nil {
+				return err
+			}
+		}
+		if all || generation == 0 {
+			generation++
+		}
+		return writeSettings(ctx, tx, generation, *s)
+	})
+	if err == nil {
+		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
+	}
+	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
+	return all, err
+}
+
+// record is what the library knows of a video.
+type record struct {
+	id, size, modified int64
+	sha256             string
+	pending            bool
+	there              bool // at its path
+	same               bool // in size and time
+}
+
+// survey looks for all videos of the library where they were.
+func (w *writer) survey(ctx context.Context) (map[string]record, error) {
+	known := map[string]record{}
+	var path string
+	var k record
+	var missing bool
+	var gone, back []int64
+	err := each(ctx, w.db, "SELECT path, id, size, modified, sha256, pending, missing FROM videos ORDER BY path", nil,
+		[]any{&path, &k.id, &k.size, &k.modified, &k.sha256, &k.pending, &missing}, func() error {
+			info, err := os.Stat(path)
+			k.there = err == nil
+			k.same = k.there && info.Size() == k.size && info.ModTime().UnixNano() == k.modified
+			known[path] = k
+			switch {
+			case !k.there && !missing:
+				gone = append(gone, k.id)
+			case k.there && missing:
+				back = append(back, k.id)
+			}
+			return ctx.Err()
+		})
+	if err != nil {
+		return nil, err
+	}
+	return known, inTx(ctx, w.db, func(tx *sql.Tx) error {
+		return errors.Join(change(ctx, tx, "UPDATE videos SET missing = 1 WHERE id = ?", gone), change(ctx, tx, "UPDATE videos SET missing = 0 WHERE id = ?", back))
+	})
+}
+
+// change executes a statement for each id.
+func change(ctx context.Context, tx *sql.Tx, statement string, ids []int64) error {
+	for _, id := range ids {
+		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discover lists the videos of paths, or of the library's own folders, by absolute
+// path.
+func (w *writer) discover(ctx context.Context, paths []string) (given []string, err error) {
+	own := len(paths) == 0
+	if own {
+		if paths, err = texts(ctx, w.db, nil, "SELECT path FROM folders ORDER BY path"); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range paths {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		found, err := video.Discover([]string{absolute})
+		switch {
+		case err != nil && own: // it was given once: its videos are missing
+			w.r.Failed = append(w.r.Failed, feature.Failure{Path: path, ID: path, Reason: err.Error(), Time: time.Now().UTC().Truncate(time.Millisecond)})
+			w.r.Videos++
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if info, err := os.Stat(absolute); err == nil && info.IsDir() && !own {
+			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders VALUES (?)", absolute); err != nil {
+				return nil, err
+			}
+		}
+		for _, s := range found {
+			given = append(given, filepath.Clean(s.Path))
+		}
+	}
+	return given, nil
+}
+
+// choose tells which videos have to be decoded.
+func (w *writer) choose(ctx context.Context, given []string, known map[string]record, all, named bool) ([]video.Source, error) {
+	wanted := map[string]bool{}
+	for _, path := range given {
+		wanted[path] = true
+	}
+	for path, k := range known {
+		switch {
+		case wanted[path]:
+		case k.there && (all || !named || k.pending):
+			wanted[path] = true
+		case !k.there:
+			w.r.Missing = append(w.r.Missing, path)
+		case !k.same:
+			w.r.Changed = append(w.r.Changed, path)
+		}
+	}
+	slices.Sort(w.r.Missing)
+	slices.Sort(w.r.Changed)
+	var todo []video.Source
+	for path := range wanted {
+		w.r.Videos++
+		k, old := known[path]
+		done := old && k.same && !k.pending && !(w.o.Reindex && named)
+		if !done && !w.o.Reindex {
+			var err error
+			if done, err = w.recognise(ctx, path, k, old); err != nil {
+				return nil, err
+			}
+		}
+		if done {
+			w.r.Present++
+		} else {
+			todo = append(todo, video.Source{Path: path, ID: path})
+		}
+	}
+	w.r.Present -= w.r.Moved
+	w.r.Remaining = len(todo)
+	slices.SortFunc(todo, func(a, b video.Source) int { return strings.Compare(a.Path, b.Path) })
+	return todo, nil
+}
+
+// recognise reports whether the library has a video by its content: the same that
+// it had, with another time, or one that was moved here.
+func (w *writer) recognise(ctx context.Context, path string, k record, old bool) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil || k.pending || old && info.Size() != k.size {
+		return false, nil // feature says what is wrong with it
+	}
+	was := map[string]int64{} // SHA-256 of what it may be
+	if old {
+		was[k.sha256] = k.id
+	} else {
+		var sum string
+		var id int64
+		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? ORDER BY id", []any{info.Size()}, []any{&sum, &id}, func() error {
+			was[sum] = id
+			return nil
+		}); err != nil || len(was) == 0 {
+			return false, err
+		}
+	}
+	sum, err := feature.Hash(ctx, path)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	id, same := was[sum]
+	if !same {
+		return false, nil
+	}
+	if !old {
+		w.r.Moved++
+		var from string
+		if err := w.db.QueryRowContext(ctx, "SELECT path FROM videos WHERE id = ?", id).Scan(&from); err != nil {
+			return false, err
+		}
+		w.r.Missing = slices.DeleteFunc(w.r.Missing, func(m string) bool { return m == from })
+	}
+	_, err = w.db.ExecContext(ctx, "UPDATE videos SET path = ?, modified = ?, missing = 0 WHERE id = ?", path, info.ModTime().UnixNano(), id)
+	return true, err
+}
+
+// extract decodes, encodes and adds videos, and notes those that fail.
+func (w *writer) extract(ctx context.Context, todo []video.Source) error {
+	o := w.o.Extract
+	o.Watch, o.Force = w.films.watch, false
+	account, err := feature.Each(ctx, w.enc, todo, o, func(q *feature.Sequence) error { return w.add(context.WithoutCancel(ctx), q) })
+	r := w.r
+	r.Done, r.Remaining, r.Partial = account.Done, account.Remaining, account.Partial
+	r.FramesPerSecond, r.EncoderBusy = account.FramesPerSecond, account.EncoderBusy
+	r.Failed = append(r.Failed, account.Failed...)
+	return errors.Join(err, w.fail(context.WithoutCancel(ctx), account.Failed))
+}
+
+// add puts a video into the library, in the place of what stood there of it.
+func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
+	defer w.films.discard(q.ID)
+	spans, err := windows(q, w.settings.Window, w.settings.Hop)
+	if err != nil {
+		return err
+	}
+	embeddings := make([]float32, 0, len(spans)*w.settings.Width)
+	for _, s := range spans {
+		y, err := w.e.Video(q, s.start, s.end)
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.ID, err)
+		}
+		embeddings = append(embeddings, y...)
+	}
+	film := w.films.take(q.ID)
+	if film == nil || len(film.times) == 0 {
+		return fmt.Errorf("%s: no frame was seen of it", q.ID)
+	}
+	defer os.RemoveAll(film.folder) // what was not moved
+	var dropped dropped
+	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
+		if err := dropped.video(ctx, tx, q.ID); err != nil {
+			return err
+		}
+		p := q.Provenance
+		added, err := tx.ExecContext(ctx, "INSERT INTO videos (path, size, modified, sha256, seconds, partial) VALUES (?, ?, ?, ?, ?, ?)",
+			q.ID, p.Size, p.Modified.UnixNano(), p.SHA256, spans[len(spans)-1].end, p.Partial)
+		if err != nil {
+			return err
+		}
+		id, err := added.LastInsertId()
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, len(spans))
+		for i, s := range spans {
+			log := w.captions.log(embeddings[i*w.settings.Width : (i+1)*w.settings.Width])
+			added, err := tx.ExecContext(ctx, `INSERT INTO moments (video, start, "end", background, thumbnail) VALUES (?, ?, ?, ?, ?)`, id, s.start, s.end, log, film.number(s))
+			if err != nil {
+				return err
+			}
+			if ids[i], err = added.LastInsertId(); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE path = ?", q.ID); err != nil {
+			return err
+		}
+		if err := film.move(w.films.root, id); err != nil {
+			return err
+		}
+		return w.vectors.Add(ctx, ids, embeddings)
+	})
+	if err != nil {
+		return explain(w.dir, err)
+	}
+	w.r.Moments += len(spans)
+	return w.remove(ctx, dropped)
+}
+
+// dropped are what rows that were deleted had: it may go once that is committed.
+type dropped struct{ videos, moments []int64 }
+
+// video deletes what the library has of a path.
+func (d *dropped) video(ctx context.Context, tx *sql.Tx, path string) error {
+	var id int64
+	err := each(ctx, tx, "SELECT moments.id FROM moments JOIN videos ON videos.id = video WHERE path = ?", []any{path}, []any{&id}, func() error {
+		d.moments = append(d.moments, id)
+		return nil
+	})
+	if err == nil {
+		err = each(ctx, tx, "DELETE FROM videos WHERE path = ? RETURNING id", []any{path}, []any{&id}, func() error {
+			d.videos = append(d.videos, id)
+			return nil
+		})
+	}
+	return err
+}
+
+func (w *writer) remove(ctx context.Context, d dropped) error {
+	for _, id := range d.videos {
+		if err := os.RemoveAll(filepath.Join(w.films.root, strconv.FormatInt(id, 10))); err != nil {
+			return err
+		}
+	}
+	if len(d.moments) == 0 {
+		return nil
+	}
+	return w.vectors.Delete(ctx, d.moments)
+}
+
+// fail notes videos that failed. What the library had of them is no longer what
+// they show.
+func (w *writer) fail(ctx context.Context, failed []feature.Failure) error {
+	var dropped dropped
+	for _, f := range failed {
+		w.films.discard(f.ID)
+		err := inTx(ctx, w.db, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", f.Path, f.Reason, f.Time.Format(time.RFC3339Nano))
+			return errors.Join(err, dropped.video(ctx, tx, f.Path))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.remove(ctx, dropped)
+}
+
+// prune drops the videos that are missing, if that is asked for, and forgets
+// failures of files that are gone.
+func (w *writer) prune(ctx context.Context) error {
+	if w.o.Prune {
+		var dropped dropped
+		err := inTx(ctx, w.db, func(tx *sql.Tx) error {
+			for _, path := range w.r.Missing {
+				if err := dropped.video(ctx, tx, path); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		w.r.Pruned = len(dropped.videos)
+		if err := w.remove(ctx, dropped); err != nil {
+			return err
+		}
+	}
+	failed, err := texts(ctx, w.db, nil, "SELECT path FROM failures")
+	if err != nil {
+		return err
+	}
+	for _, path := range failed {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			if _, err := w.db.ExecContext(ctx, "DELETE FROM failures WHERE path = ?", path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func parseTime(text string) time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, text)
+	return t
+}

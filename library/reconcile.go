@@ -1,0 +1,149 @@
+package library
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+func writeSettings(ctx context.Context, tx *sql.Tx, generation int64, s Settings) error {
+	text, err := json.Marshal(s)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO settings VALUES (1, ?, ?)", generation, text)
+	}
+	return err
+}
+
+// reconcile makes the files agree with the database. What no moment names is what
+// a killed run has left, and goes. A video of whose moments a vector or the
+// thumbnails' folder is lost, because files were, is noted to be indexed anew.
+func (w *writer) reconcile(ctx context.Context) error {
+	lost, err := w.strays(ctx)
+	if err != nil {
+		return err
+	}
+	videos := map[int64]bool{}
+	var id int64
+	for moment := range lost {
+		if err := w.db.QueryRowContext(ctx, "SELECT video FROM moments WHERE id = ?", moment).Scan(&id); err != nil {
+			return err
+		}
+		videos[id] = true
+	}
+	if err := each(ctx, w.db, "SELECT id FROM videos WHERE NOT pending", nil, []any{&id}, func() error {
+		if _, err := os.Stat(filepath.Join(w.films.root, strconv.FormatInt(id, 10))); errors.Is(err, os.ErrNotExist) {
+			videos[id] = true
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := w.tidy(ctx); err != nil || len(videos) == 0 {
+		return err
+	}
+	w.r.Repaired = len(videos)
+	var moments []int64
+	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
+		for video := range videos {
+			if err := each(ctx, tx, "DELETE FROM moments WHERE video = ? RETURNING id", []any{video}, []any{&id}, func() error {
+				moments = append(moments, id)
+				return nil
+			}); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "UPDATE videos SET pending = 1 WHERE id = ?", video); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.vectors.Delete(ctx, moments)
+}
+
+// strays deletes the vectors that no moment has, and returns the moments that have
+// no vector.
+func (w *writer) strays(ctx context.Context) (lost map[int64]bool, err error) {
+	lost = map[int64]bool{}
+	var id, highest int64
+	if err := each(ctx, w.db, "SELECT id FROM moments", nil, []any{&id}, func() error {
+		lost[id] = true
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var stray []int64
+	for id, err := range w.vectors.IDs(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		highest = max(highest, id)
+		if !lost[id] {
+			stray = append(stray, id)
+		}
+		delete(lost, id)
+	}
+	if len(stray) == 0 {
+		return lost, nil
+	}
+	// Whoever searches while this run goes on may have opened the vectors with the
+	// strays among them: a stray's id must not become another moment's.
+	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM sqlite_sequence WHERE name = 'moments' AND seq < ?1;", highest)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "INSERT INTO sqlite_sequence (name, seq) SELECT 'moments', ?1 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'moments')", highest)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lost, w.vectors.Delete(ctx, stray)
+}
+
+// tidy removes folders that are no longer, or not yet, a part of the library.
+func (w *writer) tidy(ctx context.Context) error {
+	keep := map[string]bool{}
+	var generation, id int64
+	if err := w.db.QueryRowContext(ctx, "SELECT generation FROM settings").Scan(&generation); err != nil {
+		return err
+	}
+	if err := each(ctx, w.db, "SELECT id FROM videos", nil, []any{&id}, func() error {
+		keep[strconv.FormatInt(id, 10)] = true
+		return nil
+	}); err != nil {
+		return err
+	}
+	folders, err := os.ReadDir(w.dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		if g, ok := isVectors(f.Name()); ok && g != generation {
+			if err := os.RemoveAll(filepath.Join(w.dir, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	thumbnails, err := os.ReadDir(w.films.root)
+	if err != nil {
+		return err
+	}
+	for _, f := range thumbnails {
+		_, err := strconv.ParseInt(f.Name(), 10, 64)
+		ours := err == nil || strings.HasPrefix(f.Name(), newPrefix)
+		if ours && !keep[f.Name()] {
+			if err := os.RemoveAll(filepath.Join(w.films.root, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
