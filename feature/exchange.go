@@ -249,7 +249,7 @@ func (o ImportOptions) foreign(path string) (p Provenance, err error) {
 	if o.Rate > 0 {
 		p.Sampling = video.AtRate(o.Rate).String()
 	}
-	p.SHA256, err = hash(context.Background(), path)
+	p.SHA256, err = Hash(context.Background(), path)
 	return p, err
 }
 

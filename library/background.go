@@ -24,17 +24,17 @@ func Captions() []string { return strings.Split(strings.TrimSpace(backgroundText
 // The score of a sentence t for a moment v is the probability that the model
 // itself gives t when it has to choose v's caption among t and the captions b:
 //
-//	p = exp(λ cos(t,v)) / (exp(λ cos(t,v)) + Σ exp(λ cos(b,v)))
+//	p = exp(cos(t,v)/τ) / (exp(cos(t,v)/τ) + Σ exp(cos(b,v)/τ))
 //
-// with the model's scale λ, the inverse of the temperature that it was trained at.
+// at the model's own temperature τ.
 // A cosine alone says little, because some moments are near to every sentence; the
 // sum takes that out (the inverted softmax of Smith et al., ICLR 2017; with a bank
 // of queries that is not the test's own, QB-Norm, Bogolin et al., CVPR 2022). The
 // sum is the moment's own: it is taken once, when the moment is indexed.
 type background struct {
-	embeddings []float32 // [N,E]
-	width      int
-	scale      float64
+	embeddings  []float32 // [N,E]
+	width       int
+	temperature float64
 }
 
 func newBackground(e Embedder, captions []string) (*background, error) {
@@ -45,15 +45,15 @@ func newBackground(e Embedder, captions []string) (*background, error) {
 	if len(captions) == 0 || len(y) == 0 || len(y)%len(captions) != 0 {
 		return nil, errors.New("the model gave no embeddings of the background captions")
 	}
-	return &background{y, len(y) / len(captions), e.Scale()}, nil
+	return &background{y, len(y) / len(captions), e.Temperature()}, nil
 }
 
-// log is log Σ exp(λ cos(b,v)).
+// log is log Σ exp(cos(b,v)/τ).
 func (b *background) log(v []float32) float64 {
 	terms := make([]float64, 0, len(b.embeddings)/b.width)
 	highest := math.Inf(-1)
 	for at := 0; at < len(b.embeddings); at += b.width {
-		x := b.scale * compute.Dot(b.embeddings[at:at+b.width], v)
+		x := compute.Dot(b.embeddings[at:at+b.width], v) / b.temperature
 		terms = append(terms, x)
 		highest = max(highest, x)
 	}
@@ -65,7 +65,9 @@ func (b *background) log(v []float32) float64 {
 }
 
 // probability is p for a cosine and a moment's log.
-func probability(scale, cosine, log float64) float64 { return 1 / (1 + math.Exp(log-scale*cosine)) }
+func probability(temperature, cosine, log float64) float64 {
+	return 1 / (1 + math.Exp(log-cosine/temperature))
+}
 
 // captionsID tells one list of captions from another.
 func captionsID(captions []string) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,7 +137,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 type writer struct {
 	dir      string
 	db       *sql.DB
-	vectors  vector.Index
+	vectors  *vector.Embedded
 	enc      feature.Encoder
 	e        Embedder
 	o        Options
@@ -204,7 +205,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 		return false, err
 	}
 	s.Fingerprint, s.Preprocess, s.Sampling = w.e.Fingerprint(), feature.Preprocess(w.enc.Config()), w.o.Extract.Sampling.String()
-	s.Width, s.Scale = w.captions.width, w.captions.scale
+	s.Width, s.Temperature = w.captions.width, w.captions.temperature
 	if generation > 0 {
 		err := old.fits(w.dir, *s)
 		if err != nil && !w.o.Reindex {
@@ -224,7 +225,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 		return writeSettings(ctx, tx, generation, *s)
 	})
 	if err == nil {
-		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
+		w.vectors, err = openVectors(w.dir, generation, *s, true)
 	}
 	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
 	return all, err
@@ -333,7 +334,7 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 	slices.Sort(w.r.Missing)
 	slices.Sort(w.r.Changed)
 	var todo []video.Source
-	for path := range wanted {
+	for _, path := range slices.Sorted(maps.Keys(wanted)) {
 		w.r.Videos++
 		k, old := known[path]
 		done := old && k.same && !k.pending && !(w.o.Reindex && named)
@@ -351,7 +352,6 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 	}
 	w.r.Present -= w.r.Moved
 	w.r.Remaining = len(todo)
-	slices.SortFunc(todo, func(a, b video.Source) int { return strings.Compare(a.Path, b.Path) })
 	return todo, nil
 }
 
@@ -462,7 +462,7 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		return w.vectors.Add(ctx, ids, embeddings)
 	})
 	if err != nil {
-		return explain(w.dir, err)
+		return err
 	}
 	w.r.Moments += len(spans)
 	return w.remove(ctx, dropped)

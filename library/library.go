@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/vector"
@@ -40,9 +41,8 @@ type Embedder interface {
 	Video(q *feature.Sequence, start, end float64) ([]float32, error)
 	// Fingerprint identifies everything that embeddings depend on.
 	Fingerprint() string
-	// Scale is what the model multiplies cosines by to compare them: the inverse of
-	// its temperature.
-	Scale() float64
+	// Temperature is what the model divides cosines by to compare them.
+	Temperature() float64
 }
 
 // Settings are what a library was made with. All its moments agree in them.
@@ -61,8 +61,8 @@ type Settings struct {
 	Hop         float64 `json:"hop"`    // from one moment's start to the next one's
 	Width       int     `json:"width"`  // E
 
-	Captions []string `json:"captions"` // the background
-	Scale    float64  `json:"scale"`    // of the model
+	Captions    []string `json:"captions"` // the background
+	Temperature float64  `json:"temperature"`
 }
 
 // MismatchError is returned where a library does not fit the model or the windows
@@ -101,9 +101,10 @@ func (s Settings) fits(dir string, run Settings) error {
 type Library struct {
 	dir        string
 	db         *sql.DB
-	vectors    vector.Index
+	vectors    *vector.Embedded
 	generation int64
 	settings   Settings
+	mean       func() ([]float32, error) // average, once
 }
 
 // Open opens a library for searching.
@@ -123,8 +124,11 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 	if l.generation == 0 {
 		return nil, fmt.Errorf("%s: the library is empty; fill it with: clipcue index --library %s VIDEOS", dir, dir)
 	}
-	l.vectors, err = openVectors(ctx, dir, l.generation, l.settings, false)
-	return l, err
+	if l.vectors, err = openVectors(dir, l.generation, l.settings, false); err != nil {
+		return nil, explain(dir, err)
+	}
+	l.mean = sync.OnceValues(l.average)
+	return l, nil
 }
 
 // Close closes the library.
@@ -166,13 +170,9 @@ const (
 )
 
 // openVectors opens the engine that holds a library's vectors.
-func openVectors(ctx context.Context, dir string, generation int64, s Settings, write bool) (vector.Index, error) {
+func openVectors(dir string, generation int64, s Settings, write bool) (*vector.Embedded, error) {
 	home := filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
-	x, err := vector.Open(home, s.Width, vector.Options{ReadOnly: !write})
-	if err != nil {
-		return nil, explain(dir, err)
-	}
-	return x, nil
+	return vector.Open(home, s.Width, vector.Options{ReadOnly: !write})
 }
 
 // thumbnail is the file of a thumbnail of a video.
