@@ -453,3 +453,18 @@ func parseLSMDC(r io.Reader, name, split string, c *Captions) error {
 		return c.add(fmt.Sprintf("line %d", line), Sample{Path: fields[0], Caption: fields[5], Split: split})
 	})
 }
+
+// ReadSentences reads sentences from a text file, one a line.
+func ReadSentences(path string) ([]string, error) {
+	sentences, err := readFile(path, func(r io.Reader, name string) (all []string, err error) {
+		err = eachLine(r, name, func(_ int, text string) error {
+			all = append(all, text)
+			return nil
+		})
+		return all, err
+	})
+	if err == nil && len(sentences) == 0 {
+		err = fmt.Errorf("%s: no sentences", path)
+	}
+	return sentences, err
+}
