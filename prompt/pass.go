@@ -60,6 +60,13 @@ func (p *Pass) Backward(dlogits compute.Matrix) {
 	defer d.Release(d.Mark())
 	dvideo, dtext := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
 	p.similarity.Backward(dvideo, dtext, dlogits)
+	p.back(dvideo, dtext)
+}
+
+// back adds to the gradients of all learned tensors for those of both sides'
+// embeddings, to which it adds the anchors'.
+func (p *Pass) back(dvideo, dtext compute.Matrix) {
+	d := p.adapter.device
 	if !p.anchorText.IsZero() {
 		d.Add(dtext, p.anchorText)
 	}
