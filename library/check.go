@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"image/jpeg"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Damage is something that is wrong with a library.
@@ -67,11 +70,14 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 			}
 			return ctx.Err()
 		})
-	for path, n := range lost {
-		out = append(out, Damage{vectors, fmt.Sprintf("%s of %s have no vector", amount(n, "moment"), path), update})
+	for _, path := range slices.Sorted(maps.Keys(lost)) {
+		out = append(out, Damage{vectors, fmt.Sprintf("%s of %s without a vector", amount(lost[path], "moment"), path), update})
 	}
 	return out, explain(l.dir, err)
 }
+
+// most is more pixels than a backbone's picture has on a side.
+const most = 4096
 
 func readable(file string) error {
 	f, err := os.Open(file)
@@ -79,6 +85,15 @@ func readable(file string) error {
 		return err
 	}
 	defer f.Close()
-	_, err = jpeg.Decode(f)
+	size, err := jpeg.DecodeConfig(f)
+	if err == nil && (size.Width > most || size.Height > most) {
+		err = fmt.Errorf("a picture of %d×%d is none of clipcue's", size.Width, size.Height)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		_, err = jpeg.Decode(f)
+	}
 	return err
 }

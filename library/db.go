@@ -66,7 +66,7 @@ CREATE TABLE failures (
 func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) {
 	path := filepath.Join(dir, dbFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !write {
-		return nil, fmt.Errorf("%s: there is no library here; make one with: clipcue index --library %s VIDEOS", dir, dir)
+		return nil, noLibrary(dir)
 	}
 	options := []string{"_pragma=foreign_keys(1)", "_pragma=busy_timeout(10000)", "_txlock=immediate"}
 	if write {
@@ -100,11 +100,18 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 	case version == len(migrations):
 		return db, nil
 	case !write && version == 0:
-		return nil, fmt.Errorf("%s: the library is empty; fill it with: clipcue index --library %s VIDEOS", dir, dir)
+		return nil, noLibrary(dir)
 	case !write:
 		return nil, fmt.Errorf("%s: an older clipcue has made this library; bring it up to date with: clipcue index --library %s", dir, dir)
 	}
 	return db, explain(dir, migrate(ctx, db, version))
+}
+
+// ErrNone is wrapped by the error of a library that was never made.
+var ErrNone = errors.New("there is no library here")
+
+func noLibrary(dir string) error {
+	return fmt.Errorf("%s: %w; make one with: clipcue index --library %s VIDEOS", dir, ErrNone, dir)
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

@@ -212,7 +212,11 @@ func (l *Library) compare(ctx context.Context, moments []placed, least float64, 
 				}
 			}
 			device.Release(mark)
-			bar.Add(int64(a.Rows) * int64(b.Rows))
+			if pairs := int64(a.Rows) * int64(b.Rows); j == i {
+				bar.Add((pairs + int64(a.Rows)) / 2)
+			} else {
+				bar.Add(pairs)
+			}
 		}
 		for _, row := range matches {
 			for _, m := range best(row) {

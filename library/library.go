@@ -122,7 +122,7 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 		return nil, explain(dir, err)
 	}
 	if l.generation == 0 {
-		return nil, fmt.Errorf("%s: the library is empty; fill it with: clipcue index --library %s VIDEOS", dir, dir)
+		return nil, noLibrary(dir)
 	}
 	if l.vectors, err = openVectors(dir, l.generation, l.settings, false); err != nil {
 		return nil, explain(dir, err)
@@ -146,7 +146,7 @@ func ReadSettings(ctx context.Context, dir string) (Settings, error) {
 	defer db.Close()
 	generation, s, err := readSettings(ctx, db)
 	if err == nil && generation == 0 {
-		err = fmt.Errorf("%s: the library is empty; fill it with: clipcue index --library %s VIDEOS", dir, dir)
+		err = noLibrary(dir)
 	}
 	return s, explain(dir, err)
 }

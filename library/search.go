@@ -63,9 +63,8 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 	if strings.IndexFunc(sentence, unicode.IsGraphic) < 0 || strings.TrimSpace(sentence) == "" {
 		return nil, ErrEmptyQuery
 	}
-	if have := e.Fingerprint(); have != l.settings.Fingerprint {
-		return nil, &MismatchError{l.dir, "the model", l.settings.Fingerprint, have, fmt.Sprintf(
-			"search with the model that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex", l.settings.names(), l.dir)}
+	if err := l.Fits(e); err != nil {
+		return nil, err
 	}
 	query, err := e.Texts([]string{sentence})
 	if err != nil {
@@ -84,6 +83,16 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: each moment fits some of the %d background captions better than the query, and these are the least bad", len(l.settings.Captions)))
 	}
 	return found, nil
+}
+
+// Fits returns a [MismatchError] unless the embedder is the one that the library
+// was made with.
+func (l *Library) Fits(e Embedder) error {
+	if have := e.Fingerprint(); have != l.settings.Fingerprint {
+		return &MismatchError{l.dir, "the model", l.settings.Fingerprint, have, fmt.Sprintf(
+			"search with the one that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex", l.settings.names(), l.dir)}
+	}
+	return nil
 }
 
 // Like finds the moments that are most like a picture or a video, of which
@@ -183,7 +192,7 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 	out := make([]candidate, 0, len(hits))
 	var id int64
 	var c candidate
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", background, thumbnail, videos.id, path, missing FROM json_each(?)
+	err = each(ctx, l.db, `SELECT moments.id, start, "end", background, thumbnail, videos.id, videos.path, missing FROM json_each(?)
 		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
 		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.background, &c.number, &c.video, &c.Video, &c.Missing}, func() error {
 			c.Cosine, c.Best = cosines[id], c.Start

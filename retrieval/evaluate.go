@@ -55,7 +55,7 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 		return nil, fmt.Errorf("there is one video only (%s): finding the right one takes two at least", s.Videos[0].ID)
 	}
 	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
-		set: s, width: r.model.Config().Embed, tau: r.temperature()}
+		set: s, width: r.model.Config().Embed, tau: r.Temperature()}
 	var err error
 	if out.texts, out.Cut, err = r.texts(s.Texts()); err != nil {
 		return nil, err

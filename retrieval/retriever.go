@@ -142,8 +142,8 @@ func (r *Retriever) videos(windows []float32) (embeddings []float32, err error) 
 	return embeddings, nil
 }
 
-// temperature is that of the probabilities of similarities.
-func (r *Retriever) temperature() float64 {
+// Temperature is that of the probabilities of similarities.
+func (r *Retriever) Temperature() float64 {
 	if r.adapter != nil {
 		return r.adapter.Temperature()
 	}

@@ -81,6 +81,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
   clipcue classify ...         name the actions in videos
+  clipcue index ...            make a library of videos
+  clipcue search ...           find moments in it by a sentence
   clipcue pretrain ...         train a backbone from captioned pictures`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
@@ -116,7 +118,7 @@ minutes on a CPU, and names the actions in new videos.
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(a.modelCommand(), a.embedCommand(), a.extractCommand(), a.featuresCommand(), a.trainCommand(), a.evalCommand(),
-		a.classifyCommand(), a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
+		a.classifyCommand(), a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)
 	}

@@ -1,0 +1,372 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/prompt"
+	"github.com/clipcue/clipcue/retrieval"
+	"github.com/clipcue/clipcue/video"
+)
+
+// indexRate is the frames a second that are sampled for a library if nothing else
+// says it: a moment of 4 s then has 8.
+const indexRate = 2
+
+func (a *app) indexCommand() *cobra.Command {
+	var b backboneFlags
+	var dir, adapter, captions string
+	var window, hop time.Duration
+	var fps float64
+	var o library.Options
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "index --library DIR [VIDEO|FOLDER...]",
+		Short: "Make a library of videos that can be searched",
+		Long: `Cuts videos into moments, windows of --window seconds every --hop, embeds each and
+keeps the embeddings in a library, with a thumbnail and the times of each.
+
+Run again, it does what is new or has changed: a video's size, and its time or
+content. Without any VIDEO it brings up to date all that the library knows, and what
+is new in the folders that it was given before. Videos that are no longer there are
+named and stay in the library; --prune drops them. A run that was stopped or killed
+is gone on with by the same command.
+
+The model is chosen when the library is made: a backbone (--model), or a retriever
+that was trained on one (--adapter). The library remembers it. Another model, or
+other windows, need --reindex, which does all videos again.
+
+A video that cannot be read is skipped, named and counted. The exit code is 0 if all
+is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
+		Example: `  clipcue index --library lib --model ViT-B/16 videos/
+  clipcue index --library lib`,
+		RunE: func(c *cobra.Command, args []string) error {
+			old, err := library.ReadSettings(c.Context(), dir)
+			if err != nil && !errors.Is(err, library.ErrNone) {
+				return err
+			}
+			given := c.Flags().Changed
+			s := &o.Settings
+			s.Window, s.Hop = window.Seconds(), hop.Seconds()
+			if captions != "" {
+				if s.Captions, err = dataset.ReadSentences(captions); err != nil {
+					return err
+				}
+			}
+			if !given("model") && !given("adapter") {
+				b.model, b.activation, adapter = old.Model, cmp.Or(b.activation, old.Activation), old.Adapter
+			}
+			if !given("precision") && old.Precision != "" {
+				b.precision = old.Precision
+			}
+			m, e, f, err := a.embedder(adapter, b, clip.Image|clip.Text, s)
+			if err != nil {
+				return err
+			}
+			sampling := cmp.Or(old.Sampling, video.AtRate(indexRate).String())
+			if f != nil && (old.Sampling == "" || o.Reindex && given("adapter")) {
+				sampling = f.Sampling
+			}
+			if o.Extract.Sampling, err = video.ParseSampling(sampling); err != nil {
+				return err
+			}
+			if given("fps") {
+				o.Extract.Sampling = video.AtRate(fps)
+			}
+			o.Extract.Progress = a.progress
+			report, err := library.Index(c.Context(), dir, m, e, args, o)
+			return a.indexed(dir, report, err, asJSON)
+		},
+	}
+	b.add(c)
+	b.addPrecision(c)
+	libraryFlag(c, &dir)
+	f := c.Flags()
+	f.StringVar(&adapter, "adapter", "", "a retriever that was trained: a model file or run folder")
+	seconds(c, &window, "window", "length of a moment; 4s in a new library")
+	seconds(c, &hop, "hop", "time from one moment's start to the next one's; 2s in a new library")
+	fps = indexRate
+	number(c, &fps, "fps", false, "frames a second to sample; in a new library those that --adapter learned from, or 2")
+	f.StringVar(&captions, "background", "", "file of the captions that scores are measured against, one a line; if not given, everyday ones that come with the program")
+	f.BoolVar(&o.Reindex, "reindex", false, "do the given videos again, or without any, or with another model or windows, all of the library")
+	f.BoolVar(&o.Prune, "prune", false, "drop videos that are no longer there")
+	f.BoolVar(&o.Extract.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
+	timeout(c, &o.Extract.Timeout)
+	whole(c, &o.Extract.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
+	whole(c, &o.Extract.Decoders, "decoders", 0, "videos decoded at a time; 0 means 2")
+	f.BoolVar(&o.Extract.Strict, "strict", false, "stop at the first video that fails")
+	whole(c, &o.Extract.MaxFailures, "max-failures", 0, "stop when more videos than this have failed; 0 means no limit")
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+// libraryFlag adds the flag that names a library.
+func libraryFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "library", "", "folder of the library")
+	required(c, "library")
+}
+
+// seconds adds a flag that takes a time of at least a tenth of a second.
+func seconds(c *cobra.Command, p *time.Duration, name, usage string) {
+	c.Flags().Var(&checked[time.Duration]{p, "duration", func(s string) (time.Duration, error) {
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 100*time.Millisecond || d > time.Hour {
+			return 0, fmt.Errorf("it is a time from 100ms to 1h, such as 4s")
+		}
+		return d, nil
+	}}, name, usage)
+}
+
+// embedder loads a retriever: the one of a model file or run folder, or the backbone
+// by itself. It notes in s how it can be loaded again, wherever that is called from,
+// and returns the model file, if there is one.
+func (a *app) embedder(adapter string, b backboneFlags, towers clip.Tower, s *library.Settings) (m *clip.Model, r *retrieval.Retriever, f *prompt.File, err error) {
+	if adapter == "" {
+		var path string
+		if m, path, err = a.load(b, towers); err != nil {
+			return nil, nil, nil, err
+		}
+		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, path)), b.activation, b.precision
+		return m, retrieval.Frozen(m), nil, nil
+	}
+	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
+		if adapter, err = modelIn(adapter, "best"); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if f, err = prompt.ReadFile(adapter); err != nil {
+		return nil, nil, nil, err
+	}
+	if m, err = a.loadFor(f, b, towers); err != nil {
+		return nil, nil, nil, fmt.Errorf("backbone of %s: %w", adapter, err)
+	}
+	if r, err = retrieval.New(f, m); err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", adapter, err)
+	}
+	s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, f.Backbone.Path)), cmp.Or(b.activation, f.Backbone.Config.Activation), b.precision
+	s.Adapter = rooted(adapter)
+	return m, r, f, nil
+}
+
+// rooted makes the path of a file that is there hold in every folder; other names
+// stay as they are.
+func rooted(path string) string {
+	if _, err := os.Stat(path); err == nil {
+		if absolute, err := filepath.Abs(path); err == nil {
+			return absolute
+		}
+	}
+	return path
+}
+
+// indexed tells what a run came to, and how the command ends.
+func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) error {
+	for _, f := range r.Failed {
+		a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
+	}
+	for _, f := range r.Partial {
+		a.log.Warn("taken in part", "video", f.Path, "reason", f.Reason)
+	}
+	few := func(message string, paths []string) {
+		warnFew(len(paths), func(i int) { a.log.Warn(message, "video", paths[i]) }, func(more int) { a.log.Warn(message, "more", more) })
+	}
+	if r.Pruned == 0 {
+		few("no longer there; --prune drops it from the library", r.Missing)
+	}
+	few("has changed since it was indexed; index it again, or all: clipcue index --library "+dir, r.Changed)
+	if r.Repaired > 0 {
+		a.log.Warn("files of the library were lost; the videos were indexed anew as far as they are there", "videos", r.Repaired)
+	}
+	switch {
+	case asJSON && (err == nil || r.Videos > 0):
+		err = errors.Join(err, a.json(r))
+	case err != nil && r.Done > 0:
+		a.log.Info("stopped", "account", r)
+	case err == nil:
+		_, err = fmt.Fprintln(a.out, r)
+	}
+	return cmp.Or(err, failedVideos(len(r.Failed)))
+}
+
+func (a *app) libraryCommand() *cobra.Command {
+	c := &cobra.Command{Use: "library", Short: "Look at a library, and check it",
+		Example: "  clipcue library info --library lib\n  clipcue library check --library lib"}
+	c.AddCommand(a.libraryInfoCommand(), a.libraryCheckCommand())
+	return c
+}
+
+func (a *app) libraryInfoCommand() *cobra.Command {
+	var dir string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "info --library DIR",
+		Short: "Say what a library holds, and what it was made with",
+		Long: `Tells how many videos and moments a library holds and what it was made with, and
+names the videos that are missing, that could be decoded only in part, that failed,
+and that wait for being indexed anew.`,
+		Example: "  clipcue library info --library lib --json",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := library.Open(c.Context(), dir)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			i, err := l.Info(c.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.json(i)
+			}
+			s := i.Settings
+			rows := [][2]string{
+				{"videos", fmt.Sprintf("%d, %.2f hours", i.Videos, i.Seconds/3600)},
+				{"moments", fmt.Sprintf("%d of %g s, one every %g s", i.Moments, s.Window, s.Hop)},
+				{"size", fmt.Sprintf("%.1f MB", float64(i.Bytes)/1e6)},
+				{"model", fmt.Sprintf("%s (%s, width %d)", s.Model, s.Fingerprint, s.Width)},
+			}
+			if s.Adapter != "" {
+				rows = append(rows, [2]string{"adapter", s.Adapter})
+			}
+			rows = append(rows, [2]string{"frames", s.Sampling + ", " + s.Preprocess}, [2]string{"background", fmt.Sprintf("%d captions", len(s.Captions))})
+			for _, list := range []struct {
+				name  string
+				paths []string
+			}{{"folder", i.Folders}, {"missing", i.Missing}, {"waiting", i.Pending}} {
+				for _, p := range list.paths {
+					rows = append(rows, [2]string{list.name, p})
+				}
+			}
+			for _, list := range []struct {
+				name  string
+				items []feature.Failure
+			}{{"in part", i.Partial}, {"failed", i.Failed}} {
+				for _, f := range list.items {
+					rows = append(rows, [2]string{list.name, f.Path + ": " + f.Reason})
+				}
+			}
+			return a.pairs(rows)
+		},
+	}
+	libraryFlag(c, &dir)
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+func (a *app) libraryCheckCommand() *cobra.Command {
+	var dir string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check --library DIR",
+		Short: "Read all of a library and name what is damaged",
+		Long: `Reads the database, all vectors by their checksums and all thumbnails, and says for
+each damage which file it is in and what to do. The exit code is 3 if there is any.
+It is for a time when no clipcue index is at work.`,
+		Example: "  clipcue library check --library lib",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := library.Open(c.Context(), dir)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			damage, err := l.Check(c.Context())
+			if err != nil {
+				return err
+			}
+			switch {
+			case asJSON:
+				err = a.json(map[string]any{"library": dir, "damage": damage})
+			case len(damage) == 0:
+				_, err = fmt.Fprintln(a.out, "all is well")
+			}
+			if !asJSON {
+				for _, d := range damage {
+					fmt.Fprintln(a.out, d)
+				}
+			}
+			if err == nil && len(damage) > 0 {
+				err = partialError{fmt.Errorf("%d damaged in %s", len(damage), dir)}
+			}
+			return err
+		},
+	}
+	libraryFlag(c, &dir)
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+func (a *app) duplicatesCommand() *cobra.Command {
+	var dir string
+	var asJSON bool
+	threshold := library.DefaultThreshold
+	c := &cobra.Command{
+		Use:   "duplicates --library DIR",
+		Short: "Find videos, and parts of them, that a library holds more than once",
+		Long: `Names files of the same content, and pairs of videos that show the same pictures
+in the same order, with the times in both: copies of another size or quality, and
+parts that were cut out.
+
+A similarity is 1 for the same pictures and 0 for two moments of the library picked
+at random. Two moments in a row that are at least as similar as --threshold make a
+part.`,
+		Example: "  clipcue duplicates --library lib --threshold 0.95",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := library.Open(c.Context(), dir)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			d, err := l.Duplicates(c.Context(), threshold, a.threads, a.progress)
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return a.json(d)
+			}
+			return a.printDuplicates(d)
+		},
+	}
+	libraryFlag(c, &dir)
+	c.Flags().Var(&checked[float64]{&threshold, "float", func(s string) (x float64, err error) {
+		if _, err = fmt.Sscan(s, &x); err != nil || !(x > 0 && x <= 1) || math.IsNaN(x) {
+			return 0, fmt.Errorf("it is a number above 0, at most 1")
+		}
+		return x, nil
+	}}, "threshold", "how similar moments have to be")
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+func (a *app) printDuplicates(d *library.Duplicates) error {
+	if len(d.Exact)+len(d.Near) == 0 {
+		_, err := fmt.Fprintln(a.out, "no duplicates")
+		return err
+	}
+	for _, c := range d.Exact {
+		fmt.Fprintf(a.out, "same file, %d bytes:\n", c.Bytes)
+		for _, v := range c.Videos {
+			fmt.Fprintf(a.out, "  %s\n", v)
+		}
+	}
+	for _, n := range d.Near {
+		fmt.Fprintf(a.out, "same pictures:\n  %s\n  %s\n", n.A, n.B)
+		for _, p := range n.Parts {
+			fmt.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.Clock(p.StartA), library.Clock(p.EndA), library.Clock(p.StartB), library.Clock(p.EndB), p.Similarity)
+		}
+	}
+	return nil
+}

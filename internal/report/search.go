@@ -1,0 +1,47 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/library"
+)
+
+// Search is the page of what a search of a library came to, with a thumbnail of
+// each result. kind is "sentence", or what else the query was; captions is the
+// number of those that a sentence was measured against.
+func Search(query, kind string, found *library.Found, captions int) *Report {
+	s := Section{Title: amount(len(found.Results), "result")}
+	for _, r := range found.Results {
+		strip := Strip{Title: r.Video, Label: r.Time, Predictions: []Prediction{{Label: "score", Score: r.Score}}}
+		if r.Missing {
+			strip.Note = "The video was no longer there when the library was last brought up to date."
+		}
+		picture, err := os.ReadFile(r.Thumbnail)
+		if err == nil {
+			strip.Frames = []Frame{{Time: r.Best, Picture: picture}}
+		} else {
+			strip.Note = "The thumbnail cannot be read: " + reason(r.Thumbnail, err)
+		}
+		s.Strips = append(s.Strips, strip)
+	}
+	page := &Report{Title: query, Sections: []Section{s}, Footer: Version()}
+	if kind == "sentence" {
+		page.Verdict = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", captions)
+	} else {
+		page.Title = "Like " + filepath.Base(query)
+		page.Verdict = "The score is 1 for the same pictures and 0 for a moment that is no more like it than others."
+	}
+	for _, w := range found.Warnings {
+		page.Sections = append([]Section{{Title: "Note", Text: w}}, page.Sections...)
+	}
+	return page
+}
+
+func amount(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
+}
