@@ -96,6 +96,9 @@ const (
 	behind = 4
 )
 
+// ErrAllFailed is wrapped by the error of a run of which all videos failed.
+var ErrAllFailed = errors.New("all videos failed")
+
 // errUnsaved means that a job was not saved because one before it could not be.
 var errUnsaved = errors.New("not saved")
 
@@ -150,7 +153,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 		slices.SortFunc(list, func(a, b Failure) int { return a.at - b.at })
 	}
 	if err == nil && len(failed) == len(x.sources) {
-		err = fmt.Errorf("all videos failed (%d); the first: %s: %s", len(failed), failed[0].ID, failed[0].Reason)
+		err = fmt.Errorf("%w (%d); the first: %s: %s", ErrAllFailed, len(failed), failed[0].ID, failed[0].Reason)
 	}
 	return x.report, x.orInterrupted(ctx, err)
 }

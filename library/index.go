@@ -109,6 +109,14 @@ func amount(n int, what string) string {
 func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, paths []string, o Options) (Report, error) {
 	r := Report{Failed: []feature.Failure{}, Partial: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
 	began := time.Now()
+	old, _ := ReadSettings(ctx, dir) // under the lock it is read again
+	if _, err := o.Settings.complete(old); err != nil {
+		return r, err
+	}
+	given, err := discover(paths)
+	if err != nil {
+		return r, err
+	}
 	if err := os.MkdirAll(filepath.Join(dir, thumbnailsFolder), 0o777); err != nil {
 		return r, explain(dir, err)
 	}
@@ -122,7 +130,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 		return r, err
 	}
 	defer w.db.Close()
-	err = w.run(ctx, paths)
+	err = w.run(ctx, paths, given)
 	if w.vectors != nil {
 		err = errors.Join(err, w.vectors.Close())
 	}
@@ -147,7 +155,8 @@ type writer struct {
 	films    *films
 }
 
-func (w *writer) run(ctx context.Context, paths []string) error {
+// run does the work with the videos that were found at paths.
+func (w *writer) run(ctx context.Context, paths, given []string) error {
 	all, err := w.begin(ctx, len(paths) == 0)
 	if err != nil {
 		return err
@@ -159,7 +168,11 @@ func (w *writer) run(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
-	given, err := w.discover(ctx, paths)
+	if len(paths) == 0 {
+		given, err = w.folders(ctx)
+	} else {
+		err = w.remember(ctx, paths)
+	}
 	if err != nil {
 		return err
 	}
@@ -187,19 +200,8 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 		return false, err
 	}
 	s := &w.settings
-	*s = w.o.Settings
-	s.Window = cmp.Or(s.Window, old.Window, 4)
-	s.Hop = cmp.Or(s.Hop, old.Hop, min(2, s.Window))
-	if s.Captions == nil {
-		if s.Captions = old.Captions; s.Captions == nil {
-			s.Captions = Captions()
-		}
-	}
-	if !(s.Window >= 0.1 && s.Window <= 3600) {
-		return false, fmt.Errorf("windows of %g s: they have to be of 0.1 s to an hour", s.Window)
-	}
-	if !(s.Hop >= 0.1 && s.Hop <= s.Window) {
-		return false, fmt.Errorf("windows every %g s: it has to be from 0.1 s to the window's %g s, so that they leave no gaps", s.Hop, s.Window)
+	if *s, err = w.o.Settings.complete(old); err != nil {
+		return false, err
 	}
 	if w.captions, err = newBackground(w.e, s.Captions); err != nil {
 		return false, err
@@ -229,6 +231,24 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 	}
 	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
 	return all, err
+}
+
+// complete takes over what is zero from a library's settings, or the defaults.
+func (s Settings) complete(old Settings) (Settings, error) {
+	s.Window = cmp.Or(s.Window, old.Window, 4)
+	s.Hop = cmp.Or(s.Hop, old.Hop, min(2, s.Window))
+	if s.Captions == nil {
+		if s.Captions = old.Captions; s.Captions == nil {
+			s.Captions = Captions()
+		}
+	}
+	if !(s.Window >= 0.1 && s.Window <= 3600) {
+		return s, fmt.Errorf("windows of %g s: they have to be of 0.1 s to an hour", s.Window)
+	}
+	if !(s.Hop >= 0.1 && s.Hop <= s.Window) {
+		return s, fmt.Errorf("windows of %g s every %g s: the second has to be from 0.1 s to the first, so that they leave no gaps", s.Window, s.Hop)
+	}
+	return s, nil
 }
 
 // record is what the library knows of a video.
@@ -279,39 +299,54 @@ func change(ctx context.Context, tx *sql.Tx, statement string, ids []int64) erro
 	return nil
 }
 
-// discover lists the videos of paths, or of the library's own folders, by absolute
-// path.
-func (w *writer) discover(ctx context.Context, paths []string) (given []string, err error) {
-	own := len(paths) == 0
-	if own {
-		if paths, err = texts(ctx, w.db, nil, "SELECT path FROM folders ORDER BY path"); err != nil {
-			return nil, err
-		}
-	}
+// discover lists the videos of paths by absolute path.
+func discover(paths []string) (given []string, err error) {
 	for _, path := range paths {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
 			return nil, err
 		}
+		// One by one, since two folders may hold videos of the same names.
 		found, err := video.Discover([]string{absolute})
-		switch {
-		case err != nil && own: // it was given once: its videos are missing
-			w.r.Failed = append(w.r.Failed, feature.Failure{Path: path, ID: path, Reason: err.Error(), Time: time.Now().UTC().Truncate(time.Millisecond)})
-			w.r.Videos++
-			continue
-		case err != nil:
+		if err != nil {
 			return nil, err
-		}
-		if info, err := os.Stat(absolute); err == nil && info.IsDir() && !own {
-			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders VALUES (?)", absolute); err != nil {
-				return nil, err
-			}
 		}
 		for _, s := range found {
 			given = append(given, filepath.Clean(s.Path))
 		}
 	}
 	return given, nil
+}
+
+// remember notes the folders among paths.
+func (w *writer) remember(ctx context.Context, paths []string) error {
+	for _, path := range paths {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		if info, err := os.Stat(absolute); err == nil && info.IsDir() {
+			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders VALUES (?)", absolute); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// folders lists the videos of the folders that the library was given before. One
+// that cannot be searched is a failure.
+func (w *writer) folders(ctx context.Context) (given []string, err error) {
+	paths, err := texts(ctx, w.db, nil, "SELECT path FROM folders ORDER BY path")
+	for _, path := range paths {
+		found, err := discover([]string{path})
+		if err != nil {
+			w.r.Failed = append(w.r.Failed, feature.Failure{Path: path, ID: path, Reason: err.Error(), Time: time.Now().UTC().Truncate(time.Millisecond)})
+			w.r.Videos++
+		}
+		given = append(given, found...)
+	}
+	return given, err
 }
 
 // choose tells which videos have to be decoded.
@@ -404,6 +439,9 @@ func (w *writer) extract(ctx context.Context, todo []video.Source) error {
 	r.Done, r.Remaining, r.Partial = account.Done, account.Remaining, account.Partial
 	r.FramesPerSecond, r.EncoderBusy = account.FramesPerSecond, account.EncoderBusy
 	r.Failed = append(r.Failed, account.Failed...)
+	if errors.Is(err, feature.ErrAllFailed) && r.Present+r.Moved > 0 { // not all
+		err = nil
+	}
 	return errors.Join(err, w.fail(context.WithoutCancel(ctx), account.Failed))
 }
 

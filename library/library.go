@@ -161,6 +161,12 @@ func readSettings(ctx context.Context, db *sql.DB) (generation int64, s Settings
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &s)
 	}
+	if err == nil {
+		_, err = s.complete(Settings{})
+	}
+	if err == nil && (generation < 1 || s.Width < 1 || !(s.Temperature > 0)) {
+		err = errors.New("the library's settings make no sense")
+	}
 	return generation, s, err
 }
 

@@ -80,7 +80,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 		found.Warnings = append(found.Warnings, "the query has letters of another script; CLIP and its tokeniser learned from English captions, so ask in English")
 	}
 	if !found.Matched && len(found.Results) > 0 {
-		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: each moment fits some of the %d background captions better than the query, and these are the least bad", len(l.settings.Captions)))
+		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: for every moment the %d background captions together are likelier than the query; these are the least bad", len(l.settings.Captions)))
 	}
 	return found, nil
 }

@@ -22,10 +22,11 @@ const longest = 1e8
 func windows(q *feature.Sequence, window, hop float64) ([]span, error) {
 	t, zero := q.Timestamps, q.Provenance.StartTime
 	last := len(t) - 1
-	// The last frame stands as long as the others do on average.
+	// The last frame stands as long as the others do on average; where some stand
+	// very long, that is more than is known of it.
 	end := t[last] - zero
 	if last > 0 {
-		end += (t[last] - t[0]) / float64(last)
+		end += min(window, (t[last]-t[0])/float64(last))
 	} else {
 		end = max(end+1e-3, min(end+window, q.Provenance.Duration))
 	}
