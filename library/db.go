@@ -75,9 +75,9 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 		options = append(options, "mode=ro")
 	}
 	db, err := connect(ctx, path, options)
-	// Where nothing can be written, the files that readers and writers share cannot
-	// be made. Without any writer they are not needed.
-	if code(err) == sqlite3.SQLITE_CANTOPEN && !write {
+	// Where nothing can be written, or the disk is full, the files that readers and
+	// writers share cannot be made. Without any writer they are not needed.
+	if c := code(err); !write && (c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_IOERR) {
 		if info, e := os.Stat(path + "-wal"); e != nil || info.Size() == 0 {
 			db, err = connect(ctx, path, append(options, "immutable=1"))
 		}
@@ -191,12 +191,18 @@ func code(err error) int {
 	return 0
 }
 
+// full reports whether SQLite could not make a file of its own larger.
+func full(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE || e.Code() == sqlite3.SQLITE_IOERR_SHMMAP)
+}
+
 // explain says what an error of the disk or the database means for a library.
 func explain(dir string, err error) error {
 	switch c := code(err); {
 	case err == nil:
 		return nil
-	case c == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC):
+	case c == sqlite3.SQLITE_FULL, full(err), errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%s: the disk is full; make room and run the same command again: what was indexed is kept (%w)", dir, err)
 	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: the library cannot be written; make its folder and disk writable, or choose another --library (%w)", dir, err)
