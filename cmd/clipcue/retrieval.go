@@ -189,7 +189,7 @@ queries of the test set at once, so it says nothing of a single query. The query
 				return usageError{errors.New("--temporal-scale and --checkpoint are of a trained model: give it by --run")}
 			}
 			var err error
-			if bank != "" {
+			if bank != "" && bank != dataset.Train {
 				if e.QueryBank, err = dataset.ReadSentences(bank); err != nil {
 					return err
 				}
@@ -210,6 +210,18 @@ queries of the test set at once, so it says nothing of a single query. The query
 			set, err := data.Set(split)
 			if err != nil {
 				return err
+			}
+			if bank == dataset.Train {
+				if split == bank {
+					return usageError{errors.New("--query-bank train and --split train are the same captions, which says nothing")}
+				}
+				learned, err := data.Dataset.Split(bank)
+				if err != nil {
+					return fmt.Errorf("--query-bank: %w", err)
+				}
+				for _, s := range learned.Samples {
+					e.QueryBank = append(e.QueryBank, s.Caption)
+				}
 			}
 			left := a.warnSkipped(data) + a.warnWithout(set)
 			result, err := r.Evaluate(c.Context(), set, e)
@@ -243,7 +255,7 @@ queries of the test set at once, so it says nothing of a single query. The query
 	split = dataset.Test
 	oneOf(c, &split, "split", []string{dataset.Train, dataset.Val, dataset.Test}, "the split to measure on: train, val or test")
 	f.BoolVar(&e.DualSoftmax, "dual-softmax", false, "add a row for the dual softmax, which uses the whole test set")
-	f.StringVar(&bank, "query-bank", "", "add a row for QB-Norm with the sentences of this file, one a line, none of them of the test set")
+	f.StringVar(&bank, "query-bank", "", "add a row for QB-Norm with the sentences of this file, one a line, none of them of the test set; or train for the training captions of --data")
 	f.StringVar(&page, "report", "", "write a page with everything to this file, such as eval.html")
 	temporalScale(c, &scale)
 	f.BoolVar(&asJSON, "json", false, "write JSON")

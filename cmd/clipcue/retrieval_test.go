@@ -95,7 +95,7 @@ func TestFromCaptionsToRanks(t *testing.T) {
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "CLIP by itself") {
 		t.Errorf("its report: %v", err)
 	}
-	must(t, exitDone, append(eval, "--run", run, "--temporal-scale", "0")...)
+	must(t, exitDone, append(eval, "--run", run, "--temporal-scale", "0", "--query-bank", "train")...)
 	// A run goes on, and knows what it was started with.
 	must(t, exitDone, w.retrieval(run, "--resume", "--learn-temperature")...)
 	checkError(t, clipcue(t, w.retrieval(run, "--resume", "--learn-temperature", "--lr", "0.5")...), exitFailed, "0.5", "--out")
@@ -158,6 +158,7 @@ func TestBadCaptions(t *testing.T) {
 		{"a split that is not there", append(eval, "--split", "val"), 1, []string{`"val"`}},
 		{"a recogniser", append(eval, "--run", recogniser), 1, []string{"recognition", "retrieval"}},
 		{"a retriever", []string{"classify", "--adapter", run, filepath.Join(w.videos, "growing/000.mp4")}, 1, []string{"recognition", "retrieval"}},
+		{"a bank of what is measured", append(eval, "--query-bank", "train", "--split", "train"), 2, []string{"--query-bank", "--split"}},
 		{"a bank of nothing", append(eval, "--query-bank", file("bank.txt", "\n")), 1, []string{"bank.txt", "no sentences"}},
 		{"prompts that do not fit", w.retrieval(out, "--prefix", "70", "--postfix", "16"), 1, []string{"70", "--prefix"}},
 	} {
