@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/progress"
@@ -25,8 +26,17 @@ type Encoder interface {
 // Options say how videos become sequences. The zero Options take every frame.
 type Options struct {
 	Sampling video.Sampling
+	Stream   int // the video stream, from 1; 0 means the default one
 	Batch    int // frames a pass through the encoder; 0 means 32
 	Decoders int // videos decoded at a time; 0 means 2
+
+	// AllowPartial takes what can be decoded of a damaged video for the whole. The
+	// provenance tells so, the video is among Report.Partial, and a run without
+	// AllowPartial does it again.
+	AllowPartial bool
+	// Timeout ends a decoder that gives nothing for so long, which is a failure of
+	// the video; 0 means video.DefaultTimeout.
+	Timeout time.Duration
 
 	// Force lets Extract replace stored sequences of another backbone,
 	// preprocessing or sampling, if all of them are among the sources: a store is
@@ -56,7 +66,12 @@ func (o Options) validate() (Options, error) {
 	case o.MaxFailures < 0:
 		return o, fmt.Errorf("%d failures cannot be allowed", o.MaxFailures)
 	}
-	return o, o.Sampling.Validate()
+	return o, o.video().Validate()
+}
+
+// video are the options of the decoder, but for the size of frames.
+func (o Options) video() video.Options {
+	return video.Options{Sampling: o.Sampling, Stream: o.Stream, AllowPartial: o.AllowPartial, Timeout: o.Timeout}
 }
 
 // Preprocess describes for provenance what is done to a frame before it is
@@ -76,22 +91,33 @@ func Preprocess(c clip.Config) string {
 //
 // A stored sequence is up to date if backbone, preprocessing and sampling are
 // this run's, and the video has the size that was recorded and either the
-// modification time or the SHA-256. A store that holds any sequence of another
+// modification time or the SHA-256, the stream is the same, and it is of the whole
+// video or Options.AllowPartial. A store that holds any sequence of another
 // backbone, preprocessing or sampling is refused with a [MismatchError] before
 // anything is decoded; see Options.Force.
 //
-// A video that cannot be decoded to its end, or that has features which are not
+// A video that cannot be decoded to its end (but see Options.AllowPartial), or that has features which are not
 // finite, is not stored. It is among Report.Failed, and in the file
 // [FailuresFile] in the store's folder, and the run goes on. There is an error if
 // all videos failed, if Options end the run, if ffmpeg is missing, if the encoder
 // or the store fails, and if ctx is done; that one wraps ctx.Err(). The Report
-// holds in each case, and what is stored is whole. Several runs may use one store.
+// holds in each case, and what is stored is whole.
+//
+// Several runs may work on one store at the same time, if backbone, preprocessing
+// and sampling are the same; others are refused. Each skips what another has stored
+// before it comes to the video. What a killed run leaves, a hidden file that ends
+// in .tmp, is removed by the next one that is alone.
 func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *Store, o Options) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
 		return x.report, err
 	}
 	x.store = store
+	leave, err := store.enter(x.made)
+	if err != nil {
+		return x.report, err
+	}
+	defer leave()
 	if x.stored, err = store.reusable(ctx, x.made, sources, o.Force); err != nil {
 		return x.report, x.orInterrupted(ctx, err)
 	}
@@ -103,15 +129,16 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 		return err
 	}
 	report, err := x.run(ctx)
-	if e := store.writeFailures(report.Failed); err == nil {
+	if e := store.writeFailures(report.Failed, x.finished); err == nil {
 		err = e
 	}
 	return report, err
 }
 
 // Each is Extract without a store: it hands the sequence of each video to use,
-// one at a time and in no certain order. An error of use ends the run and is
-// returned, except a [video.Error], which is a failure of that video.
+// one at a time and in no certain order, while others are decoded and encoded. An
+// error of use ends the run and is returned, except a [video.Error], which is a
+// failure of that video.
 func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
@@ -122,8 +149,8 @@ func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, u
 }
 
 func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction, error) {
-	x := &extraction{enc: enc, sources: sources, config: enc.Config()}
-	x.report = Report{Videos: len(sources), Failed: []Failure{}, Remaining: len(sources)}
+	x := &extraction{enc: enc, sources: sources, config: enc.Config(), finished: map[string]bool{}, under: map[*job]float64{}}
+	x.report = Report{Videos: len(sources), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(sources)}
 	var err error
 	if x.o, err = o.validate(); err != nil {
 		return x, err
@@ -139,6 +166,7 @@ func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction,
 		seen[s.ID] = s.Path
 	}
 	x.made = Provenance{
+		Stream:     o.Stream,
 		Backbone:   enc.Fingerprint(),
 		Preprocess: Preprocess(x.config),
 		Sampling:   o.Sampling.String(),

@@ -63,11 +63,14 @@ func (f *fake) EncodeImages(rgb []byte) ([]float32, error) {
 // films are the videos that the tests copy, by the name of their content: 10
 // frames a second of 64x48 pixels.
 var films = map[string][]string{
-	"one":        {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=1"},
-	"same size":  {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=2"},
-	"two":        {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"},
-	"long":       {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=10"},
-	"two.mkv":    {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2", "-g", "5"},
+	"one":       {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=1"},
+	"same size": {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=2"},
+	"two":       {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"},
+	"still":     {"-f", "lavfi", "-i", "color=c=teal:size=64x48:rate=10:duration=3"},
+	"long":      {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=10"},
+	"two.mkv":   {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2", "-g", "5"},
+	"two streams.mkv": {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2",
+		"-map", "0", "-map", "1"},
 	"audio only": {"-f", "lavfi", "-i", "sine=duration=1"},
 }
 
@@ -97,6 +100,7 @@ var makeFilms = sync.OnceValues(func() (map[string]string, error) {
 		}
 		content[name] = string(data)
 	}
+	content["two streams"] = content["two streams.mkv"]
 	content["broken"] = content["two"][:len(content["two"])/2]
 	content["cut off"] = content["two.mkv"][:len(content["two.mkv"])*3/4]
 	return content, nil
@@ -257,8 +261,8 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 		return slices.ContainsFunc(r.Failed, func(f Failure) bool { return f.ID == s.ID })
 	})
 	enc = newFake()
-	if r := extract(t, enc, sources, s, Options{}); r.Skipped != 4 || r.Done != 0 || enc.batches != nil {
-		t.Errorf("second run: %+v", r)
+	if r, err := Extract(t.Context(), enc, sources, s, Options{}); err != nil || r.Skipped != 4 || r.Done != 0 || enc.batches != nil {
+		t.Errorf("second run: %+v, error %v", r, err)
 	}
 }
 
@@ -275,7 +279,7 @@ func TestExtractSaysWhereFeaturesComeFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Provenance{Source: sources[0].Path, Size: info.Size(), Modified: info.ModTime().UTC(), Duration: 2, FrameRate: 10,
-		Backbone: "clip-fake", Preprocess: "bicubic 8 center-crop", Sampling: "frames=4"}
+		Backbone: "clip-fake", Preprocess: "bicubic 8 center-crop", Sampling: "frames=4", Treatment: "upright, square pixels"}
 	if diff := cmp.Diff(want, p, cmpopts.IgnoreFields(Provenance{}, "SHA256", "Decoder")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -318,12 +322,12 @@ func TestExtractRedoesWhatChanged(t *testing.T) {
 			s := create(t)
 			extract(t, newFake(), sources, s, Options{})
 			c.change(t, sources[0].Path, s)
-			want := Report{Videos: 2, Skipped: 2, Failed: []Failure{}}
+			want := Report{Videos: 2, Skipped: 2, Failed: []Failure{}, Partial: []Failure{}}
 			if c.redone {
 				want.Skipped, want.Done = 1, 1
 			}
 			r := extract(t, newFake(), sources, s, Options{})
-			if diff := cmp.Diff(want, r, cmpopts.IgnoreFields(Report{}, "Seconds", "Encoding", "Frames"),
+			if diff := cmp.Diff(want, r, cmpopts.IgnoreTypes(0.0), cmpopts.IgnoreFields(Report{}, "Frames", "Slowest"),
 				cmpopts.IgnoreUnexported(Failure{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -637,8 +641,9 @@ func TestEachNeedsNoStore(t *testing.T) {
 }
 
 func TestReportInALine(t *testing.T) {
-	r := Report{Videos: 12, Done: 8, Skipped: 2, Failed: []Failure{{}}, Remaining: 1, Frames: 1000, Seconds: 8}
-	want := "12 videos in 8.0 s: 8 extracted (1000 frames, 125 a second), 2 already present, 1 failed, 1 still to do"
+	r := Report{Videos: 12, Done: 8, Skipped: 2, Failed: []Failure{{}}, Remaining: 1, Frames: 1000, Repeated: 30,
+		Seconds: 8, FramesPerSecond: 125, EncoderBusy: 0.97}
+	want := "12 videos in 8.0 s: 8 extracted (1000 frames, 30 of them repeated, 125 a second, encoder busy 97 %), 2 already present, 1 failed, 1 still to do"
 	if got := r.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

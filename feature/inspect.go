@@ -25,40 +25,59 @@ var (
 
 // inspect finds out all that there is to know about a video before it is
 // decoded. It returns errPresent if its features are up to date.
-func (x *extraction) inspect(ctx context.Context, s video.Source) (Provenance, error) {
-	p := x.made
+func (x *extraction) inspect(ctx context.Context, s video.Source) (p Provenance, headers *video.Info, err error) {
+	p = x.made
 	p.Source = s.Path
+	if err = x.present(ctx, s, &p); err != nil {
+		return p, nil, err
+	}
+	if headers, err = x.o.video().Probe(ctx, s.Path); err != nil {
+		return p, nil, err
+	}
+	p.StartTime, p.Duration, p.FrameRate, p.Treatment = headers.StartTime, headers.Duration, headers.FrameRate, headers.Treatment()
+	p.Decoder, err = video.Version(ctx)
+	return p, headers, err
+}
+
+// present enters into p what tells a file from others. It returns errPresent if
+// the store holds the features of just this one.
+func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance) error {
 	info, err := stat(s.Path)
 	if err != nil {
-		return p, err
+		return err
 	}
 	p.Size, p.Modified = info.Size(), info.ModTime().UTC()
-	if x.store != nil {
-		if _, err := x.store.path(s.ID); err != nil {
-			return p, &video.Error{Path: s.Path, Kind: err}
-		}
+	if x.store == nil {
+		p.SHA256, err = hash(ctx, s.Path)
+		return err
+	}
+	if _, err := x.store.path(s.ID); err != nil {
+		return &video.Error{Path: s.Path, Kind: err}
 	}
 	old, stored := x.stored[s.ID]
-	if stored && old.Size == p.Size && old.Modified.Equal(p.Modified) {
-		return p, errPresent
+	fits := func() bool {
+		return stored && old.Size == p.Size && old.Stream == p.Stream && (old.Partial == "" || x.o.AllowPartial)
+	}
+	if !fits() || !old.Modified.Equal(p.Modified) {
+		// Another run may have stored it since this one began.
+		if now, err := x.store.Provenance(s.ID); err == nil && x.made.mismatch(now) == nil {
+			old, stored = now, true
+		}
+	}
+	if fits() && old.Modified.Equal(p.Modified) {
+		return errPresent
 	}
 	if p.SHA256, err = hash(ctx, s.Path); err != nil {
-		return p, err
+		return err
 	}
-	if stored && old.Size == p.Size && old.SHA256 == p.SHA256 && x.store.touch(s.ID, p) == nil {
-		return p, errPresent
+	if fits() && old.SHA256 == p.SHA256 && x.store.touch(s.ID, *p) == nil {
+		return errPresent
 	}
 	if stored && !x.o.Force && another(old.Source, s.Path, info) {
-		return p, &video.Error{Path: s.Path, Kind: errTaken,
+		return &video.Error{Path: s.Path, Kind: errTaken,
 			Reason: old.Source + "; give the folder above both, another --out, or --force to replace it"}
 	}
-	headers, err := video.Probe(ctx, s.Path)
-	if err != nil {
-		return p, err
-	}
-	p.StartTime, p.Duration, p.FrameRate = headers.StartTime, headers.Duration, headers.FrameRate
-	p.Decoder, err = video.Version(ctx)
-	return p, err
+	return nil
 }
 
 // another reports whether the path that an earlier run was given still leads to

@@ -1,11 +1,13 @@
 package feature
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
@@ -16,8 +18,9 @@ import (
 // extraction is a run under way. A few goroutines decode, a video each, and send
 // frames through one bounded queue to the goroutine that called run, which fills
 // batches with them, whichever video they come from, encodes, and keeps the
-// accounts. Memory is bounded by the queue, one batch, and the features of the
-// videos that are being worked on.
+// accounts; one more goroutine saves what is finished. Memory is bounded by the
+// queue, one batch, and the features of the videos that are being worked on or
+// saved: how long a video is adds only to its features.
 type extraction struct {
 	enc     Encoder
 	config  clip.Config
@@ -30,36 +33,71 @@ type extraction struct {
 
 	queue chan event
 	free  chan []byte // the buffers of frames: their number bounds the queue
+	saves chan *job   // finished
+	saved chan saved
+
+	reading, decoding, saving atomic.Int64 // time spent, of all goroutines
 
 	// What follows belongs to the goroutine that called run.
-	report  Report
-	bar     *progress.Bar
-	began   time.Time
-	encoded int // frames
-	batch   []byte
-	rows    []*job // the video of each frame in batch
-	ended   []*job // decoded to the end, with frames in batch
+	report   Report
+	finished map[string]bool // the IDs of all that do not remain
+	bar      *progress.Bar
+	began    time.Time
+	encoding time.Duration
+	encoded  int // frames
+	batch    []byte
+	rows     []row            // of batch
+	ended    []*job           // decoded to the end, with frames in batch
+	unsaved  int              // jobs that are in the hands of the saver
+	under    map[*job]float64 // how much is done of the videos that are begun, as far as that can be told
+}
+
+// row is a frame in the batch.
+type row struct {
+	job   *job
+	times int // how often it stands there in the video, one after the other
 }
 
 // job is a video on its way.
 type job struct {
 	video.Source
-	at      int // among the sources
-	seq     *Sequence
-	waiting int // frames in the batch
+	at       int // among the sources
+	seq      *Sequence
+	waiting  int // frames in the batch
+	last     int // of them, a row
+	repeated int // frames that were equal to the one before
 }
 
-// event is a decoder's word: a frame of a video or, without pix, its end.
+func (j *job) failure(reason string) Failure {
+	return Failure{Path: j.Path, ID: j.ID, Reason: reason, Time: time.Now().UTC().Truncate(time.Millisecond), at: j.at}
+}
+
+// saved is the saver's word on a job.
+type saved struct {
+	job *job
+	err error
+}
+
+// event is a decoder's word: a frame of a video, or its end.
 type event struct {
 	job  *job
-	pix  []byte
+	pix  []byte // nil: equal to the frame before
 	time float64
-	err  error
+	end  bool
+	err  error // at the end
 }
 
-// ahead is how many batches may be decoded ahead: enough to bridge the start of
-// the next decoder.
-const ahead = 4
+const (
+	// ahead is how many batches may be decoded ahead: enough to bridge the start
+	// of the next decoder.
+	ahead = 4
+	// behind is how many finished videos may wait to be saved: enough to bridge
+	// the flush of one to a slow disk.
+	behind = 4
+)
+
+// errUnsaved means that a job was not saved because one before it could not be.
+var errUnsaved = errors.New("not saved")
 
 func (x *extraction) run(ctx context.Context) (Report, error) {
 	x.began = time.Now()
@@ -71,13 +109,15 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	for range cap(x.free) {
 		x.free <- nil // grows where it is needed
 	}
+	x.saves, x.saved = make(chan *job, behind), make(chan saved, behind)
+	go x.save()
 	inner, stop := context.WithCancel(ctx)
 	jobs := make(chan *job)
 	var decoders sync.WaitGroup
 	for range min(x.o.Decoders, len(x.sources)) {
 		decoders.Go(func() {
 			for j := range jobs {
-				x.queue <- event{job: j, err: x.decode(inner, j)}
+				x.queue <- event{job: j, end: true, err: x.decode(inner, j)}
 			}
 		})
 	}
@@ -98,9 +138,17 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	stop()
 	for range x.queue { // until no decoder is left
 	}
-	x.report.Seconds = time.Since(x.began).Seconds()
+	close(x.saves)
+	for k := range x.saved { // what was finished counts, whatever ended the run
+		if e := x.settle(k); err == nil {
+			err = e
+		}
+	}
+	x.account()
 	failed := x.report.Failed
-	slices.SortFunc(failed, func(a, b Failure) int { return a.at - b.at })
+	for _, list := range [][]Failure{failed, x.report.Partial} {
+		slices.SortFunc(list, func(a, b Failure) int { return a.at - b.at })
+	}
 	if err == nil && len(failed) == len(x.sources) {
 		err = fmt.Errorf("all videos failed (%d); the first: %s: %s", len(failed), failed[0].ID, failed[0].Reason)
 	}
@@ -119,24 +167,68 @@ func (x *extraction) orInterrupted(ctx context.Context, err error) error {
 // decode sends the frames of one video to the queue. An error that lies with the
 // video is a [video.Error]; errPresent means that there is nothing to do.
 func (x *extraction) decode(ctx context.Context, j *job) error {
-	p, err := x.inspect(ctx, j.Source)
+	mark := time.Now()
+	p, headers, err := x.inspect(ctx, j.Source)
+	spend(&x.reading, &mark)
 	if err != nil {
 		return err
 	}
 	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
-	frames := video.Options{Sampling: x.o.Sampling, Size: x.config.ImageSize}
+	frames := x.o.video()
+	frames.Size, frames.Info = x.config.ImageSize, headers
+	frames.Damaged = func(e *video.Error) { j.seq.Provenance.Partial = reason(e) }
+	var before []byte
 	for f, err := range video.Frames(ctx, j.Path, frames) {
+		spend(&x.decoding, &mark)
 		if err != nil {
 			return err
 		}
-		select {
-		case buf := <-x.free:
-			x.queue <- event{job: j, pix: append(buf[:0], f.Pix...), time: f.Time}
-		case <-ctx.Done():
-			return ctx.Err()
+		e := event{job: j, time: f.Time}
+		if before == nil || !bytes.Equal(f.Pix, before) {
+			before = append(before[:0], f.Pix...)
+			select {
+			case buf := <-x.free:
+				e.pix = append(buf[:0], f.Pix...)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
+		x.queue <- e
+		mark = time.Now() // waiting is no work
 	}
+	spend(&x.decoding, &mark)
 	return unchanged(j.Path, p)
+}
+
+// spend adds the time since mark to an account, and moves the mark on.
+func spend(account *atomic.Int64, mark *time.Time) {
+	now := time.Now()
+	account.Add(int64(now.Sub(*mark)))
+	*mark = now
+}
+
+// save keeps what is finished, so that neither the disk nor the user of Each
+// keeps the encoder waiting. After an error that does not lie with the video it
+// keeps nothing more.
+func (x *extraction) save() {
+	defer close(x.saved)
+	broken := false
+	for j := range x.saves {
+		if broken {
+			x.saved <- saved{j, errUnsaved}
+			continue
+		}
+		mark := time.Now()
+		err := j.seq.check()
+		if err != nil {
+			err = &video.Error{Path: j.Path, Kind: err}
+		} else if err = x.keep(j.seq); err != nil {
+			_, fault := errors.AsType[*video.Error](err)
+			broken = !fault
+		}
+		spend(&x.saving, &mark)
+		x.saved <- saved{j, err}
+	}
 }
 
 // work takes the queue to its end.
@@ -152,16 +244,33 @@ func (x *extraction) work(ctx context.Context) error {
 			if err := x.take(e); err != nil {
 				return err
 			}
+		case k := <-x.saved:
+			if err := x.settle(k); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 func (x *extraction) take(e event) error {
 	j := e.job
+	if p := j.seq; !e.end && p.Provenance.Duration > 0 {
+		x.under[j] = min(1, max(0, (e.time-p.Provenance.StartTime)/p.Provenance.Duration))
+	}
 	switch {
-	case e.pix != nil:
+	case !e.end && e.pix == nil:
+		j.seq.Timestamps = append(j.seq.Timestamps, e.time)
+		j.repeated++
+		if j.waiting > 0 {
+			x.rows[j.last].times++
+		} else {
+			j.seq.Features = append(j.seq.Features, j.seq.Features[len(j.seq.Features)-x.config.Embed:]...)
+		}
+		return nil
+	case !e.end:
 		x.batch = append(x.batch, e.pix...)
-		x.rows = append(x.rows, j)
+		j.last = len(x.rows)
+		x.rows = append(x.rows, row{j, 1})
 		j.waiting++
 		j.seq.Timestamps = append(j.seq.Timestamps, e.time)
 		x.free <- e.pix
@@ -171,7 +280,7 @@ func (x *extraction) take(e event) error {
 		return nil
 	case e.err == errPresent:
 		x.report.Skipped++
-		x.count()
+		x.count(j)
 		return nil
 	case e.err != nil:
 		return x.fail(j, e.err)
@@ -190,7 +299,7 @@ func (x *extraction) encode() error {
 	}
 	began := time.Now()
 	y, err := x.enc.EncodeImages(x.batch)
-	x.report.Encoding += time.Since(began).Seconds()
+	x.encoding += time.Since(began)
 	e := x.config.Embed
 	if err == nil && len(y) != len(x.rows)*e {
 		err = fmt.Errorf("the encoder gave %d values for %d frames of width %d", len(y), len(x.rows), e)
@@ -198,12 +307,15 @@ func (x *extraction) encode() error {
 	if err != nil {
 		return err
 	}
-	for i, j := range x.rows {
-		j.seq.Features = append(j.seq.Features, y[i*e:(i+1)*e]...)
-		j.waiting = 0
+	for i, r := range x.rows {
+		for range r.times {
+			r.job.seq.Features = append(r.job.seq.Features, y[i*e:(i+1)*e]...)
+		}
+		r.job.waiting = 0
 	}
 	x.encoded += len(x.rows)
 	ended := x.ended
+	clear(x.rows) // lets go of the videos
 	x.batch, x.rows, x.ended = x.batch[:0], x.rows[:0], nil
 	for _, j := range ended {
 		if err := x.finish(j); err != nil {
@@ -214,17 +326,34 @@ func (x *extraction) encode() error {
 	return nil
 }
 
-// finish keeps a sequence that has all its features.
+// finish hands a sequence that has all its features to the saver.
 func (x *extraction) finish(j *job) error {
-	if err := j.seq.check(); err != nil {
-		return x.fail(j, &video.Error{Path: j.Path, Kind: err})
+	if x.unsaved == behind { // so that neither side waits for the other for ever
+		if err := x.settle(<-x.saved); err != nil {
+			return err
+		}
 	}
-	if err := x.keep(j.seq); err != nil {
-		return x.fail(j, err)
+	x.unsaved++
+	x.saves <- j
+	return nil
+}
+
+// settle enters into the accounts what became of a finished video.
+func (x *extraction) settle(k saved) error {
+	x.unsaved--
+	switch {
+	case k.err == errUnsaved:
+		return nil
+	case k.err != nil:
+		return x.fail(k.job, k.err)
 	}
 	x.report.Done++
-	x.report.Frames += j.seq.Len()
-	x.count()
+	if j := k.job; j.seq.Provenance.Partial != "" {
+		x.report.Partial = append(x.report.Partial, j.failure(j.seq.Provenance.Partial))
+	}
+	x.report.Frames += k.job.seq.Len()
+	x.report.Repeated += k.job.repeated
+	x.count(k.job)
 	return nil
 }
 
@@ -235,8 +364,8 @@ func (x *extraction) fail(j *job, err error) error {
 	if !ok {
 		return err
 	}
-	x.report.Failed = append(x.report.Failed, Failure{Path: j.Path, ID: j.ID, Reason: reason(fault), at: j.at})
-	x.count()
+	x.report.Failed = append(x.report.Failed, j.failure(reason(fault)))
+	x.count(j)
 	switch n := len(x.report.Failed); {
 	case x.o.Strict:
 		return fmt.Errorf("%w; stopped at the first failure, as --strict asks", err)
@@ -247,7 +376,9 @@ func (x *extraction) fail(j *job, err error) error {
 }
 
 // count moves the accounts on by one video.
-func (x *extraction) count() {
+func (x *extraction) count(j *job) {
+	x.finished[j.ID] = true
+	delete(x.under, j)
 	x.report.Remaining--
 	x.show()
 }
@@ -258,7 +389,47 @@ func (x *extraction) show() {
 	if x.encoded == 0 && len(x.report.Failed) == 0 && x.report.Remaining > 0 {
 		return
 	}
+	sum := 0.
+	for _, part := range x.under {
+		sum += part
+	}
+	x.bar.Underway(sum)
 	x.bar.Set(int64(x.report.Videos - x.report.Remaining))
-	x.bar.Message(fmt.Sprintf("%d frames at %.4g/s, %d failed", x.encoded,
-		float64(x.encoded)/time.Since(x.began).Seconds(), len(x.report.Failed)))
+	stage, _ := x.slowest(time.Since(x.began))
+	x.bar.Message(fmt.Sprintf("%d frames at %.4g/s, %d failed, slowest: %s", x.encoded,
+		float64(x.encoded)/time.Since(x.began).Seconds(), len(x.report.Failed), stage))
+}
+
+// slowest is the stage that was busy for the largest share of the time, and that
+// share. The others wait for it.
+func (x *extraction) slowest(elapsed time.Duration) (stage string, share float64) {
+	decoders := float64(min(x.o.Decoders, len(x.sources)))
+	for _, s := range []struct {
+		name string
+		busy float64
+	}{
+		{"reading", float64(x.reading.Load()) / decoders},
+		{"decoding", float64(x.decoding.Load()) / decoders},
+		{"encoding", float64(x.encoding)},
+		{"saving", float64(x.saving.Load())},
+	} {
+		if s.busy > share {
+			stage, share = s.name, s.busy
+		}
+	}
+	return stage, share / max(1, float64(elapsed))
+}
+
+// account closes the report.
+func (x *extraction) account() {
+	elapsed := time.Since(x.began)
+	r := &x.report
+	r.Seconds = elapsed.Seconds()
+	r.FramesPerSecond = float64(r.Frames) / r.Seconds
+	r.Reading = time.Duration(x.reading.Load()).Seconds()
+	r.Decoding = time.Duration(x.decoding.Load()).Seconds()
+	r.Encoding = x.encoding.Seconds()
+	r.Saving = time.Duration(x.saving.Load()).Seconds()
+	r.EncoderBusy = r.Encoding / r.Seconds
+	r.Slowest, _ = x.slowest(elapsed)
 }

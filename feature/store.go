@@ -37,13 +37,16 @@ func (q *Sequence) Row(i int) []float32 { return q.Features[i*q.Width : (i+1)*q.
 // Provenance says where a sequence came from: enough to tell whether it fits a
 // model and whether its video has changed.
 type Provenance struct {
-	Source     string    `json:"source"`     // the video's path as it was given
-	Size       int64     `json:"size"`       // bytes
-	Modified   time.Time `json:"modified"`   // UTC
-	SHA256     string    `json:"sha256"`     // hexadecimal
-	StartTime  float64   `json:"start_time"` // what players call 0:00, on the clock of Timestamps, seconds
-	Duration   float64   `json:"duration"`   // as declared, seconds; 0 = unknown
-	FrameRate  float64   `json:"frame_rate"` // of the video, on average; 0 = unknown
+	Source     string    `json:"source"`              // the video's path as it was given
+	Size       int64     `json:"size"`                // bytes
+	Modified   time.Time `json:"modified"`            // UTC
+	SHA256     string    `json:"sha256"`              // hexadecimal
+	StartTime  float64   `json:"start_time"`          // what players call 0:00, on the clock of Timestamps, seconds
+	Duration   float64   `json:"duration"`            // as declared, seconds; 0 = unknown
+	FrameRate  float64   `json:"frame_rate"`          // of the video, on average; 0 = unknown
+	Stream     int       `json:"stream,omitempty"`    // the video stream that was asked for; 0 = the default one
+	Treatment  string    `json:"treatment,omitempty"` // of pictures before they are resized; see [video.Info.Treatment]
+	Partial    string    `json:"partial,omitempty"`   // why only a part of the video could be decoded; "" = all of it
 	Decoder    string    `json:"decoder"`
 	Backbone   string    `json:"backbone"` // fingerprint
 	Preprocess string    `json:"preprocess"`

@@ -1,8 +1,9 @@
 // Peers measures clipcue beside what people would use instead, ONNX Runtime and
-// PyTorch, on the same weights and the same inputs:
+// PyTorch on the same weights and the same inputs, OpenCV and PIL on the same clips:
 //
-//	go run ./bench/peers            from the repository's root
-//	go run ./bench/peers --readme   and write the table into bench/README.md
+//	go run ./bench/peers                  from the repository's root
+//	go run ./bench/peers --readme         and write the table into bench/README.md
+//	go run ./bench/peers --only extract   one part
 //
 // What is compared runs in turn, A B A B, every time in a process of its own that
 // warms up and tells its median; the ratio of the medians over all rounds is what
@@ -19,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -35,6 +37,7 @@ type run struct {
 	rounds  int
 	seconds float64
 	threads int
+	only    string
 
 	dir     string // temporary
 	clipcue string // the program
@@ -63,9 +66,18 @@ func command(ctx context.Context, args []string) error {
 	f.IntVar(&r.threads, "threads", 2, "threads that each may use")
 	asJSON := f.Bool("json", false, "write JSON")
 	readme := f.Bool("readme", false, "write the table into "+readmePath)
+	f.StringVar(&r.only, "only", "", "measure one part: "+strings.Join(partNames, ", "))
+	decode := f.Bool("decode", false, "only decode and resize the videos that are named, and tell how fast")
 	writeCase := f.String("write-case", "", "only write the weights and inputs to this folder")
 	f.Parse(args) // which exits where it fails
-	if f.NArg() > 0 || r.rounds < 1 || r.threads < 1 || !(r.seconds > 0) {
+	if *decode {
+		d, err := decodeClips(r.ctx, f.Args(), r.seconds)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(d)
+	}
+	if f.NArg() > 0 || r.only != "" && (*readme || !slices.Contains(partNames, r.only)) || r.rounds < 1 || r.threads < 1 || !(r.seconds > 0) {
 		return fmt.Errorf("wrong usage: %s; see --help", strings.Join(args, " "))
 	}
 	if *writeCase != "" {
@@ -119,6 +131,14 @@ func (r *run) measure() (err error) {
 	if out, err := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-o", r.clipcue, "./cmd/clipcue").CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
+	if r.wants("extract") {
+		if err := r.extraction(); err != nil {
+			return err
+		}
+	}
+	if r.only == "extract" {
+		return nil
+	}
 	r.peers = install(r.ctx)
 	for _, missing := range r.peers.missing {
 		r.report.skip(missing)
@@ -143,10 +163,18 @@ func (r *run) measure() (err error) {
 			r.peers.node = ""
 		}
 	}
-	for _, part := range []func() error{r.images, r.training, r.products, r.memory, r.start} {
+	for i, part := range []func() error{r.images, r.training, r.products, r.memory, r.start} {
+		if !r.wants(partNames[i+1]) {
+			continue
+		}
 		if err := part(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// partNames are what can be measured by itself.
+var partNames = []string{"extract", "images", "training", "products", "memory", "start"}
+
+func (r *run) wants(part string) bool { return r.only == "" || r.only == part }

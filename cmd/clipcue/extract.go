@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -58,8 +59,16 @@ func (a *app) extractCommand() *cobra.Command {
 		Short: "Turn videos into frame features",
 		Long: `Decodes videos, encodes their frames with the backbone's image tower and keeps
 the features in a store, one file a video, named by the video's path below the
-folder that was given. Run again, it does only what is missing or has changed.
-A video that cannot be read is skipped, named and counted.`,
+folder that was given. Run again, it does only what is missing or has changed:
+a video's size, and its time or content. Several runs may fill one store at the
+same time, each with its own videos.
+
+A video that cannot be read is skipped, named and counted; failures.jsonl in the
+store lists those that it lacks. The account at the end tells how many videos
+were done, present and failed, the frames a second, how many frames were not
+encoded because they equal the one before, and how busy the encoder was. The exit
+code is 0 if all is well, 3 if some videos failed, 1 if all did or the run was
+stopped.`,
 		Example: "  clipcue extract --model ViT-B/16 --out features videos/",
 		Args:    arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -84,15 +93,10 @@ A video that cannot be read is skipped, named and counted.`,
 			for _, f := range report.Failed {
 				a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
 			}
-			if err != nil {
-				return err
+			for _, f := range report.Partial {
+				a.log.Warn("taken in part", "video", f.Path, "reason", f.Reason)
 			}
-			if asJSON {
-				err = a.json(report)
-			} else {
-				_, err = fmt.Fprintln(a.out, report)
-			}
-			return errors.Join(err, failedVideos(len(report.Failed)))
+			return a.account(report, err, asJSON)
 		},
 	}
 	b.add(c)
@@ -101,12 +105,32 @@ A video that cannot be read is skipped, named and counted.`,
 	required(c, "model", "out")
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder of the feature store")
+	whole(c, &o.Stream, "stream", 0, "number of the video stream to take, from 1; 0 means the default one")
+	f.BoolVar(&o.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
+	timeout(c, &o.Timeout)
 	whole(c, &o.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
+	whole(c, &o.Decoders, "decoders", 0, "videos decoded at a time; 0 means 2")
 	f.BoolVar(&o.Force, "force", false, "replace features of another backbone or sampling")
 	f.BoolVar(&o.Strict, "strict", false, "stop at the first video that fails")
 	whole(c, &o.MaxFailures, "max-failures", 0, "stop when more videos than this have failed; 0 means no limit")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
+}
+
+// account tells what a run came to, and how the command ends. What is no result,
+// because the run was stopped, is told in the log.
+func (a *app) account(r feature.Report, err error, asJSON bool) error {
+	switch {
+	case err != nil && r.Seconds == 0: // before anything was done
+		return err
+	case asJSON:
+		err = errors.Join(err, a.json(r))
+	case err != nil:
+		a.log.Info("stopped", "account", r)
+	default:
+		_, err = fmt.Fprintln(a.out, r)
+	}
+	return cmp.Or(err, failedVideos(len(r.Failed)))
 }
 
 // failedVideos is the error that ends a command which did its work but for n

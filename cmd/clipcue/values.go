@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/video"
 )
 
 // Flags whose values are checked where they are given, so that a wrong one is
@@ -51,6 +54,18 @@ func number(c *cobra.Command, p *float64, name string, zero bool, usage string) 
 		}
 		return x, nil
 	}}, name, usage)
+}
+
+// timeout adds the flag for how long a decoder may give nothing.
+func timeout(c *cobra.Command, p *time.Duration) {
+	*p = video.DefaultTimeout
+	c.Flags().Var(&checked[time.Duration]{p, "duration", func(s string) (time.Duration, error) {
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			return 0, fmt.Errorf("it is a time above 0, such as 30s or 5m")
+		}
+		return d, nil
+	}}, "timeout", "stop a decoder that gives nothing for so long, which fails the video")
 }
 
 // share adds a flag that takes a number between 0 and 1.

@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"context"
 	"errors"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -54,7 +55,22 @@ func TestHeadIsBounded(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if h.Len() != 1<<16 {
-		t.Errorf("%d bytes are kept", h.Len())
+	if len(h.String()) != 1<<16 {
+		t.Errorf("%d bytes are kept", len(h.String()))
 	}
 }
+
+// However a log comes, by Write or by io.Copy, no more than its head is kept.
+func TestHeadIsBoundedForCopies(t *testing.T) {
+	var h Head
+	if n, err := io.Copy(&h, io.LimitReader(endless{}, 1<<20)); n != 1<<20 || err != nil {
+		t.Errorf("%d bytes were taken, error %v", n, err)
+	}
+	if n := len(h.String()); n != 1<<16 {
+		t.Errorf("%d bytes were kept", n)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

@@ -8,15 +8,19 @@ import (
 	"unicode"
 )
 
-// Head is a writer that keeps the first 64 KiB.
-type Head struct{ bytes.Buffer }
+// Head is a writer that keeps the first 64 KiB. The buffer is not embedded: its
+// ReadFrom, which io.Copy prefers to Write, would keep everything.
+type Head struct{ kept bytes.Buffer }
 
 func (h *Head) Write(p []byte) (int, error) {
-	if room := 1<<16 - h.Len(); room > 0 {
-		h.Buffer.Write(p[:min(room, len(p))])
+	if room := 1<<16 - h.kept.Len(); room > 0 {
+		h.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
+
+// String is what was kept.
+func (h *Head) String() string { return h.kept.String() }
 
 // Reason says in one line why a program failed: the first error in its log,
 // which was written with "-loglevel level+error" or more, or else what Wait

@@ -23,12 +23,13 @@ type Bar struct {
 
 	mu      sync.Mutex
 	current int64
+	under   float64 // units, of those that are begun
 	message string
 	over    bool
 	logged  time.Time // the last log line
 	// The rate counts from the first report on: what stands before is start-up,
 	// or work of an earlier run that is being resumed.
-	base      int64
+	base      float64
 	baseTime  time.Time
 	hasReport bool
 }
@@ -45,6 +46,18 @@ func (b *Bar) Set(n int64) {
 	if b != nil {
 		b.report(func() { b.current = n })
 	}
+}
+
+// Underway tells how much of the units that are begun is done: 1.5 for one that is
+// done and one that is half done, neither of which is reported yet. The rate and the
+// time left then do not jump from unit to unit.
+func (b *Bar) Underway(units float64) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.under = units
 }
 
 // Message shows a few words behind the bar, such as "loss 1.23".
@@ -93,7 +106,7 @@ func (b *Bar) report(change func()) {
 	change()
 	now := b.p.now()
 	if !b.hasReport {
-		b.hasReport, b.base, b.baseTime = true, b.current, now
+		b.hasReport, b.base, b.baseTime = true, b.sofar(), now
 	}
 	if b.hide == nil && now.Sub(b.logged) >= interval {
 		b.logged = now
@@ -121,22 +134,25 @@ func (b *Bar) attributes() []any {
 	return a
 }
 
+// sofar are the units that are done, with parts of those that are begun.
+func (b *Bar) sofar() float64 { return float64(b.current) + b.under }
+
 // rate is in units a second; 0 means that it is not known yet.
 func (b *Bar) rate(now time.Time) float64 {
 	seconds := now.Sub(b.baseTime).Seconds()
-	if !b.hasReport || seconds <= 0 || b.current <= b.base {
+	if !b.hasReport || seconds <= 0 || b.sofar() <= b.base {
 		return 0
 	}
-	return float64(b.current-b.base) / seconds
+	return (b.sofar() - b.base) / seconds
 }
 
 // left is the time that remains, "" if it cannot be told.
 func (b *Bar) left(now time.Time) string {
 	rate := b.rate(now)
-	if rate == 0 || b.current >= b.total {
+	if rate == 0 || b.sofar() >= float64(b.total) {
 		return ""
 	}
-	seconds := float64(b.total-b.current) / rate
+	seconds := (float64(b.total) - b.sofar()) / rate
 	if seconds > 1000*3600 {
 		return ">1000h"
 	}

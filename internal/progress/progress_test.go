@@ -94,6 +94,30 @@ func TestLogOfAResumedRun(t *testing.T) {
 	}
 }
 
+// What is begun counts for the rate and the time left, not as done.
+func TestLogOfUnitsUnderWay(t *testing.T) {
+	p, c, log := logged()
+	b := p.Start("extract", 2, "videos")
+	b.Underway(0.25)
+	b.Set(0)
+	c.pass(10)
+	b.Underway(0.75)
+	b.Set(0)
+	c.pass(10)
+	b.Underway(0)
+	b.Set(1)
+	c.pass(5)
+	b.Done()
+	want := []string{
+		"extract done=0 total=2 unit=videos per_second=0.05 left=25s",
+		"extract done=1 total=2 unit=videos per_second=0.038 left=27s",
+		"extract stopped done=1 total=2 unit=videos per_second=0.03 elapsed=25s",
+	}
+	if diff := cmp.Diff(want, log.text); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestLogWithoutATotal(t *testing.T) {
 	p, c, log := logged()
 	b := p.Start("pull", -1, "bytes")

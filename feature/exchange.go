@@ -1,0 +1,286 @@
+package feature
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Exchange with other programs: a sequence is <id>.npy, an array [T,E] of float32,
+// and beside it <id>.json, a side.
+const (
+	arraySuffix = ".npy"
+	sideSuffix  = ".json"
+	maxSide     = 1 << 28 // bytes
+)
+
+// side is what an array does not tell.
+type side struct {
+	Timestamps []float64   `json:"timestamps"` // [T] seconds
+	Provenance *Provenance `json:"provenance,omitempty"`
+}
+
+// imported is the preprocessing, and without a rate the sampling, of features that
+// come from elsewhere and do not say how they were made.
+const imported = "imported"
+
+// Export writes the sequences of a store to a folder, for NumPy and others to
+// read. One that cannot be read is among Report.Failed.
+func Export(ctx context.Context, s *Store, dir string, p *progress.Progress) (Report, error) {
+	ids, err := s.IDs()
+	if err == nil && len(ids) == 0 {
+		err = fmt.Errorf("%s: there are no features in this store", s.dir)
+	}
+	if err != nil {
+		return Report{Failed: []Failure{}}, err
+	}
+	return each(ctx, "export", ids, p, func(id string) (int, error) {
+		q, err := s.Get(id)
+		if err != nil {
+			return 0, &video.Error{Path: id, Kind: err}
+		}
+		about, err := json.Marshal(side{q.Timestamps, &q.Provenance})
+		if err != nil {
+			return 0, err
+		}
+		path := filepath.Join(dir, filepath.FromSlash(id))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return 0, err
+		}
+		if err := atomicfile.WriteBytes(path+sideSuffix, append(about, '\n')); err != nil {
+			return 0, err
+		}
+		return q.Len(), npy.Write(path+arraySuffix, safetensors.FromFloat32s(q.Features, q.Len(), q.Width))
+	})
+}
+
+// ImportOptions say what the files do not.
+type ImportOptions struct {
+	// Backbone is the fingerprint of the backbone that the features come from. A
+	// side file that tells another is a failure; "" believes the side files.
+	Backbone string
+	Width    int     // E; 0 means any
+	Rate     float64 // frames a second, where a side file has no times; 0 means none
+	Force    bool    // replace stored sequences that differ
+	Progress *progress.Progress
+}
+
+// Import puts all .npy files below a folder into a store, as [Export] writes them
+// or from elsewhere; the path below the folder without .npy is the ID. What is
+// stored already is skipped. A file that cannot be used is among Report.Failed; a
+// sequence of another backbone, preprocessing or sampling than the store's is one.
+func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report, error) {
+	none := Report{Failed: []Failure{}}
+	ids, err := arrays(dir)
+	if err == nil && len(ids) == 0 {
+		err = fmt.Errorf("%s: there are no .npy files in this folder", dir)
+	}
+	if err != nil {
+		return none, err
+	}
+	// A store is of one making: that of its first sequence, or else the first that
+	// is imported.
+	var made *Provenance
+	stored, err := s.IDs()
+	if err != nil {
+		return none, err
+	}
+	for _, id := range stored {
+		if p, err := s.Provenance(id); err == nil {
+			made = &p
+			break
+		}
+	}
+	leave := func() {}
+	defer func() { leave() }()
+	entered := false
+	return each(ctx, "import", ids, o.Progress, func(id string) (int, error) {
+		path := filepath.Join(dir, filepath.FromSlash(id)) + arraySuffix
+		q, err := o.read(path)
+		if err != nil {
+			return 0, &video.Error{Path: path, Kind: err}
+		}
+		q.ID = id
+		if made == nil {
+			made = &q.Provenance
+		}
+		if m := made.mismatch(q.Provenance); m != nil {
+			return 0, &video.Error{Path: path, Kind: fmt.Errorf("its %s is %s, that of the store %s; import it into another --out", m.What, m.Have, m.Want)}
+		}
+		if !entered {
+			if leave, err = s.enter(*made); err != nil {
+				leave = func() {}
+				return 0, err
+			}
+			entered = true
+		}
+		if _, err := s.path(id); err != nil {
+			return 0, &video.Error{Path: path, Kind: err}
+		}
+		if old, err := s.Get(id); err == nil {
+			if slices.Equal(old.Features, q.Features) && slices.Equal(old.Timestamps, q.Timestamps) && old.Provenance == q.Provenance {
+				return 0, errPresent
+			}
+			if !o.Force {
+				return 0, &video.Error{Path: path, Kind: errors.New("the store holds other features of this name; --force replaces them")}
+			}
+		}
+		return q.Len(), s.Put(q)
+	})
+}
+
+// each does something to each ID and keeps the accounts. Do returns a number of
+// frames and errors as a decoder does.
+func each(ctx context.Context, name string, ids []string, p *progress.Progress, do func(id string) (int, error)) (Report, error) {
+	r := Report{Videos: len(ids), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(ids)}
+	began := time.Now()
+	bar := p.Start(name, int64(len(ids)), "sequences")
+	defer bar.Done()
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return r, fmt.Errorf("interrupted with %d of %d still to do: %w", r.Remaining, r.Videos, err)
+		}
+		n, err := do(id)
+		fault, ok := errors.AsType[*video.Error](err)
+		switch {
+		case err == nil:
+			r.Done++
+			r.Frames += n
+		case err == errPresent:
+			r.Skipped++
+		case ok:
+			r.Failed = append(r.Failed, Failure{Path: fault.Path, ID: id, Reason: reason(fault), Time: time.Now().UTC()})
+		default:
+			return r, err
+		}
+		r.Remaining--
+		bar.Add(1)
+		r.Seconds = time.Since(began).Seconds()
+	}
+	if len(r.Failed) == len(ids) {
+		return r, fmt.Errorf("all failed (%d); the first: %s: %s", len(ids), r.Failed[0].Path, r.Failed[0].Reason)
+	}
+	return r, nil
+}
+
+// arrays lists the .npy files below a folder as IDs.
+func arrays(dir string) (ids []string, err error) {
+	err = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, arraySuffix) && !strings.HasPrefix(d.Name(), ".") {
+			var below string
+			below, err = filepath.Rel(dir, path)
+			ids = append(ids, strings.TrimSuffix(filepath.ToSlash(below), arraySuffix))
+		}
+		return err
+	})
+	return ids, err
+}
+
+// read reads an array and its side file.
+func (o ImportOptions) read(path string) (*Sequence, error) {
+	array, err := npy.Read(path)
+	if err != nil {
+		return nil, bare(err)
+	}
+	if len(array.Shape) != 2 || array.Shape[0] < 1 || array.Shape[1] < 1 {
+		return nil, fmt.Errorf("an array of shape %v is no sequence of features [T,E]", array.Shape)
+	}
+	q := &Sequence{Width: array.Shape[1]}
+	if o.Width != 0 && q.Width != o.Width {
+		return nil, fmt.Errorf("features of width %d are not of this backbone, whose are %d wide", q.Width, o.Width)
+	}
+	if q.Features, err = array.Float32s(); err != nil {
+		return nil, err
+	}
+	about, err := readSide(strings.TrimSuffix(path, arraySuffix) + sideSuffix)
+	if err != nil {
+		return nil, err
+	}
+	q.Timestamps = about.Timestamps
+	if q.Timestamps == nil && o.Rate > 0 {
+		for i := range array.Shape[0] {
+			q.Timestamps = append(q.Timestamps, float64(i)/o.Rate)
+		}
+	}
+	switch n := len(q.Timestamps); {
+	case q.Timestamps == nil:
+		return nil, fmt.Errorf(`there are no times; write {"timestamps": [...]} in seconds to %s beside it, or give --fps`,
+			strings.TrimSuffix(filepath.Base(path), arraySuffix)+sideSuffix)
+	case n != array.Shape[0]:
+		return nil, fmt.Errorf("%d frames have %d times", array.Shape[0], n)
+	}
+	if about.Provenance != nil {
+		q.Provenance = *about.Provenance
+	} else if q.Provenance, err = o.foreign(path); err != nil {
+		return nil, err
+	}
+	q.Provenance.Modified = q.Provenance.Modified.UTC()
+	switch p := &q.Provenance; {
+	case p.Backbone == "" && o.Backbone == "":
+		return nil, errors.New("it does not say which backbone its features come from: give --model or --fingerprint")
+	case p.Backbone == "":
+		p.Backbone = o.Backbone
+	case o.Backbone != "" && p.Backbone != o.Backbone:
+		return nil, fmt.Errorf("its features come from backbone %s, not %s", p.Backbone, o.Backbone)
+	}
+	return q, q.check()
+}
+
+// foreign is the provenance of features that do not tell it: the file itself.
+func (o ImportOptions) foreign(path string) (p Provenance, err error) {
+	info, err := stat(path)
+	if err != nil {
+		return p, bare(err)
+	}
+	p = Provenance{Source: path, Size: info.Size(), Modified: info.ModTime().UTC(), FrameRate: o.Rate, Preprocess: imported, Sampling: imported}
+	if o.Rate > 0 {
+		p.Sampling = video.AtRate(o.Rate).String()
+	}
+	p.SHA256, err = hash(context.Background(), path)
+	return p, err
+}
+
+// readSide reads a side file; one that is not there says nothing.
+func readSide(path string) (about side, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return about, nil
+	case err != nil:
+		return about, bare(err)
+	case info.Size() > maxSide:
+		return about, fmt.Errorf("%s has %d bytes; the times of a video take fewer", filepath.Base(path), info.Size())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return about, bare(err)
+	}
+	if err := json.Unmarshal(data, &about); err != nil {
+		return about, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return about, nil
+}
+
+// bare is an error without the path that its reader will put before it.
+func bare(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*video.Error](err); ok {
+		return e.Kind
+	}
+	return err
+}

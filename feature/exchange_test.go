@@ -1,0 +1,235 @@
+package feature
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is exported and imported is the same, to the bit.
+func TestExchangeIsExact(t *testing.T) {
+	from := create(t)
+	ids := []string{"a.mp4", "a.mp4.json", "b/a b.mp4", "b/-%s\n.mp4", "ü.mp4"}
+	for _, id := range ids {
+		q := sequence(id, 0, 1.0/3, 1e9+0.1)
+		q.Provenance.Source = "v"
+		q.Features[1], q.Features[2], q.Features[3] = 1e-45, math.MaxFloat32, float32(math.Copysign(0, -1))
+		put(t, from, q)
+	}
+	dir := filepath.Join(t.TempDir(), "arrays")
+	if r, err := Export(t.Context(), from, dir, nil); err != nil || r.Done != len(ids) || r.Frames != 3*len(ids) {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	to := create(t)
+	if r, err := Import(t.Context(), dir, to, ImportOptions{}); err != nil || r.Done != len(ids) || r.Frames != 3*len(ids) {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	for _, id := range ids {
+		for _, name := range []string{id + ".safetensors"} {
+			want, err := os.ReadFile(filepath.Join(from.Dir(), name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(filepath.Join(to.Dir(), name))
+			if err != nil || string(got) != string(want) {
+				t.Errorf("%q differs, error %v", name, err)
+			}
+		}
+	}
+	if r, err := Import(t.Context(), dir, to, ImportOptions{}); err != nil || r.Skipped != len(ids) {
+		t.Errorf("again: %+v, error %v", r, err)
+	}
+}
+
+// array writes an .npy file and, unless it is "", its side file.
+func array(t *testing.T, path string, x safetensors.Tensor, side string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := npy.Write(path+".npy", x); err != nil {
+		t.Fatal(err)
+	}
+	if side != "" {
+		write(t, path+".json", side)
+	}
+}
+
+func TestImportFromElsewhere(t *testing.T) {
+	dir, s := t.TempDir(), create(t)
+	array(t, filepath.Join(dir, "sub", "a"), safetensors.FromFloat64s([]float64{1, 2, 3, 4, 5, 6.5}, 3, 2), "")
+	array(t, filepath.Join(dir, "b"), safetensors.FromFloat32s([]float32{1, 2}, 1, 2), `{"timestamps": [7]}`)
+	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", Width: 2, Rate: 4})
+	if err != nil || r.Done != 2 {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	q, err := s.Get("sub/a")
+	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25, 0.5}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4, 5, 6.5}) {
+		t.Errorf("%+v, error %v", q, err)
+	}
+	if p := q.Provenance; p.Backbone != "clip-1" || p.Preprocess != "imported" || p.Sampling != "fps=4" || len(p.SHA256) != 64 {
+		t.Errorf("%+v", p)
+	}
+	if q, err := s.Get("b"); err != nil || q.Timestamps[0] != 7 {
+		t.Errorf("%+v, error %v", q, err)
+	}
+}
+
+func TestImportNamesWhatItCannotUse(t *testing.T) {
+	x := safetensors.FromFloat32s([]float32{1, 2, 3, 4}, 2, 2)
+	provenance := func(backbone, sampling string) string {
+		text, err := json.Marshal(side{[]float64{0, 1}, &Provenance{Backbone: backbone, Preprocess: "imported", Sampling: sampling}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	dir := t.TempDir()
+	good := provenance("clip-1", "imported")
+	array(t, filepath.Join(dir, "a"), x, good)
+	for name, c := range map[string]struct {
+		x          safetensors.Tensor
+		side, want string
+	}{
+		"b no times":         {x, "", "--fps"},
+		"c one time":         {x, `{"timestamps": [1]}`, "1 times"},
+		"d not JSON":         {x, `{"timestamps": `, "JSON"},
+		"e times are text":   {x, `{"timestamps": "0"}`, "timestamps"},
+		"f another backbone": {x, provenance("clip-2", "imported"), "clip-2"},
+		"g another sampling": {x, provenance("clip-1", "all"), "sampling"},
+		"h flat":             {safetensors.FromFloat32s([]float32{1, 2}, 2), good, "[T,E]"},
+		"i empty":            {safetensors.FromFloat32s(nil, 0, 2), good, "[T,E]"},
+		"j too wide":         {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
+		"k not finite":       {safetensors.FromFloat32s([]float32{1, 2, 3, float32(math.NaN())}, 2, 2), good, "finite"},
+		"l beyond float32":   {safetensors.FromFloat64s([]float64{1, 2, 3, 1e300}, 2, 2), good, "finite"},
+	} {
+		array(t, filepath.Join(dir, name), c.x, c.side)
+		r, err := Import(t.Context(), dir, create(t), ImportOptions{Backbone: "clip-1", Width: 2})
+		if err != nil || r.Done != 1 || len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Reason, c.want) || !strings.Contains(r.Failed[0].Path, name) {
+			t.Errorf("%s: %+v, error %v", name, r, err)
+		}
+		for _, suffix := range []string{".npy", ".json"} {
+			if err := os.RemoveAll(filepath.Join(dir, name+suffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Run("no backbone", func(t *testing.T) {
+		dir := t.TempDir()
+		array(t, filepath.Join(dir, "a"), x, `{"timestamps": [0, 1]}`)
+		if _, err := Import(t.Context(), dir, create(t), ImportOptions{}); err == nil || !strings.Contains(err.Error(), "--fingerprint") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("present", func(t *testing.T) {
+		s := create(t)
+		if _, err := Import(t.Context(), dir, s, ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		array(t, filepath.Join(dir, "a"), safetensors.FromFloat32s([]float32{1, 2, 3, 5}, 2, 2), good)
+		if _, err := Import(t.Context(), dir, s, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "--force") {
+			t.Errorf("error %v", err)
+		}
+		if r, err := Import(t.Context(), dir, s, ImportOptions{Force: true}); err != nil || r.Done != 1 {
+			t.Errorf("forced: %+v, error %v", r, err)
+		}
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if r, err := Import(ctx, dir, create(t), ImportOptions{}); !errors.Is(err, context.Canceled) || r.Remaining != 1 {
+			t.Errorf("%+v, error %v", r, err)
+		}
+	})
+}
+
+func TestSummary(t *testing.T) {
+	s := create(t)
+	for _, id := range []string{"a", "b", "c"} {
+		q := sequence(id, 1, 2, 3)
+		if id == "c" {
+			q.Provenance.Sampling = "fps=8"
+		}
+		put(t, s, q)
+	}
+	put(t, s, sequence("cut", 1, 2))
+	cut := filepath.Join(s.Dir(), "cut.safetensors")
+	if err := os.Truncate(cut, 300); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.writeFailures([]Failure{{Path: "x.mp4", ID: "x.mp4", Reason: "no"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := s.Summary()
+	if err != nil || sum.Sequences != 3 || sum.Frames != 9 || sum.Seconds != 27 || len(sum.Makings) != 2 || sum.Makings[0].Sequences != 2 ||
+		sum.Makings[1].Sampling != "fps=8" || len(sum.Damaged) != 1 || sum.Damaged[0].Path != cut || len(sum.Failed) != 1 {
+		t.Errorf("%+v, error %v", sum, err)
+	}
+	if q, err := ReadFile(filepath.Join(s.Dir(), "a.safetensors")); err != nil || q.Len() != 3 {
+		t.Errorf("%+v, error %v", q, err)
+	}
+	if _, err := ReadFile(cut); err == nil || !strings.Contains(err.Error(), cut) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Any side file is times and a provenance that a store takes, or an error.
+func FuzzSide(f *testing.F) {
+	f.Add([]byte(`{"timestamps": [0, 1], "provenance": {"backbone": "clip-1", "modified": "2026-01-02T03:04:05Z"}}`))
+	f.Add([]byte(`{"timestamps": [1e308, -0.5]}`))
+	f.Add([]byte(`null`))
+	dir, err := os.MkdirTemp("", "clipcue-side")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { os.RemoveAll(dir) })
+	if err := npy.Write(filepath.Join(dir, "a.npy"), safetensors.FromFloat32s([]float32{1, 2, 3, 4}, 2, 2)); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		write(t, filepath.Join(dir, "a.json"), string(data))
+		q, err := ImportOptions{Backbone: "clip-1"}.read(filepath.Join(dir, "a.npy"))
+		if err != nil {
+			return
+		}
+		q.ID = "a"
+		if q.Provenance.Backbone != "clip-1" {
+			t.Errorf("%+v", q.Provenance)
+		}
+		s := &Store{dir}
+		if s.Put(q) == nil {
+			if _, err := s.Get("a"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Any provenance is read or an error, and what is read can be written.
+func FuzzProvenance(f *testing.F) {
+	text, err := json.Marshal(sequence("a", 1).Provenance)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(text))
+	f.Add(`{"size": 1e99}`)
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parseProvenance(map[string]string{provenance: text})
+		if err != nil {
+			return
+		}
+		if _, err := json.Marshal(p); err != nil && !p.Modified.IsZero() && p.Modified.Year() < 10000 {
+			t.Error(err)
+		}
+	})
+}

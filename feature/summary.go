@@ -1,0 +1,113 @@
+package feature
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// Summary is what a store holds, as the headers of its files tell it.
+type Summary struct {
+	Store     string    `json:"store"`
+	Sequences int       `json:"sequences"`
+	Frames    int       `json:"frames"`
+	Seconds   float64   `json:"seconds"` // of video, as declared
+	Bytes     int64     `json:"bytes"`
+	Makings   []Making  `json:"makings"` // more than one is a store that two stores were copied into
+	Damaged   []Failure `json:"damaged"` // files that cannot be read
+	Failed    []Failure `json:"failed"`  // what FailuresFile lists
+}
+
+// Making is in what the sequences of a store have to agree, and how many do.
+type Making struct {
+	Backbone   string `json:"backbone"`
+	Preprocess string `json:"preprocess"`
+	Sampling   string `json:"sampling"`
+	Width      int    `json:"width"` // E
+	Sequences  int    `json:"sequences"`
+}
+
+// Summary reads the headers of all files of a store.
+func (s *Store) Summary() (*Summary, error) {
+	ids, err := s.IDs()
+	if err != nil {
+		return nil, err
+	}
+	sum := &Summary{Store: s.dir, Makings: []Making{}, Damaged: []Failure{}, Failed: []Failure{}}
+	place := map[Making]int{}
+	for _, id := range ids {
+		path, err := s.path(id)
+		if err != nil {
+			return nil, err
+		}
+		h, err := readHeader(path)
+		if err != nil {
+			sum.Damaged = append(sum.Damaged, Failure{Path: path, ID: id, Reason: bare(err).Error()})
+			continue
+		}
+		sum.Sequences++
+		sum.Frames += h.frames
+		sum.Seconds += h.Duration
+		sum.Bytes += h.bytes
+		m := Making{Backbone: h.Backbone, Preprocess: h.Preprocess, Sampling: h.Sampling, Width: h.width}
+		at, known := place[m]
+		if !known {
+			at = len(sum.Makings)
+			place[m] = at
+			sum.Makings = append(sum.Makings, m)
+		}
+		sum.Makings[at].Sequences++
+	}
+	failed, err := readFailures(filepath.Join(s.dir, FailuresFile))
+	sum.Failed = append(sum.Failed, failed...)
+	return sum, err
+}
+
+// header is what the header of a sequence's file tells.
+type header struct {
+	Provenance
+	frames, width int
+	bytes         int64 // of the file
+}
+
+func readHeader(path string) (h header, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return h, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return h, err
+	}
+	r, err := safetensors.NewReader(f, info.Size())
+	if err != nil {
+		return h, err
+	}
+	features, times := r.Shape("features"), r.Shape("timestamps")
+	if len(features) != 2 || len(times) != 1 || features[0] != times[0] || features[0] == 0 {
+		return h, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features, times)
+	}
+	h.frames, h.width, h.bytes = features[0], features[1], info.Size()
+	h.Provenance, err = parseProvenance(r.Metadata)
+	return h, err
+}
+
+// ReadFile reads one sequence from its file, wherever that lies. It has no ID.
+func ReadFile(path string) (*Sequence, error) {
+	f, err := safetensors.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Tensors["features"].Shape) == 0 {
+		return nil, errors.New(path + ": not a file of a feature store: it holds no features")
+	}
+	q, err := decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return q, nil
+}
