@@ -16,11 +16,14 @@ type packetIndex struct {
 	packets []packet // shown ones, by time
 	exact   bool     // every packet has a time of its own, and the first is a keyframe
 	seconds float64  // a tick
+
+	complaint string // of ffprobe about the file
 }
 
 type packet struct {
-	ticks int64
-	key   bool
+	ticks   int64
+	key     bool
+	stamped bool // ticks is the presentation time
 }
 
 // maxPackets bounds the memory of an index: a hundred hours at 40 frames a second.
@@ -35,10 +38,9 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	complaint, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
-			p, stamped, ok := parsePacket(lines.Text())
-			if ok {
+			if p, ok := parsePacket(lines.Text()); ok {
 				x.packets = append(x.packets, p)
-				x.exact = x.exact && stamped
+				x.exact = x.exact && p.stamped
 			}
 		}
 		x.exact = x.exact && len(x.packets) < maxPackets
@@ -48,6 +50,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 		return nil, err
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
+	x.complaint = complaint
 	x.exact = x.exact && complaint == "" && len(x.packets) > 0 && x.packets[0].key
 	for i := 1; i < len(x.packets) && x.exact; i++ {
 		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
@@ -56,9 +59,8 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 }
 
 // parsePacket reads "pts=512|dts=-512|flags=K_". A packet that is there to be
-// thrown away, and one without a time, is none; stamped tells whether the time is
-// its presentation time.
-func parsePacket(line string) (p packet, stamped, ok bool) {
+// thrown away, and one without a time, is none.
+func parsePacket(line string) (p packet, ok bool) {
 	var pts, dts string
 	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
 		switch key, value, _ := strings.Cut(field, "="); key {
@@ -69,18 +71,18 @@ func parsePacket(line string) (p packet, stamped, ok bool) {
 		case "flags":
 			p.key = strings.Contains(value, "K")
 			if strings.Contains(value, "D") {
-				return packet{}, false, false
+				return packet{}, false
 			}
 		}
 	}
 	for i, s := range []string{pts, dts} {
 		// Beyond 2^62 a difference would not fit.
 		if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
-			p.ticks = v
-			return p, i == 0, true
+			p.ticks, p.stamped = v, i == 0
+			return p, true
 		}
 	}
-	return packet{}, false, false
+	return packet{}, false
 }
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }

@@ -55,8 +55,11 @@ func (p *player) maySeek() bool {
 		all = max(0, until) * i.FrameRate
 	}
 	cost := startCost + length*i.FrameRate*i.frameCost() // a stretch by itself
-	if p.o.Sampling.kind == rate {
+	switch p.o.Sampling.kind {
+	case rate:
 		cost = min(cost, startCost*length*p.o.Sampling.value)
+	case count:
+		cost = min(cost, startCost*p.o.Sampling.value)
 	}
 	return cost < 0.5*all*i.frameCost()
 }

@@ -216,7 +216,7 @@ func (s *stream) finish() error {
 	case exit != nil || s.broken || s.log.damage:
 		e.Kind = ErrDamaged
 	case !wasStopped && (s.frames < s.least || s.cut):
-		e.Kind, e.Reason = ErrDamaged, "the file ends before the video does"
+		e.Kind, e.Reason = ErrDamaged, endsEarly
 	default:
 		return nil
 	}
@@ -290,6 +290,8 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		l.reason = message
 	}
 }
+
+const endsEarly = "the file ends before the video does"
 
 // corruption returns what a warning says of data that is not whole. There is no
 // error of it where the decoder conceals what is missing.
