@@ -69,6 +69,9 @@ func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []data
 		if err != nil {
 			return nil, fmt.Errorf("episode %d: %w", i, err)
 		}
+		if r.Log != nil {
+			r.Log.Info("episode", "number", i, "top1", math.Round(result.Top1*1e4)/1e4, "videos", result.Videos)
+		}
 		out.Each = append(out.Each, result.Top1)
 		out.Top5 += result.Top5 / float64(len(episodes))
 		bar.Add(1)

@@ -169,6 +169,7 @@ func TestBadInput(t *testing.T) {
 		// Videos.
 		{"no such video", extract(filepath.Join(dir, "none.mp4")), 1, []string{"none.mp4", "no such file"}},
 		{"an empty folder of videos", extract(empty), 1, []string{"empty", "no videos", ".mp4"}},
+		{"two videos of one name", extract(video, filepath.Join(w.videos, "shrinking", "000.mp4")), 1, []string{"000.mp4", "a folder above both"}},
 		{"a text for a video", classify(file("letter.mp4", "Dear Sir or Madam\n")), 1, []string{"all videos failed", "letter.mp4"}},
 		{"an empty video", classify(file("void.mp4", "")), 1, []string{"void.mp4", "empty"}},
 		{"a text for a picture", []string{"embed", "--model", w.model, file("letter.png", "Dear Sir\n")}, 1, []string{"letter.png"}},
@@ -266,7 +267,7 @@ func TestSomeInputsFail(t *testing.T) {
 	r = clipcue(t, "classify", "-q", "--adapter", run, bad, good, "--json")
 	checkError(t, r, exitPartial, "1 video")
 	c := decode[classifiedJSON](t, r)
-	if len(c) != 2 || c[0].Path != good || c[1].Path != bad || c[1].Error == "" || c[1].Predictions == nil || len(c[1].Predictions) != 0 || len(c[0].Predictions) != 2 {
+	if len(c) != 2 || c[0].Path != bad || c[1].Path != good || c[0].Error == "" || c[0].Predictions == nil || len(c[0].Predictions) != 0 || len(c[1].Predictions) != 2 {
 		t.Errorf("%s", r.stdout)
 	}
 	if !strings.Contains(r.stderr, bad) {
@@ -312,11 +313,14 @@ func TestVideosWithoutFrames(t *testing.T) {
 func TestRateThatBlowsUp(t *testing.T) {
 	w := newWorld(t)
 	run := filepath.Join(t.TempDir(), "run")
-	r := clipcue(t, w.train(run, "--lr", "1e30", "--steps", "40")...)
+	r := clipcue(t, w.train(run, "--lr", "1e30", "--steps", "40", "--eval-every", "40")...)
 	checkError(t, r, exitFailed, "step", ".mp4", "--lr", run)
 	if _, err := os.Stat(filepath.Join(run, "last.safetensors")); err != nil {
 		t.Error("the run is not saved")
 	}
+	// It was stopped before its first evaluation.
+	r = clipcue(t, "eval", "recognition", "--run", run, "--features", w.features, "--data", w.labels)
+	checkError(t, r, exitFailed, run, "no best model", "--resume", "--checkpoint last")
 }
 
 func TestUnwritableOut(t *testing.T) {

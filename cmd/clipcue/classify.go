@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -67,7 +66,7 @@ it by the backbone alone, from class names in hand-written templates.`,
 					return err
 				}
 			}
-			sources, err := video.Discover(args)
+			sources, err := videosOf(args)
 			if err != nil {
 				return err
 			}
@@ -111,11 +110,33 @@ it by the backbone alone, from class names in hand-written templates.`,
 	return c
 }
 
+// videosOf finds the videos to classify, in the order given. Nothing is stored
+// under their IDs, so these are the paths, and two folders may hold the same names.
+func videosOf(paths []string) (all []video.Source, err error) {
+	seen := map[string]bool{}
+	for _, p := range paths {
+		found, err := video.Discover([]string{p})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range found {
+			s.ID = s.Path
+			if !seen[s.Path] {
+				seen[s.Path] = true
+				all = append(all, s)
+			}
+		}
+	}
+	return all, nil
+}
+
 // trainedRecogniser loads a model file and its backbone.
 func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recogniser, video.Sampling, error) {
 	var none video.Sampling
 	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
-		adapter = filepath.Join(adapter, "best.safetensors")
+		if adapter, err = modelIn(adapter, "best"); err != nil {
+			return nil, nil, none, err
+		}
 	}
 	f, err := prompt.ReadFile(adapter)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,12 +15,17 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
 	"github.com/clipcue/clipcue/recognition"
 )
 
 func (a *app) evalCommand() *cobra.Command {
-	c := &cobra.Command{Use: "eval", Short: "Measure what was learned"}
+	c := &cobra.Command{
+		Use:     "eval",
+		Short:   "Measure what was learned",
+		Example: "  clipcue eval recognition --run run --features features --data videos/",
+	}
 	c.AddCommand(a.evalRecognitionCommand())
 	return c
 }
@@ -35,15 +41,20 @@ func (a *app) evalRecognitionCommand() *cobra.Command {
 		Short: "Measure a recogniser: top-1, top-5, every class, the confusions",
 		Long: `Classifies the videos of a split over several windows each and compares with
 their labels. Data without splits is divided as it was in training. With --classes
-the videos are told apart among these names, which may be new ones.`,
+the videos are told apart among these names, which may be new ones. The runs of a
+few-shot training are its episodes: RUN/episode-000 and so on.`,
 		Example: "  clipcue eval recognition --run run --features features --data videos/ --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			f, err := prompt.ReadFile(filepath.Join(run, checkpoint+".safetensors"))
+			path, err := modelIn(run, checkpoint)
 			if err != nil {
 				return err
 			}
-			trained, err := trainedOn(run)
+			f, err := prompt.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			trained, episode, err := trainedOn(run)
 			if err != nil {
 				return err
 			}
@@ -64,7 +75,7 @@ the videos are told apart among these names, which may be new ones.`,
 					return err
 				}
 			}
-			set, unknown, err := testSet(data, split, names, knownOnly || trained.TestClasses != nil)
+			set, unknown, err := testSet(data, split, names, knownOnly || episode || trained.TestClasses != nil)
 			if err != nil {
 				return err
 			}
@@ -111,12 +122,35 @@ the videos are told apart among these names, which may be new ones.`,
 	return c
 }
 
-// trainedOn reads what data a run was trained on.
-func trainedOn(run string) (recognition.Data, error) {
-	path := filepath.Join(run, "config.json")
+// modelIn returns the path of one of a run's models. That there is none may have
+// its reason: a few-shot run is a folder of runs, and a run that was stopped
+// early has no best model yet.
+func modelIn(run, checkpoint string) (string, error) {
+	path := filepath.Join(run, checkpoint+".safetensors")
+	_, err := os.Stat(path)
+	if err == nil {
+		return path, nil
+	}
+	episodes, bad := fs.Glob(os.DirFS(run), "episode-*/"+filepath.Base(path))
+	if bad == nil && len(episodes) > 0 {
+		return "", fmt.Errorf("%s is a few-shot run: its %d episodes are runs of their own, such as %s, and their accuracies stand in %s",
+			run, len(episodes), filepath.Join(run, filepath.Dir(episodes[0])), filepath.Join(run, recognition.EpisodesFile))
+	}
+	if last := filepath.Join(run, train.LastFile); checkpoint == "best" {
+		if _, bad := os.Stat(last); bad == nil {
+			return "", fmt.Errorf("%s has no best model yet, because it was stopped before its first evaluation: go on with it by train --resume, or take %s (in eval, --checkpoint last)", run, last)
+		}
+	}
+	return "", err
+}
+
+// trainedOn reads what data a run was trained on, and whether it was an episode
+// of few-shot training, which knows some of its classes alone.
+func trainedOn(run string) (d recognition.Data, episode bool, err error) {
+	path := filepath.Join(run, train.ConfigFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return recognition.Data{}, err
+		return d, false, err
 	}
 	var config struct {
 		Data struct {
@@ -126,12 +160,12 @@ func trainedOn(run string) (recognition.Data, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(text, &config); err != nil {
-		return recognition.Data{}, fmt.Errorf("%s: %w", path, err)
+		return d, false, fmt.Errorf("%s: %w", path, err)
 	}
 	if config.Data.Inner != nil {
-		return *config.Data.Inner, nil
+		return *config.Data.Inner, true, nil
 	}
-	return config.Data.Data, nil
+	return config.Data.Data, false, nil
 }
 
 // testSet picks a split's samples of the given classes. Samples of others are an

@@ -14,7 +14,11 @@ import (
 )
 
 func (a *app) modelCommand() *cobra.Command {
-	c := &cobra.Command{Use: "model", Short: "Look at backbones and get published ones"}
+	c := &cobra.Command{
+		Use:     "model",
+		Short:   "Look at backbones and get published ones",
+		Example: "  clipcue model pull ViT-B/16\n  clipcue model info ViT-B/16",
+	}
 	c.AddCommand(a.modelInfoCommand(), a.modelPullCommand(), a.modelListCommand())
 	return c
 }

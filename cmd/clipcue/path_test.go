@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/internal/fixture"
 )
 
 // prediction and the types below are the JSON that programs rely on, written
@@ -122,6 +124,12 @@ func TestFromVideosToRecogniser(t *testing.T) {
 	if top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, "--top", "1", at("videos/growing/000.mp4"), "--json")); len(top[0].Predictions) != 1 {
 		t.Errorf("--top 1: %+v", top)
 	}
+	// Videos of the same name in two folders, in the order given.
+	two := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, at("videos/shrinking/000.mp4"), at("videos/growing/000.mp4"), "--json"))
+	two.check(t, 2, classes)
+	if two[0].Path != at("videos/shrinking/000.mp4") {
+		t.Errorf("%+v is not in the order given", two)
+	}
 	// Names that it never saw, beside one that it did.
 	other := []string{"growing", "jumping", "running away"}
 	names := write(t, dir, "other.txt", strings.Join(other, "\n"))
@@ -181,7 +189,14 @@ func TestFewShot(t *testing.T) {
 	if one.Episodes != 1 || *one.CI != 0 {
 		t.Errorf("%+v", one)
 	}
-	must(t, exitDone, "eval", "recognition", "--run", filepath.Join(out, "episode-000"), "--features", w.features, "--data", w.labels, "--known-only")
+	// An episode is a run of its own, measured on its own classes.
+	first := decode[few](t, r).Each[0]
+	episode := must(t, exitDone, "eval", "recognition", "--run", filepath.Join(out, "episode-000"), "--features", w.features, "--data", w.labels, "--json")
+	if e := decode[evaluationJSON](t, episode); e.Classes != 2 || *e.Top1 != first {
+		t.Errorf("evaluated again, an episode has %s after top-1 %v", episode.stdout, first)
+	}
+	checkError(t, clipcue(t, "eval", "recognition", "--run", out, "--features", w.features, "--data", w.labels), exitFailed, "few-shot", "3 episodes", "episode-000")
+	checkError(t, clipcue(t, "classify", "--adapter", out, w.videos), exitFailed, "few-shot", "episode-000")
 
 	// The authors' way: lists of the training videos of each episode.
 	lists, tests := t.TempDir(), t.TempDir()
@@ -242,6 +257,42 @@ func TestEmbedNormalized(t *testing.T) {
 		}
 		if math.Abs(sum-1) > 1e-5 {
 			t.Errorf("%s: square %v", it.Input, sum)
+		}
+	}
+}
+
+// Every kind of weight file gives the reference's text features, as printed.
+func TestEmbedTextsOfEveryFile(t *testing.T) {
+	want := fixture.Load(t, "clip/expected.safetensors")
+	var texts []string
+	if err := json.Unmarshal([]byte(want.Metadata["texts"]), &texts); err != nil {
+		t.Fatal(err)
+	}
+	for file, tensor := range map[string]string{
+		"openai_archive.pt": "text_features_from_half", "openai_state_dict.pt": "text_features_from_half",
+		"openclip.safetensors": "text_features", "openclip_training.pt": "text_features", "hf": "text_features",
+	} {
+		args := []string{"embed", "--model", fixture.Path(t, "clip/"+file), "--json"}
+		for _, text := range texts {
+			args = append(args, "--text", text)
+		}
+		e := decode[embedJSON](t, must(t, exitDone, args...))
+		expected, err := want.Tensors[tensor].Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var most, worst float64
+		for i, it := range e.Items {
+			if it.Input != texts[i] || len(it.Embedding)*len(texts) != len(expected) {
+				t.Fatalf("%s: item %d is of %q and has %d values", file, i, it.Input, len(it.Embedding))
+			}
+			for j, v := range it.Embedding {
+				w := float64(expected[i*len(it.Embedding)+j])
+				most, worst = max(most, math.Abs(w)), max(worst, math.Abs(v-w))
+			}
+		}
+		if len(e.Items) != len(texts) || !(worst <= 2e-5*most) {
+			t.Errorf("%s: %d texts, which differ by %g of the largest value", file, len(e.Items), worst/most)
 		}
 	}
 }

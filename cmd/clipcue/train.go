@@ -15,7 +15,11 @@ import (
 )
 
 func (a *app) trainCommand() *cobra.Command {
-	c := &cobra.Command{Use: "train", Short: "Learn from videos"}
+	c := &cobra.Command{
+		Use:     "train",
+		Short:   "Learn from videos",
+		Example: "  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run",
+	}
 	c.AddCommand(a.trainRecognitionCommand())
 	return c
 }

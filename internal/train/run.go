@@ -222,11 +222,17 @@ func (r *run) evaluate(ctx context.Context) error {
 			return err
 		}
 	}
-	args := []any{"step", r.state.Step}
-	for _, k := range sortedKeys(e.Metrics) {
-		args = append(args, k, e.Metrics[k])
+	if len(e.Metrics) > 0 {
+		args := []any{"step", r.state.Step}
+		for _, k := range sortedKeys(e.Metrics) {
+			v := e.Metrics[k]
+			if x, ok := v.(float64); ok {
+				v = math.Round(x*1e4) / 1e4
+			}
+			args = append(args, k, v)
+		}
+		r.log.Info("evaluated", args...)
 	}
-	r.log.Info("evaluated", args...)
 	return r.metrics.add(map[string]any{"step": r.state.Step, "evaluation": e.Metrics})
 }
 

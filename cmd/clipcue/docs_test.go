@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"go/format"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// root is the module's root, where the documents lie.
+var root = filepath.Join("..", "..")
+
+// blocks returns the fenced code of a document in a language, in its order.
+func blocks(t *testing.T, path, language string) (code []string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllSubmatch(text, -1) {
+		code = append(code, string(m[1]))
+	}
+	return code
+}
+
+func documents(t *testing.T) []string {
+	t.Helper()
+	docs, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(docs) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	return docs
+}
+
+// shell makes a folder in which a document's commands can be run: there is a
+// clipcue, and a hub from which it pulls a small random backbone whatever the
+// name. run runs a script there and returns what it wrote to stdout.
+func shell(t *testing.T) (dir string, run func(script string) string) {
+	t.Helper()
+	needFFmpeg(t)
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "clipcue")); err != nil {
+		t.Skip(err)
+	}
+	weights := backbone(t, t.TempDir(), 1)
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(weights, filepath.Base(r.URL.Path)))
+	}))
+	t.Cleanup(hub.Close)
+	dir = t.TempDir()
+	env := append(os.Environ(), asProgram+"=1", "HF_ENDPOINT="+hub.URL, "HF_TOKEN=", "CLIPCUE_MODELS="+t.TempDir(),
+		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return dir, func(script string) string {
+		t.Helper()
+		c := exec.CommandContext(t.Context(), sh, "-eu", "-c", script)
+		c.Dir, c.Env = dir, env
+		var stdout, stderr bytes.Buffer
+		c.Stdout, c.Stderr = &stdout, &stderr
+		if err := c.Run(); err != nil {
+			t.Fatalf("%s%v\n%s%s", script, err, stdout.String(), stderr.String())
+		}
+		return stdout.String()
+	}
+}
+
+// The commands of a document work, one after the other in one folder.
+func TestDocuments(t *testing.T) {
+	for _, doc := range documents(t) {
+		t.Run(filepath.Base(doc), func(t *testing.T) {
+			t.Parallel()
+			_, run := shell(t)
+			for _, script := range blocks(t, doc, "sh") {
+				run(script)
+			}
+		})
+	}
+}
+
+// The walkthrough's Go program says what classify says.
+func TestProgramOfWalkthrough(t *testing.T) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip(err)
+	}
+	programs := blocks(t, filepath.Join(root, "docs", "recognition.md"), "go")
+	if len(programs) != 1 {
+		t.Fatalf("%d programs", len(programs))
+	}
+	if tidy, err := format.Source([]byte(programs[0])); err != nil || string(tidy) != programs[0] {
+		t.Errorf("the program is not as gofmt has it: %v", err)
+	}
+	w := newWorld(t)
+	dir := t.TempDir()
+	run := filepath.Join(dir, "run")
+	must(t, exitDone, w.train(run)...)
+	video := filepath.Join(w.videos, "growing", "000.mp4")
+	c := exec.CommandContext(t.Context(), goTool, "run", write(t, dir, "main.go", programs[0]), filepath.Join(run, "best.safetensors"), video)
+	c.Dir = root // where its imports are found
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	said, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, video, "--json"))[0].Predictions[0]
+	if !strings.HasPrefix(string(said), "000.mp4\t"+top.Label+"\t") {
+		t.Errorf("it says %q, classify %q", said, top.Label)
+	}
+}
+
+// words splits a line as a shell would, as far as the documents need it.
+func words(line string) (out []string) {
+	for _, w := range regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(line, -1) {
+		if w == ">" || w == "|" || strings.HasPrefix(w, "#") {
+			break
+		}
+		out = append(out, strings.Trim(w, `"`))
+	}
+	return out
+}
+
+// checkLine fails unless a command line is one that its command takes.
+func checkLine(t *testing.T, line string) {
+	t.Helper()
+	var a app
+	c, args, err := a.root(nil).Find(words(line)[1:])
+	if err == nil {
+		err = c.ParseFlags(args)
+	}
+	if err == nil && c.Args != nil {
+		err = c.Args(c, c.Flags().Args())
+	}
+	if err == nil && c.PreRunE != nil {
+		err = c.PreRunE(c, c.Flags().Args())
+	}
+	if err != nil || !c.Runnable() || c == c.Root() {
+		t.Errorf("%s: %v", line, err)
+	}
+}
+
+// The README's command lines are ones that the program takes.
+func TestReadme(t *testing.T) {
+	n := 0
+	for _, script := range blocks(t, filepath.Join(root, "README.md"), "sh") {
+		for line := range strings.Lines(script) {
+			if strings.HasPrefix(line, "clipcue ") {
+				checkLine(t, line)
+				n++
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("%d command lines were found", n)
+	}
+}
+
+// What stands in `code` as a flag is one of some command, in every document.
+func TestFlagsInDocuments(t *testing.T) {
+	flags := []string{"help"}
+	eachCommand(new(app).root(nil), func(c *cobra.Command) {
+		for _, m := range regexp.MustCompile(`--([a-z0-9-]+)`).FindAllStringSubmatch(c.UsageString(), -1) {
+			flags = append(flags, m[1])
+		}
+	})
+	for _, doc := range append(documents(t), filepath.Join(root, "README.md"), filepath.Join(root, "DESIGN.md")) {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range regexp.MustCompile("`[^`\n]*--[^`\n]*`").FindAllString(string(text), -1) {
+			for _, m := range regexp.MustCompile(`--([a-z][a-z0-9-]*)`).FindAllStringSubmatch(code, -1) {
+				if !slices.Contains(flags, m[1]) {
+					t.Errorf("%s: no command has --%s", doc, m[1])
+				}
+			}
+		}
+	}
+}
+
+func eachCommand(c *cobra.Command, do func(*cobra.Command)) {
+	do(c)
+	for _, sub := range c.Commands() {
+		eachCommand(sub, do)
+	}
+}
+
+// Every command says in a line what it is for and has an example that it takes.
+func TestHelp(t *testing.T) {
+	r := new(app).root(nil)
+	eachCommand(r, func(c *cobra.Command) {
+		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
+			t.Errorf("%s: its line in the list is %q", c.CommandPath(), c.Short)
+		}
+		if c == r {
+			return // its text has the commands
+		}
+		if c.Example == "" {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Example) {
+			if !strings.HasPrefix(line, "  clipcue ") {
+				t.Errorf("%s: the example %q", c.CommandPath(), line)
+				continue
+			}
+			checkLine(t, line)
+		}
+		help := must(t, exitDone, append(strings.Fields(c.CommandPath())[1:], "--help")...)
+		if !strings.Contains(help.stdout, c.Example) || !strings.Contains(help.stdout, c.Short) && c.Long == "" {
+			t.Errorf("%s --help:\n%s", c.CommandPath(), help.stdout)
+		}
+	})
+}
