@@ -38,10 +38,10 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	if err != nil {
 		return r, err
 	}
-	r.Frames = len(x.packets)
-	span := x.span()
-	if r.Frames > 0 {
-		r.First, r.Last = span.start, x.time(r.Frames-1)
+	n := len(x.packets)
+	r.Frames = n + x.untimed
+	if n > 0 {
+		r.First, r.Last = x.time(0), x.time(n-1)
 	}
 	if decode {
 		r.Decoded = true
@@ -99,7 +99,7 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 			odd = append(odd, fmt.Sprintf(format, args...))
 		}
 	}
-	missing, repeated := 0, 0
+	missing, repeated := x.untimed, 0
 	shortest, longest := int64(0), int64(0)
 	for i, p := range x.packets {
 		if !p.stamped {
@@ -123,7 +123,7 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 	if variable {
 		add(true, "frames %.3g to %.3g s apart", float64(shortest)*x.seconds, float64(longest)*x.seconds)
 	}
-	n := len(x.packets)
+	n := len(x.packets) + x.untimed
 	add(n > 0 && missing == n, "no time stamps")
 	add(missing > 0 && missing < n, "%d frames without a time stamp", missing)
 	add(repeated > 0, "%d repeated time stamps", repeated)

@@ -60,10 +60,10 @@ func TestParsePacket(t *testing.T) {
 		want packet
 		ok   bool
 	}{
-		{"pts=512|dts=-512|flags=K_", packet{512, true, true}, true},
-		{"pts=N/A|dts=33|flags=__\r", packet{33, false, false}, true},
+		{"pts=512|dts=-512|flags=K_", packet{512, true, true, true}, true},
+		{"pts=N/A|dts=33|flags=__\r", packet{33, false, true, false}, true},
 		{"pts=-5|flags=KD_", packet{}, false},
-		{"pts=N/A|dts=N/A|flags=__", packet{}, false},
+		{"pts=N/A|dts=N/A|flags=K_", packet{key: true}, true},
 		{"pts=9223372036854775807|dts=NaN", packet{}, false},
 		{"", packet{}, false},
 	}
