@@ -115,8 +115,12 @@ minutes on a CPU, and names the actions in new videos.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(a.modelCommand(), a.embedCommand(), a.extractCommand(), a.featuresCommand(), a.trainCommand(), a.evalCommand(),
-		a.classifyCommand(), a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(
+		a.modelCommand(), a.embedCommand(),
+		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
+		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.watchCommand(),
+		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+	)
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)
 	}
