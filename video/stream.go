@@ -123,6 +123,7 @@ func (s *stream) launch(args []string, stdin io.Reader) (log io.Reader, err erro
 	if err != nil {
 		return nil, err
 	}
+	widen(out)
 	s.out = s.guard.reader(out)
 	if log, err = s.cmd.StderrPipe(); err != nil {
 		return nil, err
