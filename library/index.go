@@ -269,9 +269,9 @@ func (w *writer) survey(ctx context.Context) (map[string]record, error) {
 	var gone, back []int64
 	err := each(ctx, w.db, "SELECT path, id, size, modified, sha256, pending, missing FROM videos ORDER BY path", nil,
 		[]any{&path, &k.id, &k.size, &k.modified, &k.sha256, &k.pending, &missing}, func() error {
-			info, err := os.Stat(path)
+			size, modified, err := feature.Stat(path)
 			k.there = err == nil
-			k.same = k.there && info.Size() == k.size && info.ModTime().UnixNano() == k.modified
+			k.same = k.there && size == k.size && modified.UnixNano() == k.modified
 			known[path] = k
 			switch {
 			case !k.there && !missing:
@@ -393,8 +393,8 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 // recognise reports whether the library has a video by its content: the same that
 // it had, with another time, or one that was moved here.
 func (w *writer) recognise(ctx context.Context, path string, k record, old bool) (bool, error) {
-	info, err := os.Stat(path)
-	if err != nil || k.pending || old && info.Size() != k.size {
+	size, modified, err := feature.Stat(path)
+	if err != nil || k.pending || old && size != k.size {
 		return false, nil // feature says what is wrong with it
 	}
 	was := map[string]int64{} // SHA-256 of what it may be
@@ -403,7 +403,7 @@ func (w *writer) recognise(ctx context.Context, path string, k record, old bool)
 	} else {
 		var sum string
 		var id int64
-		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? ORDER BY id", []any{info.Size()}, []any{&sum, &id}, func() error {
+		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? ORDER BY id", []any{size}, []any{&sum, &id}, func() error {
 			was[sum] = id
 			return nil
 		}); err != nil || len(was) == 0 {
@@ -426,7 +426,7 @@ func (w *writer) recognise(ctx context.Context, path string, k record, old bool)
 		}
 		w.r.Missing = slices.DeleteFunc(w.r.Missing, func(m string) bool { return m == from })
 	}
-	_, err = w.db.ExecContext(ctx, "UPDATE videos SET path = ?, modified = ?, missing = 0 WHERE id = ?", path, info.ModTime().UnixNano(), id)
+	_, err = w.db.ExecContext(ctx, "UPDATE videos SET path = ?, modified = ?, missing = 0 WHERE id = ?", path, modified.UnixNano(), id)
 	return true, err
 }
 
@@ -580,7 +580,7 @@ func (w *writer) prune(ctx context.Context) error {
 		return err
 	}
 	for _, path := range failed {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if _, _, err := feature.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			if _, err := w.db.ExecContext(ctx, "DELETE FROM failures WHERE path = ?", path); err != nil {
 				return err
 			}

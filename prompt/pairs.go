@@ -83,6 +83,9 @@ func (p *Pass) Pairs(same ...[]string) float64 {
 
 // Temperature is τ as it is.
 func (a *Adapter) Temperature() float64 {
+	if a.logScale == nil {
+		return a.config.Temperature
+	}
 	a.model.Lock()
 	defer a.model.Unlock()
 	return 1 / float64(a.scale())

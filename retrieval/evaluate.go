@@ -51,8 +51,8 @@ const (
 // Evaluate measures a retriever on a set: the rank of each caption's video among
 // all videos, and of each video's best caption among all captions.
 func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
-	if len(s.Videos) < 2 {
-		return nil, fmt.Errorf("there is one video only (%s): finding the right one takes two at least", s.Videos[0].ID)
+	if err := s.enough(); err != nil {
+		return nil, err
 	}
 	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
 		set: s, width: r.model.Config().Embed, tau: r.Temperature()}
@@ -106,6 +106,14 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 		}
 	}
 	return out, nil
+}
+
+// enough is an error unless there is a choice.
+func (s *Set) enough() error {
+	if len(s.Videos) < 2 {
+		return fmt.Errorf("there is one video only to test on (%s): finding the right one takes two at least", s.Videos[0].ID)
+	}
+	return nil
 }
 
 // embed returns the embeddings [V,E] of a set's videos.

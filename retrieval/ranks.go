@@ -19,19 +19,20 @@ type Recall struct {
 
 // recall summarises ranks, at least one.
 func recall(ranks []int) Recall {
-	var r Recall
-	each := 1 / float64(len(ranks))
-	for _, k := range ranks {
-		r.MeanRank += float64(k) * each
-		for _, at := range []struct {
-			most  int
-			share *float64
-		}{{1, &r.R1}, {5, &r.R5}, {10, &r.R10}} {
-			if k <= at.most {
-				*at.share += each
+	within := func(most int) float64 {
+		k := 0
+		for _, r := range ranks {
+			if r <= most {
+				k++
 			}
 		}
+		return float64(k) / float64(len(ranks))
 	}
+	r := Recall{R1: within(1), R5: within(5), R10: within(10)}
+	for _, k := range ranks {
+		r.MeanRank += float64(k)
+	}
+	r.MeanRank /= float64(len(ranks))
 	sorted := slices.Sorted(slices.Values(ranks))
 	n := len(sorted)
 	r.MedianRank = float64(sorted[(n-1)/2]+sorted[n/2]) / 2

@@ -108,6 +108,13 @@ func TestRanksByPieces(t *testing.T) {
 	s, video := random(videos)
 	p, ctx := matrix(s, video, videos), context.Background()
 	p.tall, p.wide = 64, 96
+	whole := p.piece
+	p.piece = func(dst []float32, t0, t1, v0, v1 int) {
+		if t1-t0 > p.tall || v1-v0 > p.wide || len(dst) != (t1-t0)*(v1-v0) {
+			t.Fatalf("a piece of %d from %d..%d, %d..%d", len(dst), t0, t1, v0, v1)
+		}
+		whole(dst, t0, t1, v0, v1)
+	}
 	at := func(t, v int) float64 { return float64(s[t*videos+v]) }
 	check := func(name string, f, g score, whole func(t, v int) (byText, byVideo float64)) {
 		t.Helper()

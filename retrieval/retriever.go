@@ -52,6 +52,9 @@ func New(f *prompt.File, m *clip.Model) (*Retriever, error) {
 // them, videos as the mean of their frames.
 func Frozen(m *clip.Model) *Retriever { return &Retriever{model: m, fingerprint: m.Fingerprint()} }
 
+// Backbone is the model that the retriever stands on.
+func (r *Retriever) Backbone() *clip.Model { return r.model }
+
 // Fingerprint identifies the backbone and what was learned on it together:
 // embeddings of one fingerprint can be compared.
 func (r *Retriever) Fingerprint() string { return r.fingerprint }

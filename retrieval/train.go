@@ -33,6 +33,13 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		return train.Result{}, err
 	}
 	c.Batch = max(2, min(c.Batch, len(r.Train.Videos)))
+	for _, s := range []*Set{r.Val, r.Test} {
+		if s != nil {
+			if err := s.enough(); err != nil {
+				return train.Result{}, err
+			}
+		}
+	}
 	test := r.Test
 	if r.Val != nil {
 		test = r.Val

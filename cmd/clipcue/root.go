@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +82,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
   clipcue classify ...         name the actions in videos
+  clipcue train retrieval      learn from captioned videos to find videos by sentences
+  clipcue eval retrieval       measure that
   clipcue index ...            make a library of videos
   clipcue search ...           find moments in it by a sentence
   clipcue pretrain ...         train a backbone from captioned pictures`,
@@ -117,8 +120,13 @@ minutes on a CPU, and names the actions in new videos.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(a.modelCommand(), a.embedCommand(), a.extractCommand(), a.featuresCommand(), a.trainCommand(), a.evalCommand(),
-		a.classifyCommand(), a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(
+		a.modelCommand(), a.embedCommand(),
+		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
+		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.watchCommand(),
+		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(),
+		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+	)
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)
 	}
@@ -161,6 +169,15 @@ func (a *app) json(v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// pairs writes names and values for people.
+func (a *app) pairs(rows [][2]string) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\n", r[0], r[1])
+	}
+	return w.Flush()
 }
 
 // required marks flags that a command cannot do without.
