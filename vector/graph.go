@@ -41,7 +41,7 @@ type graph struct {
 
 const (
 	links    = 16 // M in the paper
-	breadth  = 200
+	breadth  = 100
 	batch    = 1024
 	maxLayer = 15
 	seed     = 0x636c6970
