@@ -22,6 +22,9 @@ type Options struct {
 	ReadOnly bool
 	// Wait is how long to wait for another writer to close the index.
 	Wait time.Duration
+	// Graph is from how many vectors on Search is approximate, by the graph that
+	// Build makes; 0 means never. The graph is read when the index is opened.
+	Graph int
 
 	open opener // of files, for tests
 }
@@ -29,7 +32,8 @@ type Options struct {
 // ErrLocked is wrapped by the error of [Open] if another writer has the index.
 var ErrLocked = errors.New("another process is writing to it")
 
-// Embedded is an [Index] in a folder. Search is exact. One process writes to it at
+// Embedded is an [Index] in a folder. Search is exact, unless Options.Graph says
+// otherwise. One process writes to it at
 // a time; a killed one, or a full disk, leaves the state of the last Add or Delete
 // that returned without an error (or of the one under way, if it was about to).
 // Where files cannot be locked (Windows), that only one writes rests on the user.
@@ -46,7 +50,8 @@ type Embedded struct {
 	writing sync.Mutex   // held by who changes the index
 	mu      sync.RWMutex // and, for a moment, against those who read it
 	store   *store
-	number  int // of the generation
+	number  int    // of the generation
+	graph   *graph // nil for none
 }
 
 const (
@@ -72,7 +77,11 @@ func Open(dir string, width int, o Options) (*Embedded, error) {
 
 func (e *Embedded) begin() error {
 	if e.o.ReadOnly {
-		return e.openLast(nil)
+		if err := e.openLast(nil); err != nil {
+			return err
+		}
+		e.readGraph()
+		return nil
 	}
 	if err := os.MkdirAll(e.dir, 0o777); err != nil {
 		return err
@@ -99,7 +108,19 @@ func (e *Embedded) begin() error {
 	for _, n := range numbers[:len(numbers)-1] {
 		_ = os.RemoveAll(e.generation(n)) // a reader may have it open
 	}
-	return e.compact()
+	if err := e.compact(); err != nil {
+		return err
+	}
+	e.readGraph()
+	return nil
+}
+
+// readGraph reads the graph if it will be used. One that is damaged is as good as
+// none: Build makes it anew.
+func (e *Embedded) readGraph() {
+	if e.o.Graph > 0 {
+		e.graph, _ = readGraph(e.store.dir, e.store.rows)
+	}
 }
 
 // enter takes the lock, or waits for it.
@@ -195,7 +216,7 @@ func (e *Embedded) Delete(ctx context.Context, ids []int64) error {
 
 func (e *Embedded) change(ctx context.Context, what func() change) error {
 	if e.o.ReadOnly {
-		return fmt.Errorf("%s: the index was opened to be read only", e.dir)
+		return e.errReadOnly()
 	}
 	e.writing.Lock()
 	defer e.writing.Unlock()
@@ -213,6 +234,10 @@ func (e *Embedded) change(ctx context.Context, what func() change) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.store.take(next, records)
+}
+
+func (e *Embedded) errReadOnly() error {
+	return fmt.Errorf("%s: the index was opened to be read only", e.dir)
 }
 
 // few is how many dead vectors do not matter.
@@ -315,13 +340,82 @@ func (e *Embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	return vectors, nil
 }
 
-// Search returns the k vectors nearest to a query. It is exact.
+// Build makes the graph of an index of at least Options.Graph vectors, or adds to it
+// those that it lacks; without them, Search looks at each of them. That takes
+// minutes for a million. report, which may be nil, is told how many rows of how many
+// are done. Searches go on meanwhile; changes wait.
+func (e *Embedded) Build(ctx context.Context, report func(done, total int)) error {
+	if e.o.ReadOnly {
+		return e.errReadOnly()
+	}
+	e.writing.Lock()
+	defer e.writing.Unlock()
+	s := e.store
+	if e.o.Graph <= 0 || len(s.byID) < e.o.Graph || e.graph != nil && e.graph.rows == s.rows {
+		return nil
+	}
+	g := &graph{entry: -1}
+	if e.graph != nil {
+		g = e.graph.clone()
+	}
+	err := g.build(ctx, s, func(rows int) {
+		if report != nil {
+			report(rows, s.rows)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.graph = g
+	e.mu.Unlock()
+	return g.write(s.dir)
+}
+
+// breadthFor is how many places a walk keeps that looks for the k nearest.
+func breadthFor(k int) int { return max(128, 2*k) }
+
+// approximate searches the graph, and one by one what came after it.
+func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]Hit, error) {
+	s := e.store
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// The dead take places, too.
+	limit := int(float64(breadthFor(k)) * float64(s.rows) / float64(len(s.byID)))
+	hits, err := e.graph.search(s, query, limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(hits) < min(k, len(s.byID)) {
+		return s.exact(ctx, query, k, 0) // too few, or too many dead in one place
+	}
+	best := top[Hit]{limit: k, compare: better}
+	for _, h := range hits {
+		best.add(h)
+	}
+	if e.graph.rows < s.rows {
+		late, err := s.exact(ctx, query, k, e.graph.rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range late {
+			best.add(h)
+		}
+	}
+	return best.sorted(), nil
+}
+
+// Search returns the k vectors nearest to a query.
 func (e *Embedded) Search(ctx context.Context, query []float32, k int) ([]Hit, error) {
 	if err := CheckSearch(e.width, query, k); err != nil {
 		return nil, err
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
+	if e.graph != nil && e.graph.entry >= 0 && e.o.Graph <= len(e.store.byID) {
+		return e.approximate(ctx, query, k)
+	}
 	return e.store.exact(ctx, query, k, 0)
 }
 

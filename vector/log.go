@@ -17,7 +17,7 @@ const (
 	magic      = "clipvec1"
 	page       = 4096 // so that the two commits never share a sector of the disk
 	logStart   = 2 * page
-	commitSize = 48
+	commitSize = 44
 	recordSize = 32
 	maxWidth   = 1 << 16
 	maxRows    = math.MaxInt32

@@ -64,6 +64,7 @@ type store struct {
 	ids           []int64 // of rows
 	scales, rests []float32
 	sums          []uint32 // the vectors' checksums
+	levelSums     []uint32 // and those of their levels
 	byID          map[int64]int32
 }
 
@@ -180,7 +181,6 @@ func (s *store) cover(rows int) error {
 // vectors, which are most of the bytes, are checked whenever they are read.
 func (s *store) load() error {
 	const many = 1 << 14
-	sums := make([]uint32, 0, s.rows) // of levels
 	buffer := make([]byte, many*recordSize)
 	for from := 0; from < s.records; from += many {
 		n := min(many, s.records-from)
@@ -192,20 +192,17 @@ func (s *store) load() error {
 			if err != nil {
 				return &CorruptError{s.log.Name(), err.Error()}
 			}
-			if r.kind == added {
-				sums = append(sums, r.levelsSum)
-			}
-			if len(sums) > s.rows {
+			s.apply(r)
+			if len(s.ids) > s.rows {
 				return &CorruptError{s.log.Name(), fmt.Sprintf("it has more than the %d vectors of its commit", s.rows)}
 			}
-			s.apply(r)
 		}
 	}
-	if len(sums) != s.rows {
-		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, and its commit says %d", len(sums), s.rows)}
+	if len(s.ids) != s.rows {
+		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, and its commit says %d", len(s.ids), s.rows)}
 	}
 	return s.each(context.Background(), func(row int) error {
-		if checksum(s.levelRow(row)) != sums[row] {
+		if checksum(s.levelRow(row)) != s.levelSums[row] {
 			return s.corrupt(s.levels, row)
 		}
 		return nil
@@ -270,6 +267,7 @@ func (s *store) apply(r record) {
 		s.scales = append(s.scales, r.scale)
 		s.rests = append(s.rests, r.rest)
 		s.sums = append(s.sums, r.vectorSum)
+		s.levelSums = append(s.levelSums, r.levelsSum)
 	}
 }
 
