@@ -16,14 +16,15 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/video"
 )
 
 // Options say how videos are indexed.
 type Options struct {
-	// Settings are what a new library is made with: Window, Hop, Captions, and the
-	// names of the model. What is zero is taken from a library that is there, or is
+	// Settings are what a new library is made with: Window, Hop, Captions, Graph, and
+	// the names of the model. What is zero is taken from a library that is there, or is
 	// the default: windows of 4 s every 2 s, and the captions of Captions.
 	Settings Settings
 	// Extract says how videos are decoded; Force and Watch are not used.
@@ -187,9 +188,24 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 		if w.r.Videos == 0 && len(known) == 0 && len(w.r.Failed) == 0 {
 			return fmt.Errorf("%s: the library knows no videos yet; name some: clipcue index --library %s VIDEO|FOLDER...", w.dir, w.dir)
 		}
-		return nil
+		return w.graph(ctx)
 	}
-	return w.extract(ctx, todo)
+	if err := w.extract(ctx, todo); err != nil {
+		return err
+	}
+	return w.graph(ctx)
+}
+
+// graph makes the vectors' graph, or adds to it what is new, if they are so many.
+func (w *writer) graph(ctx context.Context) error {
+	var bar *progress.Bar
+	defer func() { bar.Done() }()
+	return w.vectors.Build(ctx, func(done, total int) {
+		if bar == nil {
+			bar = w.o.Extract.Progress.Start("graph", int64(total), "moments")
+		}
+		bar.Set(int64(done))
+	})
 }
 
 // begin settles what the run makes, and opens the vectors. It returns true if all
@@ -237,6 +253,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 func (s Settings) complete(old Settings) (Settings, error) {
 	s.Window = cmp.Or(s.Window, old.Window, 4)
 	s.Hop = cmp.Or(s.Hop, old.Hop, min(2, s.Window))
+	s.Graph = cmp.Or(s.Graph, old.Graph, DefaultGraph)
 	if s.Captions == nil {
 		if s.Captions = old.Captions; s.Captions == nil {
 			s.Captions = Captions()

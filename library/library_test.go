@@ -169,6 +169,32 @@ func (w *world) whole() library.Info {
 // What a sentence describes is found, where it is, and nothing else scores.
 func TestSearch(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4", "blue_ring/000.mp4", "blue_ring/001.mp4", "green_cross/000.mp4", "film.mp4")
+	t.Run("exact", w.findsShown)
+	w.o.Settings.Graph = 10
+	t.Run("by a graph", w.findsShown)
+	if graphs, err := filepath.Glob(filepath.Join(w.lib, "vectors-1", "*", "graph*")); err != nil || len(graphs) == 0 {
+		t.Errorf("there is no graph: %v", err)
+	}
+	for _, sentence := range []string{"a man opens a door", "a dog on a beach", "красный круг", "x"} {
+		found := w.search(sentence, 3)
+		if found.Matched || len(found.Warnings) == 0 || len(found.Results) != 3 {
+			t.Errorf("%s: %+v", sentence, found)
+		}
+	}
+	if found := w.search("красный круг", 1); !strings.Contains(strings.Join(found.Warnings, " "), "English") {
+		t.Errorf("%q", found.Warnings)
+	}
+	l := w.open()
+	for _, sentence := range []string{"", " \n", "\x00"} {
+		if _, err := l.Search(t.Context(), retrieval.Frozen(w.model), sentence, 3); !errors.Is(err, library.ErrEmptyQuery) {
+			t.Errorf("%q: %v", sentence, err)
+		}
+	}
+}
+
+// findsShown fails unless a search for what the videos show finds it and nothing
+// else.
+func (w *world) findsShown(t *testing.T) {
 	w.index(w.videos)
 	for _, name := range shown {
 		found := w.search("a "+name, 20)
@@ -200,21 +226,6 @@ func TestSearch(t *testing.T) {
 		}
 		if !slices.ContainsFunc(found.Results, func(r library.Result) bool { return r.Video == w.path("film.mp4") && r.Score >= library.Even }) {
 			t.Errorf("a %s: it is not found in the film: %+v", name, found.Results)
-		}
-	}
-	for _, sentence := range []string{"a man opens a door", "a dog on a beach", "красный круг", "x"} {
-		found := w.search(sentence, 3)
-		if found.Matched || len(found.Warnings) == 0 || len(found.Results) != 3 {
-			t.Errorf("%s: %+v", sentence, found)
-		}
-	}
-	if found := w.search("красный круг", 1); !strings.Contains(strings.Join(found.Warnings, " "), "English") {
-		t.Errorf("%q", found.Warnings)
-	}
-	l := w.open()
-	for _, sentence := range []string{"", " \n", "\x00"} {
-		if _, err := l.Search(t.Context(), retrieval.Frozen(w.model), sentence, 3); !errors.Is(err, library.ErrEmptyQuery) {
-			t.Errorf("%q: %v", sentence, err)
 		}
 	}
 }

@@ -99,6 +99,7 @@ is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
 	fps = indexRate
 	number(c, &fps, "fps", false, "frames a second to sample; in a new library those that --adapter learned from, or 2")
 	f.StringVar(&captions, "background", "", "file of the captions that scores are measured against, one a line; if not given, everyday ones that come with the program")
+	whole(c, &o.Settings.Graph, "graph", 0, "from how many moments on searches are approximate, by a graph that takes minutes to make; 0 means a million in a new library")
 	f.BoolVar(&o.Reindex, "reindex", false, "do the given videos again, or without any, or with another model or windows, all of the library")
 	f.BoolVar(&o.Prune, "prune", false, "drop videos that are no longer there")
 	f.BoolVar(&o.Extract.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
