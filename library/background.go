@@ -16,21 +16,22 @@ import (
 var backgroundText string
 
 // Captions are the background that sentences are measured against if no other is
-// given: 195 everyday captions and a few of shapes.
+// given: 183 everyday captions, and 100 of coloured shapes, which are what
+// clipcue-tiny knows.
 func Captions() []string { return strings.Split(strings.TrimSpace(backgroundText), "\n") }
 
-// background is captions that a query has to stand out from.
+// background is captions that a sentence has to stand out from.
 //
-// The score of a sentence t for a moment v is the probability that the model
-// itself gives t when it has to choose v's caption among t and the captions b:
+// A model with the temperature τ, choosing a moment's caption among a sentence t and
+// captions b, gives t the probability
 //
-//	p = exp(cos(t,v)/τ) / (exp(cos(t,v)/τ) + Σ exp(cos(b,v)/τ))
+//	p = exp(cos(t,v)/τ) / (exp(cos(t,v)/τ) + Σ exp(cos(b,v)/τ)) = 1 / (1 + exp(L(v) - cos(t,v)/τ))
 //
-// at the model's own temperature τ.
-// A cosine alone says little, because some moments are near to every sentence; the
-// sum takes that out (the inverted softmax of Smith et al., ICLR 2017; with a bank
-// of queries that is not the test's own, QB-Norm, Bogolin et al., CVPR 2022). The
-// sum is the moment's own: it is taken once, when the moment is indexed.
+// with L(v) = log Σ exp(cos(b,v)/τ). The score of t for v is this with the mean of L
+// over the library in the place of L(v): the probability for a moment of which the
+// background knows as much as it does on average. It rises with the cosine alone, so
+// that it does not favour moments that no caption of the background happens to be
+// about; DESIGN.md has the measurement.
 type background struct {
 	embeddings  []float32 // [N,E]
 	width       int
@@ -64,7 +65,7 @@ func (b *background) log(v []float32) float64 {
 	return highest + math.Log(sum)
 }
 
-// probability is p for a cosine and a moment's log.
+// probability is p for a cosine and a level of the background.
 func probability(temperature, cosine, log float64) float64 {
 	return 1 / (1 + math.Exp(log-cosine/temperature))
 }

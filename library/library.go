@@ -114,6 +114,7 @@ type Library struct {
 	generation int64
 	settings   Settings
 	mean       func() ([]float32, error) // average, once
+	level      func() (float64, error)   // measure, once
 }
 
 // Open opens a library for searching.
@@ -136,7 +137,7 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 	if l.vectors, err = openVectors(dir, l.generation, l.settings, false); err != nil {
 		return nil, explain(dir, err)
 	}
-	l.mean = sync.OnceValues(l.average)
+	l.mean, l.level = sync.OnceValues(l.average), sync.OnceValues(l.measure)
 	return l, nil
 }
 

@@ -52,10 +52,10 @@ var ErrEmptyQuery = errors.New("the query is empty; describe what is to be seen,
 // best; weaker ones beside it are left out.
 //
 // A score is the probability, from 0 to 1, that the model gives the sentence when
-// it has to choose the moment's caption among it and the background's captions
-// (Settings.Captions). It does not depend on how near a moment is to all sentences
-// alike, and results are in its order. It is not how often such results are right:
-// a moment that two sentences fit alike shares its probability between them.
+// it has to choose a moment's caption among it and the background's captions
+// (Settings.Captions), of which it takes those to be as likely as they are on average
+// in the library. At [Even] the sentence is as likely as all of them together. It is
+// not how often such results are right.
 //
 // The embedder has to be the one that the library was made with, or there is a
 // [MismatchError].
@@ -70,9 +70,11 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.find(ctx, query, top, func(cosine, log float64) float64 {
-		return probability(l.settings.Temperature, cosine, log)
-	})
+	level, err := l.level()
+	if err != nil {
+		return nil, err
+	}
+	found, err := l.find(ctx, query, top, func(cosine float64) float64 { return probability(l.settings.Temperature, cosine, level) })
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 		found.Warnings = append(found.Warnings, "the query has letters of another script; CLIP and its tokeniser learned from English captions, so ask in English")
 	}
 	if !found.Matched && len(found.Results) > 0 {
-		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: for every moment the %d background captions together are likelier than the query; these are the least bad", len(l.settings.Captions)))
+		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: the %d background captions together are likelier than the query everywhere; these are the least bad", len(l.settings.Captions)))
 	}
 	return found, nil
 }
@@ -110,7 +112,7 @@ func (l *Library) Like(ctx context.Context, embedding []float32, top int) (*Foun
 	if len(mean) == len(embedding) {
 		usual = compute.Dot(mean, embedding)
 	}
-	return l.find(ctx, embedding, top, func(cosine, _ float64) float64 { return stretch(cosine, usual) })
+	return l.find(ctx, embedding, top, func(cosine float64) float64 { return stretch(cosine, usual) })
 }
 
 // stretch makes of cosines with a usual value similarities with 0 for that.
@@ -130,15 +132,14 @@ func (s Settings) names() string {
 // candidate is a moment that may be found.
 type candidate struct {
 	Result
-	video      int64
-	background float64
-	number     int
+	video  int64
+	number int
 }
 
-// find looks up the vectors nearest to a query and puts them together. The vector
-// index orders by cosine alone; so many more are taken than are wanted, and again
-// more as long as they come together in too few results.
-func (l *Library) find(ctx context.Context, query []float32, top int, score func(cosine, background float64) float64) (*Found, error) {
+// find looks up the vectors nearest to a query and puts them together: more than are
+// wanted, and again more as long as they come together in too few results. score
+// rises with the cosine.
+func (l *Library) find(ctx context.Context, query []float32, top int, score func(cosine float64) float64) (*Found, error) {
 	if top < 1 {
 		return nil, fmt.Errorf("%d results cannot be found; ask for at least 1", top)
 	}
@@ -179,7 +180,7 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 }
 
 // moments looks up what the hits are. Those that are gone are left out.
-func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cosine, background float64) float64) ([]candidate, error) {
+func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cosine float64) float64) ([]candidate, error) {
 	ids := make([]int64, len(hits))
 	cosines := make(map[int64]float64, len(hits))
 	for i, h := range hits {
@@ -192,17 +193,17 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 	out := make([]candidate, 0, len(hits))
 	var id int64
 	var c candidate
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", background, thumbnail, videos.id, videos.path, missing FROM json_each(?)
+	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, videos.id, videos.path, missing FROM json_each(?)
 		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.background, &c.number, &c.video, &c.Video, &c.Missing}, func() error {
+		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.number, &c.video, &c.Video, &c.Missing}, func() error {
 			c.Cosine, c.Best = cosines[id], c.Start
-			c.Score = score(c.Cosine, c.background)
+			c.Score = score(c.Cosine)
 			c.Thumbnail = thumbnail(l.dir, c.video, c.number)
 			out = append(out, c)
 			return nil
 		})
 	slices.SortStableFunc(out, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.video, b.video), cmp.Compare(a.Start, b.Start))
+		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.video, b.video), cmp.Compare(a.Start, b.Start))
 	})
 	return out, err
 }
@@ -250,6 +251,12 @@ func Clock(seconds float64) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%02d:%02d", s/60, s%60)
+}
+
+// measure is the mean over the library of what its moments have with the background.
+func (l *Library) measure() (level float64, err error) {
+	err = l.db.QueryRow("SELECT coalesce(avg(background), 0) FROM moments").Scan(&level)
+	return level, explain(l.dir, err)
 }
 
 // sampled is how many moments stand for all of a library.

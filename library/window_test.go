@@ -164,7 +164,7 @@ func TestCaptions(t *testing.T) {
 		}
 		seen[c] = true
 	}
-	if len(seen) != 195 {
+	if len(seen) != 283 {
 		t.Errorf("%d captions", len(seen))
 	}
 }

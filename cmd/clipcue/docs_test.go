@@ -160,35 +160,52 @@ func smallMSRVTT(t *testing.T, dir string) {
 	write(t, lists, "LSMDC16_challenge_1000_publictect.csv", clips[1])
 }
 
-// The walkthrough's Go program says what classify says.
-func TestProgramOfWalkthrough(t *testing.T) {
+// program is a Go program of a document's, run with arguments where its imports are
+// found. It returns what it said.
+func runProgram(t *testing.T, doc string, args ...string) string {
+	t.Helper()
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip(err)
 	}
-	programs := blocks(t, filepath.Join(root, "docs", "recognition.md"), "go")
+	programs := blocks(t, filepath.Join(root, "docs", doc), "go")
 	if len(programs) != 1 {
 		t.Fatalf("%d programs", len(programs))
 	}
 	if tidy, err := format.Source([]byte(programs[0])); err != nil || string(tidy) != programs[0] {
 		t.Errorf("the program is not as gofmt has it: %v", err)
 	}
-	w := newWorld(t)
-	dir := t.TempDir()
-	run := filepath.Join(dir, "run")
-	must(t, exitDone, w.train(run)...)
-	video := filepath.Join(w.videos, "growing", "000.mp4")
-	c := exec.CommandContext(t.Context(), goTool, "run", write(t, dir, "main.go", programs[0]), filepath.Join(run, "best.safetensors"), video)
-	c.Dir = root // where its imports are found
+	c := exec.CommandContext(t.Context(), goTool, append([]string{"run", write(t, t.TempDir(), "main.go", programs[0])}, args...)...)
+	c.Dir = root
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	said, err := c.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
+	return string(said)
+}
+
+// The walkthrough's Go program says what classify says.
+func TestProgramOfWalkthrough(t *testing.T) {
+	w := newWorld(t)
+	run := filepath.Join(t.TempDir(), "run")
+	must(t, exitDone, w.train(run)...)
+	video := filepath.Join(w.videos, "growing", "000.mp4")
+	said := runProgram(t, "recognition.md", filepath.Join(run, "best.safetensors"), video)
 	top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, video, "--json"))[0].Predictions[0]
-	if !strings.HasPrefix(string(said), "000.mp4\t"+top.Label+"\t") {
+	if !strings.HasPrefix(said, "000.mp4\t"+top.Label+"\t") {
 		t.Errorf("it says %q, classify %q", said, top.Label)
+	}
+}
+
+// The one that searches finds what search finds.
+func TestProgramOfSearch(t *testing.T) {
+	_, lib := newLibrary(t)
+	said := runProgram(t, "search.md", lib, "a blue ring")
+	best := decode[searchedJSON](t, must(t, exitDone, "search", "-q", "--library", lib, "a blue ring", "--json")).Results[0]
+	if want := fmt.Sprintf("%.3f\t%s\t%s\n", best.Score, best.Time, best.Video); !strings.HasPrefix(said, want) {
+		t.Errorf("it says %q, search %q", said, want)
 	}
 }
 

@@ -127,7 +127,7 @@ func TestLibrary(t *testing.T) {
 
 	info := decode[infoJSON](t, must(t, exitDone, "library", "info", "--library", lib, "--json"))
 	if info.Videos != 9 || info.Moments != r.LibraryMoments || info.Bytes == 0 || info.Settings.Model != "clipcue-tiny" || info.Settings.Window != 1 ||
-		len(info.Settings.Captions) != 195 || !slices.Equal(info.Folders, []string{videos}) {
+		len(info.Settings.Captions) != 283 || !slices.Equal(info.Folders, []string{videos}) {
 		t.Errorf("%+v", info)
 	}
 	if out := must(t, exitDone, "library", "info", "--library", lib).stdout; !strings.Contains(out, "clipcue-tiny") {

@@ -39,7 +39,7 @@ func (a *app) searchCommand() *cobra.Command {
 		Long: `Finds the moments that a sentence describes, or that look like a picture (--image)
 or a video (--video). Moments that touch are one result.
 
-The score of a sentence is the probability that the model gives it for the moment's
+The score of a sentence is the probability that the model gives it for a moment's
 caption, when the others to choose from are the library's background captions. Where
 no moment reaches 50 %, nothing fits well, and the command says so. The score of a
 picture or a video is 1 for the same pictures and 0 for a moment that is no more like
