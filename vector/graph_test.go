@@ -92,7 +92,7 @@ func TestGraph(t *testing.T) {
 	for name, world := range graphWorlds {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(61, 62))
-			const n = 4000
+			const n = 3000
 			vectors := world(rng, n, scene)
 			queries := slices.Concat(world(rng, 40, scene), vectors[:40*scene])
 			dir := t.TempDir()
