@@ -148,3 +148,22 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	}
 	mustClose(t, x)
 }
+
+// A file that is cut short under an open index is an error, and no crash.
+func TestCutShortWhileOpen(t *testing.T) {
+	for _, name := range []string{levelsName, vectorsName} {
+		dir := t.TempDir()
+		x := mustOpen(t, dir, Options{})
+		if err := step(t, x, model{}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(x.store.dir+"/"+name, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.Search(t.Context(), vectorsOf(1, 1), 3)
+		if _, ok := errors.AsType[*CorruptError](err); !ok || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v", name, err)
+		}
+		mustClose(t, x)
+	}
+}

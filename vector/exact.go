@@ -99,47 +99,49 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 	parts := max(1, (s.rows-from+scanned-1)/scanned)
 	for range min(runtime.GOMAXPROCS(0), parts) {
 		group.Go(func() error {
-			var (
-				q     compute.ByteQuery
-				dots  [scanned]int32
-				found []bound
-				lower = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}
-				least = limit.get()
-			)
-			step, rest := q.Round(query)
-			perRest := float32(length) + rest
-			fixed := (1+off)*rest + slack
-			for {
-				first := int(next.Add(scanned)) - scanned
-				if first >= s.rows {
-					break
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				n := min(scanned, s.rows-first)
-				q.Dots(dots[:n], s.levelMap.data[first*s.stride:][:n*s.stride], consecutive[:n])
-				scales, rests := s.scales[first:][:n], s.rests[first:][:n]
-				least = max(least, limit.get())
-				for i, dot := range dots[:n] {
-					middle := scales[i] * step * float32(dot)
-					margin := rests[i]*perRest + fixed
-					if middle+margin >= least {
-						found = append(found, bound{int32(first + i), middle + margin})
+			return s.guarded(func() error {
+				var (
+					q     compute.ByteQuery
+					dots  [scanned]int32
+					found []bound
+					lower = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}
+					least = limit.get()
+				)
+				step, rest := q.Round(query)
+				perRest := float32(length) + rest
+				fixed := (1+off)*rest + slack
+				for {
+					first := int(next.Add(scanned)) - scanned
+					if first >= s.rows {
+						break
 					}
-					if middle-margin > least {
-						lower.add(middle - margin)
-						if worst, full := lower.worst(); full {
-							least = max(least, worst)
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					n := min(scanned, s.rows-first)
+					q.Dots(dots[:n], s.levelMap.data[first*s.stride:][:n*s.stride], consecutive[:n])
+					scales, rests := s.scales[first:][:n], s.rests[first:][:n]
+					least = max(least, limit.get())
+					for i, dot := range dots[:n] {
+						middle := scales[i] * step * float32(dot)
+						margin := rests[i]*perRest + fixed
+						if middle+margin >= least {
+							found = append(found, bound{int32(first + i), middle + margin})
+						}
+						if middle-margin > least {
+							lower.add(middle - margin)
+							if worst, full := lower.worst(); full {
+								least = max(least, worst)
+							}
 						}
 					}
+					limit.raise(least)
 				}
-				limit.raise(least)
-			}
-			mu.Lock()
-			all = append(all, found...)
-			mu.Unlock()
-			return nil
+				mu.Lock()
+				all = append(all, found...)
+				mu.Unlock()
+				return nil
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {

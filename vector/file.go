@@ -279,7 +279,8 @@ func (e *Embedded) copyAlive(building string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(e.copyTo(next), next.close()); err != nil {
+	err = e.store.guarded(func() error { return e.copyTo(next) })
+	if err := errors.Join(err, next.close()); err != nil {
 		return err
 	}
 	if err := os.Rename(building, e.generation(e.number+1)); err != nil {
@@ -323,19 +324,25 @@ func (e *Embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	vectors := make([]float32, 0, len(ids)*e.width)
-	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	err := e.store.guarded(func() error {
+		for _, id := range ids {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			row, ok := e.store.byID[id]
+			if !ok {
+				return fmt.Errorf("%s: id %d is %w", e.dir, id, ErrNotFound)
+			}
+			x, err := e.store.vector(row)
+			if err != nil {
+				return err
+			}
+			vectors = append(vectors, x...)
 		}
-		row, ok := e.store.byID[id]
-		if !ok {
-			return nil, fmt.Errorf("%s: id %d is %w", e.dir, id, ErrNotFound)
-		}
-		x, err := e.store.vector(row)
-		if err != nil {
-			return nil, err
-		}
-		vectors = append(vectors, x...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return vectors, nil
 }
@@ -407,16 +414,21 @@ func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]H
 }
 
 // Search returns the k vectors nearest to a query.
-func (e *Embedded) Search(ctx context.Context, query []float32, k int) ([]Hit, error) {
+func (e *Embedded) Search(ctx context.Context, query []float32, k int) (hits []Hit, err error) {
 	if err := CheckSearch(e.width, query, k); err != nil {
 		return nil, err
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if e.graph != nil && e.graph.entry >= 0 && e.o.Graph <= len(e.store.byID) {
-		return e.approximate(ctx, query, k)
-	}
-	return e.store.exact(ctx, query, k, 0)
+	err = e.store.guarded(func() error {
+		if e.graph != nil && e.graph.entry >= 0 && e.o.Graph <= len(e.store.byID) {
+			hits, err = e.approximate(ctx, query, k)
+		} else {
+			hits, err = e.store.exact(ctx, query, k, 0)
+		}
+		return err
+	})
+	return hits, err
 }
 
 // IDs goes through the ids that there were when it began.

@@ -319,7 +319,6 @@ func (g *graph) search(s *store, query []float32, limit int) ([]Hit, error) {
 	if w == nil {
 		w = newWalker(s, g.rows)
 	}
-	defer g.idle.Put(w)
 	w.query.Round(query)
 	g.near(w, limit)
 	hits := make([]Hit, 0, len(w.pool))
@@ -334,6 +333,7 @@ func (g *graph) search(s *store, query []float32, limit int) ([]Hit, error) {
 			}
 		}
 	}
+	g.idle.Put(w)
 	return hits, nil
 }
 
@@ -352,14 +352,16 @@ func (g *graph) build(ctx context.Context, s *store, report func(rows int)) erro
 		group, ctx := errgroup.WithContext(ctx)
 		for _, w := range workers {
 			group.Go(func() error {
-				for ctx.Err() == nil {
-					i := int(next.Add(1)) - 1
-					if i >= n {
-						return nil
+				return s.guarded(func() error {
+					for ctx.Err() == nil {
+						i := int(next.Add(1)) - 1
+						if i >= n {
+							return nil
+						}
+						do(w, i)
 					}
-					do(w, i)
-				}
-				return ctx.Err()
+					return ctx.Err()
+				})
 			})
 		}
 		return group.Wait()

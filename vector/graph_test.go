@@ -2,6 +2,7 @@ package vector
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -92,7 +93,7 @@ func TestGraph(t *testing.T) {
 	for name, world := range graphWorlds {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(61, 62))
-			const n = 4000
+			const n = 3000
 			vectors := world(rng, n, scene)
 			queries := slices.Concat(world(rng, 40, scene), vectors[:40*scene])
 			dir := t.TempDir()
@@ -246,4 +247,39 @@ func FuzzGraph(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A build that is interrupted changes nothing, and tells how far it came.
+func TestInterruptedBuild(t *testing.T) {
+	dir := t.TempDir()
+	vectors := worlds["anywhere"](rand.New(rand.NewPCG(81, 82)), 3000, scene)
+	x, err := Open(dir, scene, Options{Graph: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	addScenes(t, x, 0, vectors)
+	ctx, cancel := context.WithCancel(t.Context())
+	var told []int
+	err = x.Build(ctx, func(done, total int) {
+		if told = append(told, done); total != 3000 {
+			t.Errorf("%d rows in all", total)
+		}
+		cancel()
+	})
+	if !errors.Is(err, context.Canceled) || !slices.Equal(told, []int{batch}) || x.graph != nil {
+		t.Errorf("%v after %v rows", err, told)
+	}
+	reader, err := Open(dir, scene, Options{Graph: 100, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := reader.Build(t.Context(), nil); err == nil {
+		t.Error("a reader has built a graph")
+	}
+	build(t, x)
+	if r := recall(t, x, vectors[:20*scene], 10); r < 0.98 || x.graph == nil {
+		t.Errorf("recall %v", r)
+	}
 }

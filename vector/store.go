@@ -215,15 +215,17 @@ func (s *store) each(ctx context.Context, do func(row int) error) error {
 	parts := runtime.GOMAXPROCS(0)
 	for p := range parts {
 		group.Go(func() error {
-			for row := s.rows * p / parts; row < s.rows*(p+1)/parts; row++ {
-				if row%1024 == 0 && ctx.Err() != nil {
-					return ctx.Err()
+			return s.guarded(func() error {
+				for row := s.rows * p / parts; row < s.rows*(p+1)/parts; row++ {
+					if row%1024 == 0 && ctx.Err() != nil {
+						return ctx.Err()
+					}
+					if err := do(row); err != nil {
+						return err
+					}
 				}
-				if err := do(row); err != nil {
-					return err
-				}
-			}
-			return nil
+				return nil
+			})
 		})
 	}
 	return group.Wait()
