@@ -355,7 +355,7 @@ func TestFrozenIsTheMeanOfFrames(t *testing.T) {
 	for j := range want {
 		want[j] = float32(j) * 2
 	}
-	unit(want, e)
+	clip.Normalize(want, e)
 	for j := range want {
 		if math.Abs(float64(got[j]-want[j])) > 1e-6 {
 			t.Fatalf("value %d is %v instead of %v", j, got[j], want[j])
@@ -382,7 +382,7 @@ func TestBadData(t *testing.T) {
 		t.Fatal(val, test, err)
 	}
 	if len(o.Skipped) != 1 || len(s.Missing) != 2 || len(s.Videos) != 2 || len(s.Captions) != 2 || !errors.Is(s.Missing[0].Err, dataset.ErrNotFound) {
-		t.Errorf("%s, %d skipped", s.Summary(), len(o.Skipped))
+		t.Errorf("%d captions of %d videos, %d missing, %d skipped", len(s.Captions), len(s.Videos), len(s.Missing), len(o.Skipped))
 	}
 	run := func(rows string) error {
 		t.Helper()
