@@ -23,8 +23,8 @@ import (
 
 func (a *app) evalCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "eval",
-		Short:   "Measure what was learned",
+		Use:   "eval",
+		Short: "Measure what was learned",
 		Example: `  clipcue eval recognition --run run --features features --data videos/
   clipcue eval retrieval --run finder --features features --data captions.csv`,
 	}
