@@ -36,7 +36,7 @@ Frames that come faster than they can be encoded are dropped, which is told; wit
 taken up again. Times are seconds on the source's clock for a file or a pipe, and
 since the start of watching for others. Interrupt to end.`,
 		Example: `  clipcue watch --adapter run rtsp://camera.local/stream
-  ffmpeg -i any.mp4 -f mpegts - | clipcue watch --adapter run --wait --json -`,
+  clipcue watch --adapter run --wait --json - < recording.ts`,
 		Args: arguments(1, 1, "one source"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var names []string
@@ -156,7 +156,8 @@ func (w *watching) run(ctx context.Context) error {
 	if e := <-ended; err == nil && ctx.Err() == nil {
 		err = e
 	}
-	err = errors.Join(err, w.print(w.watcher.Cut()))
+	events, e := w.watcher.Cut()
+	err = errors.Join(err, e, w.print(events))
 	w.log.Info("watched", "frames", frames, "dropped", dropped)
 	return err
 }
@@ -178,12 +179,13 @@ func (w *watching) encode(batch []liveFrame) error {
 	for _, f := range batch {
 		var events []recognition.Event
 		if f.pix == nil {
-			events = w.watcher.Cut()
+			events, err = w.watcher.Cut()
 		} else {
-			if events, err = w.watcher.Add(rows[:e], f.time); err != nil {
-				return err
-			}
+			events, err = w.watcher.Add(rows[:e], f.time)
 			rows = rows[e:]
+		}
+		if err != nil {
+			return err
 		}
 		if err := w.print(events); err != nil {
 			return err
