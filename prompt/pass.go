@@ -1,6 +1,8 @@
 package prompt
 
 import (
+	"math/rand/v2"
+
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
@@ -51,6 +53,21 @@ func (a *Adapter) ForwardKeeping(features []float32, c *Classes, kept []int32) *
 	p.similarity = *nn.NewSimilarity(d, p.Video, p.Text, a.scale())
 	p.Logits = p.similarity.Logits
 	return p
+}
+
+// Keep draws which of n windows [Adapter.ForwardKeeping] keeps the residual of, where
+// each loses it with probability drop; nil for all.
+func Keep(n int, drop float64, rng *rand.Rand) []int32 {
+	if drop == 0 {
+		return nil
+	}
+	kept := []int32{}
+	for i := range n {
+		if rng.Float64() >= drop {
+			kept = append(kept, int32(i))
+		}
+	}
+	return kept
 }
 
 // Backward adds to the gradients of all learned tensors for dlogits [B,C] and the

@@ -145,8 +145,3 @@ func (s *Set) Texts() []string {
 
 // Provenance says where a video's features come from.
 func (s *Set) Provenance(v Video) (feature.Provenance, error) { return s.source.Provenance(v.ID) }
-
-// Summary describes the set for a log.
-func (s *Set) Summary() string {
-	return fmt.Sprintf("%d captions of %d videos, %d missing", len(s.Captions), len(s.Videos), len(s.Missing))
-}

@@ -3,8 +3,6 @@ package retrieval
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"strings"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/nn"
@@ -22,8 +20,7 @@ type learner struct {
 	backbone string
 	sampling string
 
-	order []int // of the videos in the epoch orderOf
-	epoch int
+	order train.Order // of the training videos
 }
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
@@ -34,7 +31,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, epoch: -1}
+	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: train.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
 	q, _, _, err := trainSet.source.Part(trainSet.Videos[0].ID, 0, 0)
 	if err != nil {
 		return nil, err
@@ -48,37 +45,17 @@ func (l *learner) Params() *nn.Params { return l.adapter.Params() }
 // Updated keeps a temperature that is learned within its bound.
 func (l *learner) Updated() { l.adapter.ClipTemperature() }
 
-// videos returns the numbers of a step's videos. Every epoch goes through all of
-// them in an order of its own.
-func (l *learner) videos(step int) []int {
-	n := len(l.train.Videos)
-	out := make([]int, l.config.Batch)
-	for i := range out {
-		k := step*l.config.Batch + i
-		if epoch := k / n; epoch != l.epoch {
-			l.order, l.epoch = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(epoch)<<1)).Perm(n), epoch
-		}
-		out[i] = l.order[k%n]
-	}
-	return out
-}
-
 func (l *learner) Batch(step int) string {
-	const few = 8
 	var ids []string
-	for _, v := range l.videos(step) {
+	for _, v := range l.order.Batch(step, l.config.Batch) {
 		ids = append(ids, l.train.Videos[v].ID)
 	}
-	if n := len(ids); n > few {
-		ids = append(ids[:few], fmt.Sprintf("and %d more", n-few))
-	}
-	return strings.Join(ids, ", ")
+	return train.Few(ids)
 }
 
 func (l *learner) Step(step int) (float64, error) {
-	// Odd streams are the steps', even ones the epochs'.
-	rng := rand.New(rand.NewPCG(l.config.Train.Seed, uint64(step)<<1|1))
-	numbers := l.videos(step)
+	rng := l.order.Rand(step)
+	numbers := l.order.Batch(step, l.config.Batch)
 	var features []float32
 	captions, videos := make([]string, len(numbers)), make([]string, len(numbers))
 	for i, n := range numbers {
@@ -96,28 +73,13 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.ForwardKeeping(features, sentences, l.keep(len(numbers), rng))
+	p := l.adapter.ForwardKeeping(features, sentences, prompt.Keep(len(numbers), l.config.TemporalDrop, rng))
 	defer p.Release()
 	anchor := 0.0
 	if l.config.VideoAnchor > 0 {
 		anchor = p.AnchorVideo(l.config.VideoAnchor)
 	}
 	return p.Pairs(captions, videos) + anchor, nil
-}
-
-// keep draws which of n videos keep the temporal Transformer's residual, nil for
-// all.
-func (l *learner) keep(n int, rng *rand.Rand) []int32 {
-	if l.config.TemporalDrop == 0 {
-		return nil
-	}
-	kept := []int32{}
-	for i := range n {
-		if rng.Float64() >= l.config.TemporalDrop {
-			kept = append(kept, int32(i))
-		}
-	}
-	return kept
 }
 
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {

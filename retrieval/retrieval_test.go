@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
@@ -355,7 +356,7 @@ func TestFrozenIsTheMeanOfFrames(t *testing.T) {
 	for j := range want {
 		want[j] = float32(j) * 2
 	}
-	unit(want, e)
+	clip.Normalize(want, e)
 	for j := range want {
 		if math.Abs(float64(got[j]-want[j])) > 1e-6 {
 			t.Fatalf("value %d is %v instead of %v", j, got[j], want[j])
@@ -382,7 +383,7 @@ func TestBadData(t *testing.T) {
 		t.Fatal(val, test, err)
 	}
 	if len(o.Skipped) != 1 || len(s.Missing) != 2 || len(s.Videos) != 2 || len(s.Captions) != 2 || !errors.Is(s.Missing[0].Err, dataset.ErrNotFound) {
-		t.Errorf("%s, %d skipped", s.Summary(), len(o.Skipped))
+		t.Errorf("%d captions of %d videos, %d missing, %d skipped", len(s.Captions), len(s.Videos), len(s.Missing), len(o.Skipped))
 	}
 	run := func(rows string) error {
 		t.Helper()
@@ -497,5 +498,39 @@ func TestSpread(t *testing.T) {
 	}
 	if len(seen) != 32 {
 		t.Errorf("%d of 32 frames were ever drawn", len(seen))
+	}
+}
+
+// A retriever that several goroutines use at once gives what it gives one.
+func TestRetrieverAtOnce(t *testing.T) {
+	m := backbone(t)
+	store, path := world(t, m, 2)
+	_, r := open(t, m, store, path)
+	_, learned, _ := trained(t, m, settings(), r)
+	q, _, _, err := r.Test.source.Part(r.Test.Videos[0].ID, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []*Retriever{learned, Frozen(m)} {
+		both := func() string {
+			texts, err := x.Texts([]string{"a star moves left", "a ring"})
+			if err != nil {
+				return err.Error()
+			}
+			video, err := x.Video(q, 0, 0)
+			return fmt.Sprint(texts, video, err)
+		}
+		want := both()
+		var workers sync.WaitGroup
+		for range 4 {
+			workers.Go(func() {
+				for range 5 {
+					if got := both(); got != want {
+						t.Errorf("%.80s instead of %.80s", got, want)
+					}
+				}
+			})
+		}
+		workers.Wait()
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"unsafe"
@@ -73,7 +72,7 @@ func (r *Retriever) texts(sentences []string) (embeddings []float32, cut int, er
 	} else {
 		embeddings, cut, err = r.plain(sentences)
 	}
-	unit(embeddings, r.model.Config().Embed)
+	clip.Normalize(embeddings, r.model.Config().Embed)
 	return embeddings, cut, err
 }
 
@@ -141,7 +140,7 @@ func (r *Retriever) videos(windows []float32) (embeddings []float32, err error) 
 	} else if embeddings, err = r.adapter.EncodeVideos(windows); err != nil {
 		return nil, err
 	}
-	unit(embeddings, r.model.Config().Embed)
+	clip.Normalize(embeddings, r.model.Config().Embed)
 	return embeddings, nil
 }
 
@@ -180,18 +179,4 @@ func spread(dst []float32, q *feature.Sequence, from, to, t int, rng *rand.Rand)
 		dst = append(dst, q.Row(from+min(int((float64(i)+at)*float64(n)/float64(t)), n-1))...)
 	}
 	return dst
-}
-
-// unit scales rows of a width to length 1.
-func unit(x []float32, width int) {
-	for ; len(x) > 0; x = x[width:] {
-		var sum float64
-		for _, v := range x[:width] {
-			sum += float64(v) * float64(v)
-		}
-		n := float32(max(math.Sqrt(sum), 1e-12))
-		for i := range x[:width] {
-			x[i] /= n
-		}
-	}
 }

@@ -18,9 +18,10 @@ import (
 
 func (a *app) trainCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "train",
-		Short:   "Learn from videos",
-		Example: "  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run",
+		Use:   "train",
+		Short: "Learn from videos",
+		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
+  clipcue train retrieval --model ViT-B/16 --features features --data captions.csv --out finder`,
 	}
 	c.AddCommand(a.trainRecognitionCommand(), a.trainRetrievalCommand())
 	return c

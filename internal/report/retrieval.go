@@ -37,7 +37,7 @@ func (m Retrieved) Sections(ctx context.Context) []Section {
 	}
 	note := "none is missing"
 	if r.Missing > 0 {
-		note = fmt.Sprintf("%d more are of videos without features and are left out", r.Missing)
+		note = fmt.Sprintf("left out: %d of videos without features", r.Missing)
 	}
 	if r.Cut > 0 {
 		note += fmt.Sprintf("; %d were cut to the model's context", r.Cut)
