@@ -51,7 +51,7 @@ func (t *Detector) Propose(q *feature.Sequence) ([]Proposal, error) {
 		return nil, err
 	}
 	var found []Proposal
-	for parts := t.config.parts(f.n); len(parts) > 0; {
+	for parts := t.config.parts(f.Len()); len(parts) > 0; {
 		// As many windows as fit, but at least one.
 		n, rows := 0, 0
 		for n < len(parts) && (n == 0 || rows+t.config.padded(parts[n].to-parts[n].from) <= passFrames) {
@@ -96,9 +96,9 @@ func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []P
 				// The geometric mean, so that it stays on the scale of both.
 				score := math.Sqrt(sigmoid(scores[row]) * sigmoid(b[2]))
 				from := max(place-math.Exp(float64(b[0]))*float64(stride), 0)
-				to := min(place+math.Exp(float64(b[1]))*float64(stride), float64(f.n))
-				if score >= t.config.Floor && from < to {
-					found = append(found, Proposal{Segment{f.seconds(from), f.seconds(to)}, score})
+				to := min(place+math.Exp(float64(b[1]))*float64(stride), float64(f.Len()))
+				if s := (Segment{f.seconds(from), f.seconds(to)}); score >= t.config.Floor && s.Start < s.End {
+					found = append(found, Proposal{s, score})
 				}
 			}
 		}

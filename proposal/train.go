@@ -100,7 +100,7 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 		if err != nil {
 			return nil, err
 		}
-		if rate := rateOf(q); rate > 0 {
+		if rate := q.Rate(); rate > 0 {
 			rates = append(rates, rate)
 		}
 	}
@@ -129,7 +129,7 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 		if err != nil {
 			return nil, err
 		}
-		for n := 0; i < len(r.Train) && n < f.n; n += c.Frames {
+		for n := 0; i < len(r.Train) && n < f.Len(); n += c.Frames {
 			l.items = append(l.items, i)
 		}
 	}
@@ -196,8 +196,8 @@ func (l *learner) Step(step int) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		n := min(f.n, c.Frames)
-		from := rng.IntN(f.n - n + 1)
+		n := min(f.Len(), c.Frames)
+		from := rng.IntN(f.Len() - n + 1)
 		at, rows := len(x), c.padded(n)
 		x = slices.Grow(x, rows*l.detector.embed)[:at+rows*l.detector.embed]
 		f.fill(x[at:], from)
