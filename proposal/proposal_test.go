@@ -300,9 +300,9 @@ func TestOtherRates(t *testing.T) {
 		return q
 	}
 	d := ready(t, c, 3)
-	want := propose(t, d, smooth(8, 80))
+	want := propose(t, d, smooth(8, 79)) // the last frame at 9.75 s
 	for _, rate := range []float64{4, 16, 24} {
-		got := propose(t, d, smooth(rate, int(10*rate-rate/8)+1)) // the last frame of both at 9.875 s
+		got := propose(t, d, smooth(rate, int(9.75*rate)+1))
 		if len(got) != len(want) {
 			t.Fatalf("%v frames a second: %d proposals instead of %d", rate, len(got), len(want))
 		}
