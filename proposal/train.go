@@ -133,8 +133,53 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 			l.items = append(l.items, i)
 		}
 	}
-	return l, nil
+	return l, l.standardise()
 }
+
+// standardise begins with an input norm after which every channel of the training
+// features has mean 0 and variance 1 (as Salimans & Kingma 2016 begin with their
+// weights). CLIP's features have a large part that all pictures share, beside which
+// what changes in a video is small.
+func (l *learner) standardise() error {
+	e := l.detector.embed
+	sum, squares, n := make([]float64, e), make([]float64, e), 0.0
+	for _, v := range l.train[:min(len(l.train), statistics)] {
+		f, err := l.frames(v)
+		if err != nil {
+			return err
+		}
+		stride := max(1, f.Len()/statistics)
+		for i := 0; i < f.Len(); i += stride {
+			row := f.Row(i)
+			var mean, variance float64
+			for _, x := range row {
+				mean += float64(x) / float64(e)
+			}
+			for _, x := range row {
+				variance += (float64(x) - mean) * (float64(x) - mean) / float64(e)
+			}
+			deviation := math.Sqrt(variance + epsilon)
+			for j, x := range row {
+				y := (float64(x) - mean) / deviation
+				sum[j] += y
+				squares[j] += y * y
+			}
+			n++
+		}
+	}
+	values := l.Params().Values()
+	scale, shift := values[inputName+".weight"], values[inputName+".bias"]
+	for j := range e {
+		mean := sum[j] / n
+		s := 1 / math.Sqrt(max(squares[j]/n-mean*mean, 0)+epsilon)
+		scale[j], shift[j] = float32(s), float32(-mean*s)
+	}
+	return l.Params().Set(values)
+}
+
+// statistics is how many training videos, and how many frames of each, the input
+// norm begins with.
+const statistics = 200
 
 func (e Example) check() error {
 	for _, s := range e.Segments {
