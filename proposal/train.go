@@ -48,11 +48,11 @@ func DefaultTraining() train.Config {
 // Train trains a detector, writes the run's folder and returns the detector of the
 // best step.
 func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, train.Result, error) {
-	l, err := newLearner(c, t, r)
-	if err != nil {
+	if err := t.Check(); err != nil {
 		return nil, train.Result{}, err
 	}
-	if err := t.Check(); err != nil {
+	l, err := newLearner(c, t, r)
+	if err != nil {
 		return nil, train.Result{}, err
 	}
 	if r.Log == nil {
