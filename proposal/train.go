@@ -136,50 +136,74 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 	return l, l.standardise()
 }
 
-// standardise begins with an input norm after which every channel of the training
-// features has mean 0 and variance 1 (as Salimans & Kingma 2016 begin with their
-// weights). CLIP's features have a large part that all pictures share, beside which
-// what changes in a video is small.
+// statistics is how many training videos, and how many frames of each, a detector's
+// first layers are fitted to.
+const statistics = 200
+
+// standardise fits the first layers to the training features before anything is
+// learned, as Salimans & Kingma (2016) fit all. CLIP's features have a large part
+// that all pictures share, a smaller one that a video's frames share, and beside
+// them what changes from frame to frame is small, although it may tell most of when
+// something happens. So the input norm begins such that every channel has mean 0 and
+// variance 1, and half of the projection begins with differences between the frame
+// after and the frame before, scaled to variance 1.
 func (l *learner) standardise() error {
 	e := l.detector.embed
-	sum, squares, n := make([]float64, e), make([]float64, e), 0.0
+	sum, squares, changes := make([]float64, e), make([]float64, e), make([]float64, e)
+	before, row, after := make([]float64, e), make([]float64, e), make([]float64, e)
+	n := 0.0
 	for _, v := range l.train[:min(len(l.train), statistics)] {
 		f, err := l.frames(v)
 		if err != nil {
 			return err
 		}
-		stride := max(1, f.Len()/statistics)
-		for i := 0; i < f.Len(); i += stride {
-			row := f.Row(i)
-			var mean, variance float64
-			for _, x := range row {
-				mean += float64(x) / float64(e)
-			}
-			for _, x := range row {
-				variance += (float64(x) - mean) * (float64(x) - mean) / float64(e)
-			}
-			deviation := math.Sqrt(variance + epsilon)
-			for j, x := range row {
-				y := (float64(x) - mean) / deviation
+		for i := 0; i < f.Len(); i += max(1, f.Len()/statistics) {
+			normal(before, f.Row(max(i-1, 0)))
+			normal(row, f.Row(i))
+			normal(after, f.Row(min(i+1, f.Len()-1)))
+			for j, y := range row {
 				sum[j] += y
 				squares[j] += y * y
+				changes[j] += (after[j] - before[j]) * (after[j] - before[j])
 			}
 			n++
 		}
 	}
 	values := l.Params().Values()
 	scale, shift := values[inputName+".weight"], values[inputName+".bias"]
+	change := 0.0 // the mean of the squared differences
 	for j := range e {
 		mean := sum[j] / n
-		s := 1 / math.Sqrt(max(squares[j]/n-mean*mean, 0)+epsilon)
-		scale[j], shift[j] = float32(s), float32(-mean*s)
+		variance := max(squares[j]/n-mean*mean, 0) + epsilon
+		scale[j], shift[j] = float32(1/math.Sqrt(variance)), float32(-mean/math.Sqrt(variance))
+		change += changes[j] / n / variance / float64(e)
+	}
+	// The taps of a row of weights: x₋₁, x₀ and x₁. The middle one's values, which
+	// nothing else needs, are three times too small for one alone.
+	weights := values[projectName+".weight"]
+	by := float32(math.Sqrt(3 / (change + epsilon)))
+	for w := weights[:len(weights)/2/(3*e)*(3*e)]; len(w) > 0; w = w[3*e:] {
+		for j := range e {
+			w[2*e+j] = by * w[e+j]
+			w[j], w[e+j] = -w[2*e+j], 0
+		}
 	}
 	return l.Params().Set(values)
 }
 
-// statistics is how many training videos, and how many frames of each, the input
-// norm begins with.
-const statistics = 200
+// normal writes what the input norm makes of a row before it scales.
+func normal(dst []float64, row []float32) {
+	var mean, variance float64
+	for _, x := range row {
+		mean += float64(x) / float64(len(row))
+	}
+	for _, x := range row {
+		variance += (float64(x) - mean) * (float64(x) - mean) / float64(len(row))
+	}
+	for j, x := range row {
+		dst[j] = (float64(x) - mean) / math.Sqrt(variance+epsilon)
+	}
+}
 
 func (e Example) check() error {
 	for _, s := range e.Segments {
