@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/train"
 )
 
@@ -134,6 +136,68 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 	// Where nothing happens nothing scores as high.
 	if none := found[0]; len(none) > 0 && none[0].Score > 0.8*found[1][0].Score {
 		t.Errorf("where nothing happens it finds %v; where something does, %v", none[0], found[1][0])
+	}
+}
+
+// Before the first step the input norm standardises the channels of the training
+// features, and half of the projection tells what changes and nothing else.
+func TestFirstLayersFitTheFeatures(t *testing.T) {
+	const width = 6
+	store := newStore(t)
+	learn := films(t, store, "learn", 8, width, 1)
+	l, err := newLearner(small(), DefaultTraining(), Run{Features: feature.NewCache(store, 0), Train: learn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, c := l.detector, l.detector.config
+	mean, squares, n := make([]float64, width), make([]float64, width), 0.0
+	changing := 0.0 // the squares of the projection's first half
+	for _, e := range learn {
+		f, err := l.frames(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark := d.device.Mark()
+		x, normed, y := d.device.Temp(f.Len(), width), d.device.Temp(f.Len(), width), d.device.Temp(f.Len(), c.Width)
+		d.device.Upload(x, f.Features)
+		d.input.Forward(normed, x)
+		d.project.Forward(y, normed, nn.NewTaps([]compute.Range{{From: 0, To: f.Len()}}, 1))
+		values, projected := make([]float32, f.Len()*width), make([]float32, f.Len()*c.Width)
+		d.device.Download(values, normed)
+		d.device.Download(projected, y)
+		for i, v := range values {
+			mean[i%width] += float64(v)
+			squares[i%width] += float64(v * v)
+		}
+		for i, v := range projected {
+			if i%c.Width < c.Width/2 {
+				changing += float64(v * v)
+			}
+		}
+		n += float64(f.Len())
+
+		// A video that stands still.
+		for i := range f.Len() {
+			copy(values[i*width:], f.Row(0))
+		}
+		d.device.Upload(x, values)
+		d.input.Forward(normed, x)
+		d.project.Forward(y, normed, nn.NewTaps([]compute.Range{{From: 0, To: f.Len()}}, 1))
+		d.device.Download(projected, y)
+		for i, v := range projected {
+			if i%c.Width < c.Width/2 && math.Abs(float64(v)) > 1e-4 {
+				t.Fatalf("channel %d is %v where nothing changes", i%c.Width, v)
+			}
+		}
+		d.device.Release(mark)
+	}
+	for j := range width {
+		if math.Abs(mean[j]/n) > 0.05 || math.Abs(squares[j]/n-1) > 0.05 {
+			t.Errorf("channel %d has mean %v and mean square %v", j, mean[j]/n, squares[j]/n)
+		}
+	}
+	if variance := changing / n / float64(c.Width/2); variance < 0.3 || variance > 3 {
+		t.Errorf("what changes has variance %v", variance)
 	}
 }
 
