@@ -77,8 +77,8 @@ type Config struct {
 
 // Default are settings for a few hundred videos, at about eight frames a second.
 func Default() Config {
-	return Config{Width: 256, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
-		Batch: 8, Radius: 1.5, Box: 1, Quality: 0.5, Sigma: 0.5, Floor: 0.01, TopK: 1000}
+	return Config{Width: 128, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
+		Batch: 8, Radius: 1.5, Box: 1, Quality: 0.5, Sigma: 0.5, Floor: 0.05, TopK: 1000}
 }
 
 // stride is how many frames a row of the last level stands for.

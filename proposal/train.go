@@ -42,7 +42,7 @@ type Run struct {
 
 // DefaultTraining are settings of the loop that go with [Default].
 func DefaultTraining() train.Config {
-	return train.Config{Steps: 300, Rate: 5e-4, Schedule: "cosine", Warmup: 30, Decay: 0.05, ClipNorm: 1, Average: 0.98}
+	return train.Config{Steps: 400, Rate: 2e-3, Schedule: "cosine", Warmup: 40, Decay: 0.05, ClipNorm: 1, Average: 0.98}
 }
 
 // Train trains a detector, writes the run's folder and returns the detector of the
