@@ -133,6 +133,12 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 			t.Errorf("average recall at %d is %.3f, of sliding windows %.3f", n, got[i], base)
 		}
 	}
+	// A video of many windows is no harder.
+	long := Example{ID: "long.mp4", Segments: acts(rand.New(rand.NewPCG(3, 1)), 300)}
+	p := propose(t, d, film(long.ID, rand.New(rand.NewPCG(4, 1)), 300*8, 12, 8, long.Segments))
+	if r := Recall([]Example{long}, [][]Proposal{p}, ActivityNet, []int{2 * len(long.Segments)})[0]; r < 0.9*got[1] {
+		t.Errorf("average recall of %d segments in five minutes is %.3f, in short videos %.3f", len(long.Segments), r, got[1])
+	}
 	// Where nothing happens nothing scores as high.
 	if none := found[0]; len(none) > 0 && none[0].Score > 0.8*found[1][0].Score {
 		t.Errorf("where nothing happens it finds %v; where something does, %v", none[0], found[1][0])
@@ -452,6 +458,31 @@ func TestSharedDetector(t *testing.T) {
 	wait.Wait()
 	if got != want {
 		t.Errorf("together they find %v instead of %v", got, want)
+	}
+}
+
+// Videos in which nothing happens teach that nothing happens.
+func TestNothingHappens(t *testing.T) {
+	store := newStore(t)
+	var learn []Example
+	for _, e := range films(t, store, "learn", 4, 4, 1) {
+		learn = append(learn, Example{ID: e.ID})
+	}
+	tc := DefaultTraining()
+	tc.Steps = 40
+	d, r, err := Train(context.Background(), small(), tc, Run{Dir: t.TempDir(), Features: feature.NewCache(store, 0), Train: learn, Val: learn[:1], Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Metrics["ar@5"] != 0.0 {
+		t.Errorf("of no segments it finds %v", r.Metrics)
+	}
+	q, err := store.Get(learn[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := propose(t, d, q); len(p) > 0 && p[0].Score > 0.1 {
+		t.Errorf("it finds %v", p[0])
 	}
 }
 
