@@ -79,7 +79,7 @@ func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []P
 	l := t.layout(lengths)
 	features, action, box := d.Temp(rows, t.embed), d.Temp(l.rows, 1), d.Temp(l.rows, 3)
 	d.Upload(features, x)
-	t.forward(action, box, features, l, false, &tape{})
+	t.forward(action, box, features, l, nil)
 	scores, boxes := make([]float32, l.rows), make([]float32, 3*l.rows)
 	d.Download(scores, action)
 	d.Download(boxes, box)
