@@ -42,7 +42,7 @@ type Run struct {
 
 // DefaultTraining are settings of the loop that go with [Default].
 func DefaultTraining() train.Config {
-	return train.Config{Steps: 400, Rate: 2e-3, Schedule: "cosine", Warmup: 40, Decay: 0.05, ClipNorm: 1, Average: 0.98}
+	return train.Config{Steps: 500, Rate: 2e-3, Schedule: "cosine", Warmup: 50, Decay: 0.05, ClipNorm: 1, Average: 0.98}
 }
 
 // Train trains a detector, writes the run's folder and returns the detector of the
@@ -252,7 +252,7 @@ func (l *learner) Batch(step int) string {
 	return strings.Join(ids, ", ")
 }
 
-// Step learns from a window of each example, a random one if the video is longer.
+// Step learns from a random window of each example.
 func (l *learner) Step(step int) (float64, error) {
 	// Odd streams are the steps', even ones the epochs'.
 	rng := rand.New(rand.NewPCG(l.seed, uint64(step)<<1|1))
@@ -266,6 +266,7 @@ func (l *learner) Step(step int) (float64, error) {
 			return 0, err
 		}
 		n := min(f.Len(), c.Frames)
+		n -= min(int(c.Crop*rng.Float64()*float64(n)), n-1)
 		from := rng.IntN(f.Len() - n + 1)
 		at, rows := len(x), c.padded(n)
 		x = slices.Grow(x, rows*l.detector.embed)[:at+rows*l.detector.embed]
