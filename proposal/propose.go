@@ -16,15 +16,18 @@ type part struct {
 	first, last float64
 }
 
-// parts cuts n rows into windows. Where two overlap each gives the proposals of its
-// half of the overlap, so that every row has something on both sides.
+// parts cuts n rows into windows, the last one as long as the others. Where two
+// overlap each gives the proposals of its half of the overlap, so that every row has
+// something on both sides.
 func (c Config) parts(n int) []part {
 	var out []part
 	for from := 0; ; from += c.Frames - c.Overlap {
+		from = max(0, min(from, n-c.Frames))
 		p := part{from: from, to: min(from+c.Frames, n), first: math.Inf(-1), last: math.Inf(1)}
 		if from > 0 {
-			p.first = float64(from) + float64(c.Overlap)/2
-			out[len(out)-1].last = p.first
+			before := &out[len(out)-1]
+			p.first = float64(from+before.to) / 2
+			before.last = p.first
 		}
 		out = append(out, p)
 		if p.to == n {
