@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/clipcue/clipcue/vector"
 )
 
 // Damage is something that is wrong with a library.
@@ -36,11 +38,15 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 	}
 	update := "bring the library up to date, which indexes the video anew: clipcue index --library " + l.dir
 	vectors := filepath.Join(l.dir, fmt.Sprint(vectorsPrefix, l.generation))
-	if err := l.vectors.Verify(ctx); err != nil {
-		if ctx.Err() != nil {
-			return out, err
+	if own, ok := l.vectors.(*vector.Embedded); ok {
+		if err := own.Verify(ctx); err != nil {
+			if ctx.Err() != nil {
+				return out, err
+			}
+			out = append(out, Damage{vectors, err.Error(), "delete this folder, then " + update})
 		}
-		out = append(out, Damage{vectors, err.Error(), "delete this folder, then " + update})
+	} else {
+		vectors = l.settings.Server
 	}
 	there := map[int64]bool{}
 	for id, err := range l.vectors.IDs(ctx) {

@@ -3,6 +3,7 @@ package library
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -18,13 +19,14 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/vector/weaviate"
 	"github.com/clipcue/clipcue/video"
 )
 
 // Options say how videos are indexed.
 type Options struct {
-	// Settings are what a new library is made with: Window, Hop, Captions, Graph, and
-	// the names of the model. What is zero is taken from a library that is there, or is
+	// Settings are what a new library is made with: Window, Hop, Captions, Graph,
+	// Server, and the names of the model. What is zero is taken from a library that is there, or is
 	// the default: windows of 4 s every 2 s, and the captions of Captions.
 	Settings Settings
 	// Extract says how videos are decoded; Force and Watch are not used.
@@ -146,7 +148,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 type writer struct {
 	dir      string
 	db       *sql.DB
-	vectors  *vector.Embedded
+	vectors  vector.Index
 	enc      feature.Encoder
 	e        Embedder
 	o        Options
@@ -198,9 +200,13 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 
 // graph makes the vectors' graph, or adds to it what is new, if they are so many.
 func (w *writer) graph(ctx context.Context) error {
+	x, own := w.vectors.(*vector.Embedded)
+	if !own {
+		return nil
+	}
 	var bar *progress.Bar
 	defer func() { bar.Done() }()
-	return w.vectors.Build(ctx, func(done, total int) {
+	return x.Build(ctx, func(done, total int) {
 		if bar == nil {
 			bar = w.o.Extract.Progress.Start("graph", int64(total), "moments")
 		}
@@ -242,11 +248,24 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 		}
 		return writeSettings(ctx, tx, generation, *s)
 	})
+	if all && err == nil && old.Server != "" {
+		w.drop(ctx, generation-1, old)
+	}
 	if err == nil {
-		w.vectors, err = openVectors(w.dir, generation, *s, true)
+		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
 	}
 	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
 	return all, err
+}
+
+// drop removes a generation from a server. One that cannot be removed costs nothing
+// but space there.
+func (w *writer) drop(ctx context.Context, generation int64, old Settings) {
+	x, err := openVectors(ctx, w.dir, generation, old, true)
+	if c, ok := x.(*weaviate.Collection); err == nil && ok {
+		_ = c.Drop(ctx)
+		_ = c.Close()
+	}
 }
 
 // complete takes over what is zero from a library's settings, or the defaults.
@@ -254,6 +273,8 @@ func (s Settings) complete(old Settings) (Settings, error) {
 	s.Window = cmp.Or(s.Window, old.Window, 4)
 	s.Hop = cmp.Or(s.Hop, old.Hop, min(2, s.Window))
 	s.Graph = cmp.Or(s.Graph, old.Graph, DefaultGraph)
+	s.Server = cmp.Or(s.Server, old.Server)
+	s.Collection = cmp.Or(old.Collection, "Clipcue"+rand.Text())
 	if s.Captions == nil {
 		if s.Captions = old.Captions; s.Captions == nil {
 			s.Captions = Captions()

@@ -5,7 +5,8 @@
 // file.
 //
 //	library.db      what there is: the truth
-//	vectors-1/      the embeddings, by the moments' ids; the number is a generation
+//	vectors-1/      the embeddings, by the moments' ids; the number is a generation.
+//	                They may be on a server instead
 //	thumbnails/     a folder for each video, by its id
 //	lock.db         is locked while a run writes
 //
@@ -17,6 +18,7 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -30,6 +32,7 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/vector/weaviate"
 )
 
 // Embedder brings sentences and moments into one space. A retrieval.Retriever is
@@ -65,6 +68,11 @@ type Settings struct {
 	// each of them.
 	Graph int `json:"graph"`
 
+	// Server is the address of the Weaviate server that keeps the vectors; "" keeps
+	// them in the library's folder. Collection begins the name that they have there.
+	Server     string `json:"server,omitempty"`
+	Collection string `json:"collection,omitempty"`
+
 	Captions    []string `json:"captions"` // the background
 	Temperature float64  `json:"temperature"`
 }
@@ -94,6 +102,7 @@ func (s Settings) fits(dir string, run Settings) error {
 		{"sampling", s.Sampling, run.Sampling},
 		{"windows of", seconds(s.Window), seconds(run.Window)},
 		{"windows every", seconds(s.Hop), seconds(run.Hop)},
+		{"vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(run.Server, "its folder")},
 		{"the background captions", captionsID(s.Captions), captionsID(run.Captions)},
 	} {
 		if m.have != m.want {
@@ -110,7 +119,7 @@ func (s Settings) fits(dir string, run Settings) error {
 type Library struct {
 	dir        string
 	db         *sql.DB
-	vectors    *vector.Embedded
+	vectors    vector.Index
 	generation int64
 	settings   Settings
 	mean       func() ([]float32, error) // average, once
@@ -134,7 +143,7 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 	if l.generation == 0 {
 		return nil, noLibrary(dir)
 	}
-	if l.vectors, err = openVectors(dir, l.generation, l.settings, false); err != nil {
+	if l.vectors, err = openVectors(ctx, dir, l.generation, l.settings, false); err != nil {
 		return nil, explain(dir, err)
 	}
 	l.mean, l.level = sync.OnceValues(l.average), sync.OnceValues(l.measure)
@@ -185,10 +194,18 @@ const (
 	thumbnailsFolder = "thumbnails"
 )
 
-// openVectors opens the engine that holds a library's vectors.
-func openVectors(dir string, generation int64, s Settings, write bool) (*vector.Embedded, error) {
-	home := filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
-	return vector.Open(home, s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
+// openVectors opens the engine that holds a generation of a library's vectors.
+func openVectors(ctx context.Context, dir string, generation int64, s Settings, write bool) (x vector.Index, err error) {
+	if s.Server != "" {
+		x, err = weaviate.Open(ctx, s.Server, fmt.Sprintf("%s_%d", s.Collection, generation), s.Width, weaviate.Options{Key: os.Getenv("CLIPCUE_WEAVIATE_KEY")})
+	} else {
+		home := filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
+		x, err = vector.Open(home, s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
+	}
+	if err != nil {
+		return nil, err // and no typed nil
+	}
+	return x, nil
 }
 
 // thumbnail is the file of a thumbnail of a video.

@@ -152,8 +152,9 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 		found.Warnings = append(found.Warnings, "the library holds no moments yet")
 		return found, nil
 	}
+	most := min(all, enough)
 	for k := 200 + 20*top; ; k *= 8 {
-		hits, err := l.vectors.Search(ctx, query, min(k, all))
+		hits, err := l.vectors.Search(ctx, query, min(k, most))
 		if err != nil {
 			return nil, explain(l.dir, err)
 		}
@@ -162,7 +163,7 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 			return nil, explain(l.dir, err)
 		}
 		found.Results = merge(moments, top)
-		if len(found.Results) == top || k >= all {
+		if len(found.Results) == top || k >= most {
 			break
 		}
 	}
@@ -178,6 +179,10 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 	}
 	return found, nil
 }
+
+// enough is how many moments are looked at, however few results they make: five hours
+// that all look like the query, and as many as a Weaviate server gives.
+const enough = 10_000
 
 // moments looks up what the hits are. Those that are gone are left out.
 func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cosine float64) float64) ([]candidate, error) {

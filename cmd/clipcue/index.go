@@ -100,6 +100,7 @@ is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
 	number(c, &fps, "fps", false, "frames a second to sample; in a new library those that --adapter learned from, or 2")
 	f.StringVar(&captions, "background", "", "file of the captions that scores are measured against, one a line; if not given, everyday ones that come with the program")
 	whole(c, &o.Settings.Graph, "graph", 0, "from how many moments on searches are approximate, by a graph that takes minutes to make; 0 means a million in a new library")
+	f.StringVar(&o.Settings.Server, "server", "", "keep the vectors on the Weaviate server of this address, such as http://localhost:8080; CLIPCUE_WEAVIATE_KEY is its key")
 	f.BoolVar(&o.Reindex, "reindex", false, "do the given videos again, or without any, or with another model or windows, all of the library")
 	f.BoolVar(&o.Prune, "prune", false, "drop videos that are no longer there")
 	f.BoolVar(&o.Extract.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
@@ -240,6 +241,9 @@ and that wait for being indexed anew.`,
 			}
 			if s.Adapter != "" {
 				rows = append(rows, [2]string{"adapter", s.Adapter})
+			}
+			if s.Server != "" {
+				rows = append(rows, [2]string{"server", s.Server + ", " + s.Collection})
 			}
 			rows = append(rows, [2]string{"frames", s.Sampling + ", " + s.Preprocess}, [2]string{"background", fmt.Sprintf("%d captions", len(s.Captions))})
 			for _, list := range []struct {
