@@ -106,6 +106,7 @@ func amount(n int, what string) string {
 // is one run at a time; another is refused. A library of another model, sampling or
 // other windows is refused with a [MismatchError]; see Options.Reindex.
 //
+// A part of a damaged video that Options.Extract allowed stays until the video changes.
 // A video that fails is among Report.Failed and in [Info.Failed], is not in the
 // library, and is tried again by the next run that it is given to. Errors are those
 // of [feature.Each] beside.

@@ -1,0 +1,47 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/library"
+)
+
+// The page of a search has its query, each result with its thumbnail, and what there
+// is to say of them; a thumbnail that is gone is named.
+func TestSearchPage(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "0.jpg")
+	if err := os.WriteFile(there, []byte("\xff\xd8\xff"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	found := &library.Found{
+		Results: []library.Result{
+			{Video: "/films/a.mp4", Time: "01:02–01:08", Score: 0.875, Thumbnail: there},
+			{Video: "/films/b.mp4", Time: "00:00–00:04", Score: 0.25, Thumbnail: filepath.Join(dir, "1.jpg"), Missing: true},
+		},
+		Warnings: []string{"nothing fits well"},
+	}
+	write := func(query, kind string) string {
+		t.Helper()
+		path := filepath.Join(dir, "found.html")
+		if err := Search(query, kind, found, 283).WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, want := range []string{"a &lt;red&gt; circle", "/films/a.mp4", "01:02–01:08", "87.5 %", "data:image/jpeg", "283", "nothing fits well", "cannot be read", "2 results"} {
+		if !strings.Contains(write("a <red> circle", "sentence"), want) {
+			t.Errorf("the page does not have %q", want)
+		}
+	}
+	if page := write("/pictures/door.jpg", "image"); !strings.Contains(page, "Like door.jpg") || strings.Contains(page, "283") {
+		t.Error("the page of a picture")
+	}
+}
