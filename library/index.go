@@ -113,7 +113,10 @@ func amount(n int, what string) string {
 func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, paths []string, o Options) (Report, error) {
 	r := Report{Failed: []feature.Failure{}, Partial: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
 	began := time.Now()
-	old, _ := ReadSettings(ctx, dir) // under the lock it is read again
+	old, err := ReadSettings(ctx, dir) // under the lock they are read again
+	if errors.Is(err, ErrNone) && len(paths) == 0 {
+		return r, err
+	}
 	if _, err := o.Settings.complete(old); err != nil {
 		return r, err
 	}
@@ -188,9 +191,6 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 		return err
 	}
 	if len(todo) == 0 {
-		if w.r.Videos == 0 && len(known) == 0 && len(w.r.Failed) == 0 {
-			return fmt.Errorf("%s: the library knows no videos yet; name some: clipcue index --library %s VIDEO|FOLDER...", w.dir, w.dir)
-		}
 		return w.graph(ctx)
 	}
 	if err := w.extract(ctx, todo); err != nil {
