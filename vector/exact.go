@@ -40,39 +40,49 @@ type bound struct {
 	upper float32
 }
 
-// exact returns the k nearest of the rows from..rows-1 that are alive.
-func (s *store) exact(ctx context.Context, query []float32, k, from int) ([]Hit, error) {
+// exact returns the k nearest of the living rows.
+func (s *store) exact(ctx context.Context, query []float32, k int) ([]Hit, error) {
 	k = min(k, len(s.byID))
 	if k == 0 {
 		return nil, nil
 	}
-	candidates, err := s.scan(ctx, query, k, from)
+	candidates, err := s.scan(ctx, query, k, 0)
 	if err != nil {
 		return nil, err
 	}
+	return s.best(query, candidates, k)
+}
+
+// best returns the k nearest of some rows, reading no more of their vectors than it
+// has to.
+func (s *store) best(query []float32, candidates []bound, k int) ([]Hit, error) {
 	slices.SortFunc(candidates, func(a, b bound) int { return cmp.Or(cmp.Compare(b.upper, a.upper), cmp.Compare(a.row, b.row)) })
 	best := top[Hit]{limit: k, compare: better}
 	for _, c := range candidates {
 		if worst, full := best.worst(); full && c.upper < worst.Score-slack {
 			break
 		}
-		hit, err := s.score(query, c.row)
+		x, err := s.vector(c.row)
 		if err != nil {
 			return nil, err
 		}
-		best.add(hit)
+		best.add(Hit{s.ids[c.row], float32(compute.Dot(query, x))})
 	}
 	return best.sorted(), nil
 }
 
-// score computes a row's score in full.
-func (s *store) score(query []float32, row int32) (Hit, error) {
-	x, err := s.vector(row)
-	if err != nil {
-		return Hit{}, err
-	}
-	return Hit{s.ids[row], float32(compute.Dot(query, x))}, nil
+// margin is how far a score may be from the one of the levels: perRest for each unit
+// of the norm that rounding a row lost, and fixed.
+type margin struct{ perRest, fixed float32 }
+
+// roundQuery makes a query of levels. step is its scale.
+func roundQuery(q *compute.ByteQuery, query []float32) (step float32, m margin) {
+	step, rest := q.Round(query)
+	length := float32(math.Sqrt(compute.Dot(query, query)))
+	return step, margin{length + rest, (1+off)*rest + slack}
 }
+
+func (m margin) of(rest float32) float32 { return rest*m.perRest + m.fixed }
 
 // scanned is how many rows a goroutine takes at a time.
 const scanned = 512
@@ -85,14 +95,13 @@ var consecutive = func() (at [scanned]int32) {
 	return at
 }()
 
-// scan returns the rows that may be among the k best.
+// scan returns those of the rows from..rows-1 that may be among the k best of them.
 func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound, error) {
 	var (
-		next   atomic.Int64
-		limit  = newFloor() // the greatest L that a goroutine knows of
-		mu     sync.Mutex
-		all    []bound
-		length = math.Sqrt(compute.Dot(query, query))
+		next  atomic.Int64
+		limit = newFloor() // the greatest L that a goroutine knows of
+		mu    sync.Mutex
+		all   []bound
 	)
 	next.Store(int64(from))
 	group, ctx := errgroup.WithContext(ctx)
@@ -107,9 +116,7 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 					lower = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}
 					least = limit.get()
 				)
-				step, rest := q.Round(query)
-				perRest := float32(length) + rest
-				fixed := (1+off)*rest + slack
+				step, m := roundQuery(&q, query)
 				for {
 					first := int(next.Add(scanned)) - scanned
 					if first >= s.rows {
@@ -124,7 +131,7 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 					least = max(least, limit.get())
 					for i, dot := range dots[:n] {
 						middle := scales[i] * step * float32(dot)
-						margin := rests[i]*perRest + fixed
+						margin := m.of(rests[i])
 						if middle+margin >= least {
 							found = append(found, bound{int32(first + i), middle + margin})
 						}

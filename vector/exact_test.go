@@ -108,7 +108,7 @@ func TestExactIsBruteForce(t *testing.T) {
 						query = vectors[rng.IntN(n)*width:][:width]
 					}
 					for _, k := range []int{1, 10, 200, n} {
-						got, err := x.store.exact(context.Background(), query, k, 0)
+						got, err := x.store.exact(context.Background(), query, k)
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -380,7 +380,7 @@ func (e *Embedded) Build(ctx context.Context, report func(done, total int)) erro
 }
 
 // breadthFor is how many places a walk keeps that looks for the k nearest.
-func breadthFor(k int) int { return max(128, 2*k) }
+func breadthFor(k int) int { return max(256, 4*k) }
 
 // approximate searches the graph, and one by one what came after it.
 func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]Hit, error) {
@@ -390,27 +390,18 @@ func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]H
 	}
 	// The dead take places, too.
 	limit := int(float64(breadthFor(k)) * float64(s.rows) / float64(len(s.byID)))
-	hits, err := e.graph.search(s, query, limit)
-	if err != nil {
-		return nil, err
-	}
-	if len(hits) < min(k, len(s.byID)) {
-		return s.exact(ctx, query, k, 0) // too few, or too many dead in one place
-	}
-	best := top[Hit]{limit: k, compare: better}
-	for _, h := range hits {
-		best.add(h)
+	candidates := e.graph.search(s, query, limit)
+	if len(candidates) < min(k, len(s.byID)) {
+		return s.exact(ctx, query, k) // too few, or too many dead in one place
 	}
 	if e.graph.rows < s.rows {
-		late, err := s.exact(ctx, query, k, e.graph.rows)
+		late, err := s.scan(ctx, query, k, e.graph.rows)
 		if err != nil {
 			return nil, err
 		}
-		for _, h := range late {
-			best.add(h)
-		}
+		candidates = append(candidates, late...)
 	}
-	return best.sorted(), nil
+	return s.best(query, candidates, k)
 }
 
 // Search returns the k vectors nearest to a query.
@@ -424,7 +415,7 @@ func (e *Embedded) Search(ctx context.Context, query []float32, k int) (hits []H
 		if e.graph != nil && e.graph.entry >= 0 && e.o.Graph <= len(e.store.byID) {
 			hits, err = e.approximate(ctx, query, k)
 		} else {
-			hits, err = e.store.exact(ctx, query, k, 0)
+			hits, err = e.store.exact(ctx, query, k)
 		}
 		return err
 	})

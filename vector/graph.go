@@ -313,28 +313,24 @@ func (g *graph) accept(w *walker, edges []edge) {
 }
 
 // search returns the living among the rows near a query that a walk of this limit
-// finds, with their scores.
-func (g *graph) search(s *store, query []float32, limit int) ([]Hit, error) {
+// finds.
+func (g *graph) search(s *store, query []float32, limit int) []bound {
 	w, _ := g.idle.Get().(*walker)
 	if w == nil {
 		w = newWalker(s, g.rows)
 	}
-	w.query.Round(query)
+	step, m := roundQuery(&w.query, query)
 	g.near(w, limit)
-	hits := make([]Hit, 0, len(w.pool))
+	found := make([]bound, 0, len(w.pool))
 	for _, p := range w.pool {
 		for row := p.row(); row >= 0; row = g.twins[row] {
 			if s.alive(row) {
-				hit, err := s.score(query, row)
-				if err != nil {
-					return nil, err
-				}
-				hits = append(hits, hit)
+				found = append(found, bound{row, step*p.similarity() + m.of(s.rests[row])})
 			}
 		}
 	}
 	g.idle.Put(w)
-	return hits, nil
+	return found
 }
 
 // build adds the rows of a store that the graph lacks and that are alive. report is

