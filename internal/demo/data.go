@@ -35,6 +35,7 @@ var (
 // source is a world's videos with their features.
 type source struct {
 	data   recognition.Data
+	opened *recognition.Opened
 	videos int
 }
 
@@ -58,7 +59,12 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each int)
 		return nil, err
 	}
 	o.Log.Info("extracted", "what", w.name, "report", report.String())
-	return &source{recognition.Data{Path: manifest, Features: features}, len(found)}, nil
+	data := recognition.Data{Path: manifest, Features: features}
+	opened, err := data.Open(m.Fingerprint())
+	if err != nil {
+		return nil, err
+	}
+	return &source{data, opened, len(found)}, nil
 }
 
 func (o Options) render(ctx context.Context, dir string, s synth.Options) (manifest string, err error) {

@@ -32,11 +32,7 @@ func (o Options) show(ctx context.Context, m *clip.Model, run string, from *sour
 	if out.Unseen, err = o.classify(ctx, m, r); err != nil {
 		return nil, err
 	}
-	data, err := from.data.Open(m.Fingerprint())
-	if err != nil {
-		return nil, err
-	}
-	_, _, test, err := from.data.Sets(data)
+	_, _, test, err := from.data.Sets(from.opened)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ type study struct {
 	world             *world
 	ways              []way
 	// sets are the problems that each way is trained and tested on.
-	problems func(o Options, d recognition.Data, data *recognition.Opened) ([]problem, error)
+	problems func(o Options, from *source) ([]problem, error)
 }
 
 // problem is training and test videos.
@@ -118,8 +118,9 @@ var beyond = func() []way {
 
 // seeds are trainings on the data's own split, between the classes that divide
 // says, if any.
-func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Options, recognition.Data, *recognition.Opened) ([]problem, error) {
-	return func(o Options, d recognition.Data, data *recognition.Opened) ([]problem, error) {
+func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Options, *source) ([]problem, error) {
+	return func(o Options, from *source) ([]problem, error) {
+		d, data := from.data, from.opened
 		if divide != nil {
 			d.TrainClasses, d.TestClasses = divide(data.Dataset)
 		}
@@ -157,18 +158,18 @@ func unlearned(d *dataset.Dataset) (learned, tested []string) {
 	return learned, tested
 }
 
-func episodes(o Options, _ recognition.Data, data *recognition.Opened) ([]problem, error) {
-	drawn, err := dataset.Episodes(data.Dataset, 5, 5, o.Episodes, o.Seed)
+func episodes(o Options, from *source) ([]problem, error) {
+	drawn, err := dataset.Episodes(from.opened.Dataset, 5, 5, o.Episodes, o.Seed)
 	if err != nil {
 		return nil, err
 	}
 	var out []problem
 	for i, e := range drawn {
 		p := problem{name: recognition.EpisodeDir(i), seed: o.Seed + uint64(i)}
-		if p.train, err = data.Set(e.Train); err != nil {
+		if p.train, err = from.opened.Set(e.Train); err != nil {
 			return nil, err
 		}
-		if p.test, err = data.Set(e.Test); err != nil {
+		if p.test, err = from.opened.Set(e.Test); err != nil {
 			return nil, err
 		}
 		out = append(out, p)
@@ -187,15 +188,7 @@ type job struct {
 
 // plan makes a study's table and the jobs that fill it.
 func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
-	m, err := tiny.Load(clip.Options{Towers: clip.Text, Threads: 1})
-	if err != nil {
-		return nil, nil, err
-	}
-	data, err := from.data.Open(m.Fingerprint())
-	if err != nil {
-		return nil, nil, err
-	}
-	problems, err := s.problems(o, from.data, data)
+	problems, err := s.problems(o, from)
 	if err != nil {
 		return nil, nil, err
 	}
