@@ -12,24 +12,31 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// world is a kind of rendered videos.
+// world is a kind of rendered videos. A label is of a take, of which each video
+// holds several, as a film of somebody who does the same again and again: ffmpeg
+// takes longer to start than to encode or decode one take.
 type world struct {
 	name   string
 	kind   synth.Kind
 	set    synth.Set
 	labels []string
+	takes  int // in a video
 }
 
-// rate is the frames a second that are sampled: all 24 of a video, so that a
-// training sees another window of 16 each time.
-const rate = 12
+const (
+	// rate is the frames a second that are sampled: all 24 of a take, so that a
+	// training sees another window of 16 each time.
+	rate = 12
+	// side of a video in pixels, which is the backbone's.
+	side = 64
+)
 
 var (
 	// motions come in pairs that show the same pictures in the opposite order.
 	motions = world{name: "motions", kind: synth.KindMotions, labels: []string{
-		"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}}
+		"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}, takes: 18}
 	// objects can be told from a single frame, whatever they do.
-	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen}
+	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen, takes: 4}
 )
 
 // source is a world's videos with their features.
@@ -42,7 +49,8 @@ type source struct {
 // prepare renders so many videos of each class, and extracts their features.
 func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each int) (*source, error) {
 	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
-	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed, PerClass: each})
+	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed,
+		PerClass: each, Takes: w.takes, Width: side, Height: side})
 	if err != nil {
 		return nil, err
 	}

@@ -23,11 +23,11 @@ import (
 type Options struct {
 	Dir       string
 	Seed      uint64
-	PerMotion int // videos to render of each motion
+	PerMotion int // videos to render of each motion, of several takes each
 	PerObject int // and of each coloured shape
 	Seeds     int // trainings of each way, from other initial values
 	Episodes  int // few-shot problems
-	Steps     int // of a training
+	Steps     int // of a training on all motions; the others take half
 	Ablation  bool
 	Threads   int
 	Log       *slog.Logger

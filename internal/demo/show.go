@@ -41,7 +41,7 @@ func (o Options) show(ctx context.Context, m *clip.Model, run string, from *sour
 	if err != nil {
 		return nil, err
 	}
-	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test videos"}, "")
+	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test takes"}, "")
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,8 @@ func (t *Table) section() report.Section {
 // classify renders a video of each motion that nothing has seen, and names them.
 func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Recogniser) ([]Unseen, error) {
 	dir := filepath.Join(o.Dir, "videos", "unseen")
-	if _, err := o.render(ctx, dir, synth.Options{Simple: true, Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels, TestShare: -1}); err != nil {
+	if _, err := o.render(ctx, dir, synth.Options{Simple: true, Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels,
+		TestShare: -1, Width: side, Height: side}); err != nil {
 		return nil, err
 	}
 	sources, err := video.Discover([]string{dir})
