@@ -19,10 +19,10 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "See the whole thing work, from nothing",
 		Long: `Renders videos of coloured shapes that move, grow and vanish, in several takes
 each; turns them into features with the backbone that comes with the program, and
-makes the paper's comparison in small: hand-written templates, prompts of three lengths, prompts
-with a temporal Transformer, and clipcue's default; closed set, few-shot, and
-zero-shot on classes that were not in training. Then it names the motions in
-videos that were rendered afterwards.
+makes the paper's comparison in small: hand-written templates, prompts of three
+lengths, prompts with a temporal Transformer, and clipcue's default; closed set,
+few-shot, and zero-shot on classes that were not in training. Then it names the
+motions in videos that were rendered afterwards.
 
 All that it makes stays in a folder, with the tables in report.html. What is
 there already is not made again.`,
