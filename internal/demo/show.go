@@ -66,7 +66,7 @@ func (r *Result) verdict() string {
 		return &Row{}
 	}
 	percent := func(r *Row) string { return fmt.Sprintf("%.1f %%", 100*r.Top1) }
-	return fmt.Sprintf("Motions: prompts alone name %s of the test videos, with the temporal Transformer %s (the paper's) and %s (the default). Coloured shapes that were not learned: %s with prompts alone, %s with the paper's temporal Transformer, %s with the default.",
+	return fmt.Sprintf("Motions: prompts alone name %s of the test takes, with the temporal Transformer %s (the paper's) and %s (the default). Coloured shapes that were not learned: %s with prompts alone, %s with the paper's temporal Transformer, %s with the default.",
 		percent(row(closed, promptsOnly)), percent(row(closed, paper)), percent(row(closed, defaultWay)),
 		percent(row(zero, promptsOnly)), percent(row(zero, paper)), percent(row(zero, defaultWay)))
 }
