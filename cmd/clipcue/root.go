@@ -83,6 +83,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
   clipcue classify ...         name the actions in videos
+  clipcue train retrieval      learn from captioned videos to find videos by sentences
+  clipcue eval retrieval       measure that
   clipcue pretrain ...         train a backbone from captioned pictures`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
