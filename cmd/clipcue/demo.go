@@ -47,8 +47,9 @@ there already is not made again.`,
 	f := c.Flags()
 	f.StringVar(&o.Dir, "out", "demo", "folder for everything that is made")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	o.PerMotion, o.PerObject, o.Seeds, o.Episodes, o.Steps = 20, 1, 3, 5, 600
-	whole(c, &o.PerMotion, "per-motion", 4, "videos to render of each motion; each shows it in several takes")
+	o.PerMotion, o.Takes, o.PerObject, o.Seeds, o.Episodes, o.Steps = 20, 18, 1, 3, 5, 600
+	whole(c, &o.PerMotion, "per-motion", 6, "videos to render of each motion")
+	whole(c, &o.Takes, "takes", 1, "times that each of them shows its motion")
 	whole(c, &o.PerObject, "per-object", 1, "videos to render of each coloured shape")
 	whole(c, &o.Seeds, "seeds", 1, "trainings of each way, from other initial values, for the intervals")
 	whole(c, &o.Episodes, "episodes", 1, "few-shot problems")

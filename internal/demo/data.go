@@ -20,7 +20,6 @@ type world struct {
 	kind   synth.Kind
 	set    synth.Set
 	labels []string
-	takes  int // in a video
 }
 
 const (
@@ -34,9 +33,9 @@ const (
 var (
 	// motions come in pairs that show the same pictures in the opposite order.
 	motions = world{name: "motions", kind: synth.KindMotions, labels: []string{
-		"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}, takes: 18}
+		"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}}
 	// objects can be told from a single frame, whatever they do.
-	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen, takes: 4}
+	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen}
 )
 
 // source is a world's videos with their features.
@@ -46,11 +45,12 @@ type source struct {
 	videos int
 }
 
-// prepare renders so many videos of each class, and extracts their features.
-func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each int) (*source, error) {
+// prepare renders so many videos of each class, of so many takes, and extracts their
+// features.
+func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, takes int) (*source, error) {
 	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
 	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed,
-		PerClass: each, Takes: w.takes, Width: side, Height: side})
+		PerClass: each, Takes: takes, Width: side, Height: side})
 	if err != nil {
 		return nil, err
 	}
