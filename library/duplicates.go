@@ -181,6 +181,7 @@ func (l *Library) compare(ctx context.Context, moments []placed, least float64, 
 		return y, nil
 	}
 	cosines := make([]float32, block*block)
+	few := float32(least - 1e-6) // what is below is passed over quickly
 	for i := 0; i < n; i += block {
 		matches := make([][]match, min(block, n-i))
 		for j := i; j < n; j += block {
@@ -203,7 +204,7 @@ func (l *Library) compare(ctx context.Context, moments []placed, least float64, 
 			device.Download(cosines[:a.Rows*b.Rows], y)
 			for row := range a.Rows {
 				for col, c := range cosines[row*b.Rows : (row+1)*b.Rows] {
-					if float64(c) < least || j+col <= i+row || moments[i+row].video == moments[j+col].video {
+					if c < few || float64(c) < least || j+col <= i+row || moments[i+row].video == moments[j+col].video {
 						continue
 					}
 					if matches[row] = append(matches[row], match{i + row, j + col, float64(c)}); len(matches[row]) == keepMost {

@@ -77,9 +77,8 @@ type Settings struct {
 	Temperature float64  `json:"temperature"`
 }
 
-// DefaultGraph is the Graph of a library of which nothing else was said. Below it a
-// search takes less than a tenth of a second even without a graph, which takes
-// minutes to be made.
+// DefaultGraph is the Graph of a library of which nothing else was said: below it the
+// exact search is quick (bench/README.md), and a graph takes minutes to be made.
 const DefaultGraph = 1_000_000
 
 // MismatchError is returned where a library does not fit the model or the windows

@@ -473,6 +473,21 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// Lost thumbnails of a video that is not there are no reason to lose its moments too.
+func TestLostThumbnailsOfMissingVideo(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	if err := errors.Join(os.RemoveAll(filepath.Join(w.lib, "thumbnails")), os.RemoveAll(w.videos)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := w.try(); err != nil || len(r.Missing) != 1 || r.Repaired != 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+	if found := w.search("a red circle", 1); !found.Matched {
+		t.Errorf("%+v", found)
+	}
+}
+
 // Damage is named by its file, with what to do, and what is told to do helps.
 func TestDamage(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")

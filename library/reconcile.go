@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/feature"
 )
 
 func writeSettings(ctx context.Context, tx *sql.Tx, generation int64, s Settings) error {
@@ -20,8 +22,9 @@ func writeSettings(ctx context.Context, tx *sql.Tx, generation int64, s Settings
 }
 
 // reconcile makes the files agree with the database. What no moment names is what
-// a killed run has left, and goes. A video of whose moments a vector or the
-// thumbnails' folder is lost, because files were, is noted to be indexed anew.
+// a killed run has left, and goes. A video of whose moments a vector is lost, because
+// files were, is noted to be indexed anew; and so is one that has lost its thumbnails,
+// if it is still there.
 func (w *writer) reconcile(ctx context.Context) error {
 	lost, err := w.strays(ctx)
 	if err != nil {
@@ -35,8 +38,10 @@ func (w *writer) reconcile(ctx context.Context) error {
 		}
 		videos[id] = true
 	}
-	if err := each(ctx, w.db, "SELECT id FROM videos WHERE NOT pending", nil, []any{&id}, func() error {
-		if _, err := os.Stat(filepath.Join(w.films.root, strconv.FormatInt(id, 10))); errors.Is(err, os.ErrNotExist) {
+	var path string
+	if err := each(ctx, w.db, "SELECT id, path FROM videos WHERE NOT pending", nil, []any{&id, &path}, func() error {
+		_, lost := os.Stat(filepath.Join(w.films.root, strconv.FormatInt(id, 10)))
+		if _, _, gone := feature.Stat(path); errors.Is(lost, os.ErrNotExist) && gone == nil {
 			videos[id] = true
 		}
 		return nil
