@@ -30,6 +30,9 @@ func windows(q *feature.Sequence, window, hop float64) ([]span, error) {
 	} else {
 		end = max(end+1e-3, min(end+window, q.Provenance.Duration))
 	}
+	if d := q.Provenance.Duration; d > t[last]-zero {
+		end = min(end, d)
+	}
 	if !(math.Abs(end) < longest && math.Abs(t[0]-zero) < longest) {
 		return nil, &video.Error{Path: q.Provenance.Source, Kind: errors.New("its times are not those of a video")}
 	}

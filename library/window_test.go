@@ -49,6 +49,11 @@ func TestWindows(t *testing.T) {
 			}
 		})
 	}
+	q := sequence(0, 0, 1, 2)
+	q.Provenance.Duration = 2.4
+	if got, err := windows(q, 4, 2); err != nil || len(got) != 1 || got[0].end != 2.4 {
+		t.Errorf("a video that declares 2.4 s: %v %v", got, err)
+	}
 	if _, err := windows(sequence(0, 0, 1e300), 4, 2); err == nil {
 		t.Error("a video of 1e300 s has windows")
 	}

@@ -401,7 +401,9 @@ func TestRealLibrary(t *testing.T) {
 	top := decode[searchedJSON](t, must(t, exitDone, "search", "-q", "--library", lib, "a dog on a skateboard", "--top", "6", "--clips", cuts, "--json"))
 	for i, path := range top.Clips {
 		info, err := video.Probe(t.Context(), path)
-		if err != nil || math.Abs(info.Duration-(top.Results[i].End-top.Results[i].Start)) > 0.6 {
+		long := top.Results[i].End - top.Results[i].Start
+		// The last frame that was sampled may stand for less than the others.
+		if err != nil || info.Duration > long+0.1 || info.Duration < long-1.1 {
 			t.Errorf("%s of %+v: %+v %v", path, top.Results[i], info, err)
 		}
 	}
