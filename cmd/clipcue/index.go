@@ -198,4 +198,3 @@ func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) erro
 	}
 	return cmp.Or(err, failedVideos(len(r.Failed)))
 }
-
