@@ -190,6 +190,18 @@ type Device interface {
 	CrossEntropy(dlogits, logits Matrix, target []int32) float64
 	// Softmax writes each row's softmax to y.
 	Softmax(y, x Matrix)
+	// Focal returns weight times the sum over all entries of the focal loss (Lin et
+	// al. 2017) of a sigmoid, |t-p|^gamma times the cross entropy, for targets t in
+	// 0..1 (Li et al. 2020), and writes its gradient. gamma is 0 or at least 1; an
+	// alpha above 0 weighs targets of 1 by alpha and of 0 by 1-alpha. Entries whose
+	// target is below 0 do not count.
+	Focal(dlogits, logits, target Matrix, alpha, gamma, weight float64) float64
+	// Intervals compares intervals around points, given by the logarithms of their
+	// distances to start and end [n,2], with the true distances target [n,2], which
+	// are above 0. It writes each one's intersection over union to iou [n,1],
+	// returns weight times the sum of the distance-IoU losses (Zheng et al. 2020, in
+	// one dimension) and writes its gradient.
+	Intervals(dlogs, iou, logs, target Matrix, weight float64) float64
 
 	// Patches cuts images [n,3·size·size], channel by channel, into rows of
 	// 3·patch·patch, in dst [n·(1+(size/patch)²), 3·patch²]; each image's first

@@ -1,0 +1,73 @@
+package proposal
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"github.com/clipcue/clipcue/feature"
+)
+
+// frames are the rows that a detector takes of a sequence. The time of a row is its
+// timestamp, and timestamps need not be regular: a place between two rows lies as
+// far between their times.
+type frames struct {
+	*feature.Sequence
+	step float64 // seconds from row to row before the first and behind the last
+}
+
+// frames returns the rows of a sequence at the detector's rate, or why it cannot be
+// taken.
+func (c Config) frames(q *feature.Sequence, width int) (*frames, error) {
+	if q.Width != width || q.Len() == 0 || len(q.Features) != q.Len()*width {
+		return nil, fmt.Errorf("features %s of %d frames and width %d do not fit this detector, which takes width %d; extract them with its backbone", q.ID, q.Len(), q.Width, width)
+	}
+	for i, s := range q.Timestamps {
+		if math.IsNaN(s) || math.IsInf(s, 0) || i > 0 && s < q.Timestamps[i-1] {
+			return nil, fmt.Errorf("features %s: timestamp %d, %v s, is not in the order of time; extract them again", q.ID, i, s)
+		}
+	}
+	q, err := q.AtRate(c.Rate)
+	if err != nil {
+		return nil, fmt.Errorf("the detector was trained at %.4g frames a second (%s): %w", c.Rate, c.Sampling, err)
+	}
+	f := &frames{q, 1 / c.Rate}
+	if rate := q.Rate(); rate > 0 {
+		f.step = 1 / rate
+	}
+	return f, nil
+}
+
+// index is the place of a time among the rows; seconds is the other way.
+func (f *frames) index(seconds float64) float64 {
+	t := f.Timestamps
+	switch i := sort.SearchFloat64s(t, seconds); i {
+	case 0:
+		return (seconds - t[0]) / f.step
+	case len(t):
+		return float64(len(t)-1) + (seconds-t[len(t)-1])/f.step
+	default:
+		return float64(i-1) + (seconds-t[i-1])/(t[i]-t[i-1])
+	}
+}
+
+func (f *frames) seconds(x float64) float64 {
+	t, n := f.Timestamps, f.Len()
+	switch i := int(math.Floor(x)); {
+	case i < 0:
+		return t[0] + x*f.step
+	case i >= n-1:
+		return t[n-1] + (x-float64(n-1))*f.step
+	default:
+		return t[i] + (x-float64(i))*(t[i+1]-t[i])
+	}
+}
+
+// fill writes rows from, from+1, … to dst [·,E], and repeats the last row beyond
+// the end.
+func (f *frames) fill(dst []float32, from int) {
+	n := copy(dst, f.Features[from*f.Width:])
+	for ; n < len(dst); n += f.Width {
+		copy(dst[n:], f.Row(f.Len()-1))
+	}
+}

@@ -1,0 +1,102 @@
+package proposal
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// small is a detector that tests can afford.
+func small() Config {
+	c := Default()
+	c.Width, c.Heads, c.Levels, c.Window, c.Frames, c.Overlap, c.Rate, c.Sampling = 16, 2, 3, 4, 32, 8, 8, "fps=8"
+	return c
+}
+
+// The gradients of all tensors are those of central differences.
+func TestGradientsByCentralDifferences(t *testing.T) {
+	const width = 6
+	for name, change := range map[string]func(*Config){
+		"actionness and distances": func(c *Config) { c.Quality = 0 },
+		// What quality has to tell is the IoU as it is, which does not count as
+		// changing; along the gradient of the last layer it does not.
+		"quality": func(c *Config) { c.Box, c.Quality = 0, 1 },
+		"no blocks before the pyramid": func(c *Config) {
+			c.Blocks, c.Quality = 0, 0
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := small()
+			change(&c)
+			d, err := New(nil, width, c, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Layers that begin at zero, or close to it, would hide the others.
+			rng := rand.New(rand.NewPCG(1, 2))
+			values := d.params.Values()
+			for name, v := range values {
+				if strings.Contains(name, ".out.") || strings.HasSuffix(name, "bias") {
+					for i := range v {
+						v[i] = float32(0.3 * rng.NormFloat64())
+					}
+				}
+			}
+			if err := d.params.Set(values); err != nil {
+				t.Fatal(err)
+			}
+			lengths := []int{32, 20}
+			x := make([]float32, 52*width)
+			for i := range x {
+				x[i] = float32(rng.NormFloat64())
+			}
+			l := c.layout(lengths)
+			want := c.targets(l, []int{30, 20}, [][]span{{{3.2, 7.1, false}, {10, 29, false}}, {{2, 9, false}, {12, 20, true}}})
+			if len(want.rows) < 4 {
+				t.Fatalf("only %d rows are to find a segment", len(want.rows))
+			}
+			loss := func() float64 { return d.learn(x, l, want) }
+			d.params.ZeroGrad()
+			loss()
+			grads := map[string][]float32{}
+			for _, p := range d.params.List {
+				g := make([]float32, p.Grad.Rows*p.Grad.Cols)
+				d.device.Download(g, p.Grad)
+				grads[p.Name] = g
+			}
+			for _, p := range d.params.List {
+				if c.Box == 0 && !strings.HasPrefix(p.Name, boxName+".out") {
+					continue
+				}
+				grad, values := grads[p.Name], d.params.Values()[p.Name]
+				var norm float64
+				for _, g := range grad {
+					norm += float64(g) * float64(g)
+				}
+				norm = math.Sqrt(norm)
+				if norm < 1e-4 {
+					t.Errorf("%s has a gradient of length %v", p.Name, norm)
+					continue
+				}
+				// The loss along the gradient's own direction, where float32 can
+				// see it best.
+				move := func(by float64) float64 {
+					moved := make([]float32, len(values))
+					for i, v := range values {
+						moved[i] = v + float32(by*float64(grad[i])/norm)
+					}
+					d.device.Upload(p.Value, moved)
+					d.params.Changed()
+					return loss()
+				}
+				const h = 3e-3
+				slope := (move(h) - move(-h)) / (2 * h)
+				move(0)
+				if math.Abs(slope-norm) > 0.02*norm+2e-4 {
+					t.Errorf("%s: slope %v along a gradient of length %v", p.Name, slope, norm)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,40 @@
+package proposal
+
+// The focal loss's settings, those of Lin et al. (2017) and of ActionFormer.
+const (
+	focalAlpha = 0.25
+	focalGamma = 2
+)
+
+// learn adds to the gradients of all tensors for windows x [R,E] and returns the
+// loss: the focal loss of actionness over all rows, and over the rows that are to
+// find a segment the distance-IoU loss of theirs and the cross entropy of the
+// quality against the IoU that came out; each divided by the number of those rows.
+func (t *Detector) learn(x []float32, l *layout, want targets) float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.device
+	defer d.Release(d.Mark())
+	rows, found := len(x)/t.embed, len(want.rows)
+	features, action, box := d.Temp(rows, t.embed), d.Temp(l.rows, 1), d.Temp(l.rows, 3)
+	d.Upload(features, x)
+	var k tape
+	t.forward(action, box, features, l, true, &k)
+
+	each := 1 / float64(max(found, 1))
+	daction, dbox, target := d.Temp(l.rows, 1), d.Temp(l.rows, 3), d.Temp(l.rows, 1)
+	d.Upload(target, want.action)
+	loss := d.Focal(daction, action, target, focalAlpha, focalGamma, each)
+	d.Zero(dbox)
+	if found > 0 {
+		mine, dmine := d.Temp(found, 3), d.Temp(found, 3)
+		distances, iou := d.Temp(found, 2), d.Temp(found, 1)
+		d.Gather(mine, nil, box, want.rows)
+		d.Upload(distances, want.distances)
+		loss += d.Intervals(dmine.ColRange(0, 2), iou, mine.ColRange(0, 2), distances, t.config.Box*each)
+		loss += d.Focal(dmine.ColRange(2, 3), mine.ColRange(2, 3), iou, 0, 0, t.config.Quality*each)
+		d.ScatterAdd(dbox, want.rows, dmine, nil)
+	}
+	t.back(daction, dbox, l, &k)
+	return loss
+}

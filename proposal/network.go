@@ -1,0 +1,251 @@
+package proposal
+
+import (
+	"fmt"
+
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+const (
+	inputName     = Prefix + "input_norm"
+	projectName   = Prefix + "project"
+	positionsName = Prefix + "positions"
+	stemName      = Prefix + "stem"
+	levelsName    = Prefix + "levels" // .1, .2, …: each with down and one block, .0
+	neckName      = Prefix + "neck_norm"
+	headsName     = Prefix + "heads" // the convolution of both
+	actionName    = Prefix + "action"
+	boxName       = Prefix + "box"
+	scaleName     = Prefix + "scale"
+)
+
+const epsilon = 1e-5 // of the norms
+
+// network are the layers of a detector.
+type network struct {
+	input       *nn.LayerNorm // over E
+	project     *nn.Conv      // E → D
+	projectNorm *nn.LayerNorm
+	// positions [T,D] are added to the rows of a window.
+	positions, positionsGrad compute.Matrix
+	stem                     *nn.Transformer
+	down                     []*nn.Conv // D → D at a stride of 2, from level i to i+1
+	mix                      []*nn.Transformer
+	neck                     *nn.LayerNorm
+	heads                    *nn.Conv // D → 2D, a half for each head
+	action, box              *head
+	// scale [Levels,2] is added to the logarithms of the distances to start and end,
+	// which box gives in rows of its level.
+	scale, scaleGrad compute.Matrix
+}
+
+// head is what follows on the heads' convolution: a norm, QuickGELU and a linear
+// layer.
+type head struct {
+	norm *nn.LayerNorm
+	out  *nn.Linear
+}
+
+// tensors lists what a detector learns.
+func tensors(c Config, width int, f func(name string, shape ...int)) {
+	norm := func(name string, d int) {
+		f(name+".weight", d)
+		f(name+".bias", d)
+	}
+	linear := func(name string, out, in int) {
+		f(name+".weight", out, in)
+		f(name+".bias", out)
+	}
+	norm(inputName, width)
+	linear(projectName, c.Width, 3*width)
+	norm(projectName+"_norm", c.Width)
+	f(positionsName, c.Frames, c.Width)
+	for i := range c.Blocks {
+		nn.BlockTensors(fmt.Sprintf("%s.%d", stemName, i), c.Width, f)
+	}
+	for i := 1; i < c.Levels; i++ {
+		linear(fmt.Sprintf("%s.%d.down", levelsName, i), c.Width, 3*c.Width)
+		nn.BlockTensors(fmt.Sprintf("%s.%d.0", levelsName, i), c.Width, f)
+	}
+	norm(neckName, c.Width)
+	linear(headsName+".conv", 2*c.Width, 3*c.Width)
+	for _, h := range heads {
+		norm(h.name+".norm", c.Width)
+		linear(h.name+".out", h.out, c.Width)
+	}
+	f(scaleName, c.Levels, 2)
+}
+
+// heads and how many numbers they give for each row: actionness as a logit, and
+// the logarithms of the distances to start and end with the quality as a logit.
+var heads = []struct {
+	name string
+	out  int
+}{{actionName, 1}, {boxName, 3}}
+
+func newNetwork(b *nn.Builder, c Config, width int) network {
+	size := nn.BlockSize{Width: c.Width, Heads: c.Heads, Act: compute.QuickGELU, Eps: epsilon}
+	n := network{
+		input:       b.LayerNorm(inputName, width, epsilon),
+		project:     b.Conv(projectName, c.Width, width),
+		projectNorm: b.LayerNorm(projectName+"_norm", c.Width, epsilon),
+	}
+	n.positions, n.positionsGrad = b.Table(positionsName, c.Frames, c.Width)
+	n.stem = b.Transformer(stemName, c.Blocks, size)
+	for i := 1; i < c.Levels; i++ {
+		name := fmt.Sprintf("%s.%d", levelsName, i)
+		n.down = append(n.down, b.Conv(name+".down", c.Width, c.Width))
+		n.mix = append(n.mix, b.Transformer(name, 1, size))
+	}
+	n.neck = b.LayerNorm(neckName, c.Width, epsilon)
+	n.heads = b.Conv(headsName+".conv", 2*c.Width, c.Width)
+	var made []*head
+	for _, h := range heads {
+		made = append(made, &head{
+			norm: b.LayerNorm(h.name+".norm", c.Width, epsilon),
+			out:  b.Linear(h.name+".out.weight", h.name+".out.bias", h.out, c.Width),
+		})
+	}
+	n.action, n.box = made[0], made[1]
+	n.scale, n.scaleGrad = b.Table(scaleName, c.Levels, 2)
+	return n
+}
+
+// tape is what back needs of forward.
+type tape struct {
+	x, normed, seen, projected, middle compute.Matrix
+	stem                               nn.Tape
+	levels                             []levelTape // of the levels above the first
+	pyramid, around                    compute.Matrix
+	action, box                        headTape
+}
+
+type levelTape struct {
+	seen compute.Matrix
+	mix  nn.Tape
+}
+
+type headTape struct{ conv, norm, act compute.Matrix }
+
+// forward writes for windows x [R,E] the actionness [P,1] of the rows of their
+// pyramids and, in box [P,3], the logarithms of the distances to start and end, in
+// rows of the level, and the quality. Only with keep, tape is filled. All that it
+// makes is temporary memory.
+func (t *Detector) forward(action, box, x compute.Matrix, l *layout, keep bool, tape *tape) {
+	d, w := t.device, t.config.Width
+	forget := func() func() {
+		if keep {
+			return func() {}
+		}
+		mark := d.Mark()
+		return func() { d.Release(mark) }
+	}
+	defer forget()()
+	pyramid := d.Temp(l.rows, w)
+	at := func(i int) compute.Matrix { return pyramid.RowRange(l.levels[i].rows.From, l.levels[i].rows.To) }
+
+	// The projection: a norm, a convolution, a norm, QuickGELU; and positions.
+	release := forget()
+	normed := d.Temp(x.Rows, x.Cols)
+	t.input.Forward(normed, x)
+	projected := d.Temp(x.Rows, w)
+	seen := t.project.Forward(projected, normed, l.project)
+	middle, h := d.Temp(x.Rows, w), d.Temp(x.Rows, w)
+	t.projectNorm.Forward(middle, projected)
+	d.Activate(h, middle, compute.QuickGELU)
+	for _, r := range l.levels[0].windows {
+		d.Add(h.RowRange(r.From, r.To), t.positions.RowRange(0, r.To-r.From))
+	}
+	tape.x, tape.normed, tape.seen, tape.projected, tape.middle = x, normed, seen, projected, middle
+	stem := &tape.stem
+	if !keep {
+		stem = nil
+	}
+	t.stem.Forward(at(0), h, &l.levels[0].attends, stem)
+	release()
+
+	// The pyramid.
+	for len(tape.levels) < len(t.down) {
+		tape.levels = append(tape.levels, levelTape{})
+	}
+	for i, down := range t.down {
+		release := forget()
+		v, k := &l.levels[i+1], &tape.levels[i]
+		y := d.Temp(v.rows.To-v.rows.From, w)
+		k.seen = down.Forward(y, at(i), v.down)
+		mix := &k.mix
+		if !keep {
+			mix = nil
+		}
+		t.mix[i].Forward(at(i+1), y, &v.attends, mix)
+		release()
+	}
+
+	// The heads.
+	f, conv := d.Temp(l.rows, w), d.Temp(l.rows, 2*w)
+	t.neck.Forward(f, pyramid)
+	tape.pyramid = pyramid
+	tape.around = t.heads.Forward(conv, f, l.heads)
+	tape.action = t.action.forward(d, action, conv.ColRange(0, w))
+	tape.box = t.box.forward(d, box, conv.ColRange(w, 2*w))
+	for i, v := range l.levels {
+		d.AddCycle(box.RowRange(v.rows.From, v.rows.To).ColRange(0, 2), t.scale.RowRange(i, i+1))
+	}
+}
+
+// forward writes y for the head's half of the convolution.
+func (h *head) forward(d compute.Device, y, conv compute.Matrix) headTape {
+	k := headTape{conv: conv, norm: d.Temp(conv.Rows, conv.Cols), act: d.Temp(conv.Rows, conv.Cols)}
+	h.norm.Forward(k.norm, conv)
+	d.Activate(k.act, k.norm, compute.QuickGELU)
+	h.out.Forward(y, k.act, compute.Identity, compute.Matrix{})
+	return k
+}
+
+// back adds to the gradients of all tensors for daction [P,1] and dbox [P,3].
+func (t *Detector) back(daction, dbox compute.Matrix, l *layout, tape *tape) {
+	d, w := t.device, t.config.Width
+	defer d.Release(d.Mark())
+	for i, v := range l.levels {
+		d.SumRows(t.scaleGrad.RowRange(i, i+1), dbox.RowRange(v.rows.From, v.rows.To).ColRange(0, 2))
+	}
+	dconv, df, dpyramid := d.Temp(l.rows, 2*w), d.Temp(l.rows, w), d.Temp(l.rows, w)
+	t.action.back(d, dconv.ColRange(0, w), daction, &tape.action)
+	t.box.back(d, dconv.ColRange(w, 2*w), dbox, &tape.box)
+	d.Zero(df)
+	t.heads.Backward(df, dconv, tape.around, l.heads)
+	t.neck.Backward(dpyramid, df, tape.pyramid, false)
+
+	at := func(i int) compute.Matrix { return dpyramid.RowRange(l.levels[i].rows.From, l.levels[i].rows.To) }
+	for i := len(t.down) - 1; i >= 0; i-- {
+		mark := d.Mark()
+		v, k := &l.levels[i+1], &tape.levels[i]
+		dy := d.Temp(v.rows.To-v.rows.From, w)
+		t.mix[i].Backward(dy, at(i+1), &v.attends, &k.mix)
+		t.down[i].Backward(at(i), dy, k.seen, v.down)
+		d.Release(mark)
+	}
+
+	rows := tape.x.Rows
+	dh, dmiddle := d.Temp(rows, w), d.Temp(rows, w)
+	t.stem.Backward(dh, at(0), &l.levels[0].attends, &tape.stem)
+	for _, r := range l.levels[0].windows {
+		d.Add(t.positionsGrad.RowRange(0, r.To-r.From), dh.RowRange(r.From, r.To))
+	}
+	d.ActivateGrad(dmiddle, dh, tape.middle, compute.QuickGELU)
+	t.projectNorm.Backward(dh, dmiddle, tape.projected, false)
+	dnormed, dx := d.Temp(rows, t.embed), d.Temp(rows, t.embed)
+	d.Zero(dnormed)
+	t.project.Backward(dnormed, dh, tape.seen, l.project)
+	t.input.Backward(dx, dnormed, tape.x, false)
+}
+
+// back writes dconv for dy.
+func (h *head) back(d compute.Device, dconv, dy compute.Matrix, k *headTape) {
+	defer d.Release(d.Mark())
+	dact := d.Temp(dconv.Rows, dconv.Cols)
+	h.out.Backward(dact, dy, k.act, false)
+	d.ActivateGrad(dact, dact, k.norm, compute.QuickGELU)
+	h.norm.Backward(dconv, dact, k.conv, false)
+}

@@ -1,0 +1,395 @@
+package proposal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/train"
+)
+
+// film makes up a sequence of n frames at a rate: noise around a mean, to which
+// each segment adds a pattern, one way for as long as it lasts.
+func film(id string, rng *rand.Rand, n, width int, rate float64, segments []Segment) *feature.Sequence {
+	q := &feature.Sequence{ID: id, Width: width, Features: make([]float32, n*width), Timestamps: make([]float64, n)}
+	q.Provenance.Backbone, q.Provenance.Sampling = "made up", fmt.Sprintf("fps=%v", rate)
+	for i := range n {
+		q.Timestamps[i] = float64(i) / rate
+		inside := 0.0
+		for _, s := range segments {
+			if s.Start <= q.Timestamps[i] && q.Timestamps[i] < s.End {
+				inside = 1
+			}
+		}
+		for j := range width {
+			q.Features[i*width+j] = float32(math.Sin(float64(3*j)) + 0.3*rng.NormFloat64() + inside*math.Cos(float64(5*j)))
+		}
+	}
+	return q
+}
+
+// acts are segments of 1 to 8 s with pauses between them.
+func acts(rng *rand.Rand, seconds float64) []Segment {
+	var out []Segment
+	for at := 4 * rng.Float64(); ; {
+		s := Segment{Start: at, End: at + math.Exp(rng.Float64()*math.Log(8))}
+		if s.End > seconds {
+			return out
+		}
+		out = append(out, s)
+		at = s.End + 1 + 4*rng.Float64()
+	}
+}
+
+// films stores n videos of 10 to 30 s and returns them as examples.
+func films(t *testing.T, store *feature.Store, name string, n, width int, seed uint64) []Example {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var out []Example
+	for i := range n {
+		seconds := 10 + 20*rng.Float64()
+		e := Example{ID: fmt.Sprintf("%s/%d.mp4", name, i)}
+		if i != 0 { // in one nothing happens
+			e.Segments = acts(rng, seconds)
+		}
+		if err := store.Put(film(e.ID, rng, int(seconds*8), width, 8, e.Segments)); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func newStore(t *testing.T) *feature.Store {
+	t.Helper()
+	s, err := feature.Create(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// learnable is a detector that learns made-up films in a moment.
+func learnable() (Config, train.Config) {
+	c := Default()
+	c.Width, c.Levels, c.Window, c.Frames, c.Overlap, c.Batch = 32, 5, 16, 128, 32, 4
+	c.Heads = 2
+	t := DefaultTraining()
+	t.Steps, t.Rate, t.Warmup, t.EvalEvery = 150, 3e-3, 5, 75
+	return c, t
+}
+
+// A detector that has learned for a moment finds what happens with fewer proposals
+// than windows spread evenly.
+func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
+	store := newStore(t)
+	learn, test := films(t, store, "learn", 24, 12, 1), films(t, store, "test", 10, 12, 2)
+	c, tc := learnable()
+	cache := feature.NewCache(store, 0)
+	d, _, err := Train(context.Background(), c, tc, Run{Dir: t.TempDir(), Features: cache, Train: learn, Val: test[:4], Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := []int{5, 10}
+	var found [][]Proposal
+	even := map[int][][]Proposal{}
+	for _, e := range test {
+		q, err := cache.Get(e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.Propose(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.IsSortedFunc(p, func(a, b Proposal) int { return int(math.Copysign(1, b.Score-a.Score)) }) {
+			t.Errorf("%s: proposals do not come by falling score", e.ID)
+		}
+		found = append(found, p)
+		for _, n := range ns {
+			even[n] = append(even[n], SlidingWindows(Segment{0, q.Timestamps[q.Len()-1]}, Lengths(learn, 5), n))
+		}
+	}
+	got := Recall(test, found, ActivityNet, ns)
+	for i, n := range ns {
+		base := Recall(test, even[n], ActivityNet, []int{n})[0]
+		t.Logf("average recall at %d: %.3f, of sliding windows %.3f", n, got[i], base)
+		if got[i] < 2*base || got[i] < 0.5 {
+			t.Errorf("average recall at %d is %.3f, of sliding windows %.3f", n, got[i], base)
+		}
+	}
+	// Where nothing happens nothing scores as high.
+	if none := found[0]; len(none) > 0 && none[0].Score > 0.5*found[1][0].Score {
+		t.Errorf("where nothing happens it finds %v; where something does, %v", none[0], found[1][0])
+	}
+}
+
+// A run that was interrupted at any step ends bitwise where an uninterrupted one
+// does.
+func TestResumeIsBitwise(t *testing.T) {
+	store := newStore(t)
+	learn, val := films(t, store, "learn", 5, 4, 1), films(t, store, "val", 2, 4, 2)
+	c := small()
+	c.Batch, c.Rate, c.Sampling = 2, 0, ""
+	tc := DefaultTraining()
+	tc.Steps, tc.EvalEvery, tc.SaveEvery = 6, 3, 2
+	run := func(ctx context.Context, dir string, resume bool) error {
+		_, _, err := Train(ctx, c, tc, Run{Dir: dir, Features: feature.NewCache(store, 0), Train: learn, Val: val, Resume: resume, Log: quiet()})
+		return err
+	}
+	whole := t.TempDir()
+	if err := run(context.Background(), whole, false); err != nil {
+		t.Fatal(err)
+	}
+	for stop := 1; stop < tc.Steps; stop += 2 {
+		dir := t.TempDir()
+		var interrupted *train.InterruptedError
+		if err := run(&endsAfter{Context: context.Background(), calls: stop}, dir, false); !errors.As(err, &interrupted) {
+			t.Fatalf("it ended with %v", err)
+		}
+		if err := run(context.Background(), dir, true); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{train.LastFile, train.BestFile} {
+			a, err := os.ReadFile(filepath.Join(whole, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(a) != string(b) {
+				t.Errorf("after a stop at step %d, %s differs", interrupted.Step, name)
+			}
+		}
+	}
+}
+
+// endsAfter is a context that is cancelled from a certain look at it on.
+type endsAfter struct {
+	context.Context
+	calls int
+}
+
+func (c *endsAfter) Err() error {
+	if c.calls--; c.calls < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// ready is a detector with random values that give it something to say.
+func ready(t *testing.T, c Config, width int) *Detector {
+	t.Helper()
+	d, err := New(nil, width, c, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	values := d.params.Values()
+	for name, v := range values {
+		if strings.Contains(name, ".out.") {
+			for i := range v {
+				v[i] = float32(0.5 * rng.NormFloat64())
+			}
+		}
+	}
+	if err := d.params.Set(values); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func propose(t *testing.T, d *Detector, q *feature.Sequence) []Proposal {
+	t.Helper()
+	p, err := d.Propose(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Videos of any length have proposals that lie inside them.
+func TestVideosOfAnyLength(t *testing.T) {
+	c := small()
+	c.Floor = 0
+	d := ready(t, c, 5)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, n := range []int{1, 2, 3, 31, 32, 33, 56, 57, 300, 5000} {
+		q := film("a.mp4", rng, n, 5, 8, nil)
+		p := propose(t, d, q)
+		if len(p) == 0 {
+			t.Errorf("%d frames have no proposals", n)
+		}
+		for _, s := range p {
+			if !(s.Start >= 0 && s.Start < s.End && s.End <= float64(n)/8+1e-9 && s.Score >= 0 && s.Score <= 1) {
+				t.Errorf("%d frames: %+v", n, s)
+			}
+		}
+	}
+}
+
+// Times are those of the timestamps: late ones, and such that are not regular.
+func TestTimesAreTheTimestamps(t *testing.T) {
+	c := small()
+	c.Sigma = 1e6 // soft-NMS goes by seconds, so that it would tell the two apart
+	d := ready(t, c, 5)
+	rng := rand.New(rand.NewPCG(1, 1))
+	q := film("a.mp4", rng, 60, 5, 8, nil)
+	want := propose(t, d, q)
+	f, err := c.frames(q, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	warped := *q
+	warped.Timestamps = slices.Clone(q.Timestamps)
+	for i := range warped.Timestamps {
+		warped.Timestamps[i] += 100 // seconds late
+		if i >= 20 {
+			warped.Timestamps[i] += 3 // and a gap
+		}
+	}
+	g, err := c.frames(&warped, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := propose(t, d, &warped)
+	if len(got) != len(want) || len(got) == 0 {
+		t.Fatalf("%d proposals instead of %d", len(got), len(want))
+	}
+	places := func(f *frames, p []Proposal) []string {
+		var out []string
+		for _, s := range p {
+			out = append(out, fmt.Sprintf("%.5f %.5f", f.index(s.Start)+1e-9, f.index(s.End)+1e-9))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if a, b := places(f, want), places(g, got); !slices.Equal(a, b) {
+		t.Errorf("other places among the frames:\n%v\n%v", a, b)
+	}
+	for _, x := range []float64{-2, 0, 0.25, 19, 19.5, 20, 58.5, 59, 61} {
+		if back := g.index(g.seconds(x)); math.Abs(back-x) > 1e-9 {
+			t.Errorf("place %v comes back as %v", x, back)
+		}
+	}
+}
+
+// Features of another rate are brought to the detector's, and where that cannot be
+// they are refused by name.
+func TestOtherRates(t *testing.T) {
+	c := small()
+	smooth := func(rate float64, n int) *feature.Sequence {
+		q := film("a.mp4", rand.New(rand.NewPCG(1, 1)), n, 3, rate, nil)
+		for i, s := range q.Timestamps {
+			copy(q.Row(i), []float32{float32(s), float32(2 * s), 1})
+		}
+		return q
+	}
+	d := ready(t, c, 3)
+	want := propose(t, d, smooth(8, 80))
+	for _, rate := range []float64{4, 16, 24} {
+		got := propose(t, d, smooth(rate, int(10*rate-rate/8)+1)) // the last frame of both at 9.875 s
+		if len(got) != len(want) {
+			t.Fatalf("%v frames a second: %d proposals instead of %d", rate, len(got), len(want))
+		}
+		for i, p := range got {
+			if math.Abs(p.Start-want[i].Start) > 1e-3 || math.Abs(p.End-want[i].End) > 1e-3 || math.Abs(p.Score-want[i].Score) > 1e-4 {
+				t.Errorf("%v frames a second: %+v instead of %+v", rate, p, want[i])
+			}
+		}
+	}
+	for name, q := range map[string]*feature.Sequence{
+		"too few frames a second": smooth(1, 50),
+		"--fps 8":                 smooth(0.1, 50),
+		"width 4":                 film("a.mp4", rand.New(rand.NewPCG(1, 1)), 9, 4, 8, nil),
+		"0 frames":                {ID: "a.mp4", Width: 3},
+		"order of time":           {ID: "a.mp4", Width: 1, Features: make([]float32, 3), Timestamps: []float64{1, 0, 2}},
+		"a year at once":          {ID: "a.mp4", Width: 3, Features: make([]float32, 12), Timestamps: []float64{0, 0.1, 0.2, 3e7}},
+	} {
+		if p, err := d.Propose(q); err == nil || !strings.Contains(err.Error(), "a.mp4") {
+			t.Errorf("%s: %v, %v", name, p, err)
+		}
+	}
+}
+
+// What goes into a model file comes out of it, whatever stands beside it.
+func TestTensorsThereAndBack(t *testing.T) {
+	c := small()
+	d := ready(t, c, 5)
+	named := d.Tensors()
+	for name := range named {
+		if !strings.HasPrefix(name, Prefix) {
+			t.Errorf("tensor %q does not begin with %q", name, Prefix)
+		}
+	}
+	named["other"] = named[scaleName]
+	e, err := From(nil, 5, c, named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := film("a.mp4", rand.New(rand.NewPCG(1, 1)), 60, 5, 8, nil)
+	if got, want := fmt.Sprint(propose(t, e, q)), fmt.Sprint(propose(t, d, q)); got != want {
+		t.Errorf("it proposes %s instead of %s", got, want)
+	}
+	for name, change := range map[string]func(*Config){
+		"more levels":   func(c *Config) { c.Levels++ },
+		"wider":         func(c *Config) { c.Width *= 2 },
+		"no rate":       func(c *Config) { c.Rate = 0 },
+		"endless":       func(c *Config) { c.Frames = 1 << 40 },
+		"uneven heads":  func(c *Config) { c.Heads = 3 },
+		"no attention":  func(c *Config) { c.Window = 0 },
+		"not a number":  func(c *Config) { c.Sigma = math.NaN() },
+		"more overlap":  func(c *Config) { c.Overlap = 17 },
+		"less than one": func(c *Config) { c.TopK = 0 },
+	} {
+		bad := c
+		change(&bad)
+		if _, err := From(nil, 5, bad, named); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+	}
+	delete(named, scaleName)
+	if _, err := From(nil, 5, c, named); err == nil || !strings.Contains(err.Error(), scaleName) {
+		t.Errorf("without %s: %v", scaleName, err)
+	}
+}
+
+// Bad training data is refused by name before anything is learned.
+func TestBadTrainingData(t *testing.T) {
+	store := newStore(t)
+	good := films(t, store, "learn", 3, 4, 1)
+	if err := store.Put(film("slow.mp4", rand.New(rand.NewPCG(1, 1)), 50, 4, 1, nil)); err != nil {
+		t.Fatal(err)
+	}
+	c := small()
+	for want, examples := range map[string][]Example{
+		"no video":                      nil,
+		"missing.mp4":                   append(good[:3:3], Example{ID: "missing.mp4"}),
+		"slow.mp4":                      append(good[:3:3], Example{ID: "slow.mp4"}),
+		"does not end after it starts":  {{ID: good[0].ID, Segments: []Segment{{3, 2}}}},
+		good[1].ID + ": a segment from": {good[0], {ID: good[1].ID, Segments: []Segment{{math.NaN(), 2}}}},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		_, _, err := Train(context.Background(), c, DefaultTraining(), Run{Dir: dir, Features: feature.NewCache(store, 0), Train: examples, Log: quiet()})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s: it began a run", want)
+		}
+	}
+}

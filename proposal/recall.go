@@ -1,0 +1,69 @@
+package proposal
+
+import "slices"
+
+// Recall is the average recall at each of several numbers of proposals: the share
+// of all segments that one of the ns[i] best proposals of their video overlaps by at
+// least a tIoU, the mean over the tIoUs. proposals[k] are those of examples[k], by
+// falling score. Without any segment it is 0.
+func Recall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) []float64 {
+	hits, segments := make([]float64, len(ns)), 0
+	for k, e := range examples {
+		segments += len(e.Segments)
+		for _, s := range e.Segments {
+			for i, n := range ns {
+				best := 0.0
+				for _, p := range proposals[k][:min(n, len(proposals[k]))] {
+					best = max(best, p.TIoU(s))
+				}
+				for _, t := range tIoUs {
+					if best >= t {
+						hits[i]++
+					}
+				}
+			}
+		}
+	}
+	for i := range hits {
+		hits[i] /= float64(max(1, segments*len(tIoUs)))
+	}
+	return hits
+}
+
+// ActivityNet are the tIoUs that ActivityNet averages recall over, 0.5 to 0.95.
+var ActivityNet = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
+
+// SlidingWindows are most windows spread evenly over a video, as many of each
+// length: the proposals of one who only knows how long actions are. Lengths that are
+// longer than the video are cut to it. All scores are 1.
+func SlidingWindows(video Segment, lengths []float64, most int) []Proposal {
+	var out []Proposal
+	whole := video.End - video.Start
+	for i, length := range lengths {
+		length = min(length, whole)
+		n := most*(i+1)/len(lengths) - most*i/len(lengths)
+		for k := range n {
+			start := video.Start + (whole-length)*(float64(k)+0.5)/float64(n)
+			out = append(out, Proposal{Segment{start, start + length}, 1})
+		}
+	}
+	return out
+}
+
+// Lengths are n lengths of segments that stand for all: quantiles, evenly spaced.
+// Without any segment there are none.
+func Lengths(examples []Example, n int) []float64 {
+	var all, out []float64
+	for _, e := range examples {
+		for _, s := range e.Segments {
+			all = append(all, s.End-s.Start)
+		}
+	}
+	slices.Sort(all)
+	for i := range n {
+		if len(all) > 0 {
+			out = append(out, all[(2*i+1)*len(all)/(2*n)])
+		}
+	}
+	return out
+}
