@@ -34,14 +34,7 @@ func NewLearner(w *checkpoint.Weights, threads int) (*Learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := func(name string) []float32 {
-		data, bad := w.Tensors[name].Read()
-		if bad != nil {
-			err = bad
-			data = make([]float32, product(w.Tensors[name].Shape))
-		}
-		return data
-	}
+	source := sourceOf(w, &err)
 	m := &Model{config: c, format: w.Format, device: compute.NewCPU(threads)}
 	if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
 		return nil, err

@@ -131,14 +131,7 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if forms == compute.ForwardInt8 {
 		m.config.Precision = "int8"
 	}
-	source := func(name string) []float32 {
-		data, bad := w.Tensors[name].Read()
-		if bad != nil {
-			err = bad
-			data = make([]float32, product(w.Tensors[name].Shape))
-		}
-		return data
-	}
+	source := sourceOf(w, &err)
 	if o.Towers&Image != 0 {
 		m.image = newImageTower(&nn.Builder{Device: m.device, Source: source, Forms: forms}, c)
 	}
@@ -153,6 +146,19 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		}
 	}
 	return m, err
+}
+
+// sourceOf reads tensors of w for a [nn.Builder], which cannot fail: a tensor that
+// cannot be read is zero, and err tells.
+func sourceOf(w *checkpoint.Weights, err *error) nn.Source {
+	return func(name string) []float32 {
+		data, bad := w.Tensors[name].Read()
+		if bad != nil {
+			*err = bad
+			data = make([]float32, product(w.Tensors[name].Shape))
+		}
+		return data
+	}
 }
 
 func product(shape []int) int {

@@ -2,7 +2,6 @@ package clip
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -38,27 +37,11 @@ func (m *Model) EncodeClasses(names, templates []string) ([]float32, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range names {
-			row := f[i*e : (i+1)*e]
-			normalize(row)
-			for j, v := range row {
-				out[i*e+j] += v
-			}
+		Normalize(f, e)
+		for i, v := range f {
+			out[i] += v
 		}
 	}
-	for i := range names {
-		normalize(out[i*e : (i+1)*e])
-	}
+	Normalize(out, e)
 	return out, nil
-}
-
-func normalize(x []float32) {
-	var sum float64
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	n := float32(max(math.Sqrt(sum), 1e-12))
-	for i := range x {
-		x[i] /= n
-	}
 }

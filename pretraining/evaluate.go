@@ -121,8 +121,8 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 		out.captions = append(out.captions, captions...)
 		out.images, out.texts = append(out.images, images...), append(out.texts, texts...)
 	}
-	unit(out.images, out.width)
-	unit(out.texts, out.width)
+	clip.Normalize(out.images, out.width)
+	clip.Normalize(out.texts, out.width)
 	return out, nil
 }
 
@@ -200,18 +200,4 @@ func nearest(x []float32, among []int, row func(i int) []float32) int {
 		}
 	}
 	return at
-}
-
-// unit scales rows of a width to length 1.
-func unit(x []float32, width int) {
-	for ; len(x) > 0; x = x[width:] {
-		var sum float64
-		for _, v := range x[:width] {
-			sum += float64(v) * float64(v)
-		}
-		n := float32(max(math.Sqrt(sum), 1e-12))
-		for i := range x[:width] {
-			x[i] /= n
-		}
-	}
 }

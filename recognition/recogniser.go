@@ -61,6 +61,9 @@ func (r *Recogniser) SetTemporalScale(s float64) error { return r.adapter.SetTem
 // Classes are the names that the recogniser tells apart.
 func (r *Recogniser) Classes() []string { return r.classes }
 
+// Frames is how many frames a window of the recogniser has.
+func (r *Recogniser) Frames() int { return r.adapter.Config().Frames }
+
 // SetClasses replaces them; unseen names are encoded by the text tower.
 func (r *Recogniser) SetClasses(classes []string) error {
 	if len(classes) == 0 {

@@ -25,15 +25,18 @@ var Extensions = strings.Fields(`.3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 
 // before clip10). A file is taken whatever its name; a folder is searched, with
 // those below it, for files with one of the Extensions in upper or lower case.
 // Hidden files and folders are passed over, and links to folders not followed.
+// A path that is no file but a pattern for the numbered pictures of a sequence,
+// such as frames/%04d.png, is a video too.
 // Two videos of the same ID are an error, and so is finding none.
 func Discover(paths []string) ([]Source, error) {
 	var found []Source
 	for _, path := range paths {
 		info, err := os.Stat(path)
+		_, sequence := sequenceStart(path)
 		switch {
-		case err != nil:
+		case err != nil && !sequence:
 			return nil, err
-		case !info.IsDir():
+		case sequence || !info.IsDir():
 			found = append(found, Source{path, filepath.Base(path)})
 		default:
 			if found, err = search(found, path); err != nil {

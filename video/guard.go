@@ -25,6 +25,8 @@ var (
 	errMemory  = errors.New("memory")
 )
 
+var memoryLimit = ffmpeg.MemoryLimit // a variable for tests
+
 func newGuard(ctx context.Context, timeout time.Duration) *guard {
 	g := &guard{timeout: timeout}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
@@ -43,7 +45,7 @@ func (g *guard) stop() {
 
 // watch looks after the memory of a process and what it started.
 func (g *guard) watch(pid int) {
-	limit := ffmpeg.MemoryLimit()
+	limit := memoryLimit()
 	if limit == 0 {
 		return
 	}
@@ -84,7 +86,7 @@ func (g *guard) fault(path string, frames int) error {
 		return &Error{Path: path, Kind: ErrTimeout, Reason: fmt.Sprintf("nothing came for %v", g.timeout), Frames: frames}
 	case errMemory:
 		return &Error{Path: path, Kind: ErrTooLarge, Frames: frames,
-			Reason: fmt.Sprintf("the decoder took more than %d MiB of memory and was stopped", ffmpeg.MemoryLimit()>>20)}
+			Reason: fmt.Sprintf("the decoder took more than %d MiB of memory and was stopped", memoryLimit()>>20)}
 	}
 	return nil
 }

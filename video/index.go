@@ -16,11 +16,17 @@ type packetIndex struct {
 	packets []packet // shown ones, by time
 	exact   bool     // every packet has a time of its own, and the first is a keyframe
 	seconds float64  // a tick
+
+	untimed   int     // packets without any time, which are not among packets
+	rate      float64 // frames a second, by which those are shown
+	complaint string  // of ffprobe about the file
 }
 
 type packet struct {
-	ticks int64
-	key   bool
+	ticks   int64
+	key     bool
+	timed   bool // it has a time at all
+	stamped bool // the time is that of presentation
 }
 
 // maxPackets bounds the memory of an index: a hundred hours at 40 frames a second.
@@ -28,18 +34,23 @@ const maxPackets = 1 << 24
 
 // readIndex reads the time stamps of all packets.
 func readIndex(ctx context.Context, path string, info *Info, timeout time.Duration) (*packetIndex, error) {
-	x := &packetIndex{exact: info.tickDen > 0}
+	x := &packetIndex{exact: info.tickDen > 0, rate: info.FrameRate}
 	if x.exact {
 		x.seconds = float64(info.tickNum) / float64(info.tickDen)
 	}
 	complaint, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
-			p, stamped, ok := parsePacket(lines.Text())
-			if ok {
+			p, ok := parsePacket(lines.Text())
+			switch {
+			case !ok:
+				continue
+			case p.timed:
 				x.packets = append(x.packets, p)
-				x.exact = x.exact && stamped
+			default:
+				x.untimed++
 			}
+			x.exact = x.exact && p.stamped
 		}
 		x.exact = x.exact && len(x.packets) < maxPackets
 		return lines.Err()
@@ -48,6 +59,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 		return nil, err
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
+	x.complaint = complaint
 	x.exact = x.exact && complaint == "" && len(x.packets) > 0 && x.packets[0].key
 	for i := 1; i < len(x.packets) && x.exact; i++ {
 		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
@@ -56,9 +68,8 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 }
 
 // parsePacket reads "pts=512|dts=-512|flags=K_". A packet that is there to be
-// thrown away, and one without a time, is none; stamped tells whether the time is
-// its presentation time.
-func parsePacket(line string) (p packet, stamped, ok bool) {
+// thrown away is none.
+func parsePacket(line string) (p packet, ok bool) {
 	var pts, dts string
 	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
 		switch key, value, _ := strings.Cut(field, "="); key {
@@ -67,29 +78,38 @@ func parsePacket(line string) (p packet, stamped, ok bool) {
 		case "dts":
 			dts = value
 		case "flags":
+			ok = true
 			p.key = strings.Contains(value, "K")
 			if strings.Contains(value, "D") {
-				return packet{}, false, false
+				return packet{}, false
 			}
 		}
+	}
+	if !ok {
+		return packet{}, false
 	}
 	for i, s := range []string{pts, dts} {
 		// Beyond 2^62 a difference would not fit.
 		if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
-			p.ticks = v
-			return p, i == 0, true
+			p.ticks, p.timed, p.stamped = v, true, i == 0
+			break
 		}
 	}
-	return packet{}, false, false
+	return p, true
 }
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }
 
 // span is when the stream is seen. The last frame stays as long as the one
-// before it. Without an index, or for an empty one, it is zero: it is then for
-// the decoder to say what is wrong.
+// before it, and a stream without times is shown at its rate. Without an index, or
+// for an empty one, it is zero: it is then for the decoder to say what is wrong.
 func (x *packetIndex) span() timeSpan {
-	if x == nil || len(x.packets) == 0 {
+	switch {
+	case x == nil:
+		return timeSpan{}
+	case len(x.packets) == 0 && x.rate > 0:
+		return timeSpan{0, float64(x.untimed) / x.rate}
+	case len(x.packets) == 0:
 		return timeSpan{}
 	}
 	n := len(x.packets)

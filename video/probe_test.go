@@ -56,20 +56,20 @@ func FuzzParseProbe(f *testing.F) {
 
 func TestParsePacket(t *testing.T) {
 	tests := []struct {
-		line        string
-		want        packet
-		stamped, ok bool
+		line string
+		want packet
+		ok   bool
 	}{
-		{"pts=512|dts=-512|flags=K_", packet{512, true}, true, true},
-		{"pts=N/A|dts=33|flags=__\r", packet{33, false}, false, true},
-		{"pts=-5|flags=KD_", packet{}, false, false},
-		{"pts=N/A|dts=N/A|flags=__", packet{}, false, false},
-		{"pts=9223372036854775807|dts=NaN", packet{}, false, false},
-		{"", packet{}, false, false},
+		{"pts=512|dts=-512|flags=K_", packet{512, true, true, true}, true},
+		{"pts=N/A|dts=33|flags=__\r", packet{33, false, true, false}, true},
+		{"pts=-5|flags=KD_", packet{}, false},
+		{"pts=N/A|dts=N/A|flags=K_", packet{key: true}, true},
+		{"pts=9223372036854775807|dts=NaN", packet{}, false},
+		{"", packet{}, false},
 	}
 	for _, c := range tests {
-		if got, stamped, ok := parsePacket(c.line); got != c.want || stamped != c.stamped || ok != c.ok {
-			t.Errorf("%q: %v, %v, %v", c.line, got, stamped, ok)
+		if got, ok := parsePacket(c.line); got != c.want || ok != c.ok {
+			t.Errorf("%q: %v, %v", c.line, got, ok)
 		}
 	}
 }
@@ -78,9 +78,9 @@ func FuzzParsePacket(f *testing.F) {
 	f.Add("pts=512|dts=-512|flags=K_")
 	f.Add("pts=|pts=1|flags=KD|dts")
 	f.Fuzz(func(t *testing.T, line string) {
-		p, stamped, ok := parsePacket(line)
-		if !ok && (stamped || p != packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
-			t.Errorf("%v, %v, %v", p, stamped, ok)
+		p, ok := parsePacket(line)
+		if !ok && p != (packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
+			t.Errorf("%v, %v", p, ok)
 		}
 	})
 }

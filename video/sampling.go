@@ -37,6 +37,9 @@ func AtRate(fps float64) Sampling { return Sampling{rate, fps} }
 // of its packets, not from what its header declares.
 func Count(n int) Sampling { return Sampling{count, float64(n)} }
 
+// Rate returns the frames a second of AtRate, and false for another sampling.
+func (s Sampling) Rate() (fps float64, ok bool) { return s.value, s.kind == rate }
+
 // String describes the sampling, for provenance: "fps=2", "frames=16", "all".
 func (s Sampling) String() string {
 	switch s.kind {

@@ -55,27 +55,30 @@ func (p *player) maySeek() bool {
 		all = max(0, until) * i.FrameRate
 	}
 	cost := startCost + length*i.FrameRate*i.frameCost() // a stretch by itself
-	if p.o.Sampling.kind == rate {
+	switch p.o.Sampling.kind {
+	case rate:
 		cost = min(cost, startCost*length*p.o.Sampling.value)
+	case count:
+		cost = min(cost, startCost*p.o.Sampling.value)
 	}
 	return cost < 0.5*all*i.frameCost()
 }
 
-// run is a stretch that is decoded in one go.
-type run struct {
+// stretch is a part of the stream that is decoded in one go.
+type stretch struct {
 	key, to int   // the first frame and the last, by index
 	wanted  []int // frames
 	times   []int // how often each is wanted
 }
 
 // plan returns the runs by which to seek, nil to decode from the start.
-func (p *player) plan(x *packetIndex) []run {
+func (p *player) plan(x *packetIndex) []stretch {
 	if !x.exact || !p.maySeek() {
 		return nil
 	}
 	pick := p.o.picker(x.time(0), x.span())
 	c := p.info.frameCost()
-	var runs []run
+	var runs []stretch
 	key, hold, cost, n := 0, 0.0, 0.0, len(x.packets)
 	at := 0
 	for ; at < n && !pick.done; at++ {
@@ -93,7 +96,7 @@ func (p *player) plan(x *packetIndex) []run {
 			continue
 		}
 		if k := len(runs) - 1; k < 0 || key > runs[k].to && float64(key-runs[k].to)*c > startCost {
-			runs = append(runs, run{key: key, to: key - 1})
+			runs = append(runs, stretch{key: key, to: key - 1})
 			cost += startCost
 		}
 		r := &runs[len(runs)-1]
@@ -109,7 +112,7 @@ func (p *player) plan(x *packetIndex) []run {
 
 // seek emits the frames of the runs. It returns errInexact if the file is not as
 // the index says; what was emitted until then is right.
-func (p *player) seek(ctx context.Context, x *packetIndex, runs []run) error {
+func (p *player) seek(ctx context.Context, x *packetIndex, runs []stretch) error {
 	for _, r := range runs {
 		if on, err := p.run(ctx, x, r); !on {
 			return err
@@ -119,7 +122,7 @@ func (p *player) seek(ctx context.Context, x *packetIndex, runs []run) error {
 }
 
 // run emits the frames of one run and answers whether to go on.
-func (p *player) run(ctx context.Context, x *packetIndex, r run) (bool, error) {
+func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, error) {
 	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), x.part(r))
 	if err != nil {
 		return false, err
@@ -138,6 +141,9 @@ func (p *player) run(ctx context.Context, x *packetIndex, r run) (bool, error) {
 		if at < 0 {
 			// Pictures before the first keyframe may lack what they build on.
 			if !now.key {
+				if now.ticks >= x.packets[r.key].ticks {
+					return false, errInexact
+				}
 				continue
 			}
 			for at = r.key; at >= 0 && x.packets[at].ticks != now.ticks; at-- {
@@ -183,7 +189,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r run) (bool, error) {
 const maxTerms = 64
 
 // part is where to seek for a run, and which pictures of it are needed.
-func (x *packetIndex) part(r run) *part {
+func (x *packetIndex) part(r stretch) *part {
 	// ffmpeg goes to the keyframe before this time, in some formats before a time
 	// 0.13 s earlier.
 	from := x.time(r.key) + 0.131

@@ -67,7 +67,7 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 		return nil, err
 	}
 	args := []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-copyts"}
-	s := &stream{path: path, ctx: ctx, guard: newGuard(ctx, timeout), stamps: make(chan stamp, 1024)}
+	s := newStream(ctx, path, timeout)
 	if of != nil {
 		args = append(args, "-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64))
 		filters = ",select='" + of.pick + "'" + filters
@@ -78,17 +78,29 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 		s.cut = !wholeGIF(path)
 	}
 	args = append(args, input(path)...)
-	// Once showinfo has told a frame's own time stamp, the stamps are replaced by a
-	// plain count: nothing after it can then take offence at stamps that repeat, go
-	// back or are missing.
-	args = append(args, "-map", fmt.Sprintf("0:%d", info.index), "-vf", "showinfo=checksum=0"+filters+",setpts=N*100/TB")
-	args = append(args, passthrough(version)...)
-	args = append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
+	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
+	return s, s.start(append(args, pictureOutput(version, "showinfo=checksum=0"+filters)...), nil)
+}
 
-	log, err := s.start(args)
+func newStream(ctx context.Context, path string, timeout time.Duration) *stream {
+	return &stream{path: path, ctx: ctx, guard: newGuard(ctx, timeout), stamps: make(chan stamp, 1024)}
+}
+
+// pictureOutput makes ffmpeg write the pictures that leave filters, one of which
+// is showinfo. Once that has told a frame's own time stamp, the stamps are replaced
+// by a plain count: nothing after it can then take offence at stamps that repeat,
+// go back or are missing.
+func pictureOutput(version, filters string) []string {
+	args := append([]string{"-vf", filters + ",setpts=N*100/TB"}, passthrough(version)...)
+	return append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
+}
+
+// start starts the process, and the reading of its log.
+func (s *stream) start(args []string, stdin io.Reader) error {
+	log, err := s.launch(args, stdin)
 	if err != nil {
 		s.guard.stop()
-		return nil, err
+		return err
 	}
 	go func() {
 		defer close(s.stamps)
@@ -99,14 +111,14 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 			}
 		})
 	}()
-	return s, nil
+	return nil
 }
 
-// start starts the process and returns its log.
-func (s *stream) start(args []string) (log io.Reader, err error) {
+func (s *stream) launch(args []string, stdin io.Reader) (log io.Reader, err error) {
 	if s.cmd, err = ffmpeg.Command(s.guard.ctx, "ffmpeg", args...); err != nil {
 		return nil, err
 	}
+	s.cmd.Stdin = stdin
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -216,7 +228,7 @@ func (s *stream) finish() error {
 	case exit != nil || s.broken || s.log.damage:
 		e.Kind = ErrDamaged
 	case !wasStopped && (s.frames < s.least || s.cut):
-		e.Kind, e.Reason = ErrDamaged, "the file ends before the video does"
+		e.Kind, e.Reason = ErrDamaged, endsEarly
 	default:
 		return nil
 	}
@@ -285,11 +297,17 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	if !ok || l.damage || slices.ContainsFunc(harmless, func(s string) bool { return strings.Contains(message, s) }) {
 		return
 	}
-	l.damage = l.seen
+	l.damage = l.seen || slices.ContainsFunc(ends, func(s string) bool { return strings.Contains(message, s) })
 	if l.reason == "" || l.damage {
 		l.reason = message
 	}
 }
+
+// ends are errors that tell of a source which is broken off, wherever they come:
+// a short one is read to its end before its first frame is decoded.
+var ends = []string{"ends prematurely", "ended prematurely", "partial file"}
+
+const endsEarly = "the file ends before the video does"
 
 // corruption returns what a warning says of data that is not whole. There is no
 // error of it where the decoder conceals what is missing.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +47,7 @@ func (a *app) embedCommand() *cobra.Command {
 			}
 			if normalize {
 				for _, it := range items {
-					unit(it.Embedding)
+					clip.Normalize(it.Embedding, len(it.Embedding))
 				}
 			}
 			if asJSON {
@@ -108,16 +107,4 @@ func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, e
 		items = append(items, embedding{path, "image", f})
 	}
 	return items, nil
-}
-
-// unit scales x to length 1.
-func unit(x []float32) {
-	var sum float64
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	n := float32(max(math.Sqrt(sum), 1e-12))
-	for i := range x {
-		x[i] /= n
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -106,15 +105,6 @@ func (a *app) storeInfo(dir string, asJSON bool) error {
 		err = partialError{fmt.Errorf("%d damaged: delete these files and run clipcue extract again", len(sum.Damaged))}
 	}
 	return err
-}
-
-// pairs writes names and values.
-func (a *app) pairs(rows [][2]string) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\n", r[0], r[1])
-	}
-	return w.Flush()
 }
 
 func (a *app) featuresExportCommand() *cobra.Command {

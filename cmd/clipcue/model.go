@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -71,8 +70,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			if info.ActivationAssumed {
 				assumed = " (assumed: the file does not say)"
 			}
-			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-			for _, row := range [][2]string{
+			rows := [][2]string{
 				{"path", path},
 				{"format", info.Format},
 				{"fingerprint", info.Fingerprint},
@@ -84,14 +82,12 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				{"text tower", fmt.Sprintf("width %d, %d layers, %d heads", c.TextWidth, c.TextLayers, c.TextHeads)},
 				{"text", fmt.Sprintf("%d tokens of a vocabulary of %d", c.Context, c.Vocab)},
 				{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
-			} {
-				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 			}
 			if info.Int8 != nil {
-				fmt.Fprintf(w, "int8\tcosine to float32 at least %.4f (pictures) and %.4f (texts), %.4f and %.4f in the mean\n",
-					info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)
+				rows = append(rows, [2]string{"int8", fmt.Sprintf("cosine to float32 at least %.4f (pictures) and %.4f (texts), %.4f and %.4f in the mean",
+					info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)})
 			}
-			return w.Flush()
+			return a.pairs(rows)
 		},
 	}
 	b.addPrecision(c)

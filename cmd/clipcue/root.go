@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -115,8 +116,12 @@ minutes on a CPU, and names the actions in new videos.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(a.modelCommand(), a.embedCommand(), a.extractCommand(), a.featuresCommand(), a.trainCommand(), a.evalCommand(),
-		a.classifyCommand(), a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(
+		a.modelCommand(), a.embedCommand(),
+		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
+		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.watchCommand(),
+		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+	)
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)
 	}
@@ -159,6 +164,15 @@ func (a *app) json(v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// pairs writes names and values for people.
+func (a *app) pairs(rows [][2]string) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\n", r[0], r[1])
+	}
+	return w.Flush()
 }
 
 // required marks flags that a command cannot do without.

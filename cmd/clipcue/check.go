@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
+	"github.com/clipcue/clipcue/video"
+)
+
+// checkedVideo is an item of `check`.
+type checkedVideo struct {
+	*video.Report
+	Error string `json:"error,omitempty"`
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var o video.Options
+	var decode, asJSON bool
+	c := &cobra.Command{
+		Use:   "check VIDEO|FOLDER...",
+		Short: "Tell what extraction would see of videos",
+		Long: `Looks at each video before any work is done on it, and says how long it is, how
+many frames it has, what is odd about it, and why it would fail. It reads headers
+and time stamps; with --decode also every picture, which takes as long as
+extraction without the backbone, and finds all that extraction would find.`,
+		Example: `  clipcue check videos/
+  clipcue check --decode --json clip.mp4`,
+		Args: arguments(1, -1, "at least one video or folder"),
+		RunE: func(c *cobra.Command, args []string) error {
+			sources, err := videosOf(args)
+			if err != nil {
+				return err
+			}
+			items, failed, err := a.check(c.Context(), sources, o, decode)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = a.json(items)
+			} else {
+				err = a.printChecked(items)
+			}
+			if err == nil && failed == len(items) {
+				return fmt.Errorf("none of %d videos can be used", failed)
+			}
+			if failed > 0 {
+				err = errors.Join(err, partialError{fmt.Errorf("%d of %d videos cannot be used", failed, len(items))})
+			}
+			return err
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&decode, "decode", false, "decode every picture as well")
+	whole(c, &o.Stream, "stream", 0, "number of the video stream to look at, from 1; 0 means the default one")
+	timeout(c, &o.Timeout)
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+// check looks at videos, as many at a time as there are cores, and returns what
+// it saw in the order given.
+func (a *app) check(ctx context.Context, sources []video.Source, o video.Options, decode bool) ([]checkedVideo, int, error) {
+	items := make([]checkedVideo, len(sources))
+	bar := a.progress.Start("check", int64(len(sources)), "videos")
+	defer bar.Done()
+	inner, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(sources)) {
+		workers.Go(func() {
+			for i := range next {
+				report, err := video.Check(inner, sources[i].Path, o, decode)
+				items[i].Report = report
+				if fault, ok := errors.AsType[*video.Error](err); ok {
+					fault.Path = ""
+					items[i].Error = strings.TrimPrefix(fault.Error(), ": ")
+				} else if err != nil {
+					stop(err)
+				}
+				bar.Add(1)
+			}
+		})
+	}
+	for i := range sources {
+		select {
+		case next <- i:
+		case <-inner.Done():
+		}
+	}
+	close(next)
+	workers.Wait()
+	if err := context.Cause(inner); err != nil {
+		return nil, 0, err
+	}
+	failed := 0
+	for _, it := range items {
+		if it.Error != "" {
+			failed++
+		}
+	}
+	return items, failed, nil
+}
+
+func (a *app) printChecked(items []checkedVideo) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "VIDEO\tSECONDS\tFRAMES\tRATE\tSIZE\tCODEC\tREMARKS")
+	for _, it := range items {
+		remarks := it.Oddities
+		if it.Error != "" {
+			remarks = append([]string{"FAILS: " + it.Error}, remarks...)
+		}
+		if it.Codec == "" { // not even the headers could be read
+			fmt.Fprintf(w, "%s\t\t\t\t\t\t%s\n", ffmpeg.Printable(it.Path), strings.Join(remarks, "; "))
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%.3f\t%d\t%.4g\t%dx%d\t%s\t%s\n", ffmpeg.Printable(it.Path), it.Duration, it.Frames, it.FrameRate,
+			it.Width, it.Height, it.Codec, strings.Join(remarks, "; "))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,55 @@
+package recognition
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clipcue/clipcue/feature"
+)
+
+// A window of 4 frames, one a second, moves by 2; the class is the value of its
+// last frame.
+func TestWatcher(t *testing.T) {
+	names := []string{"none", "run", "jump"}
+	w := &Watcher{frames: 4, step: 2, threshold: 0.5, window: feature.Sequence{Width: 1}}
+	w.classify = func(q *feature.Sequence) ([]Prediction, error) {
+		if q.Len() != 4 || len(q.Features) != 4 {
+			t.Errorf("a window of %d frames", q.Len())
+		}
+		c := int(q.Row(3)[0])
+		score := 0.9
+		if c == 0 {
+			score = 0.4
+		}
+		return []Prediction{{names[c], score}}, nil
+	}
+	var got []Event
+	add := func(from int, classes ...float32) {
+		for i, c := range classes {
+			events, err := w.Add([]float32{c}, float64(from+i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, events...)
+		}
+	}
+	add(0, 1, 1, 1, 1, 1, 1, 2, 2, 0, 0) // windows end at 3, 5, 7, 9
+	add(10, 0, 1)                        // at 11
+	got = append(got, w.Cut()...)
+	got = append(got, w.Cut()...)
+	add(100, 1, 1, 1) // no window yet
+	add(103, 1)
+	want := []Event{
+		{"run", 0.9, 0.5, 2.5, false}, {"run", 0.9, 0.5, 4.5, true},
+		{"jump", 0.9, 4.5, 6.5, false}, {"jump", 0.9, 4.5, 6.5, true},
+		{"run", 0.9, 8.5, 10.5, false}, {"run", 0.9, 8.5, 10.5, true},
+		{"run", 0.9, 100.5, 102.5, false},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := w.Add([]float32{1, 2}, 0); err == nil {
+		t.Error("a feature of another width is taken")
+	}
+}

@@ -1,0 +1,137 @@
+package video
+
+import (
+	"context"
+	"fmt"
+)
+
+// Report is what extraction would see of a file.
+type Report struct {
+	Info
+
+	// Frames is how many are shown: counted as decoded if Decoded, and as packets
+	// otherwise. It stands for Info's, which is what the header says.
+	Frames  int  `json:"frames"`
+	Decoded bool `json:"decoded"`
+
+	// First and Last are the times of the first frame and the last, in seconds.
+	First float64 `json:"first"`
+	Last  float64 `json:"last"`
+
+	// Oddities are what sets the file apart from a plain video, such as
+	// "rotated 90" or "variable frame rate", in words.
+	Oddities []string `json:"oddities"`
+}
+
+// Check looks at a file without making frames of it: at its headers and the time
+// stamps of its packets, or with decode at every picture, as [Frames] would. Of o
+// only Stream and Timeout matter. The Report holds what is known even where there
+// is an error, which is what Frames would end with, as far as it can be told.
+func Check(ctx context.Context, path string, o Options, decode bool) (*Report, error) {
+	r := &Report{Info: Info{Path: path}, Oddities: []string{}}
+	info, err := o.Probe(ctx, path)
+	if err != nil {
+		return r, err
+	}
+	r.Info = *info
+	x, err := readIndex(ctx, path, info, o.timeout())
+	if err != nil {
+		return r, err
+	}
+	n := len(x.packets)
+	r.Frames = n + x.untimed
+	if n > 0 {
+		r.First, r.Last = x.time(0), x.time(n-1)
+	}
+	if decode {
+		r.Decoded = true
+		r.Frames, r.First, r.Last, err = decodeAll(ctx, path, info, o)
+	} else if r.Frames == 0 {
+		err = &Error{Path: path, Kind: ErrNoFrames}
+	}
+	r.Oddities = append(r.Oddities, info.oddities()...)
+	r.Oddities = append(r.Oddities, x.oddities(r)...)
+	if info.Container == "gif" && !wholeGIF(path) && err == nil {
+		err = &Error{Path: path, Kind: ErrDamaged, Reason: endsEarly}
+	}
+	return r, err
+}
+
+// decodeAll counts a file's frames by decoding them.
+func decodeAll(ctx context.Context, path string, info *Info, o Options) (n int, first, last float64, err error) {
+	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, route: sequential}
+	for f, err := range Frames(ctx, path, o) {
+		if err != nil {
+			return n, first, last, err
+		}
+		if n == 0 {
+			first = f.Time
+		}
+		last = f.Time
+		n++
+	}
+	return n, first, last, nil
+}
+
+// oddities are those that the headers tell.
+func (i *Info) oddities() (odd []string) {
+	add := func(is bool, format string, args ...any) {
+		if is {
+			odd = append(odd, fmt.Sprintf(format, args...))
+		}
+	}
+	add(i.Rotation != 0, "rotated %d", i.Rotation)
+	add(i.Mirrored, "mirrored")
+	w, h := squared(1000, 1000, i.SampleAspect)
+	add(w != h, "non-square pixels %.4g", i.SampleAspect)
+	add(i.Interlaced, "interlaced")
+	add(i.BitDepth > 8, "%d-bit", i.BitDepth)
+	add(i.HDR != "", "HDR %s", i.HDR)
+	add(i.Streams > 1, "%d video streams, this is %d", i.Streams, i.Stream)
+	add(i.Width%2 != 0 || i.Height%2 != 0, "odd size")
+	return odd
+}
+
+// oddities are those that the packets tell.
+func (x *packetIndex) oddities(r *Report) (odd []string) {
+	add := func(is bool, format string, args ...any) {
+		if is {
+			odd = append(odd, fmt.Sprintf(format, args...))
+		}
+	}
+	missing, repeated := x.untimed, 0
+	shortest, longest := int64(0), int64(0)
+	for i, p := range x.packets {
+		if !p.stamped {
+			missing++
+		}
+		if i == 0 {
+			continue
+		}
+		d := p.ticks - x.packets[i-1].ticks
+		if d == 0 {
+			repeated++
+		}
+		if i == 1 {
+			shortest, longest = d, d
+		}
+		shortest, longest = min(shortest, d), max(longest, d)
+	}
+	// Clocks are coarse: 30 frames a second are 33 and 34 ms apart.
+	variable := missing == 0 && longest-shortest > 2 && float64(longest-shortest) > 0.02*float64(longest)
+	add(variable || missing > 0 && r.Variable, "variable frame rate")
+	if variable {
+		add(true, "frames %.3g to %.3g s apart", float64(shortest)*x.seconds, float64(longest)*x.seconds)
+	}
+	n := len(x.packets) + x.untimed
+	add(n > 0 && missing == n, "no time stamps")
+	add(missing > 0 && missing < n, "%d frames without a time stamp", missing)
+	add(repeated > 0, "%d repeated time stamps", repeated)
+	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
+	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)
+	add(r.Info.Frames > 0 && r.Frames != r.Info.Frames, "the header promises %d frames", r.Info.Frames)
+	length := r.Last - r.First
+	add(n > 1 && r.Duration > 0 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
+	add(x.complaint != "", "%s", x.complaint)
+	return odd
+}

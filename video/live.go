@@ -1,0 +1,180 @@
+package video
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/clipcue/clipcue/internal/ffmpeg"
+)
+
+// Live is a source of video that is watched while it comes.
+type Live struct {
+	// Source is a file that grows, an URL of a stream (rtsp, http, https, rtmp, srt,
+	// udp, tcp), a camera's device such as /dev/video0, or "-" for Stdin.
+	Source string
+	Stdin  io.Reader
+
+	Rate float64 // frames a second that are wanted
+	Size int     // as in Options; above 0
+
+	Timeout time.Duration // without a frame, after which a source is given up; 0 is DefaultTimeout
+	Idle    time.Duration // a file that has not grown for so long is complete; 0 is 10 s
+}
+
+var scheme = regexp.MustCompile(`^(rtsps?|https?|rtmps?|srt|udp|tcp|rtp)://`)
+
+// Kind is what Source is: "url", "device", "pipe" or "file".
+func (l Live) Kind() string {
+	info, err := os.Stat(l.Source)
+	switch {
+	case l.Source == "-":
+		return "pipe"
+	case scheme.MatchString(l.Source):
+		return "url"
+	case err == nil && info.Mode()&os.ModeCharDevice != 0:
+		return "device"
+	}
+	return "file"
+}
+
+// Frames connects to the source once and yields its frames at Rate, until it ends
+// or ctx is done; errors are those of the function Frames. Times are seconds on
+// the source's clock. Where frames are not taken as fast as they come the source
+// waits, or loses some if it cannot: whoever must not fall behind has to take them
+// at once.
+func (l Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		stopped, err := l.frames(ctx, func(f Frame) bool { return yield(f, nil) })
+		if err != nil && !stopped {
+			yield(Frame{}, err)
+		}
+	}
+}
+
+func (l Live) validate() error {
+	switch {
+	case !(l.Rate >= 0.01 && l.Rate <= 1000):
+		return fmt.Errorf("%v frames a second is not a rate to watch at", l.Rate)
+	case l.Size < 1 || l.Size > maxSide:
+		return fmt.Errorf("frame size %d is not in 1..%d", l.Size, maxSide)
+	case l.Timeout < 0 || l.Idle < 0:
+		return fmt.Errorf("a time to wait cannot be below 0")
+	}
+	return nil
+}
+
+func (l Live) frames(ctx context.Context, emit func(Frame) bool) (stopped bool, err error) {
+	if err := l.validate(); err != nil {
+		return false, err
+	}
+	s, err := l.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.stop()
+	var resizer Resizer
+	for index := 0; ; index++ {
+		now, ok := s.next()
+		if !ok {
+			return false, s.finish()
+		}
+		pix, ok := s.read()
+		if !ok {
+			return false, s.finish()
+		}
+		shape := shapeOf(now.width, now.height, now.aspect, l.Size)
+		if err := shape.check(); err != nil {
+			return false, &Error{Path: l.Source, Kind: ErrTooLarge, Reason: err.Error()}
+		}
+		if !emit(Frame{Index: index, Time: now.time, Width: shape.cropW, Height: shape.cropH, Pix: resizer.apply(pix, shape)}) {
+			return true, nil
+		}
+	}
+}
+
+func (l Live) open(ctx context.Context) (*stream, error) {
+	version, err := ffmpeg.Version(ctx)
+	if err != nil {
+		return nil, err
+	}
+	timeout := (Options{Timeout: l.Timeout}).timeout()
+	args := []string{"-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-copyts"}
+	args = append(args, limits...)
+	var stdin io.Reader
+	kind := l.Kind()
+	if kind == "url" || kind == "device" {
+		args = append([]string{"-nostdin"}, args...)
+	}
+	switch kind {
+	case "url":
+		// A stream's playlist may name parts on its own network, and never files.
+		args = append(args, "-protocol_whitelist", "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,rtsps,rtmp,rtmps,srt,crypto", "-i", l.Source)
+	case "device":
+		args = append(args, "-f", "v4l2", "-i", l.Source)
+	case "pipe":
+		stdin = l.Stdin
+		args = append(args, "-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0")
+	default:
+		if err := checkFile(l.Source); err != nil {
+			return nil, err
+		}
+		f, err := os.Open(l.Source)
+		if err != nil {
+			return nil, err
+		}
+		idle := l.Idle
+		if idle == 0 {
+			idle = 10 * time.Second
+		}
+		timeout = max(timeout, 2*idle)
+		stdin = &tail{f: f, idle: idle}
+		args = append(args, "-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0")
+	}
+	s := newStream(ctx, l.Source, timeout)
+	if t, ok := stdin.(*tail); ok {
+		t.ctx = s.guard.ctx
+	}
+	args = append(args, "-map", "0:V:0")
+	filters := "fps=" + strconv.FormatFloat(l.Rate, 'f', -1, 64) + ",showinfo=checksum=0"
+	return s, s.start(append(args, pictureOutput(version, filters)...), stdin)
+}
+
+// tail reads a file and what is added to it, until it has not grown for a while.
+type tail struct {
+	ctx  context.Context
+	f    *os.File
+	idle time.Duration
+}
+
+func (t *tail) Read(p []byte) (int, error) {
+	for waited := time.Duration(0); ; waited += tailStep {
+		n, err := t.f.Read(p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err != nil && err != io.EOF || waited >= t.idle:
+			t.f.Close()
+			return 0, io.EOF
+		}
+		select {
+		case <-t.ctx.Done():
+			t.f.Close()
+			return 0, t.ctx.Err()
+		case <-time.After(tailStep):
+		}
+	}
+}
+
+const tailStep = 100 * time.Millisecond
+
+// Backoff is how long to wait before the nth attempt, from 1, to reach a source
+// again: 1 s, doubled each time, up to 30 s.
+func Backoff(n int) time.Duration {
+	return min(time.Second<<min(max(n-1, 0), 5), 30*time.Second)
+}
