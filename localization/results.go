@@ -211,21 +211,22 @@ func (d Detection) check() error {
 	return nil
 }
 
-// Of returns what the results say of a video that is named by its path or id, in
-// the annotations and in the feature store, and whether they say anything.
-func (r Results) Of(v dataset.MatchedVideo) ([]Detection, bool) {
-	stem := func(p string) string { return strings.TrimSuffix(p, filepath.Ext(p)) }
-	for _, id := range []string{v.Path, v.ID, dataset.OtherID(v.Path), stem(v.Path), stem(v.ID)} {
-		if d, ok := r[id]; ok {
-			return d, true
+// Of returns what the results say of a video that goes by any of some paths or ids,
+// and whether they say anything.
+func (r Results) Of(names ...string) ([]Detection, bool) {
+	for _, name := range names {
+		stem := strings.TrimSuffix(name, filepath.Ext(name))
+		for _, id := range []string{name, stem, dataset.OtherID(name), filepath.Base(name), filepath.Base(stem)} {
+			if d, ok := r[id]; ok {
+				return d, true
+			}
 		}
 	}
 	return nil, false
 }
 
-// proposals are detections without their labels. Scores are brought to at most 1 by
-// whoever uses them; here they stay.
-func proposals(found []Detection) []proposal.Proposal {
+// ToProposals makes proposals of results, whatever their labels.
+func ToProposals(found []Detection) []proposal.Proposal {
 	out := make([]proposal.Proposal, len(found))
 	for i, d := range found {
 		out[i] = proposal.Proposal{Segment: proposal.Segment{Start: d.Segment[0], End: d.Segment[1]}, Score: d.Score}

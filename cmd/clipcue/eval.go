@@ -27,7 +27,7 @@ func (a *app) evalCommand() *cobra.Command {
 		Short:   "Measure what was learned",
 		Example: "  clipcue eval recognition --run run --features features --data videos/",
 	}
-	c.AddCommand(a.evalRecognitionCommand())
+	c.AddCommand(a.evalRecognitionCommand(), a.evalLocalizationCommand())
 	return c
 }
 

@@ -119,7 +119,7 @@ minutes on a CPU, and names the actions in new videos.
 	root.AddCommand(
 		a.modelCommand(), a.embedCommand(),
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
-		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.watchCommand(),
+		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {

@@ -21,7 +21,7 @@ func (a *app) trainCommand() *cobra.Command {
 		Short:   "Learn from videos",
 		Example: "  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run",
 	}
-	c.AddCommand(a.trainRecognitionCommand())
+	c.AddCommand(a.trainRecognitionCommand(), a.trainLocalizationCommand())
 	return c
 }
 
@@ -79,7 +79,7 @@ given change what the preset says.`,
 			if err := few.check(d); err != nil {
 				return usageError{err}
 			}
-			if err := usePreset(c, &k, preset); err != nil {
+			if err := usePreset(c, &k, recognition.Preset, preset); err != nil {
 				return usageError{err}
 			}
 			if err := d.readClasses(); err != nil {
@@ -152,7 +152,7 @@ given change what the preset says.`,
 }
 
 // usePreset makes k a preset's settings, but for the flags that were given.
-func usePreset(c *cobra.Command, k *recognition.Config, name string) (err error) {
+func usePreset[K any](c *cobra.Command, k *K, preset func(string) (K, error), name string) (err error) {
 	var again []func() error
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -163,7 +163,7 @@ func usePreset(c *cobra.Command, k *recognition.Config, name string) (err error)
 		value := f.Value.String()
 		again = append(again, func() error { return f.Value.Set(value) })
 	})
-	if *k, err = recognition.Preset(name); err != nil {
+	if *k, err = preset(name); err != nil {
 		return err
 	}
 	for _, set := range again {
