@@ -98,6 +98,7 @@ func (c *Config) check() error {
 	if c.Adapter.TemporalLayers == 0 {
 		c.VideoAnchor = 0 // there is nothing to anchor
 	}
+	c.Detector.Overlap = min(c.Detector.Overlap, c.Detector.Frames/4)
 	number := func(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }
 	switch {
 	case c.Batch < 1:
