@@ -30,10 +30,11 @@ type Config struct {
 	VideoAnchor float64 `json:"video_anchor,omitempty"`
 
 	// Half of the labelled segments are true ones, half are proposals that overlap
-	// a true one by the tIoU Positive or more. Proposals that overlap none by more
-	// than Negative are background: they are no class, but lower the score of all,
-	// because their probabilities are to be even. Background is their weight in the
-	// loss.
+	// a true one by the tIoU Positive or more. Proposals of which at most the share
+	// Negative lies in true segments are background: they are no class, but lower
+	// the score of all, because their probabilities are to be even. (By their tIoU,
+	// short parts of long segments would be background, too.) Background is their
+	// weight in the loss.
 	Positive   float64 `json:"positive"`
 	Negative   float64 `json:"negative"`
 	Background float64 `json:"background"`
@@ -108,7 +109,7 @@ func (c *Config) check() error {
 	case !number(c.VideoAnchor) || !number(c.Background):
 		return fmt.Errorf("weights %v and %v of the anchor and the background: it takes numbers from 0 up", c.VideoAnchor, c.Background)
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
-		return fmt.Errorf("proposals are positive from a tIoU of %v and negative to %v: it takes 0 <= negative < positive <= 1", c.Positive, c.Negative)
+		return fmt.Errorf("proposals are positive from a tIoU of %v and background to a share of %v: it takes 0 <= negative < positive <= 1", c.Positive, c.Negative)
 	}
 	return errors.Join(c.Eval.check(), c.Train.Check())
 }

@@ -98,8 +98,9 @@ func (l *learner) gather(p Proposals) error {
 			add(&l.real, x.Start, x.End, class[x.Label])
 		}
 		for _, x := range p[i] {
-			best, which := 0.0, 0
+			best, which, covered := 0.0, 0, 0.0
 			for _, s := range v.Segments {
+				covered += max(0, min(s.End, x.End)-max(s.Start, x.Start)) / (x.End - x.Start)
 				if t := TIoU([2]float64{s.Start, s.End}, [2]float64{x.Start, x.End}); t > best {
 					best, which = t, class[s.Label]
 				}
@@ -107,7 +108,7 @@ func (l *learner) gather(p Proposals) error {
 			switch {
 			case best >= l.config.Positive:
 				add(&l.overlapping, x.Start, x.End, which)
-			case best <= l.config.Negative:
+			case covered <= l.config.Negative:
 				add(&l.background, x.Start, x.End, 0)
 			}
 		}

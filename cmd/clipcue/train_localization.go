@@ -146,7 +146,7 @@ ever after.`,
 	temperature(c, &k.Adapter.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
 	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the segments' distance from the mean of their frames")
 	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")
-	below1(c, &k.Negative, "negative", "tIoU with true segments up to which a proposal is background")
+	below1(c, &k.Negative, "negative", "share of a proposal within true segments up to which it is background")
 	number(c, &k.Background, "background", true, "weight in the loss of background, whose probabilities are to be even")
 	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
 	whole(c, &k.Batch, "batch", 1, "labelled segments a step")
