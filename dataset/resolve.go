@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ var ErrNotFound = errors.New("not found in the feature store")
 // the same file ending; what is left equal is an error.
 type Resolver struct {
 	entries []entry // sorted by key
+	failed  *Resolver
+	reasons map[string]string // by ids of failed
 }
 
 type entry struct{ key, id string }
@@ -39,6 +42,12 @@ func NewResolver(ids []string) *Resolver {
 	return r
 }
 
+// Explain lets Resolve say why a video is not found: reasons are those for which
+// some could not be stored, by the ids that they would have.
+func (r *Resolver) Explain(reasons map[string]string) {
+	r.failed, r.reasons = NewResolver(slices.Collect(maps.Keys(reasons))), reasons
+}
+
 // Resolve returns the id that p means. Errors: ErrNotFound, or one that names two
 // ids between which nothing decides.
 func (r *Resolver) Resolve(p string) (id string, err error) {
@@ -54,6 +63,11 @@ func (r *Resolver) Resolve(p string) (id string, err error) {
 	for end := strings.LastIndexByte(key[:len(key)-1], 0); end >= 0; end = strings.LastIndexByte(key[:end], 0) {
 		if found := r.equal(key[:end+1]); len(found) > 0 {
 			return pick(p, found)
+		}
+	}
+	if r.failed != nil {
+		if id, err := r.failed.Resolve(p); err == nil {
+			return "", fmt.Errorf("%q: %w because its extraction failed: %s", p, ErrNotFound, r.reasons[id])
 		}
 	}
 	file := key[:strings.IndexByte(key, 0)+1]

@@ -16,6 +16,7 @@ func TestResolve(t *testing.T) {
 		"id_000012_000022.mp4", "v1.2/e.f.mp4", "noext", "x/g.mp4", "y/x/g.mp4", "y/x/g.avi",
 	}
 	r := NewResolver(append(store, store[0]))
+	r.Explain(map[string]string{"wave/z.mp4": "moov atom not found"})
 	tests := []struct{ path, id, err string }{
 		{path: "wave/a.mp4", id: "wave/a.mp4"},
 		{path: "/data/videos/wave/a.mp4", id: "wave/a.mp4"},
@@ -24,6 +25,7 @@ func TestResolve(t *testing.T) {
 		{path: "wave/a", id: "wave/a.mp4"},
 		{path: "a.mp4", err: `"a.mp4" may mean "run/a.mp4" or "wave/a.mp4"; write more of its path`},
 		{path: "jump/a.mp4", err: `"jump/a.mp4": not found in the feature store ("run/a.mp4" lies in another folder)`},
+		{path: "videos/wave/z.mp4", err: `"videos/wave/z.mp4": not found in the feature store because its extraction failed: moov atom not found`},
 		{path: "run/b.avi", id: "run/b.avi"},
 		{path: "x/run/b.mp4", id: "run/b.mp4"},
 		{path: "run/b.webm", err: "may mean"},

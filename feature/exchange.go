@@ -245,7 +245,7 @@ func (o ImportOptions) foreign(path string) (p Provenance, err error) {
 	if err != nil {
 		return p, bare(err)
 	}
-	p = Provenance{Source: path, Size: info.Size(), Modified: info.ModTime().UTC(), FrameRate: o.Rate, Preprocess: imported, Sampling: imported}
+	p = Provenance{Source: path, Size: info.size, Modified: info.modified, FrameRate: o.Rate, Preprocess: imported, Sampling: imported}
 	if o.Rate > 0 {
 		p.Sampling = video.AtRate(o.Rate).String()
 	}

@@ -96,12 +96,12 @@ func Preprocess(c clip.Config) string {
 // backbone, preprocessing or sampling is refused with a [MismatchError] before
 // anything is decoded; see Options.Force.
 //
-// A video that cannot be decoded to its end (but see Options.AllowPartial), or that has features which are not
-// finite, is not stored. It is among Report.Failed, and in the file
-// [FailuresFile] in the store's folder, and the run goes on. There is an error if
-// all videos failed, if Options end the run, if ffmpeg is missing, if the encoder
-// or the store fails, and if ctx is done; that one wraps ctx.Err(). The Report
-// holds in each case, and what is stored is whole.
+// A video that cannot be decoded to its end (but see Options.AllowPartial), or that
+// has features which are not finite, is not stored. It is among Report.Failed, and
+// in the file [FailuresFile] in the store's folder, and the run goes on. There is
+// an error if all videos failed, if Options end the run, if ffmpeg is missing, if
+// the encoder or the store fails, and if ctx is done; that one wraps ctx.Err(). The
+// Report holds in each case, and what is stored is whole.
 //
 // Several runs may work on one store at the same time, if backbone, preprocessing
 // and sampling are the same; others are refused. Each skips what another has stored
@@ -112,7 +112,7 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	if err != nil {
 		return x.report, err
 	}
-	x.store = store
+	x.what, x.store = "extract", store
 	leave, err := store.enter(x.made)
 	if err != nil {
 		return x.report, err
@@ -144,7 +144,7 @@ func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, u
 	if err != nil {
 		return x.report, err
 	}
-	x.keep = use
+	x.what, x.keep = "encode", use
 	return x.run(ctx)
 }
 

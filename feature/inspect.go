@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/clipcue/clipcue/video"
 )
@@ -46,7 +47,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 	if err != nil {
 		return err
 	}
-	p.Size, p.Modified = info.Size(), info.ModTime().UTC()
+	p.Size, p.Modified = info.size, info.modified
 	if x.store == nil {
 		p.SHA256, err = hash(ctx, s.Path)
 		return err
@@ -73,7 +74,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 	if fits() && old.SHA256 == p.SHA256 && x.store.touch(s.ID, *p) == nil {
 		return errPresent
 	}
-	if stored && !x.o.Force && another(old.Source, s.Path, info) {
+	if stored && !x.o.Force && another(old.Source, s.Path) {
 		return &video.Error{Path: s.Path, Kind: errTaken,
 			Reason: old.Source + "; give the folder above both, another --out, or --force to replace it"}
 	}
@@ -82,51 +83,70 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 
 // another reports whether the path that an earlier run was given still leads to
 // a file, and to a different one.
-func another(old, path string, info fs.FileInfo) bool {
-	if old == path {
-		return false
-	}
-	there, err := os.Stat(old)
-	return err == nil && !os.SameFile(there, info)
+func another(old, path string) bool {
+	there, err := os.Stat(video.Files(old)[0])
+	here, e := os.Stat(video.Files(path)[0])
+	return old != path && err == nil && e == nil && !os.SameFile(there, here)
 }
 
 // unchanged returns an error if a video is not what inspect saw any more.
 func unchanged(path string, p Provenance) error {
 	info, err := stat(path)
-	if err == nil && (info.Size() != p.Size || !info.ModTime().Equal(p.Modified)) {
+	if err == nil && (info.size != p.Size || !info.modified.Equal(p.Modified)) {
 		err = &video.Error{Path: path, Kind: errChanging}
 	}
 	return err
 }
 
-func stat(path string) (fs.FileInfo, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fault(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &video.Error{Path: path, Kind: errNotFile}
-	}
-	return info, nil
+// onDisk is what the file system tells of a video: the size of its files together,
+// and when the latest of them was modified.
+type onDisk struct {
+	size     int64
+	modified time.Time // UTC
 }
 
-// hash returns the SHA-256 of a file in hexadecimal.
+func stat(path string) (d onDisk, err error) {
+	for _, file := range video.Files(path) {
+		info, err := os.Stat(file)
+		if err != nil {
+			return d, fault(path, err)
+		}
+		if !info.Mode().IsRegular() {
+			return d, &video.Error{Path: path, Kind: errNotFile}
+		}
+		d.size += info.Size()
+		if t := info.ModTime().UTC(); t.After(d.modified) {
+			d.modified = t
+		}
+	}
+	return d, nil
+}
+
+// hash returns the SHA-256 of a video's files, one after the other, in
+// hexadecimal.
 func hash(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
+	h := sha256.New()
+	for _, file := range video.Files(path) {
+		if err := add(ctx, h, file); err != nil {
+			return "", fault(path, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func add(ctx context.Context, to io.Writer, file string) error {
+	f, err := os.Open(file)
 	if err != nil {
-		return "", fault(path, err)
+		return err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, reader(func(p []byte) (int, error) {
+	_, err = io.Copy(to, reader(func(p []byte) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
 		return f.Read(p)
-	})); err != nil {
-		return "", fault(path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	}))
+	return err
 }
 
 type reader func([]byte) (int, error)

@@ -27,6 +27,7 @@ type extraction struct {
 	sources []video.Source
 	o       Options
 	made    Provenance            // what all sequences of this run have in common
+	what    string                // is done, for the progress
 	store   *Store                // nil for Each
 	stored  map[string]Provenance // of the sequences that may be up to date
 	keep    func(*Sequence) error // takes what is finished
@@ -101,7 +102,7 @@ var errUnsaved = errors.New("not saved")
 
 func (x *extraction) run(ctx context.Context) (Report, error) {
 	x.began = time.Now()
-	x.bar = x.o.Progress.Start("extract", int64(len(x.sources)), "videos")
+	x.bar = x.o.Progress.Start(x.what, int64(len(x.sources)), "videos")
 	defer x.bar.Done()
 
 	x.queue = make(chan event, ahead*x.o.Batch)

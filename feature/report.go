@@ -116,6 +116,17 @@ func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
 	return atomicfile.WriteBytes(path, b.Bytes())
 }
 
+// Failures returns why the store lacks videos, by their IDs, as far as that is
+// known: see [FailuresFile].
+func (s *Store) Failures() (map[string]string, error) {
+	failed, err := readFailures(filepath.Join(s.dir, FailuresFile))
+	reasons := make(map[string]string, len(failed))
+	for _, f := range failed {
+		reasons[f.ID] = f.Reason
+	}
+	return reasons, err
+}
+
 // deleted reports whether a file is not where it was. The path may be relative to
 // another folder than this run's: then its own folder is missing, too.
 func deleted(path string) bool {

@@ -7,8 +7,10 @@ import (
 	"sort"
 )
 
-// Rate is the usual number of frames a second, by the median of the timestamps'
-// distances. It is 0 for a sequence of fewer than two different times.
+// Rate is the usual number of frames a second, 0 for a sequence of fewer than two
+// different times. It is the mean, because sampled frames need not lie evenly: eight of
+// twelve a second lie one frame apart and two in turn. But steps of more than four
+// times the median are gaps and do not count.
 func (q *Sequence) Rate() float64 {
 	if q.Len() < 2 {
 		return 0
@@ -18,8 +20,13 @@ func (q *Sequence) Rate() float64 {
 		steps[i] = q.Timestamps[i+1] - q.Timestamps[i]
 	}
 	slices.Sort(steps)
-	if step := steps[len(steps)/2]; step > 0 {
-		return 1 / step
+	n, sum, longest := 0, 0.0, 4*steps[len(steps)/2]
+	for n < len(steps) && steps[n] <= longest {
+		sum += steps[n]
+		n++
+	}
+	if sum > 0 {
+		return float64(n) / sum
 	}
 	return 0
 }

@@ -62,3 +62,19 @@ func TestAtRate(t *testing.T) {
 		t.Errorf("no time passes: %v", err)
 	}
 }
+
+// Frames that are sampled from others lie unevenly, and a rate is one all the same.
+func TestRate(t *testing.T) {
+	for _, c := range []struct{ of, sampled float64 }{{12, 8}, {30, 8}, {25, 8}, {24, 10}, {29.97, 4}, {8, 8}} {
+		for _, n := range []int{20, 41, 1000} {
+			q := ramp(n, func(i int) float64 { return math.Ceil(float64(i)*c.of/c.sampled-1e-9) / c.of })
+			if r := q.Rate(); math.Abs(r/c.sampled-1) > sameRate {
+				t.Errorf("%d frames at %v of %v a second: rate %v", n, c.sampled, c.of, r)
+			}
+			late := ramp(n, func(i int) float64 { return q.Timestamps[i] + 1000*float64(2*i/n) })
+			if r := late.Rate(); math.Abs(r/c.sampled-1) > sameRate {
+				t.Errorf("%d frames at %v of %v a second, and a gap: rate %v", n, c.sampled, c.of, r)
+			}
+		}
+	}
+}

@@ -60,10 +60,12 @@ type Config struct {
 	Rate     float64 `json:"rate"`
 	Sampling string  `json:"sampling"`
 
-	// Training: windows a step, how far from a segment's centre, in rows, a row may
-	// stand that is to find it, and the weights of the loss of segments and of their
-	// quality beside that of actionness.
+	// Training: windows a step, which share of one may be cut off at random, so that
+	// no two are alike; how far from a segment's centre, in rows, a row may stand that
+	// is to find it; and the weights of the loss of segments and of their quality
+	// beside that of actionness.
 	Batch   int     `json:"batch"`
+	Crop    float64 `json:"crop"`
 	Radius  float64 `json:"radius"`
 	Box     float64 `json:"box_weight"`
 	Quality float64 `json:"quality_weight"`
@@ -77,8 +79,8 @@ type Config struct {
 
 // Default are settings for a few hundred videos, at about eight frames a second.
 func Default() Config {
-	return Config{Width: 256, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
-		Batch: 8, Radius: 1.5, Box: 1, Quality: 0.5, Sigma: 0.5, Floor: 0.01, TopK: 1000}
+	return Config{Width: 128, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
+		Batch: 8, Crop: 0.5, Radius: 1.5, Box: 2, Quality: 0.5, Sigma: 0.5, Floor: 0.05, TopK: 1000}
 }
 
 // stride is how many frames a row of the last level stands for.
@@ -104,6 +106,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("%v frames a second are no rate of features", c.Rate)
 	case c.Batch < 1 || c.Batch > 1<<16:
 		return fmt.Errorf("a batch of %d: it takes 1 to 65536 windows", c.Batch)
+	case !within(c.Crop, 0, 1):
+		return fmt.Errorf("up to %v of a window cut off: it takes a share, 0 to 1", c.Crop)
 	case !within(c.Radius, 0.5, math.MaxFloat64):
 		return fmt.Errorf("a radius of %v: below 0.5 some segments would lie between the rows", c.Radius)
 	case !within(c.Box, 0, 1e6) || !within(c.Quality, 0, 1e6):

@@ -108,20 +108,6 @@ func (t *Detector) Tensors() map[string]prompt.Tensor {
 	return out
 }
 
-// SetLimits changes what [Detector.Propose] gives: the width of soft-NMS, the
-// lowest score and the most proposals.
-func (t *Detector) SetLimits(sigma, floor float64, topK int) error {
-	c := t.config
-	c.Sigma, c.Floor, c.TopK = sigma, floor, topK
-	if err := c.Check(); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.config = c
-	return nil
-}
-
 // initial draws a tensor: products' weights from a uniform distribution that keeps
 // the size of what goes through, halved where a block adds to its input, positions
 // from N(0, 0.02²), norms' scales 1 and the rest 0; but actionness begins at 1 in

@@ -36,9 +36,9 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 			// Layers that begin at zero, or close to it, would hide the others.
 			rng := rand.New(rand.NewPCG(1, 2))
 			values := d.params.Values()
-			for name, v := range values {
-				if strings.Contains(name, ".out.") || strings.HasSuffix(name, "bias") {
-					for i := range v {
+			for _, p := range d.params.List {
+				if strings.Contains(p.Name, ".out.") || strings.HasSuffix(p.Name, "bias") {
+					for i, v := 0, values[p.Name]; i < len(v); i++ {
 						v[i] = float32(0.3 * rng.NormFloat64())
 					}
 				}

@@ -19,7 +19,7 @@ func (t *Detector) learn(x []float32, l *layout, want targets) float64 {
 	features, action, box := d.Temp(rows, t.embed), d.Temp(l.rows, 1), d.Temp(l.rows, 3)
 	d.Upload(features, x)
 	var k tape
-	t.forward(action, box, features, l, true, &k)
+	t.forward(action, box, features, l, &k)
 
 	each := 1 / float64(max(found, 1))
 	daction, dbox, target := d.Temp(l.rows, 1), d.Temp(l.rows, 3), d.Temp(l.rows, 1)

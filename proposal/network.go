@@ -22,19 +22,22 @@ const (
 
 const epsilon = 1e-5 // of the norms
 
-// network are the layers of a detector.
+// network are the layers of a detector, with the shapes of their tensors. A weight
+// is [out,in], that of a convolution [out,3·in] with one tap after the other, and has
+// a bias [out]; a norm's two tensors have its width.
 type network struct {
-	input       *nn.LayerNorm // over E
-	project     *nn.Conv      // E → D
-	projectNorm *nn.LayerNorm
+	input       *nn.LayerNorm // E
+	project     *nn.Conv      // [D,3E]
+	projectNorm *nn.LayerNorm // D
 	// positions [T,D] are added to the rows of a window.
 	positions, positionsGrad compute.Matrix
-	stem                     *nn.Transformer
-	down                     []*nn.Conv // D → D at a stride of 2, from level i to i+1
-	mix                      []*nn.Transformer
-	neck                     *nn.LayerNorm
-	heads                    *nn.Conv // D → 2D, a half for each head
-	action, box              *head
+	stem                     *nn.Transformer   // blocks of width D
+	down                     []*nn.Conv        // [D,3D] each, at a stride of 2, from level i to i+1
+	mix                      []*nn.Transformer // one block of width D each, on level i+1
+	neck                     *nn.LayerNorm     // D, of all levels
+	heads                    *nn.Conv          // [2D,3D], a half for each head
+	action                   *head             // gives actionness, a logit
+	box                      *head             // gives the distances to start and end and the quality
 	// scale [Levels,2] is added to the logarithms of the distances to start and end,
 	// which box gives in rows of its level.
 	scale, scaleGrad compute.Matrix
@@ -43,8 +46,8 @@ type network struct {
 // head is what follows on the heads' convolution: a norm, QuickGELU and a linear
 // layer.
 type head struct {
-	norm *nn.LayerNorm
-	out  *nn.Linear
+	norm *nn.LayerNorm // D
+	out  *nn.Linear    // [1,D], or [3,D] for box
 }
 
 // tensors lists what a detector learns.
@@ -70,16 +73,15 @@ func tensors(c Config, width int, f func(name string, shape ...int)) {
 	}
 	norm(neckName, c.Width)
 	linear(headsName+".conv", 2*c.Width, 3*c.Width)
-	for _, h := range heads {
+	for _, h := range outputs {
 		norm(h.name+".norm", c.Width)
 		linear(h.name+".out", h.out, c.Width)
 	}
 	f(scaleName, c.Levels, 2)
 }
 
-// heads and how many numbers they give for each row: actionness as a logit, and
-// the logarithms of the distances to start and end with the quality as a logit.
-var heads = []struct {
+// outputs are the heads and how many numbers each gives for a row.
+var outputs = []struct {
 	name string
 	out  int
 }{{actionName, 1}, {boxName, 3}}
@@ -101,7 +103,7 @@ func newNetwork(b *nn.Builder, c Config, width int) network {
 	n.neck = b.LayerNorm(neckName, c.Width, epsilon)
 	n.heads = b.Conv(headsName+".conv", 2*c.Width, c.Width)
 	var made []*head
-	for _, h := range heads {
+	for _, h := range outputs {
 		made = append(made, &head{
 			norm: b.LayerNorm(h.name+".norm", c.Width, epsilon),
 			out:  b.Linear(h.name+".out.weight", h.name+".out.bias", h.out, c.Width),
@@ -112,28 +114,36 @@ func newNetwork(b *nn.Builder, c Config, width int) network {
 	return n
 }
 
-// tape is what back needs of forward.
+// tape is what back needs of forward: temporary memory of the device.
 type tape struct {
-	x, normed, seen, projected, middle compute.Matrix
-	stem                               nn.Tape
-	levels                             []levelTape // of the levels above the first
-	pyramid, around                    compute.Matrix
-	action, box                        headTape
+	x, normed compute.Matrix // [R,E]
+	seen      compute.Matrix // [R,3E] of project
+	projected compute.Matrix // [R,D] before the norm
+	middle    compute.Matrix // [R,D] before the activation
+	stem      nn.Tape
+	levels    []levelTape    // of the levels above the first
+	pyramid   compute.Matrix // [P,D]
+	around    compute.Matrix // [P,3D] of the heads' convolution
+	action    headTape
+	box       headTape
 }
 
 type levelTape struct {
-	seen compute.Matrix
+	seen compute.Matrix // [rows,3D] of down
 	mix  nn.Tape
 }
 
-type headTape struct{ conv, norm, act compute.Matrix }
+type headTape struct{ conv, norm, act compute.Matrix } // [P,D] each
 
 // forward writes for windows x [R,E] the actionness [P,1] of the rows of their
 // pyramids and, in box [P,3], the logarithms of the distances to start and end, in
-// rows of the level, and the quality. Only with keep, tape is filled. All that it
-// makes is temporary memory.
-func (t *Detector) forward(action, box, x compute.Matrix, l *layout, keep bool, tape *tape) {
-	d, w := t.device, t.config.Width
+// rows of the level, and the quality as a logit. The tape may be nil; temporary
+// memory is then released at once.
+func (t *Detector) forward(action, box, x compute.Matrix, l *layout, k *tape) {
+	d, w, keep := t.device, t.config.Width, k != nil
+	if !keep {
+		k = &tape{}
+	}
 	forget := func() func() {
 		if keep {
 			return func() {}
@@ -157,8 +167,8 @@ func (t *Detector) forward(action, box, x compute.Matrix, l *layout, keep bool, 
 	for _, r := range l.levels[0].windows {
 		d.Add(h.RowRange(r.From, r.To), t.positions.RowRange(0, r.To-r.From))
 	}
-	tape.x, tape.normed, tape.seen, tape.projected, tape.middle = x, normed, seen, projected, middle
-	stem := &tape.stem
+	k.x, k.normed, k.seen, k.projected, k.middle = x, normed, seen, projected, middle
+	stem := &k.stem
 	if !keep {
 		stem = nil
 	}
@@ -166,15 +176,13 @@ func (t *Detector) forward(action, box, x compute.Matrix, l *layout, keep bool, 
 	release()
 
 	// The pyramid.
-	for len(tape.levels) < len(t.down) {
-		tape.levels = append(tape.levels, levelTape{})
-	}
+	k.levels = make([]levelTape, len(t.down))
 	for i, down := range t.down {
 		release := forget()
-		v, k := &l.levels[i+1], &tape.levels[i]
+		v, above := &l.levels[i+1], &k.levels[i]
 		y := d.Temp(v.rows.To-v.rows.From, w)
-		k.seen = down.Forward(y, at(i), v.down)
-		mix := &k.mix
+		above.seen = down.Forward(y, at(i), v.down)
+		mix := &above.mix
 		if !keep {
 			mix = nil
 		}
@@ -185,10 +193,10 @@ func (t *Detector) forward(action, box, x compute.Matrix, l *layout, keep bool, 
 	// The heads.
 	f, conv := d.Temp(l.rows, w), d.Temp(l.rows, 2*w)
 	t.neck.Forward(f, pyramid)
-	tape.pyramid = pyramid
-	tape.around = t.heads.Forward(conv, f, l.heads)
-	tape.action = t.action.forward(d, action, conv.ColRange(0, w))
-	tape.box = t.box.forward(d, box, conv.ColRange(w, 2*w))
+	k.pyramid = pyramid
+	k.around = t.heads.Forward(conv, f, l.heads)
+	k.action = t.action.forward(d, action, conv.ColRange(0, w))
+	k.box = t.box.forward(d, box, conv.ColRange(w, 2*w))
 	for i, v := range l.levels {
 		d.AddCycle(box.RowRange(v.rows.From, v.rows.To).ColRange(0, 2), t.scale.RowRange(i, i+1))
 	}
@@ -204,41 +212,41 @@ func (h *head) forward(d compute.Device, y, conv compute.Matrix) headTape {
 }
 
 // back adds to the gradients of all tensors for daction [P,1] and dbox [P,3].
-func (t *Detector) back(daction, dbox compute.Matrix, l *layout, tape *tape) {
+func (t *Detector) back(daction, dbox compute.Matrix, l *layout, k *tape) {
 	d, w := t.device, t.config.Width
 	defer d.Release(d.Mark())
 	for i, v := range l.levels {
 		d.SumRows(t.scaleGrad.RowRange(i, i+1), dbox.RowRange(v.rows.From, v.rows.To).ColRange(0, 2))
 	}
 	dconv, df, dpyramid := d.Temp(l.rows, 2*w), d.Temp(l.rows, w), d.Temp(l.rows, w)
-	t.action.back(d, dconv.ColRange(0, w), daction, &tape.action)
-	t.box.back(d, dconv.ColRange(w, 2*w), dbox, &tape.box)
+	t.action.back(d, dconv.ColRange(0, w), daction, &k.action)
+	t.box.back(d, dconv.ColRange(w, 2*w), dbox, &k.box)
 	d.Zero(df)
-	t.heads.Backward(df, dconv, tape.around, l.heads)
-	t.neck.Backward(dpyramid, df, tape.pyramid, false)
+	t.heads.Backward(df, dconv, k.around, l.heads)
+	t.neck.Backward(dpyramid, df, k.pyramid, false)
 
 	at := func(i int) compute.Matrix { return dpyramid.RowRange(l.levels[i].rows.From, l.levels[i].rows.To) }
 	for i := len(t.down) - 1; i >= 0; i-- {
 		mark := d.Mark()
-		v, k := &l.levels[i+1], &tape.levels[i]
+		v, above := &l.levels[i+1], &k.levels[i]
 		dy := d.Temp(v.rows.To-v.rows.From, w)
-		t.mix[i].Backward(dy, at(i+1), &v.attends, &k.mix)
-		t.down[i].Backward(at(i), dy, k.seen, v.down)
+		t.mix[i].Backward(dy, at(i+1), &v.attends, &above.mix)
+		t.down[i].Backward(at(i), dy, above.seen, v.down)
 		d.Release(mark)
 	}
 
-	rows := tape.x.Rows
+	rows := k.x.Rows
 	dh, dmiddle := d.Temp(rows, w), d.Temp(rows, w)
-	t.stem.Backward(dh, at(0), &l.levels[0].attends, &tape.stem)
+	t.stem.Backward(dh, at(0), &l.levels[0].attends, &k.stem)
 	for _, r := range l.levels[0].windows {
 		d.Add(t.positionsGrad.RowRange(0, r.To-r.From), dh.RowRange(r.From, r.To))
 	}
-	d.ActivateGrad(dmiddle, dh, tape.middle, compute.QuickGELU)
-	t.projectNorm.Backward(dh, dmiddle, tape.projected, false)
+	d.ActivateGrad(dmiddle, dh, k.middle, compute.QuickGELU)
+	t.projectNorm.Backward(dh, dmiddle, k.projected, false)
 	dnormed, dx := d.Temp(rows, t.embed), d.Temp(rows, t.embed)
 	d.Zero(dnormed)
-	t.project.Backward(dnormed, dh, tape.seen, l.project)
-	t.input.Backward(dx, dnormed, tape.x, false)
+	t.project.Backward(dnormed, dh, k.seen, l.project)
+	t.input.Backward(dx, dnormed, k.x, false)
 }
 
 // back writes dconv for dy.

@@ -16,15 +16,18 @@ type part struct {
 	first, last float64
 }
 
-// parts cuts n rows into windows. Where two overlap each gives the proposals of its
-// half of the overlap, so that every row has something on both sides.
+// parts cuts n rows into windows, the last one as long as the others. Where two
+// overlap each gives the proposals of its half of the overlap, so that every row has
+// something on both sides.
 func (c Config) parts(n int) []part {
 	var out []part
 	for from := 0; ; from += c.Frames - c.Overlap {
+		from = max(0, min(from, n-c.Frames))
 		p := part{from: from, to: min(from+c.Frames, n), first: math.Inf(-1), last: math.Inf(1)}
 		if from > 0 {
-			p.first = float64(from) + float64(c.Overlap)/2
-			out[len(out)-1].last = p.first
+			before := &out[len(out)-1]
+			p.first = float64(from+before.to) / 2
+			before.last = p.first
 		}
 		out = append(out, p)
 		if p.to == n {
@@ -79,7 +82,7 @@ func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []P
 	l := t.layout(lengths)
 	features, action, box := d.Temp(rows, t.embed), d.Temp(l.rows, 1), d.Temp(l.rows, 3)
 	d.Upload(features, x)
-	t.forward(action, box, features, l, false, &tape{})
+	t.forward(action, box, features, l, nil)
 	scores, boxes := make([]float32, l.rows), make([]float32, 3*l.rows)
 	d.Download(scores, action)
 	d.Download(boxes, box)

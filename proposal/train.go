@@ -42,17 +42,17 @@ type Run struct {
 
 // DefaultTraining are settings of the loop that go with [Default].
 func DefaultTraining() train.Config {
-	return train.Config{Steps: 300, Rate: 5e-4, Schedule: "cosine", Warmup: 30, Decay: 0.05, ClipNorm: 1, Average: 0.98}
+	return train.Config{Steps: 500, Rate: 2e-3, Schedule: "cosine", Warmup: 50, Decay: 0.05, ClipNorm: 1, Average: 0.98}
 }
 
 // Train trains a detector, writes the run's folder and returns the detector of the
 // best step.
 func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, train.Result, error) {
-	l, err := newLearner(c, t, r)
-	if err != nil {
+	if err := t.Check(); err != nil {
 		return nil, train.Result{}, err
 	}
-	if err := t.Check(); err != nil {
+	l, err := newLearner(c, t, r)
+	if err != nil {
 		return nil, train.Result{}, err
 	}
 	if r.Log == nil {
@@ -133,7 +133,76 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 			l.items = append(l.items, i)
 		}
 	}
-	return l, nil
+	return l, l.standardise()
+}
+
+// statistics is how many training videos, and how many frames of each, a detector's
+// first layers are fitted to.
+const statistics = 200
+
+// standardise fits the first layers to the training features before anything is
+// learned, as Salimans & Kingma (2016) fit all. CLIP's features have a large part
+// that all pictures share, a smaller one that a video's frames share, and beside
+// them what changes from frame to frame is small, although it may tell most of when
+// something happens. So the input norm begins such that every channel has mean 0 and
+// variance 1, and half of the projection begins with differences between the frame
+// after and the frame before, scaled to variance 1.
+func (l *learner) standardise() error {
+	e := l.detector.embed
+	sum, squares, changes := make([]float64, e), make([]float64, e), make([]float64, e)
+	before, row, after := make([]float64, e), make([]float64, e), make([]float64, e)
+	n := 0.0
+	for _, v := range l.train[:min(len(l.train), statistics)] {
+		f, err := l.frames(v)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < f.Len(); i += max(1, f.Len()/statistics) {
+			normal(before, f.Row(max(i-1, 0)))
+			normal(row, f.Row(i))
+			normal(after, f.Row(min(i+1, f.Len()-1)))
+			for j, y := range row {
+				sum[j] += y
+				squares[j] += y * y
+				changes[j] += (after[j] - before[j]) * (after[j] - before[j])
+			}
+			n++
+		}
+	}
+	values := l.Params().Values()
+	scale, shift := values[inputName+".weight"], values[inputName+".bias"]
+	change := 0.0 // the mean of the squared differences
+	for j := range e {
+		mean := sum[j] / n
+		variance := max(squares[j]/n-mean*mean, 0) + epsilon
+		scale[j], shift[j] = float32(1/math.Sqrt(variance)), float32(-mean/math.Sqrt(variance))
+		change += changes[j] / n / variance / float64(e)
+	}
+	// The taps of a row of weights: x₋₁, x₀ and x₁. The middle one's values, which
+	// nothing else needs, are three times too small for one alone.
+	weights := values[projectName+".weight"]
+	by := float32(math.Sqrt(3 / (change + epsilon)))
+	for w := weights[:len(weights)/2/(3*e)*(3*e)]; len(w) > 0; w = w[3*e:] {
+		for j := range e {
+			w[2*e+j] = by * w[e+j]
+			w[j], w[e+j] = -w[2*e+j], 0
+		}
+	}
+	return l.Params().Set(values)
+}
+
+// normal writes what the input norm makes of a row before it scales.
+func normal(dst []float64, row []float32) {
+	var mean, variance float64
+	for _, x := range row {
+		mean += float64(x) / float64(len(row))
+	}
+	for _, x := range row {
+		variance += (float64(x) - mean) * (float64(x) - mean) / float64(len(row))
+	}
+	for j, x := range row {
+		dst[j] = (float64(x) - mean) / math.Sqrt(variance+epsilon)
+	}
 }
 
 func (e Example) check() error {
@@ -183,7 +252,7 @@ func (l *learner) Batch(step int) string {
 	return strings.Join(ids, ", ")
 }
 
-// Step learns from a window of each example, a random one if the video is longer.
+// Step learns from a random window of each example.
 func (l *learner) Step(step int) (float64, error) {
 	// Odd streams are the steps', even ones the epochs'.
 	rng := rand.New(rand.NewPCG(l.seed, uint64(step)<<1|1))
@@ -197,6 +266,7 @@ func (l *learner) Step(step int) (float64, error) {
 			return 0, err
 		}
 		n := min(f.Len(), c.Frames)
+		n -= min(int(c.Crop*rng.Float64()*float64(n)), n-1)
 		from := rng.IntN(f.Len() - n + 1)
 		at, rows := len(x), c.padded(n)
 		x = slices.Grow(x, rows*l.detector.embed)[:at+rows*l.detector.embed]

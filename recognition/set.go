@@ -39,7 +39,13 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 	}
 	s := &Set{Classes: d.Classes, cache: cache, fingerprint: fingerprint, dir: store.Dir()}
 	index := d.ClassIndex()
-	matched, missing := d.Match(dataset.NewResolver(ids))
+	resolver := dataset.NewResolver(ids)
+	failed, err := store.Failures()
+	if err != nil {
+		return nil, err
+	}
+	resolver.Explain(failed)
+	matched, missing := d.Match(resolver)
 	s.Missing = missing
 	for _, m := range matched {
 		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Start: m.Start, End: m.End})

@@ -8,7 +8,8 @@ import (
 
 // Event is an action that was seen in a stream of frames. A window of frames
 // speaks for the stretch in its middle that is as long as the step between two
-// windows; an event is the stretches in a row that are named alike.
+// windows, the first one also for what is before that and the last one for what is
+// behind; an event is the stretches in a row that are named alike.
 type Event struct {
 	Label string  `json:"label"`
 	Score float64 `json:"score"` // the highest probability of the windows so far
@@ -27,7 +28,9 @@ type Watcher struct {
 
 	window feature.Sequence // the latest frames
 	fresh  int              // frames that came since the last window
+	begun  bool             // there has been a window since the stream began
 	open   *Event
+	reach  float64 // the end of the last window
 }
 
 // Watch makes a Watcher whose window moves by step frames, and which takes an
@@ -61,14 +64,24 @@ func (w *Watcher) Add(row []float32, t float64) ([]Event, error) {
 	if q.Len() < w.frames || w.fresh < w.step {
 		return nil, nil
 	}
-	w.fresh = 0
+	return w.name()
+}
+
+// name takes the window as it stands.
+func (w *Watcher) name() ([]Event, error) {
+	q := &w.window
 	found, err := w.classify(q)
 	if err != nil {
 		return nil, err
 	}
-	first, last := q.Timestamps[0], q.Timestamps[w.frames-1]
-	middle, half := (first+last)/2, (last-first)/float64(max(w.frames-1, 1))*float64(w.step)/2
-	return w.see(found[0], middle-half, middle+half), nil
+	first, last := q.Timestamps[0], q.Timestamps[q.Len()-1]
+	middle, half := (first+last)/2, (last-first)/float64(max(q.Len()-1, 1))*float64(w.step)/2
+	from := middle - half
+	if !w.begun {
+		from = first
+	}
+	w.fresh, w.begun, w.reach = 0, true, last
+	return w.see(found[0], from, middle+half), nil
 }
 
 // see takes what a stretch was named.
@@ -87,10 +100,17 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 }
 
 // Cut says that the frames to come do not follow those that came: the stream is
-// over, or was interrupted. It returns the event that was open.
-func (w *Watcher) Cut() []Event {
-	w.window.Features, w.window.Timestamps, w.fresh = w.window.Features[:0], w.window.Timestamps[:0], 0
-	return w.close()
+// over, or was interrupted. It returns the event that was open. A stream that was
+// shorter than a window is a window.
+func (w *Watcher) Cut() (events []Event, err error) {
+	if !w.begun && w.window.Len() > 0 {
+		events, err = w.name()
+	}
+	if w.open != nil {
+		w.open.End = w.reach
+	}
+	w.window.Features, w.window.Timestamps, w.fresh, w.begun = w.window.Features[:0], w.window.Timestamps[:0], 0, false
+	return append(events, w.close()...), err
 }
 
 func (w *Watcher) close() []Event {

@@ -51,7 +51,7 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	}
 	r.Oddities = append(r.Oddities, info.oddities()...)
 	r.Oddities = append(r.Oddities, x.oddities(r)...)
-	if info.Container == "gif" && !wholeGIF(path) && err == nil {
+	if err == nil && brokenOff(path, info.Container) {
 		err = &Error{Path: path, Kind: ErrDamaged, Reason: endsEarly}
 	}
 	return r, err

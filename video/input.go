@@ -84,6 +84,26 @@ func sequenceStart(path string) (first int, ok bool) {
 	return first, ok
 }
 
+// Files are what a [Source]'s path stands for: the file itself, or the numbered
+// pictures of a sequence, up to the first number that is missing.
+func Files(path string) []string {
+	n, ok := sequenceStart(path)
+	if !ok {
+		return []string{path}
+	}
+	dir, base := filepath.Split(path)
+	at := pattern.FindStringIndex(base)
+	picture := func() string { return dir + base[:at[0]] + fmt.Sprintf(base[at[0]:at[1]], n) + base[at[1]:] }
+	files := []string{picture()}
+	for {
+		n++
+		if _, err := os.Lstat(picture()); err != nil {
+			return files
+		}
+		files = append(files, picture())
+	}
+}
+
 // checkFile refuses by name what ffmpeg would refuse in words of its own.
 func checkFile(path string) error {
 	info, err := os.Stat(path)

@@ -205,12 +205,12 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestPartial(t *testing.T) {
-	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg"} {
+	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg", "a.ogv"} {
 		args := []string{"-c:v", "libx264", "-movflags", "faststart"}
 		switch filepath.Ext(name) {
 		case ".avi":
 			args = []string{"-c:v", "mpeg4"}
-		case ".gif", ".mpg":
+		case ".gif", ".mpg", ".ogv":
 			args = nil
 		}
 		path := film(t, name, "testsrc2=s=320x240:r=25:d=3", args...)

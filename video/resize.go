@@ -1,9 +1,10 @@
 package video
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/clipcue/clipcue/internal/compute"
 )
 
 // Resizer resizes pictures as PIL and torchvision do for CLIP, to the same
@@ -12,9 +13,9 @@ import (
 // serves one goroutine.
 type Resizer struct {
 	shape   shape
-	across  kernel // columns: from the source's to the crop's
-	down    kernel // rows
-	packed  [][3]uint64
+	filter  *compute.Resampler
+	across  axis   // columns: from the source's to the crop's
+	down    axis   // rows
 	between []byte // the rows that down needs, resized across
 	out     []byte
 }
@@ -106,56 +107,46 @@ func (r *Resizer) apply(src []byte, s shape) []byte {
 		return src
 	}
 	if s != r.shape {
-		r.shape = s
-		r.across = newKernel(s.srcW, s.scaledW, s.cropX, s.cropW)
-		r.down = newKernel(s.srcH, s.scaledH, s.cropY, s.cropH)
-		r.packed = make([][3]uint64, r.across.end-r.across.start)
-		r.between = make([]byte, padded(3*s.cropW)*(r.down.end-r.down.start))
-		r.out = make([]byte, 3*s.cropW*s.cropH)
+		r.prepare(s)
 	}
-	wide, row, stride := 3*s.srcW, 3*s.cropW, padded(3*s.cropW)
-	for y := r.down.start; y < r.down.end; y += 2 {
-		below := min(y+1, r.down.end-1)
-		part := func(y int) []byte { return src[y*wide:][3*r.across.start : 3*r.across.end] }
-		line := func(y int) []byte { return r.between[(y-r.down.start)*stride:][:row] }
-		pack(r.packed, part(y), part(below))
-		r.across.rows(line(y), line(below), r.packed)
-	}
-	for y, t := range r.down.taps {
-		column(r.out[y*row:][:row], r.between[(t.first-r.down.start)*stride:], t.weights)
-	}
-	return r.out
+	src = src[3*s.srcW*r.down.start : 3*s.srcW*r.down.end]
+	r.filter.Across(r.between, src, s.srcW, &r.across.Filter)
+	r.filter.Down(r.out, r.between, 3*s.cropW, &r.down.Filter)
+	return r.out[:3*s.cropW*s.cropH]
 }
 
-// kernel is PIL's filter along one axis: each output pixel is a weighted sum of
-// neighbouring input pixels, in fixed point.
-type kernel struct {
-	taps       []taps // one an output pixel
-	start, end int    // bounds of the input pixels in use
+func (r *Resizer) prepare(s shape) {
+	if r.filter == nil {
+		r.filter = compute.NewResampler()
+	}
+	r.shape = s
+	r.across = newAxis(s.srcW, s.scaledW, s.cropX, s.cropW)
+	r.down = newAxis(s.srcH, s.scaledH, s.cropY, s.cropH)
+	for i := range r.down.First {
+		r.down.First[i] -= int32(r.down.start)
+	}
+	r.between = make([]byte, (r.down.end-r.down.start)*compute.Stride(3*s.cropW))
+	r.out = make([]byte, 3*s.cropW*s.cropH+compute.Spare)
 }
 
-type taps struct {
-	first   int      // the input pixel of the first weight
-	weights []uint64 // sign-extended
+// axis is PIL's filter along one axis.
+type axis struct {
+	compute.Filter
+	start, end int // bounds of the input pixels in use
 }
 
-const (
-	precision = 32 - 8 - 2 // bits after the point, as in Pillow's Resample.c
-	half      = 1 << (precision - 1)
-	halves    = half<<32 | half
-)
-
-// newKernel takes in pixels to out and makes the taps for n of these from
-// first on. It is precompute_coeffs and normalize_coeffs_8bpc of Pillow. Here
-// and in bicubic, the conversions of products to float64 keep compilers from
-// fusing them with a sum, which would round otherwise than Pillow does.
-func newKernel(in, out, first, n int) kernel {
+// newAxis takes in pixels to out and makes the filter for n of these from first on.
+// It is precompute_coeffs and normalize_coeffs_8bpc of Pillow. Here and in bicubic,
+// the conversions of products to float64 keep compilers from fusing them with a
+// sum, which would round otherwise than Pillow does.
+func newAxis(in, out, first, n int) axis {
 	scale := float64(in) / float64(out)
 	filterScale := max(scale, 1)
 	support := 2 * filterScale
-	k := kernel{taps: make([]taps, n), start: in}
+	k := axis{compute.Filter{First: make([]int32, n)}, in, 0}
+	weights := make([][]int32, n)
 	w := make([]float64, 0, 2*int(math.Ceil(support))+1)
-	for i := range k.taps {
+	for i := range n {
 		center := float64((float64(first+i) + 0.5) * scale)
 		lo := max(int(center-support+0.5), 0)
 		hi := min(int(center+support+0.5), in)
@@ -166,21 +157,29 @@ func newKernel(in, out, first, n int) kernel {
 			w = append(w, v)
 			sum += v
 		}
-		weights := make([]uint64, len(w))
+		fixed := make([]int32, len(w))
 		for j, v := range w {
-			v = float64(v / sum * (1 << precision))
-			weights[j] = uint64(int64(v + math.Copysign(0.5, v)))
+			v = float64(v / sum * (1 << compute.FilterBits))
+			fixed[j] = int32(v + math.Copysign(0.5, v))
 		}
 		// Weights of zero at the ends change nothing but the time.
-		for len(weights) > 1 && weights[0] == 0 {
-			weights, lo = weights[1:], lo+1
+		for len(fixed) > 1 && fixed[0] == 0 {
+			fixed, lo = fixed[1:], lo+1
 		}
-		for len(weights) > 1 && weights[len(weights)-1] == 0 {
-			weights = weights[:len(weights)-1]
+		for len(fixed) > 1 && fixed[len(fixed)-1] == 0 {
+			fixed = fixed[:len(fixed)-1]
 		}
-		k.taps[i] = taps{lo, weights}
-		k.start = min(k.start, lo)
-		k.end = max(k.end, lo+len(weights))
+		k.First[i], weights[i] = int32(lo), fixed
+		k.Taps = max(k.Taps, len(fixed))
+	}
+	k.Weights = make([]int32, n*k.Taps)
+	for i, fixed := range weights {
+		lo := int(k.First[i])
+		from := min(lo, in-k.Taps)
+		copy(k.Weights[i*k.Taps+lo-from:], fixed)
+		k.First[i] = int32(from)
+		k.start = min(k.start, from)
+		k.end = max(k.end, from+k.Taps)
 	}
 	return k
 }
@@ -197,80 +196,3 @@ func bicubic(x float64) float64 {
 	}
 	return 0
 }
-
-// rows filters two rows of RGB pixels, packed by pack from pixel k.start on.
-func (k *kernel) rows(dst0, dst1 []byte, src [][3]uint64) {
-	for i, t := range k.taps {
-		r, g, b := weigh(src[t.first-k.start:], t.weights)
-		d0, d1 := dst0[3*i:][:3], dst1[3*i:][:3]
-		d0[0], d1[0] = clip(r)
-		d0[1], d1[1] = clip(g)
-		d0[2], d1[2] = clip(b)
-	}
-}
-
-// weigh is rows' inner loop. On its own it has the registers it needs.
-//
-//go:noinline
-func weigh(src [][3]uint64, weights []uint64) (r, g, b uint64) {
-	src = src[:len(weights)]
-	r, g, b = halves, halves, halves
-	for i, w := range weights {
-		p := &src[i]
-		r += p[0] * w
-		g += p[1] * w
-		b += p[2] * w
-	}
-	return r, g, b
-}
-
-// column filters down: dst is the weighted sum of as many rows of src, which
-// stand one after the other, each as long as dst and filled up to a multiple of
-// eight bytes.
-func column(dst, src []byte, weights []uint64) {
-	const even = 0xff<<32 | 0xff
-	stride := padded(len(dst))
-	for x := 0; x < len(dst); x += 8 {
-		var a, b, c, d uint64 = halves, halves, halves, halves
-		at := x
-		for _, w := range weights {
-			v := binary.LittleEndian.Uint64(src[at:])
-			a += v & even * w
-			b += v >> 8 & even * w
-			c += v >> 16 & even * w
-			d += v >> 24 & even * w
-			at += stride
-		}
-		var out [8]byte
-		out[0], out[4] = clip(a)
-		out[1], out[5] = clip(b)
-		out[2], out[6] = clip(c)
-		out[3], out[7] = clip(d)
-		copy(dst[x:], out[:])
-	}
-}
-
-// Two sums of 32 bits run in one word: a product with a sign-extended weight,
-// and a sum of such, is that of the lower half plus 1<<32 times that of the
-// upper, as long as neither leaves 32 bits. Pillow computes in 32 bits too.
-
-// pack puts the pixels of two rows into the halves of words.
-func pack(dst [][3]uint64, a, b []byte) {
-	for i := range dst {
-		p, q := a[3*i:][:3], b[3*i:][:3]
-		dst[i] = [3]uint64{
-			uint64(p[0]) | uint64(q[0])<<32,
-			uint64(p[1]) | uint64(q[1])<<32,
-			uint64(p[2]) | uint64(q[2])<<32,
-		}
-	}
-}
-
-// clip rounds the two sums of a word to bytes.
-func clip(sums uint64) (byte, byte) {
-	lo := int32(sums)
-	hi := int32((sums - uint64(int64(lo))) >> 32)
-	return byte(min(max(lo>>precision, 0), 255)), byte(min(max(hi>>precision, 0), 255))
-}
-
-func padded(n int) int { return (n + 7) &^ 7 }

@@ -74,8 +74,8 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	} else if info.Container == "avi" {
 		// Nothing else tells of an AVI file that ends between two frames.
 		s.least = info.Frames*9/10 - 2
-	} else if info.Container == "gif" {
-		s.cut = !wholeGIF(path)
+	} else {
+		s.cut = brokenOff(path, info.Container)
 	}
 	args = append(args, input(path)...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
@@ -123,6 +123,7 @@ func (s *stream) launch(args []string, stdin io.Reader) (log io.Reader, err erro
 	if err != nil {
 		return nil, err
 	}
+	widen(out)
 	s.out = s.guard.reader(out)
 	if log, err = s.cmd.StderrPipe(); err != nil {
 		return nil, err

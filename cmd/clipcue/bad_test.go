@@ -342,3 +342,8 @@ func TestUnwritableOut(t *testing.T) {
 		checkError(t, clipcue(t, args...), exitFailed, out, "permission denied")
 	}
 }
+
+func TestUnknownInstructions(t *testing.T) {
+	t.Setenv("CLIPCUE_CPU", "abacus")
+	checkError(t, clipcue(t, "embed", "--text", "waving"), exitUsage, "CLIPCUE_CPU=abacus", "generic")
+}

@@ -136,7 +136,7 @@ func TestProgramOfWalkthrough(t *testing.T) {
 // words splits a line as a shell would, as far as the documents need it.
 func words(line string) (out []string) {
 	for _, w := range regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(line, -1) {
-		if w == ">" || w == "|" || strings.HasPrefix(w, "#") {
+		if w == ">" || w == "<" || w == "|" || strings.HasPrefix(w, "#") {
 			break
 		}
 		out = append(out, strings.Trim(w, `"`))

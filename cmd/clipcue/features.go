@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +88,7 @@ func (a *app) storeInfo(dir string, asJSON bool) error {
 		rows := [][2]string{
 			{"sequences", fmt.Sprint(sum.Sequences)},
 			{"frames", fmt.Sprint(sum.Frames)},
-			{"video", fmt.Sprintf("%.2f hours", sum.Seconds/3600)},
+			{"video", time.Duration(sum.Seconds * float64(time.Second)).Round(time.Second).String()},
 			{"size", fmt.Sprintf("%.1f MB", float64(sum.Bytes)/1e6)},
 		}
 		for _, m := range sum.Makings {

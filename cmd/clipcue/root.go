@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/progress"
 )
 
@@ -105,6 +106,9 @@ minutes on a CPU, and names the actions in new videos.
 			}
 			if a.threads < 0 {
 				return usageError{errors.New("--threads cannot be below 0")}
+			}
+			if _, err := compute.Backend(); err != nil {
+				return usageError{err}
 			}
 			return nil
 		},

@@ -59,11 +59,14 @@ type job struct {
 // NewCPU returns a device that uses so many threads; 0 means GOMAXPROCS. It
 // panics with the error of [Backend] if there is one.
 func NewCPU(threads int) *CPU {
-	k, err := pick()
+	return newCPU(threads, must(pick()))
+}
+
+func must(k *kernels, err error) *kernels {
 	if err != nil {
 		panic("compute: " + err.Error())
 	}
-	return newCPU(threads, k)
+	return k
 }
 
 func newCPU(threads int, k *kernels) *CPU {

@@ -25,6 +25,7 @@ var generic = &kernels{
 	transpose:     genericTranspose,
 	transposed:    16,
 	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantise: genericQuantise},
+	resample:      genericResample,
 	peak:          genericPeak,
 	vector:        1,
 }

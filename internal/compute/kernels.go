@@ -37,6 +37,7 @@ type kernels struct {
 	transpose  func(dst *float32, ldd uintptr, src *float32, lds uintptr, rows, cols int)
 	transposed int
 	ints       *intKernels
+	resample   *resampleKernels
 	// peak does 12 multiply-adds on whole vectors of so many elements n times.
 	peak   func(n int)
 	vector int

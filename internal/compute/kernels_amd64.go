@@ -22,11 +22,14 @@ var avx2 = &kernels{
 	transpose:     avx2Transpose,
 	transposed:    8,
 	ints:          avx2Ints,
+	resample:      avx2Resample,
 	peak:          avx2Peak,
 	vector:        8,
 }
 
 var avx2Ints = &intKernels{cols: 16, lanes: 8, group: 2, tiles: avx2IntTiles, extent: avx2Extent, quantise: avx2Quantise}
+
+var avx2Resample = &resampleKernels{pack: avx2PackPixels, across: avx2Across, down: avx2Down}
 
 // vnniInts need one more extension than the rest of AVX-512.
 var vnniInts = &intKernels{cols: 64, lanes: 16, group: 4, tiles: avx512IntTiles, extent: avx512Extent, quantise: avx512Quantise}
@@ -49,6 +52,7 @@ var avx512 = &kernels{
 	transpose:     avx512Transpose,
 	transposed:    16,
 	ints:          avx2Ints,
+	resample:      avx2Resample,
 	peak:          avx512Peak,
 	vector:        16,
 }

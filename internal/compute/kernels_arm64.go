@@ -22,6 +22,7 @@ var neon = &kernels{
 	transpose:     neonTranspose,
 	transposed:    8,
 	ints:          plainInts,
+	resample:      genericResample,
 	peak:          neonPeak,
 	vector:        4,
 }

@@ -349,4 +349,13 @@ func avx512Transpose(dst *float32, ldd uintptr, src *float32, lds uintptr, rows 
 func avx512Peak(n int)
 
 //go:noescape
+func avx2PackPixels(dst []uint64, a, b []byte) (n int)
+
+//go:noescape
+func avx2Across(a, b *byte, packed *uint64, first, weights *int32, taps, n int)
+
+//go:noescape
+func avx2Down(dst, src *byte, stride uintptr, weights *int32, taps, n int)
+
+//go:noescape
 func pause()

@@ -117,6 +117,12 @@ func (g *source) begin(name, params, result string, size int) {
 	fmt.Fprintf(&g.text, "// func %s(%s)%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, result, name, size)
 }
 
+// load8 loads a parameter, "name register", from its place among the arguments.
+func (g *source) load8(param string, offset int) {
+	name, register, _ := strings.Cut(param, " ")
+	g.op("MOVQ %s+%d(FP), %s", name, offset, register)
+}
+
 // ret ends a function.
 func (g *asm) ret() {
 	g.op("VZEROUPPER")

@@ -48,6 +48,7 @@ func generateAMD64() *source {
 		g.transpose()
 		g.peak()
 	}
+	g.resample()
 	g.pause()
 	for _, d := range g.data {
 		g.text.WriteString(d + "\n")

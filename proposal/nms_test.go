@@ -1,0 +1,101 @@
+package proposal
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestSoftNMS(t *testing.T) {
+	p := []Proposal{{Segment{0, 10}, 0.9}, {Segment{5, 15}, 0.8}, {Segment{20, 30}, 0.5}, {Segment{0, 9}, 0.6}, {Segment{3, 4}, 0.01}}
+	// The tIoU of the first with the second is 1/3; with the fourth 0.9; of the
+	// second with the fourth 4/15.
+	second := 0.8 * math.Exp(-1.0/9/0.5)
+	fourth := 0.6 * math.Exp(-0.81/0.5) * math.Exp(-16.0/225/0.5)
+	want := []Proposal{p[0], {p[1].Segment, second}, p[2], {p[3].Segment, fourth}}
+	got := SoftNMS(slices.Clone(p), 0.5, 0.05, 10)
+	if len(got) != len(want) {
+		t.Fatalf("%v instead of %v", got, want)
+	}
+	for i := range want {
+		if got[i].Segment != want[i].Segment || math.Abs(got[i].Score-want[i].Score) > 1e-12 {
+			t.Errorf("%v instead of %v", got[i], want[i])
+		}
+	}
+	if two := SoftNMS(slices.Clone(p), 0.5, 0.05, 2); fmt.Sprint(two) != fmt.Sprint(got[:2]) {
+		t.Errorf("the best two are %v", two)
+	}
+}
+
+// The order of what comes in does not matter, even where scores are equal.
+func TestSoftNMSTakesAnyOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var p []Proposal
+	for range 200 {
+		start := float64(rng.IntN(50))
+		p = append(p, Proposal{Segment{start, start + 1 + float64(rng.IntN(20))}, float64(1+rng.IntN(4)) / 4})
+	}
+	want := SoftNMS(slices.Clone(p), 0.5, 0.01, 100)
+	for range 5 {
+		rng.Shuffle(len(p), func(i, j int) { p[i], p[j] = p[j], p[i] })
+		if got := SoftNMS(slices.Clone(p), 0.5, 0.01, 100); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("another order gives\n%v\ninstead of\n%v", got, want)
+		}
+	}
+	for i, q := range want[1:] {
+		if q.Score > want[i].Score {
+			t.Errorf("%v follows %v", q, want[i])
+		}
+	}
+}
+
+func TestRecall(t *testing.T) {
+	examples := []Example{
+		{ID: "a", Segments: []Segment{{0, 10}, {20, 30}}},
+		{ID: "b"},
+		{ID: "c", Segments: []Segment{{5, 6}}},
+	}
+	found := [][]Proposal{
+		{{Segment{0, 8}, 0.9}, {Segment{20, 30}, 0.5}}, // tIoU 0.8 and 1
+		{{Segment{0, 1}, 0.4}},
+		nil,
+	}
+	for _, c := range []struct {
+		n    int
+		want float64
+	}{
+		{0, 0}, {1, 1.0 / 6}, {2, 3.0 / 6}, {100, 3.0 / 6},
+	} {
+		if got := Recall(examples, found, []float64{0.7, 0.9}, []int{c.n})[0]; math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("average recall at %d: %v instead of %v", c.n, got, c.want)
+		}
+	}
+	if got := Recall([]Example{{ID: "b"}}, [][]Proposal{nil}, ActivityNet, []int{5})[0]; got != 0 {
+		t.Errorf("without any segment it is %v", got)
+	}
+}
+
+func TestSlidingWindows(t *testing.T) {
+	lengths := Lengths([]Example{{Segments: []Segment{{0, 1}, {3, 5}}}, {}, {Segments: []Segment{{0, 40}, {1, 5}}}}, 2)
+	if fmt.Sprint(lengths) != "[2 40]" {
+		t.Errorf("lengths %v", lengths)
+	}
+	got := SlidingWindows(Segment{100, 120}, lengths, 7)
+	if len(got) != 7 {
+		t.Errorf("%d windows", len(got))
+	}
+	for i, p := range got {
+		want := 20.0 // the video is no longer
+		if i < 3 {
+			want = 2
+		}
+		if math.Abs(p.End-p.Start-want) > 1e-9 || p.Start < 100 || p.End > 120+1e-9 {
+			t.Errorf("window %d is %v", i, p)
+		}
+	}
+	if got := SlidingWindows(Segment{0, 10}, nil, 7); got != nil {
+		t.Errorf("of no lengths: %v", got)
+	}
+}

@@ -1,0 +1,219 @@
+package recognition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Live names the actions in a source of video that is watched while it comes.
+type Live struct {
+	Video   video.Live // but for Size, which is the backbone's
+	Model   *clip.Model
+	Watcher *Watcher
+
+	// Wait lets a file or a pipe wait where frames come faster than they can be
+	// encoded; else, and in other sources always, some are dropped.
+	Wait bool
+	// Retries is how often in a row to take up a stream or a camera that broke off.
+	Retries int
+	Log     *slog.Logger // nil for slog's default
+}
+
+// Watched is the account of a run.
+type Watched struct {
+	Frames  int `json:"frames"`  // that were encoded
+	Dropped int `json:"dropped"` // because they came faster than they could be
+}
+
+// liveFrame is a frame on its way to the encoder. Without pix it says that the
+// frames before and after it do not follow each other.
+type liveFrame struct {
+	pix     []byte
+	time    float64
+	dropped int // frames before this one, since the last that was not dropped
+}
+
+// backlog is how many frames may wait for the encoder, and how many it takes at once.
+const backlog = 16
+
+// Run hands each event to see when it begins and when it is over, until the source
+// ends or ctx is done. Times are seconds on the source's clock for a file or a
+// pipe, and since the start for a stream or a camera.
+func (w *Live) Run(ctx context.Context, see func(Event) error) (done Watched, err error) {
+	if w.Log == nil {
+		w.Log = slog.Default()
+	}
+	w.Video.Size = w.Model.Config().ImageSize
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	queue := make(chan liveFrame, backlog)
+	ended := make(chan error, 1)
+	go func() {
+		defer close(queue)
+		ended <- w.receive(inner, queue)
+	}()
+	err = w.consume(queue, see, &done)
+	stop()
+	for range queue {
+	}
+	if e := <-ended; err == nil && ctx.Err() == nil {
+		err = e
+	}
+	events, e := w.Watcher.Cut()
+	err = errors.Join(err, e)
+	for _, e := range events {
+		err = errors.Join(err, see(e))
+	}
+	return done, err
+}
+
+// consume encodes what is in the queue, as much at once as there is.
+func (w *Live) consume(queue <-chan liveFrame, see func(Event) error, done *Watched) error {
+	var told time.Time
+	for f := range queue {
+		batch := []liveFrame{f}
+		for more := true; more && len(batch) < backlog; {
+			select {
+			case f, ok := <-queue:
+				if more = ok; ok {
+					batch = append(batch, f)
+				}
+			default:
+				more = false
+			}
+		}
+		for _, f := range batch {
+			done.Dropped += f.dropped
+			if f.pix != nil {
+				done.Frames++
+			}
+			if f.dropped > 0 && time.Since(told) > 10*time.Second {
+				told = time.Now()
+				w.Log.Warn("frames come faster than they can be encoded; some are dropped", "dropped", done.Dropped, "encoded", done.Frames)
+			}
+		}
+		events, err := w.encode(batch)
+		for _, e := range events {
+			err = errors.Join(err, see(e))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode passes frames through the backbone and on to the watcher.
+func (w *Live) encode(batch []liveFrame) (events []Event, err error) {
+	var pix []byte
+	for _, f := range batch {
+		pix = append(pix, f.pix...)
+	}
+	var rows []float32
+	if len(pix) > 0 {
+		if rows, err = w.Model.EncodeImages(pix); err != nil {
+			return nil, err
+		}
+	}
+	e := w.Model.Config().Embed
+	for _, f := range batch {
+		var seen []Event
+		if f.pix == nil {
+			seen, err = w.Watcher.Cut()
+		} else {
+			seen, err = w.Watcher.Add(rows[:e], f.time)
+			rows = rows[e:]
+		}
+		events = append(events, seen...)
+		if err != nil {
+			return events, err
+		}
+	}
+	return events, nil
+}
+
+// receive puts the source's frames into the queue until the source is over, and
+// takes it up again where it broke off.
+func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
+	kind := w.Video.Kind()
+	again := kind == "url" || kind == "device"
+	began := time.Now()
+	failures, lost := 0, 0
+	for first := true; ; first = false {
+		n, shift := 0, 0.0
+		var err error
+		for f, e := range w.Video.Frames(ctx) {
+			if err = e; err != nil {
+				break
+			}
+			if n == 0 && again {
+				shift = time.Since(began).Seconds() - f.Time
+			}
+			n++
+			next := liveFrame{pix: slices.Clone(f.Pix), time: f.Time + shift, dropped: lost}
+			if w.Wait && !again {
+				select {
+				case queue <- next:
+				case <-ctx.Done():
+				}
+				continue
+			}
+			select {
+			case queue <- next:
+				lost = 0
+			default:
+				lost++
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil && (!again || strings.HasPrefix(w.Video.Source, "http")):
+			return w.rest(ctx, queue, lost) // it said that it is over
+		case !again || first && n == 0:
+			return errors.Join(err, w.rest(ctx, queue, lost))
+		}
+		if err == nil {
+			err = errors.New("it ended")
+		}
+		if failures++; n > 0 {
+			failures = 1
+		}
+		if failures > w.Retries {
+			return fmt.Errorf("%w; given up after %d attempts to take it up again", err, w.Retries)
+		}
+		pause := video.Backoff(failures)
+		w.Log.Warn("the source broke off; taking it up again", "reason", fmt.Sprint(err), "in", pause)
+		select {
+		case queue <- liveFrame{dropped: lost}:
+			lost = 0
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// rest tells of the frames that were dropped last.
+func (w *Live) rest(ctx context.Context, queue chan<- liveFrame, lost int) error {
+	if lost > 0 {
+		select {
+		case queue <- liveFrame{dropped: lost}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package video
+
+import "io"
+
+func widen(io.Reader) {}
