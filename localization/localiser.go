@@ -69,6 +69,18 @@ func New(f *prompt.File, m *clip.Model) (*Localiser, error) {
 // Detector is the model's first stage, nil if it has none.
 func (l *Localiser) Detector() *proposal.Detector { return l.detector }
 
+// SetLimits changes what the detector gives: the width of soft-NMS, the lowest score
+// and the most proposals.
+func (l *Localiser) SetLimits(sigma, floor float64, topK int) error {
+	c := l.detector.Config()
+	c.Sigma, c.Floor, c.TopK = sigma, floor, topK
+	d, err := proposal.From(nil, l.detector.Width(), c, l.detector.Tensors())
+	if err == nil {
+		l.detector = d
+	}
+	return err
+}
+
 // Rate is the frames a second of the features that the model was trained on.
 func (l *Localiser) Rate() float64 { return l.rate }
 

@@ -163,7 +163,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	c := quick()
 	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery = 120, 60, 120
 	c.DetectorTrain = proposal.DefaultTraining()
-	c.DetectorTrain.Steps, c.DetectorTrain.Rate, c.DetectorTrain.Warmup = 150, 3e-3, 10
+	c.DetectorTrain.Steps, c.DetectorTrain.Warmup = 250, 10
 	res, err := Train(t.Context(), c, r)
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +218,17 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	}
 	if _, err := l.Localise(sequence(m, "coarse.mp4", 20, 0.5, 0, nil, rng)); err == nil || !strings.Contains(err.Error(), "coarse.mp4") || !strings.Contains(err.Error(), "--fps 4") {
 		t.Errorf("two seconds from frame to frame: %v", err)
+	}
+	// Other limits, other proposals; the rest is the same.
+	before := l.Detector().Config()
+	if err := l.SetLimits(before.Sigma, before.Floor, 3); err != nil {
+		t.Fatal(err)
+	}
+	if few, err := r.Test.Propose(t.Context(), l.Detector(), nil); err != nil || len(few[0]) != 3 || few[0][2] != own[0][2] {
+		t.Errorf("%+v instead of the first of %+v (%v)", few[0], own[0], err)
+	}
+	if err := l.SetLimits(0, 0.1, 3); err == nil {
+		t.Error("soft-NMS without a width is taken")
 	}
 	// A video of one frame, and one that is shorter than a window.
 	for _, n := range []int{1, 3} {

@@ -213,7 +213,7 @@ func changeEvaluation(c *cobra.Command, l *localization.Localiser, e localizatio
 	if !changed("proposals-per-video") {
 		topK = now.TopK
 	}
-	return d.SetLimits(sigma, floor, topK)
+	return l.SetLimits(sigma, floor, topK)
 }
 
 // backboneFor returns what a model file needs of its backbone to tell classes apart:

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,9 +71,12 @@ func newUntrimmed(t *testing.T) untrimmed {
 // train is the command line of a short run. It learns from labels.csv, which has
 // splits.
 func (u untrimmed) train(out string, more ...string) []string {
-	return append([]string{"train", "localization", "-q", "--model", u.model, "--features", u.features, "--data", filepath.Join(u.videos, "labels.csv"), "--out", out,
-		"--prefix", "2", "--postfix", "2", "--window", "8", "--steps", "4", "--batch", "8", "--detector-steps", "3", "--detector-width", "16",
-		"--detector-window", "64", "--detector-batch", "2"}, more...)
+	line := []string{"train", "localization", "-q", "--model", u.model, "--features", u.features, "--data", filepath.Join(u.videos, "labels.csv"), "--out", out,
+		"--prefix", "2", "--postfix", "2", "--window", "8", "--steps", "4", "--batch", "8"}
+	if !slices.Contains(more, "--detector") && !slices.Contains(more, "--proposals") {
+		line = append(line, "--detector-steps", "3", "--detector-width", "16", "--detector-window", "64", "--detector-batch", "2")
+	}
+	return append(line, more...)
 }
 
 func (u untrimmed) eval(more ...string) []string {
@@ -201,6 +205,7 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		{"subtitles of another kind", localize(video, "--subtitles", "v.ass"), 2, []string{"v.ass", ".srt or .vtt"}},
 		{"subtitles of several videos", localize(u.videos, "--subtitles", "v.srt"), 2, []string{"--subtitles", "one video", "10"}},
 		{"two sources of proposals", train(u.segments, "--proposals", "p.json", "--detector", u.run), 2, []string{"--proposals", "--detector"}},
+		{"a detector's settings where there is none to train", u.train(out, "--detector", u.run, "--floor", "0.1"), 2, []string{"--floor"}},
 		{"train classes alone", train(u.segments, "--train-classes", file("a.txt", "red circle\n")), 2, []string{"--test-classes"}},
 		{"a label where there is none", []string{"synth", "--out", out, "--label", "objects"}, 2, []string{"--label", "motions"}},
 

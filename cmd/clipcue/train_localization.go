@@ -87,6 +87,13 @@ ever after.`,
 			if detector != "" && given != "" {
 				return usageError{errors.New("--detector and --proposals are two ways to come by proposals: give one")}
 			}
+			if detector != "" || given != "" {
+				for _, name := range detectorFlags {
+					if c.Flags().Changed(name) {
+						return usageError{fmt.Errorf("--%s says nothing where no detector is trained", name)}
+					}
+				}
+			}
 			if err := usePreset(c, &k, localization.Preset, preset); err != nil {
 				return usageError{err}
 			}
@@ -172,6 +179,10 @@ ever after.`,
 	evaluationFlags(c, &k.Eval)
 	return c
 }
+
+// detectorFlags are those of the detector and its training.
+var detectorFlags = []string{"detector-width", "detector-blocks", "detector-levels", "detector-window", "detector-batch", "detector-steps", "detector-lr",
+	"sigma", "floor", "proposals-per-video"}
 
 // proposalFlags adds those for what a detector gives.
 func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
