@@ -83,6 +83,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
   clipcue classify ...         name the actions in videos
+  clipcue train localization   learn what happens when in long videos
+  clipcue localize ...         find it in others
   clipcue pretrain ...         train a backbone from captioned pictures`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
