@@ -243,14 +243,21 @@ func FromProposals(p []proposal.Proposal) []Detection {
 	return out
 }
 
-// Distinct leaves out detections that overlap a better one of their class by more
-// than a tIoU. They have to be in falling order of their scores.
-func Distinct(found []Detection, tIoU float64) []Detection {
+// Distinct leaves out detections that share with a better one of their class more than
+// a share of the shorter of the two: people want to be told once. They have to be in
+// falling order of their scores.
+func Distinct(found []Detection, share float64) []Detection {
 	kept := []Detection{}
 	for _, d := range found {
-		if !slices.ContainsFunc(kept, func(k Detection) bool { return k.Label == d.Label && TIoU(k.Segment, d.Segment) > tIoU }) {
+		if !slices.ContainsFunc(kept, func(k Detection) bool { return k.Label == d.Label && d.within(k) > share }) {
 			kept = append(kept, d)
 		}
 	}
 	return kept
+}
+
+// within is the share of the shorter of two detections that lies in the other.
+func (d Detection) within(e Detection) float64 {
+	both := min(d.Segment[1], e.Segment[1]) - max(d.Segment[0], e.Segment[0])
+	return max(both, 0) / min(d.Segment[1]-d.Segment[0], e.Segment[1]-e.Segment[0])
 }

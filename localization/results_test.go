@@ -173,12 +173,12 @@ FCM: NON-DROP FRAME
 }
 
 func TestDistinct(t *testing.T) {
-	all := []Detection{{"run", 0.9, [2]float64{0, 10}}, {"sit", 0.8, [2]float64{0, 10}}, {"run", 0.7, [2]float64{1, 10}}, {"run", 0.6, [2]float64{8, 20}}}
+	all := []Detection{{"run", 0.9, [2]float64{0, 10}}, {"sit", 0.8, [2]float64{0, 10}}, {"run", 0.7, [2]float64{1, 2}}, {"run", 0.6, [2]float64{8, 20}}}
 	got := Distinct(all, 0.4)
 	if want := []Detection{all[0], all[1], all[3]}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
-	if got := Distinct(all, 1); len(got) != 4 {
+	if got := Distinct(all, 1); len(got) != 4 { // nothing is more than all
 		t.Errorf("at 1 it leaves %d", len(got))
 	}
 }

@@ -115,9 +115,9 @@ page with frames of the video.`,
 	f.StringVar(&adapter, "adapter", "", "a trained model file or run folder")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	f.StringVar(&given, "proposals", "", "take proposals from this file instead of the model's detector")
-	o.minScore, o.overlap = 0.2, 0.4
+	o.minScore, o.overlap = 0.2, 0.5
 	below1(c, &o.minScore, "min-score", "lowest score of what is told")
-	number(c, &o.overlap, "overlap", true, "of detections of one class that overlap by more than this tIoU the best is told; 1 for all")
+	number(c, &o.overlap, "overlap", true, "of detections of one class that share more than this much of the shorter one the better is told; 1 for all")
 	f.StringVar(&o.subtitles, "subtitles", "", "write subtitles to this file, .srt or .vtt")
 	f.StringVar(&o.edl, "edl", "", "write an edit decision list (CMX 3600) to this file")
 	f.StringVar(&o.csv, "csv", "", "write a table to this file: video,start,end,label,score")

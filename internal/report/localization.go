@@ -101,7 +101,7 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 		for _, x := range v.Segments {
 			truth = append(truth, localization.Detection{Label: x.Label, Score: 1, Segment: [2]float64{x.Start, x.End}})
 		}
-		out = append(out, NewTimeline(ctx, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.Distinct(found, 0.4), truth))
+		out = append(out, NewTimeline(ctx, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.Distinct(found, 0.5), truth))
 		out[i].Title = v.Path
 	}
 	return out, nil
@@ -148,7 +148,9 @@ func Timelines(t []Timeline) *Report {
 	n := 0
 	for _, x := range t {
 		for _, row := range x.Rows {
-			n += len(row.Bars)
+			if !row.Truth {
+				n += len(row.Bars)
+			}
 		}
 	}
 	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%d segments were found in %d videos.", n, len(t)),
