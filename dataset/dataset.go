@@ -13,11 +13,13 @@ const (
 	Test  = "test"
 )
 
-// Sample is one labelled video or one labelled segment of a video.
+// Sample is one labelled or captioned video, or a segment of one.
 type Sample struct {
 	Path  string // as the annotation names the video: a slash path or an id
 	Label string // one of the dataset's Classes
 	Split string // Train, Val, Test, or "" where the annotation does not say
+	// Caption is what is said of it, in [Captions] alone.
+	Caption string
 	// Start and End bound the segment in seconds; End 0 means the video's end.
 	Start, End float64
 }

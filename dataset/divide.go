@@ -10,7 +10,7 @@ import (
 )
 
 // Divide gives the samples of an annotation that says no splits one: of each
-// class's videos the share test goes to the test split, at least one and not all,
+// class's videos, or of all in [Captions], the share test goes to the test split, at least one and not all,
 // the rest to training. Which ones follows from the seed and the paths alone, so
 // most videos keep their side when others are added. A dataset that says splits
 // is returned as it is.
@@ -38,8 +38,7 @@ func (d *Dataset) Divide(test float64, seed uint64) (*Dataset, error) {
 		}
 	}
 	testPaths := map[string]bool{}
-	for _, class := range d.Classes {
-		paths := videos[class]
+	for _, paths := range videos {
 		slices.SortFunc(paths, func(a, b string) int {
 			return cmp.Or(cmp.Compare(place(a), place(b)), strings.Compare(a, b))
 		})

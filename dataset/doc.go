@@ -55,6 +55,26 @@
 //	abseiling/0wR5jVB-WPk_000417_000427.mp4 0
 //	zumba/XWvGn7eI04A_000012_000022.mp4 399
 //
+// [LoadCaptions] reads sentences about videos in these formats:
+//
+// csv and jsonl: one caption a line; a video may have several. The columns video
+// (or path) and caption are needed; split, start and end are not.
+//
+//	video,caption
+//	mv89psg6zh4_33_46.avi,a bird is bathing in a sink
+//
+// msrvtt: the folder of MSRVTT_data.json, MSRVTT_JSFUSION_test.csv (1k-A) and
+// MSRVTT_train.9k.csv or .7k.csv, or one of the first two.
+//
+//	key,vid_key,video_id,sentence
+//	ret0,msr9770,video9770,a person is connecting something to system
+//
+// didemo: train_data.json, val_data.json and test_data.json, one of them or their
+// folder; all that is said of a video becomes one caption.
+//
+// lsmdc: LSMDC16_annos_training.csv and its like, one of them or their folder: clip,
+// four times and sentence between tabs.
+//
 // Classes are matched by [Canonical] names, so that "brush_hair", "Brush Hair"
 // and "BrushHair" are one class. Random choices depend on a seed and on the
 // samples themselves, never on their order in a file.

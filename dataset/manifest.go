@@ -191,14 +191,22 @@ func parseJSONL(r io.Reader, name string) (parsed, error) {
 
 // check refuses what a manifest may not say and gives the split its plain name.
 func (s *Sample) check() error {
+	if err := s.checkVideo(); err != nil {
+		return err
+	}
+	if err := checkLabel(s.Label); err != nil {
+		return fmt.Errorf("%q: %w", s.Path, err)
+	}
+	return nil
+}
+
+// checkVideo is check for all but the label.
+func (s *Sample) checkVideo() error {
 	if s.Path == "" {
 		return errors.New("path is empty")
 	}
 	if strings.ContainsFunc(s.Path, unicode.IsControl) {
 		return fmt.Errorf("path %q holds a control character", s.Path)
-	}
-	if err := checkLabel(s.Label); err != nil {
-		return fmt.Errorf("%q: %w", s.Path, err)
 	}
 	if s.Split != "" {
 		split, ok := splitName(s.Split)

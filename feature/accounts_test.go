@@ -248,18 +248,29 @@ func TestExtractSavesWhileItEncodes(t *testing.T) {
 	}
 }
 
-func TestReportNamesTheSlowestStage(t *testing.T) {
-	_, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one"})
-	slow := func() { time.Sleep(2 * time.Second) }
-	enc := newFake()
-	enc.hook = func(int) error { slow(); return nil }
-	keep := func(*Sequence) error { return nil }
-	r, err := Each(t.Context(), enc, sources, Options{}, keep)
-	if err != nil || r.Slowest != "encoding" || r.EncoderBusy < 0.5 || r.EncoderBusy > 1 || r.Encoding < 2 || r.FramesPerSecond != 20/r.Seconds {
-		t.Errorf("%+v, error %v", r, err)
+func TestSlowestStage(t *testing.T) {
+	x := &extraction{o: Options{Decoders: 2}, sources: make([]video.Source, 3), encoding: 4 * time.Second}
+	x.reading.Store(int64(2 * time.Second))
+	x.decoding.Store(int64(6 * time.Second)) // by two
+	x.saving.Store(int64(time.Second))
+	if stage, share := x.slowest(5 * time.Second); stage != "encoding" || share != 0.8 {
+		t.Errorf("%s for %g of the time", stage, share)
 	}
-	r, err = Each(t.Context(), newFake(), sources, Options{}, func(*Sequence) error { slow(); return nil })
-	if err != nil || r.Slowest != "saving" || r.Saving < 4 || r.EncoderBusy > 0.1 {
+	x.decoding.Store(int64(9 * time.Second))
+	if stage, share := x.slowest(5 * time.Second); stage != "decoding" || share != 0.9 {
+		t.Errorf("%s for %g of the time", stage, share)
+	}
+}
+
+// What a stage takes is in its account, and waiting is not.
+func TestReportOfStages(t *testing.T) {
+	_, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one"})
+	const pause = 300 * time.Millisecond
+	enc := newFake()
+	enc.hook = func(int) error { time.Sleep(pause); return nil }
+	r, err := Each(t.Context(), enc, sources, Options{}, func(*Sequence) error { time.Sleep(pause); return nil })
+	if err != nil || r.Encoding < pause.Seconds() || r.Saving < 2*pause.Seconds() || r.Reading <= 0 || r.Decoding <= 0 ||
+		r.EncoderBusy != r.Encoding/r.Seconds || r.FramesPerSecond != 20/r.Seconds || r.Slowest == "" {
 		t.Errorf("%+v, error %v", r, err)
 	}
 }

@@ -17,7 +17,6 @@ type contrast struct {
 	image  clip.ImageTape
 	text   clip.TextTape
 	layout []layout // of the batch's texts, by chunk
-	mask   []float32
 }
 
 type layout struct {
@@ -55,7 +54,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 	} else {
 		each(func(i, from, to int) { forward(i, from, to, nil, nil) })
 	}
-	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, c.model.Scale(), c.maskOf(captions))
+	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, c.model.Scale(), nn.PairMask(d, captions))
 	c.model.AddScaleGrad(dscale)
 	each(func(i, from, to int) {
 		if !whole {
@@ -86,33 +85,4 @@ func (c *contrast) backward(l layout, df, dg compute.Matrix) {
 	dx := d.Temp(len(l.ids), c.model.Model.Config().TextWidth)
 	c.model.Text.Backward(dx, dg, l.sequences, &c.text)
 	c.model.Text.AddTokenGrad(dx, l.ids)
-}
-
-// maskOf takes pairs of equal captions out of one another's negatives. It is the
-// zero Matrix when all differ.
-func (c *contrast) maskOf(captions []string) compute.Matrix {
-	at := make(map[string][]int, len(captions))
-	for i, s := range captions {
-		at[s] = append(at[s], i)
-	}
-	if len(at) == len(captions) {
-		return compute.Matrix{}
-	}
-	n := len(captions)
-	if len(c.mask) != n*n {
-		c.mask = make([]float32, n*n)
-	}
-	clear(c.mask)
-	for _, same := range at {
-		for _, i := range same {
-			for _, j := range same {
-				if i != j {
-					c.mask[i*n+j] = nn.Masked
-				}
-			}
-		}
-	}
-	m := c.model.Params.Device.Temp(n, n)
-	c.model.Params.Device.Upload(m, c.mask)
-	return m
 }

@@ -55,13 +55,7 @@ func (l *learner) Step(step int) (float64, error) {
 // Updated keeps the logit scale within CLIP's bound.
 func (l *learner) Updated() { l.model.ClipScale() }
 
-func (l *learner) Batch(int) string {
-	const few = 8
-	if n := len(l.names); n > few {
-		return strings.Join(l.names[:few], ", ") + fmt.Sprintf(", and %d more", n-few)
-	}
-	return strings.Join(l.names, ", ")
-}
+func (l *learner) Batch(int) string { return train.Few(l.names) }
 
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
 	metrics := map[string]any{"logit_scale": l.model.Scale()}

@@ -16,6 +16,8 @@ const (
 	tableName     = "embedding.weight"
 	positionsName = "temporalEmbedding.weight"
 	blocksName    = "temporalModelling.resblocks"
+	// What stands for 1/τ is CLIP's.
+	logScaleName = "logit_scale"
 )
 
 // Adapter is a set of learned tensors on top of a backbone. Its methods lock the
@@ -28,6 +30,7 @@ type Adapter struct {
 	table     *nn.Param
 	positions *nn.Param
 	temporal  *nn.Transformer
+	logScale  *nn.Param // the logarithm of 1/τ, nil where τ is fixed
 
 	temporalScale float32 // of the residual
 
@@ -51,6 +54,10 @@ func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	values := map[string][]float32{}
 	rng := rand.New(rand.NewPCG(seed, 0x70726f6d7074))
 	tensors(c, size, func(name string, shape ...int) {
+		if name == logScaleName {
+			values[name] = []float32{float32(-math.Log(c.Temperature))}
+			return
+		}
 		values[name] = initial(name, rng, shape)
 		if c.Residual && adds(name) {
 			clear(values[name])
@@ -71,6 +78,10 @@ func build(m *clip.Model, c Config, source nn.Source) *Adapter {
 	b := &nn.Builder{Device: a.device, Source: source, Params: a.params}
 	a.temporal = b.Transformer(blocksName, c.TemporalLayers, nn.BlockSize{
 		Width: size.Embed, Heads: c.TemporalHeads, Act: compute.QuickGELU, Eps: 1e-5})
+	if c.LearnTemperature {
+		a.logScale = a.params.Add(logScaleName, source(logScaleName))
+		a.logScale.Decay = false
+	}
 	return a
 }
 
@@ -82,6 +93,9 @@ func tensors(c Config, size clip.Config, f func(name string, shape ...int)) {
 	}
 	for i := range c.TemporalLayers {
 		nn.BlockTensors(fmt.Sprintf("%s.%d", blocksName, i), size.Embed, f)
+	}
+	if c.LearnTemperature {
+		f(logScaleName)
 	}
 }
 
@@ -201,4 +215,12 @@ func (a *Adapter) probabilities(v, classes []float32) []float32 {
 	return out
 }
 
-func (a *Adapter) scale() float32 { return float32(1 / a.config.Temperature) }
+// scale is 1/τ. The backbone has to be locked.
+func (a *Adapter) scale() float32 {
+	if a.logScale == nil {
+		return float32(1 / a.config.Temperature)
+	}
+	var v [1]float32
+	a.device.Download(v[:], a.logScale.Value)
+	return float32(math.Exp(float64(v[0])))
+}

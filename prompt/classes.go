@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/clipcue/clipcue/clip"
@@ -24,12 +25,12 @@ func (a *Adapter) Classes(names []string) (*Classes, error) {
 		return nil, clip.ErrNoTower
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no class names were given")
+		return nil, errors.New("no class names were given")
 	}
 	tokens := make([][]int, len(names))
 	for i, n := range names {
 		ids := tok.Encode(n)
-		if room := a.model.Config().Context - 2 - a.config.Prefix - a.config.Postfix; len(ids) > room {
+		if room := a.room(); len(ids) > room {
 			return nil, fmt.Errorf("class name %q has %d tokens; between %d+X+%d prompt vectors the model has room for %d",
 				n, len(ids), a.config.Prefix, a.config.Postfix, room)
 		}
@@ -39,6 +40,11 @@ func (a *Adapter) Classes(names []string) (*Classes, error) {
 		tokens[i] = ids
 	}
 	return a.layOut(tokens, tok.SOT(), tok.EOT()), nil
+}
+
+// room is how many tokens a name or sentence may have between the prompt vectors.
+func (a *Adapter) room() int {
+	return a.model.Config().Context - 2 - a.config.Prefix - a.config.Postfix
 }
 
 // layOut places names given by their tokens.

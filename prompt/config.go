@@ -33,6 +33,9 @@ type Config struct {
 	TemporalHeads  int     `json:"temporal_heads"`  // 0: one for every 64 of the width
 	Frames         int     `json:"frames"`          // T
 	Temperature    float64 `json:"temperature"`     // τ; 0 for New: the backbone's own
+	// LearnTemperature makes τ a tensor that is learned from [Pass.Pairs], from
+	// Temperature on.
+	LearnTemperature bool `json:"learn_temperature,omitempty"`
 	// Residual adds the temporal Transformer's result to the mean of the frame
 	// features, from which it starts, instead of replacing that.
 	Residual bool `json:"residual,omitempty"`

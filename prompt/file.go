@@ -15,7 +15,7 @@ import (
 // their finished embeddings, and all that running it needs to know. A closed-set
 // recogniser runs from it without the text tower.
 type File struct {
-	Task     string         `json:"task"` // "recognition" or "localization"
+	Task     string         `json:"task"` // "recognition", "localization" or "retrieval"
 	Config   Config         `json:"config"`
 	Backbone Backbone       `json:"backbone"`
 	Classes  []string       `json:"classes"`

@@ -1,6 +1,8 @@
 package prompt
 
 import (
+	"math/rand/v2"
+
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
@@ -60,6 +62,21 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	return p
 }
 
+// Keep draws which of n windows [Adapter.ForwardKeeping] keeps the residual of, where
+// each loses it with probability drop; nil for all.
+func Keep(n int, drop float64, rng *rand.Rand) []int32 {
+	if drop == 0 {
+		return nil
+	}
+	kept := []int32{}
+	for i := range n {
+		if rng.Float64() >= drop {
+			kept = append(kept, int32(i))
+		}
+	}
+	return kept
+}
+
 // Backward adds to the gradients of all learned tensors for dlogits [B,C] and the
 // anchors.
 func (p *Pass) Backward(dlogits compute.Matrix) {
@@ -67,6 +84,13 @@ func (p *Pass) Backward(dlogits compute.Matrix) {
 	defer d.Release(d.Mark())
 	dvideo, dtext := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
 	p.similarity.Backward(dvideo, dtext, dlogits)
+	p.back(dvideo, dtext)
+}
+
+// back adds to the gradients of all learned tensors for those of both sides'
+// embeddings, to which it adds the anchors'.
+func (p *Pass) back(dvideo, dtext compute.Matrix) {
+	d := p.adapter.device
 	if !p.anchorText.IsZero() {
 		d.Add(dtext, p.anchorText)
 	}

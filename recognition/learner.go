@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
@@ -25,8 +24,7 @@ type learner struct {
 	backbone string
 	sampling string
 
-	order []int // of the videos in the epoch orderOf
-	epoch int
+	order train.Order // of the training videos
 }
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
@@ -37,7 +35,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, epoch: -1}
+	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: train.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
 	// Every name has to fit, whether a step takes all of them or not.
 	all, err := a.Classes(trainSet.Classes)
 	if err != nil {
@@ -61,17 +59,11 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 
 func (l *learner) Params() *nn.Params { return l.adapter.Params() }
 
-// videos returns the training videos of a step. Every epoch goes through all of
-// them in an order of its own.
+// videos returns the training videos of a step.
 func (l *learner) videos(step int) []Video {
-	n := len(l.train.Videos)
 	out := make([]Video, l.config.Batch)
-	for i := range out {
-		k := step*l.config.Batch + i
-		if epoch := k / n; epoch != l.epoch {
-			l.order, l.epoch = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(epoch)<<1)).Perm(n), epoch
-		}
-		out[i] = l.train.Videos[l.order[k%n]]
+	for i, k := range l.order.Batch(step, l.config.Batch) {
+		out[i] = l.train.Videos[k]
 	}
 	return out
 }
@@ -81,15 +73,11 @@ func (l *learner) Batch(step int) string {
 	for _, v := range l.videos(step) {
 		ids = append(ids, v.ID)
 	}
-	if n := len(ids); n > 8 {
-		ids = append(ids[:8], fmt.Sprintf("and %d more", n-8))
-	}
-	return strings.Join(ids, ", ")
+	return train.Few(ids)
 }
 
 func (l *learner) Step(step int) (float64, error) {
-	// Odd streams are the steps', even ones the epochs'.
-	rng := rand.New(rand.NewPCG(l.config.Train.Seed, uint64(step)<<1|1))
+	rng := l.order.Rand(step)
 	videos, rows := l.videos(step), make([]int, l.config.Adapter.Frames)
 	var features []float32
 	for _, v := range videos {
@@ -104,7 +92,7 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.ForwardKeeping(features, classes, l.keep(len(videos), rng))
+	p := l.adapter.ForwardKeeping(features, classes, prompt.Keep(len(videos), l.config.TemporalDrop, rng))
 	defer p.Release()
 	loss, dlogits := p.Loss(target)
 	if l.config.Anchor > 0 {
@@ -115,21 +103,6 @@ func (l *learner) Step(step int) (float64, error) {
 	}
 	p.Backward(dlogits)
 	return loss, nil
-}
-
-// keep draws which of n windows keep the temporal Transformer's residual, nil for
-// all.
-func (l *learner) keep(n int, rng *rand.Rand) []int32 {
-	if l.config.TemporalDrop == 0 {
-		return nil
-	}
-	kept := []int32{}
-	for i := range n {
-		if rng.Float64() >= l.config.TemporalDrop {
-			kept = append(kept, int32(i))
-		}
-	}
-	return kept
 }
 
 // contrast chooses the classes of a step: all of them, or if they are too many

@@ -15,9 +15,7 @@ type Set struct {
 	// out, and whoever reports on the set has to say so.
 	Missing []dataset.Missing
 
-	cache       *feature.Cache
-	fingerprint string // of the backbone that the features must come from
-	dir         string
+	source *feature.Source
 }
 
 // Video is a sample of a set.
@@ -37,7 +35,7 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 	if len(ids) == 0 {
 		return nil, fmt.Errorf("%s holds no features; make them with: clipcue extract --model MODEL --out %s VIDEOS", store.Dir(), store.Dir())
 	}
-	s := &Set{Classes: d.Classes, cache: cache, fingerprint: fingerprint, dir: store.Dir()}
+	s := &Set{Classes: d.Classes, source: feature.NewSource(cache, fingerprint)}
 	index := d.ClassIndex()
 	resolver := dataset.NewResolver(ids)
 	failed, err := store.Failures()
@@ -58,24 +56,8 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 
 // load reads a video's features and the range of frames that its label is about.
 func (s *Set) load(v Video) (q *feature.Sequence, from, to int, err error) {
-	if q, err = s.cache.Get(v.ID); err != nil {
-		return nil, 0, 0, err
-	}
-	if q.Provenance.Backbone != s.fingerprint {
-		return nil, 0, 0, &feature.MismatchError{Store: s.dir, ID: v.ID, Have: q.Provenance.Backbone, Want: s.fingerprint}
-	}
-	from, to = q.Span(v.Start, v.End)
-	if from == to {
-		return nil, 0, 0, fmt.Errorf("%s: no frame lies between %g s and %g s; the features end at %.2f s", v.ID, v.Start, v.End, q.Timestamps[q.Len()-1])
-	}
-	return q, from, to, nil
+	return s.source.Part(v.ID, v.Start, v.End)
 }
 
 // Provenance says where a video's features come from.
-func (s *Set) Provenance(v Video) (feature.Provenance, error) {
-	q, err := s.cache.Get(v.ID)
-	if err != nil {
-		return feature.Provenance{}, err
-	}
-	return q.Provenance, nil
-}
+func (s *Set) Provenance(v Video) (feature.Provenance, error) { return s.source.Provenance(v.ID) }

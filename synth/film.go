@@ -10,12 +10,12 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// encode writes one mp4 file for each scene of a film.
+// encode writes a film's scenes to mp4 files, as many to each.
 func encode(ctx context.Context, paths []string, f *film) error {
 	args := []string{"-hide_banner", "-loglevel", "level+error", "-y",
 		"-f", "rawvideo", "-pix_fmt", "rgb24", "-s", fmt.Sprintf("%dx%d", f.o.Width, f.o.Height),
 		"-r", strconv.FormatFloat(f.o.FPS, 'f', -1, 64), "-i", "pipe:0"}
-	n := f.o.frames()
+	n := f.o.frames() * len(f.scenes) / len(paths)
 	for i, path := range paths {
 		args = append(args, "-vf", fmt.Sprintf("trim=start_frame=%d:end_frame=%d,setpts=PTS-STARTPTS", i*n, (i+1)*n),
 			"-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-bf", "0", "-pix_fmt", "yuv420p",

@@ -49,15 +49,15 @@ func (j job) split(testShare float64) string {
 	return "train"
 }
 
-// scene makes up what a job shows and says it in words.
-func (o Options) scene(j job) (*Scene, string, error) {
+// scene makes up what a take of a job shows and says it in words.
+func (o Options) scene(j job, take int) (*Scene, string, error) {
 	if o.Kind == KindPictures {
 		s, words := World{Seed: o.Seed, Set: o.Set}.scene(uint64(j.n))
 		return s, words, nil
 	}
 	hash := fnv.New64a()
 	io.WriteString(hash, j.path)
-	r := rand.New(rand.NewPCG(o.Seed, hash.Sum64()))
+	r := rand.New(rand.NewPCG(o.Seed, hash.Sum64()^mix(uint64(take))))
 	var s *Scene
 	var err error
 	switch o.Kind {

@@ -13,44 +13,53 @@ import (
 
 // captioned is a line of captions.jsonl.
 type captioned struct {
-	Path    string `json:"path"`
-	Caption string `json:"caption"`
-	Label   string `json:"label,omitempty"`
-	Split   string `json:"split"`
+	Path    string  `json:"path"`
+	Caption string  `json:"caption"`
+	Label   string  `json:"label,omitempty"`
+	Split   string  `json:"split"`
+	Start   float64 `json:"start,omitempty"` // seconds, of a take
+	End     float64 `json:"end,omitempty"`
 }
 
 // writeManifests writes the manifests of a data set and returns the path of the
 // one to begin with.
 func writeManifests(dir string, o Options, jobs []job) (path string, err error) {
 	labels, segments := [][]string{{"path", "label", "split"}}, [][]string{{"video", "start", "end", "label"}}
-	if o.Kind == KindUntrimmed {
+	if o.Kind == KindUntrimmed || o.Takes > 1 {
 		labels[0] = append(labels[0], "start", "end")
 	}
 	var captions bytes.Buffer
 	lines := json.NewEncoder(&captions)
 	for _, j := range jobs {
-		s, words, err := o.scene(j)
-		if err != nil {
-			return "", err
-		}
 		split := j.split(o.TestShare)
-		line := captioned{j.path, words, j.class, split}
-		switch o.Kind {
-		case KindPictures:
-			if l := s.Labels(0); l.Other == (Object{}) {
-				line.Label = l.Object.String()
+		for take := range o.takes() {
+			s, words, err := o.scene(j, take)
+			if err != nil {
+				return "", err
 			}
-		case KindUntrimmed:
-			for _, v := range s.segments() {
-				start, end := seconds(v.Start), seconds(v.End)
-				labels = append(labels, []string{j.path, v.Class, split, start, end})
-				segments = append(segments, []string{j.path, start, end, v.Class})
+			line := captioned{Path: j.path, Caption: words, Label: j.class, Split: split}
+			row := []string{j.path, j.class, split}
+			if o.Takes > 1 {
+				line.Start, line.End = o.span(take)
+				row = append(row, seconds(line.Start), seconds(line.End))
 			}
-		default:
-			labels = append(labels, []string{j.path, j.class, split})
-		}
-		if err := lines.Encode(line); err != nil {
-			return "", err
+			switch o.Kind {
+			case KindPictures:
+				if l := s.Labels(0); l.Other == (Object{}) {
+					line.Label = l.Object.String()
+				}
+			case KindUntrimmed:
+				for _, v := range s.segments() {
+					start, end := seconds(v.Start), seconds(v.End)
+					labels = append(labels, []string{j.path, v.Class, split, start, end})
+					segments = append(segments, []string{j.path, start, end, v.Class})
+				}
+			default:
+				labels = append(labels, row)
+			}
+			if err := lines.Encode(line); err != nil {
+				return "", err
+			}
 		}
 	}
 	path = filepath.Join(dir, "captions.jsonl")

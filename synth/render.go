@@ -100,11 +100,13 @@ func render(ctx context.Context, dir string, o Options, batch []job) (err error)
 	f := film{o: o}
 	temporary := make([]string, len(batch))
 	for i, j := range batch {
-		scene, _, err := o.scene(j)
-		if err != nil {
-			return err
+		for take := range o.takes() {
+			scene, _, err := o.scene(j, take)
+			if err != nil {
+				return err
+			}
+			f.scenes = append(f.scenes, scene)
 		}
-		f.scenes = append(f.scenes, scene)
 		// Two runs in one folder must not write one temporary file.
 		path := j.in(dir)
 		temporary[i] = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))

@@ -68,12 +68,15 @@ type Options struct {
 	Total    int      `json:"-"`                 // untrimmed videos, 60, or pictures, 1000
 	// Simple motions are those of one shape alone, where the motion needs no second
 	// one, before a camera that stands still.
-	Simple    bool    `json:"simple,omitempty"`
-	Width     int     `json:"width"`             // even; 96
-	Height    int     `json:"height"`            // even; 96
-	FPS       float64 `json:"fps,omitempty"`     // 12
-	Seconds   float64 `json:"seconds,omitempty"` // of each video; 2, of untrimmed ones 12 or, labelled with objects, 60
-	TestShare float64 `json:"-"`                 // of each class, or of all, for the test split; 0.25, none if negative
+	Simple  bool    `json:"simple,omitempty"`
+	Width   int     `json:"width"`             // even; 96
+	Height  int     `json:"height"`            // even; 96
+	FPS     float64 `json:"fps,omitempty"`     // 12
+	Seconds float64 `json:"seconds,omitempty"` // of each video or take; 2, of untrimmed ones 12 or, labelled with objects, 60
+	// Takes of its class follow one another in a video of motions or objects, each
+	// a scene of its own; 1. A label is then of a take, from its start to its end.
+	Takes     int     `json:"takes,omitempty"`
+	TestShare float64 `json:"-"` // of each class, or of all, for the test split; 0.25, none if negative
 }
 
 func (o Options) complete() (Options, error) {
@@ -89,6 +92,12 @@ func (o Options) complete() (Options, error) {
 		return o, err
 	}
 	known := o.Known()
+	if o.Takes == 1 {
+		o.Takes = 0 // one set of options is to look one way in synth.json
+	}
+	if o.Takes != 0 && (o.Kind == KindPictures || o.Kind == KindUntrimmed) {
+		return o, fmt.Errorf("%s have no takes", o.Kind)
+	}
 	if o.Kind == KindPictures {
 		if o.Classes != nil {
 			return o, errors.New("pictures have no classes to choose from; choose a set of combinations")
@@ -133,6 +142,8 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("%v frames a second are not in 0..240", o.FPS)
 	case !(o.Seconds > 0 && o.Seconds <= 3600) || o.frames() < 2:
 		return o, fmt.Errorf("%v seconds at %v frames a second are not 2 frames to an hour", o.Seconds, o.FPS)
+	case o.Takes < 0 || o.Takes > 1000:
+		return o, fmt.Errorf("%d takes a video are not in 1..1000", o.Takes)
 	case !(o.TestShare < 1):
 		return o, fmt.Errorf("a test share of %v leaves nothing to train on", o.TestShare)
 	}
@@ -142,7 +153,17 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
+func (o Options) takes() int { return max(o.Takes, 1) }
+
+// frames is how many frames a scene has.
 func (o Options) frames() int { return int(math.Round(o.FPS * o.Seconds)) }
+
+// span is when a take is seen. The cut lies half-way between two frames, so that
+// no rounding of times moves a frame to the other side.
+func (o Options) span(take int) (start, end float64) {
+	cut := func(take int) float64 { return thousandth(max(float64(take*o.frames())-0.5, 0) / o.FPS) }
+	return cut(take), cut(take + 1)
+}
 
 // frame returns the frame's sides in units of the shorter one.
 func (o Options) frame() Vec {
@@ -160,6 +181,8 @@ func (o Options) frame() Vec {
 // captions.jsonl has an object with path, caption and split for each video or
 // picture, and with label where there is one and only one: a picture of two
 // different shapes has none. Paths are below dir; a split is "train" or "test".
+// Where a video has several takes, each has its row in labels.csv and its object
+// in captions.jsonl, with start and end.
 //
 // What a video or picture shows depends on the options kept in dir/synth.json
 // and its path alone. What is there already is left as it is, so that a second

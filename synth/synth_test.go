@@ -175,6 +175,7 @@ func TestGenerateRefuses(t *testing.T) {
 		{Width: 33}, {Width: 8}, {Height: 1 << 20}, {FPS: -1}, {FPS: math.NaN()}, {FPS: 1e9}, {Seconds: -1}, {Seconds: 0.1}, {Seconds: 1e9}, {TestShare: 1},
 		{Kind: "songs"}, {Set: "some"}, {Total: -1, Kind: KindPictures}, {Kind: KindPictures, Classes: []string{"red circle"}},
 		{Kind: KindObjects, Classes: []string{"growing"}}, {Kind: KindUntrimmed, Classes: []string{"swapping places"}},
+		{Takes: -1}, {Takes: 1001}, {Kind: KindUntrimmed, Takes: 2}, {Kind: KindPictures, Takes: 2},
 		{Kind: KindObjects, Set: Seen, Classes: []string{Objects(Unseen)[0].String()}},
 	}
 	for _, o := range tests {

@@ -76,7 +76,7 @@ func TestVisitsRendered(t *testing.T) {
 	if o.Seconds != 60 || len(o.Classes) != len(objects[All]) {
 		t.Errorf("%+v", o)
 	}
-	s, words, err := o.scene(o.jobs()[0])
+	s, words, err := o.scene(o.jobs()[0], 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/video"
 )
 
 // reader takes words off a caption.
@@ -188,7 +189,7 @@ func TestCaptionsAreTrue(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, j := range o.jobs() {
-			s, caption, err := o.scene(j)
+			s, caption, err := o.scene(j, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -484,7 +485,7 @@ func TestKinds(t *testing.T) {
 				if err := json.Unmarshal([]byte(lines[i]), &line); err != nil {
 					t.Fatal(err)
 				}
-				s, _, err := complete.scene(j)
+				s, _, err := complete.scene(j, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -547,6 +548,70 @@ func TestKinds(t *testing.T) {
 				t.Errorf("another seed in the same folder: %v", err)
 			}
 		})
+	}
+}
+
+// A video of several takes is made of scenes that differ; each take's label and
+// caption are of the frames between its start and its end.
+func TestTakes(t *testing.T) {
+	needFFmpeg(t)
+	for kind, class := range map[Kind]string{KindMotions: "moving left", KindObjects: "red circle"} {
+		o := Options{Kind: kind, Classes: []string{class}, PerClass: 2, Takes: 3, Width: 32, Height: 32, FPS: 7, Seconds: 1.5, TestShare: 0.5}
+		dir := t.TempDir()
+		manifest, err := Generate(t.Context(), dir, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := dataset.Load(manifest, dataset.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.Samples) != 6 || d.Splits()[dataset.Train] != 3 || d.Splits()[dataset.Test] != 3 {
+			t.Fatalf("%+v", d.Samples)
+		}
+		var times []float64
+		for frame, err := range video.Frames(t.Context(), filepath.Join(dir, d.Samples[0].Path), video.Options{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			times = append(times, frame.Time)
+		}
+		o, err = o.complete()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := o.frames()
+		if len(times) != 3*n {
+			t.Errorf("%d frames", len(times))
+		}
+		lines := strings.Split(strings.TrimSpace(contents(t, dir)["captions.jsonl"]), "\n")
+		captions := map[string]bool{}
+		for i, s := range d.Samples {
+			take := i % 3
+			if s.Label != class || take < 2 && s.End != d.Samples[i+1].Start {
+				t.Errorf("%+v", s)
+			}
+			for k, at := range times {
+				if inside := at >= s.Start && at < s.End; inside != (k/n == take) {
+					t.Errorf("take %d from %v to %v: frame %d at %v", take, s.Start, s.End, k, at)
+				}
+			}
+			var line captioned
+			if err := json.Unmarshal([]byte(lines[i]), &line); err != nil {
+				t.Fatal(err)
+			}
+			shown, _, err := o.scene(o.jobs()[i/3], take)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := lie(line.Caption, shown); err != nil || line.Start != s.Start || line.End != s.End || line.Path != s.Path {
+				t.Errorf("%+v of %+v: %v", line, s, err)
+			}
+			captions[line.Caption] = true
+		}
+		if len(captions) < 3 {
+			t.Errorf("the takes are alike: %v", captions)
+		}
 	}
 }
 

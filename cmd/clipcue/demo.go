@@ -17,12 +17,12 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "See the whole thing work, from nothing",
-		Long: `Renders videos of coloured shapes that move, grow and vanish, turns them into
-features with the backbone that comes with the program, and makes the paper's
-comparison in small: hand-written templates, prompts of three lengths, prompts
-with a temporal Transformer, and clipcue's default; closed set, few-shot, and
-zero-shot on classes that were not in training. Then it names the motions in
-videos that were rendered afterwards.
+		Long: `Renders videos of coloured shapes that move, grow and vanish, in several takes
+each; turns them into features with the backbone that comes with the program, and
+makes the paper's comparison in small: hand-written templates, prompts of three
+lengths, prompts with a temporal Transformer, and clipcue's default; closed set,
+few-shot, and zero-shot on classes that were not in training. Then it names the
+motions in videos that were rendered afterwards.
 
 All that it makes stays in a folder, with the tables in report.html. What is
 there already is not made again.`,
@@ -47,12 +47,13 @@ there already is not made again.`,
 	f := c.Flags()
 	f.StringVar(&o.Dir, "out", "demo", "folder for everything that is made")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	o.PerMotion, o.PerObject, o.Seeds, o.Episodes, o.Steps = 80, 4, 3, 5, 300
-	whole(c, &o.PerMotion, "per-motion", 8, "videos to render of each motion")
+	o.PerMotion, o.Takes, o.PerObject, o.Seeds, o.Episodes, o.Steps = 20, 18, 1, 3, 5, 600
+	whole(c, &o.PerMotion, "per-motion", 6, "videos to render of each motion")
+	whole(c, &o.Takes, "takes", 1, "times that each of them shows its motion")
 	whole(c, &o.PerObject, "per-object", 1, "videos to render of each coloured shape")
 	whole(c, &o.Seeds, "seeds", 1, "trainings of each way, from other initial values, for the intervals")
 	whole(c, &o.Episodes, "episodes", 1, "few-shot problems")
-	whole(c, &o.Steps, "steps", 1, "steps of each training")
+	whole(c, &o.Steps, "steps", 1, "steps of each training of the closed set; the others take half of them")
 	f.BoolVar(&o.Ablation, "ablation", false, "take apart, too, what goes beyond the paper; this takes several times as long")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"go/format"
 	"net/http"
 	"net/http/httptest"
@@ -80,9 +82,13 @@ func shell(t *testing.T) (dir string, run func(script string) string) {
 	}
 }
 
-// prepared makes the data that a document expects, in small, and says what of its
-// commands is changed to be quick.
-var prepared = map[string]func(t *testing.T, dir string) *strings.Replacer{"thumos14.md": smallTHUMOS}
+// prepared are documents whose commands need what is not rendered there: each makes
+// a small set of the same shape.
+var prepared = map[string]func(t *testing.T, dir string){"msrvtt.md": smallMSRVTT, "thumos14.md": smallTHUMOS}
+
+// quick shortens what takes long.
+var quick = strings.NewReplacer("--steps 5000", "--steps 5",
+	"--detector-steps 2000", "--detector-steps 2 --detector-width 16 --detector-window 64 --detector-batch 2", "--steps 2000", "--steps 2 --batch 8")
 
 // The commands of a document work, one after the other in one folder.
 func TestDocuments(t *testing.T) {
@@ -90,15 +96,69 @@ func TestDocuments(t *testing.T) {
 		t.Run(filepath.Base(doc), func(t *testing.T) {
 			t.Parallel()
 			dir, run := shell(t)
-			quick := strings.NewReplacer()
 			if prepare := prepared[filepath.Base(doc)]; prepare != nil {
-				quick = prepare(t, dir)
+				prepare(t, dir)
 			}
 			for _, script := range blocks(t, doc, "sh") {
 				run(quick.Replace(script))
 			}
 		})
 	}
+}
+
+// smallMSRVTT makes twelve videos with MSR-VTT's names, its annotations with two
+// captions each, the lists of 1k-A, one of them with CRLF, and LSMDC's lists.
+func smallMSRVTT(t *testing.T, dir string) {
+	t.Helper()
+	w := newWorld(t)
+	folder := func(names ...string) string {
+		path := filepath.Join(append([]string{dir}, names...)...)
+		if err := os.MkdirAll(path, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	videos, annotations := folder("msrvtt", "videos"), folder("msrvtt", "annotations")
+	movies, lists := folder("lsmdc", "videos", "0001_Film"), folder("lsmdc", "annotations")
+	type object = map[string]any
+	var about, sentences []object
+	list9k, list7k, test := "video_id\n", "video_id\r\n", "key,vid_key,video_id,sentence\r\n"
+	var clips [2]string
+	for i := range 12 {
+		text, err := os.ReadFile(filepath.Join(w.videos, strings.ReplaceAll(sharedClasses[i%4], " ", "_"), fmt.Sprintf("%03d.mp4", i/4)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := fmt.Sprintf("video%d", 7000+i)
+		write(t, videos, id+".mp4", string(text))
+		split := []string{"train", "validate", "test"}[i/4]
+		about = append(about, object{"video_id": id, "split": split, "category": 1})
+		for n, form := range []string{"something is %s", "there is a thing %s"} {
+			sentences = append(sentences, object{"video_id": id, "sen_id": 2*i + n, "caption": fmt.Sprintf(form, sharedClasses[i%4])})
+		}
+		switch {
+		case i < 6:
+			list7k += id + "\r\n"
+			fallthrough
+		case i < 8:
+			list9k += id + "\n"
+		default:
+			test += fmt.Sprintf("ret%d,msr%d,%s,a shape is %s\r\n", i, i, id, sharedClasses[i%4])
+		}
+		clip := fmt.Sprintf("0001_Film_00.00.%02d.000-00.00.%02d.500", i, i)
+		write(t, movies, clip+".mp4", string(text))
+		clips[i/8] += fmt.Sprintf("%s\t00:00\t00:01\t00:00\t00:01\tSOMEONE is %s.\n", clip, sharedClasses[i%4])
+	}
+	text, err := json.Marshal(object{"info": object{}, "videos": about, "sentences": sentences})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, annotations, "MSRVTT_data.json", string(text))
+	write(t, annotations, "MSRVTT_train.9k.csv", list9k)
+	write(t, annotations, "MSRVTT_train.7k.csv", list7k)
+	write(t, annotations, "MSRVTT_JSFUSION_test.csv", test)
+	write(t, lists, "LSMDC16_annos_training.csv", clips[0])
+	write(t, lists, "LSMDC16_challenge_1000_publictect.csv", clips[1])
 }
 
 // The walkthrough's Go program says what classify says.

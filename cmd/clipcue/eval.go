@@ -23,11 +23,12 @@ import (
 
 func (a *app) evalCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "eval",
-		Short:   "Measure what was learned",
-		Example: "  clipcue eval recognition --run run --features features --data videos/",
+		Use:   "eval",
+		Short: "Measure what was learned",
+		Example: `  clipcue eval recognition --run run --features features --data videos/
+  clipcue eval retrieval --run finder --features features --data captions.csv`,
 	}
-	c.AddCommand(a.evalRecognitionCommand(), a.evalLocalizationCommand())
+	c.AddCommand(a.evalRecognitionCommand(), a.evalLocalizationCommand(), a.evalRetrievalCommand())
 	return c
 }
 

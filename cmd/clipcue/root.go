@@ -85,6 +85,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue classify ...         name the actions in videos
   clipcue train localization   learn what happens when in long videos
   clipcue localize ...         find it in others
+  clipcue train retrieval      learn from captioned videos to find videos by sentences
+  clipcue eval retrieval       measure that
   clipcue pretrain ...         train a backbone from captioned pictures`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},

@@ -28,8 +28,8 @@ manifests. The same seed gives the same files; what is there is not rendered aga
                   with --label objects shapes that come and go
 --kind pictures   PNG pictures
 
-labels.csv has path, label and split, for untrimmed videos start and end too, which
-are also in segments.csv. captions.jsonl has a sentence for each video or picture.
+labels.csv has path, label and split, for untrimmed videos and for takes start and
+end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a sentence for each video or picture.
 With --combinations seen a sixth of the combinations of colour and shape is never
 shown, with --combinations unseen nothing else.
 
@@ -45,8 +45,8 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 				}
 			}
 			idle := map[synth.Kind][]string{
-				synth.KindMotions: {"total", "label"}, synth.KindObjects: {"total", "label"}, synth.KindUntrimmed: {"per-class"},
-				synth.KindPictures: {"per-class", "classes", "fps", "seconds", "label"},
+				synth.KindMotions: {"total", "label"}, synth.KindObjects: {"total", "label"}, synth.KindUntrimmed: {"per-class", "takes"},
+				synth.KindPictures: {"per-class", "takes", "classes", "fps", "seconds", "label"},
 			}
 			for _, name := range idle[o.Kind] {
 				if c.Flags().Changed(name) {
@@ -89,7 +89,7 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder to write to")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	o.PerClass, o.Width, o.Height, o.FPS, o.Seconds = 24, 96, 96, 12, 2
+	o.PerClass, o.Takes, o.Width, o.Height, o.FPS, o.Seconds = 24, 1, 96, 96, 12, 2
 	o.Kind, o.Set = synth.KindMotions, synth.All
 	oneOf(c, &o.Kind, "kind", synth.Kinds, "what to render: motions, objects, untrimmed or pictures")
 	o.Label = synth.LabelMotions
@@ -103,7 +103,8 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 	whole(c, &o.Width, "width", 16, "pixels across, an even number")
 	whole(c, &o.Height, "height", 16, "pixels down, an even number")
 	number(c, &o.FPS, "fps", false, "frames a second")
-	number(c, &o.Seconds, "seconds", false, "length of each video, of untrimmed ones 12 if not said, or 60 with --label objects")
+	number(c, &o.Seconds, "seconds", false, "length of each video or take, of untrimmed videos 12 if not said, or 60 with --label objects")
+	whole(c, &o.Takes, "takes", 1, "motions and objects: scenes in each video, one after the other, with a label each")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/clipcue/clipcue/dataset"
@@ -14,7 +13,7 @@ import (
 // smallTHUMOS makes a set of the shape of THUMOS14: annotations with times that are
 // strings, codes for classes, two class splits, videos, and arrays of features for
 // them.
-func smallTHUMOS(t *testing.T, dir string) *strings.Replacer {
+func smallTHUMOS(t *testing.T, dir string) {
 	t.Helper()
 	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
 	made := at("made")
@@ -79,5 +78,4 @@ func smallTHUMOS(t *testing.T, dir string) *strings.Replacer {
 	for _, path := range sides {
 		os.Remove(path)
 	}
-	return strings.NewReplacer("--detector-steps 2000", "--detector-steps 2 --detector-width 16 --detector-window 64 --detector-batch 2", "--steps 2000", "--steps 2 --batch 8")
 }

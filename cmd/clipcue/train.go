@@ -11,17 +11,19 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
 	"github.com/clipcue/clipcue/recognition"
 )
 
 func (a *app) trainCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "train",
-		Short:   "Learn from videos",
-		Example: "  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run",
+		Use:   "train",
+		Short: "Learn from videos",
+		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
+  clipcue train retrieval --model ViT-B/16 --features features --data captions.csv --out finder`,
 	}
-	c.AddCommand(a.trainRecognitionCommand(), a.trainLocalizationCommand())
+	c.AddCommand(a.trainRecognitionCommand(), a.trainLocalizationCommand(), a.trainRetrievalCommand())
 	return c
 }
 
@@ -79,7 +81,7 @@ given change what the preset says.`,
 			if err := few.check(d); err != nil {
 				return usageError{err}
 			}
-			if err := usePreset(c, &k, recognition.Preset, preset); err != nil {
+			if err := usePreset(c, &k, preset, recognition.Preset); err != nil {
 				return usageError{err}
 			}
 			if err := d.readClasses(); err != nil {
@@ -112,30 +114,14 @@ given change what the preset says.`,
 	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	oneOf(c, &preset, "preset", recognition.Presets, "what the flags below are if they are not given: "+strings.Join(recognition.Presets, " or "))
-	whole(c, &k.Adapter.Prefix, "prefix", 0, "prompt vectors before the name")
-	whole(c, &k.Adapter.Postfix, "postfix", 0, "prompt vectors after the name")
-	oneOf(c, &k.Adapter.Layout, "layout", prompt.Layouts, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
-	whole(c, &k.Adapter.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
-	whole(c, &k.Adapter.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
-	whole(c, &k.Adapter.Frames, "window", 1, "frames a window")
-	f.BoolVar(&k.Adapter.Residual, "residual", k.Adapter.Residual, "add the temporal Transformer's result to the mean of the frames, instead of replacing it")
+	adapterFlags(c, &k.Adapter, "name")
 	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's windows that go without that residual")
 	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
 	f.StringArrayVar(&k.Templates, "template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
 	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the videos' distance from the mean of their frames")
-	temperature(c, &k.Adapter.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
-	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
+	loopFlags(c, &k.Train)
 	whole(c, &k.Batch, "batch", 1, "windows a step")
-	number(c, &k.Train.Rate, "lr", false, "learning rate")
-	oneOf(c, &k.Train.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
-	whole(c, &k.Train.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
-	number(c, &k.Train.Decay, "weight-decay", true, "AdamW's weight decay")
-	below1(c, &k.Train.Average, "ema", "decay of the weights' moving average, which is the model; 0 for the weights themselves")
-	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
 	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
-	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
-	whole(c, &k.Train.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
-	whole(c, &k.Train.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
 	whole(c, &k.Eval.Windows, "windows", 1, "windows that a video is classified by in evaluations")
 	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw the windows of evaluations at random, as the authors do, instead of evenly")
 	d.TestShare = 0.2
@@ -151,8 +137,36 @@ given change what the preset says.`,
 	return c
 }
 
+// adapterFlags choose what is learned.
+func adapterFlags(c *cobra.Command, k *prompt.Config, what string) {
+	f := c.Flags()
+	whole(c, &k.Prefix, "prefix", 0, "prompt vectors before the "+what)
+	whole(c, &k.Postfix, "postfix", 0, "prompt vectors after the "+what)
+	oneOf(c, &k.Layout, "layout", prompt.Layouts, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
+	whole(c, &k.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
+	whole(c, &k.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
+	whole(c, &k.Frames, "window", 1, "frames a window")
+	f.BoolVar(&k.Residual, "residual", k.Residual, "add the temporal Transformer's result to the mean of the frames, instead of replacing it")
+	temperature(c, &k.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
+}
+
+// loopFlags choose how it is learned.
+func loopFlags(c *cobra.Command, k *train.Config) {
+	f := c.Flags()
+	whole(c, &k.Steps, "steps", 1, "steps to train")
+	number(c, &k.Rate, "lr", false, "learning rate")
+	oneOf(c, &k.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
+	whole(c, &k.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
+	number(c, &k.Decay, "weight-decay", true, "AdamW's weight decay")
+	below1(c, &k.Average, "ema", "decay of the weights' moving average, which is the model; 0 for the weights themselves")
+	number(c, &k.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
+	f.Uint64Var(&k.Seed, "seed", 0, "seed of everything that is random")
+	whole(c, &k.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
+	whole(c, &k.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
+}
+
 // usePreset makes k a preset's settings, but for the flags that were given.
-func usePreset[K any](c *cobra.Command, k *K, preset func(string) (K, error), name string) (err error) {
+func usePreset[C any](c *cobra.Command, k *C, name string, preset func(string) (C, error)) (err error) {
 	var again []func() error
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if list, ok := f.Value.(pflag.SliceValue); ok {

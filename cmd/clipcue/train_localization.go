@@ -94,7 +94,7 @@ ever after.`,
 					}
 				}
 			}
-			if err := usePreset(c, &k, localization.Preset, preset); err != nil {
+			if err := usePreset(c, &k, preset, localization.Preset); err != nil {
 				return usageError{err}
 			}
 			k.DetectorTrain.Seed = k.Train.Seed

@@ -24,7 +24,7 @@ var generic = &kernels{
 	adamw:         genericAdamW,
 	transpose:     genericTranspose,
 	transposed:    16,
-	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantise: genericQuantise},
+	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantise: genericQuantise, byteDots: genericByteDots},
 	resample:      genericResample,
 	peak:          genericPeak,
 	vector:        1,
@@ -285,6 +285,17 @@ func genericExtent(lohi, x []float32) {
 func genericQuantise(q []byte, x []float32, low, inverse float32) {
 	for i, v := range x[:len(x)&^15] {
 		q[i] = level(v, low, inverse)
+	}
+}
+
+func genericByteDots(dst []int32, rows []byte, at []int32, query []int8, _ int64) {
+	for i := range dst {
+		row := rows[int(at[i])*len(query):][:len(query)]
+		var sum int32
+		for j, q := range query {
+			sum += (int32(row[j]) - 128) * int32(q)
+		}
+		dst[i] = sum
 	}
 }
 

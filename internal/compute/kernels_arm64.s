@@ -15085,6 +15085,58 @@ loop:
 end:
 	RET
 
+// func neonByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)
+TEXT ·neonByteDots(SB), NOSPLIT, $0-104
+	MOVD dst_base+0(FP), R0
+	MOVD dst_len+8(FP), R1
+	MOVD rows_base+24(FP), R2
+	MOVD at_base+48(FP), R3
+	MOVD query_base+72(FP), R4
+	MOVD query_len+80(FP), R5
+	MOVD $neonConstants<>(SB), R19
+	VMOVI $128, V28.B16
+	LSR $2, R1
+	CBZ R1, end
+four:
+	MOVW.P 4(R3), R14
+	MADD R14, R2, R5, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	MOVW.P 4(R3), R14
+	MADD R14, R2, R5, R9
+	VEOR V1.B16, V1.B16, V1.B16
+	MOVW.P 4(R3), R14
+	MADD R14, R2, R5, R10
+	VEOR V2.B16, V2.B16, V2.B16
+	MOVW.P 4(R3), R14
+	MADD R14, R2, R5, R11
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R4, R6
+	MOVD R5, R7
+loop:
+	FMOVQ.P 16(R6), F4
+	FMOVQ.P 16(R8), F5
+	VEOR V28.B16, V5.B16, V5.B16
+	WORD $0x4e8494a0 // sdot v0.4s, v5.16b, v4.16b
+	FMOVQ.P 16(R9), F6
+	VEOR V28.B16, V6.B16, V6.B16
+	WORD $0x4e8494c1 // sdot v1.4s, v6.16b, v4.16b
+	FMOVQ.P 16(R10), F7
+	VEOR V28.B16, V7.B16, V7.B16
+	WORD $0x4e8494e2 // sdot v2.4s, v7.16b, v4.16b
+	FMOVQ.P 16(R11), F8
+	VEOR V28.B16, V8.B16, V8.B16
+	WORD $0x4e849503 // sdot v3.4s, v8.16b, v4.16b
+	SUBS $16, R7
+	BNE loop
+	VADDP V1.S4, V0.S4, V0.S4
+	VADDP V3.S4, V2.S4, V2.S4
+	VADDP V2.S4, V0.S4, V0.S4
+	FMOVQ.P F0, 16(R0)
+	SUBS $1, R1
+	BNE four
+end:
+	RET
+
 // func neonFinishQuickGELU(t *tile)
 TEXT ·neonFinishQuickGELU(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R15

@@ -93,6 +93,9 @@ func avx2Extent(lohi []float32, x []float32)
 func avx2Quantise(q []byte, x []float32, low float32, inverse float32)
 
 //go:noescape
+func avx2ByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)
+
+//go:noescape
 func avx2FinishQuickGELU(t *tile)
 
 //go:noescape
@@ -302,6 +305,9 @@ func avx512Extent(lohi []float32, x []float32)
 
 //go:noescape
 func avx512Quantise(q []byte, x []float32, low float32, inverse float32)
+
+//go:noescape
+func avx512ByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)
 
 //go:noescape
 func avx512FinishQuickGELU(t *tile)

@@ -117,6 +117,9 @@ func neonExtent(lohi []float32, x []float32)
 func neonQuantise(q []byte, x []float32, low float32, inverse float32)
 
 //go:noescape
+func neonByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)
+
+//go:noescape
 func neonFinishQuickGELU(t *tile)
 
 //go:noescape

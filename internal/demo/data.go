@@ -12,7 +12,9 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// world is a kind of rendered videos.
+// world is a kind of rendered videos. A label is of a take, of which each video
+// holds several, as a film of somebody who does the same again and again: ffmpeg
+// takes longer to start than to encode or decode one take.
 type world struct {
 	name   string
 	kind   synth.Kind
@@ -20,9 +22,13 @@ type world struct {
 	labels []string
 }
 
-// rate is the frames a second that are sampled: all 24 of a video, so that a
-// training sees another window of 16 each time.
-const rate = 12
+const (
+	// rate is the frames a second that are sampled: all 24 of a take, so that a
+	// training sees another window of 16 each time.
+	rate = 12
+	// side of a video in pixels, which is the backbone's.
+	side = 64
+)
 
 var (
 	// motions come in pairs that show the same pictures in the opposite order.
@@ -35,13 +41,16 @@ var (
 // source is a world's videos with their features.
 type source struct {
 	data   recognition.Data
+	opened *recognition.Opened
 	videos int
 }
 
-// prepare renders so many videos of each class, and extracts their features.
-func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each int) (*source, error) {
+// prepare renders so many videos of each class, of so many takes, and extracts their
+// features.
+func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, takes int) (*source, error) {
 	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
-	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed, PerClass: each})
+	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed,
+		PerClass: each, Takes: takes, Width: side, Height: side})
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +67,12 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each int)
 		return nil, err
 	}
 	o.Log.Info("extracted", "what", w.name, "report", report.String())
-	return &source{recognition.Data{Path: manifest, Features: features}, len(found)}, nil
+	data := recognition.Data{Path: manifest, Features: features}
+	opened, err := data.Open(m.Fingerprint())
+	if err != nil {
+		return nil, err
+	}
+	return &source{data, opened, len(found)}, nil
 }
 
 func (o Options) render(ctx context.Context, dir string, s synth.Options) (manifest string, err error) {

@@ -24,10 +24,11 @@ type Options struct {
 	Dir       string
 	Seed      uint64
 	PerMotion int // videos to render of each motion
+	Takes     int // in each of them
 	PerObject int // and of each coloured shape
 	Seeds     int // trainings of each way, from other initial values
 	Episodes  int // few-shot problems
-	Steps     int // of a training
+	Steps     int // of a training on all motions; the others take half
 	Ablation  bool
 	Threads   int
 	Log       *slog.Logger
@@ -93,9 +94,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	sources := map[*world]*source{}
 	for _, x := range []struct {
 		*world
-		each int
-	}{{&motions, o.PerMotion}, {&objects, o.PerObject}} {
-		s, err := o.prepare(ctx, m, x.world, x.each)
+		each, takes int
+	}{{&motions, o.PerMotion, o.Takes}, {&objects, o.PerObject, 4}} {
+		s, err := o.prepare(ctx, m, x.world, x.each, x.takes)
 		if err != nil {
 			return nil, err
 		}

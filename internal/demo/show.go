@@ -32,11 +32,7 @@ func (o Options) show(ctx context.Context, m *clip.Model, run string, from *sour
 	if out.Unseen, err = o.classify(ctx, m, r); err != nil {
 		return nil, err
 	}
-	data, err := from.data.Open(m.Fingerprint())
-	if err != nil {
-		return nil, err
-	}
-	_, _, test, err := from.data.Sets(data)
+	_, _, test, err := from.data.Sets(from.opened)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +41,7 @@ func (o Options) show(ctx context.Context, m *clip.Model, run string, from *sour
 	if err != nil {
 		return nil, err
 	}
-	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test videos"}, "")
+	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test takes"}, "")
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +66,7 @@ func (r *Result) verdict() string {
 		return &Row{}
 	}
 	percent := func(r *Row) string { return fmt.Sprintf("%.1f %%", 100*r.Top1) }
-	return fmt.Sprintf("Motions: prompts alone name %s of the test videos, with the temporal Transformer %s (the paper's) and %s (the default). Coloured shapes that were not learned: %s with prompts alone, %s with the paper's temporal Transformer, %s with the default.",
+	return fmt.Sprintf("Motions: prompts alone name %s of the test takes, with the temporal Transformer %s (the paper's) and %s (the default). Coloured shapes that were not learned: %s with prompts alone, %s with the paper's temporal Transformer, %s with the default.",
 		percent(row(closed, promptsOnly)), percent(row(closed, paper)), percent(row(closed, defaultWay)),
 		percent(row(zero, promptsOnly)), percent(row(zero, paper)), percent(row(zero, defaultWay)))
 }
@@ -96,7 +92,8 @@ func (t *Table) section() report.Section {
 // classify renders a video of each motion that nothing has seen, and names them.
 func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Recogniser) ([]Unseen, error) {
 	dir := filepath.Join(o.Dir, "videos", "unseen")
-	if _, err := o.render(ctx, dir, synth.Options{Simple: true, Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels, TestShare: -1}); err != nil {
+	if _, err := o.render(ctx, dir, synth.Options{Simple: true, Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels,
+		TestShare: -1, Width: side, Height: side}); err != nil {
 		return nil, err
 	}
 	sources, err := video.Discover([]string{dir})

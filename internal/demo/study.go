@@ -55,11 +55,12 @@ type study struct {
 	name, title, note string
 	world             *world
 	ways              []way
-	// sets are the problems that each way is trained and tested on.
-	problems func(o Options, d recognition.Data, data *recognition.Opened) ([]problem, error)
+	short             bool // half the steps, where there is less to learn
+	// problems are what each way is trained and tested on.
+	problems func(o Options, from *source) ([]problem, error)
 }
 
-// problem is training and test videos.
+// problem is training and test takes.
 type problem struct {
 	name        string
 	seed        uint64 // of the training
@@ -69,19 +70,19 @@ type problem struct {
 var (
 	closedSet = study{"closed-set", "Closed set: the same motions in training and test",
 		"Opposite motions show the same pictures in another order: what a single frame tells is not enough.",
-		&motions, []way{handWritten, paperWay(2, 0), paperWay(4, 0), promptsOnly, paper, paperWay(16, 2), defaultWay}, seeds(nil)}
-	fewShot = study{"few-shot", "Few-shot: 5 motions, 5 videos of each to learn from",
-		"Each episode draws other classes and other videos.",
-		&motions, []way{handWritten, promptsOnly, paper, defaultWay}, episodes}
+		&motions, []way{handWritten, paperWay(2, 0), paperWay(4, 0), promptsOnly, paper, paperWay(16, 2), defaultWay}, false, seeds(nil)}
+	fewShot = study{"few-shot", "Few-shot: 5 motions, 5 takes of each to learn from",
+		"Each episode draws other classes and other takes.",
+		&motions, []way{handWritten, promptsOnly, paper, defaultWay}, true, episodes}
 	zeroShot = study{"zero-shot", "Zero-shot: coloured shapes that were not in training, by name alone",
 		"Two thirds of the combinations of colour and shape are learned, the others tested.",
-		&objects, []way{handWritten, promptsOnly, paper, defaultWay}, seeds(unlearned)}
+		&objects, []way{handWritten, promptsOnly, paper, defaultWay}, true, seeds(unlearned)}
 )
 
 // ablations take what goes beyond the paper apart.
 var ablations = []study{
-	{"ablation-closed-set", "Ablation, closed set", "16+X+16, 1 temporal layer.", &motions, beyond, seeds(nil)},
-	{"ablation-zero-shot", "Ablation, zero-shot", "16+X+16, 1 temporal layer.", &objects, beyond, seeds(unlearned)},
+	{"ablation-closed-set", "Ablation, closed set", "16+X+16, 1 temporal layer.", &motions, beyond, false, seeds(nil)},
+	{"ablation-zero-shot", "Ablation, zero-shot", "16+X+16, 1 temporal layer.", &objects, beyond, true, seeds(unlearned)},
 }
 
 var beyond = func() []way {
@@ -118,8 +119,9 @@ var beyond = func() []way {
 
 // seeds are trainings on the data's own split, between the classes that divide
 // says, if any.
-func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Options, recognition.Data, *recognition.Opened) ([]problem, error) {
-	return func(o Options, d recognition.Data, data *recognition.Opened) ([]problem, error) {
+func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Options, *source) ([]problem, error) {
+	return func(o Options, from *source) ([]problem, error) {
+		d, data := from.data, from.opened
 		if divide != nil {
 			d.TrainClasses, d.TestClasses = divide(data.Dataset)
 		}
@@ -128,7 +130,7 @@ func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Option
 			return nil, err
 		}
 		if divide != nil {
-			// Of classes that are not learned all videos may be tested on.
+			// Of classes that are not learned all takes may be tested on.
 			_, all, err := dataset.SplitClasses(data.Dataset, d.TrainClasses, d.TestClasses)
 			if err != nil {
 				return nil, err
@@ -157,18 +159,18 @@ func unlearned(d *dataset.Dataset) (learned, tested []string) {
 	return learned, tested
 }
 
-func episodes(o Options, _ recognition.Data, data *recognition.Opened) ([]problem, error) {
-	drawn, err := dataset.Episodes(data.Dataset, 5, 5, o.Episodes, o.Seed)
+func episodes(o Options, from *source) ([]problem, error) {
+	drawn, err := dataset.Episodes(from.opened.Dataset, 5, 5, o.Episodes, o.Seed)
 	if err != nil {
 		return nil, err
 	}
 	var out []problem
 	for i, e := range drawn {
 		p := problem{name: recognition.EpisodeDir(i), seed: o.Seed + uint64(i)}
-		if p.train, err = data.Set(e.Train); err != nil {
+		if p.train, err = from.opened.Set(e.Train); err != nil {
 			return nil, err
 		}
-		if p.test, err = data.Set(e.Test); err != nil {
+		if p.test, err = from.opened.Set(e.Test); err != nil {
 			return nil, err
 		}
 		out = append(out, p)
@@ -180,28 +182,25 @@ func episodes(o Options, _ recognition.Data, data *recognition.Opened) ([]proble
 type job struct {
 	way
 	problem
-	dir  string
-	data recognition.Data
-	top1 *float64
+	dir   string
+	data  recognition.Data
+	steps int
+	top1  *float64
 }
 
 // plan makes a study's table and the jobs that fill it.
 func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
-	m, err := tiny.Load(clip.Options{Towers: clip.Text, Threads: 1})
-	if err != nil {
-		return nil, nil, err
-	}
-	data, err := from.data.Open(m.Fingerprint())
-	if err != nil {
-		return nil, nil, err
-	}
-	problems, err := s.problems(o, from.data, data)
+	problems, err := s.problems(o, from)
 	if err != nil {
 		return nil, nil, err
 	}
 	first := problems[0]
 	t := &Table{Title: s.title, Chance: 1 / float64(len(first.test.Classes)), Note: fmt.Sprintf(
-		"%s %d videos of %d classes to learn from, %d of %d to test on.", s.note, len(first.train.Videos), len(first.train.Classes), len(first.test.Videos), len(first.test.Classes))}
+		"%s %d takes of %d classes to learn from, %d of %d to test on.", s.note, len(first.train.Videos), len(first.train.Classes), len(first.test.Videos), len(first.test.Classes))}
+	steps := o.Steps
+	if s.short {
+		steps = (steps + 1) / 2
+	}
 	var jobs []*job
 	for _, w := range s.ways {
 		r := &Row{Name: w.title}
@@ -211,7 +210,7 @@ func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
 		}
 		r.Each = make([]float64, len(here))
 		for i, p := range here {
-			jobs = append(jobs, &job{w, p, filepath.Join(o.Dir, "runs", s.name, w.name, p.name), from.data, &r.Each[i]})
+			jobs = append(jobs, &job{w, p, filepath.Join(o.Dir, "runs", s.name, w.name, p.name), from.data, steps, &r.Each[i]})
 		}
 		t.Rows = append(t.Rows, r)
 	}
@@ -268,7 +267,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 		if c, err = recognition.Preset(j.preset); err != nil {
 			return 0, err
 		}
-		o.settings(&c, j)
+		j.settings(&c)
 		_, err := recognition.Train(ctx, c, recognition.Run{Dir: j.dir, Backbone: m, Path: tiny.Name, Train: j.train,
 			Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
@@ -290,11 +289,11 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 }
 
 // settings are those that suit videos this simple and trainings this short.
-func (o Options) settings(c *recognition.Config, j *job) {
+func (j *job) settings(c *recognition.Config) {
 	c.Batch = 32
-	c.Train.Steps, c.Train.Rate, c.Train.Schedule, c.Train.Seed = o.Steps, 3e-3, "cosine", j.seed
-	c.Train.Warmup = o.Steps / 20
-	c.Train.SaveEvery, c.Train.EvalEvery = o.Steps, o.Steps
+	c.Train.Steps, c.Train.Rate, c.Train.Schedule, c.Train.Seed = j.steps, 3e-3, "cosine", j.seed
+	c.Train.Warmup = j.steps / 20
+	c.Train.SaveEvery, c.Train.EvalEvery = j.steps, j.steps
 	c.Templates = []string{template}
 	j.change(c)
 }

@@ -85,3 +85,30 @@ func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32,
 	d.Scale(db, 0.5)
 	return loss, dlogScale
 }
+
+// PairMask is a mask for [SymmetricLoss] that takes pairs with an equal key out of
+// one another's negatives: keys are lists of one key a pair each. It is the zero
+// Matrix when all keys of each list differ, else temporary memory of the device.
+func PairMask(d compute.Device, keys ...[]string) compute.Matrix {
+	var mask []float32
+	n := 0
+	for _, list := range keys {
+		n = len(list)
+		at := make(map[string][]int, n)
+		for i, k := range list {
+			for _, j := range at[k] {
+				if mask == nil {
+					mask = make([]float32, n*n)
+				}
+				mask[i*n+j], mask[j*n+i] = Masked, Masked
+			}
+			at[k] = append(at[k], i)
+		}
+	}
+	if mask == nil {
+		return compute.Matrix{}
+	}
+	m := d.Temp(n, n)
+	d.Upload(m, mask)
+	return m
+}

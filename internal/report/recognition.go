@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/recognition"
 )
@@ -162,29 +163,41 @@ func (m Measured) strip(ctx context.Context, x recognition.Classified) Strip {
 		s.Predictions = append(s.Predictions, Prediction(p))
 	}
 	p, err := m.Set.Provenance(x.Video)
+	s.show(ctx, p, err, x.Video.Start, x.Video.End)
+	return s
+}
+
+// show takes the frames of a part of a video from where its features come from, of
+// which err says that it is not known, or notes why there are none.
+func (s *Strip) show(ctx context.Context, p feature.Provenance, err error, start, end float64) {
 	if err == nil {
 		switch info, missing := os.Stat(p.Source); {
 		case p.Source == "":
 			s.Note = "The video cannot be shown: its features do not say where it lies."
-			return s
+			return
 		case missing != nil:
 			s.Note = "The video cannot be shown: " + p.Source + " was not found."
-			return s
+			return
 		case info.Size() != p.Size:
 			s.Note = "The file has changed since its features were extracted; these are its frames now."
 		}
-		s.Frames, err = Frames(ctx, p.Source, x.Video.Start, x.Video.End, p.StartTime)
+		s.Frames, err = Frames(ctx, p.Source, start, end, p.StartTime)
 	}
 	if err != nil {
 		s.Frames, s.Note = nil, "The video cannot be shown: "+reason(p.Source, err)
 	}
-	return s
 }
 
 // provenance are the facts about the features of a set, as its first video has
 // them.
-func (m Measured) provenance() []Value {
-	p, err := m.Set.Provenance(m.Set.Videos[0])
+func (m *Measured) provenance() []Value {
+	if m == nil {
+		return nil
+	}
+	return provenance(m.Set.Provenance(m.Set.Videos[0]))
+}
+
+func provenance(p feature.Provenance, err error) []Value {
 	if err != nil {
 		return nil
 	}
@@ -216,7 +229,7 @@ func Run(ctx context.Context, dir string, m *Measured, on string) (*Report, erro
 	} else {
 		r.Sections = []Section{learning}
 	}
-	return r.end(settings, m), nil
+	return r.end(settings, m.provenance()), nil
 }
 
 // Evaluation is the report of a measurement of a run's model.
@@ -226,7 +239,7 @@ func Evaluation(ctx context.Context, dir string, m *Measured) (*Report, error) {
 		return nil, err
 	}
 	r.Sections = m.Sections(ctx)
-	return r.end(settings, m), nil
+	return r.end(settings, m.provenance()), nil
 }
 
 // FewShot is the report of the episodes in a folder, each of which is a run of
@@ -293,7 +306,7 @@ func folder(dir string) string {
 }
 
 // end adds where the data comes from, and all settings.
-func (r *Report) end(settings []Value, m *Measured) *Report {
+func (r *Report) end(settings, provenance []Value) *Report {
 	data := Section{Title: "Data and backbone"}
 	// The note of an episode holds that of all.
 	for _, x := range [][]string{{"annotations", "data.path", "data.data.path"}, {"feature store", "data.features", "data.data.features"},
@@ -304,9 +317,7 @@ func (r *Report) end(settings []Value, m *Measured) *Report {
 			}
 		}
 	}
-	if m != nil {
-		data.Values = append(data.Values, m.provenance()...)
-	}
+	data.Values = append(data.Values, provenance...)
 	r.Sections = append(r.Sections, data, Section{Title: "Configuration", Text: "As in config.json, with everything resolved.", Values: settings, Folded: true})
 	return r
 }

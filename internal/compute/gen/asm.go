@@ -93,7 +93,7 @@ func (g *asm) fn(name string, params ...string) {
 			offset += 8
 		}
 		switch f[1] {
-		case "[]float32", "[]byte":
+		case "[]float32", "[]byte", "[]int32", "[]int8":
 			load("MOVQ", f[0]+"_base", f[2])
 			load("MOVQ", f[0]+"_len", f[3])
 			offset += 8

@@ -39,6 +39,7 @@ func generateAMD64() *source {
 		g.tiles(floatTile)
 		g.tiles(intTile)
 		g.quantise()
+		g.byteDots()
 		g.finishes()
 		g.slopes()
 		g.softmax()

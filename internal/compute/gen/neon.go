@@ -39,7 +39,7 @@ func (g *neon) fn(name string, params ...string) {
 		f := strings.Fields(p)
 		decl = append(decl, f[0]+" "+f[1])
 		switch f[1] {
-		case "[]float32", "[]byte":
+		case "[]float32", "[]byte", "[]int32", "[]int8":
 			load(f[0]+"_base", f[2])
 			load(f[0]+"_len", f[3])
 			offset += 8
@@ -215,6 +215,7 @@ func generateARM64() *source {
 	g.tiles(floatTile)
 	g.tiles(intTile)
 	g.quantise()
+	g.byteDots()
 	g.activations()
 	g.softmax()
 	g.norms()

@@ -1,0 +1,43 @@
+package feature
+
+import "fmt"
+
+// Source reads the sequences of a store that come from one backbone, through a
+// cache.
+type Source struct {
+	cache       *Cache
+	fingerprint string
+	dir         string
+}
+
+// NewSource makes a source from a store's cache. The features have to come from
+// the backbone with this fingerprint.
+func NewSource(c *Cache, fingerprint string) *Source {
+	return &Source{c, fingerprint, c.store.dir}
+}
+
+// Part returns a sequence and the rows from ≤ i < to of its part from start to end
+// seconds, at least one, as [Sequence.Span] says. A sequence of another backbone is
+// a [MismatchError], a part beyond the video's end an error.
+func (s *Source) Part(id string, start, end float64) (q *Sequence, from, to int, err error) {
+	if q, err = s.cache.Get(id); err != nil {
+		return nil, 0, 0, err
+	}
+	if q.Provenance.Backbone != s.fingerprint {
+		return nil, 0, 0, &MismatchError{Store: s.dir, ID: id, Have: q.Provenance.Backbone, Want: s.fingerprint}
+	}
+	from, to = q.Span(start, end)
+	if from == to {
+		return nil, 0, 0, fmt.Errorf("%s: no frame lies between %g s and %g s; the features end at %.2f s", id, start, end, q.Timestamps[q.Len()-1])
+	}
+	return q, from, to, nil
+}
+
+// Provenance says where a sequence comes from.
+func (s *Source) Provenance(id string) (Provenance, error) {
+	q, err := s.cache.Get(id)
+	if err != nil {
+		return Provenance{}, err
+	}
+	return q.Provenance, nil
+}

@@ -1,0 +1,130 @@
+package compute
+
+import (
+	"math"
+	"sync"
+	"unsafe"
+)
+
+// byteGroup is what rows of bytes are whole multiples of: a cache line.
+const byteGroup = 64
+
+// ByteRow is how many bytes [RoundRow] makes of a vector of so many elements.
+func ByteRow(width int) int { return ceil(width, byteGroup) * byteGroup }
+
+// RoundRow rounds x to 8 bits: x = scale·level + rest, where the levels, from
+// -127 to 127, are stored with 128 added in row, which is ByteRow(len(x)) long,
+// and rest is at least the norm of the rest. Behind x follow levels of 0. All of
+// x has to be finite.
+func RoundRow(row []byte, x []float32) (scale, rest float32) {
+	most := float32(0)
+	for _, v := range x {
+		most = max(most, v, -v)
+	}
+	scale = most / 127
+	inverse := 1 / scale
+	if scale < 1e-30 { // too small to divide by: all of x is rest
+		scale, inverse = 0, 0
+	}
+	var square float64
+	for i, v := range x {
+		level := math.RoundToEven(float64(max(-127, min(127, v*inverse))))
+		row[i] = byte(int(level) + 128)
+		d := float64(v) - float64(scale)*level
+		square += d * d
+	}
+	for i := len(x); i < len(row); i++ {
+		row[i] = 128
+	}
+	// Rounded up by more than the arithmetic before can have been off.
+	return scale, float32(math.Sqrt(square)*(1+1e-6)) + math.SmallestNonzeroFloat32
+}
+
+// ByteQuery is a vector rounded to 8 bits that is multiplied by rows which
+// [RoundRow] made. The zero ByteQuery is ready for Round or Take. It is used by
+// one goroutine at a time.
+type ByteQuery struct {
+	ints   *intKernels
+	levels []int8
+	ones   []int8
+	bias   int64
+	row    []byte
+	at     [4]int32 // the rows that are left over from fours, and their products
+	dst    [4]int32
+}
+
+// Round makes x the query and returns its scale and the norm of what is lost, as
+// RoundRow does.
+func (q *ByteQuery) Round(x []float32) (scale, rest float32) {
+	if n := ByteRow(len(x)); len(q.row) != n {
+		q.row = make([]byte, n)
+	}
+	scale, rest = RoundRow(q.row, x)
+	q.Take(q.row)
+	return scale, rest
+}
+
+// Take makes a row the query.
+func (q *ByteQuery) Take(row []byte) {
+	if q.ints == nil {
+		q.ints = chosen().ints
+	}
+	n := len(row)
+	if len(q.levels) != n {
+		q.levels, q.ones = make([]int8, n), make([]int8, n)
+		for i := range q.ones {
+			q.ones[i] = 1
+		}
+	}
+	if n == 0 {
+		return
+	}
+	// Eight bytes at a time; rows are whole 64s.
+	from, to := unsafe.Slice((*uint64)(unsafe.Pointer(&row[0])), n/8), unsafe.Slice((*uint64)(unsafe.Pointer(&q.levels[0])), n/8)
+	for i, b := range from {
+		to[i] = b ^ 0x8080808080808080
+	}
+	q.at = [4]int32{}
+	q.ints.byteDots(q.dst[:], row, q.at[:], q.ones, int64(-128*n))
+	q.bias = -128 * int64(q.dst[0])
+}
+
+// Dots writes to dst[i] the sum of the products of the query's levels and those
+// of row at[i] of rows. It is exact: up to a width of 2^17 it fits.
+func (q *ByteQuery) Dots(dst []int32, rows []byte, at []int32) {
+	n := len(q.levels)
+	limit := uint(0)
+	if n > 0 {
+		limit = uint(len(rows) / n)
+	}
+	at = at[:len(dst)]
+	for _, i := range at {
+		if uint(i) >= limit {
+			panic("compute: row outside of the rows of bytes")
+		}
+	}
+	fours := len(at) &^ 3
+	if fours > 0 {
+		q.ints.byteDots(dst[:fours], rows, at[:fours], q.levels, q.bias)
+	}
+	if rest := at[fours:]; len(rest) > 0 {
+		for i := range q.at {
+			q.at[i] = rest[min(i, len(rest)-1)]
+		}
+		q.ints.byteDots(q.dst[:], rows, q.at[:], q.levels, q.bias)
+		copy(dst[fours:], q.dst[:])
+	}
+}
+
+// chosen are the kernels for what needs no device.
+var chosen = sync.OnceValue(func() *kernels {
+	k, err := pick()
+	if err != nil {
+		panic("compute: " + err.Error())
+	}
+	return k
+})
+
+// Dot is the sum of the products of two vectors of one length, made in double
+// precision.
+func Dot(x, y []float32) float64 { return chosen().rowDot(x, y[:len(x)]) }

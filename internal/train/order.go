@@ -1,0 +1,46 @@
+package train
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// Order is the order in which a run goes through N samples: every epoch through all
+// of them, in an order of its own, and batches across the epochs' ends. All that is
+// random follows from the seed and the step.
+type Order struct {
+	Seed uint64
+	N    int
+
+	epoch int
+	perm  []int // of that epoch
+}
+
+// Batch returns the numbers of a step's samples.
+func (o *Order) Batch(step, size int) []int {
+	out := make([]int, size)
+	for i := range out {
+		k := step*size + i
+		if epoch := k / o.N; epoch != o.epoch || o.perm == nil {
+			o.perm, o.epoch = rand.New(rand.NewPCG(o.Seed, uint64(epoch)<<1)).Perm(o.N), epoch
+		}
+		out[i] = o.perm[k%o.N]
+	}
+	return out
+}
+
+// Rand is a step's own random stream: odd ones are the steps', even ones the
+// epochs'.
+func (o *Order) Rand(step int) *rand.Rand {
+	return rand.New(rand.NewPCG(o.Seed, uint64(step)<<1|1))
+}
+
+// Few lists the first few names, for an error message.
+func Few(names []string) string {
+	const few = 8
+	if n := len(names); n > few {
+		return strings.Join(names[:few], ", ") + fmt.Sprintf(", and %d more", n-few)
+	}
+	return strings.Join(names, ", ")
+}

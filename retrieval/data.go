@@ -1,0 +1,147 @@
+package retrieval
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+)
+
+// Data names captioned videos: annotations, and the store that holds the videos'
+// features. It is written into a run's config.json.
+type Data struct {
+	Path      string `json:"path"`     // the annotations
+	Features  string `json:"features"` // the store
+	Format    string `json:"format,omitempty"`
+	TrainList string `json:"train_list,omitempty"` // MSR-VTT's, "9k" or "7k"
+	// TestShare and Seed divide data that says no splits.
+	TestShare float64 `json:"test_share"`
+	Seed      uint64  `json:"split_seed"`
+}
+
+// Opened is data that was read.
+type Opened struct {
+	Dataset *dataset.Dataset
+	// Skipped are the annotations that cannot be used, such as empty captions.
+	Skipped []dataset.Skipped
+
+	store  *feature.Store
+	source *feature.Source
+	found  *dataset.Resolver
+}
+
+// cacheBytes bounds the features that are kept in memory.
+const cacheBytes = 1 << 30
+
+// Open reads the annotations and opens the store. The features have to come from
+// the backbone with this fingerprint.
+func (d Data) Open(fingerprint string) (*Opened, error) {
+	store, err := feature.Open(d.Features)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := store.IDs()
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%s holds no features; make them with: clipcue extract --model MODEL --out %s VIDEOS", store.Dir(), store.Dir())
+	}
+	if err := store.CheckBackbone(ids[0], fingerprint); err != nil {
+		return nil, err
+	}
+	captions, err := dataset.LoadCaptions(d.Path, dataset.CaptionOptions{Format: d.Format, TrainList: d.TrainList})
+	if err != nil {
+		return nil, err
+	}
+	divided, err := captions.Divide(d.TestShare, d.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Opened{divided, captions.Skipped, store,
+		feature.NewSource(feature.NewCache(store, cacheBytes), fingerprint), dataset.NewResolver(ids)}, nil
+}
+
+// Set finds the features of a split's videos.
+func (o *Opened) Set(split string) (*Set, error) {
+	d, err := o.Dataset.Split(split)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{source: o.source}
+	matched, missing := d.Match(o.found)
+	if len(matched) == 0 {
+		return nil, fmt.Errorf("%s: none of the %d captions of the %s split is of a video with features in %s; the first: %w", d.Source, len(d.Samples), split, o.store.Dir(), missing[0].Err)
+	}
+	s.Missing = missing
+	at := map[Video]int{}
+	for _, m := range matched {
+		v := Video{m.ID, m.Start, m.End}
+		i, ok := at[v]
+		if !ok {
+			i = len(s.Videos)
+			at[v] = i
+			s.Videos = append(s.Videos, v)
+			s.of = append(s.of, nil)
+		}
+		s.of[i] = append(s.of[i], len(s.Captions))
+		s.Captions = append(s.Captions, Caption{m.Caption, i})
+	}
+	return s, nil
+}
+
+// Sets returns the training set, and the validation and the test set, each nil if
+// there is none.
+func (o *Opened) Sets() (trainSet, val, test *Set, err error) {
+	part := func(split string) (*Set, error) {
+		if o.Dataset.Splits()[split] == 0 {
+			return nil, nil
+		}
+		return o.Set(split)
+	}
+	var errs [3]error
+	trainSet, errs[0] = part(dataset.Train)
+	val, errs[1] = part(dataset.Val)
+	test, errs[2] = part(dataset.Test)
+	if trainSet == nil && errs[0] == nil {
+		errs[0] = fmt.Errorf("%s has no captions to learn from", o.Dataset.Source)
+	}
+	return trainSet, val, test, errors.Join(errs[:]...)
+}
+
+// Set are captioned videos whose features are at hand.
+type Set struct {
+	Videos   []Video
+	Captions []Caption
+	// Missing are the captions of videos without features, with the reason: they
+	// are left out, and whoever reports on the set has to say so.
+	Missing []dataset.Missing
+
+	of     [][]int // the captions of each video, at least one
+	source *feature.Source
+}
+
+// Video is a video, or the part of one that its captions are about.
+type Video struct {
+	ID         string
+	Start, End float64 // seconds; End 0 means the video's end
+}
+
+// Caption is what is said of a video.
+type Caption struct {
+	Text  string
+	Video int // in Videos
+}
+
+// Texts are the texts of all captions.
+func (s *Set) Texts() []string {
+	texts := make([]string, len(s.Captions))
+	for i, c := range s.Captions {
+		texts[i] = c.Text
+	}
+	return texts
+}
+
+// Provenance says where a video's features come from.
+func (s *Set) Provenance(v Video) (feature.Provenance, error) { return s.source.Provenance(v.ID) }

@@ -1,0 +1,215 @@
+package retrieval
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Evaluation says what is measured beside the ranks by similarity alone.
+type Evaluation struct {
+	// DualSoftmax ranks by the dual softmax as well, which needs all queries of the
+	// test set at once: it says nothing of single queries.
+	DualSoftmax bool
+	// QueryBank are sentences, not of the test set, by which QB-Norm corrects videos
+	// that are found too often; nil for none.
+	QueryBank []string
+}
+
+// Result is how well a retriever does on a set.
+type Result struct {
+	Videos   int `json:"videos"`   // that were embedded
+	Captions int `json:"captions"` // of these
+	Missing  int `json:"missing"`  // captions of videos without features
+	Cut      int `json:"cut"`      // captions that were too long for the model
+	// Rows are the ways of ranking; the first is similarity alone.
+	Rows []Row `json:"rows"`
+
+	set           *Set
+	texts, videos []float32
+	width         int
+	tau           float64
+	ofVideos      []int // ranks by similarity
+}
+
+// Row is a way of ranking with what it comes to.
+type Row struct {
+	Name        string  `json:"name"`
+	TextToVideo Recall  `json:"text_to_video"`
+	VideoToText *Recall `json:"video_to_text,omitempty"` // by the best of its captions
+}
+
+// The names of rows.
+const (
+	RowCosine      = "similarity"
+	RowDualSoftmax = "dual softmax, uses the whole test set"
+	RowQueryBank   = "query bank"
+)
+
+// Evaluate measures a retriever on a set: the rank of each caption's video among
+// all videos, and of each video's best caption among all captions.
+func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
+	if err := s.enough(); err != nil {
+		return nil, err
+	}
+	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
+		set: s, width: r.model.Config().Embed, tau: r.temperature()}
+	var err error
+	if out.texts, out.Cut, err = r.texts(s.Texts()); err != nil {
+		return nil, err
+	}
+	if out.videos, err = r.embed(ctx, s); err != nil {
+		return nil, err
+	}
+	p := r.pairing(out.texts, out.videos)
+	for _, c := range s.Captions {
+		p.video = append(p.video, c.Video)
+	}
+	row := func(name string, byText, byVideo score) ([]int, error) {
+		ofTexts, ofVideos, err := p.ranks(ctx, byText, byVideo)
+		if err != nil {
+			return nil, err
+		}
+		row := Row{Name: name, TextToVideo: recall(ofTexts)}
+		if byVideo != nil {
+			v := recall(ofVideos)
+			row.VideoToText = &v
+		}
+		out.Rows = append(out.Rows, row)
+		return ofVideos, nil
+	}
+	if out.ofVideos, err = row(RowCosine, plain, plain); err != nil {
+		return nil, err
+	}
+	if e.DualSoftmax {
+		byText, byVideo, err := p.dualSoftmax(ctx, out.tau)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := row(RowDualSoftmax, byText, byVideo); err != nil {
+			return nil, err
+		}
+	}
+	if e.QueryBank != nil {
+		bank, err := r.Texts(e.QueryBank)
+		if err != nil {
+			return nil, fmt.Errorf("query bank: %w", err)
+		}
+		byText, err := p.queryBank(ctx, r.pairing(bank, out.videos))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := row(RowQueryBank, byText, nil); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// enough is an error unless there is a choice.
+func (s *Set) enough() error {
+	if len(s.Videos) < 2 {
+		return fmt.Errorf("there is one video only to test on (%s): finding the right one takes two at least", s.Videos[0].ID)
+	}
+	return nil
+}
+
+// embed returns the embeddings [V,E] of a set's videos.
+func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
+	const chunk = 64 // videos at once
+	var out []float32
+	for from := 0; from < len(s.Videos); from += chunk {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var windows []float32
+		for _, v := range s.Videos[from:min(from+chunk, len(s.Videos))] {
+			q, first, last, err := s.source.Part(v.ID, v.Start, v.End)
+			if err != nil {
+				return nil, err
+			}
+			if windows, err = r.window(windows, q, first, last); err != nil {
+				return nil, err
+			}
+		}
+		y, err := r.videos(windows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, y...)
+	}
+	return out, nil
+}
+
+// pairing compares embeddings of unit length, texts [n,E] with videos [m,E].
+func (r *Retriever) pairing(texts, videos []float32) *pairing {
+	e, d := r.model.Config().Embed, r.model.Device()
+	return &pairing{texts: len(texts) / e, videos: len(videos) / e, piece: func(dst []float32, t0, t1, v0, v1 int) {
+		r.model.Lock()
+		defer r.model.Unlock()
+		defer d.Release(d.Mark())
+		a, b, y := d.Temp(t1-t0, e), d.Temp(v1-v0, e), d.Temp(t1-t0, v1-v0)
+		d.Upload(a, texts[t0*e:t1*e])
+		d.Upload(b, videos[v0*e:v1*e])
+		d.MulNT(y, a, b, 1, false)
+		d.Download(dst, y)
+	}}
+}
+
+// Example is a video with the captions that are found for it.
+type Example struct {
+	Video   Video
+	Caption string // its own, the best one by rank
+	Rank    int    // of that
+	Found   []Found
+}
+
+// Found is a caption with its probability among all.
+type Found struct {
+	Caption string
+	Score   float64
+}
+
+// Examples picks up to n videos, half of them with another one's caption found
+// first if there are so many, the worst ranks ahead; each with the few captions that
+// are found first.
+func (r *Result) Examples(n, few int) []Example {
+	order := make([]int, len(r.ofVideos))
+	for i := range order {
+		order[i] = i
+	}
+	// The right ones keep the set's order.
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.ofVideos[b], r.ofVideos[a]) })
+	wrong := slices.IndexFunc(order, func(v int) bool { return r.ofVideos[v] == 1 })
+	if wrong < 0 {
+		wrong = len(order)
+	}
+	k := min(wrong, max(n/2, n-(len(order)-wrong)))
+	var out []Example
+	for _, v := range append(slices.Clone(order[:k]), order[wrong:min(wrong+n-k, len(order))]...) {
+		out = append(out, r.example(v, few))
+	}
+	return out
+}
+
+func (r *Result) example(video, few int) Example {
+	e := r.width
+	scores, order := make([]float64, len(r.set.Captions)), make([]int, len(r.set.Captions))
+	norm := logSum{most: math.Inf(-1)}
+	for t := range scores {
+		for j, v := range r.videos[video*e : (video+1)*e] {
+			scores[t] += float64(v * r.texts[t*e+j])
+		}
+		norm.add(scores[t] / r.tau)
+		order[t] = t
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+	own := slices.IndexFunc(order, func(t int) bool { return r.set.Captions[t].Video == video })
+	x := Example{Video: r.set.Videos[video], Caption: r.set.Captions[order[own]].Text, Rank: r.ofVideos[video]}
+	for _, t := range order[:min(few, len(order))] {
+		x.Found = append(x.Found, Found{r.set.Captions[t].Text, math.Exp(scores[t]/r.tau - norm.value())})
+	}
+	return x
+}

@@ -1,0 +1,179 @@
+package vector
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// The exact search reads a quarter of the bytes. With x = s·l + r, a vector as
+// levels l and what rounding lost, and the query q = t·m + u likewise,
+//
+//	x·q = s·t·(l·m) + r·q + s·l·u
+//
+// of which the first term is what the scan of the levels computes, exactly but
+// for its last rounding. By Cauchy and Schwarz |r·q| <= |r|·|q|, and
+// |s·l·u| <= (|x|+|r|)·|u|. The log has |r| of every row, so that
+//
+//	|x·q - s·t·(l·m)| <= |r|·(|q|+|u|) + |x|·|u|
+//
+// bounds each score from both sides. Let L be the k-th greatest of the lower
+// bounds. Then k scores are at least L, so a row whose upper bound is below L is
+// none of the k best. Of the others the scores are computed, from the highest
+// upper bound downwards, until the k-th best of them is above all bounds that are
+// left. slack covers the rounding of float32 in the bounds and in the scores
+// themselves, so that two scores that are equal as float32 are never told apart
+// by their bounds.
+const slack = 2e-6
+
+// bound is a row that may be among the best: its score is at most upper.
+type bound struct {
+	row   int32
+	upper float32
+}
+
+// exact returns the k nearest of the living rows.
+func (s *store) exact(ctx context.Context, query []float32, k int) ([]Hit, error) {
+	k = min(k, len(s.byID))
+	if k == 0 {
+		return nil, nil
+	}
+	candidates, err := s.scan(ctx, query, k, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s.best(query, candidates, k)
+}
+
+// best returns the k nearest of some rows, reading no more of their vectors than it
+// has to.
+func (s *store) best(query []float32, candidates []bound, k int) ([]Hit, error) {
+	slices.SortFunc(candidates, func(a, b bound) int { return cmp.Or(cmp.Compare(b.upper, a.upper), cmp.Compare(a.row, b.row)) })
+	best := top[Hit]{limit: k, compare: better}
+	for _, c := range candidates {
+		if worst, full := best.worst(); full && c.upper < worst.Score-slack {
+			break
+		}
+		x, err := s.vector(c.row)
+		if err != nil {
+			return nil, err
+		}
+		best.add(Hit{s.ids[c.row], float32(compute.Dot(query, x))})
+	}
+	return best.sorted(), nil
+}
+
+// margin is how far a score may be from the one of the levels: perRest for each unit
+// of the norm that rounding a row lost, and fixed.
+type margin struct{ perRest, fixed float32 }
+
+// roundQuery makes a query of levels. step is its scale.
+func roundQuery(q *compute.ByteQuery, query []float32) (step float32, m margin) {
+	step, rest := q.Round(query)
+	length := float32(math.Sqrt(compute.Dot(query, query)))
+	return step, margin{length + rest, (1+off)*rest + slack}
+}
+
+func (m margin) of(rest float32) float32 { return rest*m.perRest + m.fixed }
+
+// scanned is how many rows a goroutine takes at a time.
+const scanned = 512
+
+// consecutive are the rows of such a part.
+var consecutive = func() (at [scanned]int32) {
+	for i := range at {
+		at[i] = int32(i)
+	}
+	return at
+}()
+
+// scan returns those of the rows from..rows-1 that may be among the k best of them.
+func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound, error) {
+	var (
+		next  atomic.Int64
+		limit = newFloor() // the greatest L that a goroutine knows of
+		mu    sync.Mutex
+		all   []bound
+	)
+	next.Store(int64(from))
+	group, ctx := errgroup.WithContext(ctx)
+	parts := max(1, (s.rows-from+scanned-1)/scanned)
+	for range min(runtime.GOMAXPROCS(0), parts) {
+		group.Go(func() error {
+			return s.guarded(func() error {
+				var (
+					q     compute.ByteQuery
+					dots  [scanned]int32
+					found []bound
+					lower = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}
+					least = limit.get()
+				)
+				step, m := roundQuery(&q, query)
+				for {
+					first := int(next.Add(scanned)) - scanned
+					if first >= s.rows {
+						break
+					}
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					n := min(scanned, s.rows-first)
+					q.Dots(dots[:n], s.levelMap.data[first*s.stride:][:n*s.stride], consecutive[:n])
+					scales, rests := s.scales[first:][:n], s.rests[first:][:n]
+					least = max(least, limit.get())
+					for i, dot := range dots[:n] {
+						middle := scales[i] * step * float32(dot)
+						margin := m.of(rests[i])
+						if middle+margin >= least {
+							found = append(found, bound{int32(first + i), middle + margin})
+						}
+						if middle-margin > least {
+							lower.add(middle - margin)
+							if worst, full := lower.worst(); full {
+								least = max(least, worst)
+							}
+						}
+					}
+					limit.raise(least)
+				}
+				mu.Lock()
+				all = append(all, found...)
+				mu.Unlock()
+				return nil
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	least := limit.get()
+	return slices.DeleteFunc(all, func(b bound) bool { return b.upper < least }), nil
+}
+
+// floor is a number that only rises.
+type floor struct{ bits atomic.Uint32 }
+
+func newFloor() *floor {
+	f := new(floor)
+	f.bits.Store(math.Float32bits(float32(math.Inf(-1))))
+	return f
+}
+
+func (f *floor) get() float32 { return math.Float32frombits(f.bits.Load()) }
+
+func (f *floor) raise(x float32) {
+	for {
+		bits := f.bits.Load()
+		if x <= math.Float32frombits(bits) || f.bits.CompareAndSwap(bits, math.Float32bits(x)) {
+			return
+		}
+	}
+}

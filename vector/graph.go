@@ -1,0 +1,421 @@
+package vector
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"math"
+	"math/bits"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// graph is a hierarchical navigable small world (Malkov & Yashunin, IEEE TPAMI 2020,
+// arXiv 1603.09320) over the first rows of a generation. Every row is in layer 0,
+// and one in links of those of a layer in the next. All similarities are those of
+// the levels.
+//
+// It is built by several threads to the same links whatever their number: rows are
+// inserted in parts of batch, as ParlayANN does (Manohar et al., PPoPP 2024). Each
+// row of a part searches the graph without the part, and its mates in the part one
+// by one; then each row that was found takes its new neighbours, all at once.
+type graph struct {
+	rows  int
+	entry int32 // a row of the highest layer, -1 if there is none
+	// Rows of the same levels, as still pictures give, would be one another's only
+	// neighbours. One of them is in the graph; it leads to the first of its twins,
+	// each twin to the next, and the last to -1.
+	twins []int32 // [rows]
+	base  []int32 // [rows,2·links]: the neighbours in layer 0, the rest -1
+	upper []int32 // [.,links]: those in the layers 1, 2, … of the rows that are in them
+	start []int32 // where a row's begin in upper, in units of links
+
+	idle sync.Pool // of walkers
+}
+
+const (
+	links    = 16 // M in the paper
+	breadth  = 100
+	batch    = 1024
+	maxLayer = 15
+	seed     = 0x636c6970
+)
+
+// layer is the highest layer that a row is in.
+func layer(row int32) int {
+	// splitmix64 of the row: its leading zeros, four bits at a time (as links is 16),
+	// are the layer.
+	z := uint64(row)*0x9e3779b97f4a7c15 + seed
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return min(bits.LeadingZeros64(z^z>>31)/4, maxLayer)
+}
+
+// neighbours are a row's in a layer, for reading and writing.
+func (g *graph) neighbours(row int32, layer int) []int32 {
+	if layer == 0 {
+		return g.base[int(row)*2*links:][:2*links]
+	}
+	return g.upper[(int(g.start[row])+layer-1)*links:][:links]
+}
+
+// inGraph reports whether a row is one that walks find, neither a twin of another
+// nor dead before it was inserted.
+func (g *graph) inGraph(row int32) bool {
+	return g.base[int(row)*2*links] >= 0 || row == g.entry
+}
+
+// extend makes room for the rows up to rows.
+func (g *graph) extend(rows int) {
+	above := len(g.upper) / links
+	for row := int32(g.rows); int(row) < rows; row++ {
+		g.start = append(g.start, int32(above))
+		above += layer(row)
+	}
+	g.twins = append(g.twins, slices.Repeat([]int32{-1}, rows-g.rows)...)
+	g.base = append(g.base, slices.Repeat([]int32{-1}, (rows-g.rows)*2*links)...)
+	g.upper = append(g.upper, slices.Repeat([]int32{-1}, above*links-len(g.upper))...)
+	g.rows = rows
+}
+
+func (g *graph) clone() *graph {
+	return &graph{rows: g.rows, entry: g.entry, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start)}
+}
+
+// A place tells a row and its similarity in one number, so that the greater is the
+// nearer; the last bit says that the row's neighbours have been looked at.
+type place uint64
+
+const seen place = 1
+
+func placeOf(row int32, similarity float32) place {
+	b := math.Float32bits(similarity)
+	if b>>31 == 0 {
+		b |= 1 << 31
+	} else {
+		b = ^b
+	}
+	return place(b)<<32 | place(math.MaxInt32-row)<<1
+}
+
+func (p place) similarity() float32 {
+	b := uint32(p >> 32)
+	if b>>31 == 1 {
+		return math.Float32frombits(b &^ (1 << 31))
+	}
+	return math.Float32frombits(^b)
+}
+
+func (p place) row() int32 { return math.MaxInt32 - int32(uint32(p)>>1) }
+
+// walker searches a graph. It is used by one goroutine at a time.
+type walker struct {
+	s       *store
+	query   compute.ByteQuery
+	other   compute.ByteQuery
+	pool    []place // what was found, the nearest first
+	visited []uint32
+	round   uint32 // what visited says of rows that were visited in this search
+	at      []int32
+	dots    []int32
+	kept    []int32
+}
+
+func newWalker(s *store, rows int) *walker {
+	return &walker{s: s, visited: make([]uint32, rows)}
+}
+
+// begin forgets what was visited.
+func (w *walker) begin() {
+	if w.round++; w.round == 0 {
+		clear(w.visited)
+		w.round = 1
+	}
+	w.pool = w.pool[:0]
+}
+
+// visit adds those of rows that are new to the pool of at most limit, and returns
+// the first place in the pool where one came to be.
+func (w *walker) visit(rows []int32, limit int, flag place) (first int) {
+	w.at = w.at[:0]
+	for _, row := range rows {
+		if row < 0 {
+			break
+		}
+		if w.visited[row] != w.round {
+			w.visited[row] = w.round
+			w.at = append(w.at, row)
+		}
+	}
+	w.dots = slices.Grow(w.dots[:0], len(w.at))[:len(w.at)]
+	w.query.Dots(w.dots, w.s.levelMap.data[:w.s.rows*w.s.stride], w.at)
+	first = len(w.pool)
+	for i, row := range w.at {
+		p := placeOf(row, w.s.scales[row]*float32(w.dots[i])) | flag
+		if len(w.pool) == limit {
+			if p < w.pool[limit-1] {
+				continue
+			}
+			w.pool = w.pool[:limit-1]
+		}
+		// Usually it belongs near the end.
+		n := len(w.pool)
+		low, high := 0, n
+		for low < high {
+			if middle := (low + high) / 2; w.pool[middle] > p {
+				low = middle + 1
+			} else {
+				high = middle
+			}
+		}
+		w.pool = append(w.pool, 0)
+		copy(w.pool[low+1:], w.pool[low:n])
+		w.pool[low] = p
+		first = min(first, low)
+	}
+	return first
+}
+
+// walk looks at the neighbours of the nearest, until those of all in the pool have
+// been looked at.
+func (w *walker) walk(g *graph, layer, limit int) {
+	for i := 0; i < len(w.pool); {
+		if w.pool[i]&seen != 0 {
+			i++
+			continue
+		}
+		row := w.pool[i].row()
+		w.pool[i] |= seen
+		i = min(i+1, w.visit(g.neighbours(row, layer), limit, 0))
+	}
+}
+
+// descend finds a good entry to a layer from above.
+func (w *walker) descend(g *graph, to int) (entry int32) {
+	entry = g.entry
+	for l := layer(entry); l > to; l-- {
+		w.begin()
+		w.visit([]int32{entry}, 1, 0)
+		w.walk(g, l, 1)
+		entry = w.pool[0].row()
+	}
+	return entry
+}
+
+// near fills the pool with rows near the query.
+func (g *graph) near(w *walker, limit int) {
+	entry := w.descend(g, 0)
+	w.begin()
+	w.visit([]int32{entry}, limit, 0)
+	w.walk(g, 0, limit)
+}
+
+// choose returns up to limit of the places, the nearest first, each nearer to the
+// row that they were found for than to any that was chosen before it: the paper's
+// algorithm 4. scale is that row's.
+func (w *walker) choose(places []place, scale float32, limit int) []int32 {
+	w.kept = w.kept[:0]
+	for _, p := range places {
+		if len(w.kept) == limit {
+			break
+		}
+		row := p.row()
+		w.other.Take(w.s.levelRow(int(row)))
+		w.dots = slices.Grow(w.dots[:0], len(w.kept))[:len(w.kept)]
+		w.other.Dots(w.dots, w.s.levelMap.data[:w.s.rows*w.s.stride], w.kept)
+		near := true
+		for i, k := range w.kept {
+			if w.s.scales[k]*float32(w.dots[i])*w.s.scales[row] >= scale*p.similarity() {
+				near = false
+				break
+			}
+		}
+		if near {
+			w.kept = append(w.kept, row)
+		}
+	}
+	return w.kept
+}
+
+// insert finds a row's neighbours, among the graph's rows and its mates.
+func (g *graph) insert(w *walker, row int32, mates []int32) {
+	w.query.Take(w.s.levelRow(int(row)))
+	top := -1
+	if g.entry >= 0 {
+		top = layer(g.entry)
+	}
+	entry := g.entry
+	if top > layer(row) {
+		entry = w.descend(g, layer(row))
+	}
+	var among []int32
+	for l := layer(row); l >= 0; l-- {
+		w.begin()
+		w.visited[row] = w.round
+		if l <= top {
+			w.visit([]int32{entry}, breadth, 0)
+			w.walk(g, l, breadth)
+			entry = w.pool[0].row()
+		}
+		among = among[:0]
+		for _, m := range mates {
+			if layer(m) >= l {
+				among = append(among, m)
+			}
+		}
+		w.visit(among, breadth, seen)
+		chosen := w.choose(w.pool, w.s.scales[row], links)
+		own := g.neighbours(row, l)
+		for i := range own {
+			own[i] = -1
+		}
+		copy(own, chosen)
+	}
+}
+
+// edge says that row has become a neighbour of to.
+type edge struct {
+	to    int32
+	layer int32
+	row   int32
+}
+
+// accept makes to take the rows of edges, which are all of it and one layer, and
+// keep the best of all its neighbours.
+func (g *graph) accept(w *walker, edges []edge) {
+	to, l := edges[0].to, int(edges[0].layer)
+	own := g.neighbours(to, l)
+	w.query.Take(w.s.levelRow(int(to)))
+	w.begin()
+	w.visited[to] = w.round
+	const all = math.MaxInt
+	w.visit(own, all, 0)
+	for _, e := range edges {
+		w.visit([]int32{e.row}, all, 0)
+	}
+	if len(w.pool) <= len(own) {
+		for i, p := range w.pool {
+			own[i] = p.row()
+		}
+		return
+	}
+	chosen := w.choose(w.pool, w.s.scales[to], len(own))
+	for i := range own {
+		own[i] = -1
+	}
+	copy(own, chosen)
+}
+
+// search returns the living among the rows near a query that a walk of this limit
+// finds.
+func (g *graph) search(s *store, query []float32, limit int) []bound {
+	w, _ := g.idle.Get().(*walker)
+	if w == nil {
+		w = newWalker(s, g.rows)
+	}
+	step, m := roundQuery(&w.query, query)
+	g.near(w, limit)
+	found := make([]bound, 0, len(w.pool))
+	for _, p := range w.pool {
+		for row := p.row(); row >= 0; row = g.twins[row] {
+			if s.alive(row) {
+				found = append(found, bound{row, step*p.similarity() + m.of(s.rests[row])})
+			}
+		}
+	}
+	g.idle.Put(w)
+	return found
+}
+
+// build adds the rows of a store that the graph lacks and that are alive. report is
+// told how many rows are done.
+func (g *graph) build(ctx context.Context, s *store, report func(rows int)) error {
+	first := g.rows
+	g.extend(s.rows)
+	workers := make([]*walker, runtime.GOMAXPROCS(0))
+	for i := range workers {
+		workers[i] = newWalker(s, s.rows)
+	}
+	// share lets the workers do n things, each once.
+	share := func(n int, do func(w *walker, i int)) error {
+		var next atomic.Int64
+		group, ctx := errgroup.WithContext(ctx)
+		for _, w := range workers {
+			group.Go(func() error {
+				return s.guarded(func() error {
+					for ctx.Err() == nil {
+						i := int(next.Add(1)) - 1
+						if i >= n {
+							return nil
+						}
+						do(w, i)
+					}
+					return ctx.Err()
+				})
+			})
+		}
+		return group.Wait()
+	}
+	same := map[uint32]int32{} // a row of the graph by its levels' checksum
+	for row := range int32(first) {
+		if g.inGraph(row) {
+			same[s.levelSums[row]] = row
+		}
+	}
+	for ; first < s.rows; first += batch {
+		var part []int32
+		for row := int32(first); row < int32(min(first+batch, s.rows)); row++ {
+			if !s.alive(row) {
+				continue
+			}
+			twin, ok := same[s.levelSums[row]]
+			if ok && bytes.Equal(s.levelRow(int(twin)), s.levelRow(int(row))) {
+				g.twins[row], g.twins[twin] = g.twins[twin], row
+				continue
+			}
+			same[s.levelSums[row]] = row
+			part = append(part, row)
+		}
+		if err := share(len(part), func(w *walker, i int) { g.insert(w, part[i], part) }); err != nil {
+			return err
+		}
+		var edges []edge
+		for _, row := range part {
+			for l := range layer(row) + 1 {
+				for _, to := range g.neighbours(row, l) {
+					if to >= 0 {
+						edges = append(edges, edge{to, int32(l), row})
+					}
+				}
+			}
+		}
+		slices.SortFunc(edges, func(a, b edge) int {
+			return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.layer, b.layer), cmp.Compare(a.row, b.row))
+		})
+		var groups [][]edge
+		for from := 0; from < len(edges); {
+			to := from + 1
+			for to < len(edges) && edges[to].to == edges[from].to && edges[to].layer == edges[from].layer {
+				to++
+			}
+			groups = append(groups, edges[from:to])
+			from = to
+		}
+		if err := share(len(groups), func(w *walker, i int) { g.accept(w, groups[i]) }); err != nil {
+			return err
+		}
+		for _, row := range part {
+			if g.entry < 0 || layer(row) > layer(g.entry) {
+				g.entry = row
+			}
+		}
+		report(min(first+batch, s.rows))
+	}
+	return nil
+}

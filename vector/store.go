@@ -1,0 +1,376 @@
+package vector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// A generation is a folder of three files, to which is only appended: the log, and
+// as arrays without any header the vectors [rows,E] and their 8-bit levels
+// [rows,compute.ByteRow(E)]. Row i belongs to the log's i-th addition.
+const (
+	logName     = "log"
+	levelsName  = "levels"
+	vectorsName = "vectors"
+)
+
+// file is what is wanted of an *os.File; tests put one in its place that fails.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Name() string
+	Fd() uintptr
+	Stat() (os.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
+}
+
+type opener func(path string, flag int) (file, error)
+
+func openFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o666) }
+
+// CorruptError tells of a file of an index that is damaged.
+type CorruptError struct {
+	File string
+	What string
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s: %s: the file is damaged; put the index back from a copy, or delete it and index again", e.File, e.What)
+}
+
+// store is a generation that is open.
+type store struct {
+	commit
+	dir                  string
+	stride               int // bytes of levels a row
+	log, levels, vectors file
+	levelMap, vectorMap  mapping
+	grows                bool
+	broken               error // after which it is not known what the disk holds
+
+	ids           []int64 // of rows
+	scales, rests []float32
+	sums          []uint32 // the vectors' checksums
+	levelSums     []uint32 // and those of their levels
+	byID          map[int64]int32
+}
+
+// Of a row that was deleted or replaced the rest is not a number, so that no
+// comparison with a bound made of it is true.
+var dead = float32(math.NaN())
+
+func (s *store) alive(row int32) bool { return s.rests[row] >= 0 }
+
+// createStore makes an empty generation in a folder of this name, which is there
+// whole or not at all.
+func createStore(dir string, width int, open opener) error {
+	temporary := filepath.Join(filepath.Dir(dir), "new")
+	if err := os.RemoveAll(temporary); err != nil {
+		return err
+	}
+	if err := os.Mkdir(temporary, 0o777); err != nil {
+		return err
+	}
+	empty := commit{number: 1, width: width}.encode()
+	for _, name := range []string{logName, levelsName, vectorsName} {
+		f, err := open(filepath.Join(temporary, name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		if err != nil {
+			return err
+		}
+		if name == logName {
+			_, first := f.WriteAt(empty, 0)
+			_, second := f.WriteAt(append(empty, make([]byte, page-commitSize)...), page)
+			err = errors.Join(first, second)
+		}
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	if err := syncFolder(temporary); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, dir); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(dir))
+}
+
+// openStore opens a generation. A writer cuts off what no commit counts.
+func openStore(dir string, width int, write bool, open opener) (s *store, err error) {
+	s = &store{dir: dir, stride: compute.ByteRow(width), grows: write, byID: map[int64]int32{}}
+	half := s // s is nil where an error is returned
+	defer func() {
+		if err != nil {
+			_ = half.close()
+			s = nil
+		}
+	}()
+	flag := os.O_RDONLY
+	if write {
+		flag = os.O_RDWR
+	}
+	for name, f := range map[string]*file{logName: &s.log, levelsName: &s.levels, vectorsName: &s.vectors} {
+		if *f, err = open(filepath.Join(dir, name), flag); err != nil {
+			*f = nil // and no interface that holds a nil *os.File
+			return nil, err
+		}
+	}
+	start := make([]byte, logStart)
+	n, err := s.log.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	last, ok := lastCommit(start[:n])
+	if !ok {
+		return nil, &CorruptError{s.log.Name(), "it has no whole commit"}
+	}
+	if last.width != width {
+		return nil, fmt.Errorf("%s holds vectors of width %d, not %d: another model made them; index again into another folder", filepath.Dir(dir), last.width, width)
+	}
+	s.commit = last
+	for f, need := range s.sizes() {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if info.Size() < need {
+			return nil, &CorruptError{f.Name(), fmt.Sprintf("it ends at byte %d of %d", info.Size(), need)}
+		}
+		if write && info.Size() > need {
+			if err := f.Truncate(need); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := s.cover(s.rows); err != nil {
+		return nil, err
+	}
+	return s, s.load()
+}
+
+// sizes are how long the files have to be.
+func (s *store) sizes() map[file]int64 {
+	return map[file]int64{
+		s.log:     logStart + int64(s.records)*recordSize,
+		s.levels:  int64(s.rows) * int64(s.stride),
+		s.vectors: int64(s.rows) * int64(s.width) * 4,
+	}
+}
+
+func (s *store) cover(rows int) error {
+	if err := s.levelMap.cover(s.levels, int64(rows)*int64(s.stride), s.grows); err != nil {
+		return err
+	}
+	return s.vectorMap.cover(s.vectors, int64(rows)*int64(s.width)*4, s.grows)
+}
+
+// load reads the log, and checks it and the levels against their checksums. The
+// vectors, which are most of the bytes, are checked whenever they are read.
+func (s *store) load() error {
+	const many = 1 << 14
+	buffer := make([]byte, many*recordSize)
+	for from := 0; from < s.records; from += many {
+		n := min(many, s.records-from)
+		if _, err := s.log.ReadAt(buffer[:n*recordSize], logStart+int64(from)*recordSize); err != nil {
+			return err
+		}
+		for i := range n {
+			r, err := decodeRecord(buffer[i*recordSize:][:recordSize], from+i)
+			if err != nil {
+				return &CorruptError{s.log.Name(), err.Error()}
+			}
+			s.apply(r)
+			if len(s.ids) > s.rows {
+				return &CorruptError{s.log.Name(), fmt.Sprintf("it has more than the %d vectors of its commit", s.rows)}
+			}
+		}
+	}
+	if len(s.ids) != s.rows {
+		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, and its commit says %d", len(s.ids), s.rows)}
+	}
+	return s.each(context.Background(), func(row int) error {
+		if checksum(s.levelRow(row)) != s.levelSums[row] {
+			return s.corrupt(s.levels, row)
+		}
+		return nil
+	})
+}
+
+// each calls do for all rows, from several goroutines, until one fails.
+func (s *store) each(ctx context.Context, do func(row int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	parts := runtime.GOMAXPROCS(0)
+	for p := range parts {
+		group.Go(func() error {
+			return s.guarded(func() error {
+				for row := s.rows * p / parts; row < s.rows*(p+1)/parts; row++ {
+					if row%1024 == 0 && ctx.Err() != nil {
+						return ctx.Err()
+					}
+					if err := do(row); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	}
+	return group.Wait()
+}
+
+func (s *store) corrupt(f file, row int) error {
+	return &CorruptError{f.Name(), fmt.Sprintf("row %d (id %d) does not match its checksum", row, s.ids[row])}
+}
+
+func (s *store) levelRow(row int) []byte {
+	return s.levelMap.data[row*s.stride:][:s.stride]
+}
+
+// floats and bytes are the same memory.
+func floats(b []byte) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}
+
+// vector is a row's vector, in the mapped file.
+func (s *store) vector(row int32) ([]float32, error) {
+	b := s.vectorMap.data[int(row)*s.width*4:][:s.width*4]
+	if checksum(b) != s.sums[row] {
+		return nil, s.corrupt(s.vectors, int(row))
+	}
+	return floats(b), nil
+}
+
+// apply takes a record into memory.
+func (s *store) apply(r record) {
+	if old, ok := s.byID[r.id]; ok {
+		s.rests[old] = dead
+		delete(s.byID, r.id)
+	}
+	if r.kind == added {
+		s.byID[r.id] = int32(len(s.ids))
+		s.ids = append(s.ids, r.id)
+		s.scales = append(s.scales, r.scale)
+		s.rests = append(s.rests, r.rest)
+		s.sums = append(s.sums, r.vectorSum)
+		s.levelSums = append(s.levelSums, r.levelsSum)
+	}
+}
+
+// change is what is to be done.
+type change struct {
+	ids     []int64 // that are added
+	vectors []float32
+	gone    []int64 // that are deleted
+}
+
+// write appends a change to the files and makes it durable. It leaves memory as
+// it is: [store.take] is for that. If it fails, the last commit stands.
+func (s *store) write(c change) (next commit, records []record, err error) {
+	if s.broken != nil {
+		return next, nil, s.broken
+	}
+	next = s.commit
+	next.number++
+	next.records += len(c.ids) + len(c.gone)
+	next.rows += len(c.ids)
+	if next.rows > maxRows || next.records > 2*maxRows {
+		return next, nil, fmt.Errorf("%s: an index holds at most %d vectors", s.dir, maxRows)
+	}
+	defer func() {
+		if err != nil && s.broken == nil {
+			err = fmt.Errorf("%w; the index stays as it was", err)
+			for f, size := range s.sizes() {
+				_ = f.Truncate(size) // if that fails, the next write or opening does it
+			}
+		}
+	}()
+
+	const many = 4096
+	levels := make([]byte, min(many, len(c.ids))*s.stride)
+	for from := 0; from < len(c.ids); from += many {
+		n := min(many, len(c.ids)-from)
+		part := c.vectors[from*s.width:][:n*s.width]
+		for i := range n {
+			x, row := part[i*s.width:][:s.width], levels[i*s.stride:][:s.stride]
+			scale, rest := compute.RoundRow(row, x)
+			records = append(records, record{added, c.ids[from+i], scale, rest, checksum(row), checksum(bytesOf(x))})
+		}
+		if _, err := s.levels.WriteAt(levels[:n*s.stride], int64(s.rows+from)*int64(s.stride)); err != nil {
+			return next, nil, err
+		}
+		if _, err := s.vectors.WriteAt(bytesOf(part), int64(s.rows+from)*int64(s.width)*4); err != nil {
+			return next, nil, err
+		}
+	}
+	for _, id := range c.gone {
+		records = append(records, record{kind: deleted, id: id})
+	}
+	entries := make([]byte, 0, len(records)*recordSize)
+	for i, r := range records {
+		entries = appendRecord(entries, r, s.records+i)
+	}
+	if _, err := s.log.WriteAt(entries, logStart+int64(s.records)*recordSize); err != nil {
+		return next, nil, err
+	}
+	for _, f := range []file{s.levels, s.vectors, s.log} {
+		if err := f.Sync(); err != nil {
+			return next, nil, err
+		}
+	}
+	// From here on all that the commit counts is on the disk.
+	b := next.encode()
+	_, err = s.log.WriteAt(b, 0)
+	if err == nil {
+		err = s.log.Sync()
+	}
+	if err == nil {
+		_, err = s.log.WriteAt(b, page)
+	}
+	if err != nil {
+		s.broken = fmt.Errorf("%w (the last change is there whole or not at all: open the index again)", err)
+		return next, nil, s.broken
+	}
+	return next, records, nil
+}
+
+// take makes a written change visible.
+func (s *store) take(next commit, records []record) error {
+	if err := s.cover(next.rows); err != nil {
+		s.broken = err
+		return err
+	}
+	s.commit = next
+	for _, r := range records {
+		s.apply(r)
+	}
+	return nil
+}
+
+func (s *store) close() error {
+	s.levelMap.free()
+	s.vectorMap.free()
+	var err error
+	for _, f := range []file{s.log, s.levels, s.vectors} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}

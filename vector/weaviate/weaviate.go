@@ -1,0 +1,339 @@
+// Package weaviate keeps vectors on a Weaviate server, for libraries that several
+// machines share. It speaks the server's REST and GraphQL interfaces, as of v1.35:
+// the official client brings gRPC and a hundred packages for what are five requests.
+package weaviate
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clipcue/clipcue/vector"
+)
+
+// Options say how a server is spoken to.
+type Options struct {
+	// Key is sent for authentication, if it is not empty.
+	Key string
+	// Timeout is how long one request may take; 0 means a minute.
+	Timeout time.Duration
+	// Retries is how often a request is made again that failed on the way, or that
+	// the server was too busy for; 0 means 5. The waits between double from a
+	// quarter of a second on.
+	Retries int
+}
+
+// Collection is a [vector.Index] in a collection of a server, which finds the
+// nearest by its own approximate index. An Add or Delete of more than 256 ids is
+// several requests: after an error a part may have been done. Its Search is limited
+// by the server's QUERY_MAXIMUM_RESULTS, 10,000 unless set otherwise.
+type Collection struct {
+	server server
+	name   string
+	width  int
+}
+
+var _ vector.Index = (*Collection)(nil)
+
+// many is how many objects a request is about.
+const many = 256
+
+var validName = regexp.MustCompile(`^[A-Z][0-9A-Za-z_]{0,230}$`)
+
+// class is what a server tells of a collection.
+type class struct {
+	Class             string      `json:"class"`
+	Description       string      `json:"description"`
+	Vectorizer        string      `json:"vectorizer"`
+	VectorIndexType   string      `json:"vectorIndexType"`
+	VectorIndexConfig indexConfig `json:"vectorIndexConfig"`
+}
+
+type indexConfig struct {
+	Distance string `json:"distance"`
+}
+
+// Open opens a collection of vectors of this width on the server at a URL such as
+// http://localhost:8080, and makes it if it is not there.
+func Open(ctx context.Context, address, collection string, width int, o Options) (*Collection, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is no address of a Weaviate server: it has to be like http://localhost:8080", address)
+	}
+	if !validName.MatchString(collection) {
+		return nil, fmt.Errorf("%q cannot be a collection's name: it has to begin with a capital, and to have letters, digits and _ only", collection)
+	}
+	if width < 1 {
+		return nil, fmt.Errorf("a collection of vectors of width %d", width)
+	}
+	c := &Collection{newServer(strings.TrimSuffix(u.String(), "/"), o), collection, width}
+	made := class{
+		Class: collection, Description: fmt.Sprintf("clipcue: unit vectors of width %d", width),
+		Vectorizer: "none", VectorIndexType: "hnsw", VectorIndexConfig: indexConfig{"cosine"},
+	}
+	var found class
+	err = c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, &found)
+	if status(err) == http.StatusNotFound {
+		// Somebody else may make it at the same moment.
+		if err = c.server.ask(ctx, http.MethodPost, "/v1/schema", made, nil); err == nil || status(err) == http.StatusUnprocessableEntity {
+			if again := c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, &found); again == nil {
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if found.Description != made.Description || found.VectorIndexConfig != made.VectorIndexConfig {
+		return nil, fmt.Errorf("%s: the collection %s is %q with distance %q, and not %q with distance cosine: choose another name",
+			address, collection, found.Description, found.VectorIndexConfig.Distance, made.Description)
+	}
+	return c, nil
+}
+
+// Width is how many elements a vector has.
+func (c *Collection) Width() int { return c.width }
+
+// prefix is the first half of all our UUIDs; the second is the id.
+const prefix = "636c6970-6375-6500-"
+
+func uuid(id int64) string {
+	h := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(id)))
+	return prefix + h[:4] + "-" + h[4:]
+}
+
+func idOf(uuid string) (int64, error) {
+	rest, ok := strings.CutPrefix(uuid, prefix)
+	if ok && len(rest) == 17 && rest[4] == '-' {
+		if id, err := strconv.ParseUint(rest[:4]+rest[5:], 16, 64); err == nil {
+			return int64(id), nil
+		}
+	}
+	return 0, fmt.Errorf("the collection has an object %q, which is not clipcue's", uuid)
+}
+
+type object struct {
+	Class  string    `json:"class"`
+	ID     string    `json:"id"`
+	Vector []float32 `json:"vector,omitempty"`
+}
+
+// Add stores vectors [n,E] under n ids.
+func (c *Collection) Add(ctx context.Context, ids []int64, vectors []float32) error {
+	if err := vector.CheckAdd(c.width, ids, vectors); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ids, many) {
+		var batch struct {
+			Objects []object `json:"objects"`
+		}
+		for i, id := range part {
+			batch.Objects = append(batch.Objects, object{c.name, uuid(id), vectors[i*c.width:][:c.width]})
+		}
+		vectors = vectors[len(part)*c.width:]
+		var answers []struct {
+			Result struct {
+				Status string
+				Errors struct{ Error []message }
+			}
+		}
+		if err := c.server.ask(ctx, http.MethodPost, "/v1/batch/objects", batch, &answers); err != nil {
+			return err
+		}
+		if len(answers) != len(part) {
+			return c.server.strange(fmt.Sprintf("%d results for %d objects", len(answers), len(part)))
+		}
+		for i, a := range answers {
+			if a.Result.Status != "SUCCESS" || len(a.Result.Errors.Error) > 0 {
+				return fmt.Errorf("%s: id %d was not stored: %v", c.server.address, part[i], a.Result.Errors.Error)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// uuids are those of ids, each once.
+func uuids(ids []int64) []string {
+	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
+	list := make([]string, len(sorted))
+	for i, id := range sorted {
+		list[i] = uuid(id)
+	}
+	return list
+}
+
+// Delete removes ids.
+func (c *Collection) Delete(ctx context.Context, ids []int64) error {
+	for part := range slices.Chunk(uuids(ids), many) {
+		type where struct {
+			Path     []string `json:"path"`
+			Operator string   `json:"operator"`
+			Values   []string `json:"valueTextArray"`
+		}
+		var request struct {
+			Match struct {
+				Class string `json:"class"`
+				Where where  `json:"where"`
+			} `json:"match"`
+			Output string `json:"output"`
+		}
+		request.Match.Class, request.Output = c.name, "minimal"
+		request.Match.Where = where{[]string{"id"}, "ContainsAny", part}
+		var answer struct{ Results struct{ Failed int } }
+		if err := c.server.ask(ctx, http.MethodDelete, "/v1/batch/objects", request, &answer); err != nil {
+			return err
+		}
+		if n := answer.Results.Failed; n > 0 {
+			return fmt.Errorf("%s: %d of %d ids were not deleted", c.server.address, n, len(part))
+		}
+	}
+	return ctx.Err()
+}
+
+// hit is an object of a GraphQL answer.
+type hit struct {
+	Additional struct {
+		ID       string
+		Distance float32
+		Vector   []float32
+	} `json:"_additional"`
+}
+
+// get asks for objects in GraphQL.
+func (c *Collection) get(ctx context.Context, arguments, fields string) ([]hit, error) {
+	var data struct{ Get map[string][]hit }
+	if err := c.server.query(ctx, fmt.Sprintf("{Get{%s(%s){_additional{%s}}}}", c.name, arguments, fields), &data); err != nil {
+		return nil, err
+	}
+	return data.Get[c.name], nil
+}
+
+// Get returns the vectors [n,E] of n ids.
+func (c *Collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
+	found := map[string][]float32{}
+	for part := range slices.Chunk(uuids(ids), many) {
+		list := `"` + strings.Join(part, `","`) + `"`
+		hits, err := c.get(ctx, fmt.Sprintf(`limit:%d,where:{path:["id"],operator:ContainsAny,valueText:[%s]}`, len(part), list), "id vector")
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range hits {
+			if len(h.Additional.Vector) != c.width {
+				return nil, c.server.strange(fmt.Sprintf("a vector of width %d", len(h.Additional.Vector)))
+			}
+			found[h.Additional.ID] = h.Additional.Vector
+		}
+	}
+	vectors := make([]float32, 0, len(ids)*c.width)
+	for _, id := range ids {
+		x, ok := found[uuid(id)]
+		if !ok {
+			return nil, fmt.Errorf("%s, %s: id %d is %w", c.server.address, c.name, id, vector.ErrNotFound)
+		}
+		vectors = append(vectors, x...)
+	}
+	return vectors, nil
+}
+
+// Search returns the k vectors nearest to a query, as far as the server finds them.
+func (c *Collection) Search(ctx context.Context, query []float32, k int) ([]vector.Hit, error) {
+	if err := vector.CheckSearch(c.width, query, k); err != nil {
+		return nil, err
+	}
+	var list strings.Builder
+	for i, v := range query {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.WriteString(strconv.FormatFloat(float64(v), 'g', -1, 32))
+	}
+	found, err := c.get(ctx, fmt.Sprintf("limit:%d,nearVector:{vector:[%s]}", k, list.String()), "id distance")
+	if err != nil {
+		return nil, err
+	}
+	hits := make([]vector.Hit, len(found))
+	for i, h := range found {
+		id, err := idOf(h.Additional.ID)
+		if err != nil {
+			return nil, err
+		}
+		hits[i] = vector.Hit{ID: id, Score: 1 - h.Additional.Distance}
+	}
+	slices.SortFunc(hits, func(a, b vector.Hit) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID))
+	})
+	return hits, nil
+}
+
+// Len is how many vectors there are.
+func (c *Collection) Len() (int, error) {
+	var data struct {
+		Aggregate map[string][]struct{ Meta struct{ Count int } }
+	}
+	if err := c.server.query(context.Background(), fmt.Sprintf("{Aggregate{%s{meta{count}}}}", c.name), &data); err != nil {
+		return 0, err
+	}
+	if len(data.Aggregate[c.name]) != 1 {
+		return 0, c.server.strange("no count")
+	}
+	return data.Aggregate[c.name][0].Meta.Count, nil
+}
+
+// IDs goes through all ids, page by page.
+func (c *Collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		after := "00000000-0000-0000-0000-000000000000"
+		for {
+			var page struct{ Objects []object }
+			path := fmt.Sprintf("/v1/objects?class=%s&limit=%d&after=%s", c.name, 4*many, after)
+			if err := c.server.ask(ctx, http.MethodGet, path, nil, &page); err != nil {
+				yield(0, err)
+				return
+			}
+			for _, o := range page.Objects {
+				id, err := idOf(o.ID)
+				if !yield(id, err) || err != nil {
+					return
+				}
+				if o.ID <= after {
+					yield(0, c.server.strange("objects out of order"))
+					return
+				}
+				after = o.ID
+			}
+			if len(page.Objects) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// Drop deletes the collection with all that is in it.
+func (c *Collection) Drop(ctx context.Context) error {
+	return c.server.ask(ctx, http.MethodDelete, "/v1/schema/"+c.name, nil, nil)
+}
+
+// Close ends the connections that are kept.
+func (c *Collection) Close() error {
+	c.server.client.CloseIdleConnections()
+	return nil
+}
+
+// status is that of a server's refusal, 0 for any other error.
+func status(err error) int {
+	if refusal, ok := errors.AsType[*refusal](err); ok {
+		return refusal.status
+	}
+	return 0
+}
