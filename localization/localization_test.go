@@ -319,15 +319,20 @@ func TestProposalsOfOthers(t *testing.T) {
 	if _, err := l.Localise(q); err == nil || !strings.Contains(err.Error(), "--proposals") {
 		t.Errorf("without proposals: %v", err)
 	}
-	p, unnamed := r.Test.Given(r.Given)
-	if unnamed != 0 {
+	p, unnamed, err := r.Test.Given(r.Given)
+	if unnamed != 0 || err != nil {
 		t.Errorf("%d of %d videos have no proposals", unnamed, len(p))
 	}
 	if got := evaluate(t, l, r.Test, p); got.Recall.At(100) < 1-1e-9 {
 		t.Errorf("recall %v", got.Recall.At(100))
 	}
-	if _, unnamed := r.Test.Given(Results{"v000": nil}); unnamed != len(r.Test.Videos)-1 {
-		t.Errorf("%d unnamed", unnamed)
+	if _, unnamed, err := r.Test.Given(Results{"v000": nil}); unnamed != len(r.Test.Videos)-1 || err != nil {
+		t.Errorf("%d unnamed (%v)", unnamed, err)
+	}
+	// What may be of two videos is nobody's.
+	twins := &Set{Videos: []dataset.MatchedVideo{{Untrimmed: dataset.Untrimmed{Path: "a/x.mp4"}}, {Untrimmed: dataset.Untrimmed{Path: "b/x.mp4"}}}}
+	if _, _, err := twins.Given(Results{"x": nil}); err == nil || !strings.Contains(err.Error(), `"a/x.mp4"`) {
+		t.Errorf("one name for two videos: %v", err)
 	}
 }
 

@@ -33,6 +33,9 @@ type Scores struct {
 	Detections int `json:"detections"`
 	// Unknown are detections of classes that do not occur. They are not counted.
 	Unknown int `json:"unknown"`
+	// Foreign are videos with detections that the truth does not have. All that was
+	// found in them is wrong.
+	Foreign int `json:"foreign_videos"`
 }
 
 // ClassAP is the average precision of a class.
@@ -65,8 +68,9 @@ func (f finding) compare(g finding) int {
 	return cmp.Or(cmp.Compare(f.at[0], g.at[0]), cmp.Compare(f.at[1], g.at[1]))
 }
 
-// Score measures results against the truth at tIoU thresholds. Detections in
-// videos that the truth does not have are false ones.
+// Score measures results against the truth at tIoU thresholds. Results may name
+// videos with more or fewer folders than the truth does; see [dataset.Resolver].
+// Detections in videos that the truth does not have are false ones.
 func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, error) {
 	for _, t := range tIoUs {
 		if !(t > 0 && t <= 1) {
@@ -78,6 +82,9 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 	}
 	s := &Scores{TIoU: tIoUs, MAP: make([]float64, len(tIoUs)), Videos: len(truth.Videos)}
 	real, found, classes := s.gather(truth, results)
+	if s.Foreign > 0 && s.Foreign == len(results) {
+		return nil, fmt.Errorf("%s: none of the %d videos of the results is annotated", truth.Source, len(results))
+	}
 	if s.Segments == 0 {
 		return nil, fmt.Errorf("%s: there is no segment to find, so there is nothing to measure", truth.Source)
 	}
@@ -112,18 +119,24 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 			s.Segments++
 		}
 	}
-	others := len(truth.Videos)
+	names := make([]string, len(truth.Videos))
+	for i, v := range truth.Videos {
+		names[i] = v.Path
+	}
+	resolver := dataset.NewResolver(names)
 	number := func(id string) int {
-		n, ok := video[id]
-		if !ok && truth.Format == "activitynet" {
-			n, ok = video[dataset.OtherID(id)]
+		if n, ok := video[id]; ok {
+			return n
 		}
-		if !ok { // so that it is found again
-			n = others
-			video[id] = n
-			others++
+		name, err := resolver.Resolve(id)
+		if err != nil && truth.Format == "activitynet" {
+			name, err = resolver.Resolve(dataset.OtherID(id))
 		}
-		return n
+		if err == nil {
+			return video[name]
+		}
+		s.Foreign++
+		return len(truth.Videos) + s.Foreign
 	}
 	for id, detections := range results {
 		n := number(id)

@@ -104,8 +104,16 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	}
 	// What is found in a video that is not annotated is wrong.
 	elsewhere := Results{"a": {{"run", 0.5, [2]float64{0, 10}}}, "z": {{"run", 0.9, [2]float64{0, 10}}}}
-	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 {
+	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 || s.Foreign != 1 {
 		t.Errorf("%+v", s)
+	}
+	// Results name the same video by another path; if all are of other videos, that is
+	// no result.
+	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
+		t.Errorf("%+v", s)
+	}
+	if _, err := Score(one, Results{"z": {{"run", 0.5, [2]float64{0, 10}}}}, THUMOS); err == nil {
+		t.Error("results of other videos are measured")
 	}
 	if s := score(t, one, Results{}, 0.5); s.MAP[0] != 0 || s.Errors.Missed != 1 {
 		t.Errorf("nothing was found: %+v", s)

@@ -2,6 +2,7 @@ package localization
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/progress"
@@ -77,17 +78,26 @@ func Duration(q *feature.Sequence) float64 {
 }
 
 // Given are the proposals that results hold; unnamed counts the videos that they do
-// not speak of, which have none.
-func (s *Set) Given(r Results) (p Proposals, unnamed int) {
+// not speak of, which have none. Results that may mean several videos are an error.
+func (s *Set) Given(r Results) (p Proposals, unnamed int, err error) {
 	p = make(Proposals, len(s.Videos))
+	find, owner := r.Finder(), map[string]string{}
 	for i, v := range s.Videos {
-		found, ok := r.Of(v.Path, v.ID)
-		if !ok {
+		id, found, err := find(v.Path)
+		switch {
+		case err != nil:
+			return nil, 0, fmt.Errorf("proposals of %w", err)
+		case id == "":
 			unnamed++
+		case owner[id] != "":
+			return nil, 0, fmt.Errorf("proposals of %q may be of the video %q or of %q; write more of its path", id, owner[id], v.Path)
+		}
+		if id != "" {
+			owner[id] = v.Path
 		}
 		p[i] = ToProposals(found)
 	}
-	return p, unnamed
+	return p, unnamed, nil
 }
 
 // Results are proposals by the names that the annotations give their videos.

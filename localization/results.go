@@ -211,18 +211,22 @@ func (d Detection) check() error {
 	return nil
 }
 
-// Of returns what the results say of a video that goes by any of some paths or ids,
-// and whether they say anything.
-func (r Results) Of(names ...string) ([]Detection, bool) {
-	for _, name := range names {
-		stem := strings.TrimSuffix(name, filepath.Ext(name))
-		for _, id := range []string{name, stem, dataset.OtherID(name), filepath.Base(name), filepath.Base(stem)} {
-			if d, ok := r[id]; ok {
-				return d, true
-			}
+// Finder returns what finds the results of a video that goes by a path or an id. As
+// in annotations, either may have more folders or a file ending, and ids of
+// ActivityNet's may begin with "v_". Not finding any is no error; a name that may mean
+// two of them is one.
+func (r Results) Finder() func(name string) (id string, found []Detection, err error) {
+	resolver := dataset.NewResolver(slices.Collect(maps.Keys(r)))
+	return func(name string) (string, []Detection, error) {
+		id, err := resolver.Resolve(name)
+		if errors.Is(err, dataset.ErrNotFound) {
+			id, err = resolver.Resolve(dataset.OtherID(name))
 		}
+		if errors.Is(err, dataset.ErrNotFound) {
+			return "", nil, nil
+		}
+		return id, r[id], err
 	}
-	return nil, false
 }
 
 // ToProposals makes proposals of results, whatever their labels.

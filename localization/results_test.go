@@ -58,11 +58,16 @@ func TestResultsOfOthers(t *testing.T) {
 		if !reflect.DeepEqual(r, want) {
 			t.Errorf("%s: %+v", name, r)
 		}
-		for id, ok := range map[string]bool{"x": true, "x.mp4": true, "folder/x.mp4": true, "v_x": true, "y": false} {
-			if _, known := r.Of(id); known != ok {
-				t.Errorf("%s: of %q it knows: %v", name, id, known)
+		find := r.Finder()
+		for name, ok := range map[string]bool{"x": true, "x.mp4": true, "folder/x.mp4": true, "v_x": true, "y": false} {
+			if id, _, err := find(name); err != nil || (id == "x") != ok {
+				t.Errorf("%s: of %q it knows %q (%v)", path, name, id, err)
 			}
 		}
+	}
+	two := Results{"a/x": nil, "b/x": nil}
+	if _, _, err := two.Finder()("x"); err == nil {
+		t.Error("a name that may mean two is taken for one")
 	}
 }
 

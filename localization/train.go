@@ -66,11 +66,11 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		if r.Detector != nil {
 			return s.Propose(ctx, r.Detector, r.Progress)
 		}
-		p, unnamed := s.Given(r.Given)
+		p, unnamed, err := s.Given(r.Given)
 		if unnamed > 0 {
 			r.Log.Warn("the proposals say nothing of some videos, in which nothing is found then", "videos", unnamed)
 		}
-		return p, nil
+		return p, err
 	}
 	learned, err := of(r.Train)
 	if err != nil {

@@ -289,7 +289,9 @@ func (a *app) proposalsFor(c *cobra.Command, l *localization.Localiser, s *local
 		if r, err = localization.ReadResults(from); err != nil {
 			return nil, 0, fmt.Errorf("--proposals is own, truth, windows or a file: %w", err)
 		}
-		if p, unnamed = s.Given(r); unnamed == len(p) {
+		if p, unnamed, err = s.Given(r); err != nil {
+			return nil, 0, fmt.Errorf("%s: %w", from, err)
+		} else if unnamed == len(p) {
 			return nil, 0, fmt.Errorf("%s speaks of none of the %d videos, such as %q", from, len(p), s.Videos[0].Path)
 		} else if unnamed > 0 {
 			a.log.Warn("the proposals say nothing of some videos, in which nothing is found then", "videos", unnamed)
@@ -351,6 +353,9 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 	if s.Unknown > 0 {
 		fmt.Fprintf(a.out, "%d detections are of classes that do not occur and are not counted\n", s.Unknown)
 	}
+	if s.Foreign > 0 {
+		fmt.Fprintf(a.out, "%d videos of the results are not annotated: what was found in them counts as wrong\n", s.Foreign)
+	}
 	if recall != nil {
 		fmt.Fprintf(a.out, "recall of the proposals: %.1f %% with 10 a video, %.1f %% with 50, %.1f %% with 100; area %.1f %%\n",
 			100*recall.At(10), 100*recall.At(50), 100*recall.At(100), 100*recall.AUC)
@@ -396,7 +401,7 @@ func (a *app) localizationPage(ctx context.Context, r localization.Run) (*report
 	if l.Detector() != nil {
 		p, err = r.Test.Propose(ctx, l.Detector(), a.progress)
 	} else {
-		p, _ = r.Test.Given(r.Given)
+		p, _, err = r.Test.Given(r.Given)
 	}
 	if err != nil {
 		return nil, err

@@ -176,7 +176,7 @@ func (a *app) trainedLocaliser(adapter string, b backboneFlags, classes []string
 // localize finds what happens in videos, in the order given.
 func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localiser, sources []video.Source, s video.Sampling, proposed localization.Results, o localizeFlags) (locations, int, error) {
 	out := make(locations, len(sources))
-	place := map[string]int{}
+	place, find := map[string]int{}, proposed.Finder()
 	for i, src := range sources {
 		out[i].source = src
 		place[src.ID] = i
@@ -187,10 +187,13 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localise
 		var err error
 		if proposed == nil {
 			p, err = l.Propose(q)
-		} else if found, ok := proposed.Of(q.ID); ok {
-			p = localization.ToProposals(found)
 		} else {
-			a.log.Warn("the proposals say nothing of it", "video", q.ID)
+			var id string
+			var found []localization.Detection
+			if id, found, err = find(q.ID); id == "" && err == nil {
+				a.log.Warn("the proposals say nothing of it", "video", q.ID)
+			}
+			p = localization.ToProposals(found)
 		}
 		if err != nil {
 			return err
