@@ -15,14 +15,14 @@ demo: ffmpeg build ## see the whole thing work, from nothing
 
 test: ffmpeg      ## what a change has to pass; CI sets CLIPCUE_SLOW=1 for the slow tests too
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 .PHONY: test-arm64
 test-arm64:       ## the arithmetic, the towers and prompts for arm64, under qemu-user
 	GO="$(GO)" scripts/test-arm64.sh
 
 race: ffmpeg
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 
 lint:
 	test -z "$$(gofmt -l .)" || { echo 'these files need gofmt:'; gofmt -l .; exit 1; }

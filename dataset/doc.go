@@ -2,7 +2,9 @@
 // split it belongs to. It knows nothing of the videos themselves; a [Resolver]
 // finds the stored features that belong to the names in an annotation.
 //
-// [Load] decides the format from what a path is; [Options].Format forces one.
+// [LoadSegments] reads what happens when in long videos; [SegmentFormats] lists its
+// formats. [Load] reads all else. It decides the format from what a path is;
+// [Options].Format forces one.
 //
 // folder: one folder a class, if wanted below train, val and test folders.
 //

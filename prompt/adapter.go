@@ -182,7 +182,7 @@ func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
 		mark := d.Mark()
 		x, y := d.Temp((to-from)*a.config.Frames, e), d.Temp(to-from, e)
 		d.Upload(x, features[from*a.config.Frames*e:to*a.config.Frames*e])
-		a.encodeVideo(y, x, nil)
+		a.encodeVideo(y, x, nil, nil)
 		d.Download(out[from*e:to*e], y)
 		d.Release(mark)
 	}
@@ -196,10 +196,14 @@ func (a *Adapter) Classify(features, classes []float32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := a.model.Config().Embed
 	a.model.Lock()
 	defer a.model.Unlock()
-	d := a.device
+	return a.probabilities(v, classes), nil
+}
+
+// probabilities compares embeddings [B,E] with classes [C,E].
+func (a *Adapter) probabilities(v, classes []float32) []float32 {
+	d, e := a.device, a.model.Config().Embed
 	defer d.Release(d.Mark())
 	video, text := d.Temp(len(v)/e, e), d.Temp(len(classes)/e, e)
 	d.Upload(video, v)
@@ -208,7 +212,7 @@ func (a *Adapter) Classify(features, classes []float32) ([]float32, error) {
 	d.Softmax(s.Logits, s.Logits)
 	out := make([]float32, s.Logits.Rows*s.Logits.Cols)
 	d.Download(out, s.Logits)
-	return out, nil
+	return out
 }
 
 // scale is 1/τ. The backbone has to be locked.

@@ -15,12 +15,14 @@ import (
 // their finished embeddings, and all that running it needs to know. A closed-set
 // recogniser runs from it without the text tower.
 type File struct {
-	Task     string         `json:"task"` // "recognition" or "retrieval"
+	Task     string         `json:"task"` // "recognition", "localization" or "retrieval"
 	Config   Config         `json:"config"`
 	Backbone Backbone       `json:"backbone"`
 	Classes  []string       `json:"classes"`
 	Sampling string         `json:"sampling"` // of the features that it learned from
 	Metrics  map[string]any `json:"metrics,omitempty"`
+	// Settings are what a task has to say beside; Tensors may hold what belongs to it.
+	Settings json.RawMessage `json:"settings,omitempty"`
 
 	// Embeddings [C,E] of Classes, raw.
 	Embeddings []float32 `json:"-"`

@@ -12,7 +12,7 @@ import (
 // backbone's lock until Release.
 type Pass struct {
 	// Video [B,E] and Text [C,E] are the embeddings, Logits [B,C] their cosines
-	// over the temperature.
+	// over the temperature. B counts windows, or segments of them.
 	Video, Text, Logits compute.Matrix
 
 	adapter    *Adapter
@@ -36,6 +36,10 @@ func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
 // windows alone; the others are the mean of their frames, as in stochastic depth
 // (Huang et al. 2016). nil keeps it for all.
 func (a *Adapter) ForwardKeeping(features []float32, c *Classes, kept []int32) *Pass {
+	return a.forward(features, nil, c, kept)
+}
+
+func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes, kept []int32) *Pass {
 	a.model.Lock()
 	d, e := a.device, a.model.Config().Embed
 	// The lock makes it the only pass, so one keeps the memory for all.
@@ -44,10 +48,13 @@ func (a *Adapter) ForwardKeeping(features []float32, c *Classes, kept []int32) *
 	p.anchorText, p.anchorVideo = compute.Matrix{}, compute.Matrix{}
 	p.video.kept = kept
 	rows := len(features) / e
-	x := d.Temp(rows, e)
+	x, n := d.Temp(rows, e), rows/a.config.Frames
+	if ranges != nil {
+		n = len(ranges)
+	}
 	d.Upload(x, features)
-	p.Video = d.Temp(rows/a.config.Frames, e)
-	a.encodeVideo(p.Video, x, &p.video)
+	p.Video = d.Temp(n, e)
+	a.encodeVideo(p.Video, x, ranges, &p.video)
 	p.Text = d.Temp(len(c.sequences.Lengths), e)
 	a.encodeText(p.Text, c, &p.text)
 	p.similarity = *nn.NewSimilarity(d, p.Video, p.Text, a.scale())

@@ -32,27 +32,34 @@ func (a *Adapter) windows(b int) *windows {
 // videoTape is what backVideo needs of encodeVideo.
 type videoTape struct {
 	blocks nn.Tape
-	kept   []int32        // windows whose residual counts, nil for all
-	frames compute.Matrix // the means of the frame features [B,E]
+	kept   []int32         // embeddings whose residual counts, nil for all
+	ranges []compute.Range // of rows that the embeddings are means of
+	rows   int             // B·T
+	frames compute.Matrix  // the means of the frame features [S,E]
 }
 
-// encodeVideo writes the embeddings y [B,E] of windows x [B·T,E]: temporal
-// positions, blocks, mean over T; without temporal layers the mean alone. x is
-// overwritten. The tape may be nil.
+// encodeVideo writes the embeddings y [S,E] of S ranges of rows of windows x
+// [B·T,E]: temporal positions, blocks, mean over a range; without temporal layers
+// the mean alone. No ranges are the windows themselves. x is overwritten. The tape
+// may be nil.
 //
 // With Residual what the blocks have added to their input is, after the mean over
-// T, added to the mean of the frames: y = mean(x) + s·mean(blocks(x+p) − (x+p)).
+// a range, added to the mean of its frames: y = mean(x) + s·mean(blocks(x+p) − (x+p)).
 // The blocks' two output projections begin at zero, so y begins exactly in
 // CLIP's space, as the mean of the frames, and every layer has a gradient from the
 // first step on. Another projection behind the blocks would carry a linear map of
 // the frames themselves beside what the blocks found out. s = 0 is prompts alone,
 // s = 1 the paper's module but for the mean of its positions.
-func (a *Adapter) encodeVideo(y, x compute.Matrix, tape *videoTape) {
-	d, w := a.device, a.windows(y.Rows)
-	d.Mean(y, x, w.ranges)
+func (a *Adapter) encodeVideo(y, x compute.Matrix, ranges []compute.Range, tape *videoTape) {
+	d, w := a.device, a.windows(x.Rows/a.config.Frames)
+	if ranges == nil {
+		ranges = w.ranges
+	}
+	d.Mean(y, x, ranges)
 	var blocks *nn.Tape
 	var kept []int32
 	if tape != nil {
+		tape.ranges, tape.rows = ranges, x.Rows
 		tape.frames = d.Temp(y.Rows, y.Cols)
 		d.Copy(tape.frames, y)
 		blocks, kept = &tape.blocks, tape.kept
@@ -65,12 +72,12 @@ func (a *Adapter) encodeVideo(y, x compute.Matrix, tape *videoTape) {
 	h := d.Temp(x.Rows, x.Cols)
 	a.temporal.Forward(h, x, &w.attends, blocks)
 	if !residual {
-		d.Mean(y, h, w.ranges)
+		d.Mean(y, h, ranges)
 		return
 	}
 	added, before := d.Temp(y.Rows, y.Cols), d.Temp(y.Rows, y.Cols)
-	d.Mean(added, h, w.ranges)
-	d.Mean(before, x, w.ranges)
+	d.Mean(added, h, ranges)
+	d.Mean(before, x, ranges)
 	d.Scale(before, -1)
 	d.Add(added, before)
 	d.Scale(added, a.temporalScale)
@@ -82,9 +89,9 @@ func (a *Adapter) backVideo(dy compute.Matrix, tape *videoTape) {
 	if a.config.TemporalLayers == 0 {
 		return
 	}
-	d, w := a.device, a.windows(dy.Rows)
+	d, w, rows := a.device, a.windows(tape.rows/a.config.Frames), tape.rows
 	defer d.Release(d.Mark())
-	rows, added := dy.Rows*a.config.Frames, dy
+	added := dy
 	if a.config.Residual {
 		added = d.Temp(dy.Rows, dy.Cols)
 		d.Zero(added)
@@ -93,11 +100,11 @@ func (a *Adapter) backVideo(dy compute.Matrix, tape *videoTape) {
 	}
 	dh, dx := d.Temp(rows, dy.Cols), d.Temp(rows, dy.Cols)
 	d.Zero(dh)
-	d.MeanGrad(dh, added, w.ranges)
+	d.MeanGrad(dh, added, tape.ranges)
 	a.temporal.Backward(dx, dh, &w.attends, &tape.blocks)
 	if a.config.Residual {
 		d.Scale(added, -1)
-		d.MeanGrad(dx, added, w.ranges)
+		d.MeanGrad(dx, added, tape.ranges)
 	}
 	d.AddCycleGrad(a.positions.Grad, dx)
 }

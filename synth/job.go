@@ -64,6 +64,10 @@ func (o Options) scene(j job, take int) (*Scene, string, error) {
 	case KindObjects:
 		s, err = objectScene(j.class, r, o.Seconds)
 	case KindUntrimmed:
+		if o.Label == LabelObjects {
+			s = visited(o.Classes, r, o.Seconds, o.frame())
+			return s, s.visitors(), nil
+		}
 		s = untrimmed(o.Classes, objects[o.Set], r, o.Seconds, o.frame())
 	default:
 		s, err = NewScene(j.class, objects[o.Set], r, o.Seconds)

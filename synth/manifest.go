@@ -49,10 +49,10 @@ func writeManifests(dir string, o Options, jobs []job) (path string, err error) 
 					line.Label = l.Object.String()
 				}
 			case KindUntrimmed:
-				for _, a := range s.Acts {
-					start, end := seconds(a.Start), seconds(a.End)
-					labels = append(labels, []string{j.path, a.Class, split, start, end})
-					segments = append(segments, []string{j.path, start, end, a.Class})
+				for _, v := range s.segments() {
+					start, end := seconds(v.Start), seconds(v.End)
+					labels = append(labels, []string{j.path, v.Class, split, start, end})
+					segments = append(segments, []string{j.path, start, end, v.Class})
 				}
 			default:
 				labels = append(labels, row)

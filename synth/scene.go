@@ -12,6 +12,7 @@ type Scene struct {
 	Ground Ground
 	Specks []Actor // that nobody speaks of; they lie on the ground
 	Acts   []Act   // one after the other, at least one
+	Visits []Visit // of objects that come and go, if the acts say nothing
 	Drift  Vec     // of the camera, units a second
 	Light  float64 // by which all is multiplied in the middle of the frame
 	Slope  Vec     // how the light changes over a unit

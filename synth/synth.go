@@ -27,8 +27,9 @@ type Kind string
 //     A second shape stands by or takes part.
 //   - KindObjects: videos labelled with the one thing that is seen, such as
 //     "red circle", whatever it does.
-//   - KindUntrimmed: longer videos in which a shape does one to four things one
-//     after the other and rests between them; another stands by.
+//   - KindUntrimmed: longer videos with timed segments: a shape does one to four
+//     things one after the other and rests between them, while another stands by,
+//     or shapes come and go; see [Label].
 //   - KindPictures: pictures.
 const (
 	KindMotions   Kind = "motions"
@@ -58,7 +59,8 @@ func (k Kind) Classes(s Set) []string {
 
 // Options says what to render. What is zero takes the default.
 type Options struct {
-	Kind     Kind     `json:"kind"` // KindMotions
+	Kind     Kind     `json:"kind"`            // KindMotions
+	Label    Label    `json:"label,omitempty"` // of untrimmed videos; LabelMotions
 	Seed     uint64   `json:"seed"`
 	Set      Set      `json:"combinations"`      // of colour and shape that are shown; All
 	Classes  []string `json:"classes,omitempty"` // of Kind.Classes, not for pictures; nil = all
@@ -70,7 +72,7 @@ type Options struct {
 	Width   int     `json:"width"`             // even; 96
 	Height  int     `json:"height"`            // even; 96
 	FPS     float64 `json:"fps,omitempty"`     // 12
-	Seconds float64 `json:"seconds,omitempty"` // of each video or take; 2, of untrimmed ones 12
+	Seconds float64 `json:"seconds,omitempty"` // of each video or take; 2, of untrimmed ones 12 or, labelled with objects, 60
 	// Takes of its class follow one another in a video of motions or objects, each
 	// a scene of its own; 1. A label is then of a take, from its start to its end.
 	Takes     int     `json:"takes,omitempty"`
@@ -86,7 +88,10 @@ func (o Options) complete() (Options, error) {
 	if err := o.Set.valid(); err != nil {
 		return o, err
 	}
-	known := o.Kind.Classes(o.Set)
+	if err := o.Label.valid(o.Kind); err != nil {
+		return o, err
+	}
+	known := o.Known()
 	if o.Takes == 1 {
 		o.Takes = 0 // one set of options is to look one way in synth.json
 	}
@@ -114,6 +119,9 @@ func (o Options) complete() (Options, error) {
 	seconds, total := 2.0, 1000
 	if o.Kind == KindUntrimmed {
 		seconds, total = 12, 60
+		if o.Label == LabelObjects {
+			seconds = 60
+		}
 	}
 	o.PerClass = cmp.Or(o.PerClass, 24)
 	o.Total = cmp.Or(o.Total, total)

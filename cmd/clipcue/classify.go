@@ -140,13 +140,20 @@ func videosOf(paths []string) (all []video.Source, err error) {
 	return all, nil
 }
 
+// modelFile is the model of a run folder, or the file that was given.
+func modelFile(adapter string) (string, error) {
+	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
+		return modelIn(adapter, "best")
+	}
+	return adapter, nil
+}
+
 // trainedRecogniser loads a model file and its backbone.
 func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recogniser, video.Sampling, error) {
 	var none video.Sampling
-	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
-		if adapter, err = modelIn(adapter, "best"); err != nil {
-			return nil, nil, none, err
-		}
+	adapter, err := modelFile(adapter)
+	if err != nil {
+		return nil, nil, none, err
 	}
 	f, err := prompt.ReadFile(adapter)
 	if err != nil {

@@ -84,10 +84,11 @@ func shell(t *testing.T) (dir string, run func(script string) string) {
 
 // prepared are documents whose commands need what is not rendered there: each makes
 // a small set of the same shape.
-var prepared = map[string]func(t *testing.T, dir string){"msrvtt.md": smallMSRVTT}
+var prepared = map[string]func(t *testing.T, dir string){"msrvtt.md": smallMSRVTT, "thumos14.md": smallTHUMOS}
 
 // quick shortens what takes long.
-var quick = strings.NewReplacer("--steps 5000", "--steps 5")
+var quick = strings.NewReplacer("--steps 5000", "--steps 5",
+	"--detector-steps 2000", "--detector-steps 2 --detector-width 16 --detector-window 64 --detector-batch 2", "--steps 2000", "--steps 2 --batch 8")
 
 // The commands of a document work, one after the other in one folder.
 func TestDocuments(t *testing.T) {

@@ -28,7 +28,7 @@ func (a *app) evalCommand() *cobra.Command {
 		Example: `  clipcue eval recognition --run run --features features --data videos/
   clipcue eval retrieval --run finder --features features --data captions.csv`,
 	}
-	c.AddCommand(a.evalRecognitionCommand(), a.evalRetrievalCommand())
+	c.AddCommand(a.evalRecognitionCommand(), a.evalLocalizationCommand(), a.evalRetrievalCommand())
 	return c
 }
 

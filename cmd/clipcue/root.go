@@ -83,6 +83,8 @@ minutes on a CPU, and names the actions in new videos.
   clipcue train recognition    learn from labelled videos
   clipcue eval recognition     measure what was learned
   clipcue classify ...         name the actions in videos
+  clipcue train localization   learn what happens when in long videos
+  clipcue localize ...         find it in others
   clipcue train retrieval      learn from captioned videos to find videos by sentences
   clipcue eval retrieval       measure that
   clipcue index ...            make a library of videos
@@ -127,7 +129,7 @@ minutes on a CPU, and names the actions in new videos.
 	root.AddCommand(
 		a.modelCommand(), a.embedCommand(),
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
-		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.watchCommand(),
+		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
 		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)

@@ -24,7 +24,8 @@ manifests. The same seed gives the same files; what is there is not rendered aga
 --kind motions    mp4 videos, one folder a class, labelled with what happens; many of
                   the classes differ in the order of time alone
 --kind objects    mp4 videos labelled with what is seen, such as "red circle"
---kind untrimmed  longer mp4 videos with one to four timed segments each
+--kind untrimmed  longer mp4 videos with timed segments: one to four motions each, or
+                  with --label objects shapes that come and go
 --kind pictures   PNG pictures
 
 labels.csv has path, label and split, for untrimmed videos and for takes start and
@@ -39,13 +40,13 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, name := range o.Classes {
-				if known := o.Kind.Classes(o.Set); !slices.Contains(known, name) {
+				if known := o.Known(); !slices.Contains(known, name) {
 					return usageError{fmt.Errorf("--classes: there is no class %q; there are %s", name, strings.Join(known, ", "))}
 				}
 			}
 			idle := map[synth.Kind][]string{
-				synth.KindMotions: {"total"}, synth.KindObjects: {"total"}, synth.KindUntrimmed: {"per-class", "takes"},
-				synth.KindPictures: {"per-class", "takes", "classes", "fps", "seconds"},
+				synth.KindMotions: {"total", "label"}, synth.KindObjects: {"total", "label"}, synth.KindUntrimmed: {"per-class", "takes"},
+				synth.KindPictures: {"per-class", "takes", "classes", "fps", "seconds", "label"},
 			}
 			for _, name := range idle[o.Kind] {
 				if c.Flags().Changed(name) {
@@ -91,6 +92,8 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 	o.PerClass, o.Takes, o.Width, o.Height, o.FPS, o.Seconds = 24, 1, 96, 96, 12, 2
 	o.Kind, o.Set = synth.KindMotions, synth.All
 	oneOf(c, &o.Kind, "kind", synth.Kinds, "what to render: motions, objects, untrimmed or pictures")
+	o.Label = synth.LabelMotions
+	oneOf(c, &o.Label, "label", synth.LabelNames, "untrimmed: what segments are labelled with: motions or objects")
 	oneOf(c, &o.Set, "combinations", synth.Sets, "which colours with which shapes: all, seen or unseen")
 	whole(c, &o.PerClass, "per-class", 1, "motions and objects: videos for each class")
 	o.Total = 1000
@@ -100,7 +103,7 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 	whole(c, &o.Width, "width", 16, "pixels across, an even number")
 	whole(c, &o.Height, "height", 16, "pixels down, an even number")
 	number(c, &o.FPS, "fps", false, "frames a second")
-	number(c, &o.Seconds, "seconds", false, "length of each video or take, of untrimmed videos 12 if not said")
+	number(c, &o.Seconds, "seconds", false, "length of each video or take, of untrimmed videos 12 if not said, or 60 with --label objects")
 	whole(c, &o.Takes, "takes", 1, "motions and objects: scenes in each video, one after the other, with a label each")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c

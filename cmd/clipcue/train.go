@@ -23,7 +23,7 @@ func (a *app) trainCommand() *cobra.Command {
 		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
   clipcue train retrieval --model ViT-B/16 --features features --data captions.csv --out finder`,
 	}
-	c.AddCommand(a.trainRecognitionCommand(), a.trainRetrievalCommand())
+	c.AddCommand(a.trainRecognitionCommand(), a.trainLocalizationCommand(), a.trainRetrievalCommand())
 	return c
 }
 

@@ -40,7 +40,7 @@ func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 // measures are the shares that runs record, as readers call them. A set of
 // held-out pairs that has a name puts it before.
 var measures = func() []struct{ name, title string } {
-	out := []struct{ name, title string }{{"top1", "top-1"}, {"top5", "top-5"},
+	out := []struct{ name, title string }{{"top1", "top-1"}, {"top5", "top-5"}, {"average_map", "average mAP"},
 		{"t2v_r1", "video found first"}, {"t2v_r5", "among five"}, {"t2v_r10", "among ten"}, {"v2t_r1", "caption found first"}}
 	for _, set := range []string{"", "unseen_"} {
 		for _, m := range [][2]string{{"zero_shot", "naming"}, {"image_to_text", "captions found"}, {"text_to_image", "pictures found"}} {

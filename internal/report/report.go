@@ -42,6 +42,7 @@ type Section struct {
 	Confusion *Confusion
 	Classes   []Class
 	Strips    []Strip
+	Timelines []Timeline
 	Values    []Value
 	Folded    bool // the reader has to open it
 }

@@ -1,0 +1,341 @@
+package localization
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/train"
+	"github.com/clipcue/clipcue/prompt"
+	"github.com/clipcue/clipcue/proposal"
+)
+
+// learner is the second stage as a [train.Task].
+type learner struct {
+	config   Config
+	adapter  *prompt.Adapter
+	all      *prompt.Classes // all training classes, nil if a step takes fewer
+	detector *proposal.Detector
+	rate     float64
+	sampling string
+	backbone string
+
+	set      *Set
+	examples           // of the set
+	test     *Set      // measured as the run goes, nil if there is none
+	proposed Proposals // of the test set
+	selects  bool      // whether test may choose the best step
+	order    []int     // of the true segments in the epoch
+	epoch    int
+}
+
+// examples are what a set gives to learn from.
+type examples struct{ real, overlapping, background []example }
+
+// example is a part of a video.
+type example struct {
+	video int         // in the set
+	rows  prompt.Span // of the video at the model's rate
+	class int         // in the set's classes; 0 for background
+}
+
+// newLearner prepares to learn from a set with its proposals.
+func newLearner(m *clip.Model, c Config, s *Set, rate float64, p Proposals) (*learner, error) {
+	if len(s.Classes) < 2 {
+		return nil, fmt.Errorf("the training data has %d class; telling actions apart takes two", len(s.Classes))
+	}
+	a, err := prompt.New(m, c.Adapter, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	l := &learner{config: c, adapter: a, set: s, rate: rate, epoch: -1}
+	// Every name has to fit, whether a step takes all of them or not.
+	all, err := a.Classes(readable(s.Classes))
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Classes) <= c.Classes {
+		l.all = all
+	}
+	if err := l.gather(p); err != nil {
+		return nil, err
+	}
+	if len(l.real) == 0 {
+		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
+	}
+	q, err := s.Load(s.Videos[0])
+	if err != nil {
+		return nil, err
+	}
+	l.sampling = q.Provenance.Sampling
+	return l, nil
+}
+
+// gather sorts what can be learned from into examples.
+func (l *learner) gather(p Proposals) error {
+	class := map[string]int{}
+	for i, c := range l.set.Classes {
+		class[c] = i
+	}
+	for i, v := range l.set.Videos {
+		q, err := l.load(i)
+		if err != nil {
+			return err
+		}
+		add := func(to *[]example, start, end float64, class int) {
+			if from, end := q.Span(start, end); from < end {
+				*to = append(*to, example{i, prompt.Span{From: from, To: end}, class})
+			}
+		}
+		for _, x := range v.Segments {
+			add(&l.real, x.Start, x.End, class[x.Label])
+		}
+		for _, x := range p[i] {
+			best, which, covered := 0.0, 0, 0.0
+			for _, s := range v.Segments {
+				covered += max(0, min(s.End, x.End)-max(s.Start, x.Start)) / (x.End - x.Start)
+				if t := TIoU([2]float64{s.Start, s.End}, [2]float64{x.Start, x.End}); t > best {
+					best, which = t, class[s.Label]
+				}
+			}
+			switch {
+			case best >= l.config.Positive:
+				add(&l.overlapping, x.Start, x.End, which)
+			case covered <= l.config.Negative:
+				add(&l.background, x.Start, x.End, 0)
+			}
+		}
+	}
+	return nil
+}
+
+// load reads a training video's features at the model's rate.
+func (l *learner) load(video int) (*feature.Sequence, error) {
+	q, err := l.set.Load(l.set.Videos[video])
+	if err != nil {
+		return nil, err
+	}
+	return q.AtRate(l.rate)
+}
+
+func (l *learner) Params() *nn.Params { return l.adapter.Params() }
+
+// draw returns the examples of a step: labelled ones, every other of which is a
+// proposal if there are any, and background. Every epoch goes through all true
+// segments in an order of its own. Odd streams are the steps', even ones the epochs'.
+func (l *learner) draw(step int) (labelled, background []example, rng *rand.Rand) {
+	rng = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(step)<<1|1))
+	drawn := 0
+	if len(l.overlapping) > 0 {
+		drawn = l.config.Batch / 2
+	}
+	n, real := len(l.real), l.config.Batch-drawn
+	for i := range real {
+		k := step*real + i
+		if epoch := k / n; epoch != l.epoch {
+			l.order, l.epoch = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(epoch)<<1)).Perm(n), epoch
+		}
+		labelled = append(labelled, l.real[l.order[k%n]])
+	}
+	for range drawn {
+		labelled = append(labelled, l.overlapping[rng.IntN(len(l.overlapping))])
+	}
+	if l.config.Background > 0 && len(l.background) > 0 {
+		for range max(1, l.config.Batch/4) {
+			background = append(background, l.background[rng.IntN(len(l.background))])
+		}
+	}
+	return labelled, background, rng
+}
+
+func (l *learner) Batch(step int) string {
+	labelled, background, _ := l.draw(step)
+	var ids []string
+	for _, x := range append(labelled, background...) {
+		ids = append(ids, l.set.Videos[x.video].ID)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if n := len(ids); n > 8 {
+		ids = append(ids[:8], fmt.Sprintf("and %d more", n-8))
+	}
+	return strings.Join(ids, ", ")
+}
+
+// Samples says what a step takes.
+func (l *learner) Samples() (int, string) { return l.config.Batch, "segments" }
+
+// window appends a window of T frames that holds an example, somewhere in it, or
+// lies in it if that is longer; rows are the example's in the window.
+func (l *learner) window(features []float32, x example, rng *rand.Rand) ([]float32, prompt.Span, error) {
+	q, err := l.load(x.video)
+	if err != nil {
+		return nil, prompt.Span{}, err
+	}
+	t := l.config.Adapter.Frames
+	start, rows := 0, prompt.Span{From: 0, To: t}
+	if length := x.rows.To - x.rows.From; length >= t {
+		start = x.rows.From + rng.IntN(length-t+1)
+	} else {
+		first, last := max(0, x.rows.To-t), max(0, min(x.rows.From, q.Len()-t))
+		start = first + rng.IntN(last-first+1)
+		rows = prompt.Span{From: x.rows.From - start, To: x.rows.To - start}
+	}
+	for i := range t {
+		features = append(features, q.Row(min(start+i, q.Len()-1))...)
+	}
+	return features, rows, nil
+}
+
+func (l *learner) Step(step int) (float64, error) {
+	labelled, background, rng := l.draw(step)
+	var features []float32
+	var rows []prompt.Span
+	for i, x := range append(labelled, background...) {
+		f, r, err := l.window(features, x, rng)
+		if err != nil {
+			return 0, err
+		}
+		at := i * l.config.Adapter.Frames
+		features, rows = f, append(rows, prompt.Span{From: at + r.From, To: at + r.To})
+	}
+	classes, target, err := l.contrast(labelled, rng)
+	if err != nil {
+		return 0, err
+	}
+	p, err := l.adapter.ForwardSegments(features, rows, classes)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Release()
+	d := l.adapter.Backbone().Device()
+	dlogits := d.Temp(p.Logits.Rows, p.Logits.Cols)
+	n := len(labelled)
+	loss := d.CrossEntropy(dlogits.RowRange(0, n), p.Logits.RowRange(0, n), target)
+	if len(background) > 0 {
+		loss += evenness(d, dlogits.RowRange(n, p.Logits.Rows), p.Logits.RowRange(n, p.Logits.Rows), l.config.Background)
+	}
+	if l.config.VideoAnchor > 0 {
+		loss += p.AnchorVideo(l.config.VideoAnchor)
+	}
+	p.Backward(dlogits)
+	return loss, nil
+}
+
+// evenness returns weight times the mean over the rows of logits [n,C] of the cross
+// entropy against a distribution that is the same for all classes (Hendrycks et al.
+// 2019), and writes its gradient. It is the mean of the cross entropies against each
+// class.
+func evenness(d compute.Device, dlogits, logits compute.Matrix, weight float64) float64 {
+	defer d.Release(d.Mark())
+	n, c := logits.Rows, logits.Cols
+	from, target := make([]int32, n*c), make([]int32, n*c)
+	for i := range from {
+		from[i], target[i] = int32(i/c), int32(i%c)
+	}
+	x, dx := d.Temp(n*c, c), d.Temp(n*c, c)
+	d.Gather(x, nil, logits, from)
+	loss := d.CrossEntropy(dx, x, target)
+	d.Zero(dlogits)
+	d.ScatterAdd(dlogits, from, dx, nil)
+	d.Scale(dlogits, float32(weight))
+	return weight * loss
+}
+
+// contrast chooses the classes of a step: all of them, or if they are too many those
+// of the batch and others at random.
+func (l *learner) contrast(labelled []example, rng *rand.Rand) (classes *prompt.Classes, target []int32, err error) {
+	target = make([]int32, len(labelled))
+	if l.all != nil {
+		for i, x := range labelled {
+			target[i] = int32(x.class)
+		}
+		return l.all, target, nil
+	}
+	place := map[int]int32{}
+	var names []string
+	take := func(class int) int32 {
+		at, ok := place[class]
+		if !ok {
+			at = int32(len(names))
+			place[class] = at
+			names = append(names, l.set.Classes[class])
+		}
+		return at
+	}
+	for i, x := range labelled {
+		target[i] = take(x.class)
+	}
+	for _, class := range rng.Perm(len(l.set.Classes)) {
+		if len(names) >= l.config.Classes {
+			break
+		}
+		take(class)
+	}
+	classes, err = l.adapter.Classes(readable(names))
+	return classes, target, err
+}
+
+func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+	if l.test == nil {
+		return train.Evaluation{Metrics: map[string]any{}}, nil
+	}
+	embeddings, err := l.adapter.EncodeClasses(readable(l.test.Classes))
+	if err != nil {
+		return train.Evaluation{}, err
+	}
+	r, err := l.config.Eval.evaluate(ctx, l.adapter, embeddings, l.rate, l.test, l.proposed)
+	if err != nil {
+		return train.Evaluation{}, err
+	}
+	metrics := map[string]any{"average_map": r.Average, "videos": r.Videos, "ar@100": r.Recall.At(mostProposals)}
+	for i, t := range r.TIoU {
+		metrics[fmt.Sprintf("map@%g", t)] = r.MAP[i]
+	}
+	return train.Evaluation{Score: r.Average, Selects: l.selects, Metrics: metrics}, nil
+}
+
+func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {
+	f := l.adapter.File()
+	f.Task, f.Sampling, f.Metrics, f.Training = Task, l.sampling, metrics, s
+	f.Backbone.Path = l.backbone
+	f.Classes = slices.Clone(l.set.Classes)
+	if l.test != nil {
+		for _, c := range l.test.Classes {
+			if !slices.Contains(f.Classes, c) {
+				f.Classes = append(f.Classes, c)
+			}
+		}
+	}
+	about := settings{Rate: l.rate, Eval: l.config.Eval}
+	if l.detector != nil {
+		c := l.detector.Config()
+		about.Detector = &c
+		for name, t := range l.detector.Tensors() {
+			f.Tensors[name] = t
+		}
+	}
+	var err error
+	if f.Settings, err = json.Marshal(about); err != nil {
+		return err
+	}
+	if f.Embeddings, err = l.adapter.EncodeClasses(readable(f.Classes)); err != nil {
+		return err
+	}
+	return f.Write(path)
+}
+
+func (l *learner) Read(path string) (*train.State, error) {
+	f, err := prompt.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Training, l.adapter.Load(f)
+}

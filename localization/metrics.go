@@ -1,0 +1,250 @@
+package localization
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/clipcue/clipcue/dataset"
+)
+
+// The tIoU thresholds that the field measures at.
+var (
+	THUMOS      = []float64{0.3, 0.4, 0.5, 0.6, 0.7}
+	ActivityNet = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
+)
+
+// Scores is how good detections are, by the protocol of ActivityNet: for each class
+// the detections, by falling score, take the truth that they overlap most, among
+// what is not taken and overlaps by at least a tIoU; the average precision is the
+// area under the interpolated curve. Detections of equal score count together, so
+// that no order of the input makes a difference.
+type Scores struct {
+	TIoU    []float64 `json:"tiou"`
+	MAP     []float64 `json:"map"` // at each tIoU, the mean over the classes that occur
+	Average float64   `json:"average_map"`
+	Classes []ClassAP `json:"per_class"`
+	// Errors is what is wrong, at the tIoU nearest to 0.5.
+	Errors Errors `json:"errors"`
+
+	Videos     int `json:"videos"`
+	Segments   int `json:"segments"`
+	Detections int `json:"detections"`
+	// Unknown are detections of classes that do not occur. They are not counted.
+	Unknown int `json:"unknown"`
+	// Foreign are videos with detections that the truth does not have. All that was
+	// found in them is wrong.
+	Foreign int `json:"foreign_videos"`
+}
+
+// ClassAP is the average precision of a class.
+type ClassAP struct {
+	Label    string    `json:"label"`
+	Segments int       `json:"segments"`
+	AP       []float64 `json:"ap"` // at each tIoU
+	Average  float64   `json:"average"`
+}
+
+// TIoU is the temporal intersection over union of two segments.
+func TIoU(a, b [2]float64) float64 {
+	both := min(a[1], b[1]) - max(a[0], b[0])
+	if !(both > 0) {
+		return 0
+	}
+	return both / (a[1] - a[0] + b[1] - b[0] - both)
+}
+
+// finding is a detection or a segment of the truth, with its video's and its
+// class's number.
+type finding struct {
+	video, class int
+	at           [2]float64
+	score        float64
+}
+
+// compare orders what is of one video by time.
+func (f finding) compare(g finding) int {
+	return cmp.Or(cmp.Compare(f.at[0], g.at[0]), cmp.Compare(f.at[1], g.at[1]))
+}
+
+// Score measures results against the truth at tIoU thresholds. Results may name
+// videos with more or fewer folders than the truth does; see [dataset.Resolver].
+// Detections in videos that the truth does not have are false ones.
+func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, error) {
+	for _, t := range tIoUs {
+		if !(t > 0 && t <= 1) {
+			return nil, fmt.Errorf("a tIoU of %v: it takes more than 0, up to 1", t)
+		}
+	}
+	if len(tIoUs) == 0 {
+		return nil, fmt.Errorf("no tIoU to measure at")
+	}
+	s := &Scores{TIoU: tIoUs, MAP: make([]float64, len(tIoUs)), Videos: len(truth.Videos)}
+	real, found, classes := s.gather(truth, results)
+	if s.Foreign > 0 && s.Foreign == len(results) {
+		return nil, fmt.Errorf("%s: none of the %d videos of the results is annotated", truth.Source, len(results))
+	}
+	if s.Segments == 0 {
+		return nil, fmt.Errorf("%s: there is no segment to find, so there is nothing to measure", truth.Source)
+	}
+	for c, label := range classes {
+		ap := averagePrecision(real[c], found[c], tIoUs)
+		s.Classes = append(s.Classes, ClassAP{label, len(real[c]), ap, mean(ap)})
+		for i := range ap {
+			s.MAP[i] += ap[i] / float64(len(classes))
+		}
+	}
+	s.Average = mean(s.MAP)
+	at := slices.MinFunc(tIoUs, func(a, b float64) int { return cmp.Compare(math.Abs(a-0.5), math.Abs(b-0.5)) })
+	s.Errors = diagnose(slices.Concat(real...), slices.Concat(found...), at)
+	return s, nil
+}
+
+// gather numbers videos and classes, which are those that occur, and sorts out
+// what is of each class.
+func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [][]finding, classes []string) {
+	video, class := map[string]int{}, map[string]int{}
+	for i, v := range truth.Videos {
+		video[v.Path] = i
+		for _, x := range v.Segments {
+			c, ok := class[dataset.Canonical(x.Label)]
+			if !ok {
+				c = len(classes)
+				class[dataset.Canonical(x.Label)] = c
+				classes = append(classes, x.Label)
+				real, found = append(real, nil), append(found, nil)
+			}
+			real[c] = append(real[c], finding{i, c, [2]float64{x.Start, x.End}, 0})
+			s.Segments++
+		}
+	}
+	names := make([]string, len(truth.Videos))
+	for i, v := range truth.Videos {
+		names[i] = v.Path
+	}
+	resolver := dataset.NewResolver(names)
+	number := func(id string) int {
+		if n, ok := video[id]; ok {
+			return n
+		}
+		name, err := resolver.Resolve(id)
+		if err != nil && truth.Format == "activitynet" {
+			name, err = resolver.Resolve(dataset.OtherID(id))
+		}
+		if err == nil {
+			return video[name]
+		}
+		s.Foreign++
+		return len(truth.Videos) + s.Foreign
+	}
+	for id, detections := range results {
+		n := number(id)
+		for _, d := range detections {
+			s.Detections++
+			c, ok := class[dataset.Canonical(d.Label)]
+			if !ok {
+				s.Unknown++
+				continue
+			}
+			found[c] = append(found[c], finding{n, c, d.Segment, d.Score})
+		}
+	}
+	return real, found, classes
+}
+
+// byVideo sorts findings into their videos, in the order of time.
+func byVideo(f []finding) map[int][]finding {
+	m := map[int][]finding{}
+	for _, x := range f {
+		m[x.video] = append(m[x.video], x)
+	}
+	for _, x := range m {
+		slices.SortFunc(x, finding.compare)
+	}
+	return m
+}
+
+// averagePrecision returns the AP of a class at each tIoU.
+func averagePrecision(real, found []finding, tIoUs []float64) []float64 {
+	truth := byVideo(real)
+	overlaps := make([][]overlap, len(found))
+	best := func(i int) float64 {
+		if len(overlaps[i]) == 0 {
+			return 0
+		}
+		return overlaps[i][0].tIoU
+	}
+	order := make([]int, len(found))
+	for i, f := range found {
+		order[i], overlaps[i] = i, overlapping(f, truth[f.video])
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(found[b].score, found[a].score), cmp.Compare(best(b), best(a)), found[a].compare(found[b]))
+	})
+	ap := make([]float64, len(tIoUs))
+	for k, threshold := range tIoUs {
+		taken := map[[2]int]bool{} // video and number of the segment there
+		var recall, precision []float64
+		hits := 0
+		for n, i := range order {
+			for _, o := range overlaps[i] {
+				if o.tIoU < threshold {
+					break
+				}
+				if key := [2]int{found[i].video, o.segment}; !taken[key] {
+					taken[key] = true
+					hits++
+					break
+				}
+			}
+			if n+1 == len(order) || found[order[n+1]].score != found[i].score {
+				recall = append(recall, float64(hits)/float64(len(real)))
+				precision = append(precision, float64(hits)/float64(n+1))
+			}
+		}
+		ap[k] = interpolated(recall, precision)
+	}
+	return ap
+}
+
+// overlap is how much a detection overlaps one of its video's segments.
+type overlap struct {
+	segment int
+	tIoU    float64
+}
+
+// overlapping returns the segments that a detection overlaps, the most first.
+func overlapping(f finding, truth []finding) []overlap {
+	var out []overlap
+	for j, g := range truth {
+		if t := TIoU(f.at, g.at); t > 0 {
+			out = append(out, overlap{j, t})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b overlap) int { return cmp.Compare(b.tIoU, a.tIoU) })
+	return out
+}
+
+// interpolated is the area under a curve of precision by recall in which each
+// precision is the highest of those at this recall or more.
+func interpolated(recall, precision []float64) float64 {
+	area, highest := 0.0, 0.0
+	for i := len(recall) - 1; i >= 0; i-- {
+		highest = max(highest, precision[i])
+		before := 0.0
+		if i > 0 {
+			before = recall[i-1]
+		}
+		area += (recall[i] - before) * highest
+	}
+	return area
+}
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(max(len(x), 1))
+}

@@ -1,0 +1,189 @@
+package localization
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var found = Results{
+	"a/long video.mp4": {{"opening a door", 0.75, [2]float64{3661.5, 3662.25}}, {"run & <jump>", 0.5, [2]float64{0.04, 4}}},
+	"b.mp4":            {},
+}
+
+// Results come back as they were written, in both forms.
+func TestResultsRoundTrip(t *testing.T) {
+	for _, name := range []string{"r.json", "r.csv"} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := found.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadResults(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := found
+		if name == "r.csv" { // which has no line for nothing
+			want = Results{"a/long video.mp4": found["a/long video.mp4"]}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	var b bytes.Buffer
+	if err := found.Write(&b); err != nil || !strings.Contains(b.String(), `{"label":"run & <jump>","score":0.5,"segment":[0.04,4]}`) || !strings.HasPrefix(b.String(), `{"version":"1.3","results":{`) {
+		t.Errorf("%s %v", b.String(), err)
+	}
+}
+
+// Files of others: strings for times, columns in any order, no labels.
+func TestResultsOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"p.json": `{"version": "VERSION 1.3", "external_data": {"used": true}, "results": {"x": [{"score": 0.25, "segment": ["1.5", "3"]}, {"score": 2, "segment": [0, 1]}]}}`,
+		"p.csv":  "\xef\xbb\xbfscore,video,end,start\r\n0.25,x,3,1.5\r\n2, x ,1,0\r\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		r, err := ReadResults(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Results{"x": {{"", 2, [2]float64{0, 1}}, {"", 0.25, [2]float64{1.5, 3}}}}
+		if !reflect.DeepEqual(r, want) {
+			t.Errorf("%s: %+v", name, r)
+		}
+		find := r.Finder()
+		for name, ok := range map[string]bool{"x": true, "x.mp4": true, "folder/x.mp4": true, "v_x": true, "y": false} {
+			if id, _, err := find(name); err != nil || (id == "x") != ok {
+				t.Errorf("%s: of %q it knows %q (%v)", path, name, id, err)
+			}
+		}
+	}
+	two := Results{"a/x": nil, "b/x": nil}
+	if _, _, err := two.Finder()("x"); err == nil {
+		t.Error("a name that may mean two is taken for one")
+	}
+}
+
+func TestBadResults(t *testing.T) {
+	for text, want := range map[string]string{
+		`[]`:            "ActivityNet's shape",
+		`{"other": {}}`: "no results",
+		`{"results": {"x": [{"score": 1, "segment": [3, 2]}]}}`:                             `video "x": detection 1: the segment from 3 to 2 s`,
+		`{"results": {"x": [{"score": 1, "segment": [1]}]}}`:                                "no segment",
+		`{"results": {"x": [{"segment": [1, 2]}]}}`:                                         "no score",
+		`{"results": {"x": [{"score": 1, "segment": ["a", 2]}]}}`:                           "time a",
+		`{"results": {"x": [{"score": 1, "segment": [1, 2], "label": "a` + "\\n" + `b"}]}}`: "plain text",
+	} {
+		if _, err := parseResults(strings.NewReader(text), "file"); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "file: ") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                                      "the first line",
+		"video,start,end\na,1,2\n":              `"score" is missing`,
+		"video,start,end,score\na,1,2\n":        "wrong number of fields",
+		"video,start,end,score\na,1,x,1\n":      `file:2: end "x"`,
+		"video,start,end,score\na,1,2,NaN\n":    "file:2: NaN",
+		"video,start,end,score\na,2,1,0.5\n":    "file:2: the segment",
+		"video,start,end,score\n,1,2,0.5\n":     "file:2: the video has no name",
+		"video,start,end,score\n\"a,1,2,0.5\n":  "file:",
+		"video,start,end,score\na,1,2,1e9999\n": "not a number",
+	} {
+		if _, err := parseResultsCSV(strings.NewReader(text), "file"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := ReadResults(filepath.Join(t.TempDir(), "none.json")); err == nil {
+		t.Error("a file that there is not")
+	}
+}
+
+func FuzzResults(f *testing.F) {
+	for _, s := range []string{`{"results": {"x": [{"score": 1, "segment": ["1", 2], "label": "a"}]}}`, "video,start,end,score,label\na,1,2,0.5,b\n", "", "\xef\xbb\xbf", "\xff", "{", "\"", "video,start,end,score\n\"a\nb\",1,2,1\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, parse := range []func(string) (Results, error){
+			func(s string) (Results, error) { return parseResults(strings.NewReader(s), "file") },
+			func(s string) (Results, error) { return parseResultsCSV(strings.NewReader(s), "file") },
+		} {
+			r, err := parse(text)
+			if err != nil {
+				if !strings.HasPrefix(err.Error(), "file:") {
+					t.Errorf("error %q", err)
+				}
+				continue
+			}
+			for _, all := range r {
+				for _, d := range all {
+					if err := d.check(); err != nil {
+						t.Errorf("%+v: %v", d, err)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestSubtitles(t *testing.T) {
+	for path, want := range map[string]string{
+		"x.srt": "1\n00:00:00,040 --> 00:00:04,000\nrun & <jump> (50 %)\n\n2\n01:01:01,500 --> 01:01:02,250\nopening a door (75 %)\n\n",
+		"x.VTT": "WEBVTT\n\n00:00:00.040 --> 00:00:04.000\nrun &amp; &lt;jump&gt; (50 %)\n\n01:01:01.500 --> 01:01:02.250\nopening a door (75 %)\n\n",
+	} {
+		write, err := Subtitles(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := write(&b, found["a/long video.mp4"]); err != nil || b.String() != want {
+			t.Errorf("%s: %v\n%s", path, err, b.String())
+		}
+	}
+	if _, err := Subtitles("x.ass"); err == nil || !strings.Contains(err.Error(), ".srt or .vtt") {
+		t.Errorf("x.ass: %v", err)
+	}
+}
+
+func TestEDL(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteEDL(&b, "a/long video.mp4", 25, found["a/long video.mp4"]); err != nil {
+		t.Fatal(err)
+	}
+	const want = `TITLE: long video.mp4
+FCM: NON-DROP FRAME
+
+001  AX       V     C        00:00:00:01 00:00:04:00 00:00:00:00 00:00:03:24
+* FROM CLIP NAME: long video.mp4
+* COMMENT: run & <jump>, 50 %
+002  AX       V     C        01:01:01:13 01:01:02:06 00:00:03:24 00:00:04:17
+* FROM CLIP NAME: long video.mp4
+* COMMENT: opening a door, 75 %
+`
+	if b.String() != want {
+		t.Errorf("%s", b.String())
+	}
+	if err := WriteEDL(&b, "x.mp4", 0, nil); err == nil {
+		t.Error("a rate of 0 is taken")
+	}
+	if err := WriteEDL(&b, "x.mp4", 25, make([]Detection, 1000)); err == nil || !strings.Contains(err.Error(), "--min-score") {
+		t.Errorf("a thousand detections: %v", err)
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	all := []Detection{{"run", 0.9, [2]float64{0, 10}}, {"sit", 0.8, [2]float64{0, 10}}, {"run", 0.7, [2]float64{1, 2}}, {"run", 0.6, [2]float64{8, 20}}}
+	got := Distinct(all, 0.4)
+	if want := []Detection{all[0], all[1], all[3]}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	if got := Distinct(all, 1); len(got) != 4 { // nothing is more than all
+		t.Errorf("at 1 it leaves %d", len(got))
+	}
+}

@@ -1,0 +1,97 @@
+package localization
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ByTime are detections in the order in which they are seen.
+func ByTime(found []Detection) []Detection {
+	found = slices.Clone(found)
+	slices.SortStableFunc(found, func(a, b Detection) int {
+		return cmp.Or(cmp.Compare(a.Segment[0], b.Segment[0]), a.compare(b))
+	})
+	return found
+}
+
+// Subtitles returns what writes detections as subtitles in the format that a file's
+// name asks for, SubRip (.srt) or WebVTT (.vtt).
+func Subtitles(path string) (func(w io.Writer, found []Detection) error, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".srt":
+		return writeSRT, nil
+	case ".vtt":
+		return writeVTT, nil
+	}
+	return nil, fmt.Errorf("%s: subtitles are a file that ends in .srt or .vtt", path)
+}
+
+func writeSRT(w io.Writer, found []Detection) error {
+	b := bufio.NewWriter(w)
+	for i, d := range ByTime(found) {
+		fmt.Fprintf(b, "%d\n%s --> %s\n%s\n\n", i+1, clock(d.Segment[0], ","), clock(d.Segment[1], ","), d.cue(strings.NewReplacer("-->", "→")))
+	}
+	return b.Flush()
+}
+
+func writeVTT(w io.Writer, found []Detection) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprint(b, "WEBVTT\n\n")
+	for _, d := range ByTime(found) {
+		fmt.Fprintf(b, "%s --> %s\n%s\n\n", clock(d.Segment[0], "."), clock(d.Segment[1], "."), d.cue(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")))
+	}
+	return b.Flush()
+}
+
+// cue is what a subtitle says.
+func (d Detection) cue(escape *strings.Replacer) string {
+	return fmt.Sprintf("%s (%.0f %%)", escape.Replace(d.Label), 100*d.Score)
+}
+
+// clock is a time as hours:minutes:seconds and milliseconds.
+func clock(t float64, point string) string {
+	ms := int64(math.Round(max(t, 0) * 1000))
+	return fmt.Sprintf("%02d:%02d:%02d%s%03d", ms/3600000, ms/60000%60, ms/1000%60, point, ms%1000)
+}
+
+// WriteEDL writes the detections in a video as an edit decision list (CMX 3600),
+// which video editors read: its parts, one after the other. rate is the video's
+// frames a second.
+func WriteEDL(w io.Writer, video string, rate float64, found []Detection) error {
+	if !(rate > 0 && rate < 1000) {
+		return fmt.Errorf("%s: an edit decision list counts frames, and %v frames a second are no rate", video, rate)
+	}
+	if len(found) > 999 {
+		return fmt.Errorf("%s: %d detections; an edit decision list holds 999: raise --min-score", video, len(found))
+	}
+	b := bufio.NewWriter(w)
+	name := strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return '_'
+		}
+		return r
+	}, filepath.Base(video))
+	fmt.Fprintf(b, "TITLE: %s\nFCM: NON-DROP FRAME\n\n", name)
+	at := int64(0)
+	for i, d := range ByTime(found) {
+		from, to := int64(math.Round(d.Segment[0]*rate)), int64(math.Round(d.Segment[1]*rate))
+		to = max(to, from+1)
+		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s, %.0f %%\n",
+			i+1, timecode(from, rate), timecode(to, rate), timecode(at, rate), timecode(at+to-from, rate), name, d.Label, 100*d.Score)
+		at += to - from
+	}
+	return b.Flush()
+}
+
+// timecode is a frame's number as hours:minutes:seconds:frames.
+func timecode(frame int64, rate float64) string {
+	base := max(1, int64(math.Round(rate)))
+	s := frame / base
+	return fmt.Sprintf("%02d:%02d:%02d:%02d", s/3600, s/60%60, s%60, frame%base)
+}
