@@ -3,7 +3,6 @@ package dataset
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -40,12 +39,6 @@ func NewResolver(ids []string) *Resolver {
 	})
 	r.entries = slices.Compact(r.entries)
 	return r
-}
-
-// Explain lets Resolve say why a video is not found: reasons are those for which
-// some could not be stored, by the ids that they would have.
-func (r *Resolver) Explain(reasons map[string]string) {
-	r.failed, r.reasons = NewResolver(slices.Collect(maps.Keys(reasons))), reasons
 }
 
 // Resolve returns the id that p means. Errors: ErrNotFound, or one that names two

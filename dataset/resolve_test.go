@@ -10,13 +10,25 @@ import (
 	"pgregory.net/rapid"
 )
 
+// stored is a store of nothing but names.
+type stored struct {
+	ids    []string
+	failed map[string]string
+}
+
+func (stored) Dir() string                            { return "features" }
+func (s stored) IDs() ([]string, error)               { return s.ids, nil }
+func (s stored) Failures() (map[string]string, error) { return s.failed, nil }
+
 func TestResolve(t *testing.T) {
 	store := []string{
 		"wave/a.mp4", "run/a.mp4", "run/b.avi", "run/b.mp4", "kick_ball/c.mp4", "deep/down/run/d.mkv",
 		"id_000012_000022.mp4", "v1.2/e.f.mp4", "noext", "x/g.mp4", "y/x/g.mp4", "y/x/g.avi",
 	}
-	r := NewResolver(append(store, store[0]))
-	r.Explain(map[string]string{"wave/z.mp4": "moov atom not found"})
+	r, err := Stored(stored{append(store, store[0]), map[string]string{"wave/z.mp4": "moov atom not found"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct{ path, id, err string }{
 		{path: "wave/a.mp4", id: "wave/a.mp4"},
 		{path: "/data/videos/wave/a.mp4", id: "wave/a.mp4"},

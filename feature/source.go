@@ -16,15 +16,21 @@ func NewSource(c *Cache, fingerprint string) *Source {
 	return &Source{c, fingerprint, c.store.dir}
 }
 
-// Part returns a sequence and the rows from ≤ i < to of its part from start to end
-// seconds, at least one, as [Sequence.Span] says. A sequence of another backbone is
-// a [MismatchError], a part beyond the video's end an error.
-func (s *Source) Part(id string, start, end float64) (q *Sequence, from, to int, err error) {
-	if q, err = s.cache.Get(id); err != nil {
-		return nil, 0, 0, err
+// Get returns a sequence. One of another backbone is a [MismatchError].
+func (s *Source) Get(id string) (*Sequence, error) {
+	q, err := s.cache.Get(id)
+	if err == nil && q.Provenance.Backbone != s.fingerprint {
+		err = &MismatchError{Store: s.dir, ID: id, Have: q.Provenance.Backbone, Want: s.fingerprint}
 	}
-	if q.Provenance.Backbone != s.fingerprint {
-		return nil, 0, 0, &MismatchError{Store: s.dir, ID: id, Have: q.Provenance.Backbone, Want: s.fingerprint}
+	return q, err
+}
+
+// Part returns a sequence and the rows from ≤ i < to of its part from start to end
+// seconds, at least one, as [Sequence.Span] says. A part
+// beyond the video's end is an error.
+func (s *Source) Part(id string, start, end float64) (q *Sequence, from, to int, err error) {
+	if q, err = s.Get(id); err != nil {
+		return nil, 0, 0, err
 	}
 	from, to = q.Span(start, end)
 	if from == to {

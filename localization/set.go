@@ -96,23 +96,19 @@ type Set struct {
 	// and whoever reports on the set has to say so.
 	Missing []dataset.MissingVideo
 
-	source      *dataset.Segments
-	cache       *feature.Cache
-	fingerprint string // of the backbone that the features must come from
-	dir         string
+	source   *dataset.Segments
+	cache    *feature.Cache
+	features *feature.Source // through the cache
 }
 
 // Set finds the features of videos.
 func (o *Opened) Set(s *dataset.Segments) (*Set, error) {
-	ids, err := o.store.IDs()
+	resolver, err := dataset.Stored(o.store)
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("%s holds no features; make them with: clipcue extract --model MODEL --out %s VIDEOS", o.store.Dir(), o.store.Dir())
-	}
-	set := &Set{Classes: s.Classes, source: s, cache: o.cache, fingerprint: o.fingerprint, dir: o.store.Dir()}
-	set.Videos, set.Missing = s.Match(dataset.NewResolver(ids))
+	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewSource(o.cache, o.fingerprint)}
+	set.Videos, set.Missing = s.Match(resolver)
 	if len(set.Videos) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d videos has features in %s; the first: %w", s.Source, len(s.Videos), o.store.Dir(), set.Missing[0].Err)
 	}
@@ -131,14 +127,7 @@ func (s *Set) Truth() *dataset.Segments {
 
 // Load reads a video's features.
 func (s *Set) Load(v dataset.MatchedVideo) (*feature.Sequence, error) {
-	q, err := s.cache.Get(v.ID)
-	if err != nil {
-		return nil, err
-	}
-	if q.Provenance.Backbone != s.fingerprint {
-		return nil, &feature.MismatchError{Store: s.dir, ID: v.ID, Have: q.Provenance.Backbone, Want: s.fingerprint}
-	}
-	return q, nil
+	return s.features.Get(v.ID)
 }
 
 // Beyond returns the segments of which the features hold nothing.

@@ -28,21 +28,12 @@ type Video struct {
 // NewSet finds the stored features of a dataset's samples. The features have to
 // come from the backbone with this fingerprint.
 func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fingerprint string) (*Set, error) {
-	ids, err := store.IDs()
+	resolver, err := dataset.Stored(store)
 	if err != nil {
 		return nil, err
-	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("%s holds no features; make them with: clipcue extract --model MODEL --out %s VIDEOS", store.Dir(), store.Dir())
 	}
 	s := &Set{Classes: d.Classes, source: feature.NewSource(cache, fingerprint)}
 	index := d.ClassIndex()
-	resolver := dataset.NewResolver(ids)
-	failed, err := store.Failures()
-	if err != nil {
-		return nil, err
-	}
-	resolver.Explain(failed)
 	matched, missing := d.Match(resolver)
 	s.Missing = missing
 	for _, m := range matched {

@@ -41,14 +41,8 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := store.IDs()
+	resolver, err := dataset.Stored(store)
 	if err != nil {
-		return nil, err
-	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("%s holds no features; make them with: clipcue extract --model MODEL --out %s VIDEOS", store.Dir(), store.Dir())
-	}
-	if err := store.CheckBackbone(ids[0], fingerprint); err != nil {
 		return nil, err
 	}
 	captions, err := dataset.LoadCaptions(d.Path, dataset.CaptionOptions{Format: d.Format, TrainList: d.TrainList})
@@ -60,7 +54,7 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 		return nil, err
 	}
 	return &Opened{divided, captions.Skipped, store,
-		feature.NewSource(feature.NewCache(store, cacheBytes), fingerprint), dataset.NewResolver(ids)}, nil
+		feature.NewSource(feature.NewCache(store, cacheBytes), fingerprint), resolver}, nil
 }
 
 // Set finds the features of a split's videos.
@@ -73,6 +67,9 @@ func (o *Opened) Set(split string) (*Set, error) {
 	matched, missing := d.Match(o.found)
 	if len(matched) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d captions of the %s split is of a video with features in %s; the first: %w", d.Source, len(d.Samples), split, o.store.Dir(), missing[0].Err)
+	}
+	if _, err := o.source.Get(matched[0].ID); err != nil { // of another backbone, perhaps
+		return nil, err
 	}
 	s.Missing = missing
 	at := map[Video]int{}

@@ -410,7 +410,14 @@ func TestBadData(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := (Data{Path: file, Features: store}).Open("another backbone"); err == nil || !strings.Contains(err.Error(), "another backbone") {
+	if _, err := set("star/moves left/0.mp4,a star,train\n"); err != nil {
+		t.Fatal(err)
+	}
+	o, err = (Data{Path: file, Features: store}).Open("another backbone")
+	if err == nil {
+		_, _, _, err = o.Sets()
+	}
+	if err == nil || !strings.Contains(err.Error(), "another backbone") {
 		t.Errorf("features of another backbone: %v", err)
 	}
 	// Two videos are enough, for a batch of more as well.
