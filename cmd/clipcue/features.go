@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,7 +87,7 @@ func (a *app) storeInfo(dir string, asJSON bool) error {
 		rows := [][2]string{
 			{"sequences", fmt.Sprint(sum.Sequences)},
 			{"frames", fmt.Sprint(sum.Frames)},
-			{"video", time.Duration(sum.Seconds * float64(time.Second)).Round(time.Second).String()},
+			{"video", duration(sum.Seconds).String()},
 			{"size", fmt.Sprintf("%.1f MB", float64(sum.Bytes)/1e6)},
 		}
 		for _, m := range sum.Makings {

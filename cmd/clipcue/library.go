@@ -42,7 +42,7 @@ and that wait for being indexed anew.`,
 			}
 			s := i.Settings
 			rows := [][2]string{
-				{"videos", fmt.Sprintf("%d, %.2f hours", i.Videos, i.Seconds/3600)},
+				{"videos", fmt.Sprintf("%d, %v", i.Videos, duration(i.Seconds))},
 				{"moments", fmt.Sprintf("%d of %g s, one every %g s", i.Moments, s.Window, s.Hop)},
 				{"size", fmt.Sprintf("%.1f MB", float64(i.Bytes)/1e6)},
 				{"model", fmt.Sprintf("%s (%s, width %d)", s.Model, s.Fingerprint, s.Width)},

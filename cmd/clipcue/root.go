@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -184,6 +185,11 @@ func (a *app) pairs(rows [][2]string) error {
 		fmt.Fprintf(w, "%s\t%s\n", r[0], r[1])
 	}
 	return w.Flush()
+}
+
+// duration is so many seconds, for people.
+func duration(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }
 
 // required marks flags that a command cannot do without.

@@ -153,6 +153,6 @@ func Timelines(t []Timeline) *Report {
 			}
 		}
 	}
-	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%d segments were found in %d videos.", n, len(t)),
+	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%s found in %s.", amount(n, "segment"), amount(len(t), "video")),
 		Sections: []Section{{Title: "Videos", Timelines: t, Text: "The darker, the surer."}}, Footer: Version()}
 }

@@ -12,9 +12,9 @@ import (
 // each result. kind is "sentence", or what else the query was; captions is the
 // number of those that a sentence was measured against.
 func Search(query, kind string, found *library.Found, captions int) *Report {
-	s := Section{Title: amount(len(found.Results), "result")}
+	s := Section{Title: "Moments, the likeliest first"}
 	for _, r := range found.Results {
-		strip := Strip{Title: r.Video, Label: r.Time, Predictions: []Prediction{{Label: "score", Score: r.Score}}}
+		strip := Strip{Title: r.Time + "  " + r.Video, Predictions: []Prediction{{Label: "score", Score: r.Score}}}
 		if r.Missing {
 			strip.Note = "The video was no longer there when the library was last brought up to date."
 		}
@@ -26,16 +26,17 @@ func Search(query, kind string, found *library.Found, captions int) *Report {
 		}
 		s.Strips = append(s.Strips, strip)
 	}
-	page := &Report{Title: query, Sections: []Section{s}, Footer: Version()}
+	page := &Report{Title: query, Verdict: amount(len(found.Results), "result") + ".", Footer: Version()}
 	if kind == "sentence" {
-		page.Verdict = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", captions)
+		s.Text = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", captions)
 	} else {
 		page.Title = "Like " + filepath.Base(query)
-		page.Verdict = "The score is 1 for the same pictures and 0 for a moment that is no more like it than others."
+		s.Text = "The score is 1 for the same pictures and 0 for a moment that is no more like it than others."
 	}
 	for _, w := range found.Warnings {
-		page.Sections = append([]Section{{Title: "Note", Text: w}}, page.Sections...)
+		page.Sections = append(page.Sections, Section{Title: "Note", Text: w})
 	}
+	page.Sections = append(page.Sections, s)
 	return page
 }
 

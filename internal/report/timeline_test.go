@@ -39,7 +39,7 @@ func TestTimeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"3 segments were found in 1 videos", "&lt;b&gt;run&lt;/b&gt;", "--from:0.3;--to:1;--v:0.9", `title="12.0 s to 80.0 s, 90.0 %"`, "40.0 s"} {
+	for _, want := range []string{"3 segments found in 1 video.", "&lt;b&gt;run&lt;/b&gt;", "--from:0.3;--to:1;--v:0.9", `title="12.0 s to 80.0 s, 90.0 %"`, "40.0 s"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
