@@ -408,3 +408,29 @@ func TestRealLibrary(t *testing.T) {
 		}
 	}
 }
+
+// A library whose moments are embedded by a trained retriever is searched by it.
+func TestLibraryOfATrainedRetriever(t *testing.T) {
+	t.Parallel()
+	newWorld(t) // for the folder
+	videos, err := shapes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	features, run, lib := filepath.Join(dir, "features"), filepath.Join(dir, "run"), filepath.Join(dir, "lib")
+	must(t, exitDone, "extract", "-q", "--out", features, videos)
+	must(t, exitDone, "train", "retrieval", "-q", "--features", features, "--data", filepath.Join(videos, "captions.jsonl"), "--out", run,
+		"--steps", "20", "--lr", "1e-3", "--temporal-layers", "1", "--batch", "4")
+	must(t, exitDone, indexing(videos, lib, "--adapter", run, "--fps", "8")...)
+	found := decode[searchedJSON](t, must(t, exitDone, "search", "--library", lib, "a green cross", "--top", "2", "--json"))
+	if len(found.Results) == 0 || filepath.Dir(found.Results[0].Video) != filepath.Join(videos, "green_cross") {
+		t.Errorf("%+v", found)
+	}
+	info := decode[infoJSON](t, must(t, exitDone, "library", "info", "--library", lib, "--json"))
+	if info.Settings.Adapter == "" || info.Videos != 9 {
+		t.Errorf("%+v", info)
+	}
+	// The same library is not to be filled by the backbone alone.
+	checkError(t, clipcue(t, indexing(videos, lib, "--adapter", "")...), exitFailed, "--reindex")
+}
