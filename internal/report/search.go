@@ -14,15 +14,15 @@ import (
 func Search(query, kind string, found *library.Found, captions int) *Report {
 	s := Section{Title: "Moments, the likeliest first"}
 	for _, r := range found.Results {
-		strip := Strip{Title: r.Video, Label: r.Time, Note: fmt.Sprintf("Score %.1f %%.", 100*r.Score)}
+		strip := Strip{Title: r.Video, Label: fmt.Sprintf("%s, %.1f %%", r.Time, 100*r.Score)}
 		if r.Missing {
-			strip.Note += " The video was no longer there when the library was last brought up to date."
+			strip.Note = "The video was no longer there when the library was last brought up to date."
 		}
 		picture, err := os.ReadFile(r.Thumbnail)
 		if err == nil {
 			strip.Frames = []Frame{{Time: r.Best, Picture: picture}}
 		} else {
-			strip.Note += " The thumbnail cannot be read: " + reason(r.Thumbnail, err)
+			strip.Note = "The thumbnail cannot be read: " + reason(r.Thumbnail, err)
 		}
 		s.Strips = append(s.Strips, strip)
 	}
