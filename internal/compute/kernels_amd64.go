@@ -1,6 +1,10 @@
 package compute
 
-import "golang.org/x/sys/cpu"
+import (
+	"sync"
+
+	"golang.org/x/sys/cpu"
+)
 
 //go:generate go run ./gen
 
@@ -59,7 +63,7 @@ var avx512 = &kernels{
 
 // available lists the kernels that the machine runs, the best last. The checks
 // include that the operating system saves the registers.
-func available() []*kernels {
+var available = sync.OnceValue(func() []*kernels {
 	all := []*kernels{generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		all = append(all, avx2)
@@ -71,4 +75,4 @@ func available() []*kernels {
 		all = append(all, avx512)
 	}
 	return all
-}
+})

@@ -1,6 +1,10 @@
 package compute
 
-import "golang.org/x/sys/cpu"
+import (
+	"sync"
+
+	"golang.org/x/sys/cpu"
+)
 
 // neon is what every arm64 machine runs. It was written for the large cores, with
 // four multiply-adds under way at once, but has been run by emulation only.
@@ -41,9 +45,9 @@ var plainInts = func() *intKernels {
 }()
 
 // available lists the kernels that the machine runs, the best last.
-func available() []*kernels {
+var available = sync.OnceValue(func() []*kernels {
 	if cpu.ARM64.HasASIMDDP {
 		neon.ints = dotInts
 	}
 	return []*kernels{generic, neon}
-}
+})
