@@ -64,9 +64,10 @@ type job struct {
 	video.Source
 	at       int // among the sources
 	seq      *Sequence
-	waiting  int // frames in the batch
-	last     int // of them, a row
-	repeated int // frames that were equal to the one before
+	rows     rows // of seq
+	waiting  int  // frames in the batch
+	last     int  // of them, a row
+	repeated int  // frames that were equal to the one before
 }
 
 func (j *job) failure(reason string) Failure {
@@ -178,6 +179,9 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 		return err
 	}
 	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
+	if x.store != nil {
+		j.rows.dir = x.store.dir
+	}
 	frames := x.o.video()
 	frames.Size, frames.Info = x.config.ImageSize, headers
 	frames.Damaged = func(e *video.Error) { j.seq.Provenance.Partial = reason(e) }
@@ -228,16 +232,32 @@ func (x *extraction) save() {
 			continue
 		}
 		mark := time.Now()
-		err := j.seq.check()
+		err := x.keepAll(j)
 		if err != nil {
-			err = &video.Error{Path: j.Path, Kind: err}
-		} else if err = x.keep(j.seq); err != nil {
 			_, fault := errors.AsType[*video.Error](err)
 			broken = !fault
 		}
 		spend(&x.saving, &mark)
 		x.saved <- saved{j, err}
 	}
+}
+
+func (x *extraction) keepAll(j *job) error {
+	features, free, err := j.rows.all()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if j.rows.file != nil {
+			j.seq.Features = nil // what it was is no memory any more
+		}
+		free()
+	}()
+	j.seq.Features = features
+	if err := j.seq.check(); err != nil {
+		return &video.Error{Path: j.Path, Kind: err}
+	}
+	return x.keep(j.seq)
 }
 
 // work takes the queue to its end.
@@ -273,7 +293,7 @@ func (x *extraction) take(e event) error {
 		if j.waiting > 0 {
 			x.rows[j.last].times++
 		} else {
-			j.seq.Features = append(j.seq.Features, j.seq.Features[len(j.seq.Features)-x.config.Embed:]...)
+			return j.rows.add(j.rows.last, 1)
 		}
 		return nil
 	case !e.end:
@@ -317,8 +337,8 @@ func (x *extraction) encode() error {
 		return err
 	}
 	for i, r := range x.rows {
-		for range r.times {
-			r.job.seq.Features = append(r.job.seq.Features, y[i*e:(i+1)*e]...)
+		if err := r.job.rows.add(y[i*e:(i+1)*e], r.times); err != nil {
+			return err
 		}
 		r.job.waiting = 0
 	}
@@ -373,6 +393,7 @@ func (x *extraction) fail(j *job, err error) error {
 	if !ok {
 		return err
 	}
+	j.rows.close()
 	x.report.Failed = append(x.report.Failed, j.failure(reason(fault)))
 	x.count(j)
 	switch n := len(x.report.Failed); {

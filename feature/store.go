@@ -231,7 +231,7 @@ func (s *Store) Put(q *Sequence) error {
 	}
 	return safetensors.Write(path, &safetensors.File{
 		Tensors: map[string]safetensors.Tensor{
-			"features":   safetensors.FromFloat32s(q.Features, q.Len(), q.Width),
+			"features":   safetensors.ViewFloat32s(q.Features, q.Len(), q.Width),
 			"timestamps": safetensors.FromFloat64s(q.Timestamps, q.Len()),
 		},
 		Metadata: map[string]string{provenance: string(p)},

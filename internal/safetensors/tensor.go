@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"unsafe"
 )
 
 // Tensor is an array of numbers as a file holds it.
@@ -179,6 +180,15 @@ func FromFloat32s(data []float32, shape ...int) Tensor {
 		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
 	}
 	return Tensor{"F32", shape, out}
+}
+
+// ViewFloat32s is FromFloat32s without a copy, where the machine has the format's
+// order of bytes: data must not change until the tensor is written.
+func ViewFloat32s(data []float32, shape ...int) Tensor {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return FromFloat32s(data, shape...)
+	}
+	return Tensor{"F32", shape, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))}
 }
 
 // HalfFromFloat32s makes an F16 tensor of the nearest half-precision numbers,

@@ -1,0 +1,76 @@
+package feature
+
+import (
+	"os"
+	"unsafe"
+)
+
+// spillAt is how many bytes of a video's features may be in memory, where there is
+// a folder for more.
+var spillAt = 32 << 20 // a variable for tests
+
+// rows are the features of a video under way. Those of a video of many hours go to
+// a file, so that memory does not grow with the length of a video.
+type rows struct {
+	dir  string // where the file is made; "" keeps all in memory
+	last []float32
+	mem  []float32
+	file *os.File // nil if there is none
+	size int      // bytes of file
+}
+
+// add appends n times a row.
+func (r *rows) add(row []float32, n int) error {
+	for range n {
+		r.mem = append(r.mem, row...)
+	}
+	r.last = append(r.last[:0], row...)
+	if r.dir == "" || 4*len(r.mem) < spillAt {
+		return nil
+	}
+	return r.spill()
+}
+
+func (r *rows) spill() (err error) {
+	if r.file == nil {
+		if r.file, err = unnamed(r.dir); err != nil {
+			return err
+		}
+		if r.file == nil { // there is no way here
+			r.dir = ""
+			return nil
+		}
+	}
+	n, err := r.file.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(r.mem))), 4*len(r.mem)))
+	r.size += n
+	r.mem = r.mem[:0]
+	return err
+}
+
+// all are the features together, valid until free is called.
+func (r *rows) all() (features []float32, free func(), err error) {
+	if r.file == nil {
+		return r.mem, func() {}, nil
+	}
+	if len(r.mem) > 0 {
+		if err := r.spill(); err != nil {
+			return nil, nil, err
+		}
+	}
+	data, unmap, err := mapped(r.file, r.size)
+	if err != nil {
+		return nil, nil, err
+	}
+	free = func() {
+		unmap()
+		r.close()
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(data))), r.size/4), free, nil
+}
+
+func (r *rows) close() {
+	if r.file != nil {
+		r.file.Close()
+		r.file = nil
+	}
+}

@@ -1,0 +1,56 @@
+package feature
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Features that go to a file on the way are stored as those that stay in memory,
+// and nothing else is left in the store.
+func TestFeaturesThroughAFile(t *testing.T) {
+	_, sources := folder(t, map[string]string{"a.mp4": "long", "b.mp4": "still", "c.mp4": "two", "d.mp4": "broken"})
+	stored := func() map[string]*Sequence {
+		s := create(t)
+		extract(t, newFake(), sources, s, Options{Batch: 4})
+		whole(t, s, "a.mp4", "b.mp4", "c.mp4")
+		all := map[string]*Sequence{}
+		for _, id := range []string{"a.mp4", "b.mp4", "c.mp4"} {
+			q, err := s.Get(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[id] = q
+		}
+		files, err := os.ReadDir(s.Dir())
+		if err != nil || len(files) > 5 { // the three, .run and the failures
+			t.Errorf("%v %v", files, err)
+		}
+		return all
+	}
+	want := stored()
+	old := spillAt
+	defer func() { spillAt = old }()
+	for _, spillAt = range []int{1, 4 * 3 * 7} {
+		if diff := cmp.Diff(want, stored()); diff != "" {
+			t.Errorf("with %d bytes in memory:\n%s", spillAt, diff)
+		}
+	}
+}
+
+// A file that cannot be made or written ends the run; it is not the video's fault.
+func TestFeaturesWithoutAFolder(t *testing.T) {
+	r := rows{dir: filepath.Join(t.TempDir(), "none")}
+	old := spillAt
+	defer func() { spillAt = old }()
+	spillAt = 1
+	if err := r.add([]float32{1, 2}, 1); err == nil {
+		f, free, err := r.all() // where files without a name cannot be had
+		if err != nil || len(f) != 2 {
+			t.Error(f, err)
+		}
+		free()
+	}
+}
