@@ -7,7 +7,7 @@ import (
 
 // spillAt is how many bytes of a video's features may be in memory, where there is
 // a folder for more.
-var spillAt = 32 << 20 // a variable for tests
+var spillAt = 4 << 20 // a variable for tests
 
 // rows are the features of a video under way. Those of a video of many hours go to
 // a file, so that memory does not grow with the length of a video.
