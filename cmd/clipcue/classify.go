@@ -148,16 +148,14 @@ func modelFile(adapter string) (string, error) {
 	return adapter, nil
 }
 
-// trainedRecogniser loads a model file and its backbone.
-func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recogniser, video.Sampling, error) {
-	var none video.Sampling
-	adapter, err := modelFile(adapter)
-	if err != nil {
-		return nil, nil, none, err
+// trained reads the model file of a run or a path, and loads its backbone: with the
+// text tower if it is to name classes that the file does not know.
+func (a *app) trained(adapter string, b backboneFlags, classes []string) (path string, f *prompt.File, m *clip.Model, err error) {
+	if path, err = modelFile(adapter); err != nil {
+		return "", nil, nil, err
 	}
-	f, err := prompt.ReadFile(adapter)
-	if err != nil {
-		return nil, nil, none, err
+	if f, err = prompt.ReadFile(path); err != nil {
+		return "", nil, nil, err
 	}
 	towers := clip.Image
 	for _, c := range classes {
@@ -165,13 +163,22 @@ func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []strin
 			towers |= clip.Text
 		}
 	}
-	m, err := a.loadFor(f, b, towers)
+	if m, err = a.loadFor(f, b, towers); err != nil {
+		err = fmt.Errorf("backbone of %s: %w", path, err)
+	}
+	return path, f, m, err
+}
+
+// trainedRecogniser loads a model file and its backbone.
+func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recogniser, video.Sampling, error) {
+	var none video.Sampling
+	path, f, m, err := a.trained(adapter, b, classes)
 	if err != nil {
-		return nil, nil, none, fmt.Errorf("backbone of %s: %w", adapter, err)
+		return nil, nil, none, err
 	}
 	r, err := recognition.New(f, m)
 	if err != nil {
-		return nil, nil, none, fmt.Errorf("%s: %w", adapter, err)
+		return nil, nil, none, fmt.Errorf("%s: %w", path, err)
 	}
 	if classes != nil {
 		err = r.SetClasses(classes)

@@ -145,23 +145,9 @@ type locations []located
 
 // trainedLocaliser loads a model file and its backbone.
 func (a *app) trainedLocaliser(adapter string, b backboneFlags, classes []string) (*clip.Model, *localization.Localiser, *prompt.File, error) {
-	path, err := modelFile(adapter)
+	path, f, m, err := a.trained(adapter, b, classes)
 	if err != nil {
 		return nil, nil, nil, err
-	}
-	f, err := prompt.ReadFile(path)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	towers := clip.Image
-	for _, c := range classes {
-		if !slices.Contains(f.Classes, c) {
-			towers |= clip.Text
-		}
-	}
-	m, err := a.loadFor(f, b, towers)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("backbone of %s: %w", path, err)
 	}
 	l, err := localization.New(f, m)
 	if err != nil {

@@ -140,18 +140,6 @@ func (a *app) warnWithout(s *retrieval.Set) int {
 	return len(s.Missing)
 }
 
-// warnFew warns of the first few of n and says how many more there are.
-func warnFew(n int, one func(i int), more func(n int)) int {
-	const few = 5
-	for i := range min(n, few) {
-		one(i)
-	}
-	if n > few {
-		more(n - few)
-	}
-	return n
-}
-
 // leftOutError is the error that ends a command which did its work but for n
 // captions.
 func leftOutError(n int) error {

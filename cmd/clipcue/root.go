@@ -192,6 +192,18 @@ func duration(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }
 
+// warnFew warns of the first few of n and says how many more there are.
+func warnFew(n int, one func(i int), more func(n int)) int {
+	const few = 5
+	for i := range min(n, few) {
+		one(i)
+	}
+	if n > few {
+		more(n - few)
+	}
+	return n
+}
+
 // required marks flags that a command cannot do without.
 func required(c *cobra.Command, names ...string) {
 	old := c.PreRunE

@@ -252,16 +252,10 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 
 // warnMissing names samples without features and returns how many there are.
 func (a *app) warnMissing(s *recognition.Set) int {
-	const few = 5
-	for i, m := range s.Missing {
-		if i == few {
-			a.log.Warn("and more samples have no features", "missing", len(s.Missing)-few)
-			break
-		}
-		reason := strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("%q: ", m.Path))
-		a.log.Warn("left out", "sample", m.Path, "reason", reason)
-	}
-	return len(s.Missing)
+	return warnFew(len(s.Missing), func(i int) {
+		m := s.Missing[i]
+		a.log.Warn("left out", "sample", m.Path, "reason", strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("%q: ", m.Path)))
+	}, func(more int) { a.log.Warn("and more samples have no features", "missing", more) })
 }
 
 // missingError is the error that ends a command which did its work but for n

@@ -289,15 +289,10 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 // warnMissingVideos names annotated videos without features and returns how many
 // there are.
 func (a *app) warnMissingVideos(s *localization.Set) int {
-	const few = 5
-	for i, m := range s.Missing {
-		if i == few {
-			a.log.Warn("and more videos have no features", "missing", len(s.Missing)-few)
-			break
-		}
+	return warnFew(len(s.Missing), func(i int) {
+		m := s.Missing[i]
 		a.log.Warn("left out", "video", m.Path, "reason", strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("%q: ", m.Path)))
-	}
-	return len(s.Missing)
+	}, func(more int) { a.log.Warn("and more videos have no features", "missing", more) })
 }
 
 // warnBeyond tells of segments that lie beyond what the features hold.
