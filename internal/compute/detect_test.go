@@ -59,6 +59,10 @@ func TestIntervals(t *testing.T) {
 		x, target := random(rng, n, 2), random(rng, n, 2)
 		for i := range target {
 			for j := range target[i] {
+				// Where both ends meet the loss has a kink, and no slope to compare.
+				if math.Abs(target[i][j]-x[i][j]) < 1e-3 {
+					target[i][j] += 1e-2
+				}
 				target[i][j] = float64(float32(math.Exp(target[i][j])))
 			}
 		}
