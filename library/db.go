@@ -26,41 +26,49 @@ const (
 //
 // A video that waits to be indexed anew, since everything has to be, has pending
 // set and no moments. Times are seconds as a player shows them, modified is in
-// nanoseconds since 1970. A moment's thumbnail is its number in the video's folder.
+// nanoseconds since 1970. A video's background is the sum over its moments. A moment's
+// thumbnail is its number in the video's folder, picture that file's checksum. A row's
+// sum is its own; see sums.go.
 var migrations = []string{`
 CREATE TABLE settings (
 	only       INTEGER PRIMARY KEY CHECK (only = 1),
 	generation INTEGER NOT NULL, -- of the vectors
-	json       TEXT NOT NULL
+	json       TEXT NOT NULL,
+	sum        INTEGER
 );
-CREATE TABLE folders (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE folders (path TEXT PRIMARY KEY, sum INTEGER) WITHOUT ROWID;
 CREATE TABLE videos (
-	id       INTEGER PRIMARY KEY AUTOINCREMENT,
-	path     TEXT NOT NULL UNIQUE,
-	size     INTEGER NOT NULL,
-	modified INTEGER NOT NULL,
-	sha256   TEXT NOT NULL,
-	seconds  REAL NOT NULL,
-	partial  TEXT NOT NULL,
-	pending  INTEGER NOT NULL DEFAULT 0,
-	missing  INTEGER NOT NULL DEFAULT 0
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	path       TEXT NOT NULL UNIQUE,
+	size       INTEGER NOT NULL,
+	modified   INTEGER NOT NULL,
+	sha256     TEXT NOT NULL,
+	seconds    REAL NOT NULL,
+	partial    TEXT NOT NULL,
+	moments    INTEGER NOT NULL, -- how many it has
+	background REAL NOT NULL,
+	pending    INTEGER NOT NULL DEFAULT 0,
+	missing    INTEGER NOT NULL DEFAULT 0,
+	sum        INTEGER
 );
 CREATE INDEX videos_content ON videos (sha256);
 CREATE TABLE moments (
-	id         INTEGER PRIMARY KEY AUTOINCREMENT,
-	video      INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
-	start      REAL NOT NULL,
-	"end"      REAL NOT NULL,
-	background REAL NOT NULL,
-	thumbnail  INTEGER NOT NULL
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	video     INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+	start     REAL NOT NULL,
+	"end"     REAL NOT NULL,
+	thumbnail INTEGER NOT NULL,
+	picture   INTEGER NOT NULL,
+	sum       INTEGER
 );
 CREATE INDEX moments_video ON moments (video, start);
 CREATE TABLE failures (
 	path   TEXT PRIMARY KEY,
 	reason TEXT NOT NULL,
-	time   TEXT NOT NULL
+	time   TEXT NOT NULL,
+	sum    INTEGER
 ) WITHOUT ROWID;
-`}
+` + triggers()}
 
 // openDB opens a library's database, for writing or for reading alone.
 func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) {
@@ -206,7 +214,7 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("%s: the disk is full; make room and run the same command again: what was indexed is kept (%w)", dir, err)
 	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: the library cannot be written; make its folder and disk writable, or choose another --library (%w)", dir, err)
-	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB:
+	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB, errors.Is(err, errDamaged):
 		return fmt.Errorf("%s: the database is damaged; put the library back from a copy, or delete its folder and index again (%w)", filepath.Join(dir, dbFile), err)
 	case c == sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("%s: another program keeps the database locked; end it and try again (%w)", filepath.Join(dir, dbFile), err)

@@ -214,6 +214,9 @@ func (w *writer) graph(ctx context.Context) error {
 // videos have to be done anew.
 func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error) {
 	generation, old, err := readSettings(ctx, w.db)
+	if err == nil {
+		err = verify(ctx, w.db, "folders", "videos", "failures")
+	}
 	if err != nil {
 		return false, err
 	}
@@ -235,7 +238,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 	}
 	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
 		if all {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; UPDATE videos SET pending = 1"); err != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; UPDATE videos SET pending = 1, moments = 0, background = 0"); err != nil {
 				return err
 			}
 		}
@@ -360,7 +363,7 @@ func (w *writer) remember(ctx context.Context, paths []string) error {
 			return err
 		}
 		if info, err := os.Stat(absolute); err == nil && info.IsDir() {
-			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders VALUES (?)", absolute); err != nil {
+			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders (path) VALUES (?)", absolute); err != nil {
 				return err
 			}
 		}
@@ -487,12 +490,14 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		return err
 	}
 	embeddings := make([]float32, 0, len(spans)*w.settings.Width)
+	background := 0.
 	for _, s := range spans {
 		y, err := w.e.Video(q, s.start, s.end)
 		if err != nil {
 			return fmt.Errorf("%s: %w", q.ID, err)
 		}
 		embeddings = append(embeddings, y...)
+		background += w.captions.log(y)
 	}
 	film := w.films.take(q.ID)
 	if film == nil || len(film.times) == 0 {
@@ -505,8 +510,8 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 			return err
 		}
 		p := q.Provenance
-		added, err := tx.ExecContext(ctx, "INSERT INTO videos (path, size, modified, sha256, seconds, partial) VALUES (?, ?, ?, ?, ?, ?)",
-			q.ID, p.Size, p.Modified.UnixNano(), p.SHA256, spans[len(spans)-1].end, p.Partial)
+		added, err := tx.ExecContext(ctx, "INSERT INTO videos (path, size, modified, sha256, seconds, partial, moments, background) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			q.ID, p.Size, p.Modified.UnixNano(), p.SHA256, spans[len(spans)-1].end, p.Partial, len(spans), background)
 		if err != nil {
 			return err
 		}
@@ -516,8 +521,8 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		}
 		ids := make([]int64, len(spans))
 		for i, s := range spans {
-			log := w.captions.log(embeddings[i*w.settings.Width : (i+1)*w.settings.Width])
-			added, err := tx.ExecContext(ctx, `INSERT INTO moments (video, start, "end", background, thumbnail) VALUES (?, ?, ?, ?, ?)`, id, s.start, s.end, log, film.number(s))
+			n := film.number(s)
+			added, err := tx.ExecContext(ctx, `INSERT INTO moments (video, start, "end", thumbnail, picture) VALUES (?, ?, ?, ?, ?)`, id, s.start, s.end, n, film.sums[n])
 			if err != nil {
 				return err
 			}
@@ -578,7 +583,7 @@ func (w *writer) fail(ctx context.Context, failed []feature.Failure) error {
 	for _, f := range failed {
 		w.films.discard(f.ID)
 		err := inTx(ctx, w.db, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", f.Path, f.Reason, f.Time.Format(time.RFC3339Nano))
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO failures (path, reason, time) VALUES (?, ?, ?)", f.Path, f.Reason, f.Time.Format(time.RFC3339Nano))
 			return errors.Join(err, dropped.video(ctx, tx, f.Path))
 		})
 		if err != nil {

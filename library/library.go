@@ -172,20 +172,19 @@ func ReadSettings(ctx context.Context, dir string) (Settings, error) {
 // readSettings returns generation 0 for a library that was never filled.
 func readSettings(ctx context.Context, db *sql.DB) (generation int64, s Settings, err error) {
 	var text string
-	err = db.QueryRowContext(ctx, "SELECT generation, json FROM settings").Scan(&generation, &text)
+	var whole bool
+	err = db.QueryRowContext(ctx, "SELECT coalesce(CAST(generation AS INTEGER), 0), coalesce(CAST(json AS TEXT), ''), "+intact("settings")+" FROM settings").Scan(&generation, &text, &whole)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, s, nil
 	}
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &s)
+	if err != nil {
+		return 0, s, err
 	}
-	if err == nil {
-		_, err = s.complete(Settings{})
+	whole = whole && json.Unmarshal([]byte(text), &s) == nil
+	if _, err := s.complete(Settings{}); err != nil || !whole || generation < 1 || s.Width < 1 || !(s.Temperature > 0) {
+		return 0, Settings{}, damaged("settings")
 	}
-	if err == nil && (generation < 1 || s.Width < 1 || !(s.Temperature > 0)) {
-		err = errors.New("the library's settings make no sense")
-	}
-	return generation, s, err
+	return generation, s, nil
 }
 
 const (
@@ -230,7 +229,10 @@ type Info struct {
 // Info tells what the library holds.
 func (l *Library) Info(ctx context.Context) (Info, error) {
 	i := Info{Library: l.dir, Settings: l.settings, Pending: []string{}, Missing: []string{}, Partial: []feature.Failure{}, Failed: []feature.Failure{}, Folders: []string{}}
-	err := l.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(seconds), 0), (SELECT count(*) FROM moments) FROM videos").Scan(&i.Videos, &i.Seconds, &i.Moments)
+	err := verify(ctx, l.db, "folders", "videos", "failures")
+	if err == nil {
+		err = l.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(moments), 0) FROM videos").Scan(&i.Videos, &i.Seconds, &i.Moments)
+	}
 	for query, list := range map[string]*[]string{
 		"SELECT path FROM videos WHERE pending ORDER BY path": &i.Pending,
 		"SELECT path FROM videos WHERE missing ORDER BY path": &i.Missing,
@@ -273,8 +275,11 @@ func each(ctx context.Context, db querier, query string, args []any, targets []a
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := rows.Scan(targets...); err != nil {
-			return err
+		switch err := rows.Scan(targets...); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil: // it is of another type, or NULL
+			return fmt.Errorf("a row %w: %w", errDamaged, err)
 		}
 		if err := do(); err != nil {
 			return err

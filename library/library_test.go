@@ -555,6 +555,76 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// What stands in the database is not believed if it is another than was written, even
+// if the database is one.
+func TestDamagedRows(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
+	w.index(w.videos)
+	database := filepath.Join(w.lib, "library.db")
+	whole, err := os.ReadFile(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	caption := library.Captions()[0]
+	for what, c := range map[string]struct {
+		from, to   string
+		searchable bool
+	}{
+		"a path":    {"red_circle/000.mp4", "red_square/000.mp4", false},
+		"a setting": {caption, strings.Repeat("x", len(caption)), false},
+		// 1.5, where a moment begins, made 10.5.
+		"a time":          {"\x3f\xf8\x00\x00\x00\x00\x00\x00", "\x40\x25\x00\x00\x00\x00\x00\x00", false},
+		"a folder's name": {w.videos, w.videos[:len(w.videos)-1] + "S", true},
+	} {
+		damaged := strings.ReplaceAll(string(whole), c.from, c.to)
+		if what == "a folder's name" { // but the videos' paths
+			damaged = strings.ReplaceAll(damaged, c.to+"/", c.from+"/")
+		}
+		if damaged == string(whole) {
+			t.Fatalf("%s is not there", what)
+		}
+		if err := os.WriteFile(database, []byte(damaged), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		named := func(doing string, err error) {
+			t.Helper()
+			if err == nil || !strings.Contains(err.Error(), database) || !strings.Contains(err.Error(), "checksum") {
+				t.Errorf("%s: %s: %v", what, doing, err)
+			}
+		}
+		l, err := library.Open(t.Context(), w.lib)
+		if err != nil {
+			named("opened", err)
+			continue
+		}
+		damage, err := l.Check(t.Context())
+		if err != nil || len(damage) == 0 || damage[0].File != database {
+			t.Errorf("%s: damage %v %v", what, damage, err)
+		}
+		if _, err = l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 3); !c.searchable {
+			named("searched", err)
+		}
+		l.Close()
+	}
+	if err := os.WriteFile(database, whole, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+
+	thumbnail := w.search("a red circle", 1).Results[0].Thumbnail
+	picture, err := os.ReadFile(thumbnail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture[len(picture)/2] ^= 1
+	if err := os.WriteFile(thumbnail, picture, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if damage, err := w.open().Check(t.Context()); err != nil || len(damage) != 1 || damage[0].File != thumbnail {
+		t.Errorf("%v %v", damage, err)
+	}
+}
+
 // A second run is refused while the first one writes, and who searches is not.
 func TestTwoRuns(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")

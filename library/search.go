@@ -200,9 +200,13 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 	out := make([]candidate, 0, len(hits))
 	var id int64
 	var c candidate
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, videos.id, videos.path, missing FROM json_each(?)
+	var whole bool
+	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
 		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.number, &c.video, &c.Video, &c.Missing}, func() error {
+		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.number, &c.video, &c.Video, &c.Missing, &whole}, func() error {
+			if !whole {
+				return damaged("moments or videos")
+			}
 			c.Cosine, c.Best = cosines[id], c.Start
 			c.Score = score(c.Cosine)
 			c.Thumbnail = thumbnail(l.dir, c.video, c.number)
@@ -262,7 +266,9 @@ func Clock(seconds float64) string {
 
 // measure is the mean over the library of what its moments have with the background.
 func (l *Library) measure() (level float64, err error) {
-	err = l.db.QueryRow("SELECT coalesce(avg(background), 0) FROM moments").Scan(&level)
+	if err = verify(context.Background(), l.db, "videos"); err == nil {
+		err = l.db.QueryRow("SELECT coalesce(sum(background) / sum(moments), 0) FROM videos").Scan(&level)
+	}
 	return level, explain(l.dir, err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/jpeg"
 	"math"
@@ -34,6 +35,7 @@ const newPrefix = "new-"
 type film struct {
 	folder string
 	times  []float64 // of thumbnails, by their numbers
+	sums   []uint32  // the files' checksums
 	hops   float64   // the last frame's
 }
 
@@ -72,7 +74,7 @@ func (f *films) watch(q *feature.Sequence, frame video.Frame) error {
 	if err := os.WriteFile(filepath.Join(one.folder, strconv.Itoa(len(one.times))+".jpg"), b.Bytes(), 0o666); err != nil {
 		return err
 	}
-	one.times = append(one.times, at)
+	one.times, one.sums = append(one.times, at), append(one.sums, crc32.Checksum(b.Bytes(), castagnoli))
 	return nil
 }
 
