@@ -85,7 +85,7 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 	db, err := connect(ctx, path, options)
 	// Where nothing can be written, or the disk is full, the files that readers and
 	// writers share cannot be made. Without any writer they are not needed.
-	if c := code(err); !write && (c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_IOERR) {
+	if c := code(err); !write && (c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_IOERR || c == sqlite3.SQLITE_READONLY) {
 		if info, e := os.Stat(path + "-wal"); e != nil || info.Size() == 0 {
 			db, err = connect(ctx, path, append(options, "immutable=1"))
 		}
