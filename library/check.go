@@ -50,7 +50,7 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 		}
 	}
 	update := "bring the library up to date, which indexes the video anew: clipcue index --library " + l.dir
-	vectors := filepath.Join(l.dir, fmt.Sprint(vectorsPrefix, l.generation))
+	vectors := vectorsIn(l.dir, l.generation)
 	if own, ok := l.vectors.(*vector.Embedded); ok {
 		if err := own.Verify(ctx); err != nil {
 			if ctx.Err() != nil {

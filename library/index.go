@@ -37,7 +37,7 @@ type Options struct {
 	// Reindex does the given videos again even if they have not changed. Without
 	// any, or where the settings are not those of the library, it does all anew.
 	Reindex bool
-	// Prune drops videos that are no longer where they were.
+	// Prune drops videos, and folders, that are no longer where they were.
 	Prune bool
 }
 
@@ -244,14 +244,19 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 		}
 		if all || generation == 0 {
 			generation++
+			// A run that was killed here may have left them.
+			if err := os.RemoveAll(vectorsIn(w.dir, generation)); err != nil {
+				return err
+			}
 		}
-		return writeSettings(ctx, tx, generation, *s)
+		if err := writeSettings(ctx, tx, generation, *s); err != nil {
+			return err
+		}
+		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
+		return err
 	})
 	if all && err == nil && old.Server != "" {
 		w.drop(ctx, generation-1, old)
-	}
-	if err == nil {
-		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
 	}
 	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
 	return all, err
@@ -372,11 +377,17 @@ func (w *writer) remember(ctx context.Context, paths []string) error {
 }
 
 // folders lists the videos of the folders that the library was given before. One
-// that cannot be searched is a failure.
+// that cannot be searched is a failure; one that is gone is forgotten with its videos.
 func (w *writer) folders(ctx context.Context) (given []string, err error) {
 	paths, err := texts(ctx, w.db, nil, "SELECT path FROM folders ORDER BY path")
 	for _, path := range paths {
 		found, err := discover([]string{path})
+		if w.o.Prune && errors.Is(err, fs.ErrNotExist) {
+			if _, err := w.db.ExecContext(ctx, "DELETE FROM folders WHERE path = ?", path); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err != nil {
 			w.r.Failed = append(w.r.Failed, feature.Failure{Path: path, ID: path, Reason: err.Error(), Time: time.Now().UTC().Truncate(time.Millisecond)})
 			w.r.Videos++
@@ -394,11 +405,12 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 	}
 	for path, k := range known {
 		switch {
-		case wanted[path]:
-		case k.there && (all || !named || k.pending):
-			wanted[path] = true
-		case !k.there:
+		case !k.there: // though a link to it may be
+			delete(wanted, path)
 			w.r.Missing = append(w.r.Missing, path)
+		case wanted[path]:
+		case all || !named || k.pending:
+			wanted[path] = true
 		case !k.same:
 			w.r.Changed = append(w.r.Changed, path)
 		}

@@ -136,14 +136,20 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 			l.db.Close()
 		}
 	}()
-	if l.generation, l.settings, err = readSettings(ctx, l.db); err != nil {
-		return nil, explain(dir, err)
-	}
-	if l.generation == 0 {
-		return nil, noLibrary(dir)
-	}
-	if l.vectors, err = openVectors(ctx, dir, l.generation, l.settings, false); err != nil {
-		return nil, explain(dir, err)
+	for {
+		if l.generation, l.settings, err = readSettings(ctx, l.db); err != nil {
+			return nil, explain(dir, err)
+		}
+		if l.generation == 0 {
+			return nil, noLibrary(dir)
+		}
+		if l.vectors, err = openVectors(ctx, dir, l.generation, l.settings, false); err == nil {
+			break
+		}
+		// A run may have put others in their place.
+		if now, _, e := readSettings(ctx, l.db); e != nil || now == l.generation {
+			return nil, explain(dir, err)
+		}
 	}
 	l.mean, l.level = sync.OnceValues(l.average), sync.OnceValues(l.measure)
 	return l, nil
@@ -197,13 +203,16 @@ func openVectors(ctx context.Context, dir string, generation int64, s Settings, 
 	if s.Server != "" {
 		x, err = weaviate.Open(ctx, s.Server, fmt.Sprintf("%s_%d", s.Collection, generation), s.Width, weaviate.Options{Key: os.Getenv("CLIPCUE_WEAVIATE_KEY")})
 	} else {
-		home := filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
-		x, err = vector.Open(home, s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
+		x, err = vector.Open(vectorsIn(dir, generation), s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
 	}
 	if err != nil {
 		return nil, err // and no typed nil
 	}
 	return x, nil
+}
+
+func vectorsIn(dir string, generation int64) string {
+	return filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
 }
 
 // thumbnail is the file of a thumbnail of a video.

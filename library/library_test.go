@@ -317,6 +317,27 @@ func TestIndexAgain(t *testing.T) {
 	w.o.Prune = true
 	check("dropped", w.index(), account{Videos: 1, Present: 1, Missing: 1, Pruned: 1, LibraryVideos: 1})
 
+	w.o.Prune = false
+	// A link to what is not there, such as a disk that is not mounted, is no reason to
+	// lose what the library has of it.
+	target, link := filepath.Join(t.TempDir(), "target.mp4"), w.path("link.mp4")
+	if err := errors.Join(os.Rename(w.copy("green_cross/001.mp4", "x.mp4"), target), os.Symlink(target, link)); err == nil {
+		check("linked", w.index(), account{Videos: 2, Done: 1, Present: 1, LibraryVideos: 2})
+		if err := os.Rename(target, target+"x"); err != nil {
+			t.Fatal(err)
+		}
+		check("linked to nothing", w.index(), account{Videos: 1, Present: 1, Missing: 1, LibraryVideos: 2})
+		if err := os.Rename(target+"x", target); err != nil {
+			t.Fatal(err)
+		}
+		check("linked again", w.index(), account{Videos: 2, Present: 2, LibraryVideos: 2})
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.o.Prune = true
+	w.index()
+
 	bad := w.write("bad.mp4", []byte("no video"))
 	check("failed", w.index(), account{Videos: 2, Present: 1, Failed: 1, LibraryVideos: 1})
 	if info := w.whole(); len(info.Failed) != 1 || info.Failed[0].Path != bad || info.Failed[0].Reason == "" {
@@ -338,6 +359,13 @@ func TestIndexAgain(t *testing.T) {
 	w.index()
 	if info := w.whole(); len(info.Failed) != 0 {
 		t.Errorf("a file that is gone is still a failure: %+v", info.Failed)
+	}
+	if err := os.RemoveAll(w.videos); err != nil {
+		t.Fatal(err)
+	}
+	check("a folder that is gone", w.index(), account{Missing: 1, Pruned: 1})
+	if info := w.whole(); len(info.Folders) != 0 {
+		t.Errorf("%v", info.Folders)
 	}
 }
 
