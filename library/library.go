@@ -95,21 +95,33 @@ func (e *MismatchError) Error() string {
 // side.
 func (s Settings) fits(dir string, run Settings) error {
 	seconds := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) + " s" }
-	for _, m := range []struct{ what, have, want string }{
-		{"the model", s.Fingerprint, run.Fingerprint},
-		{"preprocessing", s.Preprocess, run.Preprocess},
-		{"sampling", s.Sampling, run.Sampling},
-		{"windows of", seconds(s.Window), seconds(run.Window)},
-		{"windows every", seconds(s.Hop), seconds(run.Hop)},
-		{"vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(run.Server, "its folder")},
-		{"the background captions", captionsID(s.Captions), captionsID(run.Captions)},
+	fps, _ := strings.CutPrefix(run.Sampling, "fps=")
+	var first *MismatchError
+	anew := "clipcue index --library " + dir + " --reindex"
+	for _, m := range []struct{ what, have, want, option string }{
+		{"the model", s.Fingerprint, run.Fingerprint, run.names()},
+		{"preprocessing", s.Preprocess, run.Preprocess, "--precision " + cmp.Or(run.Precision, "float32")},
+		{"sampling", s.Sampling, run.Sampling, "--fps " + fps},
+		{"windows of", seconds(s.Window), seconds(run.Window), fmt.Sprintf("--window %gs", run.Window)},
+		{"windows every", seconds(s.Hop), seconds(run.Hop), fmt.Sprintf("--hop %gs", run.Hop)},
+		{"vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(run.Server, "its folder"), "--server " + run.Server},
+		{"the background captions", captionsID(s.Captions), captionsID(run.Captions), "--background FILE"},
 	} {
-		if m.have != m.want {
-			return &MismatchError{dir, m.what, m.have, m.want,
-				fmt.Sprintf("leave the option out, or index all of it anew with: clipcue index --library %s --reindex and the same options", dir)}
+		if m.have == m.want {
+			continue
+		}
+		if first == nil {
+			first = &MismatchError{Library: dir, What: m.what, Have: m.have, Want: m.want}
+		}
+		if !strings.Contains(anew, m.option) {
+			anew += " " + m.option
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	first.Remedy = "leave the option out, or index all of it anew with: " + anew
+	return first
 }
 
 // Library is a library that is open for reading. Its methods may be called from

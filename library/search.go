@@ -94,7 +94,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 func (l *Library) Fits(e Embedder) error {
 	if have := e.Fingerprint(); have != l.settings.Fingerprint {
 		return &MismatchError{l.dir, "the model", l.settings.Fingerprint, have, fmt.Sprintf(
-			"search with the one that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex", l.settings.names(), l.dir)}
+			"search with the one that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex --model MODEL, or --adapter", l.settings.names(), l.dir)}
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 		return found, nil
 	}
 	most := min(all, enough)
-	for k := 200 + 20*top; ; k *= 8 {
+	for k := 200 + 20*min(top, most); ; k *= 8 {
 		hits, err := l.vectors.Search(ctx, query, min(k, most))
 		if err != nil {
 			return nil, explain(l.dir, err)

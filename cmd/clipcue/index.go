@@ -126,6 +126,7 @@ func seconds(c *cobra.Command, p *time.Duration, name, usage string) {
 		}
 		return d, nil
 	}}, name, usage)
+	c.Flags().Lookup(name).DefValue = "" // what usage says
 }
 
 // embedder loads a retriever: the one of a model file or run folder, or the backbone

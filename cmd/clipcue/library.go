@@ -59,7 +59,7 @@ and that wait for being indexed anew.`,
 				paths []string
 			}{{"folder", i.Folders}, {"missing", i.Missing}, {"waiting", i.Pending}} {
 				for _, p := range list.paths {
-					rows = append(rows, [2]string{list.name, p})
+					rows = append(rows, [2]string{list.name, shown(p)})
 				}
 			}
 			for _, list := range []struct {
@@ -67,7 +67,7 @@ and that wait for being indexed anew.`,
 				items []feature.Failure
 			}{{"in part", i.Partial}, {"failed", i.Failed}} {
 				for _, f := range list.items {
-					rows = append(rows, [2]string{list.name, f.Path + ": " + f.Reason})
+					rows = append(rows, [2]string{list.name, shown(f.Path) + ": " + f.Reason})
 				}
 			}
 			return a.pairs(rows)
