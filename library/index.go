@@ -258,7 +258,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 	if all && err == nil && old.Server != "" {
 		w.drop(ctx, generation-1, old)
 	}
-	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
+	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), window: s.Window, hop: s.Hop, by: map[string]*film{}}
 	return all, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 func sequence(zero float64, times ...float64) *feature.Sequence {
@@ -97,6 +98,34 @@ func TestWindowsCoverTheVideo(t *testing.T) {
 			t.Fatalf("%d of %d frames lie in %v", len(covered), len(times), spans)
 		}
 	})
+}
+
+// A moment's thumbnail is of its middle, and never of another moment.
+func TestThumbnails(t *testing.T) {
+	for _, c := range []struct{ window, hop float64 }{{4, 2}, {10, 10}, {3, 2}, {10, 4}, {0.7, 0.1}} {
+		var times []float64
+		for i := range 47 {
+			times = append(times, 5+float64(i)/2)
+		}
+		q := sequence(5, times...)
+		f := &films{root: t.TempDir(), window: c.window, hop: c.hop, by: map[string]*film{}}
+		for _, at := range times {
+			if err := f.watch(q, video.Frame{Width: 1, Height: 1, Pix: make([]byte, 3), Time: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spans, err := windows(q, c.window, c.hop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := f.take(q.ID)
+		for _, s := range spans {
+			at, middle := one.times[one.number(s)], (s.start+s.end)/2
+			if at < s.start-slack || at >= s.end || s.end-s.start == c.window && math.Abs(at-middle) > 0.5 {
+				t.Errorf("%+v: the thumbnail of %v is of %v", c, s, at)
+			}
+		}
+	}
 }
 
 func TestMerge(t *testing.T) {

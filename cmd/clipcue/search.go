@@ -132,7 +132,7 @@ it than the others. Neither is how often such results are right.
 				}
 			}
 			if page != "" {
-				if err := report.Search(out.Query, out.Kind, out.Found, len(s.Captions)).WriteFile(page); err != nil {
+				if err := report.Search(out.Query, out.Kind, out.Found, s).WriteFile(page); err != nil {
 					return fmt.Errorf("the page was not written: %w", err)
 				}
 			}
