@@ -241,7 +241,7 @@ func TestLibraryBadInput(t *testing.T) {
 		"none wanted":            {[]string{"search", "--library", lib, "x", "--top", "0"}, exitUsage, []string{"--top"}},
 		"no picture":             {[]string{"search", "--library", lib, "--image", text}, exitFailed, []string{text}},
 		"no such picture":        {[]string{"search", "--library", lib, "--image", nothing}, exitFailed, []string{nothing}},
-		"no video to search":     {[]string{"search", "--library", lib, "--video", text}, exitFailed, []string{text}},
+		"no video to search":     {[]string{"search", "--library", lib, "--video", text}, exitFailed, []string{"clipcue: " + text}},
 		"another model searches": {[]string{"search", "--library", lib, "--model", other, "x"}, exitFailed, []string{"clip-", "clipcue-tiny", "--reindex"}},
 		"it looks by a picture":  {[]string{"search", "--library", lib, "--model", other, "--image", text}, exitFailed, []string{"clip-", "--reindex"}},
 		"another model indexes":  {[]string{"index", "--library", lib, "--model", other, videos}, exitFailed, []string{"clip-", "--reindex --model " + other}},
