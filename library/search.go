@@ -221,36 +221,31 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 
 // merge makes results of candidates that come by falling score.
 func merge(moments []candidate, top int) []Result {
-	var groups []*candidate
+	var groups []*candidate // of which no two touch
 	for _, m := range moments {
-		var into *candidate
-		beside := false
+		var beside []*candidate
 		for _, g := range groups {
-			if g == nil || g.video != m.video || m.Start > g.End || m.End < g.Start {
-				continue
-			}
-			beside = true
-			if m.Score < g.Score/2 {
-				continue
-			}
-			if into == nil {
-				into = g
-			}
-			into.Start, into.End = min(into.Start, g.Start, m.Start), max(into.End, g.End, m.End)
-			if g != into { // the moment joins two
-				groups[slices.Index(groups, g)] = nil
+			if g.video == m.video && m.Start <= g.End && m.End >= g.Start {
+				beside = append(beside, g)
 			}
 		}
-		if !beside {
+		if len(beside) == 0 {
 			groups = append(groups, &m)
+			continue
 		}
+		if slices.ContainsFunc(beside, func(g *candidate) bool { return m.Score < g.Score/2 }) {
+			continue
+		}
+		into := beside[0] // the best
+		for _, g := range append(beside, &m) {
+			into.Start, into.End = min(into.Start, g.Start), max(into.End, g.End)
+		}
+		groups = slices.DeleteFunc(groups, func(g *candidate) bool { return slices.Contains(beside[1:], g) })
 	}
 	out := []Result{}
-	for _, g := range groups {
-		if g != nil && len(out) < top {
-			g.Time = Clock(g.Start) + "–" + Clock(g.End)
-			out = append(out, g.Result)
-		}
+	for _, g := range groups[:min(top, len(groups))] {
+		g.Time = Clock(g.Start) + "–" + Clock(g.End)
+		out = append(out, g.Result)
 	}
 	return out
 }

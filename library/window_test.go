@@ -138,15 +138,16 @@ func TestMerge(t *testing.T) {
 		top     int
 		want    []part
 	}{
-		"apart":               {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8)}, 5, []part{{0, 4, 0.9}, {6, 10, 0.8}}},
-		"other videos":        {[]candidate{m(1, 0, 4, 0.9), m(2, 2, 6, 0.8)}, 5, []part{{0, 4, 0.9}, {2, 6, 0.8}}},
-		"overlapping":         {[]candidate{m(1, 2, 6, 0.9), m(1, 0, 4, 0.8), m(1, 4, 8, 0.7)}, 5, []part{{0, 8, 0.9}}},
-		"touching":            {[]candidate{m(1, 0, 4, 0.9), m(1, 4, 8, 0.8)}, 5, []part{{0, 8, 0.9}}},
-		"weak beside it":      {[]candidate{m(1, 0, 4, 0.9), m(1, 2, 6, 0.1)}, 5, []part{{0, 4, 0.9}}},
-		"weak elsewhere":      {[]candidate{m(1, 0, 4, 0.9), m(1, 8, 12, 0.1)}, 5, []part{{0, 4, 0.9}, {8, 12, 0.1}}},
-		"joined by the third": {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8), m(1, 4, 6, 0.7)}, 5, []part{{0, 10, 0.9}}},
-		"no more than wanted": {[]candidate{m(1, 0, 4, 0.9), m(2, 0, 4, 0.8), m(3, 0, 4, 0.7)}, 2, []part{{0, 4, 0.9}, {0, 4, 0.8}}},
-		"nothing":             {nil, 2, nil},
+		"apart":                  {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8)}, 5, []part{{0, 4, 0.9}, {6, 10, 0.8}}},
+		"other videos":           {[]candidate{m(1, 0, 4, 0.9), m(2, 2, 6, 0.8)}, 5, []part{{0, 4, 0.9}, {2, 6, 0.8}}},
+		"overlapping":            {[]candidate{m(1, 2, 6, 0.9), m(1, 0, 4, 0.8), m(1, 4, 8, 0.7)}, 5, []part{{0, 8, 0.9}}},
+		"touching":               {[]candidate{m(1, 0, 4, 0.9), m(1, 4, 8, 0.8)}, 5, []part{{0, 8, 0.9}}},
+		"weak beside it":         {[]candidate{m(1, 0, 4, 0.9), m(1, 2, 6, 0.1)}, 5, []part{{0, 4, 0.9}}},
+		"weak elsewhere":         {[]candidate{m(1, 0, 4, 0.9), m(1, 8, 12, 0.1)}, 5, []part{{0, 4, 0.9}, {8, 12, 0.1}}},
+		"joined by the third":    {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8), m(1, 4, 6, 0.7)}, 5, []part{{0, 10, 0.9}}},
+		"weak beside one of two": {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8), m(1, 4, 8, 0.42), m(1, 2, 6, 0.41)}, 5, []part{{0, 4, 0.9}, {6, 10, 0.8}}},
+		"no more than wanted":    {[]candidate{m(1, 0, 4, 0.9), m(2, 0, 4, 0.8), m(3, 0, 4, 0.7)}, 2, []part{{0, 4, 0.9}, {0, 4, 0.8}}},
+		"nothing":                {nil, 2, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := merge(c.moments, c.top)
