@@ -14,6 +14,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/clipcue/clipcue/vector"
 )
 
 const (
@@ -207,6 +209,7 @@ func full(err error) bool {
 
 // explain says what an error of the disk or the database means for a library.
 func explain(dir string, err error) error {
+	var vectors *vector.CorruptError
 	switch c := code(err); {
 	case err == nil:
 		return nil
@@ -216,6 +219,10 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("%s: the library cannot be written; make its folder and disk writable, or choose another --library (%w)", dir, err)
 	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB, c == sqlite3.SQLITE_ERROR, errors.Is(err, errDamaged):
 		return fmt.Errorf("%s: the database is damaged; put the library back from a copy, or delete its folder and index again (%w)", filepath.Join(dir, dbFile), err)
+	case errors.As(err, &vectors):
+		inside, _ := filepath.Rel(dir, vectors.File)
+		folder, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
+		return fmt.Errorf("%w; put the library back from a copy, or delete %s and index its videos again: clipcue index --library %s", err, filepath.Join(dir, folder), dir)
 	case c == sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("%s: another program keeps the database locked; end it and try again (%w)", filepath.Join(dir, dbFile), err)
 	case c != 0:

@@ -24,6 +24,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -160,6 +161,9 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 		}
 		// A run may have put others in their place.
 		if now, _, e := readSettings(ctx, l.db); e != nil || now == l.generation {
+			if errors.Is(err, fs.ErrNotExist) { // and not explained
+				err = fmt.Errorf("%w; make the vectors again: clipcue index --library %s", err, dir)
+			}
 			return nil, explain(dir, err)
 		}
 	}

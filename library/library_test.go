@@ -546,13 +546,31 @@ func TestDamage(t *testing.T) {
 	spoil(vectors[0])
 	l := w.open()
 	damage, err := l.Check(t.Context())
+	_, searched := l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 1)
 	l.Close()
 	if err != nil || len(damage) != 2 || !strings.Contains(damage[0].String()+damage[1].String(), thumbnail) ||
 		!strings.Contains(damage[0].String()+damage[1].String(), vectors[0]) {
 		t.Errorf("%v %v", damage, err)
 	}
+	levels := filepath.Join(filepath.Dir(vectors[0]), "levels")
+	if err := os.Remove(levels); err != nil {
+		t.Fatal(err)
+	}
+	_, indexed := w.try()
+	_, opened := library.Open(t.Context(), w.lib)
+	for _, c := range []struct {
+		file string
+		err  error
+	}{{vectors[0], searched}, {levels, indexed}, {levels, opened}} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.file) || !strings.Contains(c.err.Error(), "delete "+filepath.Join(w.lib, "vectors-1")+" and") {
+			t.Errorf("%s: %v", c.file, c.err)
+		}
+	}
 	if err := os.RemoveAll(filepath.Join(w.lib, "vectors-1")); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := library.Open(t.Context(), w.lib); err == nil || !strings.Contains(err.Error(), "clipcue index --library "+w.lib) {
+		t.Errorf("without vectors: %v", err)
 	}
 	if r := w.index(); r.Done != 2 || r.Repaired != 2 {
 		t.Errorf("%+v", r)
@@ -574,8 +592,8 @@ func TestDamage(t *testing.T) {
 	if err := os.WriteFile(database, []byte(strings.Repeat("this is no database ", 1000)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, opened := library.Open(t.Context(), w.lib)
-	_, indexed := w.try()
+	_, opened = library.Open(t.Context(), w.lib)
+	_, indexed = w.try()
 	for _, err := range []error{opened, indexed} {
 		if err == nil || !strings.Contains(err.Error(), database) || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v", err)

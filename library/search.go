@@ -294,7 +294,7 @@ func (l *Library) average() ([]float32, error) {
 		case errors.Is(err, vector.ErrNotFound): // added since
 			continue
 		case err != nil:
-			return nil, err
+			return nil, explain(l.dir, err)
 		}
 		for j, v := range x {
 			sum[j] += v

@@ -153,16 +153,19 @@ func (e *Embedded) openLast(numbers []int) (err error) {
 				return err
 			}
 			if len(numbers) == 0 {
-				return fmt.Errorf("%s: no index of vectors is there", e.dir)
+				return fmt.Errorf("%s: no index of vectors is there: %w", e.dir, fs.ErrNotExist)
 			}
 		}
 		e.number = numbers[len(numbers)-1]
 		e.store, err = openStore(e.generation(e.number), e.width, !e.o.ReadOnly, e.o.open)
-		if !e.o.ReadOnly || !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if !e.o.ReadOnly {
+			break
+		}
 	}
-	return err
+	return &CorruptError{e.generation(e.number), err.Error()}
 }
 
 func (e *Embedded) generation(n int) string { return filepath.Join(e.dir, fmt.Sprintf("%06d", n)) }
