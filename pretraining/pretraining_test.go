@@ -21,6 +21,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/video"
@@ -535,3 +536,49 @@ func TestOpenRefuses(t *testing.T) {
 		})
 	}
 }
+// A folder may be a link, and an ending in capitals.
+func TestOpenLinkedFolder(t *testing.T) {
+	dir := write(t, map[string]string{"a.PNG": "", "a.TXT": "a", "b.png": "", "b.Txt": "b"})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Skip(err)
+	}
+	d, err := Open(link, 0.1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Train.Len() != 2 || d.Train.Name(0) != "a.PNG" || len(d.Skipped) != 0 {
+		t.Errorf("%d pairs, the first %s; left out: %v", d.Train.Len(), d.Train.Name(0), d.Skipped)
+	}
+}
+
+// All captions of a picture are to train on, or all to test on.
+func TestPicturesAreNotDivided(t *testing.T) {
+	for seed := range uint64(20) {
+		var found []entry
+		for i := range 10 {
+			for range 5 {
+				found = append(found, entry{name: fmt.Sprint(i)})
+			}
+		}
+		divide(found, 0.25, seed)
+		test := 0
+		for i := 0; i < len(found); i += 5 {
+			for _, e := range found[i : i+5] {
+				if e.split != found[i].split {
+					t.Fatalf("seed %d: picture %s is on both sides", seed, e.name)
+				}
+				if e.split == dataset.Test {
+					test++
+				}
+			}
+		}
+		if test != 15 {
+			t.Errorf("seed %d: %d captions to test on", seed, test)
+		}
+	}
+}
+
+		"an array":    {map[string]string{"m.jsonl": `[]`}, "m.jsonl", "m.jsonl:1: a line cannot be a JSON array; a line is an object"},
+		"captions":    {map[string]string{"m.jsonl": `{"path":"a","caption":["b","c"]}`}, "m.jsonl", "m.jsonl:1: caption cannot be a JSON array"},
+		"no lines":    {map[string]string{"m.jsonl": strings.Repeat("x", 1<<20)}, "m.jsonl", "a line is longer than a megabyte"},
