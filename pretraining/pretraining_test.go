@@ -15,13 +15,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/checkpoint"
-	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/video"
@@ -345,6 +346,86 @@ func TestResumesBitwise(t *testing.T) {
 	}
 }
 
+// A picture that cannot be read is read once, not every time that it is drawn.
+func TestBrokenPicturesAreReadOnce(t *testing.T) {
+	c := small()
+	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery = 12, 12, 12
+	var mu sync.Mutex
+	reads := map[int]int{}
+	_, out := trained(t, c, Run{Train: flags{n: 20, broken: func(i int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		reads[i]++
+		return i < 3
+	}}})
+	if out.Failed != 3 {
+		t.Errorf("%d pairs were left out", out.Failed)
+	}
+	for i, n := range reads {
+		// Workers may have it at once.
+		if most := runtime.GOMAXPROCS(0); i < 3 && n > most {
+			t.Errorf("pair %d was read %d times by %d workers", i, n, most)
+		}
+	}
+}
+
+// Of a validation split in which only one pair can be read, every step would be the
+// best: the last is the model. And one pair among one is no measurement.
+func TestOnePairSelectsNothing(t *testing.T) {
+	c := small()
+	c.Train.Steps, c.Train.EvalEvery = 4, 1
+	for _, held := range []flags{{n: 1}, {n: 9, broken: func(i int) bool { return i > 0 }}} {
+		_, out := trained(t, c, Run{Train: flags{n: 50}, Held: []Held{{Pairs: held}}, Selects: true})
+		if out.BestStep != 4 {
+			t.Errorf("the model is that of step %d", out.BestStep)
+		}
+		for _, name := range []string{"image_to_text", "text_to_image", "zero_shot"} {
+			if v, ok := out.Metrics[name]; ok {
+				t.Errorf("%s of one pair is %v", name, v)
+			}
+		}
+	}
+}
+
+// Files often stand in the order of their labels: what is measured comes from all
+// of them.
+func TestMeasuresAllOverTheSet(t *testing.T) {
+	k := small()
+	if err := k.check(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := clip.NewLearner(clip.RandomWeights(k.Model, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sorted := renamed{flags{n: 160}, func(i int) int { return i / 10 }}
+	r, err := Evaluate(t.Context(), l.Model, []Held{{Pairs: sorted}}, Eval{Pairs: 16, Group: 16, Templates: []string{"{}"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r[0].Pairs != 16 || r[0].Labels != 16 {
+		t.Errorf("%d pairs of %d labels were measured, of 16", r[0].Pairs, r[0].Labels)
+	}
+}
+
+// renamed is the pairs that number says.
+type renamed struct {
+	flags
+	number func(i int) int
+}
+
+func (r renamed) Pair(i int) (Pair, error) { return r.flags.Pair(r.number(i)) }
+
+// Any caption of a picture is its own.
+func TestCaptionsOfOnePictureAreAllRight(t *testing.T) {
+	s := &embedded{width: 2, images: []float32{1, 0, 1, 0, 0, 1}, texts: []float32{0.1, 0, 1, 0, 0, 1},
+		captions: []string{"a", "b", "c"}, names: []string{"one.png", "one.png", "two.png"}}
+	r := Result{Group: 3}
+	if s.retrieve(&r); r.ImageToText != 1 || r.TextToImage != 1 {
+		t.Errorf("%v of the captions and %v of the pictures are found", r.ImageToText, r.TextToImage)
+	}
+}
+
 // counted calls do when it is gone through for the at-th time.
 type counted struct {
 	Pairs
@@ -371,6 +452,23 @@ func TestDiverging(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, train.LastFile)); err != nil {
 		t.Error(err)
+	}
+}
+
+// So does a logit scale that has fallen to nothing, even in the last step.
+func TestCollapsing(t *testing.T) {
+	c := small()
+	c.Train.Rate, c.Train.Warmup, c.Train.Decay = 20, 0, 0
+	for _, steps := range []int{1, 20} {
+		c.Train.Steps, c.Train.EvalEvery = steps, steps
+		dir := filepath.Join(t.TempDir(), "run")
+		_, err := Train(t.Context(), c, Run{Dir: dir, Train: flags{n: 50}, Log: slog.New(slog.DiscardHandler)})
+		if err == nil || !strings.Contains(err.Error(), "the logit scale has fallen to") {
+			t.Errorf("%d steps: got error %v", steps, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, train.BestFile)); err == nil {
+			t.Errorf("%d steps: a model was written", steps)
+		}
 	}
 }
 
@@ -487,55 +585,6 @@ func TestOpenFolder(t *testing.T) {
 	}
 }
 
-func TestOpenManifest(t *testing.T) {
-	dir := write(t, map[string]string{"p/a.png": "", "p/b.png": "", "c.png": "", "m.jsonl": `{"path":"p/a.png","caption":"a","label":"A","split":"train","more":1}
-{"path":"p/b.png","caption":"b","split":"val"}
-
-{"path":"c.png","caption":" "}
-{"path":"none.png","caption":"n"}
-{"caption":"n"}`})
-	d, err := Open(filepath.Join(dir, "m.jsonl"), 0.1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.Train.Len() != 1 || d.Val.Len() != 1 || d.Test != nil || len(d.Skipped) != 3 {
-		t.Errorf("%d to train on, %v, %v, left out: %v", d.Train.Len(), d.Val, d.Test, d.Skipped)
-	}
-	if p, err := d.Train.Pair(0); err != nil || p.Label != "A" || p.Caption != "a" {
-		t.Errorf("the pair is %v, %v", p, err)
-	}
-	text, _ := json.Marshal(d.Skipped)
-	for _, want := range []string{"caption is missing (line 4)", "no such picture (line 5)", "line 6"} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("%s does not say %q", text, want)
-		}
-	}
-}
-
-func TestOpenRefuses(t *testing.T) {
-	for name, c := range map[string]struct {
-		files map[string]string
-		open  string
-		want  string
-	}{
-		"one pair":    {map[string]string{"a.png": "", "a.txt": "a"}, ".", "holds one pair only (a.png)"},
-		"no captions": {map[string]string{"a.png": "", "b.png": ""}, ".", "no picture with a caption; of 2 entries the first, a.png: its caption is missing"},
-		"empty":       {nil, ".", "no picture with a caption"},
-		"two":         {map[string]string{"a.png": "", "a.jpg": "x", "a.txt": "a"}, ".", "share one caption"},
-		"not JSON":    {map[string]string{"m.jsonl": "\npath,caption\n"}, "m.jsonl", "m.jsonl:2: "},
-		"split":       {map[string]string{"m.jsonl": `{"path":"a","caption":"b","split":"x"}`}, "m.jsonl", `split "x"`},
-		"no training": {map[string]string{"a.png": "", "m.jsonl": `{"path":"a.png","caption":"b","split":"test"}
-{"path":"a.png","caption":"b","split":"test"}`}, "m.jsonl", "training split"},
-		"not there": {nil, "nothing", "nothing"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := Open(filepath.Join(write(t, c.files), c.open), 0.1, 0)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got error %v, want one with %q", err, c.want)
-			}
-		})
-	}
-}
 // A folder may be a link, and an ending in capitals.
 func TestOpenLinkedFolder(t *testing.T) {
 	dir := write(t, map[string]string{"a.PNG": "", "a.TXT": "a", "b.png": "", "b.Txt": "b"})
@@ -579,6 +628,55 @@ func TestPicturesAreNotDivided(t *testing.T) {
 	}
 }
 
+func TestOpenManifest(t *testing.T) {
+	dir := write(t, map[string]string{"p/a.png": "", "p/b.png": "", "c.png": "", "m.jsonl": `{"path":"p/a.png","caption":"a","label":"A","split":"train","more":1}
+{"path":"p/b.png","caption":"b","split":"val"}
+
+{"path":"c.png","caption":" "}
+{"path":"none.png","caption":"n"}
+{"caption":"n"}`})
+	d, err := Open(filepath.Join(dir, "m.jsonl"), 0.1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Train.Len() != 1 || d.Val.Len() != 1 || d.Test != nil || len(d.Skipped) != 3 {
+		t.Errorf("%d to train on, %v, %v, left out: %v", d.Train.Len(), d.Val, d.Test, d.Skipped)
+	}
+	if p, err := d.Train.Pair(0); err != nil || p.Label != "A" || p.Caption != "a" {
+		t.Errorf("the pair is %v, %v", p, err)
+	}
+	text, _ := json.Marshal(d.Skipped)
+	for _, want := range []string{"caption is missing (line 4)", "no such picture (line 5)", "line 6"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s does not say %q", text, want)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		open  string
+		want  string
+	}{
+		"one pair":    {map[string]string{"a.png": "", "a.txt": "a"}, ".", "holds one pair only (a.png)"},
+		"no captions": {map[string]string{"a.png": "", "b.png": ""}, ".", "no picture with a caption; of 2 entries the first, a.png: its caption is missing"},
+		"empty":       {nil, ".", "no picture with a caption"},
+		"two":         {map[string]string{"a.png": "", "a.jpg": "x", "a.txt": "a"}, ".", "share one caption"},
+		"not JSON":    {map[string]string{"m.jsonl": "\npath,caption\n"}, "m.jsonl", "m.jsonl:2: "},
 		"an array":    {map[string]string{"m.jsonl": `[]`}, "m.jsonl", "m.jsonl:1: a line cannot be a JSON array; a line is an object"},
 		"captions":    {map[string]string{"m.jsonl": `{"path":"a","caption":["b","c"]}`}, "m.jsonl", "m.jsonl:1: caption cannot be a JSON array"},
 		"no lines":    {map[string]string{"m.jsonl": strings.Repeat("x", 1<<20)}, "m.jsonl", "a line is longer than a megabyte"},
+		"split":       {map[string]string{"m.jsonl": `{"path":"a","caption":"b","split":"x"}`}, "m.jsonl", `split "x"`},
+		"no training": {map[string]string{"a.png": "", "m.jsonl": `{"path":"a.png","caption":"b","split":"test"}
+{"path":"a.png","caption":"b","split":"test"}`}, "m.jsonl", "training split"},
+		"not there": {nil, "nothing", "nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(filepath.Join(write(t, c.files), c.open), 0.1, 0)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
