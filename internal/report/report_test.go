@@ -208,14 +208,15 @@ func TestCurvesPassOverAnUnfinishedLine(t *testing.T) {
 func TestPretraining(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"config.json":   `{"pairs": 1234, "batch": 32}`,
+		"config.json":   `{"pairs": 1234, "batch": 32, "data": {"path": "some/pairs.jsonl"}}`,
 		"metrics.jsonl": `{"step":1,"loss":2.5}` + "\n" + `{"step":1,"evaluation":{"image_to_text":0.5,"unseen_zero_shot":0.25,"logit_scale":14.3}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r, err := Pretraining(dir, "Done.", map[string]any{"image_to_text": 0.5, "unseen_zero_shot": 0.25, "group": 50, "labels": 72})
+	r, err := Pretraining(dir, "Done.", map[string]any{"image_to_text": 0.5, "group": 50, "pairs": 800,
+		"unseen_zero_shot": 0.25, "labels": 72, "test_text_to_image": 0.75, "test_group": 9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,8 @@ func TestPretraining(t *testing.T) {
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1234 pairs", "captions found", "50.0 %", "unseen naming", "25.0 %", "72 labels", "Accuracy on held-out pairs", "Done."} {
+	for _, want := range []string{"1234 pairs", "captions found", "50.0 %", "right one of 50<", "800", "unseen naming", "25.0 %", "72 labels",
+		"test pictures found", "75.0 %", "right one of 9<", "some/pairs.jsonl", "Accuracy on held-out pairs", "Done."} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}
