@@ -176,6 +176,19 @@ func TestChartOfLittle(t *testing.T) {
 	}
 }
 
+// Steps are whole, and their axis says 250, not 250.00.
+func TestTicksHaveNoEmptyZeros(t *testing.T) {
+	for high, want := range map[float64]string{598.5: "0 250 500", 2.7: "0 2.5", 10: "0 5 10", 0.31: "0 0.1 0.2 0.3"} {
+		var labels []string
+		for _, tick := range (majorTicks{}).Ticks(0, high) {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != want {
+			t.Errorf("up to %v: %s instead of %s", high, got, want)
+		}
+	}
+}
+
 func TestLongCurvesAreThinned(t *testing.T) {
 	var p []Point
 	for i := range 100_000 {
