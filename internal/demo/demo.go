@@ -124,9 +124,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 			r.summarise()
 		}
 	}
-	// What remains is shown with the first training of the default preset.
-	best := filepath.Join(o.Dir, "runs", closedSet.name, defaultWay.name, "seed-0")
-	shown, err := o.show(ctx, m, best, sources[&motions], out)
+	shown, err := o.show(ctx, m, sources[&motions], out)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ func run(t *testing.T, threads int) (table []byte, page string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := 6*6 + 60; r.Videos != want {
+		t.Errorf("%d videos instead of %d", r.Videos, want)
+	}
 	for _, u := range r.Unseen {
 		if !strings.Contains(u.Path, strings.ReplaceAll(u.Label, " ", "_")) {
 			t.Errorf("%s is said to be %s", u.Path, u.Label)
@@ -52,7 +55,7 @@ func TestRunsAreRepeatable(t *testing.T) {
 	if !bytes.Equal(one, two) {
 		t.Errorf("%s\n%s", one, two)
 	}
-	for _, want := range []string{closedSet.title, fewShot.title, zeroShot.title, defaultWay.title, "A closer look", "<svg"} {
+	for _, want := range []string{closedSet.title, fewShot.title, zeroShot.title, defaultWay.title, "A closer look", "Training loss", "Accuracy on test takes"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the report lacks %q", want)
 		}
