@@ -59,7 +59,7 @@ type Row struct {
 	Each []float64 `json:"each"` // top-1 of every seed or episode
 	Top1 float64   `json:"top1"` // their mean
 	// Half is half the width of the mean's 95 % confidence interval over seeds or
-	// episodes; 0 where nothing is random.
+	// episodes; 0 where there is only one.
 	Half float64 `json:"half_interval"`
 }
 

@@ -69,8 +69,14 @@ func TestRowsHaveStudentsInterval(t *testing.T) {
 	if r.Top1 < 0.8999 || r.Top1 > 0.9001 || r.Half < 0.2484 || r.Half > 0.2485 {
 		t.Errorf("%+v", r)
 	}
-	one := Row{Each: []float64{0.5}}
-	if one.summarise(); one.Top1 != 0.5 || one.Half != 0 {
-		t.Errorf("%+v", one)
+	// Trainings that come out alike have an interval, one alone has none.
+	for _, c := range []struct {
+		each []float64
+		want string
+	}{{[]float64{0.5}, ""}, {[]float64{0.5, 0.5}, "± 0.0"}} {
+		r := Row{Each: c.each}
+		if r.summarise(); r.Top1 != 0.5 || r.Half != 0 || r.Cells()[2] != c.want {
+			t.Errorf("%+v, %q", r, r.Cells())
+		}
 	}
 }

@@ -81,7 +81,7 @@ func (r *Result) verdict() string {
 // Cells are a row's columns: name, top-1, interval.
 func (r *Row) Cells() []string {
 	interval := ""
-	if r.Half > 0 {
+	if len(r.Each) > 1 {
 		interval = fmt.Sprintf("± %.1f", 100*r.Half)
 	}
 	return []string{r.Name, fmt.Sprintf("%.1f %%", 100*r.Top1), interval}

@@ -113,7 +113,7 @@ var beyond = func() []way {
 		with("residual-video-anchor", "residual, anchored videos", residual, video),
 		with("residual-anchors", "residual, anchored classes and videos", residual, anchor, video),
 		with("residual-anchors-drop", "the same, dropped for half", residual, anchor, video, drop),
-		with("all", "the same, averaged weights", residual, anchor, video, drop, average),
+		with("all", "the same, dropped and averaged", residual, anchor, video, drop, average),
 	}
 }()
 
