@@ -171,7 +171,7 @@ func (l *loader) take(b *batch, at, i int, rng *rand.Rand, r *video.Resizer) err
 	if err != nil {
 		return err
 	}
-	picture, err := augment(p.Picture, l.config, rng, r)
+	picture, err := augment(p, l.config, rng, r)
 	if err != nil {
 		return err
 	}

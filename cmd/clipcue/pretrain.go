@@ -127,7 +127,7 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
 	below1(c, &k.Train.Average, "ema", "average the weights over the steps with this decay, such as 0.999, and evaluate and write the average; 0 means no")
 	number(c, &k.Crop, "crop", false, "least share of a picture's area that random crops keep; 1 means none, as with --synth if it is not given")
-	f.BoolVar(&k.Flip, "flip", false, "mirror every other picture; only if no caption says left or right")
+	f.BoolVar(&k.Flip, "flip", false, "mirror every other picture, except those whose captions say left or right")
 	f.BoolVar(&k.UniqueCaptions, "unique-captions", k.UniqueCaptions, "pictures of equal captions in a batch do not count as wrong for each other")
 	f.BoolVar(&k.Half, "half", false, "write best.safetensors in half precision")
 	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
