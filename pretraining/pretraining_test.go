@@ -24,6 +24,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
+	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/video"
 )
@@ -423,6 +424,30 @@ func TestCaptionsOfOnePictureAreAllRight(t *testing.T) {
 	r := Result{Group: 3}
 	if s.retrieve(&r); r.ImageToText != 1 || r.TextToImage != 1 {
 		t.Errorf("%v of the captions and %v of the pictures are found", r.ImageToText, r.TextToImage)
+	}
+}
+
+// A checkpoint that says what cannot be is refused.
+func TestCheckpointsAreChecked(t *testing.T) {
+	c := small()
+	c.Train.Steps = 2
+	r := Run{Train: flags{n: 50}}
+	r.Dir, _ = trained(t, c, r)
+	path := filepath.Join(r.Dir, train.LastFile)
+	f, err := safetensors.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Resume, r.Log = true, slog.New(slog.DiscardHandler)
+	whole := f.Metadata[MetadataKey]
+	for _, step := range []string{"-3", "3", "1000000000"} {
+		f.Metadata[MetadataKey] = strings.Replace(whole, `"step":2`, `"step":`+step, 1)
+		if err := safetensors.Write(path, f); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Train(t.Context(), c, r); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), step+" of 2 steps") {
+			t.Errorf("%s steps: got error %v", step, err)
+		}
 	}
 }
 
