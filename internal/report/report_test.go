@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
@@ -26,6 +27,11 @@ import (
 	"github.com/clipcue/clipcue/synth"
 	"github.com/clipcue/clipcue/video"
 )
+
+func TestMain(m *testing.M) {
+	decodeLimit, stripsLimit = time.Hour, time.Hour
+	os.Exit(m.Run())
+}
 
 func render(t *testing.T, r *Report) string {
 	t.Helper()
