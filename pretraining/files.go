@@ -80,6 +80,9 @@ func Open(path string, test float64, seed uint64) (*Data, error) {
 	case 1:
 		return nil, fmt.Errorf("%s holds one pair only (%s): learning which picture and caption belong together takes two at least", path, found[0].name)
 	}
+	if !slices.ContainsFunc(found, func(e entry) bool { return e.caption != found[0].caption }) {
+		return nil, fmt.Errorf("all %d captions of %s are the same (%q): there is nothing to learn from them", len(found), path, found[0].caption)
+	}
 	if !slices.ContainsFunc(found, func(e entry) bool { return e.split != "" }) {
 		divide(found, test, seed)
 	}

@@ -89,7 +89,7 @@ func TestPretrainBadInput(t *testing.T) {
 	good, torn := captioned(t, 9), t.TempDir()
 	for i := range 6 {
 		write(t, torn, fmt.Sprintf("%d.png", i), "no picture")
-		write(t, torn, fmt.Sprintf("%d.txt", i), "a caption")
+		write(t, torn, fmt.Sprintf("%d.txt", i), fmt.Sprintf("caption %d", i))
 	}
 	bare := captioned(t, 3)
 	for i := range 3 {
