@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -424,6 +425,34 @@ func TestCaptionsOfOnePictureAreAllRight(t *testing.T) {
 	r := Result{Group: 3}
 	if s.retrieve(&r); r.ImageToText != 1 || r.TextToImage != 1 {
 		t.Errorf("%v of the captions and %v of the pictures are found", r.ImageToText, r.TextToImage)
+	}
+}
+
+// Captions and the sentences of labels that are longer than the context are cut.
+func TestLongTextsAreCut(t *testing.T) {
+	c := small()
+	c.Train.Steps, c.Model.Context = 2, 4
+	_, out := trained(t, c, Run{Train: flags{n: 50}, Held: []Held{{Pairs: flags{n: 20, first: 99}}}})
+	if _, ok := out.Metrics["zero_shot"]; !ok {
+		t.Errorf("naming was not measured: %v", out.Metrics)
+	}
+}
+
+// A label's embedding is what the model itself makes of it where nothing is cut.
+func TestLabelsAreEncodedAsClasses(t *testing.T) {
+	k := small()
+	if err := k.check(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := clip.NewLearner(clip.RandomWeights(k.Model, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels, templates := []string{"red", "green"}, []string{"a {}", "the {}"}
+	want, err1 := l.Model.EncodeClasses(labels, templates)
+	got, err2 := encode(l.Model, labels, templates)
+	if err1 != nil || err2 != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v: %v instead of %v", err1, err2, got, want)
 	}
 }
 
