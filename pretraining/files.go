@@ -263,6 +263,9 @@ func readCaption(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !info.Mode().IsRegular() {
+		return "", errors.New("it is no file")
+	}
 	if info.Size() > 1<<20 {
 		return "", fmt.Errorf("%d bytes are no caption", info.Size())
 	}
@@ -270,5 +273,5 @@ func readCaption(path string) (string, error) {
 	if err == nil && !utf8.Valid(text) {
 		err = errors.New("it is not UTF-8 text")
 	}
-	return oneLine(string(text)), err
+	return oneLine(strings.TrimPrefix(string(text), "\ufeff")), err
 }

@@ -602,8 +602,8 @@ func write(t *testing.T, files map[string]string) string {
 
 func TestOpenFolder(t *testing.T) {
 	dir := write(t, map[string]string{"a.png": "", "a.txt": " two\n words ", "sub/b.PNG": "", "sub/b.txt": "b",
-		"x.png": "", "x.txt": "x", "y.png": "", "y.txt": "y",
-		"c.png": "", "d.txt": "no picture", "e.png": "", "e.txt": "\n", "notes.md": "x"})
+		"x.png": "", "x.txt": "\ufeffx", "y.png": "", "y.txt": "y",
+		"f.png": "", "f.txt/g": "a folder", "c.png": "", "d.txt": "no picture", "e.png": "", "e.txt": "\n", "notes.md": "x"})
 	d, err := Open(dir, 0.5, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -621,14 +621,14 @@ func TestOpenFolder(t *testing.T) {
 			got[f.Name(i)] = p.Caption
 		}
 	}
-	if got["a.png"] != "two words" || got["sub/b.PNG"] != "b" {
+	if got["a.png"] != "two words" || got["sub/b.PNG"] != "b" || got["x.png"] != "x" {
 		t.Errorf("captions are %q", got)
 	}
 	reasons := map[string]string{}
 	for _, s := range d.Skipped {
 		reasons[s.Name] = s.Reason
 	}
-	for name, want := range map[string]string{"c.png": "there is no c.txt", "d.txt": "no picture for this caption", "e.png": "caption is empty"} {
+	for name, want := range map[string]string{"c.png": "there is no c.txt", "f.png": "there is no f.txt", "d.txt": "no picture for this caption", "e.png": "caption is empty"} {
 		if !strings.Contains(reasons[name], want) {
 			t.Errorf("%s was left out because %q, not %q", name, reasons[name], want)
 		}
@@ -639,18 +639,22 @@ func TestOpenFolder(t *testing.T) {
 	}
 }
 
-// A folder may be a link, and an ending in capitals.
+// A folder may be a link, and an ending in capitals; a caption is a file.
 func TestOpenLinkedFolder(t *testing.T) {
-	dir := write(t, map[string]string{"a.PNG": "", "a.TXT": "a", "b.png": "", "b.Txt": "b"})
+	dir := write(t, map[string]string{"a.PNG": "", "a.TXT": "a", "b.png": "", "b.Txt": "b", "c.png": ""})
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
+		t.Skip(err)
+	}
+	// What is no file may never end.
+	if err := os.Symlink(os.DevNull, filepath.Join(dir, "c.txt")); err != nil {
 		t.Skip(err)
 	}
 	d, err := Open(link, 0.1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Train.Len() != 2 || d.Train.Name(0) != "a.PNG" || len(d.Skipped) != 0 {
+	if d.Train.Len() != 2 || d.Train.Name(0) != "a.PNG" || len(d.Skipped) != 1 || !strings.Contains(d.Skipped[0].Reason, "it is no file") {
 		t.Errorf("%d pairs, the first %s; left out: %v", d.Train.Len(), d.Train.Name(0), d.Skipped)
 	}
 }
