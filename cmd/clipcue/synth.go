@@ -29,9 +29,10 @@ manifests. The same seed gives the same files; what is there is not rendered aga
 --kind pictures   PNG pictures
 
 labels.csv has path, label and split, for untrimmed videos and for takes start and
-end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a sentence for each video or picture.
-With --combinations seen a sixth of the combinations of colour and shape is never
-shown, with --combinations unseen nothing else.
+end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a
+sentence for each video or picture. With --combinations seen a sixth of the
+combinations of colour and shape is never shown, with --combinations unseen nothing
+else.
 
 The motions are: ` + strings.Join(synth.Classes(), ", ") + `.
 The colours are: ` + strings.Join(synth.Colours(), ", ") + `.
