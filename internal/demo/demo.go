@@ -7,11 +7,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"path/filepath"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
@@ -65,12 +62,7 @@ type Row struct {
 
 // summarise computes the mean and its interval, by Student's distribution.
 func (r *Row) summarise() {
-	n := float64(len(r.Each))
-	r.Top1 = stat.Mean(r.Each, nil)
-	if n > 1 {
-		t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975)
-		r.Half = t * stat.StdDev(r.Each, nil) / math.Sqrt(n)
-	}
+	r.Top1, r.Half = recognition.Interval(r.Each)
 }
 
 // Unseen is a video that was rendered after all training, with what the default
