@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"path/filepath"
 
-
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/internal/progress"
