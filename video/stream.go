@@ -313,14 +313,14 @@ const endsEarly = "the file ends before the video does"
 // corruption returns what a warning says of data that is not whole. There is no
 // error of it where the decoder conceals what is missing.
 func corruption(line string) (string, bool) {
-	_, message, ok := strings.Cut(line, "[warning] ")
+	message, ok := ffmpeg.At("warning", line)
 	// Where parts of a transport stream are joined their packets count anew, which
 	// it takes for a loss.
 	packet := strings.Contains(message, "Packet corrupt") && !strings.HasPrefix(line, "[mpegts ")
 	if !ok || !packet && !strings.Contains(message, "corrupt decoded frame") {
 		return "", false
 	}
-	return ffmpeg.OneLine(message), true
+	return message, true
 }
 
 // harmless are errors about how a stream is organised that leave its pictures
