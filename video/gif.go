@@ -8,7 +8,15 @@ import (
 
 // brokenOff reports whether a file is not finished, where ffmpeg does not tell.
 func brokenOff(path, container string) bool {
-	return container == "gif" && !wholeGIF(path) || container == "ogg" && !wholeOgg(path)
+	switch container {
+	case "gif":
+		return !wholeGIF(path)
+	case "ogg":
+		return !wholeOgg(path)
+	case "avi":
+		return !wholeAVI(path)
+	}
+	return false
 }
 
 // wholeGIF reports whether a GIF goes on to its trailer. ffmpeg takes one that is
