@@ -95,10 +95,13 @@ type picker struct {
 // picker starts at a first frame at time first; Count needs the span.
 func (o Options) picker(first float64, span timeSpan) *picker {
 	p := &picker{sampling: o.Sampling, start: o.Start, end: math.Inf(1)}
+	if o.Start == 0 {
+		p.start = first // which may be before 0
+	}
 	if o.End != 0 {
 		p.end = o.End
 	}
-	from := max(o.Start, first)
+	from := max(p.start, first)
 	switch o.Sampling.kind {
 	case rate:
 		p.n, p.origin, p.step = math.MaxInt, from, 1/o.Sampling.value

@@ -40,7 +40,7 @@ type Options struct {
 
 	// Start and End bound a window of seconds: Start ≤ time < End. The time
 	// is the wanted one for AtRate and Count, the frame's own for EveryFrame.
-	// An End of zero is the end of the video.
+	// A Start of zero is the first frame, an End of zero the end of the video.
 	Start, End float64
 
 	// Size, where above zero, makes every frame Size×Size: the shorter side is
