@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ type Info struct {
 	// difference of more than a pixel, the picture is stretched along one side.
 	SampleAspect float64 `json:"sample_aspect"`
 
-	Interlaced bool    `json:"interlaced"`
+	Interlaced bool    `json:"interlaced"` // as far as headers tell; see [Options].Info
 	BitDepth   int     `json:"bit_depth"`  // of a stored sample; 0 = unknown
 	HDR        string  `json:"hdr"`        // "PQ", "HLG" or ""
 	Matrix     string  `json:"matrix"`     // of YUV, such as "bt709"; "" = unknown
@@ -66,6 +67,9 @@ func Probe(ctx context.Context, path string) (*Info, error) { return Options{}.P
 func (o Options) Probe(ctx context.Context, path string) (*Info, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "it is a pipe or a device, and no file"}
 	}
 	var out []byte
 	_, err := ffprobe(ctx, path, o.timeout(), func(r io.Reader) (err error) {
@@ -205,7 +209,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
 		Stream: number, Streams: len(videos),
 		SampleAspect: ratio(v.SampleAspect, ":"),
-		Interlaced:   slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder),
+		Interlaced:   slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= leastCombed,
 		BitDepth:     bitDepth(v),
 		HDR:          map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
 		Matrix:       known(v.Matrix),
@@ -342,11 +346,16 @@ func encrypted(ctx context.Context, path string, info *Info, timeout time.Durati
 	found := false
 	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		out, err := io.ReadAll(io.LimitReader(r, 1<<20))
-		found = strings.Contains(string(out), "Encryption info")
+		found = strings.Contains(string(out), encryptedPacket)
 		return err
 	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", "%+#1", "-show_packets", "-of", "json")
 	if err != nil || !found {
 		return nil
 	}
-	return &Error{Path: path, Kind: ErrEncrypted, Reason: "the video stream is protected"}
+	return &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 }
+
+const (
+	encryptedPacket = "Encryption info" // among what ffprobe says of a packet
+	protected       = "the video stream is protected"
+)

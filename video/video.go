@@ -60,7 +60,8 @@ type Options struct {
 	Timeout time.Duration
 
 	// Info is what Probe said of the file, if it was asked with the same Stream
-	// and Timeout; nil makes Frames ask.
+	// and Timeout; nil makes Frames ask. Frames sets Interlaced in it where only the
+	// pictures tell.
 	Info *Info
 
 	route route // for tests
@@ -230,6 +231,12 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	pick := p.o.picker(now.time, span)
 	hold := 0.0
 	for index := 0; ; index++ {
+		if now.combed && !p.info.Interlaced && p.info.weaves() {
+			// The frames that were emitted had no combs; the rest comes without.
+			p.info.Interlaced, p.skip = true, p.emitted
+			s.stop()
+			return p.decode(ctx, span)
+		}
 		pix, ok := s.read()
 		if !ok {
 			break
@@ -251,7 +258,7 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 		// Without a window, decoding goes on to the end although nothing more
 		// may be wanted: whether the file is whole is known only there.
 		if pick.done {
-			s.stop()
+			s.end(now)
 			break
 		}
 		if !more {
