@@ -17,9 +17,11 @@ type packetIndex struct {
 	exact   bool     // every packet has a time of its own, and the first is a keyframe
 	seconds float64  // a tick
 
-	untimed   int     // packets without any time, which are not among packets
-	rate      float64 // frames a second, by which those are shown
-	complaint string  // of ffprobe about the file
+	untimed     int     // packets without any time, which are not among packets
+	undecodable int     // packets before the first keyframe, which are not among packets
+	rate        float64 // frames a second, by which untimed ones are shown
+	encrypted   bool
+	complaint   string // of ffprobe about the file
 }
 
 type packet struct {
@@ -51,12 +53,16 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 				x.untimed++
 			}
 			x.exact = x.exact && p.stamped
+			x.encrypted = x.encrypted || strings.Contains(lines.Text(), encryptedPacket)
 		}
 		x.exact = x.exact && len(x.packets) < maxPackets
 		return lines.Err()
-	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags", "-of", "compact=p=0")
+	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(" h264 mpeg1video mpeg2video ", " "+info.Codec+" ") {
+		x.awaitKey()
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
 	x.complaint = complaint
@@ -65,6 +71,85 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
 	}
 	return x, nil
+}
+
+// awaitKey drops the packets of which a decoder makes no frames, because the stream
+// begins between two keyframes: those before the first one in the stream, and those
+// that are shown before it. The packets are still in the stream's order.
+func (x *packetIndex) awaitKey() {
+	at := slices.IndexFunc(x.packets, func(p packet) bool { return p.key })
+	if at <= 0 {
+		return
+	}
+	n, key := len(x.packets), x.packets[at]
+	x.packets = slices.DeleteFunc(x.packets[at:], func(p packet) bool { return p.stamped && p.ticks < key.ticks })
+	x.undecodable, x.exact = n-len(x.packets), false
+}
+
+// pairFields learns from the first pictures whether a stream is interlaced, where its
+// headers do not tell, and makes one packet of two where each is a field: a frame is
+// both. It is for who asks what there is; the decoder finds out by itself.
+func (x *packetIndex) pairFields(ctx context.Context, path string, info *Info, timeout time.Duration) error {
+	if !strings.Contains(" h264 mpeg2video mpeg4 vc1 wmv3 dvvideo mjpeg dnxhd prores utvideo ", " "+info.Codec+" ") {
+		return nil
+	}
+	few := "%+#16"
+	if info.Interlaced {
+		few = "%+#128" // to the first keyframe and on
+	}
+	var shown []int64 // ticks
+	ffprobe(ctx, path, timeout, func(r io.Reader) error {
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			for field := range strings.SplitSeq(strings.TrimSpace(lines.Text()), "|") {
+				switch key, value, _ := strings.Cut(field, "="); key {
+				case "best_effort_timestamp":
+					if v, err := strconv.ParseInt(value, 10, 64); err == nil {
+						shown = append(shown, v)
+					}
+				case "interlaced_frame":
+					info.Interlaced = info.Interlaced || value == "1"
+				}
+			}
+		}
+		return nil
+	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", few,
+		"-show_entries", "frame=best_effort_timestamp,interlaced_frame", "-of", "compact=p=0")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if info.Codec != "h264" || !info.Interlaced {
+		return nil
+	}
+	var apart int64 // frames
+	for i := 1; i < len(shown); i++ {
+		if d := shown[i] - shown[i-1]; d > 0 && (apart == 0 || d < apart) {
+			apart = d
+		}
+	}
+	if x.pair(apart) {
+		info.Frames = 0 // these are fields
+		if info.FrameRate*float64(apart)*x.seconds > 1.5 {
+			info.FrameRate /= 2
+		}
+	}
+	return nil
+}
+
+// pair drops the packets of second fields, where frames are so many ticks apart, and
+// answers whether there were any.
+func (x *packetIndex) pair(apart int64) bool {
+	if len(x.packets) == 0 {
+		return false
+	}
+	kept := x.packets[:1]
+	for _, p := range x.packets[1:] {
+		if 4*(p.ticks-kept[len(kept)-1].ticks) >= 3*apart {
+			kept = append(kept, p)
+		}
+	}
+	paired := len(kept) < len(x.packets)
+	x.packets = kept
+	return paired
 }
 
 // parsePacket reads "pts=512|dts=-512|flags=K_". A packet that is there to be

@@ -2,6 +2,7 @@ package video
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,29 @@ func TestParsePacket(t *testing.T) {
 	}
 }
 
+// Fields make one frame of two packets, frames one of one.
+func TestPair(t *testing.T) {
+	for _, c := range []struct{ ticks, want []int64 }{
+		{nil, nil},
+		{[]int64{0, 1, 2, 3, 4, 5}, []int64{0, 2, 4}},
+		{[]int64{0, 2, 3, 4, 6, 8, 9}, []int64{0, 2, 4, 6, 8}},
+		{[]int64{0, 2, 4, 9}, []int64{0, 2, 4, 9}},
+	} {
+		x := &packetIndex{}
+		for _, v := range c.ticks {
+			x.packets = append(x.packets, packet{ticks: v})
+		}
+		paired := x.pair(2)
+		var got []int64
+		for _, p := range x.packets {
+			got = append(got, p.ticks)
+		}
+		if !slices.Equal(got, c.want) || paired != (len(c.want) < len(c.ticks)) {
+			t.Errorf("%v: %v, %v", c.ticks, got, paired)
+		}
+	}
+}
+
 func FuzzParsePacket(f *testing.F) {
 	f.Add("pts=512|dts=-512|flags=K_")
 	f.Add("pts=|pts=1|flags=KD|dts")
@@ -102,7 +126,11 @@ func TestLog(t *testing.T) {
 		"[Parsed_showinfo_0 @ 0x5] [info]   side data - pts: none\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   2 pts:NOPTS pts_time:NOPTS fmt:yuv420p sar:1/1 s:8x4 i:P\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
-	want := []stamp{{1, 90000, true, 1920, 1080, 4. / 3}, {1.5, 135000, false, 8, 4, 1}, {2, 0, false, 8, 4, 1}, {-0.5, -45000, false, 8, 4, 1}}
+	want := []stamp{
+		{time: 1, ticks: 90000, key: true, combed: true, width: 1920, height: 1080, aspect: 4. / 3},
+		{time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
+		{time: 2, width: 8, height: 4, aspect: 1},
+		{time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{})); diff != "" {
 		t.Error(diff)
 	}
