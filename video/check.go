@@ -59,7 +59,11 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	}
 	r.Oddities = append(r.Oddities, info.oddities()...)
 	r.Oddities = append(r.Oddities, x.oddities(r)...)
-	if err == nil && brokenOff(path, info.Container) {
+	switch {
+	case err != nil:
+	case x.end != "":
+		err = &Error{Path: path, Kind: ErrDamaged, Reason: x.end}
+	case brokenOff(path, info.Container):
 		err = &Error{Path: path, Kind: ErrDamaged, Reason: endsEarly}
 	}
 	return r, err

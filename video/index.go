@@ -2,6 +2,7 @@ package video
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"math"
@@ -22,6 +23,7 @@ type packetIndex struct {
 	rate        float64 // frames a second, by which untimed ones are shown
 	encrypted   bool
 	complaint   string // of ffprobe about the file
+	end         string // what it said of an end that comes too early
 }
 
 type packet struct {
@@ -40,7 +42,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	if x.exact {
 		x.seconds = float64(info.tickNum) / float64(info.tickDen)
 	}
-	complaint, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
+	complaints, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
 			p, ok := parsePacket(lines.Text())
@@ -65,8 +67,13 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 		x.awaitKey()
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
-	x.complaint = complaint
-	x.exact = x.exact && complaint == "" && len(x.packets) > 0 && x.packets[0].key
+	for _, c := range complaints {
+		x.complaint = cmp.Or(x.complaint, c)
+		if x.end == "" && isEnd(c) {
+			x.end = c
+		}
+	}
+	x.exact = x.exact && x.complaint == "" && len(x.packets) > 0 && x.packets[0].key
 	for i := 1; i < len(x.packets) && x.exact; i++ {
 		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
 	}

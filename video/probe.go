@@ -83,23 +83,23 @@ func (o Options) Probe(ctx context.Context, path string) (*Info, error) {
 }
 
 // ffprobe runs the program on a file and lets read have what it prints. It
-// returns the first error in the program's log, which need not be one of its own.
-func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaint string, err error) {
+// returns the errors in the program's log, which need not be errors of its own.
+func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaints []string, err error) {
 	guard := newGuard(ctx, timeout)
 	defer guard.stop()
 	args = append([]string{"-hide_banner", "-loglevel", "level+error"}, args...)
 	cmd, err := ffmpeg.Command(guard.ctx, "ffprobe", append(args, input(path)...)...)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var log ffmpeg.Head
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := ffmpeg.Start(ctx, cmd); err != nil {
-		return "", err
+		return nil, err
 	}
 	guard.watch(cmd.Process.Pid)
 	readErr := read(guard.reader(out))
@@ -109,19 +109,23 @@ func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(
 	guard.arm()
 	err = cmd.Wait()
 	guard.disarm()
-	complaint = ffmpeg.Complaint(log.String())
+	for line := range strings.Lines(log.String()) {
+		if message, ok := ffmpeg.ErrorIn(line); ok {
+			complaints = append(complaints, message)
+		}
+	}
 	if fault := guard.fault(path, 0); fault != nil {
-		return "", fault
+		return nil, fault
 	}
 	switch {
 	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case readErr != nil:
-		return "", &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
 	case err != nil:
-		return "", &Error{Path: path, Kind: ErrFormat, Reason: plain(ffmpeg.Reason(cmd, log.String(), err))}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: plain(ffmpeg.Reason(cmd, log.String(), err))}
 	}
-	return complaint, nil
+	return complaints, nil
 }
 
 // plain says in our words what ffmpeg would say with all the formats' names.

@@ -148,6 +148,10 @@ func TestLogErrors(t *testing.T) {
 	}{
 		{"first one is the cause", "[x @ 0x1] [error] moov atom not found\n[error] file:a: Invalid data\n", "moov atom not found", false},
 		{"before the first frame", "[h264 @ 0x1] [error] no PPS\n" + frame, "no PPS", false},
+		{"the rest passed over before it", "[matroska,webm @ 0x1] [error] Element at 0x5 ending at 0x9 exceeds containing master element ending at 0x8\n" + frame,
+			"Element at 0x5 ending at 0x9 exceeds containing master element ending at 0x8", true},
+		{"a packet cut before it", "[warning] a.ivf: Packet corrupt (stream = 0, dts = 1)\n" + frame, "a.ivf: Packet corrupt (stream = 0, dts = 1)", true},
+		{"parts joined", "[mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 1)\n" + frame, "", false},
 		{"after it", "[h264 @ 0x1] [error] no PPS\n" + frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
 		{"warnings are none", frame + "[h264 @ 0x1] [warning] hm\n[info] error\n", "", false},
 		{"cut to a length", "[error] " + strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 200) + "...", false},

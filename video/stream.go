@@ -311,15 +311,20 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	if !ok || l.damage || slices.ContainsFunc(harmless, func(s string) bool { return strings.Contains(message, s) }) {
 		return
 	}
-	l.damage = l.seen || slices.ContainsFunc(ends, func(s string) bool { return strings.Contains(message, s) })
+	l.damage = l.seen || isEnd(message)
 	if l.reason == "" || l.damage {
 		l.reason = message
 	}
 }
 
-// ends are errors that tell of a source which is broken off, wherever they come:
-// a short one is read to its end before its first frame is decoded.
-var ends = []string{"ends prematurely", "ended prematurely", "partial file"}
+// isEnd knows the errors that tell of a source which is broken off, or whose rest is
+// passed over, wherever they come: a short one is read to its end before its first
+// frame is decoded.
+func isEnd(message string) bool {
+	return slices.ContainsFunc([]string{"ends prematurely", "ended prematurely", "partial file", "Packet corrupt",
+		"exceeds containing master element", "first byte of an EBML number"}, // of Matroska
+		func(s string) bool { return strings.Contains(message, s) })
+}
 
 const endsEarly = "the file ends before the video does"
 
