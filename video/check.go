@@ -138,6 +138,7 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 	n := len(x.packets) + x.untimed
 	add(n > 0 && missing == n, "no time stamps")
 	add(missing > 0 && missing < n, "%d frames without a time stamp", missing)
+	add(x.anew > 0, "time stamps begin anew %d times", x.anew)
 	add(repeated > 0, "%d repeated time stamps", repeated)
 	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)

@@ -21,6 +21,8 @@ type packetIndex struct {
 	untimed     int     // packets without any time, which are not among packets
 	undecodable int     // packets before the first keyframe, which are not among packets
 	rate        float64 // frames a second, by which untimed ones are shown
+	anew        int     // how often the time stamps begin anew
+	lastPlayed  float64 // then the time of the last packet by a player's clock
 	encrypted   bool
 	complaint   string // of ffprobe about the file
 	end         string // what it said of an end that comes too early
@@ -42,10 +44,11 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	if x.exact {
 		x.seconds = float64(info.tickNum) / float64(info.tickDen)
 	}
+	clock := info.clock()
 	complaints, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
-			p, ok := parsePacket(lines.Text())
+			p, dts, ok := parsePacket(lines.Text())
 			switch {
 			case !ok:
 				continue
@@ -54,10 +57,17 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 			default:
 				x.untimed++
 			}
+			if dts != noTime {
+				clock.played(float64(dts) * x.seconds)
+			}
+			if p.timed && clock.anew > 0 {
+				x.lastPlayed = max(x.lastPlayed, float64(p.ticks)*x.seconds+clock.shift)
+			}
 			x.exact = x.exact && p.stamped
 			x.encrypted = x.encrypted || strings.Contains(lines.Text(), encryptedPacket)
 		}
-		x.exact = x.exact && len(x.packets) < maxPackets
+		x.anew = clock.anew
+		x.exact = x.exact && len(x.packets) < maxPackets && x.anew == 0
 		return lines.Err()
 	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
 	if err != nil {
@@ -159,35 +169,45 @@ func (x *packetIndex) pair(apart int64) bool {
 	return paired
 }
 
-// parsePacket reads "pts=512|dts=-512|flags=K_". A packet that is there to be
-// thrown away is none.
-func parsePacket(line string) (p packet, ok bool) {
-	var pts, dts string
+// noTime is a time stamp that is none.
+const noTime = math.MinInt64
+
+// parsePacket reads "pts=512|dts=-512|flags=K_", and tells the packet's time of
+// decoding too. A packet that is there to be thrown away is none.
+func parsePacket(line string) (p packet, dts int64, ok bool) {
+	pts, dts := int64(noTime), int64(noTime)
 	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
 		switch key, value, _ := strings.Cut(field, "="); key {
 		case "pts":
-			pts = value
+			pts = ticks(value)
 		case "dts":
-			dts = value
+			dts = ticks(value)
 		case "flags":
 			ok = true
 			p.key = strings.Contains(value, "K")
 			if strings.Contains(value, "D") {
-				return packet{}, false
+				return packet{}, noTime, false
 			}
 		}
 	}
 	if !ok {
-		return packet{}, false
+		return packet{}, noTime, false
 	}
-	for i, s := range []string{pts, dts} {
-		// Beyond 2^62 a difference would not fit.
-		if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
-			p.ticks, p.timed, p.stamped = v, true, i == 0
-			break
-		}
+	switch {
+	case pts != noTime:
+		p.ticks, p.timed, p.stamped = pts, true, true
+	case dts != noTime:
+		p.ticks, p.timed = dts, true
 	}
-	return p, true
+	return p, dts, true
+}
+
+// ticks reads a time stamp. Beyond 2^62 a difference would not fit.
+func ticks(s string) int64 {
+	if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
+		return v
+	}
+	return noTime
 }
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }
@@ -210,6 +230,9 @@ func (x *packetIndex) span() timeSpan {
 	for i := n - 1; i >= 0 && before == last; i-- {
 		before = x.packets[i].ticks
 	}
-	end := float64(last) + math.Max(0, float64(last-before))
-	return timeSpan{x.time(0), end * x.seconds}
+	end := x.time(n - 1)
+	if x.anew > 0 {
+		end = x.lastPlayed
+	}
+	return timeSpan{x.time(0), end + float64(max(0, last-before))*x.seconds}
 }

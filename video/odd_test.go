@@ -342,6 +342,49 @@ func TestSizeChanges(t *testing.T) {
 	}
 }
 
+// Of recordings that were joined all is seen, and the gap between their clocks is not.
+func TestJoinedRecordings(t *testing.T) {
+	needFFmpeg(t)
+	dir := t.TempDir()
+	part := func(name string, offset string) []byte {
+		path := filepath.Join(dir, name)
+		run(t, "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=4", "-c:v", "libx264", "-output_ts_offset", offset, path)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	first := part("a.ts", "100")
+	for name, second := range map[string][]byte{"back": part("b.ts", "0"), "same": first, "leap": part("c.ts", "5000")} {
+		path := filepath.Join(dir, name+".ts")
+		if err := os.WriteFile(path, slices.Concat(first, second), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for s, want := range map[Sampling][]int{AtRate(1): {0, 10, 20, 30, 40, 50, 60, 70}, Count(4): {10, 30, 50, 70}} {
+			var got []int
+			last := 0.
+			for f, err := range Frames(t.Context(), path, Options{Sampling: s}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Time <= last || f.Time > 110 {
+					t.Errorf("%s, %v: a frame at %g s after one at %g s", name, s, f.Time, last)
+				}
+				got, last = append(got, f.Index), f.Time
+			}
+			near := func(a, b int) bool { return a-b <= 1 && b-a <= 1 }
+			if !slices.EqualFunc(got, want, near) {
+				t.Errorf("%s, %v: frames %v, want %v", name, s, got, want)
+			}
+		}
+		r, err := Check(t.Context(), path, Options{}, false)
+		if err != nil || r.Frames != 80 || !slices.Contains(r.Oddities, "time stamps begin anew 1 times") {
+			t.Errorf("%s: %v, %+v", name, err, r)
+		}
+	}
+}
+
 // A decoder that stops giving anything is ended, and so is one that eats memory.
 func TestDecoderIsStopped(t *testing.T) {
 	const frame = `

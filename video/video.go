@@ -29,7 +29,7 @@ import (
 // Frame is one picture of a video.
 type Frame struct {
 	Index         int     // of the decoded frame, from 0, in order of display
-	Time          float64 // presentation time in seconds
+	Time          float64 // presentation time in seconds; but see AtRate
 	Width, Height int
 	Pix           []byte // RGB, rows from the top, 3·Width·Height bytes
 }
@@ -228,6 +228,10 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	if !ok {
 		return s.finish()
 	}
+	clock := p.info.clock()
+	if p.o.Sampling.kind != every {
+		now.time = clock.played(now.time)
+	}
 	pick := p.o.picker(now.time, span)
 	hold := 0.0
 	for index := 0; ; index++ {
@@ -247,6 +251,9 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 		next, more := s.next()
 		until := now.time + max(hold, 2*slack)
 		if more {
+			if p.o.Sampling.kind != every {
+				next.time = clock.played(next.time)
+			}
 			until = next.time
 			hold = max(0, until-now.time)
 		}
