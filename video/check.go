@@ -144,7 +144,7 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)
 	add(r.Info.Frames > 0 && r.Frames != r.Info.Frames, "the header promises %d frames", r.Info.Frames)
 	length := x.span().end - min(r.First, 0) // some containers tell only when all ends, sound included
-	add(n > 1 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
+	add(n > 1 && x.anew == 0 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
 	add(x.undecodable > 0, "begins with %d pictures that lack what they build on", x.undecodable)
 	add(x.complaint != "", "%s", x.complaint)
 	return odd

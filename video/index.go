@@ -73,7 +73,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(" h264 mpeg1video mpeg2video ", " "+info.Codec+" ") {
+	if strings.Contains(" h264 mpeg1video mpeg2video ", " "+info.Codec+" ") && strings.Contains(" mpegts mpeg mpegvideo ", " "+info.Container+" ") {
 		x.awaitKey()
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
@@ -91,8 +91,9 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 }
 
 // awaitKey drops the packets of which a decoder makes no frames, because the stream
-// begins between two keyframes: those before the first one in the stream, and those
-// that are shown before it. The packets are still in the stream's order.
+// begins between two keyframes, as broadcasts do: those before the first one in the
+// stream, and those that are shown before it. The packets are still in the stream's
+// order.
 func (x *packetIndex) awaitKey() {
 	at := slices.IndexFunc(x.packets, func(p packet) bool { return p.key })
 	if at <= 0 {
