@@ -146,6 +146,6 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 	length := x.span().end - min(r.First, 0) // some containers tell only when all ends, sound included
 	add(n > 1 && x.anew == 0 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
 	add(x.undecodable > 0, "begins with %d pictures that lack what they build on", x.undecodable)
-	add(x.complaint != "", "%s", x.complaint)
+	add(x.complaint != "" && x.complaint != x.end, "%s", x.complaint)
 	return odd
 }

@@ -6,19 +6,6 @@ import (
 	"os"
 )
 
-// brokenOff reports whether a file is not finished, where ffmpeg does not tell.
-func brokenOff(path, container string) bool {
-	switch container {
-	case "gif":
-		return !wholeGIF(path)
-	case "ogg":
-		return !wholeOgg(path)
-	case "avi":
-		return !wholeAVI(path)
-	}
-	return false
-}
-
 // wholeGIF reports whether a GIF goes on to its trailer. ffmpeg takes one that is
 // broken off for one that is short.
 func wholeGIF(path string) bool {

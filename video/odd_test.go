@@ -1,6 +1,7 @@
 package video
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"os"
@@ -61,6 +62,8 @@ func TestOddFiles(t *testing.T) {
 		{make("flat.mkv", source("-c:v", "ffv1", "-vf", "scale=64:2,setsar=1,setfield=tff", "-field_order", "tt")...), 64, 2, 10, 0, 0.9, ""},
 		{make("slow.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=1/60:d=180", "-c:v", "libx264"), 64, 48, 3, 0, 120, ""},
 		{misnamed, 64, 48, 10, 0, 0.9, ""},
+		{make("raw.y4m", source("-vf", "scale=63:47,format=yuv420p")...), 63, 47, 10, 0, 0.9, "odd size"},
+		{make("raw10.y4m", source("-vf", "format=yuv422p10", "-strict", "-1")...), 64, 48, 10, 0, 0.9, "10-bit"},
 		{edited, 64, 48, 7, 0, 0.6, "the header promises 10 frames"},
 		{cover, 64, 48, 1, 0, 0, ""},
 		{at("pictures/100%-%03d.png"), 64, 48, 0, 0, 0, ""}, // two per cent signs are no pattern
@@ -274,12 +277,12 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestPartial(t *testing.T) {
-	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg", "a.ogv"} {
+	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg", "a.ogv", "a.y4m"} {
 		args := []string{"-c:v", "libx264", "-movflags", "faststart"}
 		switch filepath.Ext(name) {
 		case ".avi":
 			args = []string{"-c:v", "mpeg4"}
-		case ".gif", ".mpg", ".ogv":
+		case ".gif", ".mpg", ".ogv", ".y4m":
 			args = nil
 		}
 		path := film(t, name, "testsrc2=s=320x240:r=25:d=3", args...)
@@ -309,6 +312,34 @@ func TestPartial(t *testing.T) {
 		}
 		if m != n-1 || m < 20 || told == nil || !errors.Is(told, ErrDamaged) || strings.Contains(told.Error(), "\n") {
 			t.Errorf("%s: %d frames, and %d if damage is allowed: %v", name, n-1, m, told)
+		}
+	}
+}
+
+// What comes after an AVI file's lists of pictures is not missed, and rubbish is no list.
+func TestWholeAVI(t *testing.T) {
+	list := func(name, kind string, length uint32, body ...byte) []byte {
+		return append(append(binary.LittleEndian.AppendUint32([]byte(name), length), kind...), body...)
+	}
+	head := append(list("RIFF", "AVI ", 100), list("LIST", "hdrl", 4)...)
+	path := filepath.Join(t.TempDir(), "a.avi")
+	for i, c := range []struct {
+		file  []byte
+		whole bool
+	}{
+		{nil, true},
+		{head, true},
+		{slices.Concat(head, list("LIST", "movi", 6, 1, 2)), true},
+		{slices.Concat(head, list("LIST", "movi", 7, 1, 2)), false},
+		{slices.Concat(head, list("LIST", "movi", 7, 1, 2, 3, 0), list("idx1", "    ", 99)), true},
+		{slices.Concat(head, list("LIST", "movi", 4), list("RIFF", "AVIX", 99), list("LIST", "movi", 9, 1)), false},
+		{slices.Concat(head, make([]byte, 1<<20)), true},
+	} {
+		if err := os.WriteFile(path, c.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if wholeAVI(path) != c.whole {
+			t.Errorf("file %d: whole is %v", i, !c.whole)
 		}
 	}
 }
