@@ -19,21 +19,23 @@ func wholeAVI(path string) bool {
 	if err != nil {
 		return true
 	}
-	size, at := info.Size(), int64(0)
-	var head [12]byte   // a chunk's name, how many bytes follow, and in a list what they are
-	for range 1 << 12 { // a few each gigabyte
+	size, at, end := info.Size(), int64(0), int64(0) // end is the RIFF chunk's
+	var head [12]byte                                // a chunk's name, how many bytes follow, and in a list what they are
+	for range 1 << 12 {                              // a few each gigabyte
 		if _, err := f.ReadAt(head[:], at); err != nil {
 			return true
 		}
 		length := int64(binary.LittleEndian.Uint32(head[4:]))
-		switch {
-		case string(head[:4]) == "RIFF":
-			at += int64(len(head)) // into it
-			continue
-		case string(head[:4]) == "LIST" && string(head[8:]) == "movi" && at+8+length > size:
+		next := at + 8 + length + length&1
+		switch name := string(head[:4]); {
+		case name == "RIFF":
+			end, next = next, at+int64(len(head)) // into it
+		case at >= end:
+			return true // rubbish after the last one, which may look like a list
+		case name == "LIST" && string(head[8:]) == "movi" && at+8+length > size:
 			return false
 		}
-		at += 8 + length + length&1
+		at = next
 	}
 	return true
 }

@@ -334,6 +334,8 @@ func TestWholeAVI(t *testing.T) {
 		{slices.Concat(head, list("LIST", "movi", 7, 1, 2, 3, 0), list("idx1", "    ", 99)), true},
 		{slices.Concat(head, list("LIST", "movi", 4), list("RIFF", "AVIX", 99), list("LIST", "movi", 9, 1)), false},
 		{slices.Concat(head, make([]byte, 1<<20)), true},
+		{slices.Concat(head, make([]byte, 80), list("LIST", "movi", 9, 1)), false},
+		{slices.Concat(head, make([]byte, 88), list("LIST", "movi", 9, 1)), true}, // after the end
 	} {
 		if err := os.WriteFile(path, c.file, 0o600); err != nil {
 			t.Fatal(err)
