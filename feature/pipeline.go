@@ -210,6 +210,7 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 		mark = time.Now() // waiting is no work
 	}
 	spend(&x.decoding, &mark)
+	j.seq.Provenance.Treatment = headers.Treatment() // pictures may tell more than headers
 	return unchanged(j.Path, p)
 }
 

@@ -38,6 +38,11 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	if err != nil {
 		return r, err
 	}
+	err = x.pairFields(ctx, path, info, o.timeout())
+	r.Info = *info
+	if err != nil {
+		return r, err
+	}
 	n := len(x.packets)
 	r.Frames = n + x.untimed
 	if n > 0 {
@@ -46,12 +51,19 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	if decode {
 		r.Decoded = true
 		r.Frames, r.First, r.Last, err = decodeAll(ctx, path, info, o)
+		r.Interlaced = info.Interlaced
+	} else if x.encrypted {
+		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	} else if r.Frames == 0 {
 		err = &Error{Path: path, Kind: ErrNoFrames}
 	}
 	r.Oddities = append(r.Oddities, info.oddities()...)
 	r.Oddities = append(r.Oddities, x.oddities(r)...)
-	if err == nil && brokenOff(path, info.Container) {
+	switch {
+	case err != nil:
+	case x.end != "":
+		err = &Error{Path: path, Kind: ErrDamaged, Reason: x.end}
+	case brokenOff(path, info.Container):
 		err = &Error{Path: path, Kind: ErrDamaged, Reason: endsEarly}
 	}
 	return r, err
@@ -126,12 +138,14 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 	n := len(x.packets) + x.untimed
 	add(n > 0 && missing == n, "no time stamps")
 	add(missing > 0 && missing < n, "%d frames without a time stamp", missing)
+	add(x.anew > 0, "time stamps begin anew %d times", x.anew)
 	add(repeated > 0, "%d repeated time stamps", repeated)
 	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)
 	add(r.Info.Frames > 0 && r.Frames != r.Info.Frames, "the header promises %d frames", r.Info.Frames)
-	length := r.Last - r.First
-	add(n > 1 && r.Duration > 0 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
-	add(x.complaint != "", "%s", x.complaint)
+	length := x.span().end - min(r.First, 0) // some containers tell only when all ends, sound included
+	add(n > 1 && x.anew == 0 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
+	add(x.undecodable > 0, "begins with %d pictures that lack what they build on", x.undecodable)
+	add(x.complaint != "" && x.complaint != x.end, "%s", x.complaint)
 	return odd
 }

@@ -127,6 +127,20 @@ func TestRealClips(t *testing.T) {
 	}
 }
 
+// Of a stream whose fields are packets of their own Check counts frames without
+// decoding, in whatever container.
+func TestCheckCountsFrames(t *testing.T) {
+	original := clipPath(t, "file-type__fixture-raw.mts")
+	remuxed := filepath.Join(t.TempDir(), "a.mp4")
+	run(t, "-i", original, "-map", "0:v", "-c", "copy", remuxed)
+	for _, path := range []string{original, remuxed} {
+		r, err := Check(t.Context(), path, Options{}, false)
+		if err != nil || r.Frames != 31 || !r.Interlaced || math.Abs(r.FrameRate-30000./1001) > 0.7 || math.Abs(r.Last-r.First-1.001) > 1e-3 {
+			t.Errorf("%v, %+v", err, r)
+		}
+	}
+}
+
 func compareInfo(t *testing.T, got *Info, want Info) {
 	t.Helper()
 	near := func(a, b float64) bool { return b == 0 || math.Abs(a-b) < 1e-6 }

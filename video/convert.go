@@ -21,9 +21,22 @@ func (i *Info) Treatment() string {
 	return strings.Join(parts, ", ")
 }
 
-// filters are those that Treatment names, beside what ffmpeg does by itself: it
-// turns the picture before them and makes RGB after, by the stream's own matrix
-// and range, and by BT.601 where the stream has none.
+// weaves reports whether a decoder puts the fields of the codec together. Those of
+// HEVC are pictures of their own.
+func (i *Info) weaves() bool { return i.Codec != "hevc" }
+
+// turn is the filters, with a comma before them, that bring a stored picture upright.
+func (i *Info) turn() string {
+	turn := map[int]string{90: ",transpose=clock", 180: ",hflip,vflip", 270: ",transpose=cclock"}[i.Rotation]
+	if i.Mirrored {
+		return ",hflip" + turn
+	}
+	return turn
+}
+
+// filters are those that Treatment names, but for turn, and beside what ffmpeg does by
+// itself: it makes RGB after them, by the stream's own matrix and range, and by BT.601
+// where the stream has none.
 func (i *Info) filters(ctx context.Context) (string, error) {
 	chain := ""
 	if i.Interlaced {

@@ -6,11 +6,6 @@ import (
 	"os"
 )
 
-// brokenOff reports whether a file is not finished, where ffmpeg does not tell.
-func brokenOff(path, container string) bool {
-	return container == "gif" && !wholeGIF(path) || container == "ogg" && !wholeOgg(path)
-}
-
 // wholeGIF reports whether a GIF goes on to its trailer. ffmpeg takes one that is
 // broken off for one that is short.
 func wholeGIF(path string) bool {

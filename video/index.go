@@ -2,6 +2,7 @@ package video
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"math"
@@ -17,9 +18,14 @@ type packetIndex struct {
 	exact   bool     // every packet has a time of its own, and the first is a keyframe
 	seconds float64  // a tick
 
-	untimed   int     // packets without any time, which are not among packets
-	rate      float64 // frames a second, by which those are shown
-	complaint string  // of ffprobe about the file
+	untimed     int     // packets without any time, which are not among packets
+	undecodable int     // packets before the first keyframe, which are not among packets
+	rate        float64 // frames a second, by which untimed ones are shown
+	anew        int     // how often the time stamps begin anew
+	lastPlayed  float64 // then the time of the last packet by a player's clock
+	encrypted   bool
+	complaint   string // of ffprobe about the file
+	end         string // what it said of an end that comes too early
 }
 
 type packet struct {
@@ -38,10 +44,11 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	if x.exact {
 		x.seconds = float64(info.tickNum) / float64(info.tickDen)
 	}
-	complaint, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
+	clock := info.clock()
+	complaints, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
-			p, ok := parsePacket(lines.Text())
+			p, dts, ok := parsePacket(lines.Text())
 			switch {
 			case !ok:
 				continue
@@ -50,52 +57,158 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 			default:
 				x.untimed++
 			}
+			if dts != noTime {
+				clock.played(float64(dts) * x.seconds)
+			}
+			if p.timed && clock.anew > 0 {
+				x.lastPlayed = max(x.lastPlayed, float64(p.ticks)*x.seconds+clock.shift)
+			}
 			x.exact = x.exact && p.stamped
+			x.encrypted = x.encrypted || strings.Contains(lines.Text(), encryptedPacket)
 		}
-		x.exact = x.exact && len(x.packets) < maxPackets
+		x.anew = clock.anew
+		x.exact = x.exact && len(x.packets) < maxPackets && x.anew == 0
 		return lines.Err()
-	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags", "-of", "compact=p=0")
+	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
 	if err != nil {
 		return nil, err
 	}
+	if strings.Contains(" h264 mpeg1video mpeg2video ", " "+info.Codec+" ") && strings.Contains(" mpegts mpeg mpegvideo ", " "+info.Container+" ") {
+		x.awaitKey()
+	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
-	x.complaint = complaint
-	x.exact = x.exact && complaint == "" && len(x.packets) > 0 && x.packets[0].key
+	for _, c := range complaints {
+		x.complaint = cmp.Or(x.complaint, c)
+		if x.end == "" && isEnd(c) {
+			x.end = c
+		}
+	}
+	x.exact = x.exact && x.complaint == "" && len(x.packets) > 0 && x.packets[0].key
 	for i := 1; i < len(x.packets) && x.exact; i++ {
 		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
 	}
 	return x, nil
 }
 
-// parsePacket reads "pts=512|dts=-512|flags=K_". A packet that is there to be
-// thrown away is none.
-func parsePacket(line string) (p packet, ok bool) {
-	var pts, dts string
+// awaitKey drops the packets of which a decoder makes no frames, because the stream
+// begins between two keyframes, as broadcasts do: those before the first one in the
+// stream, and those that are shown before it. The packets are still in the stream's
+// order.
+func (x *packetIndex) awaitKey() {
+	at := slices.IndexFunc(x.packets, func(p packet) bool { return p.key })
+	if at <= 0 {
+		return
+	}
+	n, key := len(x.packets), x.packets[at]
+	x.packets = slices.DeleteFunc(x.packets[at:], func(p packet) bool { return p.stamped && p.ticks < key.ticks })
+	x.undecodable, x.exact = n-len(x.packets), false
+}
+
+// pairFields learns from the first pictures whether a stream is interlaced, where its
+// headers do not tell, and makes one packet of two where each is a field: a frame is
+// both. It is for who asks what there is; the decoder finds out by itself.
+func (x *packetIndex) pairFields(ctx context.Context, path string, info *Info, timeout time.Duration) error {
+	if !strings.Contains(" h264 mpeg2video mpeg4 vc1 wmv3 dvvideo mjpeg dnxhd prores utvideo ", " "+info.Codec+" ") {
+		return nil
+	}
+	few := "%+#16"
+	if info.Interlaced {
+		few = "%+#128" // to the first keyframe and on
+	}
+	var shown []int64 // ticks
+	ffprobe(ctx, path, timeout, func(r io.Reader) error {
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			for field := range strings.SplitSeq(strings.TrimSpace(lines.Text()), "|") {
+				switch key, value, _ := strings.Cut(field, "="); key {
+				case "best_effort_timestamp":
+					if v, err := strconv.ParseInt(value, 10, 64); err == nil {
+						shown = append(shown, v)
+					}
+				case "interlaced_frame":
+					info.Interlaced = info.Interlaced || value == "1"
+				}
+			}
+		}
+		return nil
+	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", few,
+		"-show_entries", "frame=best_effort_timestamp,interlaced_frame", "-of", "compact=p=0")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if info.Codec != "h264" || !info.Interlaced {
+		return nil
+	}
+	var apart int64 // frames
+	for i := 1; i < len(shown); i++ {
+		if d := shown[i] - shown[i-1]; d > 0 && (apart == 0 || d < apart) {
+			apart = d
+		}
+	}
+	if x.pair(apart) {
+		info.Frames = 0 // these are fields
+		if info.FrameRate*float64(apart)*x.seconds > 1.5 {
+			info.FrameRate /= 2
+		}
+	}
+	return nil
+}
+
+// pair drops the packets of second fields, where frames are so many ticks apart, and
+// answers whether there were any.
+func (x *packetIndex) pair(apart int64) bool {
+	if len(x.packets) == 0 {
+		return false
+	}
+	kept := x.packets[:1]
+	for _, p := range x.packets[1:] {
+		if 4*(p.ticks-kept[len(kept)-1].ticks) >= 3*apart {
+			kept = append(kept, p)
+		}
+	}
+	paired := len(kept) < len(x.packets)
+	x.packets = kept
+	return paired
+}
+
+// noTime is a time stamp that is none.
+const noTime = math.MinInt64
+
+// parsePacket reads "pts=512|dts=-512|flags=K_", and tells the packet's time of
+// decoding too. A packet that is there to be thrown away is none.
+func parsePacket(line string) (p packet, dts int64, ok bool) {
+	pts, dts := int64(noTime), int64(noTime)
 	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
 		switch key, value, _ := strings.Cut(field, "="); key {
 		case "pts":
-			pts = value
+			pts = ticks(value)
 		case "dts":
-			dts = value
+			dts = ticks(value)
 		case "flags":
 			ok = true
 			p.key = strings.Contains(value, "K")
 			if strings.Contains(value, "D") {
-				return packet{}, false
+				return packet{}, noTime, false
 			}
 		}
 	}
 	if !ok {
-		return packet{}, false
+		return packet{}, noTime, false
 	}
-	for i, s := range []string{pts, dts} {
-		// Beyond 2^62 a difference would not fit.
-		if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
-			p.ticks, p.timed, p.stamped = v, true, i == 0
-			break
-		}
+	switch {
+	case pts != noTime:
+		p.ticks, p.timed, p.stamped = pts, true, true
+	case dts != noTime:
+		p.ticks, p.timed = dts, true
 	}
-	return p, true
+	return p, dts, true
+}
+
+// ticks reads a time stamp. Beyond 2^62 a difference would not fit.
+func ticks(s string) int64 {
+	if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
+		return v
+	}
+	return noTime
 }
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }
@@ -118,6 +231,9 @@ func (x *packetIndex) span() timeSpan {
 	for i := n - 1; i >= 0 && before == last; i-- {
 		before = x.packets[i].ticks
 	}
-	end := float64(last) + math.Max(0, float64(last-before))
-	return timeSpan{x.time(0), end * x.seconds}
+	end := x.time(n - 1)
+	if x.anew > 0 {
+		end = x.lastPlayed
+	}
+	return timeSpan{x.time(0), end + float64(max(0, last-before))*x.seconds}
 }

@@ -34,8 +34,8 @@ func input(path string) []string {
 	args := append(slices.Clone(limits), "-protocol_whitelist", "file", "-format_whitelist", formats)
 	ext := strings.ToLower(filepath.Ext(path))
 	switch {
-	case ext == ".gif":
-		// Otherwise a % in the name would stand for the numbers of a sequence.
+	case ext == ".gif" && strings.Contains(path, "%"):
+		// Otherwise the % would stand for the numbers of a sequence.
 		args = append(args, "-f", "gif")
 	case slices.Contains(pictures, ext) && strings.Contains(path, "%"):
 		if first, ok := sequenceStart(path); ok {

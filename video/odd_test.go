@@ -1,6 +1,7 @@
 package video
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"os"
@@ -25,6 +26,11 @@ func TestOddFiles(t *testing.T) {
 	source := func(args ...string) []string { return append([]string{"-f", "lavfi", "-i", second}, args...) }
 	x264 := func(args ...string) []string { return source(append([]string{"-c:v", "libx264"}, args...)...) }
 	cover := make("cover.png", source("-frames:v", "1")...)
+	misnamed := at("no.gif")
+	os.Rename(make("a.mp4", x264()...), misnamed)
+	// Players do not show what the edit list leaves out, and need it for the rest.
+	edited := at("edited.mp4")
+	run(t, "-ss", "0.3", "-i", make("long.mp4", x264("-g", "100")...), "-c", "copy", edited)
 	os.Mkdir(at("pictures"), 0o700)
 	run(t, source("-start_number", "7", at("pictures/100%%-%03d.png"))...)
 
@@ -49,6 +55,16 @@ func TestOddFiles(t *testing.T) {
 		{make("full.mkv", source("-c:v", "ffv1", "-pix_fmt", "yuvj420p", "-strict", "-1")...), 64, 48, 10, 0, 0.9, ""},
 		{make("matrix.mp4", x264("-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709")...), 64, 48, 10, 0, 0.9, ""},
 		{make("moving.gif", source()...), 64, 48, 10, 0, 0.9, ""},
+		{make("titled.mkv", x264("-metadata", "title=An [error] in a partial file")...), 64, 48, 10, 0, 0.9, ""},
+		{make("wraps.mpg", source("-c:v", "mpeg2video", "-r", "25", "-output_ts_offset", "95442.7")...), 64, 48, 25, -1.017689, -0.057689, "starts at -1.018 s"},
+		{make("stays.avi", source("-c:v", "mpeg4", "-vf", "select='lt(n,2)+gt(n,7)'", "-vsync", "vfr")...), 64, 48, 4, 0, 0.9, "variable frame rate"},
+		{make("fields.avi", source("-c:v", "mpeg4", "-vf", "setfield=tff", "-flags", "+ildct+ilme")...), 64, 48, 10, 0, 0.9, "interlaced"},
+		{make("flat.mkv", source("-c:v", "ffv1", "-vf", "scale=64:2,setsar=1,setfield=tff", "-field_order", "tt")...), 64, 2, 10, 0, 0.9, ""},
+		{make("slow.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=1/60:d=180", "-c:v", "libx264"), 64, 48, 3, 0, 120, ""},
+		{misnamed, 64, 48, 10, 0, 0.9, ""},
+		{make("raw.y4m", source("-vf", "scale=63:47,format=yuv420p")...), 63, 47, 10, 0, 0.9, "odd size"},
+		{make("raw10.y4m", source("-vf", "format=yuv422p10", "-strict", "-1")...), 64, 48, 10, 0, 0.9, "10-bit"},
+		{edited, 64, 48, 7, 0, 0.6, "the header promises 10 frames"},
 		{cover, 64, 48, 1, 0, 0, ""},
 		{at("pictures/100%-%03d.png"), 64, 48, 0, 0, 0, ""}, // two per cent signs are no pattern
 		{make("two.mkv", "-f", "lavfi", "-i", second, "-f", "lavfi", "-i", "testsrc2=s=32x48:r=10:d=2", "-map", "0", "-map", "1",
@@ -84,6 +100,12 @@ func TestOddFiles(t *testing.T) {
 			if c.odd != "" && !slices.ContainsFunc(r.Oddities, func(s string) bool { return strings.HasPrefix(s, c.odd) }) {
 				t.Errorf("oddities are %q, want %q", r.Oddities, c.odd)
 			}
+			if slices.ContainsFunc(r.Oddities, func(s string) bool { return strings.HasPrefix(s, "the header promises") }) != slices.Contains([]string{"stays.avi", "edited.mp4"}, filepath.Base(c.path)) {
+				t.Errorf("oddities are %q", r.Oddities)
+			}
+			if r, err := Check(t.Context(), c.path, Options{}, false); err != nil || r.Decoded || r.Frames != c.frames && !strings.HasSuffix(c.path, ".h264") {
+				t.Errorf("Check without decoding: %v, %+v", err, r)
+			}
 			if strings.HasSuffix(c.path, "two.mkv") || strings.HasSuffix(c.path, ".h264") {
 				return // ffprobeTimes is of the first stream; raw streams have no times
 			}
@@ -93,6 +115,52 @@ func TestOddFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where headers do not tell that a stream is interlaced its pictures do, and all comes
+// out as where they tell.
+func TestFieldsAreToldByPictures(t *testing.T) {
+	told := film(t, "told.mp4", "testsrc2=s=64x48:r=50:d=0.4,interlace", "-c:v", "libx264", "-flags", "+ildct+ilme", "-x264-params", "tff=1")
+	untold := filepath.Join(t.TempDir(), "untold.mkv")
+	run(t, "-i", told, "-c", "copy", untold)
+	for _, o := range []Options{{}, {route: seeking, Sampling: Count(3)}} {
+		want := shown(t, told, o)
+		if got := shown(t, untold, o); !slices.Equal(got, want) || len(got) < 3 {
+			t.Errorf("%v: got\n%v\nwant\n%v", o.Sampling, got, want)
+		}
+	}
+	info, err := Probe(t.Context(), untold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown(t, untold, Options{Info: info})
+	if !strings.Contains(info.Treatment(), "bwdif") {
+		t.Errorf("treatment %q", info.Treatment())
+	}
+}
+
+// A stream that begins between keyframes has no frames before the first, and Check
+// knows without decoding.
+func TestCheckOfCutStream(t *testing.T) {
+	path := film(t, "a.ts", "testsrc2=s=64x48:r=25:d=4", "-c:v", "libx264", "-bf", "3", "-x264-params", "open-gop=1:keyint=25:b-adapt=0:scenecut=0")
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, file[len(file)*2/5/188*188:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want, err := Check(t.Context(), path, Options{}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Check(t.Context(), path, Options{}, false)
+	if err != nil || got.Frames != want.Frames || got.First != want.First || got.Last != want.Last {
+		t.Errorf("%v, %+v, want %+v", err, got, want)
+	}
+	if !slices.ContainsFunc(got.Oddities, func(s string) bool { return strings.Contains(s, "lack what they build on") }) {
+		t.Errorf("oddities are %q", got.Oddities)
 	}
 }
 
@@ -195,22 +263,26 @@ func TestRefusals(t *testing.T) {
 		{make("tune.mp3", "-f", "lavfi", "-i", "sine=d=1", "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic"), ErrNoVideo, "only cover art"},
 		{make("tune.m4a", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac"), ErrNoVideo, ""},
 		{locked("locked.mp4"), ErrEncrypted, "protected"},
+		{os.DevNull, ErrFormat, "device"},
 	} {
 		for _, err := range Frames(t.Context(), c.path, Options{AllowPartial: true}) {
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: %v", c.path, err)
 			}
 		}
+		if _, err := Check(t.Context(), c.path, Options{}, false); !errors.Is(err, c.kind) {
+			t.Errorf("Check of %s: %v", c.path, err)
+		}
 	}
 }
 
 func TestPartial(t *testing.T) {
-	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg", "a.ogv"} {
+	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg", "a.ogv", "a.y4m"} {
 		args := []string{"-c:v", "libx264", "-movflags", "faststart"}
 		switch filepath.Ext(name) {
 		case ".avi":
 			args = []string{"-c:v", "mpeg4"}
-		case ".gif", ".mpg", ".ogv":
+		case ".gif", ".mpg", ".ogv", ".y4m":
 			args = nil
 		}
 		path := film(t, name, "testsrc2=s=320x240:r=25:d=3", args...)
@@ -220,6 +292,9 @@ func TestPartial(t *testing.T) {
 		}
 		if err := os.WriteFile(path, file[:len(file)*6/10], 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := Check(t.Context(), path, Options{}, false); !errors.Is(err, ErrDamaged) && name != "a.flv" && name != "a.mpg" {
+			t.Errorf("%s: Check: %v", name, err)
 		}
 		var told *Error
 		n, m := 0, 0
@@ -237,6 +312,36 @@ func TestPartial(t *testing.T) {
 		}
 		if m != n-1 || m < 20 || told == nil || !errors.Is(told, ErrDamaged) || strings.Contains(told.Error(), "\n") {
 			t.Errorf("%s: %d frames, and %d if damage is allowed: %v", name, n-1, m, told)
+		}
+	}
+}
+
+// What comes after an AVI file's lists of pictures is not missed, and rubbish is no list.
+func TestWholeAVI(t *testing.T) {
+	list := func(name, kind string, length uint32, body ...byte) []byte {
+		return append(append(binary.LittleEndian.AppendUint32([]byte(name), length), kind...), body...)
+	}
+	head := append(list("RIFF", "AVI ", 100), list("LIST", "hdrl", 4)...)
+	path := filepath.Join(t.TempDir(), "a.avi")
+	for i, c := range []struct {
+		file  []byte
+		whole bool
+	}{
+		{nil, true},
+		{head, true},
+		{slices.Concat(head, list("LIST", "movi", 6, 1, 2)), true},
+		{slices.Concat(head, list("LIST", "movi", 7, 1, 2)), false},
+		{slices.Concat(head, list("LIST", "movi", 7, 1, 2, 3, 0), list("idx1", "    ", 99)), true},
+		{slices.Concat(head, list("LIST", "movi", 4), list("RIFF", "AVIX", 99), list("LIST", "movi", 9, 1)), false},
+		{slices.Concat(head, make([]byte, 1<<20)), true},
+		{slices.Concat(head, make([]byte, 80), list("LIST", "movi", 9, 1)), false},
+		{slices.Concat(head, make([]byte, 88), list("LIST", "movi", 9, 1)), true}, // after the end
+	} {
+		if err := os.WriteFile(path, c.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if wholeAVI(path) != c.whole {
+			t.Errorf("file %d: whole is %v", i, !c.whole)
 		}
 	}
 }
@@ -271,6 +376,49 @@ func TestSizeChanges(t *testing.T) {
 	}
 	if n != 20 {
 		t.Errorf("%d frames", n)
+	}
+}
+
+// Of recordings that were joined all is seen, and the gap between their clocks is not.
+func TestJoinedRecordings(t *testing.T) {
+	needFFmpeg(t)
+	dir := t.TempDir()
+	part := func(name string, offset string) []byte {
+		path := filepath.Join(dir, name)
+		run(t, "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=4", "-c:v", "libx264", "-output_ts_offset", offset, path)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	first := part("a.ts", "100")
+	for name, second := range map[string][]byte{"back": part("b.ts", "0"), "same": first, "leap": part("c.ts", "5000")} {
+		path := filepath.Join(dir, name+".ts")
+		if err := os.WriteFile(path, slices.Concat(first, second), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for s, want := range map[Sampling][]int{AtRate(1): {0, 10, 20, 30, 40, 50, 60, 70}, Count(4): {10, 30, 50, 70}} {
+			var got []int
+			last := 0.
+			for f, err := range Frames(t.Context(), path, Options{Sampling: s}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Time <= last || f.Time > 110 {
+					t.Errorf("%s, %v: a frame at %g s after one at %g s", name, s, f.Time, last)
+				}
+				got, last = append(got, f.Index), f.Time
+			}
+			near := func(a, b int) bool { return a-b <= 1 && b-a <= 1 }
+			if !slices.EqualFunc(got, want, near) {
+				t.Errorf("%s, %v: frames %v, want %v", name, s, got, want)
+			}
+		}
+		r, err := Check(t.Context(), path, Options{}, false)
+		if err != nil || r.Frames != 80 || !slices.Contains(r.Oddities, "time stamps begin anew 1 times") {
+			t.Errorf("%s: %v, %+v", name, err, r)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ type Info struct {
 	// difference of more than a pixel, the picture is stretched along one side.
 	SampleAspect float64 `json:"sample_aspect"`
 
-	Interlaced bool    `json:"interlaced"`
+	Interlaced bool    `json:"interlaced"` // as far as headers tell; see [Options].Info
 	BitDepth   int     `json:"bit_depth"`  // of a stored sample; 0 = unknown
 	HDR        string  `json:"hdr"`        // "PQ", "HLG" or ""
 	Matrix     string  `json:"matrix"`     // of YUV, such as "bt709"; "" = unknown
@@ -67,6 +68,9 @@ func (o Options) Probe(ctx context.Context, path string) (*Info, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "it is a pipe or a device, and no file"}
+	}
 	var out []byte
 	_, err := ffprobe(ctx, path, o.timeout(), func(r io.Reader) (err error) {
 		out, err = io.ReadAll(io.LimitReader(r, 1<<24))
@@ -79,23 +83,23 @@ func (o Options) Probe(ctx context.Context, path string) (*Info, error) {
 }
 
 // ffprobe runs the program on a file and lets read have what it prints. It
-// returns the first error in the program's log, which need not be one of its own.
-func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaint string, err error) {
+// returns the errors in the program's log, which need not be errors of its own.
+func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaints []string, err error) {
 	guard := newGuard(ctx, timeout)
 	defer guard.stop()
 	args = append([]string{"-hide_banner", "-loglevel", "level+error"}, args...)
 	cmd, err := ffmpeg.Command(guard.ctx, "ffprobe", append(args, input(path)...)...)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var log ffmpeg.Head
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := ffmpeg.Start(ctx, cmd); err != nil {
-		return "", err
+		return nil, err
 	}
 	guard.watch(cmd.Process.Pid)
 	readErr := read(guard.reader(out))
@@ -105,19 +109,23 @@ func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(
 	guard.arm()
 	err = cmd.Wait()
 	guard.disarm()
-	complaint = ffmpeg.Complaint(log.String())
+	for line := range strings.Lines(log.String()) {
+		if message, ok := ffmpeg.ErrorIn(line); ok {
+			complaints = append(complaints, message)
+		}
+	}
 	if fault := guard.fault(path, 0); fault != nil {
-		return "", fault
+		return nil, fault
 	}
 	switch {
 	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case readErr != nil:
-		return "", &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: readErr.Error()}
 	case err != nil:
-		return "", &Error{Path: path, Kind: ErrFormat, Reason: plain(ffmpeg.Reason(cmd, log.String(), err))}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: plain(ffmpeg.Reason(cmd, log.String(), err))}
 	}
-	return complaint, nil
+	return complaints, nil
 }
 
 // plain says in our words what ffmpeg would say with all the formats' names.
@@ -205,7 +213,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
 		Stream: number, Streams: len(videos),
 		SampleAspect: ratio(v.SampleAspect, ":"),
-		Interlaced:   slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder),
+		Interlaced:   slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= leastCombed,
 		BitDepth:     bitDepth(v),
 		HDR:          map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
 		Matrix:       known(v.Matrix),
@@ -342,11 +350,16 @@ func encrypted(ctx context.Context, path string, info *Info, timeout time.Durati
 	found := false
 	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		out, err := io.ReadAll(io.LimitReader(r, 1<<20))
-		found = strings.Contains(string(out), "Encryption info")
+		found = strings.Contains(string(out), encryptedPacket)
 		return err
 	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", "%+#1", "-show_packets", "-of", "json")
 	if err != nil || !found {
 		return nil
 	}
-	return &Error{Path: path, Kind: ErrEncrypted, Reason: "the video stream is protected"}
+	return &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 }
+
+const (
+	encryptedPacket = "Encryption info" // among what ffprobe says of a packet
+	protected       = "the video stream is protected"
+)

@@ -2,6 +2,7 @@ package video
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,8 +69,31 @@ func TestParsePacket(t *testing.T) {
 		{"", packet{}, false},
 	}
 	for _, c := range tests {
-		if got, ok := parsePacket(c.line); got != c.want || ok != c.ok {
+		if got, _, ok := parsePacket(c.line); got != c.want || ok != c.ok {
 			t.Errorf("%q: %v, %v", c.line, got, ok)
+		}
+	}
+}
+
+// Fields make one frame of two packets, frames one of one.
+func TestPair(t *testing.T) {
+	for _, c := range []struct{ ticks, want []int64 }{
+		{nil, nil},
+		{[]int64{0, 1, 2, 3, 4, 5}, []int64{0, 2, 4}},
+		{[]int64{0, 2, 3, 4, 6, 8, 9}, []int64{0, 2, 4, 6, 8}},
+		{[]int64{0, 2, 4, 9}, []int64{0, 2, 4, 9}},
+	} {
+		x := &packetIndex{}
+		for _, v := range c.ticks {
+			x.packets = append(x.packets, packet{ticks: v})
+		}
+		paired := x.pair(2)
+		var got []int64
+		for _, p := range x.packets {
+			got = append(got, p.ticks)
+		}
+		if !slices.Equal(got, c.want) || paired != (len(c.want) < len(c.ticks)) {
+			t.Errorf("%v: %v, %v", c.ticks, got, paired)
 		}
 	}
 }
@@ -78,8 +102,8 @@ func FuzzParsePacket(f *testing.F) {
 	f.Add("pts=512|dts=-512|flags=K_")
 	f.Add("pts=|pts=1|flags=KD|dts")
 	f.Fuzz(func(t *testing.T, line string) {
-		p, ok := parsePacket(line)
-		if !ok && p != (packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
+		p, dts, ok := parsePacket(line)
+		if dts != noTime && (dts <= -1<<62 || dts >= 1<<62) || !ok && p != (packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
 			t.Errorf("%v, %v", p, ok)
 		}
 	})
@@ -102,7 +126,11 @@ func TestLog(t *testing.T) {
 		"[Parsed_showinfo_0 @ 0x5] [info]   side data - pts: none\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   2 pts:NOPTS pts_time:NOPTS fmt:yuv420p sar:1/1 s:8x4 i:P\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
-	want := []stamp{{1, 90000, true, 1920, 1080, 4. / 3}, {1.5, 135000, false, 8, 4, 1}, {2, 0, false, 8, 4, 1}, {-0.5, -45000, false, 8, 4, 1}}
+	want := []stamp{
+		{time: 1, ticks: 90000, key: true, combed: true, width: 1920, height: 1080, aspect: 4. / 3},
+		{time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
+		{time: 2, width: 8, height: 4, aspect: 1},
+		{time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{})); diff != "" {
 		t.Error(diff)
 	}
@@ -120,6 +148,10 @@ func TestLogErrors(t *testing.T) {
 	}{
 		{"first one is the cause", "[x @ 0x1] [error] moov atom not found\n[error] file:a: Invalid data\n", "moov atom not found", false},
 		{"before the first frame", "[h264 @ 0x1] [error] no PPS\n" + frame, "no PPS", false},
+		{"the rest passed over before it", "[matroska,webm @ 0x1] [error] Element at 0x5 ending at 0x9 exceeds containing master element ending at 0x8\n" + frame,
+			"Element at 0x5 ending at 0x9 exceeds containing master element ending at 0x8", true},
+		{"a packet cut before it", "[warning] a.ivf: Packet corrupt (stream = 0, dts = 1)\n" + frame, "a.ivf: Packet corrupt (stream = 0, dts = 1)", true},
+		{"parts joined", "[mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 1)\n" + frame, "", false},
 		{"after it", "[h264 @ 0x1] [error] no PPS\n" + frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
 		{"warnings are none", frame + "[h264 @ 0x1] [warning] hm\n[info] error\n", "", false},
 		{"cut to a length", "[error] " + strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 200) + "...", false},

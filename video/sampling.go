@@ -28,7 +28,9 @@ func EveryFrame() Sampling { return Sampling{} }
 // AtRate wants, for each time k/fps seconds after the first frame (or after
 // Options.Start, where that is later), the frame that a player shows at that
 // time: the latest with a time stamp ≤ that time. Above the video's own rate
-// frames repeat.
+// frames repeat. Where the time stamps begin anew, as they do where recordings were
+// joined, a player's clock goes on; here and for Count a frame's Time is then by that
+// clock, and not its time stamp.
 func AtRate(fps float64) Sampling { return Sampling{rate, fps} }
 
 // Count wants n frames: those that a player shows at the centres of n equal
@@ -95,10 +97,13 @@ type picker struct {
 // picker starts at a first frame at time first; Count needs the span.
 func (o Options) picker(first float64, span timeSpan) *picker {
 	p := &picker{sampling: o.Sampling, start: o.Start, end: math.Inf(1)}
+	if o.Start == 0 {
+		p.start = first // which may be before 0
+	}
 	if o.End != 0 {
 		p.end = o.End
 	}
-	from := max(o.Start, first)
+	from := max(p.start, first)
 	switch o.Sampling.kind {
 	case rate:
 		p.n, p.origin, p.step = math.MaxInt, from, 1/o.Sampling.value

@@ -129,14 +129,18 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 	}
 	defer s.stop()
 	at, next := -1, 0
+	var now stamp
 	many := len(r.wanted) > maxTerms
 	for next < len(r.wanted) {
-		now, ok := s.next()
-		if !ok {
+		var ok bool
+		if now, ok = s.next(); !ok {
 			break
 		}
 		if s.first.width*s.first.height != p.info.pixels {
 			return false, errInexact // of another size than the stream begins with
+		}
+		if now.combed && p.info.weaves() {
+			return false, errInexact
 		}
 		if at < 0 {
 			// Pictures before the first keyframe may lack what they build on.
@@ -178,7 +182,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 		}
 		return false, errInexact // and the other route says what is wrong
 	}
-	s.stop()
+	s.end(now)
 	if err := s.finish(); err != nil {
 		return false, err
 	}

@@ -28,13 +28,14 @@ type stream struct {
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
-	first   stamp // of the size of all pictures: ffmpeg scales to the first one's
-	buf     []byte
-	frames  int // pictures read
-	broken  bool
-	stopped bool
-	least   int  // frames that a whole file has
-	cut     bool // the file is known to end too early
+	first    stamp // of the size of all pictures: ffmpeg scales to the first one's
+	sideways bool  // they are turned after they are stamped
+	buf      []byte
+	frames   int // pictures read
+	broken   bool
+	stopped  bool
+	enough   bool // it was stopped because no more is wanted, and nothing was amiss until then
+	cut      bool // the file is known to end too early
 
 	tooLarge string    // a picture's size that was refused
 	log      ffmpegLog // to be read after stamps is closed
@@ -45,6 +46,8 @@ type stamp struct {
 	time          float64
 	ticks         int64 // the same on the stream's own clock, if it has a time there
 	key           bool  // decoded from itself alone
+	combed        bool  // two fields in one picture, which can be told apart
+	damaged       bool  // the log had told of damage before
 	width, height int
 	aspect        float64 // width to height of a pixel
 }
@@ -71,15 +74,15 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	if of != nil {
 		args = append(args, "-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64))
 		filters = ",select='" + of.pick + "'" + filters
-	} else if info.Container == "avi" {
-		// Nothing else tells of an AVI file that ends between two frames.
-		s.least = info.Frames*9/10 - 2
 	} else {
 		s.cut = brokenOff(path, info.Container)
 	}
-	args = append(args, input(path)...)
+	// ffmpeg would turn the picture first: bwdif could not tell its fields any more, and
+	// by an odd angle it would cut the corners off.
+	args = append(append(args, "-noautorotate"), input(path)...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
-	return s, s.start(append(args, pictureOutput(version, "showinfo=checksum=0"+filters)...), nil)
+	s.sideways = info.Rotation%180 != 0
+	return s, s.start(append(args, pictureOutput(version, "showinfo=checksum=0"+filters+info.turn())...), nil)
 }
 
 func newStream(ctx context.Context, path string, timeout time.Duration) *stream {
@@ -154,6 +157,9 @@ func (s *stream) next() (stamp, bool) {
 	st, ok := <-s.stamps
 	if s.first.aspect == 0 {
 		s.first = st
+		if s.sideways && ok {
+			s.first.width, s.first.height, s.first.aspect = st.height, st.width, 1/st.aspect
+		}
 	}
 	st.width, st.height, st.aspect = s.first.width, s.first.height, s.first.aspect
 	return st, ok
@@ -177,6 +183,13 @@ func (s *stream) read() ([]byte, bool) {
 	}
 	s.frames++
 	return s.buf, true
+}
+
+// end stops the process after the last picture that is wanted. What the log has told
+// of those beyond by then is a matter of chance and does not count.
+func (s *stream) end(last stamp) {
+	s.enough = !last.damaged
+	s.stop()
 }
 
 // stop ends the process where it still runs. It may be called more than once.
@@ -226,9 +239,9 @@ func (s *stream) finish() error {
 		e.Kind = ErrFormat
 	case s.frames == 0 && !s.broken:
 		e.Kind = ErrNoFrames
-	case exit != nil || s.broken || s.log.damage:
+	case exit != nil || s.broken || s.log.damage && !s.enough:
 		e.Kind = ErrDamaged
-	case !wasStopped && (s.frames < s.least || s.cut):
+	case !wasStopped && s.cut:
 		e.Kind, e.Reason = ErrDamaged, endsEarly
 	default:
 		return nil
@@ -298,29 +311,34 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	if !ok || l.damage || slices.ContainsFunc(harmless, func(s string) bool { return strings.Contains(message, s) }) {
 		return
 	}
-	l.damage = l.seen || slices.ContainsFunc(ends, func(s string) bool { return strings.Contains(message, s) })
+	l.damage = l.seen || isEnd(message)
 	if l.reason == "" || l.damage {
 		l.reason = message
 	}
 }
 
-// ends are errors that tell of a source which is broken off, wherever they come:
-// a short one is read to its end before its first frame is decoded.
-var ends = []string{"ends prematurely", "ended prematurely", "partial file"}
+// isEnd knows the errors that tell of a source which is broken off, or whose rest is
+// passed over, wherever they come: a short one is read to its end before its first
+// frame is decoded.
+func isEnd(message string) bool {
+	return slices.ContainsFunc([]string{"ends prematurely", "ended prematurely", "partial file", "Packet corrupt",
+		"exceeds containing master element", "first byte of an EBML number"}, // of Matroska
+		func(s string) bool { return strings.Contains(message, s) })
+}
 
 const endsEarly = "the file ends before the video does"
 
 // corruption returns what a warning says of data that is not whole. There is no
 // error of it where the decoder conceals what is missing.
 func corruption(line string) (string, bool) {
-	_, message, ok := strings.Cut(line, "[warning] ")
+	message, ok := ffmpeg.At("warning", line)
 	// Where parts of a transport stream are joined their packets count anew, which
 	// it takes for a loss.
 	packet := strings.Contains(message, "Packet corrupt") && !strings.HasPrefix(line, "[mpegts ")
 	if !ok || !packet && !strings.Contains(message, "corrupt decoded frame") {
 		return "", false
 	}
-	return ffmpeg.OneLine(message), true
+	return message, true
 }
 
 // harmless are errors about how a stream is organised that leave its pictures
@@ -350,6 +368,9 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 		return st, false
 	}
 	st.key = after(text, " iskey:") == "1" && strings.HasPrefix(after(text, " type:"), "I")
+	fields := after(text, " i:")
+	st.combed = (fields == "T" || fields == "B") && min(st.width, st.height) >= leastCombed
+	st.damaged = l.damage
 	st.aspect = 1
 	var num, den float64
 	if n, _ := fmt.Sscanf(after(text, " sar:"), "%g/%g", &num, &den); n == 2 && num > 0 && den > 0 {
@@ -361,6 +382,9 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	l.last = st.time
 	return st, true
 }
+
+// leastCombed is the least side of a picture that bwdif takes, whatever its format.
+const leastCombed = 16
 
 // after returns the word that follows key in a line.
 func after(text, key string) string {

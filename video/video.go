@@ -29,7 +29,7 @@ import (
 // Frame is one picture of a video.
 type Frame struct {
 	Index         int     // of the decoded frame, from 0, in order of display
-	Time          float64 // presentation time in seconds
+	Time          float64 // presentation time in seconds; but see AtRate
 	Width, Height int
 	Pix           []byte // RGB, rows from the top, 3·Width·Height bytes
 }
@@ -40,7 +40,7 @@ type Options struct {
 
 	// Start and End bound a window of seconds: Start ≤ time < End. The time
 	// is the wanted one for AtRate and Count, the frame's own for EveryFrame.
-	// An End of zero is the end of the video.
+	// A Start of zero is the first frame, an End of zero the end of the video.
 	Start, End float64
 
 	// Size, where above zero, makes every frame Size×Size: the shorter side is
@@ -60,7 +60,8 @@ type Options struct {
 	Timeout time.Duration
 
 	// Info is what Probe said of the file, if it was asked with the same Stream
-	// and Timeout; nil makes Frames ask.
+	// and Timeout; nil makes Frames ask. Frames sets Interlaced in it where only the
+	// pictures tell.
 	Info *Info
 
 	route route // for tests
@@ -227,9 +228,19 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	if !ok {
 		return s.finish()
 	}
+	clock := p.info.clock()
+	if p.o.Sampling.kind != every {
+		now.time = clock.played(now.time)
+	}
 	pick := p.o.picker(now.time, span)
 	hold := 0.0
 	for index := 0; ; index++ {
+		if now.combed && !p.info.Interlaced && p.info.weaves() {
+			// The frames that were emitted had no combs; the rest comes without.
+			p.info.Interlaced, p.skip = true, p.emitted
+			s.stop()
+			return p.decode(ctx, span)
+		}
 		pix, ok := s.read()
 		if !ok {
 			break
@@ -240,6 +251,9 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 		next, more := s.next()
 		until := now.time + max(hold, 2*slack)
 		if more {
+			if p.o.Sampling.kind != every {
+				next.time = clock.played(next.time)
+			}
 			until = next.time
 			hold = max(0, until-now.time)
 		}
@@ -251,7 +265,7 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 		// Without a window, decoding goes on to the end although nothing more
 		// may be wanted: whether the file is whole is known only there.
 		if pick.done {
-			s.stop()
+			s.end(now)
 			break
 		}
 		if !more {

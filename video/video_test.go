@@ -162,6 +162,7 @@ func TestOrientation(t *testing.T) {
 	}{
 		{1, 0, 0, 1, 0, false}, {0, 1, -1, 0, 90, false}, {-1, 0, 0, -1, 180, false}, {0, -1, 1, 0, 270, false},
 		{-1, 0, 0, 1, 0, true}, {0, -1, -1, 0, 90, true}, {1, 0, 0, -1, 180, true}, {0, 1, 1, 0, 270, true},
+		{2, 1, -1, 2, 0, false}, {1, 2, -2, 1, 90, false}, // askew: the next quarter
 	} {
 		for i, v := range []int32{m.a, m.b, 0, m.c, m.d, 0} {
 			binary.BigEndian.PutUint32(file[at+4*i:], uint32(v<<16))
@@ -447,6 +448,62 @@ frame() { echo "[Parsed_showinfo_0 @ 0x1] [info] n: $1 pts: $1 pts_time:0 sar:1/
 				t.Errorf("%d frames, then %v", n, got)
 			}
 		})
+	}
+}
+
+// What is wrong beyond a window that was asked for is not seen, however far the decoder
+// has come.
+func TestDamageBeyondTheWindow(t *testing.T) {
+	path := standIn(t, `
+echo "[info] Input #0, fake, from 'x':" >&2
+echo "[Parsed_showinfo_0 @ 0x1] [info] config in time_base: 1/10, frame_rate: 10/1" >&2
+for n in 0 1 2 3; do echo "[Parsed_showinfo_0 @ 0x1] [info] n: $n pts: $n pts_time:0 sar:1/1 s:2x1 i:P" >&2; done
+echo "[x @ 0x1] [error] broken" >&2
+sleep 0.2; printf abcdefabcdefabcdefabcdef; sleep 300`)
+	for _, c := range []struct {
+		end    float64
+		frames int
+	}{{0.1, 1}, {0.2, 2}} {
+		n := 0
+		for _, err := range Frames(t.Context(), path, Options{Info: fake, End: c.end}) {
+			if err != nil {
+				t.Errorf("until %g: %v", c.end, err)
+			}
+			n++
+		}
+		if n != c.frames {
+			t.Errorf("until %g: %d frames", c.end, n)
+		}
+	}
+}
+
+// The first picture of two fields, where none was expected, is where deinterlacing
+// begins; each frame comes once.
+func TestFieldsComeLater(t *testing.T) {
+	path := standIn(t, `
+echo "[info] Input #0, fake, from 'x':" >&2
+echo "[Parsed_showinfo_0 @ 0x1] [info] config in time_base: 1/10, frame_rate: 10/1" >&2
+frame() { echo "[Parsed_showinfo_0 @ 0x1] [info] n: $1 pts: $1 pts_time:0 sar:1/1 s:16x16 i:$2" >&2; head -c 768 /dev/zero | tr '\0' $3; }
+case "$*" in
+*bwdif*) frame 0 P a; frame 1 P b; frame 2 T C; frame 3 P d;;
+*) frame 0 P a; frame 1 P b; frame 2 T c; frame 3 P d;;
+esac`)
+	for codec, want := range map[string]string{"h264": "abCd", "hevc": "abcd"} {
+		info := *fake
+		info.Codec = codec
+		got := ""
+		for f, err := range Frames(t.Context(), path, Options{Info: &info}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Index != len(got) {
+				t.Errorf("frame %d comes after %d", f.Index, len(got))
+			}
+			got += string(f.Pix[:1])
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", codec, got, want)
+		}
 	}
 }
 

@@ -48,12 +48,29 @@ func Complaint(log string) string {
 //
 // and false for a line that is no error.
 func ErrorIn(line string) (string, bool) {
-	for _, level := range []string{"[error] ", "[fatal] ", "[panic] "} {
-		if _, message, ok := strings.Cut(line, level); ok {
-			return OneLine(message), true
+	for _, level := range []string{"error", "fatal", "panic"} {
+		if message, ok := At(level, line); ok {
+			return message, true
 		}
 	}
 	return "", false
+}
+
+// At returns the message of a log's line of a level. What stands in a file's title
+// or name, which the log repeats, is none.
+func At(level, line string) (message string, ok bool) {
+	for {
+		head, rest, ok := strings.Cut(line, "] ")
+		switch {
+		case !ok || head == "" || head[0] != '[':
+			return "", false
+		case head[1:] == level:
+			return OneLine(rest), true
+		case !strings.Contains(head, " @ "):
+			return "", false
+		}
+		line = rest
+	}
 }
 
 // OneLine makes a message from outside short and safe to print.

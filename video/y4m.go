@@ -1,0 +1,70 @@
+package video
+
+import (
+	"bufio"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// wholeY4M reports whether a YUV4MPEG2 file ends behind a picture, all of which are of
+// one size. ffmpeg drops what there is of another.
+func wholeY4M(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true // for ffmpeg to say
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	r := bufio.NewReaderSize(f, 1<<12)
+	head, err := r.ReadSlice('\n')
+	picture := y4mPicture(string(head))
+	rest := info.Size() - int64(len(head))
+	const mark = "FRAME\n" // it may have parameters, but nothing writes them
+	if m, _ := r.Peek(len(mark)); err != nil || picture == 0 || string(m) != mark {
+		return true
+	}
+	return rest%(int64(len(mark))+picture) == 0
+}
+
+// y4mPicture is how many bytes a picture has, by the file's first line; 0 where that
+// cannot be told.
+func y4mPicture(head string) int64 {
+	var w, h int64
+	kind := "420"
+	for word := range strings.FieldsSeq(head) {
+		n, err := strconv.ParseInt(word[1:], 10, 32)
+		switch {
+		case word[0] == 'C':
+			kind = word[1:]
+		case word[0] == 'W' && err == nil:
+			w = n
+		case word[0] == 'H' && err == nil:
+			h = n
+		}
+	}
+	if w < 1 || h < 1 || w > maxPixels/h {
+		return 0
+	}
+	bytes := int64(1)
+	if name, depth, ok := strings.Cut(kind, "p"); ok && len(name) == 3 {
+		if _, err := strconv.Atoi(depth); err == nil { // 420p10
+			kind, bytes = name, 2
+		}
+	}
+	halfW, halfH := (w+1)/2, (h+1)/2
+	switch kind {
+	case "420", "420jpeg", "420mpeg2", "420paldv":
+		return bytes * (w*h + 2*halfW*halfH)
+	case "422":
+		return bytes * (w*h + 2*halfW*h)
+	case "444":
+		return bytes * 3 * w * h
+	case "mono":
+		return w * h
+	}
+	return 0
+}
