@@ -254,7 +254,9 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 	// What is right, and is on record from now on.
 	right := map[string]*Sequence{}
 	if _, err := Each(t.Context(), newFake(), sources, Options{}, func(q *Sequence) error {
-		right[strings.TrimSuffix(strings.TrimPrefix(q.ID, "honest "), ".mp4")] = q
+		kept := *q
+		kept.Features = slices.Clone(q.Features)
+		right[strings.TrimSuffix(strings.TrimPrefix(q.ID, "honest "), ".mp4")] = &kept
 		return nil
 	}); err != nil || len(right) != len(made) {
 		t.Fatalf("%d honest videos, error %v", len(right), err)
