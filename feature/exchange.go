@@ -289,7 +289,11 @@ func readSide(path string) (about side, err error) {
 		Timestamps []*float64  `json:"timestamps"`
 		Provenance *Provenance `json:"provenance"`
 	}
-	if err := json.Unmarshal(data, &in); err != nil {
+	err = json.Unmarshal(data, &in)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		err = fmt.Errorf("a JSON %s is not what %s takes", wrong.Value, cmp.Or(wrong.Field, "a side file"))
+	}
+	if err != nil {
 		return about, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	about.Provenance = in.Provenance
