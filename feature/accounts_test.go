@@ -86,6 +86,59 @@ func TestExtractInPart(t *testing.T) {
 	if r := extract(t, newFake(), sources, s, Options{}); r.Skipped != 1 || len(r.Failed) != 2 {
 		t.Errorf("not allowed any more: %+v", r)
 	}
+	whole(t, s, "one.mp4")
+}
+
+// A video that failed is not in the store: not as it was before either. One that
+// could not even be read may be as it was.
+func TestStoreForgetsWhatAVideoWas(t *testing.T) {
+	dir, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one", "c.mp4": "two"})
+	s := create(t)
+	extract(t, newFake(), sources, s, Options{})
+	film(t, filepath.Join(dir, "a.mp4"), "text")
+	if err := os.Remove(filepath.Join(dir, "b.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	if r := extract(t, newFake(), sources, s, Options{}); r.Skipped != 1 || len(r.Failed) != 2 {
+		t.Errorf("%+v", r)
+	}
+	whole(t, s, "b.mp4", "c.mp4")
+
+	// What another video of the name left is not this one's to remove.
+	other, again := folder(t, map[string]string{"c.mp4": "text"})
+	if r, err := Extract(t.Context(), newFake(), again, s, Options{}); len(r.Failed) != 1 {
+		t.Errorf("%+v, error %v", r, err)
+	}
+	whole(t, s, "b.mp4", "c.mp4")
+
+	// A failed attempt at another sampling leaves a store of one making.
+	film(t, filepath.Join(other, "d.mp4"), "two")
+	film(t, filepath.Join(other, "e.mp4"), "two.mkv")
+	s = create(t)
+	extract(t, newFake(), discover(t, other), s, Options{})
+	whole(t, s, "d.mp4", "e.mp4")
+	film(t, filepath.Join(other, "d.mp4"), "broken")
+	extract(t, newFake(), discover(t, other), s, Options{Force: true, Sampling: video.AtRate(5)})
+	whole(t, s, "e.mp4")
+}
+
+// The names of videos need not be UTF-8.
+func TestFailuresOfOddNames(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "\xff\xfe"), 0o777); err != nil {
+		t.Skip(err)
+	}
+	film(t, filepath.Join(dir, "\xff\xfe", "a.mp4"), "text")
+	film(t, filepath.Join(dir, "b.mp4"), "one")
+	s := create(t)
+	for range 2 {
+		if _, err := Extract(t.Context(), newFake(), discover(t, dir), s, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := failures(t, s); len(got) != 1 {
+			t.Errorf("failures %q", got)
+		}
+	}
 }
 
 func TestExtractAnotherStream(t *testing.T) {

@@ -105,8 +105,9 @@ func Preprocess(c clip.Config) string {
 // anything is decoded; see Options.Force.
 //
 // A video that cannot be decoded to its end (but see Options.AllowPartial), or that
-// has features which are not finite, is not stored. It is among Report.Failed, and
-// in the file [FailuresFile] in the store's folder, and the run goes on. There is
+// has features which are not finite, is not stored, and what the store held of it
+// before it changed is removed. It is among Report.Failed, and in the file
+// [FailuresFile] in the store's folder, and the run goes on. There is
 // an error if all videos failed, if Options end the run, if ffmpeg is missing, if
 // the encoder or the store fails, and if ctx is done; that one wraps ctx.Err(). The
 // Report holds in each case, and what is stored is whole.

@@ -42,7 +42,7 @@ type extraction struct {
 
 	// What follows belongs to the goroutine that called run.
 	report   Report
-	finished map[string]bool // the IDs of all that do not remain
+	finished map[string]bool // the IDs of all that do not remain, as a file of failures has them
 	bar      *progress.Bar
 	began    time.Time
 	encoding time.Duration
@@ -176,10 +176,10 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 	mark := time.Now()
 	p, headers, err := x.inspect(ctx, j.Source)
 	spend(&x.reading, &mark)
+	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
 	if err != nil {
 		return err
 	}
-	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
 	j.rows.dir = x.spill
 	frames := x.o.video()
 	frames.Size, frames.Info = x.config.ImageSize, headers
@@ -391,6 +391,9 @@ func (x *extraction) fail(j *job, err error) error {
 		return err
 	}
 	j.rows.close()
+	if x.store != nil && !errors.Is(err, errTaken) {
+		x.forget(j)
+	}
 	x.report.Failed = append(x.report.Failed, j.failure(reason(fault)))
 	x.count(j)
 	switch n := len(x.report.Failed); {
@@ -404,7 +407,7 @@ func (x *extraction) fail(j *job, err error) error {
 
 // count moves the accounts on by one video.
 func (x *extraction) count(j *job) {
-	x.finished[j.ID] = true
+	x.finished[inJSON(j.ID)] = true
 	delete(x.under, j)
 	x.report.Remaining--
 	x.show()
