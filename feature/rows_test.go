@@ -77,3 +77,26 @@ func TestFeaturesWithoutAFolder(t *testing.T) {
 		free()
 	}
 }
+
+// Hours of one picture take no more memory than hours of many.
+func TestFeaturesOfAStillPicture(t *testing.T) {
+	r := rows{dir: t.TempDir()}
+	const n = 1 << 15
+	if err := r.add(make([]float32, 512), n); err != nil {
+		t.Fatal(err)
+	}
+	if r.file == nil {
+		t.Skip("memory is all there is for features here")
+	}
+	if held := 4 * cap(r.mem); held > 2*spillAt {
+		t.Errorf("%d bytes are in memory", held)
+	}
+	f, free, err := r.all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f) != n*512 {
+		t.Errorf("%d values", len(f))
+	}
+	free()
+}
