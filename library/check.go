@@ -2,8 +2,9 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"image/jpeg"
+	"hash/crc32"
 	"io"
 	"maps"
 	"os"
@@ -29,23 +30,37 @@ func (d Damage) String() string { return fmt.Sprintf("%s: %s; %s", d.File, d.Wha
 func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 	out := []Damage{}
 	database := filepath.Join(l.dir, dbFile)
-	for _, check := range []string{"PRAGMA integrity_check", "SELECT 'a moment has no video' FROM pragma_foreign_key_check"} {
+	const again = "put the library back from a copy, or delete its folder and index again"
+	for _, check := range []string{"PRAGMA integrity_check", "SELECT 'a moment has no video' FROM pragma_foreign_key_check",
+		"SELECT 'moments are lost of '||path FROM videos WHERE moments != (SELECT count(*) FROM moments WHERE video = videos.id)"} {
 		found, err := texts(ctx, l.db, nil, check)
 		switch {
 		case err != nil:
 			return out, explain(l.dir, err)
 		case len(found) > 0 && found[0] != "ok":
-			out = append(out, Damage{database, found[0], "put the library back from a copy, or delete its folder and index again"})
+			out = append(out, Damage{database, found[0], again})
+		}
+	}
+	for _, t := range tables {
+		switch err := verify(ctx, l.db, t.name); {
+		case errors.Is(err, errDamaged):
+			out = append(out, Damage{database, err.Error(), again})
+		case err != nil:
+			return out, explain(l.dir, err)
 		}
 	}
 	update := "bring the library up to date, which indexes the video anew: clipcue index --library " + l.dir
-	vectors := filepath.Join(l.dir, fmt.Sprint(vectorsPrefix, l.generation))
+	vectors := vectorsIn(l.dir, l.generation)
 	if own, ok := l.vectors.(*vector.Embedded); ok {
 		if err := own.Verify(ctx); err != nil {
 			if ctx.Err() != nil {
 				return out, err
 			}
-			out = append(out, Damage{vectors, err.Error(), "delete this folder, then " + update})
+			remedy := "delete this folder, then " + update
+			if c, ok := errors.AsType[*vector.CorruptError](err); ok && filepath.Base(c.File) == vector.GraphFile {
+				remedy = "make it again: clipcue index --library " + l.dir
+			}
+			out = append(out, Damage{vectors, err.Error(), remedy})
 		}
 	} else {
 		vectors = l.settings.Server
@@ -62,8 +77,9 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 	var path string
 	lost := map[string]int{}
 	seen := map[string]bool{}
-	err := each(ctx, l.db, "SELECT moments.id, video, thumbnail, path FROM moments JOIN videos ON videos.id = video ORDER BY moments.id", nil,
-		[]any{&id, &video, &number, &path}, func() error {
+	var sum uint32
+	err := each(ctx, l.db, "SELECT moments.id, video, thumbnail, picture, path FROM moments JOIN videos ON videos.id = video ORDER BY moments.id", nil,
+		[]any{&id, &video, &number, &sum, &path}, func() error {
 			if !there[id] {
 				lost[path]++
 			}
@@ -72,8 +88,8 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 				return ctx.Err()
 			}
 			seen[file] = true
-			if err := readable(file); err != nil {
-				out = append(out, Damage{file, "the thumbnail cannot be read: " + err.Error(),
+			if err := matches(file, sum); err != nil {
+				out = append(out, Damage{file, err.Error(),
 					fmt.Sprintf("make it again: clipcue index --library %s --reindex %q", l.dir, path)})
 			}
 			return ctx.Err()
@@ -84,24 +100,19 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 	return out, explain(l.dir, err)
 }
 
-// most is more pixels than a backbone's picture has on a side.
-const most = 4096
-
-func readable(file string) error {
+// matches returns an error unless a thumbnail has this checksum.
+func matches(file string, sum uint32) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	size, err := jpeg.DecodeConfig(f)
-	if err == nil && (size.Width > most || size.Height > most) {
-		err = fmt.Errorf("a picture of %d×%d is none of clipcue's", size.Width, size.Height)
+	h := crc32.New(castagnoli)
+	if _, err := io.Copy(h, f); err != nil {
+		return err
 	}
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
+	if h.Sum32() != sum {
+		return errors.New("the thumbnail does not match its checksum")
 	}
-	if err == nil {
-		_, err = jpeg.Decode(f)
-	}
-	return err
+	return nil
 }

@@ -14,6 +14,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/clipcue/clipcue/vector"
 )
 
 const (
@@ -26,41 +28,49 @@ const (
 //
 // A video that waits to be indexed anew, since everything has to be, has pending
 // set and no moments. Times are seconds as a player shows them, modified is in
-// nanoseconds since 1970. A moment's thumbnail is its number in the video's folder.
+// nanoseconds since 1970. A video's background is the sum over its moments. A moment's
+// thumbnail is its number in the video's folder, picture that file's checksum. A row's
+// sum is its own; see sums.go.
 var migrations = []string{`
 CREATE TABLE settings (
 	only       INTEGER PRIMARY KEY CHECK (only = 1),
 	generation INTEGER NOT NULL, -- of the vectors
-	json       TEXT NOT NULL
+	json       TEXT NOT NULL,
+	sum        INTEGER
 );
-CREATE TABLE folders (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE folders (path TEXT PRIMARY KEY, sum INTEGER) WITHOUT ROWID;
 CREATE TABLE videos (
-	id       INTEGER PRIMARY KEY AUTOINCREMENT,
-	path     TEXT NOT NULL UNIQUE,
-	size     INTEGER NOT NULL,
-	modified INTEGER NOT NULL,
-	sha256   TEXT NOT NULL,
-	seconds  REAL NOT NULL,
-	partial  TEXT NOT NULL,
-	pending  INTEGER NOT NULL DEFAULT 0,
-	missing  INTEGER NOT NULL DEFAULT 0
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	path       TEXT NOT NULL UNIQUE,
+	size       INTEGER NOT NULL,
+	modified   INTEGER NOT NULL,
+	sha256     TEXT NOT NULL,
+	seconds    REAL NOT NULL,
+	partial    TEXT NOT NULL,
+	moments    INTEGER NOT NULL, -- how many it has
+	background REAL NOT NULL,
+	pending    INTEGER NOT NULL DEFAULT 0,
+	missing    INTEGER NOT NULL DEFAULT 0,
+	sum        INTEGER
 );
 CREATE INDEX videos_content ON videos (sha256);
 CREATE TABLE moments (
-	id         INTEGER PRIMARY KEY AUTOINCREMENT,
-	video      INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
-	start      REAL NOT NULL,
-	"end"      REAL NOT NULL,
-	background REAL NOT NULL,
-	thumbnail  INTEGER NOT NULL
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	video     INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+	start     REAL NOT NULL,
+	"end"     REAL NOT NULL,
+	thumbnail INTEGER NOT NULL,
+	picture   INTEGER NOT NULL,
+	sum       INTEGER
 );
 CREATE INDEX moments_video ON moments (video, start);
 CREATE TABLE failures (
 	path   TEXT PRIMARY KEY,
 	reason TEXT NOT NULL,
-	time   TEXT NOT NULL
+	time   TEXT NOT NULL,
+	sum    INTEGER
 ) WITHOUT ROWID;
-`}
+` + triggers()}
 
 // openDB opens a library's database, for writing or for reading alone.
 func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) {
@@ -77,7 +87,7 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 	db, err := connect(ctx, path, options)
 	// Where nothing can be written, or the disk is full, the files that readers and
 	// writers share cannot be made. Without any writer they are not needed.
-	if c := code(err); !write && (c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_IOERR) {
+	if c := code(err); !write && (c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_IOERR || c == sqlite3.SQLITE_READONLY) {
 		if info, e := os.Stat(path + "-wal"); e != nil || info.Size() == 0 {
 			db, err = connect(ctx, path, append(options, "immutable=1"))
 		}
@@ -199,6 +209,7 @@ func full(err error) bool {
 
 // explain says what an error of the disk or the database means for a library.
 func explain(dir string, err error) error {
+	var vectors *vector.CorruptError
 	switch c := code(err); {
 	case err == nil:
 		return nil
@@ -206,8 +217,12 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("%s: the disk is full; make room and run the same command again: what was indexed is kept (%w)", dir, err)
 	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: the library cannot be written; make its folder and disk writable, or choose another --library (%w)", dir, err)
-	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB:
+	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB, c == sqlite3.SQLITE_ERROR, errors.Is(err, errDamaged):
 		return fmt.Errorf("%s: the database is damaged; put the library back from a copy, or delete its folder and index again (%w)", filepath.Join(dir, dbFile), err)
+	case errors.As(err, &vectors):
+		inside, _ := filepath.Rel(dir, vectors.File)
+		folder, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
+		return fmt.Errorf("%w; put the library back from a copy, or delete %s and index its videos again: clipcue index --library %s", err, filepath.Join(dir, folder), dir)
 	case c == sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("%s: another program keeps the database locked; end it and try again (%w)", filepath.Join(dir, dbFile), err)
 	case c != 0:

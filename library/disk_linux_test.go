@@ -1,10 +1,13 @@
 package library_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -73,6 +76,52 @@ func TestFullDisk(t *testing.T) {
 	}
 	if r := w.index(w.videos); r.LibraryVideos != 11 {
 		t.Errorf("%+v", r)
+	}
+	w.whole()
+}
+
+// A library of somebody else, in a folder that only may be read, is searched.
+func TestFolderOfAnother(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	w.whole() // who reads leaves files, too
+	for _, left := range []string{"library.db-wal", "library.db-shm"} {
+		if err := os.Remove(filepath.Join(w.lib, left)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	allow := func(folders, files os.FileMode) {
+		t.Helper()
+		err := filepath.WalkDir(w.lib, func(path string, d os.DirEntry, err error) error {
+			if d != nil && d.IsDir() {
+				return errors.Join(err, os.Chmod(path, folders))
+			}
+			return errors.Join(err, os.Chmod(path, files))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	allow(0o555, 0o444)
+	defer allow(0o777, 0o666)
+	if os.Getuid() == 0 { // who may do anything; this thread shall not
+		for dir := filepath.Dir(w.lib); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := unix.Setfsuid(65534); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Setfsuid(0)
+	}
+	if err := os.WriteFile(filepath.Join(w.lib, "probe"), nil, 0o666); err == nil {
+		t.Skip("the folder can be written all the same")
+	}
+	if found := w.search("a red circle", 1); !found.Matched {
+		t.Errorf("%+v", found)
 	}
 	w.whole()
 }

@@ -60,6 +60,9 @@ func (l *Library) Duplicates(ctx context.Context, threshold float64, threads int
 	if !(threshold > 0 && threshold <= 1) {
 		return nil, fmt.Errorf("a similarity of %g is not above 0 and at most 1", threshold)
 	}
+	if err := verify(ctx, l.db, "videos", "moments"); err != nil {
+		return nil, explain(l.dir, err)
+	}
 	d := &Duplicates{Exact: []Copies{}, Near: []Near{}}
 	exact, err := l.copies(ctx, d)
 	if err != nil {

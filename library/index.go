@@ -37,7 +37,7 @@ type Options struct {
 	// Reindex does the given videos again even if they have not changed. Without
 	// any, or where the settings are not those of the library, it does all anew.
 	Reindex bool
-	// Prune drops videos that are no longer where they were.
+	// Prune drops videos, and folders, that are no longer where they were.
 	Prune bool
 }
 
@@ -214,6 +214,9 @@ func (w *writer) graph(ctx context.Context) error {
 // videos have to be done anew.
 func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error) {
 	generation, old, err := readSettings(ctx, w.db)
+	if err == nil {
+		err = verify(ctx, w.db, "folders", "videos", "failures")
+	}
 	if err != nil {
 		return false, err
 	}
@@ -235,22 +238,27 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 	}
 	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
 		if all {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; UPDATE videos SET pending = 1"); err != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; UPDATE videos SET pending = 1, moments = 0, background = 0"); err != nil {
 				return err
 			}
 		}
 		if all || generation == 0 {
 			generation++
+			// A run that was killed here may have left them.
+			if err := os.RemoveAll(vectorsIn(w.dir, generation)); err != nil {
+				return err
+			}
 		}
-		return writeSettings(ctx, tx, generation, *s)
+		if err := writeSettings(ctx, tx, generation, *s); err != nil {
+			return err
+		}
+		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
+		return err
 	})
 	if all && err == nil && old.Server != "" {
 		w.drop(ctx, generation-1, old)
 	}
-	if err == nil {
-		w.vectors, err = openVectors(ctx, w.dir, generation, *s, true)
-	}
-	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), hop: s.Hop, by: map[string]*film{}}
+	w.films = &films{root: filepath.Join(w.dir, thumbnailsFolder), window: s.Window, hop: s.Hop, by: map[string]*film{}}
 	return all, err
 }
 
@@ -360,7 +368,7 @@ func (w *writer) remember(ctx context.Context, paths []string) error {
 			return err
 		}
 		if info, err := os.Stat(absolute); err == nil && info.IsDir() {
-			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders VALUES (?)", absolute); err != nil {
+			if _, err := w.db.ExecContext(ctx, "INSERT OR IGNORE INTO folders (path) VALUES (?)", absolute); err != nil {
 				return err
 			}
 		}
@@ -369,11 +377,17 @@ func (w *writer) remember(ctx context.Context, paths []string) error {
 }
 
 // folders lists the videos of the folders that the library was given before. One
-// that cannot be searched is a failure.
+// that cannot be searched is a failure; one that is gone is forgotten with its videos.
 func (w *writer) folders(ctx context.Context) (given []string, err error) {
 	paths, err := texts(ctx, w.db, nil, "SELECT path FROM folders ORDER BY path")
 	for _, path := range paths {
 		found, err := discover([]string{path})
+		if w.o.Prune && errors.Is(err, fs.ErrNotExist) {
+			if _, err := w.db.ExecContext(ctx, "DELETE FROM folders WHERE path = ?", path); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err != nil {
 			w.r.Failed = append(w.r.Failed, feature.Failure{Path: path, ID: path, Reason: err.Error(), Time: time.Now().UTC().Truncate(time.Millisecond)})
 			w.r.Videos++
@@ -391,11 +405,12 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 	}
 	for path, k := range known {
 		switch {
-		case wanted[path]:
-		case k.there && (all || !named || k.pending):
-			wanted[path] = true
-		case !k.there:
+		case !k.there: // though a link to it may be
+			delete(wanted, path)
 			w.r.Missing = append(w.r.Missing, path)
+		case wanted[path]:
+		case all || !named || k.pending:
+			wanted[path] = true
 		case !k.same:
 			w.r.Changed = append(w.r.Changed, path)
 		}
@@ -487,12 +502,14 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		return err
 	}
 	embeddings := make([]float32, 0, len(spans)*w.settings.Width)
+	background := 0.
 	for _, s := range spans {
 		y, err := w.e.Video(q, s.start, s.end)
 		if err != nil {
 			return fmt.Errorf("%s: %w", q.ID, err)
 		}
 		embeddings = append(embeddings, y...)
+		background += w.captions.log(y)
 	}
 	film := w.films.take(q.ID)
 	if film == nil || len(film.times) == 0 {
@@ -505,8 +522,8 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 			return err
 		}
 		p := q.Provenance
-		added, err := tx.ExecContext(ctx, "INSERT INTO videos (path, size, modified, sha256, seconds, partial) VALUES (?, ?, ?, ?, ?, ?)",
-			q.ID, p.Size, p.Modified.UnixNano(), p.SHA256, spans[len(spans)-1].end, p.Partial)
+		added, err := tx.ExecContext(ctx, "INSERT INTO videos (path, size, modified, sha256, seconds, partial, moments, background) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			q.ID, p.Size, p.Modified.UnixNano(), p.SHA256, spans[len(spans)-1].end, p.Partial, len(spans), background)
 		if err != nil {
 			return err
 		}
@@ -516,8 +533,8 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		}
 		ids := make([]int64, len(spans))
 		for i, s := range spans {
-			log := w.captions.log(embeddings[i*w.settings.Width : (i+1)*w.settings.Width])
-			added, err := tx.ExecContext(ctx, `INSERT INTO moments (video, start, "end", background, thumbnail) VALUES (?, ?, ?, ?, ?)`, id, s.start, s.end, log, film.number(s))
+			n := film.number(s)
+			added, err := tx.ExecContext(ctx, `INSERT INTO moments (video, start, "end", thumbnail, picture) VALUES (?, ?, ?, ?, ?)`, id, s.start, s.end, n, film.sums[n])
 			if err != nil {
 				return err
 			}
@@ -578,7 +595,7 @@ func (w *writer) fail(ctx context.Context, failed []feature.Failure) error {
 	for _, f := range failed {
 		w.films.discard(f.ID)
 		err := inTx(ctx, w.db, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", f.Path, f.Reason, f.Time.Format(time.RFC3339Nano))
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO failures (path, reason, time) VALUES (?, ?, ?)", f.Path, f.Reason, f.Time.Format(time.RFC3339Nano))
 			return errors.Join(err, dropped.video(ctx, tx, f.Path))
 		})
 		if err != nil {

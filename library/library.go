@@ -24,6 +24,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -95,21 +96,33 @@ func (e *MismatchError) Error() string {
 // side.
 func (s Settings) fits(dir string, run Settings) error {
 	seconds := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) + " s" }
-	for _, m := range []struct{ what, have, want string }{
-		{"the model", s.Fingerprint, run.Fingerprint},
-		{"preprocessing", s.Preprocess, run.Preprocess},
-		{"sampling", s.Sampling, run.Sampling},
-		{"windows of", seconds(s.Window), seconds(run.Window)},
-		{"windows every", seconds(s.Hop), seconds(run.Hop)},
-		{"vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(run.Server, "its folder")},
-		{"the background captions", captionsID(s.Captions), captionsID(run.Captions)},
+	fps, _ := strings.CutPrefix(run.Sampling, "fps=")
+	var first *MismatchError
+	anew := "clipcue index --library " + dir + " --reindex"
+	for _, m := range []struct{ what, have, want, option string }{
+		{"the model", s.Fingerprint, run.Fingerprint, run.names()},
+		{"preprocessing", s.Preprocess, run.Preprocess, "--precision " + cmp.Or(run.Precision, "float32")},
+		{"sampling", s.Sampling, run.Sampling, "--fps " + fps},
+		{"windows of", seconds(s.Window), seconds(run.Window), fmt.Sprintf("--window %gs", run.Window)},
+		{"windows every", seconds(s.Hop), seconds(run.Hop), fmt.Sprintf("--hop %gs", run.Hop)},
+		{"vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(run.Server, "its folder"), "--server " + run.Server},
+		{"the background captions", captionsID(s.Captions), captionsID(run.Captions), "--background FILE"},
 	} {
-		if m.have != m.want {
-			return &MismatchError{dir, m.what, m.have, m.want,
-				fmt.Sprintf("leave the option out, or index all of it anew with: clipcue index --library %s --reindex and the same options", dir)}
+		if m.have == m.want {
+			continue
+		}
+		if first == nil {
+			first = &MismatchError{Library: dir, What: m.what, Have: m.have, Want: m.want}
+		}
+		if !strings.Contains(anew, m.option) {
+			anew += " " + m.option
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	first.Remedy = "leave the option out, or index all of it anew with: " + anew
+	return first
 }
 
 // Library is a library that is open for reading. Its methods may be called from
@@ -136,14 +149,23 @@ func Open(ctx context.Context, dir string) (_ *Library, err error) {
 			l.db.Close()
 		}
 	}()
-	if l.generation, l.settings, err = readSettings(ctx, l.db); err != nil {
-		return nil, explain(dir, err)
-	}
-	if l.generation == 0 {
-		return nil, noLibrary(dir)
-	}
-	if l.vectors, err = openVectors(ctx, dir, l.generation, l.settings, false); err != nil {
-		return nil, explain(dir, err)
+	for {
+		if l.generation, l.settings, err = readSettings(ctx, l.db); err != nil {
+			return nil, explain(dir, err)
+		}
+		if l.generation == 0 {
+			return nil, noLibrary(dir)
+		}
+		if l.vectors, err = openVectors(ctx, dir, l.generation, l.settings, false); err == nil {
+			break
+		}
+		// A run may have put others in their place.
+		if now, _, e := readSettings(ctx, l.db); e != nil || now == l.generation {
+			if errors.Is(err, fs.ErrNotExist) { // and not explained
+				err = fmt.Errorf("%w; make the vectors again: clipcue index --library %s", err, dir)
+			}
+			return nil, explain(dir, err)
+		}
 	}
 	l.mean, l.level = sync.OnceValues(l.average), sync.OnceValues(l.measure)
 	return l, nil
@@ -172,20 +194,19 @@ func ReadSettings(ctx context.Context, dir string) (Settings, error) {
 // readSettings returns generation 0 for a library that was never filled.
 func readSettings(ctx context.Context, db *sql.DB) (generation int64, s Settings, err error) {
 	var text string
-	err = db.QueryRowContext(ctx, "SELECT generation, json FROM settings").Scan(&generation, &text)
+	var whole bool
+	err = db.QueryRowContext(ctx, "SELECT coalesce(CAST(generation AS INTEGER), 0), coalesce(CAST(json AS TEXT), ''), "+intact("settings")+" FROM settings").Scan(&generation, &text, &whole)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, s, nil
 	}
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &s)
+	if err != nil {
+		return 0, s, err
 	}
-	if err == nil {
-		_, err = s.complete(Settings{})
+	whole = whole && json.Unmarshal([]byte(text), &s) == nil
+	if _, err := s.complete(Settings{}); err != nil || !whole || generation < 1 || s.Width < 1 || !(s.Temperature > 0) {
+		return 0, Settings{}, damaged("settings")
 	}
-	if err == nil && (generation < 1 || s.Width < 1 || !(s.Temperature > 0)) {
-		err = errors.New("the library's settings make no sense")
-	}
-	return generation, s, err
+	return generation, s, nil
 }
 
 const (
@@ -198,13 +219,16 @@ func openVectors(ctx context.Context, dir string, generation int64, s Settings, 
 	if s.Server != "" {
 		x, err = weaviate.Open(ctx, s.Server, fmt.Sprintf("%s_%d", s.Collection, generation), s.Width, weaviate.Options{Key: os.Getenv("CLIPCUE_WEAVIATE_KEY")})
 	} else {
-		home := filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
-		x, err = vector.Open(home, s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
+		x, err = vector.Open(vectorsIn(dir, generation), s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
 	}
 	if err != nil {
 		return nil, err // and no typed nil
 	}
 	return x, nil
+}
+
+func vectorsIn(dir string, generation int64) string {
+	return filepath.Join(dir, vectorsPrefix+strconv.FormatInt(generation, 10))
 }
 
 // thumbnail is the file of a thumbnail of a video.
@@ -230,7 +254,10 @@ type Info struct {
 // Info tells what the library holds.
 func (l *Library) Info(ctx context.Context) (Info, error) {
 	i := Info{Library: l.dir, Settings: l.settings, Pending: []string{}, Missing: []string{}, Partial: []feature.Failure{}, Failed: []feature.Failure{}, Folders: []string{}}
-	err := l.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(seconds), 0), (SELECT count(*) FROM moments) FROM videos").Scan(&i.Videos, &i.Seconds, &i.Moments)
+	err := verify(ctx, l.db, "folders", "videos", "failures")
+	if err == nil {
+		err = l.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(moments), 0) FROM videos").Scan(&i.Videos, &i.Seconds, &i.Moments)
+	}
 	for query, list := range map[string]*[]string{
 		"SELECT path FROM videos WHERE pending ORDER BY path": &i.Pending,
 		"SELECT path FROM videos WHERE missing ORDER BY path": &i.Missing,
@@ -273,8 +300,11 @@ func each(ctx context.Context, db querier, query string, args []any, targets []a
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := rows.Scan(targets...); err != nil {
-			return err
+		switch err := rows.Scan(targets...); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil: // it is of another type, or NULL
+			return fmt.Errorf("a row %w: %w", errDamaged, err)
 		}
 		if err := do(); err != nil {
 			return err

@@ -317,6 +317,27 @@ func TestIndexAgain(t *testing.T) {
 	w.o.Prune = true
 	check("dropped", w.index(), account{Videos: 1, Present: 1, Missing: 1, Pruned: 1, LibraryVideos: 1})
 
+	w.o.Prune = false
+	// A link to what is not there, such as a disk that is not mounted, is no reason to
+	// lose what the library has of it.
+	target, link := filepath.Join(t.TempDir(), "target.mp4"), w.path("link.mp4")
+	if err := errors.Join(os.Rename(w.copy("green_cross/001.mp4", "x.mp4"), target), os.Symlink(target, link)); err == nil {
+		check("linked", w.index(), account{Videos: 2, Done: 1, Present: 1, LibraryVideos: 2})
+		if err := os.Rename(target, target+"x"); err != nil {
+			t.Fatal(err)
+		}
+		check("linked to nothing", w.index(), account{Videos: 1, Present: 1, Missing: 1, LibraryVideos: 2})
+		if err := os.Rename(target+"x", target); err != nil {
+			t.Fatal(err)
+		}
+		check("linked again", w.index(), account{Videos: 2, Present: 2, LibraryVideos: 2})
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.o.Prune = true
+	w.index()
+
 	bad := w.write("bad.mp4", []byte("no video"))
 	check("failed", w.index(), account{Videos: 2, Present: 1, Failed: 1, LibraryVideos: 1})
 	if info := w.whole(); len(info.Failed) != 1 || info.Failed[0].Path != bad || info.Failed[0].Reason == "" {
@@ -338,6 +359,13 @@ func TestIndexAgain(t *testing.T) {
 	w.index()
 	if info := w.whole(); len(info.Failed) != 0 {
 		t.Errorf("a file that is gone is still a failure: %+v", info.Failed)
+	}
+	if err := os.RemoveAll(w.videos); err != nil {
+		t.Fatal(err)
+	}
+	check("a folder that is gone", w.index(), account{Missing: 1, Pruned: 1})
+	if info := w.whole(); len(info.Folders) != 0 {
+		t.Errorf("%v", info.Folders)
 	}
 }
 
@@ -518,13 +546,31 @@ func TestDamage(t *testing.T) {
 	spoil(vectors[0])
 	l := w.open()
 	damage, err := l.Check(t.Context())
+	_, searched := l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 1)
 	l.Close()
 	if err != nil || len(damage) != 2 || !strings.Contains(damage[0].String()+damage[1].String(), thumbnail) ||
 		!strings.Contains(damage[0].String()+damage[1].String(), vectors[0]) {
 		t.Errorf("%v %v", damage, err)
 	}
+	levels := filepath.Join(filepath.Dir(vectors[0]), "levels")
+	if err := os.Remove(levels); err != nil {
+		t.Fatal(err)
+	}
+	_, indexed := w.try()
+	_, opened := library.Open(t.Context(), w.lib)
+	for _, c := range []struct {
+		file string
+		err  error
+	}{{vectors[0], searched}, {levels, indexed}, {levels, opened}} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.file) || !strings.Contains(c.err.Error(), "delete "+filepath.Join(w.lib, "vectors-1")+" and") {
+			t.Errorf("%s: %v", c.file, c.err)
+		}
+	}
 	if err := os.RemoveAll(filepath.Join(w.lib, "vectors-1")); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := library.Open(t.Context(), w.lib); err == nil || !strings.Contains(err.Error(), "clipcue index --library "+w.lib) {
+		t.Errorf("without vectors: %v", err)
 	}
 	if r := w.index(); r.Done != 2 || r.Repaired != 2 {
 		t.Errorf("%+v", r)
@@ -546,12 +592,82 @@ func TestDamage(t *testing.T) {
 	if err := os.WriteFile(database, []byte(strings.Repeat("this is no database ", 1000)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, opened := library.Open(t.Context(), w.lib)
-	_, indexed := w.try()
+	_, opened = library.Open(t.Context(), w.lib)
+	_, indexed = w.try()
 	for _, err := range []error{opened, indexed} {
 		if err == nil || !strings.Contains(err.Error(), database) || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// What stands in the database is not believed if it is another than was written, even
+// if the database is one.
+func TestDamagedRows(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
+	w.index(w.videos)
+	database := filepath.Join(w.lib, "library.db")
+	whole, err := os.ReadFile(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	caption := library.Captions()[0]
+	for what, c := range map[string]struct {
+		from, to   string
+		searchable bool
+	}{
+		"a path":    {"red_circle/000.mp4", "red_square/000.mp4", false},
+		"a setting": {caption, strings.Repeat("x", len(caption)), false},
+		// 1.5, where a moment begins, made 10.5.
+		"a time":          {"\x3f\xf8\x00\x00\x00\x00\x00\x00", "\x40\x25\x00\x00\x00\x00\x00\x00", false},
+		"a folder's name": {w.videos, w.videos[:len(w.videos)-1] + "S", true},
+	} {
+		damaged := strings.ReplaceAll(string(whole), c.from, c.to)
+		if what == "a folder's name" { // but the videos' paths
+			damaged = strings.ReplaceAll(damaged, c.to+"/", c.from+"/")
+		}
+		if damaged == string(whole) {
+			t.Fatalf("%s is not there", what)
+		}
+		if err := os.WriteFile(database, []byte(damaged), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		named := func(doing string, err error) {
+			t.Helper()
+			if err == nil || !strings.Contains(err.Error(), database) || !strings.Contains(err.Error(), "checksum") {
+				t.Errorf("%s: %s: %v", what, doing, err)
+			}
+		}
+		l, err := library.Open(t.Context(), w.lib)
+		if err != nil {
+			named("opened", err)
+			continue
+		}
+		damage, err := l.Check(t.Context())
+		if err != nil || len(damage) == 0 || damage[0].File != database {
+			t.Errorf("%s: damage %v %v", what, damage, err)
+		}
+		if _, err = l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 3); !c.searchable {
+			named("searched", err)
+		}
+		l.Close()
+	}
+	if err := os.WriteFile(database, whole, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w.whole()
+
+	thumbnail := w.search("a red circle", 1).Results[0].Thumbnail
+	picture, err := os.ReadFile(thumbnail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture[len(picture)/2] ^= 1
+	if err := os.WriteFile(thumbnail, picture, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if damage, err := w.open().Check(t.Context()); err != nil || len(damage) != 1 || damage[0].File != thumbnail {
+		t.Errorf("%v %v", damage, err)
 	}
 }
 

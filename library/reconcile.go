@@ -16,7 +16,7 @@ import (
 func writeSettings(ctx context.Context, tx *sql.Tx, generation int64, s Settings) error {
 	text, err := json.Marshal(s)
 	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO settings VALUES (1, ?, ?)", generation, text)
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO settings (only, generation, json) VALUES (1, ?, ?)", generation, text)
 	}
 	return err
 }
@@ -61,7 +61,7 @@ func (w *writer) reconcile(ctx context.Context) error {
 			}); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, "UPDATE videos SET pending = 1 WHERE id = ?", video); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE videos SET pending = 1, moments = 0, background = 0 WHERE id = ?", video); err != nil {
 				return err
 			}
 		}

@@ -94,7 +94,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 func (l *Library) Fits(e Embedder) error {
 	if have := e.Fingerprint(); have != l.settings.Fingerprint {
 		return &MismatchError{l.dir, "the model", l.settings.Fingerprint, have, fmt.Sprintf(
-			"search with the one that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex", l.settings.names(), l.dir)}
+			"search with the one that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex --model MODEL, or --adapter", l.settings.names(), l.dir)}
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 		return found, nil
 	}
 	most := min(all, enough)
-	for k := 200 + 20*top; ; k *= 8 {
+	for k := 200 + 20*min(top, most); ; k *= 8 {
 		hits, err := l.vectors.Search(ctx, query, min(k, most))
 		if err != nil {
 			return nil, explain(l.dir, err)
@@ -200,9 +200,13 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 	out := make([]candidate, 0, len(hits))
 	var id int64
 	var c candidate
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, videos.id, videos.path, missing FROM json_each(?)
+	var whole bool
+	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
 		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.number, &c.video, &c.Video, &c.Missing}, func() error {
+		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.number, &c.video, &c.Video, &c.Missing, &whole}, func() error {
+			if !whole {
+				return damaged("moments or videos")
+			}
 			c.Cosine, c.Best = cosines[id], c.Start
 			c.Score = score(c.Cosine)
 			c.Thumbnail = thumbnail(l.dir, c.video, c.number)
@@ -217,36 +221,31 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 
 // merge makes results of candidates that come by falling score.
 func merge(moments []candidate, top int) []Result {
-	var groups []*candidate
+	var groups []*candidate // of which no two touch
 	for _, m := range moments {
-		var into *candidate
-		beside := false
+		var beside []*candidate
 		for _, g := range groups {
-			if g == nil || g.video != m.video || m.Start > g.End || m.End < g.Start {
-				continue
-			}
-			beside = true
-			if m.Score < g.Score/2 {
-				continue
-			}
-			if into == nil {
-				into = g
-			}
-			into.Start, into.End = min(into.Start, g.Start, m.Start), max(into.End, g.End, m.End)
-			if g != into { // the moment joins two
-				groups[slices.Index(groups, g)] = nil
+			if g.video == m.video && m.Start <= g.End && m.End >= g.Start {
+				beside = append(beside, g)
 			}
 		}
-		if !beside {
+		if len(beside) == 0 {
 			groups = append(groups, &m)
+			continue
 		}
+		if slices.ContainsFunc(beside, func(g *candidate) bool { return m.Score < g.Score/2 }) {
+			continue
+		}
+		into := beside[0] // the best
+		for _, g := range append(beside, &m) {
+			into.Start, into.End = min(into.Start, g.Start), max(into.End, g.End)
+		}
+		groups = slices.DeleteFunc(groups, func(g *candidate) bool { return slices.Contains(beside[1:], g) })
 	}
 	out := []Result{}
-	for _, g := range groups {
-		if g != nil && len(out) < top {
-			g.Time = Clock(g.Start) + "–" + Clock(g.End)
-			out = append(out, g.Result)
-		}
+	for _, g := range groups[:min(top, len(groups))] {
+		g.Time = Clock(g.Start) + "–" + Clock(g.End)
+		out = append(out, g.Result)
 	}
 	return out
 }
@@ -262,7 +261,9 @@ func Clock(seconds float64) string {
 
 // measure is the mean over the library of what its moments have with the background.
 func (l *Library) measure() (level float64, err error) {
-	err = l.db.QueryRow("SELECT coalesce(avg(background), 0) FROM moments").Scan(&level)
+	if err = verify(context.Background(), l.db, "videos"); err == nil {
+		err = l.db.QueryRow("SELECT coalesce(sum(background) / sum(moments), 0) FROM videos").Scan(&level)
+	}
 	return level, explain(l.dir, err)
 }
 
@@ -293,7 +294,7 @@ func (l *Library) average() ([]float32, error) {
 		case errors.Is(err, vector.ErrNotFound): // added since
 			continue
 		case err != nil:
-			return nil, err
+			return nil, explain(l.dir, err)
 		}
 		for j, v := range x {
 			sum[j] += v

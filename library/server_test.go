@@ -71,11 +71,25 @@ func TestOnServer(t *testing.T) {
 	_ = collection("_2").Drop(t.Context())
 }
 
-// A server that cannot be reached is named.
+// A server that cannot be reached is named, and what there was stays.
 func TestNoServer(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4")
-	w.o.Settings.Server = "localhost"
-	if _, err := w.try(w.videos); err == nil || !strings.Contains(err.Error(), "localhost") {
-		t.Errorf("%v", err)
+	refused := func() {
+		t.Helper()
+		w.o.Settings.Server = "localhost"
+		if _, err := w.try(w.videos); err == nil || !strings.Contains(err.Error(), "localhost") {
+			t.Errorf("%v", err)
+		}
+		w.o.Settings.Server = ""
+	}
+	refused()
+	w.index(w.videos)
+	w.o.Reindex = true
+	refused()
+	if info := w.whole(); len(info.Pending) != 0 || info.Moments == 0 || info.Settings.Server != "" {
+		t.Errorf("%+v", info)
+	}
+	if found := w.search("a red circle", 1); !found.Matched {
+		t.Errorf("%+v", found)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/jpeg"
 	"math"
@@ -18,11 +19,11 @@ import (
 )
 
 // films collect thumbnails while videos are decoded: of each one a frame every hop
-// seconds, as the backbone sees it. They lie in a folder of their own until the
-// video is indexed.
+// seconds, as the backbone sees it, and one in the middle of each moment if that is
+// another. They lie in a folder of their own until the video is indexed.
 type films struct {
-	root string  // of all thumbnails
-	hop  float64 // seconds
+	root        string // of all thumbnails
+	window, hop float64
 
 	mu sync.Mutex
 	by map[string]*film // by the video's ID
@@ -33,8 +34,9 @@ const newPrefix = "new-"
 
 type film struct {
 	folder string
-	times  []float64 // of thumbnails, by their numbers
-	hops   float64   // the last frame's
+	times  []float64  // of thumbnails, by their numbers
+	sums   []uint32   // the files' checksums
+	hops   [2]float64 // the last frame's: hops from 0:00, and from a moment's middle
 }
 
 // watch is [feature.Options].Watch. The thumbnails are not flushed to the disk one
@@ -44,12 +46,12 @@ func (f *films) watch(q *feature.Sequence, frame video.Frame) error {
 	f.mu.Lock()
 	one := f.by[q.ID]
 	if one == nil {
-		one = &film{hops: math.Inf(-1)}
+		one = &film{hops: [2]float64{math.Inf(-1)}}
 		f.by[q.ID] = one
 	}
 	f.mu.Unlock()
 	at := frame.Time - q.Provenance.StartTime
-	hops := math.Floor(at / f.hop)
+	hops := [2]float64{math.Floor(at/f.hop + slack), math.Floor((at-f.window/2)/f.hop + slack)}
 	if hops == one.hops {
 		return nil
 	}
@@ -72,7 +74,7 @@ func (f *films) watch(q *feature.Sequence, frame video.Frame) error {
 	if err := os.WriteFile(filepath.Join(one.folder, strconv.Itoa(len(one.times))+".jpg"), b.Bytes(), 0o666); err != nil {
 		return err
 	}
-	one.times = append(one.times, at)
+	one.times, one.sums = append(one.times, at), append(one.sums, crc32.Checksum(b.Bytes(), castagnoli))
 	return nil
 }
 
@@ -92,12 +94,17 @@ func (f *films) discard(id string) {
 	}
 }
 
-// number is the thumbnail that is nearest to the middle of a moment.
+// number is the thumbnail of a moment that is nearest to its middle. There is one in
+// each moment, as the first frame of each hop has one.
 func (f *film) number(s span) int {
+	first := min(sort.SearchFloat64s(f.times, s.start-slack), len(f.times)-1)
+	last := max(first, sort.SearchFloat64s(f.times, s.end-slack)-1)
 	middle := (s.start + s.end) / 2
-	n := sort.SearchFloat64s(f.times, middle)
-	if n == len(f.times) || n > 0 && middle-f.times[n-1] < f.times[n]-middle {
-		n--
+	n := first
+	for i := first; i <= last; i++ {
+		if math.Abs(f.times[i]-middle) < math.Abs(f.times[n]-middle) {
+			n = i
+		}
 	}
 	return n
 }

@@ -15,6 +15,9 @@ type span struct{ start, end float64 }
 // longest is more seconds than any video has: three years.
 const longest = 1e8
 
+// slack is how far times that are meant to be the same may lie apart, in seconds.
+const slack = 1e-6
+
 // windows cuts a video into moments of so many seconds, one every hop seconds from
 // 0:00 on. The last one ends with the video; only a video that is shorter than a
 // window has a shorter moment as its first. Times in which there is no frame have
@@ -36,7 +39,6 @@ func windows(q *feature.Sequence, window, hop float64) ([]span, error) {
 	if !(math.Abs(end) < longest && math.Abs(t[0]-zero) < longest) {
 		return nil, &video.Error{Path: q.Provenance.Source, Kind: errors.New("its times are not those of a video")}
 	}
-	const slack = 1e-6
 	var out []span
 	for k := math.Floor(max(0, t[0]-zero) / hop); ; k++ {
 		start := k * hop

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 func sequence(zero float64, times ...float64) *feature.Sequence {
@@ -99,6 +100,34 @@ func TestWindowsCoverTheVideo(t *testing.T) {
 	})
 }
 
+// A moment's thumbnail is of its middle, and never of another moment.
+func TestThumbnails(t *testing.T) {
+	for _, c := range []struct{ window, hop float64 }{{4, 2}, {10, 10}, {3, 2}, {10, 4}, {0.7, 0.1}} {
+		var times []float64
+		for i := range 47 {
+			times = append(times, 5+float64(i)/2)
+		}
+		q := sequence(5, times...)
+		f := &films{root: t.TempDir(), window: c.window, hop: c.hop, by: map[string]*film{}}
+		for _, at := range times {
+			if err := f.watch(q, video.Frame{Width: 1, Height: 1, Pix: make([]byte, 3), Time: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spans, err := windows(q, c.window, c.hop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := f.take(q.ID)
+		for _, s := range spans {
+			at, middle := one.times[one.number(s)], (s.start+s.end)/2
+			if at < s.start-slack || at >= s.end || s.end-s.start == c.window && math.Abs(at-middle) > 0.5 {
+				t.Errorf("%+v: the thumbnail of %v is of %v", c, s, at)
+			}
+		}
+	}
+}
+
 func TestMerge(t *testing.T) {
 	m := func(video int64, start, end, score float64) candidate {
 		return candidate{Result: Result{Start: start, End: end, Score: score, Best: start}, video: video}
@@ -109,15 +138,16 @@ func TestMerge(t *testing.T) {
 		top     int
 		want    []part
 	}{
-		"apart":               {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8)}, 5, []part{{0, 4, 0.9}, {6, 10, 0.8}}},
-		"other videos":        {[]candidate{m(1, 0, 4, 0.9), m(2, 2, 6, 0.8)}, 5, []part{{0, 4, 0.9}, {2, 6, 0.8}}},
-		"overlapping":         {[]candidate{m(1, 2, 6, 0.9), m(1, 0, 4, 0.8), m(1, 4, 8, 0.7)}, 5, []part{{0, 8, 0.9}}},
-		"touching":            {[]candidate{m(1, 0, 4, 0.9), m(1, 4, 8, 0.8)}, 5, []part{{0, 8, 0.9}}},
-		"weak beside it":      {[]candidate{m(1, 0, 4, 0.9), m(1, 2, 6, 0.1)}, 5, []part{{0, 4, 0.9}}},
-		"weak elsewhere":      {[]candidate{m(1, 0, 4, 0.9), m(1, 8, 12, 0.1)}, 5, []part{{0, 4, 0.9}, {8, 12, 0.1}}},
-		"joined by the third": {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8), m(1, 4, 6, 0.7)}, 5, []part{{0, 10, 0.9}}},
-		"no more than wanted": {[]candidate{m(1, 0, 4, 0.9), m(2, 0, 4, 0.8), m(3, 0, 4, 0.7)}, 2, []part{{0, 4, 0.9}, {0, 4, 0.8}}},
-		"nothing":             {nil, 2, nil},
+		"apart":                  {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8)}, 5, []part{{0, 4, 0.9}, {6, 10, 0.8}}},
+		"other videos":           {[]candidate{m(1, 0, 4, 0.9), m(2, 2, 6, 0.8)}, 5, []part{{0, 4, 0.9}, {2, 6, 0.8}}},
+		"overlapping":            {[]candidate{m(1, 2, 6, 0.9), m(1, 0, 4, 0.8), m(1, 4, 8, 0.7)}, 5, []part{{0, 8, 0.9}}},
+		"touching":               {[]candidate{m(1, 0, 4, 0.9), m(1, 4, 8, 0.8)}, 5, []part{{0, 8, 0.9}}},
+		"weak beside it":         {[]candidate{m(1, 0, 4, 0.9), m(1, 2, 6, 0.1)}, 5, []part{{0, 4, 0.9}}},
+		"weak elsewhere":         {[]candidate{m(1, 0, 4, 0.9), m(1, 8, 12, 0.1)}, 5, []part{{0, 4, 0.9}, {8, 12, 0.1}}},
+		"joined by the third":    {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8), m(1, 4, 6, 0.7)}, 5, []part{{0, 10, 0.9}}},
+		"weak beside one of two": {[]candidate{m(1, 0, 4, 0.9), m(1, 6, 10, 0.8), m(1, 4, 8, 0.42), m(1, 2, 6, 0.41)}, 5, []part{{0, 4, 0.9}, {6, 10, 0.8}}},
+		"no more than wanted":    {[]candidate{m(1, 0, 4, 0.9), m(2, 0, 4, 0.8), m(3, 0, 4, 0.7)}, 2, []part{{0, 4, 0.9}, {0, 4, 0.8}}},
+		"nothing":                {nil, 2, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := merge(c.moments, c.top)

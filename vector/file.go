@@ -52,6 +52,7 @@ type Embedded struct {
 	store   *store
 	number  int    // of the generation
 	graph   *graph // nil for none
+	spoilt  error  // of a graph that is damaged
 }
 
 const (
@@ -119,7 +120,9 @@ func (e *Embedded) begin() error {
 // none: Build makes it anew.
 func (e *Embedded) readGraph() {
 	if e.o.Graph > 0 {
-		e.graph, _ = readGraph(e.store.dir, e.store.rows)
+		if e.graph, e.spoilt = readGraph(e.store.dir, e.store.rows); errors.Is(e.spoilt, fs.ErrNotExist) {
+			e.spoilt = nil
+		}
 	}
 }
 
@@ -150,16 +153,19 @@ func (e *Embedded) openLast(numbers []int) (err error) {
 				return err
 			}
 			if len(numbers) == 0 {
-				return fmt.Errorf("%s: no index of vectors is there", e.dir)
+				return fmt.Errorf("%s: no index of vectors is there: %w", e.dir, fs.ErrNotExist)
 			}
 		}
 		e.number = numbers[len(numbers)-1]
 		e.store, err = openStore(e.generation(e.number), e.width, !e.o.ReadOnly, e.o.open)
-		if !e.o.ReadOnly || !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if !e.o.ReadOnly {
+			break
+		}
 	}
-	return err
+	return &CorruptError{e.generation(e.number), err.Error()}
 }
 
 func (e *Embedded) generation(n int) string { return filepath.Join(e.dir, fmt.Sprintf("%06d", n)) }
@@ -374,7 +380,7 @@ func (e *Embedded) Build(ctx context.Context, report func(done, total int)) erro
 		return err
 	}
 	e.mu.Lock()
-	e.graph = g
+	e.graph, e.spoilt = g, nil
 	e.mu.Unlock()
 	return g.write(s.dir)
 }
@@ -446,15 +452,18 @@ func (e *Embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 }
 
 // Verify reads all of the index and returns the [CorruptError] of the first damage
-// that it finds. Nothing damaged is ever used without it, either: Open checks all
-// but the vectors, and a vector is checked when it is read.
+// that it finds, in the graph last. Nothing damaged is ever used without it, either:
+// Open checks all but the vectors, and a vector is checked when it is read.
 func (e *Embedded) Verify(ctx context.Context) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return e.store.each(ctx, func(row int) error {
+	if err := e.store.each(ctx, func(row int) error {
 		_, err := e.store.vector(int32(row))
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return e.spoilt
 }
 
 // Close gives back the files and lets another writer in.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -179,7 +180,7 @@ func TestDamagedGraph(t *testing.T) {
 	addScenes(t, x, 0, vectors)
 	build(t, x)
 	mustClose(t, x)
-	path := filepath.Join(dir, "000001", graphName)
+	path := filepath.Join(dir, "000001", GraphFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +205,13 @@ func TestDamagedGraph(t *testing.T) {
 	if r := recall(t, x, vectors[:20*scene], 10); r != 1 || x.graph != nil {
 		t.Errorf("recall %v without a graph", r)
 	}
+	if err := x.Verify(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("verified: %v", err)
+	}
 	build(t, x)
+	if err := x.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
 	mustClose(t, x)
 	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(again, whole) {
 		t.Errorf("another graph, %v", err)
@@ -227,7 +234,7 @@ func FuzzGraph(f *testing.F) {
 	if err := errors.Join(x.Add(f.Context(), ids, vectors), x.Build(f.Context(), nil)); err != nil {
 		f.Fatal(err)
 	}
-	whole, err := os.ReadFile(filepath.Join(dir, "000001", graphName))
+	whole, err := os.ReadFile(filepath.Join(dir, "000001", GraphFile))
 	if err != nil {
 		f.Fatal(err)
 	}

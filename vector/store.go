@@ -41,14 +41,14 @@ type opener func(path string, flag int) (file, error)
 
 func openFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o666) }
 
-// CorruptError tells of a file of an index that is damaged.
+// CorruptError tells of a file of an index that is damaged or lost.
 type CorruptError struct {
 	File string
 	What string
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s: %s: the file is damaged; put the index back from a copy, or delete it and index again", e.File, e.What)
+	return fmt.Sprintf("%s: %s: the index of vectors is damaged", e.File, e.What)
 }
 
 // store is a generation that is open.

@@ -60,11 +60,11 @@ func (a *app) printDuplicates(d *library.Duplicates) error {
 	for _, c := range d.Exact {
 		fmt.Fprintf(a.out, "same file, %d bytes:\n", c.Bytes)
 		for _, v := range c.Videos {
-			fmt.Fprintf(a.out, "  %s\n", v)
+			fmt.Fprintf(a.out, "  %s\n", shown(v))
 		}
 	}
 	for _, n := range d.Near {
-		fmt.Fprintf(a.out, "same pictures:\n  %s\n  %s\n", n.A, n.B)
+		fmt.Fprintf(a.out, "same pictures:\n  %s\n  %s\n", shown(n.A), shown(n.B))
 		for _, p := range n.Parts {
 			fmt.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.Clock(p.StartA), library.Clock(p.EndA), library.Clock(p.StartB), library.Clock(p.EndB), p.Similarity)
 		}

@@ -100,7 +100,7 @@ is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
 	whole(c, &o.Settings.Graph, "graph", 0, "from how many moments on searches are approximate, by a graph that takes minutes to make; 0 means a million in a new library")
 	f.StringVar(&o.Settings.Server, "server", "", "keep the vectors on the Weaviate server of this address, such as http://localhost:8080; CLIPCUE_WEAVIATE_KEY is its key")
 	f.BoolVar(&o.Reindex, "reindex", false, "do the given videos again, or without any, or with another model or windows, all of the library")
-	f.BoolVar(&o.Prune, "prune", false, "drop videos that are no longer there")
+	f.BoolVar(&o.Prune, "prune", false, "drop videos, and forget folders, that are no longer there")
 	f.BoolVar(&o.Extract.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
 	timeout(c, &o.Extract.Timeout)
 	whole(c, &o.Extract.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
@@ -126,6 +126,7 @@ func seconds(c *cobra.Command, p *time.Duration, name, usage string) {
 		}
 		return d, nil
 	}}, name, usage)
+	c.Flags().Lookup(name).DefValue = "" // what usage says
 }
 
 // embedder loads a retriever: the one of a model file or run folder, or the backbone

@@ -59,7 +59,7 @@ and that wait for being indexed anew.`,
 				paths []string
 			}{{"folder", i.Folders}, {"missing", i.Missing}, {"waiting", i.Pending}} {
 				for _, p := range list.paths {
-					rows = append(rows, [2]string{list.name, p})
+					rows = append(rows, [2]string{list.name, shown(p)})
 				}
 			}
 			for _, list := range []struct {
@@ -67,7 +67,7 @@ and that wait for being indexed anew.`,
 				items []feature.Failure
 			}{{"in part", i.Partial}, {"failed", i.Failed}} {
 				for _, f := range list.items {
-					rows = append(rows, [2]string{list.name, f.Path + ": " + f.Reason})
+					rows = append(rows, [2]string{list.name, shown(f.Path) + ": " + f.Reason})
 				}
 			}
 			return a.pairs(rows)
@@ -84,8 +84,9 @@ func (a *app) libraryCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check --library DIR",
 		Short: "Read all of a library and name what is damaged",
-		Long: `Reads the database, all vectors by their checksums and all thumbnails, and says for
-each damage which file it is in and what to do. The exit code is 3 if there is any.
+		Long: `Reads all of a library, the database's rows, the vectors and the thumbnails by their
+checksums, and says for each damage which file it is in and what to do. The exit code
+is 3 if there is any.
 It is for a time when no clipcue index is at work.`,
 		Example: "  clipcue library check --library lib",
 		Args:    arguments(0, 0, "no arguments"),

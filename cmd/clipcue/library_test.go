@@ -195,6 +195,31 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
+// Any name of a file is one line's part, and no more than text.
+func TestLibraryNames(t *testing.T) {
+	t.Parallel()
+	videos, _ := newLibrary(t)
+	data, err := os.ReadFile(filepath.Join(videos, "blue_ring", "000.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	name := "a\nb\tc\x1b[31m.mp4"
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+		t.Skip("no such names here")
+	}
+	write(t, dir, "\x1b.mp4", "no video")
+	write(t, dir, "copy.mp4", string(data))
+	lib := filepath.Join(t.TempDir(), "lib")
+	clipcue(t, "index", "--library", lib, dir)
+	for _, args := range [][]string{{"search", "a blue ring"}, {"duplicates"}, {"library", "info"}} {
+		out := must(t, exitDone, append(args, "--library", lib)...).stdout
+		if !strings.Contains(out, `\x1b`) || strings.ContainsAny(out, "\x1b\t") || args[0] == "search" && strings.Count(out, "\n") != 3 {
+			t.Errorf("%s: %q", args, out)
+		}
+	}
+}
+
 func TestLibraryBadInput(t *testing.T) {
 	t.Parallel()
 	videos, lib := newLibrary(t)
@@ -211,15 +236,17 @@ func TestLibraryBadInput(t *testing.T) {
 		"no library there":       {[]string{"search", "--library", nothing, "x"}, exitFailed, []string{nothing, "clipcue index"}},
 		"no query":               {[]string{"search", "--library", lib}, exitUsage, []string{"sentence", "--image"}},
 		"empty query":            {[]string{"search", "--library", lib, "  "}, exitUsage, []string{"empty"}},
+		"nothing to be seen":     {[]string{"search", "--library", lib, "\x01\u200b"}, exitUsage, []string{"empty"}},
 		"two queries":            {[]string{"search", "--library", lib, "x", "--image", text}, exitUsage, []string{"one of"}},
 		"none wanted":            {[]string{"search", "--library", lib, "x", "--top", "0"}, exitUsage, []string{"--top"}},
 		"no picture":             {[]string{"search", "--library", lib, "--image", text}, exitFailed, []string{text}},
 		"no such picture":        {[]string{"search", "--library", lib, "--image", nothing}, exitFailed, []string{nothing}},
-		"no video to search":     {[]string{"search", "--library", lib, "--video", text}, exitFailed, []string{text}},
+		"no video to search":     {[]string{"search", "--library", lib, "--video", text}, exitFailed, []string{"clipcue: " + text}},
 		"another model searches": {[]string{"search", "--library", lib, "--model", other, "x"}, exitFailed, []string{"clip-", "clipcue-tiny", "--reindex"}},
 		"it looks by a picture":  {[]string{"search", "--library", lib, "--model", other, "--image", text}, exitFailed, []string{"clip-", "--reindex"}},
-		"another model indexes":  {[]string{"index", "--library", lib, "--model", other, videos}, exitFailed, []string{"clip-", "--reindex"}},
-		"other windows":          {[]string{"index", "--library", lib, "--window", "3s", videos}, exitFailed, []string{"1 s", "3 s", "--reindex"}},
+		"another model indexes":  {[]string{"index", "--library", lib, "--model", other, videos}, exitFailed, []string{"clip-", "--reindex --model " + other}},
+		"other windows":          {[]string{"index", "--library", lib, "--window", "3s", videos}, exitFailed, []string{"1 s", "3 s", "--reindex --window 3s"}},
+		"other windows, frames":  {[]string{"index", "--library", lib, "--window", "3s", "--fps", "1"}, exitFailed, []string{"--reindex --fps 1 --window 3s"}},
 		"other frames":           {[]string{"index", "--library", lib, "--fps", "1", videos}, exitFailed, []string{"fps=1", "--reindex"}},
 		"windows with gaps":      {[]string{"index", "--library", nothing, "--window", "1s", "--hop", "2s", videos}, exitFailed, []string{"gaps"}},
 		"no window":              {[]string{"index", "--library", nothing, "--window", "0s", videos}, exitUsage, []string{"--window"}},
@@ -234,6 +261,9 @@ func TestLibraryBadInput(t *testing.T) {
 	}
 	if _, err := os.Stat(nothing); err == nil {
 		t.Error("a command that failed has made a library")
+	}
+	if found := must(t, exitDone, "search", "--library", lib, "x", "--top", "9223372036854775807", "--json"); len(decode[searchedJSON](t, found).Results) == 0 {
+		t.Errorf("%s", found.stdout)
 	}
 	if found := must(t, exitDone, "search", "--library", lib, "красный круг", "--top", "1"); !strings.Contains(found.stderr, "English") {
 		t.Errorf("%s", found.stderr)

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -59,9 +62,6 @@ it than the others. Neither is how often such results are right.
 			if given != 1 {
 				return usageError{errors.New("search takes one of a sentence, --image and --video; see: clipcue search --help")}
 			}
-			if len(args) > 0 && strings.TrimSpace(sentence) == "" {
-				return usageError{library.ErrEmptyQuery}
-			}
 			l, err := library.Open(c.Context(), dir)
 			if err != nil {
 				return err
@@ -85,6 +85,9 @@ it than the others. Neither is how often such results are right.
 			b.precision = s.Precision
 			m, e, f, err := a.embedder(adapter, b, towers, &library.Settings{})
 			if err != nil {
+				if adapter == s.Adapter && errors.Is(err, fs.ErrNotExist) {
+					err = fmt.Errorf("%w; give the place where it is now by --adapter", err)
+				}
 				return fmt.Errorf("the model of %s: %w", dir, err)
 			}
 			switch out.Kind {
@@ -96,7 +99,9 @@ it than the others. Neither is how often such results are right.
 				if n := len(m.Tokenizer().Encode(sentence)) + extra; n > m.Config().Context {
 					a.log.Warn("the sentence is longer than the model takes; its end is cut off", "tokens", n, "most", m.Config().Context)
 				}
-				out.Found, err = l.Search(c.Context(), e, sentence, top)
+				if out.Found, err = l.Search(c.Context(), e, sentence, top); errors.Is(err, library.ErrEmptyQuery) {
+					err = usageError{err}
+				}
 			default:
 				var query []float32
 				if err = l.Fits(e); err != nil {
@@ -127,7 +132,7 @@ it than the others. Neither is how often such results are right.
 				}
 			}
 			if page != "" {
-				if err := report.Search(out.Query, out.Kind, out.Found, len(s.Captions)).WriteFile(page); err != nil {
+				if err := report.Search(out.Query, out.Kind, out.Found, s).WriteFile(page); err != nil {
 					return fmt.Errorf("the page was not written: %w", err)
 				}
 			}
@@ -164,9 +169,18 @@ func (a *app) printFound(s searched) error {
 		if r.Missing {
 			missing = " (missing)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, r.Video, missing, r.Thumbnail)
+		fmt.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, shown(r.Video), missing, r.Thumbnail)
 	}
 	return w.Flush()
+}
+
+// shown is a file's name as a line on a terminal can hold it: quoted, if it has line
+// ends or other characters that do more than be seen.
+func shown(name string) string {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // cut writes results as files, named by their place and what they are of. It

@@ -11,9 +11,9 @@ import (
 )
 
 // Search is the page of what a search of a library came to, with a thumbnail of
-// each result. kind is "sentence", or what else the query was; captions is the
-// number of those that a sentence was measured against.
-func Search(query, kind string, found *library.Found, captions int) *Report {
+// each result. kind is "sentence", or what else the query was; made is what the
+// library was made with.
+func Search(query, kind string, found *library.Found, made library.Settings) *Report {
 	s := Section{Title: "Moments, the likeliest first"}
 	for _, r := range found.Results {
 		strip := Strip{Title: r.Video, Label: fmt.Sprintf("%s, %.1f %%", r.Time, 100*r.Score)}
@@ -22,7 +22,7 @@ func Search(query, kind string, found *library.Found, captions int) *Report {
 		}
 		picture, err := os.ReadFile(r.Thumbnail)
 		if err == nil {
-			strip.Frames = []Frame{{Time: r.Best, Picture: picture}}
+			strip.Frames = []Frame{{Time: r.Best + min(made.Window, r.End-r.Best)/2, Picture: picture}}
 		} else {
 			strip.Note = "The thumbnail cannot be read: " + reason(r.Thumbnail, err)
 		}
@@ -30,7 +30,7 @@ func Search(query, kind string, found *library.Found, captions int) *Report {
 	}
 	page := &Report{Title: query, Verdict: english.Plural(len(found.Results), "result", "") + ".", Footer: Version()}
 	if kind == "sentence" {
-		s.Text = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", captions)
+		s.Text = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", len(made.Captions))
 	} else {
 		page.Title = "Like " + filepath.Base(query)
 		s.Text = "The score is 1 for the same pictures and 0 for a moment that is no more like it than others."

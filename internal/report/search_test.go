@@ -19,7 +19,7 @@ func TestSearchPage(t *testing.T) {
 	}
 	found := &library.Found{
 		Results: []library.Result{
-			{Video: "/films/a.mp4", Time: "01:02–01:08", Score: 0.875, Thumbnail: there},
+			{Video: "/films/a.mp4", Start: 62, End: 68, Best: 64, Time: "01:02–01:08", Score: 0.875, Thumbnail: there},
 			{Video: "/films/b.mp4", Time: "00:00–00:04", Score: 0.25, Thumbnail: filepath.Join(dir, "1.jpg"), Missing: true},
 		},
 		Warnings: []string{"nothing fits well"},
@@ -27,7 +27,7 @@ func TestSearchPage(t *testing.T) {
 	write := func(query, kind string) string {
 		t.Helper()
 		path := filepath.Join(dir, "found.html")
-		if err := Search(query, kind, found, 283).WriteFile(path); err != nil {
+		if err := Search(query, kind, found, library.Settings{Window: 4, Captions: library.Captions()}).WriteFile(path); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
@@ -36,7 +36,7 @@ func TestSearchPage(t *testing.T) {
 		}
 		return string(text)
 	}
-	for _, want := range []string{"a &lt;red&gt; circle", "/films/a.mp4", "01:02–01:08", "87.5 %", "data:image/jpeg", "283", "nothing fits well", "cannot be read", "2 results"} {
+	for _, want := range []string{"a &lt;red&gt; circle", "/films/a.mp4", "01:02–01:08", "87.5 %", "66.0 s", "data:image/jpeg", "283", "nothing fits well", "cannot be read", "2 results"} {
 		if !strings.Contains(write("a <red> circle", "sentence"), want) {
 			t.Errorf("the page does not have %q", want)
 		}

@@ -89,7 +89,7 @@ func TestGivesUp(t *testing.T) {
 // A server that does not answer costs the time limit and no more.
 func TestTimeout(t *testing.T) {
 	release := make(chan struct{})
-	c := mustFake(t, func(http.ResponseWriter, *http.Request) { <-release }, weaviate.Options{Timeout: 50 * time.Millisecond, Retries: 1})
+	c := mustFake(t, func(http.ResponseWriter, *http.Request) { <-release }, weaviate.Options{Timeout: 500 * time.Millisecond, Retries: 1})
 	defer close(release)
 	if _, err := c.Search(t.Context(), []float32{1, 0}, 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)

@@ -1,0 +1,87 @@
+package library
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+
+	"modernc.org/sqlite"
+)
+
+// SQLite notices when its pages do not fit together, and not when a number or a text
+// in them is another one. So each row has a checksum, which triggers keep, and what is
+// read of a row counts only if it is intact.
+
+// table is a table with the columns that a row's checksum is of; the first is its key.
+type table struct {
+	name    string
+	columns []string
+}
+
+var tables = []table{
+	{"settings", []string{"only", "generation", "json"}},
+	{"folders", []string{"path"}},
+	{"videos", []string{"id", "path", "size", "modified", "sha256", "seconds", "partial", "moments", "background", "pending", "missing"}},
+	{"moments", []string{"id", "video", "start", `"end"`, "thumbnail", "picture"}},
+	{"failures", []string{"path", "reason", "time"}},
+}
+
+func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// rowSum is the checksum of values with their types.
+func rowSum(_ *sqlite.FunctionContext, values []driver.Value) (driver.Value, error) {
+	var b []byte
+	for _, v := range values {
+		b = fmt.Appendf(b, "%T %v\x00", v, v)
+	}
+	return int64(crc32.Checksum(b, castagnoli)), nil
+}
+
+func (t table) sum() string {
+	return fmt.Sprintf("clipcue_sum(%[1]s.%[2]s)", t.name, strings.Join(t.columns, ", "+t.name+"."))
+}
+
+// triggers keep the checksums.
+func triggers() string {
+	var b strings.Builder
+	for _, t := range tables {
+		for i, event := range []string{"INSERT", "UPDATE OF " + strings.Join(t.columns, ", ")} {
+			fmt.Fprintf(&b, "CREATE TRIGGER %[1]s_%[2]d AFTER %[3]s ON %[1]s BEGIN UPDATE %[1]s SET sum = %[4]s WHERE %[5]s = NEW.%[5]s; END;\n",
+				t.name, i, event, t.sum(), t.columns[0])
+		}
+	}
+	return b.String()
+}
+
+// intact is the SQL of whether a table's row matches its checksum.
+func intact(name string) string {
+	t := tables[slices.IndexFunc(tables, func(t table) bool { return t.name == name })]
+	return fmt.Sprintf("%s.sum IS %s", name, t.sum())
+}
+
+// errDamaged is wrapped by the error of a row that is not intact.
+var errDamaged = errors.New("does not match its checksum")
+
+func damaged(name string) error { return fmt.Errorf("a row of %s %w", name, errDamaged) }
+
+// verify returns an errDamaged unless all rows of some tables are intact.
+func verify(ctx context.Context, db *sql.DB, names ...string) error {
+	for _, name := range names {
+		var found bool
+		err := db.QueryRowContext(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE NOT (%s))", name, intact(name))).Scan(&found)
+		switch {
+		case err != nil:
+			return err
+		case found:
+			return damaged(name)
+		}
+	}
+	return nil
+}
