@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/video"
 	"github.com/google/go-cmp/cmp"
 )
@@ -84,6 +85,59 @@ func TestExtractInPart(t *testing.T) {
 	}
 	if r := extract(t, newFake(), sources, s, Options{}); r.Skipped != 1 || len(r.Failed) != 2 {
 		t.Errorf("not allowed any more: %+v", r)
+	}
+	whole(t, s, "one.mp4")
+}
+
+// A video that failed is not in the store: not as it was before either. One that
+// could not even be read may be as it was.
+func TestStoreForgetsWhatAVideoWas(t *testing.T) {
+	dir, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one", "c.mp4": "two"})
+	s := create(t)
+	extract(t, newFake(), sources, s, Options{})
+	film(t, filepath.Join(dir, "a.mp4"), "text")
+	if err := os.Remove(filepath.Join(dir, "b.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	if r := extract(t, newFake(), sources, s, Options{}); r.Skipped != 1 || len(r.Failed) != 2 {
+		t.Errorf("%+v", r)
+	}
+	whole(t, s, "b.mp4", "c.mp4")
+
+	// What another video of the name left is not this one's to remove.
+	other, again := folder(t, map[string]string{"c.mp4": "text"})
+	if r, err := Extract(t.Context(), newFake(), again, s, Options{}); len(r.Failed) != 1 {
+		t.Errorf("%+v, error %v", r, err)
+	}
+	whole(t, s, "b.mp4", "c.mp4")
+
+	// A failed attempt at another sampling leaves a store of one making.
+	film(t, filepath.Join(other, "d.mp4"), "two")
+	film(t, filepath.Join(other, "e.mp4"), "two.mkv")
+	s = create(t)
+	extract(t, newFake(), discover(t, other), s, Options{})
+	whole(t, s, "d.mp4", "e.mp4")
+	film(t, filepath.Join(other, "d.mp4"), "broken")
+	extract(t, newFake(), discover(t, other), s, Options{Force: true, Sampling: video.AtRate(5)})
+	whole(t, s, "e.mp4")
+}
+
+// The names of videos need not be UTF-8.
+func TestFailuresOfOddNames(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "\xff\xfe"), 0o777); err != nil {
+		t.Skip(err)
+	}
+	film(t, filepath.Join(dir, "\xff\xfe", "a.mp4"), "text")
+	film(t, filepath.Join(dir, "b.mp4"), "one")
+	s := create(t)
+	for range 2 {
+		if _, err := Extract(t.Context(), newFake(), discover(t, dir), s, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := failures(t, s); len(got) != 1 {
+			t.Errorf("failures %q", got)
+		}
 	}
 }
 
@@ -310,10 +364,33 @@ func TestExtractOnAFullDisk(t *testing.T) {
 	}
 }
 
-// The frames of a long video are not kept: an hour at 10 frames a second takes the
-// memory of its features.
+// wide makes the features of a fake 300 wide.
+type wide struct{ *fake }
+
+func (w wide) Config() clip.Config {
+	c := w.fake.Config()
+	c.Embed = 300
+	return c
+}
+
+func (w wide) EncodeImages(rgb []byte) (y []float32, err error) {
+	narrow, err := w.fake.EncodeImages(rgb)
+	for row := range slices.Chunk(narrow, 3) {
+		y = append(y, slices.Repeat(row, 100)...)
+	}
+	return y, err
+}
+
+// Of a long video neither frames nor features are kept in memory.
 func TestExtractMemoryIsFlat(t *testing.T) {
 	dir := t.TempDir()
+	f, err := unnamed(dir)
+	if err != nil {
+		t.Fatal(err)
+	} else if f == nil {
+		t.Skip("memory is all there is for features here")
+	}
+	f.Close()
 	peak := func(name, seconds string) (most uint64) {
 		path := filepath.Join(dir, name)
 		out, err := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i",
@@ -323,7 +400,7 @@ func TestExtractMemoryIsFlat(t *testing.T) {
 		} else if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		enc := newFake()
+		enc := wide{newFake()}
 		enc.size = 64
 		enc.hook = func(call int) error {
 			if call%20 == 0 {
@@ -345,9 +422,8 @@ func TestExtractMemoryIsFlat(t *testing.T) {
 		return most
 	}
 	short, long := peak("short.avi", "120"), peak("long.avi", "3600")
-	// Of 34,800 more frames of 12 KB the features and times take 0.7 MB, doubled
-	// as slices grow.
-	if long > short+4<<20 {
+	// 34,800 more frames have 12 KB each, and 42 MB of features.
+	if long > short+12<<20 {
 		t.Errorf("a heap of %d bytes for a long video, of %d for a short one", long, short)
 	}
 }

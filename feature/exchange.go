@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
@@ -99,8 +101,12 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 		return none, err
 	}
 	for _, id := range stored {
-		if p, err := s.Provenance(id); err == nil {
-			made = &p
+		path, err := s.path(id)
+		if err != nil {
+			continue
+		}
+		if h, err := readHeader(path); err == nil {
+			made, o.Width = &h.Provenance, cmp.Or(o.Width, h.width)
 			break
 		}
 	}
@@ -120,6 +126,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 		if m := made.mismatch(q.Provenance); m != nil {
 			return 0, &video.Error{Path: path, Kind: fmt.Errorf("its %s is %s, that of the store %s; import it into another --out", m.What, m.Have, m.Want)}
 		}
+		o.Width = q.Width // a backbone has one
 		if !entered {
 			if leave, err = s.enter(*made); err != nil {
 				leave = func() {}
@@ -138,7 +145,11 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 				return 0, &video.Error{Path: path, Kind: errors.New("the store holds other features of this name; --force replaces them")}
 			}
 		}
-		return q.Len(), s.Put(q)
+		err = s.Put(q)
+		if errors.Is(err, syscall.ENAMETOOLONG) {
+			err = &video.Error{Path: path, Kind: errLongName}
+		}
+		return q.Len(), err
 	})
 }
 
@@ -221,6 +232,8 @@ func (o ImportOptions) read(path string) (*Sequence, error) {
 			strings.TrimSuffix(filepath.Base(path), arraySuffix)+sideSuffix)
 	case n != array.Shape[0]:
 		return nil, fmt.Errorf("%d frames have %d times", array.Shape[0], n)
+	case !slices.IsSorted(q.Timestamps):
+		return nil, errors.New("its times go back; the frames have to be in the order of time")
 	}
 	if about.Provenance != nil {
 		q.Provenance = *about.Provenance
@@ -228,6 +241,8 @@ func (o ImportOptions) read(path string) (*Sequence, error) {
 		return nil, err
 	}
 	q.Provenance.Modified = q.Provenance.Modified.UTC()
+	q.Provenance.Preprocess = cmp.Or(q.Provenance.Preprocess, imported)
+	q.Provenance.Sampling = cmp.Or(q.Provenance.Sampling, imported)
 	switch p := &q.Provenance; {
 	case p.Backbone == "" && o.Backbone == "":
 		return nil, errors.New("it does not say which backbone its features come from: give --model or --fingerprint")
@@ -261,6 +276,8 @@ func readSide(path string) (about side, err error) {
 		return about, nil
 	case err != nil:
 		return about, bare(err)
+	case !info.Mode().IsRegular():
+		return about, fmt.Errorf("%s is not a file", filepath.Base(path))
 	case info.Size() > maxSide:
 		return about, fmt.Errorf("%s has %d bytes; the times of a video take fewer", filepath.Base(path), info.Size())
 	}
@@ -268,8 +285,23 @@ func readSide(path string) (about side, err error) {
 	if err != nil {
 		return about, bare(err)
 	}
-	if err := json.Unmarshal(data, &about); err != nil {
+	var in struct {
+		Timestamps []*float64  `json:"timestamps"`
+		Provenance *Provenance `json:"provenance"`
+	}
+	err = json.Unmarshal(data, &in)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		err = fmt.Errorf("a JSON %s is not what %s takes", wrong.Value, cmp.Or(wrong.Field, "a side file"))
+	}
+	if err != nil {
 		return about, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	about.Provenance = in.Provenance
+	for i, t := range in.Timestamps {
+		if t == nil { // as some programs write NaN
+			return about, fmt.Errorf("%s: the time of frame %d is null", filepath.Base(path), i)
+		}
+		about.Timestamps = append(about.Timestamps, *t)
 	}
 	return about, nil
 }

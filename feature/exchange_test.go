@@ -110,10 +110,17 @@ func TestImportNamesWhatItCannotUse(t *testing.T) {
 		"i empty":            {safetensors.FromFloat32s(nil, 0, 2), good, "[T,E]"},
 		"j too wide":         {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
 		"k not finite":       {safetensors.FromFloat32s([]float32{1, 2, 3, float32(math.NaN())}, 2, 2), good, "finite"},
+		"m times go back":    {x, `{"timestamps": [1, 0.5]}`, "order"},
+		"n a time is null":   {x, `{"timestamps": [0, null]}`, "null"},
+		"o another width":    {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
 		"l beyond float32":   {safetensors.FromFloat64s([]float64{1, 2, 3, 1e300}, 2, 2), good, "finite"},
 	} {
 		array(t, filepath.Join(dir, name), c.x, c.side)
-		r, err := Import(t.Context(), dir, create(t), ImportOptions{Backbone: "clip-1", Width: 2})
+		o := ImportOptions{Backbone: "clip-1", Width: 2}
+		if name == "o another width" {
+			o.Width = 0 // that of "a" counts
+		}
+		r, err := Import(t.Context(), dir, create(t), o)
 		if err != nil || r.Done != 1 || len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Reason, c.want) || !strings.Contains(r.Failed[0].Path, name) {
 			t.Errorf("%s: %+v, error %v", name, r, err)
 		}
@@ -141,6 +148,33 @@ func TestImportNamesWhatItCannotUse(t *testing.T) {
 		}
 		if r, err := Import(t.Context(), dir, s, ImportOptions{Force: true}); err != nil || r.Done != 1 {
 			t.Errorf("forced: %+v, error %v", r, err)
+		}
+		wide := t.TempDir()
+		array(t, filepath.Join(wide, "b"), safetensors.FromFloat32s(make([]float32, 6), 2, 3), good)
+		if _, err := Import(t.Context(), wide, s, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "width 3") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("a name that is too long", func(t *testing.T) {
+		dir := t.TempDir()
+		array(t, filepath.Join(dir, "a"), x, good)
+		array(t, filepath.Join(dir, "x"), x, good)
+		long := filepath.Join(dir, strings.Repeat("b", 250))
+		for _, suffix := range []string{".npy", ".json"} {
+			if err := os.Rename(filepath.Join(dir, "x"+suffix), long+suffix); err != nil {
+				t.Skip(err)
+			}
+		}
+		if r, err := Import(t.Context(), dir, create(t), ImportOptions{}); err != nil || r.Done != 1 || len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Reason, "too long") {
+			t.Errorf("%+v, error %v", r, err)
+		}
+	})
+	t.Run("a provenance that says little", func(t *testing.T) {
+		dir, s := t.TempDir(), create(t)
+		array(t, filepath.Join(dir, "a"), x, `{"timestamps": [0, 1], "provenance": {"backbone": "clip-1"}}`)
+		array(t, filepath.Join(dir, "b"), x, `{"timestamps": [0, 1]}`)
+		if r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1"}); err != nil || r.Done != 2 {
+			t.Errorf("%+v, error %v", r, err)
 		}
 	})
 	t.Run("interrupted", func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -104,8 +105,9 @@ func Preprocess(c clip.Config) string {
 // anything is decoded; see Options.Force.
 //
 // A video that cannot be decoded to its end (but see Options.AllowPartial), or that
-// has features which are not finite, is not stored. It is among Report.Failed, and
-// in the file [FailuresFile] in the store's folder, and the run goes on. There is
+// has features which are not finite, is not stored, and what the store held of it
+// before it changed is removed. It is among Report.Failed, and in the file
+// [FailuresFile] in the store's folder, and the run goes on. There is
 // an error if all videos failed, if Options end the run, if ffmpeg is missing, if
 // the encoder or the store fails, and if ctx is done; that one wraps ctx.Err(). The
 // Report holds in each case, and what is stored is whole.
@@ -119,7 +121,7 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	if err != nil {
 		return x.report, err
 	}
-	x.what, x.store = "extract", store
+	x.what, x.store, x.spill = "extract", store, store.dir
 	leave, err := store.enter(x.made)
 	if err != nil {
 		return x.report, err
@@ -143,15 +145,21 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 }
 
 // Each is Extract without a store: it hands the sequence of each video to use,
-// one at a time and in no certain order, while others are decoded and encoded. An
-// error of use ends the run and is returned, except a [video.Error], which is a
-// failure of that video.
+// one at a time and in no certain order, while others are decoded and encoded. The
+// Features are valid until use returns: those of a long video are a file without a
+// name in the folder for temporary files, if one can be made there. An error of use
+// ends the run and is returned, except a [video.Error], which is a failure of that
+// video.
 func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
 		return x.report, err
 	}
 	x.what, x.keep = "encode", use
+	if f, err := unnamed(os.TempDir()); err == nil && f != nil {
+		f.Close()
+		x.spill = os.TempDir()
+	}
 	return x.run(ctx)
 }
 

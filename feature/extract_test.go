@@ -561,9 +561,13 @@ func TestExtractFails(t *testing.T) {
 	t.Run("a name too long", func(t *testing.T) {
 		long := filepath.Join(dir, strings.Repeat("n", 240)+".mp4")
 		film(t, long, "one")
-		r, err := Extract(t.Context(), newFake(), discover(t, dir), create(t), Options{})
+		enc := newFake()
+		r, err := Extract(t.Context(), enc, discover(t, dir), create(t), Options{})
 		if err != nil || r.Done != 1 || len(r.Failed) != 2 || !strings.Contains(r.Failed[1].Reason, "too long") {
 			t.Errorf("%+v, error %v", r, err)
+		}
+		if !slices.Equal(enc.batches, []int{10}) {
+			t.Errorf("batches of %v frames: it was encoded for nothing", enc.batches)
 		}
 	})
 }
@@ -595,8 +599,8 @@ func TestExtractBoundsItsQueue(t *testing.T) {
 	}
 	most := 0
 	x.enc.(*fake).hook = func(call int) error {
-		if call < 3 {
-			time.Sleep(300 * time.Millisecond)
+		for until := time.Now().Add(time.Minute); call == 0 && len(x.queue) < ahead*2 && time.Now().Before(until); {
+			time.Sleep(time.Millisecond)
 		}
 		most = max(most, len(x.queue))
 		return nil

@@ -254,7 +254,9 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 	// What is right, and is on record from now on.
 	right := map[string]*Sequence{}
 	if _, err := Each(t.Context(), newFake(), sources, Options{}, func(q *Sequence) error {
-		right[strings.TrimSuffix(strings.TrimPrefix(q.ID, "honest "), ".mp4")] = q
+		kept := *q
+		kept.Features = slices.Clone(q.Features)
+		right[strings.TrimSuffix(strings.TrimPrefix(q.ID, "honest "), ".mp4")] = &kept
 		return nil
 	}); err != nil || len(right) != len(made) {
 		t.Fatalf("%d honest videos, error %v", len(right), err)
@@ -318,16 +320,22 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 		}
 	}
 	stored := 0
+	var honest []video.Source
 	for _, source := range sources {
 		reason, failed := reasons[source.ID]
 		q, err := s.Get(source.ID)
 		kind := strings.TrimSuffix(source.ID[5:], ".mp4")
 		well := kind == "none" || kind == "noise"
+		if well {
+			honest = append(honest, source)
+		}
 		switch {
 		case failed == (err == nil) || err != nil && !errors.Is(err, ErrNotStored):
 			t.Errorf("%s: failed with %q, and in the store: %v", source.ID, reason, err)
 		case failed && well:
-			t.Errorf("%s failed: %s", source.ID, reason)
+			if !strings.Contains(reason, "no progress") { // a busy machine may need longer
+				t.Errorf("%s failed: %s", source.ID, reason)
+			}
 		case failed:
 		case !well:
 			t.Errorf("%s was stored", source.ID)
@@ -342,6 +350,18 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 	}
 	if stored != r.Done || stored+len(reasons) != n {
 		t.Errorf("%d are stored and %d failed of %d; the report says %d", stored, len(reasons), n, r.Done)
+	}
+
+	// The honest ones have to be there at last, and at once if the machine is not busy.
+	r, err = Extract(t.Context(), newFake(), honest, s, Options{})
+	if err != nil || len(r.Failed) > 0 || r.Done+r.Skipped != len(honest) {
+		t.Errorf("with time, %+v, error %v", r, err)
+	}
+	for _, source := range honest {
+		want := right[contentOf[source.ID]]
+		if q, err := s.Get(source.ID); err != nil || !slices.Equal(q.Timestamps, want.Timestamps) || !slices.Equal(q.Features, want.Features) {
+			t.Errorf("%s is stored wrong, error %v", source.ID, err)
+		}
 	}
 
 	for until := time.Now().Add(10 * time.Second); processes(standDir) > 0 || runtime.NumGoroutine() > goroutines+3; time.Sleep(50 * time.Millisecond) {

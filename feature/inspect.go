@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/clipcue/clipcue/video"
@@ -56,12 +57,14 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 		return &video.Error{Path: s.Path, Kind: err}
 	}
 	old, stored := x.stored[s.ID]
-	fits := func() bool {
-		return stored && old.Size == p.Size && old.Stream == p.Stream && (old.Partial == "" || x.o.AllowPartial)
-	}
+	fits := func() bool { return stored && old.Size == p.Size && x.wanted(old, *p) }
 	if !fits() || !old.Modified.Equal(p.Modified) {
 		// Another run may have stored it since this one began.
-		if now, err := x.store.Provenance(s.ID); err == nil && x.made.mismatch(now) == nil {
+		now, err := x.store.Provenance(s.ID)
+		switch {
+		case errors.Is(err, syscall.ENAMETOOLONG):
+			return &video.Error{Path: s.Path, Kind: errLongName}
+		case err == nil && x.made.mismatch(now) == nil:
 			old, stored = now, true
 		}
 	}
@@ -79,6 +82,26 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 			Reason: old.Source + "; give the folder above both, another --out, or --force to replace it"}
 	}
 	return nil
+}
+
+// wanted reports whether what is stored of a video is of the stream, and as whole, as
+// this run wants it.
+func (x *extraction) wanted(old, p Provenance) bool {
+	return old.Stream == p.Stream && (old.Partial == "" || x.o.AllowPartial)
+}
+
+// forget removes what the store holds of a video that has failed, if it is of what
+// the file was before, or not what this run would have made: a video that failed is
+// not in the store. If the file could not even be read, nobody knows, and it stays.
+func (x *extraction) forget(j *job) {
+	p := j.seq.Provenance
+	old, err := x.store.Provenance(j.ID)
+	if p.SHA256 == "" || err != nil || old.SHA256 == p.SHA256 && x.wanted(old, p) && x.made.mismatch(old) == nil {
+		return
+	}
+	if path, err := x.store.path(j.ID); err == nil {
+		_ = os.Remove(path)
+	}
 }
 
 // another reports whether the path that an earlier run was given still leads to

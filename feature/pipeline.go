@@ -19,8 +19,8 @@ import (
 // frames through one bounded queue to the goroutine that called run, which fills
 // batches with them, whichever video they come from, encodes, and keeps the
 // accounts; one more goroutine saves what is finished. Memory is bounded by the
-// queue, one batch, and the features of the videos that are being worked on or
-// saved: how long a video is adds only to its features.
+// queue, one batch, and of each video that is being worked on or saved the times and
+// 4 MiB of features.
 type extraction struct {
 	enc     Encoder
 	config  clip.Config
@@ -29,6 +29,7 @@ type extraction struct {
 	made    Provenance            // what all sequences of this run have in common
 	what    string                // is done, for the progress
 	store   *Store                // nil for Each
+	spill   string                // the folder for features that are too much for memory; "" means none
 	stored  map[string]Provenance // of the sequences that may be up to date
 	keep    func(*Sequence) error // takes what is finished
 
@@ -41,7 +42,7 @@ type extraction struct {
 
 	// What follows belongs to the goroutine that called run.
 	report   Report
-	finished map[string]bool // the IDs of all that do not remain
+	finished map[string]bool // the IDs of all that do not remain, as a file of failures has them
 	bar      *progress.Bar
 	began    time.Time
 	encoding time.Duration
@@ -175,13 +176,11 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 	mark := time.Now()
 	p, headers, err := x.inspect(ctx, j.Source)
 	spend(&x.reading, &mark)
+	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
 	if err != nil {
 		return err
 	}
-	j.seq = &Sequence{ID: j.ID, Width: x.config.Embed, Provenance: p}
-	if x.store != nil {
-		j.rows.dir = x.store.dir
-	}
+	j.rows.dir = x.spill
 	frames := x.o.video()
 	frames.Size, frames.Info = x.config.ImageSize, headers
 	frames.Damaged = func(e *video.Error) { j.seq.Provenance.Partial = reason(e) }
@@ -249,9 +248,7 @@ func (x *extraction) keepAll(j *job) error {
 		return err
 	}
 	defer func() {
-		if j.rows.file != nil {
-			j.seq.Features = nil // what it was is no memory any more
-		}
+		j.seq.Features = nil // what it was may be no memory any more
 		free()
 	}()
 	j.seq.Features = features
@@ -395,6 +392,9 @@ func (x *extraction) fail(j *job, err error) error {
 		return err
 	}
 	j.rows.close()
+	if x.store != nil && !errors.Is(err, errTaken) {
+		x.forget(j)
+	}
 	x.report.Failed = append(x.report.Failed, j.failure(reason(fault)))
 	x.count(j)
 	switch n := len(x.report.Failed); {
@@ -408,7 +408,7 @@ func (x *extraction) fail(j *job, err error) error {
 
 // count moves the accounts on by one video.
 func (x *extraction) count(j *job) {
-	x.finished[j.ID] = true
+	x.finished[inJSON(j.ID)] = true
 	delete(x.under, j)
 	x.report.Remaining--
 	x.show()

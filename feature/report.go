@@ -83,8 +83,11 @@ func (r Report) String() string {
 // no file if there are no failures.
 const FailuresFile = "failures.jsonl"
 
+// inJSON is an ID as it comes back from JSON, which has no bytes that are not UTF-8.
+func inJSON(id string) string { return string([]rune(id)) }
+
 // writeFailures enters the failures of a run into the file. Done tells which
-// videos it finished, one way or the other.
+// videos it finished, one way or the other, by their IDs in JSON.
 func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
 	defer lockFolder(s.dir)()
 	path := filepath.Join(s.dir, FailuresFile)

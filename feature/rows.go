@@ -21,14 +21,16 @@ type rows struct {
 
 // add appends n times a row.
 func (r *rows) add(row []float32, n int) error {
-	for range n {
-		r.mem = append(r.mem, row...)
-	}
 	r.last = append(r.last[:0], row...)
-	if r.dir == "" || 4*len(r.mem) < spillAt {
-		return nil
+	for range n { // which may be hours of a still picture
+		r.mem = append(r.mem, r.last...)
+		if r.dir != "" && 4*len(r.mem) >= spillAt {
+			if err := r.spill(); err != nil {
+				return err
+			}
+		}
 	}
-	return r.spill()
+	return nil
 }
 
 func (r *rows) spill() (err error) {

@@ -3,15 +3,28 @@ package feature
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// Features that go to a file on the way are stored as those that stay in memory,
-// and nothing else is left in the store.
+// Features that go to a file on the way are those that stay in memory, and nothing
+// else is left in the store, or in the folder for temporary files.
 func TestFeaturesThroughAFile(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "long", "b.mp4": "still", "c.mp4": "two", "d.mp4": "broken"})
+	handed := func() map[string]*Sequence {
+		all := map[string]*Sequence{}
+		if _, err := Each(t.Context(), newFake(), sources, Options{Batch: 4}, func(q *Sequence) error {
+			kept := *q
+			kept.Features = slices.Clone(q.Features)
+			all[q.ID] = &kept
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
 	stored := func() map[string]*Sequence {
 		s := create(t)
 		extract(t, newFake(), sources, s, Options{Batch: 4})
@@ -37,6 +50,16 @@ func TestFeaturesThroughAFile(t *testing.T) {
 		if diff := cmp.Diff(want, stored()); diff != "" {
 			t.Errorf("with %d bytes in memory:\n%s", spillAt, diff)
 		}
+		temp := t.TempDir()
+		for _, dir := range []string{temp, filepath.Join(temp, "none")} { // where it cannot be, memory has to do
+			t.Setenv("TMPDIR", dir)
+			if diff := cmp.Diff(want, handed()); diff != "" {
+				t.Errorf("without a store, with %d bytes in memory and temporary files in %s:\n%s", spillAt, dir, diff)
+			}
+		}
+		if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v %v", left, err)
+		}
 	}
 }
 
@@ -53,4 +76,27 @@ func TestFeaturesWithoutAFolder(t *testing.T) {
 		}
 		free()
 	}
+}
+
+// Hours of one picture take no more memory than hours of many.
+func TestFeaturesOfAStillPicture(t *testing.T) {
+	r := rows{dir: t.TempDir()}
+	const n = 1 << 15
+	if err := r.add(make([]float32, 512), n); err != nil {
+		t.Fatal(err)
+	}
+	if r.file == nil {
+		t.Skip("memory is all there is for features here")
+	}
+	if held := 4 * cap(r.mem); held > 2*spillAt {
+		t.Errorf("%d bytes are in memory", held)
+	}
+	f, free, err := r.all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f) != n*512 {
+		t.Errorf("%d values", len(f))
+	}
+	free()
 }

@@ -74,15 +74,18 @@ type header struct {
 }
 
 func readHeader(path string) (h header, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return h, err
+	}
+	if !info.Mode().IsRegular() {
+		return h, errors.New("not a file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return h, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return h, err
-	}
 	r, err := safetensors.NewReader(f, info.Size())
 	if err != nil {
 		return h, err

@@ -17,7 +17,7 @@ var (
 	actions  = []string{"run", "sit down", "eat"}
 )
 
-func tinyModel(t *testing.T) *clip.Model {
+func tinyModel(t testing.TB) *clip.Model {
 	t.Helper()
 	size := tiny()
 	size.Context = 48 // which the templates need

@@ -58,7 +58,7 @@ func (c *Config) check(embed, context int) error {
 	switch {
 	case !slices.Contains(Layouts, c.Layout):
 		return fmt.Errorf("prompt layout %q is not known: it is one of %v", c.Layout, Layouts)
-	case c.Prefix < 0 || c.Postfix < 0 || c.Prefix+c.Postfix+3 > context:
+	case c.Prefix < 0 || c.Postfix < 0 || c.Prefix > context || c.Postfix > context || c.Prefix+c.Postfix+3 > context:
 		return fmt.Errorf("%d+X+%d prompt vectors do not fit into the model's %d tokens; lower --prefix or --postfix", c.Prefix, c.Postfix, context)
 	case c.TemporalLayers < 0 || c.TemporalLayers > 64:
 		return fmt.Errorf("%d temporal layers: it takes 0 to 64", c.TemporalLayers)

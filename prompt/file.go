@@ -168,6 +168,10 @@ func (f *File) Adapter(m *clip.Model) (*Adapter, error) {
 	if have, want := m.Fingerprint(), f.Backbone.Fingerprint; have != want {
 		return nil, fmt.Errorf("this model file was trained on backbone %s (%s), not on %s; give that one by --model", want, f.Backbone.Path, have)
 	}
+	have, said := m.Config(), f.Backbone.Config
+	if have.Embed != said.Embed || have.TextWidth != said.TextWidth || have.Context != said.Context {
+		return nil, fmt.Errorf("this model file is damaged: it tells other sizes of backbone %s than it has", f.Backbone.Fingerprint)
+	}
 	return build(m, f.Config, func(name string) []float32 { return f.Tensors[name].Data }), nil
 }
 

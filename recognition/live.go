@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -145,7 +146,7 @@ func (w *Live) encode(batch []liveFrame) (events []Event, err error) {
 func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 	kind := w.Video.Kind()
 	again := kind == "url" || kind == "device"
-	began := time.Now()
+	began, last := time.Now(), math.Inf(-1) // the time of the last frame
 	failures, lost := 0, 0
 	for first := true; ; first = false {
 		n, shift := 0, 0.0
@@ -154,11 +155,12 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 			if err = e; err != nil {
 				break
 			}
-			if n == 0 && again {
-				shift = time.Since(began).Seconds() - f.Time
+			if n == 0 && again { // it may have been ahead of the clock when it broke off
+				shift = max(time.Since(began).Seconds(), last+1/w.Video.Rate) - f.Time
 			}
 			n++
-			next := liveFrame{pix: slices.Clone(f.Pix), time: f.Time + shift, dropped: lost}
+			last = f.Time + shift
+			next := liveFrame{pix: slices.Clone(f.Pix), time: last, dropped: lost}
 			if w.Wait && !again {
 				select {
 				case queue <- next:
@@ -178,6 +180,8 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 			return ctx.Err()
 		case err == nil && (!again || strings.HasPrefix(w.Video.Source, "http")):
 			return w.rest(ctx, queue, lost) // it said that it is over
+		case !again && n == 0 && (errors.Is(err, video.ErrFormat) || errors.Is(err, video.ErrNoFrames)):
+			return fmt.Errorf("%w; only what can be read while it grows can be watched, such as MPEG-TS, Matroska and fragmented MP4", err)
 		case !again || first && n == 0:
 			return errors.Join(err, w.rest(ctx, queue, lost))
 		}

@@ -7,9 +7,9 @@ import (
 )
 
 // Event is an action that was seen in a stream of frames. A window of frames
-// speaks for the stretch in its middle that is as long as the step between two
-// windows, the first one also for what is before that and the last one for what is
-// behind; an event is the stretches in a row that are named alike.
+// speaks for the times that are nearer to its middle than to that of the window
+// before it or behind it, the first one also for all before that and the last one for
+// all behind; an event is the stretches in a row that are named alike.
 type Event struct {
 	Label string  `json:"label"`
 	Score float64 `json:"score"` // the highest probability of the windows so far
@@ -30,7 +30,8 @@ type Watcher struct {
 	fresh  int              // frames that came since the last window
 	begun  bool             // there has been a window since the stream began
 	open   *Event
-	reach  float64 // the end of the last window
+	middle float64 // of the last window
+	reach  float64 // its end
 }
 
 // Watch makes a Watcher whose window moves by step frames, and which takes an
@@ -76,12 +77,12 @@ func (w *Watcher) name() ([]Event, error) {
 	}
 	first, last := q.Timestamps[0], q.Timestamps[q.Len()-1]
 	middle, half := (first+last)/2, (last-first)/float64(max(q.Len()-1, 1))*float64(w.step)/2
-	from := middle - half
-	if !w.begun {
-		from = first
+	from := first
+	if w.begun {
+		from = (w.middle + middle) / 2
 	}
-	w.fresh, w.begun, w.reach = 0, true, last
-	return w.see(found[0], from, middle+half), nil
+	w.fresh, w.begun, w.middle, w.reach = 0, true, middle, last
+	return w.see(found[0], from, middle+half), nil // where the next window will be is a guess
 }
 
 // see takes what a stretch was named.
@@ -90,6 +91,9 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	if w.open != nil && seen && w.open.Label == p.Label {
 		w.open.End, w.open.Score = end, max(w.open.Score, p.Score)
 		return nil
+	}
+	if w.open != nil {
+		w.open.End = start
 	}
 	events = w.close()
 	if seen {

@@ -60,6 +60,20 @@ func TestWatcher(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	// Where frames are missing, as those that were dropped, windows are uneven, and an
+	// event still begins where the one before it ends.
+	got = nil
+	add(300, 1, 1, 1, 1, 1, 1)
+	add(321, 1, 2, 2, 2, 1, 1)
+	cut()
+	want = []Event{
+		{"run", 0.9, 300, 302.5, false}, {"run", 0.9, 300, 308.25, true},
+		{"jump", 0.9, 308.25, 319, false}, {"jump", 0.9, 308.25, 323.5, true},
+		{"run", 0.9, 323.5, 325.5, false}, {"run", 0.9, 323.5, 326, true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 	if _, err := w.Add([]float32{1, 2}, 0); err == nil {
 		t.Error("a feature of another width is taken")
 	}

@@ -121,8 +121,11 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		stdin = l.Stdin
 		args = append(args, "-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0")
 	default:
-		if err := checkFile(l.Source); err != nil {
-			return nil, err
+		// One that is empty has not begun to grow.
+		if info, err := os.Stat(l.Source); err != nil || !info.Mode().IsRegular() || info.Size() > 0 {
+			if err := checkFile(l.Source); err != nil {
+				return nil, err
+			}
 		}
 		f, err := os.Open(l.Source)
 		if err != nil {

@@ -194,13 +194,17 @@ func (a *app) exchanged(what string, r feature.Report, err error, asJSON bool) e
 	for _, f := range r.Failed {
 		a.log.Warn("skipped", "file", f.Path, "reason", f.Reason)
 	}
-	if err != nil {
+	account := fmt.Sprintf("%d sequences: %d %s (%d frames), %d already present, %d failed", r.Videos, r.Done, what, r.Frames, r.Skipped, len(r.Failed))
+	switch {
+	case err != nil && r.Remaining > 0 && r.Remaining < r.Videos: // it was stopped on the way
+		a.log.Info("stopped", "account", fmt.Sprintf("%s, %d still to do", account, r.Remaining))
 		return err
-	}
-	if asJSON {
+	case err != nil:
+		return err
+	case asJSON:
 		err = a.json(exchangeReport{r.Videos, r.Done, r.Skipped, r.Failed, r.Frames})
-	} else {
-		_, err = fmt.Fprintf(a.out, "%d sequences: %d %s (%d frames), %d already present, %d failed\n", r.Videos, r.Done, what, r.Frames, r.Skipped, len(r.Failed))
+	default:
+		_, err = fmt.Fprintln(a.out, account)
 	}
 	if err == nil && len(r.Failed) > 0 {
 		err = partialError{fmt.Errorf("done, but for %d that failed and were skipped", len(r.Failed))}

@@ -102,7 +102,7 @@ func TestKilledAndConcurrentExtractions(t *testing.T) {
 		if err := killed.Start(); err != nil {
 			t.Fatal(err)
 		}
-		until := time.Now().Add(20 * time.Second)
+		until := time.Now().Add(time.Minute)
 		for len(contents(t, store)) < 2+4*kills && time.Now().Before(until) {
 			time.Sleep(2 * time.Millisecond)
 		}

@@ -67,13 +67,18 @@ func number(c *cobra.Command, p *float64, name string, zero bool, usage string) 
 // timeout adds the flag for how long a decoder may give nothing.
 func timeout(c *cobra.Command, p *time.Duration) {
 	*p = video.DefaultTimeout
+	span(c, p, "timeout", "stop a decoder that gives nothing for so long, which fails the video")
+}
+
+// span adds a flag that takes a time above 0.
+func span(c *cobra.Command, p *time.Duration, name, usage string) {
 	c.Flags().Var(&checked[time.Duration]{p, "duration", func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
 		if err != nil || d <= 0 {
 			return 0, fmt.Errorf("it is a time above 0, such as 30s or 5m")
 		}
 		return d, nil
-	}}, "timeout", "stop a decoder that gives nothing for so long, which fails the video")
+	}}, name, usage)
 }
 
 // share adds a flag that takes a number between 0 and 1.

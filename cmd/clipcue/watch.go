@@ -75,7 +75,7 @@ since the start of watching for others. Interrupt to end.`,
 	share(c, &threshold, "threshold", "probability from which an action is taken for seen")
 	whole(c, &w.Retries, "retries", 0, "attempts in a row to take up a source that broke off")
 	w.Video.Idle = 10 * time.Second
-	f.DurationVar(&w.Video.Idle, "idle", w.Video.Idle, "a file that has not grown for so long is complete")
+	span(c, &w.Video.Idle, "idle", "a file that has not grown for so long is complete")
 	timeout(c, &w.Video.Timeout)
 	f.BoolVar(&w.Wait, "wait", false, "let a file or a pipe wait instead of dropping frames")
 	f.BoolVar(&asJSON, "json", false, "write a JSON object a line, when an event begins and when it is over")

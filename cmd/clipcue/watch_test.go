@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/recognition"
@@ -29,7 +30,8 @@ func eventsOf(t *testing.T, r result) (events []recognition.Event) {
 	return events
 }
 
-// checkEvents has events that begin and end in turns, within seconds.
+// checkEvents has events that begin and end in turns, one after the other, within
+// seconds.
 func checkEvents(t *testing.T, events []recognition.Event, seconds float64) {
 	t.Helper()
 	if len(events) == 0 || len(events)%2 != 0 {
@@ -38,6 +40,9 @@ func checkEvents(t *testing.T, events []recognition.Event, seconds float64) {
 	for i, e := range events {
 		if e.Over != (i%2 == 1) || !slices.Contains(sharedClasses, e.Label) || !(e.Start < e.End) || e.Start < 0 || e.End > seconds {
 			t.Errorf("%+v", e)
+		}
+		if !e.Over && i > 0 && e.Start < events[i-1].End {
+			t.Errorf("%+v begins before the end of %+v", e, events[i-1])
 		}
 		if e.Over && (e.Label != events[i-1].Label || e.Start != events[i-1].Start) {
 			t.Errorf("%+v ends as %+v", events[i-1], e)
@@ -94,6 +99,30 @@ func TestWatch(t *testing.T) {
 			t.Error(r.stderr)
 		}
 	})
+	t.Run("a file that has not begun", func(t *testing.T) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "new.ts")
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(300 * time.Millisecond)
+			_ = os.WriteFile(path, data, 0o666)
+		}()
+		checkEvents(t, eventsOf(t, must(t, exitDone, append(args, "--wait", "--idle", "3s", path)...)), 8)
+	})
+	t.Run("what cannot be read while it grows", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "live.ts")
+		if err := os.WriteFile(path, []byte(strings.Repeat("no video ", 1000)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if r := must(t, exitFailed, append(args, path)...); !strings.Contains(r.stderr, "MPEG-TS") {
+			t.Error(r.stderr)
+		}
+	})
 	t.Run("no source", func(t *testing.T) {
 		for _, source := range []string{filepath.Join(dir, "gone.ts"), "http://127.0.0.1:1/x"} {
 			if r := must(t, exitFailed, append(args, source)...); strings.Count(r.stderr, "clipcue: ") != 1 {
@@ -104,6 +133,7 @@ func TestWatch(t *testing.T) {
 	t.Run("wrong values", func(t *testing.T) {
 		// A folder is no source; a step beyond the window is wrong usage.
 		must(t, exitUsage, append(args, "--step", "1000", path)...)
+		must(t, exitUsage, append(args, "--idle", "-1s", path)...)
 		must(t, exitFailed, append(args, dir)...)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Write makes path hold exactly what write sends to its writer.
@@ -59,10 +60,17 @@ func WriteBytes(path string, data []byte) error {
 	})
 }
 
+// longest is how much of a name goes into the temporary one, in bytes: with what is
+// added it stays below 255, which file systems commonly take.
+const longest = 200
+
 // createTemp opens a new hidden file beside path. os.CreateTemp would do, but
 // its files are private to the user and would stay so after the rename.
 func createTemp(path string) (*os.File, error) {
 	dir, base := filepath.Split(path)
+	if len(base) > longest { // so that every name that can be has a temporary one
+		base = strings.ToValidUTF8(base[:longest], "")
+	}
 	for {
 		name := dir + "." + base + "." + rand.Text()[:8] + ".tmp"
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

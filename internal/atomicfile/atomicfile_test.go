@@ -102,3 +102,19 @@ func TestMissingFolder(t *testing.T) {
 		t.Errorf("got error %v, want %v for %s", err, os.ErrNotExist, path)
 	}
 }
+
+// Every name that a file system takes can be written, whatever is added meanwhile.
+func TestLongNames(t *testing.T) {
+	for _, name := range []string{strings.Repeat("x", 255), strings.Repeat("ü", 127), strings.Repeat("x", 199) + "ü" + strings.Repeat("x", 50)} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Skip(err)
+		}
+		if err := WriteBytes(path, []byte("new")); err != nil {
+			t.Error(err)
+		}
+		if got := content(t, path); got != "new" {
+			t.Errorf("%q", got)
+		}
+	}
+}

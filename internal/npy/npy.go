@@ -68,15 +68,18 @@ func Write(path string, t safetensors.Tensor) error {
 
 // Read reads an array in C order. An error names the file.
 func Read(path string) (t safetensors.Tensor, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return t, err
+	}
+	if !info.Mode().IsRegular() { // a pipe would keep whoever opens it waiting
+		return t, fmt.Errorf("%s: not a file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return t, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return t, err
-	}
 	if t, err = Decode(f, info.Size()); err != nil {
 		return t, fmt.Errorf("%s: %w", path, err)
 	}

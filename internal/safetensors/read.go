@@ -46,15 +46,18 @@ func ReadMetadata(path string) (map[string]string, error) {
 // open hands an open file and its size to read.
 func open[T any](path string, read func(io.ReaderAt, int64) (T, error)) (T, error) {
 	var none T
+	info, err := os.Stat(path)
+	if err != nil {
+		return none, err
+	}
+	if !info.Mode().IsRegular() { // a pipe would keep whoever opens it waiting
+		return none, fmt.Errorf("%s: not a file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return none, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return none, err
-	}
 	out, err := read(f, info.Size())
 	if err != nil {
 		return none, fmt.Errorf("%s: %w", path, err)
