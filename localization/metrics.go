@@ -128,11 +128,11 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 		if n, ok := video[id]; ok {
 			return n
 		}
-		name, err := resolver.Resolve(id)
-		if err != nil && truth.Format == "activitynet" {
-			name, err = resolver.Resolve(dataset.OtherID(id))
+		resolve := resolver.Resolve
+		if truth.Format == "activitynet" {
+			resolve = resolver.ResolveID
 		}
-		if err == nil {
+		if name, err := resolve(id); err == nil {
 			return video[name]
 		}
 		s.Foreign++

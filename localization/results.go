@@ -218,10 +218,7 @@ func (d Detection) check() error {
 func (r Results) Finder() func(name string) (id string, found []Detection, err error) {
 	resolver := dataset.NewResolver(slices.Collect(maps.Keys(r)))
 	return func(name string) (string, []Detection, error) {
-		id, err := resolver.Resolve(name)
-		if errors.Is(err, dataset.ErrNotFound) {
-			id, err = resolver.Resolve(dataset.OtherID(name))
-		}
+		id, err := resolver.ResolveID(name)
 		if errors.Is(err, dataset.ErrNotFound) {
 			return "", nil, nil
 		}
