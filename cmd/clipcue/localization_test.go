@@ -32,12 +32,14 @@ type scoresJSON struct {
 }
 
 type resultsJSON struct {
-	Version string `json:"version"`
-	Results map[string][]struct {
-		Label   string    `json:"label"`
-		Score   *float64  `json:"score"`
-		Segment []float64 `json:"segment"`
-	} `json:"results"`
+	Version string                     `json:"version"`
+	Results map[string][]detectionJSON `json:"results"`
+}
+
+type detectionJSON struct {
+	Label   string    `json:"label"`
+	Score   *float64  `json:"score"`
+	Segment []float64 `json:"segment"`
 }
 
 // untrimmed is a small world of long videos.
@@ -128,6 +130,13 @@ func TestFromLongVideosToLocaliser(t *testing.T) {
 	must(t, exitDone, "localize", "-q", "--adapter", u.run, filepath.Join(u.videos, "videos"), "--write-proposals", at("p.csv"), "--csv", at("found.csv"), "--timeline", at("all.html"), "--min-score", "0")
 	must(t, exitDone, u.train(at("fourth"), "--proposals", at("p.csv"))...)
 	must(t, exitDone, "localize", "-q", "--adapter", at("fourth"), "--proposals", at("p.csv"), video)
+	// What is told lies in the video, 16 s long, whatever the proposals say.
+	wide := write(t, dir, "wide.csv", "video,start,end,score\n000003,-3,4,1\n000003,10,400,1\n000003,100,400,1\n000003,-9,-1,1\n")
+	cut := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--adapter", at("fourth"), "--proposals", wide, video, "--json", "--min-score", "0", "--classes-per-proposal", "1", "--overlap", "1")).Results[video]
+	slices.SortFunc(cut, func(a, b detectionJSON) int { return slices.Compare(a.Segment, b.Segment) })
+	if len(cut) != 2 || !slices.Equal(cut[0].Segment, []float64{0, 4}) || !slices.Equal(cut[1].Segment, []float64{10, 16}) {
+		t.Errorf("%+v", cut)
+	}
 
 	r := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--adapter", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--subtitles", at("v.srt"), "--edl", at("v.edl"), "--timeline", at("v.html")))
 	found := r.Results[video]
@@ -229,6 +238,7 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		{"a run that is there", u.train(u.run), 1, []string{"--resume"}},
 		{"a run of other settings", u.train(u.run, "--resume", "--lr", "0.5"), 1, []string{"lr", "0.5"}},
 		{"a run that is not there", []string{"eval", "localization", "--run", out, "--features", u.features, "--data", u.segments}, 1, []string{"out", "no such file"}},
+		{"logits for scores", localize("--proposals", file("logits.csv", "video,start,end,score\n000000,1,2,-0.5\n"), video), 1, []string{"logits.csv", "-0.5", "0 to 1"}},
 		{"another backbone", localize("--model", backbone(t, filepath.Join(dir, "other"), 99), video), 1, []string{"backbone", "--model"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {

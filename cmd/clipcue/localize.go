@@ -89,7 +89,7 @@ page with frames of the video.`,
 			}
 			var proposed localization.Results
 			if given != "" {
-				if proposed, err = localization.ReadResults(given); err != nil {
+				if proposed, err = localization.ReadProposals(given); err != nil {
 					return err
 				}
 			} else if l.Detector() == nil {
@@ -99,12 +99,13 @@ page with frames of the video.`,
 			if err != nil {
 				return err
 			}
+			err = a.writeFound(c, found, o) // first, for who reads only the head of what is printed
 			if asJSON {
-				err = found.results().Write(a.out)
+				err = errors.Join(err, found.results().Write(a.out))
 			} else {
-				err = found.print(a.out)
+				err = errors.Join(err, found.print(a.out))
 			}
-			return errors.Join(err, a.writeFound(c, found, o), failedVideos(failed))
+			return errors.Join(err, failedVideos(failed))
 		},
 	}
 	b.add(c)
@@ -184,12 +185,13 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localise
 		if err != nil {
 			return err
 		}
+		x.provenance, x.length = q.Provenance, localization.Duration(q)
+		p = localization.Within(p, x.length)
 		found, err := l.Classify(q, p)
 		if err != nil {
 			return err
 		}
 		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < o.minScore })
-		x.provenance, x.length = q.Provenance, localization.Duration(q)
 		x.detections = localization.Distinct(found, o.overlap)
 		x.proposals = localization.FromProposals(p)
 		return nil

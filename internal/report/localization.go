@@ -154,5 +154,5 @@ func Timelines(t []Timeline) *Report {
 		}
 	}
 	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%s found in %s.", amount(n, "segment"), amount(len(t), "video")),
-		Sections: []Section{{Title: "Videos", Timelines: t, Text: "The darker, the surer."}}, Footer: Version()}
+		Sections: []Section{{Title: "Videos", Timelines: t, Text: "The stronger the colour, the surer."}}, Footer: Version()}
 }
