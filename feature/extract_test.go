@@ -643,7 +643,7 @@ func TestEachNeedsNoStore(t *testing.T) {
 func TestReportInALine(t *testing.T) {
 	r := Report{Videos: 12, Done: 8, Skipped: 2, Failed: []Failure{{}}, Remaining: 1, Frames: 1000, Repeated: 30,
 		Seconds: 8, FramesPerSecond: 125, EncoderBusy: 0.97}
-	want := "12 videos in 8.0 s: 8 extracted (1000 frames, 30 of them repeated, 125 a second, encoder busy 97 %), 2 already present, 1 failed, 1 still to do"
+	want := "12 videos in 8.0 s: 8 extracted (1,000 frames, 30 of them repeated, 125 a second, encoder busy 97 %), 2 already present, 1 failed, 1 still to do"
 	if got := r.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/video"
 )
@@ -56,9 +58,9 @@ type Failure struct {
 // String tells the account in a line.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %.1f s: %d extracted", amount(r.Videos, "video"), r.Seconds, r.Done)
+	fmt.Fprintf(&b, "%s in %.1f s: %d extracted", english.Plural(r.Videos, "video", ""), r.Seconds, r.Done)
 	if r.Done > 0 && r.Seconds > 0 {
-		fmt.Fprintf(&b, " (%s", amount(r.Frames, "frame"))
+		fmt.Fprintf(&b, " (%s", english.Plural(r.Frames, "frame", ""))
 		if r.Repeated > 0 {
 			fmt.Fprintf(&b, ", %d of them repeated", r.Repeated)
 		}
@@ -72,13 +74,6 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, ", %d still to do", r.Remaining)
 	}
 	return b.String()
-}
-
-func amount(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprint(n, " ", what)
 }
 
 // FailuresFile is the file in a store's folder that lists the videos which the

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/clipcue/clipcue/vector"
 )
 
@@ -77,7 +79,7 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 			return ctx.Err()
 		})
 	for _, path := range slices.Sorted(maps.Keys(lost)) {
-		out = append(out, Damage{vectors, fmt.Sprintf("%s of %s without a vector", amount(lost[path], "moment"), path), update})
+		out = append(out, Damage{vectors, fmt.Sprintf("%s of %s without a vector", english.Plural(lost[path], "moment", ""), path), update})
 	}
 	return out, explain(l.dir, err)
 }

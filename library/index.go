@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/vector"
@@ -67,9 +69,9 @@ type Report struct {
 // String tells the account in a line.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %.1f s: %d indexed", amount(r.Videos, "video"), r.Seconds, r.Done)
+	fmt.Fprintf(&b, "%s in %.1f s: %d indexed", english.Plural(r.Videos, "video", ""), r.Seconds, r.Done)
 	if r.Done > 0 {
-		fmt.Fprintf(&b, " as %s", amount(r.Moments, "moment"))
+		fmt.Fprintf(&b, " as %s", english.Plural(r.Moments, "moment", ""))
 	}
 	fmt.Fprintf(&b, ", %d already present, %d failed", r.Present, len(r.Failed))
 	for _, n := range []struct {
@@ -80,15 +82,8 @@ func (r Report) String() string {
 			fmt.Fprintf(&b, ", %d %s", n.n, n.what)
 		}
 	}
-	fmt.Fprintf(&b, "; the library holds %s of %s", amount(r.LibraryMoments, "moment"), amount(r.LibraryVideos, "video"))
+	fmt.Fprintf(&b, "; the library holds %s of %s", english.Plural(r.LibraryMoments, "moment", ""), english.Plural(r.LibraryVideos, "video", ""))
 	return b.String()
-}
-
-func amount(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprint(n, " ", what)
 }
 
 // Index brings a library up to date with videos, and makes it if need be. paths are

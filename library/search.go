@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/vector"
 )
@@ -175,7 +177,7 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 		return nil, explain(l.dir, err)
 	}
 	if pending > 0 {
-		found.Warnings = append(found.Warnings, fmt.Sprintf("%s of the library wait for being indexed anew and cannot be found yet; go on with: clipcue index --library %s", amount(pending, "video"), l.dir))
+		found.Warnings = append(found.Warnings, fmt.Sprintf("%s of the library wait for being indexed anew and cannot be found yet; go on with: clipcue index --library %s", english.Plural(pending, "video", ""), l.dir))
 	}
 	return found, nil
 }

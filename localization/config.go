@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
@@ -22,12 +21,8 @@ const Task = "localization"
 
 // Config are the settings of training a localiser.
 type Config struct {
-	Adapter prompt.Config `json:"adapter"`
-	Train   train.Config  `json:"train"` // of the second stage
-	Batch   int           `json:"batch"` // labelled segments a step
-	Classes int           `json:"contrast"`
-	// VideoAnchor is the weight of [prompt.Pass.AnchorVideo] in the loss.
-	VideoAnchor float64 `json:"video_anchor,omitempty"`
+	prompt.Learning     // of the second stage; a batch is of labelled segments
+	Classes         int `json:"contrast"`
 
 	// Half of the labelled segments are true ones, half are proposals that overlap
 	// a true one by the tIoU Positive or more. Proposals of which at most the share
@@ -56,38 +51,23 @@ type Evaluation struct {
 	TIoU []float64 `json:"tiou"`
 }
 
-// The names of the presets.
-const (
-	PresetDefault = "default"
-	PresetPaper   = "paper"
-)
-
-// Presets are the names that [Preset] knows.
-var Presets = []string{PresetDefault, PresetPaper}
-
-// Preset returns settings that go together: the paper's second stage, or the one
-// that goes beyond it to keep new classes recognisable, as in package recognition.
+// Preset returns settings that go together, as [prompt.Preset], for the second stage.
 func Preset(name string) (Config, error) {
+	l, err := prompt.Preset(name)
 	c := Config{
-		Adapter: prompt.Default(),
-		Train:   train.Config{Steps: 1000, Rate: 1e-4, Schedule: "constant", Decay: 0.01},
-		Batch:   64, Classes: 400, Positive: 0.5, Negative: 0.1,
+		Learning: l, Classes: 400, Positive: 0.5, Negative: 0.1,
 		Eval:     Evaluation{Classes: 2, Most: 200, TIoU: THUMOS},
 		Detector: proposal.Default(), DetectorTrain: proposal.DefaultTraining(),
 	}
-	switch name {
-	case PresetPaper:
-	case PresetDefault:
-		c.Adapter.Residual, c.VideoAnchor, c.Background = true, 1, 0.5
-	default:
-		return Config{}, fmt.Errorf("preset %q is not known: it is %s", name, strings.Join(Presets, " or "))
+	if name == prompt.PresetDefault {
+		c.Background = 0.5
 	}
-	return c, nil
+	return c, err
 }
 
-// DefaultConfig is [PresetDefault].
+// DefaultConfig is the preset of that name.
 func DefaultConfig() Config {
-	c, err := Preset(PresetDefault)
+	c, err := Preset(prompt.PresetDefault)
 	if err != nil {
 		panic(err)
 	}
@@ -96,22 +76,16 @@ func DefaultConfig() Config {
 
 // check completes the settings and reports those that make no sense.
 func (c *Config) check() error {
-	if c.Adapter.TemporalLayers == 0 {
-		c.VideoAnchor = 0 // there is nothing to anchor
-	}
 	c.Detector.Overlap = min(c.Detector.Overlap, c.Detector.Frames/4)
-	number := func(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }
 	switch {
-	case c.Batch < 1:
-		return fmt.Errorf("a batch of %d: it takes at least 1 segment", c.Batch)
 	case c.Classes < 2:
 		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.Classes)
-	case !number(c.VideoAnchor) || !number(c.Background):
-		return fmt.Errorf("weights %v and %v of the anchor and the background: it takes numbers from 0 up", c.VideoAnchor, c.Background)
+	case !(c.Background >= 0) || math.IsInf(c.Background, 0):
+		return fmt.Errorf("a weight %v of the background: it takes a number from 0 up", c.Background)
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
 		return fmt.Errorf("proposals are positive from a tIoU of %v and background to a share of %v: it takes 0 <= negative < positive <= 1", c.Positive, c.Negative)
 	}
-	return errors.Join(c.Eval.check(), c.Train.Check())
+	return errors.Join(c.Eval.check(), c.Learning.Check(1, "segment"))
 }
 
 func (e Evaluation) check() error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
@@ -21,19 +20,18 @@ import (
 type learner struct {
 	config   Config
 	adapter  *prompt.Adapter
-	all      *prompt.Classes // all training classes, nil if a step takes fewer
+	contrast *prompt.Contrast
 	detector *proposal.Detector
 	rate     float64
 	sampling string
 	backbone string
 
 	set      *Set
-	examples           // of the set
-	test     *Set      // measured as the run goes, nil if there is none
-	proposed Proposals // of the test set
-	selects  bool      // whether test may choose the best step
-	order    []int     // of the true segments in the epoch
-	epoch    int
+	examples             // of the set
+	test     *Set        // measured as the run goes, nil if there is none
+	proposed Proposals   // of the test set
+	selects  bool        // whether test may choose the best step
+	order    train.Order // of the true segments
 }
 
 // examples are what a set gives to learn from.
@@ -48,21 +46,13 @@ type example struct {
 
 // newLearner prepares to learn from a set with its proposals.
 func newLearner(m *clip.Model, c Config, s *Set, rate float64, p Proposals) (*learner, error) {
-	if len(s.Classes) < 2 {
-		return nil, fmt.Errorf("the training data has %d class; telling actions apart takes two", len(s.Classes))
-	}
 	a, err := prompt.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {
 		return nil, err
 	}
-	l := &learner{config: c, adapter: a, set: s, rate: rate, epoch: -1}
-	// Every name has to fit, whether a step takes all of them or not.
-	all, err := a.Classes(readable(s.Classes))
-	if err != nil {
+	l := &learner{config: c, adapter: a, set: s, rate: rate}
+	if l.contrast, err = a.Contrast(readable(s.Classes), c.Classes); err != nil {
 		return nil, err
-	}
-	if len(s.Classes) <= c.Classes {
-		l.all = all
 	}
 	if err := l.gather(p); err != nil {
 		return nil, err
@@ -70,6 +60,7 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64, p Proposals) (*le
 	if len(l.real) == 0 {
 		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
 	}
+	l.order = train.Order{Seed: c.Train.Seed, N: len(l.real)}
 	q, err := s.Load(s.Videos[0])
 	if err != nil {
 		return nil, err
@@ -128,21 +119,15 @@ func (l *learner) load(video int) (*feature.Sequence, error) {
 func (l *learner) Params() *nn.Params { return l.adapter.Params() }
 
 // draw returns the examples of a step: labelled ones, every other of which is a
-// proposal if there are any, and background. Every epoch goes through all true
-// segments in an order of its own. Odd streams are the steps', even ones the epochs'.
+// proposal if there are any, and background.
 func (l *learner) draw(step int) (labelled, background []example, rng *rand.Rand) {
-	rng = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(step)<<1|1))
+	rng = l.order.Rand(step)
 	drawn := 0
 	if len(l.overlapping) > 0 {
 		drawn = l.config.Batch / 2
 	}
-	n, real := len(l.real), l.config.Batch-drawn
-	for i := range real {
-		k := step*real + i
-		if epoch := k / n; epoch != l.epoch {
-			l.order, l.epoch = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(epoch)<<1)).Perm(n), epoch
-		}
-		labelled = append(labelled, l.real[l.order[k%n]])
+	for _, k := range l.order.Batch(step, l.config.Batch-drawn) {
+		labelled = append(labelled, l.real[k])
 	}
 	for range drawn {
 		labelled = append(labelled, l.overlapping[rng.IntN(len(l.overlapping))])
@@ -162,11 +147,7 @@ func (l *learner) Batch(step int) string {
 		ids = append(ids, l.set.Videos[x.video].ID)
 	}
 	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	if n := len(ids); n > 8 {
-		ids = append(ids[:8], fmt.Sprintf("and %d more", n-8))
-	}
-	return strings.Join(ids, ", ")
+	return train.Few(slices.Compact(ids))
 }
 
 // Samples says what a step takes.
@@ -206,11 +187,15 @@ func (l *learner) Step(step int) (float64, error) {
 		at := i * l.config.Adapter.Frames
 		features, rows = f, append(rows, prompt.Span{From: at + r.From, To: at + r.To})
 	}
-	classes, target, err := l.contrast(labelled, rng)
+	of := make([]int, len(labelled))
+	for i, x := range labelled {
+		of[i] = x.class
+	}
+	classes, _, target, err := l.contrast.Choose(of, rng)
 	if err != nil {
 		return 0, err
 	}
-	p, err := l.adapter.ForwardSegments(features, rows, classes)
+	p, err := l.adapter.ForwardSegments(features, rows, classes, prompt.Keep(len(rows), l.config.TemporalDrop, rng))
 	if err != nil {
 		return 0, err
 	}
@@ -249,40 +234,6 @@ func evenness(d compute.Device, dlogits, logits compute.Matrix, weight float64) 
 	return weight * loss
 }
 
-// contrast chooses the classes of a step: all of them, or if they are too many those
-// of the batch and others at random.
-func (l *learner) contrast(labelled []example, rng *rand.Rand) (classes *prompt.Classes, target []int32, err error) {
-	target = make([]int32, len(labelled))
-	if l.all != nil {
-		for i, x := range labelled {
-			target[i] = int32(x.class)
-		}
-		return l.all, target, nil
-	}
-	place := map[int]int32{}
-	var names []string
-	take := func(class int) int32 {
-		at, ok := place[class]
-		if !ok {
-			at = int32(len(names))
-			place[class] = at
-			names = append(names, l.set.Classes[class])
-		}
-		return at
-	}
-	for i, x := range labelled {
-		target[i] = take(x.class)
-	}
-	for _, class := range rng.Perm(len(l.set.Classes)) {
-		if len(names) >= l.config.Classes {
-			break
-		}
-		take(class)
-	}
-	classes, err = l.adapter.Classes(readable(names))
-	return classes, target, err
-}
-
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
 	if l.test == nil {
 		return train.Evaluation{Metrics: map[string]any{}}, nil
@@ -306,13 +257,9 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	f := l.adapter.File()
 	f.Task, f.Sampling, f.Metrics, f.Training = Task, l.sampling, metrics, s
 	f.Backbone.Path = l.backbone
-	f.Classes = slices.Clone(l.set.Classes)
+	f.AddClasses(l.set.Classes)
 	if l.test != nil {
-		for _, c := range l.test.Classes {
-			if !slices.Contains(f.Classes, c) {
-				f.Classes = append(f.Classes, c)
-			}
-		}
+		f.AddClasses(l.test.Classes)
 	}
 	about := settings{Rate: l.rate, Eval: l.config.Eval}
 	if l.detector != nil {
@@ -332,10 +279,4 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	return f.Write(path)
 }
 
-func (l *learner) Read(path string) (*train.State, error) {
-	f, err := prompt.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return f.Training, l.adapter.Load(f)
-}
+func (l *learner) Read(path string) (*train.State, error) { return l.adapter.Resume(path) }

@@ -102,7 +102,7 @@ func world(t testing.TB, m *clip.Model, videos int) (store, data string) {
 }
 
 func quick() Config {
-	c, err := Preset(PresetPaper)
+	c, err := Preset(prompt.PresetPaper)
 	if err != nil {
 		panic(err)
 	}

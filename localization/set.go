@@ -130,6 +130,11 @@ func (s *Set) Load(v dataset.MatchedVideo) (*feature.Sequence, error) {
 	return s.features.Get(v.ID)
 }
 
+// Provenance says where a video's features come from.
+func (s *Set) Provenance(v dataset.MatchedVideo) (feature.Provenance, error) {
+	return s.features.Provenance(v.ID)
+}
+
 // Beyond returns the segments of which the features hold nothing.
 func (s *Set) Beyond() ([]dataset.Fault, error) {
 	var out []dataset.Fault

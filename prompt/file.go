@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clipcue/clipcue/clip"
@@ -61,6 +62,16 @@ func (a *Adapter) File() *File {
 		f.Tensors[p.Name] = Tensor{Shape: p.Shape, Data: values[p.Name]}
 	}
 	return f
+}
+
+// AddClasses adds the names that the file does not have yet. Their embeddings are the
+// caller's affair.
+func (f *File) AddClasses(names []string) {
+	for _, n := range names {
+		if !slices.Contains(f.Classes, n) {
+			f.Classes = append(f.Classes, n)
+		}
+	}
 }
 
 // Write writes the file, whole or not at all.
@@ -158,6 +169,15 @@ func (f *File) Adapter(m *clip.Model) (*Adapter, error) {
 		return nil, fmt.Errorf("this model file was trained on backbone %s (%s), not on %s; give that one by --model", want, f.Backbone.Path, have)
 	}
 	return build(m, f.Config, func(name string) []float32 { return f.Tensors[name].Data }), nil
+}
+
+// Resume takes over the tensors of a run's checkpoint, and returns the run's state.
+func (a *Adapter) Resume(path string) (*train.State, error) {
+	f, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Training, a.Load(f)
 }
 
 // Load takes over a file's tensors. The file has to be of the same kind: the

@@ -25,8 +25,8 @@ func ranges(spans []Span, rows int) ([]compute.Range, error) {
 // ForwardSegments is Forward for S segments of the windows [B,T,E]: the embedding of
 // each is the mean of the temporal Transformer's output over its rows, [S,E], and
 // all that a Pass says of windows it says of segments. A window may hold any number
-// of them. Release must be called.
-func (a *Adapter) ForwardSegments(features []float32, segments []Span, c *Classes) (*Pass, error) {
+// of them. kept is as in [Adapter.ForwardKeeping], of segments. Release must be called.
+func (a *Adapter) ForwardSegments(features []float32, segments []Span, c *Classes, kept []int32) (*Pass, error) {
 	e := a.model.Config().Embed
 	if len(features) == 0 || len(features)%(a.config.Frames*e) != 0 || len(segments) == 0 {
 		return nil, fmt.Errorf("%d segments of windows for this adapter, which are [%d,%d]; %d values were given", len(segments), a.config.Frames, e, len(features))
@@ -35,7 +35,7 @@ func (a *Adapter) ForwardSegments(features []float32, segments []Span, c *Classe
 	if err != nil {
 		return nil, err
 	}
-	return a.forward(features, r, c, nil), nil
+	return a.forward(features, r, c, kept), nil
 }
 
 // passWindows is how many windows go through the temporal Transformer at once.

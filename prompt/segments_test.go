@@ -49,7 +49,7 @@ func TestSegmentGradients(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.slopes(t, what, func(back bool) float64 {
-			p, err := a.ForwardSegments(frames(), spans, c)
+			p, err := a.ForwardSegments(frames(), spans, c, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestSegmentsThatAreWindows(t *testing.T) {
 			return append(values, float32(loss))
 		}
 		want := step(a.Forward(frames(), c))
-		p, err := a.ForwardSegments(frames(), []Span{{0, 3}, {3, 6}, {6, 9}, {9, 12}}, c)
+		p, err := a.ForwardSegments(frames(), []Span{{0, 3}, {3, 6}, {6, 9}, {9, 12}}, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestEncodeSegments(t *testing.T) {
 			t.Fatal(err)
 		}
 		windows := func(x []float32, spans ...Span) []float32 {
-			p, err := a.ForwardSegments(x, spans, c)
+			p, err := a.ForwardSegments(x, spans, c, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func TestSegmentsThatAreNotThere(t *testing.T) {
 		if _, err := a.EncodeSegments(frames(), []Span{s}); err == nil || !strings.Contains(err.Error(), "there are 12") {
 			t.Errorf("%v: %v", s, err)
 		}
-		if _, err := a.ForwardSegments(frames(), []Span{s}, nil); err == nil {
+		if _, err := a.ForwardSegments(frames(), []Span{s}, nil, nil); err == nil {
 			t.Errorf("%v is taken", s)
 		}
 	}
@@ -176,7 +176,32 @@ func TestSegmentsThatAreNotThere(t *testing.T) {
 	if _, err := a.EncodeSegments(frames()[1:], nil); err == nil {
 		t.Error("part of a frame is taken")
 	}
-	if _, err := a.ForwardSegments(frames()[:tiny().Embed], []Span{{0, 1}}, nil); err == nil {
+	if _, err := a.ForwardSegments(frames()[:tiny().Embed], []Span{{0, 1}}, nil, nil); err == nil {
 		t.Error("part of a window is taken")
+	}
+}
+
+// A segment whose residual is not kept is the mean of its frames.
+func TestKeepingTheResidualOfSomeSegments(t *testing.T) {
+	m := tinyModel(t)
+	a := learned(t, m, residual)
+	c, err := a.Classes(actions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, segments := tiny().Embed, []Span{{0, 2}, {1, 4}, {5, 6}}
+	video := func(a *Adapter, kept []int32) []float32 {
+		p, err := a.ForwardSegments(frames(), segments, c, kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Release()
+		v := make([]float32, p.Video.Rows*p.Video.Cols)
+		a.device.Download(v, p.Video)
+		return v
+	}
+	all, none := video(a, nil), video(newAdapter(t, m, alone(residual)), nil)
+	if got, want := video(a, []int32{1}), slices.Concat(none[:e], all[e:2*e], none[2*e:]); !slices.Equal(got, want) {
+		t.Error("segment 1 alone is not kept")
 	}
 }

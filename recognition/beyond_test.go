@@ -15,7 +15,7 @@ import (
 )
 
 func TestPresets(t *testing.T) {
-	paper, err := Preset(PresetPaper)
+	paper, err := Preset(prompt.PresetPaper)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestPresets(t *testing.T) {
 			t.Errorf("the paper's preset mentions %s: %s", word, text)
 		}
 	}
-	for _, name := range Presets {
+	for _, name := range prompt.Presets {
 		c, err := Preset(name)
 		if err == nil {
 			err = c.check()
@@ -129,8 +129,8 @@ func TestConfigIsResolved(t *testing.T) {
 
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"anchors":       func(c *Config) { c.Anchor = -1 },
-		"weights":       func(c *Config) { c.VideoAnchor = math.NaN() },
+		"the anchor":    func(c *Config) { c.Anchor = -1 },
+		"video anchor":  func(c *Config) { c.VideoAnchor = math.NaN() },
 		"temporal drop": func(c *Config) { c.TemporalDrop = 1 },
 		"--residual":    func(c *Config) { c.Adapter.Residual = false },
 		"decay 1":       func(c *Config) { c.Train.Average = 1 },

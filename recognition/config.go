@@ -3,32 +3,23 @@
 package recognition
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"strings"
 
-	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
 )
 
 // Config are the settings of training a recogniser.
 type Config struct {
-	Adapter prompt.Config `json:"adapter"`
-	Train   train.Config  `json:"train"`
-	Batch   int           `json:"batch"`    // windows a step
-	Classes int           `json:"contrast"` // classes a step, at most
+	prompt.Learning
+	Classes int `json:"contrast"` // classes a step, at most
 
-	// Anchor and VideoAnchor are the weights of [prompt.Pass.AnchorText], to the
-	// ensemble of Templates, and [prompt.Pass.AnchorVideo] in the loss.
-	Anchor      float64 `json:"anchor,omitempty"`
-	VideoAnchor float64 `json:"video_anchor,omitempty"`
+	// Anchor is the weight of [prompt.Pass.AnchorText], to the ensemble of Templates,
+	// in the loss.
+	Anchor float64 `json:"anchor,omitempty"`
 	// Templates are the sentences that Anchor ties classes to; nil means
 	// [clip.Templates].
 	Templates []string `json:"templates,omitempty"`
-	// TemporalDrop is the share of a step's windows that go without the temporal
-	// Transformer's residual, so that prompts alone are learned as well.
-	TemporalDrop float64 `json:"temporal_drop,omitempty"`
 
 	Eval Evaluation `json:"evaluation"`
 }
@@ -43,46 +34,20 @@ type Evaluation struct {
 	Seed   uint64 `json:"window_seed"`
 }
 
-// The names of the presets.
-const (
-	PresetDefault = "default"
-	PresetPaper   = "paper"
-)
-
-// Presets are the names that [Preset] knows.
-var Presets = []string{PresetDefault, PresetPaper}
-
-// presets change the paper's settings, which are those of [PresetPaper].
-var presets = map[string]func(*Config){
-	PresetPaper: func(*Config) {},
-	// Of what goes beyond the paper, these together were best on the closed set and
-	// on classes that were not learned: docs/beyond-the-paper.md.
-	PresetDefault: func(c *Config) {
-		c.Adapter.Residual = true
-		c.Anchor, c.VideoAnchor = 1, 1
-	},
-}
-
-// Preset returns settings that go together: the paper's exactly, or those that
-// go beyond it to keep new classes recognisable.
+// Preset returns settings that go together, as [prompt.Preset]; the default ties the
+// classes to the templates, too.
 func Preset(name string) (Config, error) {
-	change, ok := presets[name]
-	if !ok {
-		return Config{}, fmt.Errorf("preset %q is not known: it is %s", name, strings.Join(Presets, " or "))
+	l, err := prompt.Preset(name)
+	c := Config{Learning: l, Classes: 400, Eval: Evaluation{Windows: 5}}
+	if name == prompt.PresetDefault {
+		c.Anchor = 1
 	}
-	c := Config{
-		Adapter: prompt.Default(),
-		Train:   train.Config{Steps: 1000, Rate: 1e-4, Schedule: "constant", Decay: 0.01},
-		Batch:   64, Classes: 400,
-		Eval: Evaluation{Windows: 5},
-	}
-	change(&c)
-	return c, nil
+	return c, err
 }
 
-// DefaultConfig is [PresetDefault].
+// DefaultConfig is the preset of that name.
 func DefaultConfig() Config {
-	c, err := Preset(PresetDefault)
+	c, err := Preset(prompt.PresetDefault)
 	if err != nil {
 		panic(err)
 	}
@@ -91,22 +56,13 @@ func DefaultConfig() Config {
 
 // check completes the settings and reports those that make no sense.
 func (c *Config) check() error {
-	if c.Adapter.TemporalLayers == 0 {
-		c.VideoAnchor, c.TemporalDrop = 0, 0 // there is nothing to anchor or drop
-	}
 	switch {
-	case c.Batch < 1:
-		return fmt.Errorf("a batch of %d: it takes at least 1 window", c.Batch)
 	case c.Classes < 2:
 		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.Classes)
 	case c.Eval.Windows < 1:
 		return fmt.Errorf("%d evaluation windows: it takes at least 1", c.Eval.Windows)
-	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0) || !(c.VideoAnchor >= 0) || math.IsInf(c.VideoAnchor, 0):
-		return fmt.Errorf("anchors of weights %v and %v: it takes numbers from 0 up", c.Anchor, c.VideoAnchor)
-	case !(c.TemporalDrop >= 0 && c.TemporalDrop < 1):
-		return fmt.Errorf("a temporal drop of %v: it takes 0 or more, and less than 1", c.TemporalDrop)
-	case c.TemporalDrop > 0 && !c.Adapter.Residual:
-		return errors.New("without the temporal Transformer's residual there is nothing left to drop it for: add --residual or leave out --temporal-drop")
+	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
+		return fmt.Errorf("a weight of %v for the anchor: it takes a number from 0 up", c.Anchor)
 	}
-	return c.Train.Check()
+	return c.Learning.Check(1, "window")
 }

@@ -3,7 +3,6 @@ package recognition
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
@@ -16,8 +15,8 @@ import (
 type learner struct {
 	config   Config
 	adapter  *prompt.Adapter
-	all      *prompt.Classes // all training classes, nil if a step takes fewer
-	known    compute.Matrix  // what the templates say of them, if there is an anchor
+	contrast *prompt.Contrast
+	known    compute.Matrix // what the templates say of the training classes, if there is an anchor
 	train    *Set
 	test     *Set // measured as the run goes, nil if there is none
 	selects  bool // whether test may choose the best step
@@ -28,21 +27,13 @@ type learner struct {
 }
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
-	if len(trainSet.Classes) < 2 {
-		return nil, fmt.Errorf("the training data has %d class; telling actions apart takes two", len(trainSet.Classes))
-	}
 	a, err := prompt.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {
 		return nil, err
 	}
 	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: train.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
-	// Every name has to fit, whether a step takes all of them or not.
-	all, err := a.Classes(trainSet.Classes)
-	if err != nil {
+	if l.contrast, err = a.Contrast(trainSet.Classes, c.Classes); err != nil {
 		return nil, err
-	}
-	if len(trainSet.Classes) <= c.Classes {
-		l.all = all
 	}
 	if c.Anchor > 0 {
 		if l.known, err = a.Templates(trainSet.Classes, c.Templates); err != nil {
@@ -80,7 +71,9 @@ func (l *learner) Step(step int) (float64, error) {
 	rng := l.order.Rand(step)
 	videos, rows := l.videos(step), make([]int, l.config.Adapter.Frames)
 	var features []float32
-	for _, v := range videos {
+	of := make([]int, len(videos))
+	for i, v := range videos {
+		of[i] = v.Class
 		q, from, to, err := l.train.load(v)
 		if err != nil {
 			return 0, err
@@ -88,7 +81,7 @@ func (l *learner) Step(step int) (float64, error) {
 		randomWindow(rows, to-from, rng)
 		features = appendRows(features, q, from, rows)
 	}
-	classes, numbers, target, err := l.contrast(videos, rng)
+	classes, numbers, target, err := l.contrast.Choose(of, rng)
 	if err != nil {
 		return 0, err
 	}
@@ -103,42 +96,6 @@ func (l *learner) Step(step int) (float64, error) {
 	}
 	p.Backward(dlogits)
 	return loss, nil
-}
-
-// contrast chooses the classes of a step: all of them, or if they are too many
-// those of the batch and others at random. numbers are their places among the
-// training classes, nil for all of them.
-func (l *learner) contrast(videos []Video, rng *rand.Rand) (classes *prompt.Classes, numbers, target []int32, err error) {
-	target = make([]int32, len(videos))
-	if l.all != nil {
-		for i, v := range videos {
-			target[i] = int32(v.Class)
-		}
-		return l.all, nil, target, nil
-	}
-	place := map[int]int32{}
-	var names []string
-	take := func(class int) int32 {
-		at, ok := place[class]
-		if !ok {
-			at = int32(len(names))
-			place[class] = at
-			names = append(names, l.train.Classes[class])
-			numbers = append(numbers, int32(class))
-		}
-		return at
-	}
-	for i, v := range videos {
-		target[i] = take(v.Class)
-	}
-	for _, class := range rng.Perm(len(l.train.Classes)) {
-		if len(names) >= l.config.Classes {
-			break
-		}
-		take(class)
-	}
-	classes, err = l.adapter.Classes(names)
-	return classes, numbers, target, err
 }
 
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
@@ -160,9 +117,9 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	f := l.adapter.File()
 	f.Task, f.Sampling, f.Metrics, f.Training = Task, l.sampling, metrics, s
 	f.Backbone.Path = l.backbone
-	f.Classes = l.train.Classes
+	f.AddClasses(l.train.Classes)
 	if l.test != nil {
-		f.Classes = union(f.Classes, l.test.Classes)
+		f.AddClasses(l.test.Classes)
 	}
 	var err error
 	if f.Embeddings, err = l.adapter.EncodeClasses(f.Classes); err != nil {
@@ -174,24 +131,4 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 // Task is how a model file of a recogniser names its task.
 const Task = "recognition"
 
-func union(a, b []string) []string {
-	out := append([]string{}, a...)
-	seen := map[string]bool{}
-	for _, s := range a {
-		seen[s] = true
-	}
-	for _, s := range b {
-		if !seen[s] {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func (l *learner) Read(path string) (*train.State, error) {
-	f, err := prompt.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return f.Training, l.adapter.Load(f)
-}
+func (l *learner) Read(path string) (*train.State, error) { return l.adapter.Resume(path) }

@@ -108,10 +108,4 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	return f.Write(path)
 }
 
-func (l *learner) Read(path string) (*train.State, error) {
-	f, err := prompt.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return f.Training, l.adapter.Load(f)
-}
+func (l *learner) Read(path string) (*train.State, error) { return l.adapter.Resume(path) }

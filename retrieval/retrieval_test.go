@@ -88,7 +88,7 @@ func write(t testing.TB, path, text string) {
 }
 
 func settings() Config {
-	c, err := Preset(PresetPaper)
+	c, err := Preset(prompt.PresetPaper)
 	if err != nil {
 		panic(err)
 	}
@@ -452,7 +452,7 @@ func TestLongCaptions(t *testing.T) {
 }
 
 func TestPresets(t *testing.T) {
-	paper, err := Preset(PresetPaper)
+	paper, err := Preset(prompt.PresetPaper)
 	if err != nil {
 		t.Fatal(err)
 	}

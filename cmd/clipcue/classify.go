@@ -82,10 +82,8 @@ it by the backbone alone, from class names in hand-written templates.`,
 				if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
 					sampling = trainedAt
 				}
-				if err == nil && c.Flags().Changed("temporal-scale") {
-					if err = r.SetTemporalScale(scale); err != nil {
-						err = fmt.Errorf("--temporal-scale: %s: %w", adapter, err)
-					}
+				if err == nil {
+					err = setTemporalScale(c, r, scale)
 				}
 			} else if m, _, err = a.load(b, clip.Image|clip.Text); err == nil {
 				r, err = recognition.ZeroShot(m, names, templates)

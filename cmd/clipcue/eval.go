@@ -34,7 +34,7 @@ func (a *app) evalCommand() *cobra.Command {
 
 func (a *app) evalRecognitionCommand() *cobra.Command {
 	var b backboneFlags
-	var d dataFlags
+	var d recognition.Data
 	var run, split, classes, checkpoint, page string
 	var knownOnly, asJSON bool
 	var scale float64
@@ -94,10 +94,8 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 			if err != nil {
 				return err
 			}
-			if c.Flags().Changed("temporal-scale") {
-				if err := r.SetTemporalScale(scale); err != nil {
-					return fmt.Errorf("--temporal-scale: %w", err)
-				}
+			if err := setTemporalScale(c, r, scale); err != nil {
+				return err
 			}
 			result, err := r.Evaluate(c.Context(), set, e)
 			if err != nil {
@@ -109,13 +107,13 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 				err = a.printResult(result)
 			}
 			if page != "" {
-				err = errors.Join(err, reportEvaluation(c.Context(), page, run, &report.Measured{Result: result, Set: set, Eval: e,
+				err = errors.Join(err, reportEvaluation(c.Context(), page, run, report.Measured{Result: result, Set: set, Eval: e,
 					Frames: f.Config.Frames, On: videosIn[split]}))
 			}
-			return errors.Join(err, missingError(missing))
+			return errors.Join(err, missingError(missing, "sample"))
 		},
 	}
-	d.add(c)
+	labelFlags(c, &d)
 	required(c, "run", "features", "data")
 	f := c.Flags()
 	f.StringVar(&run, "run", "", "the run folder")
@@ -161,25 +159,31 @@ func modelIn(run, checkpoint string) (string, error) {
 // trainedOn reads what data a run was trained on, and whether it was an episode
 // of few-shot training, which knows some of its classes alone.
 func trainedOn(run string) (d recognition.Data, episode bool, err error) {
+	note, err := runData[struct {
+		recognition.Data
+		// An episode's note holds the run's.
+		Inner *recognition.Data `json:"data"`
+	}](run)
+	if note.Inner != nil {
+		return *note.Inner, true, err
+	}
+	return note.Data, false, err
+}
+
+// runData reads what a run's config.json notes of its data.
+func runData[D any](run string) (data D, err error) {
 	path := filepath.Join(run, train.ConfigFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return d, false, err
+		return data, err
 	}
 	var config struct {
-		Data struct {
-			recognition.Data
-			// An episode's note holds the run's.
-			Inner *recognition.Data `json:"data"`
-		} `json:"data"`
+		Data D `json:"data"`
 	}
 	if err := json.Unmarshal(text, &config); err != nil {
-		return d, false, fmt.Errorf("%s: %w", path, err)
+		return data, fmt.Errorf("%s: %w", path, err)
 	}
-	if config.Data.Inner != nil {
-		return *config.Data.Inner, true, nil
-	}
-	return config.Data.Data, false, nil
+	return config.Data, nil
 }
 
 // testSet picks a split's samples of the given classes. Samples of others are an

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/localization"
 	"github.com/clipcue/clipcue/prompt"
 )
@@ -32,7 +28,7 @@ const windowCount = 100
 
 func (a *app) evalLocalizationCommand() *cobra.Command {
 	var b backboneFlags
-	var d segmentFlags
+	var d localization.Data
 	var run, results, split, classes, checkpoint, page, found string
 	var templates []string
 	var ensemble, asJSON bool
@@ -80,7 +76,7 @@ this program or another.`,
 			if err != nil {
 				return err
 			}
-			trained, err := localizedOn(run)
+			trained, err := runData[localization.Data](run)
 			if err != nil {
 				return err
 			}
@@ -123,10 +119,8 @@ this program or another.`,
 			if err := changeEvaluation(c, l, e, limits.Sigma, limits.Floor, limits.TopK); err != nil {
 				return err
 			}
-			if c.Flags().Changed("temporal-scale") {
-				if err := l.SetTemporalScale(scale); err != nil {
-					return fmt.Errorf("--temporal-scale: %w", err)
-				}
+			if err := setTemporalScale(c, l, scale); err != nil {
+				return err
 			}
 			if templates != nil {
 				if err := l.UseTemplates(templates); err != nil {
@@ -158,12 +152,12 @@ this program or another.`,
 				err = a.printScores(result.Scores, result.Recall)
 			}
 			if page != "" {
-				err = errors.Join(err, a.reportLocalization(c.Context(), page, run, result, set))
+				err = errors.Join(err, reportEvaluation(c.Context(), page, run, report.Located{Result: result, Set: set}))
 			}
-			return errors.Join(err, missingVideos(missing))
+			return errors.Join(err, missingError(missing, annotatedVideo))
 		},
 	}
-	d.add(c)
+	segmentFlags(c, &d)
 	required(c, "data")
 	f := c.Flags()
 	f.StringVar(&run, "run", "", "the run folder")
@@ -223,22 +217,6 @@ func (a *app) backboneFor(f *prompt.File, b backboneFlags, classes []string, tem
 		return a.loadFor(f, b, clip.Text)
 	}
 	return a.backboneOf(f, b, classes)
-}
-
-// localizedOn reads what data a run was trained on.
-func localizedOn(run string) (d localization.Data, err error) {
-	path := filepath.Join(run, train.ConfigFile)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return d, err
-	}
-	var config struct {
-		Data localization.Data `json:"data"`
-	}
-	if err := json.Unmarshal(text, &config); err != nil {
-		return d, fmt.Errorf("%s: %w", path, err)
-	}
-	return config.Data, nil
 }
 
 // measuredSet picks a split's videos, with the segments of the given classes alone.
@@ -301,7 +279,7 @@ func (a *app) proposalsFor(c *cobra.Command, l *localization.Localiser, s *local
 }
 
 // evalResults measures a file of detections.
-func (a *app) evalResults(path string, d segmentFlags, split string, one bool, classes string, tIoUs []float64, asJSON bool) error {
+func (a *app) evalResults(path string, d localization.Data, split string, one bool, classes string, tIoUs []float64, asJSON bool) error {
 	truth, err := dataset.LoadSegments(d.Path, d.Format)
 	if err != nil {
 		return err
@@ -371,27 +349,8 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 	return w.Flush()
 }
 
-// reportLocalization writes the report that was asked for.
-func (a *app) reportLocalization(ctx context.Context, path, run string, r *localization.Result, s *localization.Set) error {
-	page, err := report.LocalizationEvaluation(ctx, run, &report.Located{Result: r, Set: s})
-	if err == nil {
-		err = page.WriteFile(path)
-	}
-	if err != nil {
-		return fmt.Errorf("the report was not written: %w", err)
-	}
-	return nil
-}
-
-// localizationPage is the report of a run that has ended.
-func (a *app) localizationPage(ctx context.Context, r localization.Run) (*report.Report, error) {
-	if r.Test == nil {
-		return report.LocalizationRun(ctx, r.Dir, nil)
-	}
-	f, err := prompt.ReadFile(filepath.Join(r.Dir, train.BestFile))
-	if err != nil {
-		return nil, err
-	}
+// measureLocaliser measures a run's model on its test set.
+func (a *app) measureLocaliser(ctx context.Context, f *prompt.File, r localization.Run) (report.Measurement, error) {
 	// The file holds the embeddings of all these classes.
 	l, err := localization.New(f, clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads))
 	if err != nil {
@@ -407,10 +366,7 @@ func (a *app) localizationPage(ctx context.Context, r localization.Run) (*report
 		return nil, err
 	}
 	result, err := l.Evaluate(ctx, r.Test, p)
-	if err != nil {
-		return nil, err
-	}
-	return report.LocalizationRun(ctx, r.Dir, &report.Located{Result: result, Set: r.Test})
+	return report.Located{Result: result, Set: r.Test}, err
 }
 
 // writeTimeline writes a page of what was found in videos.

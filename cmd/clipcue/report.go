@@ -23,14 +23,46 @@ var videosIn = map[string]string{
 }
 
 // reportRun writes the report of a run that ended with trained, well or by an
-// interrupt. The run is done: a report that fails is a warning.
-func (a *app) reportRun(ctx context.Context, k recognition.Config, r recognition.Run, trained error) {
+// interrupt. val and test say whether it has videos for validation, which choose the
+// best step, and for the test; measure measures a model on a split. The run is done: a
+// report that fails is a warning.
+func (a *app) reportRun(ctx context.Context, dir string, val, test bool, trained error, measure func(f *prompt.File, split string) (report.Measurement, error)) {
 	var interrupted *train.InterruptedError
-	if trained != nil && !errors.As(trained, &interrupted) {
+	if trained != nil && (!errors.As(trained, &interrupted) || interrupted.Dir != dir) {
 		return
 	}
-	page, err := a.runPage(ctx, k, r, interrupted)
-	a.writeReport(filepath.Join(r.Dir, report.FileName), page, err)
+	split, on := "", ""
+	switch {
+	case test:
+		split = dataset.Test
+	case val:
+		split = dataset.Val
+	}
+	switch {
+	case val:
+		on = "on " + videosIn[dataset.Val]
+	case test:
+		on = "on " + videosIn[dataset.Test]
+	}
+	page, err := func() (*report.Report, error) {
+		if interrupted != nil || split == "" {
+			page, err := report.Run(ctx, dir, nil, on)
+			if err == nil && interrupted != nil {
+				page.Verdict = fmt.Sprintf("Interrupted after step %d of %d: only what was recorded until then is here.", interrupted.Step, interrupted.Steps)
+			}
+			return page, err
+		}
+		f, err := prompt.ReadFile(filepath.Join(dir, train.BestFile))
+		if err != nil {
+			return nil, err
+		}
+		m, err := measure(f, split)
+		if err != nil {
+			return nil, err
+		}
+		return report.Run(ctx, dir, m, on)
+	}()
+	a.writeReport(filepath.Join(dir, report.FileName), page, err)
 }
 
 // writeReport writes a page that was made with err, and says so.
@@ -45,32 +77,9 @@ func (a *app) writeReport(path string, page *report.Report, err error) {
 	a.log.Info("report", "file", path)
 }
 
-func (a *app) runPage(ctx context.Context, k recognition.Config, r recognition.Run, interrupted *train.InterruptedError) (*report.Report, error) {
-	set, split, on := r.Test, dataset.Test, ""
-	if set == nil {
-		set, split = r.Val, dataset.Val
-	}
-	switch {
-	case r.Val != nil:
-		on = "on " + videosIn[dataset.Val]
-	case r.Test != nil:
-		on = "on " + videosIn[dataset.Test]
-	}
-	if interrupted != nil || set == nil {
-		page, err := report.Run(ctx, r.Dir, nil, on)
-		if err != nil {
-			return nil, err
-		}
-		page.Verdict = "There were no videos to test on, so nothing but the loss was measured."
-		if interrupted != nil {
-			page.Verdict = fmt.Sprintf("Interrupted after step %d of %d: only what was recorded until then is here.", interrupted.Step, interrupted.Steps)
-		}
-		return page, nil
-	}
-	f, err := prompt.ReadFile(filepath.Join(r.Dir, train.BestFile))
-	if err != nil {
-		return nil, err
-	}
+// measureRecogniser measures a run's model on a split of its data.
+func (a *app) measureRecogniser(ctx context.Context, f *prompt.File, k recognition.Config, r recognition.Run, split string) (report.Measurement, error) {
+	set := map[string]*recognition.Set{dataset.Val: r.Val, dataset.Test: r.Test}[split]
 	m := report.Measured{Set: set, Eval: k.Eval, Frames: f.Config.Frames, On: videosIn[split]}
 	if !slices.ContainsFunc(set.Classes, func(c string) bool { return slices.Contains(r.Train.Classes, c) }) {
 		m.On += " of classes that it did not learn"
@@ -80,10 +89,8 @@ func (a *app) runPage(ctx context.Context, k recognition.Config, r recognition.R
 	if err != nil {
 		return nil, err
 	}
-	if m.Result, err = model.Evaluate(ctx, set, k.Eval); err != nil {
-		return nil, err
-	}
-	return report.Run(ctx, r.Dir, &m, on)
+	m.Result, err = model.Evaluate(ctx, set, k.Eval)
+	return m, err
 }
 
 // reportFewShot writes the report of the episodes that were done; f may be nil.
@@ -95,8 +102,9 @@ func (a *app) reportFewShot(dir string, f *recognition.FewShotResult, episodes [
 	a.writeReport(filepath.Join(dir, report.FileName), page, err)
 }
 
-// reportEvaluation writes the report that was asked for.
-func reportEvaluation(ctx context.Context, path, run string, m *report.Measured) error {
+// reportEvaluation writes the report that was asked for; run is "" for the backbone by
+// itself.
+func reportEvaluation(ctx context.Context, path, run string, m report.Measurement) error {
 	page, err := report.Evaluation(ctx, run, m)
 	if err == nil {
 		err = page.WriteFile(path)

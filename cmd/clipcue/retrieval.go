@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -12,7 +11,6 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
 	"github.com/clipcue/clipcue/retrieval"
 )
@@ -31,7 +29,7 @@ func (a *app) trainRetrievalCommand() *cobra.Command {
 	var d retrieval.Data
 	var out string
 	var resume, asJSON bool
-	k, preset := retrieval.DefaultConfig(), retrieval.PresetDefault
+	k, preset := retrieval.DefaultConfig(), prompt.PresetDefault
 	c := &cobra.Command{
 		Use:   "retrieval --model PATH --features STORE --data CAPTIONS --out RUN",
 		Short: "Learn to find videos by sentences",
@@ -75,45 +73,29 @@ what the preset says.`,
 				}
 			}
 			result, err := retrieval.Train(c.Context(), k, r)
-			a.reportRetrieval(c.Context(), r, err)
+			a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *prompt.File, split string) (report.Measurement, error) {
+				return measureRetriever(c.Context(), f, r, split)
+			})
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.printTrained(r.Dir, result, left, asJSON), leftOutError(left))
+			about := ""
+			if r1, ok := result.Metrics["t2v_r1"].(float64); ok {
+				about = fmt.Sprintf("text to video R@1 %.1f %%, R@5 %.1f %%, R@10 %.1f %% with %v captions of %v videos that it did not learn from",
+					100*r1, 100*result.Metrics["t2v_r5"].(float64), 100*result.Metrics["t2v_r10"].(float64), result.Metrics["captions"], result.Metrics["videos"])
+			}
+			err = a.printTrained(r.Dir, result, asJSON, map[string]any{"missing": left}, about, fmt.Sprintf("clipcue eval retrieval --run %s --features STORE --data CAPTIONS", r.Dir))
+			return errors.Join(err, leftOutError(left))
 		},
 	}
 	b.add(c)
 	captionFlags(c, &d)
-	required(c, "features", "data", "out")
-	f := c.Flags()
-	f.StringVar(&out, "out", "", "the run folder")
-	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
-	oneOf(c, &preset, "preset", retrieval.Presets, "what the flags below are if they are not given: default or paper")
-	adapterFlags(c, &k.Adapter, "sentence")
-	f.BoolVar(&k.Adapter.LearnTemperature, "learn-temperature", false, "learn the temperature, from --temperature on")
-	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's videos that go without the residual")
-	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the videos' distance from the mean of their frames")
-	loopFlags(c, &k.Train)
+	runFlags(c, &out, &resume, &asJSON, &preset)
+	learningFlags(c, &k.Learning, "sentence", "videos")
+	c.Flags().BoolVar(&k.Adapter.LearnTemperature, "learn-temperature", false, "learn the temperature, from --temperature on")
 	whole(c, &k.Batch, "batch", 2, "videos a step, each with one caption, among which the right one is to be found")
-	d.TestShare = 0.2
-	share(c, &d.TestShare, "test-share", "share of the videos kept for testing, if the data says no splits")
-	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of the choice which these are")
+	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos kept for testing, if the data says no splits")
 	return c
-}
-
-func (a *app) printTrained(dir string, r train.Result, left int, asJSON bool) error {
-	model := filepath.Join(dir, train.BestFile)
-	if asJSON {
-		return a.json(map[string]any{"run": dir, "model": model, "steps": r.Steps, "best_step": r.BestStep, "metrics": r.Metrics, "missing": left})
-	}
-	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
-	if r1, ok := r.Metrics["t2v_r1"].(float64); ok {
-		fmt.Fprintf(a.out, "text to video R@1 %.1f %%, R@5 %.1f %%, R@10 %.1f %% with %v captions of %v videos that it did not learn from\n",
-			100*r1, 100*r.Metrics["t2v_r5"].(float64), 100*r.Metrics["t2v_r10"].(float64), r.Metrics["captions"], r.Metrics["videos"])
-	}
-	_, err := fmt.Fprintf(a.out, "next: clipcue eval retrieval --run %s --features STORE --data CAPTIONS\n", dir)
-	return err
 }
 
 // warnSkipped names annotations that cannot be used and returns how many there
@@ -186,10 +168,8 @@ queries of the test set at once, so it says nothing of a single query. The query
 			if err != nil {
 				return err
 			}
-			if c.Flags().Changed("temporal-scale") {
-				if err := r.SetTemporalScale(scale); err != nil {
-					return fmt.Errorf("--temporal-scale: %w", err)
-				}
+			if err := setTemporalScale(c, r, scale); err != nil {
+				return err
 			}
 			data, err := d.Open(r.Backbone().Fingerprint())
 			if err != nil {
@@ -228,7 +208,7 @@ queries of the test set at once, so it says nothing of a single query. The query
 				err = a.printRanks(result)
 			}
 			if page != "" {
-				err = errors.Join(err, retrievalPage(c.Context(), page, run, &report.Retrieved{Result: result, Set: set, On: videosIn[split]}))
+				err = errors.Join(err, reportEvaluation(c.Context(), page, run, report.Retrieved{Result: result, Set: set, On: videosIn[split]}))
 			}
 			return errors.Join(err, leftOutError(left))
 		},
@@ -247,9 +227,7 @@ queries of the test set at once, so it says nothing of a single query. The query
 	f.StringVar(&page, "report", "", "write a page with everything to this file, such as eval.html")
 	temporalScale(c, &scale)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
-	d.TestShare = 0.2
-	share(c, &d.TestShare, "test-share", "share of the videos to test on, if the data says no splits and there is no --run, which says it")
-	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of the choice which these are")
+	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos to test on, if the data says no splits and there is no --run, which says it")
 	return c
 }
 
@@ -271,7 +249,7 @@ func (a *app) retriever(run, checkpoint string, b backboneFlags, d *retrieval.Da
 	if err != nil {
 		return nil, err
 	}
-	trained, _, err := trainedOn(run)
+	trained, err := runData[retrieval.Data](run)
 	if err != nil {
 		return nil, err
 	}
@@ -301,60 +279,13 @@ func (a *app) printRanks(r *retrieval.Result) error {
 	return w.Flush()
 }
 
-// reportRetrieval writes the report of a run that ended with trained, well or by an
-// interrupt. The run is done: a report that fails is a warning.
-func (a *app) reportRetrieval(ctx context.Context, r retrieval.Run, trained error) {
-	var interrupted *train.InterruptedError
-	if trained != nil && !errors.As(trained, &interrupted) {
-		return
-	}
-	set, split, on := r.Test, dataset.Test, ""
-	if set == nil {
-		set, split = r.Val, dataset.Val
-	}
-	switch {
-	case r.Val != nil:
-		on = "on " + videosIn[dataset.Val]
-	case r.Test != nil:
-		on = "on " + videosIn[dataset.Test]
-	}
-	page, err := func() (*report.Report, error) {
-		if interrupted != nil || set == nil {
-			page, err := report.Retrieval(ctx, r.Dir, nil, on)
-			if err != nil {
-				return nil, err
-			}
-			page.Verdict = "There were no videos to test on, so nothing but the loss was measured."
-			if interrupted != nil {
-				page.Verdict = fmt.Sprintf("Interrupted after step %d of %d: only what was recorded until then is here.", interrupted.Step, interrupted.Steps)
-			}
-			return page, nil
-		}
-		f, err := prompt.ReadFile(filepath.Join(r.Dir, train.BestFile))
-		if err != nil {
-			return nil, err
-		}
-		x, err := retrieval.New(f, r.Backbone)
-		if err != nil {
-			return nil, err
-		}
-		result, err := x.Evaluate(ctx, set, retrieval.Evaluation{})
-		if err != nil {
-			return nil, err
-		}
-		return report.Retrieval(ctx, r.Dir, &report.Retrieved{Result: result, Set: set, On: videosIn[split]}, on)
-	}()
-	a.writeReport(filepath.Join(r.Dir, report.FileName), page, err)
-}
-
-// retrievalPage writes the report that was asked for.
-func retrievalPage(ctx context.Context, path, run string, m *report.Retrieved) error {
-	page, err := report.RetrievalEvaluation(ctx, run, m)
-	if err == nil {
-		err = page.WriteFile(path)
-	}
+// measureRetriever measures a run's model on a split of its data.
+func measureRetriever(ctx context.Context, f *prompt.File, r retrieval.Run, split string) (report.Measurement, error) {
+	set := map[string]*retrieval.Set{dataset.Val: r.Val, dataset.Test: r.Test}[split]
+	model, err := retrieval.New(f, r.Backbone)
 	if err != nil {
-		return fmt.Errorf("the report was not written: %w", err)
+		return nil, err
 	}
-	return nil
+	result, err := model.Evaluate(ctx, set, retrieval.Evaluation{})
+	return report.Retrieved{Result: result, Set: set, On: videosIn[split]}, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/report"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/prompt"
 	"github.com/clipcue/clipcue/recognition"
@@ -27,13 +29,8 @@ func (a *app) trainCommand() *cobra.Command {
 	return c
 }
 
-// dataFlags choose labelled videos.
-type dataFlags struct {
-	recognition.Data
-	trainClasses, testClasses string
-}
-
-func (d *dataFlags) add(c *cobra.Command) {
+// labelFlags choose labelled videos.
+func labelFlags(c *cobra.Command, d *recognition.Data) {
 	f := c.Flags()
 	f.StringVar(&d.Features, "features", "", "the feature store")
 	f.StringVar(&d.Path, "data", "", "the annotations: a folder with one folder a class, a CSV or JSONL file, or a dataset's own lists")
@@ -49,11 +46,12 @@ type few struct {
 
 func (a *app) trainRecognitionCommand() *cobra.Command {
 	var b backboneFlags
-	var d dataFlags
+	var d recognition.Data
+	var classes classFlags
 	var few few
 	var out string
 	var resume, asJSON bool
-	k, preset := recognition.DefaultConfig(), recognition.PresetDefault
+	k, preset := recognition.DefaultConfig(), prompt.PresetDefault
 	c := &cobra.Command{
 		Use:   "recognition --model PATH --features STORE --data DATA --out RUN",
 		Short: "Learn to name actions",
@@ -78,13 +76,13 @@ given change what the preset says.`,
   clipcue train recognition --model ViT-B/16 --features features --data videos/ --out few --shots 5 --way 5 --episodes 20`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := few.check(d); err != nil {
+			if err := few.check(classes.train != ""); err != nil {
 				return usageError{err}
 			}
 			if err := usePreset(c, &k, preset, recognition.Preset); err != nil {
 				return usageError{err}
 			}
-			if err := d.readClasses(); err != nil {
+			if err := classes.read(&d.TrainClasses, &d.TestClasses); err != nil {
 				return err
 			}
 			m, path, err := a.load(b, clip.Text)
@@ -98,37 +96,27 @@ given change what the preset says.`,
 			for _, w := range data.Warnings {
 				a.log.Warn(w)
 			}
-			r := recognition.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Note: d.Data, Log: a.log, Progress: a.progress}
+			r := recognition.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
 			k.Eval.Seed = k.Train.Seed
 			if few.shots > 0 || few.lists != "" {
 				return a.trainFewShot(c, k, r, data, few, asJSON)
 			}
-			return a.trainOnce(c, k, r, d.Data, data, asJSON)
+			return a.trainOnce(c, k, r, d, data, asJSON)
 		},
 	}
 	b.add(c)
-	d.add(c)
-	required(c, "features", "data", "out")
+	labelFlags(c, &d)
+	runFlags(c, &out, &resume, &asJSON, &preset)
+	learningFlags(c, &k.Learning, "name", "windows")
+	whole(c, &k.Batch, "batch", 1, "windows a step")
 	f := c.Flags()
-	f.StringVar(&out, "out", "", "the run folder")
-	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
-	oneOf(c, &preset, "preset", recognition.Presets, "what the flags below are if they are not given: "+strings.Join(recognition.Presets, " or "))
-	adapterFlags(c, &k.Adapter, "name")
-	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's windows that go without that residual")
 	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
 	f.StringArrayVar(&k.Templates, "template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
-	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the videos' distance from the mean of their frames")
-	loopFlags(c, &k.Train)
-	whole(c, &k.Batch, "batch", 1, "windows a step")
 	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
 	whole(c, &k.Eval.Windows, "windows", 1, "windows that a video is classified by in evaluations")
 	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw the windows of evaluations at random, as the authors do, instead of evenly")
-	d.TestShare = 0.2
-	share(c, &d.TestShare, "test-share", "share of each class's videos kept for testing, if the data says no splits")
-	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of the choice which these are")
-	f.StringVar(&d.trainClasses, "train-classes", "", "zero-shot: file of the classes to learn from, one a line")
-	f.StringVar(&d.testClasses, "test-classes", "", "zero-shot: file of the classes to test on")
+	divisionFlags(c, &d.TestShare, &d.Seed, "share of each class's videos kept for testing, if the data says no splits")
+	classes.add(c)
 	whole(c, &few.shots, "shots", 0, "few-shot: videos a class to learn from")
 	whole(c, &few.way, "way", 0, "few-shot: classes an episode; 0 means all")
 	whole(c, &few.episodes, "episodes", 0, "few-shot: episodes to draw; 0 means 10, or 1 over all classes")
@@ -137,7 +125,32 @@ given change what the preset says.`,
 	return c
 }
 
-// adapterFlags choose what is learned.
+// runFlags are those that every training command has for its run.
+func runFlags(c *cobra.Command, out *string, resume, asJSON *bool, preset *string) {
+	required(c, "features", "data", "out")
+	f := c.Flags()
+	f.StringVar(out, "out", "", "the run folder")
+	f.BoolVar(resume, "resume", false, "go on with a run that was stopped")
+	f.BoolVar(asJSON, "json", false, "write JSON")
+	oneOf(c, preset, "preset", prompt.Presets, "what the flags below are if they are not given: "+strings.Join(prompt.Presets, " or "))
+}
+
+// divisionFlags choose how data without splits is divided.
+func divisionFlags(c *cobra.Command, testShare *float64, seed *uint64, usage string) {
+	*testShare = 0.2
+	share(c, testShare, "test-share", usage)
+	c.Flags().Uint64Var(seed, "split-seed", 0, "seed of the choice which these are")
+}
+
+// learningFlags choose what is learned from a step's units, and how. what stands
+// between the prompt vectors.
+func learningFlags(c *cobra.Command, k *prompt.Learning, what, units string) {
+	adapterFlags(c, &k.Adapter, what)
+	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's "+units+" that go without that residual")
+	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the "+units+"' distance from the mean of their frames")
+	loopFlags(c, &k.Train)
+}
+
 func adapterFlags(c *cobra.Command, k *prompt.Config, what string) {
 	f := c.Flags()
 	whole(c, &k.Prefix, "prefix", 0, "prompt vectors before the "+what)
@@ -150,7 +163,6 @@ func adapterFlags(c *cobra.Command, k *prompt.Config, what string) {
 	temperature(c, &k.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
 }
 
-// loopFlags choose how it is learned.
 func loopFlags(c *cobra.Command, k *train.Config) {
 	f := c.Flags()
 	whole(c, &k.Steps, "steps", 1, "steps to train")
@@ -186,22 +198,30 @@ func usePreset[C any](c *cobra.Command, k *C, name string, preset func(string) (
 	return err
 }
 
-// readClasses reads the class files of zero-shot training.
-func (d *dataFlags) readClasses() (err error) {
-	if (d.trainClasses == "") != (d.testClasses == "") {
+// classFlags name the class files of zero-shot training.
+type classFlags struct{ train, test string }
+
+func (f *classFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.train, "train-classes", "", "zero-shot: file of the classes to learn from, one a line")
+	c.Flags().StringVar(&f.test, "test-classes", "", "zero-shot: file of the classes to test on")
+}
+
+// read reads the files, if there are any.
+func (f classFlags) read(learn, test *[]string) (err error) {
+	if (f.train == "") != (f.test == "") {
 		return usageError{errors.New("--train-classes and --test-classes go together")}
 	}
-	if d.trainClasses == "" {
+	if f.train == "" {
 		return nil
 	}
-	if d.TrainClasses, err = dataset.ReadClasses(d.trainClasses); err != nil {
+	if *learn, err = dataset.ReadClasses(f.train); err != nil {
 		return err
 	}
-	d.TestClasses, err = dataset.ReadClasses(d.testClasses)
+	*test, err = dataset.ReadClasses(f.test)
 	return err
 }
 
-func (f few) check(d dataFlags) error {
+func (f few) check(zeroShot bool) error {
 	switch {
 	case f.shots == 0 && (f.way > 0 || f.episodes > 0):
 		return errors.New("--way and --episodes need --shots")
@@ -209,7 +229,7 @@ func (f few) check(d dataFlags) error {
 		return errors.New("--shots draws episodes and --episode-lists reads them: give one")
 	case f.tests != "" && f.lists == "":
 		return errors.New("--episode-tests needs --episode-lists")
-	case (f.shots > 0 || f.lists != "") && d.trainClasses != "":
+	case (f.shots > 0 || f.lists != "") && zeroShot:
 		return errors.New("few-shot and zero-shot training are different runs")
 	}
 	return nil
@@ -233,41 +253,60 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 		missing += a.warnMissing(s.set)
 	}
 	result, err := recognition.Train(c.Context(), k, r)
-	a.reportRun(c.Context(), k, r, err)
+	a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *prompt.File, split string) (report.Measurement, error) {
+		return a.measureRecogniser(c.Context(), f, k, r, split)
+	})
 	if err != nil {
 		return err
 	}
-	model := filepath.Join(r.Dir, "best.safetensors")
-	if asJSON {
-		err = a.json(map[string]any{"run": r.Dir, "model": model, "steps": result.Steps, "best_step": result.BestStep, "metrics": result.Metrics, "missing": missing})
-	} else {
-		fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", result.Steps, result.BestStep, model)
-		if top1, ok := result.Metrics["top1"].(float64); ok {
-			fmt.Fprintf(a.out, "top-1 %.1f %%, top-5 %.1f %% on %v videos that it did not learn from\n", 100*top1, 100*result.Metrics["top5"].(float64), result.Metrics["videos"])
-		}
-		_, err = fmt.Fprintf(a.out, "next: clipcue classify --adapter %s VIDEO...\n", r.Dir)
+	about := ""
+	if top1, ok := result.Metrics["top1"].(float64); ok {
+		about = fmt.Sprintf("top-1 %.1f %%, top-5 %.1f %% on %v videos that it did not learn from", 100*top1, 100*result.Metrics["top5"].(float64), result.Metrics["videos"])
 	}
-	return errors.Join(err, missingError(missing))
+	err = a.printTrained(r.Dir, result, asJSON, map[string]any{"missing": missing}, about, fmt.Sprintf("clipcue classify --adapter %s VIDEO...", r.Dir))
+	return errors.Join(err, missingError(missing, "sample"))
+}
+
+// printTrained says how a run ended: what else it has to say in JSON, what it measured
+// in a line, and what the next command is.
+func (a *app) printTrained(dir string, r train.Result, asJSON bool, more map[string]any, about, next string) error {
+	model := filepath.Join(dir, train.BestFile)
+	if asJSON {
+		out := map[string]any{"run": dir, "model": model, "steps": r.Steps, "best_step": r.BestStep, "metrics": r.Metrics}
+		maps.Copy(out, more)
+		return a.json(out)
+	}
+	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
+	if about != "" {
+		fmt.Fprintln(a.out, about)
+	}
+	_, err := fmt.Fprintf(a.out, "next: %s\n", next)
+	return err
 }
 
 // warnMissing names samples without features and returns how many there are.
 func (a *app) warnMissing(s *recognition.Set) int {
-	return warnFew(len(s.Missing), func(i int) {
-		m := s.Missing[i]
-		a.log.Warn("left out", "sample", m.Path, "reason", strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("%q: ", m.Path)))
-	}, func(more int) { a.log.Warn("and more samples have no features", "missing", more) })
+	return a.warnWithoutFeatures("sample", len(s.Missing), func(i int) (string, error) { return s.Missing[i].Path, s.Missing[i].Err })
 }
 
-// missingError is the error that ends a command which did its work but for n
-// samples without features.
-func missingError(n int) error {
+// warnWithoutFeatures names what has no features, with the reason, and returns n.
+func (a *app) warnWithoutFeatures(what string, n int, missing func(i int) (path string, err error)) int {
+	return warnFew(n, func(i int) {
+		path, err := missing(i)
+		a.log.Warn("left out", what, path, "reason", strings.TrimPrefix(err.Error(), fmt.Sprintf("%q: ", path)))
+	}, func(more int) { a.log.Warn("and more "+what+"s have no features", "missing", more) })
+}
+
+// missingError is the error that ends a command which did its work but for n of what
+// has no features.
+func missingError(n int, what string) error {
 	switch n {
 	case 0:
 		return nil
 	case 1:
-		return partialError{errors.New("done, but 1 sample was left out: it has no features; make them with clipcue extract, or take it out of --data")}
+		return partialError{fmt.Errorf("done, but 1 %s was left out: it has no features; make them with clipcue extract, or take it out of --data", what)}
 	}
-	return partialError{fmt.Errorf("done, but %d samples were left out: they have no features; make them with clipcue extract, or take them out of --data", n)}
+	return partialError{fmt.Errorf("done, but %d %ss were left out: they have no features; make them with clipcue extract, or take them out of --data", n, what)}
 }
 
 func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition.Run, data *recognition.Opened, f few, asJSON bool) error {
@@ -285,7 +324,7 @@ func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition
 	} else {
 		_, err = fmt.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
 	}
-	return errors.Join(err, missingError(result.Missing))
+	return errors.Join(err, missingError(result.Missing, "sample"))
 }
 
 // draw returns the episodes to learn.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -12,19 +11,13 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/localization"
 	"github.com/clipcue/clipcue/prompt"
 	"github.com/clipcue/clipcue/proposal"
 )
 
 // segmentFlags choose annotated long videos.
-type segmentFlags struct {
-	localization.Data
-	trainClasses, testClasses string
-}
-
-func (d *segmentFlags) add(c *cobra.Command) {
+func segmentFlags(c *cobra.Command, d *localization.Data) {
 	f := c.Flags()
 	f.StringVar(&d.Features, "features", "", "the feature store")
 	f.StringVar(&d.Path, "data", "", "the annotations: ActivityNet's or THUMOS14's JSON, or a CSV or JSONL file with video,start,end,label")
@@ -59,10 +52,11 @@ func tIoUs(c *cobra.Command, p *[]float64) {
 
 func (a *app) trainLocalizationCommand() *cobra.Command {
 	var b backboneFlags
-	var d segmentFlags
+	var d localization.Data
+	var classes classFlags
 	var out, detector, given string
 	var resume, asJSON bool
-	k, preset := localization.DefaultConfig(), localization.PresetDefault
+	k, preset := localization.DefaultConfig(), prompt.PresetDefault
 	c := &cobra.Command{
 		Use:   "localization --model PATH --features STORE --data DATA --out RUN",
 		Short: "Learn to find actions in long videos",
@@ -98,7 +92,7 @@ ever after.`,
 				return usageError{err}
 			}
 			k.DetectorTrain.Seed = k.Train.Seed
-			if err := d.readClasses(); err != nil {
+			if err := classes.read(&d.TrainClasses, &d.TestClasses); err != nil {
 				return err
 			}
 			m, path, err := a.load(b, clip.Text)
@@ -109,8 +103,10 @@ ever after.`,
 			if err != nil {
 				return err
 			}
-			d.chooseSplits(data, c.Flags().Changed("eval-split"))
-			r := localization.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d.Data}
+			if !c.Flags().Changed("eval-split") {
+				d.EvalSplit = evalSplit(d, data)
+			}
+			r := localization.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d}
 			if detector != "" {
 				if r.Detector, err = a.readDetector(detector); err != nil {
 					return err
@@ -121,52 +117,27 @@ ever after.`,
 					return err
 				}
 			}
-			return a.trainLocalization(c, k, r, d.Data, data, asJSON)
+			return a.trainLocalization(c, k, r, d, data, asJSON)
 		},
 	}
 	b.add(c)
-	d.add(c)
-	required(c, "features", "data", "out")
+	segmentFlags(c, &d)
+	runFlags(c, &out, &resume, &asJSON, &preset)
 	f := c.Flags()
-	f.StringVar(&out, "out", "", "the run folder")
-	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
 	f.StringVar(&detector, "detector", "", "take the first stage of another run: its folder, its model file, or a detector's own")
 	f.StringVar(&given, "proposals", "", "a file of proposals to take instead of a detector's")
 	d.TrainSplit = dataset.Train
 	oneOf(c, &d.TrainSplit, "train-split", splits, "the split to learn from: train, val or test")
 	oneOf(c, &d.EvalSplit, "eval-split", splits, "the split to measure on; if not given, val if there is one, else test")
-	d.TestShare = 0.2
-	share(c, &d.TestShare, "test-share", "share of the videos kept for testing, if the data says no splits")
-	f.Uint64Var(&d.Seed, "split-seed", 0, "seed of the choice which these are")
-	f.StringVar(&d.trainClasses, "train-classes", "", "zero-shot: file of the classes to learn from, one a line")
-	f.StringVar(&d.testClasses, "test-classes", "", "zero-shot: file of the classes to test on")
-	oneOf(c, &preset, "preset", localization.Presets, "what the flags below are if they are not given: "+strings.Join(localization.Presets, " or "))
+	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos kept for testing, if the data says no splits")
+	classes.add(c)
 
-	whole(c, &k.Adapter.Prefix, "prefix", 0, "prompt vectors before the name")
-	whole(c, &k.Adapter.Postfix, "postfix", 0, "prompt vectors after the name")
-	oneOf(c, &k.Adapter.Layout, "layout", prompt.Layouts, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
-	whole(c, &k.Adapter.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
-	whole(c, &k.Adapter.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
-	whole(c, &k.Adapter.Frames, "window", 1, "frames that the temporal Transformer sees at a time")
-	f.BoolVar(&k.Adapter.Residual, "residual", k.Adapter.Residual, "add the temporal Transformer's result to the mean of the frames, instead of replacing it")
-	temperature(c, &k.Adapter.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
-	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the segments' distance from the mean of their frames")
+	learningFlags(c, &k.Learning, "name", "segments")
+	whole(c, &k.Batch, "batch", 1, "labelled segments a step")
+	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
 	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")
 	below1(c, &k.Negative, "negative", "share of a proposal within true segments up to which it is background")
 	number(c, &k.Background, "background", true, "weight in the loss of background, whose probabilities are to be even")
-	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
-	whole(c, &k.Batch, "batch", 1, "labelled segments a step")
-	number(c, &k.Train.Rate, "lr", false, "learning rate")
-	oneOf(c, &k.Train.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
-	whole(c, &k.Train.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
-	number(c, &k.Train.Decay, "weight-decay", true, "AdamW's weight decay")
-	below1(c, &k.Train.Average, "ema", "decay of the weights' moving average, which is the model; 0 for the weights themselves")
-	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
-	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
-	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
-	whole(c, &k.Train.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
-	whole(c, &k.Train.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
 
 	whole(c, &k.Detector.Width, "detector-width", 1, "width of the detector")
 	whole(c, &k.Detector.Blocks, "detector-blocks", 0, "Transformer blocks of the detector before its pyramid")
@@ -199,24 +170,13 @@ func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
 	tIoUs(c, &e.TIoU)
 }
 
-// readClasses reads the class files of zero-shot training.
-func (d *segmentFlags) readClasses() error {
-	both := dataFlags{trainClasses: d.trainClasses, testClasses: d.testClasses}
-	err := both.readClasses()
-	d.TrainClasses, d.TestClasses = both.TrainClasses, both.TestClasses
-	return err
-}
-
-// chooseSplits takes the validation split for measuring, if it is not the one to
-// learn from, unless one was given.
-func (d *segmentFlags) chooseSplits(data *localization.Opened, given bool) {
-	if given {
-		return
-	}
-	d.EvalSplit = dataset.Test
+// evalSplit is the split to measure on: the validation split, if there is one and it is
+// not the one to learn from.
+func evalSplit(d localization.Data, data *localization.Opened) string {
 	if n := data.Segments.Splits(); n[dataset.Val] > 0 && d.TrainSplit != dataset.Val {
-		d.EvalSplit = dataset.Val
+		return dataset.Val
 	}
+	return dataset.Test
 }
 
 // readDetector reads the first stage of a run or a file.
@@ -267,32 +227,29 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 		}
 	}
 	result, err := localization.Train(c.Context(), k, r)
+	chooses := r.Chooses && r.Test != nil
+	a.reportRun(c.Context(), r.Dir, chooses, r.Test != nil && !chooses, err, func(f *prompt.File, split string) (report.Measurement, error) {
+		return a.measureLocaliser(c.Context(), f, r)
+	})
 	if err != nil {
 		return err
 	}
-	page, err := a.localizationPage(c.Context(), r)
-	a.writeReport(filepath.Join(r.Dir, report.FileName), page, err)
-	model := filepath.Join(r.Dir, train.BestFile)
-	if asJSON {
-		err = a.json(map[string]any{"run": r.Dir, "model": model, "steps": result.Steps, "best_step": result.BestStep, "metrics": result.Metrics,
-			"missing": missing, "left_out": leftOut, "faults": len(data.Segments.Faults)})
-	} else {
-		fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", result.Steps, result.BestStep, model)
-		if ap, ok := result.Metrics["average_map"].(float64); ok {
-			fmt.Fprintf(a.out, "average mAP %.1f %% on %v videos that it did not learn from\n", 100*ap, result.Metrics["videos"])
-		}
-		_, err = fmt.Fprintf(a.out, "next: clipcue localize --adapter %s VIDEO...\n", r.Dir)
+	about := ""
+	if ap, ok := result.Metrics["average_map"].(float64); ok {
+		about = fmt.Sprintf("average mAP %.1f %% on %v videos that it did not learn from", 100*ap, result.Metrics["videos"])
 	}
-	return errors.Join(err, missingVideos(missing))
+	more := map[string]any{"missing": missing, "left_out": leftOut, "faults": len(data.Segments.Faults)}
+	err = a.printTrained(r.Dir, result, asJSON, more, about, fmt.Sprintf("clipcue localize --adapter %s VIDEO...", r.Dir))
+	return errors.Join(err, missingError(missing, annotatedVideo))
 }
+
+// annotatedVideo is what a localiser's data consists of.
+const annotatedVideo = "annotated video"
 
 // warnMissingVideos names annotated videos without features and returns how many
 // there are.
 func (a *app) warnMissingVideos(s *localization.Set) int {
-	return warnFew(len(s.Missing), func(i int) {
-		m := s.Missing[i]
-		a.log.Warn("left out", "video", m.Path, "reason", strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("%q: ", m.Path)))
-	}, func(more int) { a.log.Warn("and more videos have no features", "missing", more) })
+	return a.warnWithoutFeatures("video", len(s.Missing), func(i int) (string, error) { return s.Missing[i].Path, s.Missing[i].Err })
 }
 
 // warnBeyond tells of segments that lie beyond what the features hold.
@@ -304,13 +261,4 @@ func (a *app) warnBeyond(s *localization.Set) error {
 			"first", fmt.Sprintf("%s at %g to %g s", x.Path, x.Start, x.End), "reason", x.Reason)
 	}
 	return err
-}
-
-// missingVideos is the error that ends a command which did its work but for n
-// annotated videos without features.
-func missingVideos(n int) error {
-	if n == 0 {
-		return nil
-	}
-	return partialError{fmt.Errorf("done, but %d annotated videos were left out: they have no features; make them with clipcue extract, or take them out of --data", n)}
 }

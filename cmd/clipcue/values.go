@@ -120,6 +120,17 @@ func temporalScale(c *cobra.Command, p *float64) {
 	number(c, p, "temporal-scale", true, "how much of the temporal Transformer's residual counts: 1 as trained, 0 for prompts alone")
 }
 
+// setTemporalScale takes it over if it was given.
+func setTemporalScale(c *cobra.Command, model interface{ SetTemporalScale(float64) error }, scale float64) error {
+	if !c.Flags().Changed("temporal-scale") {
+		return nil
+	}
+	if err := model.SetTemporalScale(scale); err != nil {
+		return fmt.Errorf("--temporal-scale: %w", err)
+	}
+	return nil
+}
+
 // checked is a flag's value.
 type checked[T any] struct {
 	p     *T

@@ -40,14 +40,14 @@ func paperWay(n, layers int) way {
 	case 2:
 		what = "2 temporal layers"
 	}
-	return way{fmt.Sprintf("paper-%d-%d", n, layers), fmt.Sprintf("%d+X+%d, %s", n, n, what), recognition.PresetPaper, prompts(n, layers)}
+	return way{fmt.Sprintf("paper-%d-%d", n, layers), fmt.Sprintf("%d+X+%d, %s", n, n, what), prompt.PresetPaper, prompts(n, layers)}
 }
 
 var (
 	handWritten = way{name: "templates", title: "hand-written template, no training"}
 	promptsOnly = paperWay(16, 0)
 	paper       = paperWay(16, 1)
-	defaultWay  = way{"default", "default: 16+X+16, 1 temporal layer as a residual", recognition.PresetDefault, prompts(16, 1)}
+	defaultWay  = way{"default", "default: 16+X+16, 1 temporal layer as a residual", prompt.PresetDefault, prompts(16, 1)}
 )
 
 // study compares ways on a task.
@@ -93,7 +93,7 @@ var beyond = func() []way {
 	drop := func(c *recognition.Config) { c.TemporalDrop = 0.5 }
 	clips := func(c *recognition.Config) { c.Adapter.Temperature = 0 }
 	with := func(name, title string, changes ...func(*recognition.Config)) way {
-		return way{name, title, recognition.PresetPaper, func(c *recognition.Config) {
+		return way{name, title, prompt.PresetPaper, func(c *recognition.Config) {
 			prompts(16, 1)(c)
 			for _, f := range changes {
 				f(c)
@@ -255,7 +255,7 @@ func (o Options) run(ctx context.Context, work []*job) error {
 
 // do trains and tests.
 func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error) {
-	c, err := recognition.Preset(recognition.PresetPaper)
+	c, err := recognition.Preset(prompt.PresetPaper)
 	if err != nil {
 		return 0, err
 	}

@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 
-	"github.com/clipcue/clipcue/internal/train"
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/localization"
 )
 
@@ -25,13 +26,14 @@ const (
 	told      = 0.2
 )
 
-func (m Located) verdict() string {
+// Verdict is the result in a sentence.
+func (m Located) Verdict() string {
 	s := m.Result.Scores
 	return fmt.Sprintf("The localiser finds %d segments of %d classes in %d videos with an average mAP of %s.", s.Segments, len(s.Classes), s.Videos, percent(s.Average))
 }
 
-// sections are the result's figures, curves, mistakes, classes and timelines.
-func (m Located) sections(ctx context.Context) ([]Section, error) {
+// Sections are the result's figures, curves, mistakes, classes and timelines.
+func (m Located) Sections(ctx context.Context) ([]Section, error) {
 	s, r := m.Result.Scores, m.Result.Recall
 	missing := "none is missing"
 	if m.Result.Missing > 0 {
@@ -107,40 +109,9 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 	return out, nil
 }
 
-// LocalizationRun is the report of a localiser's run folder. m is what its model was
-// measured by, nil if it was not.
-func LocalizationRun(ctx context.Context, dir string, m *Located) (*Report, error) {
-	r, settings, err := begin("Localisation", dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	charts, err := Curves(filepath.Join(dir, train.MetricsFile), "on videos that it did not learn from")
-	if err != nil {
-		return nil, err
-	}
-	text := fmt.Sprintf("Learned from %s segments in %s videos, %s a step.", find(settings, "segments"), find(settings, "videos"), find(settings, "batch"))
-	r.Verdict = "There were no videos to test on, so nothing but the loss was measured."
-	if m != nil {
-		r.Verdict = m.verdict()
-		if r.Sections, err = m.sections(ctx); err != nil {
-			return nil, err
-		}
-	}
-	r.Sections = append(r.Sections, Section{Title: "Learning", Charts: charts, Text: text})
-	return r.end(settings, nil), nil
-}
-
-// LocalizationEvaluation is the report of a measurement of a run's model.
-func LocalizationEvaluation(ctx context.Context, dir string, m *Located) (*Report, error) {
-	r, settings, err := begin("Evaluation", dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Verdict = m.verdict()
-	if r.Sections, err = m.sections(ctx); err != nil {
-		return nil, err
-	}
-	return r.end(settings, nil), nil
+// Provenance says where the features of the first video come from.
+func (m Located) Provenance() (feature.Provenance, error) {
+	return m.Set.Provenance(m.Set.Videos[0])
 }
 
 // Timelines is a page of what was found in videos.
@@ -153,6 +124,6 @@ func Timelines(t []Timeline) *Report {
 			}
 		}
 	}
-	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%s found in %s.", amount(n, "segment"), amount(len(t), "video")),
+	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%s found in %s.", english.Plural(n, "segment", ""), english.Plural(len(t), "video", "")),
 		Sections: []Section{{Title: "Videos", Timelines: t, Text: "The stronger the colour, the surer."}}, Footer: Version()}
 }

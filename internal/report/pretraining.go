@@ -13,11 +13,10 @@ import (
 // its best step, by the names that the record has, or nil if nothing was
 // measured.
 func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
-	r, settings, err := begin("Pre-training", dir, nil)
+	settings, err := Settings(filepath.Join(dir, train.ConfigFile))
 	if err != nil {
 		return nil, err
 	}
-	r.Verdict = verdict
 	charts, err := Curves(filepath.Join(dir, train.MetricsFile), "on held-out pairs")
 	if err != nil {
 		return nil, err
@@ -32,9 +31,9 @@ func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 	if group := metrics["group"]; group != nil {
 		text += fmt.Sprintf(" Retrieval is how often the right one of %v is found; naming is among %v labels, by their names in a sentence.", group, cmp.Or(metrics["labels"], any(0)))
 	}
-	r.Sections = []Section{{Title: "Learning", Text: text, Figures: figures, Charts: charts},
-		{Title: "Configuration", Text: "As in config.json, with everything resolved.", Values: settings, Folded: true}}
-	return r, nil
+	return &Report{Title: "Pre-training: " + folder(dir), Verdict: verdict, Footer: Version(), Sections: []Section{
+		{Title: "Learning", Text: text, Figures: figures, Charts: charts},
+		{Title: "Configuration", Text: "As in config.json, with everything resolved.", Values: settings, Folded: true}}}, nil
 }
 
 // measures are the shares that runs record, as readers call them. A set of

@@ -35,7 +35,7 @@ func (m Measured) Verdict() string {
 }
 
 // Sections are the result's figures, confusion matrix, classes and examples.
-func (m Measured) Sections(ctx context.Context) []Section {
+func (m Measured) Sections(ctx context.Context) ([]Section, error) {
 	r := m.Result
 	low, high := Interval(int(math.Round(r.Top1*float64(r.Videos))), r.Videos)
 	figures := []Figure{{"top-1", percent(r.Top1), fmt.Sprintf("95 %% interval %.1f to %s", 100*low, percent(high))}}
@@ -70,7 +70,7 @@ func (m Measured) Sections(ctx context.Context) []Section {
 		confused,
 		{Title: "Every class", Text: "The worst first.", Classes: m.classes()},
 		{Title: "Examples", Text: "Videos that were taken for something else come first, the most confident mistakes ahead; then some that are right.", Strips: m.Strips(ctx, examples)},
-	}
+	}, nil
 }
 
 func (m Measured) confusion() *Confusion {
@@ -188,58 +188,9 @@ func (s *Strip) show(ctx context.Context, p feature.Provenance, err error, start
 	}
 }
 
-// provenance are the facts about the features of a set, as its first video has
-// them.
-func (m *Measured) provenance() []Value {
-	if m == nil {
-		return nil
-	}
-	return provenance(m.Set.Provenance(m.Set.Videos[0]))
-}
-
-func provenance(p feature.Provenance, err error) []Value {
-	if err != nil {
-		return nil
-	}
-	return []Value{
-		{"frames sampled", p.Sampling},
-		{"preprocessing", p.Preprocess},
-		{"decoder", p.Decoder},
-		{"the first video", p.Source},
-		{"its SHA-256", p.SHA256},
-	}
-}
-
-// Run is the report of a run folder. m is what its model was measured by; if it
-// was not, m is nil and the verdict is the caller's. on names the videos that
-// were measured as the run went.
-func Run(ctx context.Context, dir string, m *Measured, on string) (*Report, error) {
-	r, settings, err := begin("Recognition", dir, m)
-	if err != nil {
-		return nil, err
-	}
-	charts, err := Curves(filepath.Join(dir, train.MetricsFile), on)
-	if err != nil {
-		return nil, err
-	}
-	learning := Section{Title: "Learning", Charts: charts, Text: fmt.Sprintf("Learned from %s videos, %s windows a step.", find(settings, "videos"), find(settings, "batch"))}
-	if m != nil {
-		r.Sections = m.Sections(ctx)
-		r.Sections = slices.Insert(r.Sections, 1, learning)
-	} else {
-		r.Sections = []Section{learning}
-	}
-	return r.end(settings, m.provenance()), nil
-}
-
-// Evaluation is the report of a measurement of a run's model.
-func Evaluation(ctx context.Context, dir string, m *Measured) (*Report, error) {
-	r, settings, err := begin("Evaluation", dir, m)
-	if err != nil {
-		return nil, err
-	}
-	r.Sections = m.Sections(ctx)
-	return r.end(settings, m.provenance()), nil
+// Provenance says where the features of the first video come from.
+func (m Measured) Provenance() (feature.Provenance, error) {
+	return m.Set.Provenance(m.Set.Videos[0])
 }
 
 // FewShot is the report of the episodes in a folder, each of which is a run of
@@ -248,11 +199,11 @@ func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episod
 	if len(f.Each) == 0 {
 		return nil, errors.New("no episode was done")
 	}
-	r, settings, err := begin("Few-shot recognition", filepath.Join(dir, recognition.EpisodeDir(0)), nil)
+	settings, err := Settings(filepath.Join(dir, recognition.EpisodeDir(0), train.ConfigFile))
 	if err != nil {
 		return nil, err
 	}
-	r.Title = "Few-shot recognition: " + folder(dir)
+	r := &Report{Title: "Few-shot recognition: " + folder(dir)}
 	first := episodes[0]
 	ways := len(first.Classes)
 	shots := len(first.Train.Samples) / max(1, ways)
@@ -285,39 +236,4 @@ func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episod
 	// The settings are those of the first episode, and so is what it learned from.
 	settings = slices.DeleteFunc(settings, func(v Value) bool { return v.Name == "videos" || v.Name == "classes" || v.Name == "data.episode" })
 	return r.end(settings, nil), nil
-}
-
-// begin starts the report of a run folder and reads its settings.
-func begin(what, dir string, m *Measured) (*Report, []Value, error) {
-	settings, err := Settings(filepath.Join(dir, train.ConfigFile))
-	r := &Report{Title: what + ": " + folder(dir), Footer: Version()}
-	if m != nil {
-		r.Verdict = m.Verdict()
-	}
-	return r, settings, err
-}
-
-// folder is the name of a folder, also of one that was given as ".".
-func folder(dir string) string {
-	if whole, err := filepath.Abs(dir); err == nil {
-		dir = whole
-	}
-	return filepath.Base(dir)
-}
-
-// end adds where the data comes from, and all settings.
-func (r *Report) end(settings, provenance []Value) *Report {
-	data := Section{Title: "Data and backbone"}
-	// The note of an episode holds that of all.
-	for _, x := range [][]string{{"annotations", "data.path", "data.data.path"}, {"feature store", "data.features", "data.data.features"},
-		{"training videos", "videos"}, {"backbone", "backbone"}, {"its weights", "model"}} {
-		for _, name := range x[1:] {
-			if v := find(settings, name); v != "" {
-				data.Values = append(data.Values, Value{x[0], v})
-			}
-		}
-	}
-	data.Values = append(data.Values, provenance...)
-	r.Sections = append(r.Sections, data, Section{Title: "Configuration", Text: "As in config.json, with everything resolved.", Values: settings, Folded: true})
-	return r
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
-	"slices"
 	"strconv"
 
-	"github.com/clipcue/clipcue/internal/train"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/retrieval"
 )
 
@@ -28,7 +26,7 @@ func (m Retrieved) Verdict() string {
 }
 
 // Sections are the result's figures, the table of ranks and examples.
-func (m Retrieved) Sections(ctx context.Context) []Section {
+func (m Retrieved) Sections(ctx context.Context) ([]Section, error) {
 	r := m.Result
 	x := r.Rows[0].TextToVideo
 	share := func(name string, s float64) Figure {
@@ -67,7 +65,7 @@ func (m Retrieved) Sections(ctx context.Context) []Section {
 			Text: "A rank is 1 and the number of candidates that are scored strictly higher. The dual softmax needs all queries of the test set at once, which a single search does not have."},
 		{Title: "Examples", Strips: m.strips(ctx),
 			Text: "Videos with the captions that are found for them, by their probabilities among all. Those that find another one's caption first come first, the worst ranks ahead."},
-	}
+	}, nil
 }
 
 func (m Retrieved) strips(ctx context.Context) []Strip {
@@ -92,45 +90,7 @@ func (m Retrieved) strips(ctx context.Context) []Strip {
 	return out
 }
 
-// Retrieval is the report of a run folder. m is what its model was measured by; if
-// it was not, m is nil and the verdict is the caller's. on names the videos that
-// were measured as the run went.
-func Retrieval(ctx context.Context, dir string, m *Retrieved, on string) (*Report, error) {
-	r, settings, err := begin("Retrieval", dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	charts, err := Curves(filepath.Join(dir, train.MetricsFile), on)
-	if err != nil {
-		return nil, err
-	}
-	r.Sections = []Section{{Title: "Learning", Charts: charts, Text: fmt.Sprintf("Learned from %s captions of %s videos, %s videos a step.",
-		find(settings, "captions"), find(settings, "videos"), find(settings, "batch"))}}
-	return r.retrieved(ctx, settings, m), nil
-}
-
-// RetrievalEvaluation is the report of a measurement of a run's model, or where dir
-// is "" of the backbone by itself.
-func RetrievalEvaluation(ctx context.Context, dir string, m *Retrieved) (*Report, error) {
-	r, settings := &Report{Title: "Evaluation: CLIP by itself", Footer: Version()}, []Value(nil)
-	if dir != "" {
-		var err error
-		if r, settings, err = begin("Evaluation", dir, nil); err != nil {
-			return nil, err
-		}
-	}
-	return r.retrieved(ctx, settings, m), nil
-}
-
-// retrieved adds what was measured, if anything was, and all that ends a report.
-func (r *Report) retrieved(ctx context.Context, settings []Value, m *Retrieved) *Report {
-	var from []Value
-	if m != nil {
-		r.Verdict = m.Verdict()
-		// The result comes before how it was learned, the rest after it.
-		sections := m.Sections(ctx)
-		r.Sections = slices.Concat(sections[:1], r.Sections, sections[1:])
-		from = provenance(m.Set.Provenance(m.Set.Videos[0]))
-	}
-	return r.end(settings, from)
+// Provenance says where the features of the first video come from.
+func (m Retrieved) Provenance() (feature.Provenance, error) {
+	return m.Set.Provenance(m.Set.Videos[0])
 }

@@ -67,10 +67,10 @@ func TestRetrieval(t *testing.T) {
 		page  func() (*Report, error)
 		words []string
 	}{
-		"run": {func() (*Report, error) { return Retrieval(ctx, r.Dir, measured, "on test videos") },
+		"run": {func() (*Report, error) { return Run(ctx, r.Dir, measured, "on test videos") },
 			[]string{"Retrieval: run", "Learned from 4 captions of 4 videos, 2 videos a step", "Training loss", "feature store"}},
-		"evaluation":         {func() (*Report, error) { return RetrievalEvaluation(ctx, r.Dir, measured) }, []string{"Evaluation: run", "Configuration"}},
-		"backbone by itself": {func() (*Report, error) { return RetrievalEvaluation(ctx, "", measured) }, []string{"CLIP by itself"}},
+		"evaluation":         {func() (*Report, error) { return Evaluation(ctx, r.Dir, measured) }, []string{"Evaluation: run", "Configuration"}},
+		"backbone by itself": {func() (*Report, error) { return Evaluation(ctx, "", measured) }, []string{"CLIP by itself"}},
 	} {
 		report, err := tt.page()
 		if err != nil {
@@ -86,7 +86,7 @@ func TestRetrieval(t *testing.T) {
 		}
 	}
 	// Nothing was measured.
-	report, err := Retrieval(ctx, r.Dir, nil, "")
+	report, err := Run(ctx, r.Dir, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

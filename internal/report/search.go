@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -26,7 +28,7 @@ func Search(query, kind string, found *library.Found, captions int) *Report {
 		}
 		s.Strips = append(s.Strips, strip)
 	}
-	page := &Report{Title: query, Verdict: amount(len(found.Results), "result") + ".", Footer: Version()}
+	page := &Report{Title: query, Verdict: english.Plural(len(found.Results), "result", "") + ".", Footer: Version()}
 	if kind == "sentence" {
 		s.Text = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", captions)
 	} else {
@@ -38,11 +40,4 @@ func Search(query, kind string, found *library.Found, captions int) *Report {
 	}
 	page.Sections = append(page.Sections, s)
 	return page
-}
-
-func amount(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprint(n, " ", what)
 }
