@@ -463,8 +463,11 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLearner(m, c, r.Train, 4, p)
+	l, err := newLearner(m, c, r.Train, 4)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.gather(p); err != nil {
 		t.Fatal(err)
 	}
 	if len(l.real) != r.Train.Truth().Count() || len(l.overlapping) == 0 || len(l.background) == 0 {
@@ -591,6 +594,53 @@ func TestBadData(t *testing.T) {
 	var mismatch *feature.MismatchError
 	if _, _, _, err := other.Sets(o); !errors.As(err, &mismatch) {
 		t.Errorf("another backbone: %v", err)
+	}
+}
+
+// What would stop the second stage stops the run before the first one is trained.
+func TestNothingIsTrainedInVain(t *testing.T) {
+	m := backbone(t)
+	store, _ := world(t, m, 8)
+	f, err := feature.Open(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	if err := f.Put(sequence(m, "coarse", 10, 0.5, 0, nil, rng)); err != nil {
+		t.Fatal(err)
+	}
+	const header, some = "video,start,end,label,split\n", "v001,1,2,run,train\nv002,1,2,sit,train\n"
+	run := func(text string) (Run, error) {
+		path := filepath.Join(t.TempDir(), "x.csv")
+		if err := os.WriteFile(path, []byte(header+text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, r := open(t, m, Data{Path: path, Features: store})
+		_, err := Train(t.Context(), quick(), r)
+		return r, err
+	}
+	for text, want := range map[string]string{
+		"v001,1,2,run,train\n": "takes two",
+		"v001,,,,train\n":      "no segment to learn from",
+		"v001,1,2," + strings.Repeat("long ", 30) + ",train\nv002,1,2,sit,train\n": "long long",
+		some + "coarse,1,2,run,test\n":                                             "features coarse have 0.5 frames a second",
+	} {
+		r, err := run(text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, err := os.Stat(r.Dir); err == nil {
+			t.Errorf("%q: something was trained", text)
+		}
+	}
+	// Without a segment to find there is nothing to measure, and nothing that chooses.
+	r, err := run(some + "v003,,,,test\n")
+	if err != nil || r.Test != nil {
+		t.Errorf("a test video in which nothing happens: %v", err)
+	}
+	// One odd video, though it is the first, does not set the rate of all.
+	if _, err := run("coarse,1,2,run,train\n" + some + "v003,1,2,sit,train\n"); err == nil || !strings.Contains(err.Error(), "features coarse have 0.5 frames a second") {
+		t.Errorf("one odd video: %v", err)
 	}
 }
 

@@ -264,7 +264,7 @@ func (a *app) proposalsFor(c *cobra.Command, l *localization.Localiser, s *local
 		p, err = s.Windows(windowCount)
 	default:
 		var r localization.Results
-		if r, err = localization.ReadResults(from); err != nil {
+		if r, err = localization.ReadProposals(from); err != nil {
 			return nil, 0, fmt.Errorf("--proposals is own, truth, windows or a file: %w", err)
 		}
 		if p, unnamed, err = s.Given(r); err != nil {

@@ -226,9 +226,11 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		{"times that are none", train(file("x.csv", header+"a,1,soon,run,train\n")), 1, []string{"x.csv:2", "soon"}},
 		{"results for annotations", train(file("r.json", `{"results": {}}`)), 1, []string{"r.json", "results"}},
 		{"no features", train(file("y.csv", header+"a,1,2,run,train\nb,1,2,sit,test\n")), 1, []string{"none of the 1 videos has features", u.features}},
-		{"no ground truth", train(file("z.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"0 class"}},
+		{"no ground truth", train(file("z.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"z.csv", "no segment to learn from"}},
 		{"nothing to find", append(u.eval(), "--data", file("n.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"n.csv", "no segment to find"}},
-		{"segments that make no sense", train(file("s.csv", header+"000000.mp4,5,4,run,train\n000001.mp4,3,3,sit,train\n")), 1, []string{"0 class"}},
+		{"segments that make no sense", train(file("s.csv", header+"000000.mp4,5,4,run,train\n000001.mp4,3,3,sit,train\n")), 1, []string{"s.csv", "no segment to learn from"}},
+		{"a split that there is not", u.train(out, "--eval-split", "val"), 1, []string{"labels.csv", `"val"`}},
+		{"what is learned from measured", u.train(out, "--eval-split", "train"), 1, []string{`"train"`}},
 		{"segments beyond the videos", train(file("b.csv", header+"000000.mp4,500,501,red circle,train\n000001.mp4,500,501,blue star,train\n")), 1, []string{"b.csv", "no segment to learn from"}},
 		{"a label that was not learned", append(u.eval(), "--data", file("l.csv", header+"000003.mp4,1,2,flying,test\n")), 1, []string{"flying", "--classes"}},
 		{"a class in both lists", train(filepath.Join(u.videos, "labels.csv"), "--train-classes", file("b1.txt", "red circle\nblue star\n"), "--test-classes", file("b2.txt", "Red_Circle\n")), 1, []string{"disjoint"}},
@@ -249,6 +251,21 @@ func TestBadInputOfLocalisation(t *testing.T) {
 			os.RemoveAll(out)
 		})
 	}
+
+	// Without anything to find in the test videos a run learns, and measures nothing.
+	bare := file("bare.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\n000003.mp4,,,,test\n")
+	trained := must(t, exitDone, append(train(bare), "-q=false")...)
+	if !strings.Contains(trained.stderr, "nothing will be measured") || strings.Contains(trained.stdout, "mAP") {
+		t.Errorf("%s%s", trained.stderr, trained.stdout)
+	}
+	os.RemoveAll(out)
+	// New classes that no validation video shows are measured on the test videos.
+	aside := file("aside.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\n000002.mp4,1,2,red circle,val\n000003.mp4,1,2,green ring,test\n")
+	trained = must(t, exitDone, train(aside, "--train-classes", file("seen.txt", "red circle\nblue star\n"), "--test-classes", file("new.txt", "green ring\n"))...)
+	if !strings.Contains(trained.stdout, "on 1 videos") {
+		t.Errorf("%s", trained.stdout)
+	}
+	os.RemoveAll(out)
 
 	// Done, but for some: what is missing is named and counted.
 	partly := file("partly.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\nx.mp4,1,2,red circle,train\n")

@@ -104,7 +104,9 @@ ever after.`,
 				return err
 			}
 			if !c.Flags().Changed("eval-split") {
-				d.EvalSplit = evalSplit(d, data)
+				if d.EvalSplit, err = evalSplit(d, data); err != nil {
+					return err
+				}
 			}
 			r := localization.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d}
 			if detector != "" {
@@ -113,7 +115,7 @@ ever after.`,
 				}
 			}
 			if given != "" {
-				if r.Given, err = localization.ReadResults(given); err != nil {
+				if r.Given, err = localization.ReadProposals(given); err != nil {
 					return err
 				}
 			}
@@ -170,13 +172,15 @@ func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
 	tIoUs(c, &e.TIoU)
 }
 
-// evalSplit is the split to measure on: the validation split, if there is one and it is
-// not the one to learn from.
-func evalSplit(d localization.Data, data *localization.Opened) string {
-	if n := data.Segments.Splits(); n[dataset.Val] > 0 && d.TrainSplit != dataset.Val {
-		return dataset.Val
+// evalSplit is the split to measure on: the validation split, if its videos show
+// anything that is to be told and it is not the one to learn from.
+func evalSplit(d localization.Data, data *localization.Opened) (string, error) {
+	d.EvalSplit = dataset.Val
+	_, val, _, err := d.Sets(data)
+	if val != nil || err != nil {
+		return dataset.Val, err
 	}
-	return dataset.Test
+	return dataset.Test, nil
 }
 
 // readDetector reads the first stage of a run or a file.
@@ -209,6 +213,13 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 		return err
 	}
 	r.Chooses = d.EvalSplit == dataset.Val
+	if r.Test == nil {
+		reason := fmt.Sprintf("%s: split %q has no segment to find, or is the one to learn from", d.Path, d.EvalSplit)
+		if c.Flags().Changed("eval-split") {
+			return errors.New(reason)
+		}
+		a.log.Warn("nothing will be measured", "reason", reason)
+	}
 	if leftOut > 0 {
 		a.log.Warn("left out training videos that show other classes than those to learn from", "videos", leftOut)
 	}
