@@ -238,7 +238,7 @@ func (e Evaluation) detect(a *prompt.Adapter, embeddings []float32, classes []st
 		}
 	}
 	slices.SortStableFunc(out, Detection.compare)
-	return out[:min(len(out), e.Most)], nil
+	return out[:min(len(out), proposal.PerVideo(e.Most, Duration(q)))], nil
 }
 
 // classInVideo is the probability of class c of n in a video: the mean over its

@@ -404,6 +404,25 @@ func TestNewClasses(t *testing.T) {
 	}
 }
 
+// Detections are the best, in a long video as many for every ten minutes.
+func TestLimitsGrowWithTheVideo(t *testing.T) {
+	m := backbone(t)
+	a, err := prompt.New(m, quick().Adapter, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Localiser{Eval: Evaluation{Classes: 1, Most: 3}, adapter: a, rate: 1, known: map[string][]float32{}, classes: names}
+	var p []proposal.Proposal
+	for i := range 100 {
+		p = append(p, proposal.Proposal{Segment: proposal.Segment{Start: float64(i), End: float64(i + 2)}, Score: 0.5})
+	}
+	for n, want := range map[int]int{120: 3, 600: 3, 1300: 9} {
+		if found, err := l.Classify(sequence(m, "x.mp4", n, 1, 0, nil, rand.New(rand.NewPCG(1, 1))), p); err != nil || len(found) != want {
+			t.Errorf("%d s have %d detections instead of %d (%v)", n, len(found), want, err)
+		}
+	}
+}
+
 // Background lowers the scores of all classes, by a cross entropy whose gradient is
 // that of central differences.
 func TestEvenness(t *testing.T) {

@@ -176,6 +176,7 @@ this program or another.`,
 	temporalScale(c, &scale)
 	proposalFlags(c, &limits.Sigma, &limits.Floor, &limits.TopK)
 	evaluationFlags(c, &e)
+	tIoUs(c, &e.TIoU)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -153,6 +153,11 @@ func TestFromLongVideosToLocaliser(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Of more than may be told the best is, which is said.
+	one := must(t, exitDone, "localize", "-q", "--adapter", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--detections", "1")
+	if best := decode[resultsJSON](t, one).Results[video]; len(best) != 1 || *best[0].Score != *found[0].Score || !strings.Contains(one.stderr, "raise --detections") {
+		t.Errorf("%+v\n%s", best, one.stderr)
+	}
 	// New classes, by their names.
 	names := write(t, dir, "names.txt", "yellow cross\nred circle\n")
 	other := must(t, exitDone, "localize", "-q", "--adapter", u.run, "--classes", names, video, "--min-score", "0", "--classes-per-proposal", "2")
@@ -269,7 +274,7 @@ func TestBadInputOfLocalisation(t *testing.T) {
 
 	// Done, but for some: what is missing is named and counted.
 	partly := file("partly.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\nx.mp4,1,2,red circle,train\n")
-	checkError(t, clipcue(t, append(train(partly), "-q=false")...), exitPartial, "1 annotated videos were left out")
+	checkError(t, clipcue(t, append(train(partly), "-q=false")...), exitPartial, "1 annotated video was left out")
 	r := clipcue(t, localize(video, file("letter.mp4", "Dear Sir\n"))...)
 	checkError(t, r, exitPartial, "1 video failed")
 

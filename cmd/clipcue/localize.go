@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 
@@ -23,6 +24,7 @@ import (
 type localizeFlags struct {
 	subtitles, edl, csv, timeline, writeProposals string
 	minScore, overlap                             float64
+	most                                          int // detections, as the evaluation's
 }
 
 func (a *app) localizeCommand() *cobra.Command {
@@ -95,6 +97,7 @@ page with frames of the video.`,
 			} else if l.Detector() == nil {
 				return fmt.Errorf("%s was trained on proposals from a file and has no detector of its own: give proposals by --proposals", adapter)
 			}
+			o.most, l.Eval.Most = l.Eval.Most, math.MaxInt32 // of those that are told
 			found, failed, err := a.localize(c, m, l, sources, sampling, proposed, o)
 			if err != nil {
 				return err
@@ -193,6 +196,10 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localise
 		}
 		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < o.minScore })
 		x.detections = localization.Distinct(found, o.overlap)
+		if most := proposal.PerVideo(o.most, x.length); len(x.detections) > most {
+			a.log.Warn("only the best are told: raise --detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "told", most)
+			x.detections = x.detections[:most]
+		}
 		x.proposals = localization.FromProposals(p)
 		return nil
 	})

@@ -150,6 +150,7 @@ ever after.`,
 	number(c, &k.DetectorTrain.Rate, "detector-lr", false, "its learning rate")
 	proposalFlags(c, &k.Detector.Sigma, &k.Detector.Floor, &k.Detector.TopK)
 	evaluationFlags(c, &k.Eval)
+	tIoUs(c, &k.Eval.TIoU)
 	return c
 }
 
@@ -161,15 +162,14 @@ var detectorFlags = []string{"detector-width", "detector-blocks", "detector-leve
 func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
 	number(c, sigma, "sigma", false, "width of soft-NMS among proposals: more keeps fewer neighbours")
 	below1(c, floor, "floor", "lowest score of a proposal")
-	whole(c, topK, "proposals-per-video", 1, "proposals a video at most")
+	whole(c, topK, "proposals-per-video", 1, "proposals a video at most; of a longer one than ten minutes, for every ten")
 }
 
 // evaluationFlags adds those for how proposals become detections.
 func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
 	whole(c, &e.Classes, "classes-per-proposal", 1, "likeliest classes of a proposal, each a detection")
-	whole(c, &e.Most, "detections", 1, "detections a video at most")
+	whole(c, &e.Most, "detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
 	c.Flags().BoolVar(&e.VideoScore, "video-score", e.VideoScore, "multiply scores by the class's probability in the whole video")
-	tIoUs(c, &e.TIoU)
 }
 
 // evalSplit is the split to measure on: the validation split, if its videos show
