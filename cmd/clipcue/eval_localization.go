@@ -288,6 +288,7 @@ func (a *app) evalResults(path string, d localization.Data, split string, one bo
 	for _, w := range truth.Warnings() {
 		a.log.Warn(w)
 	}
+	whole := truth
 	if one {
 		if truth, err = truth.Split(split); err != nil {
 			return err
@@ -305,6 +306,14 @@ func (a *app) evalResults(path string, d localization.Data, split string, one bo
 	r, err := localization.ReadResults(path)
 	if err != nil {
 		return err
+	}
+	if one {
+		all := len(r)
+		if r = r.InSplit(whole, split); len(r) == 0 && all > 0 {
+			return fmt.Errorf("%s: none of its %d videos is in split %q", path, all, split)
+		} else if len(r) < all {
+			a.log.Info("left out the results of videos in other splits", "videos", all-len(r))
+		}
 	}
 	scores, err := localization.Score(truth, r, tIoUs)
 	if err != nil {

@@ -20,6 +20,7 @@ type scoresJSON struct {
 	Videos     int       `json:"videos"`
 	Missing    *int      `json:"missing"`
 	Detections int       `json:"detections"`
+	Foreign    *int      `json:"foreign_videos"`
 	PerClass   []struct {
 		Label string    `json:"label"`
 		AP    []float64 `json:"ap"`
@@ -108,6 +109,12 @@ func TestFromLongVideosToLocaliser(t *testing.T) {
 	again := decode[scoresJSON](t, must(t, exitDone, "eval", "localization", "--results", at("found.json"), "--data", filepath.Join(u.videos, "labels.csv"), "--split", "test", "--json"))
 	if *again.Average != *e.Average || again.Detections != e.Detections {
 		t.Errorf("measured as a file: %+v instead of %+v", again, e)
+	}
+	// Of results for all videos those of a split are measured.
+	must(t, exitDone, "localize", "-q", "--adapter", u.run, filepath.Join(u.videos, "videos"), "--json", "--min-score", "0", "--csv", at("everything.csv"))
+	part := decode[scoresJSON](t, must(t, exitDone, "eval", "localization", "--results", at("everything.csv"), "--data", filepath.Join(u.videos, "labels.csv"), "--split", "test", "--json"))
+	if part.Foreign == nil || *part.Foreign != 0 || part.Segments != e.Segments || part.Detections == 0 {
+		t.Errorf("of all videos: %+v", part)
 	}
 	// True segments are as good as it gets; windows and files are proposals, too.
 	truth := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--proposals", "truth", "--tiou", "0.5,0.95")...))
