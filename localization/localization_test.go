@@ -404,6 +404,15 @@ func TestNewClasses(t *testing.T) {
 	}
 }
 
+func TestLikeliest(t *testing.T) {
+	p := []float32{0.1, 0.3, 0.1, 0.4, 0.1}
+	for k, want := range [][]int{1: {3}, 2: {3, 1}, 3: {3, 1, 0}, 4: {3, 1, 0, 2}, 5: {3, 1, 0, 2, 4}, 6: {3, 1, 0, 2, 4}} {
+		if k > 0 && !slices.Equal(likeliest(p, k), want) {
+			t.Errorf("%d of them: %v", k, likeliest(p, k))
+		}
+	}
+}
+
 // Detections are the best, in a long video as many for every ten minutes.
 func TestLimitsGrowWithTheVideo(t *testing.T) {
 	m := backbone(t)
