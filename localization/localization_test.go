@@ -610,7 +610,7 @@ func TestBadData(t *testing.T) {
 		t.Fatal(err)
 	}
 	beyond, err := a.Beyond()
-	if err != nil || len(beyond) != 1 || beyond[0].Path != "v003" || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
+	if err != nil || len(beyond) != 2 || beyond[0].Path != "v002" || !beyond[0].Kept || beyond[1].Path != "v003" || beyond[1].Kept || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
 		t.Errorf("beyond: %+v, missing: %+v, %v", beyond, a.Missing, err)
 	}
 	// Features of another backbone.

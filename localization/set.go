@@ -136,7 +136,8 @@ func (s *Set) Provenance(v dataset.MatchedVideo) (feature.Provenance, error) {
 	return s.features.Provenance(v.ID)
 }
 
-// Beyond returns the segments of which the features hold nothing.
+// Beyond returns the segments of which the features hold nothing and, Kept, those that
+// end after videos whose lengths the annotations do not tell.
 func (s *Set) Beyond() ([]dataset.Fault, error) {
 	var out []dataset.Fault
 	for _, v := range s.Videos {
@@ -147,6 +148,8 @@ func (s *Set) Beyond() ([]dataset.Fault, error) {
 		for _, x := range v.Segments {
 			if from, to := q.Span(x.Start, x.End); from == to {
 				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the features end at %.2f s", q.Timestamps[q.Len()-1])})
+			} else if end := Duration(q); v.Duration == 0 && x.End > end+1 {
+				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the video ends at %.2f s", end), Kept: true})
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -266,10 +267,15 @@ func (a *app) warnMissingVideos(s *localization.Set) int {
 // warnBeyond tells of segments that lie beyond what the features hold.
 func (a *app) warnBeyond(s *localization.Set) error {
 	beyond, err := s.Beyond()
-	if len(beyond) > 0 {
-		x := beyond[0]
-		a.log.Warn("segments lie beyond their videos' features: there is nothing to learn from, and nothing to find", "segments", len(beyond),
-			"first", fmt.Sprintf("%s at %g to %g s", x.Path, x.Start, x.End), "reason", x.Reason)
+	for _, kept := range []bool{false, true} {
+		what := "segments lie beyond their videos' features: there is nothing to learn from, and nothing to find"
+		if kept {
+			what = "segments end after their videos, and are taken as they are"
+		}
+		of := slices.DeleteFunc(slices.Clone(beyond), func(x dataset.Fault) bool { return x.Kept != kept })
+		if len(of) > 0 {
+			a.log.Warn(what, "segments", len(of), "first", fmt.Sprintf("%s at %g to %g s", of[0].Path, of[0].Start, of[0].End), "reason", of[0].Reason)
+		}
 	}
 	return err
 }
