@@ -3,16 +3,20 @@ package pretraining
 import (
 	"math"
 	"math/rand/v2"
+	"regexp"
 
 	"github.com/clipcue/clipcue/video"
 )
 
-// augment brings a picture to the model's size: by a random crop as torchvision's
+// sided are words that a mirrored picture makes untrue.
+var sided = regexp.MustCompile(`(?i)\b(left|right)`)
+
+// augment brings a pair's picture to the model's size: by a random crop as torchvision's
 // RandomResizedCrop takes it, with sides of 3:4 to 4:3, or without crops as CLIP
 // does when it is used. The result is valid until the resizer's next call, and
 // may be the picture itself.
-func augment(f video.Frame, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, error) {
-	var err error
+func augment(p Pair, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, error) {
+	f, err := p.Picture, error(nil)
 	if c.Crop < 1 {
 		if x, y, w, h, ok := randomCrop(f.Width, f.Height, c.Crop, rng); ok {
 			f, err = r.Stretch(cut(f, x, y, w, h), c.Model.ImageSize)
@@ -22,7 +26,7 @@ func augment(f video.Frame, c Config, rng *rand.Rand, r *video.Resizer) (video.F
 	} else {
 		f, err = r.Resize(f, c.Model.ImageSize)
 	}
-	if err == nil && c.Flip && rng.IntN(2) == 1 {
+	if err == nil && c.Flip && rng.IntN(2) == 1 && !sided.MatchString(p.Caption) {
 		f = mirror(f)
 	}
 	return f, err

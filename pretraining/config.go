@@ -26,7 +26,7 @@ type Config struct {
 	// Crop is the least share of a picture's area that a random crop keeps; 1
 	// means no random crops.
 	Crop float64 `json:"crop"`
-	// Flip mirrors every other picture. Captions must not say left or right.
+	// Flip mirrors every other picture, except where the caption says left or right.
 	Flip bool `json:"flip"`
 	// UniqueCaptions keeps pictures of equal captions from being one another's
 	// negatives.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/clipcue/clipcue/clip"
@@ -18,7 +19,8 @@ type Result struct {
 	Pairs  int `json:"pairs"`  // that were measured
 	Failed int `json:"failed"` // that could not be read
 	// Retrieval: how often the nearest caption in a group is the picture's, and
-	// the nearest picture the caption's. Equal captions are each other's.
+	// the nearest picture the caption's. Equal captions are each other's, and so
+	// are all captions of one picture.
 	ImageToText float64 `json:"image_to_text"`
 	TextToImage float64 `json:"text_to_image"`
 	Group       int     `json:"group"` // pairs in a group
@@ -29,9 +31,9 @@ type Result struct {
 	Labels   int     `json:"labels"`
 }
 
-// Evaluate measures a model on the first pairs of each set. A picture is named
-// among the labels of all sets. failed, which may be nil, is told of pairs that
-// cannot be read; the shares of a set of which none can are 0.
+// Evaluate measures a model on pairs that lie evenly over each set. A picture is
+// named among the labels of all sets. failed, which may be nil, is told of pairs
+// that cannot be read; the shares of a set of which none can are 0.
 func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed func(name string, err error)) ([]Result, error) {
 	embedded := make([]*embedded, len(sets))
 	var labels []string
@@ -51,7 +53,7 @@ func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed fu
 	var classes []float32
 	if len(labels) > 0 {
 		var err error
-		if classes, err = m.EncodeClasses(labels, e.Templates); err != nil {
+		if classes, err = encode(m, labels, e.Templates); err != nil {
 			return nil, err
 		}
 	}
@@ -65,18 +67,43 @@ func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed fu
 	return out, nil
 }
 
-// embedded is a set of pairs as normalised features [n,width].
-type embedded struct {
-	width            int
-	images, texts    []float32
-	captions, labels []string
-	failed           int
+// encode is the model's EncodeClasses, but cuts long sentences as the captions that
+// it learned from were cut.
+func encode(m *clip.Model, labels, templates []string) ([]float32, error) {
+	width := m.Config().Embed
+	sum := make([]float32, len(labels)*width)
+	for _, t := range templates {
+		texts := make([]string, len(labels))
+		for i, l := range labels {
+			texts[i] = strings.ReplaceAll(t, "{}", l)
+		}
+		f, err := m.EncodeTexts(texts, true)
+		if err != nil {
+			return nil, err
+		}
+		clip.Normalize(f, width)
+		for i, v := range f {
+			sum[i] += v
+		}
+	}
+	clip.Normalize(sum, width)
+	return sum, nil
 }
 
-// embed reads and encodes the first n pairs.
+// embedded is a set of pairs as normalised features [n,width].
+type embedded struct {
+	width                   int
+	images, texts           []float32
+	names, captions, labels []string
+	failed                  int
+}
+
+// embed reads and encodes n pairs, evenly over all: files may be in the order of
+// their labels.
 func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(string, error)) (*embedded, error) {
 	out := &embedded{width: m.Config().Embed}
 	side := m.Config().ImageSize
+	number := func(i int) int { return i * p.Len() / n }
 	const chunk = 64
 	pairs, errs := make([]Pair, chunk), make([]error, chunk)
 	resizers := make([]video.Resizer, runtime.GOMAXPROCS(0))
@@ -89,7 +116,7 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 		for w := range resizers {
 			workers.Go(func() {
 				for i := from + w; i < to; i += len(resizers) {
-					pairs[i-from], errs[i-from] = read(p, i, side, &resizers[w])
+					pairs[i-from], errs[i-from] = read(p, number(i), side, &resizers[w])
 				}
 			})
 		}
@@ -99,12 +126,13 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 		for i := range to - from {
 			if errs[i] != nil {
 				if out.failed++; failed != nil {
-					failed(p.Name(from+i), errs[i])
+					failed(p.Name(number(from+i)), errs[i])
 				}
 				continue
 			}
 			rgb = append(rgb, pairs[i].Picture.Pix...)
 			captions = append(captions, pairs[i].Caption)
+			out.names = append(out.names, p.Name(number(from+i)))
 			out.labels = append(out.labels, pairs[i].Label)
 		}
 		if len(captions) == 0 {
@@ -123,6 +151,11 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 	}
 	clip.Normalize(out.images, out.width)
 	clip.Normalize(out.texts, out.width)
+	for _, x := range [][]float32{out.images, out.texts} {
+		if slices.ContainsFunc(x, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
+			return nil, errors.New("the model's features are not finite numbers")
+		}
+	}
 	return out, nil
 }
 
@@ -147,16 +180,17 @@ func (s *embedded) retrieve(r *Result) {
 	if r.Group == 0 {
 		return
 	}
+	belong := func(i, j int) bool { return s.captions[i] == s.captions[j] || s.names[i] == s.names[j] }
 	n := len(s.captions) / r.Group * r.Group
 	order := rand.New(rand.NewPCG(0, 0)).Perm(len(s.captions))
 	images, texts := 0, 0
 	for from := 0; from < n; from += r.Group {
 		group := order[from : from+r.Group]
 		for _, i := range group {
-			if j := nearest(s.image(i), group, s.text); j >= 0 && s.captions[j] == s.captions[i] {
+			if j := nearest(s.image(i), group, s.text); j >= 0 && belong(i, j) {
 				images++
 			}
-			if j := nearest(s.text(i), group, s.image); j >= 0 && s.captions[j] == s.captions[i] {
+			if j := nearest(s.text(i), group, s.image); j >= 0 && belong(i, j) {
 				texts++
 			}
 		}

@@ -80,6 +80,9 @@ func Open(path string, test float64, seed uint64) (*Data, error) {
 	case 1:
 		return nil, fmt.Errorf("%s holds one pair only (%s): learning which picture and caption belong together takes two at least", path, found[0].name)
 	}
+	if !slices.ContainsFunc(found, func(e entry) bool { return e.caption != found[0].caption }) {
+		return nil, fmt.Errorf("all %d captions of %s are the same (%q): there is nothing to learn from them", len(found), path, found[0].caption)
+	}
 	if !slices.ContainsFunc(found, func(e entry) bool { return e.split != "" }) {
 		divide(found, test, seed)
 	}
@@ -119,6 +122,10 @@ func divide(found []entry, test float64, seed uint64) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(place(found[a]), place(found[b])) })
 	n := min(max(2, int(math.Round(test*float64(len(found))))), len(found)-2)
+	// A picture has all its captions on one side.
+	for n > 0 && n < len(found)-2 && found[order[n]].name == found[order[n-1]].name {
+		n++
+	}
 	for i, k := range order {
 		found[k].split = dataset.Train
 		if i < n {
@@ -148,6 +155,9 @@ func (d *Data) manifest(path string) ([]entry, error) {
 		}
 		var row struct{ Path, Caption, Label, Split string }
 		if err := json.Unmarshal(text, &row); err != nil {
+			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				err = fmt.Errorf("%s cannot be a JSON %s", cmp.Or(strings.ToLower(wrong.Field), "a line"), wrong.Value)
+			}
 			return nil, fmt.Errorf("%s:%d: %w; a line is an object with path and caption, and label and split if there are any", path, n, err)
 		}
 		split, ok := map[string]string{"": "", "train": dataset.Train, "training": dataset.Train, "val": dataset.Val,
@@ -171,6 +181,9 @@ func (d *Data) manifest(path string) ([]entry, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = errors.New("a line is longer than a megabyte: this is no list of pictures and captions")
+		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return found, nil
@@ -186,9 +199,10 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // folder reads a folder of pictures with text files of the same name.
 func (d *Data) folder(root string) ([]entry, error) {
-	captions, pictures := map[string]bool{}, map[string]string{}
+	captions, pictures := map[string]string{}, map[string]string{}
 	var names []string // of pictures and captions, without ending, once each
-	err := filepath.WalkDir(root, func(path string, f fs.DirEntry, err error) error {
+	// The slash at the end makes WalkDir enter a root that is a link.
+	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, f fs.DirEntry, err error) error {
 		if err != nil || f.IsDir() || strings.HasPrefix(f.Name(), ".") {
 			return err
 		}
@@ -198,12 +212,12 @@ func (d *Data) folder(root string) ([]entry, error) {
 		if ext != ".txt" && !slices.Contains(pictureExtensions, ext) {
 			return nil
 		}
-		if !captions[stem] && pictures[stem] == "" {
+		if captions[stem] == "" && pictures[stem] == "" {
 			names = append(names, stem)
 		}
 		switch {
 		case ext == ".txt":
-			captions[stem] = true
+			captions[stem] = path
 		case pictures[stem] != "":
 			return fmt.Errorf("%s and %s would share one caption: rename one", pictures[stem], path)
 		default:
@@ -217,7 +231,7 @@ func (d *Data) folder(root string) ([]entry, error) {
 	var found []entry
 	for _, stem := range names {
 		picture := pictures[stem]
-		path := cmp.Or(picture, stem+".txt")
+		path := cmp.Or(picture, captions[stem])
 		name, err := filepath.Rel(root, path)
 		if err != nil {
 			return nil, err
@@ -227,10 +241,12 @@ func (d *Data) folder(root string) ([]entry, error) {
 			d.skip(name, "there is no picture for this caption")
 			continue
 		}
-		caption, err := readCaption(stem + ".txt")
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		if captions[stem] == "" {
 			d.skip(name, "its caption is missing: there is no %s", filepath.Base(stem)+".txt")
+			continue
+		}
+		caption, err := readCaption(captions[stem])
+		switch {
 		case err != nil:
 			d.skip(name, "its caption cannot be read: %v", err)
 		case caption == "":
@@ -247,6 +263,9 @@ func readCaption(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !info.Mode().IsRegular() {
+		return "", errors.New("it is no file")
+	}
 	if info.Size() > 1<<20 {
 		return "", fmt.Errorf("%d bytes are no caption", info.Size())
 	}
@@ -254,5 +273,5 @@ func readCaption(path string) (string, error) {
 	if err == nil && !utf8.Valid(text) {
 		err = errors.New("it is not UTF-8 text")
 	}
-	return oneLine(string(text)), err
+	return oneLine(strings.TrimPrefix(string(text), "\ufeff")), err
 }

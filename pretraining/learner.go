@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 
 	"github.com/clipcue/clipcue/clip"
@@ -47,9 +48,25 @@ func (l *learner) Step(step int) (float64, error) {
 	if l.config.UniqueCaptions {
 		captions = b.captions
 	}
-	return l.contrast.step(b.ids, captions, func(dst compute.Matrix, from, to int) {
+	loss := l.contrast.step(b.ids, captions, func(dst compute.Matrix, from, to int) {
 		d.Pixels(dst, b.rgb[from*each:to*each], m.Mean, m.Std)
-	}), nil
+	})
+	if err := l.collapsed(); err != nil && !math.IsNaN(loss) { // of which the run itself knows more to say
+		return 0, fmt.Errorf("step %d: %w", step+1, err)
+	}
+	return loss, nil
+}
+
+// leastScale is a logit scale at which the loss is the same whatever belongs
+// together, to a hundredth, so that nothing is learned any more.
+const leastScale = 0.01
+
+// collapsed reports a logit scale that has fallen to nothing.
+func (l *learner) collapsed() error {
+	if s := l.model.Scale(); s < leastScale {
+		return fmt.Errorf("the logit scale has fallen to %.2g, at which all pairs look alike: try a lower --lr or a longer --warmup", s)
+	}
+	return nil
 }
 
 // Updated keeps the logit scale within CLIP's bound.
@@ -58,8 +75,11 @@ func (l *learner) Updated() { l.model.ClipScale() }
 func (l *learner) Batch(int) string { return train.Few(l.names) }
 
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
-	metrics := map[string]any{"logit_scale": l.model.Scale()}
-	e := train.Evaluation{Selects: l.selects, Metrics: metrics}
+	metrics := map[string]any{"logit_scale": float64(l.model.Scale())}
+	e := train.Evaluation{Metrics: metrics}
+	if err := l.collapsed(); err != nil {
+		return e, err
+	}
 	if len(l.held) == 0 {
 		return e, nil
 	}
@@ -77,13 +97,20 @@ func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
 		if name != "" {
 			name += "_"
 		}
-		metrics[name+"image_to_text"], metrics[name+"text_to_image"], metrics[name+"pairs"] = r.ImageToText, r.TextToImage, r.Pairs
-		metrics["group"] = r.Group
-		if r.Labelled > 0 {
+		metrics[name+"pairs"] = r.Pairs
+		// Of one alone the first is always right.
+		if r.Group > 1 {
+			metrics[name+"image_to_text"], metrics[name+"text_to_image"], metrics[name+"group"] = r.ImageToText, r.TextToImage, r.Group
+		}
+		if r.Labelled > 0 && r.Labels > 1 {
 			metrics[name+"zero_shot"], metrics["labels"] = r.ZeroShot, r.Labels
 		}
 	}
-	e.Score = (results[0].ImageToText + results[0].TextToImage) / 2
+	if l.selects && results[0].Group < 2 {
+		l.selects = false
+		l.log.Warn("too few validation pairs can be read to choose the best step on them: the last is the model")
+	}
+	e.Selects, e.Score = l.selects, (results[0].ImageToText+results[0].TextToImage)/2
 	return e, nil
 }
 

@@ -146,15 +146,22 @@ const attempts = 64
 // fill reads the pair at a place of the batch.
 func (l *loader) fill(b *batch, at int, r *video.Resizer) error {
 	k := b.step*l.config.Batch + at
-	rng := rand.New(rand.NewPCG(l.config.Train.Seed, uint64(k)<<1|1))
 	var err error
-	for range attempts {
+	for try := range uint64(attempts) {
+		// An attempt has a stream of its own, whatever those before it took of theirs.
+		rng := rand.New(rand.NewPCG(l.config.Train.Seed+try, uint64(k)<<1|1))
+		if try > 0 {
+			b.index[at] = rng.IntN(l.pairs.Len())
+		}
 		i := b.index[at]
-		if err = l.take(b, at, i, rng, r); err == nil {
+		// What could not be read is not tried again: that may take long each time.
+		if err = l.failure(i); err == nil {
+			err = l.take(b, at, i, rng, r)
+		}
+		if err == nil {
 			return nil
 		}
 		l.fail(i, err)
-		b.index[at] = rng.IntN(l.pairs.Len())
 	}
 	return fmt.Errorf("%d pictures drawn one after the other cannot be read, %d of %d so far; the last: %w", attempts, l.failures(), l.pairs.Len(), err)
 }
@@ -164,7 +171,7 @@ func (l *loader) take(b *batch, at, i int, rng *rand.Rand, r *video.Resizer) err
 	if err != nil {
 		return err
 	}
-	picture, err := augment(p.Picture, l.config, rng, r)
+	picture, err := augment(p, l.config, rng, r)
 	if err != nil {
 		return err
 	}
@@ -187,6 +194,13 @@ func (l *loader) fail(i int, err error) {
 		l.failed[i] = err
 		l.log.Warn("left out", "pair", l.pairs.Name(i), "reason", err)
 	}
+}
+
+// failure is why a pair could not be read, nil if it was not tried.
+func (l *loader) failure(i int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed[i]
 }
 
 func (l *loader) failures() int {

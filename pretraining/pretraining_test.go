@@ -14,14 +14,18 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/checkpoint"
+	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
+	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/internal/train"
 	"github.com/clipcue/clipcue/video"
 )
@@ -344,6 +348,138 @@ func TestResumesBitwise(t *testing.T) {
 	}
 }
 
+// A picture that cannot be read is read once, not every time that it is drawn.
+func TestBrokenPicturesAreReadOnce(t *testing.T) {
+	c := small()
+	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery = 12, 12, 12
+	var mu sync.Mutex
+	reads := map[int]int{}
+	_, out := trained(t, c, Run{Train: flags{n: 20, broken: func(i int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		reads[i]++
+		return i < 3
+	}}})
+	if out.Failed != 3 {
+		t.Errorf("%d pairs were left out", out.Failed)
+	}
+	for i, n := range reads {
+		// Workers may have it at once.
+		if most := runtime.GOMAXPROCS(0); i < 3 && n > most {
+			t.Errorf("pair %d was read %d times by %d workers", i, n, most)
+		}
+	}
+}
+
+// Of a validation split in which only one pair can be read, every step would be the
+// best: the last is the model. And one pair among one is no measurement.
+func TestOnePairSelectsNothing(t *testing.T) {
+	c := small()
+	c.Train.Steps, c.Train.EvalEvery = 4, 1
+	for _, held := range []flags{{n: 1}, {n: 9, broken: func(i int) bool { return i > 0 }}} {
+		_, out := trained(t, c, Run{Train: flags{n: 50}, Held: []Held{{Pairs: held}}, Selects: true})
+		if out.BestStep != 4 {
+			t.Errorf("the model is that of step %d", out.BestStep)
+		}
+		for _, name := range []string{"image_to_text", "text_to_image", "zero_shot"} {
+			if v, ok := out.Metrics[name]; ok {
+				t.Errorf("%s of one pair is %v", name, v)
+			}
+		}
+	}
+}
+
+// Files often stand in the order of their labels: what is measured comes from all
+// of them.
+func TestMeasuresAllOverTheSet(t *testing.T) {
+	k := small()
+	if err := k.check(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := clip.NewLearner(clip.RandomWeights(k.Model, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sorted := renamed{flags{n: 160}, func(i int) int { return i / 10 }}
+	r, err := Evaluate(t.Context(), l.Model, []Held{{Pairs: sorted}}, Eval{Pairs: 16, Group: 16, Templates: []string{"{}"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r[0].Pairs != 16 || r[0].Labels != 16 {
+		t.Errorf("%d pairs of %d labels were measured, of 16", r[0].Pairs, r[0].Labels)
+	}
+}
+
+// renamed is the pairs that number says.
+type renamed struct {
+	flags
+	number func(i int) int
+}
+
+func (r renamed) Pair(i int) (Pair, error) { return r.flags.Pair(r.number(i)) }
+
+// Any caption of a picture is its own.
+func TestCaptionsOfOnePictureAreAllRight(t *testing.T) {
+	s := &embedded{width: 2, images: []float32{1, 0, 1, 0, 0, 1}, texts: []float32{0.1, 0, 1, 0, 0, 1},
+		captions: []string{"a", "b", "c"}, names: []string{"one.png", "one.png", "two.png"}}
+	r := Result{Group: 3}
+	if s.retrieve(&r); r.ImageToText != 1 || r.TextToImage != 1 {
+		t.Errorf("%v of the captions and %v of the pictures are found", r.ImageToText, r.TextToImage)
+	}
+}
+
+// Captions and the sentences of labels that are longer than the context are cut.
+func TestLongTextsAreCut(t *testing.T) {
+	c := small()
+	c.Train.Steps, c.Model.Context = 2, 4
+	_, out := trained(t, c, Run{Train: flags{n: 50}, Held: []Held{{Pairs: flags{n: 20, first: 99}}}})
+	if _, ok := out.Metrics["zero_shot"]; !ok {
+		t.Errorf("naming was not measured: %v", out.Metrics)
+	}
+}
+
+// A label's embedding is what the model itself makes of it where nothing is cut.
+func TestLabelsAreEncodedAsClasses(t *testing.T) {
+	k := small()
+	if err := k.check(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := clip.NewLearner(clip.RandomWeights(k.Model, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels, templates := []string{"red", "green"}, []string{"a {}", "the {}"}
+	want, err1 := l.Model.EncodeClasses(labels, templates)
+	got, err2 := encode(l.Model, labels, templates)
+	if err1 != nil || err2 != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v: %v instead of %v", err1, err2, got, want)
+	}
+}
+
+// A checkpoint that says what cannot be is refused.
+func TestCheckpointsAreChecked(t *testing.T) {
+	c := small()
+	c.Train.Steps = 2
+	r := Run{Train: flags{n: 50}}
+	r.Dir, _ = trained(t, c, r)
+	path := filepath.Join(r.Dir, train.LastFile)
+	f, err := safetensors.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Resume, r.Log = true, slog.New(slog.DiscardHandler)
+	whole := f.Metadata[MetadataKey]
+	for _, step := range []string{"-3", "3", "1000000000"} {
+		f.Metadata[MetadataKey] = strings.Replace(whole, `"step":2`, `"step":`+step, 1)
+		if err := safetensors.Write(path, f); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Train(t.Context(), c, r); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), step+" of 2 steps") {
+			t.Errorf("%s steps: got error %v", step, err)
+		}
+	}
+}
+
 // counted calls do when it is gone through for the at-th time.
 type counted struct {
 	Pairs
@@ -370,6 +506,23 @@ func TestDiverging(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, train.LastFile)); err != nil {
 		t.Error(err)
+	}
+}
+
+// So does a logit scale that has fallen to nothing, even in the last step.
+func TestCollapsing(t *testing.T) {
+	c := small()
+	c.Train.Rate, c.Train.Warmup, c.Train.Decay = 20, 0, 0
+	for _, steps := range []int{1, 20} {
+		c.Train.Steps, c.Train.EvalEvery = steps, steps
+		dir := filepath.Join(t.TempDir(), "run")
+		_, err := Train(t.Context(), c, Run{Dir: dir, Train: flags{n: 50}, Log: slog.New(slog.DiscardHandler)})
+		if err == nil || !strings.Contains(err.Error(), "the logit scale has fallen to") {
+			t.Errorf("%d steps: got error %v", steps, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, train.BestFile)); err == nil {
+			t.Errorf("%d steps: a model was written", steps)
+		}
 	}
 }
 
@@ -449,8 +602,8 @@ func write(t *testing.T, files map[string]string) string {
 
 func TestOpenFolder(t *testing.T) {
 	dir := write(t, map[string]string{"a.png": "", "a.txt": " two\n words ", "sub/b.PNG": "", "sub/b.txt": "b",
-		"x.png": "", "x.txt": "x", "y.png": "", "y.txt": "y",
-		"c.png": "", "d.txt": "no picture", "e.png": "", "e.txt": "\n", "notes.md": "x"})
+		"x.png": "", "x.txt": "\ufeffx", "y.png": "", "y.txt": "y",
+		"f.png": "", "f.txt/g": "a folder", "c.png": "", "d.txt": "no picture", "e.png": "", "e.txt": "\n", "notes.md": "x"})
 	d, err := Open(dir, 0.5, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -468,14 +621,14 @@ func TestOpenFolder(t *testing.T) {
 			got[f.Name(i)] = p.Caption
 		}
 	}
-	if got["a.png"] != "two words" || got["sub/b.PNG"] != "b" {
+	if got["a.png"] != "two words" || got["sub/b.PNG"] != "b" || got["x.png"] != "x" {
 		t.Errorf("captions are %q", got)
 	}
 	reasons := map[string]string{}
 	for _, s := range d.Skipped {
 		reasons[s.Name] = s.Reason
 	}
-	for name, want := range map[string]string{"c.png": "there is no c.txt", "d.txt": "no picture for this caption", "e.png": "caption is empty"} {
+	for name, want := range map[string]string{"c.png": "there is no c.txt", "f.png": "there is no f.txt", "d.txt": "no picture for this caption", "e.png": "caption is empty"} {
 		if !strings.Contains(reasons[name], want) {
 			t.Errorf("%s was left out because %q, not %q", name, reasons[name], want)
 		}
@@ -483,6 +636,53 @@ func TestOpenFolder(t *testing.T) {
 	}
 	if len(reasons) > 0 {
 		t.Errorf("left out as well: %v", reasons)
+	}
+}
+
+// A folder may be a link, and an ending in capitals; a caption is a file.
+func TestOpenLinkedFolder(t *testing.T) {
+	dir := write(t, map[string]string{"a.PNG": "", "a.TXT": "a", "b.png": "", "b.Txt": "b", "c.png": ""})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Skip(err)
+	}
+	// What is no file may never end.
+	if err := os.Symlink(os.DevNull, filepath.Join(dir, "c.txt")); err != nil {
+		t.Skip(err)
+	}
+	d, err := Open(link, 0.1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Train.Len() != 2 || d.Train.Name(0) != "a.PNG" || len(d.Skipped) != 1 || !strings.Contains(d.Skipped[0].Reason, "it is no file") {
+		t.Errorf("%d pairs, the first %s; left out: %v", d.Train.Len(), d.Train.Name(0), d.Skipped)
+	}
+}
+
+// All captions of a picture are to train on, or all to test on.
+func TestPicturesAreNotDivided(t *testing.T) {
+	for seed := range uint64(20) {
+		var found []entry
+		for i := range 10 {
+			for range 5 {
+				found = append(found, entry{name: fmt.Sprint(i)})
+			}
+		}
+		divide(found, 0.25, seed)
+		test := 0
+		for i := 0; i < len(found); i += 5 {
+			for _, e := range found[i : i+5] {
+				if e.split != found[i].split {
+					t.Fatalf("seed %d: picture %s is on both sides", seed, e.name)
+				}
+				if e.split == dataset.Test {
+					test++
+				}
+			}
+		}
+		if test != 15 {
+			t.Errorf("seed %d: %d captions to test on", seed, test)
+		}
 	}
 }
 
@@ -522,9 +722,13 @@ func TestOpenRefuses(t *testing.T) {
 		"empty":       {nil, ".", "no picture with a caption"},
 		"two":         {map[string]string{"a.png": "", "a.jpg": "x", "a.txt": "a"}, ".", "share one caption"},
 		"not JSON":    {map[string]string{"m.jsonl": "\npath,caption\n"}, "m.jsonl", "m.jsonl:2: "},
+		"alike":       {map[string]string{"a.png": "", "b.png": "", "a.txt": "x", "b.txt": " x\n"}, ".", `all 2 captions of`},
+		"an array":    {map[string]string{"m.jsonl": `[]`}, "m.jsonl", "m.jsonl:1: a line cannot be a JSON array; a line is an object"},
+		"captions":    {map[string]string{"m.jsonl": `{"path":"a","caption":["b","c"]}`}, "m.jsonl", "m.jsonl:1: caption cannot be a JSON array"},
+		"no lines":    {map[string]string{"m.jsonl": strings.Repeat("x", 1<<20)}, "m.jsonl", "a line is longer than a megabyte"},
 		"split":       {map[string]string{"m.jsonl": `{"path":"a","caption":"b","split":"x"}`}, "m.jsonl", `split "x"`},
 		"no training": {map[string]string{"a.png": "", "m.jsonl": `{"path":"a.png","caption":"b","split":"test"}
-{"path":"a.png","caption":"b","split":"test"}`}, "m.jsonl", "training split"},
+{"path":"a.png","caption":"c","split":"test"}`}, "m.jsonl", "training split"},
 		"not there": {nil, "nothing", "nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {

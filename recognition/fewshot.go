@@ -7,6 +7,9 @@ import (
 	"math"
 	"path/filepath"
 
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/train"
@@ -27,8 +30,8 @@ type FewShotResult struct {
 
 func (r *FewShotResult) summarise() {
 	r.Episodes = len(r.Each)
-	r.Top1, r.Top1CI = interval(r.Each)
-	r.Top5, _ = interval(r.top5)
+	r.Top1, r.Top1CI = Interval(r.Each)
+	r.Top5, _ = Interval(r.top5)
 }
 
 // EpisodesFile is where a run folder keeps a [FewShotResult].
@@ -96,20 +99,15 @@ func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []data
 	return out, atomicfile.WriteBytes(filepath.Join(r.Dir, EpisodesFile), append(b, '\n'))
 }
 
-// interval is the mean and half the width of its 95 % confidence interval, by
-// the normal distribution.
-func interval(x []float64) (mean, half float64) {
-	for _, v := range x {
-		mean += v / float64(len(x))
+// Interval returns the mean of x and half the width of its 95 % confidence interval by
+// Student's distribution, 0 where there is one value only.
+func Interval(x []float64) (mean, half float64) {
+	mean, n := stat.Mean(x, nil), float64(len(x))
+	if n > 1 {
+		t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975)
+		half = t * stat.StdDev(x, nil) / math.Sqrt(n)
 	}
-	if len(x) < 2 {
-		return mean, 0
-	}
-	var square float64
-	for _, v := range x {
-		square += (v - mean) * (v - mean)
-	}
-	return mean, 1.96 * math.Sqrt(square/float64(len(x)-1)/float64(len(x)))
+	return mean, half
 }
 
 // Summary describes what was found of a set, for a log.

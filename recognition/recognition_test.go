@@ -523,3 +523,13 @@ func BenchmarkStep(b *testing.B) {
 		p.Release()
 	}
 }
+
+// Student's t with two degrees of freedom is 4.30 at 97.5 %.
+func TestInterval(t *testing.T) {
+	if mean, half := Interval([]float64{1, 2, 3}); math.Abs(mean-2) > 1e-12 || math.Abs(half-4.3026527/math.Sqrt(3)) > 1e-6 {
+		t.Errorf("1, 2 and 3 are %v ± %v", mean, half)
+	}
+	if mean, half := Interval([]float64{0.5}); mean != 0.5 || half != 0 {
+		t.Errorf("one value is %v ± %v", mean, half)
+	}
+}

@@ -89,7 +89,7 @@ func visited(classes []string, r *rand.Rand, seconds float64, frame Vec) *Scene 
 	}
 	var visits []Visit
 	var actors []Actor
-	at, end := pause(r, seconds), 0.0
+	at, end := min(pause(r, seconds), seconds/2), 0.0 // a video of a second, too, shows something
 	for {
 		length := math.Exp(between(r, math.Log(shortest), math.Log(min(longest, 0.45*seconds))))
 		v := Visit{Start: thousandth(at), End: thousandth(at + length)}
@@ -97,7 +97,7 @@ func visited(classes []string, r *rand.Rand, seconds float64, frame Vec) *Scene 
 			if visits != nil {
 				break
 			}
-			v.End = thousandth(min(v.Start+shortest, seconds)) // a video shows something
+			v.End = thousandth(min(v.Start+shortest, seconds))
 		}
 		o := chosen[r.IntN(len(chosen))]
 		if n := len(visits); v.Start < end {

@@ -62,8 +62,16 @@ func TestVisits(t *testing.T) {
 	}
 	// However short a video is, and however few the classes are, it shows something.
 	for seed := range uint64(50) {
-		if s := visited(known[:1], random(seed), 2, Vec{1.5, 1}); len(s.Visits) == 0 || s.Visits[0].End > 2 {
-			t.Errorf("seed %d: %+v", seed, s.Visits)
+		for _, seconds := range []float64{0.01, 0.5, 1, 2} {
+			s := visited(known[:1], random(seed), seconds, Vec{1.5, 1})
+			if len(s.Visits) == 0 {
+				t.Errorf("seed %d: %v s show nothing", seed, seconds)
+			}
+			for _, v := range s.Visits {
+				if !(v.Start >= 0 && v.Start < v.End && v.End <= seconds) {
+					t.Errorf("seed %d: in %v s there is %+v", seed, seconds, v)
+				}
+			}
 		}
 	}
 }

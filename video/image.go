@@ -10,6 +10,7 @@ import (
 	_ "image/png"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	_ "golang.org/x/image/bmp"
@@ -38,7 +39,22 @@ func ReadImage(path string) (Frame, error) {
 	return frame, nil
 }
 
-var errNotImage = fmt.Errorf("%w as a picture (PNG, JPEG, GIF, WebP, BMP, TIFF)", ErrFormat)
+// errNotImage is ErrFormat in words for pictures.
+var errNotImage error = notImage{}
+
+type notImage struct{}
+
+func (notImage) Error() string {
+	return "cannot be read as a picture (PNG, JPEG, GIF, WebP, BMP, TIFF)"
+}
+func (notImage) Unwrap() error { return ErrFormat }
+
+// large is held while a picture of more than largePixels is decoded. A header of a
+// few bytes can ask for a gigabyte, and whoever reads many pictures reads one on
+// each core.
+var large sync.Mutex
+
+const largePixels = 16 << 20
 
 func decodeImage(r io.ReadSeeker) (Frame, error) {
 	config, _, err := image.DecodeConfig(r)
@@ -48,6 +64,10 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	w, h := config.Width, config.Height
 	if w < 1 || h < 1 || w > maxPixels/h {
 		return Frame{}, fmt.Errorf("%dx%d pixels are not a picture of up to %d million", w, h, maxPixels>>20)
+	}
+	if w*h > largePixels {
+		large.Lock()
+		defer large.Unlock()
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return Frame{}, err

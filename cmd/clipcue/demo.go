@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"text/tabwriter"
@@ -36,7 +37,7 @@ there already is not made again.`,
 			began := time.Now()
 			r, err := demo.Run(c.Context(), o)
 			if err != nil {
-				return err
+				return interrupted(c.Context(), o.Dir, err)
 			}
 			if asJSON {
 				return a.json(r)
@@ -57,6 +58,15 @@ there already is not made again.`,
 	f.BoolVar(&o.Ablation, "ablation", false, "take apart, too, what goes beyond the paper; this takes several times as long")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
+}
+
+// interrupted says what is left of work that makes only what is missing, if err is
+// from an interrupt.
+func interrupted(ctx context.Context, dir string, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("interrupted; what is done is in %s: run the same command again to go on", dir)
 }
 
 func (a *app) printDemo(r *demo.Result, took time.Duration) error {

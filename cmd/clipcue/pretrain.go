@@ -46,7 +46,8 @@ measures those apart, as "unseen".
 
 It writes a run folder: config.json, metrics.jsonl, last.safetensors to resume
 from, and best.safetensors, a weight file for --model in every other command.
-With a validation split the best step is chosen on it; else it is the last.
+With a validation split the best step is chosen on it; else it is the last. With
+a test split beside it, that is measured apart, as "test".
 
 The gradients are those of the whole batch whatever --chunk is; a smaller one
 needs less memory, and one forward pass more as soon as it is below --batch.`,
@@ -57,6 +58,15 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if d.World == (d.Path != "") {
 				return usageError{errors.New("give --data or --synth, one of the two")}
+			}
+			source, idle := "--data", []string{"synth-pictures"}
+			if d.World {
+				source, idle = "--synth", []string{"test-share", "split-seed"}
+			}
+			for _, name := range idle {
+				if c.Flags().Changed(name) {
+					return usageError{fmt.Errorf("--%s says nothing about %s", name, source)}
+				}
 			}
 			k.Model.Vocab = 514 + merges
 			if d.World && !c.Flags().Changed("crop") {
@@ -115,9 +125,9 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 	number(c, &k.Train.Decay, "weight-decay", true, "AdamW's weight decay; norms, biases and the logit scale have none")
 	number(c, &k.Train.Beta2, "beta2", false, "AdamW's second beta, below 1")
 	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
-	number(c, &k.Train.Average, "ema", true, "average the weights over the steps with this decay, such as 0.999, and evaluate and write the average; 0 means no")
+	below1(c, &k.Train.Average, "ema", "average the weights over the steps with this decay, such as 0.999, and evaluate and write the average; 0 means no")
 	number(c, &k.Crop, "crop", false, "least share of a picture's area that random crops keep; 1 means none, as with --synth if it is not given")
-	f.BoolVar(&k.Flip, "flip", false, "mirror every other picture; only if no caption says left or right")
+	f.BoolVar(&k.Flip, "flip", false, "mirror every other picture, except those whose captions say left or right")
 	f.BoolVar(&k.UniqueCaptions, "unique-captions", k.UniqueCaptions, "pictures of equal captions in a batch do not count as wrong for each other")
 	f.BoolVar(&k.Half, "half", false, "write best.safetensors in half precision")
 	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
@@ -140,7 +150,7 @@ func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Confi
 		}
 		n := d.Pictures
 		if n == 0 {
-			n = k.Train.Steps * k.Batch
+			n = min(k.Train.Steps, 1<<31) * min(k.Batch, 1<<31) // too many are refused later
 		}
 		const apart = 1 << 40 // far from the numbers of training
 		r.Train = world(synth.Seen, 0, n)
@@ -156,14 +166,20 @@ func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Confi
 		a.log.Warn("left out", "pair", s.Name, "reason", s.Reason)
 	}
 	r.Train = data.Train
-	held := data.Test
-	if data.Val != nil {
-		held, r.Selects = data.Val, true
-	}
 	heldOut := 0
-	if held != nil {
-		r.Held, heldOut = []pretraining.Held{{Pairs: held}}, held.Len()
-	} else {
+	for _, held := range []*pretraining.Files{data.Val, data.Test} {
+		if held == nil {
+			continue
+		}
+		name := ""
+		if len(r.Held) > 0 {
+			name = "test"
+		}
+		r.Held = append(r.Held, pretraining.Held{Name: name, Pairs: held})
+		heldOut += held.Len()
+	}
+	r.Selects = data.Val != nil
+	if heldOut == 0 {
 		a.log.Warn("the data has no validation or test split: nothing is measured")
 	}
 	a.log.Info("pairs", "training", data.Train.Len(), "held_out", heldOut, "left_out", len(data.Skipped))
@@ -176,10 +192,10 @@ func (a *app) printPretraining(r pretraining.Outcome, dir string, skipped int, a
 		return a.json(map[string]any{"run": dir, "model": model, "steps": r.Steps, "best_step": r.BestStep, "metrics": r.Metrics, "left_out": skipped})
 	}
 	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
-	for _, name := range []string{"", "unseen_"} {
+	for _, name := range []string{"", "test_", "unseen_"} {
 		if found, ok := r.Metrics[name+"image_to_text"].(float64); ok {
 			fmt.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of pictures found, on %v pairs that it did not learn from\n",
-				spaced(name), r.Metrics["group"], 100*found, 100*r.Metrics[name+"text_to_image"].(float64), r.Metrics[name+"pairs"])
+				spaced(name), r.Metrics[name+"group"], 100*found, 100*r.Metrics[name+"text_to_image"].(float64), r.Metrics[name+"pairs"])
 		}
 		if named, ok := r.Metrics[name+"zero_shot"].(float64); ok {
 			fmt.Fprintf(a.out, "%szero-shot: %.1f %% named rightly among %v labels\n", spaced(name), 100*named, r.Metrics["labels"])

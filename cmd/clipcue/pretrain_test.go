@@ -69,11 +69,27 @@ func TestPretrainLeavesOut(t *testing.T) {
 	}
 }
 
+// A test split beside a validation split is measured apart.
+func TestPretrainMeasuresTheTestSplit(t *testing.T) {
+	dir := captioned(t, 16)
+	var lines strings.Builder
+	for i := range 16 {
+		fmt.Fprintf(&lines, `{"path":"%[1]d.png","caption":"picture %[1]d","split":"%[2]s"}`+"\n", i, []string{"train", "train", "val", "test"}[i/4])
+	}
+	write(t, dir, "pairs.jsonl", lines.String())
+	r := must(t, exitDone, smallPretraining(filepath.Join(t.TempDir(), "run"), "--data", filepath.Join(dir, "pairs.jsonl"))...)
+	for _, want := range []string{"\nretrieval among 4: ", "\ntest retrieval among 4: "} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%q is not in\n%s", want, r.stdout)
+		}
+	}
+}
+
 func TestPretrainBadInput(t *testing.T) {
 	good, torn := captioned(t, 9), t.TempDir()
 	for i := range 6 {
 		write(t, torn, fmt.Sprintf("%d.png", i), "no picture")
-		write(t, torn, fmt.Sprintf("%d.txt", i), "a caption")
+		write(t, torn, fmt.Sprintf("%d.txt", i), fmt.Sprintf("caption %d", i))
 	}
 	bare := captioned(t, 3)
 	for i := range 3 {
@@ -94,10 +110,14 @@ func TestPretrainBadInput(t *testing.T) {
 		{"a batch of one", []string{"--data", good, "--batch", "1"}, 1, []string{"a batch of 1 pair"}},
 		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
 		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as a picture"}},
-		{"a rate that blows up", []string{"--data", good, "--lr", "1e30", "--warmup", "0"}, 1, []string{"the loss is", ".png", "--lr"}},
+		{"a rate that blows up", []string{"--data", good, "--lr", "1e30", "--warmup", "0", "--eval-every", "4"}, 1, []string{"the loss is", ".png", "--lr"}},
+		{"a temperature that blows up", []string{"--data", good, "--lr", "20", "--warmup", "0"}, 1, []string{"the logit scale has fallen to", "--lr"}},
 		{"not there", []string{"--data", filepath.Join(good, "none")}, 1, []string{"none"}},
 		{"width", []string{"--data", good, "--width", "100"}, 1, []string{"multiple of 64"}},
-		{"average", []string{"--data", good, "--ema", "1"}, 1, []string{"average"}},
+		{"average", []string{"--data", good, "--ema", "1"}, 2, []string{"--ema", "below 1"}},
+		{"a share of what is rendered", []string{"--synth", "--test-share", "0.5"}, 2, []string{"--test-share", "--synth"}},
+		{"rendered beside data", []string{"--data", good, "--synth-pictures", "9"}, 2, []string{"--synth-pictures", "--data"}},
+		{"endless", []string{"--synth", "--steps", "9000000000000000000"}, 1, []string{"pairs are more than"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")

@@ -29,9 +29,10 @@ manifests. The same seed gives the same files; what is there is not rendered aga
 --kind pictures   PNG pictures
 
 labels.csv has path, label and split, for untrimmed videos and for takes start and
-end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a sentence for each video or picture.
-With --combinations seen a sixth of the combinations of colour and shape is never
-shown, with --combinations unseen nothing else.
+end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a
+sentence for each video or picture. With --combinations seen a sixth of the
+combinations of colour and shape is never shown, with --combinations unseen nothing
+else.
 
 The motions are: ` + strings.Join(synth.Classes(), ", ") + `.
 The colours are: ` + strings.Join(synth.Colours(), ", ") + `.
@@ -39,14 +40,16 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 		Example: "  clipcue synth --out videos --per-class 10\n  clipcue synth --kind pictures --out pictures --total 5000 --combinations seen",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range o.Classes {
+			for i, name := range o.Classes {
+				name = strings.TrimSpace(name)
+				o.Classes[i] = name
 				if known := o.Known(); !slices.Contains(known, name) {
 					return usageError{fmt.Errorf("--classes: there is no class %q; there are %s", name, strings.Join(known, ", "))}
 				}
 			}
 			idle := map[synth.Kind][]string{
-				synth.KindMotions: {"total", "label"}, synth.KindObjects: {"total", "label"}, synth.KindUntrimmed: {"per-class", "takes"},
-				synth.KindPictures: {"per-class", "takes", "classes", "fps", "seconds", "label"},
+				synth.KindMotions: {"total", "label"}, synth.KindObjects: {"total", "label", "simple"}, synth.KindUntrimmed: {"per-class", "takes", "simple"},
+				synth.KindPictures: {"per-class", "takes", "classes", "fps", "seconds", "label", "simple"},
 			}
 			for _, name := range idle[o.Kind] {
 				if c.Flags().Changed(name) {
@@ -76,7 +79,7 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 			})
 			bar.Done()
 			if err != nil {
-				return err
+				return interrupted(c.Context(), out, err)
 			}
 			if asJSON {
 				return a.json(map[string]any{"manifest": manifest, what: total})

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,5 +23,30 @@ func TestSynthPictures(t *testing.T) {
 	}
 	if n := strings.Count(string(text), "\n"); n != 5 || got.Pictures != 5 {
 		t.Errorf("%d pictures, %d captions", got.Pictures, n)
+	}
+}
+
+func TestSynthFlags(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	for _, kind := range []string{"pictures", "objects", "untrimmed"} {
+		checkError(t, clipcue(t, "synth", "--out", out, "--kind", kind, "--simple"), exitUsage, "--simple", kind)
+	}
+	checkError(t, clipcue(t, "synth", "--out", out, "--classes", "growing, flying"), exitUsage, `"flying"`)
+	if _, err := os.Stat(out); err == nil {
+		t.Error("something was made")
+	}
+}
+
+// An interrupt says how to go on.
+func TestInterruptedRendering(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, command := range []string{"synth", "demo"} {
+		out := filepath.Join(t.TempDir(), "out")
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, []string{command, "--out", out}, &stdout, &stderr)
+		if want := "interrupted; what is done is in " + out + ": run the same command again"; code != exitFailed || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%s: exit code %d, %s", command, code, stderr.String())
+		}
 	}
 }

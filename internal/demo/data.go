@@ -72,7 +72,8 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 	if err != nil {
 		return nil, err
 	}
-	return &source{data, opened, len(found)}, nil
+	// A run with more videos may have left some in the folder.
+	return &source{data, opened, each * len(opened.Dataset.Classes)}, nil
 }
 
 func (o Options) render(ctx context.Context, dir string, s synth.Options) (manifest string, err error) {

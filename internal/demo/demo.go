@@ -7,11 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"path/filepath"
-
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
@@ -59,18 +55,13 @@ type Row struct {
 	Each []float64 `json:"each"` // top-1 of every seed or episode
 	Top1 float64   `json:"top1"` // their mean
 	// Half is half the width of the mean's 95 % confidence interval over seeds or
-	// episodes; 0 where nothing is random.
+	// episodes; 0 where there is only one.
 	Half float64 `json:"half_interval"`
 }
 
 // summarise computes the mean and its interval, by Student's distribution.
 func (r *Row) summarise() {
-	n := float64(len(r.Each))
-	r.Top1 = stat.Mean(r.Each, nil)
-	if n > 1 {
-		t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975)
-		r.Half = t * stat.StdDev(r.Each, nil) / math.Sqrt(n)
-	}
+	r.Top1, r.Half = recognition.Interval(r.Each)
 }
 
 // Unseen is a video that was rendered after all training, with what the default
@@ -124,9 +115,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 			r.summarise()
 		}
 	}
-	// What remains is shown with the first training of the default preset.
-	best := filepath.Join(o.Dir, "runs", closedSet.name, defaultWay.name, "seed-0")
-	shown, err := o.show(ctx, m, best, sources[&motions], out)
+	shown, err := o.show(ctx, m, sources[&motions], out)
 	if err != nil {
 		return nil, err
 	}

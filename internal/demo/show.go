@@ -17,9 +17,16 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
+// shown is the run that is looked at more closely: the first training of the default
+// preset.
+func (o Options) shown() string {
+	return filepath.Join(o.Dir, "runs", closedSet.name, defaultWay.name, "seed-0")
+}
+
 // show looks closer at one recogniser: it names videos that were rendered after
 // its training, and its results go into the report below the tables.
-func (o Options) show(ctx context.Context, m *clip.Model, run string, from *source, out *Result) (*report.Report, error) {
+func (o Options) show(ctx context.Context, m *clip.Model, from *source, out *Result) (*report.Report, error) {
+	run := o.shown()
 	out.Model = filepath.Join(run, train.BestFile)
 	f, err := prompt.ReadFile(out.Model)
 	if err != nil {
@@ -41,7 +48,7 @@ func (o Options) show(ctx context.Context, m *clip.Model, run string, from *sour
 	if err != nil {
 		return nil, err
 	}
-	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test takes"}, "")
+	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test takes"}, "on test takes")
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +81,7 @@ func (r *Result) verdict() string {
 // Cells are a row's columns: name, top-1, interval.
 func (r *Row) Cells() []string {
 	interval := ""
-	if r.Half > 0 {
+	if len(r.Each) > 1 {
 		interval = fmt.Sprintf("± %.1f", 100*r.Half)
 	}
 	return []string{r.Name, fmt.Sprintf("%.1f %%", 100*r.Top1), interval}

@@ -113,7 +113,7 @@ var beyond = func() []way {
 		with("residual-video-anchor", "residual, anchored videos", residual, video),
 		with("residual-anchors", "residual, anchored classes and videos", residual, anchor, video),
 		with("residual-anchors-drop", "the same, dropped for half", residual, anchor, video, drop),
-		with("all", "the same, averaged weights", residual, anchor, video, drop, average),
+		with("all", "the same, dropped and averaged", residual, anchor, video, drop, average),
 	}
 }()
 
@@ -268,9 +268,12 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 			return 0, err
 		}
 		j.settings(&c)
-		_, err := recognition.Train(ctx, c, recognition.Run{Dir: j.dir, Backbone: m, Path: tiny.Name, Train: j.train,
-			Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
+		run := recognition.Run{Dir: j.dir, Backbone: m, Path: tiny.Name, Train: j.train,
+			Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)}
+		if j.dir == o.shown() { // its accuracy as it went is in the report
+			c.Train.EvalEvery, run.Test = 0, j.test
+		}
+		if _, err := recognition.Train(ctx, c, run); err != nil {
 			return 0, err
 		}
 		f, err := prompt.ReadFile(filepath.Join(j.dir, train.BestFile))

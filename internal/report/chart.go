@@ -185,13 +185,16 @@ func thin(points []Point) []Point {
 
 var percentTicks = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 25, Label: "25"}, {Value: 50, Label: "50"}, {Value: 75, Label: "75"}, {Value: 100, Label: "100 %"}}
 
-// majorTicks are the ticks with a number.
+// majorTicks are the ticks with a number, without zeros that say nothing.
 type majorTicks struct{}
 
 func (majorTicks) Ticks(low, high float64) []plot.Tick {
 	var out []plot.Tick
 	for _, t := range (plot.DefaultTicks{}).Ticks(low, high) {
 		if !t.IsMinor() {
+			if strings.Contains(t.Label, ".") {
+				t.Label = strings.TrimSuffix(strings.TrimRight(t.Label, "0"), ".")
+			}
 			out = append(out, t)
 		}
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -21,29 +20,49 @@ func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	data := []Value{{"pictures and captions", find(settings, "data.path")}, {"training pairs", find(settings, "pairs")}}
+	if find(settings, "data.synth") == "true" {
+		data[0].Value = "rendered, with seed " + find(settings, "train.seed")
+	}
 	var figures []Figure
-	for _, s := range measures {
-		if v, ok := metrics[s.name].(float64); ok {
-			figures = append(figures, Figure{s.title, percent(v), ""})
+	for _, set := range heldOut {
+		if n := metrics[set+"pairs"]; n != nil {
+			data = append(data, Value{strings.ReplaceAll(set, "_", " ") + "held-out pairs", fmt.Sprint(n)})
+		}
+		for _, m := range pairMeasures {
+			v, ok := metrics[set+m.name].(float64)
+			if !ok {
+				continue
+			}
+			among := fmt.Sprintf("the right one of %v", metrics[set+"group"])
+			if m.name == "zero_shot" {
+				among = fmt.Sprintf("among %v labels, by name alone", metrics["labels"])
+			}
+			figures = append(figures, Figure{strings.ReplaceAll(set, "_", " ") + m.title, percent(v), among})
 		}
 	}
 	text := fmt.Sprintf("Learned from %s pairs of a picture and a caption, %s a step.", find(settings, "pairs"), find(settings, "batch"))
-	if group := metrics["group"]; group != nil {
-		text += fmt.Sprintf(" Retrieval is how often the right one of %v is found; naming is among %v labels, by their names in a sentence.", group, cmp.Or(metrics["labels"], any(0)))
-	}
 	return &Report{Title: "Pre-training: " + folder(dir), Verdict: verdict, Footer: Version(), Sections: []Section{
 		{Title: "Learning", Text: text, Figures: figures, Charts: charts},
+		{Title: "Data", Values: data},
 		{Title: "Configuration", Text: "As in config.json, with everything resolved.", Values: settings, Folded: true}}}, nil
 }
 
-// measures are the shares that runs record, as readers call them. A set of
-// held-out pairs that has a name puts it before.
-var measures = func() []struct{ name, title string } {
-	out := []struct{ name, title string }{{"top1", "top-1"}, {"top5", "top-5"}, {"average_map", "average mAP"},
+type measure struct{ name, title string }
+
+// heldOut is what stands before the names of pre-training's measures: of the set
+// that the best step is chosen on, or the only one, nothing.
+var heldOut = []string{"", "test_", "unseen_"}
+
+var pairMeasures = []measure{{"zero_shot", "naming"}, {"image_to_text", "captions found"}, {"text_to_image", "pictures found"}}
+
+// measures are the shares that runs record, as readers call them.
+var measures = func() []measure {
+	out := []measure{{"top1", "top-1"}, {"top5", "top-5"}, {"average_map", "average mAP"},
 		{"t2v_r1", "video found first"}, {"t2v_r5", "among five"}, {"t2v_r10", "among ten"}, {"v2t_r1", "caption found first"}}
-	for _, set := range []string{"", "unseen_"} {
-		for _, m := range [][2]string{{"zero_shot", "naming"}, {"image_to_text", "captions found"}, {"text_to_image", "pictures found"}} {
-			out = append(out, struct{ name, title string }{set + m[0], strings.ReplaceAll(set, "_", " ") + m[1]})
+	for _, set := range heldOut {
+		for _, m := range pairMeasures {
+			out = append(out, measure{set + m.name, strings.ReplaceAll(set, "_", " ") + m.title})
 		}
 	}
 	return out

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
@@ -26,6 +27,11 @@ import (
 	"github.com/clipcue/clipcue/synth"
 	"github.com/clipcue/clipcue/video"
 )
+
+func TestMain(m *testing.M) {
+	decodeLimit, stripsLimit = time.Hour, time.Hour
+	os.Exit(m.Run())
+}
 
 func render(t *testing.T, r *Report) string {
 	t.Helper()
@@ -176,6 +182,19 @@ func TestChartOfLittle(t *testing.T) {
 	}
 }
 
+// Steps are whole, and their axis says 250, not 250.00.
+func TestTicksHaveNoEmptyZeros(t *testing.T) {
+	for high, want := range map[float64]string{598.5: "0 250 500", 2.7: "0 2.5", 10: "0 5 10", 0.31: "0 0.1 0.2 0.3"} {
+		var labels []string
+		for _, tick := range (majorTicks{}).Ticks(0, high) {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != want {
+			t.Errorf("up to %v: %s instead of %s", high, got, want)
+		}
+	}
+}
+
 func TestLongCurvesAreThinned(t *testing.T) {
 	var p []Point
 	for i := range 100_000 {
@@ -208,14 +227,15 @@ func TestCurvesPassOverAnUnfinishedLine(t *testing.T) {
 func TestPretraining(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"config.json":   `{"pairs": 1234, "batch": 32}`,
+		"config.json":   `{"pairs": 1234, "batch": 32, "data": {"path": "some/pairs.jsonl"}}`,
 		"metrics.jsonl": `{"step":1,"loss":2.5}` + "\n" + `{"step":1,"evaluation":{"image_to_text":0.5,"unseen_zero_shot":0.25,"logit_scale":14.3}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r, err := Pretraining(dir, "Done.", map[string]any{"image_to_text": 0.5, "unseen_zero_shot": 0.25, "group": 50, "labels": 72})
+	r, err := Pretraining(dir, "Done.", map[string]any{"image_to_text": 0.5, "group": 50, "pairs": 800,
+		"unseen_zero_shot": 0.25, "labels": 72, "test_text_to_image": 0.75, "test_group": 9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +243,8 @@ func TestPretraining(t *testing.T) {
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1234 pairs", "captions found", "50.0 %", "unseen naming", "25.0 %", "72 labels", "Accuracy on held-out pairs", "Done."} {
+	for _, want := range []string{"1234 pairs", "captions found", "50.0 %", "right one of 50<", "800", "unseen naming", "25.0 %", "72 labels",
+		"test pictures found", "75.0 %", "right one of 9<", "some/pairs.jsonl", "Accuracy on held-out pairs", "Done."} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}

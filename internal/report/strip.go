@@ -46,8 +46,12 @@ func (s Strip) Verdict() string {
 
 const (
 	stripFrames = 8
-	frameSide   = 96               // pixels
-	stripBytes  = 24 << 10         // of a strip's pictures, so that a report with twelve stays small
+	frameSide   = 96       // pixels
+	stripBytes  = 24 << 10 // of a strip's pictures, so that a report with twelve stays small
+)
+
+// How long decoding may take. Tests, which count pictures, have more time.
+var (
 	decodeLimit = 10 * time.Second // of a video
 	stripsLimit = time.Minute      // of a report's videos together
 )

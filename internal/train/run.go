@@ -318,6 +318,9 @@ func (r *run) restore(s *State) error {
 	if s == nil {
 		return errors.New("the file holds no state of training to resume from")
 	}
+	if s.Step < 0 || s.Step > r.c.Steps {
+		return fmt.Errorf("it says that %d of %d steps are done", s.Step, r.c.Steps)
+	}
 	var err error
 	restore := func(name string, to compute.Matrix) {
 		if data := s.Optimiser[name]; len(data) == to.Rows*to.Cols {
