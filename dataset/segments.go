@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -347,17 +348,15 @@ type MatchedVideo struct {
 }
 
 // Match finds the stored video of every annotated one; each is in exactly one of
-// the results, in s's order. Files of ActivityNet's videos begin with "v_", its ids
-// do not.
+// the results, in s's order.
 func (s *Segments) Match(r *Resolver) (matched []MatchedVideo, missing []MissingVideo) {
 	owner := map[string]string{}
 	for _, v := range s.Videos {
-		id, err := r.Resolve(v.Path)
-		if err != nil && s.Format == "activitynet" {
-			if other, e := r.Resolve(OtherID(v.Path)); e == nil {
-				id, err = other, nil
-			}
+		resolve := r.Resolve
+		if s.Format == "activitynet" {
+			resolve = r.ResolveID
 		}
+		id, err := resolve(v.Path)
 		if err == nil && owner[id] != "" {
 			err = fmt.Errorf("%q and %q both come to the stored %q", owner[id], v.Path, id)
 		}
@@ -371,11 +370,23 @@ func (s *Segments) Match(r *Resolver) (matched []MatchedVideo, missing []Missing
 	return matched, missing
 }
 
-// OtherID is how an id of ActivityNet's is written elsewhere: with "v_" before it,
-// or without.
-func OtherID(id string) string {
-	if bare, ok := strings.CutPrefix(id, "v_"); ok {
-		return bare
+// ResolveID is Resolve for the names of ActivityNet's videos, whose files begin with
+// "v_" and whose ids, most of them, do not: what is not found is looked for with "v_"
+// before its last element, and then without.
+func (r *Resolver) ResolveID(p string) (id string, err error) {
+	id, err = r.Resolve(p)
+	at := strings.LastIndexAny(p, `/\`) + 1
+	others := []string{p[:at] + "v_" + p[at:]}
+	if bare, ok := strings.CutPrefix(p[at:], "v_"); ok && bare != "" {
+		others = append(others, p[:at]+bare)
 	}
-	return "v_" + id
+	for _, other := range others {
+		if !errors.Is(err, ErrNotFound) {
+			break
+		}
+		if found, e := r.Resolve(other); !errors.Is(e, ErrNotFound) {
+			id, err = found, e
+		}
+	}
+	return id, err
 }

@@ -199,13 +199,13 @@ func TestSplitSegments(t *testing.T) {
 }
 
 func TestMatchSegments(t *testing.T) {
-	s := mustSegments(t, "x.json", `{"abc": {}, "v_def": {}, "ghi": {}, "jkl": {}}`)
-	matched, missing := s.Match(NewResolver([]string{"val/v_abc.mp4", "def.mkv", "jkl", "v_ghi"}))
+	s := mustSegments(t, "x.json", `{"abc": {}, "v_def": {}, "ghi": {}, "jkl": {}, "v_mno": {}, "val/pqr": {}}`)
+	matched, missing := s.Match(NewResolver([]string{"val/v_abc.mp4", "def.mkv", "jkl", "v_ghi", "v_v_mno.mp4", "val/v_pqr.mp4"}))
 	got := map[string]string{}
 	for _, m := range matched {
 		got[m.Path] = m.ID
 	}
-	if want := map[string]string{"abc": "val/v_abc.mp4", "v_def": "def.mkv", "ghi": "v_ghi", "jkl": "jkl"}; !reflect.DeepEqual(got, want) || len(missing) != 0 {
+	if want := map[string]string{"abc": "val/v_abc.mp4", "v_def": "def.mkv", "ghi": "v_ghi", "jkl": "jkl", "v_mno": "v_v_mno.mp4", "val/pqr": "val/v_pqr.mp4"}; !reflect.DeepEqual(got, want) || len(missing) != 0 {
 		t.Errorf("%v, missing %+v", got, missing)
 	}
 	twice := mustSegments(t, "x.csv", "video,start,end,label\na.mp4,1,2,run\nf/a.mp4,1,2,run\nb.mp4,1,2,run\n")

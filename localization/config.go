@@ -43,7 +43,7 @@ type Config struct {
 // Evaluation says how proposals become detections.
 type Evaluation struct {
 	Classes int `json:"classes"` // the likeliest ones of a proposal, each a detection
-	Most    int `json:"most"`    // detections a video, the best
+	Most    int `json:"most"`    // detections a video, the best; see [proposal.PerVideo]
 	// VideoScore multiplies a detection's score by its class's probability in the
 	// video as a whole: the mean over the proposals, by their scores.
 	VideoScore bool `json:"video_score"`

@@ -44,8 +44,12 @@ type example struct {
 	class int         // in the set's classes; 0 for background
 }
 
-// newLearner prepares to learn from a set with its proposals.
-func newLearner(m *clip.Model, c Config, s *Set, rate float64, p Proposals) (*learner, error) {
+// newLearner prepares to learn from a set's true segments, at so many frames a second.
+// What makes that impossible shows here, before there are any proposals.
+func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error) {
+	if s.Truth().Count() == 0 {
+		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
+	}
 	a, err := prompt.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {
 		return nil, err
@@ -54,8 +58,15 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64, p Proposals) (*le
 	if l.contrast, err = a.Contrast(readable(s.Classes), c.Classes); err != nil {
 		return nil, err
 	}
-	if err := l.gather(p); err != nil {
-		return nil, err
+	class := l.classes()
+	for i, v := range s.Videos {
+		q, err := l.load(i)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range v.Segments {
+			l.real = add(l.real, q, i, x.Start, x.End, class[x.Label])
+		}
 	}
 	if len(l.real) == 0 {
 		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
@@ -69,24 +80,30 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64, p Proposals) (*le
 	return l, nil
 }
 
-// gather sorts what can be learned from into examples.
-func (l *learner) gather(p Proposals) error {
+// classes are the numbers of the set's classes.
+func (l *learner) classes() map[string]int {
 	class := map[string]int{}
 	for i, c := range l.set.Classes {
 		class[c] = i
 	}
+	return class
+}
+
+// add appends a part of a video as an example, if it has any rows.
+func add(to []example, q *feature.Sequence, video int, start, end float64, class int) []example {
+	if from, end := q.Span(start, end); from < end {
+		to = append(to, example{video, prompt.Span{From: from, To: end}, class})
+	}
+	return to
+}
+
+// gather sorts the set's proposals into examples.
+func (l *learner) gather(p Proposals) error {
+	class := l.classes()
 	for i, v := range l.set.Videos {
 		q, err := l.load(i)
 		if err != nil {
 			return err
-		}
-		add := func(to *[]example, start, end float64, class int) {
-			if from, end := q.Span(start, end); from < end {
-				*to = append(*to, example{i, prompt.Span{From: from, To: end}, class})
-			}
-		}
-		for _, x := range v.Segments {
-			add(&l.real, x.Start, x.End, class[x.Label])
 		}
 		for _, x := range p[i] {
 			best, which, covered := 0.0, 0, 0.0
@@ -98,9 +115,9 @@ func (l *learner) gather(p Proposals) error {
 			}
 			switch {
 			case best >= l.config.Positive:
-				add(&l.overlapping, x.Start, x.End, which)
+				l.overlapping = add(l.overlapping, q, i, x.Start, x.End, which)
 			case covered <= l.config.Negative:
-				add(&l.background, x.Start, x.End, 0)
+				l.background = add(l.background, q, i, x.Start, x.End, 0)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package localization
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -227,18 +226,30 @@ func (e Evaluation) detect(a *prompt.Adapter, embeddings []float32, classes []st
 		}
 	}
 	out := make([]Detection, 0, len(proposals)*min(e.Classes, n))
-	order := make([]int, n)
 	for i, x := range proposals {
-		for c := range order {
-			order[c] = c
-		}
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[i*n+b], p[i*n+a]) })
-		for _, c := range order[:min(e.Classes, n)] {
+		for _, c := range likeliest(p[i*n:(i+1)*n], e.Classes) {
 			out = append(out, Detection{classes[c], x.Score * float64(p[i*n+c]) * weight[c], [2]float64{x.Start, x.End}})
 		}
 	}
 	slices.SortStableFunc(out, Detection.compare)
-	return out[:min(len(out), e.Most)], nil
+	return out[:min(len(out), proposal.PerVideo(e.Most, Duration(q)))], nil
+}
+
+// likeliest are the k classes of the highest probabilities, the first of equals first.
+func likeliest(p []float32, k int) []int {
+	var best []int
+	for c, v := range p {
+		if len(best) == k && v <= p[best[k-1]] {
+			continue
+		}
+		at := len(best)
+		for at > 0 && v > p[best[at-1]] {
+			at--
+		}
+		best = slices.Insert(best, at, c)
+		best = best[:min(len(best), k)]
+	}
+	return best
 }
 
 // classInVideo is the probability of class c of n in a video: the mean over its

@@ -404,6 +404,34 @@ func TestNewClasses(t *testing.T) {
 	}
 }
 
+func TestLikeliest(t *testing.T) {
+	p := []float32{0.1, 0.3, 0.1, 0.4, 0.1}
+	for k, want := range [][]int{1: {3}, 2: {3, 1}, 3: {3, 1, 0}, 4: {3, 1, 0, 2}, 5: {3, 1, 0, 2, 4}, 6: {3, 1, 0, 2, 4}} {
+		if k > 0 && !slices.Equal(likeliest(p, k), want) {
+			t.Errorf("%d of them: %v", k, likeliest(p, k))
+		}
+	}
+}
+
+// Detections are the best, in a long video as many for every ten minutes.
+func TestLimitsGrowWithTheVideo(t *testing.T) {
+	m := backbone(t)
+	a, err := prompt.New(m, quick().Adapter, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Localiser{Eval: Evaluation{Classes: 1, Most: 3}, adapter: a, rate: 1, known: map[string][]float32{}, classes: names}
+	var p []proposal.Proposal
+	for i := range 100 {
+		p = append(p, proposal.Proposal{Segment: proposal.Segment{Start: float64(i), End: float64(i + 2)}, Score: 0.5})
+	}
+	for n, want := range map[int]int{120: 3, 600: 3, 1300: 9} {
+		if found, err := l.Classify(sequence(m, "x.mp4", n, 1, 0, nil, rand.New(rand.NewPCG(1, 1))), p); err != nil || len(found) != want {
+			t.Errorf("%d s have %d detections instead of %d (%v)", n, len(found), want, err)
+		}
+	}
+}
+
 // Background lowers the scores of all classes, by a cross entropy whose gradient is
 // that of central differences.
 func TestEvenness(t *testing.T) {
@@ -463,8 +491,11 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLearner(m, c, r.Train, 4, p)
+	l, err := newLearner(m, c, r.Train, 4)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.gather(p); err != nil {
 		t.Fatal(err)
 	}
 	if len(l.real) != r.Train.Truth().Count() || len(l.overlapping) == 0 || len(l.background) == 0 {
@@ -579,7 +610,7 @@ func TestBadData(t *testing.T) {
 		t.Fatal(err)
 	}
 	beyond, err := a.Beyond()
-	if err != nil || len(beyond) != 1 || beyond[0].Path != "v003" || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
+	if err != nil || len(beyond) != 2 || beyond[0].Path != "v002" || !beyond[0].Kept || beyond[1].Path != "v003" || beyond[1].Kept || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
 		t.Errorf("beyond: %+v, missing: %+v, %v", beyond, a.Missing, err)
 	}
 	// Features of another backbone.
@@ -591,6 +622,53 @@ func TestBadData(t *testing.T) {
 	var mismatch *feature.MismatchError
 	if _, _, _, err := other.Sets(o); !errors.As(err, &mismatch) {
 		t.Errorf("another backbone: %v", err)
+	}
+}
+
+// What would stop the second stage stops the run before the first one is trained.
+func TestNothingIsTrainedInVain(t *testing.T) {
+	m := backbone(t)
+	store, _ := world(t, m, 8)
+	f, err := feature.Open(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	if err := f.Put(sequence(m, "coarse", 10, 0.5, 0, nil, rng)); err != nil {
+		t.Fatal(err)
+	}
+	const header, some = "video,start,end,label,split\n", "v001,1,2,run,train\nv002,1,2,sit,train\n"
+	run := func(text string) (Run, error) {
+		path := filepath.Join(t.TempDir(), "x.csv")
+		if err := os.WriteFile(path, []byte(header+text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, r := open(t, m, Data{Path: path, Features: store})
+		_, err := Train(t.Context(), quick(), r)
+		return r, err
+	}
+	for text, want := range map[string]string{
+		"v001,1,2,run,train\n": "takes two",
+		"v001,,,,train\n":      "no segment to learn from",
+		"v001,1,2," + strings.Repeat("long ", 30) + ",train\nv002,1,2,sit,train\n": "long long",
+		some + "coarse,1,2,run,test\n":                                             "features coarse have 0.5 frames a second",
+	} {
+		r, err := run(text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, err := os.Stat(r.Dir); err == nil {
+			t.Errorf("%q: something was trained", text)
+		}
+	}
+	// Without a segment to find there is nothing to measure, and nothing that chooses.
+	r, err := run(some + "v003,,,,test\n")
+	if err != nil || r.Test != nil {
+		t.Errorf("a test video in which nothing happens: %v", err)
+	}
+	// One odd video, though it is the first, does not set the rate of all.
+	if _, err := run("coarse,1,2,run,train\n" + some + "v003,1,2,sit,train\n"); err == nil || !strings.Contains(err.Error(), "features coarse have 0.5 frames a second") {
+		t.Errorf("one odd video: %v", err)
 	}
 }
 

@@ -104,9 +104,8 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 // gather numbers videos and classes, which are those that occur, and sorts out
 // what is of each class.
 func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [][]finding, classes []string) {
-	video, class := map[string]int{}, map[string]int{}
+	class := map[string]int{}
 	for i, v := range truth.Videos {
-		video[v.Path] = i
 		for _, x := range v.Segments {
 			c, ok := class[dataset.Canonical(x.Label)]
 			if !ok {
@@ -119,27 +118,13 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 			s.Segments++
 		}
 	}
-	names := make([]string, len(truth.Videos))
-	for i, v := range truth.Videos {
-		names[i] = v.Path
-	}
-	resolver := dataset.NewResolver(names)
-	number := func(id string) int {
-		if n, ok := video[id]; ok {
-			return n
-		}
-		name, err := resolver.Resolve(id)
-		if err != nil && truth.Format == "activitynet" {
-			name, err = resolver.Resolve(dataset.OtherID(id))
-		}
-		if err == nil {
-			return video[name]
-		}
-		s.Foreign++
-		return len(truth.Videos) + s.Foreign
-	}
+	find := finder(truth)
 	for id, detections := range results {
-		n := number(id)
+		n := find(id)
+		if n < 0 {
+			s.Foreign++
+			n = len(truth.Videos) + s.Foreign
+		}
 		for _, d := range detections {
 			s.Detections++
 			c, ok := class[dataset.Canonical(d.Label)]
@@ -151,6 +136,41 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 		}
 	}
 	return real, found, classes
+}
+
+// finder returns what finds the number of the annotated video that results mean by a
+// name, -1 if none is.
+func finder(truth *dataset.Segments) func(id string) int {
+	video, names := map[string]int{}, make([]string, len(truth.Videos))
+	for i, v := range truth.Videos {
+		video[v.Path], names[i] = i, v.Path
+	}
+	resolver := dataset.NewResolver(names)
+	resolve := resolver.Resolve
+	if truth.Format == "activitynet" {
+		resolve = resolver.ResolveID
+	}
+	return func(id string) int {
+		if n, ok := video[id]; ok {
+			return n
+		}
+		if name, err := resolve(id); err == nil {
+			return video[name]
+		}
+		return -1
+	}
+}
+
+// InSplit returns the results but for those of videos that are in another split of the
+// annotations.
+func (r Results) InSplit(truth *dataset.Segments, split string) Results {
+	find, out := finder(truth), Results{}
+	for id, found := range r {
+		if n := find(id); n < 0 || truth.Videos[n].Split == split {
+			out[id] = found
+		}
+	}
+	return out
 }
 
 // byVideo sorts findings into their videos, in the order of time.

@@ -112,6 +112,10 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
 		t.Errorf("%+v", s)
 	}
+	one.Format = "activitynet" // files' names begin with v_
+	if s := score(t, one, Results{"videos/v_a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
+		t.Errorf("%+v", s)
+	}
 	if _, err := Score(one, Results{"z": {{"run", 0.5, [2]float64{0, 10}}}}, THUMOS); err == nil {
 		t.Error("results of other videos are measured")
 	}

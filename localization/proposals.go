@@ -65,16 +65,29 @@ func (s *Set) Windows(n int) (Proposals, error) {
 	})
 }
 
-// Duration is when a video is over: as declared, or when its last frame is.
+// Duration is when a video is over: as declared, unless there are frames after that,
+// or when its last frame is.
 func Duration(q *feature.Sequence) float64 {
-	if q.Provenance.Duration > 0 {
+	end := q.Timestamps[q.Len()-1] - q.Provenance.StartTime
+	if q.Provenance.Duration > end {
 		return q.Provenance.Duration
 	}
-	end := q.Timestamps[q.Len()-1] - q.Provenance.StartTime
 	if rate := q.Rate(); rate > 0 {
 		end += 1 / rate
 	}
 	return end
+}
+
+// Within cuts proposals to a video of so many seconds, and leaves out those that do
+// not reach into it.
+func Within(p []proposal.Proposal, seconds float64) []proposal.Proposal {
+	var kept []proposal.Proposal
+	for _, x := range p {
+		if x.Start, x.End = max(x.Start, 0), min(x.End, seconds); x.Start < x.End {
+			kept = append(kept, x)
+		}
+	}
+	return kept
 }
 
 // Given are the proposals that results hold; unnamed counts the videos that they do

@@ -70,7 +70,11 @@ func (r Results) WriteCSV(w io.Writer) error {
 	c.Write([]string{"video", "start", "end", "label", "score"})
 	for _, id := range slices.Sorted(maps.Keys(r)) {
 		for _, d := range r[id] {
-			c.Write([]string{id, decimal(d.Segment[0]), decimal(d.Segment[1]), d.Label, strconv.FormatFloat(d.Score, 'g', 6, 64)})
+			start, end := decimal(d.Segment[0]), decimal(d.Segment[1])
+			if start == end { // which nobody could read
+				start, end = fmt.Sprint(d.Segment[0]), fmt.Sprint(d.Segment[1])
+			}
+			c.Write([]string{id, start, end, d.Label, strconv.FormatFloat(d.Score, 'g', 6, 64)})
 		}
 	}
 	c.Flush()
@@ -99,6 +103,24 @@ func ReadResults(path string) (Results, error) {
 	}
 	for _, found := range r {
 		slices.SortStableFunc(found, Detection.compare)
+	}
+	return r, nil
+}
+
+// ReadProposals reads results to be named: their scores, which are multiplied by
+// probabilities, have to lie in 0..1. Of a negative one the unlikeliest class would
+// become the best.
+func ReadProposals(path string) (Results, error) {
+	r, err := ReadResults(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(r)) {
+		for _, d := range r[id] {
+			if !(d.Score >= 0 && d.Score <= 1) {
+				return nil, fmt.Errorf("%s: video %q: the proposal from %g to %g s has the score %g; those of proposals are 0 to 1: bring them there, by a sigmoid if they are logits", path, id, d.Segment[0], d.Segment[1], d.Score)
+			}
+		}
 	}
 	return r, nil
 }
@@ -218,10 +240,7 @@ func (d Detection) check() error {
 func (r Results) Finder() func(name string) (id string, found []Detection, err error) {
 	resolver := dataset.NewResolver(slices.Collect(maps.Keys(r)))
 	return func(name string) (string, []Detection, error) {
-		id, err := resolver.Resolve(name)
-		if errors.Is(err, dataset.ErrNotFound) {
-			id, err = resolver.Resolve(dataset.OtherID(name))
-		}
+		id, err := resolver.ResolveID(name)
 		if errors.Is(err, dataset.ErrNotFound) {
 			return "", nil, nil
 		}

@@ -105,6 +105,22 @@ func TestBadResults(t *testing.T) {
 	}
 }
 
+// Scores that are no probabilities are measured, but not multiplied by some.
+func TestScoresOfProposals(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.csv")
+	for score, ok := range map[string]bool{"0": true, "0.25": true, "1": true, "-0.1": false, "13": false} {
+		if err := os.WriteFile(path, []byte("video,start,end,score\nx,1,3,0.5\nx,4,5,"+score+"\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadResults(path); err != nil {
+			t.Errorf("as a detection's, %s: %v", score, err)
+		}
+		if _, err := ReadProposals(path); (err == nil) != ok || !ok && !strings.Contains(err.Error(), `p.csv: video "x": the proposal from 4 to 5 s`) {
+			t.Errorf("as a proposal's, %s: %v", score, err)
+		}
+	}
+}
+
 func FuzzResults(f *testing.F) {
 	for _, s := range []string{`{"results": {"x": [{"score": 1, "segment": ["1", 2], "label": "a"}]}}`, "video,start,end,score,label\na,1,2,0.5,b\n", "", "\xef\xbb\xbf", "\xff", "{", "\"", "video,start,end,score\n\"a\nb\",1,2,1\n"} {
 		f.Add(s)
@@ -148,6 +164,28 @@ func TestSubtitles(t *testing.T) {
 	}
 	if _, err := Subtitles("x.ass"); err == nil || !strings.Contains(err.Error(), ".srt or .vtt") {
 		t.Errorf("x.ass: %v", err)
+	}
+}
+
+// A detection of less than a millisecond is shown for one, and comes back from CSV.
+func TestVeryShortDetections(t *testing.T) {
+	short := Results{"x": {{"jump", 0.5, [2]float64{5, 5.0002}}}}
+	for path, want := range map[string]string{"x.srt": "00:00:05,000 --> 00:00:05,001", "x.vtt": "00:00:05.000 --> 00:00:05.001"} {
+		write, err := Subtitles(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := write(&b, short["x"]); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %v\n%s", path, err, b.String())
+		}
+	}
+	path := filepath.Join(t.TempDir(), "r.csv")
+	if err := short.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadResults(path); err != nil || !reflect.DeepEqual(got, short) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -62,7 +62,8 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 }
 
 // Sets returns the training set and the one that is measured, which is nil if there
-// is none. leftOut counts the videos of the training split that zero-shot training
+// is none: no video of that split shows anything, or it is the one to learn from.
+// leftOut counts the videos of the training split that zero-shot training
 // cannot use, since they show classes that are not to be known.
 func (d Data) Sets(o *Opened) (trainSet, evalSet *Set, leftOut int, err error) {
 	from, to := o.Segments, o.Segments
@@ -78,11 +79,11 @@ func (d Data) Sets(o *Opened) (trainSet, evalSet *Set, leftOut int, err error) {
 	if trainSet, err = o.Set(part); err != nil {
 		return nil, nil, 0, err
 	}
-	if to.Splits()[d.EvalSplit] == 0 {
+	if d.TrainClasses == nil && d.EvalSplit == d.TrainSplit {
 		return trainSet, nil, leftOut, nil
 	}
-	if part, err = to.Split(d.EvalSplit); err != nil {
-		return nil, nil, 0, err
+	if part, err = to.Split(d.EvalSplit); err != nil || part.Count() == 0 {
+		return trainSet, nil, leftOut, nil
 	}
 	evalSet, err = o.Set(part)
 	return trainSet, evalSet, leftOut, err
@@ -135,7 +136,8 @@ func (s *Set) Provenance(v dataset.MatchedVideo) (feature.Provenance, error) {
 	return s.features.Provenance(v.ID)
 }
 
-// Beyond returns the segments of which the features hold nothing.
+// Beyond returns the segments of which the features hold nothing and, Kept, those that
+// end after videos whose lengths the annotations do not tell.
 func (s *Set) Beyond() ([]dataset.Fault, error) {
 	var out []dataset.Fault
 	for _, v := range s.Videos {
@@ -146,6 +148,8 @@ func (s *Set) Beyond() ([]dataset.Fault, error) {
 		for _, x := range v.Segments {
 			if from, to := q.Span(x.Start, x.End); from == to {
 				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the features end at %.2f s", q.Timestamps[q.Len()-1])})
+			} else if end := Duration(q); v.Duration == 0 && x.End > end+1 {
+				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the video ends at %.2f s", end), Kept: true})
 			}
 		}
 	}

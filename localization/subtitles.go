@@ -35,7 +35,7 @@ func Subtitles(path string) (func(w io.Writer, found []Detection) error, error) 
 func writeSRT(w io.Writer, found []Detection) error {
 	b := bufio.NewWriter(w)
 	for i, d := range ByTime(found) {
-		fmt.Fprintf(b, "%d\n%s --> %s\n%s\n\n", i+1, clock(d.Segment[0], ","), clock(d.Segment[1], ","), d.cue(strings.NewReplacer("-->", "→")))
+		fmt.Fprintf(b, "%d\n%s\n%s\n\n", i+1, d.shown(","), d.cue(strings.NewReplacer("-->", "→")))
 	}
 	return b.Flush()
 }
@@ -44,7 +44,7 @@ func writeVTT(w io.Writer, found []Detection) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprint(b, "WEBVTT\n\n")
 	for _, d := range ByTime(found) {
-		fmt.Fprintf(b, "%s --> %s\n%s\n\n", clock(d.Segment[0], "."), clock(d.Segment[1], "."), d.cue(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")))
+		fmt.Fprintf(b, "%s\n%s\n\n", d.shown("."), d.cue(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")))
 	}
 	return b.Flush()
 }
@@ -54,9 +54,16 @@ func (d Detection) cue(escape *strings.Replacer) string {
 	return fmt.Sprintf("%s (%.0f %%)", escape.Replace(d.Label), 100*d.Score)
 }
 
+// shown is when a subtitle is, for at least a millisecond: both formats ask that it
+// ends after it starts.
+func (d Detection) shown(point string) string {
+	from := int64(math.Round(max(d.Segment[0], 0) * 1000))
+	to := max(int64(math.Round(d.Segment[1]*1000)), from+1)
+	return clock(from, point) + " --> " + clock(to, point)
+}
+
 // clock is a time as hours:minutes:seconds and milliseconds.
-func clock(t float64, point string) string {
-	ms := int64(math.Round(max(t, 0) * 1000))
+func clock(ms int64, point string) string {
 	return fmt.Sprintf("%02d:%02d:%02d%s%03d", ms/3600000, ms/60000%60, ms/1000%60, point, ms%1000)
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/progress"
@@ -56,6 +57,16 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
+	// What the second stage cannot do shows before the first is trained.
+	l, err := newLearner(r.Backbone, c, r.Train, rate)
+	if err != nil {
+		return train.Result{}, err
+	}
+	if r.Test != nil {
+		if err := r.Test.measurable(rate); err != nil {
+			return train.Result{}, err
+		}
+	}
 	if err := r.propose(ctx, &c, rate); err != nil {
 		return train.Result{}, err
 	}
@@ -76,8 +87,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, r.interrupted(err)
 	}
-	l, err := newLearner(r.Backbone, c, r.Train, rate, learned)
-	if err != nil {
+	if err := l.gather(learned); err != nil {
 		return train.Result{}, err
 	}
 	r.Log.Info("to learn from", "segments", len(l.real), "proposals_that_overlap", len(l.overlapping), "background", len(l.background))
@@ -110,7 +120,7 @@ func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
 		if run.Train, err = r.Train.examples(); err != nil {
 			return err
 		}
-		if r.Chooses {
+		if r.Chooses && r.Test != nil {
 			if run.Val, err = r.Test.examples(); err != nil {
 				return err
 			}
@@ -126,18 +136,44 @@ func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
 	return nil
 }
 
-// rate is the frames a second of the first of the set's videos that tells.
+// rate is the usual frames a second of the set's videos: the median of the first that
+// tell, so that an odd one among them does not matter.
 func (s *Set) rate() (float64, error) {
+	var rates []float64
 	for _, v := range s.Videos {
 		q, err := s.Load(v)
 		if err != nil {
 			return 0, err
 		}
 		if rate := q.Rate(); rate > 0 {
-			return math.Round(rate*1e3) / 1e3, nil // timestamps are rounded; so is what is made of them
+			rates = append(rates, rate)
+		}
+		if len(rates) == 64 {
+			break
 		}
 	}
-	return 0, errors.New("none of the training videos has two frames")
+	if len(rates) == 0 {
+		return 0, errors.New("none of the training videos has two frames")
+	}
+	slices.Sort(rates)
+	return math.Round(rates[len(rates)/2]*1e3) / 1e3, nil // timestamps are rounded; so is what is made of them
+}
+
+// measurable says why a set cannot be measured at so many frames a second.
+func (s *Set) measurable(rate float64) error {
+	if s.Truth().Count() == 0 {
+		return fmt.Errorf("%s: the videos to measure on have no segment to find", s.source.Source)
+	}
+	for _, v := range s.Videos {
+		q, err := s.Load(v)
+		if err == nil {
+			_, err = q.AtRate(rate)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // config is what config.json says: everything resolved.

@@ -71,7 +71,7 @@ type Config struct {
 	Quality float64 `json:"quality_weight"`
 
 	// What [Detector.Propose] gives: proposals of at least the score Floor, at most
-	// TopK of them, after soft-NMS with a Gaussian of width Sigma.
+	// TopK of them as [PerVideo] says, after soft-NMS with a Gaussian of width Sigma.
 	Sigma float64 `json:"sigma"`
 	Floor float64 `json:"floor"`
 	TopK  int     `json:"top_k"`

@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -47,6 +48,39 @@ func TestSoftNMSTakesAnyOrder(t *testing.T) {
 	for i, q := range want[1:] {
 		if q.Score > want[i].Score {
 			t.Errorf("%v follows %v", q, want[i])
+		}
+	}
+}
+
+// Groups save time, and nothing else: one after the other gives the same.
+func TestSoftNMSOfManyProposals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 1))
+	for range 20 {
+		var p []Proposal
+		for range 1 + rng.IntN(1500) {
+			start := float64(rng.IntN(400))
+			p = append(p, Proposal{Segment{start, start + 1 + float64(rng.IntN(20)*(1+rng.IntN(4)))}, float64(rng.IntN(20)) / 20})
+		}
+		most := 1 + rng.IntN(600)
+		got := SoftNMS(slices.Clone(p), 0.5, 0.1, most)
+		slices.SortFunc(p, func(a, b Proposal) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
+		var want []Proposal
+		for len(want) < most {
+			p = slices.DeleteFunc(p, func(q Proposal) bool { return q.Score < 0.1 })
+			if len(p) == 0 {
+				break
+			}
+			best := slices.MaxFunc(p, func(a, b Proposal) int { return cmp.Compare(a.Score, b.Score) })
+			want = append(want, best)
+			i := slices.Index(p, best)
+			p = slices.Delete(p, i, i+1)
+			for j := range p {
+				o := best.TIoU(p[j].Segment)
+				p[j].Score *= math.Exp(-o * o / 0.5)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d proposals instead of %d, or others", len(got), len(want))
 		}
 	}
 }

@@ -313,6 +313,22 @@ func TestVideosOfAnyLength(t *testing.T) {
 	}
 }
 
+// A video of hours has as many proposals for every ten minutes as a short one in all.
+func TestLimitsGrowWithTheVideo(t *testing.T) {
+	c := small()
+	c.Floor, c.TopK = 0, 7
+	d := ready(t, c, 5)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for seconds, want := range map[int]int{60: 7, 600: 7, 601: 14, 1500: 21} {
+		if p := propose(t, d, film("a.mp4", rng, seconds*8, 5, 8, nil)); len(p) != want {
+			t.Errorf("%d s have %d proposals instead of %d", seconds, len(p), want)
+		}
+	}
+	if n := PerVideo(math.MaxInt, 1e300); n != math.MaxInt32 {
+		t.Errorf("the most there can be is %d", n)
+	}
+}
+
 // Times are those of the timestamps: late ones, and such that are not regular.
 func TestTimesAreTheTimestamps(t *testing.T) {
 	c := small()

@@ -64,7 +64,8 @@ func (t *Detector) Propose(q *feature.Sequence) ([]Proposal, error) {
 		found = t.pass(found, f, parts[:n], rows)
 		parts = parts[n:]
 	}
-	return SoftNMS(found, t.config.Sigma, t.config.Floor, t.config.TopK), nil
+	seconds := f.seconds(float64(f.Len())) - f.Timestamps[0]
+	return SoftNMS(found, t.config.Sigma, t.config.Floor, PerVideo(t.config.TopK, seconds)), nil
 }
 
 // pass appends the proposals of a few windows of so many rows together.

@@ -176,6 +176,7 @@ this program or another.`,
 	temporalScale(c, &scale)
 	proposalFlags(c, &limits.Sigma, &limits.Floor, &limits.TopK)
 	evaluationFlags(c, &e)
+	tIoUs(c, &e.TIoU)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }
@@ -264,7 +265,7 @@ func (a *app) proposalsFor(c *cobra.Command, l *localization.Localiser, s *local
 		p, err = s.Windows(windowCount)
 	default:
 		var r localization.Results
-		if r, err = localization.ReadResults(from); err != nil {
+		if r, err = localization.ReadProposals(from); err != nil {
 			return nil, 0, fmt.Errorf("--proposals is own, truth, windows or a file: %w", err)
 		}
 		if p, unnamed, err = s.Given(r); err != nil {
@@ -287,6 +288,7 @@ func (a *app) evalResults(path string, d localization.Data, split string, one bo
 	for _, w := range truth.Warnings() {
 		a.log.Warn(w)
 	}
+	whole := truth
 	if one {
 		if truth, err = truth.Split(split); err != nil {
 			return err
@@ -304,6 +306,14 @@ func (a *app) evalResults(path string, d localization.Data, split string, one bo
 	r, err := localization.ReadResults(path)
 	if err != nil {
 		return err
+	}
+	if one {
+		all := len(r)
+		if r = r.InSplit(whole, split); len(r) == 0 && all > 0 {
+			return fmt.Errorf("%s: none of its %d videos is in split %q", path, all, split)
+		} else if len(r) < all {
+			a.log.Info("left out the results of videos in other splits", "videos", all-len(r))
+		}
 	}
 	scores, err := localization.Score(truth, r, tIoUs)
 	if err != nil {

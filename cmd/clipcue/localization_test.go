@@ -20,6 +20,7 @@ type scoresJSON struct {
 	Videos     int       `json:"videos"`
 	Missing    *int      `json:"missing"`
 	Detections int       `json:"detections"`
+	Foreign    *int      `json:"foreign_videos"`
 	PerClass   []struct {
 		Label string    `json:"label"`
 		AP    []float64 `json:"ap"`
@@ -32,12 +33,14 @@ type scoresJSON struct {
 }
 
 type resultsJSON struct {
-	Version string `json:"version"`
-	Results map[string][]struct {
-		Label   string    `json:"label"`
-		Score   *float64  `json:"score"`
-		Segment []float64 `json:"segment"`
-	} `json:"results"`
+	Version string                     `json:"version"`
+	Results map[string][]detectionJSON `json:"results"`
+}
+
+type detectionJSON struct {
+	Label   string    `json:"label"`
+	Score   *float64  `json:"score"`
+	Segment []float64 `json:"segment"`
 }
 
 // untrimmed is a small world of long videos.
@@ -107,6 +110,12 @@ func TestFromLongVideosToLocaliser(t *testing.T) {
 	if *again.Average != *e.Average || again.Detections != e.Detections {
 		t.Errorf("measured as a file: %+v instead of %+v", again, e)
 	}
+	// Of results for all videos those of a split are measured.
+	must(t, exitDone, "localize", "-q", "--adapter", u.run, filepath.Join(u.videos, "videos"), "--json", "--min-score", "0", "--csv", at("everything.csv"))
+	part := decode[scoresJSON](t, must(t, exitDone, "eval", "localization", "--results", at("everything.csv"), "--data", filepath.Join(u.videos, "labels.csv"), "--split", "test", "--json"))
+	if part.Foreign == nil || *part.Foreign != 0 || part.Segments != e.Segments || part.Detections == 0 {
+		t.Errorf("of all videos: %+v", part)
+	}
 	// True segments are as good as it gets; windows and files are proposals, too.
 	truth := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--proposals", "truth", "--tiou", "0.5,0.95")...))
 	if len(truth.MAP) != 2 || truth.MAP[0] != truth.MAP[1] || truth.Recall.AR[99] < 1-1e-9 {
@@ -128,6 +137,13 @@ func TestFromLongVideosToLocaliser(t *testing.T) {
 	must(t, exitDone, "localize", "-q", "--adapter", u.run, filepath.Join(u.videos, "videos"), "--write-proposals", at("p.csv"), "--csv", at("found.csv"), "--timeline", at("all.html"), "--min-score", "0")
 	must(t, exitDone, u.train(at("fourth"), "--proposals", at("p.csv"))...)
 	must(t, exitDone, "localize", "-q", "--adapter", at("fourth"), "--proposals", at("p.csv"), video)
+	// What is told lies in the video, 16 s long, whatever the proposals say.
+	wide := write(t, dir, "wide.csv", "video,start,end,score\n000003,-3,4,1\n000003,10,400,1\n000003,100,400,1\n000003,-9,-1,1\n")
+	cut := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--adapter", at("fourth"), "--proposals", wide, video, "--json", "--min-score", "0", "--classes-per-proposal", "1", "--overlap", "1")).Results[video]
+	slices.SortFunc(cut, func(a, b detectionJSON) int { return slices.Compare(a.Segment, b.Segment) })
+	if len(cut) != 2 || !slices.Equal(cut[0].Segment, []float64{0, 4}) || !slices.Equal(cut[1].Segment, []float64{10, 16}) {
+		t.Errorf("%+v", cut)
+	}
 
 	r := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--adapter", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--subtitles", at("v.srt"), "--edl", at("v.edl"), "--timeline", at("v.html")))
 	found := r.Results[video]
@@ -143,6 +159,11 @@ func TestFromLongVideosToLocaliser(t *testing.T) {
 		if text, err := os.ReadFile(at(name)); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	// Of more than may be told the best is, which is said.
+	one := must(t, exitDone, "localize", "-q", "--adapter", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--detections", "1")
+	if best := decode[resultsJSON](t, one).Results[video]; len(best) != 1 || *best[0].Score != *found[0].Score || !strings.Contains(one.stderr, "raise --detections") {
+		t.Errorf("%+v\n%s", best, one.stderr)
 	}
 	// New classes, by their names.
 	names := write(t, dir, "names.txt", "yellow cross\nred circle\n")
@@ -217,9 +238,11 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		{"times that are none", train(file("x.csv", header+"a,1,soon,run,train\n")), 1, []string{"x.csv:2", "soon"}},
 		{"results for annotations", train(file("r.json", `{"results": {}}`)), 1, []string{"r.json", "results"}},
 		{"no features", train(file("y.csv", header+"a,1,2,run,train\nb,1,2,sit,test\n")), 1, []string{"none of the 1 videos has features", u.features}},
-		{"no ground truth", train(file("z.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"0 class"}},
+		{"no ground truth", train(file("z.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"z.csv", "no segment to learn from"}},
 		{"nothing to find", append(u.eval(), "--data", file("n.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"n.csv", "no segment to find"}},
-		{"segments that make no sense", train(file("s.csv", header+"000000.mp4,5,4,run,train\n000001.mp4,3,3,sit,train\n")), 1, []string{"0 class"}},
+		{"segments that make no sense", train(file("s.csv", header+"000000.mp4,5,4,run,train\n000001.mp4,3,3,sit,train\n")), 1, []string{"s.csv", "no segment to learn from"}},
+		{"a split that there is not", u.train(out, "--eval-split", "val"), 1, []string{"labels.csv", `"val"`}},
+		{"what is learned from measured", u.train(out, "--eval-split", "train"), 1, []string{`"train"`}},
 		{"segments beyond the videos", train(file("b.csv", header+"000000.mp4,500,501,red circle,train\n000001.mp4,500,501,blue star,train\n")), 1, []string{"b.csv", "no segment to learn from"}},
 		{"a label that was not learned", append(u.eval(), "--data", file("l.csv", header+"000003.mp4,1,2,flying,test\n")), 1, []string{"flying", "--classes"}},
 		{"a class in both lists", train(filepath.Join(u.videos, "labels.csv"), "--train-classes", file("b1.txt", "red circle\nblue star\n"), "--test-classes", file("b2.txt", "Red_Circle\n")), 1, []string{"disjoint"}},
@@ -229,6 +252,7 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		{"a run that is there", u.train(u.run), 1, []string{"--resume"}},
 		{"a run of other settings", u.train(u.run, "--resume", "--lr", "0.5"), 1, []string{"lr", "0.5"}},
 		{"a run that is not there", []string{"eval", "localization", "--run", out, "--features", u.features, "--data", u.segments}, 1, []string{"out", "no such file"}},
+		{"logits for scores", localize("--proposals", file("logits.csv", "video,start,end,score\n000000,1,2,-0.5\n"), video), 1, []string{"logits.csv", "-0.5", "0 to 1"}},
 		{"another backbone", localize("--model", backbone(t, filepath.Join(dir, "other"), 99), video), 1, []string{"backbone", "--model"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -240,9 +264,24 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		})
 	}
 
+	// Without anything to find in the test videos a run learns, and measures nothing.
+	bare := file("bare.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\n000003.mp4,,,,test\n")
+	trained := must(t, exitDone, append(train(bare), "-q=false")...)
+	if !strings.Contains(trained.stderr, "nothing will be measured") || strings.Contains(trained.stdout, "mAP") {
+		t.Errorf("%s%s", trained.stderr, trained.stdout)
+	}
+	os.RemoveAll(out)
+	// New classes that no validation video shows are measured on the test videos.
+	aside := file("aside.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\n000002.mp4,1,2,red circle,val\n000003.mp4,1,2,green ring,test\n")
+	trained = must(t, exitDone, train(aside, "--train-classes", file("seen.txt", "red circle\nblue star\n"), "--test-classes", file("new.txt", "green ring\n"))...)
+	if !strings.Contains(trained.stdout, "on 1 videos") {
+		t.Errorf("%s", trained.stdout)
+	}
+	os.RemoveAll(out)
+
 	// Done, but for some: what is missing is named and counted.
 	partly := file("partly.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\nx.mp4,1,2,red circle,train\n")
-	checkError(t, clipcue(t, append(train(partly), "-q=false")...), exitPartial, "1 annotated videos were left out")
+	checkError(t, clipcue(t, append(train(partly), "-q=false")...), exitPartial, "1 annotated video was left out")
 	r := clipcue(t, localize(video, file("letter.mp4", "Dear Sir\n"))...)
 	checkError(t, r, exitPartial, "1 video failed")
 

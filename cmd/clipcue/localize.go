@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 
@@ -23,6 +24,7 @@ import (
 type localizeFlags struct {
 	subtitles, edl, csv, timeline, writeProposals string
 	minScore, overlap                             float64
+	most                                          int // detections, as the evaluation's
 }
 
 func (a *app) localizeCommand() *cobra.Command {
@@ -89,22 +91,24 @@ page with frames of the video.`,
 			}
 			var proposed localization.Results
 			if given != "" {
-				if proposed, err = localization.ReadResults(given); err != nil {
+				if proposed, err = localization.ReadProposals(given); err != nil {
 					return err
 				}
 			} else if l.Detector() == nil {
 				return fmt.Errorf("%s was trained on proposals from a file and has no detector of its own: give proposals by --proposals", adapter)
 			}
+			o.most, l.Eval.Most = l.Eval.Most, math.MaxInt32 // of those that are told
 			found, failed, err := a.localize(c, m, l, sources, sampling, proposed, o)
 			if err != nil {
 				return err
 			}
+			err = a.writeFound(c, found, o) // first, for who reads only the head of what is printed
 			if asJSON {
-				err = found.results().Write(a.out)
+				err = errors.Join(err, found.results().Write(a.out))
 			} else {
-				err = found.print(a.out)
+				err = errors.Join(err, found.print(a.out))
 			}
-			return errors.Join(err, a.writeFound(c, found, o), failedVideos(failed))
+			return errors.Join(err, failedVideos(failed))
 		},
 	}
 	b.add(c)
@@ -184,13 +188,18 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localise
 		if err != nil {
 			return err
 		}
+		x.provenance, x.length = q.Provenance, localization.Duration(q)
+		p = localization.Within(p, x.length)
 		found, err := l.Classify(q, p)
 		if err != nil {
 			return err
 		}
 		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < o.minScore })
-		x.provenance, x.length = q.Provenance, localization.Duration(q)
 		x.detections = localization.Distinct(found, o.overlap)
+		if most := proposal.PerVideo(o.most, x.length); len(x.detections) > most {
+			a.log.Warn("only the best are told: raise --detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "told", most)
+			x.detections = x.detections[:most]
+		}
 		x.proposals = localization.FromProposals(p)
 		return nil
 	})

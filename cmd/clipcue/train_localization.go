@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,7 +105,9 @@ ever after.`,
 				return err
 			}
 			if !c.Flags().Changed("eval-split") {
-				d.EvalSplit = evalSplit(d, data)
+				if d.EvalSplit, err = evalSplit(d, data); err != nil {
+					return err
+				}
 			}
 			r := localization.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d}
 			if detector != "" {
@@ -113,7 +116,7 @@ ever after.`,
 				}
 			}
 			if given != "" {
-				if r.Given, err = localization.ReadResults(given); err != nil {
+				if r.Given, err = localization.ReadProposals(given); err != nil {
 					return err
 				}
 			}
@@ -148,6 +151,7 @@ ever after.`,
 	number(c, &k.DetectorTrain.Rate, "detector-lr", false, "its learning rate")
 	proposalFlags(c, &k.Detector.Sigma, &k.Detector.Floor, &k.Detector.TopK)
 	evaluationFlags(c, &k.Eval)
+	tIoUs(c, &k.Eval.TIoU)
 	return c
 }
 
@@ -159,24 +163,25 @@ var detectorFlags = []string{"detector-width", "detector-blocks", "detector-leve
 func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
 	number(c, sigma, "sigma", false, "width of soft-NMS among proposals: more keeps fewer neighbours")
 	below1(c, floor, "floor", "lowest score of a proposal")
-	whole(c, topK, "proposals-per-video", 1, "proposals a video at most")
+	whole(c, topK, "proposals-per-video", 1, "proposals a video at most; of a longer one than ten minutes, for every ten")
 }
 
 // evaluationFlags adds those for how proposals become detections.
 func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
 	whole(c, &e.Classes, "classes-per-proposal", 1, "likeliest classes of a proposal, each a detection")
-	whole(c, &e.Most, "detections", 1, "detections a video at most")
+	whole(c, &e.Most, "detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
 	c.Flags().BoolVar(&e.VideoScore, "video-score", e.VideoScore, "multiply scores by the class's probability in the whole video")
-	tIoUs(c, &e.TIoU)
 }
 
-// evalSplit is the split to measure on: the validation split, if there is one and it is
-// not the one to learn from.
-func evalSplit(d localization.Data, data *localization.Opened) string {
-	if n := data.Segments.Splits(); n[dataset.Val] > 0 && d.TrainSplit != dataset.Val {
-		return dataset.Val
+// evalSplit is the split to measure on: the validation split, if its videos show
+// anything that is to be told and it is not the one to learn from.
+func evalSplit(d localization.Data, data *localization.Opened) (string, error) {
+	d.EvalSplit = dataset.Val
+	_, val, _, err := d.Sets(data)
+	if val != nil || err != nil {
+		return dataset.Val, err
 	}
-	return dataset.Test
+	return dataset.Test, nil
 }
 
 // readDetector reads the first stage of a run or a file.
@@ -209,6 +214,13 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 		return err
 	}
 	r.Chooses = d.EvalSplit == dataset.Val
+	if r.Test == nil {
+		reason := fmt.Sprintf("%s: split %q has no segment to find, or is the one to learn from", d.Path, d.EvalSplit)
+		if c.Flags().Changed("eval-split") {
+			return errors.New(reason)
+		}
+		a.log.Warn("nothing will be measured", "reason", reason)
+	}
 	if leftOut > 0 {
 		a.log.Warn("left out training videos that show other classes than those to learn from", "videos", leftOut)
 	}
@@ -255,10 +267,15 @@ func (a *app) warnMissingVideos(s *localization.Set) int {
 // warnBeyond tells of segments that lie beyond what the features hold.
 func (a *app) warnBeyond(s *localization.Set) error {
 	beyond, err := s.Beyond()
-	if len(beyond) > 0 {
-		x := beyond[0]
-		a.log.Warn("segments lie beyond their videos' features: there is nothing to learn from, and nothing to find", "segments", len(beyond),
-			"first", fmt.Sprintf("%s at %g to %g s", x.Path, x.Start, x.End), "reason", x.Reason)
+	for _, kept := range []bool{false, true} {
+		what := "segments lie beyond their videos' features: there is nothing to learn from, and nothing to find"
+		if kept {
+			what = "segments end after their videos, and are taken as they are"
+		}
+		of := slices.DeleteFunc(slices.Clone(beyond), func(x dataset.Fault) bool { return x.Kept != kept })
+		if len(of) > 0 {
+			a.log.Warn(what, "segments", len(of), "first", fmt.Sprintf("%s at %g to %g s", of[0].Path, of[0].Start, of[0].End), "reason", of[0].Reason)
+		}
 	}
 	return err
 }

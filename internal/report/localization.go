@@ -103,7 +103,9 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 		for _, x := range v.Segments {
 			truth = append(truth, localization.Detection{Label: x.Label, Score: 1, Segment: [2]float64{x.Start, x.End}})
 		}
-		out = append(out, NewTimeline(ctx, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.Distinct(found, 0.5), truth))
+		each, cancel := context.WithTimeout(ctx, decodeLimit)
+		out = append(out, NewTimeline(each, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.Distinct(found, 0.5), truth))
+		cancel()
 		out[i].Title = v.Path
 	}
 	return out, nil
@@ -125,5 +127,5 @@ func Timelines(t []Timeline) *Report {
 		}
 	}
 	return &Report{Title: "What happens when", Verdict: fmt.Sprintf("%s found in %s.", english.Plural(n, "segment", ""), english.Plural(len(t), "video", "")),
-		Sections: []Section{{Title: "Videos", Timelines: t, Text: "The darker, the surer."}}, Footer: Version()}
+		Sections: []Section{{Title: "Videos", Timelines: t, Text: "The stronger the colour, the surer."}}, Footer: Version()}
 }

@@ -61,12 +61,12 @@ var (
 // picture, as the backbone sees it. zero is the stream's time at which players
 // show 0:00.
 func Frames(ctx context.Context, path string, start, end, zero float64) ([]Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, decodeLimit)
+	defer cancel()
 	return frames(ctx, path, stripFrames, start, end, zero)
 }
 
 func frames(ctx context.Context, path string, n int, start, end, zero float64) ([]Frame, error) {
-	ctx, cancel := context.WithTimeout(ctx, decodeLimit)
-	defer cancel()
 	o := video.Options{Sampling: video.Count(n), Size: frameSide}
 	if start > 0 {
 		o.Start = start + zero

@@ -2,6 +2,8 @@ package report
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"os"
 	"slices"
 
@@ -48,12 +50,26 @@ func (t Timeline) Ticks() []float64 {
 	return out
 }
 
+// Clock is a time as a player shows it, in a short video in seconds.
+func (t Timeline) Clock(seconds float64) string {
+	tenths := int64(math.Round(10 * seconds))
+	minutes, rest := tenths/600, float64(tenths%600)/10
+	switch {
+	case t.Seconds < 120:
+		return fmt.Sprintf("%.1f s", seconds)
+	case t.Seconds < 3600:
+		return fmt.Sprintf("%d:%04.1f", minutes, rest)
+	}
+	return fmt.Sprintf("%d:%02d:%04.1f", minutes/60, minutes%60, rest)
+}
+
 // timelineFrames is how many frames a timeline shows.
 const timelineFrames = 16
 
 // NewTimeline shows what was found in a video of so many seconds, which lies at
 // path; zero is the stream's time at which players show 0:00. truth, if it is known,
-// stands below each class. A video that cannot be decoded has a note that says why.
+// stands below each class. A video that cannot be decoded, or not before the context's
+// deadline, has a note that says why.
 func NewTimeline(ctx context.Context, path string, seconds, zero float64, found, truth []localization.Detection) Timeline {
 	t := Timeline{Title: path, Seconds: seconds}
 	bars := func(all []localization.Detection, label string, truth bool) (row TimelineRow) {

@@ -31,6 +31,11 @@ func TestTimeline(t *testing.T) {
 			t.Errorf("%v s lies at %v", seconds, got)
 		}
 	}
+	for length, want := range map[float64]string{100: "83.5 s", 200: "1:23.5", 4000: "0:01:23.5"} {
+		if got := (Timeline{Seconds: length}).Clock(83.46); got != want {
+			t.Errorf("in a video of %v s it is %s instead of %s", length, got, want)
+		}
+	}
 	if (Timeline{}).Share(3) != 0 {
 		t.Error("a video of no length has places")
 	}
