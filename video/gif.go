@@ -3,17 +3,11 @@ package video
 import (
 	"bufio"
 	"io"
-	"os"
 )
 
 // wholeGIF reports whether a GIF goes on to its trailer. ffmpeg takes one that is
 // broken off for one that is short.
-func wholeGIF(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return true // for ffmpeg to say
-	}
-	defer f.Close()
+func wholeGIF(f *io.SectionReader) bool {
 	r := bufio.NewReaderSize(f, 1<<16)
 	var head [13]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

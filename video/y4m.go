@@ -2,27 +2,18 @@ package video
 
 import (
 	"bufio"
-	"os"
+	"io"
 	"strconv"
 	"strings"
 )
 
 // wholeY4M reports whether a YUV4MPEG2 file ends behind a picture, all of which are of
 // one size. ffmpeg drops what there is of another.
-func wholeY4M(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return true // for ffmpeg to say
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return true
-	}
+func wholeY4M(f *io.SectionReader) bool {
 	r := bufio.NewReaderSize(f, 1<<12)
 	head, err := r.ReadSlice('\n')
 	picture := y4mPicture(string(head))
-	rest := info.Size() - int64(len(head))
+	rest := f.Size() - int64(len(head))
 	const mark = "FRAME\n" // it may have parameters, but nothing writes them
 	if m, _ := r.Peek(len(mark)); err != nil || picture == 0 || string(m) != mark {
 		return true
