@@ -172,6 +172,7 @@ says which backbone the features come from where the files do not.`,
 	}
 	b.add(c)
 	f := c.Flags()
+	f.Lookup("model").Usage = "the backbone that the features come from, where the files do not say it: a weight file or folder, or the name of a pulled one"
 	f.StringVar(&o.Backbone, "fingerprint", "", "the backbone's fingerprint, as clipcue model info prints it")
 	number(c, &o.Rate, "fps", false, "frames a second, where a file has no times")
 	f.StringVar(&out, "out", "", "folder of the feature store")
