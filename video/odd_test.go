@@ -265,10 +265,12 @@ func TestRefusals(t *testing.T) {
 		{locked("locked.mp4"), ErrEncrypted, "protected"},
 		{os.DevNull, ErrFormat, "device"},
 	} {
-		for _, err := range Frames(t.Context(), c.path, Options{AllowPartial: true}) {
-			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("%s: %v", c.path, err)
-			}
+		var err error
+		for _, err = range Frames(t.Context(), c.path, Options{AllowPartial: true}) {
+			// Noise may decode to a frame before the error, which comes last.
+		}
+		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", c.path, err)
 		}
 		if _, err := Check(t.Context(), c.path, Options{}, false); !errors.Is(err, c.kind) {
 			t.Errorf("Check of %s: %v", c.path, err)
