@@ -228,7 +228,7 @@ func TestClassEmbeddingsAreNormalised(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := m.EncodeClasses([]string{"run", "sit"}, clip.Templates[:2])
+	f, err := m.EncodeClasses([]string{"run", "sit"}, clip.Templates[:2], false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestClassEmbeddingsAreNormalised(t *testing.T) {
 			t.Errorf("class %d has squared length %v", i, sum)
 		}
 	}
-	if _, err := m.EncodeClasses([]string{"run"}, []string{"no place"}); err == nil {
+	if _, err := m.EncodeClasses([]string{"run"}, []string{"no place"}, false); err == nil {
 		t.Error("a template without {} is taken")
 	}
 }

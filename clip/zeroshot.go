@@ -18,8 +18,9 @@ var Templates = []string{
 
 // EncodeClasses turns class names into L2-normalised embeddings [C,E] without any
 // training: each name is put into every template, and the normalised text
-// features are averaged (Radford et al. 2021, section 3.1.4).
-func (m *Model) EncodeClasses(names, templates []string) ([]float32, error) {
+// features are averaged (Radford et al. 2021, section 3.1.4). truncate is as in
+// [Model.EncodeTexts].
+func (m *Model) EncodeClasses(names, templates []string, truncate bool) ([]float32, error) {
 	if len(templates) == 0 {
 		templates = Templates[:1]
 	}
@@ -33,7 +34,7 @@ func (m *Model) EncodeClasses(names, templates []string) ([]float32, error) {
 		for i, n := range names {
 			texts[i] = strings.ReplaceAll(t, "{}", n)
 		}
-		f, err := m.EncodeTexts(texts, false)
+		f, err := m.EncodeTexts(texts, truncate)
 		if err != nil {
 			return nil, err
 		}

@@ -133,7 +133,7 @@ func (l *Localiser) embeddings(classes []string) ([]float32, error) {
 		var f []float32
 		var err error
 		if l.templates != nil {
-			f, err = m.EncodeClasses(readable(unseen), l.templates)
+			f, err = m.EncodeClasses(readable(unseen), l.templates, false)
 		} else {
 			f, err = l.adapter.EncodeClasses(readable(unseen))
 		}

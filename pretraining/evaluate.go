@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/clipcue/clipcue/clip"
@@ -53,7 +52,8 @@ func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed fu
 	var classes []float32
 	if len(labels) > 0 {
 		var err error
-		if classes, err = encode(m, labels, e.Templates); err != nil {
+		// Cut, as the captions that it learned from were.
+		if classes, err = m.EncodeClasses(labels, e.Templates, true); err != nil {
 			return nil, err
 		}
 	}
@@ -65,29 +65,6 @@ func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed fu
 		out[i] = r
 	}
 	return out, nil
-}
-
-// encode is the model's EncodeClasses, but cuts long sentences as the captions that
-// it learned from were cut.
-func encode(m *clip.Model, labels, templates []string) ([]float32, error) {
-	width := m.Config().Embed
-	sum := make([]float32, len(labels)*width)
-	for _, t := range templates {
-		texts := make([]string, len(labels))
-		for i, l := range labels {
-			texts[i] = strings.ReplaceAll(t, "{}", l)
-		}
-		f, err := m.EncodeTexts(texts, true)
-		if err != nil {
-			return nil, err
-		}
-		clip.Normalize(f, width)
-		for i, v := range f {
-			sum[i] += v
-		}
-	}
-	clip.Normalize(sum, width)
-	return sum, nil
 }
 
 // embedded is a set of pairs as normalised features [n,width].

@@ -438,8 +438,8 @@ func TestLongTextsAreCut(t *testing.T) {
 	}
 }
 
-// A label's embedding is what the model itself makes of it where nothing is cut.
-func TestLabelsAreEncodedAsClasses(t *testing.T) {
+// Cutting changes no label's embedding where nothing is too long.
+func TestCuttingChangesNoShortLabels(t *testing.T) {
 	k := small()
 	if err := k.check(); err != nil {
 		t.Fatal(err)
@@ -449,8 +449,8 @@ func TestLabelsAreEncodedAsClasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	labels, templates := []string{"red", "green"}, []string{"a {}", "the {}"}
-	want, err1 := l.Model.EncodeClasses(labels, templates)
-	got, err2 := encode(l.Model, labels, templates)
+	want, err1 := l.Model.EncodeClasses(labels, templates, false)
+	got, err2 := l.Model.EncodeClasses(labels, templates, true)
 	if err1 != nil || err2 != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v: %v instead of %v", err1, err2, got, want)
 	}

@@ -12,7 +12,7 @@ func (a *Adapter) Templates(names, templates []string) (compute.Matrix, error) {
 	if templates == nil {
 		templates = clip.Templates
 	}
-	embeddings, err := a.model.EncodeClasses(names, templates)
+	embeddings, err := a.model.EncodeClasses(names, templates, false)
 	if err != nil {
 		return compute.Matrix{}, err
 	}

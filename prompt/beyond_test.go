@@ -232,7 +232,7 @@ func TestAnchors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := m.EncodeClasses(actions, clip.Templates)
+	known, err := m.EncodeClasses(actions, clip.Templates, false)
 	if err != nil {
 		t.Fatal(err)
 	}

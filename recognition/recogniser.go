@@ -107,7 +107,7 @@ func (r *Recogniser) embeddings(classes []string) ([]float32, error) {
 
 func (r *Recogniser) encode(names []string) ([]float32, error) {
 	if r.templates != nil {
-		return r.adapter.Backbone().EncodeClasses(names, r.templates)
+		return r.adapter.Backbone().EncodeClasses(names, r.templates, false)
 	}
 	return r.adapter.EncodeClasses(names)
 }
