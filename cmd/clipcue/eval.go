@@ -49,11 +49,7 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 		Example: "  clipcue eval recognition --run run --features features --data videos/ --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			path, err := modelIn(run, checkpoint)
-			if err != nil {
-				return err
-			}
-			f, err := prompt.ReadFile(path)
+			_, f, err := readModel(run, checkpoint)
 			if err != nil {
 				return err
 			}
@@ -132,6 +128,14 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 	f.Uint64Var(&e.Seed, "seed", 0, "seed of random windows")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
+}
+
+// readModel reads one of a run's models.
+func readModel(run, checkpoint string) (path string, f *prompt.File, err error) {
+	if path, err = modelIn(run, checkpoint); err == nil {
+		f, err = prompt.ReadFile(path)
+	}
+	return path, f, err
 }
 
 // modelIn returns the path of one of a run's models. That there is none may have

@@ -68,11 +68,7 @@ this program or another.`,
 			if ensemble {
 				templates = append(templates, clip.Templates...)
 			}
-			path, err := modelIn(run, checkpoint)
-			if err != nil {
-				return err
-			}
-			f, err := prompt.ReadFile(path)
+			path, f, err := readModel(run, checkpoint)
 			if err != nil {
 				return err
 			}

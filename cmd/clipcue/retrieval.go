@@ -241,11 +241,7 @@ func (a *app) retriever(run, checkpoint string, b backboneFlags, d *retrieval.Da
 		}
 		return retrieval.Frozen(m), nil
 	}
-	path, err := modelIn(run, checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	f, err := prompt.ReadFile(path)
+	_, f, err := readModel(run, checkpoint)
 	if err != nil {
 		return nil, err
 	}
