@@ -223,7 +223,7 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
-func TestClassEmbeddingsAreNormalised(t *testing.T) {
+func TestClassEmbeddingsAreNormalized(t *testing.T) {
 	m, err := clip.New(clip.RandomWeights(small(), 1), clip.Options{})
 	if err != nil {
 		t.Fatal(err)

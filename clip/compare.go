@@ -18,7 +18,7 @@ type Cosines struct {
 }
 
 // Compare measures how close the features of two models of the same sizes are, on
-// pictures of random coloured waves and on a few sentences. Both models need both
+// pictures of random colored waves and on a few sentences. Both models need both
 // towers.
 func Compare(a, b *Model) (*Closeness, error) {
 	var out Closeness

@@ -26,7 +26,7 @@ type Config struct {
 	TextHeads    int     `json:"text_heads"`
 	Activation   string  `json:"activation"` // "quick_gelu" or "gelu"
 	Eps          float32 `json:"layer_norm_eps"`
-	// Mean and Std normalise the channels of a picture's pixels, red first, in 0..1.
+	// Mean and Std normalize the channels of a picture's pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
 	// Precision is how the towers compute: "" for float32, or "int8".

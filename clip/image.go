@@ -65,7 +65,7 @@ func (t *ImageTower) pictures(n int) *pictures {
 	return l
 }
 
-// Forward writes out [n,E] for normalised pixels [n,3·S·S], channel by channel.
+// Forward writes out [n,E] for normalized pixels [n,3·S·S], channel by channel.
 // The tape may be nil.
 func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	d, n, c := t.device, pixels.Rows, t.size

@@ -208,7 +208,7 @@ func (m *Model) LogitScale() float32 { return m.logitScale }
 // Parameters is the number of values in the weight file.
 func (m *Model) Parameters() int { return m.parameters }
 
-// Tokenizer is the model's tokeniser, nil without the text tower.
+// Tokenizer is the model's tokenizer, nil without the text tower.
 func (m *Model) Tokenizer() *bpe.Tokenizer { return m.tokenizer }
 
 // Device and TextTower are what the learning packages of this module build on:
@@ -239,7 +239,7 @@ func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 	})
 }
 
-// EncodePixels turns n normalised pictures [n,3,ImageSize,ImageSize] into
+// EncodePixels turns n normalized pictures [n,3,ImageSize,ImageSize] into
 // features [n,E].
 func (m *Model) EncodePixels(pixels []float32) ([]float32, error) {
 	side := m.config.ImageSize

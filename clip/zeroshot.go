@@ -16,8 +16,8 @@ var Templates = []string{
 	"a demonstration of {}.",
 }
 
-// EncodeClasses turns class names into L2-normalised embeddings [C,E] without any
-// training: each name is put into every template, and the normalised text
+// EncodeClasses turns class names into L2-normalized embeddings [C,E] without any
+// training: each name is put into every template, and the normalized text
 // features are averaged (Radford et al. 2021, section 3.1.4). truncate is as in
 // [Model.EncodeTexts].
 func (m *Model) EncodeClasses(names, templates []string, truncate bool) ([]float32, error) {

@@ -13,7 +13,7 @@ const (
 	Test  = "test"
 )
 
-// Sample is one labelled or captioned video, or a segment of one.
+// Sample is one labeled or captioned video, or a segment of one.
 type Sample struct {
 	Path  string // as the annotation names the video: a slash path or an id
 	Label string // one of the dataset's Classes

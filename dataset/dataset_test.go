@@ -94,7 +94,7 @@ func TestValidate(t *testing.T) {
 		"one class": {d: Dataset{Source: "x", Samples: []Sample{{Path: "a", Label: "run"}}, Classes: two[:1]}, err: `x: there is only one class, "run"`},
 		"two labels": {
 			d:   Dataset{Source: "x", Samples: []Sample{{Path: "a.mp4", Label: "run", Start: 1, End: 2}, {Path: "./a.mp4", Label: "wave", Start: 1, End: 2}}, Classes: two},
-			err: `x: "./a.mp4" from 1s to 2s is labelled both "run" and "wave"`,
+			err: `x: "./a.mp4" from 1s to 2s is labeled both "run" and "wave"`,
 		},
 		"two labels at two times": {d: Dataset{Samples: []Sample{{Path: "a", Label: "run", End: 2}, {Path: "a", Label: "wave", Start: 2}}, Classes: two}},
 		"split for some": {

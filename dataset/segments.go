@@ -280,7 +280,7 @@ func (s *Segments) only(classes []string) (*Segments, []Fault, error) {
 	return &out, dropped, nil
 }
 
-// SplitSegments divides s by class, as zero-shot localisation needs it: train holds
+// SplitSegments divides s by class, as zero-shot localization needs it: train holds
 // the videos in which nothing happens but what is of trainClasses, so that what is
 // to be new has not been seen, and has not been taken for background; test holds
 // those with segments of testClasses, and these alone. leftOut counts the videos

@@ -24,7 +24,7 @@ func (d *Dataset) Validate() (warnings []string, err error) {
 		path       string
 		start, end float64
 	}
-	labelled := make(map[segment]Sample, len(d.Samples))
+	labeled := make(map[segment]Sample, len(d.Samples))
 	splitOf := map[string]string{}
 	var twice, shared []string
 	inTwo := map[string]bool{}
@@ -33,10 +33,10 @@ func (d *Dataset) Validate() (warnings []string, err error) {
 		used[s.Label] = true
 		p := normalPath(s.Path)
 		key := segment{p, s.Start, s.End}
-		if before, ok := labelled[key]; !ok {
-			labelled[key] = s
+		if before, ok := labeled[key]; !ok {
+			labeled[key] = s
 		} else if before.Label != s.Label {
-			return nil, fmt.Errorf("%s: %s is labelled both %q and %q", d.Source, s.segment(), before.Label, s.Label)
+			return nil, fmt.Errorf("%s: %s is labeled both %q and %q", d.Source, s.segment(), before.Label, s.Label)
 		} else if before.Split == s.Split {
 			twice = append(twice, s.segment())
 		}

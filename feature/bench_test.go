@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/bench"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -53,7 +53,7 @@ func BenchmarkStages(b *testing.B) {
 		}
 		rate(b, frames)
 	})
-	w, err := bench.RandomWeights("ViT-B/16", clip.Image)
+	w, err := suite.RandomWeights("ViT-B/16", clip.Image)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// fake is an encoder whose features are a frame's mean colour.
+// fake is an encoder whose features are a frame's mean color.
 type fake struct {
 	print   string
 	size    int
@@ -431,7 +431,7 @@ func TestExtractDoesNotReplaceAnotherVideo(t *testing.T) {
 	}
 }
 
-func TestExtractCancelled(t *testing.T) {
+func TestExtractCanceled(t *testing.T) {
 	dir, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "long", "c.mp4": "one", "d.mp4": "broken"})
 	ids := []string{"a.mp4", "b.mp4", "c.mp4"}
 	for at := range 6 {
@@ -464,7 +464,7 @@ func TestExtractCancelled(t *testing.T) {
 	cancel()
 	r, err := Extract(ctx, newFake(), discover(t, dir), create(t), Options{})
 	if !errors.Is(err, context.Canceled) || r.Remaining != 4 {
-		t.Errorf("cancelled before: %+v, error %v", r, err)
+		t.Errorf("canceled before: %+v, error %v", r, err)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 var backgroundText string
 
 // Captions are the background that sentences are measured against if no other is
-// given: 183 everyday captions, and 100 of coloured shapes, which are what
+// given: 183 everyday captions, and 100 of colored shapes, which are what
 // clipcue-tiny knows.
 func Captions() []string { return strings.Split(strings.TrimSpace(backgroundText), "\n") }
 
@@ -30,7 +30,7 @@ func Captions() []string { return strings.Split(strings.TrimSpace(backgroundText
 // with L(v) = log Σ exp(cos(b,v)/τ). The score of t for v is this with the mean of L
 // over the library in the place of L(v): the probability for a moment of which the
 // background knows as much as it does on average. It rises with the cosine alone, so
-// that it does not favour moments that no caption of the background happens to be
+// that it does not favor moments that no caption of the background happens to be
 // about; DESIGN.md has the measurement.
 type background struct {
 	embeddings  []float32 // [N,E]

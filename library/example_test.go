@@ -8,7 +8,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/library"
-	"github.com/clipcue/clipcue/retrieval"
+	"github.com/clipcue/clipcue/task/retrieval"
 )
 
 // A service that answers GET /?q=a+man+opens+a+door with moments as JSON. The

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/library"
-	"github.com/clipcue/clipcue/retrieval"
+	"github.com/clipcue/clipcue/task/retrieval"
 )
 
 // A database of any content is read or refused in one line.

@@ -424,7 +424,7 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 		done := old && k.same && !k.pending && !(w.o.Reindex && named)
 		if !done && !w.o.Reindex {
 			var err error
-			if done, err = w.recognise(ctx, path, k, old); err != nil {
+			if done, err = w.recognize(ctx, path, k, old); err != nil {
 				return nil, err
 			}
 		}
@@ -439,9 +439,9 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 	return todo, nil
 }
 
-// recognise reports whether the library has a video by its content: the same that
+// recognize reports whether the library has a video by its content: the same that
 // it had, with another time, or one that was moved here.
-func (w *writer) recognise(ctx context.Context, path string, k record, old bool) (bool, error) {
+func (w *writer) recognize(ctx context.Context, path string, k record, old bool) (bool, error) {
 	size, modified, err := feature.Stat(path)
 	if err != nil || k.pending || old && size != k.size {
 		return false, nil // feature says what is wrong with it

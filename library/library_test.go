@@ -18,9 +18,9 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
+	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/library"
-	"github.com/clipcue/clipcue/retrieval"
-	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/video"
 )

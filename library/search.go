@@ -81,7 +81,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 		return nil, err
 	}
 	if n := strings.IndexFunc(sentence, func(r rune) bool { return unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) }); n >= 0 {
-		found.Warnings = append(found.Warnings, "the query has letters of another script; CLIP and its tokeniser learned from English captions, so ask in English")
+		found.Warnings = append(found.Warnings, "the query has letters of another script; CLIP and its tokenizer learned from English captions, so ask in English")
 	}
 	if !found.Matched && len(found.Results) > 0 {
 		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: the %d background captions together are likelier than the query everywhere; these are the least bad", len(l.settings.Captions)))

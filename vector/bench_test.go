@@ -19,12 +19,12 @@ import (
 )
 
 // clustered fills vectors with points of as many clusters as the square root of
-// all: a centre and, twice as long, a difference in 24 directions that are the
+// all: a center and, twice as long, a difference in 24 directions that are the
 // cluster's own (as features of scenes differ in few ways) and, a quarter as long,
 // in all.
 type clusters struct {
 	width   int
-	centres []float32
+	centers []float32
 }
 
 const inCluster = 24
@@ -33,8 +33,8 @@ func newClusters(n, width int) *clusters {
 	rng := rand.New(rand.NewPCG(51, 52))
 	count := max(1, int(math.Sqrt(float64(n))))
 	c := &clusters{width, make([]float32, count*width)}
-	for i := range c.centres {
-		c.centres[i] = float32(rng.NormFloat64())
+	for i := range c.centers {
+		c.centers[i] = float32(rng.NormFloat64())
 	}
 	return c
 }
@@ -42,15 +42,15 @@ func newClusters(n, width int) *clusters {
 // point writes the i-th point of a stream to x.
 func (c *clusters) point(x []float32, stream uint64, i int) {
 	rng := rand.New(rand.NewPCG(stream, uint64(i)))
-	count := len(c.centres) / c.width
+	count := len(c.centers) / c.width
 	cluster := rng.IntN(count)
-	centre := c.centres[cluster*c.width:][:c.width]
+	center := c.centers[cluster*c.width:][:c.width]
 	for j := range x {
-		x[j] = centre[j] + 0.25*float32(rng.NormFloat64())
+		x[j] = center[j] + 0.25*float32(rng.NormFloat64())
 	}
 	for d := range inCluster {
-		// A direction is another centre's, the cluster's place further.
-		along := c.centres[(cluster*37+d*11+1)%count*c.width:][:c.width]
+		// A direction is another center's, the cluster's place further.
+		along := c.centers[(cluster*37+d*11+1)%count*c.width:][:c.width]
 		by := float32(rng.NormFloat64() * 2 / math.Sqrt(inCluster))
 		for j := range x {
 			x[j] += by * along[j]

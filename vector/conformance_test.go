@@ -3,8 +3,8 @@ package vector_test
 import (
 	"testing"
 
-	"github.com/clipcue/clipcue/internal/vectortest"
 	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/vector/internal/vectortest"
 )
 
 func open(t *testing.T, dir string, width int, o vector.Options) *vector.Embedded {

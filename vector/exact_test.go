@@ -20,9 +20,9 @@ var worlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 	},
 	"near ties": func(rng *rand.Rand, n, width int) []float32 {
 		// Less apart than 8 bits, and now and then than 24, can tell.
-		centre := fill(1, width, func([]float32) float64 { return rng.NormFloat64() })
+		center := fill(1, width, func([]float32) float64 { return rng.NormFloat64() })
 		return fill(n, width, func(x []float32) float64 {
-			return float64(centre[len(x)]) + math.Pow(10, -3-6*rng.Float64())*rng.NormFloat64()
+			return float64(center[len(x)]) + math.Pow(10, -3-6*rng.Float64())*rng.NormFloat64()
 		})
 	},
 	"one large element": func(rng *rand.Rand, n, width int) []float32 {

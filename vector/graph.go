@@ -24,15 +24,15 @@ import (
 // It is built by several threads to the same links whatever their number: rows are
 // inserted in parts of batch, as ParlayANN does (Manohar et al., PPoPP 2024). Each
 // row of a part searches the graph without the part, and its mates in the part one
-// by one; then each row that was found takes its new neighbours, all at once.
+// by one; then each row that was found takes its new neighbors, all at once.
 type graph struct {
 	rows  int
 	entry int32 // a row of the highest layer, -1 if there is none
 	// Rows of the same levels, as still pictures give, would be one another's only
-	// neighbours. One of them is in the graph; it leads to the first of its twins,
+	// neighbors. One of them is in the graph; it leads to the first of its twins,
 	// each twin to the next, and the last to -1.
 	twins []int32 // [rows]
-	base  []int32 // [rows,2·links]: the neighbours in layer 0, the rest -1
+	base  []int32 // [rows,2·links]: the neighbors in layer 0, the rest -1
 	upper []int32 // [.,links]: those in the layers 1, 2, … of the rows that are in them
 	start []int32 // where a row's begin in upper, in units of links
 
@@ -57,8 +57,8 @@ func layer(row int32) int {
 	return min(bits.LeadingZeros64(z^z>>31)/4, maxLayer)
 }
 
-// neighbours are a row's in a layer, for reading and writing.
-func (g *graph) neighbours(row int32, layer int) []int32 {
+// neighbors are a row's in a layer, for reading and writing.
+func (g *graph) neighbors(row int32, layer int) []int32 {
 	if layer == 0 {
 		return g.base[int(row)*2*links:][:2*links]
 	}
@@ -89,7 +89,7 @@ func (g *graph) clone() *graph {
 }
 
 // A place tells a row and its similarity in one number, so that the greater is the
-// nearer; the last bit says that the row's neighbours have been looked at.
+// nearer; the last bit says that the row's neighbors have been looked at.
 type place uint64
 
 const seen place = 1
@@ -182,7 +182,7 @@ func (w *walker) visit(rows []int32, limit int, flag place) (first int) {
 	return first
 }
 
-// walk looks at the neighbours of the nearest, until those of all in the pool have
+// walk looks at the neighbors of the nearest, until those of all in the pool have
 // been looked at.
 func (w *walker) walk(g *graph, layer, limit int) {
 	for i := 0; i < len(w.pool); {
@@ -192,7 +192,7 @@ func (w *walker) walk(g *graph, layer, limit int) {
 		}
 		row := w.pool[i].row()
 		w.pool[i] |= seen
-		i = min(i+1, w.visit(g.neighbours(row, layer), limit, 0))
+		i = min(i+1, w.visit(g.neighbors(row, layer), limit, 0))
 	}
 }
 
@@ -243,7 +243,7 @@ func (w *walker) choose(places []place, scale float32, limit int) []int32 {
 	return w.kept
 }
 
-// insert finds a row's neighbours, among the graph's rows and its mates.
+// insert finds a row's neighbors, among the graph's rows and its mates.
 func (g *graph) insert(w *walker, row int32, mates []int32) {
 	w.query.Take(w.s.levelRow(int(row)))
 	top := -1
@@ -271,7 +271,7 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 		}
 		w.visit(among, breadth, seen)
 		chosen := w.choose(w.pool, w.s.scales[row], links)
-		own := g.neighbours(row, l)
+		own := g.neighbors(row, l)
 		for i := range own {
 			own[i] = -1
 		}
@@ -279,7 +279,7 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 	}
 }
 
-// edge says that row has become a neighbour of to.
+// edge says that row has become a neighbor of to.
 type edge struct {
 	to    int32
 	layer int32
@@ -287,10 +287,10 @@ type edge struct {
 }
 
 // accept makes to take the rows of edges, which are all of it and one layer, and
-// keep the best of all its neighbours.
+// keep the best of all its neighbors.
 func (g *graph) accept(w *walker, edges []edge) {
 	to, l := edges[0].to, int(edges[0].layer)
-	own := g.neighbours(to, l)
+	own := g.neighbors(to, l)
 	w.query.Take(w.s.levelRow(int(to)))
 	w.begin()
 	w.visited[to] = w.round
@@ -388,7 +388,7 @@ func (g *graph) build(ctx context.Context, s *store, report func(rows int)) erro
 		var edges []edge
 		for _, row := range part {
 			for l := range layer(row) + 1 {
-				for _, to := range g.neighbours(row, l) {
+				for _, to := range g.neighbors(row, l) {
 					if to >= 0 {
 						edges = append(edges, edge{to, int32(l), row})
 					}

@@ -14,7 +14,7 @@ import (
 )
 
 // The graph's file stands in the generation's folder: a header, the twins, the
-// neighbours in layer 0, those in the layers above, and a checksum of all that is before it.
+// neighbors in layer 0, those in the layers above, and a checksum of all that is before it.
 const (
 	GraphFile       = "graph"
 	graphMagic      = "clipgrf1"
@@ -98,15 +98,15 @@ func decodeGraph(r io.Reader, size int64, rows int) (*graph, error) {
 		return nil, errors.New("it does not match its checksum")
 	}
 	for row := range int32(g.rows) {
-		// A row of the graph leads to a twin, and twins, which have no neighbours, only
+		// A row of the graph leads to a twin, and twins, which have no neighbors, only
 		// downwards, so that they come to an end.
 		if next := g.twins[row]; next != -1 && (next < 0 || int(next) >= g.rows || g.inGraph(next) || !g.inGraph(row) && next > row) {
 			return nil, fmt.Errorf("row %d has a twin %d that is not there", row, next)
 		}
 		for l := range layer(row) + 1 {
-			for _, to := range g.neighbours(row, l) {
+			for _, to := range g.neighbors(row, l) {
 				if to < -1 || int(to) >= g.rows || to >= 0 && layer(to) < l {
-					return nil, fmt.Errorf("row %d has a neighbour %d that is not there", row, to)
+					return nil, fmt.Errorf("row %d has a neighbor %d that is not there", row, to)
 				}
 			}
 		}

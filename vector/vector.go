@@ -95,7 +95,7 @@ func checkUnit(x []float32) error {
 	case length-length != 0:
 		return errors.New("has numbers that are not finite")
 	case math.Abs(length-1) > off:
-		return fmt.Errorf("has length %.4g: normalise it to 1", length)
+		return fmt.Errorf("has length %.4g: normalize it to 1", length)
 	}
 	return nil
 }

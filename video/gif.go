@@ -17,13 +17,13 @@ func wholeGIF(f *io.SectionReader) bool {
 		_, err := r.Discard(n)
 		return err == nil
 	}
-	colours := func(flags byte) int { // the bytes of a table
+	colors := func(flags byte) int { // the bytes of a table
 		if flags&0x80 == 0 {
 			return 0
 		}
 		return 3 << (flags&7 + 1)
 	}
-	ok := skip(colours(head[10]))
+	ok := skip(colors(head[10]))
 	for ok {
 		kind, err := r.ReadByte()
 		switch {
@@ -33,10 +33,10 @@ func wholeGIF(f *io.SectionReader) bool {
 			return true
 		case kind == '!': // an extension: a label, then blocks
 			ok = skip(1)
-		case kind == ',': // a picture: its place, colours and code size, then blocks
+		case kind == ',': // a picture: its place, colors and code size, then blocks
 			var place [9]byte
 			_, err := io.ReadFull(r, place[:])
-			ok = err == nil && skip(colours(place[8])+1)
+			ok = err == nil && skip(colors(place[8])+1)
 		default:
 			continue // a byte too many, as some programs write
 		}

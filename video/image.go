@@ -20,7 +20,7 @@ import (
 
 // ReadImage reads a still picture (PNG, JPEG, GIF, WebP, BMP, TIFF) as one
 // frame at time 0. Transparency is dropped, as PIL's convert("RGB") does: a
-// pixel keeps its colour however transparent it is. Of a moving GIF it is the
+// pixel keeps its color however transparent it is. Of a moving GIF it is the
 // first picture. An orientation tag is not followed, as CLIP's own
 // preprocessing does not. Errors are an [*Error].
 func ReadImage(path string) (Frame, error) {
@@ -93,7 +93,7 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	return frame, nil
 }
 
-// opaque returns how to read a picture's colours without their transparency.
+// opaque returns how to read a picture's colors without their transparency.
 func opaque(img image.Image) func(x, y int) (r, g, b uint8) {
 	switch m := img.(type) {
 	case *image.YCbCr:

@@ -62,7 +62,7 @@ func TestReadImage(t *testing.T) {
 	}
 }
 
-// A lossy picture keeps its colours about, and its size.
+// A lossy picture keeps its colors about, and its size.
 func TestReadJPEG(t *testing.T) {
 	img := image.NewRGBA(image.Rect(0, 0, 17, 9))
 	for i := range img.Pix {

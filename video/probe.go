@@ -54,7 +54,7 @@ type Info struct {
 	index     int    // of the stream among all of the file
 	tickNum   int64  // seconds of a tick of the stream's clock, as a fraction
 	tickDen   int64  //
-	primaries string // of the colours, such as "bt2020"
+	primaries string // of the colors, such as "bt2020"
 	pixels    int    // of a stored picture
 	start     float64
 }
@@ -258,7 +258,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 			info.Rotation, info.Mirrored = orientation(d.Matrix)
 		}
 		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
-			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5 has colours of its own; convert it to HDR10 or SDR first"}
+			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5 has colors of its own; convert it to HDR10 or SDR first"}
 		}
 	}
 	if info.Rotation == 90 || info.Rotation == 270 {

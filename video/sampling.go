@@ -33,7 +33,7 @@ func EveryFrame() Sampling { return Sampling{} }
 // clock, and not its time stamp.
 func AtRate(fps float64) Sampling { return Sampling{rate, fps} }
 
-// Count wants n frames: those that a player shows at the centres of n equal
+// Count wants n frames: those that a player shows at the centers of n equal
 // parts of the video (or of the window in Options). Where there are fewer
 // frames than n they repeat. How long the video is comes from the time stamps
 // of its packets, not from what its header declares.

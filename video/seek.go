@@ -31,7 +31,7 @@ func (i *Info) frameCost() float64 { return pictureCost + pixelCost*float64(i.pi
 // maySeek tells from the headers whether seeking may pay, so that an index is
 // worth its cost. Seeking is for containers with an index of their own and for
 // codecs whose keyframes are marked reliably, and not where a frame's picture
-// depends on its neighbours'.
+// depends on its neighbors'.
 func (p *player) maySeek() bool {
 	i := p.info
 	able := !i.Interlaced && i.tickDen > 0 &&

@@ -341,7 +341,7 @@ func corruption(line string) (string, bool) {
 	return message, true
 }
 
-// harmless are errors about how a stream is organised that leave its pictures
+// harmless are errors about how a stream is organized that leave its pictures
 // whole; cameras and broadcasts are full of them.
 var harmless = []string{"mmco: unref short failure", "co located POCs unavailable", "number of reference frames",
 	// Of the count that stands for the stamps, where a stream changes its size.

@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 
+	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/bench"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -21,7 +21,7 @@ const batch = 8
 //	                      target [64], names [51,most tokens] (-1: none), ends (SOT, EOT),
 //	                      prompts (before, after the name) and the first step's loss
 func makeCase(dir, size string, threads int) error {
-	w, err := bench.RandomWeights(size, clip.Image|clip.Text)
+	w, err := suite.RandomWeights(size, clip.Image|clip.Text)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func makeCase(dir, size string, threads int) error {
 	if err != nil {
 		return err
 	}
-	step, err := bench.NewStep(m)
+	step, err := suite.NewStep(m)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clipcue/clipcue/internal/bench"
+	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -146,7 +146,7 @@ func decodeClips(ctx context.Context, paths []string, seconds float64) (d decode
 		}
 		times = append(times, time.Since(began).Seconds()/float64(total))
 	}
-	d.Seconds = bench.Median(times)
+	d.Seconds = suite.Median(times)
 	return d, nil
 }
 

@@ -24,7 +24,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/clipcue/clipcue/internal/bench"
+	"github.com/clipcue/clipcue/bench/suite"
 )
 
 // workDir keeps what is installed; git ignores it, and so does Go.
@@ -60,7 +60,7 @@ func main() {
 func command(ctx context.Context, args []string) error {
 	r := &run{ctx: ctx}
 	f := flag.NewFlagSet("peers", flag.ExitOnError)
-	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(bench.Sizes, ", "))
+	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(suite.Sizes, ", "))
 	f.IntVar(&r.rounds, "rounds", 5, "how often each is measured")
 	f.Float64Var(&r.seconds, "seconds", 4, "how long a measurement repeats its work, at least three times")
 	f.IntVar(&r.threads, "threads", 2, "threads that each may use")
@@ -117,7 +117,7 @@ func (r *run) measure() (err error) {
 	if r.dir, err = filepath.Abs(r.dir); err != nil {
 		return err
 	}
-	machine, err := bench.This(r.threads)
+	machine, err := suite.This(r.threads)
 	if err != nil {
 		return err
 	}

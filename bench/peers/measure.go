@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/cpu"
 
+	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/bench"
 )
 
 // sample is what one process tells of one measurement.
@@ -186,7 +186,7 @@ func (r *run) start() error {
 		}
 		times = append(times, 1000*took.Seconds())
 	}
-	say("clipcue --help: %.3g ms", bench.Median(times))
+	say("clipcue --help: %.3g ms", suite.Median(times))
 	r.report.add(Row{What: "clipcue --help, wall time", Unit: "ms", Value: spreadOf(times), Goal: "≤ 50 ms"})
 	return nil
 }
@@ -205,7 +205,7 @@ func (r *run) bench(env []string, seconds float64, work string, flags ...string)
 			return s, err
 		}
 		var told struct {
-			Results []bench.Result
+			Results []suite.Result
 			Int8    *clip.Closeness
 		}
 		if err := json.Unmarshal(out, &told); err != nil {

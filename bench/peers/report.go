@@ -8,13 +8,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/internal/atomicfile"
-	"github.com/clipcue/clipcue/internal/bench"
 )
 
 // Report is what was measured.
 type Report struct {
-	bench.Machine
+	suite.Machine
 	Go      string   `json:"go"`
 	Size    string   `json:"size"`
 	Rounds  int      `json:"rounds"`
@@ -45,7 +45,7 @@ type Spread struct {
 }
 
 func spreadOf(x []float64) Spread {
-	return Spread{bench.Median(x), slices.Min(x), slices.Max(x)}
+	return Spread{suite.Median(x), slices.Min(x), slices.Max(x)}
 }
 
 // digits is how many decimals a value is written with.
@@ -82,8 +82,8 @@ func (r *Report) ratio(what, unit string, ours, theirs *side, goal, note string)
 		a, b, ratios = append(a, x.Seconds), append(b, y.Seconds), append(ratios, y.Seconds/x.Seconds)
 	}
 	value := spreadOf(ratios)
-	value.Median = bench.Median(b) / bench.Median(a)
-	r.add(Row{What: what, Clipcue: 1 / bench.Median(a), Peer: theirs.name, Theirs: 1 / bench.Median(b), Unit: unit,
+	value.Median = suite.Median(b) / suite.Median(a)
+	r.add(Row{What: what, Clipcue: 1 / suite.Median(a), Peer: theirs.name, Theirs: 1 / suite.Median(b), Unit: unit,
 		Value: value, Goal: goal, Note: note})
 }
 

@@ -1,4 +1,4 @@
-// Package bpe is CLIP's tokeniser: a lower-casing byte-pair encoding.
+// Package bpe is CLIP's tokenizer: a lower-casing byte-pair encoding.
 //
 // It follows simple_tokenizer.py of OpenAI's CLIP. A token id is a byte
 // (0–255), a byte that ends a word (256–511), the result of a merge rule
@@ -20,7 +20,7 @@ type Tokenizer struct {
 // FullVocabulary is the number of tokens of the published CLIP models.
 const FullVocabulary = 512 + maxRules + 2
 
-// New returns the tokeniser of a model with the given number of tokens. A
+// New returns the tokenizer of a model with the given number of tokens. A
 // smaller vocabulary than CLIP's uses the first vocabulary-514 merge rules.
 func New(vocabulary int) (*Tokenizer, error) {
 	if vocabulary < 514 || vocabulary > FullVocabulary {
@@ -101,7 +101,7 @@ func (t *Tokenizer) Decode(ids []int) string {
 }
 
 // encodeWord appends the ids of one word to ids. It starts from the word's
-// bytes and merges the neighbours whose rule ranks lowest, the leftmost first,
+// bytes and merges the neighbors whose rule ranks lowest, the leftmost first,
 // until no rule applies. A heap of candidate pairs keeps this fast for words of
 // any length.
 func (t *Tokenizer) encodeWord(ids []int, word string) []int {
@@ -153,16 +153,16 @@ func (t *Tokenizer) encodeWord(ids []int, word string) []int {
 	return ids
 }
 
-// symbol is one token of a word in the making, linked to its neighbours.
+// symbol is one token of a word in the making, linked to its neighbors.
 type symbol struct {
 	id         uint16
 	prev, next int
 }
 
-// none stands for no neighbour.
+// none stands for no neighbor.
 const none = -1
 
-// candidate is a pair of neighbours that a rule would merge.
+// candidate is a pair of neighbors that a rule would merge.
 type candidate struct {
 	rank int
 	at   int // place of the left one

@@ -51,7 +51,7 @@ func TestEncode(t *testing.T) {
 		{"full width", "ＡＢＣ１２\u3000ｶﾞ", []int{5334, 272, 273, 3909, 361}},
 		{"Windows quotes as control characters", "don\u0092t", []int{847, 713}},
 		{"control characters", "a\u0007b\ufeff", []int{3937}},
-		{"terminal colours", "\u001b[31mred\u001b[0m", []int{736}},
+		{"terminal colors", "\u001b[31mred\u001b[0m", []int{736}},
 		{"superscripts are numbers", "m² ½", []int{332, 41175, 33613}},
 		{"marks", "<|startoftext|>a<|endoftext|>", []int{49406, 320, 49407}},
 		{"mark inside punctuation", "!<|endoftext|>", []int{0, 27, 347, 40786, 4160, 91, 285}},

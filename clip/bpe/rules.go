@@ -20,7 +20,7 @@ var merges []byte
 // maxRules is the number of rules in merges.
 const maxRules = 48894
 
-// pair is two neighbouring tokens.
+// pair is two neighboring tokens.
 type pair struct{ left, right uint16 }
 
 // rules are the merge rules, ready for use.
@@ -31,7 +31,7 @@ type rules struct {
 	byID   [256]byte       // the inverse of byteID
 }
 
-// loadRules unpacks the rules when a tokeniser is first made, not before: most
+// loadRules unpacks the rules when a tokenizer is first made, not before: most
 // commands need none.
 var loadRules = sync.OnceValue(func() *rules {
 	z, err := gzip.NewReader(bytes.NewReader(merges))

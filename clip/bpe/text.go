@@ -93,7 +93,7 @@ func straighten(r rune) rune {
 	return r
 }
 
-// terminalEscape matches an ANSI sequence that colours a terminal's text.
+// terminalEscape matches an ANSI sequence that colors a terminal's text.
 var terminalEscape = regexp.MustCompile(`\x1b\[[0-9;]*[a-zA-Z]`)
 
 // dropControl removes characters that neither print nor separate.

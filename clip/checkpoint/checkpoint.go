@@ -55,7 +55,7 @@ type Weights struct {
 	Eps float32
 
 	// Mean and Std are the statistics by which the pixels' channels, red first
-	// and in 0..1, were normalised in training. All are 0 when the files cannot
+	// and in 0..1, were normalized in training. All are 0 when the files cannot
 	// tell: then they are CLIP's own.
 	Mean, Std [3]float32
 
@@ -240,7 +240,7 @@ func (f *source) format(prefix string) string {
 
 // model returns the tensors of the model that the file holds, or nil. It is
 // found by a tensor that every such model has: training files keep it under a
-// prefix such as "state_dict.module.", beside the optimiser's state.
+// prefix such as "state_dict.module.", beside the optimizer's state.
 func (f *source) model(landmark string) (tensors map[string]lazy, prefix string, err error) {
 	var prefixes []string
 	for name := range f.tensors {

@@ -58,7 +58,7 @@ func rebuildTensor(args ...any) (any, error) {
 }
 
 // rebuildOther marks tensors that PyTorch rebuilds in ways not supported here,
-// such as sparse and quantised ones.
+// such as sparse and quantized ones.
 const rebuildOther = "torch._utils._rebuild_"
 
 // ints reads a tuple of numbers.
@@ -109,7 +109,7 @@ func flatten(value any) (map[string]lazy, error) {
 		k, ok := key.(string)
 		switch {
 		case !ok:
-			return nil // the optimiser's state is keyed by number
+			return nil // the optimizer's state is keyed by number
 		case k == "_modules" || k == "_parameters" || k == "_buffers":
 			// Where a module that was saved whole keeps its parts.
 		case name == "":
@@ -142,7 +142,7 @@ func flatten(value any) (map[string]lazy, error) {
 		case *object:
 			if strings.HasPrefix(v.class, rebuildOther) {
 				out[name] = lazy{dtype: "", read: func() (safetensors.Tensor, error) {
-					return safetensors.Tensor{}, errors.New("it is stored as a sparse, quantised or other special tensor; save the model as float16 or float32")
+					return safetensors.Tensor{}, errors.New("it is stored as a sparse, quantized or other special tensor; save the model as float16 or float32")
 				}}
 			}
 			for _, e := range v.attrs {

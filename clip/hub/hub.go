@@ -126,7 +126,7 @@ type fileRecord struct {
 
 // Pull fetches the model of a name, unless it is there already, and returns
 // its folder. A file takes its name only when it is whole and, if the server
-// gives its SHA-256, verified. What a broken or cancelled Pull leaves is taken
+// gives its SHA-256, verified. What a broken or canceled Pull leaves is taken
 // up by the next.
 func Pull(ctx context.Context, name string, o Options) (path string, err error) {
 	m, ok := lookup(name)

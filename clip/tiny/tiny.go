@@ -1,6 +1,6 @@
 // Package tiny holds clipcue-tiny: a small CLIP that was trained on the pictures
 // of package synth, so that everything can be tried before any weights were
-// fetched. It knows coloured shapes and nothing else; README.md beside this file
+// fetched. It knows colored shapes and nothing else; README.md beside this file
 // says how it was made and what it can do.
 package tiny
 

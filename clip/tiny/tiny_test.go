@@ -4,11 +4,11 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/pretraining"
-	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/task/pretraining"
 )
 
-// It names what it was trained to name, among all combinations of colour and
+// It names what it was trained to name, among all combinations of color and
 // shape, on pictures that it was not trained on; and combinations that it was
 // never shown.
 func TestNaming(t *testing.T) {
@@ -31,9 +31,9 @@ func TestNaming(t *testing.T) {
 	}
 	for i, least := range []float64{0.85, 0.7} {
 		r := results[i]
-		t.Logf("%s combinations: %.3f of %d among %d", sets[i].Name, r.ZeroShot, r.Labelled, r.Labels)
-		if r.Labelled != 600 || r.Labels != len(synth.Objects(synth.All)) {
-			t.Errorf("%s combinations: %d pictures are named among %d labels", sets[i].Name, r.Labelled, r.Labels)
+		t.Logf("%s combinations: %.3f of %d among %d", sets[i].Name, r.ZeroShot, r.Labeled, r.Labels)
+		if r.Labeled != 600 || r.Labels != len(synth.Objects(synth.All)) {
+			t.Errorf("%s combinations: %d pictures are named among %d labels", sets[i].Name, r.Labeled, r.Labels)
 		}
 		if r.ZeroShot < least {
 			t.Errorf("of pictures of %s combinations %.3f are named rightly, fewer than %.2f", sets[i].Name, r.ZeroShot, least)

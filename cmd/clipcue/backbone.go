@@ -17,7 +17,7 @@ import (
 type backboneFlags struct{ model, activation, precision string }
 
 func (b *backboneFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&b.model, "model", "", "the backbone: a weight file or folder, or the name of a pulled one such as ViT-B/16; if not given, "+tiny.Name+", which comes with the program and knows coloured shapes")
+	c.Flags().StringVar(&b.model, "model", "", "the backbone: a weight file or folder, or the name of a pulled one such as ViT-B/16; if not given, "+tiny.Name+", which comes with the program and knows colored shapes")
 	activationFlag(c, &b.activation)
 }
 
@@ -46,7 +46,7 @@ func find(model string) (string, error) {
 func (a *app) load(b backboneFlags, towers clip.Tower) (m *clip.Model, path string, err error) {
 	o := clip.Options{Activation: b.activation, Towers: towers, Threads: a.threads, Precision: b.precision}
 	if b.model == "" {
-		a.log.Info("no --model: taking " + tiny.Name + ", which comes with the program and knows coloured shapes only; for real videos: clipcue model pull ViT-B/16")
+		a.log.Info("no --model: taking " + tiny.Name + ", which comes with the program and knows colored shapes only; for real videos: clipcue model pull ViT-B/16")
 	}
 	if b.model == "" || b.model == tiny.Name {
 		m, err = tiny.Load(o)

@@ -164,7 +164,7 @@ func TestBadInput(t *testing.T) {
 		{"a text named .pt", []string{"model", "info", text}, 1, []string{"weights.pt", "text"}},
 		{"a page named .safetensors", []string{"model", "info", page}, 1, []string{"page.safetensors", "web page"}},
 		{"an empty folder for weights", []string{"model", "info", empty}, 1, []string{empty}},
-		{"a recogniser for a backbone", []string{"model", "info", model}, 1, []string{"best.safetensors"}},
+		{"a recognizer for a backbone", []string{"model", "info", model}, 1, []string{"best.safetensors"}},
 		{"an empty file for weights", []string{"model", "info", file("empty.pt", "")}, 1, []string{"empty.pt", "empty"}},
 
 		// Videos.
@@ -184,9 +184,9 @@ func TestBadInput(t *testing.T) {
 
 		// Annotations.
 		{"no such data", data(filepath.Join(dir, "none.csv")), 1, []string{"none.csv", "no such file"}},
-		{"an unknown column", data(file("column.csv", "path,label,colour\na.mp4,b,red\n")), 1, []string{"column.csv:1", `"colour"`, "path,label"}},
+		{"an unknown column", data(file("column.csv", "path,label,color\na.mp4,b,red\n")), 1, []string{"column.csv:1", `"color"`, "path,label"}},
 		{"a column missing", data(file("short.csv", "path,split\na.mp4,train\n")), 1, []string{"short.csv:1", `"label"`}},
-		{"an unknown key", data(file("key.jsonl", `{"path":"a.mp4","label":"b","colour":"red"}`+"\n")), 1, []string{"key.jsonl:1", "colour"}},
+		{"an unknown key", data(file("key.jsonl", `{"path":"a.mp4","label":"b","color":"red"}`+"\n")), 1, []string{"key.jsonl:1", "color"}},
 		{"an unknown split", data(file("split.csv", header+"a.mp4,b,tset\n")), 1, []string{"split.csv:2", "tset"}},
 		{"rows of other lengths", data(file("ragged.csv", header+"a.mp4,b\n")), 1, []string{"ragged.csv:2", "3"}},
 		{"no rows", data(file("header.csv", header)), 1, []string{"header.csv"}},

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/bench"
 )
 
 // benchWorks are what `bench` can measure.
@@ -28,10 +28,10 @@ type benchFlags struct {
 
 // benchReport is what `bench` tells.
 type benchReport struct {
-	bench.Machine
+	suite.Machine
 	Model     string         `json:"model"` // its path, or the size of random weights
 	Precision string         `json:"precision"`
-	Results   []bench.Result `json:"results"`
+	Results   []suite.Result `json:"results"`
 	// Int8 is how close the features of --precision int8 are to float32's.
 	Int8 *clip.Closeness `json:"int8,omitempty"`
 }
@@ -86,7 +86,7 @@ touches no memory does on the same threads. In 8 bits it may be above 100 %.`,
 	b.add(c)
 	b.size, b.precision = "ViT-B/16", "float32"
 	oneOf(c, &b.precision, "precision", []string{"float32", "int8"}, "float32 or int8, which says how close its features are, too")
-	oneOf(c, &b.size, "size", bench.Sizes, "size of a model with random weights: "+strings.Join(bench.Sizes, ", "))
+	oneOf(c, &b.size, "size", suite.Sizes, "size of a model with random weights: "+strings.Join(suite.Sizes, ", "))
 	b.batch, b.texts, b.vectors, b.seconds = 8, 64, 100_000, 3
 	whole(c, &b.batch, "batch", 1, "pictures in a batch")
 	whole(c, &b.texts, "texts", 1, "texts to encode")
@@ -98,12 +98,12 @@ touches no memory does on the same threads. In 8 bits it may be above 100 %.`,
 
 // bench measures works, one after the other.
 func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchReport, error) {
-	machine, err := bench.This(a.threads)
+	machine, err := suite.This(a.threads)
 	if err != nil {
 		return nil, err
 	}
 	r := &benchReport{Machine: machine, Model: f.size, Precision: f.precision}
-	size, err := bench.Size(f.size)
+	size, err := suite.Size(f.size)
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +126,12 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		}
 		size = m.Config()
 	}
-	b := bench.New(time.Duration(f.seconds*float64(time.Second)), a.threads)
+	b := suite.New(time.Duration(f.seconds*float64(time.Second)), a.threads)
 	bar := a.progress.Start("bench", int64(len(works)), "measurements")
 	defer bar.Done()
 	for _, w := range works {
-		var one bench.Result
-		var several []bench.Result
+		var one suite.Result
+		var several []suite.Result
 		switch w {
 		case "image":
 			one, err = b.Image(ctx, m, f.batch)
@@ -148,7 +148,7 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 			return nil, err
 		}
 		if several == nil {
-			several = []bench.Result{one}
+			several = []suite.Result{one}
 		}
 		r.Results = append(r.Results, several...)
 		bar.Add(1)
@@ -172,7 +172,7 @@ func (a *app) benchModel(f benchFlags, precision string, towers clip.Tower) (*cl
 	if f.model != "" {
 		return a.load(f.backboneFlags, towers)
 	}
-	w, err := bench.RandomWeights(f.size, towers)
+	w, err := suite.RandomWeights(f.size, towers)
 	if err != nil {
 		return nil, "", err
 	}

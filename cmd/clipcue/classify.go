@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -75,10 +75,10 @@ it by the backbone alone, from class names in hand-written templates.`,
 				return err
 			}
 			var m *clip.Model
-			var r *recognition.Recogniser
+			var r *recognition.Recognizer
 			if adapter != "" {
 				var trainedAt video.Sampling
-				m, r, trainedAt, err = a.trainedRecogniser(adapter, b, names)
+				m, r, trainedAt, err = a.trainedRecognizer(adapter, b, names)
 				if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
 					sampling = trainedAt
 				}
@@ -148,11 +148,11 @@ func modelFile(adapter string) (string, error) {
 
 // trained reads the model file of a run or a path, and loads its backbone: with the
 // text tower if it is to name classes that the file does not know.
-func (a *app) trained(adapter string, b backboneFlags, classes []string) (path string, f *prompt.File, m *clip.Model, err error) {
-	if path, err = modelFile(adapter); err != nil {
+func (a *app) trained(run string, b backboneFlags, classes []string) (path string, f *adapter.File, m *clip.Model, err error) {
+	if path, err = modelFile(run); err != nil {
 		return "", nil, nil, err
 	}
-	if f, err = prompt.ReadFile(path); err != nil {
+	if f, err = adapter.ReadFile(path); err != nil {
 		return "", nil, nil, err
 	}
 	towers := clip.Image
@@ -167,8 +167,8 @@ func (a *app) trained(adapter string, b backboneFlags, classes []string) (path s
 	return path, f, m, err
 }
 
-// trainedRecogniser loads a model file and its backbone.
-func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recogniser, video.Sampling, error) {
+// trainedRecognizer loads a model file and its backbone.
+func (a *app) trainedRecognizer(adapter string, b backboneFlags, classes []string) (*clip.Model, *recognition.Recognizer, video.Sampling, error) {
 	var none video.Sampling
 	path, f, m, err := a.trained(adapter, b, classes)
 	if err != nil {
@@ -186,7 +186,7 @@ func (a *app) trainedRecogniser(adapter string, b backboneFlags, classes []strin
 }
 
 // classify names the actions in videos, in the order given.
-func (a *app) classify(c *cobra.Command, m *clip.Model, r *recognition.Recogniser, sources []video.Source, s video.Sampling, top int) ([]classified, int, error) {
+func (a *app) classify(c *cobra.Command, m *clip.Model, r *recognition.Recognizer, sources []video.Source, s video.Sampling, top int) ([]classified, int, error) {
 	items := make([]classified, len(sources))
 	place := map[string]int{}
 	for i, src := range sources {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clipcue/clipcue/internal/demo"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/demo"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -18,7 +18,7 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "See the whole thing work, from nothing",
-		Long: `Renders videos of coloured shapes that move, grow and vanish, in several takes
+		Long: `Renders videos of colored shapes that move, grow and vanish, in several takes
 each; turns them into features with the backbone that comes with the program, and
 makes the paper's comparison in small: hand-written templates, prompts of three
 lengths, prompts with a temporal Transformer, and clipcue's default; closed set,
@@ -51,7 +51,7 @@ there already is not made again.`,
 	o.PerMotion, o.Takes, o.PerObject, o.Seeds, o.Episodes, o.Steps = 20, 18, 1, 3, 5, 600
 	whole(c, &o.PerMotion, "per-motion", 6, "videos to render of each motion")
 	whole(c, &o.Takes, "takes", 1, "times that each of them shows its motion")
-	whole(c, &o.PerObject, "per-object", 1, "videos to render of each coloured shape")
+	whole(c, &o.PerObject, "per-object", 1, "videos to render of each colored shape")
 	whole(c, &o.Seeds, "seeds", 1, "trainings of each way, from other initial values, for the intervals")
 	whole(c, &o.Episodes, "episodes", 1, "few-shot problems")
 	whole(c, &o.Steps, "steps", 1, "steps of each training of the closed set; the others take half of them")

@@ -13,12 +13,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
+	"github.com/clipcue/clipcue/train"
 )
 
 func (a *app) evalCommand() *cobra.Command {
@@ -41,7 +41,7 @@ func (a *app) evalRecognitionCommand() *cobra.Command {
 	e := recognition.Evaluation{Windows: recognition.DefaultConfig().Eval.Windows}
 	c := &cobra.Command{
 		Use:   "recognition --run RUN --features STORE --data DATA",
-		Short: "Measure a recogniser: top-1, top-5, every class, the confusions",
+		Short: "Measure a recognizer: top-1, top-5, every class, the confusions",
 		Long: `Classifies the videos of a split over several windows each and compares with
 their labels. Data without splits is divided as it was in training. With --classes
 the videos are told apart among these names, which may be new ones. The runs of a
@@ -131,9 +131,9 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 }
 
 // readModel reads one of a run's models.
-func readModel(run, checkpoint string) (path string, f *prompt.File, err error) {
+func readModel(run, checkpoint string) (path string, f *adapter.File, err error) {
 	if path, err = modelIn(run, checkpoint); err == nil {
-		f, err = prompt.ReadFile(path)
+		f, err = adapter.ReadFile(path)
 	}
 	return path, f, err
 }
@@ -219,7 +219,7 @@ func testSet(data *recognition.Opened, split string, classes []string, knownOnly
 
 // backboneOf returns what a model file needs of its backbone to tell classes
 // apart: nothing but its sizes if it knows them all.
-func (a *app) backboneOf(f *prompt.File, b backboneFlags, classes []string) (*clip.Model, error) {
+func (a *app) backboneOf(f *adapter.File, b backboneFlags, classes []string) (*clip.Model, error) {
 	if !slices.ContainsFunc(classes, func(c string) bool { return !slices.Contains(f.Classes, c) }) {
 		return clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads), nil
 	}
@@ -228,7 +228,7 @@ func (a *app) backboneOf(f *prompt.File, b backboneFlags, classes []string) (*cl
 
 // loadFor loads the backbone of a model file: the one given, or the one that the
 // file was trained on, where it was then.
-func (a *app) loadFor(f *prompt.File, b backboneFlags, towers clip.Tower) (*clip.Model, error) {
+func (a *app) loadFor(f *adapter.File, b backboneFlags, towers clip.Tower) (*clip.Model, error) {
 	b.model = cmp.Or(b.model, f.Backbone.Path)
 	b.activation = cmp.Or(b.activation, f.Backbone.Config.Activation)
 	m, _, err := a.load(b, towers)

@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/localization"
-	"github.com/clipcue/clipcue/prompt"
+	"github.com/clipcue/clipcue/task/localization"
 )
 
 // Where eval's proposals come from, if not from a file.
@@ -38,7 +38,7 @@ func (a *app) evalLocalizationCommand() *cobra.Command {
 	e := localization.DefaultConfig().Eval
 	c := &cobra.Command{
 		Use:   "localization --run RUN --features STORE --data DATA | --results FILE --data DATA",
-		Short: "Measure a localiser: mAP, recall of its proposals, what is wrong",
+		Short: "Measure a localizer: mAP, recall of its proposals, what is wrong",
 		Long: `Finds what happens in the videos of a split and compares with the annotations, by
 ActivityNet's protocol: mean average precision at several overlaps (tIoU), every
 class, the average recall of the proposals, and what is wrong with the best
@@ -177,8 +177,8 @@ this program or another.`,
 	return c
 }
 
-// changeEvaluation gives a localiser the settings whose flags were given.
-func changeEvaluation(c *cobra.Command, l *localization.Localiser, e localization.Evaluation, sigma, floor float64, topK int) error {
+// changeEvaluation gives a localizer the settings whose flags were given.
+func changeEvaluation(c *cobra.Command, l *localization.Localizer, e localization.Evaluation, sigma, floor float64, topK int) error {
 	changed := c.Flags().Changed
 	for name, set := range map[string]func(){
 		"classes-per-proposal": func() { l.Eval.Classes = e.Classes },
@@ -209,7 +209,7 @@ func changeEvaluation(c *cobra.Command, l *localization.Localiser, e localizatio
 
 // backboneFor returns what a model file needs of its backbone to tell classes apart:
 // nothing but its sizes if it knows them all.
-func (a *app) backboneFor(f *prompt.File, b backboneFlags, classes []string, templates bool) (*clip.Model, error) {
+func (a *app) backboneFor(f *adapter.File, b backboneFlags, classes []string, templates bool) (*clip.Model, error) {
 	if templates {
 		return a.loadFor(f, b, clip.Text)
 	}
@@ -248,7 +248,7 @@ func (a *app) measuredSet(data *localization.Opened, split string, classes []str
 
 // proposalsFor makes or reads proposals; unnamed counts the videos that a file does
 // not speak of.
-func (a *app) proposalsFor(c *cobra.Command, l *localization.Localiser, s *localization.Set, from string) (p localization.Proposals, unnamed int, err error) {
+func (a *app) proposalsFor(c *cobra.Command, l *localization.Localizer, s *localization.Set, from string) (p localization.Proposals, unnamed int, err error) {
 	switch from {
 	case ownProposals:
 		if l.Detector() == nil {
@@ -355,8 +355,8 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 	return w.Flush()
 }
 
-// measureLocaliser measures a run's model on its test set.
-func (a *app) measureLocaliser(ctx context.Context, f *prompt.File, r localization.Run) (report.Measurement, error) {
+// measureLocalizer measures a run's model on its test set.
+func (a *app) measureLocalizer(ctx context.Context, f *adapter.File, r localization.Run) (report.Measurement, error) {
 	// The file holds the embeddings of all these classes.
 	l, err := localization.New(f, clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads))
 	if err != nil {

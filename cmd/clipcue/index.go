@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/library"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/retrieval"
+	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -132,8 +132,8 @@ func seconds(c *cobra.Command, p *time.Duration, name, usage string) {
 // embedder loads a retriever: the one of a model file or run folder, or the backbone
 // by itself. It notes in s how it can be loaded again, wherever that is called from,
 // and returns the model file, if there is one.
-func (a *app) embedder(adapter string, b backboneFlags, towers clip.Tower, s *library.Settings) (m *clip.Model, r *retrieval.Retriever, f *prompt.File, err error) {
-	if adapter == "" {
+func (a *app) embedder(run string, b backboneFlags, towers clip.Tower, s *library.Settings) (m *clip.Model, r *retrieval.Retriever, f *adapter.File, err error) {
+	if run == "" {
 		var path string
 		if m, path, err = a.load(b, towers); err != nil {
 			return nil, nil, nil, err
@@ -141,22 +141,22 @@ func (a *app) embedder(adapter string, b backboneFlags, towers clip.Tower, s *li
 		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, path)), b.activation, b.precision
 		return m, retrieval.Frozen(m), nil, nil
 	}
-	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
-		if adapter, err = modelIn(adapter, "best"); err != nil {
+	if info, err := os.Stat(run); err == nil && info.IsDir() {
+		if run, err = modelIn(run, "best"); err != nil {
 			return nil, nil, nil, err
 		}
 	}
-	if f, err = prompt.ReadFile(adapter); err != nil {
+	if f, err = adapter.ReadFile(run); err != nil {
 		return nil, nil, nil, err
 	}
 	if m, err = a.loadFor(f, b, towers); err != nil {
-		return nil, nil, nil, fmt.Errorf("backbone of %s: %w", adapter, err)
+		return nil, nil, nil, fmt.Errorf("backbone of %s: %w", run, err)
 	}
 	if r, err = retrieval.New(f, m); err != nil {
-		return nil, nil, nil, fmt.Errorf("%s: %w", adapter, err)
+		return nil, nil, nil, fmt.Errorf("%s: %w", run, err)
 	}
 	s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, f.Backbone.Path)), cmp.Or(b.activation, f.Backbone.Config.Activation), b.precision
-	s.Adapter = rooted(adapter)
+	s.Adapter = rooted(run)
 	return m, r, f, nil
 }
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/video"
 )
 

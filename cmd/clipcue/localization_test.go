@@ -87,7 +87,7 @@ func (u untrimmed) eval(more ...string) []string {
 }
 
 // The main path, as a user goes it.
-func TestFromLongVideosToLocaliser(t *testing.T) {
+func TestFromLongVideosToLocalizer(t *testing.T) {
 	u := newUntrimmed(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -196,15 +196,15 @@ func TestEvaluatingResults(t *testing.T) {
 }
 
 // Bad input gets its exit code and one line: what, where, what to do.
-func TestBadInputOfLocalisation(t *testing.T) {
+func TestBadInputOfLocalization(t *testing.T) {
 	u := newUntrimmed(t)
 	w := newWorld(t)
 	dir := t.TempDir()
 	file := func(name, text string) string { return write(t, dir, name, text) }
 	video := filepath.Join(u.videos, "videos", "000000.mp4")
 	out := filepath.Join(dir, "out")
-	recogniser := filepath.Join(dir, "recogniser")
-	must(t, exitDone, w.train(recogniser)...)
+	recognizer := filepath.Join(dir, "recognizer")
+	must(t, exitDone, w.train(recognizer)...)
 	localize := func(more ...string) []string { return append([]string{"localize", "-q", "--adapter", u.run}, more...) }
 	train := func(data string, more ...string) []string {
 		return u.train(out, append([]string{"--data", data}, more...)...)
@@ -230,9 +230,9 @@ func TestBadInputOfLocalisation(t *testing.T) {
 		{"train classes alone", train(u.segments, "--train-classes", file("a.txt", "red circle\n")), 2, []string{"--test-classes"}},
 		{"a label where there is none", []string{"synth", "--out", out, "--label", "objects"}, 2, []string{"--label", "motions"}},
 
-		{"a recogniser", []string{"localize", "-q", "--adapter", recogniser, video}, 1, []string{"recognition", "localization"}},
-		{"a localiser to classify by", []string{"classify", "-q", "--adapter", u.run, video}, 1, []string{"localization", "recognition"}},
-		{"a recogniser's detector", u.train(out, "--detector", recogniser), 1, []string{"recognition"}},
+		{"a recognizer", []string{"localize", "-q", "--adapter", recognizer, video}, 1, []string{"recognition", "localization"}},
+		{"a localizer to classify by", []string{"classify", "-q", "--adapter", u.run, video}, 1, []string{"localization", "recognition"}},
+		{"a recognizer's detector", u.train(out, "--detector", recognizer), 1, []string{"recognition"}},
 		{"no such detector", u.train(out, "--detector", filepath.Join(dir, "none")), 1, []string{"none"}},
 		{"annotations of clips", train(w.labels), 1, []string{"labels.csv:1", `"start" is missing`}},
 		{"times that are none", train(file("x.csv", header+"a,1,soon,run,train\n")), 1, []string{"x.csv:2", "soon"}},
@@ -297,7 +297,7 @@ func TestBadInputOfLocalisation(t *testing.T) {
 }
 
 // Features as others have them, arrays and no more, are as good.
-func TestLocalisingFromArrays(t *testing.T) {
+func TestLocalizingFromArrays(t *testing.T) {
 	u := newUntrimmed(t)
 	dir := t.TempDir()
 	must(t, exitDone, "features", "export", "-q", "--out", filepath.Join(dir, "npy"), u.features)

@@ -10,13 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/atomicfile"
-	"github.com/clipcue/clipcue/localization"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/proposal"
+	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -72,7 +72,7 @@ page with frames of the video.`,
 			if len(sources) > 1 && (o.subtitles != "" || o.edl != "") {
 				return usageError{fmt.Errorf("--subtitles and --edl are for one video, and there are %d", len(sources))}
 			}
-			m, l, f, err := a.trainedLocaliser(adapter, b, names)
+			m, l, f, err := a.trainedLocalizer(adapter, b, names)
 			if err != nil {
 				return err
 			}
@@ -147,8 +147,8 @@ type located struct {
 // locations are of videos in the order given.
 type locations []located
 
-// trainedLocaliser loads a model file and its backbone.
-func (a *app) trainedLocaliser(adapter string, b backboneFlags, classes []string) (*clip.Model, *localization.Localiser, *prompt.File, error) {
+// trainedLocalizer loads a model file and its backbone.
+func (a *app) trainedLocalizer(adapter string, b backboneFlags, classes []string) (*clip.Model, *localization.Localizer, *adapter.File, error) {
 	path, f, m, err := a.trained(adapter, b, classes)
 	if err != nil {
 		return nil, nil, nil, err
@@ -164,7 +164,7 @@ func (a *app) trainedLocaliser(adapter string, b backboneFlags, classes []string
 }
 
 // localize finds what happens in videos, in the order given.
-func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localiser, sources []video.Source, s video.Sampling, proposed localization.Results, o localizeFlags) (locations, int, error) {
+func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localizer, sources []video.Source, s video.Sampling, proposed localization.Results, o localizeFlags) (locations, int, error) {
 	out := make(locations, len(sources))
 	place, find := map[string]int{}, proposed.Finder()
 	for i, src := range sources {

@@ -1,5 +1,5 @@
 // Clipcue adapts a frozen image–text model (CLIP) to video: it learns to
-// recognise actions from labelled videos, on a CPU, in minutes.
+// recognize actions from labeled videos, on a CPU, in minutes.
 package main
 
 import (

@@ -15,7 +15,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
-	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/internal/synth"
 )
 
 // asProgram makes the test binary behave as clipcue: for what has to be killed,

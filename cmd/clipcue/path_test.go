@@ -56,7 +56,7 @@ func (c classifiedJSON) check(t *testing.T, videos int, labels []string) {
 }
 
 // The main path, as a user goes it.
-func TestFromVideosToRecogniser(t *testing.T) {
+func TestFromVideosToRecognizer(t *testing.T) {
 	needFFmpeg(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

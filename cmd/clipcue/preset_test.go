@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
 )
 
 // Flags that are given change what the preset says, wherever they stand, and

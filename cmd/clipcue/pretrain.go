@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
-	"github.com/clipcue/clipcue/pretraining"
-	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/task/pretraining"
+	"github.com/clipcue/clipcue/train"
 )
 
 // pairFlags choose what is trained on.
@@ -36,12 +36,12 @@ and captions which belong together are near each other (Radford et al. 2021).
 
 --data is a JSONL file whose lines have "path", from the file's folder, and
 "caption", and may have "label" and "split" (train, val, test); or a folder where
-the caption of cat.png stands in cat.txt. --synth renders pictures of coloured
+the caption of cat.png stands in cat.txt. --synth renders pictures of colored
 shapes instead, new ones in every step.
 
 As the training goes, retrieval is measured on pairs that were kept from it (how
 often the right one of --group is found), and zero-shot naming where there are
-labels. --synth keeps some combinations of colour and shape from training and
+labels. --synth keeps some combinations of color and shape from training and
 measures those apart, as "unseen".
 
 It writes a run folder: config.json, metrics.jsonl, last.safetensors to resume

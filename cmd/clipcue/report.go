@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
+	"github.com/clipcue/clipcue/train"
 )
 
 // videosIn names the videos of a split for a reader.
@@ -26,7 +26,7 @@ var videosIn = map[string]string{
 // interrupt. val and test say whether it has videos for validation, which choose the
 // best step, and for the test; measure measures a model on a split. The run is done: a
 // report that fails is a warning.
-func (a *app) reportRun(ctx context.Context, dir string, val, test bool, trained error, measure func(f *prompt.File, split string) (report.Measurement, error)) {
+func (a *app) reportRun(ctx context.Context, dir string, val, test bool, trained error, measure func(f *adapter.File, split string) (report.Measurement, error)) {
 	var interrupted *train.InterruptedError
 	if trained != nil && (!errors.As(trained, &interrupted) || interrupted.Dir != dir) {
 		return
@@ -52,7 +52,7 @@ func (a *app) reportRun(ctx context.Context, dir string, val, test bool, trained
 			}
 			return page, err
 		}
-		f, err := prompt.ReadFile(filepath.Join(dir, train.BestFile))
+		f, err := adapter.ReadFile(filepath.Join(dir, train.BestFile))
 		if err != nil {
 			return nil, err
 		}
@@ -77,8 +77,8 @@ func (a *app) writeReport(path string, page *report.Report, err error) {
 	a.log.Info("report", "file", path)
 }
 
-// measureRecogniser measures a run's model on a split of its data.
-func (a *app) measureRecogniser(ctx context.Context, f *prompt.File, k recognition.Config, r recognition.Run, split string) (report.Measurement, error) {
+// measureRecognizer measures a run's model on a split of its data.
+func (a *app) measureRecognizer(ctx context.Context, f *adapter.File, k recognition.Config, r recognition.Run, split string) (report.Measurement, error) {
 	set := map[string]*recognition.Set{dataset.Val: r.Val, dataset.Test: r.Test}[split]
 	m := report.Measured{Set: set, Eval: k.Eval, Frames: f.Config.Frames, On: videosIn[split]}
 	if !slices.ContainsFunc(set.Classes, func(c string) bool { return slices.Contains(r.Train.Classes, c) }) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clipcue/clipcue/internal/train"
+	"github.com/clipcue/clipcue/train"
 )
 
 // A training process that is killed, or interrupted, and resumed ends with the

@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/retrieval"
+	"github.com/clipcue/clipcue/task/retrieval"
 )
 
 // captionFlags choose captioned videos.
@@ -29,7 +29,7 @@ func (a *app) trainRetrievalCommand() *cobra.Command {
 	var d retrieval.Data
 	var out string
 	var resume, asJSON bool
-	k, preset := retrieval.DefaultConfig(), prompt.PresetDefault
+	k, preset := retrieval.DefaultConfig(), adapter.PresetDefault
 	c := &cobra.Command{
 		Use:   "retrieval --model PATH --features STORE --data CAPTIONS --out RUN",
 		Short: "Learn to find videos by sentences",
@@ -73,7 +73,7 @@ what the preset says.`,
 				}
 			}
 			result, err := retrieval.Train(c.Context(), k, r)
-			a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *prompt.File, split string) (report.Measurement, error) {
+			a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *adapter.File, split string) (report.Measurement, error) {
 				return measureRetriever(c.Context(), f, r, split)
 			})
 			if err != nil {
@@ -276,7 +276,7 @@ func (a *app) printRanks(r *retrieval.Result) error {
 }
 
 // measureRetriever measures a run's model on a split of its data.
-func measureRetriever(ctx context.Context, f *prompt.File, r retrieval.Run, split string) (report.Measurement, error) {
+func measureRetriever(ctx context.Context, f *adapter.File, r retrieval.Run, split string) (report.Measurement, error) {
 	set := map[string]*retrieval.Set{dataset.Val: r.Val, dataset.Test: r.Test}[split]
 	model, err := retrieval.New(f, r.Backbone)
 	if err != nil {

@@ -132,8 +132,8 @@ func TestBadCaptions(t *testing.T) {
 
 	file := func(name, text string) string { return write(t, dir, name, text) }
 	data := func(path string) []string { return w.retrieval(out, "--data", path) }
-	recogniser := filepath.Join(dir, "recogniser")
-	must(t, exitDone, w.train(recogniser)...)
+	recognizer := filepath.Join(dir, "recognizer")
+	must(t, exitDone, w.train(recognizer)...)
 	for _, c := range []struct {
 		name  string
 		args  []string
@@ -147,7 +147,7 @@ func TestBadCaptions(t *testing.T) {
 		{"a format that is none", w.retrieval(out, "--data-format", "vatex"), 2, []string{"--data-format", "didemo"}},
 		{"a scale without a run", []string{"eval", "retrieval", "--model", w.model, "--features", w.features, "--data", some, "--temporal-scale", "0"}, 2, []string{"--temporal-scale", "--run"}},
 		{"no such captions", data(filepath.Join(dir, "none.csv")), 1, []string{"none.csv", "no such file"}},
-		{"a column that is unknown", data(file("column.csv", "video,caption,colour\n")), 1, []string{"column.csv:1", "colour"}},
+		{"a column that is unknown", data(file("column.csv", "video,caption,color\n")), 1, []string{"column.csv:1", "color"}},
 		{"no captions", data(file("none.jsonl", "")), 1, []string{"none.jsonl", "no captions"}},
 		{"empty captions", data(file("empty.csv", header+"growing/000.mp4, ,train\n")), 1, []string{"empty.csv", "is empty"}},
 		{"one pair", data(file("one.csv", header+"growing/000.mp4,it grows,train\n")), 1, []string{"one video", "two"}},
@@ -156,7 +156,7 @@ func TestBadCaptions(t *testing.T) {
 		{"labels for captions", data(w.labels), 1, []string{"labels.csv:1", "caption"}},
 		{"captions for labels", w.train(out, "--data", some), 1, []string{"some.csv:1", "path,label"}},
 		{"a split that is not there", append(eval, "--split", "val"), 1, []string{`"val"`}},
-		{"a recogniser", append(eval, "--run", recogniser), 1, []string{"recognition", "retrieval"}},
+		{"a recognizer", append(eval, "--run", recognizer), 1, []string{"recognition", "retrieval"}},
 		{"a retriever", []string{"classify", "--adapter", run, filepath.Join(w.videos, "growing/000.mp4")}, 1, []string{"recognition", "retrieval"}},
 		{"a bank of what is measured", append(eval, "--query-bank", "train", "--split", "train"), 2, []string{"--query-bank", "--split"}},
 		{"a bank of nothing", append(eval, "--query-bank", file("bank.txt", "\n")), 1, []string{"bank.txt", "no sentences"}},

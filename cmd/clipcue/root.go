@@ -81,7 +81,7 @@ minutes on a CPU, and names the actions in new videos.
 
   clipcue demo                 see the whole thing work, from nothing
   clipcue extract ...          turn videos into frame features, once
-  clipcue train recognition    learn from labelled videos
+  clipcue train recognition    learn from labeled videos
   clipcue eval recognition     measure what was learned
   clipcue classify ...         name the actions in videos
   clipcue train localization   learn what happens when in long videos

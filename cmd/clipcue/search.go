@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/report"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
 )

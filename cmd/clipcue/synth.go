@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/internal/progress"
-	"github.com/clipcue/clipcue/synth"
+	"github.com/clipcue/clipcue/internal/synth"
 )
 
 func (a *app) synthCommand() *cobra.Command {
@@ -17,13 +17,13 @@ func (a *app) synthCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "synth --out FOLDER",
-		Short: "Render captioned, labelled videos or pictures to try things on",
-		Long: `Renders coloured shapes over textured grounds, with all that is true of them in
+		Short: "Render captioned, labeled videos or pictures to try things on",
+		Long: `Renders colored shapes over textured grounds, with all that is true of them in
 manifests. The same seed gives the same files; what is there is not rendered again.
 
---kind motions    mp4 videos, one folder a class, labelled with what happens; many of
+--kind motions    mp4 videos, one folder a class, labeled with what happens; many of
                   the classes differ in the order of time alone
---kind objects    mp4 videos labelled with what is seen, such as "red circle"
+--kind objects    mp4 videos labeled with what is seen, such as "red circle"
 --kind untrimmed  longer mp4 videos with timed segments: one to four motions each, or
                   with --label objects shapes that come and go
 --kind pictures   PNG pictures
@@ -31,11 +31,11 @@ manifests. The same seed gives the same files; what is there is not rendered aga
 labels.csv has path, label and split, for untrimmed videos and for takes start and
 end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a
 sentence for each video or picture. With --combinations seen a sixth of the
-combinations of colour and shape is never shown, with --combinations unseen nothing
+combinations of color and shape is never shown, with --combinations unseen nothing
 else.
 
 The motions are: ` + strings.Join(synth.Classes(), ", ") + `.
-The colours are: ` + strings.Join(synth.Colours(), ", ") + `.
+The colors are: ` + strings.Join(synth.Colors(), ", ") + `.
 The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 		Example: "  clipcue synth --out videos --per-class 10\n  clipcue synth --kind pictures --out pictures --total 5000 --combinations seen",
 		Args:    arguments(0, 0, "no arguments"),
@@ -96,8 +96,8 @@ The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
 	o.Kind, o.Set = synth.KindMotions, synth.All
 	oneOf(c, &o.Kind, "kind", synth.Kinds, "what to render: motions, objects, untrimmed or pictures")
 	o.Label = synth.LabelMotions
-	oneOf(c, &o.Label, "label", synth.LabelNames, "untrimmed: what segments are labelled with: motions or objects")
-	oneOf(c, &o.Set, "combinations", synth.Sets, "which colours with which shapes: all, seen or unseen")
+	oneOf(c, &o.Label, "label", synth.LabelNames, "untrimmed: what segments are labeled with: motions or objects")
+	oneOf(c, &o.Set, "combinations", synth.Sets, "which colors with which shapes: all, seen or unseen")
 	whole(c, &o.PerClass, "per-class", 1, "motions and objects: videos for each class")
 	o.Total = 1000
 	whole(c, &o.Total, "total", 1, "pictures, or untrimmed videos, of which it is 60 if not said")

@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/internal/train"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
+	"github.com/clipcue/clipcue/train"
 )
 
 func (a *app) trainCommand() *cobra.Command {
@@ -29,7 +29,7 @@ func (a *app) trainCommand() *cobra.Command {
 	return c
 }
 
-// labelFlags choose labelled videos.
+// labelFlags choose labeled videos.
 func labelFlags(c *cobra.Command, d *recognition.Data) {
 	f := c.Flags()
 	f.StringVar(&d.Features, "features", "", "the feature store")
@@ -51,11 +51,11 @@ func (a *app) trainRecognitionCommand() *cobra.Command {
 	var few few
 	var out string
 	var resume, asJSON bool
-	k, preset := recognition.DefaultConfig(), prompt.PresetDefault
+	k, preset := recognition.DefaultConfig(), adapter.PresetDefault
 	c := &cobra.Command{
 		Use:   "recognition --model PATH --features STORE --data DATA --out RUN",
 		Short: "Learn to name actions",
-		Long: `Learns prompt vectors and a temporal Transformer from labelled videos whose
+		Long: `Learns prompt vectors and a temporal Transformer from labeled videos whose
 features were extracted before, and writes a run folder: config.json,
 metrics.jsonl, last.safetensors to resume from, best.safetensors to use and
 report.html to look at.
@@ -70,7 +70,7 @@ classes and test on others, whose names are all that is known of them.
 
 --preset paper trains as the authors do. The default goes beyond it: the temporal
 Transformer adds to the mean of the frames instead of replacing it, and is kept
-near it, so that classes which were not learned stay recognisable. Flags that are
+near it, so that classes which were not learned stay recognizable. Flags that are
 given change what the preset says.`,
 		Example: `  clipcue train recognition --model ViT-B/16 --features features --data videos/ --out run
   clipcue train recognition --model ViT-B/16 --features features --data videos/ --out few --shots 5 --way 5 --episodes 20`,
@@ -132,7 +132,7 @@ func runFlags(c *cobra.Command, out *string, resume, asJSON *bool, preset *strin
 	f.StringVar(out, "out", "", "the run folder")
 	f.BoolVar(resume, "resume", false, "go on with a run that was stopped")
 	f.BoolVar(asJSON, "json", false, "write JSON")
-	oneOf(c, preset, "preset", prompt.Presets, "what the flags below are if they are not given: "+strings.Join(prompt.Presets, " or "))
+	oneOf(c, preset, "preset", adapter.Presets, "what the flags below are if they are not given: "+strings.Join(adapter.Presets, " or "))
 }
 
 // divisionFlags choose how data without splits is divided.
@@ -144,18 +144,18 @@ func divisionFlags(c *cobra.Command, testShare *float64, seed *uint64, usage str
 
 // learningFlags choose what is learned from a step's units, and how. what stands
 // between the prompt vectors.
-func learningFlags(c *cobra.Command, k *prompt.Learning, what, units string) {
+func learningFlags(c *cobra.Command, k *adapter.Learning, what, units string) {
 	adapterFlags(c, &k.Adapter, what)
 	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's "+units+" that go without that residual")
 	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the "+units+"' distance from the mean of their frames")
 	loopFlags(c, &k.Train)
 }
 
-func adapterFlags(c *cobra.Command, k *prompt.Config, what string) {
+func adapterFlags(c *cobra.Command, k *adapter.Config, what string) {
 	f := c.Flags()
 	whole(c, &k.Prefix, "prefix", 0, "prompt vectors before the "+what)
 	whole(c, &k.Postfix, "postfix", 0, "prompt vectors after the "+what)
-	oneOf(c, &k.Layout, "layout", prompt.Layouts, "how prompt vectors are numbered: "+strings.Join(prompt.Layouts, " or "))
+	oneOf(c, &k.Layout, "layout", adapter.Layouts, "how prompt vectors are numbered: "+strings.Join(adapter.Layouts, " or "))
 	whole(c, &k.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
 	whole(c, &k.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
 	whole(c, &k.Frames, "window", 1, "frames a window")
@@ -253,8 +253,8 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 		missing += a.warnMissing(s.set)
 	}
 	result, err := recognition.Train(c.Context(), k, r)
-	a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *prompt.File, split string) (report.Measurement, error) {
-		return a.measureRecogniser(c.Context(), f, k, r, split)
+	a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *adapter.File, split string) (report.Measurement, error) {
+		return a.measureRecognizer(c.Context(), f, k, r, split)
 	})
 	if err != nil {
 		return err

@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/report"
-	"github.com/clipcue/clipcue/localization"
-	"github.com/clipcue/clipcue/prompt"
-	"github.com/clipcue/clipcue/proposal"
+	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/task/proposal"
 )
 
 // segmentFlags choose annotated long videos.
@@ -57,7 +57,7 @@ func (a *app) trainLocalizationCommand() *cobra.Command {
 	var classes classFlags
 	var out, detector, given string
 	var resume, asJSON bool
-	k, preset := localization.DefaultConfig(), prompt.PresetDefault
+	k, preset := localization.DefaultConfig(), adapter.PresetDefault
 	c := &cobra.Command{
 		Use:   "localization --model PATH --features STORE --data DATA --out RUN",
 		Short: "Learn to find actions in long videos",
@@ -136,7 +136,7 @@ ever after.`,
 	classes.add(c)
 
 	learningFlags(c, &k.Learning, "name", "segments")
-	whole(c, &k.Batch, "batch", 1, "labelled segments a step")
+	whole(c, &k.Batch, "batch", 1, "labeled segments a step")
 	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
 	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")
 	below1(c, &k.Negative, "negative", "share of a proposal within true segments up to which it is background")
@@ -161,7 +161,7 @@ var detectorFlags = []string{"detector-width", "detector-blocks", "detector-leve
 
 // proposalFlags adds those for what a detector gives.
 func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
-	number(c, sigma, "sigma", false, "width of soft-NMS among proposals: more keeps fewer neighbours")
+	number(c, sigma, "sigma", false, "width of soft-NMS among proposals: more keeps fewer neighbors")
 	below1(c, floor, "floor", "lowest score of a proposal")
 	whole(c, topK, "proposals-per-video", 1, "proposals a video at most; of a longer one than ten minutes, for every ten")
 }
@@ -190,7 +190,7 @@ func (a *app) readDetector(path string) (*proposal.Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := prompt.ReadFile(file)
+	f, err := adapter.ReadFile(file)
 	if err != nil { // a detector's own file
 		return proposal.ReadFile(nil, file)
 	}
@@ -240,8 +240,8 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 	}
 	result, err := localization.Train(c.Context(), k, r)
 	chooses := r.Chooses && r.Test != nil
-	a.reportRun(c.Context(), r.Dir, chooses, r.Test != nil && !chooses, err, func(f *prompt.File, split string) (report.Measurement, error) {
-		return a.measureLocaliser(c.Context(), f, r)
+	a.reportRun(c.Context(), r.Dir, chooses, r.Test != nil && !chooses, err, func(f *adapter.File, split string) (report.Measurement, error) {
+		return a.measureLocalizer(c.Context(), f, r)
 	})
 	if err != nil {
 		return err
@@ -255,7 +255,7 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 	return errors.Join(err, missingError(missing, annotatedVideo))
 }
 
-// annotatedVideo is what a localiser's data consists of.
+// annotatedVideo is what a localizer's data consists of.
 const annotatedVideo = "annotated video"
 
 // warnMissingVideos names annotated videos without features and returns how many

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
 )
 
 func (a *app) watchCommand() *cobra.Command {
@@ -41,7 +41,7 @@ since the start of watching for others. Interrupt to end.`,
 					return err
 				}
 			}
-			m, r, sampling, err := a.trainedRecogniser(adapter, b, names)
+			m, r, sampling, err := a.trainedRecognizer(adapter, b, names)
 			if err != nil {
 				return err
 			}

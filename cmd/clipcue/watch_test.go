@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
-	"github.com/clipcue/clipcue/recognition"
+	"github.com/clipcue/clipcue/task/recognition"
 )
 
 // eventsOf reads what watch --json wrote.

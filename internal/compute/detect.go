@@ -62,7 +62,7 @@ func (c *CPU) Intervals(dlogs, iou, logs, target Matrix, weight float64) float64
 
 // interval compares the interval from left before a point to right after it with
 // the one from a before it to b after it. With the intersection s, the union u,
-// the hull c and the distance ρ of the centres, the loss is 1 - s/u + (ρ/c)².
+// the hull c and the distance ρ of the centers, the loss is 1 - s/u + (ρ/c)².
 func interval(left, right, a, b float64) (overlap, loss, dleft, dright float64) {
 	s, c := min(left, a)+min(right, b), max(left, a)+max(right, b)
 	u := left + right + a + b - s

@@ -24,7 +24,7 @@ var generic = &kernels{
 	adamw:         genericAdamW,
 	transpose:     genericTranspose,
 	transposed:    16,
-	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantise: genericQuantise, byteDots: genericByteDots},
+	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantize: genericQuantize, byteDots: genericByteDots},
 	resample:      genericResample,
 	peak:          genericPeak,
 	vector:        1,
@@ -179,7 +179,7 @@ func genericLayerNorm(y, x, gamma, beta []float32, eps float32) {
 func genericLayerNormGrad(dx, dy, x, gamma, stats []float32, eps, keep float32) {
 	mean, inverse := moments(x, eps)
 	stats[0], stats[1] = mean, inverse
-	// With z = normalised x and h = dy·gamma:
+	// With z = normalized x and h = dy·gamma:
 	// dx = inverse·(h - mean(h) - z·mean(h·z)).
 	var h, hz float64
 	for j, v := range x {
@@ -282,7 +282,7 @@ func genericExtent(lohi, x []float32) {
 	lohi[0], lohi[1] = low, high
 }
 
-func genericQuantise(q []byte, x []float32, low, inverse float32) {
+func genericQuantize(q []byte, x []float32, low, inverse float32) {
 	for i, v := range x[:len(x)&^15] {
 		q[i] = level(v, low, inverse)
 	}

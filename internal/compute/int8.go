@@ -117,7 +117,7 @@ func (k *kernels) levels(q, stepLow, x []float32) {
 	}
 	stepLow[0], stepLow[1] = size/255, low
 	d := unsafe.Slice((*byte)(unsafe.Pointer(&q[0])), 4*len(q))
-	ints.quantise(d, x, low, inverse)
+	ints.quantize(d, x, low, inverse)
 	for i := len(x) &^ 15; i < len(q)*ints.group; i++ {
 		var l uint8 // what is beyond the row meets weights of zero
 		if i < len(x) {

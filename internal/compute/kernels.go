@@ -75,7 +75,7 @@ type intKernels struct {
 	group       int // 4 bytes or 2 numbers of 16 bits
 	tiles       [][]func(*tile)
 	extent      func(lohi, x []float32)                           // least and greatest
-	quantise    func(q []byte, x []float32, low, inverse float32) // of whole groups of 16
+	quantize    func(q []byte, x []float32, low, inverse float32) // of whole groups of 16
 	// byteDots writes dst[i] = Σ (row-128)·query for the rows at[i], fours of them;
 	// bias is -128·Σ query. Rows are as long as the query, which is whole 64s.
 	byteDots func(dst []int32, rows []byte, at []int32, query []int8, bias int64)

@@ -5835,8 +5835,8 @@ done4:
 	VZEROUPPER
 	RET
 
-// func avx2Quantise(q []byte, x []float32, low float32, inverse float32)
-TEXT ·avx2Quantise(SB), NOSPLIT, $0-56
+// func avx2Quantize(q []byte, x []float32, low float32, inverse float32)
+TEXT ·avx2Quantize(SB), NOSPLIT, $0-56
 	MOVQ q_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ x_len+32(FP), CX
@@ -19655,8 +19655,8 @@ done107:
 	VZEROUPPER
 	RET
 
-// func avx512Quantise(q []byte, x []float32, low float32, inverse float32)
-TEXT ·avx512Quantise(SB), NOSPLIT, $0-56
+// func avx512Quantize(q []byte, x []float32, low float32, inverse float32)
+TEXT ·avx512Quantize(SB), NOSPLIT, $0-56
 	MOVQ q_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ x_len+32(FP), CX

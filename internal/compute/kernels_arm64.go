@@ -32,7 +32,7 @@ var neon = &kernels{
 }
 
 // dotInts need the dot product of bytes, which came with Armv8.2.
-var dotInts = &intKernels{cols: 8, lanes: 4, group: 4, tiles: neonIntTiles, extent: neonExtent, quantise: neonQuantise, byteDots: neonByteDots}
+var dotInts = &intKernels{cols: 8, lanes: 4, group: 4, tiles: neonIntTiles, extent: neonExtent, quantize: neonQuantize, byteDots: neonByteDots}
 
 // plainInts are in plain Go, in tiles as high as those of floats.
 var plainInts = func() *intKernels {

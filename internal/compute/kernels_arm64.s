@@ -15044,8 +15044,8 @@ after6:
 	FMOVS F4, 4(R1)
 	RET
 
-// func neonQuantise(q []byte, x []float32, low float32, inverse float32)
-TEXT ·neonQuantise(SB), NOSPLIT, $0-56
+// func neonQuantize(q []byte, x []float32, low float32, inverse float32)
+TEXT ·neonQuantize(SB), NOSPLIT, $0-56
 	MOVD q_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2

@@ -90,7 +90,7 @@ var avx2IntTiles = [][]func(*tile){
 func avx2Extent(lohi []float32, x []float32)
 
 //go:noescape
-func avx2Quantise(q []byte, x []float32, low float32, inverse float32)
+func avx2Quantize(q []byte, x []float32, low float32, inverse float32)
 
 //go:noescape
 func avx2ByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)
@@ -304,7 +304,7 @@ var avx512IntTiles = [][]func(*tile){
 func avx512Extent(lohi []float32, x []float32)
 
 //go:noescape
-func avx512Quantise(q []byte, x []float32, low float32, inverse float32)
+func avx512Quantize(q []byte, x []float32, low float32, inverse float32)
 
 //go:noescape
 func avx512ByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)

@@ -114,7 +114,7 @@ var neonIntTiles = [][]func(*tile){
 func neonExtent(lohi []float32, x []float32)
 
 //go:noescape
-func neonQuantise(q []byte, x []float32, low float32, inverse float32)
+func neonQuantize(q []byte, x []float32, low float32, inverse float32)
 
 //go:noescape
 func neonByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64)

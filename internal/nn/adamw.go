@@ -6,7 +6,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// AdamW is the optimiser of Loshchilov & Hutter (2019).
+// AdamW is the optimizer of Loshchilov & Hutter (2019).
 type AdamW struct {
 	params            *Params
 	m, v              []compute.Matrix

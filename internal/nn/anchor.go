@@ -4,7 +4,7 @@ import "github.com/clipcue/clipcue/internal/compute"
 
 // Anchor is weight times the mean over the rows of 1 − cosine(x, to), both [n,E].
 // It writes its gradient by x to dx; to is taken as constant. For text it is the
-// regulariser of KgCoOp (Yao et al., CVPR 2023).
+// regularizer of KgCoOp (Yao et al., CVPR 2023).
 func Anchor(d compute.Device, dx, x, to compute.Matrix, weight float64) float64 {
 	defer d.Release(d.Mark())
 	a, b := d.Temp(x.Rows, x.Cols), d.Temp(x.Rows, x.Cols)

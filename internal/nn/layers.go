@@ -105,7 +105,7 @@ func (l *Linear) Backward(dx, dy, x compute.Matrix, accumulate bool) {
 	}
 }
 
-// LayerNorm normalises each row and scales it by gamma and beta [D].
+// LayerNorm normalizes each row and scales it by gamma and beta [D].
 type LayerNorm struct {
 	device        compute.Device
 	eps           float32

@@ -18,7 +18,7 @@ type Param struct {
 	Decay       bool // whether weight decay applies
 }
 
-// Params are all tensors that an optimiser steps, in a fixed order, and what has
+// Params are all tensors that an optimizer steps, in a fixed order, and what has
 // to be refreshed after their values have changed.
 type Params struct {
 	Device  compute.Device

@@ -8,7 +8,7 @@ type Similarity struct {
 	device      compute.Device
 	scale       float32
 	video, text compute.Matrix // [B,E], [C,E] as given
-	nv, nt      compute.Matrix // normalised
+	nv, nt      compute.Matrix // normalized
 	Logits      compute.Matrix // [B,C]
 }
 

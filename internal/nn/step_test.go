@@ -34,7 +34,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 	tower := b.Transformer("t", 2, BlockSize{Width: width, Heads: 4, Act: compute.QuickGELU, Eps: 1e-5})
 	x, _ := b.Table("x", videos*frames, width)
 	text, dtext := b.Table("text", classes, width)
-	optimiser := NewAdamW(p, 0.01)
+	optimizer := NewAdamW(p, 0.01)
 	average := NewAverage(p, 0.9)
 	attends := &Attends{Full: &compute.AttentionShape{}}
 	var ranges []compute.Range
@@ -62,8 +62,8 @@ func TestStepsAllocateNothing(t *testing.T) {
 		d.MeanGrad(dy, dmean, ranges)
 		tower.Backward(dx, dy, attends, &tape)
 		ClipGrad(p, GradNorm(p), 1)
-		optimiser.Update(1e-3)
-		average.Update(optimiser.Step)
+		optimizer.Update(1e-3)
+		average.Update(optimizer.Step)
 		if first == 0 {
 			first = last
 		}

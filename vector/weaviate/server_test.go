@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clipcue/clipcue/internal/vectortest"
 	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/vector/internal/vectortest"
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
 

@@ -67,7 +67,7 @@ func convert(source []byte) ([]byte, error) {
 		if !haveLeft || !haveRight {
 			return nil, fmt.Errorf("line %d: %q joins a token that no line above makes", i+2, line)
 		}
-		// The tokeniser works on ids and tells tokens apart by nothing else.
+		// The tokenizer works on ids and tells tokens apart by nothing else.
 		if _, twice := id[left+right]; twice {
 			return nil, fmt.Errorf("line %d: %q makes a token that is there already", i+2, line)
 		}

@@ -59,7 +59,7 @@ func (g *asm) multiplyAdd(kind tileKind, a, b, sum, temp int) {
 
 // tile writes the kernel for mr rows and nv vectors of columns. Each sum is one
 // chain of multiply-adds in the order of k, so that its bits depend neither on
-// the tile's size nor on its neighbours.
+// the tile's size nor on its neighbors.
 func (g *asm) tile(kind tileKind, mr, nv int) {
 	sum := func(r, j int) int { return r*nv + j }
 	b := func(j int) int { return mr*nv + j }

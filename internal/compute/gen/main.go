@@ -38,7 +38,7 @@ func generateAMD64() *source {
 		g.isa = set
 		g.tiles(floatTile)
 		g.tiles(intTile)
-		g.quantise()
+		g.quantize()
 		g.byteDots()
 		g.finishes()
 		g.slopes()

@@ -214,7 +214,7 @@ func generateARM64() *source {
 	g := &neon{source: newSource()}
 	g.tiles(floatTile)
 	g.tiles(intTile)
-	g.quantise()
+	g.quantize()
 	g.byteDots()
 	g.activations()
 	g.softmax()

@@ -31,7 +31,7 @@ func (g *neon) tiles(kind tileKind) {
 
 // tile writes the kernel for mr rows and nv vectors of columns. Each sum is one
 // chain of multiply-adds in the order of k, so that its bits depend neither on
-// the tile's size nor on its neighbours.
+// the tile's size nor on its neighbors.
 //
 // For integers, the dot product of bytes is one of signed ones, and levels of A
 // are unsigned: what is multiplied is level-128, and 128 times the sum of B's

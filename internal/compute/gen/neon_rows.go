@@ -451,9 +451,9 @@ func (g *neon) adamw() {
 	g.ret()
 }
 
-// quantise writes what turns a row of float32 into levels: its least and greatest
+// quantize writes what turns a row of float32 into levels: its least and greatest
 // element, and q = round((x-low)·inverse) for whole groups of 16.
-func (g *neon) quantise() {
+func (g *neon) quantize() {
 	const n = 4
 	g.fn("Extent", "lohi []float32 R1 _", "x []float32 R0 R6")
 	for u := range 2 * n {
@@ -471,7 +471,7 @@ func (g *neon) quantise() {
 	g.ret()
 
 	const low, inverse = 30, 31
-	g.fn("Quantise", "q []byte R0 _", "x []float32 R1 R2", "low float32 30", "inverse float32 31")
+	g.fn("Quantize", "q []byte R0 _", "x []float32 R1 R2", "low float32 30", "inverse float32 31")
 	g.op("LSR $4, R2")
 	g.op("CBZ R2, end")
 	g.at("loop")

@@ -1,0 +1,226 @@
+package adapter
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// The learned tensors carry the names of the authors' code.
+const (
+	tableName     = "embedding.weight"
+	positionsName = "temporalEmbedding.weight"
+	blocksName    = "temporalModelling.resblocks"
+	// What stands for 1/τ is CLIP's.
+	logScaleName = "logit_scale"
+)
+
+// Adapter is a set of learned tensors on top of a backbone. Its methods lock the
+// backbone while they work.
+type Adapter struct {
+	config    Config
+	model     *clip.Model
+	device    compute.Device
+	params    *nn.Params
+	table     *nn.Param
+	positions *nn.Param
+	temporal  *nn.Transformer
+	logScale  *nn.Param // the logarithm of 1/τ, nil where τ is fixed
+
+	temporalScale float32 // of the residual
+
+	layout *windows // of the latest batch
+	pass   Pass     // the memory of the pass under way
+}
+
+// New makes an adapter with the authors' initial values, drawn by seed; with
+// Residual the temporal Transformer adds nothing yet.
+func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
+	size := m.Config()
+	if size.Precision != "" && c.Prefix+c.Postfix > 0 {
+		return nil, fmt.Errorf("prompts cannot be learned on a backbone of precision %s; load it in float32", size.Precision)
+	}
+	if c.Temperature == 0 {
+		c.Temperature = 1 / float64(m.LogitScale())
+	}
+	if err := c.check(size.Embed, size.Context); err != nil {
+		return nil, err
+	}
+	values := map[string][]float32{}
+	rng := rand.New(rand.NewPCG(seed, 0x70726f6d7074))
+	tensors(c, size, func(name string, shape ...int) {
+		if name == logScaleName {
+			values[name] = []float32{float32(-math.Log(c.Temperature))}
+			return
+		}
+		values[name] = initial(name, rng, shape)
+		if c.Residual && adds(name) {
+			clear(values[name])
+		}
+	})
+	return build(m, c, func(name string) []float32 { return values[name] }), nil
+}
+
+// build makes an adapter from tensors whose shapes have been checked.
+func build(m *clip.Model, c Config, source nn.Source) *Adapter {
+	size := m.Config()
+	a := &Adapter{config: c, model: m, device: m.Device(), params: &nn.Params{Device: m.Device()}, temporalScale: 1}
+	rows := c.rows(size.Context)
+	a.table = a.params.Add(tableName, source(tableName), rows, size.TextWidth)
+	if c.TemporalLayers > 0 {
+		a.positions = a.params.Add(positionsName, source(positionsName), c.Frames, size.Embed)
+	}
+	b := &nn.Builder{Device: a.device, Source: source, Params: a.params}
+	a.temporal = b.Transformer(blocksName, c.TemporalLayers, nn.BlockSize{
+		Width: size.Embed, Heads: c.TemporalHeads, Act: compute.QuickGELU, Eps: 1e-5})
+	if c.LearnTemperature {
+		a.logScale = a.params.Add(logScaleName, source(logScaleName))
+		a.logScale.Decay = false
+	}
+	return a
+}
+
+// tensors lists what an adapter learns.
+func tensors(c Config, size clip.Config, f func(name string, shape ...int)) {
+	f(tableName, c.rows(size.Context), size.TextWidth)
+	if c.TemporalLayers > 0 {
+		f(positionsName, c.Frames, size.Embed)
+	}
+	for i := range c.TemporalLayers {
+		nn.BlockTensors(fmt.Sprintf("%s.%d", blocksName, i), size.Embed, f)
+	}
+	if c.LearnTemperature {
+		f(logScaleName)
+	}
+}
+
+// adds reports whether a tensor is of the projections by which a block adds to
+// its input.
+func adds(name string) bool {
+	return strings.Contains(name, ".out_proj.") || strings.Contains(name, ".c_proj.")
+}
+
+// initial draws a tensor as the authors' PyTorch code does: both tables from
+// N(0, 0.01²), the rest by the defaults of PyTorch's modules.
+func initial(name string, rng *rand.Rand, shape []int) []float32 {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	x := make([]float32, n)
+	uniform := func(bound float64) {
+		for i := range x {
+			x[i] = float32((2*rng.Float64() - 1) * bound)
+		}
+	}
+	switch part := name[strings.LastIndex(name[:strings.LastIndex(name, ".")], ".")+1:]; {
+	case name == tableName || name == positionsName:
+		for i := range x {
+			x[i] = float32(0.01 * rng.NormFloat64())
+		}
+	case part == "ln_1.weight" || part == "ln_2.weight":
+		for i := range x {
+			x[i] = 1
+		}
+	case part == "attn.in_proj_weight": // xavier_uniform_
+		uniform(math.Sqrt(6 / float64(shape[0]+shape[1])))
+	case strings.HasSuffix(part, ".weight"): // kaiming_uniform_(a=√5)
+		uniform(1 / math.Sqrt(float64(shape[1])))
+	case part == "c_fc.bias":
+		uniform(1 / math.Sqrt(float64(n)/4))
+	case part == "c_proj.bias":
+		uniform(1 / math.Sqrt(float64(n)*4))
+	}
+	return x
+}
+
+// Config returns what the adapter was made with, completed.
+func (a *Adapter) Config() Config { return a.config }
+
+// Backbone is the model that the adapter stands on.
+func (a *Adapter) Backbone() *clip.Model { return a.model }
+
+// Params are the learned tensors.
+func (a *Adapter) Params() *nn.Params { return a.params }
+
+// EncodeClasses returns the embeddings [C,E] of prompted names, not normalized.
+func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
+	c, err := a.Classes(names)
+	if err != nil {
+		return nil, err
+	}
+	a.model.Lock()
+	defer a.model.Unlock()
+	d := a.device
+	defer d.Release(d.Mark())
+	y := d.Temp(len(names), a.model.Config().Embed)
+	a.encodeText(y, c, nil)
+	out := make([]float32, y.Rows*y.Cols)
+	d.Download(out, y)
+	return out, nil
+}
+
+// EncodeVideos returns the embeddings [B,E] of windows of frame features
+// [B,T,E], not normalized. T is the configuration's Frames.
+func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
+	e := a.model.Config().Embed
+	if len(features)%(a.config.Frames*e) != 0 {
+		return nil, fmt.Errorf("windows for this adapter are [%d,%d]; %d values were given", a.config.Frames, e, len(features))
+	}
+	a.model.Lock()
+	defer a.model.Unlock()
+	const most = 256 // windows a pass
+	d, b := a.device, len(features)/(a.config.Frames*e)
+	out := make([]float32, b*e)
+	for from := 0; from < b; from += most {
+		to := min(from+most, b)
+		mark := d.Mark()
+		x, y := d.Temp((to-from)*a.config.Frames, e), d.Temp(to-from, e)
+		d.Upload(x, features[from*a.config.Frames*e:to*a.config.Frames*e])
+		a.encodeVideo(y, x, nil, nil)
+		d.Download(out[from*e:to*e], y)
+		d.Release(mark)
+	}
+	return out, nil
+}
+
+// Classify returns the probabilities [B,C] of windows of frame features [B,T,E]
+// over classes with the embeddings [C,E].
+func (a *Adapter) Classify(features, classes []float32) ([]float32, error) {
+	v, err := a.EncodeVideos(features)
+	if err != nil {
+		return nil, err
+	}
+	a.model.Lock()
+	defer a.model.Unlock()
+	return a.probabilities(v, classes), nil
+}
+
+// probabilities compares embeddings [B,E] with classes [C,E].
+func (a *Adapter) probabilities(v, classes []float32) []float32 {
+	d, e := a.device, a.model.Config().Embed
+	defer d.Release(d.Mark())
+	video, text := d.Temp(len(v)/e, e), d.Temp(len(classes)/e, e)
+	d.Upload(video, v)
+	d.Upload(text, classes)
+	s := nn.NewSimilarity(d, video, text, a.scale())
+	d.Softmax(s.Logits, s.Logits)
+	out := make([]float32, s.Logits.Rows*s.Logits.Cols)
+	d.Download(out, s.Logits)
+	return out
+}
+
+// scale is 1/τ. The backbone has to be locked.
+func (a *Adapter) scale() float32 {
+	if a.logScale == nil {
+		return float32(1 / a.config.Temperature)
+	}
+	var v [1]float32
+	a.device.Download(v[:], a.logScale.Value)
+	return float32(math.Exp(float64(v[0])))
+}

@@ -1,0 +1,106 @@
+package adapter
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// Classes are names laid out between prompt vectors: SOT, the prefix vectors, the
+// name's tokens, the postfix vectors, EOT. SOT and the prefix are the same for
+// all and are encoded once.
+type Classes struct {
+	sequences            *clip.Sequences
+	tokenRows, tokenIDs  []int32 // which rows are token vectors, and of which token
+	promptRows, promptAt []int32 // which rows are prompt vectors, and which of the table
+}
+
+// Classes lays out names. A name that does not fit between the prompt vectors is
+// an error.
+func (a *Adapter) Classes(names []string) (*Classes, error) {
+	tok := a.model.Tokenizer()
+	if tok == nil {
+		return nil, clip.ErrNoTower
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no class names were given")
+	}
+	tokens := make([][]int, len(names))
+	for i, n := range names {
+		ids := tok.Encode(n)
+		if room := a.room(); len(ids) > room {
+			return nil, fmt.Errorf("class name %q has %d tokens; between %d+X+%d prompt vectors the model has room for %d",
+				n, len(ids), a.config.Prefix, a.config.Postfix, room)
+		}
+		if len(ids) == 0 {
+			return nil, fmt.Errorf("class name %q has no tokens", n)
+		}
+		tokens[i] = ids
+	}
+	return a.layOut(tokens, tok.SOT(), tok.EOT()), nil
+}
+
+// room is how many tokens a name or sentence may have between the prompt vectors.
+func (a *Adapter) room() int {
+	return a.model.Config().Context - 2 - a.config.Prefix - a.config.Postfix
+}
+
+// layOut places names given by their tokens.
+func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
+	// An empty list of rows is not nil, which would stand for all rows.
+	c, n := &Classes{promptRows: []int32{}, promptAt: []int32{}}, int32(0)
+	token := func(id int) {
+		c.tokenRows, c.tokenIDs = append(c.tokenRows, n), append(c.tokenIDs, int32(id))
+		n++
+	}
+	prompt := func(at int) {
+		c.promptRows, c.promptAt = append(c.promptRows, n), append(c.promptAt, int32(at))
+		n++
+	}
+	pre, post := a.config.Prefix, a.config.Postfix
+	token(sot)
+	for p := range pre {
+		if a.config.Layout == LayoutPaper {
+			prompt(1 + p)
+		} else {
+			prompt(p)
+		}
+	}
+	lengths := make([]int, len(names))
+	for i, name := range names {
+		for _, id := range name {
+			token(id)
+		}
+		for p := range post {
+			if a.config.Layout == LayoutPaper {
+				prompt(1 + pre + len(name) + p)
+			} else {
+				prompt(pre + p)
+			}
+		}
+		token(eot)
+		lengths[i] = len(name) + post + 1
+	}
+	c.sequences = clip.NewSequences(1+pre, lengths)
+	return c
+}
+
+// encodeText writes the embeddings y [C,E]. The tape may be nil.
+func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *clip.TextTape) {
+	d, tower := a.device, a.model.TextTower()
+	x := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
+	d.Gather(x, c.tokenRows, tower.Tokens(), c.tokenIDs)
+	d.Gather(x, c.promptRows, a.table.Value, c.promptAt)
+	tower.Forward(y, x, c.sequences, tape)
+}
+
+// backText adds to the gradient of the prompt table for dy [C,E].
+func (a *Adapter) backText(dy compute.Matrix, c *Classes, tape *clip.TextTape) {
+	d := a.device
+	defer d.Release(d.Mark())
+	dx := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
+	a.model.TextTower().Backward(dx, dy, c.sequences, tape)
+	d.ScatterAdd(a.table.Grad, c.promptAt, dx, c.promptRows)
+}

@@ -1,0 +1,198 @@
+package adapter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/train"
+)
+
+// File is a model file, what a user ships: learned tensors, class names with
+// their finished embeddings, and all that running it needs to know. A closed-set
+// recognizer runs from it without the text tower.
+type File struct {
+	Task     string         `json:"task"` // "recognition", "localization" or "retrieval"
+	Config   Config         `json:"config"`
+	Backbone Backbone       `json:"backbone"`
+	Classes  []string       `json:"classes"`
+	Sampling string         `json:"sampling"` // of the features that it learned from
+	Metrics  map[string]any `json:"metrics,omitempty"`
+	// Settings are what a task has to say beside; Tensors may hold what belongs to it.
+	Settings json.RawMessage `json:"settings,omitempty"`
+
+	// Embeddings [C,E] of Classes, raw.
+	Embeddings []float32 `json:"-"`
+	// Tensors are the learned ones by name.
+	Tensors map[string]Tensor `json:"-"`
+	// Training is the state of a run in its checkpoint, nil in a finished model.
+	Training *train.State `json:"training,omitempty"`
+}
+
+// Tensor is a named array in a model file.
+type Tensor struct {
+	Shape []int
+	Data  []float32
+}
+
+// Backbone names the model that an adapter stands on.
+type Backbone struct {
+	Fingerprint string      `json:"fingerprint"`
+	Path        string      `json:"path"` // as it was given, a hint for people
+	Config      clip.Config `json:"config"`
+}
+
+const (
+	metadataKey = "clipcue"
+	classesName = "classes"
+	// Tensors of the optimizer's state stand under this name in a checkpoint.
+	optimizerPrefix = "optimizer."
+)
+
+// File describes the adapter as it stands.
+func (a *Adapter) File() *File {
+	f := &File{Config: a.config, Tensors: map[string]Tensor{},
+		Backbone: Backbone{Fingerprint: a.model.Fingerprint(), Config: a.model.Config()}}
+	values := a.params.Values()
+	for _, p := range a.params.List {
+		f.Tensors[p.Name] = Tensor{Shape: p.Shape, Data: values[p.Name]}
+	}
+	return f
+}
+
+// AddClasses adds the names that the file does not have yet. Their embeddings are the
+// caller's affair.
+func (f *File) AddClasses(names []string) {
+	for _, n := range names {
+		if !slices.Contains(f.Classes, n) {
+			f.Classes = append(f.Classes, n)
+		}
+	}
+}
+
+// Write writes the file, whole or not at all.
+func (f *File) Write(path string) error {
+	meta, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	out := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{metadataKey: string(meta)}}
+	for name, t := range f.Tensors {
+		out.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
+	}
+	if f.Training != nil {
+		for name, data := range f.Training.Optimizer {
+			out.Tensors[name] = safetensors.FromFloat32s(data, len(data))
+		}
+	}
+	if len(f.Classes) > 0 {
+		out.Tensors[classesName] = safetensors.FromFloat32s(f.Embeddings, len(f.Classes), f.Backbone.Config.Embed)
+	}
+	return safetensors.Write(path, out)
+}
+
+// ReadFile reads a model file and checks it against its own description.
+func ReadFile(path string) (*File, error) {
+	in, err := safetensors.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := decode(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+func decode(in *safetensors.File) (*File, error) {
+	meta, ok := in.Metadata[metadataKey]
+	if !ok {
+		return nil, errors.New("this is no clipcue model file; one is made by: clipcue train")
+	}
+	f := &File{Tensors: map[string]Tensor{}}
+	if err := json.Unmarshal([]byte(meta), f); err != nil {
+		return nil, fmt.Errorf("description: %w", err)
+	}
+	size := f.Backbone.Config
+	if err := size.Check(); err != nil {
+		return nil, fmt.Errorf("backbone: %w", err)
+	}
+	if err := f.Config.check(size.Embed, size.Context); err != nil {
+		return nil, err
+	}
+	if f.Training != nil {
+		f.Training.Optimizer = map[string][]float32{}
+	}
+	for name, t := range in.Tensors {
+		data, err := t.Float32s()
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
+		switch {
+		case name == classesName:
+			f.Embeddings = data
+		case strings.HasPrefix(name, optimizerPrefix) && f.Training != nil:
+			f.Training.Optimizer[name] = data
+		default:
+			f.Tensors[name] = Tensor{t.Shape, data}
+		}
+	}
+	if len(f.Embeddings) != len(f.Classes)*size.Embed {
+		return nil, fmt.Errorf("%d values of class embeddings for %d classes of width %d", len(f.Embeddings), len(f.Classes), size.Embed)
+	}
+	var wrong error
+	tensors(f.Config, size, func(name string, shape ...int) {
+		t, ok := f.Tensors[name]
+		if n := product(shape); wrong == nil && (!ok || len(t.Data) != n) {
+			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
+		}
+	})
+	return f, wrong
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
+// Adapter puts the file's tensors on a backbone, which has to be the one that it
+// was trained on.
+func (f *File) Adapter(m *clip.Model) (*Adapter, error) {
+	if have, want := m.Fingerprint(), f.Backbone.Fingerprint; have != want {
+		return nil, fmt.Errorf("this model file was trained on backbone %s (%s), not on %s; give that one by --model", want, f.Backbone.Path, have)
+	}
+	have, said := m.Config(), f.Backbone.Config
+	if have.Embed != said.Embed || have.TextWidth != said.TextWidth || have.Context != said.Context {
+		return nil, fmt.Errorf("this model file is damaged: it tells other sizes of backbone %s than it has", f.Backbone.Fingerprint)
+	}
+	return build(m, f.Config, func(name string) []float32 { return f.Tensors[name].Data }), nil
+}
+
+// Resume takes over the tensors of a run's checkpoint, and returns the run's state.
+func (a *Adapter) Resume(path string) (*train.State, error) {
+	f, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Training, a.Load(f)
+}
+
+// Load takes over a file's tensors. The file has to be of the same kind: the
+// same backbone and the same configuration.
+func (a *Adapter) Load(f *File) error {
+	if f.Backbone.Fingerprint != a.model.Fingerprint() || f.Config != a.config {
+		return fmt.Errorf("the file was made with other settings: %+v on backbone %s", f.Config, f.Backbone.Fingerprint)
+	}
+	values := map[string][]float32{}
+	for name, t := range f.Tensors {
+		values[name] = t.Data
+	}
+	return a.params.Set(values)
+}

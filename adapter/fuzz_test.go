@@ -1,0 +1,54 @@
+package adapter
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// Whatever a model file says of itself, it is an adapter of its backbone or an error.
+func FuzzDecode(f *testing.F) {
+	m := tinyModel(f)
+	c := residual
+	c.Layout = LayoutContext // of which the tables do not tell the backbone's context
+	a, err := New(m, c, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	file := a.File()
+	in := &safetensors.File{Tensors: map[string]safetensors.Tensor{}}
+	for name, t := range file.Tensors {
+		in.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
+	}
+	text, err := json.Marshal(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	read := func(text string) error {
+		in.Metadata = map[string]string{metadataKey: text}
+		file, err := decode(in)
+		if err != nil {
+			return err
+		}
+		a, err := file.Adapter(m)
+		if err != nil {
+			return err
+		}
+		_, err = a.EncodeClasses([]string{"a name"})
+		return err
+	}
+	whole := string(text)
+	if err := read(whole); err != nil {
+		f.Error(err)
+	}
+	f.Add(whole)
+	if err := read(strings.Replace(whole, `"context":48`, `"context":49`, 1)); err == nil {
+		f.Error("a file of another backbone's sizes is taken")
+	}
+	f.Add(strings.Replace(whole, `"text_width":32`, `"text_width":16`, 1))
+	f.Add(strings.Replace(whole, `"temporal_heads":1`, `"temporal_heads":-1`, 1))
+	f.Add(strings.NewReplacer(`"prefix":2`, `"prefix":9223372036854775807`, `"postfix":1`, `"postfix":9223372036854775807`).Replace(whole))
+	f.Fuzz(func(t *testing.T, text string) { _ = read(text) })
+}

@@ -1,0 +1,123 @@
+package adapter
+
+import (
+	"fmt"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// Span are the frames From ≤ i < To of a video, or of the rows [B·T] of windows
+// that follow each other.
+type Span struct{ From, To int }
+
+// ranges checks spans against so many rows.
+func ranges(spans []Span, rows int) ([]compute.Range, error) {
+	out := make([]compute.Range, len(spans))
+	for i, s := range spans {
+		if s.From < 0 || s.From >= s.To || s.To > rows {
+			return nil, fmt.Errorf("segment %d is of the rows %d to %d; there are %d", i, s.From, s.To, rows)
+		}
+		out[i] = compute.Range(s)
+	}
+	return out, nil
+}
+
+// ForwardSegments is Forward for S segments of the windows [B,T,E]: the embedding of
+// each is the mean of the temporal Transformer's output over its rows, [S,E], and
+// all that a Pass says of windows it says of segments. A window may hold any number
+// of them. kept is as in [Adapter.ForwardKeeping], of segments. Release must be called.
+func (a *Adapter) ForwardSegments(features []float32, segments []Span, c *Classes, kept []int32) (*Pass, error) {
+	e := a.model.Config().Embed
+	if len(features) == 0 || len(features)%(a.config.Frames*e) != 0 || len(segments) == 0 {
+		return nil, fmt.Errorf("%d segments of windows for this adapter, which are [%d,%d]; %d values were given", len(segments), a.config.Frames, e, len(features))
+	}
+	r, err := ranges(segments, len(features)/e)
+	if err != nil {
+		return nil, err
+	}
+	return a.forward(features, r, c, kept), nil
+}
+
+// passWindows is how many windows go through the temporal Transformer at once.
+const passWindows = 64
+
+// EncodeSegments returns the embeddings [S,E] of segments of a video of any length,
+// whose frame features are [N,E], not normalized. The video goes through the temporal
+// Transformer in windows of T frames, one after the other; the last one ends with the
+// video, and a video that is shorter than a window is padded with its last frame. The
+// cost depends on N, and hardly on how many segments there are.
+func (a *Adapter) EncodeSegments(features []float32, segments []Span) ([]float32, error) {
+	e := a.model.Config().Embed
+	if len(features) == 0 || len(features)%e != 0 {
+		return nil, fmt.Errorf("a video's frame features are [N,%d]; %d values were given", e, len(features))
+	}
+	n := len(features) / e
+	r, err := ranges(segments, n)
+	if err != nil || len(r) == 0 {
+		return nil, err
+	}
+	a.model.Lock()
+	defer a.model.Unlock()
+	d := a.device
+	defer d.Release(d.Mark())
+	x, y := d.Temp(n, e), d.Temp(len(r), e)
+	d.Upload(x, features)
+	d.Mean(y, x, r)
+	if residual := a.config.Residual; a.config.TemporalLayers > 0 && (!residual || a.temporalScale > 0) {
+		h := d.Temp(n, e)
+		a.encodeFrames(h, x)
+		if residual {
+			added := d.Temp(len(r), e)
+			d.Mean(added, h, r)
+			d.Scale(added, a.temporalScale)
+			d.Add(y, added)
+		} else {
+			d.Mean(y, h, r)
+		}
+	}
+	out := make([]float32, len(r)*e)
+	d.Download(out, y)
+	return out, nil
+}
+
+// encodeFrames writes for each frame of a video x [N,E] the temporal Transformer's
+// output h [N,E] or, with Residual, what that adds to its input.
+func (a *Adapter) encodeFrames(h, x compute.Matrix) {
+	d, t, n := a.device, a.config.Frames, x.Rows
+	for first := 0; first < n; first += passWindows * t {
+		mark := d.Mark()
+		windows := min(passWindows, (n-first+t-1)/t)
+		from := make([]int32, windows*t)    // rows of x that the windows hold
+		to := make([]int32, 0, windows*t)   // rows of h that these are taken for,
+		rows := make([]int32, 0, windows*t) // and which of the windows' rows that are
+		for i := range from {
+			at := first + i
+			start := first + i/t*t
+			if start+t > n { // the last window ends with the video
+				at = max(n-t, 0) + i%t
+			}
+			from[i] = int32(min(at, n-1))
+			if at >= start && at < n {
+				to, rows = append(to, int32(at)), append(rows, int32(i))
+			}
+		}
+		w, y := d.Temp(len(from), x.Cols), d.Temp(len(from), x.Cols)
+		d.Gather(w, nil, x, from)
+		d.AddCycle(w, a.positions.Value)
+		a.temporal.Forward(y, w, &a.windows(windows).attends, nil)
+		if a.config.Residual {
+			d.Scale(w, -1)
+			d.Add(y, w)
+		}
+		d.Gather(h, to, y, rows)
+		d.Release(mark)
+	}
+}
+
+// ClassifySegments returns the probabilities [S,C] of segments with the embeddings
+// [S,E] over classes with the embeddings [C,E].
+func (a *Adapter) ClassifySegments(segments, classes []float32) []float32 {
+	a.model.Lock()
+	defer a.model.Unlock()
+	return a.probabilities(segments, classes)
+}

@@ -1,0 +1,120 @@
+// Package suite measures how fast the machine does what clipcue does: the
+// towers, a training step, a search, and the matrix products below them. Speed
+// does not depend on what the weights are, so random ones of the right sizes do.
+package suite
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
+
+// Bench measures on so many threads.
+type Bench struct {
+	time   time.Duration
+	device *compute.CPU
+}
+
+// New returns a Bench that repeats each work for so long after a warm-up, on so
+// many threads; 0 means GOMAXPROCS.
+func New(each time.Duration, threads int) *Bench {
+	return &Bench{each, compute.NewCPU(threads)}
+}
+
+// Result is how fast a work was.
+type Result struct {
+	Work  string `json:"work"`  // such as "image"
+	Case  string `json:"case"`  // its sizes, for people
+	Unit  string `json:"unit"`  // what is counted: "images"
+	Items int    `json:"items"` // units a run
+	Runs  int    `json:"runs"`
+	// Seconds is the median time of a run, between Fastest and Slowest.
+	Seconds float64 `json:"seconds"`
+	Fastest float64 `json:"fastest"`
+	Slowest float64 `json:"slowest"`
+	// PerSecond is how many units the median run does in a second, and GFLOPS how
+	// many thousand millions of multiplications and additions.
+	PerSecond float64 `json:"per_second"`
+	GFLOPS    float64 `json:"gflops"`
+	// PeakGFLOPS is what a loop of independent float32 multiply-adds did, measured
+	// in turn with the work, and PeakShare the share of it that the work reached:
+	// above 1 is possible in 8 bits.
+	PeakGFLOPS float64 `json:"peak_gflops"`
+	PeakShare  float64 `json:"peak_share"`
+}
+
+// work is what is measured.
+type work struct {
+	name, sizes, unit string
+	items             int
+	flops             float64 // of a run: those of its products and attention
+	run               func() error
+}
+
+const (
+	leastRuns = 3
+	// peakEvery is the time of work between two measurements of the peak, which
+	// is not the same at all times: clocks change, and neighbors come and go.
+	peakEvery = 500 * time.Millisecond
+)
+
+// measure runs w once to warm up, and then for the time set.
+func (b *Bench) measure(ctx context.Context, w work) (Result, error) {
+	if err := w.run(); err != nil {
+		return Result{}, err
+	}
+	var times, peaks []float64
+	var total, sincePeak time.Duration
+	sincePeak = peakEvery
+	for len(times) < leastRuns || total < b.time {
+		if err := ctx.Err(); err != nil {
+			return Result{}, err
+		}
+		if sincePeak >= peakEvery {
+			peaks = append(peaks, b.device.Peak())
+			sincePeak = 0
+		}
+		begin := time.Now()
+		if err := w.run(); err != nil {
+			return Result{}, err
+		}
+		took := time.Since(begin)
+		total, sincePeak = total+took, sincePeak+took
+		times = append(times, took.Seconds())
+	}
+	r := Result{Work: w.name, Case: w.sizes, Unit: w.unit, Items: w.items, Runs: len(times),
+		Seconds: Median(times), Fastest: slices.Min(times), Slowest: slices.Max(times)}
+	r.PerSecond = float64(w.items) / r.Seconds
+	r.GFLOPS = w.flops / r.Seconds / 1e9
+	r.PeakGFLOPS = Median(peaks) / 1e9
+	r.PeakShare = r.GFLOPS / r.PeakGFLOPS
+	return r, nil
+}
+
+// Median of at least one value; of an even number of them, the mean of the two in
+// the middle.
+func Median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	n := len(x)
+	return (x[(n-1)/2] + x[n/2]) / 2
+}
+
+// Machine is what the figures were measured on.
+type Machine struct {
+	CPU     string `json:"cpu"`     // its model, or the architecture where that is not told
+	Backend string `json:"backend"` // the instruction set: "avx512", "avx2", "generic"
+	Threads int    `json:"threads"`
+}
+
+// This returns the machine for so many threads; 0 means GOMAXPROCS. It fails as
+// [compute.Backend] does.
+func This(threads int) (Machine, error) {
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	backend, err := compute.Backend()
+	return Machine{CPU: cpuModel(), Backend: backend, Threads: threads}, err
+}

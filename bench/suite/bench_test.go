@@ -1,0 +1,201 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/bpe"
+)
+
+func tiny(t *testing.T, o clip.Options) *clip.Model {
+	t.Helper()
+	w, err := RandomWeights("tiny", clip.Image|clip.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := clip.New(w, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Every work can be measured, and says of itself what it should.
+func TestWorks(t *testing.T) {
+	b, m, ctx := New(time.Millisecond, 2), tiny(t, clip.Options{}), t.Context()
+	low := tiny(t, clip.Options{Precision: "int8"})
+	one := func(r Result, err error) ([]Result, error) { return []Result{r}, err }
+	for name, run := range map[string]func() ([]Result, error){
+		"image":      func() ([]Result, error) { return one(b.Image(ctx, m, 3)) },
+		"image int8": func() ([]Result, error) { return one(b.Image(ctx, low, 3)) },
+		"text":       func() ([]Result, error) { return one(b.Text(ctx, m, 5)) },
+		"train":      func() ([]Result, error) { return one(b.Train(ctx, m)) },
+		"search":     func() ([]Result, error) { return one(b.Search(ctx, 1000)) },
+		"gemm":       func() ([]Result, error) { return b.Products(ctx, m.Config(), 2, "float32") },
+		"gemm int8":  func() ([]Result, error) { return b.Products(ctx, m.Config(), 2, "int8") },
+	} {
+		results, err := run()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, r := range results {
+			if r.Work == "" || r.Case == "" || r.Unit == "" || r.Items < 1 || r.Runs < leastRuns {
+				t.Errorf("%s: %+v", name, r)
+			}
+			for _, v := range []float64{r.Seconds, r.Fastest, r.Slowest, r.PerSecond, r.GFLOPS, r.PeakGFLOPS, r.PeakShare} {
+				if !(v > 0) || math.IsInf(v, 0) {
+					t.Errorf("%s: %+v", name, r)
+				}
+			}
+			if r.Fastest > r.Seconds || r.Seconds > r.Slowest {
+				t.Errorf("%s: the median is not between the extremes: %+v", name, r)
+			}
+		}
+	}
+}
+
+// A measurement that is interrupted ends with that.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := New(time.Hour, 1).Search(ctx, 10); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What cannot be measured is an error.
+func TestWrong(t *testing.T) {
+	if _, err := RandomWeights("ViT-B/15", clip.Image); err == nil {
+		t.Error("a size that does not exist was taken")
+	}
+	b := New(time.Millisecond, 1)
+	if _, err := b.Train(t.Context(), tiny(t, clip.Options{Precision: "int8"})); err == nil {
+		t.Error("a training step in 8 bits was measured")
+	}
+	m := tiny(t, clip.Options{Towers: clip.Image})
+	for _, f := range []func() error{
+		func() error { _, err := b.Text(t.Context(), m, 1); return err },
+		func() error { _, err := b.Train(t.Context(), m); return err },
+	} {
+		if err := f(); !errors.Is(err, clip.ErrNoTower) {
+			t.Errorf("error %v without the text tower", err)
+		}
+	}
+}
+
+// A model drawn for one tower has the other as small as can be, and its own whole.
+func TestRandomWeights(t *testing.T) {
+	full, err := Size("ViT-B/32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := RandomWeights("ViT-B/32", clip.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := clip.New(w, clip.Options{Towers: clip.Image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := m.Config()
+	if got, want := imageFlops(c, 4), imageFlops(full, 4); got != want || c.Embed != full.Embed || c.Vocab == full.Vocab {
+		t.Errorf("%+v", c)
+	}
+}
+
+// The made-up names have one, two and three tokens in turn, and no name is there
+// twice.
+func TestNames(t *testing.T) {
+	tok, err := bpe.New(bpe.FullVocabulary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := Names(stepClasses)
+	for i, n := range names {
+		if got := len(tok.Encode(n)); got != 1+i%3 {
+			t.Errorf("%q has %d tokens", n, got)
+		}
+	}
+	slices.Sort(names)
+	if len(slices.Compact(names)) != stepClasses {
+		t.Error("a name is there twice")
+	}
+}
+
+// Training steps learn the random targets by heart.
+func TestStepLearns(t *testing.T) {
+	s, err := NewStep(tiny(t, clip.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := s.Run(), 0.0
+	for range 20 {
+		last = s.Run()
+	}
+	if !(last < first) {
+		t.Errorf("the loss went from %v to %v", first, last)
+	}
+}
+
+func TestBest(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 200 {
+		scores := make([]float32, rng.IntN(50))
+		places := make([]int, len(scores))
+		for i := range scores {
+			scores[i], places[i] = float32(rng.IntN(8)), i
+		}
+		slices.SortStableFunc(places, func(i, j int) int { return int(scores[j] - scores[i]) })
+		if got, want := best(scores, 10), places[:min(10, len(places))]; !slices.Equal(got, want) {
+			t.Fatalf("the best of %v are at %v, not %v", scores, want, got)
+		}
+	}
+}
+
+// The counts are those of the literature, where they count the same: 2·12·D² and
+// the attention for each token of each block.
+func TestFlops(t *testing.T) {
+	c, err := Size("ViT-B/16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 17.6 GMAC a picture, less what the last block saves, about 1/12 · 10/12 of it.
+	if got := imageFlops(c, 1) / 2e9; got < 16 || got > 16.6 {
+		t.Errorf("%.2f thousand million multiply-adds a picture", got)
+	}
+	if got, want := imageFlops(c, 8), 8*imageFlops(c, 1); math.Abs(got/want-1) > 1e-12 {
+		t.Errorf("8 pictures take %v, one %v", got, want/8)
+	}
+	// A sequence that shares rows with another is the cheaper, and costs the same
+	// wherever the border is when it is alone.
+	products, attention := textFlops(c, 17, []int{20})
+	whole, all := textFlops(c, 0, []int{37})
+	if products != whole || attention != all {
+		t.Errorf("%v and %v instead of %v and %v", products, attention, whole, all)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		x    []float64
+		want float64
+	}{{[]float64{3}, 3}, {[]float64{4, 1}, 2.5}, {[]float64{9, 1, 2}, 2}} {
+		if got := Median(c.x); got != c.want {
+			t.Errorf("median of %v: %v", c.x, got)
+		}
+	}
+}
+
+func TestThis(t *testing.T) {
+	m, err := This(0)
+	if err != nil || m.CPU == "" || m.Backend == "" || m.Threads < 1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}

@@ -1,0 +1,88 @@
+package demo
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/task/recognition"
+	"github.com/clipcue/clipcue/video"
+)
+
+// world is a kind of rendered videos. A label is of a take, of which each video
+// holds several, as a film of somebody who does the same again and again: ffmpeg
+// takes longer to start than to encode or decode one take.
+type world struct {
+	name   string
+	kind   synth.Kind
+	set    synth.Set
+	labels []string
+}
+
+const (
+	// rate is the frames a second that are sampled: all 24 of a take, so that a
+	// training sees another window of 16 each time.
+	rate = 12
+	// side of a video in pixels, which is the backbone's.
+	side = 64
+)
+
+var (
+	// motions come in pairs that show the same pictures in the opposite order.
+	motions = world{name: "motions", kind: synth.KindMotions, labels: []string{
+		"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}}
+	// objects can be told from a single frame, whatever they do.
+	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen}
+)
+
+// source is a world's videos with their features.
+type source struct {
+	data   recognition.Data
+	opened *recognition.Opened
+	videos int
+}
+
+// prepare renders so many videos of each class, of so many takes, and extracts their
+// features.
+func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, takes int) (*source, error) {
+	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
+	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed,
+		PerClass: each, Takes: takes, Width: side, Height: side})
+	if err != nil {
+		return nil, err
+	}
+	found, err := video.Discover([]string{videos})
+	if err != nil {
+		return nil, err
+	}
+	store, err := feature.Create(features)
+	if err != nil {
+		return nil, err
+	}
+	report, err := feature.Extract(ctx, m, found, store, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	o.Log.Info("extracted", "what", w.name, "report", report.String())
+	data := recognition.Data{Path: manifest, Features: features}
+	opened, err := data.Open(m.Fingerprint())
+	if err != nil {
+		return nil, err
+	}
+	// A run with more videos may have left some in the folder.
+	return &source{data, opened, each * len(opened.Dataset.Classes)}, nil
+}
+
+func (o Options) render(ctx context.Context, dir string, s synth.Options) (manifest string, err error) {
+	var bar *progress.Bar
+	defer func() { bar.Done() }()
+	return synth.Generate(ctx, dir, s, func(done, total int) {
+		if bar == nil {
+			bar = o.Progress.Start("render", int64(total), "videos")
+		}
+		bar.Set(int64(done))
+	})
+}

@@ -1,0 +1,127 @@
+// Package demo is what `clipcue demo` does: the paper's comparison in small, on
+// videos that it renders itself and the backbone that comes with the program, in
+// a folder that holds everything it made.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/tiny"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/recognition"
+)
+
+// Options say how large a demonstration is.
+type Options struct {
+	Dir       string
+	Seed      uint64
+	PerMotion int // videos to render of each motion
+	Takes     int // in each of them
+	PerObject int // and of each colored shape
+	Seeds     int // trainings of each way, from other initial values
+	Episodes  int // few-shot problems
+	Steps     int // of a training on all motions; the others take half
+	Ablation  bool
+	Threads   int
+	Log       *slog.Logger
+	Progress  *progress.Progress // may be nil
+}
+
+// Result is what the demonstration found.
+type Result struct {
+	Backbone string   `json:"backbone"` // its fingerprint
+	Videos   int      `json:"videos"`   // that were rendered
+	Tables   []*Table `json:"tables"`
+	Unseen   []Unseen `json:"unseen"`
+	Model    string   `json:"model"` // that named the unseen
+	Report   string   `json:"report"`
+}
+
+// Table compares ways of recognizing on one task.
+type Table struct {
+	Title  string  `json:"title"`
+	Note   string  `json:"note"` // what was measured on what
+	Chance float64 `json:"chance"`
+	Rows   []*Row  `json:"rows"`
+}
+
+// Row is a way of recognizing and how well it does.
+type Row struct {
+	Name string    `json:"name"`
+	Each []float64 `json:"each"` // top-1 of every seed or episode
+	Top1 float64   `json:"top1"` // their mean
+	// Half is half the width of the mean's 95 % confidence interval over seeds or
+	// episodes; 0 where there is only one.
+	Half float64 `json:"half_interval"`
+}
+
+// summarize computes the mean and its interval, by Student's distribution.
+func (r *Row) summarize() {
+	r.Top1, r.Half = recognition.Interval(r.Each)
+}
+
+// Unseen is a video that was rendered after all training, with what the default
+// preset's recognizer says of it.
+type Unseen struct {
+	Path  string                 `json:"path"`
+	Label string                 `json:"label"`
+	Says  recognition.Prediction `json:"says"`
+}
+
+// template suits what the backbone has learned from.
+const template = "a picture of a {}."
+
+// Run makes everything below o.Dir that is not there yet.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	m, err := tiny.Load(clip.Options{Threads: o.Threads})
+	if err != nil {
+		return nil, err
+	}
+	out := &Result{Backbone: m.Fingerprint()}
+	sources := map[*world]*source{}
+	for _, x := range []struct {
+		*world
+		each, takes int
+	}{{&motions, o.PerMotion, o.Takes}, {&objects, o.PerObject, 4}} {
+		s, err := o.prepare(ctx, m, x.world, x.each, x.takes)
+		if err != nil {
+			return nil, err
+		}
+		sources[x.world] = s
+		out.Videos += s.videos
+	}
+	studies := []study{closedSet, fewShot, zeroShot}
+	if o.Ablation {
+		studies = append(studies, ablations...)
+	}
+	var work []*job
+	for i := range studies {
+		t, jobs, err := studies[i].plan(o, sources[studies[i].world])
+		if err != nil {
+			return nil, err
+		}
+		out.Tables = append(out.Tables, t)
+		work = append(work, jobs...)
+	}
+	if err := o.run(ctx, work); err != nil {
+		return nil, err
+	}
+	for _, t := range out.Tables {
+		for _, r := range t.Rows {
+			r.summarize()
+		}
+	}
+	shown, err := o.show(ctx, m, sources[&motions], out)
+	if err != nil {
+		return nil, err
+	}
+	out.Report = filepath.Join(o.Dir, "report.html")
+	if err := shown.WriteFile(out.Report); err != nil {
+		return nil, fmt.Errorf("the report was not written: %w", err)
+	}
+	return out, nil
+}

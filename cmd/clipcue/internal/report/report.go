@@ -1,0 +1,159 @@
+// Package report writes what was measured as one HTML file that holds
+// everything it shows: style, charts and pictures. It loads nothing, runs no
+// script, follows the reader's choice of light and dark, and fits a narrow
+// window.
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
+)
+
+// FileName is what a run folder calls its report.
+const FileName = "report.html"
+
+// Report is a page. All its strings are text: nothing in them is taken for HTML.
+type Report struct {
+	Title    string
+	Verdict  string // what came out, in a sentence
+	Sections []Section
+	Footer   string
+}
+
+// Section is a part of the page under a heading. What is empty does not show;
+// the rest comes in the order of the fields.
+type Section struct {
+	Title     string
+	Text      string // what was measured, on what
+	Figures   []Figure
+	Charts    []Chart
+	Table     *Table
+	Confusion *Confusion
+	Classes   []Class
+	Strips    []Strip
+	Timelines []Timeline
+	Values    []Value
+	Folded    bool // the reader has to open it
+}
+
+// Figure is a number that stands out.
+type Figure struct{ Name, Value, Note string }
+
+// Table is rows under columns. A column of numbers is set to the right.
+type Table struct {
+	Columns []string
+	Rows    []Row
+}
+
+// Row is a row of a table. One cell in a table of several columns is a heading
+// of the rows below it.
+type Row struct {
+	Cells  []string
+	Strong bool
+}
+
+// Class is how many of a class's videos were recognized.
+type Class struct {
+	Label     string
+	Videos    int
+	Share     float64 // recognized, from 0 to 1
+	Confusion string  // what else they were most often taken for
+}
+
+// Value is a setting, or a fact about the data.
+type Value struct{ Name, Value string }
+
+// Write writes the page.
+func (r *Report) Write(w io.Writer) error { return page().Execute(w, r) }
+
+// WriteFile writes the page to a file, whole or not at all.
+func (r *Report) WriteFile(path string) error {
+	return atomicfile.Write(filepath.Clean(path), r.Write)
+}
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed style.css
+var styleCSS string
+
+// page is parsed when it is wanted: most commands write no report.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"style":   func() template.CSS { return template.CSS(styleCSS) },
+		"percent": percent,
+		"second":  func(t float64) string { return fmt.Sprintf("%.1f s", t) },
+		"short":   func(s string) string { return short(s, 240) },
+		"uri":     dataURI,
+	}).Parse(pageHTML))
+})
+
+// percent is a share as the reader sees it.
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+
+// dataURI holds a picture, JPEG or PNG, in its own address.
+func dataURI(picture []byte) template.URL {
+	kind := "jpeg"
+	if bytes.HasPrefix(picture, []byte("\x89PNG")) {
+		kind = "png"
+	}
+	return template.URL("data:image/" + kind + ";base64," + base64.StdEncoding.EncodeToString(picture))
+}
+
+// short cuts a text that is longer than n runes.
+func short(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// Interval is the 95 % confidence interval of the share k/n (Wilson 1927).
+func Interval(k, n int) (low, high float64) {
+	if n == 0 {
+		return 0, 1
+	}
+	const z = 1.959964
+	m, p := float64(n), float64(k)/float64(n)
+	middle := (p + z*z/(2*m)) / (1 + z*z/m)
+	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	return max(0, middle-half), min(1, middle+half)
+}
+
+// foldedFrom is how many rows a list has that the reader has to open.
+const foldedFrom = 30
+
+// Long reports whether the table is folded.
+func (t *Table) Long() bool { return len(t.Rows) > foldedFrom }
+
+// Heading reports whether a row is one.
+func (t *Table) Heading(r Row) bool { return len(r.Cells) == 1 && len(t.Columns) > 1 }
+
+// Number reports whether a column holds numbers.
+func (t *Table) Number(column int) bool {
+	some := false
+	for _, r := range t.Rows {
+		if t.Heading(r) || column >= len(r.Cells) || r.Cells[column] == "" || r.Cells[column] == "–" {
+			continue
+		}
+		if c := strings.TrimLeft(r.Cells[column], "+-−±≤≥<> "); c == "" || c[0] < '0' || c[0] > '9' {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// ManyClasses reports whether the list of classes is folded.
+func (s Section) ManyClasses() bool { return len(s.Classes) > foldedFrom }

@@ -1,0 +1,213 @@
+// Package synth draws a world of which the truth is known, with a language to
+// speak of it: colored shapes over textured grounds that stand, move, turn,
+// grow and vanish, in captioned pictures ([World]) and in captioned and labeled
+// videos ([Generate]). Most ways to move come in pairs that show the same
+// pictures in the opposite order, so that what is in the frames does not tell
+// them apart and only time does.
+package synth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Kind is a kind of data set.
+type Kind string
+
+// The kinds.
+//
+//   - KindMotions: videos labeled with what happens, whatever it happens to.
+//     A second shape stands by or takes part.
+//   - KindObjects: videos labeled with the one thing that is seen, such as
+//     "red circle", whatever it does.
+//   - KindUntrimmed: longer videos with timed segments: a shape does one to four
+//     things one after the other and rests between them, while another stands by,
+//     or shapes come and go; see [Label].
+//   - KindPictures: pictures.
+const (
+	KindMotions   Kind = "motions"
+	KindObjects   Kind = "objects"
+	KindUntrimmed Kind = "untrimmed"
+	KindPictures  Kind = "pictures"
+)
+
+// Kinds are the names of the kinds.
+var Kinds = []Kind{KindMotions, KindObjects, KindUntrimmed, KindPictures}
+
+// Classes returns the labels that a kind of data set can have where the given
+// combinations of color and shape are shown.
+func (k Kind) Classes(s Set) []string {
+	switch k {
+	case KindMotions:
+		return Classes()
+	case KindUntrimmed:
+		return names(false)
+	}
+	var names []string
+	for _, o := range objects[s] {
+		names = append(names, o.String())
+	}
+	return names
+}
+
+// Options says what to render. What is zero takes the default.
+type Options struct {
+	Kind     Kind     `json:"kind"`            // KindMotions
+	Label    Label    `json:"label,omitempty"` // of untrimmed videos; LabelMotions
+	Seed     uint64   `json:"seed"`
+	Set      Set      `json:"combinations"`      // of color and shape that are shown; All
+	Classes  []string `json:"classes,omitempty"` // of Kind.Classes, not for pictures; nil = all
+	PerClass int      `json:"-"`                 // videos a class, of motions and objects; 24
+	Total    int      `json:"-"`                 // untrimmed videos, 60, or pictures, 1000
+	// Simple motions are those of one shape alone, where the motion needs no second
+	// one, before a camera that stands still.
+	Simple  bool    `json:"simple,omitempty"`
+	Width   int     `json:"width"`             // even; 96
+	Height  int     `json:"height"`            // even; 96
+	FPS     float64 `json:"fps,omitempty"`     // 12
+	Seconds float64 `json:"seconds,omitempty"` // of each video or take; 2, of untrimmed ones 12 or, labeled with objects, 60
+	// Takes of its class follow one another in a video of motions or objects, each
+	// a scene of its own; 1. A label is then of a take, from its start to its end.
+	Takes     int     `json:"takes,omitempty"`
+	TestShare float64 `json:"-"` // of each class, or of all, for the test split; 0.25, none if negative
+}
+
+func (o Options) complete() (Options, error) {
+	o.Kind = cmp.Or(o.Kind, KindMotions)
+	if !slices.Contains(Kinds, o.Kind) {
+		return o, fmt.Errorf("no kind of data set %q; there are %q", string(o.Kind), Kinds)
+	}
+	o.Set = cmp.Or(o.Set, All)
+	if err := o.Set.valid(); err != nil {
+		return o, err
+	}
+	if err := o.Label.valid(o.Kind); err != nil {
+		return o, err
+	}
+	known := o.Known()
+	if o.Takes == 1 {
+		o.Takes = 0 // one set of options is to look one way in synth.json
+	}
+	if o.Takes != 0 && (o.Kind == KindPictures || o.Kind == KindUntrimmed) {
+		return o, fmt.Errorf("%s have no takes", o.Kind)
+	}
+	if o.Kind == KindPictures {
+		if o.Classes != nil {
+			return o, errors.New("pictures have no classes to choose from; choose a set of combinations")
+		}
+		o.FPS, o.Seconds = 1, 2 // which are not used
+	} else if o.Classes == nil {
+		o.Classes = known
+	} else if len(o.Classes) == 0 {
+		return o, errors.New("no classes to render")
+	}
+	for i, class := range o.Classes {
+		if !slices.Contains(known, class) {
+			return o, fmt.Errorf("no class %q; there are %s", class, strings.Join(known, ", "))
+		}
+		if slices.Contains(o.Classes[:i], class) {
+			return o, fmt.Errorf("class %q is named twice", class)
+		}
+	}
+	seconds, total := 2.0, 1000
+	if o.Kind == KindUntrimmed {
+		seconds, total = 12, 60
+		if o.Label == LabelObjects {
+			seconds = 60
+		}
+	}
+	o.PerClass = cmp.Or(o.PerClass, 24)
+	o.Total = cmp.Or(o.Total, total)
+	o.Width = cmp.Or(o.Width, 96)
+	o.Height = cmp.Or(o.Height, 96)
+	o.FPS = cmp.Or(o.FPS, 12)
+	o.Seconds = cmp.Or(o.Seconds, seconds)
+	o.TestShare = cmp.Or(o.TestShare, 0.25)
+	side := func(n int) bool { return n >= 16 && n <= 4096 && n%2 == 0 }
+	switch {
+	case o.PerClass < 1 || o.PerClass > 1e6:
+		return o, fmt.Errorf("%d videos a class are not in 1..1000000", o.PerClass)
+	case o.Total < 1 || o.Total > 1e7:
+		return o, fmt.Errorf("%d in all are not in 1..10000000", o.Total)
+	case !side(o.Width) || !side(o.Height):
+		return o, fmt.Errorf("a frame of %dx%d pixels: sides have to be even and in 16..4096", o.Width, o.Height)
+	case !(o.FPS > 0 && o.FPS <= 240):
+		return o, fmt.Errorf("%v frames a second are not in 0..240", o.FPS)
+	case !(o.Seconds > 0 && o.Seconds <= 3600) || o.frames() < 2:
+		return o, fmt.Errorf("%v seconds at %v frames a second are not 2 frames to an hour", o.Seconds, o.FPS)
+	case o.Takes < 0 || o.Takes > 1000:
+		return o, fmt.Errorf("%d takes a video are not in 1..1000", o.Takes)
+	case !(o.TestShare < 1):
+		return o, fmt.Errorf("a test share of %v leaves nothing to train on", o.TestShare)
+	}
+	if o.Kind == KindPictures {
+		o.FPS, o.Seconds = 0, 0
+	}
+	return o, nil
+}
+
+func (o Options) takes() int { return max(o.Takes, 1) }
+
+// frames is how many frames a scene has.
+func (o Options) frames() int { return int(math.Round(o.FPS * o.Seconds)) }
+
+// span is when a take is seen. The cut lies half-way between two frames, so that
+// no rounding of times moves a frame to the other side.
+func (o Options) span(take int) (start, end float64) {
+	cut := func(take int) float64 { return thousandth(max(float64(take*o.frames())-0.5, 0) / o.FPS) }
+	return cut(take), cut(take + 1)
+}
+
+// frame returns the frame's sides in units of the shorter one.
+func (o Options) frame() Vec {
+	unit := float64(min(o.Width, o.Height))
+	return Vec{float64(o.Width) / unit, float64(o.Height) / unit}
+}
+
+// Generate renders a data set into dir and returns the path of its manifest:
+//
+//	motions, objects  <class_with_underscores>/<nnn>.mp4; labels.csv with path,label,split
+//	untrimmed         videos/<nnnnnn>.mp4; labels.csv with path,label,split,start,end, and
+//	                  the same truth in segments.csv with video,start,end,label; seconds
+//	pictures          pictures/<nnnnnn>.png; captions.jsonl alone
+//
+// captions.jsonl has an object with path, caption and split for each video or
+// picture, and with label where there is one and only one: a picture of two
+// different shapes has none. Paths are below dir; a split is "train" or "test".
+// Where a video has several takes, each has its row in labels.csv and its object
+// in captions.jsonl, with start and end.
+//
+// What a video or picture shows depends on the options kept in dir/synth.json
+// and its path alone. What is there already is left as it is, so that a second
+// run only adds what is missing; each file appears whole or not at all. A folder
+// made with other options is refused. progress, if not nil, is told now and then
+// how many are there, by one goroutine at a time.
+func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) (manifest string, err error) {
+	o, err = o.complete()
+	if err != nil {
+		return "", err
+	}
+	if err := claim(dir, o); err != nil {
+		return "", err
+	}
+	jobs := o.jobs()
+	for _, j := range jobs {
+		if j.n > 0 {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(j.in(dir)), 0o777); err != nil {
+			return "", err
+		}
+	}
+	if err := renderAll(ctx, dir, o, jobs, progress); err != nil {
+		return "", err
+	}
+	return writeManifests(dir, o, jobs)
+}

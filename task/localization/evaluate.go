@@ -1,0 +1,57 @@
+package localization
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipcue/clipcue/adapter"
+)
+
+// Result is how well a localizer does on a set.
+type Result struct {
+	*Scores
+	Recall  *Recall `json:"recall"`  // of the proposals
+	Missing int     `json:"missing"` // videos without features
+	// Unnamed are videos of which a file of proposals says nothing.
+	Unnamed int `json:"unnamed,omitempty"`
+	// Found are the detections.
+	Found Results `json:"-"`
+}
+
+// Evaluate measures a localizer on a set, over the set's classes, with proposals
+// from wherever they are. Classes that the model file knows use its finished
+// embeddings; others are encoded from their names, for which the adapter needs a
+// backbone with its text tower.
+func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result, error) {
+	embeddings, err := l.embeddings(s.Classes)
+	if err != nil {
+		return nil, err
+	}
+	return l.Eval.evaluate(ctx, l.adapter, embeddings, l.rate, s, p)
+}
+
+// evaluate measures an adapter over the set's classes with the embeddings [C,E].
+func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, rate float64, s *Set, p Proposals) (*Result, error) {
+	if len(p) != len(s.Videos) {
+		return nil, fmt.Errorf("proposals of %d videos for %d", len(p), len(s.Videos))
+	}
+	r := &Result{Recall: s.Recall(p), Missing: len(s.Missing), Found: Results{}}
+	for i, v := range s.Videos {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		q, err := s.Load(v)
+		if err == nil {
+			q, err = q.AtRate(rate)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Found[v.Path], err = e.detect(a, embeddings, s.Classes, q, p[i]); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	r.Scores, err = Score(s.Truth(), r.Found, e.TIoU)
+	return r, err
+}

@@ -1,0 +1,299 @@
+package localization
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/train"
+)
+
+// learner is the second stage as a [train.Task].
+type learner struct {
+	config   Config
+	adapter  *adapter.Adapter
+	contrast *adapter.Contrast
+	detector *proposal.Detector
+	rate     float64
+	sampling string
+	backbone string
+
+	set      *Set
+	examples             // of the set
+	test     *Set        // measured as the run goes, nil if there is none
+	proposed Proposals   // of the test set
+	selects  bool        // whether test may choose the best step
+	order    train.Order // of the true segments
+}
+
+// examples are what a set gives to learn from.
+type examples struct{ real, overlapping, background []example }
+
+// example is a part of a video.
+type example struct {
+	video int          // in the set
+	rows  adapter.Span // of the video at the model's rate
+	class int          // in the set's classes; 0 for background
+}
+
+// newLearner prepares to learn from a set's true segments, at so many frames a second.
+// What makes that impossible shows here, before there are any proposals.
+func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error) {
+	if s.Truth().Count() == 0 {
+		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
+	}
+	a, err := adapter.New(m, c.Adapter, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	l := &learner{config: c, adapter: a, set: s, rate: rate}
+	if l.contrast, err = a.Contrast(readable(s.Classes), c.Classes); err != nil {
+		return nil, err
+	}
+	class := l.classes()
+	for i, v := range s.Videos {
+		q, err := l.load(i)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range v.Segments {
+			l.real = add(l.real, q, i, x.Start, x.End, class[x.Label])
+		}
+	}
+	if len(l.real) == 0 {
+		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
+	}
+	l.order = train.Order{Seed: c.Train.Seed, N: len(l.real)}
+	q, err := s.Load(s.Videos[0])
+	if err != nil {
+		return nil, err
+	}
+	l.sampling = q.Provenance.Sampling
+	return l, nil
+}
+
+// classes are the numbers of the set's classes.
+func (l *learner) classes() map[string]int {
+	class := map[string]int{}
+	for i, c := range l.set.Classes {
+		class[c] = i
+	}
+	return class
+}
+
+// add appends a part of a video as an example, if it has any rows.
+func add(to []example, q *feature.Sequence, video int, start, end float64, class int) []example {
+	if from, end := q.Span(start, end); from < end {
+		to = append(to, example{video, adapter.Span{From: from, To: end}, class})
+	}
+	return to
+}
+
+// gather sorts the set's proposals into examples.
+func (l *learner) gather(p Proposals) error {
+	class := l.classes()
+	for i, v := range l.set.Videos {
+		q, err := l.load(i)
+		if err != nil {
+			return err
+		}
+		for _, x := range p[i] {
+			best, which, covered := 0.0, 0, 0.0
+			for _, s := range v.Segments {
+				covered += max(0, min(s.End, x.End)-max(s.Start, x.Start)) / (x.End - x.Start)
+				if t := TIoU([2]float64{s.Start, s.End}, [2]float64{x.Start, x.End}); t > best {
+					best, which = t, class[s.Label]
+				}
+			}
+			switch {
+			case best >= l.config.Positive:
+				l.overlapping = add(l.overlapping, q, i, x.Start, x.End, which)
+			case covered <= l.config.Negative:
+				l.background = add(l.background, q, i, x.Start, x.End, 0)
+			}
+		}
+	}
+	return nil
+}
+
+// load reads a training video's features at the model's rate.
+func (l *learner) load(video int) (*feature.Sequence, error) {
+	q, err := l.set.Load(l.set.Videos[video])
+	if err != nil {
+		return nil, err
+	}
+	return q.AtRate(l.rate)
+}
+
+func (l *learner) Params() *nn.Params { return l.adapter.Params() }
+
+// draw returns the examples of a step: labeled ones, every other of which is a
+// proposal if there are any, and background.
+func (l *learner) draw(step int) (labeled, background []example, rng *rand.Rand) {
+	rng = l.order.Rand(step)
+	drawn := 0
+	if len(l.overlapping) > 0 {
+		drawn = l.config.Batch / 2
+	}
+	for _, k := range l.order.Batch(step, l.config.Batch-drawn) {
+		labeled = append(labeled, l.real[k])
+	}
+	for range drawn {
+		labeled = append(labeled, l.overlapping[rng.IntN(len(l.overlapping))])
+	}
+	if l.config.Background > 0 && len(l.background) > 0 {
+		for range max(1, l.config.Batch/4) {
+			background = append(background, l.background[rng.IntN(len(l.background))])
+		}
+	}
+	return labeled, background, rng
+}
+
+func (l *learner) Batch(step int) string {
+	labeled, background, _ := l.draw(step)
+	var ids []string
+	for _, x := range append(labeled, background...) {
+		ids = append(ids, l.set.Videos[x.video].ID)
+	}
+	slices.Sort(ids)
+	return train.Few(slices.Compact(ids))
+}
+
+// Samples says what a step takes.
+func (l *learner) Samples() (int, string) { return l.config.Batch, "segments" }
+
+// window appends a window of T frames that holds an example, somewhere in it, or
+// lies in it if that is longer; rows are the example's in the window.
+func (l *learner) window(features []float32, x example, rng *rand.Rand) ([]float32, adapter.Span, error) {
+	q, err := l.load(x.video)
+	if err != nil {
+		return nil, adapter.Span{}, err
+	}
+	t := l.config.Adapter.Frames
+	start, rows := 0, adapter.Span{From: 0, To: t}
+	if length := x.rows.To - x.rows.From; length >= t {
+		start = x.rows.From + rng.IntN(length-t+1)
+	} else {
+		first, last := max(0, x.rows.To-t), max(0, min(x.rows.From, q.Len()-t))
+		start = first + rng.IntN(last-first+1)
+		rows = adapter.Span{From: x.rows.From - start, To: x.rows.To - start}
+	}
+	for i := range t {
+		features = append(features, q.Row(min(start+i, q.Len()-1))...)
+	}
+	return features, rows, nil
+}
+
+func (l *learner) Step(step int) (float64, error) {
+	labeled, background, rng := l.draw(step)
+	var features []float32
+	var rows []adapter.Span
+	for i, x := range append(labeled, background...) {
+		f, r, err := l.window(features, x, rng)
+		if err != nil {
+			return 0, err
+		}
+		at := i * l.config.Adapter.Frames
+		features, rows = f, append(rows, adapter.Span{From: at + r.From, To: at + r.To})
+	}
+	of := make([]int, len(labeled))
+	for i, x := range labeled {
+		of[i] = x.class
+	}
+	classes, _, target, err := l.contrast.Choose(of, rng)
+	if err != nil {
+		return 0, err
+	}
+	p, err := l.adapter.ForwardSegments(features, rows, classes, adapter.Keep(len(rows), l.config.TemporalDrop, rng))
+	if err != nil {
+		return 0, err
+	}
+	defer p.Release()
+	d := l.adapter.Backbone().Device()
+	dlogits := d.Temp(p.Logits.Rows, p.Logits.Cols)
+	n := len(labeled)
+	loss := d.CrossEntropy(dlogits.RowRange(0, n), p.Logits.RowRange(0, n), target)
+	if len(background) > 0 {
+		loss += evenness(d, dlogits.RowRange(n, p.Logits.Rows), p.Logits.RowRange(n, p.Logits.Rows), l.config.Background)
+	}
+	if l.config.VideoAnchor > 0 {
+		loss += p.AnchorVideo(l.config.VideoAnchor)
+	}
+	p.Backward(dlogits)
+	return loss, nil
+}
+
+// evenness returns weight times the mean over the rows of logits [n,C] of the cross
+// entropy against a distribution that is the same for all classes (Hendrycks et al.
+// 2019), and writes its gradient. It is the mean of the cross entropies against each
+// class.
+func evenness(d compute.Device, dlogits, logits compute.Matrix, weight float64) float64 {
+	defer d.Release(d.Mark())
+	n, c := logits.Rows, logits.Cols
+	from, target := make([]int32, n*c), make([]int32, n*c)
+	for i := range from {
+		from[i], target[i] = int32(i/c), int32(i%c)
+	}
+	x, dx := d.Temp(n*c, c), d.Temp(n*c, c)
+	d.Gather(x, nil, logits, from)
+	loss := d.CrossEntropy(dx, x, target)
+	d.Zero(dlogits)
+	d.ScatterAdd(dlogits, from, dx, nil)
+	d.Scale(dlogits, float32(weight))
+	return weight * loss
+}
+
+func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+	if l.test == nil {
+		return train.Evaluation{Metrics: map[string]any{}}, nil
+	}
+	embeddings, err := l.adapter.EncodeClasses(readable(l.test.Classes))
+	if err != nil {
+		return train.Evaluation{}, err
+	}
+	r, err := l.config.Eval.evaluate(ctx, l.adapter, embeddings, l.rate, l.test, l.proposed)
+	if err != nil {
+		return train.Evaluation{}, err
+	}
+	metrics := map[string]any{"average_map": r.Average, "videos": r.Videos, "ar@100": r.Recall.At(mostProposals)}
+	for i, t := range r.TIoU {
+		metrics[fmt.Sprintf("map@%g", t)] = r.MAP[i]
+	}
+	return train.Evaluation{Score: r.Average, Selects: l.selects, Metrics: metrics}, nil
+}
+
+func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {
+	f := l.adapter.File()
+	f.Task, f.Sampling, f.Metrics, f.Training = Task, l.sampling, metrics, s
+	f.Backbone.Path = l.backbone
+	f.AddClasses(l.set.Classes)
+	if l.test != nil {
+		f.AddClasses(l.test.Classes)
+	}
+	about := settings{Rate: l.rate, Eval: l.config.Eval}
+	if l.detector != nil {
+		c := l.detector.Config()
+		about.Detector = &c
+		for name, t := range l.detector.Tensors() {
+			f.Tensors[name] = t
+		}
+	}
+	var err error
+	if f.Settings, err = json.Marshal(about); err != nil {
+		return err
+	}
+	if f.Embeddings, err = l.adapter.EncodeClasses(readable(f.Classes)); err != nil {
+		return err
+	}
+	return f.Write(path)
+}
+
+func (l *learner) Read(path string) (*train.State, error) { return l.adapter.Resume(path) }

@@ -1,0 +1,267 @@
+package localization
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/proposal"
+)
+
+// Localizer finds what happens when in videos.
+type Localizer struct {
+	Eval Evaluation
+
+	adapter   *adapter.Adapter
+	detector  *proposal.Detector // nil if the model was trained on proposals of others
+	rate      float64            // frames a second of the features that it was trained on
+	classes   []string
+	known     map[string][]float32 // finished embeddings [E] by name
+	templates []string             // instead of prompt vectors
+}
+
+// settings is what a model file says of a localizer beside the adapter.
+type settings struct {
+	Rate     float64          `json:"rate"`
+	Eval     Evaluation       `json:"evaluation"`
+	Detector *proposal.Config `json:"detector,omitempty"`
+}
+
+// New makes a localizer from a model file and its backbone, over the classes that
+// the file knows.
+func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
+	if f.Task != Task {
+		return nil, fmt.Errorf("this model file is for %s, not for %s", f.Task, Task)
+	}
+	var s settings
+	if err := json.Unmarshal(f.Settings, &s); err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	if err := s.Eval.check(); err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	if !(s.Rate > 0 && s.Rate < 1e6) {
+		return nil, fmt.Errorf("settings: features of %v frames a second", s.Rate)
+	}
+	a, err := f.Adapter(m)
+	if err != nil {
+		return nil, err
+	}
+	l := &Localizer{Eval: s.Eval, adapter: a, rate: s.Rate, classes: f.Classes, known: map[string][]float32{}}
+	e := m.Config().Embed
+	for i, c := range f.Classes {
+		l.known[c] = f.Embeddings[i*e : (i+1)*e]
+	}
+	if s.Detector != nil {
+		if l.detector, err = proposal.From(nil, e, *s.Detector, f.Tensors); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Detector is the model's first stage, nil if it has none.
+func (l *Localizer) Detector() *proposal.Detector { return l.detector }
+
+// SetLimits changes what the detector gives: the width of soft-NMS, the lowest score
+// and the most proposals.
+func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
+	c := l.detector.Config()
+	c.Sigma, c.Floor, c.TopK = sigma, floor, topK
+	d, err := proposal.From(nil, l.detector.Width(), c, l.detector.Tensors())
+	if err == nil {
+		l.detector = d
+	}
+	return err
+}
+
+// Rate is the frames a second of the features that the model was trained on.
+func (l *Localizer) Rate() float64 { return l.rate }
+
+// Classes are the names that the localizer tells apart.
+func (l *Localizer) Classes() []string { return l.classes }
+
+// SetClasses replaces them; unseen names are encoded by the text tower.
+func (l *Localizer) SetClasses(classes []string) error {
+	if len(classes) == 0 {
+		return errors.New("no class names were given")
+	}
+	if _, err := l.embeddings(classes); err != nil {
+		return err
+	}
+	l.classes = classes
+	return nil
+}
+
+// UseTemplates makes it CLIP by itself on the model's proposals: names in
+// hand-written templates, compared with the mean of the frame features.
+func (l *Localizer) UseTemplates(templates []string) error {
+	m := l.adapter.Backbone()
+	c := adapter.Config{Frames: 1, Temperature: 1 / float64(m.LogitScale())}
+	a, err := adapter.New(m, c, 0)
+	if err != nil {
+		return err
+	}
+	l.adapter, l.known, l.templates = a, map[string][]float32{}, templates
+	return l.SetClasses(l.classes)
+}
+
+// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
+// as it was trained, down to 0 for prompts alone. A model without a residual has
+// no scale.
+func (l *Localizer) SetTemporalScale(s float64) error { return l.adapter.SetTemporalScale(s) }
+
+// embeddings returns the embeddings [C,E] of class names.
+func (l *Localizer) embeddings(classes []string) ([]float32, error) {
+	var unseen []string
+	for _, c := range classes {
+		if l.known[c] == nil {
+			unseen = append(unseen, c)
+		}
+	}
+	m := l.adapter.Backbone()
+	e := m.Config().Embed
+	if len(unseen) > 0 {
+		if m.TextTower() == nil {
+			return nil, fmt.Errorf("class %q is not one that the model was trained on, so its name has to be encoded: give the backbone by --model", unseen[0])
+		}
+		var f []float32
+		var err error
+		if l.templates != nil {
+			f, err = m.EncodeClasses(readable(unseen), l.templates, false)
+		} else {
+			f, err = l.adapter.EncodeClasses(readable(unseen))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range unseen {
+			l.known[c] = f[i*e : (i+1)*e]
+		}
+	}
+	out := make([]float32, 0, len(classes)*e)
+	for _, c := range classes {
+		out = append(out, l.known[c]...)
+	}
+	return out, nil
+}
+
+// readable are class names as they are said: "HighJump" is "High Jump". Results
+// keep the annotation's spelling.
+func readable(classes []string) []string {
+	words := make([]string, len(classes))
+	for i, c := range classes {
+		words[i] = dataset.Words(c)
+	}
+	return words
+}
+
+// Propose returns where something happens in a video, whatever it is, by falling
+// score.
+func (l *Localizer) Propose(q *feature.Sequence) ([]proposal.Proposal, error) {
+	if l.detector == nil {
+		return nil, errors.New("the model was trained on proposals from a file and has no detector of its own: give proposals by --proposals")
+	}
+	return propose(l.detector, q)
+}
+
+// propose brings a detector's proposals onto the player's clock.
+func propose(d *proposal.Detector, q *feature.Sequence) ([]proposal.Proposal, error) {
+	found, err := d.Propose(q)
+	for i := range found {
+		found[i].Start = max(0, found[i].Start-q.Provenance.StartTime)
+		found[i].End -= q.Provenance.StartTime
+	}
+	return slices.DeleteFunc(found, func(p proposal.Proposal) bool { return !(p.Start < p.End) }), err
+}
+
+// Localize returns what happens in a video and when, by falling score.
+func (l *Localizer) Localize(q *feature.Sequence) ([]Detection, error) {
+	proposals, err := l.Propose(q)
+	if err != nil {
+		return nil, err
+	}
+	return l.Classify(q, proposals)
+}
+
+// Classify names proposals: a detection's score is its proposal's times the
+// probability of its class. Features of another rate than the model's are brought
+// to it, or refused if that cannot be done.
+func (l *Localizer) Classify(q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
+	if e := l.adapter.Backbone().Config().Embed; q.Width != e || q.Len() == 0 {
+		return nil, fmt.Errorf("%s: %d frames of width %d do not come from this backbone, whose features have width %d", q.ID, q.Len(), q.Width, e)
+	}
+	q, err := q.AtRate(l.rate)
+	if err != nil {
+		return nil, err
+	}
+	embeddings, err := l.embeddings(l.classes)
+	if err != nil {
+		return nil, err
+	}
+	return l.Eval.detect(l.adapter, embeddings, l.classes, q, proposals)
+}
+
+// detect names proposals over classes with the embeddings [C,E].
+func (e Evaluation) detect(a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
+	rows, proposals := spans(q, proposals)
+	if len(rows) == 0 {
+		return []Detection{}, nil
+	}
+	v, err := a.EncodeSegments(q.Features, rows)
+	if err != nil {
+		return nil, err
+	}
+	p, n := a.ClassifySegments(v, embeddings), len(classes)
+	weight := make([]float64, n)
+	for c := range weight {
+		weight[c] = 1
+		if e.VideoScore {
+			weight[c] = classInVideo(p, c, n, proposals)
+		}
+	}
+	out := make([]Detection, 0, len(proposals)*min(e.Classes, n))
+	for i, x := range proposals {
+		for _, c := range likeliest(p[i*n:(i+1)*n], e.Classes) {
+			out = append(out, Detection{classes[c], x.Score * float64(p[i*n+c]) * weight[c], [2]float64{x.Start, x.End}})
+		}
+	}
+	slices.SortStableFunc(out, Detection.compare)
+	return out[:min(len(out), proposal.PerVideo(e.Most, Duration(q)))], nil
+}
+
+// likeliest are the k classes of the highest probabilities, the first of equals first.
+func likeliest(p []float32, k int) []int {
+	var best []int
+	for c, v := range p {
+		if len(best) == k && v <= p[best[k-1]] {
+			continue
+		}
+		at := len(best)
+		for at > 0 && v > p[best[at-1]] {
+			at--
+		}
+		best = slices.Insert(best, at, c)
+		best = best[:min(len(best), k)]
+	}
+	return best
+}
+
+// classInVideo is the probability of class c of n in a video: the mean over its
+// proposals with the probabilities p [S,n], each weighing as much as its score.
+func classInVideo(p []float32, c, n int, proposals []proposal.Proposal) float64 {
+	sum, weights := 0.0, 0.0
+	for i, x := range proposals {
+		sum += x.Score * float64(p[i*n+c])
+		weights += x.Score
+	}
+	if weights == 0 {
+		return 0
+	}
+	return sum / weights
+}

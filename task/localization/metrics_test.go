@@ -1,0 +1,297 @@
+package localization
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/fixture"
+	"github.com/clipcue/clipcue/task/proposal"
+)
+
+// mAP is that of ActivityNet's own evaluation.
+func TestReferenceMAP(t *testing.T) {
+	text, err := os.ReadFile(fixture.Path(t, "metrics/expected.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Detection struct {
+			Truth       string    `json:"ground_truth"`
+			Predictions string    `json:"predictions"`
+			MAP         []float64 `json:"map"`
+			Average     float64   `json:"average_map"`
+		} `json:"detection"`
+	}
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	truth, err := dataset.LoadSegments(fixture.Path(t, "metrics/"+want.Detection.Truth), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := ReadResults(fixture.Path(t, "metrics/"+want.Detection.Predictions))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Score(truth, results, ActivityNet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(s.Average-want.Detection.Average) > 1e-6 {
+		t.Errorf("average mAP %v instead of %v", s.Average, want.Detection.Average)
+	}
+	for i, v := range want.Detection.MAP {
+		if math.Abs(s.MAP[i]-v) > 1e-6 {
+			t.Errorf("mAP %v instead of %v at %v", s.MAP[i], v, s.TIoU[i])
+		}
+	}
+	if s.Unknown != 0 || s.Segments != 4 || s.Videos != 2 || s.Detections != 14 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// annotated makes annotations of videos "a", "b" …
+func annotated(videos ...[]dataset.Segment) *dataset.Segments {
+	s := &dataset.Segments{Source: "truth.csv", Format: "csv"}
+	for i, x := range videos {
+		s.Videos = append(s.Videos, dataset.Untrimmed{Path: string(rune('a' + i)), Segments: x})
+	}
+	return s
+}
+
+func score(t *testing.T, truth *dataset.Segments, r Results, tIoUs ...float64) *Scores {
+	t.Helper()
+	s, err := Score(truth, r, tIoUs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAveragePrecisionByHand(t *testing.T) {
+	truth := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "run"}}, []dataset.Segment{{Start: 0, End: 4, Label: "Sit_Down"}})
+	r := Results{
+		"a": {{"run", 0.9, [2]float64{0, 10}}, {"run", 0.8, [2]float64{40, 50}}, {"run", 0.7, [2]float64{21, 29}}, {"swim", 0.9, [2]float64{0, 10}}},
+		"b": {{"sit down", 0.5, [2]float64{0, 3}}},
+	}
+	// run: right, wrong, right: precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1. At 0.9
+	// the last overlaps too little. sit down has a tIoU of 3/4.
+	s := score(t, truth, r, 0.5, 0.78, 0.9)
+	for i, want := range []float64{(0.5 + 0.5*2/3 + 1) / 2, (0.5 + 0.5*2/3) / 2, 0.5 / 2} {
+		if math.Abs(s.MAP[i]-want) > 1e-12 {
+			t.Errorf("mAP %v instead of %v at %v", s.MAP[i], want, s.TIoU[i])
+		}
+	}
+	if s.Unknown != 1 || s.Classes[1].Label != "Sit_Down" || s.Classes[1].Segments != 1 {
+		t.Errorf("%+v", s)
+	}
+	// A second detection of what is found already is wrong, unless another is near.
+	one := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}})
+	twice := Results{"a": {{"run", 0.9, [2]float64{0, 9}}, {"run", 0.95, [2]float64{0, 10}}}}
+	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Double != 0 {
+		t.Errorf("%+v", s)
+	}
+	near := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 1, End: 10, Label: "run"}})
+	if s := score(t, near, twice, 0.5); s.MAP[0] != 1 {
+		t.Errorf("the second does not take the second: %+v", s)
+	}
+	// What is found in a video that is not annotated is wrong.
+	elsewhere := Results{"a": {{"run", 0.5, [2]float64{0, 10}}}, "z": {{"run", 0.9, [2]float64{0, 10}}}}
+	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 || s.Foreign != 1 {
+		t.Errorf("%+v", s)
+	}
+	// Results name the same video by another path; if all are of other videos, that is
+	// no result.
+	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
+		t.Errorf("%+v", s)
+	}
+	one.Format = "activitynet" // files' names begin with v_
+	if s := score(t, one, Results{"videos/v_a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
+		t.Errorf("%+v", s)
+	}
+	if _, err := Score(one, Results{"z": {{"run", 0.5, [2]float64{0, 10}}}}, THUMOS); err == nil {
+		t.Error("results of other videos are measured")
+	}
+	if s := score(t, one, Results{}, 0.5); s.MAP[0] != 0 || s.Errors.Missed != 1 {
+		t.Errorf("nothing was found: %+v", s)
+	}
+}
+
+// random makes up a truth and detections whose scores are often the same.
+func random(rng *rand.Rand) (*dataset.Segments, Results) {
+	segment := func() (float64, float64) {
+		start := float64(rng.IntN(20))
+		return start, start + 1 + float64(rng.IntN(6))
+	}
+	truth, r := annotated(nil, nil, nil), Results{}
+	for i := range truth.Videos {
+		v := &truth.Videos[i]
+		for range 1 + rng.IntN(6) {
+			start, end := segment()
+			v.Segments = append(v.Segments, dataset.Segment{Start: start, End: end, Label: []string{"run", "sit"}[rng.IntN(2)]})
+		}
+		for range rng.IntN(30) {
+			start, end := segment()
+			r[v.Path] = append(r[v.Path], Detection{[]string{"run", "sit"}[rng.IntN(2)], float64(rng.IntN(4)) / 4, [2]float64{start, end}})
+		}
+	}
+	return truth, r
+}
+
+// The order in which truth and detections come, and the videos' names, make no
+// difference, however many scores are equal.
+func TestOrderDoesNotMatter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		truth, r := random(rng)
+		want := score(t, truth, r, 0.3, 0.5, 0.7)
+		mixed, again := annotated(nil, nil, nil), Results{}
+		for i, j := range rng.Perm(3) {
+			mixed.Videos[i] = truth.Videos[j]
+			mixed.Videos[i].Path = fmt.Sprintf("other %d", i)
+			s := slices.Clone(truth.Videos[j].Segments)
+			rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
+			mixed.Videos[i].Segments = s
+			d := slices.Clone(r[truth.Videos[j].Path])
+			rng.Shuffle(len(d), func(i, j int) { d[i], d[j] = d[j], d[i] })
+			again[mixed.Videos[i].Path] = d
+		}
+		got := score(t, mixed, again, 0.3, 0.5, 0.7)
+		for i := range want.MAP {
+			if math.Abs(got.MAP[i]-want.MAP[i]) > 1e-12 {
+				t.Fatalf("mAP %v instead of %v", got.MAP, want.MAP)
+			}
+		}
+	}
+}
+
+// Detections of distinct scores have the average precision that the definition
+// gives when it is written down plainly.
+func TestAveragePrecisionAgainstDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		truth, r := random(rng)
+		for _, d := range r {
+			for i := range d {
+				d[i].Score = rng.Float64()
+			}
+		}
+		s := score(t, truth, r, 0.5)
+		for _, c := range s.Classes {
+			if want := plainAP(truth, r, c.Label, 0.5); math.Abs(c.AP[0]-want) > 1e-12 {
+				t.Fatalf("%s: AP %v instead of %v", c.Label, c.AP[0], want)
+			}
+		}
+	}
+}
+
+// plainAP is the area under the interpolated curve by a sum over the segments: the
+// k-th right one adds the best precision that is reached at recall k or more.
+func plainAP(truth *dataset.Segments, r Results, label string, threshold float64) float64 {
+	type found struct {
+		video string
+		Detection
+	}
+	var all []found
+	segments := map[string][]dataset.Segment{}
+	n := 0
+	for _, v := range truth.Videos {
+		for _, x := range v.Segments {
+			if x.Label == label {
+				segments[v.Path] = append(segments[v.Path], x)
+				n++
+			}
+		}
+		for _, d := range r[v.Path] {
+			if d.Label == label {
+				all = append(all, found{v.Path, d})
+			}
+		}
+	}
+	for _, s := range segments {
+		slices.SortFunc(s, func(a, b dataset.Segment) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
+		})
+	}
+	slices.SortFunc(all, func(a, b found) int { return a.compare(b.Detection) })
+	taken := map[string]map[int]bool{}
+	hits := 0
+	precisionAt := make([]float64, n+1) // best precision with so many hits
+	for k, f := range all {
+		best, which := 0.0, -1
+		for i, x := range segments[f.video] {
+			if o := TIoU(f.Segment, [2]float64{x.Start, x.End}); o >= threshold && o > best && !taken[f.video][i] {
+				best, which = o, i
+			}
+		}
+		if which >= 0 {
+			if taken[f.video] == nil {
+				taken[f.video] = map[int]bool{}
+			}
+			taken[f.video][which] = true
+			hits++
+		}
+		precisionAt[hits] = max(precisionAt[hits], float64(hits)/float64(k+1))
+	}
+	ap := 0.0
+	for k := 1; k <= n; k++ {
+		ap += slices.Max(precisionAt[k:]) / float64(n)
+	}
+	return ap
+}
+
+func TestWhatIsWrong(t *testing.T) {
+	truth := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "sit"}, {Start: 40, End: 50, Label: "run"},
+		{Start: 60, End: 70, Label: "sit"}, {Start: 80, End: 90, Label: "run"}, {Start: 100, End: 110, Label: "run"}, {Start: 120, End: 130, Label: "run"}})
+	s := score(t, truth, Results{"a": {
+		{"run", 0.9, [2]float64{0, 10}},    // right
+		{"run", 0.8, [2]float64{1, 10}},    // double
+		{"run", 0.7, [2]float64{20, 29}},   // wrong class
+		{"run", 0.6, [2]float64{46, 56}},   // misplaced
+		{"run", 0.5, [2]float64{66, 76}},   // both
+		{"run", 0.4, [2]float64{200, 210}}, // background
+		{"run", 0.3, [2]float64{80, 88}},   // right
+		{"run", 0.2, [2]float64{100, 110}}, // more than there are segments
+	}}, 0.3, 0.5)
+	if want := (Errors{0.5, 2, 1, 1, 1, 1, 1, 5}); s.Errors != want {
+		t.Errorf("%+v instead of %+v", s.Errors, want)
+	}
+}
+
+func TestNothingToMeasure(t *testing.T) {
+	if _, err := Score(annotated(nil, nil), Results{}, THUMOS); err == nil {
+		t.Error("without any segment there is a score")
+	}
+	some := annotated([]dataset.Segment{{Start: 0, End: 1, Label: "run"}})
+	for _, bad := range [][]float64{nil, {0}, {1.1}, {math.NaN()}} {
+		if _, err := Score(some, Results{}, bad); err == nil {
+			t.Errorf("tIoUs %v are taken", bad)
+		}
+	}
+}
+
+func TestRecall(t *testing.T) {
+	s := &Set{}
+	for _, x := range [][]dataset.Segment{{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "sit"}}, {}, {{Start: 0, End: 10, Label: "run"}, {Start: 0, End: 10, Label: "sit"}}} {
+		s.Videos = append(s.Videos, dataset.MatchedVideo{Untrimmed: dataset.Untrimmed{Segments: x}})
+	}
+	p := func(start, end float64) proposal.Proposal {
+		return proposal.Proposal{Segment: proposal.Segment{Start: start, End: end}}
+	}
+	// Exact; one in a video where nothing happens; and a tIoU of 0.72, which is enough
+	// at five of the ten thresholds.
+	r := s.Recall(Proposals{{p(50, 60), p(0, 10)}, {p(0, 1)}, {p(0, 7.2)}})
+	if len(r.AR) != 100 || math.Abs(r.At(1)-0.25) > 1e-9 || math.Abs(r.At(2)-0.5) > 1e-9 || math.Abs(r.At(100)-0.5) > 1e-9 {
+		t.Errorf("recall %v, %v … %v", r.At(1), r.At(2), r.At(100))
+	}
+	if want := (0.375 + 98*0.5) / 100; math.Abs(r.AUC-want) > 1e-9 {
+		t.Errorf("area %v instead of %v", r.AUC, want)
+	}
+}

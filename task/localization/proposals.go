@@ -1,0 +1,180 @@
+package localization
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/proposal"
+)
+
+// Proposals of a set are a list for each of its videos, by falling score, in the
+// set's order.
+type Proposals [][]proposal.Proposal
+
+// Propose runs a detector over a set.
+func (s *Set) Propose(ctx context.Context, d *proposal.Detector, p *progress.Progress) (Proposals, error) {
+	bar := p.Start("propose", int64(len(s.Videos)), "videos")
+	defer bar.Done()
+	return s.each(func(i int, q *feature.Sequence) ([]proposal.Proposal, error) {
+		defer bar.Add(1)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return propose(d, q)
+	})
+}
+
+func (s *Set) each(of func(i int, q *feature.Sequence) ([]proposal.Proposal, error)) (Proposals, error) {
+	out := make(Proposals, len(s.Videos))
+	for i, v := range s.Videos {
+		q, err := s.Load(v)
+		if err == nil {
+			out[i], err = of(i, q)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// TrueProposals are the annotated segments, all of score 1: what the second stage
+// can reach at best.
+func (s *Set) TrueProposals() Proposals {
+	out := make(Proposals, len(s.Videos))
+	for i, v := range s.Videos {
+		for _, x := range v.Segments {
+			out[i] = append(out[i], proposal.Proposal{Segment: proposal.Segment{Start: x.Start, End: x.End}, Score: 1})
+		}
+	}
+	return out
+}
+
+// Windows are n windows for each video, spread evenly, all of score 1: the proposals
+// of one who knows nothing but how long the segments are.
+func (s *Set) Windows(n int) (Proposals, error) {
+	lengths := proposal.Lengths(s.onPlayersClock(), 8)
+	return s.each(func(_ int, q *feature.Sequence) ([]proposal.Proposal, error) {
+		video := proposal.Segment{End: Duration(q)}
+		if len(lengths) == 0 || video.End <= 0 {
+			return nil, nil
+		}
+		return proposal.SlidingWindows(video, lengths, n), nil
+	})
+}
+
+// Duration is when a video is over: as declared, unless there are frames after that,
+// or when its last frame is.
+func Duration(q *feature.Sequence) float64 {
+	end := q.Timestamps[q.Len()-1] - q.Provenance.StartTime
+	if q.Provenance.Duration > end {
+		return q.Provenance.Duration
+	}
+	if rate := q.Rate(); rate > 0 {
+		end += 1 / rate
+	}
+	return end
+}
+
+// Within cuts proposals to a video of so many seconds, and leaves out those that do
+// not reach into it.
+func Within(p []proposal.Proposal, seconds float64) []proposal.Proposal {
+	var kept []proposal.Proposal
+	for _, x := range p {
+		if x.Start, x.End = max(x.Start, 0), min(x.End, seconds); x.Start < x.End {
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
+
+// Given are the proposals that results hold; unnamed counts the videos that they do
+// not speak of, which have none. Results that may mean several videos are an error.
+func (s *Set) Given(r Results) (p Proposals, unnamed int, err error) {
+	p = make(Proposals, len(s.Videos))
+	find, owner := r.Finder(), map[string]string{}
+	for i, v := range s.Videos {
+		id, found, err := find(v.Path)
+		switch {
+		case err != nil:
+			return nil, 0, fmt.Errorf("proposals of %w", err)
+		case id == "":
+			unnamed++
+		case owner[id] != "":
+			return nil, 0, fmt.Errorf("proposals of %q may be of the video %q or of %q; write more of its path", id, owner[id], v.Path)
+		}
+		if id != "" {
+			owner[id] = v.Path
+		}
+		p[i] = ToProposals(found)
+	}
+	return p, unnamed, nil
+}
+
+// Results are proposals by the names that the annotations give their videos.
+func (s *Set) Results(p Proposals) Results {
+	r := Results{}
+	for i, v := range s.Videos {
+		r[v.Path] = FromProposals(p[i])
+	}
+	return r
+}
+
+func (s *Set) onPlayersClock() []proposal.Example {
+	out := make([]proposal.Example, len(s.Videos))
+	for i, v := range s.Videos {
+		out[i].ID = v.ID
+		for _, x := range v.Segments {
+			out[i].Segments = append(out[i].Segments, proposal.Segment{Start: x.Start, End: x.End})
+		}
+	}
+	return out
+}
+
+// Recall is how much of what happens proposals find, whatever it is: the share of
+// all segments that one of each video's N best proposals overlaps by a tIoU, the
+// mean over the tIoUs 0.5:0.05:0.95 (ActivityNet's AR@AN, with the same N for every
+// video).
+type Recall struct {
+	AR  []float64 `json:"ar"`  // at N = 1, 2, … 100
+	AUC float64   `json:"auc"` // the area under AR over N, as a share of what it can be
+}
+
+// mostProposals is how many proposals a video recall is measured with.
+const mostProposals = 100
+
+// At returns the average recall with n proposals a video, from 1 to 100.
+func (r *Recall) At(n int) float64 { return r.AR[n-1] }
+
+// Recall measures proposals of a set.
+func (s *Set) Recall(p Proposals) *Recall {
+	ns := make([]int, mostProposals)
+	for i := range ns {
+		ns[i] = i + 1
+	}
+	return recall(proposal.Recall(s.onPlayersClock(), p, proposal.ActivityNet, ns))
+}
+
+// WindowRecall measures [Set.Windows], as many as are asked for at each N.
+func (s *Set) WindowRecall() (*Recall, error) {
+	ar := make([]float64, mostProposals)
+	for i := range ar {
+		p, err := s.Windows(i + 1)
+		if err != nil {
+			return nil, err
+		}
+		ar[i] = proposal.Recall(s.onPlayersClock(), p, proposal.ActivityNet, []int{i + 1})[0]
+	}
+	return recall(ar), nil
+}
+
+// recall adds the area, by trapezoids as in ActivityNet's evaluation.
+func recall(ar []float64) *Recall {
+	r := &Recall{AR: ar}
+	for n := 1; n < len(ar); n++ {
+		r.AUC += (ar[n-1] + ar[n]) / 2 / float64(len(ar))
+	}
+	return r
+}

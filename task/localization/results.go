@@ -1,0 +1,286 @@
+package localization
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/task/proposal"
+)
+
+// Detection is a part of a video in which something happens.
+type Detection struct {
+	Label   string     `json:"label,omitempty"` // "" for a proposal
+	Score   float64    `json:"score"`
+	Segment [2]float64 `json:"segment"` // start and end in seconds
+}
+
+// compare orders detections by falling score.
+func (d Detection) compare(e Detection) int {
+	return cmp.Or(cmp.Compare(e.Score, d.Score), cmp.Compare(d.Segment[0], e.Segment[0]), cmp.Compare(d.Segment[1], e.Segment[1]), cmp.Compare(d.Label, e.Label))
+}
+
+// Results are the detections or proposals of videos by their paths or ids.
+type Results map[string][]Detection
+
+// resultsFile is ActivityNet's shape of results.
+type resultsFile struct {
+	Version  string         `json:"version"`
+	Results  Results        `json:"results"`
+	External map[string]any `json:"external_data"`
+}
+
+// Write writes results as ActivityNet's JSON:
+// {"version": …, "results": {id: [{"label": …, "score": …, "segment": [start, end]}]}, "external_data": {}}.
+func (r Results) Write(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(resultsFile{"1.3", r, map[string]any{}})
+}
+
+// WriteFile writes results whole or not at all: as CSV with the header
+// video,start,end,label,score if the path ends in .csv, else as ActivityNet's JSON.
+func (r Results) WriteFile(path string) error {
+	write := r.Write
+	if strings.EqualFold(filepath.Ext(path), ".csv") {
+		write = r.WriteCSV
+	}
+	return atomicfile.Write(path, write)
+}
+
+// WriteCSV writes results as CSV with the header video,start,end,label,score.
+func (r Results) WriteCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"video", "start", "end", "label", "score"})
+	for _, id := range slices.Sorted(maps.Keys(r)) {
+		for _, d := range r[id] {
+			start, end := decimal(d.Segment[0]), decimal(d.Segment[1])
+			if start == end { // which nobody could read
+				start, end = fmt.Sprint(d.Segment[0]), fmt.Sprint(d.Segment[1])
+			}
+			c.Write([]string{id, start, end, d.Label, strconv.FormatFloat(d.Score, 'g', 6, 64)})
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// decimal is a time to the millisecond.
+func decimal(t float64) string { return strconv.FormatFloat(math.Round(t*1000)/1000, 'f', -1, 64) }
+
+// ReadResults reads detections, or proposals, which have no label, of this program or
+// others: ActivityNet's JSON, or CSV with the columns video, start, end and score and
+// maybe label. Each video's come in falling order of their scores.
+func ReadResults(path string) (Results, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	parse := parseResults
+	if strings.EqualFold(filepath.Ext(path), ".csv") {
+		parse = parseResultsCSV
+	}
+	r, err := parse(f, path)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range r {
+		slices.SortStableFunc(found, Detection.compare)
+	}
+	return r, nil
+}
+
+// ReadProposals reads results to be named: their scores, which are multiplied by
+// probabilities, have to lie in 0..1. Of a negative one the unlikeliest class would
+// become the best.
+func ReadProposals(path string) (Results, error) {
+	r, err := ReadResults(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(r)) {
+		for _, d := range r[id] {
+			if !(d.Score >= 0 && d.Score <= 1) {
+				return nil, fmt.Errorf("%s: video %q: the proposal from %g to %g s has the score %g; those of proposals are 0 to 1: bring them there, by a sigmoid if they are logits", path, id, d.Segment[0], d.Segment[1], d.Score)
+			}
+		}
+	}
+	return r, nil
+}
+
+// largest bounds a file of results, which has to be in memory as a whole.
+const largest = 4 << 30
+
+func parseResults(r io.Reader, name string) (Results, error) {
+	text, err := io.ReadAll(io.LimitReader(r, largest+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(text) > largest {
+		return nil, fmt.Errorf("%s: larger than %d bytes; these are no results", name, int64(largest))
+	}
+	var in struct {
+		Results map[string][]struct {
+			Label   string            `json:"label"`
+			Score   *float64          `json:"score"`
+			Segment []dataset.Seconds `json:"segment"`
+		} `json:"results"`
+	}
+	if err := json.Unmarshal(text, &in); err != nil {
+		return nil, fmt.Errorf("%s: not results in ActivityNet's shape: %w", name, err)
+	}
+	if in.Results == nil {
+		return nil, fmt.Errorf(`%s: no results in ActivityNet's shape, {"results": {id: [{"score": …, "segment": [start, end]}]}}`, name)
+	}
+	out := Results{}
+	for id, found := range in.Results {
+		all := make([]Detection, len(found))
+		for i, x := range found {
+			if x.Score == nil || len(x.Segment) != 2 {
+				return nil, fmt.Errorf("%s: video %q: detection %d has no score, or no segment of a start and an end", name, id, i+1)
+			}
+			all[i] = Detection{strings.TrimSpace(x.Label), *x.Score, [2]float64{float64(x.Segment[0]), float64(x.Segment[1])}}
+			if err := all[i].check(); err != nil {
+				return nil, fmt.Errorf("%s: video %q: detection %d: %w", name, id, i+1, err)
+			}
+		}
+		out[id] = all
+	}
+	return out, nil
+}
+
+func parseResultsCSV(r io.Reader, name string) (Results, error) {
+	b := bufio.NewReader(r)
+	if start, _ := b.Peek(3); bytes.Equal(start, []byte("\xef\xbb\xbf")) {
+		b.Discard(3)
+	}
+	c := csv.NewReader(b)
+	c.TrimLeadingSpace = true
+	header, err := c.Read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; the first line has to name the columns video,start,end,score and may add label", name, err)
+	}
+	at := map[string]int{}
+	for i, column := range header {
+		at[strings.ToLower(strings.TrimSpace(column))] = i
+	}
+	for _, column := range []string{"video", "start", "end", "score"} {
+		if _, ok := at[column]; !ok {
+			return nil, fmt.Errorf("%s:1: column %q is missing; the first line has to name the columns video,start,end,score and may add label", name, column)
+		}
+	}
+	out := Results{}
+	for {
+		row, err := c.Read()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		line, _ := c.FieldPos(0)
+		var n [3]float64
+		for i, column := range []string{"start", "end", "score"} {
+			if n[i], err = strconv.ParseFloat(strings.TrimSpace(row[at[column]]), 64); err != nil {
+				return nil, fmt.Errorf("%s:%d: %s %q is not a number", name, line, column, row[at[column]])
+			}
+		}
+		d := Detection{Score: n[2], Segment: [2]float64{n[0], n[1]}}
+		if i, ok := at["label"]; ok {
+			d.Label = strings.TrimSpace(row[i])
+		}
+		id := strings.TrimSpace(row[at["video"]])
+		if err := d.check(); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+		if id == "" {
+			return nil, fmt.Errorf("%s:%d: the video has no name", name, line)
+		}
+		out[id] = append(out[id], d)
+	}
+}
+
+// check refuses what cannot be a detection.
+func (d Detection) check() error {
+	for _, x := range []float64{d.Score, d.Segment[0], d.Segment[1]} {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("%v is not a number", x)
+		}
+	}
+	if !(d.Segment[0] < d.Segment[1]) {
+		return fmt.Errorf("the segment from %g to %g s does not end after its start", d.Segment[0], d.Segment[1])
+	}
+	if !utf8.ValidString(d.Label) || strings.ContainsFunc(d.Label, unicode.IsControl) {
+		return fmt.Errorf("label %q is not plain text", d.Label)
+	}
+	return nil
+}
+
+// Finder returns what finds the results of a video that goes by a path or an id. As
+// in annotations, either may have more folders or a file ending, and ids of
+// ActivityNet's may begin with "v_". Not finding any is no error; a name that may mean
+// two of them is one.
+func (r Results) Finder() func(name string) (id string, found []Detection, err error) {
+	resolver := dataset.NewResolver(slices.Collect(maps.Keys(r)))
+	return func(name string) (string, []Detection, error) {
+		id, err := resolver.ResolveID(name)
+		if errors.Is(err, dataset.ErrNotFound) {
+			return "", nil, nil
+		}
+		return id, r[id], err
+	}
+}
+
+// ToProposals makes proposals of results, whatever their labels.
+func ToProposals(found []Detection) []proposal.Proposal {
+	out := make([]proposal.Proposal, len(found))
+	for i, d := range found {
+		out[i] = proposal.Proposal{Segment: proposal.Segment{Start: d.Segment[0], End: d.Segment[1]}, Score: d.Score}
+	}
+	return out
+}
+
+// FromProposals makes results of proposals.
+func FromProposals(p []proposal.Proposal) []Detection {
+	out := make([]Detection, len(p))
+	for i, x := range p {
+		out[i] = Detection{Score: x.Score, Segment: [2]float64{x.Start, x.End}}
+	}
+	return out
+}
+
+// Distinct leaves out detections that share with a better one of their class more than
+// a share of the shorter of the two: people want to be told once. They have to be in
+// falling order of their scores.
+func Distinct(found []Detection, share float64) []Detection {
+	kept := []Detection{}
+	for _, d := range found {
+		if !slices.ContainsFunc(kept, func(k Detection) bool { return k.Label == d.Label && d.within(k) > share }) {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+// within is the share of the shorter of two detections that lies in the other.
+func (d Detection) within(e Detection) float64 {
+	both := min(d.Segment[1], e.Segment[1]) - max(d.Segment[0], e.Segment[0])
+	return max(both, 0) / min(d.Segment[1]-d.Segment[0], e.Segment[1]-e.Segment[0])
+}

@@ -1,0 +1,189 @@
+package localization
+
+import (
+	"fmt"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/proposal"
+)
+
+// Data names annotated videos: the annotations, and the store that holds the
+// videos' features. It is written into a run's config.json.
+type Data struct {
+	Path     string `json:"path"`     // the annotations
+	Features string `json:"features"` // the store
+	Format   string `json:"format,omitempty"`
+	// TrainSplit is the split to learn from, and EvalSplit the one that is measured.
+	TrainSplit string `json:"train_split"`
+	EvalSplit  string `json:"eval_split"`
+	// TestShare and Seed divide data that says no splits.
+	TestShare float64 `json:"test_share"`
+	Seed      uint64  `json:"split_seed"`
+	// TrainClasses and TestClasses, for zero-shot: learn from videos that show some
+	// classes alone, test on others. Both are nil otherwise.
+	TrainClasses []string `json:"train_classes,omitempty"`
+	TestClasses  []string `json:"test_classes,omitempty"`
+}
+
+// Opened is data that was read.
+type Opened struct {
+	Segments *dataset.Segments
+	Warnings []string // about the annotations
+
+	store       *feature.Store
+	cache       *feature.Cache
+	fingerprint string
+}
+
+// cacheBytes bounds the features that are kept in memory.
+const cacheBytes = 1 << 30
+
+// Open reads the annotations and opens the store. The features have to come from
+// the backbone with this fingerprint.
+func (d Data) Open(fingerprint string) (*Opened, error) {
+	store, err := feature.Open(d.Features)
+	if err != nil {
+		return nil, err
+	}
+	s, err := dataset.LoadSegments(d.Path, d.Format)
+	if err != nil {
+		return nil, err
+	}
+	warnings := s.Warnings()
+	if s, err = s.Divide(d.TestShare, d.Seed); err != nil {
+		return nil, err
+	}
+	if n := s.Splits(); n[""] > 0 {
+		return nil, fmt.Errorf("%s: %d of %d videos have no split: give all one, or none", d.Path, n[""], len(s.Videos))
+	}
+	return &Opened{s, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
+}
+
+// Sets returns the training set and the one that is measured, which is nil if there
+// is none: no video of that split shows anything, or it is the one to learn from.
+// leftOut counts the videos of the training split that zero-shot training
+// cannot use, since they show classes that are not to be known.
+func (d Data) Sets(o *Opened) (trainSet, evalSet *Set, leftOut int, err error) {
+	from, to := o.Segments, o.Segments
+	if d.TrainClasses != nil {
+		if from, to, leftOut, err = dataset.SplitSegments(o.Segments, d.TrainClasses, d.TestClasses); err != nil {
+			return nil, nil, 0, err
+		}
+	}
+	part, err := from.Split(d.TrainSplit)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if trainSet, err = o.Set(part); err != nil {
+		return nil, nil, 0, err
+	}
+	if d.TrainClasses == nil && d.EvalSplit == d.TrainSplit {
+		return trainSet, nil, leftOut, nil
+	}
+	if part, err = to.Split(d.EvalSplit); err != nil || part.Count() == 0 {
+		return trainSet, nil, leftOut, nil
+	}
+	evalSet, err = o.Set(part)
+	return trainSet, evalSet, leftOut, err
+}
+
+// Set are annotated videos whose features are at hand.
+type Set struct {
+	Classes []string
+	Videos  []dataset.MatchedVideo
+	// Missing are the videos without features, with the reason: they are left out,
+	// and whoever reports on the set has to say so.
+	Missing []dataset.MissingVideo
+
+	source   *dataset.Segments
+	cache    *feature.Cache
+	features *feature.Source // through the cache
+}
+
+// Set finds the features of videos.
+func (o *Opened) Set(s *dataset.Segments) (*Set, error) {
+	resolver, err := dataset.Stored(o.store)
+	if err != nil {
+		return nil, err
+	}
+	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewSource(o.cache, o.fingerprint)}
+	set.Videos, set.Missing = s.Match(resolver)
+	if len(set.Videos) == 0 {
+		return nil, fmt.Errorf("%s: none of the %d videos has features in %s; the first: %w", s.Source, len(s.Videos), o.store.Dir(), set.Missing[0].Err)
+	}
+	return set, o.store.CheckBackbone(set.Videos[0].ID, o.fingerprint)
+}
+
+// Truth is what is annotated of the videos that have features.
+func (s *Set) Truth() *dataset.Segments {
+	t := *s.source
+	t.Videos = nil
+	for _, v := range s.Videos {
+		t.Videos = append(t.Videos, v.Untrimmed)
+	}
+	return &t
+}
+
+// Load reads a video's features.
+func (s *Set) Load(v dataset.MatchedVideo) (*feature.Sequence, error) {
+	return s.features.Get(v.ID)
+}
+
+// Provenance says where a video's features come from.
+func (s *Set) Provenance(v dataset.MatchedVideo) (feature.Provenance, error) {
+	return s.features.Provenance(v.ID)
+}
+
+// Beyond returns the segments of which the features hold nothing and, Kept, those that
+// end after videos whose lengths the annotations do not tell.
+func (s *Set) Beyond() ([]dataset.Fault, error) {
+	var out []dataset.Fault
+	for _, v := range s.Videos {
+		q, err := s.Load(v)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range v.Segments {
+			if from, to := q.Span(x.Start, x.End); from == to {
+				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the features end at %.2f s", q.Timestamps[q.Len()-1])})
+			} else if end := Duration(q); v.Duration == 0 && x.End > end+1 {
+				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the video ends at %.2f s", end), Kept: true})
+			}
+		}
+	}
+	return out, nil
+}
+
+// examples are the set's videos for stage 1, on the clock of their features.
+func (s *Set) examples() ([]proposal.Example, error) {
+	out := make([]proposal.Example, len(s.Videos))
+	for i, v := range s.Videos {
+		q, err := s.Load(v)
+		if err != nil {
+			return nil, err
+		}
+		out[i].ID = v.ID
+		for _, x := range v.Segments {
+			if from, to := q.Span(x.Start, x.End); from < to {
+				zero := q.Provenance.StartTime
+				out[i].Segments = append(out[i].Segments, proposal.Segment{Start: x.Start + zero, End: x.End + zero})
+			}
+		}
+	}
+	return out, nil
+}
+
+// spans returns the frames of proposals, and the proposals that have any: those
+// that do not lie beyond the video's end.
+func spans(q *feature.Sequence, proposals []proposal.Proposal) ([]adapter.Span, []proposal.Proposal) {
+	var rows []adapter.Span
+	var kept []proposal.Proposal
+	for _, p := range proposals {
+		if from, to := q.Span(p.Start, p.End); from < to {
+			rows, kept = append(rows, adapter.Span{From: from, To: to}), append(kept, p)
+		}
+	}
+	return rows, kept
+}

@@ -1,0 +1,191 @@
+package localization
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/train"
+)
+
+// DetectorDir is the folder within a run's that holds the run of its first stage.
+const DetectorDir = "proposals"
+
+// Run is what a training run needs beside its settings.
+type Run struct {
+	Dir      string // where the run's files go
+	Backbone *clip.Model
+	Path     string // the backbone's, noted in model files
+	Train    *Set
+	// Test, if there is one, is measured as the run goes. If it may choose, it
+	// chooses the best step; else that is the last one.
+	Test    *Set
+	Chooses bool
+	// Detector is a first stage that was trained before; nil trains one.
+	Detector *proposal.Detector
+	// Given are proposals that are taken instead of a detector's, nil for none.
+	Given  Results
+	Resume bool
+	// Note is written to config.json beside the settings, for what the data was.
+	Note     any
+	Log      *slog.Logger       // nil for slog's default
+	Progress *progress.Progress // nil for none
+}
+
+// Train trains a localizer and writes the run's folder: first the detector, in a run
+// folder of its own within, then what names its proposals. Each stage is resumed by
+// itself; together they end, resumed or not, with the same bits.
+func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
+	if err := c.check(); err != nil {
+		return train.Result{}, err
+	}
+	if r.Log == nil {
+		r.Log = slog.Default()
+	}
+	if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil && !r.Resume {
+		return train.Result{}, fmt.Errorf("%s holds a run already: add --resume to go on with it, or give another --out", r.Dir)
+	}
+	rate, err := r.Train.rate()
+	if err != nil {
+		return train.Result{}, err
+	}
+	// What the second stage cannot do shows before the first is trained.
+	l, err := newLearner(r.Backbone, c, r.Train, rate)
+	if err != nil {
+		return train.Result{}, err
+	}
+	if r.Test != nil {
+		if err := r.Test.measurable(rate); err != nil {
+			return train.Result{}, err
+		}
+	}
+	if err := r.propose(ctx, &c, rate); err != nil {
+		return train.Result{}, err
+	}
+	of := func(s *Set) (p Proposals, err error) {
+		if s == nil {
+			return nil, nil
+		}
+		if r.Detector != nil {
+			return s.Propose(ctx, r.Detector, r.Progress)
+		}
+		p, unnamed, err := s.Given(r.Given)
+		if unnamed > 0 {
+			r.Log.Warn("the proposals say nothing of some videos, in which nothing is found then", "videos", unnamed)
+		}
+		return p, err
+	}
+	learned, err := of(r.Train)
+	if err != nil {
+		return train.Result{}, r.interrupted(err)
+	}
+	if err := l.gather(learned); err != nil {
+		return train.Result{}, err
+	}
+	r.Log.Info("to learn from", "segments", len(l.real), "proposals_that_overlap", len(l.overlapping), "background", len(l.background))
+	l.detector, l.backbone = r.Detector, r.Path
+	l.test, l.selects = r.Test, r.Chooses
+	if l.proposed, err = of(r.Test); err != nil {
+		return train.Result{}, r.interrupted(err)
+	}
+	c.Adapter = l.adapter.Config()
+	return train.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+}
+
+// interrupted makes the end of the context, between the stages, that of a run.
+func (r Run) interrupted(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted between the stages; everything is saved in %s: run the same command with --resume to go on: %w", r.Dir, err)
+	}
+	return err
+}
+
+// propose sees to the first stage, and notes its settings in c.
+func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
+	if r.Given != nil {
+		return nil
+	}
+	if r.Detector == nil {
+		c.Detector.Rate = rate
+		run := proposal.Run{Dir: filepath.Join(r.Dir, DetectorDir), Features: r.Train.cache, Resume: r.Resume, Log: r.Log, Progress: r.Progress}
+		var err error
+		if run.Train, err = r.Train.examples(); err != nil {
+			return err
+		}
+		if r.Chooses && r.Test != nil {
+			if run.Val, err = r.Test.examples(); err != nil {
+				return err
+			}
+		}
+		if r.Detector, _, err = proposal.Train(ctx, c.Detector, c.DetectorTrain, run); err != nil {
+			return err
+		}
+	}
+	if e := r.Backbone.Config().Embed; r.Detector.Width() != e {
+		return fmt.Errorf("the detector takes features of width %d, and the backbone gives %d", r.Detector.Width(), e)
+	}
+	c.Detector = r.Detector.Config()
+	return nil
+}
+
+// rate is the usual frames a second of the set's videos: the median of the first that
+// tell, so that an odd one among them does not matter.
+func (s *Set) rate() (float64, error) {
+	var rates []float64
+	for _, v := range s.Videos {
+		q, err := s.Load(v)
+		if err != nil {
+			return 0, err
+		}
+		if rate := q.Rate(); rate > 0 {
+			rates = append(rates, rate)
+		}
+		if len(rates) == 64 {
+			break
+		}
+	}
+	if len(rates) == 0 {
+		return 0, errors.New("none of the training videos has two frames")
+	}
+	slices.Sort(rates)
+	return math.Round(rates[len(rates)/2]*1e3) / 1e3, nil // timestamps are rounded; so is what is made of them
+}
+
+// measurable says why a set cannot be measured at so many frames a second.
+func (s *Set) measurable(rate float64) error {
+	if s.Truth().Count() == 0 {
+		return fmt.Errorf("%s: the videos to measure on have no segment to find", s.source.Source)
+	}
+	for _, v := range s.Videos {
+		q, err := s.Load(v)
+		if err == nil {
+			_, err = q.AtRate(rate)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// config is what config.json says: everything resolved.
+func (r Run) config(c Config) any {
+	return struct {
+		Config
+		Task     string   `json:"task"`
+		Backbone string   `json:"backbone"`
+		Path     string   `json:"model"`
+		Labels   []string `json:"classes"`
+		Videos   int      `json:"videos"`
+		Segments int      `json:"segments"`
+		Data     any      `json:"data,omitempty"`
+	}{c, Task, r.Backbone.Fingerprint(), r.Path, r.Train.Classes, len(r.Train.Videos), r.Train.Truth().Count(), r.Note}
+}

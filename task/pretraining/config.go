@@ -1,0 +1,110 @@
+// Package pretraining is CLIP's own training: both towers and the logit scale
+// learn from pictures and captions which belong together (Radford et al. 2021,
+// arXiv 2103.00020, section 2).
+package pretraining
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/train"
+)
+
+// Config are the settings of pre-training.
+type Config struct {
+	// Model are the towers' sizes. Heads follow from the widths, 64 each, and
+	// need not be given, nor what CLIP itself always has.
+	Model clip.Config  `json:"model"`
+	Train train.Config `json:"train"`
+	Batch int          `json:"batch"` // pairs a step
+	// Chunk is how many pairs go through the towers at once with all that their
+	// backward pass needs. A smaller one than the batch takes less memory and
+	// one forward pass more; the gradients are the same.
+	Chunk int `json:"chunk"`
+	// Crop is the least share of a picture's area that a random crop keeps; 1
+	// means no random crops.
+	Crop float64 `json:"crop"`
+	// Flip mirrors every other picture, except where the caption says left or right.
+	Flip bool `json:"flip"`
+	// UniqueCaptions keeps pictures of equal captions from being one another's
+	// negatives.
+	UniqueCaptions bool `json:"unique_captions"`
+	// Half writes the model in half precision.
+	Half bool `json:"half"`
+	Eval Eval `json:"evaluation"`
+}
+
+// Eval says how held-out pairs are measured.
+type Eval struct {
+	Pairs     int      `json:"pairs"`     // of each set, at most
+	Group     int      `json:"group"`     // pairs among which the right one is to be found
+	Templates []string `json:"templates"` // for labels; {} stands for one
+}
+
+// DefaultConfig is a small model, of some 2.6 million values, for small pictures.
+func DefaultConfig() Config {
+	return Config{
+		Model: clip.Config{Embed: 128, ImageSize: 64, PatchSize: 8, VisionWidth: 192, VisionLayers: 4,
+			Context: 77, Vocab: 514 + 1000, TextWidth: 128, TextLayers: 3, Activation: "quick_gelu"},
+		// Betas, eps and decay are CLIP's for its ViTs (table 18).
+		Train: train.Config{Steps: 5000, Rate: 1e-3, Schedule: "cosine", Warmup: 200, Decay: 0.2, Beta2: 0.98, Eps: 1e-6},
+		Batch: 256, Chunk: 64, Crop: 0.9, UniqueCaptions: true,
+		Eval: Eval{Pairs: 1000, Group: 50, Templates: []string{"a picture of a {}."}},
+	}
+}
+
+// check completes the settings and reports those that make no sense.
+func (c *Config) check() error {
+	m := &c.Model
+	for _, t := range []struct {
+		name   string
+		width  int
+		layers int
+		heads  *int
+	}{{"image", m.VisionWidth, m.VisionLayers, &m.VisionHeads}, {"text", m.TextWidth, m.TextLayers, &m.TextHeads}} {
+		if t.width < 64 || t.width%64 != 0 {
+			return fmt.Errorf("the %s tower's width is %d: it is a multiple of 64, because CLIP's heads are 64 wide", t.name, t.width)
+		}
+		if t.layers < 1 || t.layers > 1000 {
+			return fmt.Errorf("the %s tower has %d layers: it takes 1 to 1000", t.name, t.layers)
+		}
+		*t.heads = t.width / 64
+	}
+	if err := m.Check(); err != nil {
+		return err
+	}
+	if m.ImageSize%m.PatchSize != 0 || m.ImageSize/m.PatchSize > 128 {
+		return fmt.Errorf("pictures of %d pixels do not divide into patches of %d, at most 128 a side", m.ImageSize, m.PatchSize)
+	}
+	if m.Context < 3 {
+		return fmt.Errorf("a context of %d tokens has no room for a word between its marks", m.Context)
+	}
+	const most = 1 << 30
+	if n := m.Parameters(); n > most {
+		return fmt.Errorf("a model of %d million values is more than this can train, %d million", n>>20, most>>20)
+	}
+	switch {
+	case c.Batch == 1:
+		return errors.New("a batch of 1 pair has nothing to tell it from: take at least 2")
+	case c.Batch < 2 || c.Batch > 1<<16:
+		return fmt.Errorf("a batch of %d pairs: it takes 2 to %d", c.Batch, 1<<16)
+	case c.Chunk < 1:
+		return fmt.Errorf("a chunk of %d pairs: it takes at least 1", c.Chunk)
+	case !(c.Crop > 0 && c.Crop <= 1):
+		return fmt.Errorf("crops of at least %v of the area: it takes more than 0 and at most 1", c.Crop)
+	case c.Eval.Pairs < 2 || c.Eval.Group < 2:
+		return fmt.Errorf("%d pairs to evaluate on in groups of %d: it takes at least 2", c.Eval.Pairs, c.Eval.Group)
+	}
+	if len(c.Eval.Templates) == 0 {
+		return errors.New("there is no template for naming labels")
+	}
+	for _, t := range c.Eval.Templates {
+		if !strings.Contains(t, "{}") {
+			return fmt.Errorf("template %q has no {} for the label", t)
+		}
+	}
+	c.Chunk = min(c.Chunk, c.Batch)
+	return c.Train.Check()
+}

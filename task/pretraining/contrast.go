@@ -1,0 +1,88 @@
+package pretraining
+
+import (
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// contrast is a step of CLIP's symmetric training on batches of any size in
+// bounded memory: all pairs are embedded, chunk by chunk, and nothing else is
+// kept; the loss over the whole batch gives the gradients of the embeddings; and
+// each chunk is embedded once more to send its own back through the towers (Gao
+// et al. 2021, arXiv 2101.06983). A batch of one chunk goes through once.
+type contrast struct {
+	model  *clip.Learner
+	chunk  int
+	image  clip.ImageTape
+	text   clip.TextTape
+	layout []layout // of the batch's texts, by chunk
+}
+
+type layout struct {
+	ids       []int32
+	sequences *clip.Sequences
+}
+
+// step adds the gradients of the loss to the parameters' and returns the loss.
+// pixels writes the normalized pictures from..to-1; texts are token sequences
+// from SOT to EOT; captions, which may be nil, say which texts are equal and so
+// not one another's negatives.
+func (c *contrast) step(texts [][]int, captions []string, pixels func(dst compute.Matrix, from, to int)) float64 {
+	d, n, e := c.model.Params.Device, len(texts), c.model.Model.Config().Embed
+	defer d.Release(d.Mark())
+	c.layout = c.layout[:0]
+	for from := 0; from < n; from += c.chunk {
+		ids, s := clip.LayOut(texts[from:min(from+c.chunk, n)])
+		c.layout = append(c.layout, layout{ids, s})
+	}
+	f, g, df, dg := d.Temp(n, e), d.Temp(n, e), d.Temp(n, e), d.Temp(n, e)
+	// each calls do for the rows of every chunk, whose memory it releases.
+	each := func(do func(i, from, to int)) {
+		for i := range c.layout {
+			mark := d.Mark()
+			do(i, i*c.chunk, min((i+1)*c.chunk, n))
+			d.Release(mark)
+		}
+	}
+	forward := func(i, from, to int, image *clip.ImageTape, text *clip.TextTape) {
+		c.forward(c.layout[i], f.RowRange(from, to), g.RowRange(from, to), from, to, pixels, image, text)
+	}
+	whole := len(c.layout) == 1
+	if whole {
+		forward(0, 0, n, &c.image, &c.text)
+	} else {
+		each(func(i, from, to int) { forward(i, from, to, nil, nil) })
+	}
+	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, c.model.Scale(), nn.PairMask(d, captions))
+	c.model.AddScaleGrad(dscale)
+	each(func(i, from, to int) {
+		if !whole {
+			forward(i, from, to, &c.image, &c.text)
+		}
+		c.backward(c.layout[i], df.RowRange(from, to), dg.RowRange(from, to))
+	})
+	return loss
+}
+
+func (c *contrast) forward(l layout, f, g compute.Matrix, from, to int, pixels func(compute.Matrix, int, int), image *clip.ImageTape, text *clip.TextTape) {
+	d, size := c.model.Params.Device, c.model.Model.Config()
+	if image == nil {
+		defer d.Release(d.Mark())
+	}
+	p := d.Temp(to-from, 3*size.ImageSize*size.ImageSize)
+	pixels(p, from, to)
+	c.model.Image.Forward(f, p, image)
+	x := d.Temp(len(l.ids), size.TextWidth)
+	d.Gather(x, nil, c.model.Text.Tokens(), l.ids)
+	c.model.Text.Forward(g, x, l.sequences, text)
+}
+
+func (c *contrast) backward(l layout, df, dg compute.Matrix) {
+	d := c.model.Params.Device
+	defer d.Release(d.Mark())
+	c.model.Image.Backward(df, &c.image)
+	dx := d.Temp(len(l.ids), c.model.Model.Config().TextWidth)
+	c.model.Text.Backward(dx, dg, l.sequences, &c.text)
+	c.model.Text.AddTokenGrad(dx, l.ids)
+}

@@ -1,0 +1,175 @@
+package pretraining
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/train"
+)
+
+// learner is pre-training as a [train.Task].
+type learner struct {
+	config   Config
+	model    *clip.Learner
+	contrast contrast
+	loader   *loader
+	names    []string // of the latest batch
+	held     []Held
+	selects  bool
+	log      *slog.Logger
+	unread   map[string]bool // held-out pairs that could not be read
+}
+
+func (l *learner) Params() *nn.Params { return l.model.Params }
+
+func (l *learner) Samples() (int, string) { return l.config.Batch, "images" }
+
+func (l *learner) Step(step int) (float64, error) {
+	b, err := l.loader.next(step)
+	if err != nil {
+		return 0, fmt.Errorf("step %d: %w", step+1, err)
+	}
+	defer l.loader.done(b)
+	l.names = l.names[:0]
+	for _, i := range b.index {
+		l.names = append(l.names, l.loader.pairs.Name(i))
+	}
+	d, m := l.model.Params.Device, l.model.Model.Config()
+	each := 3 * m.ImageSize * m.ImageSize
+	var captions []string
+	if l.config.UniqueCaptions {
+		captions = b.captions
+	}
+	loss := l.contrast.step(b.ids, captions, func(dst compute.Matrix, from, to int) {
+		d.Pixels(dst, b.rgb[from*each:to*each], m.Mean, m.Std)
+	})
+	if err := l.collapsed(); err != nil && !math.IsNaN(loss) { // of which the run itself knows more to say
+		return 0, fmt.Errorf("step %d: %w", step+1, err)
+	}
+	return loss, nil
+}
+
+// leastScale is a logit scale at which the loss is the same whatever belongs
+// together, to a hundredth, so that nothing is learned any more.
+const leastScale = 0.01
+
+// collapsed reports a logit scale that has fallen to nothing.
+func (l *learner) collapsed() error {
+	if s := l.model.Scale(); s < leastScale {
+		return fmt.Errorf("the logit scale has fallen to %.2g, at which all pairs look alike: try a lower --lr or a longer --warmup", s)
+	}
+	return nil
+}
+
+// Updated keeps the logit scale within CLIP's bound.
+func (l *learner) Updated() { l.model.ClipScale() }
+
+func (l *learner) Batch(int) string { return train.Few(l.names) }
+
+func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+	metrics := map[string]any{"logit_scale": float64(l.model.Scale())}
+	e := train.Evaluation{Metrics: metrics}
+	if err := l.collapsed(); err != nil {
+		return e, err
+	}
+	if len(l.held) == 0 {
+		return e, nil
+	}
+	results, err := Evaluate(ctx, l.model.Model, l.held, l.config.Eval, func(name string, err error) {
+		if !l.unread[name] {
+			l.unread[name] = true
+			l.log.Warn("left out", "pair", name, "reason", err)
+		}
+	})
+	if err != nil {
+		return e, err
+	}
+	for i, r := range results {
+		name := l.held[i].Name
+		if name != "" {
+			name += "_"
+		}
+		metrics[name+"pairs"] = r.Pairs
+		// Of one alone the first is always right.
+		if r.Group > 1 {
+			metrics[name+"image_to_text"], metrics[name+"text_to_image"], metrics[name+"group"] = r.ImageToText, r.TextToImage, r.Group
+		}
+		if r.Labeled > 0 && r.Labels > 1 {
+			metrics[name+"zero_shot"], metrics["labels"] = r.ZeroShot, r.Labels
+		}
+	}
+	if l.selects && results[0].Group < 2 {
+		l.selects = false
+		l.log.Warn("too few validation pairs can be read to choose the best step on them: the last is the model")
+	}
+	e.Selects, e.Score = l.selects, (results[0].ImageToText+results[0].TextToImage)/2
+	return e, nil
+}
+
+// MetadataKey is where a model that was trained here says, as JSON, how: its
+// settings, and what was measured.
+const MetadataKey = "clipcue_pretraining"
+
+// description is what stands under MetadataKey.
+type description struct {
+	Config  Config         `json:"config"`
+	Metrics map[string]any `json:"metrics,omitempty"`
+	// Training is the state of a run in its checkpoint.
+	Training *train.State `json:"training,omitempty"`
+}
+
+func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {
+	meta, err := json.Marshal(description{l.config, metrics, s})
+	if err != nil {
+		return err
+	}
+	metadata := map[string]string{MetadataKey: string(meta)}
+	if s == nil {
+		return clip.WriteFile(path, l.model.Weights(), l.config.Half, metadata)
+	}
+	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: metadata}
+	values := l.model.Params.Values()
+	for _, p := range l.model.Params.List {
+		f.Tensors[p.Name] = safetensors.FromFloat32s(values[p.Name], p.Shape...)
+	}
+	for name, data := range s.Optimizer {
+		f.Tensors[name] = safetensors.FromFloat32s(data, len(data))
+	}
+	return safetensors.Write(path, f)
+}
+
+func (l *learner) Read(path string) (*train.State, error) {
+	f, err := safetensors.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	var d description
+	if err := json.Unmarshal([]byte(f.Metadata[MetadataKey]), &d); err != nil || d.Training == nil {
+		return nil, fmt.Errorf("%s is no checkpoint of a pre-training run", path)
+	}
+	d.Training.Optimizer = map[string][]float32{}
+	values := map[string][]float32{}
+	for name, t := range f.Tensors {
+		data, err := t.Float32s()
+		if err != nil {
+			return nil, fmt.Errorf("%s: tensor %q: %w", path, name, err)
+		}
+		if strings.HasPrefix(name, "optimizer.") {
+			d.Training.Optimizer[name] = data
+		} else {
+			values[name] = data
+		}
+	}
+	if err := l.model.Params.Set(values); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return d.Training, nil
+}

@@ -1,0 +1,79 @@
+package pretraining
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/train"
+)
+
+// Run is what a pre-training run needs beside its settings.
+type Run struct {
+	Dir   string // where the run's files go
+	Train Pairs
+	// Held, which may be empty, is measured as the run goes. With Selects the
+	// best step by retrieval on the first set is the model; else the last is.
+	Held    []Held
+	Selects bool
+	Resume  bool
+	Threads int // to compute on; 0 means GOMAXPROCS
+	// Note is written to config.json beside the settings, for what the data was.
+	Note     any
+	Log      *slog.Logger       // nil for slog's default
+	Progress *progress.Progress // nil for none
+}
+
+// Outcome is how a run ended.
+type Outcome struct {
+	train.Result
+	Failed int // pairs that could not be read
+}
+
+// Train trains a model and writes the run's folder, with the model itself in
+// best.safetensors, which [clip.Load] reads.
+func Train(ctx context.Context, c Config, r Run) (Outcome, error) {
+	if err := c.check(); err != nil {
+		return Outcome{}, err
+	}
+	switch n := r.Train.Len(); {
+	case n < 2:
+		return Outcome{}, fmt.Errorf("there is %d pair to train on: learning which picture and caption belong together takes two at least", n)
+	case c.Batch > n:
+		return Outcome{}, fmt.Errorf("a batch of %d is more than the %d pairs there are to train on: give --batch %d at most", c.Batch, n, n)
+	case n > 1<<31:
+		return Outcome{}, fmt.Errorf("%d pairs are more than %d", n, 1<<31)
+	}
+	if r.Log == nil {
+		r.Log = slog.Default()
+	}
+	if r.Selects && len(r.Held) == 0 {
+		return Outcome{}, errors.New("there are no held-out pairs to choose the best step on")
+	}
+	l, err := newLearner(c, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer l.loader.stop()
+	config := struct {
+		Config
+		Task  string `json:"task"`
+		Pairs int    `json:"pairs"`
+		Data  any    `json:"data,omitempty"`
+	}{l.config, "pretraining", r.Train.Len(), r.Note}
+	result, err := train.Run(ctx, r.Dir, config, c.Train, l, r.Resume, r.Log, r.Progress)
+	return Outcome{result, l.loader.failures() + len(l.unread)}, err
+}
+
+func newLearner(c Config, r Run) (*learner, error) {
+	m, err := clip.NewLearner(clip.RandomWeights(c.Model, c.Train.Seed), r.Threads)
+	if err != nil {
+		return nil, err
+	}
+	c.Model = m.Model.Config()
+	return &learner{config: c, model: m, contrast: contrast{model: m, chunk: c.Chunk}, held: r.Held, selects: r.Selects,
+		loader: newLoader(c, r.Train, m.Model.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
+}

@@ -1,0 +1,123 @@
+// Package proposal finds when something happens in a long video, whatever it is:
+// a one-class, anchor-free detector on frozen frame features, in the manner of AFSD
+// (Lin et al., CVPR 2021) and ActionFormer (Zhang et al., ECCV 2022). It takes
+// neither pixels nor optical flow.
+//
+// A convolution projects the features to the detector's width; positions are added;
+// pre-LN blocks with local attention mix the frames; strided convolutions and a
+// block each make a pyramid in which a row of level l stands for 2^l frames. Two
+// light heads, the same for all levels, say for each row how likely it lies at the
+// center of an action, how far away that starts and ends, and how well these two
+// are known.
+//
+// Shapes: T frames of a window, which is a part of a video that goes through
+// together, R rows of several windows, P = R + R/2 + R/4 + … rows of their
+// pyramids, E the features' width, D the detector's.
+package proposal
+
+import (
+	"fmt"
+	"math"
+)
+
+// Segment is a part of a video, in seconds on the clock of the sequence's
+// timestamps.
+type Segment struct {
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
+}
+
+// TIoU is the temporal intersection over union of two segments.
+func (s Segment) TIoU(t Segment) float64 {
+	both := min(s.End, t.End) - max(s.Start, t.Start)
+	if !(both > 0) {
+		return 0
+	}
+	return both / (s.End - s.Start + t.End - t.Start - both)
+}
+
+// Proposal is a segment in which something may happen. Score is in 0..1.
+type Proposal struct {
+	Segment
+	Score float64 `json:"score"`
+}
+
+// Config are the settings of a detector and of its training.
+type Config struct {
+	Width  int `json:"width"`  // D
+	Heads  int `json:"heads"`  // of the attention
+	Blocks int `json:"blocks"` // before the pyramid; each level above the first has one more
+	Levels int `json:"levels"` // of the pyramid
+	// Window is how many rows attend together, an even number: they see each other
+	// and half as many on either side.
+	Window int `json:"window"`
+	// Frames is T, the most frames that go through together. A longer video is cut
+	// into windows that overlap by Overlap frames.
+	Frames  int `json:"frames"`
+	Overlap int `json:"overlap"`
+	// Rate is the features' frames a second, and Sampling says how they were taken.
+	// For training 0 and "" mean those of the training data.
+	Rate     float64 `json:"rate"`
+	Sampling string  `json:"sampling"`
+
+	// Training: windows a step, which share of one may be cut off at random, so that
+	// no two are alike; how far from a segment's center, in rows, a row may stand that
+	// is to find it; and the weights of the loss of segments and of their quality
+	// beside that of actionness.
+	Batch   int     `json:"batch"`
+	Crop    float64 `json:"crop"`
+	Radius  float64 `json:"radius"`
+	Box     float64 `json:"box_weight"`
+	Quality float64 `json:"quality_weight"`
+
+	// What [Detector.Propose] gives: proposals of at least the score Floor, at most
+	// TopK of them as [PerVideo] says, after soft-NMS with a Gaussian of width Sigma.
+	Sigma float64 `json:"sigma"`
+	Floor float64 `json:"floor"`
+	TopK  int     `json:"top_k"`
+}
+
+// Default are settings for a few hundred videos, at about eight frames a second.
+func Default() Config {
+	return Config{Width: 128, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
+		Batch: 8, Crop: 0.5, Radius: 1.5, Box: 2, Quality: 0.5, Sigma: 0.5, Floor: 0.05, TopK: 1000}
+}
+
+// stride is how many frames a row of the last level stands for.
+func (c Config) stride() int { return 1 << (c.Levels - 1) }
+
+// Check reports settings that make no sense.
+func (c Config) Check() error {
+	within := func(x, from, to float64) bool { return x >= from && x <= to } // not so for NaN
+	switch {
+	case c.Width < 1 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:
+		return fmt.Errorf("a detector of width %d with %d heads: the width is 1 to 4096 and divides into the heads", c.Width, c.Heads)
+	case c.Blocks < 0 || c.Blocks > 32:
+		return fmt.Errorf("%d blocks: it takes 0 to 32", c.Blocks)
+	case c.Levels < 1 || c.Levels > 12:
+		return fmt.Errorf("%d levels: it takes 1 to 12", c.Levels)
+	case c.Window < 2 || c.Window > 4096 || c.Window%2 != 0:
+		return fmt.Errorf("attention over %d rows: it takes an even number from 2 to 4096", c.Window)
+	case c.Frames < 1 || c.Frames > 1<<16 || c.Frames%c.stride() != 0:
+		return fmt.Errorf("windows of %d frames: with %d levels it takes a multiple of %d, up to 65536", c.Frames, c.Levels, c.stride())
+	case c.Overlap < 0 || c.Overlap > c.Frames/2:
+		return fmt.Errorf("windows of %d frames that overlap by %d: it takes 0 to half of them", c.Frames, c.Overlap)
+	case !within(c.Rate, 0, 1e6):
+		return fmt.Errorf("%v frames a second are no rate of features", c.Rate)
+	case c.Batch < 1 || c.Batch > 1<<16:
+		return fmt.Errorf("a batch of %d: it takes 1 to 65536 windows", c.Batch)
+	case !within(c.Crop, 0, 1):
+		return fmt.Errorf("up to %v of a window cut off: it takes a share, 0 to 1", c.Crop)
+	case !within(c.Radius, 0.5, math.MaxFloat64):
+		return fmt.Errorf("a radius of %v: below 0.5 some segments would lie between the rows", c.Radius)
+	case !within(c.Box, 0, 1e6) || !within(c.Quality, 0, 1e6):
+		return fmt.Errorf("weights %v and %v of the loss: it takes numbers from 0 up", c.Box, c.Quality)
+	case !within(c.Sigma, 1e-6, 1e6):
+		return fmt.Errorf("soft-NMS with a sigma of %v: it takes a number above 0", c.Sigma)
+	case !within(c.Floor, 0, 1):
+		return fmt.Errorf("a score floor of %v: it takes 0 to 1", c.Floor)
+	case c.TopK < 1:
+		return fmt.Errorf("at most %d proposals: it takes at least 1", c.TopK)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package proposal
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+)
+
+// Prefix is what the names of all tensors of a detector begin with.
+const Prefix = "proposal."
+
+// Detector finds segments. Its methods may be called from several goroutines; they
+// take turns.
+type Detector struct {
+	config Config
+	embed  int // E
+	params *nn.Params
+
+	mu     sync.Mutex
+	device compute.Device
+	network
+	layouts *layout // the latest
+}
+
+// New makes a detector for features of a width, with values drawn by seed. It
+// computes on d, which nothing else may use at the same time; nil is a device of
+// its own.
+func New(d compute.Device, width int, c Config, seed uint64) (*Detector, error) {
+	if err := c.checkFor(width); err != nil {
+		return nil, err
+	}
+	values := map[string][]float32{}
+	rng := rand.New(rand.NewPCG(seed, 0x70726f706f73616c))
+	tensors(c, width, func(name string, shape ...int) {
+		values[name] = initial(name, rng, shape)
+	})
+	return build(d, width, c, func(name string) []float32 { return values[name] }), nil
+}
+
+// From makes a detector of the tensors that [Detector.Tensors] gave, for features
+// of a width. Other tensors may stand among them.
+func From(d compute.Device, width int, c Config, named map[string]adapter.Tensor) (*Detector, error) {
+	if err := c.checkFor(width); err != nil {
+		return nil, err
+	}
+	var wrong error
+	tensors(c, width, func(name string, shape ...int) {
+		t, ok := named[name]
+		if wrong == nil && (!ok || len(t.Data) != product(shape)) {
+			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
+		}
+	})
+	if wrong != nil {
+		return nil, wrong
+	}
+	return build(d, width, c, func(name string) []float32 { return named[name].Data }), nil
+}
+
+func (c Config) checkFor(width int) error {
+	switch {
+	case width < 1 || width > 1<<16:
+		return fmt.Errorf("features of width %d: it takes 1 to 65536", width)
+	case c.Rate == 0:
+		return errors.New("the detector's settings do not say how many frames a second its features have")
+	}
+	return c.Check()
+}
+
+// build makes a detector from tensors whose shapes have been checked.
+func build(d compute.Device, width int, c Config, source nn.Source) *Detector {
+	if d == nil {
+		d = compute.NewCPU(0)
+	}
+	t := &Detector{config: c, embed: width, device: d, params: &nn.Params{Device: d}}
+	t.network = newNetwork(&nn.Builder{Device: d, Source: source, Params: t.params}, c, width)
+	for _, p := range t.params.List {
+		// Vectors, positions and scales are no products' weights.
+		p.Decay = len(p.Shape) > 1 && p.Name != positionsName && p.Name != scaleName
+	}
+	return t
+}
+
+// Config are the settings that the detector was made with.
+func (t *Detector) Config() Config { return t.config }
+
+// Width is E, the width of the features that it takes.
+func (t *Detector) Width() int { return t.embed }
+
+// Params are the learned tensors.
+func (t *Detector) Params() *nn.Params { return t.params }
+
+// Tensors are copies of the learned tensors, for a model file.
+func (t *Detector) Tensors() map[string]adapter.Tensor {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out, values := map[string]adapter.Tensor{}, t.params.Values()
+	for _, p := range t.params.List {
+		out[p.Name] = adapter.Tensor{Shape: p.Shape, Data: values[p.Name]}
+	}
+	return out
+}
+
+// initial draws a tensor: products' weights from a uniform distribution that keeps
+// the size of what goes through, halved where a block adds to its input, positions
+// from N(0, 0.02²), norms' scales 1 and the rest 0; but actionness begins at 1 in
+// 100, since most rows are background (Lin et al. 2017), and distances near 2 rows.
+func initial(name string, rng *rand.Rand, shape []int) []float32 {
+	x := make([]float32, product(shape))
+	fill := func(v func() float64) {
+		for i := range x {
+			x[i] = float32(v())
+		}
+	}
+	constant := func(v float64) { fill(func() float64 { return v }) }
+	switch {
+	case name == positionsName:
+		fill(func() float64 { return 0.02 * rng.NormFloat64() })
+	case name == scaleName:
+		constant(math.Log(2))
+	case name == actionName+".out.bias":
+		constant(-math.Log(99))
+	case strings.Contains(name, "norm.weight") || strings.Contains(name, "ln_1.weight") || strings.Contains(name, "ln_2.weight"):
+		constant(1)
+	case strings.HasSuffix(name, "out.weight"): // of a head
+		fill(func() float64 { return 0.01 * rng.NormFloat64() })
+	case len(shape) > 1:
+		bound := math.Sqrt(3 / float64(shape[1]))
+		if strings.Contains(name, "out_proj") || strings.Contains(name, "c_proj") {
+			bound /= 2
+		}
+		fill(func() float64 { return (2*rng.Float64() - 1) * bound })
+	}
+	return x
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
+// layout returns the layout of windows of so many rows; it is made anew only when
+// they change.
+func (t *Detector) layout(lengths []int) *layout {
+	if l := t.layouts; l == nil || !slices.Equal(l.lengths, lengths) {
+		t.layouts = t.config.layout(lengths)
+	}
+	return t.layouts
+}

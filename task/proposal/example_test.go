@@ -1,0 +1,56 @@
+package proposal_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/proposal"
+)
+
+// Learn from videos whose features are stored, and find what happens in another.
+func Example() {
+	store, err := feature.Open("features")
+	if err != nil {
+		log.Fatal(err)
+	}
+	detector, _, err := proposal.Train(context.Background(), proposal.Default(), proposal.DefaultTraining(), proposal.Run{
+		Dir:      "run",
+		Features: feature.NewCache(store, 0),
+		Train: []proposal.Example{
+			{ID: "kitchen.mp4", Segments: []proposal.Segment{{Start: 3.5, End: 8}, {Start: 20, End: 21.5}}},
+			{ID: "nothing.mp4"},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sequence, err := store.Get("garden.mp4")
+	if err != nil {
+		log.Fatal(err)
+	}
+	found, err := detector.Propose(sequence)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range found {
+		fmt.Printf("%.1f to %.1f s: %.2f\n", p.Start, p.End, p.Score)
+	}
+}
+
+// How many of the actions two proposals a video find, and two windows.
+func ExampleRecall() {
+	examples := []proposal.Example{{ID: "a.mp4", Segments: []proposal.Segment{{Start: 1, End: 5}, {Start: 6, End: 9}}}}
+	found := []proposal.Proposal{
+		{Segment: proposal.Segment{Start: 1, End: 4.8}, Score: 0.9},
+		{Segment: proposal.Segment{Start: 6.2, End: 9}, Score: 0.8},
+	}
+	even := proposal.SlidingWindows(proposal.Segment{Start: 0, End: 10}, []float64{4}, 2)
+	tIoUs, ns := []float64{0.5, 0.7, 0.9}, []int{1, 2}
+	fmt.Println("proposals", proposal.Recall(examples, [][]proposal.Proposal{found}, tIoUs, ns))
+	fmt.Println("windows  ", proposal.Recall(examples, [][]proposal.Proposal{even}, tIoUs, ns))
+	// Output:
+	// proposals [0.5 1]
+	// windows   [0.3333333333333333 0.5]
+}

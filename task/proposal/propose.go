@@ -1,0 +1,113 @@
+package proposal
+
+import (
+	"math"
+
+	"github.com/clipcue/clipcue/feature"
+)
+
+// passFrames are how many frames go through at a time, which bounds the memory.
+const passFrames = 4096
+
+// part is a window of a video: the rows from..to-1, of which proposals are taken
+// from those whose center lies in [first, last).
+type part struct {
+	from, to    int
+	first, last float64
+}
+
+// parts cuts n rows into windows, the last one as long as the others. Where two
+// overlap each gives the proposals of its half of the overlap, so that every row has
+// something on both sides.
+func (c Config) parts(n int) []part {
+	var out []part
+	for from := 0; ; from += c.Frames - c.Overlap {
+		from = max(0, min(from, n-c.Frames))
+		p := part{from: from, to: min(from+c.Frames, n), first: math.Inf(-1), last: math.Inf(1)}
+		if from > 0 {
+			before := &out[len(out)-1]
+			p.first = float64(from+before.to) / 2
+			before.last = p.first
+		}
+		out = append(out, p)
+		if p.to == n {
+			return out
+		}
+	}
+}
+
+// padded is how many rows a window of n frames takes.
+func (c Config) padded(n int) int {
+	s := c.stride()
+	return (n + s - 1) / s * s
+}
+
+// Propose finds segments in a whole video of any length, by falling score. Times
+// are those of the sequence's timestamps; what was sampled at another rate than the
+// detector was trained at is brought to that by interpolation, or refused if it is
+// too coarse.
+func (t *Detector) Propose(q *feature.Sequence) ([]Proposal, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f, err := t.config.frames(q, t.embed)
+	if err != nil {
+		return nil, err
+	}
+	var found []Proposal
+	for parts := t.config.parts(f.Len()); len(parts) > 0; {
+		// As many windows as fit, but at least one.
+		n, rows := 0, 0
+		for n < len(parts) && (n == 0 || rows+t.config.padded(parts[n].to-parts[n].from) <= passFrames) {
+			rows += t.config.padded(parts[n].to - parts[n].from)
+			n++
+		}
+		found = t.pass(found, f, parts[:n], rows)
+		parts = parts[n:]
+	}
+	seconds := f.seconds(float64(f.Len())) - f.Timestamps[0]
+	return SoftNMS(found, t.config.Sigma, t.config.Floor, PerVideo(t.config.TopK, seconds)), nil
+}
+
+// pass appends the proposals of a few windows of so many rows together.
+func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []Proposal {
+	d := t.device
+	defer d.Release(d.Mark())
+	lengths := make([]int, len(parts))
+	x, at := make([]float32, rows*t.embed), 0
+	for i, p := range parts {
+		lengths[i] = t.config.padded(p.to - p.from)
+		end := at + lengths[i]*t.embed
+		f.fill(x[at:end], p.from)
+		at = end
+	}
+	l := t.layout(lengths)
+	features, action, box := d.Temp(rows, t.embed), d.Temp(l.rows, 1), d.Temp(l.rows, 3)
+	d.Upload(features, x)
+	t.forward(action, box, features, l, nil)
+	scores, boxes := make([]float32, l.rows), make([]float32, 3*l.rows)
+	d.Download(scores, action)
+	d.Download(boxes, box)
+
+	for level, v := range l.levels {
+		stride := 1 << level
+		for w, r := range v.windows {
+			for i := range r.To - r.From {
+				row, place := v.rows.From+r.From+i, center(i, stride)+float64(parts[w].from)
+				if place > float64(parts[w].to-1) || place < parts[w].first || place >= parts[w].last {
+					continue
+				}
+				b := boxes[3*row : 3*row+3]
+				// The geometric mean, so that it stays on the scale of both.
+				score := math.Sqrt(sigmoid(scores[row]) * sigmoid(b[2]))
+				from := max(place-math.Exp(float64(b[0]))*float64(stride), 0)
+				to := min(place+math.Exp(float64(b[1]))*float64(stride), float64(f.Len()))
+				if s := (Segment{f.seconds(from), f.seconds(to)}); score >= t.config.Floor && s.Start < s.End {
+					found = append(found, Proposal{s, score})
+				}
+			}
+		}
+	}
+	return found
+}
+
+func sigmoid(x float32) float64 { return 1 / (1 + math.Exp(-float64(x))) }

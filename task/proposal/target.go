@@ -1,0 +1,98 @@
+package proposal
+
+import "math"
+
+// span is a segment in rows of a window. One that is only to be left out of the
+// loss has skip set.
+type span struct {
+	from, to float64
+	skip     bool
+}
+
+// spans are the segments that reach into the rows from..to-1. What lies outside is
+// cut off, and a segment of which less than half is left is skipped: nobody could
+// tell it by that part. Segments shorter than a row are taken to be one row long, so
+// that there is a row to find them.
+func (f *frames) spans(segments []Segment, from, to int) []span {
+	var out []span
+	for _, s := range segments {
+		a, b := f.index(s.Start), f.index(s.End)
+		if b-a < 1 {
+			a, b = (a+b-1)/2, (a+b+1)/2
+		}
+		cut := span{from: max(a-float64(from), 0), to: min(b, float64(to)) - float64(from)}
+		if left := cut.to - cut.from; left > 0 {
+			cut.skip = left < (b-a)/2
+			out = append(out, cut)
+		}
+	}
+	return out
+}
+
+// targets say what the rows of pyramids are to find.
+type targets struct {
+	action    []float32 // [P] 1 for a row that is to find a segment, 0 for background, -1 for neither
+	rows      []int32   // [M] those that are to find one
+	distances []float32 // [M,2] to its start and end, in rows of the level
+}
+
+// center is the place of row i of a level with the given stride, in frames.
+func center(i, stride int) float64 { return (float64(i)+0.5)*float64(stride) - 0.5 }
+
+// reach is how far from a row of a level the farther end of a segment may lie that
+// the row is to find, in frames: 0 to 4 on the first level, 4 to 8 on the second,
+// and so on, and any more on the last.
+func (c Config) reach(level int) (least, most float64) {
+	least, most = float64(int(2)<<level), float64(int(4)<<level)
+	if level == 0 {
+		least = 0
+	}
+	if level == c.Levels-1 {
+		most = math.Inf(1)
+	}
+	return least, most
+}
+
+// targets gives each segment to the rows inside it that stand within Radius rows of
+// its center, on the levels that its length is for; a row takes the shortest one.
+// Of the windows' rows, only the first so many are frames.
+func (c Config) targets(l *layout, frames []int, spans [][]span) targets {
+	t := targets{action: make([]float32, l.rows)}
+	for level, v := range l.levels {
+		stride := 1 << level
+		least, most := c.reach(level)
+		for w, rows := range v.windows {
+			for i := range rows.To - rows.From {
+				at, row := center(i, stride), v.rows.From+rows.From+i
+				if at > float64(frames[w]-1) {
+					t.action[row] = -1
+					continue
+				}
+				var best *span
+				for k := range spans[w] {
+					s := &spans[w][k]
+					if at < s.from || at > s.to {
+						continue
+					}
+					if s.skip {
+						t.action[row] = -1
+						continue
+					}
+					far := max(at-s.from, s.to-at)
+					if far >= least && far < most && math.Abs(at-(s.from+s.to)/2) <= c.Radius*float64(stride) &&
+						(best == nil || s.to-s.from < best.to-best.from) {
+						best = s
+					}
+				}
+				if best != nil {
+					// A row at a segment's very end is a little inside it.
+					distance := func(d float64) float32 { return float32(max(d/float64(stride), 1e-2)) }
+					t.action[row] = 1
+					t.rows = append(t.rows, int32(row))
+					t.distances = append(t.distances, distance(at-best.from), distance(best.to-at))
+				}
+			}
+		}
+	}
+	return t
+}

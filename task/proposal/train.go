@@ -1,0 +1,330 @@
+package proposal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/train"
+)
+
+// Example is a video with the segments in which something happens. There may be
+// none: it is background then.
+type Example struct {
+	ID       string
+	Segments []Segment
+}
+
+// Run is what a training run needs beside its settings.
+type Run struct {
+	Dir      string         // where the run's files go
+	Features *feature.Cache // has the sequences of all examples
+	Train    []Example
+	// Val, if there is any, is measured as the run goes and chooses the best step.
+	Val    []Example
+	Device compute.Device // to compute on as with [New]; nil for one of its own
+	Resume bool
+	// Note is written to config.json beside the settings, for what the data was.
+	Note     any
+	Log      *slog.Logger       // nil for slog's default
+	Progress *progress.Progress // nil for none
+}
+
+// DefaultTraining are settings of the loop that go with [Default].
+func DefaultTraining() train.Config {
+	return train.Config{Steps: 500, Rate: 2e-3, Schedule: "cosine", Warmup: 50, Decay: 0.05, ClipNorm: 1, Average: 0.98}
+}
+
+// Train trains a detector, writes the run's folder and returns the detector of the
+// best step.
+func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, train.Result, error) {
+	if err := t.Check(); err != nil {
+		return nil, train.Result{}, err
+	}
+	l, err := newLearner(c, t, r)
+	if err != nil {
+		return nil, train.Result{}, err
+	}
+	if r.Log == nil {
+		r.Log = slog.Default()
+	}
+	about := struct {
+		Task     string       `json:"task"`
+		Detector Config       `json:"detector"`
+		Train    train.Config `json:"train"`
+		Width    int          `json:"width"`
+		Videos   int          `json:"videos"`
+		Data     any          `json:"data,omitempty"`
+	}{task, l.detector.config, t, l.detector.embed, len(r.Train), r.Note}
+	result, err := train.Run(ctx, r.Dir, about, t, l, r.Resume, r.Log, r.Progress)
+	if err != nil {
+		return nil, result, err
+	}
+	best, err := ReadFile(r.Device, filepath.Join(r.Dir, train.BestFile))
+	return best, result, err
+}
+
+// learner is the detector as a [train.Task].
+type learner struct {
+	detector *Detector
+	features *feature.Cache
+	seed     uint64
+	train    []Example
+	val      []Example
+
+	// items are the numbers of the training examples, each as often as it has
+	// windows.
+	items []int
+	order []int // of the items in the epoch
+	epoch int
+}
+
+// newLearner looks at all examples before anything is learned.
+func newLearner(c Config, t train.Config, r Run) (*learner, error) {
+	if len(r.Train) == 0 {
+		return nil, errors.New("there is no video to learn proposals from")
+	}
+	var rates []float64
+	for _, e := range r.Train[:min(len(r.Train), 64)] {
+		q, err := r.Features.Get(e.ID)
+		if err != nil {
+			return nil, err
+		}
+		if rate := q.Rate(); rate > 0 {
+			rates = append(rates, rate)
+		}
+	}
+	first, err := r.Features.Get(r.Train[0].ID)
+	if err != nil {
+		return nil, err
+	}
+	if c.Rate == 0 && len(rates) > 0 {
+		slices.Sort(rates)
+		// Timestamps are rounded; so is what is made of them.
+		c.Rate = math.Round(rates[len(rates)/2]*1e3) / 1e3
+	}
+	if c.Sampling == "" {
+		c.Sampling = first.Provenance.Sampling
+	}
+	d, err := New(r.Device, first.Width, c, t.Seed)
+	if err != nil {
+		return nil, err
+	}
+	l := &learner{detector: d, features: r.Features, seed: t.Seed, train: r.Train, val: r.Val, epoch: -1}
+	for i, e := range slices.Concat(r.Train, r.Val) {
+		if err := e.check(); err != nil {
+			return nil, err
+		}
+		f, err := l.frames(e)
+		if err != nil {
+			return nil, err
+		}
+		for n := 0; i < len(r.Train) && n < f.Len(); n += c.Frames {
+			l.items = append(l.items, i)
+		}
+	}
+	return l, l.standardize()
+}
+
+// statistics is how many training videos, and how many frames of each, a detector's
+// first layers are fitted to.
+const statistics = 200
+
+// standardize fits the first layers to the training features before anything is
+// learned, as Salimans & Kingma (2016) fit all. CLIP's features have a large part
+// that all pictures share, a smaller one that a video's frames share, and beside
+// them what changes from frame to frame is small, although it may tell most of when
+// something happens. So the input norm begins such that every channel has mean 0 and
+// variance 1, and half of the projection begins with differences between the frame
+// after and the frame before, scaled to variance 1.
+func (l *learner) standardize() error {
+	e := l.detector.embed
+	sum, squares, changes := make([]float64, e), make([]float64, e), make([]float64, e)
+	before, row, after := make([]float64, e), make([]float64, e), make([]float64, e)
+	n := 0.0
+	for _, v := range l.train[:min(len(l.train), statistics)] {
+		f, err := l.frames(v)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < f.Len(); i += max(1, f.Len()/statistics) {
+			normal(before, f.Row(max(i-1, 0)))
+			normal(row, f.Row(i))
+			normal(after, f.Row(min(i+1, f.Len()-1)))
+			for j, y := range row {
+				sum[j] += y
+				squares[j] += y * y
+				changes[j] += (after[j] - before[j]) * (after[j] - before[j])
+			}
+			n++
+		}
+	}
+	values := l.Params().Values()
+	scale, shift := values[inputName+".weight"], values[inputName+".bias"]
+	change := 0.0 // the mean of the squared differences
+	for j := range e {
+		mean := sum[j] / n
+		variance := max(squares[j]/n-mean*mean, 0) + epsilon
+		scale[j], shift[j] = float32(1/math.Sqrt(variance)), float32(-mean/math.Sqrt(variance))
+		change += changes[j] / n / variance / float64(e)
+	}
+	// The taps of a row of weights: x₋₁, x₀ and x₁. The middle one's values, which
+	// nothing else needs, are three times too small for one alone.
+	weights := values[projectName+".weight"]
+	by := float32(math.Sqrt(3 / (change + epsilon)))
+	for w := weights[:len(weights)/2/(3*e)*(3*e)]; len(w) > 0; w = w[3*e:] {
+		for j := range e {
+			w[2*e+j] = by * w[e+j]
+			w[j], w[e+j] = -w[2*e+j], 0
+		}
+	}
+	return l.Params().Set(values)
+}
+
+// normal writes what the input norm makes of a row before it scales.
+func normal(dst []float64, row []float32) {
+	var mean, variance float64
+	for _, x := range row {
+		mean += float64(x) / float64(len(row))
+	}
+	for _, x := range row {
+		variance += (float64(x) - mean) * (float64(x) - mean) / float64(len(row))
+	}
+	for j, x := range row {
+		dst[j] = (float64(x) - mean) / math.Sqrt(variance+epsilon)
+	}
+}
+
+func (e Example) check() error {
+	for _, s := range e.Segments {
+		if !(s.Start < s.End) || math.IsInf(s.Start, 0) || math.IsInf(s.End, 0) {
+			return fmt.Errorf("video %s: a segment from %v to %v s does not end after it starts", e.ID, s.Start, s.End)
+		}
+	}
+	return nil
+}
+
+func (l *learner) frames(e Example) (*frames, error) {
+	q, err := l.features.Get(e.ID)
+	if err != nil {
+		return nil, err
+	}
+	return l.detector.config.frames(q, l.detector.embed)
+}
+
+func (l *learner) Params() *nn.Params { return l.detector.params }
+
+// Samples tells the loop what a step takes.
+func (l *learner) Samples() (int, string) { return l.detector.config.Batch, "windows" }
+
+// examples returns the examples of a step. Every epoch goes through all items in
+// an order of its own.
+func (l *learner) examples(step int) []Example {
+	out := make([]Example, l.detector.config.Batch)
+	for i := range out {
+		k := step*len(out) + i
+		if epoch := k / len(l.items); epoch != l.epoch {
+			l.order, l.epoch = rand.New(rand.NewPCG(l.seed, uint64(epoch)<<1)).Perm(len(l.items)), epoch
+		}
+		out[i] = l.train[l.items[l.order[k%len(l.items)]]]
+	}
+	return out
+}
+
+func (l *learner) Batch(step int) string {
+	var ids []string
+	for _, e := range l.examples(step) {
+		ids = append(ids, e.ID)
+	}
+	if n := len(ids); n > 8 {
+		ids = append(ids[:8], fmt.Sprintf("and %d more", n-8))
+	}
+	return strings.Join(ids, ", ")
+}
+
+// Step learns from a random window of each example.
+func (l *learner) Step(step int) (float64, error) {
+	// Odd streams are the steps', even ones the epochs'.
+	rng := rand.New(rand.NewPCG(l.seed, uint64(step)<<1|1))
+	c := l.detector.config
+	var x []float32
+	var lengths, counts []int
+	var all [][]span
+	for _, e := range l.examples(step) {
+		f, err := l.frames(e)
+		if err != nil {
+			return 0, err
+		}
+		n := min(f.Len(), c.Frames)
+		n -= min(int(c.Crop*rng.Float64()*float64(n)), n-1)
+		from := rng.IntN(f.Len() - n + 1)
+		at, rows := len(x), c.padded(n)
+		x = slices.Grow(x, rows*l.detector.embed)[:at+rows*l.detector.embed]
+		f.fill(x[at:], from)
+		lengths, counts = append(lengths, rows), append(counts, n)
+		all = append(all, f.spans(e.Segments, from, from+n))
+	}
+	layout := c.layout(lengths)
+	return l.detector.learn(x, layout, c.targets(layout, counts, all)), nil
+}
+
+// evaluated are the numbers of proposals that the average recall is measured at
+// during a run.
+var evaluated = []int{5, 10, 20, 50, 100}
+
+func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+	e := train.Evaluation{Metrics: map[string]any{}}
+	if len(l.val) == 0 {
+		return e, nil
+	}
+	var found [][]Proposal
+	for _, v := range l.val {
+		if ctx.Err() != nil {
+			return e, ctx.Err()
+		}
+		q, err := l.features.Get(v.ID)
+		if err != nil {
+			return e, err
+		}
+		p, err := l.detector.Propose(q)
+		if err != nil {
+			return e, err
+		}
+		found = append(found, p)
+	}
+	for i, r := range Recall(l.val, found, ActivityNet, evaluated) {
+		e.Metrics[fmt.Sprintf("ar@%d", evaluated[i])] = r
+		e.Score += r / float64(len(evaluated))
+	}
+	e.Selects = true
+	return e, nil
+}
+
+func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {
+	return l.detector.write(path, s, metrics)
+}
+
+func (l *learner) Read(path string) (*train.State, error) {
+	about, named, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if about.Config != l.detector.config || about.Width != l.detector.embed {
+		return nil, fmt.Errorf("%s was made with other settings: %+v", path, about.Config)
+	}
+	values := map[string][]float32{}
+	for name, t := range named {
+		values[name] = t.Data
+	}
+	return about.Training, l.Params().Set(values)
+}

@@ -1,0 +1,68 @@
+// Package recognition is the task of naming the action in a video: training on
+// labeled videos, evaluation, prediction; closed-set, few-shot and zero-shot.
+package recognition
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/clipcue/clipcue/adapter"
+)
+
+// Config are the settings of training a recognizer.
+type Config struct {
+	adapter.Learning
+	Classes int `json:"contrast"` // classes a step, at most
+
+	// Anchor is the weight of [adapter.Pass.AnchorText], to the ensemble of Templates,
+	// in the loss.
+	Anchor float64 `json:"anchor,omitempty"`
+	// Templates are the sentences that Anchor ties classes to; nil means
+	// [clip.Templates].
+	Templates []string `json:"templates,omitempty"`
+
+	Eval Evaluation `json:"evaluation"`
+}
+
+// Evaluation says how a video is classified: the mean of the softmax over
+// several windows of it.
+type Evaluation struct {
+	Windows int `json:"windows"`
+	// Random draws windows as in training, as the authors do, instead of
+	// spacing them evenly.
+	Random bool   `json:"random_windows"`
+	Seed   uint64 `json:"window_seed"`
+}
+
+// Preset returns settings that go together, as [adapter.Preset]; the default ties the
+// classes to the templates, too.
+func Preset(name string) (Config, error) {
+	l, err := adapter.Preset(name)
+	c := Config{Learning: l, Classes: 400, Eval: Evaluation{Windows: 5}}
+	if name == adapter.PresetDefault {
+		c.Anchor = 1
+	}
+	return c, err
+}
+
+// DefaultConfig is the preset of that name.
+func DefaultConfig() Config {
+	c, err := Preset(adapter.PresetDefault)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// check completes the settings and reports those that make no sense.
+func (c *Config) check() error {
+	switch {
+	case c.Classes < 2:
+		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.Classes)
+	case c.Eval.Windows < 1:
+		return fmt.Errorf("%d evaluation windows: it takes at least 1", c.Eval.Windows)
+	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
+		return fmt.Errorf("a weight of %v for the anchor: it takes a number from 0 up", c.Anchor)
+	}
+	return c.Learning.Check(1, "window")
+}

@@ -1,0 +1,93 @@
+package recognition
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+)
+
+// Data names labeled videos: annotations, and the store that holds the videos'
+// features. It is written into a run's config.json.
+type Data struct {
+	Path     string `json:"path"`     // the annotations
+	Features string `json:"features"` // the store
+	Format   string `json:"format,omitempty"`
+	Fold     int    `json:"fold,omitempty"`
+	// TestShare and Seed divide data that says no splits.
+	TestShare float64 `json:"test_share"`
+	Seed      uint64  `json:"split_seed"`
+	// TrainClasses and TestClasses, for zero-shot: learn from the videos of some
+	// classes, test on those of others. Both are nil otherwise.
+	TrainClasses []string `json:"train_classes,omitempty"`
+	TestClasses  []string `json:"test_classes,omitempty"`
+}
+
+// Opened is data that was read.
+type Opened struct {
+	Dataset  *dataset.Dataset
+	Warnings []string // about the annotations
+
+	store       *feature.Store
+	cache       *feature.Cache
+	fingerprint string
+}
+
+// Open reads the annotations and opens the store. The features have to come from
+// the backbone with this fingerprint.
+func (d Data) Open(fingerprint string) (*Opened, error) {
+	store, err := feature.Open(d.Features)
+	if err != nil {
+		return nil, err
+	}
+	data, err := dataset.Load(d.Path, dataset.Options{Format: d.Format, Fold: d.Fold})
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := data.Validate()
+	if err != nil {
+		return nil, err
+	}
+	if data, err = data.Divide(d.TestShare, d.Seed); err != nil {
+		return nil, err
+	}
+	return &Opened{data, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
+}
+
+// cacheBytes bounds the features that are kept in memory.
+const cacheBytes = 1 << 30
+
+// Set finds the features of samples.
+func (o *Opened) Set(d *dataset.Dataset) (*Set, error) {
+	return NewSet(d, o.store, o.cache, o.fingerprint)
+}
+
+// Sets returns the training set and what it is measured on while it learns: the
+// validation and the test split, each nil if there is none.
+func (d Data) Sets(o *Opened) (trainSet, val, test *Set, err error) {
+	trainData, testData := o.Dataset, o.Dataset
+	if d.TrainClasses != nil {
+		if trainData, testData, err = dataset.SplitClasses(o.Dataset, d.TrainClasses, d.TestClasses); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	part := func(from *dataset.Dataset, split string) (*Set, error) {
+		if from.Splits()[split] == 0 {
+			return nil, nil
+		}
+		s, err := from.Split(split)
+		if err != nil {
+			return nil, err
+		}
+		return o.Set(s)
+	}
+	var errs [3]error
+	trainSet, errs[0] = part(trainData, dataset.Train)
+	val, errs[1] = part(testData, dataset.Val)
+	test, errs[2] = part(testData, dataset.Test)
+	if trainSet == nil && errs[0] == nil {
+		errs[0] = fmt.Errorf("%s has no training samples", d.Path)
+	}
+	return trainSet, val, test, errors.Join(errs[:]...)
+}

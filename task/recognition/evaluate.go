@@ -1,0 +1,148 @@
+package recognition
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/clipcue/clipcue/adapter"
+)
+
+// Result is how well a recognizer does on a set. Shares are from 0 to 1.
+type Result struct {
+	Top1     float64     `json:"top1"`
+	Top5     float64     `json:"top5"`
+	Videos   int         `json:"videos"`  // that were classified
+	Missing  int         `json:"missing"` // samples without features
+	Classes  int         `json:"classes"`
+	PerClass []ClassRate `json:"per_class"`
+	// Confusion counts the videos of each class by what they were taken for; it
+	// holds the pairs that occur.
+	Confusion []Confusion `json:"confusion"`
+	// Each are the videos with what they were taken for, in the set's order.
+	Each []Classified `json:"-"`
+}
+
+// Classified is a video with its likeliest classes, at most five.
+type Classified struct {
+	Video Video
+	Top   []Prediction
+}
+
+// ClassRate is the share of a class's videos that were recognized.
+type ClassRate struct {
+	Label  string  `json:"label"`
+	Videos int     `json:"videos"`
+	Top1   float64 `json:"top1"`
+}
+
+// Confusion is a cell of the confusion matrix.
+type Confusion struct {
+	Label     string `json:"label"`
+	Predicted string `json:"predicted"`
+	Videos    int    `json:"videos"`
+}
+
+// chunk is how many videos are classified at once.
+const chunk = 32
+
+// evaluate classifies a set's videos over classes with the embeddings [C,E].
+func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *Set, e Evaluation) (*Result, error) {
+	c := len(s.Classes)
+	r := &Result{Videos: len(s.Videos), Missing: len(s.Missing), Classes: c}
+	counts := make([][]int, c)
+	for i := range counts {
+		counts[i] = make([]int, c)
+	}
+	top1, top5 := 0, 0
+	for from := 0; from < len(s.Videos); from += chunk {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		videos := s.Videos[from:min(from+chunk, len(s.Videos))]
+		var features []float32
+		for i, v := range videos {
+			q, first, last, err := s.load(v)
+			if err != nil {
+				return nil, err
+			}
+			features = e.windows(features, q, first, last, a.Config().Frames, from+i)
+		}
+		p, err := a.Classify(features, embeddings)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range videos {
+			mean := meanRows(p[i*e.Windows*c:(i+1)*e.Windows*c], c)
+			order := ranked(mean)
+			counts[v.Class][order[0]]++
+			r.Each = append(r.Each, Classified{v, likeliest(s.Classes, mean, order[:min(5, c)])})
+			place := slices.Index(order, v.Class)
+			if place == 0 {
+				top1++
+			}
+			if place < 5 {
+				top5++
+			}
+		}
+	}
+	r.Top1, r.Top5 = share(top1, r.Videos), share(top5, r.Videos)
+	for i, row := range counts {
+		n := 0
+		for j, k := range row {
+			n += k
+			if k > 0 {
+				r.Confusion = append(r.Confusion, Confusion{s.Classes[i], s.Classes[j], k})
+			}
+		}
+		if n > 0 {
+			r.PerClass = append(r.PerClass, ClassRate{s.Classes[i], n, share(row[i], n)})
+		}
+	}
+	return r, nil
+}
+
+// likeliest are the classes with these numbers.
+func likeliest(classes []string, p []float64, numbers []int) []Prediction {
+	out := make([]Prediction, len(numbers))
+	for i, c := range numbers {
+		out[i] = Prediction{classes[c], p[c]}
+	}
+	return out
+}
+
+func share(k, n int) float64 { return float64(k) / float64(max(n, 1)) }
+
+// meanRows is the mean over the rows of p [W,C].
+func meanRows(p []float32, c int) []float64 {
+	mean := make([]float64, c)
+	for i, v := range p {
+		mean[i%c] += float64(v) * float64(c) / float64(len(p))
+	}
+	return mean
+}
+
+// ranked is the order of classes by falling probability; equal ones keep theirs.
+func ranked(p []float64) []int {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[b], p[a]) })
+	return order
+}
+
+// Evaluate measures a recognizer on a set. Classes that the model file knows use
+// its finished embeddings; others are encoded from their names, for which the
+// adapter needs a backbone with its text tower.
+func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
+	embeddings, err := r.embeddings(s.Classes)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Classes) < 2 {
+		return nil, fmt.Errorf("evaluation over %d class says nothing; it takes two", len(s.Classes))
+	}
+	return evaluate(ctx, r.adapter, embeddings, s, e)
+}

@@ -1,0 +1,134 @@
+package recognition
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/train"
+)
+
+// learner is the recognizer as a [train.Task].
+type learner struct {
+	config   Config
+	adapter  *adapter.Adapter
+	contrast *adapter.Contrast
+	known    compute.Matrix // what the templates say of the training classes, if there is an anchor
+	train    *Set
+	test     *Set // measured as the run goes, nil if there is none
+	selects  bool // whether test may choose the best step
+	backbone string
+	sampling string
+
+	order train.Order // of the training videos
+}
+
+func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
+	a, err := adapter.New(m, c.Adapter, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: train.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
+	if l.contrast, err = a.Contrast(trainSet.Classes, c.Classes); err != nil {
+		return nil, err
+	}
+	if c.Anchor > 0 {
+		if l.known, err = a.Templates(trainSet.Classes, c.Templates); err != nil {
+			return nil, fmt.Errorf("anchoring classes to the templates: %w", err)
+		}
+	}
+	q, _, _, err := trainSet.load(trainSet.Videos[0])
+	if err != nil {
+		return nil, err
+	}
+	l.sampling = q.Provenance.Sampling
+	return l, nil
+}
+
+func (l *learner) Params() *nn.Params { return l.adapter.Params() }
+
+// videos returns the training videos of a step.
+func (l *learner) videos(step int) []Video {
+	out := make([]Video, l.config.Batch)
+	for i, k := range l.order.Batch(step, l.config.Batch) {
+		out[i] = l.train.Videos[k]
+	}
+	return out
+}
+
+func (l *learner) Batch(step int) string {
+	var ids []string
+	for _, v := range l.videos(step) {
+		ids = append(ids, v.ID)
+	}
+	return train.Few(ids)
+}
+
+func (l *learner) Step(step int) (float64, error) {
+	rng := l.order.Rand(step)
+	videos, rows := l.videos(step), make([]int, l.config.Adapter.Frames)
+	var features []float32
+	of := make([]int, len(videos))
+	for i, v := range videos {
+		of[i] = v.Class
+		q, from, to, err := l.train.load(v)
+		if err != nil {
+			return 0, err
+		}
+		randomWindow(rows, to-from, rng)
+		features = appendRows(features, q, from, rows)
+	}
+	classes, numbers, target, err := l.contrast.Choose(of, rng)
+	if err != nil {
+		return 0, err
+	}
+	p := l.adapter.ForwardKeeping(features, classes, adapter.Keep(len(videos), l.config.TemporalDrop, rng))
+	defer p.Release()
+	loss, dlogits := p.Loss(target)
+	if l.config.Anchor > 0 {
+		loss += p.AnchorText(l.known, numbers, l.config.Anchor)
+	}
+	if l.config.VideoAnchor > 0 {
+		loss += p.AnchorVideo(l.config.VideoAnchor)
+	}
+	p.Backward(dlogits)
+	return loss, nil
+}
+
+func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+	if l.test == nil {
+		return train.Evaluation{Metrics: map[string]any{}}, nil
+	}
+	embeddings, err := l.adapter.EncodeClasses(l.test.Classes)
+	if err != nil {
+		return train.Evaluation{}, err
+	}
+	r, err := evaluate(ctx, l.adapter, embeddings, l.test, l.config.Eval)
+	if err != nil {
+		return train.Evaluation{}, err
+	}
+	return train.Evaluation{Score: r.Top1, Selects: l.selects, Metrics: map[string]any{"top1": r.Top1, "top5": r.Top5, "videos": r.Videos}}, nil
+}
+
+func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {
+	f := l.adapter.File()
+	f.Task, f.Sampling, f.Metrics, f.Training = Task, l.sampling, metrics, s
+	f.Backbone.Path = l.backbone
+	f.AddClasses(l.train.Classes)
+	if l.test != nil {
+		f.AddClasses(l.test.Classes)
+	}
+	var err error
+	if f.Embeddings, err = l.adapter.EncodeClasses(f.Classes); err != nil {
+		return err
+	}
+	return f.Write(path)
+}
+
+// Task is how a model file of a recognizer names its task.
+const Task = "recognition"
+
+func (l *learner) Read(path string) (*train.State, error) { return l.adapter.Resume(path) }

@@ -1,0 +1,61 @@
+package recognition
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/train"
+)
+
+// Run is what a training run needs beside its settings.
+type Run struct {
+	Dir      string // where the run's files go
+	Backbone *clip.Model
+	Path     string // the backbone's, noted in model files
+	Train    *Set
+	// Val, if there is one, is measured as the run goes and chooses the best
+	// step. Test is measured in its place when there is none, but chooses
+	// nothing: the last step is the best then.
+	Val, Test *Set
+	Resume    bool
+	// Note is written to config.json beside the settings, for what the data was.
+	Note     any
+	Log      *slog.Logger       // nil for slog's default
+	Progress *progress.Progress // nil for none
+}
+
+// Train trains a recognizer and writes the run's folder.
+func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
+	if err := c.check(); err != nil {
+		return train.Result{}, err
+	}
+	test := r.Test
+	if r.Val != nil {
+		test = r.Val
+	}
+	l, err := newLearner(r.Backbone, c, r.Train, test)
+	if err != nil {
+		return train.Result{}, err
+	}
+	c.Adapter = l.adapter.Config()
+	l.selects, l.backbone = r.Val != nil, r.Path
+	if r.Log == nil {
+		r.Log = slog.Default()
+	}
+	return train.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+}
+
+// config is what config.json says: everything resolved.
+func (r Run) config(c Config) any {
+	return struct {
+		Config
+		Task     string   `json:"task"`
+		Backbone string   `json:"backbone"`
+		Path     string   `json:"model"`
+		Classes  []string `json:"classes"`
+		Videos   int      `json:"videos"`
+		Data     any      `json:"data,omitempty"`
+	}{c, Task, r.Backbone.Fingerprint(), r.Path, r.Train.Classes, len(r.Train.Videos), r.Note}
+}

@@ -1,0 +1,128 @@
+package recognition
+
+import (
+	"fmt"
+
+	"github.com/clipcue/clipcue/feature"
+)
+
+// Event is an action that was seen in a stream of frames. A window of frames
+// speaks for the times that are nearer to its middle than to that of the window
+// before it or behind it, the first one also for all before that and the last one for
+// all behind; an event is the stretches in a row that are named alike.
+type Event struct {
+	Label string  `json:"label"`
+	Score float64 `json:"score"` // the highest probability of the windows so far
+	Start float64 `json:"start"` // seconds, on the frames' clock
+	End   float64 `json:"end"`   // the end so far
+	Over  bool    `json:"over"`
+}
+
+// Watcher names the actions in a stream of frames with a window that slides over
+// them. It serves one goroutine.
+type Watcher struct {
+	classify  func(*feature.Sequence) ([]Prediction, error)
+	frames    int // of a window
+	step      int // frames between two windows
+	threshold float64
+
+	window feature.Sequence // the latest frames
+	fresh  int              // frames that came since the last window
+	begun  bool             // there has been a window since the stream began
+	open   *Event
+	middle float64 // of the last window
+	reach  float64 // its end
+}
+
+// Watch makes a Watcher whose window moves by step frames, and which takes an
+// action for seen if its probability is at least threshold.
+func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
+	frames := r.Frames()
+	if step < 1 || step > frames {
+		return nil, fmt.Errorf("a window of %d frames cannot move by %d", frames, step)
+	}
+	return &Watcher{classify: r.Classify, frames: frames, step: step, threshold: threshold,
+		window: feature.Sequence{ID: "live", Width: r.adapter.Backbone().Config().Embed}}, nil
+}
+
+// Add takes the feature [E] of the next frame, which is shown at the time t in
+// seconds. It returns the event that begins with it and the one that is over, the
+// latter first.
+func (w *Watcher) Add(row []float32, t float64) ([]Event, error) {
+	q := &w.window
+	if len(row) != q.Width {
+		return nil, fmt.Errorf("a feature of width %d does not come from this backbone", len(row))
+	}
+	if q.Len() == w.frames {
+		copy(q.Features, q.Features[q.Width:])
+		copy(q.Timestamps, q.Timestamps[1:])
+		q.Features = q.Features[:len(q.Features)-q.Width]
+		q.Timestamps = q.Timestamps[:w.frames-1]
+	}
+	q.Features = append(q.Features, row...)
+	q.Timestamps = append(q.Timestamps, t)
+	w.fresh++
+	if q.Len() < w.frames || w.fresh < w.step {
+		return nil, nil
+	}
+	return w.name()
+}
+
+// name takes the window as it stands.
+func (w *Watcher) name() ([]Event, error) {
+	q := &w.window
+	found, err := w.classify(q)
+	if err != nil {
+		return nil, err
+	}
+	first, last := q.Timestamps[0], q.Timestamps[q.Len()-1]
+	middle, half := (first+last)/2, (last-first)/float64(max(q.Len()-1, 1))*float64(w.step)/2
+	from := first
+	if w.begun {
+		from = (w.middle + middle) / 2
+	}
+	w.fresh, w.begun, w.middle, w.reach = 0, true, middle, last
+	return w.see(found[0], from, middle+half), nil // where the next window will be is a guess
+}
+
+// see takes what a stretch was named.
+func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
+	seen := p.Score >= w.threshold
+	if w.open != nil && seen && w.open.Label == p.Label {
+		w.open.End, w.open.Score = end, max(w.open.Score, p.Score)
+		return nil
+	}
+	if w.open != nil {
+		w.open.End = start
+	}
+	events = w.close()
+	if seen {
+		w.open = &Event{Label: p.Label, Score: p.Score, Start: start, End: end}
+		events = append(events, *w.open)
+	}
+	return events
+}
+
+// Cut says that the frames to come do not follow those that came: the stream is
+// over, or was interrupted. It returns the event that was open. A stream that was
+// shorter than a window is a window.
+func (w *Watcher) Cut() (events []Event, err error) {
+	if !w.begun && w.window.Len() > 0 {
+		events, err = w.name()
+	}
+	if w.open != nil {
+		w.open.End = w.reach
+	}
+	w.window.Features, w.window.Timestamps, w.fresh, w.begun = w.window.Features[:0], w.window.Timestamps[:0], 0, false
+	return append(events, w.close()...), err
+}
+
+func (w *Watcher) close() []Event {
+	if w.open == nil {
+		return nil
+	}
+	e := *w.open
+	e.Over = true
+	w.open = nil
+	return []Event{e}
+}

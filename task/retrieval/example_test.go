@@ -1,0 +1,44 @@
+package retrieval_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/tiny"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/retrieval"
+)
+
+// Which of two videos does a sentence mean? Their features are made up here of what
+// the backbone thinks of words; package feature extracts those of real ones.
+func Example() {
+	backbone, err := tiny.Load(clip.Options{Towers: clip.Text})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := retrieval.Frozen(backbone) // or retrieval.New(file, backbone), from a model file
+	query, err := r.Texts([]string{"a red circle"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, shows := range []string{"a picture of a red circle", "a picture of a blue star"} {
+		frame, err := backbone.EncodeTexts([]string{shows}, false)
+		if err != nil {
+			log.Fatal(err)
+		}
+		video := &feature.Sequence{ID: shows, Width: len(frame), Features: frame, Timestamps: []float64{0}}
+		v, err := r.Video(video, 0, 0)
+		if err != nil {
+			log.Fatal(err)
+		}
+		cosine := float32(0)
+		for i := range v {
+			cosine += v[i] * query[i]
+		}
+		fmt.Println(shows, cosine > 0.5)
+	}
+	// Output:
+	// a picture of a red circle true
+	// a picture of a blue star false
+}

@@ -1,0 +1,232 @@
+package retrieval
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+)
+
+// Recall is how well the right one is found. Shares are from 0 to 1; a rank is 1
+// and the number of candidates that are scored strictly higher than the right one.
+type Recall struct {
+	R1         float64 `json:"r1"` // share of the queries with the right one first
+	R5         float64 `json:"r5"` // among the first five
+	R10        float64 `json:"r10"`
+	MedianRank float64 `json:"median_rank"`
+	MeanRank   float64 `json:"mean_rank"`
+}
+
+// recall summarizes ranks, at least one.
+func recall(ranks []int) Recall {
+	within := func(most int) float64 {
+		k := 0
+		for _, r := range ranks {
+			if r <= most {
+				k++
+			}
+		}
+		return float64(k) / float64(len(ranks))
+	}
+	r := Recall{R1: within(1), R5: within(5), R10: within(10)}
+	for _, k := range ranks {
+		r.MeanRank += float64(k)
+	}
+	r.MeanRank /= float64(len(ranks))
+	sorted := slices.Sorted(slices.Values(ranks))
+	n := len(sorted)
+	r.MedianRank = float64(sorted[(n-1)/2]+sorted[n/2]) / 2
+	return r
+}
+
+// pairing are similarities of texts with videos that are computed piece by piece,
+// so that all of them never stand in memory.
+type pairing struct {
+	texts, videos int
+	video         []int // which one each text belongs to
+	// piece writes the similarities [t1-t0,v1-v0] of texts with videos. The same
+	// piece is the same to the bit every time.
+	piece      func(dst []float32, t0, t1, v0, v1 int)
+	tall, wide int // the sides of a piece; 0 for the usual
+}
+
+// The sides of a piece, if a pairing does not say others.
+const (
+	pieceTexts  = 1024
+	pieceVideos = 2048
+)
+
+// each calls f with each similarity, piece by piece, texts first. wanted, if not
+// nil, says which pieces are needed.
+func (p *pairing) each(ctx context.Context, wanted func(t0, t1, v0, v1 int) bool, f func(t, v int, s float64)) error {
+	tall, wide := cmp.Or(p.tall, pieceTexts), cmp.Or(p.wide, pieceVideos)
+	buffer := make([]float32, min(p.texts, tall)*min(p.videos, wide))
+	for v0 := 0; v0 < p.videos; v0 += wide {
+		v1 := min(v0+wide, p.videos)
+		for t0 := 0; t0 < p.texts; t0 += tall {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			t1 := min(t0+tall, p.texts)
+			if wanted != nil && !wanted(t0, t1, v0, v1) {
+				continue
+			}
+			piece := buffer[:(t1-t0)*(v1-v0)]
+			p.piece(piece, t0, t1, v0, v1)
+			for t := t0; t < t1; t++ {
+				for i, s := range piece[(t-t0)*(v1-v0) : (t-t0+1)*(v1-v0)] {
+					f(t, v0+i, float64(s))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// score is what candidates are ranked by, made of a similarity.
+type score func(text, video int, s float64) float64
+
+func plain(_, _ int, s float64) float64 { return s }
+
+// ranks are those of each text's video among the videos by one score, and of each
+// video's best text among the texts by another. A score that is nil has no ranks.
+// What is no number counts as scored higher than the right one.
+func (p *pairing) ranks(ctx context.Context, byText, byVideo score) (ofTexts, ofVideos []int, err error) {
+	right, best := make([]float64, p.texts), make([]float64, p.videos)
+	for v := range best {
+		best[v] = math.Inf(-1)
+	}
+	own := func(t0, t1, v0, v1 int) bool {
+		return slices.ContainsFunc(p.video[t0:t1], func(v int) bool { return v >= v0 && v < v1 })
+	}
+	err = p.each(ctx, own, func(t, v int, s float64) {
+		if p.video[t] != v {
+			return
+		}
+		if byText != nil {
+			right[t] = byText(t, v, s)
+		}
+		if byVideo != nil {
+			if x := byVideo(t, v, s); !(x <= best[v]) {
+				best[v] = x
+			}
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	count := func(n int) []int {
+		ranks := make([]int, n)
+		for i := range ranks {
+			ranks[i] = 1
+		}
+		return ranks
+	}
+	if byText != nil {
+		ofTexts = count(p.texts)
+	}
+	if byVideo != nil {
+		ofVideos = count(p.videos)
+	}
+	err = p.each(ctx, nil, func(t, v int, s float64) {
+		if byText != nil && p.video[t] != v && !(byText(t, v, s) <= right[t]) {
+			ofTexts[t]++
+		}
+		if byVideo != nil && p.video[t] != v && !(byVideo(t, v, s) <= best[v]) {
+			ofVideos[v]++
+		}
+	})
+	return ofTexts, ofVideos, err
+}
+
+// logSum is the logarithm of a sum of exponentials that come one by one.
+type logSum struct{ most, sum float64 }
+
+func newLogSums(n int) []logSum {
+	l := make([]logSum, n)
+	for i := range l {
+		l[i].most = math.Inf(-1)
+	}
+	return l
+}
+
+func (l *logSum) add(x float64) {
+	if x > l.most {
+		l.sum *= math.Exp(l.most - x)
+		l.most = x
+	}
+	l.sum += math.Exp(x - l.most)
+}
+
+func (l *logSum) value() float64 { return l.most + math.Log(l.sum) }
+
+func values(sums []logSum) []float64 {
+	out := make([]float64, len(sums))
+	for i := range sums {
+		out[i] = sums[i].value()
+	}
+	return out
+}
+
+// dualSoftmax is the dual softmax (Cheng et al. 2021, arXiv 2109.04290): a
+// similarity times its share, by the softmax at temperature tau, of all queries for
+// the candidate. It needs all queries of the test set at once.
+func (p *pairing) dualSoftmax(ctx context.Context, tau float64) (byText, byVideo score, err error) {
+	texts, videos := newLogSums(p.texts), newLogSums(p.videos)
+	err = p.each(ctx, nil, func(t, v int, s float64) {
+		texts[t].add(s / tau)
+		videos[v].add(s / tau)
+	})
+	ofTexts, ofVideos := values(texts), values(videos)
+	byText = func(_, v int, s float64) float64 { return s * math.Exp(s/tau-ofVideos[v]) }
+	byVideo = func(t, _ int, s float64) float64 { return s * math.Exp(s/tau-ofTexts[t]) }
+	return byText, byVideo, err
+}
+
+// bankBeta is the inverse temperature of the query bank, as its authors set it.
+const bankBeta = 20
+
+// queryBank is the dynamic inverted softmax of QB-Norm (Bogolin et al., CVPR 2022,
+// arXiv 2112.12777): a query that comes first to a video which some sentence of the
+// bank comes first to is ranked by its similarities over what the whole bank has
+// with each video; others stay as they are. bank are the similarities of the bank's
+// sentences with the same videos.
+func (p *pairing) queryBank(ctx context.Context, bank *pairing) (score, error) {
+	first, err := p.firsts(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	sums := newLogSums(p.videos)
+	ofBank, err := bank.firsts(ctx, func(v int, s float64) { sums[v].add(bankBeta * s) })
+	if err != nil {
+		return nil, err
+	}
+	hub, norms := make([]bool, p.videos), values(sums)
+	for _, v := range ofBank {
+		hub[v] = true
+	}
+	return func(t, v int, s float64) float64 {
+		if hub[first[t]] {
+			return bankBeta*s - norms[v]
+		}
+		return s
+	}, nil
+}
+
+// firsts are the first videos with each text's highest similarity. also, if not
+// nil, is told of all similarities.
+func (p *pairing) firsts(ctx context.Context, also func(v int, s float64)) ([]int, error) {
+	first, most := make([]int, p.texts), make([]float64, p.texts)
+	for t := range most {
+		most[t] = math.Inf(-1)
+	}
+	err := p.each(ctx, nil, func(t, v int, s float64) {
+		if s > most[t] {
+			most[t], first[t] = s, v
+		}
+		if also != nil {
+			also(v, s)
+		}
+	})
+	return first, err
+}

@@ -1,0 +1,182 @@
+package retrieval
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"unsafe"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
+)
+
+// Retriever embeds sentences and videos in one space, in which what belongs
+// together lies together: one that was trained, or CLIP by itself. It may be used
+// by several goroutines, which take turns.
+type Retriever struct {
+	model       *clip.Model
+	adapter     *adapter.Adapter // nil for CLIP by itself
+	fingerprint string
+}
+
+// New makes a retriever from a model file and its backbone.
+func New(f *adapter.File, m *clip.Model) (*Retriever, error) {
+	if f.Task != Task {
+		return nil, fmt.Errorf("this model file is for %s, not for %s", f.Task, Task)
+	}
+	a, err := f.Adapter(m)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	json.NewEncoder(h).Encode(f.Config)
+	for _, name := range slices.Sorted(maps.Keys(f.Tensors)) {
+		data := f.Tensors[name].Data
+		fmt.Fprintf(h, "%s %d\n", name, len(data))
+		if len(data) > 0 {
+			// All platforms that Go runs this on are little-endian.
+			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&data[0])), 4*len(data)))
+		}
+	}
+	return &Retriever{m, a, m.Fingerprint() + "+" + hex.EncodeToString(h.Sum(nil)[:8])}, nil
+}
+
+// Frozen makes a retriever from a backbone alone: sentences as its text tower has
+// them, videos as the mean of their frames.
+func Frozen(m *clip.Model) *Retriever { return &Retriever{model: m, fingerprint: m.Fingerprint()} }
+
+// Backbone is the model that the retriever stands on.
+func (r *Retriever) Backbone() *clip.Model { return r.model }
+
+// Fingerprint identifies the backbone and what was learned on it together:
+// embeddings of one fingerprint can be compared.
+func (r *Retriever) Fingerprint() string { return r.fingerprint }
+
+// Texts returns the embeddings [n,E] of sentences, of unit length. What does not
+// fit into the model's context is cut off. The backbone needs its text tower.
+func (r *Retriever) Texts(sentences []string) ([]float32, error) {
+	embeddings, _, err := r.texts(sentences)
+	return embeddings, err
+}
+
+// texts is Texts with the number of sentences that were cut.
+func (r *Retriever) texts(sentences []string) (embeddings []float32, cut int, err error) {
+	if r.adapter != nil {
+		embeddings, cut, err = r.adapter.EncodeSentences(sentences)
+	} else {
+		embeddings, cut, err = r.plain(sentences)
+	}
+	clip.Normalize(embeddings, r.model.Config().Embed)
+	return embeddings, cut, err
+}
+
+// plain is the backbone's own encoding.
+func (r *Retriever) plain(sentences []string) (embeddings []float32, cut int, err error) {
+	tok := r.model.Tokenizer()
+	if tok == nil {
+		return nil, 0, clip.ErrNoTower
+	}
+	if len(sentences) == 0 {
+		return nil, 0, errors.New("no sentences were given")
+	}
+	for i, s := range sentences {
+		switch n := len(tok.Encode(s)); {
+		case n == 0:
+			return nil, 0, fmt.Errorf("sentence %d, %q, has no tokens", i+1, s)
+		case n+2 > r.model.Config().Context:
+			cut++
+		}
+	}
+	embeddings, err = r.model.EncodeTexts(sentences, true)
+	return embeddings, cut, err
+}
+
+// Video returns the embedding [E], of unit length, of the frames of a video from
+// start to end seconds; an end of 0 is the video's.
+func (r *Retriever) Video(q *feature.Sequence, start, end float64) ([]float32, error) {
+	from, to := q.Span(start, end)
+	if from == to {
+		return nil, fmt.Errorf("%s: no frame lies between %g s and %g s", q.ID, start, end)
+	}
+	x, err := r.window(nil, q, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return r.videos(x)
+}
+
+// window appends what videos takes of the rows from ≤ i < to: [T,E], or for CLIP by
+// itself their mean [E].
+func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]float32, error) {
+	e := r.model.Config().Embed
+	if q.Width != e {
+		return nil, fmt.Errorf("%s: features of width %d do not come from this backbone", q.ID, q.Width)
+	}
+	if r.adapter != nil {
+		return spread(dst, q, from, to, r.adapter.Config().Frames, nil), nil
+	}
+	mean := make([]float64, e)
+	for i := from; i < to; i++ {
+		for j, v := range q.Row(i) {
+			mean[j] += float64(v)
+		}
+	}
+	for _, v := range mean {
+		dst = append(dst, float32(v/float64(to-from)))
+	}
+	return dst, nil
+}
+
+// videos returns the embeddings of windows, of unit length.
+func (r *Retriever) videos(windows []float32) (embeddings []float32, err error) {
+	if r.adapter == nil {
+		embeddings = windows
+	} else if embeddings, err = r.adapter.EncodeVideos(windows); err != nil {
+		return nil, err
+	}
+	clip.Normalize(embeddings, r.model.Config().Embed)
+	return embeddings, nil
+}
+
+// Temperature is that of the probabilities of similarities.
+func (r *Retriever) Temperature() float64 {
+	if r.adapter != nil {
+		return r.adapter.Temperature()
+	}
+	return 1 / float64(r.model.LogitScale())
+}
+
+// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
+// as it was trained, down to 0 for prompts alone. Only a trained retriever with a
+// residual has a scale. It becomes part of the fingerprint.
+func (r *Retriever) SetTemporalScale(s float64) error {
+	if r.adapter == nil {
+		return fmt.Errorf("CLIP by itself has no residual to scale by %v", s)
+	}
+	if err := r.adapter.SetTemporalScale(s); err != nil {
+		return err
+	}
+	r.fingerprint = fmt.Sprintf("%s*%g", r.fingerprint, s)
+	return nil
+}
+
+// spread appends t of the rows from ≤ i < to, one of each of t equal parts of them:
+// the one in its middle, or if rng is not nil a random one (Wang et al., ECCV
+// 2016). A caption tells of a video as a whole, so the frames are of all of it.
+func spread(dst []float32, q *feature.Sequence, from, to, t int, rng *rand.Rand) []float32 {
+	n := to - from
+	for i := range t {
+		at := 0.5
+		if rng != nil {
+			at = rng.Float64()
+		}
+		dst = append(dst, q.Row(from+min(int((float64(i)+at)*float64(n)/float64(t)), n-1))...)
+	}
+	return dst
+}
