@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // The learned tensors carry the names of the authors' code.
@@ -25,6 +27,7 @@ const (
 type Adapter struct {
 	config    Config
 	model     *clip.Model
+	towers    *towers.Model // of the model
 	device    compute.Device
 	params    *nn.Params
 	table     *nn.Param
@@ -69,7 +72,8 @@ func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 // build makes an adapter from tensors whose shapes have been checked.
 func build(m *clip.Model, c Config, source nn.Source) *Adapter {
 	size := m.Config()
-	a := &Adapter{config: c, model: m, device: m.Device(), params: &nn.Params{Device: m.Device()}, temporalScale: 1}
+	t := bridge.Towers(m)
+	a := &Adapter{config: c, model: m, towers: t, device: t.Device, params: &nn.Params{Device: t.Device}, temporalScale: 1}
 	rows := c.rows(size.Context)
 	a.table = a.params.Add(tableName, source(tableName), rows, size.TextWidth)
 	if c.TemporalLayers > 0 {
@@ -145,8 +149,9 @@ func (a *Adapter) Config() Config { return a.config }
 // Backbone is the model that the adapter stands on.
 func (a *Adapter) Backbone() *clip.Model { return a.model }
 
-// Params are the learned tensors.
-func (a *Adapter) Params() *nn.Params { return a.params }
+func init() {
+	bridge.Params = func(a any) *nn.Params { return a.(*Adapter).params }
+}
 
 // EncodeClasses returns the embeddings [C,E] of prompted names, not normalized.
 func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
@@ -154,8 +159,8 @@ func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	d := a.device
 	defer d.Release(d.Mark())
 	y := d.Temp(len(names), a.model.Config().Embed)
@@ -172,8 +177,8 @@ func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
 	if len(features)%(a.config.Frames*e) != 0 {
 		return nil, fmt.Errorf("windows for this adapter are [%d,%d]; %d values were given", a.config.Frames, e, len(features))
 	}
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	const most = 256 // windows a pass
 	d, b := a.device, len(features)/(a.config.Frames*e)
 	out := make([]float32, b*e)
@@ -196,8 +201,8 @@ func (a *Adapter) Classify(features, classes []float32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	return a.probabilities(v, classes), nil
 }
 

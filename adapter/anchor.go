@@ -6,33 +6,37 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// Templates returns the embeddings [C,E] that the backbone by itself gives names,
-// averaged over templates, for [Pass.AnchorText]. nil means [clip.Templates].
-func (a *Adapter) Templates(names, templates []string) (compute.Matrix, error) {
+// Anchor holds class embeddings [C,E] of the backbone alone, to which
+// [Pass.AnchorText] ties the prompted classes.
+type Anchor struct{ embeddings compute.Matrix }
+
+// Anchor returns the embeddings that the backbone alone gives the named classes,
+// averaged over templates; nil templates means [clip.Templates].
+func (a *Adapter) Anchor(names, templates []string) (*Anchor, error) {
 	if templates == nil {
 		templates = clip.Templates
 	}
 	embeddings, err := a.model.EncodeClasses(names, templates, false)
 	if err != nil {
-		return compute.Matrix{}, err
+		return nil, err
 	}
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	y := a.device.New(len(names), a.model.Config().Embed)
 	a.device.Upload(y, embeddings)
-	return y, nil
+	return &Anchor{y}, nil
 }
 
 // AnchorText ties the prompted classes to what the backbone knows of them: it
 // returns weight times the mean over the classes of 1 − cosine to the rows of to
 // [·,E], which nil takes in order, and adds the gradient in Backward.
-func (p *Pass) AnchorText(to compute.Matrix, rows []int32, weight float64) float64 {
+func (p *Pass) AnchorText(to *Anchor, rows []int32, weight float64) float64 {
 	d := p.adapter.device
-	p.anchorText = d.Temp(p.Text.Rows, p.Text.Cols)
+	p.anchorText = d.Temp(p.text.Rows, p.text.Cols)
 	defer d.Release(d.Mark())
-	target := d.Temp(p.Text.Rows, p.Text.Cols)
-	d.Gather(target, nil, to, rows)
-	return nn.Anchor(d, p.anchorText, p.Text, target, weight)
+	target := d.Temp(p.text.Rows, p.text.Cols)
+	d.Gather(target, nil, to.embeddings, rows)
+	return nn.Anchor(d, p.anchorText, p.text, target, weight)
 }
 
 // AnchorVideo ties the temporal Transformer to the backbone's space: it returns
@@ -40,6 +44,6 @@ func (p *Pass) AnchorText(to compute.Matrix, rows []int32, weight float64) float
 // mean of their frames, and adds the gradient in Backward.
 func (p *Pass) AnchorVideo(weight float64) float64 {
 	d := p.adapter.device
-	p.anchorVideo = d.Temp(p.Video.Rows, p.Video.Cols)
-	return nn.Anchor(d, p.anchorVideo, p.Video, p.video.frames, weight)
+	p.anchorVideo = d.Temp(p.video.Rows, p.video.Cols)
+	return nn.Anchor(d, p.anchorVideo, p.video, p.videoTape.frames, weight)
 }

@@ -157,8 +157,8 @@ func TestKeepingTheResidualOfSomeWindows(t *testing.T) {
 	video := func(kept []int32) []float32 {
 		p := a.ForwardKeeping(frames(), c, kept)
 		defer p.Release()
-		v := make([]float32, p.Video.Rows*p.Video.Cols)
-		a.device.Download(v, p.Video)
+		v := make([]float32, p.video.Rows*p.video.Cols)
+		a.device.Download(v, p.video)
 		return v
 	}
 	e, all, none := tiny().Embed, video(nil), video([]int32{})
@@ -196,15 +196,15 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 			t.Fatal(err)
 		}
 		// In another order, which the rows undo.
-		templates, err := a.Templates([]string{"eat", "run", "sit down"}, nil)
+		templates, err := a.Anchor([]string{"eat", "run", "sit down"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		a.slopes(t, what, func(back bool) float64 {
 			p := a.ForwardKeeping(frames(), c, x.kept)
 			defer p.Release()
-			l, dlogits := p.Loss(target)
-			a.device.Scale(dlogits, float32(x.cross))
+			l := p.Loss(target)
+			a.device.Scale(p.dlogits, float32(x.cross))
 			l *= x.cross
 			if x.text > 0 {
 				l += p.AnchorText(templates, []int32{1, 2, 0}, x.text)
@@ -213,7 +213,7 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 				l += p.AnchorVideo(x.vid)
 			}
 			if back {
-				p.Backward(dlogits)
+				p.Backward()
 			}
 			return l
 		})
@@ -228,7 +228,7 @@ func TestAnchors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := a.Templates(actions, nil)
+	templates, err := a.Anchor(actions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,11 +257,11 @@ func TestAnchors(t *testing.T) {
 		a.params.ZeroGrad()
 		p := a.Forward(frames(), c)
 		defer p.Release()
-		_, dlogits := p.Loss([]int32{0, 2, 1, 1})
+		p.Loss([]int32{0, 2, 1, 1})
 		if anchors {
 			text, video = p.AnchorText(templates, nil, weight), p.AnchorVideo(weight)
 		}
-		p.Backward(dlogits)
+		p.Backward()
 		for _, q := range a.params.List {
 			g := make([]float32, q.Grad.Rows*q.Grad.Cols)
 			a.device.Download(g, q.Grad)
@@ -327,7 +327,7 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := a.Templates(actions, nil)
+	templates, err := a.Anchor(actions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,10 +336,10 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 	step := func() {
 		a.params.ZeroGrad()
 		p := a.ForwardKeeping(features, c, kept)
-		_, dlogits := p.Loss(target)
+		p.Loss(target)
 		p.AnchorText(templates, nil, 1)
 		p.AnchorVideo(1)
-		p.Backward(dlogits)
+		p.Backward()
 		p.Release()
 		optimizer.Update(1e-3)
 		average.Update(optimizer.Step)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/clipcue/clipcue/internal/towers"
+
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 )
@@ -12,7 +14,7 @@ import (
 // name's tokens, the postfix vectors, EOT. SOT and the prefix are the same for
 // all and are encoded once.
 type Classes struct {
-	sequences            *clip.Sequences
+	sequences            *towers.Sequences
 	tokenRows, tokenIDs  []int32 // which rows are token vectors, and of which token
 	promptRows, promptAt []int32 // which rows are prompt vectors, and which of the table
 }
@@ -83,13 +85,13 @@ func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
 		token(eot)
 		lengths[i] = len(name) + post + 1
 	}
-	c.sequences = clip.NewSequences(1+pre, lengths)
+	c.sequences = towers.NewSequences(1+pre, lengths)
 	return c
 }
 
 // encodeText writes the embeddings y [C,E]. The tape may be nil.
-func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *clip.TextTape) {
-	d, tower := a.device, a.model.TextTower()
+func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *towers.TextTape) {
+	d, tower := a.device, a.towers.Text
 	x := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
 	d.Gather(x, c.tokenRows, tower.Tokens(), c.tokenIDs)
 	d.Gather(x, c.promptRows, a.table.Value, c.promptAt)
@@ -97,10 +99,10 @@ func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *clip.TextTape) 
 }
 
 // backText adds to the gradient of the prompt table for dy [C,E].
-func (a *Adapter) backText(dy compute.Matrix, c *Classes, tape *clip.TextTape) {
+func (a *Adapter) backText(dy compute.Matrix, c *Classes, tape *towers.TextTape) {
 	d := a.device
 	defer d.Release(d.Mark())
 	dx := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
-	a.model.TextTower().Backward(dx, dy, c.sequences, tape)
+	a.towers.Text.Backward(dx, dy, c.sequences, tape)
 	d.ScatterAdd(a.table.Grad, c.promptAt, dx, c.promptRows)
 }

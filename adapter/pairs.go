@@ -46,14 +46,14 @@ func (a *Adapter) EncodeSentences(sentences []string) (embeddings []float32, cut
 			return nil, 0, err
 		}
 		cut += n
-		a.model.Lock()
+		a.towers.Lock()
 		mark := a.device.Mark()
 		y := a.device.Temp(len(c.sequences.Lengths), e)
 		a.encodeText(y, c, nil)
 		out := make([]float32, y.Rows*e)
 		a.device.Download(out, y)
 		a.device.Release(mark)
-		a.model.Unlock()
+		a.towers.Unlock()
 		embeddings = append(embeddings, out...)
 	}
 	return embeddings, cut, nil
@@ -69,8 +69,8 @@ func (a *Adapter) EncodeSentences(sentences []string) (embeddings []float32, cut
 func (p *Pass) Pairs(same ...[]string) float64 {
 	a, d := p.adapter, p.adapter.device
 	defer d.Release(d.Mark())
-	dvideo, dtext := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
-	loss, dscale := nn.SymmetricLoss(d, dvideo, dtext, p.Video, p.Text, a.scale(), nn.PairMask(d, same...))
+	dvideo, dtext := d.Temp(p.video.Rows, p.video.Cols), d.Temp(p.text.Rows, p.text.Cols)
+	loss, dscale := nn.SymmetricLoss(d, dvideo, dtext, p.video, p.text, a.scale(), nn.PairMask(d, same...))
 	if a.logScale != nil {
 		var g [1]float32
 		d.Download(g[:], a.logScale.Grad)
@@ -86,8 +86,8 @@ func (a *Adapter) Temperature() float64 {
 	if a.logScale == nil {
 		return a.config.Temperature
 	}
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	return 1 / float64(a.scale())
 }
 

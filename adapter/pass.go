@@ -3,7 +3,8 @@ package adapter
 import (
 	"math/rand/v2"
 
-	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/towers"
+
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 )
@@ -11,15 +12,17 @@ import (
 // Pass is a forward pass that is kept for its backward pass. It holds the
 // backbone's lock until Release.
 type Pass struct {
-	// Video [B,E] and Text [C,E] are the embeddings, Logits [B,C] their cosines
-	// over the temperature. B counts windows, or segments of them.
-	Video, Text, Logits compute.Matrix
+	// video [B,E] and text [C,E] are the embeddings, logits [B,C] their cosines
+	// divided by the temperature. B counts windows, or segments of them.
+	video, text, logits compute.Matrix
+	dlogits             compute.Matrix // the gradient of logits, set by Loss
+	labeled             int            // rows that Loss had targets for
 
 	adapter    *Adapter
 	classes    *Classes
 	similarity nn.Similarity
-	text       clip.TextTape
-	video      videoTape
+	textTape   towers.TextTape
+	videoTape  videoTape
 	mark       compute.Mark
 
 	// Gradients of the anchors, zero without.
@@ -40,25 +43,25 @@ func (a *Adapter) ForwardKeeping(features []float32, c *Classes, kept []int32) *
 }
 
 func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes, kept []int32) *Pass {
-	a.model.Lock()
+	a.towers.Lock()
 	d, e := a.device, a.model.Config().Embed
 	// The lock makes it the only pass, so one keeps the memory for all.
 	p := &a.pass
 	p.adapter, p.classes, p.mark = a, c, d.Mark()
 	p.anchorText, p.anchorVideo = compute.Matrix{}, compute.Matrix{}
-	p.video.kept = kept
+	p.videoTape.kept = kept
 	rows := len(features) / e
 	x, n := d.Temp(rows, e), rows/a.config.Frames
 	if ranges != nil {
 		n = len(ranges)
 	}
 	d.Upload(x, features)
-	p.Video = d.Temp(n, e)
-	a.encodeVideo(p.Video, x, ranges, &p.video)
-	p.Text = d.Temp(len(c.sequences.Lengths), e)
-	a.encodeText(p.Text, c, &p.text)
-	p.similarity = *nn.NewSimilarity(d, p.Video, p.Text, a.scale())
-	p.Logits = p.similarity.Logits
+	p.video = d.Temp(n, e)
+	a.encodeVideo(p.video, x, ranges, &p.videoTape)
+	p.text = d.Temp(len(c.sequences.Lengths), e)
+	a.encodeText(p.text, c, &p.textTape)
+	p.similarity = *nn.NewSimilarity(d, p.video, p.text, a.scale())
+	p.logits = p.similarity.Logits
 	return p
 }
 
@@ -77,13 +80,13 @@ func Keep(n int, drop float64, rng *rand.Rand) []int32 {
 	return kept
 }
 
-// Backward adds to the gradients of all learned tensors for dlogits [B,C] and the
-// anchors.
-func (p *Pass) Backward(dlogits compute.Matrix) {
+// Backward adds the gradients of the losses since Forward, Loss, Evenness and the
+// anchors, to those of all learned tensors.
+func (p *Pass) Backward() {
 	d := p.adapter.device
 	defer d.Release(d.Mark())
-	dvideo, dtext := d.Temp(p.Video.Rows, p.Video.Cols), d.Temp(p.Text.Rows, p.Text.Cols)
-	p.similarity.Backward(dvideo, dtext, dlogits)
+	dvideo, dtext := d.Temp(p.video.Rows, p.video.Cols), d.Temp(p.text.Rows, p.text.Cols)
+	p.similarity.Backward(dvideo, dtext, p.dlogits)
 	p.back(dvideo, dtext)
 }
 
@@ -97,20 +100,35 @@ func (p *Pass) back(dvideo, dtext compute.Matrix) {
 	if !p.anchorVideo.IsZero() {
 		d.Add(dvideo, p.anchorVideo)
 	}
-	p.adapter.backText(dtext, p.classes, &p.text)
-	p.adapter.backVideo(dvideo, &p.video)
+	p.adapter.backText(dtext, p.classes, &p.textTape)
+	p.adapter.backVideo(dvideo, &p.videoTape)
 }
 
-// Loss is the cross entropy against target [B], the mean over the windows, with
-// its gradient dlogits [B,C], valid until Release.
-func (p *Pass) Loss(target []int32) (loss float64, dlogits compute.Matrix) {
-	d := p.adapter.device
-	dlogits = d.Temp(p.Logits.Rows, p.Logits.Cols)
-	return d.CrossEntropy(dlogits, p.Logits, target), dlogits
+// Loss returns the cross entropy of the first len(target) windows against target,
+// the class of each: the mean over these windows. The gradient of the others is 0
+// unless Evenness follows.
+func (p *Pass) Loss(target []int32) float64 {
+	d, n := p.adapter.device, len(target)
+	p.dlogits, p.labeled = d.Temp(p.logits.Rows, p.logits.Cols), n
+	if n < p.logits.Rows {
+		d.Zero(p.dlogits.RowRange(n, p.logits.Rows))
+	}
+	return d.CrossEntropy(p.dlogits.RowRange(0, n), p.logits.RowRange(0, n), target)
+}
+
+// Evenness returns the loss of the windows that Loss had no target for: weight times
+// the mean of their cross entropies against a distribution that is the same for all
+// classes (Hendrycks et al. 2019). Without such windows it is 0.
+func (p *Pass) Evenness(weight float64) float64 {
+	n := p.logits.Rows
+	if p.labeled == n {
+		return 0
+	}
+	return nn.Evenness(p.adapter.device, p.dlogits.RowRange(p.labeled, n), p.logits.RowRange(p.labeled, n), weight)
 }
 
 // Release ends the pass.
 func (p *Pass) Release() {
 	p.adapter.device.Release(p.mark)
-	p.adapter.model.Unlock()
+	p.adapter.towers.Unlock()
 }

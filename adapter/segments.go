@@ -56,8 +56,8 @@ func (a *Adapter) EncodeSegments(features []float32, segments []Span) ([]float32
 	if err != nil || len(r) == 0 {
 		return nil, err
 	}
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	d := a.device
 	defer d.Release(d.Mark())
 	x, y := d.Temp(n, e), d.Temp(len(r), e)
@@ -117,7 +117,7 @@ func (a *Adapter) encodeFrames(h, x compute.Matrix) {
 // ClassifySegments returns the probabilities [S,C] of segments with the embeddings
 // [S,E] over classes with the embeddings [C,E].
 func (a *Adapter) ClassifySegments(segments, classes []float32) []float32 {
-	a.model.Lock()
-	defer a.model.Unlock()
+	a.towers.Lock()
+	defer a.towers.Unlock()
 	return a.probabilities(segments, classes)
 }

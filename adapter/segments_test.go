@@ -54,10 +54,10 @@ func TestSegmentGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Release()
-			l, dlogits := p.Loss(target)
+			l := p.Loss(target)
 			l += p.AnchorVideo(0.3)
 			if back {
-				p.Backward(dlogits)
+				p.Backward()
 			}
 			return l
 		})
@@ -76,9 +76,9 @@ func TestSegmentsThatAreWindows(t *testing.T) {
 		step := func(p *Pass) (values []float32) {
 			defer p.Release()
 			a.params.ZeroGrad()
-			loss, dlogits := p.Loss(target)
-			p.Backward(dlogits)
-			for _, m := range append([]compute.Matrix{p.Video, p.Logits}, gradients(a)...) {
+			loss := p.Loss(target)
+			p.Backward()
+			for _, m := range append([]compute.Matrix{p.video, p.logits}, gradients(a)...) {
 				v := make([]float32, m.Rows*m.Cols)
 				a.device.Download(v, m)
 				values = append(values, v...)
@@ -120,7 +120,7 @@ func TestEncodeSegments(t *testing.T) {
 			}
 			defer p.Release()
 			v := make([]float32, len(spans)*e)
-			a.device.Download(v, p.Video)
+			a.device.Download(v, p.video)
 			return v
 		}
 		video := func(x []float32, spans ...Span) []float32 {
@@ -196,8 +196,8 @@ func TestKeepingTheResidualOfSomeSegments(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.Release()
-		v := make([]float32, p.Video.Rows*p.Video.Cols)
-		a.device.Download(v, p.Video)
+		v := make([]float32, p.video.Rows*p.video.Cols)
+		a.device.Download(v, p.video)
 		return v
 	}
 	all, none := video(a, nil), video(newAdapter(t, m, alone(residual)), nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // Config are the sizes of a CLIP ViT. They are read from the weights' shapes.
@@ -39,36 +40,29 @@ var (
 	clipStd  = [3]float32{0.26862954, 0.26130258, 0.27577711}
 )
 
-const (
-	visionBlocks = "visual.transformer.resblocks"
-	textBlocks   = "transformer.resblocks"
-)
-
 // activations are the names that configurations use.
 var activations = map[string]compute.Activation{
 	"quick_gelu": compute.QuickGELU, "gelu": compute.GELU,
 }
 
-func (c Config) vision() nn.BlockSize {
-	return nn.BlockSize{Width: c.VisionWidth, Heads: c.VisionHeads, Act: activations[c.Activation], Eps: c.Eps}
+// sizes returns what the towers need of c.
+func (c Config) sizes() towers.Sizes {
+	act := activations[c.Activation]
+	return towers.Sizes{Embed: c.Embed, ImageSize: c.ImageSize, PatchSize: c.PatchSize,
+		Vision:       nn.BlockSize{Width: c.VisionWidth, Heads: c.VisionHeads, Act: act, Eps: c.Eps},
+		Text:         nn.BlockSize{Width: c.TextWidth, Heads: c.TextHeads, Act: act, Eps: c.Eps},
+		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab}
 }
-
-func (c Config) text() nn.BlockSize {
-	return nn.BlockSize{Width: c.TextWidth, Heads: c.TextHeads, Act: activations[c.Activation], Eps: c.Eps}
-}
-
-// tokens is how many rows an image has in the tower: its patches and the class.
-func (c Config) tokens() int { g := c.ImageSize / c.PatchSize; return 1 + g*g }
 
 // tensors calls f for every tensor of such a model, by OpenAI's names.
 func (c Config) tensors(f func(name string, shape ...int)) {
 	f("visual.class_embedding", c.VisionWidth)
-	f("visual.positional_embedding", c.tokens(), c.VisionWidth)
+	f("visual.positional_embedding", c.sizes().Tokens(), c.VisionWidth)
 	f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
 	f("visual.ln_pre.weight", c.VisionWidth)
 	f("visual.ln_pre.bias", c.VisionWidth)
 	for i := range c.VisionLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", visionBlocks, i), c.VisionWidth, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.VisionBlocks, i), c.VisionWidth, f)
 	}
 	f("visual.ln_post.weight", c.VisionWidth)
 	f("visual.ln_post.bias", c.VisionWidth)
@@ -76,7 +70,7 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 	f("token_embedding.weight", c.Vocab, c.TextWidth)
 	f("positional_embedding", c.Context, c.TextWidth)
 	for i := range c.TextLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", textBlocks, i), c.TextWidth, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.TextBlocks, i), c.TextWidth, f)
 	}
 	f("ln_final.weight", c.TextWidth)
 	f("ln_final.bias", c.TextWidth)
@@ -124,7 +118,7 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 		}
 		r.read(s)
 	}
-	c.VisionLayers, c.TextLayers = layers(w, visionBlocks), layers(w, textBlocks)
+	c.VisionLayers, c.TextLayers = layers(w, towers.VisionBlocks), layers(w, towers.TextBlocks)
 	c.VisionHeads, c.TextHeads = w.VisionHeads, w.TextHeads
 	// CLIP's heads are 64 wide; no weight file but a configuration says otherwise.
 	for _, h := range []struct {

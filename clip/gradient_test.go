@@ -9,6 +9,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // The gradients of CLIP's pre-training loss by every tensor of both towers are
@@ -41,7 +42,7 @@ func TestTowerGradients(t *testing.T) {
 	d := compute.NewCPU(2)
 	params := &nn.Params{Device: d}
 	b := &nn.Builder{Device: d, Params: params, Source: read}
-	image, text := newImageTower(b, c), newTextTower(b, c)
+	image, text := towers.NewImageTower(b, c.sizes()), towers.NewTextTower(b, c.sizes())
 
 	shape := want.Tensors["pixels"].Shape
 	pixels := d.Temp(shape[0], shape[1]*shape[2]*shape[3])
@@ -61,12 +62,12 @@ func TestTowerGradients(t *testing.T) {
 		}
 		texts = append(texts, row)
 	}
-	flat, s := LayOut(texts)
+	flat, s := towers.LayOut(texts)
 
 	n := shape[0]
 	f, g, df, dg := d.Temp(n, c.Embed), d.Temp(n, c.Embed), d.Temp(n, c.Embed), d.Temp(n, c.Embed)
-	var imageTape ImageTape
-	var textTape TextTape
+	var imageTape towers.ImageTape
+	var textTape towers.TextTape
 	image.Forward(f, pixels, &imageTape)
 	x := d.Temp(s.Rows(), c.TextWidth)
 	d.Gather(x, nil, text.Tokens(), flat)
@@ -115,11 +116,11 @@ func TestFramesAllocateNothing(t *testing.T) {
 	}
 	rgb := make([]byte, 4*3*c.ImageSize*c.ImageSize)
 	batch := func() {
-		d := m.device
+		d := m.towers.Device
 		defer d.Release(d.Mark())
 		pixels, y := d.Temp(4, 3*c.ImageSize*c.ImageSize), d.Temp(4, c.Embed)
 		d.Pixels(pixels, rgb, m.config.Mean, m.config.Std)
-		m.image.Forward(y, pixels, nil)
+		m.towers.Image.Forward(y, pixels, nil)
 	}
 	batch()
 	if n := testing.AllocsPerRun(20, batch); n > 0 {

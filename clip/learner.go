@@ -8,17 +8,15 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // Learner is a model all of whose weights are learned, as in CLIP's own
 // pre-training. Model encodes with them as they are at the moment; it has no
 // fingerprint, and its LogitScale is that at the start.
 type Learner struct {
-	Model  *Model
-	Image  *ImageTower
-	Text   *TextTower
-	Params *nn.Params
-	scale  *nn.Param // the logarithm of the logit scale
+	Model *Model
+	scale *nn.Param // the logarithm of the logit scale
 }
 
 // maxScale is where CLIP clips its logit scale.
@@ -35,20 +33,21 @@ func NewLearner(w *checkpoint.Weights, threads int) (*Learner, error) {
 		return nil, err
 	}
 	source := sourceOf(w, &err)
-	m := &Model{config: c, format: w.Format, device: compute.NewCPU(threads)}
+	device := compute.NewCPU(threads)
+	params := &nn.Params{Device: device}
+	m := &Model{config: c, format: w.Format, towers: &towers.Model{Device: device, Params: params}}
 	if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
 		return nil, err
 	}
-	l := &Learner{Model: m, Params: &nn.Params{Device: m.device}}
-	b := &nn.Builder{Device: m.device, Source: source, Params: l.Params}
-	m.image, m.text = newImageTower(b, c), newTextTower(b, c)
-	l.Image, l.Text = m.image, m.text
+	l := &Learner{Model: m}
+	b := &nn.Builder{Device: device, Source: source, Params: params}
+	m.towers.Image, m.towers.Text = towers.NewImageTower(b, c.sizes()), towers.NewTextTower(b, c.sizes())
 	scale := []float32{float32(math.Log(1 / 0.07))}
 	if _, ok := w.Tensors["logit_scale"]; ok {
 		scale = source("logit_scale")
 	}
-	l.scale = l.Params.Add("logit_scale", scale)
-	for _, p := range l.Params.List {
+	l.scale = params.Add("logit_scale", scale)
+	for _, p := range params.List {
 		m.parameters += p.Value.Rows * p.Value.Cols
 		// CLIP decays "all weights that are not gains or biases" (section 2.5).
 		p.Decay = len(p.Shape) > 1
@@ -60,25 +59,25 @@ func NewLearner(w *checkpoint.Weights, threads int) (*Learner, error) {
 // Scale is the logit scale.
 func (l *Learner) Scale() float32 {
 	var v [1]float32
-	l.Params.Device.Download(v[:], l.scale.Value)
+	l.Model.towers.Device.Download(v[:], l.scale.Value)
 	return float32(math.Exp(float64(v[0])))
 }
 
 // AddScaleGrad adds to the gradient of the logarithm of the scale.
 func (l *Learner) AddScaleGrad(g float64) {
 	var v [1]float32
-	l.Params.Device.Download(v[:], l.scale.Grad)
+	l.Model.towers.Device.Download(v[:], l.scale.Grad)
 	v[0] += float32(g)
-	l.Params.Device.Upload(l.scale.Grad, v[:])
+	l.Model.towers.Device.Upload(l.scale.Grad, v[:])
 }
 
 // ClipScale brings the scale back to at most 100, "to prevent scaling the logits
 // by more than 100 which we found necessary to prevent training instability".
 func (l *Learner) ClipScale() {
 	var v [1]float32
-	l.Params.Device.Download(v[:], l.scale.Value)
+	l.Model.towers.Device.Download(v[:], l.scale.Value)
 	if most := float32(math.Log(maxScale)); v[0] > most {
-		l.Params.Device.Upload(l.scale.Value, []float32{most})
+		l.Model.towers.Device.Upload(l.scale.Value, []float32{most})
 	}
 }
 
@@ -87,7 +86,7 @@ func (l *Learner) Weights() *checkpoint.Weights {
 	c := l.Model.config
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Activation: c.Activation, Eps: c.Eps,
 		VisionHeads: c.VisionHeads, TextHeads: c.TextHeads, Mean: c.Mean, Std: c.Std}
-	values := l.Params.Values()
+	values := l.Model.towers.Params.Values()
 	c.tensors(func(name string, shape ...int) {
 		w.Tensors[name] = checkpoint.InMemory(values[name], shape...)
 	})

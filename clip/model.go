@@ -18,13 +18,14 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"unsafe"
 
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/checkpoint"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // Tower names a half of the model.
@@ -60,11 +61,12 @@ type Model struct {
 	logitScale  float32
 	parameters  int
 
-	mu        sync.Mutex
-	device    compute.Device
-	image     *ImageTower
-	text      *TextTower
+	towers    *towers.Model
 	tokenizer *bpe.Tokenizer
+}
+
+func init() {
+	bridge.Towers = func(m any) *towers.Model { return m.(*Model).towers }
 }
 
 // ErrNoTower is returned when a model was loaded without the tower that a call
@@ -115,7 +117,7 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	default:
 		return nil, fmt.Errorf("precision %q is not known: it is float32 or int8", o.Precision)
 	}
-	m := &Model{config: c, format: w.Format, assumed: assumed, device: compute.NewCPU(o.Threads)}
+	m := &Model{config: c, format: w.Format, assumed: assumed, towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
 	if m.fingerprint, m.parameters, err = fingerprint(c, w); err != nil {
 		return nil, err
 	}
@@ -133,14 +135,14 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	}
 	source := sourceOf(w, &err)
 	if o.Towers&Image != 0 {
-		m.image = newImageTower(&nn.Builder{Device: m.device, Source: source, Forms: forms}, c)
+		m.towers.Image = towers.NewImageTower(&nn.Builder{Device: m.towers.Device, Source: source, Forms: forms}, c.sizes())
 	}
 	if o.Towers&Text != 0 {
 		if forms == compute.Forward {
 			// Gradients pass through the frozen text tower to the prompts.
 			forms |= compute.Backward
 		}
-		m.text = newTextTower(&nn.Builder{Device: m.device, Source: source, Forms: forms}, c)
+		m.towers.Text = towers.NewTextTower(&nn.Builder{Device: m.towers.Device, Source: source, Forms: forms}, c.sizes())
 		if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
 			return nil, err
 		}
@@ -211,18 +213,10 @@ func (m *Model) Parameters() int { return m.parameters }
 // Tokenizer is the model's tokenizer, nil without the text tower.
 func (m *Model) Tokenizer() *bpe.Tokenizer { return m.tokenizer }
 
-// Device and TextTower are what the learning packages of this module build on:
-// they run on the model's device and must hold the model by Lock meanwhile.
-func (m *Model) Device() compute.Device { return m.device }
-
-// TextTower is nil when the model was loaded without it.
-func (m *Model) TextTower() *TextTower { return m.text }
-
-// Lock keeps other goroutines' calls waiting until Unlock.
-func (m *Model) Lock() { m.mu.Lock() }
-
-// Unlock ends what Lock began.
-func (m *Model) Unlock() { m.mu.Unlock() }
+// Has reports whether the model was loaded with the given towers.
+func (m *Model) Has(t Tower) bool {
+	return (t&Image == 0 || m.towers.Image != nil) && (t&Text == 0 || m.towers.Text != nil)
+}
 
 // imageBatch and textRows bound the memory of one pass through a tower.
 const (
@@ -235,7 +229,7 @@ const (
 func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
-		m.device.Pixels(dst, rgb[from:to], m.config.Mean, m.config.Std)
+		m.towers.Device.Pixels(dst, rgb[from:to], m.config.Mean, m.config.Std)
 	})
 }
 
@@ -244,27 +238,27 @@ func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 func (m *Model) EncodePixels(pixels []float32) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(len(pixels), 3*side*side, func(dst compute.Matrix, from, to int) {
-		m.device.Upload(dst, pixels[from:to])
+		m.towers.Device.Upload(dst, pixels[from:to])
 	})
 }
 
 func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from, to int)) ([]float32, error) {
-	if m.image == nil {
+	if m.towers.Image == nil {
 		return nil, ErrNoTower
 	}
 	if size%each != 0 {
 		return nil, fmt.Errorf("pictures for this model have %d values each; %d values were given", each, size)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	d, n, e := m.device, size/each, m.config.Embed
+	m.towers.Lock()
+	defer m.towers.Unlock()
+	d, n, e := m.towers.Device, size/each, m.config.Embed
 	out := make([]float32, n*e)
 	for from := 0; from < n; from += imageBatch {
 		to := min(from+imageBatch, n)
 		mark := d.Mark()
 		pixels, y := d.Temp(to-from, each), d.Temp(to-from, e)
 		load(pixels, from*each, to*each)
-		m.image.Forward(y, pixels, nil)
+		m.towers.Image.Forward(y, pixels, nil)
 		d.Download(out[from*e:to*e], y)
 		d.Release(mark)
 	}
@@ -274,7 +268,7 @@ func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from,
 // EncodeTexts turns texts into features [n,E]. A text of more tokens than the
 // model takes is an error unless truncate is set.
 func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
-	if m.text == nil {
+	if m.towers.Text == nil {
 		return nil, ErrNoTower
 	}
 	ids := make([][]int, len(texts))
@@ -290,7 +284,7 @@ func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
 // EncodeTokens turns token sequences, from SOT to EOT without padding, into
 // features [n,E].
 func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
-	if m.text == nil {
+	if m.towers.Text == nil {
 		return nil, ErrNoTower
 	}
 	for i, t := range ids {
@@ -306,9 +300,9 @@ func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 			return nil, fmt.Errorf("token sequence %d does not begin with the start token", i)
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	d, e := m.device, m.config.Embed
+	m.towers.Lock()
+	defer m.towers.Unlock()
+	d, e := m.towers.Device, m.config.Embed
 	out := make([]float32, 0, len(ids)*e)
 	for from := 0; from < len(ids); {
 		to, rows := from+1, len(ids[from])
@@ -317,10 +311,10 @@ func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 			to++
 		}
 		mark := d.Mark()
-		flat, s := LayOut(ids[from:to])
+		flat, s := towers.LayOut(ids[from:to])
 		x, y := d.Temp(len(flat), m.config.TextWidth), d.Temp(to-from, e)
-		d.Gather(x, nil, m.text.tokens, flat)
-		m.text.Forward(y, x, s, nil)
+		d.Gather(x, nil, m.towers.Text.Tokens(), flat)
+		m.towers.Text.Forward(y, x, s, nil)
 		out = append(out, make([]float32, (to-from)*e)...)
 		d.Download(out[from*e:], y)
 		d.Release(mark)
@@ -332,5 +326,5 @@ func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 // Bare is a model without towers: enough to run what was learned on a backbone
 // over features and class embeddings that are finished.
 func Bare(c Config, fingerprint string, threads int) *Model {
-	return &Model{config: c, fingerprint: fingerprint, device: compute.NewCPU(threads)}
+	return &Model{config: c, fingerprint: fingerprint, towers: &towers.Model{Device: compute.NewCPU(threads)}}
 }

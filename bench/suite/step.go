@@ -7,6 +7,7 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
@@ -36,7 +37,7 @@ func NewStep(m *clip.Model) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Adapter: a, Names: Names(stepClasses), optimizer: nn.NewAdamW(a.Params(), stepDecay)}
+	s := &Step{Adapter: a, Names: Names(stepClasses), optimizer: nn.NewAdamW(bridge.Params(a), stepDecay)}
 	if s.classes, err = a.Classes(s.Names); err != nil {
 		return nil, err
 	}
@@ -55,10 +56,10 @@ func NewStep(m *clip.Model) (*Step, error) {
 // Run does the step, from features to changed prompts, and returns the loss
 // before it.
 func (s *Step) Run() float64 {
-	s.Adapter.Params().ZeroGrad()
+	bridge.Params(s.Adapter).ZeroGrad()
 	p := s.Adapter.Forward(s.Features, s.classes)
-	loss, dlogits := p.Loss(s.Target)
-	p.Backward(dlogits)
+	loss := p.Loss(s.Target)
+	p.Backward()
 	p.Release()
 	s.optimizer.Update(stepRate)
 	return loss

@@ -10,7 +10,7 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
@@ -133,7 +133,7 @@ func (l *learner) load(video int) (*feature.Sequence, error) {
 	return q.AtRate(l.rate)
 }
 
-func (l *learner) Params() *nn.Params { return l.adapter.Params() }
+func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }
 
 // draw returns the examples of a step: labeled ones, every other of which is a
 // proposal if there are any, and background.
@@ -217,38 +217,15 @@ func (l *learner) Step(step int) (float64, error) {
 		return 0, err
 	}
 	defer p.Release()
-	d := l.adapter.Backbone().Device()
-	dlogits := d.Temp(p.Logits.Rows, p.Logits.Cols)
-	n := len(labeled)
-	loss := d.CrossEntropy(dlogits.RowRange(0, n), p.Logits.RowRange(0, n), target)
+	loss := p.Loss(target)
 	if len(background) > 0 {
-		loss += evenness(d, dlogits.RowRange(n, p.Logits.Rows), p.Logits.RowRange(n, p.Logits.Rows), l.config.Background)
+		loss += p.Evenness(l.config.Background)
 	}
 	if l.config.VideoAnchor > 0 {
 		loss += p.AnchorVideo(l.config.VideoAnchor)
 	}
-	p.Backward(dlogits)
+	p.Backward()
 	return loss, nil
-}
-
-// evenness returns weight times the mean over the rows of logits [n,C] of the cross
-// entropy against a distribution that is the same for all classes (Hendrycks et al.
-// 2019), and writes its gradient. It is the mean of the cross entropies against each
-// class.
-func evenness(d compute.Device, dlogits, logits compute.Matrix, weight float64) float64 {
-	defer d.Release(d.Mark())
-	n, c := logits.Rows, logits.Cols
-	from, target := make([]int32, n*c), make([]int32, n*c)
-	for i := range from {
-		from[i], target[i] = int32(i/c), int32(i%c)
-	}
-	x, dx := d.Temp(n*c, c), d.Temp(n*c, c)
-	d.Gather(x, nil, logits, from)
-	loss := d.CrossEntropy(dx, x, target)
-	d.Zero(dlogits)
-	d.ScatterAdd(dlogits, from, dx, nil)
-	d.Scale(dlogits, float32(weight))
-	return weight * loss
 }
 
 func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
 )
@@ -444,7 +445,7 @@ func TestEvenness(t *testing.T) {
 	x, dx := d.New(n, c), d.New(n, c)
 	loss := func() float64 {
 		d.Upload(x, values)
-		return evenness(d, dx, x, weight)
+		return nn.Evenness(d, dx, x, weight)
 	}
 	want := 0.0
 	for i := range n {

@@ -2,8 +2,10 @@ package pretraining
 
 import (
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // contrast is a step of CLIP's symmetric training on batches of any size in
@@ -13,15 +15,20 @@ import (
 // et al. 2021, arXiv 2101.06983). A batch of one chunk goes through once.
 type contrast struct {
 	model  *clip.Learner
+	towers *towers.Model // of the model
 	chunk  int
-	image  clip.ImageTape
-	text   clip.TextTape
+	image  towers.ImageTape
+	text   towers.TextTape
 	layout []layout // of the batch's texts, by chunk
 }
 
 type layout struct {
 	ids       []int32
-	sequences *clip.Sequences
+	sequences *towers.Sequences
+}
+
+func newContrast(m *clip.Learner, chunk int) contrast {
+	return contrast{model: m, towers: bridge.Towers(m.Model), chunk: chunk}
 }
 
 // step adds the gradients of the loss to the parameters' and returns the loss.
@@ -29,11 +36,11 @@ type layout struct {
 // from SOT to EOT; captions, which may be nil, say which texts are equal and so
 // not one another's negatives.
 func (c *contrast) step(texts [][]int, captions []string, pixels func(dst compute.Matrix, from, to int)) float64 {
-	d, n, e := c.model.Params.Device, len(texts), c.model.Model.Config().Embed
+	d, n, e := c.towers.Device, len(texts), c.model.Model.Config().Embed
 	defer d.Release(d.Mark())
 	c.layout = c.layout[:0]
 	for from := 0; from < n; from += c.chunk {
-		ids, s := clip.LayOut(texts[from:min(from+c.chunk, n)])
+		ids, s := towers.LayOut(texts[from:min(from+c.chunk, n)])
 		c.layout = append(c.layout, layout{ids, s})
 	}
 	f, g, df, dg := d.Temp(n, e), d.Temp(n, e), d.Temp(n, e), d.Temp(n, e)
@@ -45,7 +52,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 			d.Release(mark)
 		}
 	}
-	forward := func(i, from, to int, image *clip.ImageTape, text *clip.TextTape) {
+	forward := func(i, from, to int, image *towers.ImageTape, text *towers.TextTape) {
 		c.forward(c.layout[i], f.RowRange(from, to), g.RowRange(from, to), from, to, pixels, image, text)
 	}
 	whole := len(c.layout) == 1
@@ -65,24 +72,24 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 	return loss
 }
 
-func (c *contrast) forward(l layout, f, g compute.Matrix, from, to int, pixels func(compute.Matrix, int, int), image *clip.ImageTape, text *clip.TextTape) {
-	d, size := c.model.Params.Device, c.model.Model.Config()
+func (c *contrast) forward(l layout, f, g compute.Matrix, from, to int, pixels func(compute.Matrix, int, int), image *towers.ImageTape, text *towers.TextTape) {
+	d, size := c.towers.Device, c.model.Model.Config()
 	if image == nil {
 		defer d.Release(d.Mark())
 	}
 	p := d.Temp(to-from, 3*size.ImageSize*size.ImageSize)
 	pixels(p, from, to)
-	c.model.Image.Forward(f, p, image)
+	c.towers.Image.Forward(f, p, image)
 	x := d.Temp(len(l.ids), size.TextWidth)
-	d.Gather(x, nil, c.model.Text.Tokens(), l.ids)
-	c.model.Text.Forward(g, x, l.sequences, text)
+	d.Gather(x, nil, c.towers.Text.Tokens(), l.ids)
+	c.towers.Text.Forward(g, x, l.sequences, text)
 }
 
 func (c *contrast) backward(l layout, df, dg compute.Matrix) {
-	d := c.model.Params.Device
+	d := c.towers.Device
 	defer d.Release(d.Mark())
-	c.model.Image.Backward(df, &c.image)
+	c.towers.Image.Backward(df, &c.image)
 	dx := d.Temp(len(l.ids), c.model.Model.Config().TextWidth)
-	c.model.Text.Backward(dx, dg, l.sequences, &c.text)
-	c.model.Text.AddTokenGrad(dx, l.ids)
+	c.towers.Text.Backward(dx, dg, l.sequences, &c.text)
+	c.towers.Text.AddTokenGrad(dx, l.ids)
 }

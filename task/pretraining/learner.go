@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/safetensors"
@@ -28,7 +29,7 @@ type learner struct {
 	unread   map[string]bool // held-out pairs that could not be read
 }
 
-func (l *learner) Params() *nn.Params { return l.model.Params }
+func (l *learner) Params() *nn.Params { return bridge.Towers(l.model.Model).Params }
 
 func (l *learner) Samples() (int, string) { return l.config.Batch, "images" }
 
@@ -42,7 +43,7 @@ func (l *learner) Step(step int) (float64, error) {
 	for _, i := range b.index {
 		l.names = append(l.names, l.loader.pairs.Name(i))
 	}
-	d, m := l.model.Params.Device, l.model.Model.Config()
+	d, m := l.contrast.towers.Device, l.model.Model.Config()
 	each := 3 * m.ImageSize * m.ImageSize
 	var captions []string
 	if l.config.UniqueCaptions {
@@ -136,8 +137,8 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 		return clip.WriteFile(path, l.model.Weights(), l.config.Half, metadata)
 	}
 	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: metadata}
-	values := l.model.Params.Values()
-	for _, p := range l.model.Params.List {
+	values := l.Params().Values()
+	for _, p := range l.Params().List {
 		f.Tensors[p.Name] = safetensors.FromFloat32s(values[p.Name], p.Shape...)
 	}
 	for name, data := range s.Optimizer {
@@ -168,7 +169,7 @@ func (l *learner) Read(path string) (*train.State, error) {
 			values[name] = data
 		}
 	}
-	if err := l.model.Params.Set(values); err != nil {
+	if err := l.Params().Set(values); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return d.Training, nil

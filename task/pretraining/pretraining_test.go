@@ -23,6 +23,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/internal/safetensors"
@@ -77,9 +78,9 @@ func loadReference(t *testing.T) *reference {
 
 // step returns the loss and the gradients in chunks of a size.
 func (r *reference) step(chunk int, captions []string) (float64, map[string][]float32) {
-	p := r.learner.Params
+	p := bridge.Towers(r.learner.Model).Params
 	p.ZeroGrad()
-	c := contrast{model: r.learner, chunk: chunk}
+	c := newContrast(r.learner, chunk)
 	each := len(r.pixels) / len(r.texts)
 	loss := c.step(r.texts, captions, func(dst compute.Matrix, from, to int) {
 		p.Device.Upload(dst, r.pixels[from*each:to*each])
@@ -165,7 +166,7 @@ func TestEqualCaptionsAreNoNegatives(t *testing.T) {
 		}
 	}
 	// By differences, in the direction of the gradient itself.
-	p := r.learner.Params
+	p := bridge.Towers(r.learner.Model).Params
 	values := p.Values()
 	var norm float64
 	for _, g := range grads {
@@ -196,12 +197,12 @@ func TestEqualCaptionsAreNoNegatives(t *testing.T) {
 // A step in chunks leaves next to no garbage: the memory of the first is there.
 func TestStepsAllocateLittle(t *testing.T) {
 	r := loadReference(t)
-	c := contrast{model: r.learner, chunk: 3}
+	c := newContrast(r.learner, 3)
 	each := len(r.pixels) / len(r.texts)
 	captions := make([]string, len(r.texts)) // all equal
 	step := func() {
 		c.step(r.texts, captions, func(dst compute.Matrix, from, to int) {
-			r.learner.Params.Device.Upload(dst, r.pixels[from*each:to*each])
+			bridge.Towers(r.learner.Model).Params.Device.Upload(dst, r.pixels[from*each:to*each])
 		})
 	}
 	step()
@@ -532,15 +533,15 @@ func TestLogitScaleIsClipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := l.Params.Values()
+	values := bridge.Towers(l.Model).Params.Values()
 	values["logit_scale"][0] = 7
-	if err := l.Params.Set(values); err != nil {
+	if err := bridge.Towers(l.Model).Params.Set(values); err != nil {
 		t.Fatal(err)
 	}
 	if l.ClipScale(); math.Abs(float64(l.Scale())-100) > 1e-3 {
 		t.Errorf("the scale is %v", l.Scale())
 	}
-	for _, p := range l.Params.List {
+	for _, p := range bridge.Towers(l.Model).Params.List {
 		if vector := len(p.Shape) < 2; p.Decay == vector {
 			t.Errorf("%s of shape %v: weight decay is %v", p.Name, p.Shape, p.Decay)
 		}

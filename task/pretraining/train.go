@@ -74,6 +74,6 @@ func newLearner(c Config, r Run) (*learner, error) {
 		return nil, err
 	}
 	c.Model = m.Model.Config()
-	return &learner{config: c, model: m, contrast: contrast{model: m, chunk: c.Chunk}, held: r.Held, selects: r.Selects,
+	return &learner{config: c, model: m, contrast: newContrast(m, c.Chunk), held: r.Held, selects: r.Selects,
 		loader: newLoader(c, r.Train, m.Model.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
 }

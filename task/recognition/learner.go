@@ -6,7 +6,7 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/train"
 )
@@ -16,7 +16,7 @@ type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
 	contrast *adapter.Contrast
-	known    compute.Matrix // what the templates say of the training classes, if there is an anchor
+	anchor   *adapter.Anchor // the templates' embeddings of the training classes; nil without an anchor loss
 	train    *Set
 	test     *Set // measured as the run goes, nil if there is none
 	selects  bool // whether test may choose the best step
@@ -36,7 +36,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 		return nil, err
 	}
 	if c.Anchor > 0 {
-		if l.known, err = a.Templates(trainSet.Classes, c.Templates); err != nil {
+		if l.anchor, err = a.Anchor(trainSet.Classes, c.Templates); err != nil {
 			return nil, fmt.Errorf("anchoring classes to the templates: %w", err)
 		}
 	}
@@ -48,7 +48,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	return l, nil
 }
 
-func (l *learner) Params() *nn.Params { return l.adapter.Params() }
+func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }
 
 // videos returns the training videos of a step.
 func (l *learner) videos(step int) []Video {
@@ -87,14 +87,14 @@ func (l *learner) Step(step int) (float64, error) {
 	}
 	p := l.adapter.ForwardKeeping(features, classes, adapter.Keep(len(videos), l.config.TemporalDrop, rng))
 	defer p.Release()
-	loss, dlogits := p.Loss(target)
+	loss := p.Loss(target)
 	if l.config.Anchor > 0 {
-		loss += p.AnchorText(l.known, numbers, l.config.Anchor)
+		loss += p.AnchorText(l.anchor, numbers, l.config.Anchor)
 	}
 	if l.config.VideoAnchor > 0 {
 		loss += p.AnchorVideo(l.config.VideoAnchor)
 	}
-	p.Backward(dlogits)
+	p.Backward()
 	return loss, nil
 }
 

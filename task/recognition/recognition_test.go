@@ -18,6 +18,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -516,10 +517,10 @@ func BenchmarkStep(b *testing.B) {
 		features[i] = float32(math.Sin(float64(i)))
 	}
 	for b.Loop() {
-		a.Params().ZeroGrad()
+		bridge.Params(a).ZeroGrad()
 		p := a.Forward(features, c)
-		_, dlogits := p.Loss(target)
-		p.Backward(dlogits)
+		p.Loss(target)
+		p.Backward()
 		p.Release()
 	}
 }

@@ -87,7 +87,7 @@ func (r *Recognizer) embeddings(classes []string) ([]float32, error) {
 	m := r.adapter.Backbone()
 	e := m.Config().Embed
 	if len(unseen) > 0 {
-		if m.TextTower() == nil {
+		if !m.Has(clip.Text) {
 			return nil, fmt.Errorf("class %q is not one that the model was trained on, so its name has to be encoded: give the backbone by --model", unseen[0])
 		}
 		f, err := r.encode(unseen)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/clipcue/clipcue/internal/bridge"
 )
 
 // Evaluation says what is measured beside the ranks by similarity alone.
@@ -145,10 +147,11 @@ func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
 
 // pairing compares embeddings of unit length, texts [n,E] with videos [m,E].
 func (r *Retriever) pairing(texts, videos []float32) *pairing {
-	e, d := r.model.Config().Embed, r.model.Device()
+	e, t := r.model.Config().Embed, bridge.Towers(r.model)
+	d := t.Device
 	return &pairing{texts: len(texts) / e, videos: len(videos) / e, piece: func(dst []float32, t0, t1, v0, v1 int) {
-		r.model.Lock()
-		defer r.model.Unlock()
+		t.Lock()
+		defer t.Unlock()
 		defer d.Release(d.Mark())
 		a, b, y := d.Temp(t1-t0, e), d.Temp(v1-v0, e), d.Temp(t1-t0, v1-v0)
 		d.Upload(a, texts[t0*e:t1*e])

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/train"
 )
@@ -40,7 +41,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	return l, nil
 }
 
-func (l *learner) Params() *nn.Params { return l.adapter.Params() }
+func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }
 
 // Updated keeps a temperature that is learned within its bound.
 func (l *learner) Updated() { l.adapter.ClipTemperature() }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clipcue/clipcue/internal/towers"
+
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
@@ -124,12 +126,12 @@ func TestRecognitionStep(t *testing.T) {
 	}
 	p := r.adapter.Forward(r.floats("features"), c)
 	defer p.Release()
-	r.near("video", p.Video, r.floats("video"), 2e-5)
-	r.near("text", p.Text, r.floats("text"), 2e-5)
-	r.near("logits", p.Logits, r.floats("logits"), 2e-5)
-	loss, dlogits := p.Loss(r.target(r.file.Tensors["target"].Shape[0]))
+	r.near("video", p.video, r.floats("video"), 2e-5)
+	r.near("text", p.text, r.floats("text"), 2e-5)
+	r.near("logits", p.logits, r.floats("logits"), 2e-5)
+	loss := p.Loss(r.target(r.file.Tensors["target"].Shape[0]))
 	r.loss(loss, r.floats("loss")[0])
-	p.Backward(dlogits)
+	p.Backward()
 	r.gradients()
 }
 
@@ -143,7 +145,7 @@ func TestRetrievalStep(t *testing.T) {
 	}
 	p := r.adapter.Forward(r.floats("features"), c)
 	defer p.Release()
-	r.near("logits", p.Logits, r.floats("logits"), 2e-5)
+	r.near("logits", p.logits, r.floats("logits"), 2e-5)
 	r.loss(p.Pairs(), r.floats("loss")[0])
 	r.gradients()
 }
@@ -164,8 +166,8 @@ func TestTrajectory(t *testing.T) {
 		at := step % 4 * 8
 		r.adapter.params.ZeroGrad()
 		p := r.adapter.Forward(features[at*each:(at+8)*each], c)
-		loss, dlogits := p.Loss(target[at : at+8])
-		p.Backward(dlogits)
+		loss := p.Loss(target[at : at+8])
+		p.Backward()
 		p.Release()
 		optimizer.Update(1e-3)
 		if !(math.Abs(loss-float64(want)) <= 1e-4*math.Abs(float64(want))) {
@@ -211,7 +213,7 @@ func TestSharedPrefixIsExact(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The same rows, none of them shared.
-			one.sequences = clip.NewSequences(0, []int{one.sequences.Rows()})
+			one.sequences = towers.NewSequences(0, []int{one.sequences.Rows()})
 			alone := d.New(1, m.Config().Embed)
 			a.encodeText(alone, one, nil)
 			want := make([]float32, alone.Cols)
@@ -244,9 +246,9 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 		loss := func(back bool) float64 {
 			p := a.Forward(features, c)
 			defer p.Release()
-			l, dlogits := p.Loss(target)
+			l := p.Loss(target)
 			if back {
-				p.Backward(dlogits)
+				p.Backward()
 			}
 			return l
 		}
@@ -321,8 +323,8 @@ func TestStepsAllocateNothing(t *testing.T) {
 	step := func() {
 		a.params.ZeroGrad()
 		p := a.Forward(features, c)
-		_, dlogits := p.Loss(target)
-		p.Backward(dlogits)
+		p.Loss(target)
+		p.Backward()
 		p.Release()
 		nn.ClipGrad(a.params, nn.GradNorm(a.params), 1)
 		optimizer.Update(1e-3)

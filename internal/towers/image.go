@@ -1,4 +1,4 @@
-package clip
+package towers
 
 import (
 	"github.com/clipcue/clipcue/internal/compute"
@@ -10,7 +10,7 @@ import (
 // E the embedding.
 type ImageTower struct {
 	device        compute.Device
-	size          Config
+	size          Sizes
 	conv          *nn.Linear // a patch's pixels [3·patch²] to D
 	class, dclass compute.Matrix
 	pos, dpos     compute.Matrix // [P,D]
@@ -26,18 +26,20 @@ type pictures struct {
 	zeros   []int32 // as many as pictures: all of them take the one class embedding
 }
 
-func newImageTower(b *nn.Builder, c Config) *ImageTower {
+// NewImageTower builds the tower from the tensors of b, which are learnable if
+// b.Params is set.
+func NewImageTower(b *nn.Builder, c Sizes) *ImageTower {
 	t := &ImageTower{device: b.Device, size: c}
 	// Pixels are the tower's raw input: they are never rounded.
 	exact := *b
 	exact.Forms = compute.Forward
-	t.conv = exact.Linear("visual.conv1.weight", "", c.VisionWidth, 3*c.PatchSize*c.PatchSize)
-	t.class, t.dclass = b.Vector("visual.class_embedding", c.VisionWidth)
-	t.pos, t.dpos = b.Table("visual.positional_embedding", c.tokens(), c.VisionWidth)
-	t.lnPre = b.LayerNorm("visual.ln_pre", c.VisionWidth, c.Eps)
-	t.blocks = b.Transformer(visionBlocks, c.VisionLayers, c.vision())
-	t.lnPost = b.LayerNorm("visual.ln_post", c.VisionWidth, c.Eps)
-	t.proj = b.Projection("visual.proj", c.VisionWidth, c.Embed)
+	t.conv = exact.Linear("visual.conv1.weight", "", c.Vision.Width, 3*c.PatchSize*c.PatchSize)
+	t.class, t.dclass = b.Vector("visual.class_embedding", c.Vision.Width)
+	t.pos, t.dpos = b.Table("visual.positional_embedding", c.Tokens(), c.Vision.Width)
+	t.lnPre = b.LayerNorm("visual.ln_pre", c.Vision.Width, c.Vision.Eps)
+	t.blocks = b.Transformer(VisionBlocks, c.VisionLayers, c.Vision)
+	t.lnPost = b.LayerNorm("visual.ln_post", c.Vision.Width, c.Vision.Eps)
+	t.proj = b.Projection("visual.proj", c.Vision.Width, c.Embed)
 	return t
 }
 
@@ -53,7 +55,7 @@ func (t *ImageTower) pictures(n int) *pictures {
 	if l := t.layout; l != nil && len(l.zeros) == n {
 		return l
 	}
-	p := t.size.tokens()
+	p := t.size.Tokens()
 	full, last := &compute.AttentionShape{}, &compute.AttentionShape{}
 	l := &pictures{nn.Attends{Full: full, Last: last}, make([]int32, n)}
 	for i := range n {
@@ -69,7 +71,7 @@ func (t *ImageTower) pictures(n int) *pictures {
 // The tape may be nil.
 func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	d, n, c := t.device, pixels.Rows, t.size
-	rows := n * c.tokens()
+	rows := n * c.Tokens()
 	var blocks *nn.Tape
 	if tape == nil {
 		defer d.Release(d.Mark())
@@ -82,15 +84,15 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	d.Patches(tape.patches, pixels, c.ImageSize, c.PatchSize)
 	// The class token's patch is zero, so its row comes out of the convolution
 	// as zero and takes only the class embedding and its position.
-	tape.x0 = d.Temp(rows, c.VisionWidth)
+	tape.x0 = d.Temp(rows, c.Vision.Width)
 	t.conv.Forward(tape.x0, tape.patches, compute.Identity, compute.Matrix{})
 	d.AddCycle(tape.x0, t.pos)
 	d.ScatterAdd(tape.x0, l.attends.LastRows, t.class, l.zeros)
-	x := d.Temp(rows, c.VisionWidth)
+	x := d.Temp(rows, c.Vision.Width)
 	t.lnPre.Forward(x, tape.x0)
-	tape.last = d.Temp(n, c.VisionWidth)
+	tape.last = d.Temp(n, c.Vision.Width)
 	t.blocks.Forward(tape.last, x, &l.attends, blocks)
-	tape.normed = d.Temp(n, c.VisionWidth)
+	tape.normed = d.Temp(n, c.Vision.Width)
 	t.lnPost.Forward(tape.normed, tape.last)
 	t.proj.Forward(out, tape.normed)
 }
@@ -101,10 +103,10 @@ func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {
 	defer d.Release(d.Mark())
 	n, rows := dout.Rows, tape.x0.Rows
 	l := t.pictures(n)
-	dnormed, dlast := d.Temp(n, c.VisionWidth), d.Temp(n, c.VisionWidth)
+	dnormed, dlast := d.Temp(n, c.Vision.Width), d.Temp(n, c.Vision.Width)
 	t.proj.Backward(dnormed, dout, tape.normed)
 	t.lnPost.Backward(dlast, dnormed, tape.last, false)
-	dx, dx0 := d.Temp(rows, c.VisionWidth), d.Temp(rows, c.VisionWidth)
+	dx, dx0 := d.Temp(rows, c.Vision.Width), d.Temp(rows, c.Vision.Width)
 	t.blocks.Backward(dx, dlast, &l.attends, &tape.blocks)
 	t.lnPre.Backward(dx0, dx, tape.x0, false)
 	d.AddCycleGrad(t.dpos, dx0)

@@ -1,4 +1,4 @@
-package clip
+package towers
 
 import (
 	"github.com/clipcue/clipcue/internal/compute"
@@ -10,7 +10,7 @@ import (
 // mask. D is the width, E the embedding.
 type TextTower struct {
 	device         compute.Device
-	size           Config
+	size           Sizes
 	tokens, dtoken compute.Matrix // [Vocab,D]
 	pos, dpos      compute.Matrix // [Context,D]
 	blocks         *nn.Transformer
@@ -18,13 +18,15 @@ type TextTower struct {
 	proj           *nn.Projection
 }
 
-func newTextTower(b *nn.Builder, c Config) *TextTower {
+// NewTextTower builds the tower from the tensors of b, which are learnable if
+// b.Params is set.
+func NewTextTower(b *nn.Builder, c Sizes) *TextTower {
 	t := &TextTower{device: b.Device, size: c}
-	t.tokens, t.dtoken = b.Table("token_embedding.weight", c.Vocab, c.TextWidth)
-	t.pos, t.dpos = b.Table("positional_embedding", c.Context, c.TextWidth)
-	t.blocks = b.Transformer(textBlocks, c.TextLayers, c.text())
-	t.lnFinal = b.LayerNorm("ln_final", c.TextWidth, c.Eps)
-	t.proj = b.Projection("text_projection", c.TextWidth, c.Embed)
+	t.tokens, t.dtoken = b.Table("token_embedding.weight", c.Vocab, c.Text.Width)
+	t.pos, t.dpos = b.Table("positional_embedding", c.Context, c.Text.Width)
+	t.blocks = b.Transformer(TextBlocks, c.TextLayers, c.Text)
+	t.lnFinal = b.LayerNorm("ln_final", c.Text.Width, c.Text.Eps)
+	t.proj = b.Projection("text_projection", c.Text.Width, c.Embed)
 	return t
 }
 
@@ -81,7 +83,7 @@ func (t *TextTower) Tokens() compute.Matrix { return t.tokens }
 // Forward writes out [C,E] for the C sequences s in x [rows,D], token or prompt
 // vectors without positions; x is overwritten. The tape may be nil.
 func (t *TextTower) Forward(out, x compute.Matrix, s *Sequences, tape *TextTape) {
-	d, n, w := t.device, len(s.Lengths), t.size.TextWidth
+	d, n, w := t.device, len(s.Lengths), t.size.Text.Width
 	var blocks *nn.Tape
 	if tape == nil {
 		defer d.Release(d.Mark())
@@ -100,7 +102,7 @@ func (t *TextTower) Forward(out, x compute.Matrix, s *Sequences, tape *TextTape)
 // given, for dout [C,E], and adds to the gradients of the tower's weights when
 // they are learned.
 func (t *TextTower) Backward(dx, dout compute.Matrix, s *Sequences, tape *TextTape) {
-	d, n, w := t.device, dout.Rows, t.size.TextWidth
+	d, n, w := t.device, dout.Rows, t.size.Text.Width
 	defer d.Release(d.Mark())
 	dnormed, dlast := d.Temp(n, w), d.Temp(n, w)
 	t.proj.Backward(dnormed, dout, tape.normed)
