@@ -2,13 +2,11 @@ package adapter
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -28,15 +26,9 @@ type File struct {
 	// Embeddings [C,E] of Classes, raw.
 	Embeddings []float32 `json:"-"`
 	// Tensors are the learned ones by name.
-	Tensors map[string]Tensor `json:"-"`
+	Tensors map[string]train.Tensor `json:"-"`
 	// Training is the state of a run in its checkpoint, nil in a finished model.
-	Training *train.State `json:"training,omitempty"`
-}
-
-// Tensor is a named array in a model file.
-type Tensor struct {
-	Shape []int
-	Data  []float32
+	Training *train.State `json:"-"`
 }
 
 // Backbone names the model that an adapter stands on.
@@ -49,17 +41,15 @@ type Backbone struct {
 const (
 	metadataKey = "clipcue"
 	classesName = "classes"
-	// Tensors of the optimizer's state stand under this name in a checkpoint.
-	optimizerPrefix = "optimizer."
 )
 
 // File describes the adapter as it stands.
 func (a *Adapter) File() *File {
-	f := &File{Config: a.config, Tensors: map[string]Tensor{},
+	f := &File{Config: a.config, Tensors: map[string]train.Tensor{},
 		Backbone: Backbone{Fingerprint: a.model.Fingerprint(), Config: a.model.Config()}}
 	values := a.params.Values()
 	for _, p := range a.params.List {
-		f.Tensors[p.Name] = Tensor{Shape: p.Shape, Data: values[p.Name]}
+		f.Tensors[p.Name] = train.Tensor{Shape: p.Shape, Data: values[p.Name]}
 	}
 	return f
 }
@@ -74,75 +64,43 @@ func (f *File) AddClasses(names []string) {
 	}
 }
 
-// Write writes the file, whole or not at all.
+// Write writes the file atomically.
 func (f *File) Write(path string) error {
-	meta, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	out := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{metadataKey: string(meta)}}
-	for name, t := range f.Tensors {
-		out.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
-	}
-	if f.Training != nil {
-		for name, data := range f.Training.Optimizer {
-			out.Tensors[name] = safetensors.FromFloat32s(data, len(data))
-		}
-	}
+	tensors := maps.Clone(f.Tensors)
 	if len(f.Classes) > 0 {
-		out.Tensors[classesName] = safetensors.FromFloat32s(f.Embeddings, len(f.Classes), f.Backbone.Config.Embed)
+		tensors[classesName] = train.Tensor{Shape: []int{len(f.Classes), f.Backbone.Config.Embed}, Data: f.Embeddings}
 	}
-	return safetensors.Write(path, out)
+	return train.WriteCheckpoint(path, metadataKey, f, tensors, f.Training)
 }
 
-// ReadFile reads a model file and checks it against its own description.
+// ReadFile reads a model file and checks that its parts match. A file of another
+// kind is an error that wraps [train.ErrNotCheckpoint].
 func ReadFile(path string) (*File, error) {
-	in, err := safetensors.Read(path)
-	if err != nil {
+	f := &File{}
+	var err error
+	if f.Tensors, f.Training, err = train.ReadCheckpoint(path, metadataKey, f); err != nil {
 		return nil, err
 	}
-	f, err := decode(in)
-	if err != nil {
+	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
 }
 
-func decode(in *safetensors.File) (*File, error) {
-	meta, ok := in.Metadata[metadataKey]
-	if !ok {
-		return nil, errors.New("this is no clipcue model file; one is made by: clipcue train")
-	}
-	f := &File{Tensors: map[string]Tensor{}}
-	if err := json.Unmarshal([]byte(meta), f); err != nil {
-		return nil, fmt.Errorf("description: %w", err)
-	}
+// check validates a file that was read, and separates the classes' embeddings from
+// the learned tensors.
+func (f *File) check() error {
 	size := f.Backbone.Config
 	if err := size.Check(); err != nil {
-		return nil, fmt.Errorf("backbone: %w", err)
+		return fmt.Errorf("backbone: %w", err)
 	}
 	if err := f.Config.check(size.Embed, size.Context); err != nil {
-		return nil, err
+		return err
 	}
-	if f.Training != nil {
-		f.Training.Optimizer = map[string][]float32{}
-	}
-	for name, t := range in.Tensors {
-		data, err := t.Float32s()
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		switch {
-		case name == classesName:
-			f.Embeddings = data
-		case strings.HasPrefix(name, optimizerPrefix) && f.Training != nil:
-			f.Training.Optimizer[name] = data
-		default:
-			f.Tensors[name] = Tensor{t.Shape, data}
-		}
-	}
+	f.Embeddings = f.Tensors[classesName].Data
+	delete(f.Tensors, classesName)
 	if len(f.Embeddings) != len(f.Classes)*size.Embed {
-		return nil, fmt.Errorf("%d values of class embeddings for %d classes of width %d", len(f.Embeddings), len(f.Classes), size.Embed)
+		return fmt.Errorf("%d values of class embeddings for %d classes of width %d", len(f.Embeddings), len(f.Classes), size.Embed)
 	}
 	var wrong error
 	tensors(f.Config, size, func(name string, shape ...int) {
@@ -151,7 +109,7 @@ func decode(in *safetensors.File) (*File, error) {
 			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
 		}
 	})
-	return f, wrong
+	return wrong
 }
 
 func product(shape []int) int {

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,9 +27,13 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	path := filepath.Join(f.TempDir(), "model.safetensors")
 	read := func(text string) error {
 		in.Metadata = map[string]string{metadataKey: text}
-		file, err := decode(in)
+		if err := safetensors.Write(path, in); err != nil {
+			return err
+		}
+		file, err := ReadFile(path)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func Preset(name string) (Learning, error) {
 		return Learning{}, fmt.Errorf("preset %q is not known: it is %s", name, strings.Join(Presets, " or "))
 	}
 	l := Learning{Adapter: Default(), Batch: 64,
-		Train: train.Config{Steps: 1000, Rate: 1e-4, Schedule: "constant", Decay: 0.01}}
+		Train: train.Config{Steps: 1000, LearningRate: 1e-4, Schedule: "constant", WeightDecay: 0.01}}
 	if name == PresetDefault {
 		l.Adapter.Residual, l.VideoAnchor = true, 1
 	}

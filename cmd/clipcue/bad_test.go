@@ -40,6 +40,11 @@ func checkError(t *testing.T, r result, code int, words ...string) {
 	}
 	lines := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
 	last := lines[len(lines)-1]
+	advice := ""
+	if strings.HasPrefix(last, "try: ") && len(lines) > 1 {
+		advice, lines = last, lines[:len(lines)-1]
+		last = lines[len(lines)-1]
+	}
 	if !strings.HasPrefix(last, "clipcue: ") || strings.HasPrefix(last, "clipcue: clipcue:") {
 		errorf("the last line is %q", last)
 	}
@@ -49,7 +54,7 @@ func checkError(t *testing.T, r result, code int, words ...string) {
 		}
 	}
 	for _, w := range words {
-		if !strings.Contains(last, w) {
+		if !strings.Contains(last, w) && !strings.Contains(advice, w) {
 			errorf("the error does not say %q", w)
 		}
 	}

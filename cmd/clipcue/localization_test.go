@@ -250,7 +250,7 @@ func TestBadInputOfLocalization(t *testing.T) {
 		{"proposals of other videos", u.eval("--proposals", file("q.json", `{"results": {"x": []}}`)), 1, []string{"q.json", "none of the 2 videos"}},
 		{"proposals that are not there", u.eval("--proposals", "sliding"), 1, []string{"own, truth, windows or a file"}},
 		{"a run that is there", u.train(u.run), 1, []string{"--resume"}},
-		{"a run of other settings", u.train(u.run, "--resume", "--lr", "0.5"), 1, []string{"lr", "0.5"}},
+		{"a run of other settings", u.train(u.run, "--resume", "--lr", "0.5"), 1, []string{"learning_rate", "0.5"}},
 		{"a run that is not there", []string{"eval", "localization", "--run", out, "--features", u.features, "--data", u.segments}, 1, []string{"out", "no such file"}},
 		{"logits for scores", localize("--proposals", file("logits.csv", "video,start,end,score\n000000,1,2,-0.5\n"), video), 1, []string{"logits.csv", "-0.5", "0 to 1"}},
 		{"another backbone", localize("--model", backbone(t, filepath.Join(dir, "other"), 99), video), 1, []string{"backbone", "--model"}},

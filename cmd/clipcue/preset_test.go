@@ -27,19 +27,19 @@ func TestPresetsAndFlags(t *testing.T) {
 		return c
 	}
 	want := recognition.DefaultConfig()
-	if c := settings(); c.Adapter.Residual != want.Adapter.Residual || c.Anchor != want.Anchor || c.Train.Average != want.Train.Average || c.Adapter.Prefix != 2 {
+	if c := settings(); c.Adapter.Residual != want.Adapter.Residual || c.Anchor != want.Anchor || c.Train.EMADecay != want.Train.EMADecay || c.Adapter.Prefix != 2 {
 		t.Errorf("without a preset the settings are %+v", c)
 	}
 	c := settings("--preset", "paper")
-	if c.Adapter.Residual || c.Anchor != 0 || c.Train.Average != 0 || c.Adapter.Temperature != 0.07 || c.Adapter.Prefix != 2 || c.Batch != 8 {
+	if c.Adapter.Residual || c.Anchor != 0 || c.Train.EMADecay != 0 || c.Adapter.Temperature != 0.07 || c.Adapter.Prefix != 2 || c.Batch != 8 {
 		t.Errorf("--preset paper: %+v", c)
 	}
 	c = settings("--anchor", "0.5", "--residual", "--temperature", "clip", "--preset", "paper", "--temporal-drop", "0.25", "--video-anchor", "2", "--ema", "0.5")
-	if !c.Adapter.Residual || c.Anchor != 0.5 || c.VideoAnchor != 2 || c.TemporalDrop != 0.25 || c.Train.Average != 0.5 || c.Adapter.Temperature == 0.07 || c.Adapter.Temperature == 0 {
+	if !c.Adapter.Residual || c.Anchor != 0.5 || c.VideoAnchor != 2 || c.TemporalDrop != 0.25 || c.Train.EMADecay != 0.5 || c.Adapter.Temperature == 0.07 || c.Adapter.Temperature == 0 {
 		t.Errorf("flags beside --preset paper: %+v", c)
 	}
 	c = settings("--residual=false", "--anchor", "0", "--ema", "0")
-	if c.Adapter.Residual || c.Anchor != 0 || c.Train.Average != 0 {
+	if c.Adapter.Residual || c.Anchor != 0 || c.Train.EMADecay != 0 {
 		t.Errorf("all turned off: %+v", c)
 	}
 }

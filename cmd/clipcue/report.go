@@ -28,7 +28,7 @@ var videosIn = map[string]string{
 // report that fails is a warning.
 func (a *app) reportRun(ctx context.Context, dir string, val, test bool, trained error, measure func(f *adapter.File, split string) (report.Measurement, error)) {
 	var interrupted *train.InterruptedError
-	if trained != nil && (!errors.As(trained, &interrupted) || interrupted.Dir != dir) {
+	if trained != nil && (!errors.As(trained, &interrupted) || interrupted.Dir != dir || interrupted.Steps == 0) {
 		return
 	}
 	split, on := "", ""

@@ -54,14 +54,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "clipcue: %v\n", oneLine(err))
+		printError(stderr, err)
 		return exitUsage
 	case errors.As(err, &partial):
-		fmt.Fprintf(stderr, "clipcue: %v\n", oneLine(err))
+		printError(stderr, err)
 		return exitPartial
 	}
-	fmt.Fprintf(stderr, "clipcue: %v\n", oneLine(err))
+	printError(stderr, err)
 	return exitFailed
+}
+
+// printError prints an error as one line, and advice as a second one.
+func printError(w io.Writer, err error) {
+	fmt.Fprintf(w, "clipcue: %v\n", oneLine(err))
+	if advice := remedy(err); advice != "" {
+		fmt.Fprintf(w, "try: %s\n", advice)
+	}
 }
 
 // oneLine joins the lines of an error.

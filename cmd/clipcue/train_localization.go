@@ -148,7 +148,7 @@ ever after.`,
 	whole(c, &k.Detector.Frames, "detector-window", 1, "frames that it sees at a time")
 	whole(c, &k.Detector.Batch, "detector-batch", 1, "of these windows, how many a step")
 	whole(c, &k.DetectorTrain.Steps, "detector-steps", 1, "steps to train it")
-	number(c, &k.DetectorTrain.Rate, "detector-lr", false, "its learning rate")
+	number(c, &k.DetectorTrain.LearningRate, "detector-lr", false, "its learning rate")
 	proposalFlags(c, &k.Detector.Sigma, &k.Detector.Floor, &k.Detector.TopK)
 	evaluationFlags(c, &k.Eval)
 	tIoUs(c, &k.Eval.TIoU)
@@ -192,7 +192,7 @@ func (a *app) readDetector(path string) (*proposal.Detector, error) {
 	}
 	f, err := adapter.ReadFile(file)
 	if err != nil { // a detector's own file
-		return proposal.ReadFile(nil, file)
+		return proposal.ReadFile(file)
 	}
 	l, err := localization.New(f, clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads))
 	if err != nil {

@@ -25,7 +25,7 @@ func BenchmarkAnHour(b *testing.B) {
 	}
 	c.Detector.Rate = rate
 	c.Detector.Floor = 0 // the most there can be, since it has learned nothing
-	d, err := proposal.New(nil, size.Embed, c.Detector, 1)
+	d, err := proposal.New(size.Embed, c.Detector, 1)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
 )
 
-// learner is the second stage as a [train.Task].
+// learner is the second stage as a [loop.Task].
 type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
@@ -27,11 +28,11 @@ type learner struct {
 	backbone string
 
 	set      *Set
-	examples             // of the set
-	test     *Set        // measured as the run goes, nil if there is none
-	proposed Proposals   // of the test set
-	selects  bool        // whether test may choose the best step
-	order    train.Order // of the true segments
+	examples            // of the set
+	test     *Set       // measured as the run goes, nil if there is none
+	proposed Proposals  // of the test set
+	selects  bool       // whether test may choose the best step
+	order    loop.Order // of the true segments
 }
 
 // examples are what a set gives to learn from.
@@ -71,7 +72,7 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error)
 	if len(l.real) == 0 {
 		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
 	}
-	l.order = train.Order{Seed: c.Train.Seed, N: len(l.real)}
+	l.order = loop.Order{Seed: c.Train.Seed, N: len(l.real)}
 	q, err := s.Load(s.Videos[0])
 	if err != nil {
 		return nil, err
@@ -164,7 +165,7 @@ func (l *learner) Batch(step int) string {
 		ids = append(ids, l.set.Videos[x.video].ID)
 	}
 	slices.Sort(ids)
-	return train.Few(slices.Compact(ids))
+	return loop.Few(slices.Compact(ids))
 }
 
 // Samples says what a step takes.
@@ -228,23 +229,23 @@ func (l *learner) Step(step int) (float64, error) {
 	return loss, nil
 }
 
-func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if l.test == nil {
-		return train.Evaluation{Metrics: map[string]any{}}, nil
+		return loop.Evaluation{Metrics: map[string]any{}}, nil
 	}
 	embeddings, err := l.adapter.EncodeClasses(readable(l.test.Classes))
 	if err != nil {
-		return train.Evaluation{}, err
+		return loop.Evaluation{}, err
 	}
 	r, err := l.config.Eval.evaluate(ctx, l.adapter, embeddings, l.rate, l.test, l.proposed)
 	if err != nil {
-		return train.Evaluation{}, err
+		return loop.Evaluation{}, err
 	}
 	metrics := map[string]any{"average_map": r.Average, "videos": r.Videos, "ar@100": r.Recall.At(mostProposals)}
 	for i, t := range r.TIoU {
 		metrics[fmt.Sprintf("map@%g", t)] = r.MAP[i]
 	}
-	return train.Evaluation{Score: r.Average, Selects: l.selects, Metrics: metrics}, nil
+	return loop.Evaluation{Score: r.Average, Selects: l.selects, Metrics: metrics}, nil
 }
 
 func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {

@@ -108,7 +108,7 @@ func quick() Config {
 		panic(err)
 	}
 	c.Adapter.Prefix, c.Adapter.Postfix, c.Adapter.Frames = 2, 2, 8
-	c.Batch, c.Train.Steps, c.Train.Rate, c.Background = 16, 8, 3e-3, 0.5
+	c.Batch, c.Train.Steps, c.Train.LearningRate, c.Background = 16, 8, 3e-3, 0.5
 	c.Train.EvalEvery, c.Train.SaveEvery = 4, 3
 	c.Detector.Width, c.Detector.Heads, c.Detector.Levels, c.Detector.Frames, c.Detector.Overlap, c.Detector.Window = 16, 2, 4, 64, 16, 16
 	c.Detector.TopK = 50
@@ -271,11 +271,11 @@ func TestResumingIsExact(t *testing.T) {
 		_, r := open(t, m, data)
 		ctx, cancel := context.WithCancel(t.Context())
 		r.Log = slog.New(stopping{slog.NewTextHandler(io.Discard, nil), at, cancel})
-		if _, err := Train(ctx, quick(), r); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "--resume") {
+		if _, err := Train(ctx, quick(), r); !errors.Is(err, context.Canceled) || !errors.As(err, new(*train.InterruptedError)) {
 			t.Errorf("%s: %v", at, err)
 		}
 		if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil {
-			if _, err := Train(t.Context(), quick(), r); err == nil || !strings.Contains(err.Error(), "holds a run already") {
+			if _, err := Train(t.Context(), quick(), r); !errors.As(err, new(*train.ExistsError)) {
 				t.Errorf("without --resume: %v", err)
 			}
 		}

@@ -58,7 +58,7 @@ func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 		l.known[c] = f.Embeddings[i*e : (i+1)*e]
 	}
 	if s.Detector != nil {
-		if l.detector, err = proposal.From(nil, e, *s.Detector, f.Tensors); err != nil {
+		if l.detector, err = proposal.From(e, *s.Detector, f.Tensors); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +73,7 @@ func (l *Localizer) Detector() *proposal.Detector { return l.detector }
 func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
 	c := l.detector.Config()
 	c.Sigma, c.Floor, c.TopK = sigma, floor, topK
-	d, err := proposal.From(nil, l.detector.Width(), c, l.detector.Tensors())
+	d, err := proposal.From(l.detector.Width(), c, l.detector.Tensors())
 	if err == nil {
 		l.detector = d
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
 )
@@ -51,7 +52,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		r.Log = slog.Default()
 	}
 	if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil && !r.Resume {
-		return train.Result{}, fmt.Errorf("%s holds a run already: add --resume to go on with it, or give another --out", r.Dir)
+		return train.Result{}, &train.ExistsError{Dir: r.Dir}
 	}
 	rate, err := r.Train.rate()
 	if err != nil {
@@ -97,13 +98,13 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		return train.Result{}, r.interrupted(err)
 	}
 	c.Adapter = l.adapter.Config()
-	return train.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+	return loop.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
 }
 
-// interrupted makes the end of the context, between the stages, that of a run.
+// interrupted returns the error of a run for a context that ended between the stages.
 func (r Run) interrupted(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted between the stages; everything is saved in %s: run the same command with --resume to go on: %w", r.Dir, err)
+		return &train.InterruptedError{Dir: r.Dir}
 	}
 	return err
 }

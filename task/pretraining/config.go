@@ -49,7 +49,7 @@ func DefaultConfig() Config {
 		Model: clip.Config{Embed: 128, ImageSize: 64, PatchSize: 8, VisionWidth: 192, VisionLayers: 4,
 			Context: 77, Vocab: 514 + 1000, TextWidth: 128, TextLayers: 3, Activation: "quick_gelu"},
 		// Betas, eps and decay are CLIP's for its ViTs (table 18).
-		Train: train.Config{Steps: 5000, Rate: 1e-3, Schedule: "cosine", Warmup: 200, Decay: 0.2, Beta2: 0.98, Eps: 1e-6},
+		Train: train.Config{Steps: 5000, LearningRate: 1e-3, Schedule: "cosine", Warmup: 200, WeightDecay: 0.2, Beta2: 0.98, Eps: 1e-6},
 		Batch: 256, Chunk: 64, Crop: 0.9, UniqueCaptions: true,
 		Eval: Eval{Pairs: 1000, Group: 50, Templates: []string{"a picture of a {}."}},
 	}

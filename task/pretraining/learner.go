@@ -6,17 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"strings"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
-	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
-// learner is pre-training as a [train.Task].
+// learner is pre-training as a [loop.Task].
 type learner struct {
 	config   Config
 	model    *clip.Learner
@@ -73,11 +72,11 @@ func (l *learner) collapsed() error {
 // Updated keeps the logit scale within CLIP's bound.
 func (l *learner) Updated() { l.model.ClipScale() }
 
-func (l *learner) Batch(int) string { return train.Few(l.names) }
+func (l *learner) Batch(int) string { return loop.Few(l.names) }
 
-func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	metrics := map[string]any{"logit_scale": float64(l.model.Scale())}
-	e := train.Evaluation{Metrics: metrics}
+	e := loop.Evaluation{Metrics: metrics}
 	if err := l.collapsed(); err != nil {
 		return e, err
 	}
@@ -119,58 +118,39 @@ func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
 // settings, and what was measured.
 const MetadataKey = "clipcue_pretraining"
 
-// description is what stands under MetadataKey.
+// description is stored under MetadataKey.
 type description struct {
 	Config  Config         `json:"config"`
 	Metrics map[string]any `json:"metrics,omitempty"`
-	// Training is the state of a run in its checkpoint.
-	Training *train.State `json:"training,omitempty"`
 }
 
 func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {
-	meta, err := json.Marshal(description{l.config, metrics, s})
-	if err != nil {
-		return err
-	}
-	metadata := map[string]string{MetadataKey: string(meta)}
+	about := description{l.config, metrics}
 	if s == nil {
-		return clip.WriteFile(path, l.model.Weights(), l.config.Half, metadata)
+		meta, err := json.Marshal(about)
+		if err != nil {
+			return err
+		}
+		return clip.WriteFile(path, l.model.Weights(), l.config.Half, map[string]string{MetadataKey: string(meta)})
 	}
-	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: metadata}
-	values := l.Params().Values()
+	tensors, values := map[string]train.Tensor{}, l.Params().Values()
 	for _, p := range l.Params().List {
-		f.Tensors[p.Name] = safetensors.FromFloat32s(values[p.Name], p.Shape...)
+		tensors[p.Name] = train.Tensor{Shape: p.Shape, Data: values[p.Name]}
 	}
-	for name, data := range s.Optimizer {
-		f.Tensors[name] = safetensors.FromFloat32s(data, len(data))
-	}
-	return safetensors.Write(path, f)
+	return train.WriteCheckpoint(path, MetadataKey, about, tensors, s)
 }
 
 func (l *learner) Read(path string) (*train.State, error) {
-	f, err := safetensors.Read(path)
+	tensors, s, err := train.ReadCheckpoint(path, MetadataKey, &description{})
 	if err != nil {
 		return nil, err
 	}
-	var d description
-	if err := json.Unmarshal([]byte(f.Metadata[MetadataKey]), &d); err != nil || d.Training == nil {
-		return nil, fmt.Errorf("%s is no checkpoint of a pre-training run", path)
-	}
-	d.Training.Optimizer = map[string][]float32{}
 	values := map[string][]float32{}
-	for name, t := range f.Tensors {
-		data, err := t.Float32s()
-		if err != nil {
-			return nil, fmt.Errorf("%s: tensor %q: %w", path, name, err)
-		}
-		if strings.HasPrefix(name, "optimizer.") {
-			d.Training.Optimizer[name] = data
-		} else {
-			values[name] = data
-		}
+	for name, t := range tensors {
+		values[name] = t.Data
 	}
 	if err := l.Params().Set(values); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return d.Training, nil
+	return s, nil
 }

@@ -259,7 +259,7 @@ func small() Config {
 	m.Embed, m.ImageSize, m.PatchSize, m.VisionWidth, m.VisionLayers = 32, 16, 8, 64, 2
 	m.Context, m.Vocab, m.TextWidth, m.TextLayers = 20, 514+200, 64, 1
 	c.Batch, c.Chunk, c.Crop = 16, 16, 1
-	c.Train.Steps, c.Train.Warmup, c.Train.Rate = 60, 5, 2e-3
+	c.Train.Steps, c.Train.Warmup, c.Train.LearningRate = 60, 5, 2e-3
 	c.Eval = Eval{Pairs: 32, Group: 16, Templates: []string{"a flag, {}"}}
 	return c
 }
@@ -285,7 +285,7 @@ func trained(t *testing.T, c Config, r Run) (string, Outcome) {
 func TestTrains(t *testing.T) {
 	held := []Held{{Pairs: flags{n: 32, first: 1000}}}
 	c := small()
-	c.Train.Steps, c.Train.Average = 250, 0.9
+	c.Train.Steps, c.Train.EMADecay = 250, 0.9
 	c.Half = true
 	dir, out := trained(t, c, Run{Train: flags{n: 500}, Held: held})
 	if got := out.Metrics["zero_shot"].(float64); !(got >= 0.8) {
@@ -321,7 +321,7 @@ func TestTrains(t *testing.T) {
 // cannot be read.
 func TestResumesBitwise(t *testing.T) {
 	c := small()
-	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery, c.Train.Average = 12, 4, 3, 0.99
+	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery, c.Train.EMADecay = 12, 4, 3, 0.99
 	c.Chunk, c.Crop, c.Flip = 6, 0.8, true
 	pairs := flags{n: 50, broken: func(i int) bool { return i%7 == 3 }}
 	r := Run{Train: pairs, Held: []Held{{Pairs: flags{n: 10, first: 99}}}}
@@ -469,9 +469,9 @@ func TestCheckpointsAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Resume, r.Log = true, slog.New(slog.DiscardHandler)
-	whole := f.Metadata[MetadataKey]
+	whole := f.Metadata["training"]
 	for _, step := range []string{"-3", "3", "1000000000"} {
-		f.Metadata[MetadataKey] = strings.Replace(whole, `"step":2`, `"step":`+step, 1)
+		f.Metadata["training"] = strings.Replace(whole, `"step":2`, `"step":`+step, 1)
 		if err := safetensors.Write(path, f); err != nil {
 			t.Fatal(err)
 		}
@@ -499,7 +499,7 @@ func (c *counted) Pair(i int) (Pair, error) {
 // A loss that is not finite ends the run, which names the batch.
 func TestDiverging(t *testing.T) {
 	c := small()
-	c.Train.Rate, c.Train.Warmup, c.Train.Decay, c.Train.Schedule = 1e30, 0, 0, "constant"
+	c.Train.LearningRate, c.Train.Warmup, c.Train.WeightDecay, c.Train.Schedule = 1e30, 0, 0, "constant"
 	dir := filepath.Join(t.TempDir(), "run")
 	_, err := Train(t.Context(), c, Run{Dir: dir, Train: flags{n: 50}, Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "the loss is") || !strings.Contains(err.Error(), "flag ") {
@@ -513,7 +513,7 @@ func TestDiverging(t *testing.T) {
 // So does a logit scale that has fallen to nothing, even in the last step.
 func TestCollapsing(t *testing.T) {
 	c := small()
-	c.Train.Rate, c.Train.Warmup, c.Train.Decay = 20, 0, 0
+	c.Train.LearningRate, c.Train.Warmup, c.Train.WeightDecay = 20, 0, 0
 	for _, steps := range []int{1, 20} {
 		c.Train.Steps, c.Train.EvalEvery = steps, steps
 		dir := filepath.Join(t.TempDir(), "run")

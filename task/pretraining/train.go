@@ -8,6 +8,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -64,7 +65,7 @@ func Train(ctx context.Context, c Config, r Run) (Outcome, error) {
 		Pairs int    `json:"pairs"`
 		Data  any    `json:"data,omitempty"`
 	}{l.config, "pretraining", r.Train.Len(), r.Note}
-	result, err := train.Run(ctx, r.Dir, config, c.Train, l, r.Resume, r.Log, r.Progress)
+	result, err := loop.Run(ctx, r.Dir, config, c.Train, l, r.Resume, r.Log, r.Progress)
 	return Outcome{result, l.loader.failures() + len(l.unread)}, err
 }
 

@@ -13,7 +13,7 @@ func BenchmarkPropose(b *testing.B) {
 	const frames, width, rate = 14400, 512, 4
 	c := Default()
 	c.Rate = rate
-	d, err := New(nil, width, c, 1)
+	d, err := New(width, c, 1)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/train"
 )
 
 // Prefix is what the names of all tensors of a detector begin with.
@@ -30,10 +30,9 @@ type Detector struct {
 	layouts *layout // the latest
 }
 
-// New makes a detector for features of a width, with values drawn by seed. It
-// computes on d, which nothing else may use at the same time; nil is a device of
-// its own.
-func New(d compute.Device, width int, c Config, seed uint64) (*Detector, error) {
+// New returns an untrained detector for features of the given width, with initial
+// values drawn by seed.
+func New(width int, c Config, seed uint64) (*Detector, error) {
 	if err := c.checkFor(width); err != nil {
 		return nil, err
 	}
@@ -42,12 +41,12 @@ func New(d compute.Device, width int, c Config, seed uint64) (*Detector, error) 
 	tensors(c, width, func(name string, shape ...int) {
 		values[name] = initial(name, rng, shape)
 	})
-	return build(d, width, c, func(name string) []float32 { return values[name] }), nil
+	return build(width, c, func(name string) []float32 { return values[name] }), nil
 }
 
-// From makes a detector of the tensors that [Detector.Tensors] gave, for features
-// of a width. Other tensors may stand among them.
-func From(d compute.Device, width int, c Config, named map[string]adapter.Tensor) (*Detector, error) {
+// From returns a detector with the tensors that [Detector.Tensors] returned, for
+// features of the given width. Other tensors in named are ignored.
+func From(width int, c Config, named map[string]train.Tensor) (*Detector, error) {
 	if err := c.checkFor(width); err != nil {
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func From(d compute.Device, width int, c Config, named map[string]adapter.Tensor
 	if wrong != nil {
 		return nil, wrong
 	}
-	return build(d, width, c, func(name string) []float32 { return named[name].Data }), nil
+	return build(width, c, func(name string) []float32 { return named[name].Data }), nil
 }
 
 func (c Config) checkFor(width int) error {
@@ -75,10 +74,8 @@ func (c Config) checkFor(width int) error {
 }
 
 // build makes a detector from tensors whose shapes have been checked.
-func build(d compute.Device, width int, c Config, source nn.Source) *Detector {
-	if d == nil {
-		d = compute.NewCPU(0)
-	}
+func build(width int, c Config, source nn.Source) *Detector {
+	d := compute.NewCPU(0)
 	t := &Detector{config: c, embed: width, device: d, params: &nn.Params{Device: d}}
 	t.network = newNetwork(&nn.Builder{Device: d, Source: source, Params: t.params}, c, width)
 	for _, p := range t.params.List {
@@ -94,16 +91,13 @@ func (t *Detector) Config() Config { return t.config }
 // Width is E, the width of the features that it takes.
 func (t *Detector) Width() int { return t.embed }
 
-// Params are the learned tensors.
-func (t *Detector) Params() *nn.Params { return t.params }
-
 // Tensors are copies of the learned tensors, for a model file.
-func (t *Detector) Tensors() map[string]adapter.Tensor {
+func (t *Detector) Tensors() map[string]train.Tensor {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out, values := map[string]adapter.Tensor{}, t.params.Values()
+	out, values := map[string]train.Tensor{}, t.params.Values()
 	for _, p := range t.params.List {
-		out[p.Name] = adapter.Tensor{Shape: p.Shape, Data: values[p.Name]}
+		out[p.Name] = train.Tensor{Shape: p.Shape, Data: values[p.Name]}
 	}
 	return out
 }

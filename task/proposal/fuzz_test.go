@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/clipcue/clipcue/internal/safetensors"
@@ -8,7 +9,7 @@ import (
 
 // Whatever a file says of itself, it is a detector or an error.
 func FuzzDecode(f *testing.F) {
-	d, err := New(nil, 3, small(), 1)
+	d, err := New(3, small(), 1)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -17,13 +18,13 @@ func FuzzDecode(f *testing.F) {
 		in.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
 	}
 	whole := `{"task":"proposals","width":3,"config":{"width":16,"heads":2,"blocks":1,"levels":3,"window":4,"frames":32,"rate":8,"batch":8,"radius":1.5,"sigma":0.5,"top_k":5}}`
+	path := filepath.Join(f.TempDir(), "detector.safetensors")
 	read := func(text string) error {
 		in.Metadata = map[string]string{metadataKey: text}
-		about, named, err := decode(in)
-		if err != nil {
+		if err := safetensors.Write(path, in); err != nil {
 			return err
 		}
-		_, err = From(d.device, about.Width, about.Config, named)
+		_, err := ReadFile(path)
 		return err
 	}
 	if err := read(whole); err != nil {

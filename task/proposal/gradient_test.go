@@ -29,7 +29,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := small()
 			change(&c)
-			d, err := New(nil, width, c, 1)
+			d, err := New(width, c, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -90,7 +90,7 @@ func learnable() (Config, train.Config) {
 	c.Width, c.Levels, c.Window, c.Frames, c.Overlap, c.Batch = 32, 5, 16, 128, 32, 4
 	c.Heads = 2
 	t := DefaultTraining()
-	t.Steps, t.Rate, t.Warmup, t.EvalEvery = 150, 3e-3, 5, 75
+	t.Steps, t.LearningRate, t.Warmup, t.EvalEvery = 150, 3e-3, 5, 75
 	return c, t
 }
 
@@ -265,7 +265,7 @@ func (c *endsAfter) Err() error {
 // ready is a detector with random values that give it something to say.
 func ready(t *testing.T, c Config, width int) *Detector {
 	t.Helper()
-	d, err := New(nil, width, c, 7)
+	d, err := New(width, c, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,7 +424,7 @@ func TestTensorsThereAndBack(t *testing.T) {
 		}
 	}
 	named["other"] = named[scaleName]
-	e, err := From(nil, 5, c, named)
+	e, err := From(5, c, named)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,12 +445,12 @@ func TestTensorsThereAndBack(t *testing.T) {
 	} {
 		bad := c
 		change(&bad)
-		if _, err := From(nil, 5, bad, named); err == nil {
+		if _, err := From(5, bad, named); err == nil {
 			t.Errorf("%s: it is taken", name)
 		}
 	}
 	delete(named, scaleName)
-	if _, err := From(nil, 5, c, named); err == nil || !strings.Contains(err.Error(), scaleName) {
+	if _, err := From(5, c, named); err == nil || !strings.Contains(err.Error(), scaleName) {
 		t.Errorf("without %s: %v", scaleName, err)
 	}
 }

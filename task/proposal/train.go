@@ -12,9 +12,9 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -32,7 +32,6 @@ type Run struct {
 	Train    []Example
 	// Val, if there is any, is measured as the run goes and chooses the best step.
 	Val    []Example
-	Device compute.Device // to compute on as with [New]; nil for one of its own
 	Resume bool
 	// Note is written to config.json beside the settings, for what the data was.
 	Note     any
@@ -42,7 +41,7 @@ type Run struct {
 
 // DefaultTraining are settings of the loop that go with [Default].
 func DefaultTraining() train.Config {
-	return train.Config{Steps: 500, Rate: 2e-3, Schedule: "cosine", Warmup: 50, Decay: 0.05, ClipNorm: 1, Average: 0.98}
+	return train.Config{Steps: 500, LearningRate: 2e-3, Schedule: "cosine", Warmup: 50, WeightDecay: 0.05, ClipNorm: 1, EMADecay: 0.98}
 }
 
 // Train trains a detector, writes the run's folder and returns the detector of the
@@ -66,15 +65,15 @@ func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, tra
 		Videos   int          `json:"videos"`
 		Data     any          `json:"data,omitempty"`
 	}{task, l.detector.config, t, l.detector.embed, len(r.Train), r.Note}
-	result, err := train.Run(ctx, r.Dir, about, t, l, r.Resume, r.Log, r.Progress)
+	result, err := loop.Run(ctx, r.Dir, about, t, l, r.Resume, r.Log, r.Progress)
 	if err != nil {
 		return nil, result, err
 	}
-	best, err := ReadFile(r.Device, filepath.Join(r.Dir, train.BestFile))
+	best, err := ReadFile(filepath.Join(r.Dir, train.BestFile))
 	return best, result, err
 }
 
-// learner is the detector as a [train.Task].
+// learner is the detector as a [loop.Task].
 type learner struct {
 	detector *Detector
 	features *feature.Cache
@@ -116,7 +115,7 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 	if c.Sampling == "" {
 		c.Sampling = first.Provenance.Sampling
 	}
-	d, err := New(r.Device, first.Width, c, t.Seed)
+	d, err := New(first.Width, c, t.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -282,8 +281,8 @@ func (l *learner) Step(step int) (float64, error) {
 // during a run.
 var evaluated = []int{5, 10, 20, 50, 100}
 
-func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
-	e := train.Evaluation{Metrics: map[string]any{}}
+func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
+	e := loop.Evaluation{Metrics: map[string]any{}}
 	if len(l.val) == 0 {
 		return e, nil
 	}
@@ -315,7 +314,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 }
 
 func (l *learner) Read(path string) (*train.State, error) {
-	about, named, err := readFile(path)
+	about, named, state, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -326,5 +325,5 @@ func (l *learner) Read(path string) (*train.State, error) {
 	for name, t := range named {
 		values[name] = t.Data
 	}
-	return about.Training, l.Params().Set(values)
+	return state, l.Params().Set(values)
 }

@@ -19,7 +19,7 @@ func TestPresets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if paper.Adapter != adapter.Default() || paper.Anchor != 0 || paper.VideoAnchor != 0 || paper.TemporalDrop != 0 || paper.Train.Average != 0 {
+	if paper.Adapter != adapter.Default() || paper.Anchor != 0 || paper.VideoAnchor != 0 || paper.TemporalDrop != 0 || paper.Train.EMADecay != 0 {
 		t.Errorf("the paper's preset is %+v", paper)
 	}
 	// What runs that were started before there were presets say has not changed.
@@ -119,7 +119,7 @@ func TestConfigIsResolved(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Adapter.Residual || got.VideoAnchor != 0 || got.TemporalDrop != 0 || got.Anchor != 1 || got.Train.Average != 0.9 {
+	if got.Adapter.Residual || got.VideoAnchor != 0 || got.TemporalDrop != 0 || got.Anchor != 1 || got.Train.EMADecay != 0.9 {
 		t.Errorf("without temporal layers it says %+v", got)
 	}
 	if want := 1 / float64(m.LogitScale()); got.Adapter.Temperature != want {
@@ -133,7 +133,7 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		"video anchor":  func(c *Config) { c.VideoAnchor = math.NaN() },
 		"temporal drop": func(c *Config) { c.TemporalDrop = 1 },
 		"--residual":    func(c *Config) { c.Adapter.Residual = false },
-		"decay 1":       func(c *Config) { c.Train.Average = 1 },
+		"EMA decay":     func(c *Config) { c.Train.EMADecay = 1 },
 	} {
 		c := everything()
 		change(&c)

@@ -8,10 +8,11 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
-// learner is the recognizer as a [train.Task].
+// learner is the recognizer as a [loop.Task].
 type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
@@ -23,7 +24,7 @@ type learner struct {
 	backbone string
 	sampling string
 
-	order train.Order // of the training videos
+	order loop.Order // of the training videos
 }
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
@@ -31,7 +32,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: train.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
+	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: loop.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
 	if l.contrast, err = a.Contrast(trainSet.Classes, c.Classes); err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (l *learner) Batch(step int) string {
 	for _, v := range l.videos(step) {
 		ids = append(ids, v.ID)
 	}
-	return train.Few(ids)
+	return loop.Few(ids)
 }
 
 func (l *learner) Step(step int) (float64, error) {
@@ -98,19 +99,19 @@ func (l *learner) Step(step int) (float64, error) {
 	return loss, nil
 }
 
-func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if l.test == nil {
-		return train.Evaluation{Metrics: map[string]any{}}, nil
+		return loop.Evaluation{Metrics: map[string]any{}}, nil
 	}
 	embeddings, err := l.adapter.EncodeClasses(l.test.Classes)
 	if err != nil {
-		return train.Evaluation{}, err
+		return loop.Evaluation{}, err
 	}
 	r, err := evaluate(ctx, l.adapter, embeddings, l.test, l.config.Eval)
 	if err != nil {
-		return train.Evaluation{}, err
+		return loop.Evaluation{}, err
 	}
-	return train.Evaluation{Score: r.Top1, Selects: l.selects, Metrics: map[string]any{"top1": r.Top1, "top5": r.Top5, "videos": r.Videos}}, nil
+	return loop.Evaluation{Score: r.Top1, Selects: l.selects, Metrics: map[string]any{"top1": r.Top1, "top5": r.Top5, "videos": r.Videos}}, nil
 }
 
 func (l *learner) Write(path string, s *train.State, metrics map[string]any) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/bridge"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -80,7 +81,7 @@ func settings() Config {
 		panic(err)
 	}
 	c.Adapter.Prefix, c.Adapter.Postfix, c.Adapter.Frames = 2, 2, 8
-	c.Batch, c.Train.Steps, c.Train.Rate = 8, 12, 3e-3
+	c.Batch, c.Train.Steps, c.Train.LearningRate = 8, 12, 3e-3
 	c.Train.EvalEvery, c.Train.SaveEvery = 4, 3
 	c.Eval.Windows = 2
 	return c
@@ -157,7 +158,7 @@ func everything() Config {
 	c := settings()
 	c.Classes = 3 // of four, so that the anchor's change from step to step
 	c.Adapter.Residual, c.Adapter.Temperature = true, 0
-	c.Anchor, c.VideoAnchor, c.TemporalDrop, c.Train.Average = 1, 0.1, 0.3, 0.9
+	c.Anchor, c.VideoAnchor, c.TemporalDrop, c.Train.EMADecay = 1, 0.1, 0.3, 0.9
 	return c
 }
 
@@ -185,12 +186,12 @@ func testResuming(t *testing.T, m *clip.Model, c Config, r Run) {
 			if err := c.check(); err != nil {
 				t.Fatal(err)
 			}
-			var task train.Task = stopAt{l, step, cancel}
+			var task loop.Task = stopAt{l, step, cancel}
 			if killed {
 				task = dieAt{l, step}
 			}
 			c.Adapter = l.adapter.Config()
-			_, err = train.Run(ctx, r.Dir, r.config(c), c.Train, task, false, r.Log, nil)
+			_, err = loop.Run(ctx, r.Dir, r.config(c), c.Train, task, false, r.Log, nil)
 			var interrupted *train.InterruptedError
 			if !killed && !errors.As(err, &interrupted) || err == nil {
 				t.Fatalf("step %d: the run ended with %v", step, err)
@@ -247,15 +248,15 @@ func TestNeedsResumeAndTheSameSettings(t *testing.T) {
 	if _, err := Train(context.Background(), c, r); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Train(context.Background(), c, r); err == nil || !strings.Contains(err.Error(), "--resume") {
+	if _, err := Train(context.Background(), c, r); !errors.As(err, new(*train.ExistsError)) {
 		t.Errorf("a second run in the same folder: %v", err)
 	}
 	r.Resume = true
 	if _, err := Train(context.Background(), c, r); err != nil {
 		t.Errorf("resuming a finished run: %v", err)
 	}
-	c.Train.Rate = 7
-	if _, err := Train(context.Background(), c, r); err == nil || !strings.Contains(err.Error(), "train.lr 0.003 (now 7)") {
+	c.Train.LearningRate = 7
+	if _, err := Train(context.Background(), c, r); err == nil || !strings.Contains(err.Error(), "train.learning_rate 0.003 (now 7)") {
 		t.Errorf("resuming with another learning rate: %v", err)
 	}
 }
@@ -265,7 +266,7 @@ func TestDivergenceStopsAndNamesTheBatch(t *testing.T) {
 	store, path := world(t, m, names, 4)
 	_, r := open(t, m, Data{Path: path, Features: store})
 	c := settings()
-	c.Train.Rate, c.Train.Steps = 1e30, 50
+	c.Train.LearningRate, c.Train.Steps = 1e30, 50
 	_, err := Train(context.Background(), c, r)
 	if err == nil || !strings.Contains(err.Error(), "the batch holds") || !strings.Contains(err.Error(), ".mp4") {
 		t.Errorf("a learning rate that blows up: %v", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -44,7 +45,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if r.Log == nil {
 		r.Log = slog.Default()
 	}
-	return train.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+	return loop.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
 }
 
 // config is what config.json says: everything resolved.

@@ -8,10 +8,11 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
-// learner is the retriever as a [train.Task].
+// learner is the retriever as a [loop.Task].
 type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
@@ -21,7 +22,7 @@ type learner struct {
 	backbone string
 	sampling string
 
-	order train.Order // of the training videos
+	order loop.Order // of the training videos
 }
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
@@ -32,7 +33,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: train.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
+	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: loop.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
 	q, _, _, err := trainSet.source.Part(trainSet.Videos[0].ID, 0, 0)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (l *learner) Batch(step int) string {
 	for _, v := range l.order.Batch(step, l.config.Batch) {
 		ids = append(ids, l.train.Videos[v].ID)
 	}
-	return train.Few(ids)
+	return loop.Few(ids)
 }
 
 func (l *learner) Step(step int) (float64, error) {
@@ -83,17 +84,17 @@ func (l *learner) Step(step int) (float64, error) {
 	return p.Pairs(captions, videos) + anchor, nil
 }
 
-func (l *learner) Evaluate(ctx context.Context) (train.Evaluation, error) {
+func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if l.test == nil {
-		return train.Evaluation{Metrics: map[string]any{}}, nil
+		return loop.Evaluation{Metrics: map[string]any{}}, nil
 	}
 	r, err := (&Retriever{model: l.adapter.Backbone(), adapter: l.adapter}).Evaluate(ctx, l.test, Evaluation{})
 	if err != nil {
-		return train.Evaluation{}, err
+		return loop.Evaluation{}, err
 	}
 	row := r.Rows[0]
 	v, t := row.TextToVideo, *row.VideoToText
-	return train.Evaluation{Selects: l.selects,
+	return loop.Evaluation{Selects: l.selects,
 		Score: (v.R1 + v.R5 + v.R10 + t.R1 + t.R5 + t.R10) / 6,
 		Metrics: map[string]any{
 			"t2v_r1": v.R1, "t2v_r5": v.R5, "t2v_r10": v.R10, "t2v_median_rank": v.MedianRank,

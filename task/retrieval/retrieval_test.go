@@ -19,6 +19,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -93,7 +94,7 @@ func settings() Config {
 		panic(err)
 	}
 	c.Adapter.Prefix, c.Adapter.Postfix, c.Adapter.Frames = 2, 2, 8
-	c.Batch, c.Train.Steps, c.Train.Rate = 6, 12, 3e-3
+	c.Batch, c.Train.Steps, c.Train.LearningRate = 6, 12, 3e-3
 	c.Train.EvalEvery, c.Train.SaveEvery = 4, 3
 	return c
 }
@@ -102,7 +103,7 @@ func settings() Config {
 func everything() Config {
 	c := settings()
 	c.Adapter.Residual, c.Adapter.LearnTemperature = true, true
-	c.VideoAnchor, c.TemporalDrop, c.Train.Average = 0.1, 0.3, 0.9
+	c.VideoAnchor, c.TemporalDrop, c.Train.EMADecay = 0.1, 0.3, 0.9
 	return c
 }
 
@@ -202,7 +203,7 @@ func TestResumeIsBitwiseTheSame(t *testing.T) {
 				}
 				done := c
 				done.Adapter = l.adapter.Config()
-				if _, err := train.Run(ctx, r.Dir, r.config(done), c.Train, task, false, r.Log, nil); err == nil {
+				if _, err := loop.Run(ctx, r.Dir, r.config(done), c.Train, task, false, r.Log, nil); err == nil {
 					t.Fatalf("step %d: the run was not stopped", step)
 				}
 				cancel()
@@ -457,7 +458,7 @@ func TestPresets(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := adapter.Config{Prefix: 4, Postfix: 4, Layout: adapter.LayoutPaper, TemporalLayers: 2, Frames: 16, Temperature: 0.07}
-	if paper.Adapter != want || paper.VideoAnchor != 0 || paper.TemporalDrop != 0 || paper.Train.Average != 0 {
+	if paper.Adapter != want || paper.VideoAnchor != 0 || paper.TemporalDrop != 0 || paper.Train.EMADecay != 0 {
 		t.Errorf("the paper's preset is %+v", paper)
 	}
 	if c := DefaultConfig(); !c.Adapter.Residual || c.VideoAnchor != 1 {

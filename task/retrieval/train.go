@@ -6,6 +6,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -59,7 +60,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	} else if cut > 0 {
 		r.Log.Warn("captions are longer than the model's context and are cut", "captions", cut, "of", len(r.Train.Captions))
 	}
-	return train.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+	return loop.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
 }
 
 // config is what config.json says: everything resolved.

@@ -89,7 +89,7 @@ var beyond = func() []way {
 	residual := func(c *recognition.Config) { c.Adapter.Residual = true }
 	anchor := func(c *recognition.Config) { c.Anchor = 1 }
 	video := func(c *recognition.Config) { c.VideoAnchor = 1 }
-	average := func(c *recognition.Config) { c.Train.Average = 0.99 }
+	average := func(c *recognition.Config) { c.Train.EMADecay = 0.99 }
 	drop := func(c *recognition.Config) { c.TemporalDrop = 0.5 }
 	clips := func(c *recognition.Config) { c.Adapter.Temperature = 0 }
 	with := func(name, title string, changes ...func(*recognition.Config)) way {
@@ -294,7 +294,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 // settings are those that suit videos this simple and trainings this short.
 func (j *job) settings(c *recognition.Config) {
 	c.Batch = 32
-	c.Train.Steps, c.Train.Rate, c.Train.Schedule, c.Train.Seed = j.steps, 3e-3, "cosine", j.seed
+	c.Train.Steps, c.Train.LearningRate, c.Train.Schedule, c.Train.Seed = j.steps, 3e-3, "cosine", j.seed
 	c.Train.Warmup = j.steps / 20
 	c.Train.SaveEvery, c.Train.EvalEvery = j.steps, j.steps
 	c.Templates = []string{template}

@@ -1,4 +1,4 @@
-package train
+package loop
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/train"
 )
 
 // valley is a task: to bring a vector to a point that jumps from step to step.
@@ -59,11 +60,11 @@ func (v *valley) Evaluate(context.Context) (Evaluation, error) {
 // file is all that a valley writes.
 type file struct {
 	Values    map[string][]float32
-	State     *State
+	State     *train.State
 	Optimizer map[string][]float32
 }
 
-func (v *valley) Write(path string, s *State, _ map[string]any) error {
+func (v *valley) Write(path string, s *train.State, _ map[string]any) error {
 	f := file{Values: v.params.Values(), State: s}
 	if s != nil {
 		f.Optimizer = s.Optimizer
@@ -75,7 +76,7 @@ func (v *valley) Write(path string, s *State, _ map[string]any) error {
 	return os.WriteFile(path, b, 0o666)
 }
 
-func (v *valley) Read(path string) (*State, error) {
+func (v *valley) Read(path string) (*train.State, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func (v *valley) Read(path string) (*State, error) {
 	return f.State, v.params.Set(f.Values)
 }
 
-func (v *valley) run(t *testing.T, dir string, c Config, resume bool) error {
+func (v *valley) run(t *testing.T, dir string, c train.Config, resume bool) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -109,12 +110,12 @@ func read(t *testing.T, dir, name string) string {
 // What is evaluated and written is the moving average of the weights; training
 // itself does not notice.
 func TestAveragesAreEvaluatedAndWritten(t *testing.T) {
-	c := Config{Steps: 40, Rate: 0.1, EvalEvery: 10, SaveEvery: 7}
+	c := train.Config{Steps: 40, LearningRate: 0.1, EvalEvery: 10, SaveEvery: 7}
 	plain := newValley()
 	if err := plain.run(t, t.TempDir(), c, false); err != nil {
 		t.Fatal(err)
 	}
-	c.Average = 0.8
+	c.EMADecay = 0.8
 	averaged, dir := newValley(), t.TempDir()
 	if err := averaged.run(t, dir, c, false); err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestAveragesAreEvaluatedAndWritten(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{BestFile, LastFile} {
+	for _, name := range []string{train.BestFile, train.LastFile} {
 		var f file
 		if err := json.Unmarshal([]byte(read(t, dir, name)), &f); err != nil {
 			t.Fatal(err)
@@ -152,7 +153,7 @@ func TestAveragesAreEvaluatedAndWritten(t *testing.T) {
 // A run with averages that was interrupted at any step ends bitwise where an
 // uninterrupted one ends.
 func TestResumingWithAverages(t *testing.T) {
-	c := Config{Steps: 12, Rate: 0.1, Average: 0.9, EvalEvery: 4, SaveEvery: 3}
+	c := train.Config{Steps: 12, LearningRate: 0.1, EMADecay: 0.9, EvalEvery: 4, SaveEvery: 3}
 	whole := t.TempDir()
 	if err := newValley().run(t, whole, c, false); err != nil {
 		t.Fatal(err)
@@ -166,7 +167,7 @@ func TestResumingWithAverages(t *testing.T) {
 		if err := newValley().run(t, dir, c, true); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{BestFile, LastFile} {
+		for _, name := range []string{train.BestFile, train.LastFile} {
 			if read(t, dir, name) != read(t, whole, name) {
 				t.Errorf("stopped at step %d, %s differs from an uninterrupted run's", step, name)
 			}
@@ -176,7 +177,7 @@ func TestResumingWithAverages(t *testing.T) {
 
 func TestAveragesThatMakeNoSense(t *testing.T) {
 	for _, decay := range []float64{-0.1, 1, math.NaN()} {
-		if err := (&Config{Steps: 1, Rate: 1, Average: decay}).Check(); err == nil {
+		if err := (&train.Config{Steps: 1, LearningRate: 1, EMADecay: decay}).Check(); err == nil {
 			t.Errorf("decay %v is taken", decay)
 		}
 	}

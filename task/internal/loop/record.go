@@ -1,4 +1,4 @@
-package train
+package loop
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/train"
 )
 
 // record is metrics.jsonl: a line a step and a line an evaluation.
@@ -101,7 +102,7 @@ func sameConfig(path string, config any) error {
 		return err
 	}
 	if diff := differences("", was, is); len(diff) > 0 {
-		return fmt.Errorf("%s: this run was started with %s; resume it with the same settings, or give another --out", path, strings.Join(diff, ", "))
+		return &train.SettingsError{File: path, Differences: diff}
 	}
 	return nil
 }

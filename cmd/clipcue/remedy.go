@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/clipcue/clipcue/train"
+)
+
+// remedy returns what to type next after an error, or "" if there is no advice. The
+// packages report what failed; only the command line knows its flags.
+func remedy(err error) string {
+	for _, r := range remedies {
+		if advice := r(err); advice != "" {
+			return advice
+		}
+	}
+	return ""
+}
+
+// remedies are asked in order, the most specific first.
+var remedies = []func(error) string{
+	of(func(*train.InterruptedError) string { return "the same command with --resume, to continue the run" }),
+	of(func(*train.ExistsError) string { return "--resume to continue the run, or another --out" }),
+	of(func(*train.SettingsError) string {
+		return "the same settings as before with --resume, or another --out"
+	}),
+	of(func(*train.DivergedError) string { return "a lower --lr, or --clip-norm 1" }),
+	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
+}
+
+// of returns a remedy for errors of one type.
+func of[E error](advice func(E) string) func(error) string {
+	return func(err error) string {
+		var e E
+		if errors.As(err, &e) {
+			return advice(e)
+		}
+		return ""
+	}
+}
+
+// is returns a remedy for errors that wrap a sentinel.
+func is(target error, advice string) func(error) string {
+	return func(err error) string {
+		if errors.Is(err, target) {
+			return advice
+		}
+		return ""
+	}
+}

@@ -1,0 +1,311 @@
+// Package loop is the training loop that all tasks share: steps, learning rate,
+// checkpoints, resuming, and the metrics file of a run.
+package loop
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/train"
+)
+
+// Task is what a run learns.
+type Task interface {
+	// Params are the tensors that the run changes.
+	Params() *nn.Params
+	// Step adds the gradients of a batch to the parameters' and returns its
+	// loss. The batch follows from the step's number, counted from 0.
+	Step(step int) (loss float64, err error)
+	// Batch names what a step's batch holds, for an error message.
+	Batch(step int) string
+	// Evaluate measures the parameters as they are, which are the averages if the
+	// run makes any.
+	Evaluate(ctx context.Context) (Evaluation, error)
+	// Write writes a model file, with the state of training if that is not nil.
+	Write(path string, s *train.State, metrics map[string]any) error
+	// Read takes the parameters over from a file and returns its state.
+	Read(path string) (*train.State, error)
+}
+
+// Updater is a Task that is told after each update of the parameters, before
+// anything else sees them, so that it can keep them within bounds.
+type Updater interface{ Updated() }
+
+// Counter is a Task that says how many samples a step takes, and what they are,
+// so that their rate is shown.
+type Counter interface{ Samples() (n int, unit string) }
+
+// Evaluation is a measurement during a run.
+type Evaluation struct {
+	// Score decides which step is the best, higher is better, if Selects is set.
+	// Otherwise the latest step is the best.
+	Score   float64
+	Selects bool
+	Metrics map[string]any
+}
+
+// Run trains a task in the folder dir. config is everything resolved, for
+// config.json; a run that is resumed must have been started with the same one.
+// The rest of the folder is made as the run goes. p may be nil.
+func Run(ctx context.Context, dir string, config any, c train.Config, task Task, resume bool, log *slog.Logger, p *progress.Progress) (train.Result, error) {
+	if err := c.Check(); err != nil {
+		return train.Result{}, err
+	}
+	r := &run{dir: dir, c: c, task: task, log: log, params: task.Params()}
+	r.optimizer = nn.NewAdamW(r.params, c.WeightDecay)
+	r.optimizer.Beta2 = cmp.Or(c.Beta2, r.optimizer.Beta2)
+	r.optimizer.Eps = cmp.Or(c.Eps, r.optimizer.Eps)
+	if c.EMADecay > 0 {
+		r.average = nn.NewAverage(r.params, c.EMADecay)
+	}
+	if err := r.open(config, resume); err != nil {
+		return train.Result{}, err
+	}
+	defer r.metrics.Close()
+	bar := p.Start("train", int64(c.Steps), "steps")
+	defer bar.Done()
+	bar.Set(int64(r.state.Step))
+	err := r.loop(ctx, func(loss float64) {
+		bar.Add(1)
+		bar.Message(fmt.Sprintf("loss %.4f%s", loss, r.rate()))
+	})
+	return train.Result{Steps: r.state.Step, BestStep: r.state.BestStep, Metrics: r.state.Metrics}, err
+}
+
+// run is a run that is under way.
+type run struct {
+	dir       string
+	c         train.Config
+	task      Task
+	log       *slog.Logger
+	params    *nn.Params
+	optimizer *nn.AdamW
+	average   *nn.Average // nil for none
+	pace      float64     // seconds a step, the latest counting most
+	timed     int         // steps that pace is of
+	state     train.State
+	unsaved   bool // whether the state has changed since it was saved
+	metrics   *record
+}
+
+// open prepares the folder and takes over what an earlier run left there.
+func (r *run) open(config any, resume bool) error {
+	if err := os.MkdirAll(r.dir, 0o777); err != nil {
+		return err
+	}
+	last := filepath.Join(r.dir, train.LastFile)
+	_, err := os.Stat(last)
+	there := err == nil
+	if there && !resume {
+		return &train.ExistsError{Dir: r.dir}
+	}
+	if there {
+		if err := sameConfig(filepath.Join(r.dir, train.ConfigFile), config); err != nil {
+			return err
+		}
+		state, err := r.task.Read(last)
+		if err != nil {
+			return err
+		}
+		if err := r.restore(state); err != nil {
+			return fmt.Errorf("%s: %w", last, err)
+		}
+		r.log.Info("resuming", "run", r.dir, "step", r.state.Step, "steps", r.c.Steps)
+	} else if err := writeConfig(filepath.Join(r.dir, train.ConfigFile), config); err != nil {
+		return err
+	}
+	r.metrics, err = openRecord(filepath.Join(r.dir, train.MetricsFile), r.state.Step)
+	return err
+}
+
+func (r *run) loop(ctx context.Context, done func(loss float64)) error {
+	for {
+		// An evaluation that an interrupt cut off is made up for on resuming.
+		if s := r.state.Step; s > 0 && (s == r.c.Steps || s%r.c.EvalEvery == 0) && !r.metrics.evaluated(s) {
+			if err := r.evaluate(ctx); errors.Is(err, context.Canceled) {
+				return r.interrupted()
+			} else if err != nil {
+				return err
+			}
+		}
+		end := r.state.Step == r.c.Steps
+		if r.unsaved && (end || r.state.Step%r.c.SaveEvery == 0) {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case end:
+			return nil
+		case ctx.Err() != nil:
+			return r.interrupted()
+		}
+		loss, err := r.step()
+		if err != nil {
+			return err
+		}
+		done(loss)
+	}
+}
+
+// step makes one step.
+func (r *run) step() (loss float64, err error) {
+	step, begin := r.state.Step, time.Now()
+	r.params.ZeroGrad()
+	if loss, err = r.task.Step(step); err != nil {
+		return 0, err
+	}
+	norm := nn.GradNorm(r.params)
+	if !finite(loss) || !finite(norm) {
+		// The parameters are still those before this step.
+		return 0, errors.Join(r.save(), &train.DivergedError{
+			Step: step + 1, Loss: loss, GradNorm: norm, Dir: r.dir, Batch: r.task.Batch(step)})
+	}
+	nn.ClipGrad(r.params, norm, r.c.ClipNorm)
+	rate := r.c.RateAt(step)
+	r.optimizer.Update(rate)
+	if u, ok := r.task.(Updater); ok {
+		u.Updated()
+	}
+	r.state.Step++
+	if r.average != nil {
+		r.average.Update(r.state.Step)
+	}
+	r.unsaved = true
+	seconds := time.Since(begin).Seconds()
+	r.pace += (seconds - r.pace) * max(0.05, 1/float64(r.timed+1))
+	r.timed++
+	if logEvery := max(1, r.c.Steps/1000); r.state.Step%logEvery == 0 || r.state.Step == r.c.Steps {
+		err = r.metrics.add(map[string]any{"step": r.state.Step, "loss": loss, "learning_rate": rate, "grad_norm": norm,
+			"seconds": seconds})
+	}
+	return loss, err
+}
+
+// rate is the samples' rate, as words behind the loss.
+func (r *run) rate() string {
+	c, ok := r.task.(Counter)
+	if !ok || r.pace <= 0 {
+		return ""
+	}
+	n, unit := c.Samples()
+	return fmt.Sprintf(", %.0f %s/s", float64(n)/r.pace, unit)
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// interrupted saves the run where it is.
+func (r *run) interrupted() error {
+	if err := r.save(); err != nil {
+		return err
+	}
+	return &train.InterruptedError{Step: r.state.Step, Steps: r.c.Steps, Dir: r.dir}
+}
+
+// swap exchanges the weights and their averages, if there are any, and returns
+// what undoes it.
+func (r *run) swap() func() {
+	if r.average == nil {
+		return func() {}
+	}
+	r.average.Swap()
+	return r.average.Swap
+}
+
+// evaluate measures, and writes the best file if this step is the best so far.
+func (r *run) evaluate(ctx context.Context) error {
+	defer r.swap()()
+	e, err := r.task.Evaluate(ctx)
+	if err != nil {
+		return err
+	}
+	r.unsaved = true
+	if !e.Selects || r.state.BestStep == 0 || e.Score > r.state.BestScore {
+		r.state.BestStep, r.state.BestScore, r.state.Metrics = r.state.Step, e.Score, e.Metrics
+		if err := r.task.Write(filepath.Join(r.dir, train.BestFile), nil, e.Metrics); err != nil {
+			return err
+		}
+	}
+	if len(e.Metrics) > 0 {
+		args := []any{"step", r.state.Step}
+		for _, k := range sortedKeys(e.Metrics) {
+			v := e.Metrics[k]
+			if x, ok := v.(float64); ok {
+				v = math.Round(x*1e4) / 1e4
+			}
+			args = append(args, k, v)
+		}
+		r.log.Info("evaluated", args...)
+	}
+	return r.metrics.add(map[string]any{"step": r.state.Step, "evaluation": e.Metrics})
+}
+
+// save writes the checkpoint. Its model, like the best file's, has the averages,
+// so that whoever reads it need not know of them; the weights are in the state.
+func (r *run) save() error {
+	defer r.swap()()
+	s := r.state
+	s.Optimizer = map[string][]float32{}
+	r.optimizer.Moments(func(p *nn.Param, m, v compute.Matrix) {
+		s.Optimizer[firstMoment+p.Name] = r.download(m)
+		s.Optimizer[secondMoment+p.Name] = r.download(v)
+	})
+	if r.average != nil {
+		r.average.Other(func(p *nn.Param, m compute.Matrix) { s.Optimizer[weights+p.Name] = r.download(m) })
+	}
+	r.unsaved = false
+	return r.task.Write(filepath.Join(r.dir, train.LastFile), &s, s.Metrics)
+}
+
+const (
+	firstMoment  = "optimizer.m."
+	secondMoment = "optimizer.v."
+	weights      = "optimizer.weights." // beside averages
+)
+
+func (r *run) download(m compute.Matrix) []float32 {
+	v := make([]float32, m.Rows*m.Cols)
+	r.params.Device.Download(v, m)
+	return v
+}
+
+// restore takes over a state that was saved.
+func (r *run) restore(s *train.State) error {
+	if s == nil {
+		return errors.New("the file holds no state of training to resume from")
+	}
+	if s.Step < 0 || s.Step > r.c.Steps {
+		return fmt.Errorf("it says that %d of %d steps are done", s.Step, r.c.Steps)
+	}
+	var err error
+	restore := func(name string, to compute.Matrix) {
+		if data := s.Optimizer[name]; len(data) == to.Rows*to.Cols {
+			r.params.Device.Upload(to, data)
+		} else {
+			err = fmt.Errorf("tensor %q is missing or has another size", name)
+		}
+	}
+	r.optimizer.Moments(func(p *nn.Param, m, v compute.Matrix) {
+		restore(firstMoment+p.Name, m)
+		restore(secondMoment+p.Name, v)
+	})
+	if r.average != nil {
+		// The file's model, which the task has read, are the averages.
+		r.average.Other(func(p *nn.Param, m compute.Matrix) { restore(weights+p.Name, m) })
+		r.average.Swap()
+	}
+	r.state = *s
+	r.state.Optimizer = nil
+	r.optimizer.Step = s.Step
+	return err
+}
