@@ -37,8 +37,8 @@ vulnerabilities:  ## govulncheck, where its database can be reached
 	else echo "$$out"; exit $$code; fi
 
 # How the backbone that comes with the program was trained: half an hour or more.
-TINY_RECIPE = --synth --seed 1 --image-size 64 --patch-size 8 --width 192 --layers 4 --text-width 128 --text-layers 3 \
-	--embed 128 --merges 2000 --batch 128 --chunk 128 --steps 6500 --lr 1e-3 --warmup 300 --ema 0.999 --half
+TINY_RECIPE = --synth --seed 1 --image-size 64 --patch-size 8 --vision-width 192 --vision-layers 4 --text-width 128 --text-layers 3 \
+	--embed 128 --merges 2000 --batch 128 --chunk 128 --steps 6500 --learning-rate 1e-3 --warmup 300 --ema-decay 0.999 --half
 
 tiny:             ## train clipcue-tiny again, into tiny/, and put it in its place
 	$(GO) run ./cmd/clipcue pretrain --out tiny --resume $(TINY_RECIPE)

@@ -106,7 +106,7 @@ func (s Settings) fits(dir string, run Settings) error {
 		{"windows of", seconds(s.Window), seconds(run.Window), fmt.Sprintf("--window %gs", run.Window)},
 		{"windows every", seconds(s.Hop), seconds(run.Hop), fmt.Sprintf("--hop %gs", run.Hop)},
 		{"vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(run.Server, "its folder"), "--server " + run.Server},
-		{"the background captions", captionsID(s.Captions), captionsID(run.Captions), "--background FILE"},
+		{"the background captions", captionsID(s.Captions), captionsID(run.Captions), "--background-captions FILE"},
 	} {
 		if m.have == m.want {
 			continue

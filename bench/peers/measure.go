@@ -152,7 +152,7 @@ func (r *run) products() error {
 func (r *run) memory() error {
 	videos := filepath.Join(r.dir, "videos")
 	const what = "peak memory of extract"
-	if out, err := exec.CommandContext(r.ctx, r.clipcue, "-q", "synth", "--out", videos, "--classes", "growing", "--per-class", "1",
+	if out, err := exec.CommandContext(r.ctx, r.clipcue, "-q", "synth", "motions", "--out", videos, "--only", "growing", "--per-class", "1",
 		"--width", "320", "--height", "240", "--fps", "24", "--seconds", "6").CombinedOutput(); err != nil {
 		r.report.skip(fmt.Sprintf("%s: no clip could be rendered: %s", what, lastLine(out)))
 		return r.ctx.Err()
@@ -196,7 +196,7 @@ func (r *run) backbone() string { return filepath.Join(r.caseDir, "backbone") }
 // bench is a run of clipcue bench, of one work for so long each.
 func (r *run) bench(env []string, seconds float64, work string, flags ...string) process {
 	args := append([]string{"bench", work, "--json", "--quiet", "--threads", fmt.Sprint(r.threads),
-		"--seconds", fmt.Sprint(seconds), "--batch", fmt.Sprint(batch)}, flags...)
+		"--measure-seconds", fmt.Sprint(seconds), "--batch", fmt.Sprint(batch)}, flags...)
 	return func(ctx context.Context) (s sample, err error) {
 		c := exec.CommandContext(ctx, r.clipcue, args...)
 		c.Env = append(os.Environ(), env...)

@@ -127,17 +127,17 @@ func TestBadInput(t *testing.T) {
 		{"train without --data", []string{"train", "recognition", "--model", w.model, "--features", w.features, "--out", out}, 2, []string{"--data"}},
 		{"train with an argument", train("videos"), 2, []string{"no arguments"}},
 		{"eval without --run", []string{"eval", "recognition", "--features", w.features, "--data", w.labels}, 2, []string{"--run"}},
-		{"classify without anything", []string{"classify", video}, 2, []string{"--adapter", "--classes"}},
-		{"classify without videos", []string{"classify", "--adapter", run}, 2, []string{"at least one video"}},
+		{"classify without anything", []string{"classify", video}, 2, []string{"--run", "--classes"}},
+		{"classify without videos", []string{"classify", "--run", run}, 2, []string{"at least one video"}},
 		{"classify without names", []string{"classify", "--model", w.model, video}, 2, []string{"--classes"}},
 		{"embed of nothing", []string{"embed", "--model", w.model}, 2, []string{"--text"}},
-		{"synth without --out", []string{"synth"}, 2, []string{"--out"}},
+		{"synth without --out", []string{"synth", "motions"}, 2, []string{"--out"}},
 		{"model info of nothing", []string{"model", "info"}, 2, []string{"one weight file"}},
 		{"two ways to sample", extract("--fps", "2", "--frames", "8", video), 2, []string{"fps", "frames"}},
 		{"no frames a second", extract("--fps", "0", video), 2, []string{"--fps"}},
 		{"no frames", extract("--frames", "0", video), 2, []string{"--frames"}},
-		{"templates with an adapter", []string{"classify", "--adapter", run, "--template", "a {}", video}, 2, []string{"--template", "--adapter"}},
-		{"ensemble with an adapter", []string{"classify", "--adapter", run, "--ensemble", video}, 2, []string{"--ensemble", "--adapter"}},
+		{"templates with an adapter", []string{"classify", "--run", run, "--template", "a {}", video}, 2, []string{"--template", "--run"}},
+		{"ensemble with an adapter", []string{"classify", "--run", run, "--ensemble", video}, 2, []string{"--ensemble", "--run"}},
 		{"template without a place", classify("--template", "a video", video), 2, []string{"{}", "a video"}},
 		{"way without shots", train("--way", "2"), 2, []string{"--way", "--shots"}},
 		{"train classes alone", train("--train-classes", names), 2, []string{"--test-classes"}},
@@ -145,21 +145,21 @@ func TestBadInput(t *testing.T) {
 		{"few-shot and zero-shot", train("--shots", "1", "--train-classes", names, "--test-classes", names), 2, []string{"few-shot", "zero-shot"}},
 		{"no steps", train("--steps", "0"), 2, []string{"--steps"}},
 		{"no batch", train("--batch", "0"), 2, []string{"--batch"}},
-		{"no rate", train("--lr", "0"), 2, []string{"--lr"}},
-		{"a rate below 0", train("--lr=-1"), 2, []string{"--lr"}},
+		{"no rate", train("--learning-rate", "0"), 2, []string{"--learning-rate"}},
+		{"a rate below 0", train("--learning-rate=-1"), 2, []string{"--learning-rate"}},
 		{"a schedule that is none", train("--schedule", "warm"), 2, []string{"--schedule", "warm", "cosine"}},
 		{"a layout that is none", train("--layout", "book"), 2, []string{"--layout", "book", "paper"}},
 		{"a test share above 1", train("--test-share", "1.5"), 2, []string{"--test-share"}},
-		{"no window", train("--window", "0"), 2, []string{"--window"}},
+		{"no window", train("--window-frames", "0"), 2, []string{"--window-frames"}},
 		{"no windows", eval("--windows", "0"), 2, []string{"--windows"}},
 		{"a split that is none", eval("--split", "tset"), 2, []string{"--split", "tset"}},
 		{"a checkpoint that is none", eval("--checkpoint", "first"), 2, []string{"--checkpoint", "first"}},
 		{"an annotation format that is none", train("--data-format", "xml"), 2, []string{"--data-format", "xml"}},
 		{"an activation that is none", extract("--activation", "relu", video), 2, []string{"--activation", "relu", "quick_gelu"}},
-		{"a flag of another kind", []string{"synth", "--out", out, "--kind", "pictures", "--per-class", "3"}, 2, []string{"--per-class", "pictures"}},
-		{"no such kind", []string{"synth", "--out", out, "--kind", "songs"}, 2, []string{"--kind", "motions, objects, untrimmed or pictures"}},
-		{"a combination that is not shown", []string{"synth", "--out", out, "--kind", "objects", "--combinations", "unseen", "--classes", "red circle"}, 2, []string{"red circle"}},
-		{"a class that cannot be rendered", []string{"synth", "--out", out, "--classes", "juggling"}, 2, []string{"juggling", "moving left"}},
+		{"a flag of another kind", []string{"synth", "pictures", "--out", out, "--per-class", "3"}, 2, []string{"--per-class", "pictures"}},
+		{"no such kind", []string{"synth", "songs"}, 2, []string{"songs", "clipcue synth"}},
+		{"a combination that is not shown", []string{"synth", "objects", "--out", out, "--combinations", "unseen", "--only", "red circle"}, 2, []string{"red circle"}},
+		{"a class that cannot be rendered", []string{"synth", "motions", "--out", out, "--only", "juggling"}, 2, []string{"juggling", "moving left"}},
 
 		// Backbones.
 		{"no such weights", []string{"model", "info", "./nothing.pt"}, 1, []string{"nothing.pt", "no such file"}},
@@ -184,7 +184,7 @@ func TestBadInput(t *testing.T) {
 		{"no such names", []string{"classify", "--model", w.model, "--classes", filepath.Join(dir, "none.txt"), video}, 1, []string{"none.txt", "no such file"}},
 		{"no names", []string{"classify", "--model", w.model, "--classes", file("blank.txt", "\n# nothing\n"), video}, 1, []string{"blank.txt", "one a line"}},
 		{"a name twice", []string{"classify", "--model", w.model, "--classes", file("twice.txt", "growing\nmoving left\nGrowing\n"), video}, 1, []string{"twice.txt:3", "line 1"}},
-		{"a name too long", []string{"classify", "--adapter", run, "--classes", file("long.txt", "x\n"+strings.Repeat("very long ", 90)+"\n"), video}, 1, []string{"very long"}},
+		{"a name too long", []string{"classify", "--run", run, "--classes", file("long.txt", "x\n"+strings.Repeat("very long ", 90)+"\n"), video}, 1, []string{"very long"}},
 		{"a text too long", []string{"embed", "--model", w.model, "--text", strings.Repeat("word ", 90)}, 1, []string{"--truncate", "77"}},
 
 		// Annotations.
@@ -211,16 +211,16 @@ func TestBadInput(t *testing.T) {
 
 		// Runs.
 		{"a run that is there", w.train(run), 1, []string{run, "--resume"}},
-		{"a run with other settings", w.train(run, "--resume", "--lr", "0.5"), 1, []string{"0.5", "--out"}},
+		{"a run with other settings", w.train(run, "--resume", "--learning-rate", "0.5"), 1, []string{"0.5", "--out"}},
 		{"prompts that do not fit", train("--prefix", "70", "--postfix", "16"), 1, []string{"70", "--prefix"}},
 		{"no such run", append(eval(), "--run", filepath.Join(dir, "none")), 1, []string{"none", "no such file"}},
-		{"no such adapter", []string{"classify", "--adapter", filepath.Join(dir, "none"), video}, 1, []string{"none", "no such file"}},
-		{"weights for an adapter", []string{"classify", "--adapter", filepath.Join(w.model, "open_clip_model.safetensors"), video}, 1, []string{"open_clip_model.safetensors"}},
-		{"half an adapter", []string{"classify", "--adapter", file("half.safetensors", string(trained[:len(trained)/2])), video}, 1, []string{"half.safetensors"}},
-		{"another backbone for an adapter", []string{"classify", "--adapter", run, "--model", other, video}, 1, []string{"best.safetensors", "clip-"}},
+		{"no such adapter", []string{"classify", "--run", filepath.Join(dir, "none"), video}, 1, []string{"none", "no such file"}},
+		{"weights for an adapter", []string{"classify", "--run", filepath.Join(w.model, "open_clip_model.safetensors"), video}, 1, []string{"open_clip_model.safetensors"}},
+		{"half an adapter", []string{"classify", "--run", file("half.safetensors", string(trained[:len(trained)/2])), video}, 1, []string{"half.safetensors"}},
+		{"another backbone for an adapter", []string{"classify", "--run", run, "--model", other, video}, 1, []string{"best.safetensors", "clip-"}},
 		{"a file where the store goes", []string{"extract", "--model", w.model, "--out", file("taken", "x"), video}, 1, []string{"taken"}},
 		{"a file where the run goes", append(train(), "--out", file("taken2", "x")), 1, []string{"taken2"}},
-		{"videos of other options", []string{"synth", "--out", w.videos, "--classes", "growing", "--width", "64"}, 1, []string{"other options"}},
+		{"videos of other options", []string{"synth", "motions", "--out", w.videos, "--only", "growing", "--width", "64"}, 1, []string{"other options"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := files(t, w.dir)
@@ -270,7 +270,7 @@ func TestSomeInputsFail(t *testing.T) {
 
 	bad := write(t, dir, "bad.mp4", "not a video\n")
 	good := filepath.Join(w.videos, "growing", "000.mp4")
-	r = clipcue(t, "classify", "-q", "--adapter", run, bad, good, "--json")
+	r = clipcue(t, "classify", "-q", "--run", run, bad, good, "--json")
 	checkError(t, r, exitPartial, "1 video")
 	c := decode[classifiedJSON](t, r)
 	if len(c) != 2 || c[0].Path != bad || c[1].Path != good || c[0].Error == "" || c[0].Predictions == nil || len(c[0].Predictions) != 0 || len(c[1].Predictions) != 2 {
@@ -319,8 +319,8 @@ func TestVideosWithoutFrames(t *testing.T) {
 func TestRateThatBlowsUp(t *testing.T) {
 	w := newWorld(t)
 	run := filepath.Join(t.TempDir(), "run")
-	r := clipcue(t, w.train(run, "--lr", "1e30", "--steps", "40", "--eval-every", "40")...)
-	checkError(t, r, exitFailed, "step", ".mp4", "--lr", run)
+	r := clipcue(t, w.train(run, "--learning-rate", "1e30", "--steps", "40", "--eval-every", "40")...)
+	checkError(t, r, exitFailed, "step", ".mp4", "--learning-rate", run)
 	if _, err := os.Stat(filepath.Join(run, "last.safetensors")); err != nil {
 		t.Error("the run is not saved")
 	}
@@ -342,7 +342,7 @@ func TestUnwritableOut(t *testing.T) {
 	for _, args := range [][]string{
 		w.train(out),
 		{"extract", "--model", w.model, "--out", out, w.videos},
-		{"synth", "--out", out},
+		{"synth", "motions", "--out", out},
 	} {
 		checkError(t, clipcue(t, args...), exitFailed, out, "permission denied")
 	}

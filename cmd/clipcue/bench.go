@@ -91,7 +91,7 @@ touches no memory does on the same threads. In 8 bits it may be above 100 %.`,
 	whole(c, &b.batch, "batch", 1, "pictures in a batch")
 	whole(c, &b.texts, "texts", 1, "texts to encode")
 	whole(c, &b.vectors, "vectors", 1, "vectors of 512 numbers to search")
-	number(c, &b.seconds, "seconds", false, "how long to repeat each")
+	number(c, &b.seconds, "measure-seconds", false, "how long to repeat each")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

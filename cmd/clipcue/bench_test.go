@@ -4,7 +4,7 @@ import "testing"
 
 // bench tells what it measured, for people and for programs.
 func TestBench(t *testing.T) {
-	quick := []string{"--size", "tiny", "--seconds", "0.001", "--vectors", "1000", "--batch", "2", "--texts", "3"}
+	quick := []string{"--size", "tiny", "--measure-seconds", "0.001", "--vectors", "1000", "--batch", "2", "--texts", "3"}
 	report := decode[benchReport](t, must(t, exitDone, append([]string{"bench", "--json"}, quick...)...))
 	if len(report.Results) != 4+4 || report.Backend == "" || report.Threads < 1 || report.Int8 != nil {
 		t.Errorf("%+v", report)
@@ -15,7 +15,7 @@ func TestBench(t *testing.T) {
 	}
 	must(t, exitDone, append([]string{"bench", "search"}, quick...)...)
 	model := backbone(t, t.TempDir(), 3)
-	loaded := decode[benchReport](t, must(t, exitDone, "bench", "image", "--model", model, "--seconds", "0.001", "--json"))
+	loaded := decode[benchReport](t, must(t, exitDone, "bench", "image", "--model", model, "--measure-seconds", "0.001", "--json"))
 	if loaded.Model != model || len(loaded.Results) != 1 || loaded.Results[0].Items != 8 {
 		t.Errorf("%+v", loaded)
 	}
@@ -29,7 +29,7 @@ func TestBenchUsage(t *testing.T) {
 		{"--size", "ViT-B/15"},
 		{"--size", "tiny", "--model", "x"},
 		{"--batch", "0"},
-		{"--seconds", "0"},
+		{"--measure-seconds", "0"},
 	} {
 		must(t, exitUsage, append([]string{"bench"}, args...)...)
 	}

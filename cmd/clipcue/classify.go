@@ -28,29 +28,29 @@ type classified struct {
 func (a *app) classifyCommand() *cobra.Command {
 	var b backboneFlags
 	var s samplingFlags
-	var adapter, classes string
+	var run, classes string
 	var templates []string
 	var ensemble, asJSON bool
 	var top int
 	var scale float64
 	c := &cobra.Command{
-		Use:   "classify --adapter FILE|--classes FILE VIDEO|FOLDER...",
+		Use:   "classify --run FILE|--classes FILE VIDEO|FOLDER...",
 		Short: "Name the actions in videos",
-		Long: `Names the action in each video: with --adapter by a model that was trained (a
+		Long: `Names the action in each video: with --run by a model that was trained (a
 model file or a run folder), over its own classes or those of --classes; without
 it by the backbone alone, from class names in hand-written templates.`,
-		Example: `  clipcue classify --adapter run video.mp4
+		Example: `  clipcue classify --run run video.mp4
   clipcue classify --model ViT-B/16 --classes names.txt videos/ --json`,
 		Args: arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if adapter == "" && classes == "" {
-				return usageError{errors.New("classify needs --adapter or --classes; see: clipcue classify --help")}
+			if run == "" && classes == "" {
+				return usageError{errors.New("classify needs --run or --classes; see: clipcue classify --help")}
 			}
-			if adapter != "" && (len(templates) > 0 || ensemble) {
-				return usageError{errors.New("--template and --ensemble are for classifying without --adapter, which has learned prompts of its own")}
+			if run != "" && (len(templates) > 0 || ensemble) {
+				return usageError{errors.New("--template and --ensemble are for classifying without --run, which has learned prompts of its own")}
 			}
-			if adapter == "" && c.Flags().Changed("temporal-scale") {
-				return usageError{errors.New("--temporal-scale needs --adapter: the backbone alone has no temporal Transformer")}
+			if run == "" && c.Flags().Changed("temporal-scale") {
+				return usageError{errors.New("--temporal-scale needs --run: the backbone alone has no temporal Transformer")}
 			}
 			for _, t := range templates {
 				if !strings.Contains(t, "{}") {
@@ -76,9 +76,9 @@ it by the backbone alone, from class names in hand-written templates.`,
 			}
 			var m *clip.Model
 			var r *recognition.Recognizer
-			if adapter != "" {
+			if run != "" {
 				var trainedAt video.Sampling
-				m, r, trainedAt, err = a.trainedRecognizer(adapter, b, names)
+				m, r, trainedAt, err = a.trainedRecognizer(run, b, names)
 				if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
 					sampling = trainedAt
 				}
@@ -107,10 +107,10 @@ it by the backbone alone, from class names in hand-written templates.`,
 	b.addPrecision(c)
 	s.add(c)
 	f := c.Flags()
-	f.StringVar(&adapter, "adapter", "", "a trained model file or run folder")
+	f.StringVar(&run, "run", "", "a trained model file or run folder")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
-	f.StringArrayVar(&templates, "template", nil, "without --adapter: a sentence with {} for the name; may be given again")
-	f.BoolVar(&ensemble, "ensemble", false, "without --adapter: average over the built-in templates")
+	f.StringArrayVar(&templates, "template", nil, "without --run: a sentence with {} for the name; may be given again")
+	f.BoolVar(&ensemble, "ensemble", false, "without --run: average over the built-in templates")
 	top = 5
 	whole(c, &top, "top", 0, "how many classes to name for each video; 0 means all")
 	temporalScale(c, &scale)

@@ -65,7 +65,7 @@ decord__corrupted.mp4,moving alone,test,,
 	}
 	// Sampled as in training, although that was not the usual rate.
 	good, bad := filepath.Join(clips, "mmaction2__demo.mp4"), filepath.Join(clips, "wuffs__no-frames.gif")
-	r = clipcue(t, "classify", "-q", "--adapter", run, bad, good, "--json")
+	r = clipcue(t, "classify", "-q", "--run", run, bad, good, "--json")
 	checkError(t, r, exitPartial, "1 video")
 	named := decode[classifiedJSON](t, r)
 	named[1:].check(t, 1, []string{"playing ball", "moving alone"})

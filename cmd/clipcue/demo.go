@@ -90,7 +90,7 @@ func (a *app) printDemo(r *demo.Result, took time.Duration) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%d of %d of these are right. top-1 accuracy, with 95 %% intervals over trainings or episodes; %d videos, %.0f s.\nLook at %s, and try:\n  clipcue classify --adapter %s %s\n",
+	_, err := fmt.Fprintf(a.out, "\n%d of %d of these are right. top-1 accuracy, with 95 %% intervals over trainings or episodes; %d videos, %.0f s.\nLook at %s, and try:\n  clipcue classify --run %s %s\n",
 		right, len(r.Unseen), r.Videos, took.Seconds(), r.Report, r.Model, r.Unseen[0].Path)
 	return err
 }

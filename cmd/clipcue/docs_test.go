@@ -88,7 +88,7 @@ var prepared = map[string]func(t *testing.T, dir string){"msrvtt.md": smallMSRVT
 
 // quick shortens what takes long.
 var quick = strings.NewReplacer("--steps 5000", "--steps 5",
-	"--detector-steps 2000", "--detector-steps 2 --detector-width 16 --detector-window 64 --detector-batch 2", "--steps 2000", "--steps 2 --batch 8")
+	"--detector-steps 2000", "--detector-steps 2 --detector-width 16 --detector-window-frames 64 --detector-batch 2", "--steps 2000", "--steps 2 --batch 8")
 
 // The commands of a document work, one after the other in one folder.
 func TestDocuments(t *testing.T) {
@@ -194,7 +194,7 @@ func TestProgramOfWalkthrough(t *testing.T) {
 	must(t, exitDone, w.train(run)...)
 	video := filepath.Join(w.videos, "growing", "000.mp4")
 	said := runProgram(t, "recognition.md", filepath.Join(run, "best.safetensors"), video)
-	top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, video, "--json"))[0].Predictions[0]
+	top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", run, video, "--json"))[0].Predictions[0]
 	if !strings.HasPrefix(said, "000.mp4\t"+top.Label+"\t") {
 		t.Errorf("it says %q, classify %q", said, top.Label)
 	}

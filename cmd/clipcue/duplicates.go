@@ -21,9 +21,9 @@ in the same order, with the times in both: copies of another size or quality, an
 parts that were cut out.
 
 A similarity is 1 for the same pictures and 0 for two moments of the library picked
-at random. Two moments in a row that are at least as similar as --threshold make a
+at random. Two moments in a row that are at least as similar as --min-similarity make a
 part.`,
-		Example: "  clipcue duplicates --library lib --threshold 0.95",
+		Example: "  clipcue duplicates --library lib --min-similarity 0.95",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			l, err := library.Open(c.Context(), dir)
@@ -47,7 +47,7 @@ part.`,
 			return 0, fmt.Errorf("it is a number above 0, at most 1")
 		}
 		return x, nil
-	}}, "threshold", "how similar moments have to be")
+	}}, "min-similarity", "how similar moments have to be")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }

@@ -117,7 +117,7 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 	oneOf(c, &checkpoint, "checkpoint", []string{"best", "last"}, "which of its models: best or last")
 	split = dataset.Test
 	oneOf(c, &split, "split", []string{dataset.Train, dataset.Val, dataset.Test}, "the split to measure on: train, val or test")
-	f.StringVar(&page, "report", "", "write a page with everything to this file, such as eval.html")
+	f.StringVar(&page, "html", "", "write a page with everything to this file, such as eval.html")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	f.BoolVar(&knownOnly, "known-only", false, "leave out samples of classes that are not among these, instead of refusing")
 	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")

@@ -18,7 +18,7 @@ import (
 
 // Where eval's proposals come from, if not from a file.
 const (
-	ownProposals    = "own"
+	ownProposals    = "detector"
 	trueProposals   = "truth"
 	windowProposals = "windows"
 )
@@ -29,7 +29,7 @@ const windowCount = 100
 func (a *app) evalLocalizationCommand() *cobra.Command {
 	var b backboneFlags
 	var d localization.Data
-	var run, results, split, classes, checkpoint, page, found string
+	var run, results, split, classes, checkpoint, page, found, proposals string
 	var templates []string
 	var ensemble, asJSON bool
 	var scale float64
@@ -45,9 +45,9 @@ class, the average recall of the proposals, and what is wrong with the best
 detections. With --classes the proposals are told apart among these names, which may
 be new ones; segments of others are left out of the truth.
 
---proposals own takes the model's detector's proposals, truth the annotated segments
-(what naming can reach at best), windows ` + fmt.Sprint(windowCount) + ` windows spread evenly, and a file
-those of others. --template names by hand-written sentences instead of what was
+Proposals come from the model's detector. --proposal-source truth takes the annotated
+segments instead (the best that classification can reach), and windows takes
+` + fmt.Sprint(windowCount) + ` windows spread evenly. --proposals FILE reads them from a file. --template names by hand-written sentences instead of what was
 learned. --results measures detections in a file of ActivityNet's shape, or CSV, of
 this program or another.`,
 		Example: `  clipcue eval localization --run run --features features --data segments.csv
@@ -59,8 +59,10 @@ this program or another.`,
 				return usageError{errors.New("eval localization needs --run or --results; see: clipcue eval localization --help")}
 			case run != "" && d.Features == "":
 				return usageError{errors.New("--run needs --features")}
+			case proposals != "" && c.Flags().Changed("proposal-source"):
+				return usageError{errors.New("--proposals and --proposal-source are alternatives: give one")}
 			case results != "" && (page != "" || found != ""):
-				return usageError{errors.New("--report and --write need --run")}
+				return usageError{errors.New("--html and --output need --run")}
 			}
 			if results != "" {
 				return a.evalResults(results, d, split, c.Flags().Changed("split"), classes, e.TIoU, asJSON)
@@ -123,7 +125,7 @@ this program or another.`,
 					return err
 				}
 			}
-			p, unnamed, err := a.proposalsFor(c, l, set, from)
+			p, unnamed, err := a.proposalsFor(c, l, set, from, proposals)
 			if err != nil {
 				return err
 			}
@@ -161,10 +163,11 @@ this program or another.`,
 	checkpoint = "best"
 	oneOf(c, &checkpoint, "checkpoint", []string{"best", "last"}, "which of its models: best or last")
 	oneOf(c, &split, "split", splits, "the split to measure on; if not given, the one that the run was measured on, of --results all")
-	f.StringVar(&page, "report", "", "write a page with everything to this file, such as eval.html")
-	f.StringVar(&found, "write", "", "write the detections to this file: ActivityNet's JSON, or .csv")
+	f.StringVar(&page, "html", "", "write a page with everything to this file, such as eval.html")
+	f.StringVar(&found, "output", "", "write the detections to this file: ActivityNet's JSON, or .csv")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
-	f.StringVar(&from, "proposals", from, "where proposals come from: own, truth, windows, or a file")
+	f.StringVar(&proposals, "proposals", "", "file of proposals to classify instead of the detector's")
+	oneOf(c, &from, "proposal-source", []string{ownProposals, trueProposals, windowProposals}, "source of proposals: detector, truth or windows")
 	f.StringArrayVar(&templates, "template", nil, "a sentence with {} for the name, instead of what was learned; may be given again")
 	f.BoolVar(&ensemble, "ensemble", false, "the built-in templates instead of what was learned")
 	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")
@@ -182,7 +185,7 @@ func changeEvaluation(c *cobra.Command, l *localization.Localizer, e localizatio
 	changed := c.Flags().Changed
 	for name, set := range map[string]func(){
 		"classes-per-proposal": func() { l.Eval.Classes = e.Classes },
-		"detections":           func() { l.Eval.Most = e.Most },
+		"max-detections":       func() { l.Eval.Most = e.Most },
 		"video-score":          func() { l.Eval.VideoScore = e.VideoScore },
 		"tiou":                 func() { l.Eval.TIoU = e.TIoU },
 	} {
@@ -191,17 +194,17 @@ func changeEvaluation(c *cobra.Command, l *localization.Localizer, e localizatio
 		}
 	}
 	d := l.Detector()
-	if d == nil || !changed("sigma") && !changed("floor") && !changed("proposals-per-video") {
+	if d == nil || !changed("sigma") && !changed("min-proposal-score") && !changed("max-proposals") {
 		return nil
 	}
 	now := d.Config()
 	if !changed("sigma") {
 		sigma = now.Sigma
 	}
-	if !changed("floor") {
+	if !changed("min-proposal-score") {
 		floor = now.Floor
 	}
-	if !changed("proposals-per-video") {
+	if !changed("max-proposals") {
 		topK = now.TopK
 	}
 	return l.SetLimits(sigma, floor, topK)
@@ -248,31 +251,41 @@ func (a *app) measuredSet(data *localization.Opened, split string, classes []str
 
 // proposalsFor makes or reads proposals; unnamed counts the videos that a file does
 // not speak of.
-func (a *app) proposalsFor(c *cobra.Command, l *localization.Localizer, s *localization.Set, from string) (p localization.Proposals, unnamed int, err error) {
+func (a *app) proposalsFor(c *cobra.Command, l *localization.Localizer, s *localization.Set, from, file string) (p localization.Proposals, unnamed int, err error) {
+	if file != "" {
+		return a.readProposals(s, file)
+	}
 	switch from {
 	case ownProposals:
 		if l.Detector() == nil {
-			return nil, 0, errors.New("the model was trained on proposals from a file and has no detector of its own: give proposals by --proposals")
+			return nil, 0, errors.New("the model was trained on proposals from a file and has no detector of its own: give a file with --proposals")
 		}
 		p, err = s.Propose(c.Context(), l.Detector(), a.progress)
 	case trueProposals:
 		p = s.TrueProposals()
 	case windowProposals:
 		p, err = s.Windows(windowCount)
-	default:
-		var r localization.Results
-		if r, err = localization.ReadProposals(from); err != nil {
-			return nil, 0, fmt.Errorf("--proposals is own, truth, windows or a file: %w", err)
-		}
-		if p, unnamed, err = s.Given(r); err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", from, err)
-		} else if unnamed == len(p) {
-			return nil, 0, fmt.Errorf("%s speaks of none of the %d videos, such as %q", from, len(p), s.Videos[0].Path)
-		} else if unnamed > 0 {
-			a.log.Warn("the proposals say nothing of some videos, in which nothing is found then", "videos", unnamed)
-		}
 	}
-	return p, unnamed, err
+	return p, 0, err
+}
+
+// readProposals reads the proposals for a set from a file. unnamed counts the videos
+// that the file does not list.
+func (a *app) readProposals(s *localization.Set, path string) (p localization.Proposals, unnamed int, err error) {
+	r, err := localization.ReadProposals(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--proposals: %w", err)
+	}
+	p, unnamed, err = s.Given(r)
+	switch {
+	case err != nil:
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
+	case unnamed == len(p):
+		return nil, 0, fmt.Errorf("%s lists none of the %d videos, such as %q", path, len(p), s.Videos[0].Path)
+	case unnamed > 0:
+		a.log.Warn("the proposals file lacks some videos; nothing is found in them", "videos", unnamed)
+	}
+	return p, unnamed, nil
 }
 
 // evalResults measures a file of detections.

@@ -24,7 +24,7 @@ const indexRate = 2
 
 func (a *app) indexCommand() *cobra.Command {
 	var b backboneFlags
-	var dir, adapter, captions string
+	var dir, run, captions string
 	var window, hop time.Duration
 	var fps float64
 	var o library.Options
@@ -42,7 +42,7 @@ named and stay in the library; --prune drops them. A run that was stopped or kil
 is gone on with by the same command.
 
 The model is chosen when the library is made: a backbone (--model), or a retriever
-that was trained on one (--adapter). The library remembers it. Another model, or
+that was trained on one (--run). The library remembers it. Another model, or
 other windows, need --reindex, which does all videos again.
 
 A video that cannot be read is skipped, named and counted. The exit code is 0 if all
@@ -62,18 +62,18 @@ is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
 					return err
 				}
 			}
-			if !given("model") && !given("adapter") {
-				b.model, b.activation, adapter = old.Model, cmp.Or(b.activation, old.Activation), old.Adapter
+			if !given("model") && !given("run") {
+				b.model, b.activation, run = old.Model, cmp.Or(b.activation, old.Activation), old.Adapter
 			}
 			if !given("precision") && old.Precision != "" {
 				b.precision = old.Precision
 			}
-			m, e, f, err := a.embedder(adapter, b, clip.Image|clip.Text, s)
+			m, e, f, err := a.embedder(run, b, clip.Image|clip.Text, s)
 			if err != nil {
 				return err
 			}
 			sampling := cmp.Or(old.Sampling, video.AtRate(indexRate).String())
-			if f != nil && (old.Sampling == "" || o.Reindex && given("adapter")) {
+			if f != nil && (old.Sampling == "" || o.Reindex && given("run")) {
 				sampling = f.Sampling
 			}
 			if o.Extract.Sampling, err = video.ParseSampling(sampling); err != nil {
@@ -91,12 +91,12 @@ is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
 	b.addPrecision(c)
 	libraryFlag(c, &dir)
 	f := c.Flags()
-	f.StringVar(&adapter, "adapter", "", "a retriever that was trained: a model file or run folder")
+	f.StringVar(&run, "run", "", "a retriever that was trained: a model file or run folder")
 	seconds(c, &window, "window", "length of a moment; 4s in a new library")
 	seconds(c, &hop, "hop", "time from one moment's start to the next one's; 2s in a new library")
 	fps = indexRate
-	number(c, &fps, "fps", false, "frames a second to sample; in a new library those that --adapter learned from, or 2")
-	f.StringVar(&captions, "background", "", "file of the captions that scores are measured against, one a line; if not given, everyday ones that come with the program")
+	number(c, &fps, "fps", false, "frames a second to sample; in a new library those that --run learned from, or 2")
+	f.StringVar(&captions, "background-captions", "", "file of the captions that scores are measured against, one a line; if not given, everyday ones that come with the program")
 	whole(c, &o.Settings.Graph, "graph", 0, "from how many moments on searches are approximate, by a graph that takes minutes to make; 0 means a million in a new library")
 	f.StringVar(&o.Settings.Server, "server", "", "keep the vectors on the Weaviate server of this address, such as http://localhost:8080; CLIPCUE_WEAVIATE_KEY is its key")
 	f.BoolVar(&o.Reindex, "reindex", false, "do the given videos again, or without any, or with another model or windows, all of the library")

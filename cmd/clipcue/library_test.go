@@ -136,7 +136,7 @@ func TestLibrary(t *testing.T) {
 	if out := must(t, exitDone, "library", "check", "--library", lib).stdout; out != "all is well\n" {
 		t.Errorf("%s", out)
 	}
-	if out := must(t, exitDone, "duplicates", "-q", "--library", lib, "--threshold", "0.97").stdout; out != "no duplicates\n" {
+	if out := must(t, exitDone, "duplicates", "-q", "--library", lib, "--min-similarity", "0.97").stdout; out != "no duplicates\n" {
 		t.Errorf("%s", out)
 	}
 	copied := filepath.Join(dir, "copy.mp4")
@@ -252,9 +252,9 @@ func TestLibraryBadInput(t *testing.T) {
 		"no window":              {[]string{"index", "--library", nothing, "--window", "0s", videos}, exitUsage, []string{"--window"}},
 		"no videos":              {[]string{"index", "--library", nothing, filepath.Join(dir, "other")}, exitFailed, []string{"no videos"}},
 		"no such video":          {[]string{"index", "--library", nothing, filepath.Join(dir, "x.mp4")}, exitFailed, []string{"x.mp4"}},
-		"no adapter":             {[]string{"index", "--library", nothing, "--adapter", text, videos}, exitFailed, []string{text}},
-		"no captions":            {[]string{"index", "--library", nothing, "--background", filepath.Join(dir, "x.txt"), videos}, exitFailed, []string{"x.txt"}},
-		"too similar":            {[]string{"duplicates", "--library", lib, "--threshold", "1.5"}, exitUsage, []string{"--threshold"}},
+		"no adapter":             {[]string{"index", "--library", nothing, "--run", text, videos}, exitFailed, []string{text}},
+		"no captions":            {[]string{"index", "--library", nothing, "--background-captions", filepath.Join(dir, "x.txt"), videos}, exitFailed, []string{"x.txt"}},
+		"too similar":            {[]string{"duplicates", "--library", lib, "--min-similarity", "1.5"}, exitUsage, []string{"--min-similarity"}},
 		"library is a file":      {[]string{"index", "--library", text, videos}, exitFailed, []string{text}},
 	} {
 		t.Run(name, func(t *testing.T) { checkError(t, clipcue(t, append(c.args, "-q")...), c.code, c.words...) })
@@ -451,8 +451,8 @@ func TestLibraryOfATrainedRetriever(t *testing.T) {
 	features, run, lib := filepath.Join(dir, "features"), filepath.Join(dir, "run"), filepath.Join(dir, "lib")
 	must(t, exitDone, "extract", "-q", "--out", features, videos)
 	must(t, exitDone, "train", "retrieval", "-q", "--features", features, "--data", filepath.Join(videos, "captions.jsonl"), "--out", run,
-		"--steps", "20", "--lr", "1e-3", "--temporal-layers", "1", "--batch", "4")
-	must(t, exitDone, indexing(videos, lib, "--adapter", run, "--fps", "8")...)
+		"--steps", "20", "--learning-rate", "1e-3", "--temporal-layers", "1", "--batch", "4")
+	must(t, exitDone, indexing(videos, lib, "--run", run, "--fps", "8")...)
 	found := decode[searchedJSON](t, must(t, exitDone, "search", "--library", lib, "a green cross", "--top", "2", "--json"))
 	if len(found.Results) == 0 || filepath.Dir(found.Results[0].Video) != filepath.Join(videos, "green_cross") {
 		t.Errorf("%+v", found)
@@ -462,5 +462,5 @@ func TestLibraryOfATrainedRetriever(t *testing.T) {
 		t.Errorf("%+v", info)
 	}
 	// The same library is not to be filled by the backbone alone.
-	checkError(t, clipcue(t, indexing(videos, lib, "--adapter", "")...), exitFailed, "--reindex")
+	checkError(t, clipcue(t, indexing(videos, lib, "--run", "")...), exitFailed, "--reindex")
 }

@@ -63,8 +63,8 @@ func newUntrimmed(t *testing.T) untrimmed {
 	}
 	at := func(name string) string { return filepath.Join(w.dir, "long", name) }
 	u := untrimmed{w.dir, w.model, at("videos"), at("videos/segments.csv"), at("features"), at("run")}
-	must(t, exitDone, "synth", "-q", "--out", u.videos, "--kind", "untrimmed", "--label", "objects", "--total", "10", "--seconds", "16", "--fps", "4",
-		"--width", "48", "--height", "48", "--classes", "red circle,blue star,green ring")
+	must(t, exitDone, "synth", "untrimmed", "-q", "--out", u.videos, "--label", "objects", "--total", "10", "--seconds", "16", "--fps", "4",
+		"--width", "48", "--height", "48", "--only", "red circle,blue star,green ring")
 	must(t, exitDone, "extract", "-q", "--model", u.model, "--fps", "4", "--out", u.features, u.videos)
 	must(t, exitDone, u.train(u.run)...)
 	sharedLong.made = map[string]untrimmed{w.dir: u}
@@ -75,9 +75,9 @@ func newUntrimmed(t *testing.T) untrimmed {
 // splits.
 func (u untrimmed) train(out string, more ...string) []string {
 	line := []string{"train", "localization", "-q", "--model", u.model, "--features", u.features, "--data", filepath.Join(u.videos, "labels.csv"), "--out", out,
-		"--prefix", "2", "--postfix", "2", "--window", "8", "--steps", "4", "--batch", "8"}
+		"--prefix", "2", "--postfix", "2", "--window-frames", "8", "--steps", "4", "--batch", "8"}
 	if !slices.Contains(more, "--detector") && !slices.Contains(more, "--proposals") {
-		line = append(line, "--detector-steps", "3", "--detector-width", "16", "--detector-window", "64", "--detector-batch", "2")
+		line = append(line, "--detector-steps", "3", "--detector-width", "16", "--detector-window-frames", "64", "--detector-batch", "2")
 	}
 	return append(line, more...)
 }
@@ -96,7 +96,7 @@ func TestFromLongVideosToLocalizer(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	e := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--report", at("eval.html"), "--write", at("found.json"))...))
+	e := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--html", at("eval.html"), "--output", at("found.json"))...))
 	if e.Average == nil || len(e.MAP) != 5 || e.Videos != 2 || e.Segments == 0 || len(e.PerClass) == 0 || len(e.PerClass[0].AP) != 5 || len(e.Recall.AR) != 100 || e.Missing == nil ||
 		e.Errors["right"]+e.Errors["missed"] != float64(e.Segments) {
 		t.Errorf("%+v", e)
@@ -111,17 +111,17 @@ func TestFromLongVideosToLocalizer(t *testing.T) {
 		t.Errorf("measured as a file: %+v instead of %+v", again, e)
 	}
 	// Of results for all videos those of a split are measured.
-	must(t, exitDone, "localize", "-q", "--adapter", u.run, filepath.Join(u.videos, "videos"), "--json", "--min-score", "0", "--csv", at("everything.csv"))
+	must(t, exitDone, "localize", "-q", "--run", u.run, filepath.Join(u.videos, "videos"), "--json", "--min-score", "0", "--output", at("everything.csv"))
 	part := decode[scoresJSON](t, must(t, exitDone, "eval", "localization", "--results", at("everything.csv"), "--data", filepath.Join(u.videos, "labels.csv"), "--split", "test", "--json"))
 	if part.Foreign == nil || *part.Foreign != 0 || part.Segments != e.Segments || part.Detections == 0 {
 		t.Errorf("of all videos: %+v", part)
 	}
 	// True segments are as good as it gets; windows and files are proposals, too.
-	truth := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--proposals", "truth", "--tiou", "0.5,0.95")...))
+	truth := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--proposal-source", "truth", "--tiou", "0.5,0.95")...))
 	if len(truth.MAP) != 2 || truth.MAP[0] != truth.MAP[1] || truth.Recall.AR[99] < 1-1e-9 {
 		t.Errorf("true segments: %+v", truth)
 	}
-	must(t, exitDone, u.eval("--proposals", "windows", "--template", "a photo of a {}.")...)
+	must(t, exitDone, u.eval("--proposal-source", "windows", "--template", "a photo of a {}.")...)
 	same := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--proposals", at("found.json"))...))
 	if same.Recall.AUC <= 0 {
 		t.Errorf("proposals from a file: %+v", same)
@@ -134,18 +134,18 @@ func TestFromLongVideosToLocalizer(t *testing.T) {
 	}
 	must(t, exitDone, u.train(at("third"), "--detector", filepath.Join(u.run, "proposals", "best.safetensors"), "--temporal-layers", "0")...)
 	video := filepath.Join(u.videos, "videos", "000003.mp4")
-	must(t, exitDone, "localize", "-q", "--adapter", u.run, filepath.Join(u.videos, "videos"), "--write-proposals", at("p.csv"), "--csv", at("found.csv"), "--timeline", at("all.html"), "--min-score", "0")
+	must(t, exitDone, "localize", "-q", "--run", u.run, filepath.Join(u.videos, "videos"), "--output-proposals", at("p.csv"), "--output", at("found.csv"), "--html", at("all.html"), "--min-score", "0")
 	must(t, exitDone, u.train(at("fourth"), "--proposals", at("p.csv"))...)
-	must(t, exitDone, "localize", "-q", "--adapter", at("fourth"), "--proposals", at("p.csv"), video)
+	must(t, exitDone, "localize", "-q", "--run", at("fourth"), "--proposals", at("p.csv"), video)
 	// What is told lies in the video, 16 s long, whatever the proposals say.
 	wide := write(t, dir, "wide.csv", "video,start,end,score\n000003,-3,4,1\n000003,10,400,1\n000003,100,400,1\n000003,-9,-1,1\n")
-	cut := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--adapter", at("fourth"), "--proposals", wide, video, "--json", "--min-score", "0", "--classes-per-proposal", "1", "--overlap", "1")).Results[video]
+	cut := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--run", at("fourth"), "--proposals", wide, video, "--json", "--min-score", "0", "--classes-per-proposal", "1", "--overlap", "1")).Results[video]
 	slices.SortFunc(cut, func(a, b detectionJSON) int { return slices.Compare(a.Segment, b.Segment) })
 	if len(cut) != 2 || !slices.Equal(cut[0].Segment, []float64{0, 4}) || !slices.Equal(cut[1].Segment, []float64{10, 16}) {
 		t.Errorf("%+v", cut)
 	}
 
-	r := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--adapter", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--subtitles", at("v.srt"), "--edl", at("v.edl"), "--timeline", at("v.html")))
+	r := decode[resultsJSON](t, must(t, exitDone, "localize", "-q", "--run", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--subtitles", at("v.srt"), "--edl", at("v.edl"), "--html", at("v.html")))
 	found := r.Results[video]
 	if r.Version == "" || len(r.Results) != 1 || len(found) == 0 {
 		t.Fatalf("%+v", r)
@@ -161,13 +161,13 @@ func TestFromLongVideosToLocalizer(t *testing.T) {
 		}
 	}
 	// Of more than may be told the best is, which is said.
-	one := must(t, exitDone, "localize", "-q", "--adapter", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--detections", "1")
-	if best := decode[resultsJSON](t, one).Results[video]; len(best) != 1 || *best[0].Score != *found[0].Score || !strings.Contains(one.stderr, "raise --detections") {
+	one := must(t, exitDone, "localize", "-q", "--run", u.run, video, "--json", "--min-score", "0", "--overlap", "1", "--max-detections", "1")
+	if best := decode[resultsJSON](t, one).Results[video]; len(best) != 1 || *best[0].Score != *found[0].Score || !strings.Contains(one.stderr, "raise --max-detections") {
 		t.Errorf("%+v\n%s", best, one.stderr)
 	}
 	// New classes, by their names.
 	names := write(t, dir, "names.txt", "yellow cross\nred circle\n")
-	other := must(t, exitDone, "localize", "-q", "--adapter", u.run, "--classes", names, video, "--min-score", "0", "--classes-per-proposal", "2")
+	other := must(t, exitDone, "localize", "-q", "--run", u.run, "--classes", names, video, "--min-score", "0", "--classes-per-proposal", "2")
 	if !strings.Contains(other.stdout, "yellow cross") || strings.Contains(other.stdout, "blue star") {
 		t.Errorf("%s", other.stdout)
 	}
@@ -205,7 +205,7 @@ func TestBadInputOfLocalization(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	recognizer := filepath.Join(dir, "recognizer")
 	must(t, exitDone, w.train(recognizer)...)
-	localize := func(more ...string) []string { return append([]string{"localize", "-q", "--adapter", u.run}, more...) }
+	localize := func(more ...string) []string { return append([]string{"localize", "-q", "--run", u.run}, more...) }
 	train := func(data string, more ...string) []string {
 		return u.train(out, append([]string{"--data", data}, more...)...)
 	}
@@ -218,20 +218,20 @@ func TestBadInputOfLocalization(t *testing.T) {
 	}{
 		{"eval of nothing", []string{"eval", "localization", "--data", u.segments}, 2, []string{"--run or --results"}},
 		{"eval without features", []string{"eval", "localization", "--run", u.run, "--data", u.segments}, 2, []string{"--features"}},
-		{"a report of results", []string{"eval", "localization", "--results", "r.json", "--data", u.segments, "--report", "r.html"}, 2, []string{"--report", "--run"}},
+		{"a report of results", []string{"eval", "localization", "--results", "r.json", "--data", u.segments, "--html", "r.html"}, 2, []string{"--html", "--run"}},
 		{"overlaps that are none", u.eval("--tiou", "0.5,2"), 2, []string{"--tiou", "thumos"}},
 		{"no overlaps", u.eval("--tiou", ","), 2, []string{"--tiou"}},
-		{"localize without an adapter", []string{"localize", video}, 2, []string{"--adapter"}},
+		{"localize without an adapter", []string{"localize", video}, 2, []string{"--run"}},
 		{"localize without videos", localize(), 2, []string{"at least one video"}},
 		{"subtitles of another kind", localize(video, "--subtitles", "v.ass"), 2, []string{"v.ass", ".srt or .vtt"}},
 		{"subtitles of several videos", localize(u.videos, "--subtitles", "v.srt"), 2, []string{"--subtitles", "one video", "10"}},
 		{"two sources of proposals", train(u.segments, "--proposals", "p.json", "--detector", u.run), 2, []string{"--proposals", "--detector"}},
-		{"a detector's settings where there is none to train", u.train(out, "--detector", u.run, "--floor", "0.1"), 2, []string{"--floor"}},
+		{"a detector's settings where there is none to train", u.train(out, "--detector", u.run, "--min-proposal-score", "0.1"), 2, []string{"--min-proposal-score"}},
 		{"train classes alone", train(u.segments, "--train-classes", file("a.txt", "red circle\n")), 2, []string{"--test-classes"}},
-		{"a label where there is none", []string{"synth", "--out", out, "--label", "objects"}, 2, []string{"--label", "motions"}},
+		{"a label where there is none", []string{"synth", "motions", "--out", out, "--label", "objects"}, 2, []string{"--label", "synth motions"}},
 
-		{"a recognizer", []string{"localize", "-q", "--adapter", recognizer, video}, 1, []string{"recognition", "localization"}},
-		{"a localizer to classify by", []string{"classify", "-q", "--adapter", u.run, video}, 1, []string{"localization", "recognition"}},
+		{"a recognizer", []string{"localize", "-q", "--run", recognizer, video}, 1, []string{"recognition", "localization"}},
+		{"a localizer to classify by", []string{"classify", "-q", "--run", u.run, video}, 1, []string{"localization", "recognition"}},
 		{"a recognizer's detector", u.train(out, "--detector", recognizer), 1, []string{"recognition"}},
 		{"no such detector", u.train(out, "--detector", filepath.Join(dir, "none")), 1, []string{"none"}},
 		{"annotations of clips", train(w.labels), 1, []string{"labels.csv:1", `"start" is missing`}},
@@ -248,9 +248,10 @@ func TestBadInputOfLocalization(t *testing.T) {
 		{"a class in both lists", train(filepath.Join(u.videos, "labels.csv"), "--train-classes", file("b1.txt", "red circle\nblue star\n"), "--test-classes", file("b2.txt", "Red_Circle\n")), 1, []string{"disjoint"}},
 		{"proposals that are none", u.eval("--proposals", file("p.json", `{"results": {"x": [{"segment": [2, 1], "score": 1}]}}`)), 1, []string{"p.json", "does not end after its start"}},
 		{"proposals of other videos", u.eval("--proposals", file("q.json", `{"results": {"x": []}}`)), 1, []string{"q.json", "none of the 2 videos"}},
-		{"proposals that are not there", u.eval("--proposals", "sliding"), 1, []string{"own, truth, windows or a file"}},
+		{"proposals that are not there", u.eval("--proposals", "sliding"), 1, []string{"sliding"}},
+		{"no such source of proposals", u.eval("--proposal-source", "sliding"), 2, []string{"detector, truth or windows"}},
 		{"a run that is there", u.train(u.run), 1, []string{"--resume"}},
-		{"a run of other settings", u.train(u.run, "--resume", "--lr", "0.5"), 1, []string{"learning_rate", "0.5"}},
+		{"a run of other settings", u.train(u.run, "--resume", "--learning-rate", "0.5"), 1, []string{"learning_rate", "0.5"}},
 		{"a run that is not there", []string{"eval", "localization", "--run", out, "--features", u.features, "--data", u.segments}, 1, []string{"out", "no such file"}},
 		{"logits for scores", localize("--proposals", file("logits.csv", "video,start,end,score\n000000,1,2,-0.5\n"), video), 1, []string{"logits.csv", "-0.5", "0 to 1"}},
 		{"another backbone", localize("--model", backbone(t, filepath.Join(dir, "other"), 99), video), 1, []string{"backbone", "--model"}},
@@ -312,8 +313,8 @@ func TestLocalizingFromArrays(t *testing.T) {
 	must(t, exitDone, "features", "import", "-q", "--model", u.model, "--fps", "4", "--out", store, filepath.Join(dir, "npy"))
 	must(t, exitDone, u.train(run, "--features", store)...)
 	video := filepath.Join(u.videos, "videos", "000000.mp4")
-	plain := must(t, exitDone, "localize", "-q", "--adapter", run, "--min-score", "0", video)
-	if same := must(t, exitDone, "localize", "-q", "--adapter", run, "--min-score", "0", "--fps", "4", video); same.stdout != plain.stdout {
+	plain := must(t, exitDone, "localize", "-q", "--run", run, "--min-score", "0", video)
+	if same := must(t, exitDone, "localize", "-q", "--run", run, "--min-score", "0", "--fps", "4", video); same.stdout != plain.stdout {
 		t.Errorf("%s\ninstead of\n%s", plain.stdout, same.stdout)
 	}
 }

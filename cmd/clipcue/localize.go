@@ -22,7 +22,7 @@ import (
 
 // localizeFlags say what to do with what is found.
 type localizeFlags struct {
-	subtitles, edl, csv, timeline, writeProposals string
+	subtitles, edl, output, html, outputProposals string
 	minScore, overlap                             float64
 	most                                          int // detections, as the evaluation's
 }
@@ -31,23 +31,23 @@ func (a *app) localizeCommand() *cobra.Command {
 	var b backboneFlags
 	var s samplingFlags
 	var o localizeFlags
-	var adapter, classes, given string
+	var run, classes, given string
 	var asJSON bool
 	var scale float64
 	limits := localization.DefaultConfig().Detector
 	e := localization.DefaultConfig().Eval
 	c := &cobra.Command{
-		Use:   "localize --adapter FILE VIDEO|FOLDER...",
+		Use:   "localize --run FILE VIDEO|FOLDER...",
 		Short: "Find what happens when in long videos",
 		Long: `Finds the actions in each video with a model that was trained by train
 localization (a model file or a run folder), over its own classes or those of
 --classes. A video of any length streams through; only its features are kept.
 
 --json writes ActivityNet's results, {"results": {video: [{label, score, segment}]}},
-in seconds. --subtitles shows them in a player, --edl in an editor, --timeline as a
+in seconds. --subtitles shows them in a player, --edl in an editor, --html as a
 page with frames of the video.`,
-		Example: `  clipcue localize --adapter run video.mp4
-  clipcue localize --adapter run --classes names.txt video.mp4 --subtitles video.srt --timeline video.html`,
+		Example: `  clipcue localize --run run video.mp4
+  clipcue localize --run run --classes names.txt video.mp4 --subtitles video.srt --html video.html`,
 		Args: arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
 			sampling, err := s.sampling(c)
@@ -72,13 +72,13 @@ page with frames of the video.`,
 			if len(sources) > 1 && (o.subtitles != "" || o.edl != "") {
 				return usageError{fmt.Errorf("--subtitles and --edl are for one video, and there are %d", len(sources))}
 			}
-			m, l, f, err := a.trainedLocalizer(adapter, b, names)
+			m, l, f, err := a.trainedLocalizer(run, b, names)
 			if err != nil {
 				return err
 			}
 			if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
 				if sampling, err = video.ParseSampling(f.Sampling); err != nil {
-					return fmt.Errorf("%s does not say how its features were sampled (%q): give --fps %.4g", adapter, f.Sampling, l.Rate())
+					return fmt.Errorf("%s does not say how its features were sampled (%q): give --fps %.4g", run, f.Sampling, l.Rate())
 				}
 			}
 			if err := changeEvaluation(c, l, e, limits.Sigma, limits.Floor, limits.TopK); err != nil {
@@ -86,7 +86,7 @@ page with frames of the video.`,
 			}
 			if c.Flags().Changed("temporal-scale") {
 				if err := l.SetTemporalScale(scale); err != nil {
-					return fmt.Errorf("--temporal-scale: %s: %w", adapter, err)
+					return fmt.Errorf("--temporal-scale: %s: %w", run, err)
 				}
 			}
 			var proposed localization.Results
@@ -95,7 +95,7 @@ page with frames of the video.`,
 					return err
 				}
 			} else if l.Detector() == nil {
-				return fmt.Errorf("%s was trained on proposals from a file and has no detector of its own: give proposals by --proposals", adapter)
+				return fmt.Errorf("%s was trained on proposals from a file and has no detector of its own: give proposals by --proposals", run)
 			}
 			o.most, l.Eval.Most = l.Eval.Most, math.MaxInt32 // of those that are told
 			found, failed, err := a.localize(c, m, l, sources, sampling, proposed, o)
@@ -114,9 +114,9 @@ page with frames of the video.`,
 	b.add(c)
 	b.addPrecision(c)
 	s.add(c)
-	required(c, "adapter")
+	required(c, "run")
 	f := c.Flags()
-	f.StringVar(&adapter, "adapter", "", "a trained model file or run folder")
+	f.StringVar(&run, "run", "", "a trained model file or run folder")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	f.StringVar(&given, "proposals", "", "take proposals from this file instead of the model's detector")
 	o.minScore, o.overlap = 0.2, 0.5
@@ -124,9 +124,9 @@ page with frames of the video.`,
 	number(c, &o.overlap, "overlap", true, "of detections of one class that share more than this much of the shorter one the better is told; 1 for all")
 	f.StringVar(&o.subtitles, "subtitles", "", "write subtitles to this file, .srt or .vtt")
 	f.StringVar(&o.edl, "edl", "", "write an edit decision list (CMX 3600) to this file")
-	f.StringVar(&o.csv, "csv", "", "write a table to this file: video,start,end,label,score")
-	f.StringVar(&o.timeline, "timeline", "", "write a page with the segments over frames of the videos to this file, such as out.html")
-	f.StringVar(&o.writeProposals, "write-proposals", "", "write all proposals to this file: ActivityNet's JSON, or .csv")
+	f.StringVar(&o.output, "output", "", "detections file: ActivityNet JSON, or CSV if it ends in .csv")
+	f.StringVar(&o.html, "html", "", "write a page with the segments over frames of the videos to this file, such as out.html")
+	f.StringVar(&o.outputProposals, "output-proposals", "", "write all proposals to this file: ActivityNet's JSON, or .csv")
 	temporalScale(c, &scale)
 	proposalFlags(c, &limits.Sigma, &limits.Floor, &limits.TopK)
 	evaluationFlags(c, &e)
@@ -197,7 +197,7 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localize
 		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < o.minScore })
 		x.detections = localization.Distinct(found, o.overlap)
 		if most := proposal.PerVideo(o.most, x.length); len(x.detections) > most {
-			a.log.Warn("only the best are told: raise --detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "told", most)
+			a.log.Warn("only the best are told: raise --max-detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "told", most)
 			x.detections = x.detections[:most]
 		}
 		x.proposals = localization.FromProposals(p)
@@ -263,18 +263,20 @@ func (a *app) writeFound(c *cobra.Command, found locations, o localizeFlags) err
 	write(o.edl, func(w io.Writer) error {
 		return localization.WriteEDL(w, one.source.Path, one.provenance.FrameRate, one.detections)
 	})
-	write(o.csv, found.results().WriteCSV)
-	if o.writeProposals != "" {
+	if o.output != "" {
+		errs = append(errs, found.results().WriteFile(o.output))
+	}
+	if o.outputProposals != "" {
 		all := localization.Results{}
 		for _, x := range found {
 			if !x.failed {
 				all[x.source.Path] = x.proposals
 			}
 		}
-		errs = append(errs, all.WriteFile(o.writeProposals))
+		errs = append(errs, all.WriteFile(o.outputProposals))
 	}
-	if o.timeline != "" {
-		errs = append(errs, a.writeTimeline(c.Context(), o.timeline, found))
+	if o.html != "" {
+		errs = append(errs, a.writeTimeline(c.Context(), o.html, found))
 	}
 	return errors.Join(errs...)
 }

@@ -153,7 +153,7 @@ func makeWorld(dir string) (world, error) {
 // train is the command line of a short training run in the shared world.
 func (w world) train(out string, more ...string) []string {
 	return append([]string{"train", "recognition", "-q", "--model", w.model, "--features", w.features, "--data", w.labels, "--out", out,
-		"--prefix", "2", "--postfix", "2", "--window", "8", "--steps", "6", "--batch", "8"}, more...)
+		"--prefix", "2", "--postfix", "2", "--window-frames", "8", "--steps", "6", "--batch", "8"}, more...)
 }
 
 // write makes a file of the given text.

@@ -63,7 +63,7 @@ func TestFromVideosToRecognizer(t *testing.T) {
 	model := backbone(t, at("backbone"), 3)
 	classes := []string{"growing", "moving left", "shrinking"}
 
-	r := must(t, exitDone, "synth", "--out", at("videos"), "--classes", strings.Join(classes, ","), "--per-class", "5", "--width", "48", "--height", "48", "--json")
+	r := must(t, exitDone, "synth", "motions", "--out", at("videos"), "--only", strings.Join(classes, ","), "--per-class", "5", "--width", "48", "--height", "48", "--json")
 	made := decode[struct{ Manifest, Videos any }](t, r)
 	if made.Manifest != at("videos/labels.csv") || made.Videos != 15. {
 		t.Errorf("synth: %s", r.stdout)
@@ -101,7 +101,7 @@ func TestFromVideosToRecognizer(t *testing.T) {
 			}
 		}
 		// The share that was kept for testing is the same to eval.
-		e := decode[evaluationJSON](t, must(t, exitDone, "eval", "recognition", "--run", run, "--features", at("features"), "--data", data, "--json", "--report", run+".html"))
+		e := decode[evaluationJSON](t, must(t, exitDone, "eval", "recognition", "--run", run, "--features", at("features"), "--data", data, "--json", "--html", run+".html"))
 		if page, err := os.ReadFile(run + ".html"); err != nil || !strings.Contains(string(page), "3 test videos") || !strings.Contains(string(page), "data:image/jpeg") {
 			t.Errorf("the evaluation's report: %v\n%.300s", err, page)
 		}
@@ -111,7 +111,7 @@ func TestFromVideosToRecognizer(t *testing.T) {
 	}
 
 	run := at("run-videos")
-	folder := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, at("videos/growing"), "--json"))
+	folder := decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", run, at("videos/growing"), "--json"))
 	folder.check(t, 5, classes)
 	// A model file that is taken elsewhere does the same, with the backbone said.
 	shipped := at("shipped.safetensors")
@@ -120,15 +120,15 @@ func TestFromVideosToRecognizer(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, dir, "shipped.safetensors", string(b))
-	again := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", shipped, "--model", model, at("videos/growing"), "--json"))
+	again := decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", shipped, "--model", model, at("videos/growing"), "--json"))
 	if fmt.Sprint(flat(again)) != fmt.Sprint(flat(folder)) {
 		t.Errorf("classified again: %v instead of %v", flat(again), flat(folder))
 	}
-	if top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, "--top", "1", at("videos/growing/000.mp4"), "--json")); len(top[0].Predictions) != 1 {
+	if top := decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", run, "--top", "1", at("videos/growing/000.mp4"), "--json")); len(top[0].Predictions) != 1 {
 		t.Errorf("--top 1: %+v", top)
 	}
 	// Videos of the same name in two folders, in the order given.
-	two := decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, at("videos/shrinking/000.mp4"), at("videos/growing/000.mp4"), "--json"))
+	two := decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", run, at("videos/shrinking/000.mp4"), at("videos/growing/000.mp4"), "--json"))
 	two.check(t, 2, classes)
 	if two[0].Path != at("videos/shrinking/000.mp4") {
 		t.Errorf("%+v is not in the order given", two)
@@ -136,10 +136,10 @@ func TestFromVideosToRecognizer(t *testing.T) {
 	// Names that it never saw, beside one that it did.
 	other := []string{"growing", "jumping", "running away"}
 	names := write(t, dir, "other.txt", strings.Join(other, "\n"))
-	decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, "--classes", names, at("videos/growing"), "--json")).check(t, 5, other)
+	decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", run, "--classes", names, at("videos/growing"), "--json")).check(t, 5, other)
 
 	// The table for people says the same.
-	table := must(t, exitDone, "classify", "--adapter", run, at("videos/growing/000.mp4"))
+	table := must(t, exitDone, "classify", "--run", run, at("videos/growing/000.mp4"))
 	if want := folder[0].Predictions[0].Label; !strings.Contains(strings.Split(table.stdout, "\n")[0], want) || !strings.Contains(table.stdout, " %") {
 		t.Errorf("the table does not begin with %q:\n%s", want, table.stdout)
 	}
@@ -202,7 +202,7 @@ func TestFewShot(t *testing.T) {
 		t.Errorf("evaluated again, an episode has %s after top-1 %v", episode.stdout, first)
 	}
 	checkError(t, clipcue(t, "eval", "recognition", "--run", out, "--features", w.features, "--data", w.labels), exitFailed, "few-shot", "3 episodes", "episode-000")
-	checkError(t, clipcue(t, "classify", "--adapter", out, w.videos), exitFailed, "few-shot", "episode-000")
+	checkError(t, clipcue(t, "classify", "--run", out, w.videos), exitFailed, "few-shot", "episode-000")
 
 	// The authors' way: lists of the training videos of each episode.
 	lists, tests := t.TempDir(), t.TempDir()
@@ -225,7 +225,7 @@ func TestZeroShotTraining(t *testing.T) {
 	if e.Classes != 2 || e.Videos != 4 {
 		t.Errorf("%+v; the two test classes have two test videos each", e)
 	}
-	decode[classifiedJSON](t, must(t, exitDone, "classify", "--adapter", run, "--classes", test, filepath.Join(w.videos, "growing"), "--json")).
+	decode[classifiedJSON](t, must(t, exitDone, "classify", "--run", run, "--classes", test, filepath.Join(w.videos, "growing"), "--json")).
 		check(t, 8, []string{"growing", "shrinking"})
 }
 

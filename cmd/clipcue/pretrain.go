@@ -52,7 +52,7 @@ a test split beside it, that is measured apart, as "test".
 The gradients are those of the whole batch whatever --chunk is; a smaller one
 needs less memory, and one forward pass more as soon as it is below --batch.`,
 		Example: `  clipcue pretrain --data pairs.jsonl --out run
-  clipcue pretrain --synth --out tiny --steps 10000 --ema 0.999 --half
+  clipcue pretrain --synth --out tiny --steps 10000 --ema-decay 0.999 --half
   clipcue model info tiny/best.safetensors`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -107,8 +107,8 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 	m := &k.Model
 	whole(c, &m.ImageSize, "image-size", 1, "pixels a side of a picture")
 	whole(c, &m.PatchSize, "patch-size", 1, "pixels a side of a patch")
-	whole(c, &m.VisionWidth, "width", 64, "width of the image tower, a multiple of 64")
-	whole(c, &m.VisionLayers, "layers", 1, "layers of the image tower")
+	whole(c, &m.VisionWidth, "vision-width", 64, "width of the image tower, a multiple of 64")
+	whole(c, &m.VisionLayers, "vision-layers", 1, "layers of the image tower")
 	whole(c, &m.TextWidth, "text-width", 64, "width of the text tower, a multiple of 64")
 	whole(c, &m.TextLayers, "text-layers", 1, "layers of the text tower")
 	whole(c, &m.Embed, "embed", 1, "size of the features")
@@ -119,13 +119,13 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
 	whole(c, &k.Batch, "batch", 1, "pairs a step")
 	whole(c, &k.Chunk, "chunk", 1, "pairs that go through the towers at once")
-	number(c, &k.Train.LearningRate, "lr", false, "learning rate")
+	number(c, &k.Train.LearningRate, "learning-rate", false, "learning rate")
 	oneOf(c, &k.Train.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
 	whole(c, &k.Train.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
 	number(c, &k.Train.WeightDecay, "weight-decay", true, "AdamW's weight decay; norms, biases and the logit scale have none")
 	number(c, &k.Train.Beta2, "beta2", false, "AdamW's second beta, below 1")
 	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
-	below1(c, &k.Train.EMADecay, "ema", "average the weights over the steps with this decay, such as 0.999, and evaluate and write the average; 0 means no")
+	below1(c, &k.Train.EMADecay, "ema-decay", "average the weights over the steps with this decay, such as 0.999, and evaluate and write the average; 0 means no")
 	number(c, &k.Crop, "crop", false, "least share of a picture's area that random crops keep; 1 means none, as with --synth if it is not given")
 	f.BoolVar(&k.Flip, "flip", false, "mirror every other picture, except those whose captions say left or right")
 	f.BoolVar(&k.UniqueCaptions, "unique-captions", k.UniqueCaptions, "pictures of equal captions in a batch do not count as wrong for each other")

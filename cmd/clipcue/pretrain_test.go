@@ -13,7 +13,7 @@ import (
 
 // smallPretraining is a command line for a model that trains in a moment.
 func smallPretraining(out string, more ...string) []string {
-	return append([]string{"pretrain", "--out", out, "--image-size", "16", "--width", "64", "--layers", "1", "--text-width", "64",
+	return append([]string{"pretrain", "--out", out, "--image-size", "16", "--vision-width", "64", "--vision-layers", "1", "--text-width", "64",
 		"--text-layers", "1", "--embed", "32", "--merges", "100", "--steps", "4", "--batch", "4", "--eval-pairs", "8", "--group", "4"}, more...)
 }
 
@@ -40,14 +40,14 @@ func captioned(t *testing.T, n int) string {
 // use the file as a backbone.
 func TestPretrain(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
-	r := must(t, exitDone, smallPretraining(out, "--synth", "--half", "--ema", "0.9", "--chunk", "3")...)
+	r := must(t, exitDone, smallPretraining(out, "--synth", "--half", "--ema-decay", "0.9", "--chunk", "3")...)
 	for _, want := range []string{"trained 4 steps", "unseen zero-shot", "model info"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%q is not in\n%s", want, r.stdout)
 		}
 	}
-	checkError(t, clipcue(t, smallPretraining(out, "--synth", "--half", "--ema", "0.9", "--chunk", "3")...), 1, "--resume")
-	must(t, exitDone, smallPretraining(out, "--synth", "--half", "--ema", "0.9", "--chunk", "3", "--resume")...)
+	checkError(t, clipcue(t, smallPretraining(out, "--synth", "--half", "--ema-decay", "0.9", "--chunk", "3")...), 1, "--resume")
+	must(t, exitDone, smallPretraining(out, "--synth", "--half", "--ema-decay", "0.9", "--chunk", "3", "--resume")...)
 	info := must(t, exitDone, "model", "info", filepath.Join(out, "best.safetensors"))
 	if strings.Contains(info.stdout+info.stderr, "assum") {
 		t.Errorf("something had to be assumed:\n%s%s", info.stdout, info.stderr)
@@ -110,11 +110,11 @@ func TestPretrainBadInput(t *testing.T) {
 		{"a batch of one", []string{"--data", good, "--batch", "1"}, 1, []string{"a batch of 1 pair"}},
 		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
 		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as a picture"}},
-		{"a rate that blows up", []string{"--data", good, "--lr", "1e30", "--warmup", "0", "--eval-every", "4"}, 1, []string{"the loss is", ".png", "--lr"}},
-		{"a temperature that blows up", []string{"--data", good, "--lr", "20", "--warmup", "0"}, 1, []string{"the logit scale has fallen to", "--lr"}},
+		{"a rate that blows up", []string{"--data", good, "--learning-rate", "1e30", "--warmup", "0", "--eval-every", "4"}, 1, []string{"the loss is", ".png", "--learning-rate"}},
+		{"a temperature that blows up", []string{"--data", good, "--learning-rate", "20", "--warmup", "0"}, 1, []string{"the logit scale has fallen to", "--learning-rate"}},
 		{"not there", []string{"--data", filepath.Join(good, "none")}, 1, []string{"none"}},
-		{"width", []string{"--data", good, "--width", "100"}, 1, []string{"multiple of 64"}},
-		{"average", []string{"--data", good, "--ema", "1"}, 2, []string{"--ema", "below 1"}},
+		{"width", []string{"--data", good, "--vision-width", "100"}, 1, []string{"multiple of 64"}},
+		{"average", []string{"--data", good, "--ema-decay", "1"}, 2, []string{"--ema-decay", "below 1"}},
 		{"a share of what is rendered", []string{"--synth", "--test-share", "0.5"}, 2, []string{"--test-share", "--synth"}},
 		{"rendered beside data", []string{"--data", good, "--synth-pictures", "9"}, 2, []string{"--synth-pictures", "--data"}},
 		{"endless", []string{"--synth", "--steps", "9000000000000000000"}, 1, []string{"pairs are more than"}},

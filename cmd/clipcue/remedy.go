@@ -24,7 +24,7 @@ var remedies = []func(error) string{
 	of(func(*train.SettingsError) string {
 		return "the same settings as before with --resume, or another --out"
 	}),
-	of(func(*train.DivergedError) string { return "a lower --lr, or --clip-norm 1" }),
+	of(func(*train.DivergedError) string { return "a lower --learning-rate, or --clip-norm 1" }),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 

@@ -224,7 +224,7 @@ queries of the test set at once, so it says nothing of a single query. The query
 	oneOf(c, &split, "split", []string{dataset.Train, dataset.Val, dataset.Test}, "the split to measure on: train, val or test")
 	f.BoolVar(&e.DualSoftmax, "dual-softmax", false, "add a row for the dual softmax, which uses the whole test set")
 	f.StringVar(&bank, "query-bank", "", "add a row for QB-Norm with the sentences of this file, one a line, none of them of the test set; or train for the training captions of --data")
-	f.StringVar(&page, "report", "", "write a page with everything to this file, such as eval.html")
+	f.StringVar(&page, "html", "", "write a page with everything to this file, such as eval.html")
 	temporalScale(c, &scale)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos to test on, if the data says no splits and there is no --run, which says it")

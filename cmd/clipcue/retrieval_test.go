@@ -30,7 +30,7 @@ func (w world) captions() string { return filepath.Join(w.videos, "captions.json
 // retrieval is the command line of a short training of a retriever.
 func (w world) retrieval(out string, more ...string) []string {
 	return append([]string{"train", "retrieval", "-q", "--model", w.model, "--features", w.features, "--data", w.captions(), "--out", out,
-		"--prefix", "2", "--postfix", "2", "--window", "8", "--steps", "6", "--batch", "8"}, more...)
+		"--prefix", "2", "--postfix", "2", "--window-frames", "8", "--steps", "6", "--batch", "8"}, more...)
 }
 
 // From captioned videos to ranks, as a user goes.
@@ -57,7 +57,7 @@ func TestFromCaptionsToRanks(t *testing.T) {
 	page := filepath.Join(dir, "eval.html")
 	bank := write(t, dir, "bank.txt", "a red circle growing\na star on a plain ground\n")
 	eval := []string{"eval", "retrieval", "-q", "--features", w.features, "--data", w.captions()}
-	e := decode[ranksJSON](t, must(t, exitDone, append(eval, "--run", run, "--json", "--dual-softmax", "--query-bank", bank, "--report", page)...))
+	e := decode[ranksJSON](t, must(t, exitDone, append(eval, "--run", run, "--json", "--dual-softmax", "--query-bank", bank, "--html", page)...))
 	if e.Videos != 8 || e.Captions != 8 || e.Missing+e.Cut+e.LeftOut != 0 || len(e.Rows) != 3 {
 		t.Fatalf("%+v", e)
 	}
@@ -88,7 +88,7 @@ func TestFromCaptionsToRanks(t *testing.T) {
 		}
 	}
 	// The backbone by itself, and prompts alone.
-	frozen := decode[ranksJSON](t, must(t, exitDone, append(eval, "--model", w.model, "--json", "--report", page)...))
+	frozen := decode[ranksJSON](t, must(t, exitDone, append(eval, "--model", w.model, "--json", "--html", page)...))
 	if frozen.Videos != 8 || len(frozen.Rows) != 1 {
 		t.Errorf("the backbone by itself: %+v", frozen)
 	}
@@ -98,7 +98,7 @@ func TestFromCaptionsToRanks(t *testing.T) {
 	must(t, exitDone, append(eval, "--run", run, "--temporal-scale", "0", "--query-bank", "train")...)
 	// A run goes on, and knows what it was started with.
 	must(t, exitDone, w.retrieval(run, "--resume", "--learn-temperature")...)
-	checkError(t, clipcue(t, w.retrieval(run, "--resume", "--learn-temperature", "--lr", "0.5")...), exitFailed, "0.5", "--out")
+	checkError(t, clipcue(t, w.retrieval(run, "--resume", "--learn-temperature", "--learning-rate", "0.5")...), exitFailed, "0.5", "--out")
 	checkError(t, clipcue(t, w.retrieval(run)...), exitFailed, run, "--resume")
 }
 
@@ -157,7 +157,7 @@ func TestBadCaptions(t *testing.T) {
 		{"captions for labels", w.train(out, "--data", some), 1, []string{"some.csv:1", "path,label"}},
 		{"a split that is not there", append(eval, "--split", "val"), 1, []string{`"val"`}},
 		{"a recognizer", append(eval, "--run", recognizer), 1, []string{"recognition", "retrieval"}},
-		{"a retriever", []string{"classify", "--adapter", run, filepath.Join(w.videos, "growing/000.mp4")}, 1, []string{"recognition", "retrieval"}},
+		{"a retriever", []string{"classify", "--run", run, filepath.Join(w.videos, "growing/000.mp4")}, 1, []string{"recognition", "retrieval"}},
 		{"a bank of what is measured", append(eval, "--query-bank", "train", "--split", "train"), 2, []string{"--query-bank", "--split"}},
 		{"a bank of nothing", append(eval, "--query-bank", file("bank.txt", "\n")), 1, []string{"bank.txt", "no sentences"}},
 		{"prompts that do not fit", w.retrieval(out, "--prefix", "70", "--postfix", "16"), 1, []string{"70", "--prefix"}},

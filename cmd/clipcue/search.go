@@ -33,7 +33,7 @@ type searched struct {
 
 func (a *app) searchCommand() *cobra.Command {
 	var b backboneFlags
-	var dir, adapter, picture, clipPath, clips, page string
+	var dir, run, picture, clipPath, clips, page string
 	var asJSON bool
 	top := 10
 	c := &cobra.Command{
@@ -76,17 +76,17 @@ it than the others. Neither is how often such results are right.
 				out.Query, out.Kind, towers = clipPath, "video", clip.Image
 			}
 			s := l.Settings()
-			if !c.Flags().Changed("model") && !c.Flags().Changed("adapter") {
-				b.model, adapter = s.Model, s.Adapter
+			if !c.Flags().Changed("model") && !c.Flags().Changed("run") {
+				b.model, run = s.Model, s.Adapter
 				if b.activation == "" {
 					b.activation = s.Activation
 				}
 			}
 			b.precision = s.Precision
-			m, e, f, err := a.embedder(adapter, b, towers, &library.Settings{})
+			m, e, f, err := a.embedder(run, b, towers, &library.Settings{})
 			if err != nil {
-				if adapter == s.Adapter && errors.Is(err, fs.ErrNotExist) {
-					err = fmt.Errorf("%w; give the place where it is now by --adapter", err)
+				if run == s.Adapter && errors.Is(err, fs.ErrNotExist) {
+					err = fmt.Errorf("%w; give the place where it is now by --run", err)
 				}
 				return fmt.Errorf("the model of %s: %w", dir, err)
 			}
@@ -147,7 +147,7 @@ it than the others. Neither is how often such results are right.
 	b.add(c)
 	libraryFlag(c, &dir)
 	f := c.Flags()
-	f.StringVar(&adapter, "adapter", "", "the library's retriever, if it is not where it was")
+	f.StringVar(&run, "run", "", "the library's retriever, if it is not where it was")
 	f.StringVar(&picture, "image", "", "find what looks like this picture")
 	f.StringVar(&clipPath, "video", "", "find what looks like this video")
 	whole(c, &top, "top", 1, "how many results, at most")

@@ -12,102 +12,153 @@ import (
 )
 
 func (a *app) synthCommand() *cobra.Command {
-	var o synth.Options
+	c := &cobra.Command{
+		Use:   "synth",
+		Short: "Render captioned, labeled videos or images to try clipcue on",
+		Long: `Renders colored shapes on textured backgrounds, and manifests that describe them.
+The same seed produces the same files. Files that exist are not rendered again.
+
+labels.csv has the columns path, label and split; for untrimmed videos and with
+--takes also start and end. segments.csv lists the segments of untrimmed videos.
+captions.jsonl has one caption for each video or image.
+
+--combinations seen leaves out a sixth of the combinations of color and shape;
+--combinations unseen renders only those.
+
+Motions: ` + strings.Join(synth.Classes(), ", ") + `.
+Colors: ` + strings.Join(synth.Colors(), ", ") + `.
+Shapes: ` + strings.Join(synth.Shapes, ", ") + ".",
+		Example: "  clipcue synth motions --out videos --per-class 10\n  clipcue synth pictures --out pictures --total 5000 --combinations seen",
+	}
+	c.AddCommand(a.synthMotionsCommand(), a.synthObjectsCommand(), a.synthUntrimmedCommand(), a.synthPicturesCommand())
+	return c
+}
+
+func (a *app) synthMotionsCommand() *cobra.Command {
+	o := synthDefaults(synth.KindMotions)
+	c := a.synthKind(&o, "Render short videos labeled with a motion",
+		`Renders mp4 videos, one folder per class. Many classes differ only in the order of
+time, such as growing and shrinking.`,
+		"  clipcue synth motions --out videos --per-class 10 --only growing,shrinking")
+	synthClassFlags(c, &o)
+	synthVideoFlags(c, &o, 2)
+	c.Flags().BoolVar(&o.Simple, "simple", false, "omit the distractor shapes and the camera motion")
+	return c
+}
+
+func (a *app) synthObjectsCommand() *cobra.Command {
+	o := synthDefaults(synth.KindObjects)
+	c := a.synthKind(&o, "Render short videos labeled with a shape, such as \"red circle\"",
+		"Renders mp4 videos, one folder per class.",
+		`  clipcue synth objects --out videos --only "red circle,blue ring"`)
+	synthClassFlags(c, &o)
+	synthVideoFlags(c, &o, 2)
+	return c
+}
+
+func (a *app) synthUntrimmedCommand() *cobra.Command {
+	o := synthDefaults(synth.KindUntrimmed)
+	c := a.synthKind(&o, "Render longer videos with timed segments",
+		`Renders mp4 videos that show one to four motions each. With --label objects, shapes
+appear and disappear instead, and segments are labeled with the shape.`,
+		"  clipcue synth untrimmed --out videos --label objects --total 24")
+	oneOf(c, &o.Label, "label", synth.LabelNames, "what segments are labeled with: motions or objects")
+	o.Total = 60
+	whole(c, &o.Total, "total", 1, "number of files to render")
+	synthVideoFlags(c, &o, 0)
+	c.Flags().Lookup("seconds").DefValue = "12, or 60 with --label objects"
+	synthOnlyFlag(c, &o)
+	return c
+}
+
+func (a *app) synthPicturesCommand() *cobra.Command {
+	o := synthDefaults(synth.KindPictures)
+	c := a.synthKind(&o, "Render PNG images with captions",
+		"Renders PNG images, and captions that describe them.",
+		"  clipcue synth pictures --out pictures --total 5000 --combinations seen")
+	o.Total = 1000
+	whole(c, &o.Total, "total", 1, "number of files to render")
+	return c
+}
+
+// synthDefaults returns the options of a kind before its flags are read.
+func synthDefaults(kind synth.Kind) synth.Options {
+	return synth.Options{Kind: kind, Set: synth.All, Label: synth.LabelMotions, Width: 96, Height: 96, FPS: 12, Takes: 1, PerClass: 24}
+}
+
+// synthKind returns the command that renders one kind, with the flags that all kinds
+// share.
+func (a *app) synthKind(o *synth.Options, short, long, example string) *cobra.Command {
 	var out string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "synth --out FOLDER",
-		Short: "Render captioned, labeled videos or pictures to try things on",
-		Long: `Renders colored shapes over textured grounds, with all that is true of them in
-manifests. The same seed gives the same files; what is there is not rendered again.
-
---kind motions    mp4 videos, one folder a class, labeled with what happens; many of
-                  the classes differ in the order of time alone
---kind objects    mp4 videos labeled with what is seen, such as "red circle"
---kind untrimmed  longer mp4 videos with timed segments: one to four motions each, or
-                  with --label objects shapes that come and go
---kind pictures   PNG pictures
-
-labels.csv has path, label and split, for untrimmed videos and for takes start and
-end too; those of untrimmed videos are also in segments.csv. captions.jsonl has a
-sentence for each video or picture. With --combinations seen a sixth of the
-combinations of color and shape is never shown, with --combinations unseen nothing
-else.
-
-The motions are: ` + strings.Join(synth.Classes(), ", ") + `.
-The colors are: ` + strings.Join(synth.Colors(), ", ") + `.
-The shapes are: ` + strings.Join(synth.Shapes, ", ") + ".",
-		Example: "  clipcue synth --out videos --per-class 10\n  clipcue synth --kind pictures --out pictures --total 5000 --combinations seen",
+		Use:     string(o.Kind) + " --out FOLDER",
+		Short:   short,
+		Long:    long,
+		Example: example,
 		Args:    arguments(0, 0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			for i, name := range o.Classes {
-				name = strings.TrimSpace(name)
-				o.Classes[i] = name
-				if known := o.Known(); !slices.Contains(known, name) {
-					return usageError{fmt.Errorf("--classes: there is no class %q; there are %s", name, strings.Join(known, ", "))}
-				}
-			}
-			idle := map[synth.Kind][]string{
-				synth.KindMotions: {"total", "label"}, synth.KindObjects: {"total", "label", "simple"}, synth.KindUntrimmed: {"per-class", "takes", "simple"},
-				synth.KindPictures: {"per-class", "takes", "classes", "fps", "seconds", "label", "simple"},
-			}
-			for _, name := range idle[o.Kind] {
-				if c.Flags().Changed(name) {
-					return usageError{fmt.Errorf("--%s says nothing about --kind %s", name, o.Kind)}
-				}
-			}
-			if o.Kind == synth.KindUntrimmed { // which has defaults of its own
-				if !c.Flags().Changed("seconds") {
-					o.Seconds = 0
-				}
-				if !c.Flags().Changed("total") {
-					o.Total = 0
-				}
-			}
-			what := "videos"
-			if o.Kind == synth.KindPictures {
-				what = "pictures"
-			}
-			var bar *progress.Bar
-			total := 0
-			manifest, err := synth.Generate(c.Context(), out, o, func(done, of int) {
-				if bar == nil {
-					bar = a.progress.Start("render", int64(of), what)
-				}
-				total = of
-				bar.Set(int64(done))
-			})
-			bar.Done()
-			if err != nil {
-				return interrupted(c.Context(), out, err)
-			}
-			if asJSON {
-				return a.json(map[string]any{"manifest": manifest, what: total})
-			}
-			_, err = fmt.Fprintf(a.out, "%d %s in %s, described in %s\n", total, what, out, manifest)
-			return err
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.synthesize(c, out, *o, asJSON)
 		},
 	}
 	required(c, "out")
 	f := c.Flags()
 	f.StringVar(&out, "out", "", "folder to write to")
-	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
-	o.PerClass, o.Takes, o.Width, o.Height, o.FPS, o.Seconds = 24, 1, 96, 96, 12, 2
-	o.Kind, o.Set = synth.KindMotions, synth.All
-	oneOf(c, &o.Kind, "kind", synth.Kinds, "what to render: motions, objects, untrimmed or pictures")
-	o.Label = synth.LabelMotions
-	oneOf(c, &o.Label, "label", synth.LabelNames, "untrimmed: what segments are labeled with: motions or objects")
-	oneOf(c, &o.Set, "combinations", synth.Sets, "which colors with which shapes: all, seen or unseen")
-	whole(c, &o.PerClass, "per-class", 1, "motions and objects: videos for each class")
-	o.Total = 1000
-	whole(c, &o.Total, "total", 1, "pictures, or untrimmed videos, of which it is 60 if not said")
-	f.StringSliceVar(&o.Classes, "classes", nil, "only these classes, separated by commas")
-	f.BoolVar(&o.Simple, "simple", false, "motions: no shape that only stands by, and a camera that stands still")
-	whole(c, &o.Width, "width", 16, "pixels across, an even number")
-	whole(c, &o.Height, "height", 16, "pixels down, an even number")
-	number(c, &o.FPS, "fps", false, "frames a second")
-	number(c, &o.Seconds, "seconds", false, "length of each video or take, of untrimmed videos 12 if not said, or 60 with --label objects")
-	whole(c, &o.Takes, "takes", 1, "motions and objects: scenes in each video, one after the other, with a label each")
+	f.Uint64Var(&o.Seed, "seed", 0, "random seed")
+	oneOf(c, &o.Set, "combinations", synth.Sets, "combinations of color and shape: all, seen or unseen")
+	whole(c, &o.Width, "width", 16, "width of a frame in pixels, an even number")
+	whole(c, &o.Height, "height", 16, "height of a frame in pixels, an even number")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
+}
+
+// synthVideoFlags adds the flags of the kinds that are videos.
+func synthVideoFlags(c *cobra.Command, o *synth.Options, seconds float64) {
+	number(c, &o.FPS, "fps", false, "frames per second")
+	o.Seconds = seconds
+	number(c, &o.Seconds, "seconds", false, "length of a video, or of a take, in seconds")
+}
+
+// synthClassFlags adds the flags of the kinds that have videos of one class each.
+func synthClassFlags(c *cobra.Command, o *synth.Options) {
+	whole(c, &o.PerClass, "per-class", 1, "number of videos per class")
+	whole(c, &o.Takes, "takes", 1, "number of consecutive scenes in a video, each with a label")
+	synthOnlyFlag(c, o)
+}
+
+func synthOnlyFlag(c *cobra.Command, o *synth.Options) {
+	c.Flags().StringSliceVar(&o.Classes, "only", nil, "classes to render, separated by commas (default all)")
+}
+
+// synthesize renders a data set and prints a summary.
+func (a *app) synthesize(c *cobra.Command, out string, o synth.Options, asJSON bool) error {
+	for i, name := range o.Classes {
+		name = strings.TrimSpace(name)
+		o.Classes[i] = name
+		if known := o.Known(); !slices.Contains(known, name) {
+			return usageError{fmt.Errorf("--only: unknown class %q; available: %s", name, strings.Join(known, ", "))}
+		}
+	}
+	what := "videos"
+	if o.Kind == synth.KindPictures {
+		what = "pictures"
+	}
+	var bar *progress.Bar
+	total := 0
+	manifest, err := synth.Generate(c.Context(), out, o, func(done, of int) {
+		if bar == nil {
+			bar = a.progress.Start("render", int64(of), what)
+		}
+		total = of
+		bar.Set(int64(done))
+	})
+	bar.Done()
+	if err != nil {
+		return interrupted(c.Context(), out, err)
+	}
+	if asJSON {
+		return a.json(map[string]any{"manifest": manifest, what: total})
+	}
+	_, err = fmt.Fprintf(a.out, "%d %s in %s, described in %s\n", total, what, out, manifest)
+	return err
 }

@@ -12,7 +12,7 @@ import (
 // Pictures need no ffmpeg, and are counted as what they are.
 func TestSynthPictures(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "pictures")
-	r := must(t, exitDone, "synth", "-q", "--kind", "pictures", "--out", out, "--total", "5", "--width", "32", "--height", "32", "--combinations", "unseen", "--json")
+	r := must(t, exitDone, "synth", "pictures", "-q", "--out", out, "--total", "5", "--width", "32", "--height", "32", "--combinations", "unseen", "--json")
 	got := decode[struct {
 		Manifest string `json:"manifest"`
 		Pictures int    `json:"pictures"`
@@ -29,9 +29,9 @@ func TestSynthPictures(t *testing.T) {
 func TestSynthFlags(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	for _, kind := range []string{"pictures", "objects", "untrimmed"} {
-		checkError(t, clipcue(t, "synth", "--out", out, "--kind", kind, "--simple"), exitUsage, "--simple", kind)
+		checkError(t, clipcue(t, "synth", kind, "--out", out, "--simple"), exitUsage, "--simple", kind)
 	}
-	checkError(t, clipcue(t, "synth", "--out", out, "--classes", "growing, flying"), exitUsage, `"flying"`)
+	checkError(t, clipcue(t, "synth", "motions", "--out", out, "--only", "growing, flying"), exitUsage, `"flying"`)
 	if _, err := os.Stat(out); err == nil {
 		t.Error("something was made")
 	}
@@ -41,10 +41,10 @@ func TestSynthFlags(t *testing.T) {
 func TestInterruptedRendering(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, command := range []string{"synth", "demo"} {
+	for _, command := range []string{"synth motions", "demo"} {
 		out := filepath.Join(t.TempDir(), "out")
 		var stdout, stderr bytes.Buffer
-		code := run(ctx, []string{command, "--out", out}, &stdout, &stderr)
+		code := run(ctx, append(strings.Fields(command), "--out", out), &stdout, &stderr)
 		if want := "interrupted; what is done is in " + out + ": run the same command again"; code != exitFailed || !strings.Contains(stderr.String(), want) {
 			t.Errorf("%s: exit code %d, %s", command, code, stderr.String())
 		}

@@ -111,8 +111,8 @@ given change what the preset says.`,
 	whole(c, &k.Batch, "batch", 1, "windows a step")
 	f := c.Flags()
 	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
-	f.StringArrayVar(&k.Templates, "template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
-	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
+	f.StringArrayVar(&k.Templates, "anchor-template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
+	whole(c, &k.Classes, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
 	whole(c, &k.Eval.Windows, "windows", 1, "windows that a video is classified by in evaluations")
 	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw the windows of evaluations at random, as the authors do, instead of evenly")
 	divisionFlags(c, &d.TestShare, &d.Seed, "share of each class's videos kept for testing, if the data says no splits")
@@ -158,7 +158,7 @@ func adapterFlags(c *cobra.Command, k *adapter.Config, what string) {
 	oneOf(c, &k.Layout, "layout", adapter.Layouts, "how prompt vectors are numbered: "+strings.Join(adapter.Layouts, " or "))
 	whole(c, &k.TemporalLayers, "temporal-layers", 0, "layers of the temporal Transformer; 0 means the mean of the frames")
 	whole(c, &k.TemporalHeads, "temporal-heads", 0, "attention heads of the temporal Transformer; 0 means one for every 64 of its width")
-	whole(c, &k.Frames, "window", 1, "frames a window")
+	whole(c, &k.Frames, "window-frames", 1, "frames a window")
 	f.BoolVar(&k.Residual, "residual", k.Residual, "add the temporal Transformer's result to the mean of the frames, instead of replacing it")
 	temperature(c, &k.Temperature, "temperature", "temperature of the logits; clip for the backbone's own")
 }
@@ -166,11 +166,11 @@ func adapterFlags(c *cobra.Command, k *adapter.Config, what string) {
 func loopFlags(c *cobra.Command, k *train.Config) {
 	f := c.Flags()
 	whole(c, &k.Steps, "steps", 1, "steps to train")
-	number(c, &k.LearningRate, "lr", false, "learning rate")
+	number(c, &k.LearningRate, "learning-rate", false, "learning rate")
 	oneOf(c, &k.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
 	whole(c, &k.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
 	number(c, &k.WeightDecay, "weight-decay", true, "AdamW's weight decay")
-	below1(c, &k.EMADecay, "ema", "decay of the weights' moving average, which is the model; 0 for the weights themselves")
+	below1(c, &k.EMADecay, "ema-decay", "decay of the weights' moving average, which is the model; 0 for the weights themselves")
 	number(c, &k.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
 	f.Uint64Var(&k.Seed, "seed", 0, "seed of everything that is random")
 	whole(c, &k.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
@@ -263,7 +263,7 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 	if top1, ok := result.Metrics["top1"].(float64); ok {
 		about = fmt.Sprintf("top-1 %.1f %%, top-5 %.1f %% on %v videos that it did not learn from", 100*top1, 100*result.Metrics["top5"].(float64), result.Metrics["videos"])
 	}
-	err = a.printTrained(r.Dir, result, asJSON, map[string]any{"missing": missing}, about, fmt.Sprintf("clipcue classify --adapter %s VIDEO...", r.Dir))
+	err = a.printTrained(r.Dir, result, asJSON, map[string]any{"missing": missing}, about, fmt.Sprintf("clipcue classify --run %s VIDEO...", r.Dir))
 	return errors.Join(err, missingError(missing, "sample"))
 }
 

@@ -137,18 +137,18 @@ ever after.`,
 
 	learningFlags(c, &k.Learning, "name", "segments")
 	whole(c, &k.Batch, "batch", 1, "labeled segments a step")
-	whole(c, &k.Classes, "contrast", 2, "classes a step at most: those of the batch and others at random")
+	whole(c, &k.Classes, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
 	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")
 	below1(c, &k.Negative, "negative", "share of a proposal within true segments up to which it is background")
-	number(c, &k.Background, "background", true, "weight in the loss of background, whose probabilities are to be even")
+	number(c, &k.Background, "background-weight", true, "weight in the loss of background, whose probabilities are to be even")
 
 	whole(c, &k.Detector.Width, "detector-width", 1, "width of the detector")
 	whole(c, &k.Detector.Blocks, "detector-blocks", 0, "Transformer blocks of the detector before its pyramid")
 	whole(c, &k.Detector.Levels, "detector-levels", 1, "levels of its pyramid, each for segments twice as long")
-	whole(c, &k.Detector.Frames, "detector-window", 1, "frames that it sees at a time")
+	whole(c, &k.Detector.Frames, "detector-window-frames", 1, "frames that it sees at a time")
 	whole(c, &k.Detector.Batch, "detector-batch", 1, "of these windows, how many a step")
 	whole(c, &k.DetectorTrain.Steps, "detector-steps", 1, "steps to train it")
-	number(c, &k.DetectorTrain.LearningRate, "detector-lr", false, "its learning rate")
+	number(c, &k.DetectorTrain.LearningRate, "detector-learning-rate", false, "its learning rate")
 	proposalFlags(c, &k.Detector.Sigma, &k.Detector.Floor, &k.Detector.TopK)
 	evaluationFlags(c, &k.Eval)
 	tIoUs(c, &k.Eval.TIoU)
@@ -156,20 +156,20 @@ ever after.`,
 }
 
 // detectorFlags are those of the detector and its training.
-var detectorFlags = []string{"detector-width", "detector-blocks", "detector-levels", "detector-window", "detector-batch", "detector-steps", "detector-lr",
-	"sigma", "floor", "proposals-per-video"}
+var detectorFlags = []string{"detector-width", "detector-blocks", "detector-levels", "detector-window-frames", "detector-batch", "detector-steps", "detector-learning-rate",
+	"sigma", "min-proposal-score", "max-proposals"}
 
 // proposalFlags adds those for what a detector gives.
 func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
 	number(c, sigma, "sigma", false, "width of soft-NMS among proposals: more keeps fewer neighbors")
-	below1(c, floor, "floor", "lowest score of a proposal")
-	whole(c, topK, "proposals-per-video", 1, "proposals a video at most; of a longer one than ten minutes, for every ten")
+	below1(c, floor, "min-proposal-score", "lowest score of a proposal")
+	whole(c, topK, "max-proposals", 1, "proposals a video at most; of a longer one than ten minutes, for every ten")
 }
 
 // evaluationFlags adds those for how proposals become detections.
 func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
 	whole(c, &e.Classes, "classes-per-proposal", 1, "likeliest classes of a proposal, each a detection")
-	whole(c, &e.Most, "detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
+	whole(c, &e.Most, "max-detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
 	c.Flags().BoolVar(&e.VideoScore, "video-score", e.VideoScore, "multiply scores by the class's probability in the whole video")
 }
 
@@ -251,7 +251,7 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 		about = fmt.Sprintf("average mAP %.1f %% on %v videos that it did not learn from", 100*ap, result.Metrics["videos"])
 	}
 	more := map[string]any{"missing": missing, "left_out": leftOut, "faults": len(data.Segments.Faults)}
-	err = a.printTrained(r.Dir, result, asJSON, more, about, fmt.Sprintf("clipcue localize --adapter %s VIDEO...", r.Dir))
+	err = a.printTrained(r.Dir, result, asJSON, more, about, fmt.Sprintf("clipcue localize --run %s VIDEO...", r.Dir))
 	return errors.Join(err, missingError(missing, annotatedVideo))
 }
 

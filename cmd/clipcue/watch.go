@@ -14,11 +14,11 @@ import (
 
 func (a *app) watchCommand() *cobra.Command {
 	var b backboneFlags
-	var adapter, classes string
+	var run, classes string
 	w := recognition.Live{Retries: 10}
 	step, threshold, asJSON := 0, 0.5, false
 	c := &cobra.Command{
-		Use:   "watch --adapter FILE SOURCE",
+		Use:   "watch --run FILE SOURCE",
 		Short: "Name the actions in live video",
 		Long: `Names actions while they happen, with a window that slides over the frames.
 SOURCE is a file that is still being written, a stream's URL (rtsp, http, rtmp,
@@ -30,8 +30,8 @@ Frames that come faster than they can be encoded are dropped, which is told; wit
 --wait a file or a pipe waits instead. A stream or a camera that breaks off is
 taken up again. Times are seconds on the source's clock for a file or a pipe, and
 since the start of watching for others. Interrupt to end.`,
-		Example: `  clipcue watch --adapter run rtsp://camera.local/stream
-  clipcue watch --adapter run --wait --json - < recording.ts`,
+		Example: `  clipcue watch --run run rtsp://camera.local/stream
+  clipcue watch --run run --wait --json - < recording.ts`,
 		Args: arguments(1, 1, "one source"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var names []string
@@ -41,7 +41,7 @@ since the start of watching for others. Interrupt to end.`,
 					return err
 				}
 			}
-			m, r, sampling, err := a.trainedRecognizer(adapter, b, names)
+			m, r, sampling, err := a.trainedRecognizer(run, b, names)
 			if err != nil {
 				return err
 			}
@@ -66,13 +66,13 @@ since the start of watching for others. Interrupt to end.`,
 	}
 	b.add(c)
 	b.addPrecision(c)
-	required(c, "adapter")
+	required(c, "run")
 	f := c.Flags()
-	f.StringVar(&adapter, "adapter", "", "a trained model file or run folder")
+	f.StringVar(&run, "run", "", "a trained model file or run folder")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
 	number(c, &w.Video.Rate, "fps", false, "frames a second to look at; 0, the default, means as in training")
-	whole(c, &step, "step", 0, "frames by which the window moves; 0 means a quarter of it")
-	share(c, &threshold, "threshold", "probability from which an action is taken for seen")
+	whole(c, &step, "hop-frames", 0, "frames by which the window moves; 0 means a quarter of it")
+	share(c, &threshold, "min-score", "probability from which an action is taken for seen")
 	whole(c, &w.Retries, "retries", 0, "attempts in a row to take up a source that broke off")
 	w.Video.Idle = 10 * time.Second
 	span(c, &w.Video.Idle, "idle", "a file that has not grown for so long is complete")

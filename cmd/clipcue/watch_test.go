@@ -64,7 +64,7 @@ func TestWatch(t *testing.T) {
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	args := []string{"watch", "--model", w.model, "--adapter", run, "--threshold", "0.01", "--json", "--idle", "300ms"}
+	args := []string{"watch", "--model", w.model, "--run", run, "--min-score", "0.01", "--json", "--idle", "300ms"}
 
 	t.Run("a file", func(t *testing.T) {
 		r := must(t, exitDone, append(args, "--wait", path)...)
@@ -132,7 +132,7 @@ func TestWatch(t *testing.T) {
 	})
 	t.Run("wrong values", func(t *testing.T) {
 		// A folder is no source; a step beyond the window is wrong usage.
-		must(t, exitUsage, append(args, "--step", "1000", path)...)
+		must(t, exitUsage, append(args, "--hop-frames", "1000", path)...)
 		must(t, exitUsage, append(args, "--idle", "-1s", path)...)
 		must(t, exitFailed, append(args, dir)...)
 	})
