@@ -124,7 +124,7 @@ func product(shape []int) int {
 // was trained on.
 func (f *File) Adapter(m *clip.Model) (*Adapter, error) {
 	if have, want := m.Fingerprint(), f.Backbone.Fingerprint; have != want {
-		return nil, fmt.Errorf("this model file was trained on backbone %s (%s), not on %s; give that one by --model", want, f.Backbone.Path, have)
+		return nil, &WrongBackboneError{Have: have, Want: want, Path: f.Backbone.Path}
 	}
 	have, said := m.Config(), f.Backbone.Config
 	if have.Embed != said.Embed || have.TextWidth != said.TextWidth || have.Context != said.Context {

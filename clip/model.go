@@ -9,21 +9,16 @@
 package clip
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"runtime/debug"
-	"slices"
-	"unsafe"
 
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/fingerprint"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/towers"
 )
@@ -118,9 +113,12 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		return nil, fmt.Errorf("precision %q is not known: it is float32 or int8", o.Precision)
 	}
 	m := &Model{config: c, format: w.Format, assumed: assumed, towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
-	if m.fingerprint, m.parameters, err = fingerprint(c, w); err != nil {
+	// Everything that the features depend on identifies a backbone.
+	sum, values, err := fingerprint.Of(c, w.Tensors, func(t checkpoint.Tensor) ([]float32, error) { return t.Read() })
+	if err != nil {
 		return nil, err
 	}
+	m.fingerprint, m.parameters = "clip-"+sum, values
 	// The largest tensor has passed through the heap; the towers, which live
 	// outside of it, are to have that memory.
 	debug.FreeOSMemory()
@@ -169,26 +167,6 @@ func product(shape []int) int {
 		n *= s
 	}
 	return n
-}
-
-// fingerprint identifies a backbone by everything that its features depend on:
-// the configuration and the values of all tensors. It counts the values as well.
-func fingerprint(c Config, w *checkpoint.Weights) (name string, values int, err error) {
-	h := sha256.New()
-	json.NewEncoder(h).Encode(c)
-	for _, name := range slices.Sorted(maps.Keys(w.Tensors)) {
-		d, err := w.Tensors[name].Read()
-		if err != nil {
-			return "", 0, err
-		}
-		fmt.Fprintf(h, "%s %d\n", name, len(d))
-		values += len(d)
-		if len(d) > 0 {
-			// All platforms that Go runs this on are little-endian.
-			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&d[0])), 4*len(d)))
-		}
-	}
-	return "clip-" + hex.EncodeToString(h.Sum(nil)[:8]), values, nil
 }
 
 // Config returns the model's sizes.

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/clip"
@@ -26,22 +21,6 @@ func (b *backboneFlags) addPrecision(c *cobra.Command) {
 	c.Flags().StringVar(&b.precision, "precision", "float32", "float32, or int8: several times as fast and a little less exact")
 }
 
-// find returns the path of a backbone that is named by path or by name.
-func find(model string) (string, error) {
-	_, err := os.Stat(model)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return model, err
-	}
-	path, ok, err := hub.Resolve(model)
-	switch {
-	case err != nil:
-		return "", err
-	case ok:
-		return path, nil
-	}
-	return "", fmt.Errorf("--model %s: there is no such file, and no model of that name was pulled; get one with: clipcue model pull ViT-B/16", model)
-}
-
 // load loads the towers that a command needs.
 func (a *app) load(b backboneFlags, towers clip.Tower) (m *clip.Model, path string, err error) {
 	o := clip.Options{Activation: b.activation, Towers: towers, Threads: a.threads, Precision: b.precision}
@@ -52,7 +31,7 @@ func (a *app) load(b backboneFlags, towers clip.Tower) (m *clip.Model, path stri
 		m, err = tiny.Load(o)
 		return m, tiny.Name, err
 	}
-	if path, err = find(b.model); err != nil {
+	if path, err = hub.Find(b.model); err != nil {
 		return nil, "", err
 	}
 	if m, err = clip.Load(path, o); err != nil {

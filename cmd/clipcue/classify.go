@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -138,28 +136,18 @@ func videosOf(paths []string) (all []video.Source, err error) {
 	return all, nil
 }
 
-// modelFile is the model of a run folder, or the file that was given.
-func modelFile(adapter string) (string, error) {
-	if info, err := os.Stat(adapter); err == nil && info.IsDir() {
-		return modelIn(adapter, "best")
-	}
-	return adapter, nil
-}
-
 // trained reads the model file of a run or a path, and loads its backbone: with the
 // text tower if it is to name classes that the file does not know.
 func (a *app) trained(run string, b backboneFlags, classes []string) (path string, f *adapter.File, m *clip.Model, err error) {
-	if path, err = modelFile(run); err != nil {
+	if path, err = adapter.FindModel(run, ""); err != nil {
 		return "", nil, nil, err
 	}
 	if f, err = adapter.ReadFile(path); err != nil {
 		return "", nil, nil, err
 	}
 	towers := clip.Image
-	for _, c := range classes {
-		if !slices.Contains(f.Classes, c) {
-			towers |= clip.Text
-		}
+	if f.Lacks(classes) {
+		towers |= clip.Text
 	}
 	if m, err = a.loadFor(f, b, towers); err != nil {
 		err = fmt.Errorf("backbone of %s: %w", path, err)
@@ -181,7 +169,7 @@ func (a *app) trainedRecognizer(adapter string, b backboneFlags, classes []strin
 	if classes != nil {
 		err = r.SetClasses(classes)
 	}
-	sampling, bad := video.ParseSampling(f.Sampling)
+	sampling, bad := f.VideoSampling()
 	return m, r, sampling, errors.Join(err, bad)
 }
 

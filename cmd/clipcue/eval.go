@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,32 +131,10 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 
 // readModel reads one of a run's models.
 func readModel(run, checkpoint string) (path string, f *adapter.File, err error) {
-	if path, err = modelIn(run, checkpoint); err == nil {
+	if path, err = adapter.FindModel(run, checkpoint); err == nil {
 		f, err = adapter.ReadFile(path)
 	}
 	return path, f, err
-}
-
-// modelIn returns the path of one of a run's models. That there is none may have
-// its reason: a few-shot run is a folder of runs, and a run that was stopped
-// early has no best model yet.
-func modelIn(run, checkpoint string) (string, error) {
-	path := filepath.Join(run, checkpoint+".safetensors")
-	_, err := os.Stat(path)
-	if err == nil {
-		return path, nil
-	}
-	episodes, bad := fs.Glob(os.DirFS(run), "episode-*/"+filepath.Base(path))
-	if bad == nil && len(episodes) > 0 {
-		return "", fmt.Errorf("%s is a few-shot run: its %d episodes are runs of their own, such as %s, and their accuracies stand in %s",
-			run, len(episodes), filepath.Join(run, filepath.Dir(episodes[0])), filepath.Join(run, recognition.EpisodesFile))
-	}
-	if last := filepath.Join(run, train.LastFile); checkpoint == "best" {
-		if _, bad := os.Stat(last); bad == nil {
-			return "", fmt.Errorf("%s has no best model yet, because it was stopped before its first evaluation: go on with it by train --resume, or take %s (in eval, --checkpoint last)", run, last)
-		}
-	}
-	return "", err
 }
 
 // trainedOn reads what data a run was trained on, and whether it was an episode
@@ -220,7 +197,7 @@ func testSet(data *recognition.Opened, split string, classes []string, knownOnly
 // backboneOf returns what a model file needs of its backbone to tell classes
 // apart: nothing but its sizes if it knows them all.
 func (a *app) backboneOf(f *adapter.File, b backboneFlags, classes []string) (*clip.Model, error) {
-	if !slices.ContainsFunc(classes, func(c string) bool { return !slices.Contains(f.Classes, c) }) {
+	if !f.Lacks(classes) {
 		return clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads), nil
 	}
 	return a.loadFor(f, b, clip.Text)

@@ -141,10 +141,8 @@ func (a *app) embedder(run string, b backboneFlags, towers clip.Tower, s *librar
 		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, path)), b.activation, b.precision
 		return m, retrieval.Frozen(m), nil, nil
 	}
-	if info, err := os.Stat(run); err == nil && info.IsDir() {
-		if run, err = modelIn(run, "best"); err != nil {
-			return nil, nil, nil, err
-		}
+	if run, err = adapter.FindModel(run, ""); err != nil {
+		return nil, nil, nil, err
 	}
 	if f, err = adapter.ReadFile(run); err != nil {
 		return nil, nil, nil, err

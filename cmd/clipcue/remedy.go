@@ -2,7 +2,11 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -25,6 +29,16 @@ var remedies = []func(error) string{
 		return "the same settings as before with --resume, or another --out"
 	}),
 	of(func(*train.DivergedError) string { return "a lower --learning-rate, or --clip-norm 1" }),
+	of(func(e *adapter.NoBestModelError) string {
+		return "train --resume to continue the run, or " + e.Last + " (eval: --checkpoint last)"
+	}),
+	of(func(e *adapter.FewShotRunError) string {
+		return e.Episodes[0] + "; the accuracies are in " + filepath.Join(e.Dir, recognition.EpisodesFile)
+	}),
+	of(func(e *adapter.WrongBackboneError) string { return "--model with that backbone" }),
+	of(func(e *adapter.UnknownClassError) string { return "--model with the backbone" }),
+	is(hub.ErrNoModel, "clipcue model pull ViT-B/16, or a weight file"),
+	is(train.ErrNotRun, "a run folder that clipcue train wrote, or its best.safetensors"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 

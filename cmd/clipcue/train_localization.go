@@ -186,7 +186,7 @@ func evalSplit(d localization.Data, data *localization.Opened) (string, error) {
 
 // readDetector reads the first stage of a run or a file.
 func (a *app) readDetector(path string) (*proposal.Detector, error) {
-	file, err := modelFile(path)
+	file, err := adapter.FindModel(path, "")
 	if err != nil {
 		return nil, err
 	}

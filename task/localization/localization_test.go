@@ -397,7 +397,7 @@ func TestNewClasses(t *testing.T) {
 	if err := known.SetClasses([]string{"shrinking"}); err != nil {
 		t.Errorf("the file knows the test classes: %v", err)
 	}
-	if err := known.SetClasses([]string{"flying"}); err == nil || !strings.Contains(err.Error(), "--model") {
+	if err := known.SetClasses([]string{"flying"}); !errors.As(err, new(*adapter.UnknownClassError)) {
 		t.Errorf("a new name without the text tower: %v", err)
 	}
 	if err := known.SetClasses(nil); err == nil {

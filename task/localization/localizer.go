@@ -11,6 +11,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Localizer finds what happens when in videos.
@@ -21,8 +22,9 @@ type Localizer struct {
 	detector  *proposal.Detector // nil if the model was trained on proposals of others
 	rate      float64            // frames a second of the features that it was trained on
 	classes   []string
-	known     map[string][]float32 // finished embeddings [E] by name
-	templates []string             // instead of prompt vectors
+	known     map[string][]float32           // finished embeddings [E] by name
+	templates []string                       // instead of prompt vectors
+	sampling  func() (video.Sampling, error) // of videos, as in training
 }
 
 // settings is what a model file says of a localizer beside the adapter.
@@ -36,7 +38,7 @@ type settings struct {
 // the file knows.
 func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 	if f.Task != Task {
-		return nil, fmt.Errorf("this model file is for %s, not for %s", f.Task, Task)
+		return nil, &adapter.WrongTaskError{Have: f.Task, Want: Task}
 	}
 	var s settings
 	if err := json.Unmarshal(f.Settings, &s); err != nil {
@@ -52,7 +54,7 @@ func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Localizer{Eval: s.Eval, adapter: a, rate: s.Rate, classes: f.Classes, known: map[string][]float32{}}
+	l := &Localizer{Eval: s.Eval, adapter: a, sampling: f.VideoSampling, rate: s.Rate, classes: f.Classes, known: map[string][]float32{}}
 	e := m.Config().Embed
 	for i, c := range f.Classes {
 		l.known[c] = f.Embeddings[i*e : (i+1)*e]
@@ -128,7 +130,7 @@ func (l *Localizer) embeddings(classes []string) ([]float32, error) {
 	e := m.Config().Embed
 	if len(unseen) > 0 {
 		if !m.Has(clip.Text) {
-			return nil, fmt.Errorf("class %q is not one that the model was trained on, so its name has to be encoded: give the backbone by --model", unseen[0])
+			return nil, &adapter.UnknownClassError{Class: unseen[0]}
 		}
 		var f []float32
 		var err error

@@ -7,6 +7,7 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Recognizer names the actions in videos: one that was trained, or CLIP by
@@ -17,19 +18,20 @@ type Recognizer struct {
 	known     map[string][]float32 // finished embeddings [E] by name
 	templates []string             // instead of prompt vectors, for zero-shot
 	eval      Evaluation
+	sampling  func() (video.Sampling, error) // of videos, as in training
 }
 
 // New makes a recognizer from a model file and its backbone, over the classes
 // that the file knows.
 func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 	if f.Task != Task {
-		return nil, fmt.Errorf("this model file is for %s, not for %s", f.Task, Task)
+		return nil, &adapter.WrongTaskError{Have: f.Task, Want: Task}
 	}
 	a, err := f.Adapter(m)
 	if err != nil {
 		return nil, err
 	}
-	r := &Recognizer{adapter: a, classes: f.Classes, known: map[string][]float32{}, eval: Evaluation{Windows: 5}}
+	r := &Recognizer{adapter: a, classes: f.Classes, sampling: f.VideoSampling, known: map[string][]float32{}, eval: Evaluation{Windows: 5}}
 	e := m.Config().Embed
 	for i, c := range f.Classes {
 		r.known[c] = f.Embeddings[i*e : (i+1)*e]
@@ -88,7 +90,7 @@ func (r *Recognizer) embeddings(classes []string) ([]float32, error) {
 	e := m.Config().Embed
 	if len(unseen) > 0 {
 		if !m.Has(clip.Text) {
-			return nil, fmt.Errorf("class %q is not one that the model was trained on, so its name has to be encoded: give the backbone by --model", unseen[0])
+			return nil, &adapter.UnknownClassError{Class: unseen[0]}
 		}
 		f, err := r.encode(unseen)
 		if err != nil {

@@ -1,19 +1,15 @@
 package retrieval
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
-	"unsafe"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/fingerprint"
+	"github.com/clipcue/clipcue/train"
 )
 
 // Retriever embeds sentences and videos in one space, in which what belongs
@@ -28,23 +24,17 @@ type Retriever struct {
 // New makes a retriever from a model file and its backbone.
 func New(f *adapter.File, m *clip.Model) (*Retriever, error) {
 	if f.Task != Task {
-		return nil, fmt.Errorf("this model file is for %s, not for %s", f.Task, Task)
+		return nil, &adapter.WrongTaskError{Have: f.Task, Want: Task}
 	}
 	a, err := f.Adapter(m)
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	json.NewEncoder(h).Encode(f.Config)
-	for _, name := range slices.Sorted(maps.Keys(f.Tensors)) {
-		data := f.Tensors[name].Data
-		fmt.Fprintf(h, "%s %d\n", name, len(data))
-		if len(data) > 0 {
-			// All platforms that Go runs this on are little-endian.
-			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&data[0])), 4*len(data)))
-		}
+	sum, _, err := fingerprint.Of(f.Config, f.Tensors, func(t train.Tensor) ([]float32, error) { return t.Data, nil })
+	if err != nil {
+		return nil, err
 	}
-	return &Retriever{m, a, m.Fingerprint() + "+" + hex.EncodeToString(h.Sum(nil)[:8])}, nil
+	return &Retriever{m, a, m.Fingerprint() + "+" + sum}, nil
 }
 
 // Frozen makes a retriever from a backbone alone: sentences as its text tower has

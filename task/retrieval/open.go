@@ -1,0 +1,19 @@
+package retrieval
+
+import (
+	"context"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+)
+
+// Open opens a run folder or a model file together with both towers of its backbone.
+// Errors are those of [adapter.OpenRun], and *[adapter.WrongTaskError].
+func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Retriever, error) {
+	o.Towers |= clip.Image | clip.Text
+	opened, err := adapter.OpenRun(ctx, run, o)
+	if err != nil {
+		return nil, err
+	}
+	return New(opened.File, opened.Backbone)
+}
