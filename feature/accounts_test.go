@@ -22,7 +22,7 @@ import (
 // failures are the IDs in a store's file of failures.
 func failures(t *testing.T, s *Store) (ids []string) {
 	t.Helper()
-	failed, err := readFailures(filepath.Join(s.Dir(), FailuresFile))
+	failed, err := readFailures(filepath.Join(s.Dir(), failuresFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,13 +53,13 @@ func TestFailuresAreOfTheStore(t *testing.T) {
 	film(t, sources[1].Path, "two")
 	step(sources[1:2], "c.mp4", "d.mp4")
 	film(t, sources[2].Path, "two")
-	write(t, filepath.Join(s.Dir(), FailuresFile), "a line of\nsomething else\n{\"id\":7}\n")
+	write(t, filepath.Join(s.Dir(), failuresFile), "a line of\nsomething else\n{\"id\":7}\n")
 	step(sources, "d.mp4")
 	if err := os.Remove(filepath.Join(dir, "d.mp4")); err != nil {
 		t.Fatal(err)
 	}
 	step(sources[:3])
-	if _, err := os.Stat(filepath.Join(s.Dir(), FailuresFile)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(s.Dir(), failuresFile)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file of failures is still there: %v", err)
 	}
 }
@@ -291,7 +291,7 @@ func TestExtractSavesWhileItEncodes(t *testing.T) {
 		return nil
 	}
 	kept := 0
-	r, err := Each(t.Context(), enc, sources, Options{Batch: 10}, func(*Sequence) error {
+	r, err := ExtractFunc(t.Context(), enc, sources, Options{Batch: 10}, func(*Sequence) error {
 		if kept++; kept == 1 {
 			<-begun
 		}
@@ -322,9 +322,9 @@ func TestReportOfStages(t *testing.T) {
 	const pause = 300 * time.Millisecond
 	enc := newFake()
 	enc.hook = func(int) error { time.Sleep(pause); return nil }
-	r, err := Each(t.Context(), enc, sources, Options{}, func(*Sequence) error { time.Sleep(pause); return nil })
-	if err != nil || r.Encoding < pause.Seconds() || r.Saving < 2*pause.Seconds() || r.Reading <= 0 || r.Decoding <= 0 ||
-		r.EncoderBusy != r.Encoding/r.Seconds || r.FramesPerSecond != 20/r.Seconds || r.Slowest == "" {
+	r, err := ExtractFunc(t.Context(), enc, sources, Options{}, func(*Sequence) error { time.Sleep(pause); return nil })
+	if err != nil || r.EncodingSeconds < pause.Seconds() || r.SavingSeconds < 2*pause.Seconds() || r.ReadingSeconds <= 0 || r.DecodingSeconds <= 0 ||
+		r.EncoderBusy != r.EncodingSeconds/r.Seconds || r.FramesPerSecond != 20/r.Seconds || r.Slowest == "" {
 		t.Errorf("%+v, error %v", r, err)
 	}
 }
@@ -412,7 +412,7 @@ func TestExtractMemoryIsFlat(t *testing.T) {
 			return nil
 		}
 		frames := 0
-		if _, err := Each(t.Context(), enc, discover(t, path), Options{}, func(q *Sequence) error {
+		if _, err := ExtractFunc(t.Context(), enc, discover(t, path), Options{}, func(q *Sequence) error {
 			frames = q.Len()
 			return nil
 		}); err != nil {
@@ -432,7 +432,7 @@ func TestExtractMemoryIsFlat(t *testing.T) {
 func TestExtractInterruptedWhileSaving(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one", "c.mp4": "long"})
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := Each(ctx, newFake(), sources, Options{Batch: 10}, func(*Sequence) error {
+	r, err := ExtractFunc(ctx, newFake(), sources, Options{Batch: 10}, func(*Sequence) error {
 		cancel()
 		time.Sleep(50 * time.Millisecond)
 		return nil

@@ -74,13 +74,13 @@ func BenchmarkStages(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		frames, busy, seconds := 0, 0., 0.
 		for b.Loop() {
-			r, err := feature.Each(context.Background(), m, []video.Source{{Path: path, ID: "a"}}, feature.Options{},
+			r, err := feature.ExtractFunc(context.Background(), m, []video.Source{{Path: path, ID: "a"}}, feature.Options{},
 				func(*feature.Sequence) error { return nil })
 			if err != nil {
 				b.Fatal(err)
 			}
 			frames += r.Frames
-			busy += r.Encoding
+			busy += r.EncodingSeconds
 			seconds += r.Seconds
 		}
 		rate(b, frames)

@@ -16,7 +16,7 @@ func ExampleExtract() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sources, err := video.Discover([]string{"videos"})
+	sources, _, err := video.Discover([]string{"videos"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -44,7 +44,7 @@ const imported = "imported"
 func Export(ctx context.Context, s *Store, dir string, p *progress.Progress) (Report, error) {
 	ids, err := s.IDs()
 	if err == nil && len(ids) == 0 {
-		err = fmt.Errorf("%s: there are no features in this store", s.dir)
+		err = fmt.Errorf("%s: %w", s.dir, ErrEmpty)
 	}
 	if err != nil {
 		return Report{Failed: []Failure{}}, err
@@ -75,7 +75,7 @@ type ImportOptions struct {
 	// side file that tells another is a failure; "" believes the side files.
 	Backbone string
 	Width    int     // E; 0 means any
-	Rate     float64 // frames a second, where a side file has no times; 0 means none
+	FPS      float64 // frames a second, where a side file has no times; 0 means none
 	Force    bool    // replace stored sequences that differ
 	Progress *progress.Progress
 }
@@ -88,7 +88,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 	none := Report{Failed: []Failure{}}
 	ids, err := arrays(dir)
 	if err == nil && len(ids) == 0 {
-		err = fmt.Errorf("%s: there are no .npy files in this folder", dir)
+		err = fmt.Errorf("%s: %w: no .npy files", dir, ErrEmpty)
 	}
 	if err != nil {
 		return none, err
@@ -124,7 +124,8 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 			made = &q.Provenance
 		}
 		if m := made.mismatch(q.Provenance); m != nil {
-			return 0, &video.Error{Path: path, Kind: fmt.Errorf("its %s is %s, that of the store %s; import it into another --out", m.What, m.Have, m.Want)}
+			m.Store, m.ID = s.dir, id
+			return 0, &video.Error{Path: path, Kind: m}
 		}
 		o.Width = q.Width // a backbone has one
 		if !entered {
@@ -142,12 +143,12 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 				return 0, errPresent
 			}
 			if !o.Force {
-				return 0, &video.Error{Path: path, Kind: errors.New("the store holds other features of this name; --force replaces them")}
+				return 0, &video.Error{Path: path, Kind: ErrExists}
 			}
 		}
 		err = s.Put(q)
 		if errors.Is(err, syscall.ENAMETOOLONG) {
-			err = &video.Error{Path: path, Kind: errLongName}
+			err = &video.Error{Path: path, Kind: ErrLongName}
 		}
 		return q.Len(), err
 	})
@@ -162,7 +163,7 @@ func each(ctx context.Context, name string, ids []string, p *progress.Progress, 
 	defer bar.Done()
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
-			return r, fmt.Errorf("interrupted with %d of %d still to do: %w", r.Remaining, r.Videos, err)
+			return r, &InterruptedError{r.Remaining, r.Videos, err}
 		}
 		n, err := do(id)
 		fault, ok := errors.AsType[*video.Error](err)
@@ -173,7 +174,7 @@ func each(ctx context.Context, name string, ids []string, p *progress.Progress, 
 		case err == errPresent:
 			r.Skipped++
 		case ok:
-			r.Failed = append(r.Failed, Failure{Path: fault.Path, ID: id, Reason: reason(fault), Time: time.Now().UTC()})
+			r.Failed = append(r.Failed, NewFailure(id, fault))
 		default:
 			return r, err
 		}
@@ -182,7 +183,7 @@ func each(ctx context.Context, name string, ids []string, p *progress.Progress, 
 		r.Seconds = time.Since(began).Seconds()
 	}
 	if len(r.Failed) == len(ids) {
-		return r, fmt.Errorf("all failed (%d); the first: %s: %s", len(ids), r.Failed[0].Path, r.Failed[0].Reason)
+		return r, allFailed(r.Failed)
 	}
 	return r, nil
 }
@@ -207,11 +208,11 @@ func (o ImportOptions) read(path string) (*Sequence, error) {
 		return nil, bare(err)
 	}
 	if len(array.Shape) != 2 || array.Shape[0] < 1 || array.Shape[1] < 1 {
-		return nil, fmt.Errorf("an array of shape %v is no sequence of features [T,E]", array.Shape)
+		return nil, fmt.Errorf("array of shape %v instead of [T,E]", array.Shape)
 	}
 	q := &Sequence{Width: array.Shape[1]}
 	if o.Width != 0 && q.Width != o.Width {
-		return nil, fmt.Errorf("features of width %d are not of this backbone, whose are %d wide", q.Width, o.Width)
+		return nil, fmt.Errorf("features have width %d, but those of the backbone have %d", q.Width, o.Width)
 	}
 	if q.Features, err = array.Float32s(); err != nil {
 		return nil, err
@@ -221,19 +222,19 @@ func (o ImportOptions) read(path string) (*Sequence, error) {
 		return nil, err
 	}
 	q.Timestamps = about.Timestamps
-	if q.Timestamps == nil && o.Rate > 0 {
+	if q.Timestamps == nil && o.FPS > 0 {
 		for i := range array.Shape[0] {
-			q.Timestamps = append(q.Timestamps, float64(i)/o.Rate)
+			q.Timestamps = append(q.Timestamps, float64(i)/o.FPS)
 		}
 	}
 	switch n := len(q.Timestamps); {
 	case q.Timestamps == nil:
-		return nil, fmt.Errorf(`there are no times; write {"timestamps": [...]} in seconds to %s beside it, or give --fps`,
+		return nil, fmt.Errorf("%w: %s has none, and no frame rate was given", ErrNoTimestamps,
 			strings.TrimSuffix(filepath.Base(path), arraySuffix)+sideSuffix)
 	case n != array.Shape[0]:
-		return nil, fmt.Errorf("%d frames have %d times", array.Shape[0], n)
+		return nil, fmt.Errorf("%d frames but %d timestamps", array.Shape[0], n)
 	case !slices.IsSorted(q.Timestamps):
-		return nil, errors.New("its times go back; the frames have to be in the order of time")
+		return nil, unsorted(q.Timestamps)
 	}
 	if about.Provenance != nil {
 		q.Provenance = *about.Provenance
@@ -241,17 +242,26 @@ func (o ImportOptions) read(path string) (*Sequence, error) {
 		return nil, err
 	}
 	q.Provenance.Modified = q.Provenance.Modified.UTC()
-	q.Provenance.Preprocess = cmp.Or(q.Provenance.Preprocess, imported)
+	q.Provenance.Preprocessing = cmp.Or(q.Provenance.Preprocessing, imported)
 	q.Provenance.Sampling = cmp.Or(q.Provenance.Sampling, imported)
 	switch p := &q.Provenance; {
 	case p.Backbone == "" && o.Backbone == "":
-		return nil, errors.New("it does not say which backbone its features come from: give --model or --fingerprint")
+		return nil, fmt.Errorf("%w: the file does not name one, and none was given", ErrNoBackbone)
 	case p.Backbone == "":
 		p.Backbone = o.Backbone
 	case o.Backbone != "" && p.Backbone != o.Backbone:
-		return nil, fmt.Errorf("its features come from backbone %s, not %s", p.Backbone, o.Backbone)
+		return nil, fmt.Errorf("the features come from backbone %s, not %s", p.Backbone, o.Backbone)
 	}
 	return q, q.check()
+}
+
+// unsorted returns the error for timestamps that are not in ascending order.
+func unsorted(t []float64) error {
+	for i := 1; ; i++ {
+		if t[i] < t[i-1] {
+			return fmt.Errorf("timestamps are not sorted: frame %d is earlier than frame %d", i, i-1)
+		}
+	}
 }
 
 // foreign is the provenance of features that do not tell it: the file itself.
@@ -260,9 +270,9 @@ func (o ImportOptions) foreign(path string) (p Provenance, err error) {
 	if err != nil {
 		return p, bare(err)
 	}
-	p = Provenance{Source: path, Size: info.size, Modified: info.modified, FrameRate: o.Rate, Preprocess: imported, Sampling: imported}
-	if o.Rate > 0 {
-		p.Sampling = video.AtRate(o.Rate).String()
+	p = Provenance{Source: path, Size: info.size, Modified: info.modified, FrameRate: o.FPS, Preprocessing: imported, Sampling: imported}
+	if o.FPS > 0 {
+		p.Sampling = video.AtRate(o.FPS).String()
 	}
 	p.SHA256, err = Hash(context.Background(), path)
 	return p, err
@@ -279,7 +289,7 @@ func readSide(path string) (about side, err error) {
 	case !info.Mode().IsRegular():
 		return about, fmt.Errorf("%s is not a file", filepath.Base(path))
 	case info.Size() > maxSide:
-		return about, fmt.Errorf("%s has %d bytes; the times of a video take fewer", filepath.Base(path), info.Size())
+		return about, fmt.Errorf("%s has %d bytes; the limit is %d", filepath.Base(path), info.Size(), maxSide)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -291,7 +301,7 @@ func readSide(path string) (about side, err error) {
 	}
 	err = json.Unmarshal(data, &in)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		err = fmt.Errorf("a JSON %s is not what %s takes", wrong.Value, cmp.Or(wrong.Field, "a side file"))
+		err = fmt.Errorf("unexpected JSON %s in %s", wrong.Value, cmp.Or(wrong.Field, "the file"))
 	}
 	if err != nil {
 		return about, fmt.Errorf("%s: %w", filepath.Base(path), err)
@@ -299,7 +309,7 @@ func readSide(path string) (about side, err error) {
 	about.Provenance = in.Provenance
 	for i, t := range in.Timestamps {
 		if t == nil { // as some programs write NaN
-			return about, fmt.Errorf("%s: the time of frame %d is null", filepath.Base(path), i)
+			return about, fmt.Errorf("%s: the timestamp of frame %d is null", filepath.Base(path), i)
 		}
 		about.Timestamps = append(about.Timestamps, *t)
 	}

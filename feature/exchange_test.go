@@ -68,7 +68,7 @@ func TestImportFromElsewhere(t *testing.T) {
 	dir, s := t.TempDir(), create(t)
 	array(t, filepath.Join(dir, "sub", "a"), safetensors.FromFloat64s([]float64{1, 2, 3, 4, 5, 6.5}, 3, 2), "")
 	array(t, filepath.Join(dir, "b"), safetensors.FromFloat32s([]float32{1, 2}, 1, 2), `{"timestamps": [7]}`)
-	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", Width: 2, Rate: 4})
+	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", Width: 2, FPS: 4})
 	if err != nil || r.Done != 2 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
@@ -76,7 +76,7 @@ func TestImportFromElsewhere(t *testing.T) {
 	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25, 0.5}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4, 5, 6.5}) {
 		t.Errorf("%+v, error %v", q, err)
 	}
-	if p := q.Provenance; p.Backbone != "clip-1" || p.Preprocess != "imported" || p.Sampling != "fps=4" || len(p.SHA256) != 64 {
+	if p := q.Provenance; p.Backbone != "clip-1" || p.Preprocessing != "imported" || p.Sampling != "fps=4" || len(p.SHA256) != 64 {
 		t.Errorf("%+v", p)
 	}
 	if q, err := s.Get("b"); err != nil || q.Timestamps[0] != 7 {
@@ -87,7 +87,7 @@ func TestImportFromElsewhere(t *testing.T) {
 func TestImportNamesWhatItCannotUse(t *testing.T) {
 	x := safetensors.FromFloat32s([]float32{1, 2, 3, 4}, 2, 2)
 	provenance := func(backbone, sampling string) string {
-		text, err := json.Marshal(side{[]float64{0, 1}, &Provenance{Backbone: backbone, Preprocess: "imported", Sampling: sampling}})
+		text, err := json.Marshal(side{[]float64{0, 1}, &Provenance{Backbone: backbone, Preprocessing: "imported", Sampling: sampling}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,8 +204,8 @@ func TestSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum, err := s.Summary()
-	if err != nil || sum.Sequences != 3 || sum.Frames != 9 || sum.Seconds != 27 || len(sum.Makings) != 2 || sum.Makings[0].Sequences != 2 ||
-		sum.Makings[1].Sampling != "fps=8" || len(sum.Damaged) != 1 || sum.Damaged[0].Path != cut || len(sum.Failed) != 1 {
+	if err != nil || sum.Sequences != 3 || sum.Frames != 9 || sum.Seconds != 27 || len(sum.Recipes) != 2 || sum.Recipes[0].Sequences != 2 ||
+		sum.Recipes[1].Sampling != "fps=8" || len(sum.Damaged) != 1 || sum.Damaged[0].Path != cut || len(sum.Failed) != 1 {
 		t.Errorf("%+v, error %v", sum, err)
 	}
 	if q, err := ReadFile(filepath.Join(s.Dir(), "a.safetensors")); err != nil || q.Len() != 3 {

@@ -49,12 +49,12 @@ type Options struct {
 	Strict      bool // stop at the first failure
 	MaxFailures int  // stop at the first failure above this number; 0 means no limit
 
-	// Watch, if set, is shown each frame that is to be encoded, at the size of the
+	// OnFrame, if set, is shown each frame that is to be encoded, at the size of the
 	// backbone's pictures and with the sequence that it will belong to, of which the
 	// ID and the Provenance are known. The frames of one video come in order, those
-	// of several videos at the same time. The picture is valid until Watch returns.
+	// of several videos at the same time. The picture is valid until OnFrame returns.
 	// An error ends the run.
-	Watch func(*Sequence, video.Frame) error
+	OnFrame func(*Sequence, video.Frame) error
 
 	Progress *progress.Progress // may be nil
 }
@@ -68,11 +68,11 @@ func (o Options) validate() (Options, error) {
 	}
 	switch {
 	case o.Batch < 0 || o.Batch > 1<<12:
-		return o, fmt.Errorf("%d frames are not a batch; it takes 1 to %d", o.Batch, 1<<12)
+		return o, fmt.Errorf("batch must be 1 to %[2]d frames, got %[1]d", o.Batch, 1<<12)
 	case o.Decoders < 0 || o.Decoders > 1<<10:
-		return o, fmt.Errorf("%d videos cannot be decoded at a time; it takes 1 to %d", o.Decoders, 1<<10)
+		return o, fmt.Errorf("number of decoders must be 1 to %[2]d, got %[1]d", o.Decoders, 1<<10)
 	case o.MaxFailures < 0:
-		return o, fmt.Errorf("%d failures cannot be allowed", o.MaxFailures)
+		return o, fmt.Errorf("maximum number of failures must not be negative, got %d", o.MaxFailures)
 	}
 	return o, o.video().Validate()
 }
@@ -82,10 +82,10 @@ func (o Options) video() video.Options {
 	return video.Options{Sampling: o.Sampling, Stream: o.Stream, AllowPartial: o.AllowPartial, Timeout: o.Timeout}
 }
 
-// Preprocess describes for provenance what is done to a frame before it is
+// Preprocessing describes for provenance what is done to a frame before it is
 // encoded, PIL's bicubic resize of its shorter side to ImageSize and the square
 // in the middle, and whether the encoder rounds.
-func Preprocess(c clip.Config) string {
+func Preprocessing(c clip.Config) string {
 	s := fmt.Sprintf("bicubic %d center-crop", c.ImageSize)
 	if c.Precision != "" {
 		s += ", " + c.Precision
@@ -107,13 +107,13 @@ func Preprocess(c clip.Config) string {
 // A video that cannot be decoded to its end (but see Options.AllowPartial), or that
 // has features which are not finite, is not stored, and what the store held of it
 // before it changed is removed. It is among Report.Failed, and in the file
-// [FailuresFile] in the store's folder, and the run goes on. There is
+// [failuresFile] in the store's folder, and the run goes on. There is
 // an error if all videos failed, if Options end the run, if ffmpeg is missing, if
 // the encoder or the store fails, and if ctx is done; that one wraps ctx.Err(). The
 // Report holds in each case, and what is stored is whole.
 //
 // Several runs may work on one store at the same time, if backbone, preprocessing
-// and sampling are the same; others are refused. Each skips what another has stored
+// and sampling are the same; others are refused. ExtractFunc skips what another has stored
 // before it comes to the video. What a killed run leaves, a hidden file that ends
 // in .tmp, is removed by the next one that is alone.
 func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *Store, o Options) (Report, error) {
@@ -133,7 +133,7 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	x.keep = func(q *Sequence) error {
 		err := store.Put(q)
 		if errors.Is(err, syscall.ENAMETOOLONG) { // the one way in which a video makes Put fail
-			err = &video.Error{Path: q.Provenance.Source, Kind: errLongName}
+			err = &video.Error{Path: q.Provenance.Source, Kind: ErrLongName}
 		}
 		return err
 	}
@@ -144,13 +144,13 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	return report, err
 }
 
-// Each is Extract without a store: it hands the sequence of each video to use,
+// ExtractFunc is Extract without a store: it hands the sequence of each video to use,
 // one at a time and in no certain order, while others are decoded and encoded. The
 // Features are valid until use returns: those of a long video are a file without a
 // name in the folder for temporary files, if one can be made there. An error of use
 // ends the run and is returned, except a [video.Error], which is a failure of that
 // video.
-func Each(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
+func ExtractFunc(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
 		return x.report, err
@@ -171,20 +171,20 @@ func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction,
 		return x, err
 	}
 	if len(sources) == 0 {
-		return x, errors.New("there are no videos to extract features from")
+		return x, video.ErrNoVideos
 	}
 	seen := make(map[string]string, len(sources))
 	for _, s := range sources {
 		if other, twice := seen[s.ID]; twice {
-			return x, fmt.Errorf("%q and %q would both be called %q", other, s.Path, s.ID)
+			return x, fmt.Errorf("%w: %q and %q are both named %q", video.ErrDuplicateID, other, s.Path, s.ID)
 		}
 		seen[s.ID] = s.Path
 	}
 	x.made = Provenance{
-		Stream:     o.Stream,
-		Backbone:   enc.Fingerprint(),
-		Preprocess: Preprocess(x.config),
-		Sampling:   o.Sampling.String(),
+		Stream:        o.Stream,
+		Backbone:      enc.Fingerprint(),
+		Preprocessing: Preprocessing(x.config),
+		Sampling:      o.Sampling.String(),
 	}
 	return x, nil
 }

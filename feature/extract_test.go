@@ -133,7 +133,7 @@ func film(t *testing.T, path, content string) {
 
 func discover(t *testing.T, paths ...string) []video.Source {
 	t.Helper()
-	sources, err := video.Discover(paths)
+	sources, _, err := video.Discover(paths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func checkReport(t *testing.T, s *Store, r Report) {
 	if r.Videos != r.Done+r.Skipped+len(r.Failed)+r.Remaining {
 		t.Errorf("the totals of %+v do not add up", r)
 	}
-	data, err := os.ReadFile(filepath.Join(s.Dir(), FailuresFile))
+	data, err := os.ReadFile(filepath.Join(s.Dir(), failuresFile))
 	if (err == nil) != (len(r.Failed) > 0) {
 		t.Errorf("%d failures, on disk: %q, error %v", len(r.Failed), data, err)
 	}
@@ -279,7 +279,7 @@ func TestExtractSaysWhereFeaturesComeFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Provenance{Source: sources[0].Path, Size: info.Size(), Modified: info.ModTime().UTC(), Duration: 2, FrameRate: 10,
-		Backbone: "clip-fake", Preprocess: "bicubic 8 center-crop", Sampling: "frames=4", Treatment: "upright, square pixels"}
+		Backbone: "clip-fake", Preprocessing: "bicubic 8 center-crop", Sampling: "frames=4", Treatment: "upright, square pixels"}
 	if diff := cmp.Diff(want, p, cmpopts.IgnoreFields(Provenance{}, "SHA256", "Decoder")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -630,7 +630,7 @@ func TestTwoRunsOnOneStore(t *testing.T) {
 func TestEachNeedsNoStore(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "two", "c.mp4": "text"})
 	got := map[string]int{}
-	r, err := Each(t.Context(), newFake(), sources, Options{Sampling: video.AtRate(5)}, func(q *Sequence) error {
+	r, err := ExtractFunc(t.Context(), newFake(), sources, Options{Sampling: video.AtRate(5)}, func(q *Sequence) error {
 		got[q.ID] = q.Len()
 		return q.check()
 	})
@@ -638,7 +638,7 @@ func TestEachNeedsNoStore(t *testing.T) {
 		t.Errorf("%v, %+v, error %v", got, r, err)
 	}
 	stop := errors.New("enough")
-	r, err = Each(t.Context(), newFake(), sources, Options{Batch: 1, Decoders: 1}, func(*Sequence) error { return stop })
+	r, err = ExtractFunc(t.Context(), newFake(), sources, Options{Batch: 1, Decoders: 1}, func(*Sequence) error { return stop })
 	if err != stop || r.Done != 0 || r.Remaining == 0 {
 		t.Errorf("%+v, error %v", r, err)
 	}

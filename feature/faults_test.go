@@ -253,7 +253,7 @@ func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 
 	// What is right, and is on record from now on.
 	right := map[string]*Sequence{}
-	if _, err := Each(t.Context(), newFake(), sources, Options{}, func(q *Sequence) error {
+	if _, err := ExtractFunc(t.Context(), newFake(), sources, Options{}, func(q *Sequence) error {
 		kept := *q
 		kept.Features = slices.Clone(q.Features)
 		right[strings.TrimSuffix(strings.TrimPrefix(q.ID, "honest "), ".mp4")] = &kept

@@ -17,14 +17,6 @@ import (
 // errPresent means that the store holds a video as it is now.
 var errPresent = errors.New("already present")
 
-// What may be wrong with a video beside what package video finds.
-var (
-	errChanging = errors.New("the file changed while it was read; try again when it is complete")
-	errLongName = errors.New("its name is too long for a file in the feature store; rename it")
-	errNotFile  = errors.New("not a file; features are extracted from files only")
-	errTaken    = errors.New("the feature store holds another video of this name")
-)
-
 // inspect finds out all that there is to know about a video before it is
 // decoded. It returns errPresent if its features are up to date.
 func (x *extraction) inspect(ctx context.Context, s video.Source) (p Provenance, headers *video.Info, err error) {
@@ -33,11 +25,11 @@ func (x *extraction) inspect(ctx context.Context, s video.Source) (p Provenance,
 	if err = x.present(ctx, s, &p); err != nil {
 		return p, nil, err
 	}
-	if headers, err = x.o.video().Probe(ctx, s.Path); err != nil {
+	if headers, err = video.Probe(ctx, s.Path, x.o.video()); err != nil {
 		return p, nil, err
 	}
 	p.StartTime, p.Duration, p.FrameRate, p.Treatment = headers.StartTime, headers.Duration, headers.FrameRate, headers.Treatment()
-	p.Decoder, err = video.Version(ctx)
+	p.Decoder, err = video.DecoderVersion(ctx)
 	return p, headers, err
 }
 
@@ -63,7 +55,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 		now, err := x.store.Provenance(s.ID)
 		switch {
 		case errors.Is(err, syscall.ENAMETOOLONG):
-			return &video.Error{Path: s.Path, Kind: errLongName}
+			return &video.Error{Path: s.Path, Kind: ErrLongName}
 		case err == nil && x.made.mismatch(now) == nil:
 			old, stored = now, true
 		}
@@ -78,8 +70,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 		return errPresent
 	}
 	if stored && !x.o.Force && another(old.Source, s.Path) {
-		return &video.Error{Path: s.Path, Kind: errTaken,
-			Reason: old.Source + "; give the folder above both, another --out, or --force to replace it"}
+		return &video.Error{Path: s.Path, Kind: ErrIDTaken, Reason: old.Source}
 	}
 	return nil
 }
@@ -116,7 +107,7 @@ func another(old, path string) bool {
 func unchanged(path string, p Provenance) error {
 	info, err := stat(path)
 	if err == nil && (info.size != p.Size || !info.modified.Equal(p.Modified)) {
-		err = &video.Error{Path: path, Kind: errChanging}
+		err = &video.Error{Path: path, Kind: ErrChanging}
 	}
 	return err
 }
@@ -135,7 +126,7 @@ func stat(path string) (d onDisk, err error) {
 			return d, fault(path, err)
 		}
 		if !info.Mode().IsRegular() {
-			return d, &video.Error{Path: path, Kind: errNotFile}
+			return d, &video.Error{Path: path, Kind: ErrNotFile}
 		}
 		d.size += info.Size()
 		if t := info.ModTime().UTC(); t.After(d.modified) {
@@ -221,7 +212,6 @@ func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.S
 			}
 		} else if !force || !given[id] {
 			m.Store, m.ID = s.dir, id
-			m.Remedy = "choose another --out, or give all videos of this store and --force to extract them again"
 			return nil, m
 		}
 	}
@@ -232,7 +222,7 @@ func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.S
 func (made Provenance) mismatch(stored Provenance) *MismatchError {
 	for _, m := range []MismatchError{
 		{What: "backbone", Have: stored.Backbone, Want: made.Backbone},
-		{What: "preprocessing", Have: stored.Preprocess, Want: made.Preprocess},
+		{What: "preprocessing", Have: stored.Preprocessing, Want: made.Preprocessing},
 		{What: "sampling", Have: stored.Sampling, Want: made.Sampling},
 	} {
 		if m.Have != m.Want {

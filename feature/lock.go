@@ -23,7 +23,7 @@ const runFile = ".run"
 // killed runs have left. Where files cannot be locked, and in a store that cannot
 // be written, all may enter, and only old temporary files are removed.
 func (s *Store) enter(made Provenance) (leave func(), err error) {
-	note, err := json.Marshal([]string{made.Backbone, made.Preprocess, made.Sampling})
+	note, err := json.Marshal([]string{made.Backbone, made.Preprocessing, made.Sampling})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Store) enter(made Provenance) (leave func(), err error) {
 		f.Close() // it may be what a run that has just ended leaves
 		time.Sleep(10 * time.Millisecond)
 	}
-	return nil, fmt.Errorf("%s: another run is writing features of another backbone, preprocessing or sampling to this store; wait for its end, or choose another --out", s.dir)
+	return nil, fmt.Errorf("%s: %w", s.dir, ErrBusy)
 }
 
 // errNoLocks means that the system, or the file system, has no locks.

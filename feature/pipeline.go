@@ -28,7 +28,7 @@ type extraction struct {
 	o       Options
 	made    Provenance            // what all sequences of this run have in common
 	what    string                // is done, for the progress
-	store   *Store                // nil for Each
+	store   *Store                // nil for ExtractFunc
 	spill   string                // the folder for features that are too much for memory; "" means none
 	stored  map[string]Provenance // of the sequences that may be up to date
 	keep    func(*Sequence) error // takes what is finished
@@ -65,14 +65,17 @@ type job struct {
 	video.Source
 	at       int // among the sources
 	seq      *Sequence
-	rows     rows // of seq
-	waiting  int  // frames in the batch
-	last     int  // of them, a row
-	repeated int  // frames that were equal to the one before
+	rows     rows         // of seq
+	waiting  int          // frames in the batch
+	last     int          // of them, a row
+	repeated int          // frames that were equal to the one before
+	partial  *video.Error // why only a part was decoded; nil if all was
 }
 
-func (j *job) failure(reason string) Failure {
-	return Failure{Path: j.Path, ID: j.ID, Reason: reason, Time: time.Now().UTC().Truncate(time.Millisecond), at: j.at}
+func (j *job) failure(err *video.Error) Failure {
+	f := NewFailure(j.ID, err)
+	f.Path, f.at = j.Path, j.at
+	return f
 }
 
 // saved is the saver's word on a job.
@@ -98,9 +101,6 @@ const (
 	// the flush of one to a slow disk.
 	behind = 4
 )
-
-// ErrAllFailed is wrapped by the error of a run of which all videos failed.
-var ErrAllFailed = errors.New("all videos failed")
 
 // errUnsaved means that a job was not saved because one before it could not be.
 var errUnsaved = errors.New("not saved")
@@ -156,7 +156,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 		slices.SortFunc(list, func(a, b Failure) int { return a.at - b.at })
 	}
 	if err == nil && len(failed) == len(x.sources) {
-		err = fmt.Errorf("%w (%d); the first: %s: %s", ErrAllFailed, len(failed), failed[0].ID, failed[0].Reason)
+		err = allFailed(failed)
 	}
 	return x.report, x.orInterrupted(ctx, err)
 }
@@ -166,8 +166,7 @@ func (x *extraction) orInterrupted(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("interrupted with %d of %d videos still to do; run the same command again to go on: %w",
-		x.report.Remaining, x.report.Videos, ctx.Err())
+	return &InterruptedError{x.report.Remaining, x.report.Videos, ctx.Err()}
 }
 
 // decode sends the frames of one video to the queue. An error that lies with the
@@ -183,15 +182,15 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 	j.rows.dir = x.spill
 	frames := x.o.video()
 	frames.Size, frames.Info = x.config.ImageSize, headers
-	frames.Damaged = func(e *video.Error) { j.seq.Provenance.Partial = reason(e) }
+	frames.OnDamaged = func(e *video.Error) { j.partial, j.seq.Provenance.Partial = e, reason(e) }
 	var before []byte
 	for f, err := range video.Frames(ctx, j.Path, frames) {
 		spend(&x.decoding, &mark)
 		if err != nil {
 			return err
 		}
-		if x.o.Watch != nil {
-			if err := x.o.Watch(j.seq, f); err != nil {
+		if x.o.OnFrame != nil {
+			if err := x.o.OnFrame(j.seq, f); err != nil {
 				return err
 			}
 		}
@@ -220,7 +219,7 @@ func spend(account *atomic.Int64, mark *time.Time) {
 	*mark = now
 }
 
-// save keeps what is finished, so that neither the disk nor the user of Each
+// save keeps what is finished, so that neither the disk nor the user of ExtractFunc
 // keeps the encoder waiting. After an error that does not lie with the video it
 // keeps nothing more.
 func (x *extraction) save() {
@@ -375,8 +374,8 @@ func (x *extraction) settle(k saved) error {
 		return x.fail(k.job, k.err)
 	}
 	x.report.Done++
-	if j := k.job; j.seq.Provenance.Partial != "" {
-		x.report.Partial = append(x.report.Partial, j.failure(j.seq.Provenance.Partial))
+	if j := k.job; j.partial != nil {
+		x.report.Partial = append(x.report.Partial, j.failure(j.partial))
 	}
 	x.report.Frames += k.job.seq.Len()
 	x.report.Repeated += k.job.repeated
@@ -392,16 +391,16 @@ func (x *extraction) fail(j *job, err error) error {
 		return err
 	}
 	j.rows.close()
-	if x.store != nil && !errors.Is(err, errTaken) {
+	if x.store != nil && !errors.Is(err, ErrIDTaken) {
 		x.forget(j)
 	}
-	x.report.Failed = append(x.report.Failed, j.failure(reason(fault)))
+	x.report.Failed = append(x.report.Failed, j.failure(fault))
 	x.count(j)
 	switch n := len(x.report.Failed); {
 	case x.o.Strict:
-		return fmt.Errorf("%w; stopped at the first failure, as --strict asks", err)
+		return fmt.Errorf("%w at the first failure: %w", ErrStopped, err)
 	case x.o.MaxFailures > 0 && n > x.o.MaxFailures:
-		return fmt.Errorf("%w; stopped at failure %d, as --max-failures %d asks", err, n, x.o.MaxFailures)
+		return fmt.Errorf("%w at failure %d, more than %d: %w", ErrStopped, n, x.o.MaxFailures, err)
 	}
 	return nil
 }
@@ -457,10 +456,10 @@ func (x *extraction) account() {
 	r := &x.report
 	r.Seconds = elapsed.Seconds()
 	r.FramesPerSecond = float64(r.Frames) / r.Seconds
-	r.Reading = time.Duration(x.reading.Load()).Seconds()
-	r.Decoding = time.Duration(x.decoding.Load()).Seconds()
-	r.Encoding = x.encoding.Seconds()
-	r.Saving = time.Duration(x.saving.Load()).Seconds()
-	r.EncoderBusy = r.Encoding / r.Seconds
+	r.ReadingSeconds = time.Duration(x.reading.Load()).Seconds()
+	r.DecodingSeconds = time.Duration(x.decoding.Load()).Seconds()
+	r.EncodingSeconds = x.encoding.Seconds()
+	r.SavingSeconds = time.Duration(x.saving.Load()).Seconds()
+	r.EncoderBusy = r.EncodingSeconds / r.Seconds
 	r.Slowest, _ = x.slowest(elapsed)
 }

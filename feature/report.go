@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -35,10 +36,10 @@ type Report struct {
 	// What the stages took. Videos are read (which is finding out whether they are
 	// up to date, hashing and probing) and decoded (with resizing) several at a
 	// time, so that the first two may be more than Seconds.
-	Reading  float64 `json:"reading_seconds"`
-	Decoding float64 `json:"decoding_seconds"`
-	Encoding float64 `json:"encoding_seconds"`
-	Saving   float64 `json:"saving_seconds"`
+	ReadingSeconds  float64 `json:"reading_seconds"`
+	DecodingSeconds float64 `json:"decoding_seconds"`
+	EncodingSeconds float64 `json:"encoding_seconds"`
+	SavingSeconds   float64 `json:"saving_seconds"`
 	// EncoderBusy is Encoding / Seconds, and Slowest the stage that was busy the
 	// most: the one that the others waited for.
 	EncoderBusy float64 `json:"encoder_busy"`
@@ -52,7 +53,25 @@ type Failure struct {
 	Reason string    `json:"reason"` // one line
 	Time   time.Time `json:"time"`   // UTC
 
-	at int // among the sources
+	at  int   // among the sources
+	err error // nil if the failure was read from a file
+}
+
+// NewFailure returns the failure of a video or a folder, at the current time.
+func NewFailure(id string, err *video.Error) Failure {
+	return Failure{Path: err.Path, ID: id, Reason: reason(err), Time: time.Now().UTC().Truncate(time.Millisecond), err: err}
+}
+
+// Error returns the path and the reason.
+func (f Failure) Error() string { return ffmpeg.Printable(f.Path) + ": " + f.Reason }
+
+// Unwrap returns the error that made the video fail, or nil if the failure was read
+// from a file.
+func (f Failure) Unwrap() error { return f.err }
+
+// allFailed returns the error of a run in which every video failed.
+func allFailed(failed []Failure) error {
+	return fmt.Errorf("%w (%d); the first: %w", ErrAllFailed, len(failed), failed[0])
 }
 
 // String tells the account in a line.
@@ -76,12 +95,12 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// FailuresFile is the file in a store's folder that lists the videos which the
+// failuresFile is the file in a store's folder that lists the videos which the
 // store lacks because they failed, a [Failure] as JSON a line. A run rewrites what
 // the file says of the videos that it finished; the failures of others, and of
 // those that it did not come to, stay unless the video has been deleted. There is
 // no file if there are no failures.
-const FailuresFile = "failures.jsonl"
+const failuresFile = "failures.jsonl"
 
 // inJSON is an ID as it comes back from JSON, which has no bytes that are not UTF-8.
 func inJSON(id string) string { return string([]rune(id)) }
@@ -90,7 +109,7 @@ func inJSON(id string) string { return string([]rune(id)) }
 // videos it finished, one way or the other, by their IDs in JSON.
 func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
 	defer lockFolder(s.dir)()
-	path := filepath.Join(s.dir, FailuresFile)
+	path := filepath.Join(s.dir, failuresFile)
 	old, err := readFailures(path)
 	if err != nil {
 		return err
@@ -115,9 +134,9 @@ func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
 }
 
 // Failures returns why the store lacks videos, by their IDs, as far as that is
-// known: see [FailuresFile].
+// known: see [failuresFile].
 func (s *Store) Failures() (map[string]string, error) {
-	failed, err := readFailures(filepath.Join(s.dir, FailuresFile))
+	failed, err := readFailures(filepath.Join(s.dir, failuresFile))
 	reasons := make(map[string]string, len(failed))
 	for _, f := range failed {
 		reasons[f.ID] = f.Reason

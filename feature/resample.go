@@ -1,17 +1,16 @@
 package feature
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"sort"
 )
 
-// Rate is the usual number of frames a second, 0 for a sequence of fewer than two
+// FrameRate is the usual number of frames a second, 0 for a sequence of fewer than two
 // different times. It is the mean, because sampled frames need not lie evenly: eight of
 // twelve a second lie one frame apart and two in turn. But steps of more than four
 // times the median are gaps and do not count.
-func (q *Sequence) Rate() float64 {
+func (q *Sequence) FrameRate() float64 {
 	if q.Len() < 2 {
 		return 0
 	}
@@ -36,19 +35,18 @@ const (
 	mostMade = 4    // frames that may be made of one
 )
 
-// AtRate returns the sequence at so many frames a second: itself, if that is about
+// Resample returns the sequence at so many frames a second: itself, if that is about
 // its rate, else one whose frames are interpolated linearly in time, from the first
 // timestamp on. A sequence that is far too coarse for it is refused.
-func (q *Sequence) AtRate(rate float64) (*Sequence, error) {
-	have := q.Rate()
+func (q *Sequence) Resample(rate float64) (*Sequence, error) {
+	have := q.FrameRate()
 	if have == 0 || math.Abs(have/rate-1) <= sameRate {
 		return q, nil
 	}
 	t := q.Timestamps
 	n := math.Floor((t[len(t)-1]-t[0])*rate+1e-6) + 1
 	if !(have*mostMade >= rate) || !(n <= 4*mostMade*float64(q.Len())) {
-		return nil, fmt.Errorf("features %s have %.4g frames a second (%s), of which %.4g cannot be made; extract the video again with --fps %.4g",
-			q.ID, have, q.Provenance.Sampling, rate, rate)
+		return nil, &RateError{ID: q.ID, Sampling: q.Provenance.Sampling, Have: have, Want: rate}
 	}
 	out := &Sequence{ID: q.ID, Width: q.Width, Provenance: q.Provenance,
 		Features: make([]float32, int(n)*q.Width), Timestamps: make([]float64, int(n))}

@@ -15,7 +15,7 @@ func TestFeaturesThroughAFile(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "long", "b.mp4": "still", "c.mp4": "two", "d.mp4": "broken"})
 	handed := func() map[string]*Sequence {
 		all := map[string]*Sequence{}
-		if _, err := Each(t.Context(), newFake(), sources, Options{Batch: 4}, func(q *Sequence) error {
+		if _, err := ExtractFunc(t.Context(), newFake(), sources, Options{Batch: 4}, func(q *Sequence) error {
 			kept := *q
 			kept.Features = slices.Clone(q.Features)
 			all[q.ID] = &kept

@@ -2,25 +2,25 @@ package feature
 
 import "fmt"
 
-// Source reads the sequences of a store that come from one backbone, through a
+// Reader reads the sequences of a store that come from one backbone, through a
 // cache.
-type Source struct {
+type Reader struct {
 	cache       *Cache
 	fingerprint string
 	dir         string
 }
 
-// NewSource makes a source from a store's cache. The features have to come from
+// NewReader makes a source from a store's cache. The features have to come from
 // the backbone with this fingerprint.
-func NewSource(c *Cache, fingerprint string) *Source {
-	return &Source{c, fingerprint, c.store.dir}
+func NewReader(c *Cache, fingerprint string) *Reader {
+	return &Reader{c, fingerprint, c.store.dir}
 }
 
 // Get returns a sequence. One of another backbone is a [MismatchError].
-func (s *Source) Get(id string) (*Sequence, error) {
+func (s *Reader) Get(id string) (*Sequence, error) {
 	q, err := s.cache.Get(id)
 	if err == nil && q.Provenance.Backbone != s.fingerprint {
-		err = &MismatchError{Store: s.dir, ID: id, Have: q.Provenance.Backbone, Want: s.fingerprint}
+		err = &MismatchError{Store: s.dir, ID: id, What: "backbone", Have: q.Provenance.Backbone, Want: s.fingerprint}
 	}
 	return q, err
 }
@@ -28,7 +28,7 @@ func (s *Source) Get(id string) (*Sequence, error) {
 // Part returns a sequence and the rows from ≤ i < to of its part from start to end
 // seconds, at least one, as [Sequence.Span] says. A part
 // beyond the video's end is an error.
-func (s *Source) Part(id string, start, end float64) (q *Sequence, from, to int, err error) {
+func (s *Reader) Segment(id string, start, end float64) (q *Sequence, from, to int, err error) {
 	if q, err = s.Get(id); err != nil {
 		return nil, 0, 0, err
 	}
@@ -40,7 +40,7 @@ func (s *Source) Part(id string, start, end float64) (q *Sequence, from, to int,
 }
 
 // Provenance says where a sequence comes from.
-func (s *Source) Provenance(id string) (Provenance, error) {
+func (s *Reader) Provenance(id string) (Provenance, error) {
 	q, err := s.cache.Get(id)
 	if err != nil {
 		return Provenance{}, err

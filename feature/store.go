@@ -4,7 +4,6 @@
 package feature
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,20 +36,20 @@ func (q *Sequence) Row(i int) []float32 { return q.Features[i*q.Width : (i+1)*q.
 // Provenance says where a sequence came from: enough to tell whether it fits a
 // model and whether its video has changed.
 type Provenance struct {
-	Source     string    `json:"source"`              // the video's path as it was given
-	Size       int64     `json:"size"`                // bytes
-	Modified   time.Time `json:"modified"`            // UTC
-	SHA256     string    `json:"sha256"`              // hexadecimal
-	StartTime  float64   `json:"start_time"`          // what players call 0:00, on the clock of Timestamps, seconds
-	Duration   float64   `json:"duration"`            // as declared, seconds; 0 = unknown
-	FrameRate  float64   `json:"frame_rate"`          // of the video, on average; 0 = unknown
-	Stream     int       `json:"stream,omitempty"`    // the video stream that was asked for; 0 = the default one
-	Treatment  string    `json:"treatment,omitempty"` // of pictures before they are resized; see [video.Info.Treatment]
-	Partial    string    `json:"partial,omitempty"`   // why only a part of the video could be decoded; "" = all of it
-	Decoder    string    `json:"decoder"`
-	Backbone   string    `json:"backbone"` // fingerprint
-	Preprocess string    `json:"preprocess"`
-	Sampling   string    `json:"sampling"`
+	Source        string    `json:"source"`              // the video's path as it was given
+	Size          int64     `json:"size"`                // bytes
+	Modified      time.Time `json:"modified"`            // UTC
+	SHA256        string    `json:"sha256"`              // hexadecimal
+	StartTime     float64   `json:"start_time"`          // what players call 0:00, on the clock of Timestamps, seconds
+	Duration      float64   `json:"duration"`            // as declared, seconds; 0 = unknown
+	FrameRate     float64   `json:"frame_rate"`          // of the video, on average; 0 = unknown
+	Stream        int       `json:"stream,omitempty"`    // the video stream that was asked for; 0 = the default one
+	Treatment     string    `json:"treatment,omitempty"` // of pictures before they are resized; see [video.Info.Treatment]
+	Partial       string    `json:"partial,omitempty"`   // why only a part of the video could be decoded; "" = all of it
+	Decoder       string    `json:"decoder"`
+	Backbone      string    `json:"backbone"` // fingerprint
+	Preprocessing string    `json:"preprocessing"`
+	Sampling      string    `json:"sampling"`
 }
 
 // Store is a folder of sequences, one safetensors file each: <id>.safetensors
@@ -62,19 +61,16 @@ const (
 	provenance = "provenance"
 )
 
-// ErrNotStored is returned for a sequence that a store does not hold.
-var ErrNotStored = errors.New("not in the feature store")
-
 // Open opens an existing store.
 func Open(dir string) (*Store, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: there is no feature store here; make one with: clipcue extract --model MODEL --out %s VIDEOS", dir, dir)
+		return nil, fmt.Errorf("%s: %w: no such folder", dir, ErrNoStore)
 	case err != nil:
 		return nil, err
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s: is a file; a feature store is a folder made by: clipcue extract", dir)
+		return nil, fmt.Errorf("%s: %w: a file, not a folder", dir, ErrNoStore)
 	}
 	return &Store{dir}, nil
 }
@@ -134,7 +130,7 @@ func (s *Store) Get(id string) (*Sequence, error) {
 	}
 	q, err := decode(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; delete the file and run clipcue extract again", path, err)
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	q.ID = id
 	return q, nil
@@ -238,27 +234,12 @@ func (s *Store) Put(q *Sequence) error {
 	})
 }
 
-// MismatchError is returned when stored features do not fit the run that is to
-// use them.
-type MismatchError struct {
-	Store, ID  string
-	Have, Want string
-	What       string // of which Have and Want are two; "" means "backbone"
-	Remedy     string // what to do; "" means to extract again with the same model
-}
-
-func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s: the features of %s come from %s %s, but this run uses %s; %s",
-		e.Store, e.ID, cmp.Or(e.What, "backbone"), e.Have, e.Want,
-		cmp.Or(e.Remedy, "extract again with the same model: clipcue extract --model MODEL --out NEW-STORE VIDEOS"))
-}
-
 // CheckBackbone returns a [MismatchError] unless the sequence id comes from the
 // backbone with this fingerprint.
 func (s *Store) CheckBackbone(id, fingerprint string) error {
 	p, err := s.Provenance(id)
 	if err == nil && p.Backbone != fingerprint {
-		err = &MismatchError{Store: s.dir, ID: id, Have: p.Backbone, Want: fingerprint}
+		err = &MismatchError{Store: s.dir, ID: id, What: "backbone", Have: p.Backbone, Want: fingerprint}
 	}
 	return err
 }

@@ -21,7 +21,7 @@ func sequence(id string, times ...float64) *Sequence {
 	q := &Sequence{ID: id, Width: 2, Timestamps: times, Provenance: Provenance{
 		Source: "videos/" + id, Size: 7, Modified: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), SHA256: "ab",
 		StartTime: 0.5, Duration: 9, FrameRate: 25, Decoder: "ffmpeg 7", Backbone: "clip-1",
-		Preprocess: Preprocess(clip.Config{ImageSize: 8}), Sampling: "all"}}
+		Preprocessing: Preprocessing(clip.Config{ImageSize: 8}), Sampling: "all"}}
 	for i := range 2 * len(times) {
 		q.Features = append(q.Features, float32(i)-0.1)
 	}

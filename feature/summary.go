@@ -16,18 +16,18 @@ type Summary struct {
 	Frames    int       `json:"frames"`
 	Seconds   float64   `json:"seconds"` // of video, as declared
 	Bytes     int64     `json:"bytes"`
-	Makings   []Making  `json:"makings"` // more than one is a store that two stores were copied into
+	Recipes   []Recipe  `json:"recipes"` // more than one is a store that two stores were copied into
 	Damaged   []Failure `json:"damaged"` // files that cannot be read
-	Failed    []Failure `json:"failed"`  // what FailuresFile lists
+	Failed    []Failure `json:"failed"`  // what failuresFile lists
 }
 
-// Making is in what the sequences of a store have to agree, and how many do.
-type Making struct {
-	Backbone   string `json:"backbone"`
-	Preprocess string `json:"preprocess"`
-	Sampling   string `json:"sampling"`
-	Width      int    `json:"width"` // E
-	Sequences  int    `json:"sequences"`
+// Recipe is in what the sequences of a store have to agree, and how many do.
+type Recipe struct {
+	Backbone      string `json:"backbone"`
+	Preprocessing string `json:"preprocessing"`
+	Sampling      string `json:"sampling"`
+	Width         int    `json:"width"` // E
+	Sequences     int    `json:"sequences"`
 }
 
 // Summary reads the headers of all files of a store.
@@ -36,8 +36,8 @@ func (s *Store) Summary() (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := &Summary{Store: s.dir, Makings: []Making{}, Damaged: []Failure{}, Failed: []Failure{}}
-	place := map[Making]int{}
+	sum := &Summary{Store: s.dir, Recipes: []Recipe{}, Damaged: []Failure{}, Failed: []Failure{}}
+	place := map[Recipe]int{}
 	for _, id := range ids {
 		path, err := s.path(id)
 		if err != nil {
@@ -52,16 +52,16 @@ func (s *Store) Summary() (*Summary, error) {
 		sum.Frames += h.frames
 		sum.Seconds += h.Duration
 		sum.Bytes += h.bytes
-		m := Making{Backbone: h.Backbone, Preprocess: h.Preprocess, Sampling: h.Sampling, Width: h.width}
+		m := Recipe{Backbone: h.Backbone, Preprocessing: h.Preprocessing, Sampling: h.Sampling, Width: h.width}
 		at, known := place[m]
 		if !known {
-			at = len(sum.Makings)
+			at = len(sum.Recipes)
 			place[m] = at
-			sum.Makings = append(sum.Makings, m)
+			sum.Recipes = append(sum.Recipes, m)
 		}
-		sum.Makings[at].Sequences++
+		sum.Recipes[at].Sequences++
 	}
-	failed, err := readFailures(filepath.Join(s.dir, FailuresFile))
+	failed, err := readFailures(filepath.Join(s.dir, failuresFile))
 	sum.Failed = append(sum.Failed, failed...)
 	return sum, err
 }
@@ -106,11 +106,11 @@ func ReadFile(path string) (*Sequence, error) {
 		return nil, err
 	}
 	if len(f.Tensors["features"].Shape) == 0 {
-		return nil, errors.New(path + ": not a file of a feature store: it holds no features")
+		return nil, fmt.Errorf("%s: %w: it has no features", path, ErrDamaged)
 	}
 	q, err := decode(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	return q, nil
 }

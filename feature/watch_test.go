@@ -15,7 +15,7 @@ func TestWatch(t *testing.T) {
 	_, sources := folder(t, map[string]string{"one.mp4": "one", "still.mp4": "still"})
 	var mu sync.Mutex
 	times := map[string][]float64{}
-	o := Options{Watch: func(q *Sequence, f video.Frame) error {
+	o := Options{OnFrame: func(q *Sequence, f video.Frame) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if f.Width != 8 || len(f.Pix) != 3*8*8 || q.Provenance.SHA256 == "" {
@@ -24,7 +24,7 @@ func TestWatch(t *testing.T) {
 		times[q.ID] = append(times[q.ID], f.Time)
 		return nil
 	}}
-	if _, err := Each(t.Context(), newFake(), sources, o, func(q *Sequence) error {
+	if _, err := ExtractFunc(t.Context(), newFake(), sources, o, func(q *Sequence) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if !slices.Equal(times[q.ID], q.Timestamps) {
@@ -35,8 +35,8 @@ func TestWatch(t *testing.T) {
 		t.Errorf("%v %v", times, err)
 	}
 	enough := errors.New("enough")
-	o.Watch = func(*Sequence, video.Frame) error { return enough }
-	if r, err := Each(t.Context(), newFake(), sources, o, func(*Sequence) error { return nil }); !errors.Is(err, enough) || r.Done != 0 || len(r.Failed) != 0 {
+	o.OnFrame = func(*Sequence, video.Frame) error { return enough }
+	if r, err := ExtractFunc(t.Context(), newFake(), sources, o, func(*Sequence) error { return nil }); !errors.Is(err, enough) || r.Done != 0 || len(r.Failed) != 0 {
 		t.Errorf("%+v %v", r, err)
 	}
 }

@@ -104,7 +104,7 @@ func (r Report) String() string {
 // A part of a damaged video that Options.Extract allowed stays until the video changes.
 // A video that fails is among Report.Failed and in [Info.Failed], is not in the
 // library, and is tried again by the next run that it is given to. Errors are those
-// of [feature.Each] beside.
+// of [feature.ExtractFunc] beside.
 func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, paths []string, o Options) (Report, error) {
 	r := Report{Failed: []feature.Failure{}, Partial: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
 	began := time.Now()
@@ -115,10 +115,11 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 	if _, err := o.Settings.complete(old); err != nil {
 		return r, err
 	}
-	given, err := discover(paths)
+	given, unreadable, err := discover(paths)
 	if err != nil {
 		return r, err
 	}
+	r.skip(unreadable)
 	if err := os.MkdirAll(filepath.Join(dir, thumbnailsFolder), 0o777); err != nil {
 		return r, explain(dir, err)
 	}
@@ -227,7 +228,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 	if w.captions, err = newBackground(w.e, s.Captions); err != nil {
 		return false, err
 	}
-	s.Fingerprint, s.Preprocess, s.Sampling = w.e.Fingerprint(), feature.Preprocess(w.enc.Config()), w.o.Extract.Sampling.String()
+	s.Fingerprint, s.Preprocess, s.Sampling = w.e.Fingerprint(), feature.Preprocessing(w.enc.Config()), w.o.Extract.Sampling.String()
 	s.Width, s.Temperature = w.captions.width, w.captions.temperature
 	if generation > 0 {
 		err := old.fits(w.dir, *s)
@@ -342,22 +343,33 @@ func change(ctx context.Context, tx *sql.Tx, statement string, ids []int64) erro
 }
 
 // discover lists the videos of paths by absolute path.
-func discover(paths []string) (given []string, err error) {
+//
+// Folders that cannot be read are returned as unreadable.
+func discover(paths []string) (given []string, unreadable []*video.Error, err error) {
 	for _, path := range paths {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		// One by one, since two folders may hold videos of the same names.
-		found, err := video.Discover([]string{absolute})
+		found, failed, err := video.Discover([]string{absolute})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		unreadable = append(unreadable, failed...)
 		for _, s := range found {
 			given = append(given, filepath.Clean(s.Path))
 		}
 	}
-	return given, nil
+	return given, unreadable, nil
+}
+
+// skip counts folders that cannot be read as failed videos.
+func (r *Report) skip(unreadable []*video.Error) {
+	for _, e := range unreadable {
+		r.Failed = append(r.Failed, feature.NewFailure(e.Path, e))
+		r.Videos++
+	}
 }
 
 // remember notes the folders among paths.
@@ -381,7 +393,8 @@ func (w *writer) remember(ctx context.Context, paths []string) error {
 func (w *writer) folders(ctx context.Context) (given []string, err error) {
 	paths, err := texts(ctx, w.db, nil, "SELECT path FROM folders ORDER BY path")
 	for _, path := range paths {
-		found, err := discover([]string{path})
+		found, unreadable, err := discover([]string{path})
+		w.r.skip(unreadable)
 		if w.o.Prune && errors.Is(err, fs.ErrNotExist) {
 			if _, err := w.db.ExecContext(ctx, "DELETE FROM folders WHERE path = ?", path); err != nil {
 				return nil, err
@@ -482,8 +495,8 @@ func (w *writer) recognize(ctx context.Context, path string, k record, old bool)
 // extract decodes, encodes and adds videos, and notes those that fail.
 func (w *writer) extract(ctx context.Context, todo []video.Source) error {
 	o := w.o.Extract
-	o.Watch, o.Force = w.films.watch, false
-	account, err := feature.Each(ctx, w.enc, todo, o, func(q *feature.Sequence) error { return w.add(context.WithoutCancel(ctx), q) })
+	o.OnFrame, o.Force = w.films.watch, false
+	account, err := feature.ExtractFunc(ctx, w.enc, todo, o, func(q *feature.Sequence) error { return w.add(context.WithoutCancel(ctx), q) })
 	r := w.r
 	r.Done, r.Remaining, r.Partial = account.Done, account.Remaining, account.Partial
 	r.FramesPerSecond, r.EncoderBusy = account.FramesPerSecond, account.EncoderBusy

@@ -28,7 +28,7 @@ func Picture(enc feature.Encoder, e Embedder, path string) ([]float32, error) {
 // Clip embeds a short video, all of it at once, for [Library.Like]. It has to be
 // sampled as the library is.
 func Clip(ctx context.Context, enc feature.Encoder, e Embedder, path string, o feature.Options) (embedding []float32, err error) {
-	account, err := feature.Each(ctx, enc, []video.Source{{Path: path, ID: path}}, o, func(q *feature.Sequence) (err error) {
+	account, err := feature.ExtractFunc(ctx, enc, []video.Source{{Path: path, ID: path}}, o, func(q *feature.Sequence) (err error) {
 		embedding, err = e.Video(q, 0, 0)
 		return err
 	})

@@ -39,7 +39,7 @@ type film struct {
 	hops   [2]float64 // the last frame's: hops from 0:00, and from a moment's middle
 }
 
-// watch is [feature.Options].Watch. The thumbnails are not flushed to the disk one
+// watch is [feature.Options].OnFrame. The thumbnails are not flushed to the disk one
 // by one, which would take longer than to make them: a cut of the power can damage
 // the last ones, and Check names them.
 func (f *films) watch(q *feature.Sequence, frame video.Frame) error {

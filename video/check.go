@@ -3,6 +3,7 @@ package video
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Report is what extraction would see of a file.
@@ -18,18 +19,26 @@ type Report struct {
 	First float64 `json:"first"`
 	Last  float64 `json:"last"`
 
-	// Oddities are what sets the file apart from a plain video, such as
+	// Notes are what sets the file apart from a plain video, such as
 	// "rotated 90" or "variable frame rate", in words.
-	Oddities []string `json:"oddities"`
+	Notes []string `json:"notes"`
 }
 
-// Check looks at a file without making frames of it: at its headers and the time
-// stamps of its packets, or with decode at every picture, as [Frames] would. Of o
-// only Stream and Timeout matter. The Report holds what is known even where there
-// is an error, which is what Frames would end with, as far as it can be told.
-func Check(ctx context.Context, path string, o Options, decode bool) (*Report, error) {
-	r := &Report{Info: Info{Path: path}, Oddities: []string{}}
-	info, err := o.Probe(ctx, path)
+// CheckOptions configure [Check].
+type CheckOptions struct {
+	Stream  int           // number of the video stream, as in [Options]
+	Timeout time.Duration // as in [Options]
+	Decode  bool          // decode every frame, which finds all that [Frames] would find
+}
+
+// Check examines a file without returning its frames: it reads the headers and the
+// timestamps of all packets, and with Decode also decodes every frame. The error is
+// the one that [Frames] would end with, as far as it is known; the Report is valid
+// even then and holds what was read.
+func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
+	r := &Report{Info: Info{Path: path}, Notes: []string{}}
+	o := Options{Stream: c.Stream, Timeout: c.Timeout}
+	info, err := Probe(ctx, path, o)
 	if err != nil {
 		return r, err
 	}
@@ -48,7 +57,7 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	if n > 0 {
 		r.First, r.Last = x.time(0), x.time(n-1)
 	}
-	if decode {
+	if c.Decode {
 		r.Decoded = true
 		r.Frames, r.First, r.Last, err = decodeAll(ctx, path, info, o)
 		r.Interlaced = info.Interlaced
@@ -57,8 +66,8 @@ func Check(ctx context.Context, path string, o Options, decode bool) (*Report, e
 	} else if r.Frames == 0 {
 		err = &Error{Path: path, Kind: ErrNoFrames}
 	}
-	r.Oddities = append(r.Oddities, info.oddities()...)
-	r.Oddities = append(r.Oddities, x.oddities(r)...)
+	r.Notes = append(r.Notes, info.notes()...)
+	r.Notes = append(r.Notes, x.notes(r)...)
 	switch {
 	case err != nil:
 	case x.end != "":
@@ -85,17 +94,17 @@ func decodeAll(ctx context.Context, path string, info *Info, o Options) (n int, 
 	return n, first, last, nil
 }
 
-// oddities are those that the headers tell.
-func (i *Info) oddities() (odd []string) {
+// notes are those that the headers tell.
+func (i *Info) notes() (odd []string) {
 	add := func(is bool, format string, args ...any) {
 		if is {
 			odd = append(odd, fmt.Sprintf(format, args...))
 		}
 	}
 	add(i.Rotation != 0, "rotated %d", i.Rotation)
-	add(i.Mirrored, "mirrored")
-	w, h := squared(1000, 1000, i.SampleAspect)
-	add(w != h, "non-square pixels %.4g", i.SampleAspect)
+	add(i.Flipped, "flipped")
+	w, h := squared(1000, 1000, i.SampleAspectRatio)
+	add(w != h, "non-square pixels %.4g", i.SampleAspectRatio)
 	add(i.Interlaced, "interlaced")
 	add(i.BitDepth > 8, "%d-bit", i.BitDepth)
 	add(i.HDR != "", "HDR %s", i.HDR)
@@ -104,8 +113,8 @@ func (i *Info) oddities() (odd []string) {
 	return odd
 }
 
-// oddities are those that the packets tell.
-func (x *packetIndex) oddities(r *Report) (odd []string) {
+// notes are those that the packets tell.
+func (x *packetIndex) notes(r *Report) (odd []string) {
 	add := func(is bool, format string, args ...any) {
 		if is {
 			odd = append(odd, fmt.Sprintf(format, args...))
@@ -131,7 +140,7 @@ func (x *packetIndex) oddities(r *Report) (odd []string) {
 	}
 	// Clocks are coarse: 30 frames a second are 33 and 34 ms apart.
 	variable := missing == 0 && longest-shortest > 2 && float64(longest-shortest) > 0.02*float64(longest)
-	add(variable || missing > 0 && r.Variable, "variable frame rate")
+	add(variable || missing > 0 && r.VariableRate, "variable frame rate")
 	if variable {
 		add(true, "frames %.3g to %.3g s apart", float64(shortest)*x.seconds, float64(longest)*x.seconds)
 	}

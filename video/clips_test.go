@@ -61,10 +61,10 @@ var clips = []struct {
 	{"kinetics_i3d_pytorch__v_CricketShot_g04_c01_rgb.gif", Info{Width: 224, Height: 224, Container: "gif"}, 0, 3.12, 79, nil},
 	{"lpms__zero-frame.ts", Info{Width: 0, StartTime: 8.335956}, 0, 0, 0, ErrNoFrames},
 	{"media__mp4_sample_audio_only.mp4", Info{}, 0, 0, 0, ErrNoVideo},
-	{"media__mp4_sample_rotate_and_reflect.mp4", Info{Width: 720, Height: 1080, Rotation: 270, Mirrored: true}, 0, 0.967633, 30, nil},
+	{"media__mp4_sample_rotate_and_reflect.mp4", Info{Width: 720, Height: 1080, Rotation: 270, Flipped: true}, 0, 0.967633, 30, nil},
 	{"media__vp9_bear-vp9-odd-dimensions.webm", Info{Width: 161, Height: 121}, 0, 0.968, 30, nil},
 	{"mediabunny__cursed-vfr.mp4", Info{Width: 3026, Height: 1386}, 0, 7.155503, 63, nil},
-	{"mmaction2__demo.mp4", Info{Width: 427, Height: 256, SampleAspect: 64. / 51}, 0, 9.964286, 280, nil},
+	{"mmaction2__demo.mp4", Info{Width: 427, Height: 256, SampleAspectRatio: 64. / 51}, 0, 9.964286, 280, nil},
 	{"mmaction2__demo_skeleton.mp4", Info{Width: 1920, Height: 1080}, 0, 2.533333, 72, nil},
 	{"mmaction2__part_0.mp4", Info{Width: 455, Height: 256}, 0, 1.066667, 32, nil},
 	{"mmaction2__test.mp4", Info{Width: 455, Height: 256}, 0, 9.966667, 300, nil},
@@ -87,7 +87,7 @@ func TestRealClips(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			path := clipPath(t, c.name)
 			t.Parallel()
-			info, err := Probe(t.Context(), path)
+			info, err := Probe(t.Context(), path, Options{})
 			if wantErr := c.err == ErrFormat || c.err == ErrNoVideo; wantErr != (err != nil) || wantErr && !errors.Is(err, c.err) {
 				t.Fatalf("Probe: %v", err)
 			}
@@ -134,7 +134,7 @@ func TestCheckCountsFrames(t *testing.T) {
 	remuxed := filepath.Join(t.TempDir(), "a.mp4")
 	run(t, "-i", original, "-map", "0:v", "-c", "copy", remuxed)
 	for _, path := range []string{original, remuxed} {
-		r, err := Check(t.Context(), path, Options{}, false)
+		r, err := Check(t.Context(), path, CheckOptions{})
 		if err != nil || r.Frames != 31 || !r.Interlaced || math.Abs(r.FrameRate-30000./1001) > 0.7 || math.Abs(r.Last-r.First-1.001) > 1e-3 {
 			t.Errorf("%v, %+v", err, r)
 		}
@@ -147,13 +147,13 @@ func compareInfo(t *testing.T, got *Info, want Info) {
 	switch {
 	case got.Width != want.Width,
 		want.Height != 0 && got.Height != want.Height,
-		got.Rotation != want.Rotation || got.Mirrored != want.Mirrored,
+		got.Rotation != want.Rotation || got.Flipped != want.Flipped,
 		want.Codec != "" && got.Codec != want.Codec,
 		want.Container != "" && got.Container != want.Container,
 		want.Frames != 0 && got.Frames != want.Frames,
 		want.HasAudio && !got.HasAudio,
 		got.Interlaced != want.Interlaced,
-		!near(got.FrameRate, want.FrameRate), !near(got.SampleAspect, want.SampleAspect),
+		!near(got.FrameRate, want.FrameRate), !near(got.SampleAspectRatio, want.SampleAspectRatio),
 		!near(got.StartTime, want.StartTime), !near(got.Duration, want.Duration):
 		t.Errorf("Probe: %+v, want %+v", *got, want)
 	}

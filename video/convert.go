@@ -28,7 +28,7 @@ func (i *Info) weaves() bool { return i.Codec != "hevc" }
 // turn is the filters, with a comma before them, that bring a stored picture upright.
 func (i *Info) turn() string {
 	turn := map[int]string{90: ",transpose=clock", 180: ",hflip,vflip", 270: ",transpose=cclock"}[i.Rotation]
-	if i.Mirrored {
+	if i.Flipped {
 		return ",hflip" + turn
 	}
 	return turn

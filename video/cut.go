@@ -23,7 +23,7 @@ func Cut(ctx context.Context, path string, start, end float64, to string) error 
 	if !(start >= 0 && end > start) {
 		return fmt.Errorf("a part from %v s to %v s cannot be cut", start, end)
 	}
-	info, err := Probe(ctx, path)
+	info, err := Probe(ctx, path, Options{})
 	if err != nil {
 		return err
 	}

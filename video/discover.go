@@ -2,6 +2,7 @@ package video
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,50 +17,66 @@ import (
 // included.
 type Source struct{ Path, ID string }
 
-// Extensions are those of the files that Discover takes for videos.
-var Extensions = strings.Fields(`.3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 .h265 .hevc .ivf .m1v
+// extensions are those of the files that Discover takes for videos.
+var extensions = strings.Fields(`.3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 .h265 .hevc .ivf .m1v
 	.m2t .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm
 	.rmvb .ts .vob .webm .wmv .y4m`)
 
-// Discover lists the videos among paths in natural order of their IDs (clip2
-// before clip10). A file is taken whatever its name; a folder is searched, with
-// those below it, for files with one of the Extensions in upper or lower case.
-// Hidden files and folders are passed over, and links to folders not followed.
-// A path that is no file but a pattern for the numbered pictures of a sequence,
-// such as frames/%04d.png, is a video too.
-// Two videos of the same ID are an error, and so is finding none.
-func Discover(paths []string) ([]Source, error) {
-	var found []Source
+// Discover returns the videos among paths in natural order of their IDs (clip2 before
+// clip10).
+//
+//   - A file is a video whatever its name.
+//   - A folder is searched with its subfolders for files with the extension of a video
+//     format, in upper or lower case. Hidden files and folders are skipped, and links
+//     to folders are not followed.
+//   - A pattern such as frames/%04d.png, if it is not the name of a file, is the video
+//     that the numbered images form.
+//
+// Folders that cannot be read are returned as unreadable, and the search continues
+// without them. The error is not nil for a path that does not exist, for two videos
+// with the same ID ([ErrDuplicateID]), and if there are no videos at all
+// ([ErrNoVideos], which then includes the first unreadable folder).
+func Discover(paths []string) (videos []Source, unreadable []*Error, err error) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		_, sequence := sequenceStart(path)
 		switch {
 		case err != nil && !sequence:
-			return nil, err
+			return nil, nil, err
 		case sequence || !info.IsDir():
-			found = append(found, Source{path, filepath.Base(path)})
+			videos = append(videos, Source{path, filepath.Base(path)})
 		default:
-			if found, err = search(found, path); err != nil {
-				return nil, err
+			found, failed, err := search(path)
+			if err != nil {
+				return nil, nil, err
 			}
+			videos, unreadable = append(videos, found...), append(unreadable, failed...)
 		}
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("no videos in %q: looked for files that end in %s",
-			paths, strings.Join(Extensions, " "))
+	if len(videos) == 0 {
+		err := fmt.Errorf("%w in %q: no files with the extensions %s", ErrNoVideos, paths, strings.Join(extensions, " "))
+		if len(unreadable) > 0 {
+			err = fmt.Errorf("%w in %q: %w", ErrNoVideos, paths, unreadable[0])
+		}
+		return nil, unreadable, err
 	}
-	slices.SortStableFunc(found, func(a, b Source) int { return natural(a.ID, b.ID) })
-	for i := range found[1:] {
-		if a, b := found[i], found[i+1]; a.ID == b.ID {
-			return nil, fmt.Errorf("two videos would both be called %q: %q and %q; give a folder above both", a.ID, a.Path, b.Path)
+	slices.SortStableFunc(videos, func(a, b Source) int { return natural(a.ID, b.ID) })
+	for i := range videos[1:] {
+		if a, b := videos[i], videos[i+1]; a.ID == b.ID {
+			return nil, unreadable, fmt.Errorf("%w: %q and %q are both named %q", ErrDuplicateID, a.Path, b.Path, a.ID)
 		}
 	}
-	return found, nil
+	return videos, unreadable, nil
 }
 
-func search(found []Source, root string) ([]Source, error) {
-	// The slash at the end makes WalkDir enter a root that is a link.
-	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+// search lists the videos below a folder, and the folders that cannot be read.
+func search(root string) (videos []Source, unreadable []*Error, err error) {
+	// The trailing slash makes WalkDir enter a root that is a link.
+	err = filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+		if e, ok := errors.AsType[*fs.PathError](err); ok && d != nil {
+			unreadable = append(unreadable, &Error{Path: filepath.Clean(path), Kind: e.Err, Reason: "cannot read the folder"})
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -73,16 +90,16 @@ func search(found []Source, root string) ([]Source, error) {
 			}
 			return nil
 		}
-		if d.IsDir() || !slices.Contains(Extensions, strings.ToLower(filepath.Ext(path))) {
+		if d.IsDir() || !slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) {
 			return nil
 		}
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			return nil // a link to a folder
 		}
-		found = append(found, Source{path, filepath.ToSlash(below)})
+		videos = append(videos, Source{path, filepath.ToSlash(below)})
 		return nil
 	})
-	return found, err
+	return videos, unreadable, err
 }
 
 // natural compares texts with their runs of digits as numbers; equal numbers

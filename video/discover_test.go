@@ -27,7 +27,7 @@ func tree(t *testing.T, names ...string) string {
 
 func TestDiscover(t *testing.T) {
 	root := tree(t, "run/clip10.MP4", "run/clip2.mp4", "run/clip02.mp4", "run/notes.txt", "run/.hidden.mp4", ".git/x.mp4", "a.webm", "run.mp4", "folder.mp4/b.mkv", "odd.name")
-	got, err := Discover([]string{root, filepath.Join(root, "odd.name")})
+	got, _, err := Discover([]string{root, filepath.Join(root, "odd.name")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestDiscoverFollowsLinks(t *testing.T) {
 	if err := os.Symlink(root, filepath.Join(other, "in")); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Discover([]string{filepath.Join(other, "in")})
+	got, _, err := Discover([]string{filepath.Join(other, "in")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,16 +69,16 @@ func TestDiscoverFollowsLinks(t *testing.T) {
 
 func TestDiscoverRefuses(t *testing.T) {
 	a, b := tree(t, "x/1.mp4"), tree(t, "x/1.mp4")
-	if _, err := Discover([]string{a, b}); err == nil || !strings.Contains(err.Error(), a) || !strings.Contains(err.Error(), b) {
+	if _, _, err := Discover([]string{a, b}); err == nil || !strings.Contains(err.Error(), a) || !strings.Contains(err.Error(), b) {
 		t.Errorf("two videos of one ID: %v", err)
 	}
-	if _, err := Discover([]string{tree(t, "a.txt")}); err == nil || !strings.Contains(err.Error(), ".mp4") {
+	if _, _, err := Discover([]string{tree(t, "a.txt")}); err == nil || !strings.Contains(err.Error(), ".mp4") {
 		t.Errorf("nothing found: %v", err)
 	}
-	if _, err := Discover(nil); err == nil {
+	if _, _, err := Discover(nil); err == nil {
 		t.Error("nothing given: no error")
 	}
-	if _, err := Discover([]string{filepath.Join(a, "none")}); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := Discover([]string{filepath.Join(a, "none")}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such file: %v", err)
 	}
 }

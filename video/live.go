@@ -20,11 +20,11 @@ type Live struct {
 	Source string
 	Stdin  io.Reader
 
-	Rate float64 // frames a second that are wanted
+	FPS  float64 // frames a second that are wanted
 	Size int     // as in Options; above 0
 
-	Timeout time.Duration // without a frame, after which a source is given up; 0 is DefaultTimeout
-	Idle    time.Duration // a file that has not grown for so long is complete; 0 is 10 s
+	Timeout     time.Duration // without a frame, after which a source is given up; 0 is DefaultTimeout
+	IdleTimeout time.Duration // a file that has not grown for so long is complete; 0 is 10 s
 }
 
 var scheme = regexp.MustCompile(`^(rtsps?|https?|rtmps?|srt|udp|tcp|rtp)://`)
@@ -43,7 +43,7 @@ func (l Live) Kind() string {
 	return "file"
 }
 
-// Frames connects to the source once and yields its frames at Rate, until it ends
+// Frames connects to the source once and yields its frames at FPS, until it ends
 // or ctx is done; errors are those of the function Frames. Times are seconds on
 // the source's clock. Where frames are not taken as fast as they come the source
 // waits, or loses some if it cannot: whoever must not fall behind has to take them
@@ -59,11 +59,11 @@ func (l Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
 
 func (l Live) validate() error {
 	switch {
-	case !(l.Rate >= 0.01 && l.Rate <= 1000):
-		return fmt.Errorf("%v frames a second is not a rate to watch at", l.Rate)
+	case !(l.FPS >= 0.01 && l.FPS <= 1000):
+		return fmt.Errorf("%v frames a second is not a rate to watch at", l.FPS)
 	case l.Size < 1 || l.Size > maxSide:
 		return fmt.Errorf("frame size %d is not in 1..%d", l.Size, maxSide)
-	case l.Timeout < 0 || l.Idle < 0:
+	case l.Timeout < 0 || l.IdleTimeout < 0:
 		return fmt.Errorf("a time to wait cannot be below 0")
 	}
 	return nil
@@ -131,7 +131,7 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		if err != nil {
 			return nil, err
 		}
-		idle := l.Idle
+		idle := l.IdleTimeout
 		if idle == 0 {
 			idle = 10 * time.Second
 		}
@@ -144,7 +144,7 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		t.ctx = s.guard.ctx
 	}
 	args = append(args, "-map", "0:V:0")
-	filters := "fps=" + strconv.FormatFloat(l.Rate, 'f', -1, 64) + ",showinfo=checksum=0"
+	filters := "fps=" + strconv.FormatFloat(l.FPS, 'f', -1, 64) + ",showinfo=checksum=0"
 	return s, s.start(append(args, pictureOutput(version, filters)...), stdin)
 }
 
@@ -175,9 +175,3 @@ func (t *tail) Read(p []byte) (int, error) {
 }
 
 const tailStep = 100 * time.Millisecond
-
-// Backoff is how long to wait before the nth attempt, from 1, to reach a source
-// again: 1 s, doubled each time, up to 30 s.
-func Backoff(n int) time.Duration {
-	return min(time.Second<<min(max(n-1, 0), 5), 30*time.Second)
-}

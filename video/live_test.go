@@ -13,7 +13,7 @@ import (
 // watched is how many frames a source gives.
 func watched(t *testing.T, l Live) (n int, err error) {
 	t.Helper()
-	l.Rate, l.Size = 5, 16
+	l.FPS, l.Size = 5, 16
 	last := -1.0
 	for f, e := range l.Frames(t.Context()) {
 		if e != nil {
@@ -50,7 +50,7 @@ func TestWatchGrowingFile(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		f.Write(data[len(data)/2:])
 	}()
-	if n, err := watched(t, Live{Source: path, Idle: 2 * time.Second}); n != 40 || err != nil {
+	if n, err := watched(t, Live{Source: path, IdleTimeout: 2 * time.Second}); n != 40 || err != nil {
 		t.Errorf("%d frames, %v", n, err)
 	}
 }

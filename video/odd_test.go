@@ -39,7 +39,7 @@ func TestOddFiles(t *testing.T) {
 		w, h        int
 		frames      int
 		first, last float64
-		odd         string // has to be among the oddities
+		odd         string // has to be among the notes
 	}{
 		{make("plain.mp4", x264()...), 64, 48, 10, 0, 0.9, ""},
 		{make("late.mkv", x264("-output_ts_offset", "3.5")...), 64, 48, 10, 3.5, 4.4, "starts at 3.500 s"},
@@ -75,7 +75,7 @@ func TestOddFiles(t *testing.T) {
 	for _, c := range tests {
 		t.Run(filepath.Base(c.path), func(t *testing.T) {
 			if c.frames == 0 {
-				if _, err := Probe(t.Context(), c.path); !errors.Is(err, os.ErrNotExist) {
+				if _, err := Probe(t.Context(), c.path, Options{}); !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("error %v, want that there is no such file", err)
 				}
 				return
@@ -93,17 +93,17 @@ func TestOddFiles(t *testing.T) {
 			if n := len(times); n != c.frames || math.Abs(times[0]-c.first) > 1e-3 || math.Abs(times[n-1]-c.last) > 1e-3 {
 				t.Errorf("frames at %v, want %d from %g to %g s", times, c.frames, c.first, c.last)
 			}
-			r, err := Check(t.Context(), c.path, Options{}, true)
+			r, err := Check(t.Context(), c.path, CheckOptions{Decode: true})
 			if err != nil || r.Frames != c.frames || math.Abs(r.First-c.first) > 1e-3 || math.Abs(r.Last-c.last) > 1e-3 {
 				t.Errorf("Check: %v, %+v", err, r)
 			}
-			if c.odd != "" && !slices.ContainsFunc(r.Oddities, func(s string) bool { return strings.HasPrefix(s, c.odd) }) {
-				t.Errorf("oddities are %q, want %q", r.Oddities, c.odd)
+			if c.odd != "" && !slices.ContainsFunc(r.Notes, func(s string) bool { return strings.HasPrefix(s, c.odd) }) {
+				t.Errorf("notes are %q, want %q", r.Notes, c.odd)
 			}
-			if slices.ContainsFunc(r.Oddities, func(s string) bool { return strings.HasPrefix(s, "the header promises") }) != slices.Contains([]string{"stays.avi", "edited.mp4"}, filepath.Base(c.path)) {
-				t.Errorf("oddities are %q", r.Oddities)
+			if slices.ContainsFunc(r.Notes, func(s string) bool { return strings.HasPrefix(s, "the header promises") }) != slices.Contains([]string{"stays.avi", "edited.mp4"}, filepath.Base(c.path)) {
+				t.Errorf("notes are %q", r.Notes)
 			}
-			if r, err := Check(t.Context(), c.path, Options{}, false); err != nil || r.Decoded || r.Frames != c.frames && !strings.HasSuffix(c.path, ".h264") {
+			if r, err := Check(t.Context(), c.path, CheckOptions{}); err != nil || r.Decoded || r.Frames != c.frames && !strings.HasSuffix(c.path, ".h264") {
 				t.Errorf("Check without decoding: %v, %+v", err, r)
 			}
 			if strings.HasSuffix(c.path, "two.mkv") || strings.HasSuffix(c.path, ".h264") {
@@ -130,7 +130,7 @@ func TestFieldsAreToldByPictures(t *testing.T) {
 			t.Errorf("%v: got\n%v\nwant\n%v", o.Sampling, got, want)
 		}
 	}
-	info, err := Probe(t.Context(), untold)
+	info, err := Probe(t.Context(), untold, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,16 +151,16 @@ func TestCheckOfCutStream(t *testing.T) {
 	if err := os.WriteFile(path, file[len(file)*2/5/188*188:], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want, err := Check(t.Context(), path, Options{}, true)
+	want, err := Check(t.Context(), path, CheckOptions{Decode: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Check(t.Context(), path, Options{}, false)
+	got, err := Check(t.Context(), path, CheckOptions{})
 	if err != nil || got.Frames != want.Frames || got.First != want.First || got.Last != want.Last {
 		t.Errorf("%v, %+v, want %+v", err, got, want)
 	}
-	if !slices.ContainsFunc(got.Oddities, func(s string) bool { return strings.Contains(s, "lack what they build on") }) {
-		t.Errorf("oddities are %q", got.Oddities)
+	if !slices.ContainsFunc(got.Notes, func(s string) bool { return strings.Contains(s, "lack what they build on") }) {
+		t.Errorf("notes are %q", got.Notes)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestPictureSequence(t *testing.T) {
 	}
 	run(t, "-f", "lavfi", "-i", second, "-start_number", "7", filepath.Join(strings.ReplaceAll(dir, "%", "%%"), "a%03d.png"))
 	path := filepath.Join(dir, "a%03d.png")
-	sources, err := Discover([]string{path})
+	sources, _, err := Discover([]string{path})
 	if err != nil || len(sources) != 1 {
 		t.Fatal(sources, err)
 	}
@@ -202,7 +202,7 @@ func TestStreams(t *testing.T) {
 			}
 		}
 	}
-	if _, err := (Options{Stream: 3}).Probe(t.Context(), path); !errors.Is(err, ErrNoVideo) || !strings.Contains(err.Error(), "there are 2") {
+	if _, err := Probe(t.Context(), path, Options{Stream: 3}); !errors.Is(err, ErrNoVideo) || !strings.Contains(err.Error(), "there are 2") {
 		t.Error(err)
 	}
 }
@@ -223,7 +223,7 @@ func TestHDR(t *testing.T) {
 				t.Errorf("%s: %dx%d, darkest %d", transfer, f.Width, f.Height, slices.Min(f.Pix))
 			}
 		}
-		info, err := Probe(t.Context(), path)
+		info, err := Probe(t.Context(), path, Options{})
 		if err != nil || !strings.Contains(info.Treatment(), "hable from "+info.HDR) {
 			t.Errorf("%v, %v", info, err)
 		}
@@ -272,7 +272,7 @@ func TestRefusals(t *testing.T) {
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.path, err)
 		}
-		if _, err := Check(t.Context(), c.path, Options{}, false); !errors.Is(err, c.kind) {
+		if _, err := Check(t.Context(), c.path, CheckOptions{}); !errors.Is(err, c.kind) {
 			t.Errorf("Check of %s: %v", c.path, err)
 		}
 	}
@@ -295,7 +295,7 @@ func TestPartial(t *testing.T) {
 		if err := os.WriteFile(path, file[:len(file)*6/10], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Check(t.Context(), path, Options{}, false); !errors.Is(err, ErrDamaged) && name != "a.flv" && name != "a.mpg" {
+		if _, err := Check(t.Context(), path, CheckOptions{}); !errors.Is(err, ErrDamaged) && name != "a.flv" && name != "a.mpg" {
 			t.Errorf("%s: Check: %v", name, err)
 		}
 		var told *Error
@@ -306,7 +306,7 @@ func TestPartial(t *testing.T) {
 		if !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, err := range Frames(t.Context(), path, Options{AllowPartial: true, Damaged: func(e *Error) { told = e }}) {
+		for _, err := range Frames(t.Context(), path, Options{AllowPartial: true, OnDamaged: func(e *Error) { told = e }}) {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -417,8 +417,8 @@ func TestJoinedRecordings(t *testing.T) {
 				t.Errorf("%s, %v: frames %v, want %v", name, s, got, want)
 			}
 		}
-		r, err := Check(t.Context(), path, Options{}, false)
-		if err != nil || r.Frames != 80 || !slices.Contains(r.Oddities, "time stamps begin anew 1 times") {
+		r, err := Check(t.Context(), path, CheckOptions{})
+		if err != nil || r.Frames != 80 || !slices.Contains(r.Notes, "time stamps begin anew 1 times") {
 			t.Errorf("%s: %v, %+v", name, err, r)
 		}
 	}

@@ -29,27 +29,27 @@ type Info struct {
 	Width  int `json:"width"`
 	Height int `json:"height"`
 
-	// A stored picture is shown mirrored left to right, if Mirrored, and then
+	// A stored picture is shown flipped left to right, if Flipped, and then
 	// turned clockwise by Rotation degrees.
 	Rotation int  `json:"rotation"`
-	Mirrored bool `json:"mirrored"`
+	Flipped  bool `json:"flipped"`
 
-	// SampleAspect is the width of a stored pixel over its height; 1 where the
+	// SampleAspectRatio is the width of a stored pixel over its height; 1 where the
 	// file does not say. Frames have square pixels: where that makes a
 	// difference of more than a pixel, the picture is stretched along one side.
-	SampleAspect float64 `json:"sample_aspect"`
+	SampleAspectRatio float64 `json:"sample_aspect_ratio"`
 
-	Interlaced bool    `json:"interlaced"` // as far as headers tell; see [Options].Info
-	BitDepth   int     `json:"bit_depth"`  // of a stored sample; 0 = unknown
-	HDR        string  `json:"hdr"`        // "PQ", "HLG" or ""
-	Matrix     string  `json:"matrix"`     // of YUV, such as "bt709"; "" = unknown
-	FullRange  bool    `json:"full_range"` // of YUV: 0 to 255
-	StartTime  float64 `json:"start_time"` // of the file, seconds: what players call 0:00
-	Duration   float64 `json:"duration"`   // as declared, seconds; 0 = unknown
-	FrameRate  float64 `json:"frame_rate"` // average, frames a second; 0 = unknown
-	Variable   bool    `json:"variable"`   // the frame rate is not the same throughout, as far as headers tell
-	Frames     int     `json:"frames"`     // as declared; 0 = unknown
-	HasAudio   bool    `json:"has_audio"`
+	Interlaced   bool    `json:"interlaced"`    // as far as headers tell; see [Options].Info
+	BitDepth     int     `json:"bit_depth"`     // of a stored sample; 0 = unknown
+	HDR          string  `json:"hdr"`           // "PQ", "HLG" or ""
+	Matrix       string  `json:"matrix"`        // of YUV, such as "bt709"; "" = unknown
+	FullRange    bool    `json:"full_range"`    // of YUV: 0 to 255
+	StartTime    float64 `json:"start_time"`    // of the file, seconds: what players call 0:00
+	Duration     float64 `json:"duration"`      // as declared, seconds; 0 = unknown
+	FrameRate    float64 `json:"frame_rate"`    // average, frames a second; 0 = unknown
+	VariableRate bool    `json:"variable_rate"` // the frame rate is not the same throughout, as far as headers tell
+	Frames       int     `json:"frames"`        // as declared; 0 = unknown
+	HasAudio     bool    `json:"has_audio"`
 
 	index     int    // of the stream among all of the file
 	tickNum   int64  // seconds of a tick of the stream's clock, as a fraction
@@ -59,12 +59,10 @@ type Info struct {
 	start     float64
 }
 
-// Probe reads a file's headers. Its errors are those of [Frames]; since
-// nothing is decoded, a file that Probe understands may still have no frame.
-func Probe(ctx context.Context, path string) (*Info, error) { return Options{}.Probe(ctx, path) }
-
-// Probe is the function Probe for o.Stream and with o.Timeout.
-func (o Options) Probe(ctx context.Context, path string) (*Info, error) {
+// Probe reads the headers of a file. Of the options it uses Stream and Timeout. Errors
+// are those of [Frames]. Probe decodes nothing, so a file that it accepts may still
+// have no frames.
+func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -138,27 +136,27 @@ func plain(reason string) string {
 
 // probed is a stream in ffprobe's JSON.
 type probed struct {
-	Index        int
-	Type         string `json:"codec_type"`
-	Codec        string `json:"codec_name"`
-	Tag          string `json:"codec_tag_string"`
-	PixelFormat  string `json:"pix_fmt"`
-	Width        int
-	Height       int
-	SampleAspect string `json:"sample_aspect_ratio"`
-	FieldOrder   string `json:"field_order"`
-	StartTime    string `json:"start_time"`
-	Duration     string `json:"duration"`
-	TimeBase     string `json:"time_base"`
-	FrameRate    string `json:"avg_frame_rate"`
-	LeastRate    string `json:"r_frame_rate"`
-	Frames       string `json:"nb_frames"`
-	RawBits      string `json:"bits_per_raw_sample"`
-	Range        string `json:"color_range"`
-	Matrix       string `json:"color_space"`
-	Transfer     string `json:"color_transfer"`
-	Primaries    string `json:"color_primaries"`
-	Disposition  struct {
+	Index             int
+	Type              string `json:"codec_type"`
+	Codec             string `json:"codec_name"`
+	Tag               string `json:"codec_tag_string"`
+	PixelFormat       string `json:"pix_fmt"`
+	Width             int
+	Height            int
+	SampleAspectRatio string `json:"sample_aspect_ratio"`
+	FieldOrder        string `json:"field_order"`
+	StartTime         string `json:"start_time"`
+	Duration          string `json:"duration"`
+	TimeBase          string `json:"time_base"`
+	FrameRate         string `json:"avg_frame_rate"`
+	LeastRate         string `json:"r_frame_rate"`
+	Frames            string `json:"nb_frames"`
+	RawBits           string `json:"bits_per_raw_sample"`
+	Range             string `json:"color_range"`
+	Matrix            string `json:"color_space"`
+	Transfer          string `json:"color_transfer"`
+	Primaries         string `json:"color_primaries"`
+	Disposition       struct {
 		Default int
 		Cover   int `json:"attached_pic"`
 		Still   int `json:"timed_thumbnails"`
@@ -212,19 +210,19 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	info := &Info{
 		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
 		Stream: number, Streams: len(videos),
-		SampleAspect: ratio(v.SampleAspect, ":"),
-		Interlaced:   slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= leastCombed,
-		BitDepth:     bitDepth(v),
-		HDR:          map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
-		Matrix:       known(v.Matrix),
-		FullRange:    v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
-		StartTime:    seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
+		SampleAspectRatio: ratio(v.SampleAspectRatio, ":"),
+		Interlaced:        slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= leastCombed,
+		BitDepth:          bitDepth(v),
+		HDR:               map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
+		Matrix:            known(v.Matrix),
+		FullRange:         v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
+		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
 		FrameRate: ratio(v.FrameRate, "/"),
 		HasAudio:  audio,
 		index:     v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
 	}
 	if least := ratio(v.LeastRate, "/"); least > 0 && info.FrameRate > 0 {
-		info.Variable = math.Abs(least-info.FrameRate) > 0.01*info.FrameRate
+		info.VariableRate = math.Abs(least-info.FrameRate) > 0.01*info.FrameRate
 	}
 	if n, d, ok := strings.Cut(v.TimeBase, "/"); ok {
 		a, err1 := strconv.ParseInt(n, 10, 32)
@@ -233,8 +231,8 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 			info.tickNum, info.tickDen = a, b
 		}
 	}
-	if info.SampleAspect == 0 {
-		info.SampleAspect = 1
+	if info.SampleAspectRatio == 0 {
+		info.SampleAspectRatio = 1
 	}
 	if doc.Format.StartTime == "" {
 		info.StartTime = seconds(v.StartTime)
@@ -252,10 +250,10 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		}
 		info.pixels = v.Width * v.Height
 	}
-	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspect)
+	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspectRatio)
 	for _, d := range v.SideData {
 		if d.Matrix != "" {
-			info.Rotation, info.Mirrored = orientation(d.Matrix)
+			info.Rotation, info.Flipped = orientation(d.Matrix)
 		}
 		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
 			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5 has colors of its own; convert it to HDR10 or SDR first"}
@@ -323,7 +321,7 @@ func seconds(s string) float64 {
 // orientation reads a display matrix as ffprobe prints it: three lines of an
 // offset and three numbers. The matrix takes a stored position to a shown one:
 // x' = a·x + c·y, y' = b·x + d·y, where a b and c d begin the first two lines.
-func orientation(matrix string) (rotation int, mirrored bool) {
+func orientation(matrix string) (rotation int, flipped bool) {
 	var m [2][2]float64
 	row := 0
 	for line := range strings.Lines(matrix) {
@@ -337,11 +335,11 @@ func orientation(matrix string) (rotation int, mirrored bool) {
 		row++
 	}
 	a, b, c, d := m[0][0], m[0][1], m[1][0], m[1][1]
-	if mirrored = a*d-b*c < 0; mirrored {
+	if flipped = a*d-b*c < 0; flipped {
 		a, b = -a, -b // take the mirror image out: it turns x round
 	}
 	turn := math.Atan2(b, a) / (math.Pi / 2)
-	return (int(math.Round(turn))*90 + 360) % 360, mirrored
+	return (int(math.Round(turn))*90 + 360) % 360, flipped
 }
 
 // encrypted returns an error where a stream's packets are, which only they tell:

@@ -27,7 +27,7 @@ func TestParseProbe(t *testing.T) {
 	want := &Info{Path: "a.mkv", Container: "matroska,webm", Codec: "h264", PixelFormat: "yuv420p10le",
 		Stream: 1, Streams: 2, BitDepth: 10, HDR: "PQ", Matrix: "bt2020nc", FullRange: true,
 		index: 2, tickNum: 1, tickDen: 1000, primaries: "bt2020", pixels: 720 * 576,
-		Width: 576, Height: 768, Rotation: 90, SampleAspect: 16. / 15, Interlaced: true,
+		Width: 576, Height: 768, Rotation: 90, SampleAspectRatio: 16. / 15, Interlaced: true,
 		StartTime: 1.5, Duration: 12.25, FrameRate: 25, Frames: 17, HasAudio: true}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Info{})); diff != "" {
 		t.Error(diff)
@@ -44,12 +44,12 @@ func FuzzParseProbe(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, v := range []float64{info.SampleAspect, info.StartTime, info.Duration, info.FrameRate} {
+		for _, v := range []float64{info.SampleAspectRatio, info.StartTime, info.Duration, info.FrameRate} {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Errorf("%+v", info)
 			}
 		}
-		if info.Rotation%90 != 0 || info.Rotation < 0 || info.Rotation >= 360 || info.Frames < 0 || info.SampleAspect <= 0 {
+		if info.Rotation%90 != 0 || info.Rotation < 0 || info.Rotation >= 360 || info.Frames < 0 || info.SampleAspectRatio <= 0 {
 			t.Errorf("%+v", info)
 		}
 	})

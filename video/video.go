@@ -9,8 +9,8 @@
 // presentation time stamps as ffprobe prints them. Most files begin at 0; for
 // one that does not, [Info.StartTime] is where players have their 0:00.
 //
-// Frames are as a person sees them: turned and mirrored as the display matrix
-// says, with square pixels (see [Info.SampleAspect]), without the comb of an
+// Frames are as a person sees them: turned and flipped as the display matrix
+// says, with square pixels (see [Info.SampleAspectRatio]), without the comb of an
 // interlaced picture, and with HDR brought down to the range of a common screen
 // (see [Info.Treatment]).
 package video
@@ -54,7 +54,7 @@ type Options struct {
 	// AllowPartial takes what can be decoded of a damaged file for the whole: if
 	// there is a frame, ErrDamaged is no error. Damaged, if set, is then told of it.
 	AllowPartial bool
-	Damaged      func(*Error)
+	OnDamaged    func(*Error)
 
 	// Timeout ends a decoder that gives nothing for so long; 0 is DefaultTimeout.
 	Timeout time.Duration
@@ -106,9 +106,9 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Version returns the decoder's name for provenance, such as
+// DecoderVersion returns the decoder's name for provenance, such as
 // "ffmpeg 5.1.9-0+deb12u1".
-func Version(ctx context.Context) (string, error) { return ffmpeg.Version(ctx) }
+func DecoderVersion(ctx context.Context) (string, error) { return ffmpeg.Version(ctx) }
 
 const (
 	maxSide   = 1 << 14 // pixels on a side of a resized frame
@@ -141,7 +141,7 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 	}
 	info := o.Info
 	if info == nil {
-		if info, err = o.Probe(ctx, path); err != nil {
+		if info, err = Probe(ctx, path, o); err != nil {
 			return false, err
 		}
 	}
@@ -154,8 +154,8 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 	}
 	if e, ok := errors.AsType[*Error](err); ok && o.AllowPartial && p.emitted > 0 && errors.Is(e, ErrDamaged) {
 		err = nil
-		if o.Damaged != nil {
-			o.Damaged(e)
+		if o.OnDamaged != nil {
+			o.OnDamaged(e)
 		}
 	}
 	return p.stopped, err

@@ -158,7 +158,7 @@ func TestOrientation(t *testing.T) {
 	for _, m := range []struct {
 		a, b, c, d int32
 		rotation   int
-		mirrored   bool
+		flipped    bool
 	}{
 		{1, 0, 0, 1, 0, false}, {0, 1, -1, 0, 90, false}, {-1, 0, 0, -1, 180, false}, {0, -1, 1, 0, 270, false},
 		{-1, 0, 0, 1, 0, true}, {0, -1, -1, 0, 90, true}, {1, 0, 0, -1, 180, true}, {0, 1, 1, 0, 270, true},
@@ -170,15 +170,15 @@ func TestOrientation(t *testing.T) {
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		info, err := Probe(t.Context(), path)
+		info, err := Probe(t.Context(), path, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Rotation != m.rotation || info.Mirrored != m.mirrored {
-			t.Errorf("%+v: turned %d, mirrored %v", m, info.Rotation, info.Mirrored)
+		if info.Rotation != m.rotation || info.Flipped != m.flipped {
+			t.Errorf("%+v: turned %d, flipped %v", m, info.Rotation, info.Flipped)
 		}
 		want, wantW, wantH := stored, w, h
-		if info.Mirrored {
+		if info.Flipped {
 			want = rearranged(want, w, h, w, h, func(x, y int) (int, int) { return w - 1 - x, y })
 		}
 		for range info.Rotation / 90 {
@@ -211,11 +211,11 @@ func rearranged(src []byte, srcW, _, w, h int, from func(x, y int) (int, int)) [
 
 func TestPixelsAreSquared(t *testing.T) {
 	path := encode(t, "wide.mkv", 16, 8, greys(16, 8, 3), []int{0, 40, 80}, append([]string{"-aspect", "4:1"}, mkv...)...)
-	info, err := Probe(t.Context(), path)
+	info, err := Probe(t.Context(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Width != 32 || info.Height != 8 || info.SampleAspect != 2 {
+	if info.Width != 32 || info.Height != 8 || info.SampleAspectRatio != 2 {
 		t.Errorf("%+v", info)
 	}
 	for f, err := range Frames(t.Context(), path, Options{}) {
@@ -251,7 +251,7 @@ func TestFileNames(t *testing.T) {
 			t.Logf("%q: this file system cannot hold it", name)
 			continue
 		}
-		if _, err := Probe(t.Context(), name); err != nil {
+		if _, err := Probe(t.Context(), name, Options{}); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 		n := 0
@@ -356,7 +356,7 @@ func TestStopAndCancel(t *testing.T) {
 	if !errors.Is(got, context.Canceled) {
 		t.Errorf("after %d frames: %v, want context.Canceled", n, got)
 	}
-	if _, err := Probe(ctx, path); !errors.Is(err, context.Canceled) {
+	if _, err := Probe(ctx, path, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Probe: %v", err)
 	}
 	for i := 0; runtime.NumGoroutine() > before && i < 100; i++ {
@@ -385,7 +385,7 @@ func TestFFmpegMissing(t *testing.T) {
 }
 
 // fake is what a stand-in's file would be probed as.
-var fake = &Info{Streams: 1, Stream: 1, SampleAspect: 1}
+var fake = &Info{Streams: 1, Stream: 1, SampleAspectRatio: 1}
 
 // standIn makes a shell script pass for ffmpeg; it sees a version first.
 func standIn(t *testing.T, script string) (video string) {
@@ -540,7 +540,7 @@ func TestFramesReusesMemory(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	needFFmpeg(t)
-	v, err := Version(t.Context())
+	v, err := DecoderVersion(t.Context())
 	if err != nil || !strings.HasPrefix(v, "ffmpeg ") {
 		t.Errorf("%q, %v", v, err)
 	}

@@ -22,8 +22,8 @@ type checkedVideo struct {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var o video.Options
-	var decode, asJSON bool
+	var o video.CheckOptions
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check VIDEO|FOLDER...",
 		Short: "Tell what extraction would see of videos",
@@ -35,13 +35,17 @@ extraction without the backbone, and finds all that extraction would find.`,
   clipcue check --decode --json clip.mp4`,
 		Args: arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
-			sources, err := videosOf(args)
+			sources, folders, err := videosOf(args)
 			if err != nil {
 				return err
 			}
-			items, failed, err := a.check(c.Context(), sources, o, decode)
+			items, failed, err := a.check(c.Context(), sources, o)
 			if err != nil {
 				return err
+			}
+			for _, f := range folders {
+				failed++
+				items = append(items, checkedVideo{&video.Report{Info: video.Info{Path: f.Path}, Notes: []string{}}, f.Reason})
 			}
 			if asJSON {
 				err = a.json(items)
@@ -58,7 +62,7 @@ extraction without the backbone, and finds all that extraction would find.`,
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&decode, "decode", false, "decode every picture as well")
+	f.BoolVar(&o.Decode, "decode", false, "decode every picture as well")
 	whole(c, &o.Stream, "stream", 0, "number of the video stream to look at, from 1; 0 means the default one")
 	timeout(c, &o.Timeout)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
@@ -67,7 +71,7 @@ extraction without the backbone, and finds all that extraction would find.`,
 
 // check looks at videos, as many at a time as there are cores, and returns what
 // it saw in the order given.
-func (a *app) check(ctx context.Context, sources []video.Source, o video.Options, decode bool) ([]checkedVideo, int, error) {
+func (a *app) check(ctx context.Context, sources []video.Source, o video.CheckOptions) ([]checkedVideo, int, error) {
 	items := make([]checkedVideo, len(sources))
 	bar := a.progress.Start("check", int64(len(sources)), "videos")
 	defer bar.Done()
@@ -78,7 +82,7 @@ func (a *app) check(ctx context.Context, sources []video.Source, o video.Options
 	for range min(runtime.GOMAXPROCS(0), len(sources)) {
 		workers.Go(func() {
 			for i := range next {
-				report, err := video.Check(inner, sources[i].Path, o, decode)
+				report, err := video.Check(inner, sources[i].Path, o)
 				items[i].Report = report
 				if fault, ok := errors.AsType[*video.Error](err); ok {
 					fault.Path = ""
@@ -114,7 +118,7 @@ func (a *app) printChecked(items []checkedVideo) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "VIDEO\tSECONDS\tFRAMES\tRATE\tSIZE\tCODEC\tREMARKS")
 	for _, it := range items {
-		remarks := it.Oddities
+		remarks := it.Notes
 		if it.Error != "" {
 			remarks = append([]string{"FAILS: " + it.Error}, remarks...)
 		}

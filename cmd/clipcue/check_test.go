@@ -9,19 +9,19 @@ import (
 func TestCheck(t *testing.T) {
 	w := newWorld(t)
 	type item struct {
-		Path     string
-		Frames   int
-		Width    int
-		Decoded  bool
-		Oddities []string
-		Error    string
+		Path    string
+		Frames  int
+		Width   int
+		Decoded bool
+		Notes   []string
+		Error   string
 	}
 	items := decode[[]item](t, must(t, exitDone, "check", "-q", "--json", w.videos))
 	if len(items) != 32 {
 		t.Fatalf("%d videos", len(items))
 	}
 	for _, it := range items {
-		if it.Frames < 2 || it.Width != 48 || it.Decoded || it.Oddities == nil || it.Error != "" {
+		if it.Frames < 2 || it.Width != 48 || it.Decoded || it.Notes == nil || it.Error != "" {
 			t.Errorf("%+v", it)
 		}
 	}

@@ -68,7 +68,7 @@ it by the backbone alone, from class names in hand-written templates.`,
 					return err
 				}
 			}
-			sources, err := videosOf(args)
+			sources, folders, err := videosOf(args)
 			if err != nil {
 				return err
 			}
@@ -93,12 +93,16 @@ it by the backbone alone, from class names in hand-written templates.`,
 			if err != nil {
 				return err
 			}
+			for _, f := range folders {
+				a.log.Warn("skipped", "folder", f.Path, "reason", f.Reason)
+				items = append(items, classified{Path: f.Path, Predictions: []recognition.Prediction{}, Error: f.Reason})
+			}
 			if asJSON {
 				err = a.json(items)
 			} else {
 				err = a.printClassified(items)
 			}
-			return errors.Join(err, failedVideos(failed))
+			return errors.Join(err, failedVideos(failed+len(folders)))
 		},
 	}
 	b.add(c)
@@ -118,13 +122,15 @@ it by the backbone alone, from class names in hand-written templates.`,
 
 // videosOf finds the videos to classify, in the order given. Nothing is stored
 // under their IDs, so these are the paths, and two folders may hold the same names.
-func videosOf(paths []string) (all []video.Source, err error) {
+// Folders that cannot be read are failures.
+func videosOf(paths []string) (all []video.Source, failed []feature.Failure, err error) {
 	seen := map[string]bool{}
 	for _, p := range paths {
-		found, err := video.Discover([]string{p})
+		found, unreadable, err := video.Discover([]string{p})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		failed = append(failed, failures(unreadable)...)
 		for _, s := range found {
 			s.ID = s.Path
 			if !seen[s.Path] {
@@ -133,7 +139,15 @@ func videosOf(paths []string) (all []video.Source, err error) {
 			}
 		}
 	}
-	return all, nil
+	return all, failed, nil
+}
+
+// failures returns folders that cannot be read as failures.
+func failures(unreadable []*video.Error) (failed []feature.Failure) {
+	for _, e := range unreadable {
+		failed = append(failed, feature.NewFailure(e.Path, e))
+	}
+	return failed
 }
 
 // trained reads the model file of a run or a path, and loads its backbone: with the
@@ -181,7 +195,7 @@ func (a *app) classify(c *cobra.Command, m *clip.Model, r *recognition.Recognize
 		items[i] = classified{Path: src.Path, Predictions: []recognition.Prediction{}}
 		place[src.ID] = i
 	}
-	report, err := feature.Each(c.Context(), m, sources, feature.Options{Sampling: s, Progress: a.progress}, func(q *feature.Sequence) error {
+	report, err := feature.ExtractFunc(c.Context(), m, sources, feature.Options{Sampling: s, Progress: a.progress}, func(q *feature.Sequence) error {
 		p, err := r.Classify(q)
 		if top > 0 && len(p) > top {
 			p = p[:top]

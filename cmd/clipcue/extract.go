@@ -76,7 +76,7 @@ stopped.`,
 			if o.Sampling, err = s.sampling(c); err != nil {
 				return err
 			}
-			sources, err := video.Discover(args)
+			sources, unreadable, err := video.Discover(args)
 			if err != nil {
 				return err
 			}
@@ -90,6 +90,8 @@ stopped.`,
 			}
 			o.Progress = a.progress
 			report, err := feature.Extract(c.Context(), m, sources, store, o)
+			report.Videos += len(unreadable)
+			report.Failed = append(report.Failed, failures(unreadable)...)
 			for _, f := range report.Failed {
 				a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
 			}

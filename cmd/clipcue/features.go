@@ -67,7 +67,7 @@ func (a *app) sequenceInfo(path string, asJSON bool) error {
 		{"declared", fmt.Sprintf("%g s from %g s on, %g frames/s", p.Duration, p.StartTime, p.FrameRate)},
 		{"decoder", p.Decoder},
 		{"backbone", p.Backbone},
-		{"preprocessing", p.Preprocess},
+		{"preprocessing", p.Preprocessing},
 		{"sampling", p.Sampling},
 	})
 }
@@ -90,8 +90,8 @@ func (a *app) storeInfo(dir string, asJSON bool) error {
 			{"video", duration(sum.Seconds).String()},
 			{"size", fmt.Sprintf("%.1f MB", float64(sum.Bytes)/1e6)},
 		}
-		for _, m := range sum.Makings {
-			rows = append(rows, [2]string{"made", fmt.Sprintf("%d by backbone %s (width %d), %s, %s", m.Sequences, m.Backbone, m.Width, m.Preprocess, m.Sampling)})
+		for _, m := range sum.Recipes {
+			rows = append(rows, [2]string{"made", fmt.Sprintf("%d by backbone %s (width %d), %s, %s", m.Sequences, m.Backbone, m.Width, m.Preprocessing, m.Sampling)})
 		}
 		for _, f := range sum.Damaged {
 			rows = append(rows, [2]string{"damaged", fmt.Sprintf("%q: %s", f.Path, f.Reason)})
@@ -174,7 +174,7 @@ says which backbone the features come from where the files do not.`,
 	f := c.Flags()
 	f.Lookup("model").Usage = "the backbone that the features come from, where the files do not say it: a weight file or folder, or the name of a pulled one"
 	f.StringVar(&o.Backbone, "fingerprint", "", "the backbone's fingerprint, as clipcue model info prints it")
-	number(c, &o.Rate, "fps", false, "frames a second, where a file has no times")
+	number(c, &o.FPS, "fps", false, "frames a second, where a file has no times")
 	f.StringVar(&out, "out", "", "folder of the feature store")
 	f.BoolVar(&o.Force, "force", false, "replace stored features that differ")
 	f.BoolVar(&asJSON, "json", false, "write JSON")

@@ -20,11 +20,11 @@ func TestFeaturesCommands(t *testing.T) {
 	arrays, store := filepath.Join(dir, "arrays"), filepath.Join(dir, "store")
 
 	sum := decode[feature.Summary](t, must(t, exitDone, "features", "info", w.features, "--json"))
-	if sum.Sequences != 32 || sum.Frames == 0 || len(sum.Makings) != 1 || sum.Makings[0].Width != 32 || len(sum.Damaged) != 0 {
+	if sum.Sequences != 32 || sum.Frames == 0 || len(sum.Recipes) != 1 || sum.Recipes[0].Width != 32 || len(sum.Damaged) != 0 {
 		t.Errorf("%+v", sum)
 	}
 	text := must(t, exitDone, "features", "info", w.features).stdout
-	if !strings.Contains(text, "sequences  32\n") || !strings.Contains(text, sum.Makings[0].Backbone) {
+	if !strings.Contains(text, "sequences  32\n") || !strings.Contains(text, sum.Recipes[0].Backbone) {
 		t.Error(text)
 	}
 	r := decode[exchangeReport](t, must(t, exitDone, "features", "export", w.features, "--out", arrays, "--json"))

@@ -103,7 +103,7 @@ func TestLibrary(t *testing.T) {
 		}
 	}
 	for i, clip := range found.Clips {
-		info, err := video.Probe(t.Context(), clip)
+		info, err := video.Probe(t.Context(), clip, video.Options{})
 		if err != nil || math.Abs(info.Duration-(found.Results[i].End-found.Results[i].Start)) > 0.13 || filepath.Dir(clip) != clips {
 			t.Errorf("%s of %+v: %+v %v", clip, found.Results[i], info, err)
 		}
@@ -414,7 +414,7 @@ func TestRealLibrary(t *testing.T) {
 	seen := map[string]bool{}
 	for _, x := range found.Results {
 		seen[x.Video] = true
-		info, err := video.Probe(t.Context(), x.Video)
+		info, err := video.Probe(t.Context(), x.Video, video.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +430,7 @@ func TestRealLibrary(t *testing.T) {
 	}
 	top := decode[searchedJSON](t, must(t, exitDone, "search", "-q", "--library", lib, "a dog on a skateboard", "--top", "6", "--clips", cuts, "--json"))
 	for i, path := range top.Clips {
-		info, err := video.Probe(t.Context(), path)
+		info, err := video.Probe(t.Context(), path, video.Options{})
 		long := top.Results[i].End - top.Results[i].Start
 		// The last frame that was sampled may stand for less than the others.
 		if err != nil || info.Duration > long+0.1 || info.Duration < long-1.1 {

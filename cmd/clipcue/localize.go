@@ -65,7 +65,7 @@ page with frames of the video.`,
 					return err
 				}
 			}
-			sources, err := videosOf(args)
+			sources, folders, err := videosOf(args)
 			if err != nil {
 				return err
 			}
@@ -102,13 +102,16 @@ page with frames of the video.`,
 			if err != nil {
 				return err
 			}
+			for _, f := range folders {
+				a.log.Warn("skipped", "folder", f.Path, "reason", f.Reason)
+			}
 			err = a.writeFound(c, found, o) // first, for who reads only the head of what is printed
 			if asJSON {
 				err = errors.Join(err, found.results().Write(a.out))
 			} else {
 				err = errors.Join(err, found.print(a.out))
 			}
-			return errors.Join(err, failedVideos(failed))
+			return errors.Join(err, failedVideos(failed+len(folders)))
 		},
 	}
 	b.add(c)
@@ -171,7 +174,7 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localize
 		out[i].source = src
 		place[src.ID] = i
 	}
-	report, err := feature.Each(c.Context(), m, sources, feature.Options{Sampling: s, Progress: a.progress}, func(q *feature.Sequence) error {
+	report, err := feature.ExtractFunc(c.Context(), m, sources, feature.Options{Sampling: s, Progress: a.progress}, func(q *feature.Sequence) error {
 		x := &out[place[q.ID]]
 		var p []proposal.Proposal
 		var err error

@@ -45,10 +45,10 @@ since the start of watching for others. Interrupt to end.`,
 			if err != nil {
 				return err
 			}
-			if w.Video.Rate == 0 {
-				w.Video.Rate = defaultRate
+			if w.Video.FPS == 0 {
+				w.Video.FPS = defaultRate
 				if fps, ok := sampling.Rate(); ok {
-					w.Video.Rate = fps
+					w.Video.FPS = fps
 				}
 			}
 			if step == 0 {
@@ -70,12 +70,12 @@ since the start of watching for others. Interrupt to end.`,
 	f := c.Flags()
 	f.StringVar(&run, "run", "", "a trained model file or run folder")
 	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
-	number(c, &w.Video.Rate, "fps", false, "frames a second to look at; 0, the default, means as in training")
+	number(c, &w.Video.FPS, "fps", false, "frames a second to look at; 0, the default, means as in training")
 	whole(c, &step, "hop-frames", 0, "frames by which the window moves; 0 means a quarter of it")
 	share(c, &threshold, "min-score", "probability from which an action is taken for seen")
 	whole(c, &w.Retries, "retries", 0, "attempts in a row to take up a source that broke off")
-	w.Video.Idle = 10 * time.Second
-	span(c, &w.Video.Idle, "idle", "a file that has not grown for so long is complete")
+	w.Video.IdleTimeout = 10 * time.Second
+	span(c, &w.Video.IdleTimeout, "idle", "a file that has not grown for so long is complete")
 	timeout(c, &w.Video.Timeout)
 	f.BoolVar(&w.Wait, "wait", false, "let a file or a pipe wait instead of dropping frames")
 	f.BoolVar(&asJSON, "json", false, "write a JSON object a line, when an event begins and when it is over")

@@ -42,7 +42,7 @@ func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings
 		}
 		q, err := s.Load(v)
 		if err == nil {
-			q, err = q.AtRate(rate)
+			q, err = q.Resample(rate)
 		}
 		if err != nil {
 			return nil, err

@@ -131,7 +131,7 @@ func (l *learner) load(video int) (*feature.Sequence, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.AtRate(l.rate)
+	return q.Resample(l.rate)
 }
 
 func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }

@@ -198,7 +198,7 @@ func (l *Localizer) Classify(q *feature.Sequence, proposals []proposal.Proposal)
 	if e := l.adapter.Backbone().Config().Embed; q.Width != e || q.Len() == 0 {
 		return nil, fmt.Errorf("%s: %d frames of width %d do not come from this backbone, whose features have width %d", q.ID, q.Len(), q.Width, e)
 	}
-	q, err := q.AtRate(l.rate)
+	q, err := q.Resample(l.rate)
 	if err != nil {
 		return nil, err
 	}

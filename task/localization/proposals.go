@@ -72,7 +72,7 @@ func Duration(q *feature.Sequence) float64 {
 	if q.Provenance.Duration > end {
 		return q.Provenance.Duration
 	}
-	if rate := q.Rate(); rate > 0 {
+	if rate := q.FrameRate(); rate > 0 {
 		end += 1 / rate
 	}
 	return end

@@ -99,7 +99,7 @@ type Set struct {
 
 	source   *dataset.Segments
 	cache    *feature.Cache
-	features *feature.Source // through the cache
+	features *feature.Reader // through the cache
 }
 
 // Set finds the features of videos.
@@ -108,7 +108,7 @@ func (o *Opened) Set(s *dataset.Segments) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewSource(o.cache, o.fingerprint)}
+	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewReader(o.cache, o.fingerprint)}
 	set.Videos, set.Missing = s.Match(resolver)
 	if len(set.Videos) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d videos has features in %s; the first: %w", s.Source, len(s.Videos), o.store.Dir(), set.Missing[0].Err)

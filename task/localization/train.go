@@ -146,7 +146,7 @@ func (s *Set) rate() (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if rate := q.Rate(); rate > 0 {
+		if rate := q.FrameRate(); rate > 0 {
 			rates = append(rates, rate)
 		}
 		if len(rates) == 64 {
@@ -168,7 +168,7 @@ func (s *Set) measurable(rate float64) error {
 	for _, v := range s.Videos {
 		q, err := s.Load(v)
 		if err == nil {
-			_, err = q.AtRate(rate)
+			_, err = q.Resample(rate)
 		}
 		if err != nil {
 			return err

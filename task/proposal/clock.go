@@ -27,12 +27,12 @@ func (c Config) frames(q *feature.Sequence, width int) (*frames, error) {
 			return nil, fmt.Errorf("features %s: timestamp %d, %v s, is not in the order of time; extract them again", q.ID, i, s)
 		}
 	}
-	q, err := q.AtRate(c.Rate)
+	q, err := q.Resample(c.Rate)
 	if err != nil {
 		return nil, fmt.Errorf("the detector was trained at %.4g frames a second (%s): %w", c.Rate, c.Sampling, err)
 	}
 	f := &frames{q, 1 / c.Rate}
-	if rate := q.Rate(); rate > 0 {
+	if rate := q.FrameRate(); rate > 0 {
 		f.step = 1 / rate
 	}
 	return f, nil

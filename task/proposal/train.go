@@ -99,7 +99,7 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 		if err != nil {
 			return nil, err
 		}
-		if rate := q.Rate(); rate > 0 {
+		if rate := q.FrameRate(); rate > 0 {
 			rates = append(rates, rate)
 		}
 	}

@@ -156,7 +156,7 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 				break
 			}
 			if n == 0 && again { // it may have been ahead of the clock when it broke off
-				shift = max(time.Since(began).Seconds(), last+1/w.Video.Rate) - f.Time
+				shift = max(time.Since(began).Seconds(), last+1/w.Video.FPS) - f.Time
 			}
 			n++
 			last = f.Time + shift
@@ -194,7 +194,7 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 		if failures > w.Retries {
 			return fmt.Errorf("%w; given up after %d attempts to take it up again", err, w.Retries)
 		}
-		pause := video.Backoff(failures)
+		pause := backoff(failures)
 		w.Log.Warn("the source broke off; taking it up again", "reason", fmt.Sprint(err), "in", pause)
 		select {
 		case queue <- liveFrame{dropped: lost}:
@@ -220,4 +220,10 @@ func (w *Live) rest(ctx context.Context, queue chan<- liveFrame, lost int) error
 		}
 	}
 	return nil
+}
+
+// backoff returns how long to wait before the nth attempt, from 1, to reconnect to a
+// source: 1 s, doubled each time, at most 30 s.
+func backoff(n int) time.Duration {
+	return min(time.Second<<min(max(n-1, 0), 5), 30*time.Second)
 }

@@ -15,7 +15,7 @@ type Set struct {
 	// out, and whoever reports on the set has to say so.
 	Missing []dataset.Missing
 
-	source *feature.Source
+	source *feature.Reader
 }
 
 // Video is a sample of a set.
@@ -32,7 +32,7 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Classes: d.Classes, source: feature.NewSource(cache, fingerprint)}
+	s := &Set{Classes: d.Classes, source: feature.NewReader(cache, fingerprint)}
 	index := d.ClassIndex()
 	matched, missing := d.Match(resolver)
 	s.Missing = missing
@@ -47,7 +47,7 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 
 // load reads a video's features and the range of frames that its label is about.
 func (s *Set) load(v Video) (q *feature.Sequence, from, to int, err error) {
-	return s.source.Part(v.ID, v.Start, v.End)
+	return s.source.Segment(v.ID, v.Start, v.End)
 }
 
 // Provenance says where a video's features come from.

@@ -27,7 +27,7 @@ type Opened struct {
 	Skipped []dataset.Skipped
 
 	store  *feature.Store
-	source *feature.Source
+	source *feature.Reader
 	found  *dataset.Resolver
 }
 
@@ -54,7 +54,7 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 		return nil, err
 	}
 	return &Opened{divided, captions.Skipped, store,
-		feature.NewSource(feature.NewCache(store, cacheBytes), fingerprint), resolver}, nil
+		feature.NewReader(feature.NewCache(store, cacheBytes), fingerprint), resolver}, nil
 }
 
 // Set finds the features of a split's videos.
@@ -116,7 +116,7 @@ type Set struct {
 	Missing []dataset.Missing
 
 	of     [][]int // the captions of each video, at least one
-	source *feature.Source
+	source *feature.Reader
 }
 
 // Video is a video, or the part of one that its captions are about.

@@ -128,7 +128,7 @@ func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
 		}
 		var windows []float32
 		for _, v := range s.Videos[from:min(from+chunk, len(s.Videos))] {
-			q, first, last, err := s.source.Part(v.ID, v.Start, v.End)
+			q, first, last, err := s.source.Segment(v.ID, v.Start, v.End)
 			if err != nil {
 				return nil, err
 			}

@@ -34,7 +34,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 		return nil, err
 	}
 	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: loop.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
-	q, _, _, err := trainSet.source.Part(trainSet.Videos[0].ID, 0, 0)
+	q, _, _, err := trainSet.source.Segment(trainSet.Videos[0].ID, 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (l *learner) Step(step int) (float64, error) {
 	captions, videos := make([]string, len(numbers)), make([]string, len(numbers))
 	for i, n := range numbers {
 		v, of := l.train.Videos[n], l.train.of[n]
-		q, from, to, err := l.train.source.Part(v.ID, v.Start, v.End)
+		q, from, to, err := l.train.source.Segment(v.ID, v.Start, v.End)
 		if err != nil {
 			return 0, err
 		}

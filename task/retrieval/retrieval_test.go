@@ -275,7 +275,7 @@ func TestRetriever(t *testing.T) {
 		t.Errorf("%d examples", len(examples))
 	}
 
-	q, _, _, err := r.Test.source.Part(r.Test.Videos[0].ID, 0, 0)
+	q, _, _, err := r.Test.source.Segment(r.Test.Videos[0].ID, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -515,7 +515,7 @@ func TestRetrieverAtOnce(t *testing.T) {
 	store, path := world(t, m, 2)
 	_, r := open(t, m, store, path)
 	_, learned, _ := trained(t, m, settings(), r)
-	q, _, _, err := r.Test.source.Part(r.Test.Videos[0].ID, 0, 0)
+	q, _, _, err := r.Test.source.Segment(r.Test.Videos[0].ID, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

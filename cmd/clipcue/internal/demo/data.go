@@ -54,7 +54,7 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 	if err != nil {
 		return nil, err
 	}
-	found, err := video.Discover([]string{videos})
+	found, _, err := video.Discover([]string{videos})
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Rec
 		TestShare: -1, Width: side, Height: side}); err != nil {
 		return nil, err
 	}
-	sources, err := video.Discover([]string{dir})
+	sources, _, err := video.Discover([]string{dir})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Rec
 		place[s.ID] = i
 		out[i] = Unseen{Path: s.Path, Label: strings.ReplaceAll(path.Dir(s.ID), "_", " ")}
 	}
-	_, err = feature.Each(ctx, m, sources, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress}, func(q *feature.Sequence) error {
+	_, err = feature.ExtractFunc(ctx, m, sources, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress}, func(q *feature.Sequence) error {
 		p, err := r.Classify(q)
 		if err == nil {
 			out[place[q.ID]].Says = p[0]

@@ -297,7 +297,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, err := video.Discover([]string{videos})
+	sources, _, err := video.Discover([]string{videos})
 	if err != nil {
 		t.Fatal(err)
 	}

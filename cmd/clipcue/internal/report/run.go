@@ -87,7 +87,7 @@ func (r *Report) measured(ctx context.Context, settings []Value, m Measurement) 
 	}
 	return r.end(settings, []Value{
 		{"frames sampled", p.Sampling},
-		{"preprocessing", p.Preprocess},
+		{"preprocessing", p.Preprocessing},
 		{"decoder", p.Decoder},
 		{"the first video", p.Source},
 		{"its SHA-256", p.SHA256},
