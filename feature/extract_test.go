@@ -212,8 +212,8 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 	r := extract(t, enc, sources, s, Options{Batch: 16})
 
 	want := map[string]string{
-		"audio.mp4": "no video stream", "broken.mp4": "not a video", "cut.mkv": "damaged", "empty.mp4": "empty", "text.mp4": "not a video",
-		"gone.mp4": "no such file", "folder.mp4": "not a file", "../a.mp4": "not the path of a file below the store",
+		"audio.mp4": "no video stream", "broken.mp4": "not a readable video", "cut.mkv": "damaged", "empty.mp4": "empty", "text.mp4": "not a readable video",
+		"gone.mp4": "no such file", "folder.mp4": "not a regular file", "../a.mp4": "not the path of a file below the store",
 	}
 	for _, f := range r.Failed {
 		if !strings.Contains(f.Reason, want[f.ID]) || strings.Contains(f.Reason, "\n") || strings.Contains(f.Reason, dir) {
@@ -371,7 +371,7 @@ func TestExtractRefusesAStoreOfAnotherMaking(t *testing.T) {
 				if !ok || m.What != c.what || m.Have != c.have || m.Want != c.want || m.Store != s.Dir() {
 					t.Fatalf("got error %v", err)
 				}
-				for _, word := range []string{c.have, c.want, "--out", "--force"} {
+				for _, word := range []string{c.have, c.want, c.what} {
 					if !strings.Contains(err.Error(), word) {
 						t.Errorf("%q does not name %s", err, word)
 					}
@@ -477,9 +477,9 @@ func TestExtractStopsAtFailures(t *testing.T) {
 		word   string
 	}{
 		{"none", Options{}, 3, ""},
-		{"strict", Options{Strict: true}, 1, "--strict"},
-		{"one allowed", Options{MaxFailures: 1}, 2, "--max-failures 1"},
-		{"two allowed", Options{MaxFailures: 2}, 3, "--max-failures 2"},
+		{"strict", Options{Strict: true}, 1, "stopped at the first failure"},
+		{"one allowed", Options{MaxFailures: 1}, 2, "more than 1"},
+		{"two allowed", Options{MaxFailures: 2}, 3, "more than 2"},
 		{"three allowed", Options{MaxFailures: 3}, 3, ""},
 	}
 	for _, c := range tests {
@@ -498,7 +498,7 @@ func TestExtractStopsAtFailures(t *testing.T) {
 				return
 			}
 			last := r.Failed[len(r.Failed)-1]
-			if err == nil || !strings.Contains(err.Error(), c.word) || !strings.Contains(err.Error(), last.Path) || r.Remaining == 0 {
+			if !errors.Is(err, ErrStopped) || !strings.Contains(err.Error(), c.word) || !strings.Contains(err.Error(), last.Path) || r.Remaining == 0 {
 				t.Errorf("%+v, error %v", r, err)
 			}
 		})
@@ -524,9 +524,9 @@ func TestExtractFails(t *testing.T) {
 		{"two of a name", slices.Concat(sources[:1], sources[:1]), fake{}, Options{}, `"a.mp4"`, 0},
 		{"a rate of nothing", sources, fake{}, Options{Sampling: video.AtRate(0)}, "frames a second", 0},
 		{"a batch below 0", sources, fake{}, Options{Batch: -1}, "batch", 0},
-		{"decoders below 0", sources, fake{}, Options{Decoders: -1}, "decoded at a time", 0},
+		{"decoders below 0", sources, fake{}, Options{Decoders: -1}, "decoders", 0},
 		{"failures below 0", sources, fake{}, Options{MaxFailures: -1}, "failures", 0},
-		{"all videos", sources[1:], fake{}, Options{}, "all videos failed (1); the first: b.mp4: not a video", 1},
+		{"all videos", sources[1:], fake{}, Options{}, "all videos failed (1); the first: b.mp4: not a readable video", 1},
 		{"features not finite", sources, fake{spoil: nan}, Options{}, "all videos failed (2); the first: a.mp4: frame 1 has a feature that is not finite", 2},
 		{"the encoder", sources[:1], fake{hook: func(int) error { return broken }}, Options{}, broken.Error(), 0},
 		{"features missing", sources[:1], fake{spoil: func(_ int, y []float32) []float32 { return y[1:] }}, Options{}, "29 values for 10 frames", 0},

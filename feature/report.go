@@ -62,8 +62,8 @@ func NewFailure(id string, err *video.Error) Failure {
 	return Failure{Path: err.Path, ID: id, Reason: reason(err), Time: time.Now().UTC().Truncate(time.Millisecond), err: err}
 }
 
-// Error returns the path and the reason.
-func (f Failure) Error() string { return ffmpeg.Printable(f.Path) + ": " + f.Reason }
+// Error returns the ID and the reason.
+func (f Failure) Error() string { return ffmpeg.Printable(f.ID) + ": " + f.Reason }
 
 // Unwrap returns the error that made the video fail, or nil if the failure was read
 // from a file.

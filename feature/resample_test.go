@@ -47,7 +47,7 @@ func TestResample(t *testing.T) {
 			t.Errorf("frame %d: %v at %v s", i, r.Row(i), s)
 		}
 	}
-	if _, err := q.Resample(17); err == nil || !strings.Contains(err.Error(), "ramp.mp4 have 4 frames a second (fps 4)") {
+	if _, err := q.Resample(17); err == nil || !strings.Contains(err.Error(), "ramp.mp4 have 4 frames per second (fps 4)") {
 		t.Errorf("far too coarse: %v", err)
 	}
 	// A pause of a day would be filled with frames that nobody has seen.

@@ -104,11 +104,11 @@ func TestPutRefusesWhatGetWould(t *testing.T) {
 	}
 }
 
-func TestOpenNamesTheRemedy(t *testing.T) {
+func TestOpenNamesWhatIsMissing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "x")
 	for _, dir := range []string{filepath.Join(t.TempDir(), "none"), file} {
-		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "clipcue extract") {
+		if _, err := Open(dir); !errors.Is(err, ErrNoStore) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("got error %v", err)
 		}
 	}

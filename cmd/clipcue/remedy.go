@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/video"
 )
 
 // remedy returns what to type next after an error, or "" if there is no advice. The
@@ -39,6 +42,23 @@ var remedies = []func(error) string{
 	of(func(e *adapter.UnknownClassError) string { return "--model with the backbone" }),
 	is(hub.ErrNoModel, "clipcue model pull ViT-B/16, or a weight file"),
 	is(train.ErrNotRun, "a run folder that clipcue train wrote, or its best.safetensors"),
+	of(func(e *feature.RateError) string {
+		return fmt.Sprintf("extract the video again with --fps %.4g", e.Want)
+	}),
+	of(func(*feature.MismatchError) string {
+		return "another --out, --force with all videos of the store, or features of the same model: clipcue extract --model MODEL --out NEW-STORE VIDEOS"
+	}),
+	of(func(e *feature.InterruptedError) string { return "the same command again, to resume" }),
+	is(feature.ErrBusy, "again when the other run has ended, or another --out"),
+	is(feature.ErrNoStore, "clipcue extract --model MODEL --out STORE VIDEOS, to make one"),
+	is(feature.ErrDamaged, "delete the file and run clipcue extract again"),
+	is(feature.ErrIDTaken, "the folder above both videos, another --out, or --force to replace it"),
+	is(feature.ErrExists, "--force, to replace the stored features"),
+	is(feature.ErrNoTimestamps, "--fps, or {\"timestamps\": [...]} in seconds in a .json file of the same name"),
+	is(feature.ErrNoBackbone, "--model or --fingerprint"),
+	is(feature.ErrChanging, "again when the file is complete"),
+	is(feature.ErrLongName, "a shorter file name"),
+	is(video.ErrDuplicateID, "the folder above both videos"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 
