@@ -44,6 +44,9 @@ type Options struct {
 	// bits for each output channel, their inputs for each row. Nothing can be
 	// learned on such a model.
 	Precision string
+	// Learnable makes all weights of the towers parameters, for package pretraining.
+	// Such a model has no fingerprint.
+	Learnable bool
 }
 
 // Model is a loaded backbone. Its Encode methods may be called from several
@@ -112,40 +115,54 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	default:
 		return nil, fmt.Errorf("precision %q is not known: it is float32 or int8", o.Precision)
 	}
-	m := &Model{config: c, format: w.Format, assumed: assumed, towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
-	// Everything that the features depend on identifies a backbone.
-	sum, values, err := fingerprint.Of(c, w.Tensors, func(t checkpoint.Tensor) ([]float32, error) { return t.Read() })
-	if err != nil {
-		return nil, err
-	}
-	m.fingerprint, m.parameters = "clip-"+sum, values
-	// The largest tensor has passed through the heap; the towers, which live
-	// outside of it, are to have that memory.
-	debug.FreeOSMemory()
-	m.logitScale = float32(1 / 0.07)
-	if t, ok := w.Tensors["logit_scale"]; ok {
-		if v, err := t.Read(); err == nil && len(v) == 1 {
-			m.logitScale = float32(math.Exp(float64(v[0])))
-		}
-	}
+	m := &Model{config: c, format: w.Format, assumed: assumed, logitScale: logitScale(w), towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
 	if forms == compute.ForwardInt8 {
 		m.config.Precision = "int8"
 	}
+	if o.Learnable {
+		m.towers.Params = &nn.Params{Device: m.towers.Device}
+	} else if err := m.identify(c, w); err != nil {
+		return nil, err
+	}
 	source := sourceOf(w, &err)
+	build := nn.Builder{Device: m.towers.Device, Source: source, Params: m.towers.Params, Forms: forms}
 	if o.Towers&Image != 0 {
-		m.towers.Image = towers.NewImageTower(&nn.Builder{Device: m.towers.Device, Source: source, Forms: forms}, c.sizes())
+		b := build
+		m.towers.Image = towers.NewImageTower(&b, c.sizes())
 	}
 	if o.Towers&Text != 0 {
+		b := build
 		if forms == compute.Forward {
 			// Gradients pass through the frozen text tower to the prompts.
-			forms |= compute.Backward
+			b.Forms |= compute.Backward
 		}
-		m.towers.Text = towers.NewTextTower(&nn.Builder{Device: m.towers.Device, Source: source, Forms: forms}, c.sizes())
+		m.towers.Text = towers.NewTextTower(&b, c.sizes())
 		if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
 			return nil, err
 		}
 	}
 	return m, err
+}
+
+// identify computes the fingerprint and counts the parameters.
+func (m *Model) identify(c Config, w *checkpoint.Weights) error {
+	// Everything that the features depend on identifies a backbone.
+	sum, values, err := fingerprint.Of(c, w.Tensors, func(t checkpoint.Tensor) ([]float32, error) { return t.Read() })
+	m.fingerprint, m.parameters = "clip-"+sum, values
+	// The largest tensor has passed through the heap. Return that memory to the
+	// system: the towers live outside the heap.
+	debug.FreeOSMemory()
+	return err
+}
+
+// logitScale returns CLIP's 1/τ: that of the weights, else CLIP's initial value.
+func logitScale(w *checkpoint.Weights) float32 {
+	if t, ok := w.Tensors["logit_scale"]; ok {
+		if v, err := t.Read(); err == nil && len(v) == 1 {
+			return float32(math.Exp(float64(v[0])))
+		}
+	}
+	return float32(1 / 0.07)
 }
 
 // sourceOf reads tensors of w for a [nn.Builder], which cannot fail: a tensor that

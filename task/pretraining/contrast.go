@@ -1,8 +1,6 @@
 package pretraining
 
 import (
-	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/towers"
@@ -14,8 +12,7 @@ import (
 // each chunk is embedded once more to send its own back through the towers (Gao
 // et al. 2021, arXiv 2101.06983). A batch of one chunk goes through once.
 type contrast struct {
-	model  *clip.Learner
-	towers *towers.Model // of the model
+	*model
 	chunk  int
 	image  towers.ImageTape
 	text   towers.TextTape
@@ -27,16 +24,14 @@ type layout struct {
 	sequences *towers.Sequences
 }
 
-func newContrast(m *clip.Learner, chunk int) contrast {
-	return contrast{model: m, towers: bridge.Towers(m.Model), chunk: chunk}
-}
+func newContrast(m *model, chunk int) contrast { return contrast{model: m, chunk: chunk} }
 
 // step adds the gradients of the loss to the parameters' and returns the loss.
 // pixels writes the normalized pictures from..to-1; texts are token sequences
 // from SOT to EOT; captions, which may be nil, say which texts are equal and so
 // not one another's negatives.
 func (c *contrast) step(texts [][]int, captions []string, pixels func(dst compute.Matrix, from, to int)) float64 {
-	d, n, e := c.towers.Device, len(texts), c.model.Model.Config().Embed
+	d, n, e := c.towers.Device, len(texts), c.Config().Embed
 	defer d.Release(d.Mark())
 	c.layout = c.layout[:0]
 	for from := 0; from < n; from += c.chunk {
@@ -61,8 +56,8 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 	} else {
 		each(func(i, from, to int) { forward(i, from, to, nil, nil) })
 	}
-	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, c.model.Scale(), nn.PairMask(d, captions))
-	c.model.AddScaleGrad(dscale)
+	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, c.Scale(), nn.PairMask(d, captions))
+	c.addScaleGrad(dscale)
 	each(func(i, from, to int) {
 		if !whole {
 			forward(i, from, to, &c.image, &c.text)
@@ -73,7 +68,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 }
 
 func (c *contrast) forward(l layout, f, g compute.Matrix, from, to int, pixels func(compute.Matrix, int, int), image *towers.ImageTape, text *towers.TextTape) {
-	d, size := c.towers.Device, c.model.Model.Config()
+	d, size := c.towers.Device, c.Config()
 	if image == nil {
 		defer d.Release(d.Mark())
 	}
@@ -89,7 +84,7 @@ func (c *contrast) backward(l layout, df, dg compute.Matrix) {
 	d := c.towers.Device
 	defer d.Release(d.Mark())
 	c.towers.Image.Backward(df, &c.image)
-	dx := d.Temp(len(l.ids), c.model.Model.Config().TextWidth)
+	dx := d.Temp(len(l.ids), c.Config().TextWidth)
 	c.towers.Text.Backward(dx, dg, l.sequences, &c.text)
 	c.towers.Text.AddTokenGrad(dx, l.ids)
 }

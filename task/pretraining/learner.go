@@ -8,7 +8,6 @@ import (
 	"math"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/task/internal/loop"
@@ -18,7 +17,7 @@ import (
 // learner is pre-training as a [loop.Task].
 type learner struct {
 	config   Config
-	model    *clip.Learner
+	model    *model
 	contrast contrast
 	loader   *loader
 	names    []string // of the latest batch
@@ -28,7 +27,7 @@ type learner struct {
 	unread   map[string]bool // held-out pairs that could not be read
 }
 
-func (l *learner) Params() *nn.Params { return bridge.Towers(l.model.Model).Params }
+func (l *learner) Params() *nn.Params { return l.model.params }
 
 func (l *learner) Samples() (int, string) { return l.config.Batch, "images" }
 
@@ -42,7 +41,7 @@ func (l *learner) Step(step int) (float64, error) {
 	for _, i := range b.index {
 		l.names = append(l.names, l.loader.pairs.Name(i))
 	}
-	d, m := l.contrast.towers.Device, l.model.Model.Config()
+	d, m := l.model.towers.Device, l.model.Config()
 	each := 3 * m.ImageSize * m.ImageSize
 	var captions []string
 	if l.config.UniqueCaptions {
@@ -70,7 +69,7 @@ func (l *learner) collapsed() error {
 }
 
 // Updated keeps the logit scale within CLIP's bound.
-func (l *learner) Updated() { l.model.ClipScale() }
+func (l *learner) Updated() { l.model.clipScale() }
 
 func (l *learner) Batch(int) string { return loop.Few(l.names) }
 
@@ -131,7 +130,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 		if err != nil {
 			return err
 		}
-		return clip.WriteFile(path, l.model.Weights(), l.config.Half, map[string]string{MetadataKey: string(meta)})
+		return clip.WriteFile(path, l.model.weights(), l.config.Half, map[string]string{MetadataKey: string(meta)})
 	}
 	tensors, values := map[string]train.Tensor{}, l.Params().Values()
 	for _, p := range l.Params().List {

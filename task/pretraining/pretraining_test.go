@@ -23,7 +23,6 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/internal/safetensors"
@@ -33,7 +32,7 @@ import (
 
 // reference is the fixture's batch.
 type reference struct {
-	learner *clip.Learner
+	learner *model
 	texts   [][]int
 	pixels  []float32
 	floats  func(name string) []float32
@@ -55,7 +54,7 @@ func loadReference(t *testing.T) *reference {
 		}
 		return v
 	}}
-	if r.learner, err = clip.NewLearner(w, 2); err != nil {
+	if r.learner, err = newModel(w, 2); err != nil {
 		t.Fatal(err)
 	}
 	r.pixels = r.floats("pixels")
@@ -63,7 +62,7 @@ func loadReference(t *testing.T) *reference {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for c := r.learner.Model.Config(); len(ids) > 0; ids = ids[c.Context:] {
+	for c := r.learner.Config(); len(ids) > 0; ids = ids[c.Context:] {
 		var row []int
 		for _, id := range ids[:c.Context] {
 			row = append(row, int(id))
@@ -78,7 +77,7 @@ func loadReference(t *testing.T) *reference {
 
 // step returns the loss and the gradients in chunks of a size.
 func (r *reference) step(chunk int, captions []string) (float64, map[string][]float32) {
-	p := bridge.Towers(r.learner.Model).Params
+	p := r.learner.params
 	p.ZeroGrad()
 	c := newContrast(r.learner, chunk)
 	each := len(r.pixels) / len(r.texts)
@@ -166,7 +165,7 @@ func TestEqualCaptionsAreNoNegatives(t *testing.T) {
 		}
 	}
 	// By differences, in the direction of the gradient itself.
-	p := bridge.Towers(r.learner.Model).Params
+	p := r.learner.params
 	values := p.Values()
 	var norm float64
 	for _, g := range grads {
@@ -202,7 +201,7 @@ func TestStepsAllocateLittle(t *testing.T) {
 	captions := make([]string, len(r.texts)) // all equal
 	step := func() {
 		c.step(r.texts, captions, func(dst compute.Matrix, from, to int) {
-			bridge.Towers(r.learner.Model).Params.Device.Upload(dst, r.pixels[from*each:to*each])
+			r.learner.params.Device.Upload(dst, r.pixels[from*each:to*each])
 		})
 	}
 	step()
@@ -397,7 +396,7 @@ func TestMeasuresAllOverTheSet(t *testing.T) {
 	if err := k.check(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := clip.NewLearner(clip.RandomWeights(k.Model, 1), 1)
+	l, err := newModel(clip.RandomWeights(k.Model, 1), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,13 +444,13 @@ func TestCuttingChangesNoShortLabels(t *testing.T) {
 	if err := k.check(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := clip.NewLearner(clip.RandomWeights(k.Model, 1), 1)
+	l, err := newModel(clip.RandomWeights(k.Model, 1), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	labels, templates := []string{"red", "green"}, []string{"a {}", "the {}"}
-	want, err1 := l.Model.EncodeClasses(labels, templates, false)
-	got, err2 := l.Model.EncodeClasses(labels, templates, true)
+	want, err1 := l.EncodeClasses(labels, templates, false)
+	got, err2 := l.EncodeClasses(labels, templates, true)
 	if err1 != nil || err2 != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v: %v instead of %v", err1, err2, got, want)
 	}
@@ -529,19 +528,19 @@ func TestCollapsing(t *testing.T) {
 
 // The logit scale never passes 100.
 func TestLogitScaleIsClipped(t *testing.T) {
-	l, err := clip.NewLearner(clip.RandomWeights(func() clip.Config { c := small(); c.check(); return c.Model }(), 1), 1)
+	l, err := newModel(clip.RandomWeights(func() clip.Config { c := small(); c.check(); return c.Model }(), 1), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := bridge.Towers(l.Model).Params.Values()
+	values := l.params.Values()
 	values["logit_scale"][0] = 7
-	if err := bridge.Towers(l.Model).Params.Set(values); err != nil {
+	if err := l.params.Set(values); err != nil {
 		t.Fatal(err)
 	}
-	if l.ClipScale(); math.Abs(float64(l.Scale())-100) > 1e-3 {
+	if l.clipScale(); math.Abs(float64(l.Scale())-100) > 1e-3 {
 		t.Errorf("the scale is %v", l.Scale())
 	}
-	for _, p := range bridge.Towers(l.Model).Params.List {
+	for _, p := range l.params.List {
 		if vector := len(p.Shape) < 2; p.Decay == vector {
 			t.Errorf("%s of shape %v: weight decay is %v", p.Name, p.Shape, p.Decay)
 		}

@@ -70,11 +70,11 @@ func Train(ctx context.Context, c Config, r Run) (Outcome, error) {
 }
 
 func newLearner(c Config, r Run) (*learner, error) {
-	m, err := clip.NewLearner(clip.RandomWeights(c.Model, c.Train.Seed), r.Threads)
+	m, err := newModel(clip.RandomWeights(c.Model, c.Train.Seed), r.Threads)
 	if err != nil {
 		return nil, err
 	}
-	c.Model = m.Model.Config()
+	c.Model = m.Config()
 	return &learner{config: c, model: m, contrast: newContrast(m, c.Chunk), held: r.Held, selects: r.Selects,
-		loader: newLoader(c, r.Train, m.Model.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
+		loader: newLoader(c, r.Train, m.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
 }
