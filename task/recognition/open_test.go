@@ -55,7 +55,7 @@ func trainRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sources, err := video.Discover([]string{videos})
+	sources, _, err := video.Discover([]string{videos})
 	if err != nil {
 		return err
 	}
