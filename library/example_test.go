@@ -18,7 +18,7 @@ func ExampleLibrary_Search() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	embedder := retrieval.Frozen(model)
+	embedder := retrieval.Baseline(model)
 	moments, err := library.Open(context.Background(), "lib")
 	if err != nil {
 		log.Fatal(err)

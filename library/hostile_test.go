@@ -56,7 +56,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		defer l.Close()
-		_, err = l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 3)
+		_, err = l.Search(t.Context(), retrieval.Baseline(w.model), "a red circle", 3)
 		check(err)
 		_, err = l.Check(t.Context())
 		check(err)

@@ -114,7 +114,7 @@ func (w *world) write(name string, data []byte) string {
 }
 
 func (w *world) try(paths ...string) (library.Report, error) {
-	return library.Index(w.t.Context(), w.lib, w.model, retrieval.Frozen(w.model), paths, w.o)
+	return library.Index(w.t.Context(), w.lib, w.model, retrieval.Baseline(w.model), paths, w.o)
 }
 
 func (w *world) index(paths ...string) library.Report {
@@ -143,7 +143,7 @@ func (w *world) search(sentence string, top int) *library.Found {
 	w.t.Helper()
 	l := w.open()
 	defer l.Close()
-	found, err := l.Search(w.t.Context(), retrieval.Frozen(w.model), sentence, top)
+	found, err := l.Search(w.t.Context(), retrieval.Baseline(w.model), sentence, top)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestSearch(t *testing.T) {
 	}
 	l := w.open()
 	for _, sentence := range []string{"", " \n", "\x00"} {
-		if _, err := l.Search(t.Context(), retrieval.Frozen(w.model), sentence, 3); !errors.Is(err, library.ErrEmptyQuery) {
+		if _, err := l.Search(t.Context(), retrieval.Baseline(w.model), sentence, 3); !errors.Is(err, library.ErrEmptyQuery) {
 			t.Errorf("%q: %v", sentence, err)
 		}
 	}
@@ -235,7 +235,7 @@ func TestLike(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4", "green_cross/000.mp4")
 	w.index(w.videos)
 	l := w.open()
-	e := retrieval.Frozen(w.model)
+	e := retrieval.Baseline(w.model)
 	want := w.path("blue_ring/000.mp4")
 	thumbnail := w.search("a blue ring", 1).Results[0].Thumbnail
 	picture, err := library.Picture(w.model, e, thumbnail)
@@ -414,7 +414,7 @@ func TestMismatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := w.open()
-	if _, err := l.Search(t.Context(), retrieval.Frozen(other), "a red circle", 1); err == nil ||
+	if _, err := l.Search(t.Context(), retrieval.Baseline(other), "a red circle", 1); err == nil ||
 		!strings.Contains(err.Error(), was.Fingerprint()) || !strings.Contains(err.Error(), other.Fingerprint()) || !strings.Contains(err.Error(), "--reindex") {
 		t.Errorf("searched with another model: %v", err)
 	}
@@ -426,12 +426,12 @@ func TestMismatch(t *testing.T) {
 	w.o.Reindex = true
 	w.o.Extract.Decoders, w.o.Extract.Batch = 1, 4
 	ctx, stop := context.WithCancel(t.Context())
-	r, err := library.Index(ctx, w.lib, stopping{other, stop}, retrieval.Frozen(other), []string{w.path("blue_ring/000.mp4")}, w.o)
+	r, err := library.Index(ctx, w.lib, stopping{other, stop}, retrieval.Baseline(other), []string{w.path("blue_ring/000.mp4")}, w.o)
 	if !errors.Is(err, context.Canceled) || r.Videos != 2 || r.Remaining == 0 {
 		t.Errorf("%+v %v", r, err)
 	}
 	w.o.Reindex = false
-	if found, err := w.open().Search(t.Context(), retrieval.Frozen(other), "a red circle", 1); err != nil || !strings.Contains(strings.Join(found.Warnings, ";"), "wait") && len(found.Warnings) < 1 {
+	if found, err := w.open().Search(t.Context(), retrieval.Baseline(other), "a red circle", 1); err != nil || !strings.Contains(strings.Join(found.Warnings, ";"), "wait") && len(found.Warnings) < 1 {
 		t.Errorf("%+v %v", found, err)
 	}
 	w.index(w.path("blue_ring/000.mp4"))
@@ -439,7 +439,7 @@ func TestMismatch(t *testing.T) {
 		t.Errorf("%+v", info)
 	}
 	// Who had it open is told.
-	if found, err := l.Search(t.Context(), retrieval.Frozen(was), "a red circle", 1); err == nil && (len(found.Results) > 0 || len(found.Warnings) == 0) {
+	if found, err := l.Search(t.Context(), retrieval.Baseline(was), "a red circle", 1); err == nil && (len(found.Results) > 0 || len(found.Warnings) == 0) {
 		t.Errorf("%+v", found)
 	}
 }
@@ -546,7 +546,7 @@ func TestDamage(t *testing.T) {
 	spoil(vectors[0])
 	l := w.open()
 	damage, err := l.Check(t.Context())
-	_, searched := l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 1)
+	_, searched := l.Search(t.Context(), retrieval.Baseline(w.model), "a red circle", 1)
 	l.Close()
 	if err != nil || len(damage) != 2 || !strings.Contains(damage[0].String()+damage[1].String(), thumbnail) ||
 		!strings.Contains(damage[0].String()+damage[1].String(), vectors[0]) {
@@ -647,7 +647,7 @@ func TestDamagedRows(t *testing.T) {
 		if err != nil || len(damage) == 0 || damage[0].File != database {
 			t.Errorf("%s: damage %v %v", what, damage, err)
 		}
-		if _, err = l.Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 3); !c.searchable {
+		if _, err = l.Search(t.Context(), retrieval.Baseline(w.model), "a red circle", 3); !c.searchable {
 			named("searched", err)
 		}
 		l.Close()
@@ -678,8 +678,8 @@ func TestTwoRuns(t *testing.T) {
 	var second, searched error
 	_, err := library.Index(t.Context(), w.lib, hooked{w.model, func() {
 		_, second = w.try(w.videos)
-		_, searched = w.open().Search(t.Context(), retrieval.Frozen(w.model), "a red circle", 1)
-	}}, retrieval.Frozen(w.model), []string{w.videos}, w.o)
+		_, searched = w.open().Search(t.Context(), retrieval.Baseline(w.model), "a red circle", 1)
+	}}, retrieval.Baseline(w.model), []string{w.videos}, w.o)
 	if err != nil {
 		t.Fatal(err)
 	}

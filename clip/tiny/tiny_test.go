@@ -19,13 +19,13 @@ func TestNaming(t *testing.T) {
 	if m.ActivationAssumed() {
 		t.Error("the file does not say its activation")
 	}
-	world := func(set synth.Set) pretraining.Held {
-		return pretraining.Held{Name: string(set), Pairs: pretraining.World{
+	world := func(set synth.Set) pretraining.EvalSet {
+		return pretraining.EvalSet{Name: string(set), Pairs: pretraining.World{
 			World: synth.World{Seed: 1 << 40, Side: m.Config().ImageSize, Set: set, Single: true}, Count: 600}}
 	}
-	sets := []pretraining.Held{world(synth.Seen), world(synth.Unseen)}
+	sets := []pretraining.EvalSet{world(synth.Seen), world(synth.Unseen)}
 	results, err := pretraining.Evaluate(t.Context(), m, sets,
-		pretraining.Eval{Pairs: 600, Group: 50, Templates: []string{"a picture of a {}."}}, nil)
+		pretraining.Evaluation{Pairs: 600, Group: 50, Templates: []string{"a picture of a {}."}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ it by the backbone alone, from class names in hand-written templates.`,
 					err = setTemporalScale(c, r, scale)
 				}
 			} else if m, _, err = a.load(b, clip.Image|clip.Text); err == nil {
-				r, err = recognition.ZeroShot(m, names, templates)
+				r, err = recognition.Baseline(m, names, templates)
 			}
 			if err != nil {
 				return err

@@ -56,7 +56,7 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 			if err != nil {
 				return err
 			}
-			d.TestShare, d.Seed = trained.TestShare, trained.Seed
+			d.TestShare, d.SplitSeed = trained.TestShare, trained.SplitSeed
 			data, err := d.Open(f.Backbone.Fingerprint)
 			if err != nil {
 				return err
@@ -122,9 +122,9 @@ few-shot training are its episodes: RUN/episode-000 and so on.`,
 	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")
 	activationFlag(c, &b.activation)
 	whole(c, &e.Windows, "windows", 1, "windows that a video is classified by")
-	f.BoolVar(&e.Random, "random-windows", false, "draw the windows at random, as the authors do, instead of evenly")
+	f.BoolVar(&e.RandomWindows, "random-windows", false, "draw the windows at random, as the authors do, instead of evenly")
 	temporalScale(c, &scale)
-	f.Uint64Var(&e.Seed, "seed", 0, "seed of random windows")
+	f.Uint64Var(&e.WindowSeed, "seed", 0, "seed of random windows")
 	f.BoolVar(&asJSON, "json", false, "write JSON")
 	return c
 }
@@ -169,7 +169,7 @@ func runData[D any](run string) (data D, err error) {
 
 // testSet picks a split's samples of the given classes. Samples of others are an
 // error, or with knownOnly left out and counted.
-func testSet(data *recognition.Opened, split string, classes []string, knownOnly bool) (set *recognition.Set, unknown int, err error) {
+func testSet(data *recognition.Source, split string, classes []string, knownOnly bool) (set *recognition.Set, unknown int, err error) {
 	part, err := data.Dataset.Split(split)
 	if err != nil {
 		return nil, 0, err

@@ -78,7 +78,7 @@ this program or another.`,
 			if err != nil {
 				return err
 			}
-			d.TestShare, d.Seed = trained.TestShare, trained.Seed
+			d.TestShare, d.SplitSeed = trained.TestShare, trained.SplitSeed
 			data, err := d.Open(f.Backbone.Fingerprint)
 			if err != nil {
 				return err
@@ -114,14 +114,14 @@ this program or another.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
-			if err := changeEvaluation(c, l, e, limits.Sigma, limits.Floor, limits.TopK); err != nil {
+			if err := changeEvaluation(c, l, e, limits.Sigma, limits.MinScore, limits.MaxProposals); err != nil {
 				return err
 			}
 			if err := setTemporalScale(c, l, scale); err != nil {
 				return err
 			}
 			if templates != nil {
-				if err := l.UseTemplates(templates); err != nil {
+				if err := l.UseBaseline(templates); err != nil {
 					return err
 				}
 			}
@@ -133,7 +133,7 @@ this program or another.`,
 			if err != nil {
 				return err
 			}
-			result.Unnamed = unnamed
+			result.WithoutProposals = unnamed
 			if from == windowProposals {
 				if result.Recall, err = set.WindowRecall(); err != nil {
 					return err
@@ -173,7 +173,7 @@ this program or another.`,
 	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")
 	activationFlag(c, &b.activation)
 	temporalScale(c, &scale)
-	proposalFlags(c, &limits.Sigma, &limits.Floor, &limits.TopK)
+	proposalFlags(c, &limits.Sigma, &limits.MinScore, &limits.MaxProposals)
 	evaluationFlags(c, &e)
 	tIoUs(c, &e.TIoU)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
@@ -184,8 +184,8 @@ this program or another.`,
 func changeEvaluation(c *cobra.Command, l *localization.Localizer, e localization.Evaluation, sigma, floor float64, topK int) error {
 	changed := c.Flags().Changed
 	for name, set := range map[string]func(){
-		"classes-per-proposal": func() { l.Eval.Classes = e.Classes },
-		"max-detections":       func() { l.Eval.Most = e.Most },
+		"classes-per-proposal": func() { l.Eval.ClassesPerProposal = e.ClassesPerProposal },
+		"max-detections":       func() { l.Eval.MaxDetections = e.MaxDetections },
 		"video-score":          func() { l.Eval.VideoScore = e.VideoScore },
 		"tiou":                 func() { l.Eval.TIoU = e.TIoU },
 	} {
@@ -202,10 +202,10 @@ func changeEvaluation(c *cobra.Command, l *localization.Localizer, e localizatio
 		sigma = now.Sigma
 	}
 	if !changed("min-proposal-score") {
-		floor = now.Floor
+		floor = now.MinScore
 	}
 	if !changed("max-proposals") {
-		topK = now.TopK
+		topK = now.MaxProposals
 	}
 	return l.SetLimits(sigma, floor, topK)
 }
@@ -222,7 +222,7 @@ func (a *app) backboneFor(f *adapter.File, b backboneFlags, classes []string, te
 // measuredSet picks a split's videos, with the segments of the given classes alone.
 // Segments of others are an error, or with some left out and counted, and so are
 // videos that have no other then.
-func (a *app) measuredSet(data *localization.Opened, split string, classes []string, some bool) (*localization.Set, error) {
+func (a *app) measuredSet(data *localization.Source, split string, classes []string, some bool) (*localization.Set, error) {
 	part, err := data.Segments.Split(split)
 	if err != nil {
 		return nil, err
@@ -276,7 +276,7 @@ func (a *app) readProposals(s *localization.Set, path string) (p localization.Pr
 	if err != nil {
 		return nil, 0, fmt.Errorf("--proposals: %w", err)
 	}
-	p, unnamed, err = s.Given(r)
+	p, unnamed, err = s.MatchProposals(r)
 	switch {
 	case err != nil:
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
@@ -347,11 +347,11 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 	fmt.Fprintln(w)
 	w.Flush()
 	fmt.Fprintf(a.out, "\n%d segments of %d classes in %d videos, %d detections\n", s.Segments, len(s.Classes), s.Videos, s.Detections)
-	if s.Unknown > 0 {
-		fmt.Fprintf(a.out, "%d detections are of classes that do not occur and are not counted\n", s.Unknown)
+	if s.UnknownClasses > 0 {
+		fmt.Fprintf(a.out, "%d detections are of classes that do not occur and are not counted\n", s.UnknownClasses)
 	}
-	if s.Foreign > 0 {
-		fmt.Fprintf(a.out, "%d videos of the results are not annotated: what was found in them counts as wrong\n", s.Foreign)
+	if s.UnknownVideos > 0 {
+		fmt.Fprintf(a.out, "%d videos of the results are not annotated: what was found in them counts as wrong\n", s.UnknownVideos)
 	}
 	if recall != nil {
 		fmt.Fprintf(a.out, "recall of the proposals: %.1f %% with 10 a video, %.1f %% with 50, %.1f %% with 100; area %.1f %%\n",
@@ -379,7 +379,7 @@ func (a *app) measureLocalizer(ctx context.Context, f *adapter.File, r localizat
 	if l.Detector() != nil {
 		p, err = r.Test.Propose(ctx, l.Detector(), a.progress)
 	} else {
-		p, _, err = r.Test.Given(r.Given)
+		p, _, err = r.Test.MatchProposals(r.Proposals)
 	}
 	if err != nil {
 		return nil, err

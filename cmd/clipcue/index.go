@@ -139,7 +139,7 @@ func (a *app) embedder(run string, b backboneFlags, towers clip.Tower, s *librar
 			return nil, nil, nil, err
 		}
 		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, path)), b.activation, b.precision
-		return m, retrieval.Frozen(m), nil, nil
+		return m, retrieval.Baseline(m), nil, nil
 	}
 	if run, err = adapter.FindModel(run, ""); err != nil {
 		return nil, nil, nil, err

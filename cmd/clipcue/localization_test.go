@@ -20,7 +20,7 @@ type scoresJSON struct {
 	Videos     int       `json:"videos"`
 	Missing    *int      `json:"missing"`
 	Detections int       `json:"detections"`
-	Foreign    *int      `json:"foreign_videos"`
+	Foreign    *int      `json:"unknown_videos"`
 	PerClass   []struct {
 		Label string    `json:"label"`
 		AP    []float64 `json:"ap"`

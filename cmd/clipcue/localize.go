@@ -81,7 +81,7 @@ page with frames of the video.`,
 					return fmt.Errorf("%s does not say how its features were sampled (%q): give --fps %.4g", run, f.Sampling, l.Rate())
 				}
 			}
-			if err := changeEvaluation(c, l, e, limits.Sigma, limits.Floor, limits.TopK); err != nil {
+			if err := changeEvaluation(c, l, e, limits.Sigma, limits.MinScore, limits.MaxProposals); err != nil {
 				return err
 			}
 			if c.Flags().Changed("temporal-scale") {
@@ -97,7 +97,7 @@ page with frames of the video.`,
 			} else if l.Detector() == nil {
 				return fmt.Errorf("%s was trained on proposals from a file and has no detector of its own: give proposals by --proposals", run)
 			}
-			o.most, l.Eval.Most = l.Eval.Most, math.MaxInt32 // of those that are told
+			o.most, l.Eval.MaxDetections = l.Eval.MaxDetections, math.MaxInt32 // of those that are told
 			found, failed, err := a.localize(c, m, l, sources, sampling, proposed, o)
 			if err != nil {
 				return err
@@ -131,7 +131,7 @@ page with frames of the video.`,
 	f.StringVar(&o.html, "html", "", "write a page with the segments over frames of the videos to this file, such as out.html")
 	f.StringVar(&o.outputProposals, "output-proposals", "", "write all proposals to this file: ActivityNet's JSON, or .csv")
 	temporalScale(c, &scale)
-	proposalFlags(c, &limits.Sigma, &limits.Floor, &limits.TopK)
+	proposalFlags(c, &limits.Sigma, &limits.MinScore, &limits.MaxProposals)
 	evaluationFlags(c, &e)
 	f.BoolVar(&asJSON, "json", false, "write ActivityNet's results")
 	return c
@@ -192,14 +192,14 @@ func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localize
 			return err
 		}
 		x.provenance, x.length = q.Provenance, localization.Duration(q)
-		p = localization.Within(p, x.length)
+		p = localization.ClipProposals(p, x.length)
 		found, err := l.Classify(q, p)
 		if err != nil {
 			return err
 		}
 		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < o.minScore })
 		x.detections = localization.Distinct(found, o.overlap)
-		if most := proposal.PerVideo(o.most, x.length); len(x.detections) > most {
+		if most := proposal.MaxPerVideo(o.most, x.length); len(x.detections) > most {
 			a.log.Warn("only the best are told: raise --max-detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "told", most)
 			x.detections = x.detections[:most]
 		}

@@ -154,7 +154,7 @@ func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Confi
 		}
 		const apart = 1 << 40 // far from the numbers of training
 		r.Train = world(synth.Seen, 0, n)
-		r.Held = []pretraining.Held{{Pairs: world(synth.Seen, apart, k.Eval.Pairs)}, {Name: "unseen", Pairs: world(synth.Unseen, 2*apart, k.Eval.Pairs)}}
+		r.EvalSets = []pretraining.EvalSet{{Pairs: world(synth.Seen, apart, k.Eval.Pairs)}, {Name: "unseen", Pairs: world(synth.Unseen, 2*apart, k.Eval.Pairs)}}
 		return 0, nil
 	}
 	r.Note = d
@@ -172,13 +172,13 @@ func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Confi
 			continue
 		}
 		name := ""
-		if len(r.Held) > 0 {
+		if len(r.EvalSets) > 0 {
 			name = "test"
 		}
-		r.Held = append(r.Held, pretraining.Held{Name: name, Pairs: held})
+		r.EvalSets = append(r.EvalSets, pretraining.EvalSet{Name: name, Pairs: held})
 		heldOut += held.Len()
 	}
-	r.Selects = data.Val != nil
+	r.SelectBest = data.Val != nil
 	if heldOut == 0 {
 		a.log.Warn("the data has no validation or test split: nothing is measured")
 	}
@@ -186,7 +186,7 @@ func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Confi
 	return len(data.Skipped), nil
 }
 
-func (a *app) printPretraining(r pretraining.Outcome, dir string, skipped int, asJSON bool) error {
+func (a *app) printPretraining(r pretraining.TrainResult, dir string, skipped int, asJSON bool) error {
 	model := filepath.Join(dir, train.BestFile)
 	if asJSON {
 		return a.json(map[string]any{"run": dir, "model": model, "steps": r.Steps, "best_step": r.BestStep, "metrics": r.Metrics, "left_out": skipped})
@@ -207,7 +207,7 @@ func (a *app) printPretraining(r pretraining.Outcome, dir string, skipped int, a
 
 // reportPretraining writes the report of a run that ended with trained, well or
 // by an interrupt. The run is done: a report that fails is a warning.
-func (a *app) reportPretraining(dir string, r pretraining.Outcome, trained error) {
+func (a *app) reportPretraining(dir string, r pretraining.TrainResult, trained error) {
 	verdict := fmt.Sprintf("Trained %d steps; the model is that of step %d.", r.Steps, r.BestStep)
 	var interrupted *train.InterruptedError
 	if errors.As(trained, &interrupted) {

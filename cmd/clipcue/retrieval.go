@@ -58,7 +58,7 @@ what the preset says.`,
 			if err != nil {
 				return err
 			}
-			r := retrieval.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
+			r := retrieval.Run{Dir: out, Backbone: m, BackbonePath: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
 			if r.Train, r.Val, r.Test, err = data.Sets(); err != nil {
 				return err
 			}
@@ -94,13 +94,13 @@ what the preset says.`,
 	learningFlags(c, &k.Learning, "sentence", "videos")
 	c.Flags().BoolVar(&k.Adapter.LearnTemperature, "learn-temperature", false, "learn the temperature, from --temperature on")
 	whole(c, &k.Batch, "batch", 2, "videos a step, each with one caption, among which the right one is to be found")
-	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos kept for testing, if the data says no splits")
+	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of the videos kept for testing, if the data says no splits")
 	return c
 }
 
 // warnSkipped names annotations that cannot be used and returns how many there
 // are.
-func (a *app) warnSkipped(o *retrieval.Opened) int {
+func (a *app) warnSkipped(o *retrieval.Source) int {
 	return warnFew(len(o.Skipped), func(i int) {
 		a.log.Warn("left out", "where", o.Skipped[i].Where, "reason", o.Skipped[i].Reason)
 	}, func(more int) { a.log.Warn("and more captions cannot be used", "captions", more) })
@@ -196,8 +196,8 @@ queries of the test set at once, so it says nothing of a single query. The query
 			if err != nil {
 				return err
 			}
-			if result.Cut > 0 {
-				a.log.Warn("captions are longer than the model's context and were cut", "captions", result.Cut, "of", result.Captions)
+			if result.Truncated > 0 {
+				a.log.Warn("captions are longer than the model's context and were cut", "captions", result.Truncated, "of", result.Captions)
 			}
 			if asJSON {
 				err = a.json(struct {
@@ -227,7 +227,7 @@ queries of the test set at once, so it says nothing of a single query. The query
 	f.StringVar(&page, "html", "", "write a page with everything to this file, such as eval.html")
 	temporalScale(c, &scale)
 	f.BoolVar(&asJSON, "json", false, "write JSON")
-	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos to test on, if the data says no splits and there is no --run, which says it")
+	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of the videos to test on, if the data says no splits and there is no --run, which says it")
 	return c
 }
 
@@ -239,7 +239,7 @@ func (a *app) retriever(run, checkpoint string, b backboneFlags, d *retrieval.Da
 		if err != nil {
 			return nil, err
 		}
-		return retrieval.Frozen(m), nil
+		return retrieval.Baseline(m), nil
 	}
 	_, f, err := readModel(run, checkpoint)
 	if err != nil {
@@ -249,7 +249,7 @@ func (a *app) retriever(run, checkpoint string, b backboneFlags, d *retrieval.Da
 	if err != nil {
 		return nil, err
 	}
-	d.TestShare, d.Seed = trained.TestShare, trained.Seed
+	d.TestShare, d.SplitSeed = trained.TestShare, trained.SplitSeed
 	m, err := a.loadFor(f, b, clip.Text)
 	if err != nil {
 		return nil, err

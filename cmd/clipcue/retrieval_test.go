@@ -16,9 +16,9 @@ type recallJSON struct {
 }
 
 type ranksJSON struct {
-	Videos, Captions, Missing, Cut int
-	LeftOut                        int `json:"left_out"`
-	Rows                           []struct {
+	Videos, Captions, Missing, Truncated int
+	LeftOut                              int `json:"left_out"`
+	Rows                                 []struct {
 		Name        string
 		TextToVideo *recallJSON `json:"text_to_video"`
 		VideoToText *recallJSON `json:"video_to_text"`
@@ -58,7 +58,7 @@ func TestFromCaptionsToRanks(t *testing.T) {
 	bank := write(t, dir, "bank.txt", "a red circle growing\na star on a plain ground\n")
 	eval := []string{"eval", "retrieval", "-q", "--features", w.features, "--data", w.captions()}
 	e := decode[ranksJSON](t, must(t, exitDone, append(eval, "--run", run, "--json", "--dual-softmax", "--query-bank", bank, "--html", page)...))
-	if e.Videos != 8 || e.Captions != 8 || e.Missing+e.Cut+e.LeftOut != 0 || len(e.Rows) != 3 {
+	if e.Videos != 8 || e.Captions != 8 || e.Missing+e.Truncated+e.LeftOut != 0 || len(e.Rows) != 3 {
 		t.Fatalf("%+v", e)
 	}
 	if r := e.Rows[0]; *r.TextToVideo.R1 != *trained.Metrics.R1 || *r.TextToVideo.R10 != 1 || r.TextToVideo.MedianRank < 1 || r.VideoToText.MeanRank < 1 {

@@ -96,8 +96,8 @@ given change what the preset says.`,
 			for _, w := range data.Warnings {
 				a.log.Warn(w)
 			}
-			r := recognition.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
-			k.Eval.Seed = k.Train.Seed
+			r := recognition.Run{Dir: out, Backbone: m, BackbonePath: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
+			k.Eval.WindowSeed = k.Train.Seed
 			if few.shots > 0 || few.lists != "" {
 				return a.trainFewShot(c, k, r, data, few, asJSON)
 			}
@@ -111,11 +111,11 @@ given change what the preset says.`,
 	whole(c, &k.Batch, "batch", 1, "windows a step")
 	f := c.Flags()
 	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
-	f.StringArrayVar(&k.Templates, "anchor-template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
-	whole(c, &k.Classes, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
+	f.StringArrayVar(&k.AnchorTemplates, "anchor-template", nil, "what --anchor ties classes to: a sentence with {} for the name; may be given again; if not given, the built-in ones")
+	whole(c, &k.ClassesPerStep, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
 	whole(c, &k.Eval.Windows, "windows", 1, "windows that a video is classified by in evaluations")
-	f.BoolVar(&k.Eval.Random, "random-windows", false, "draw the windows of evaluations at random, as the authors do, instead of evenly")
-	divisionFlags(c, &d.TestShare, &d.Seed, "share of each class's videos kept for testing, if the data says no splits")
+	f.BoolVar(&k.Eval.RandomWindows, "random-windows", false, "draw the windows of evaluations at random, as the authors do, instead of evenly")
+	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of each class's videos kept for testing, if the data says no splits")
 	classes.add(c)
 	whole(c, &few.shots, "shots", 0, "few-shot: videos a class to learn from")
 	whole(c, &few.way, "way", 0, "few-shot: classes an episode; 0 means all")
@@ -236,7 +236,7 @@ func (f few) check(zeroShot bool) error {
 }
 
 // trainOnce is closed-set and zero-shot training.
-func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Run, d recognition.Data, data *recognition.Opened, asJSON bool) error {
+func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Run, d recognition.Data, data *recognition.Source, asJSON bool) error {
 	var err error
 	if r.Train, r.Val, r.Test, err = d.Sets(data); err != nil {
 		return err
@@ -309,7 +309,7 @@ func missingError(n int, what string) error {
 	return partialError{fmt.Errorf("done, but %d %ss were left out: they have no features; make them with clipcue extract, or take them out of --data", n, what)}
 }
 
-func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition.Run, data *recognition.Opened, f few, asJSON bool) error {
+func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition.Run, data *recognition.Source, f few, asJSON bool) error {
 	episodes, err := f.draw(data.Dataset, k.Train.Seed)
 	if err != nil {
 		return err

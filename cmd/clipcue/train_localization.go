@@ -32,9 +32,9 @@ func tIoUs(c *cobra.Command, p *[]float64) {
 	c.Flags().Var(&checked[[]float64]{p, "list", func(s string) ([]float64, error) {
 		switch s {
 		case "thumos":
-			return localization.THUMOS, nil
+			return localization.THUMOSThresholds, nil
 		case "activitynet":
-			return localization.ActivityNet, nil
+			return proposal.ActivityNetThresholds, nil
 		}
 		var out []float64
 		for _, word := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("[], ", r) }) {
@@ -109,14 +109,14 @@ ever after.`,
 					return err
 				}
 			}
-			r := localization.Run{Dir: out, Backbone: m, Path: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d}
+			r := localization.Run{Dir: out, Backbone: m, BackbonePath: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d}
 			if detector != "" {
 				if r.Detector, err = a.readDetector(detector); err != nil {
 					return err
 				}
 			}
 			if given != "" {
-				if r.Given, err = localization.ReadProposals(given); err != nil {
+				if r.Proposals, err = localization.ReadProposals(given); err != nil {
 					return err
 				}
 			}
@@ -132,15 +132,15 @@ ever after.`,
 	d.TrainSplit = dataset.Train
 	oneOf(c, &d.TrainSplit, "train-split", splits, "the split to learn from: train, val or test")
 	oneOf(c, &d.EvalSplit, "eval-split", splits, "the split to measure on; if not given, val if there is one, else test")
-	divisionFlags(c, &d.TestShare, &d.Seed, "share of the videos kept for testing, if the data says no splits")
+	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of the videos kept for testing, if the data says no splits")
 	classes.add(c)
 
 	learningFlags(c, &k.Learning, "name", "segments")
 	whole(c, &k.Batch, "batch", 1, "labeled segments a step")
-	whole(c, &k.Classes, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
+	whole(c, &k.ClassesPerStep, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
 	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")
 	below1(c, &k.Negative, "negative", "share of a proposal within true segments up to which it is background")
-	number(c, &k.Background, "background-weight", true, "weight in the loss of background, whose probabilities are to be even")
+	number(c, &k.BackgroundWeight, "background-weight", true, "weight in the loss of background, whose probabilities are to be even")
 
 	whole(c, &k.Detector.Width, "detector-width", 1, "width of the detector")
 	whole(c, &k.Detector.Blocks, "detector-blocks", 0, "Transformer blocks of the detector before its pyramid")
@@ -149,7 +149,7 @@ ever after.`,
 	whole(c, &k.Detector.Batch, "detector-batch", 1, "of these windows, how many a step")
 	whole(c, &k.DetectorTrain.Steps, "detector-steps", 1, "steps to train it")
 	number(c, &k.DetectorTrain.LearningRate, "detector-learning-rate", false, "its learning rate")
-	proposalFlags(c, &k.Detector.Sigma, &k.Detector.Floor, &k.Detector.TopK)
+	proposalFlags(c, &k.Detector.Sigma, &k.Detector.MinScore, &k.Detector.MaxProposals)
 	evaluationFlags(c, &k.Eval)
 	tIoUs(c, &k.Eval.TIoU)
 	return c
@@ -168,14 +168,14 @@ func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
 
 // evaluationFlags adds those for how proposals become detections.
 func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
-	whole(c, &e.Classes, "classes-per-proposal", 1, "likeliest classes of a proposal, each a detection")
-	whole(c, &e.Most, "max-detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
+	whole(c, &e.ClassesPerProposal, "classes-per-proposal", 1, "likeliest classes of a proposal, each a detection")
+	whole(c, &e.MaxDetections, "max-detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
 	c.Flags().BoolVar(&e.VideoScore, "video-score", e.VideoScore, "multiply scores by the class's probability in the whole video")
 }
 
 // evalSplit is the split to measure on: the validation split, if its videos show
 // anything that is to be told and it is not the one to learn from.
-func evalSplit(d localization.Data, data *localization.Opened) (string, error) {
+func evalSplit(d localization.Data, data *localization.Source) (string, error) {
 	d.EvalSplit = dataset.Val
 	_, val, _, err := d.Sets(data)
 	if val != nil || err != nil {
@@ -204,7 +204,7 @@ func (a *app) readDetector(path string) (*proposal.Detector, error) {
 	return l.Detector(), nil
 }
 
-func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r localization.Run, d localization.Data, data *localization.Opened, asJSON bool) error {
+func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r localization.Run, d localization.Data, data *localization.Source, asJSON bool) error {
 	for _, w := range data.Warnings {
 		a.log.Warn(w)
 	}
@@ -266,7 +266,7 @@ func (a *app) warnMissingVideos(s *localization.Set) int {
 
 // warnBeyond tells of segments that lie beyond what the features hold.
 func (a *app) warnBeyond(s *localization.Set) error {
-	beyond, err := s.Beyond()
+	beyond, err := s.OutOfRange()
 	for _, kept := range []bool{false, true} {
 		what := "segments lie beyond their videos' features: there is nothing to learn from, and nothing to find"
 		if kept {

@@ -24,7 +24,7 @@ func BenchmarkAnHour(b *testing.B) {
 		b.Fatal(err)
 	}
 	c.Detector.Rate = rate
-	c.Detector.Floor = 0 // the most there can be, since it has learned nothing
+	c.Detector.MinScore = 0 // the most there can be, since it has learned nothing
 	d, err := proposal.New(size.Embed, c.Detector, 1)
 	if err != nil {
 		b.Fatal(err)

@@ -22,7 +22,7 @@ const Task = "localization"
 // Config are the settings of training a localizer.
 type Config struct {
 	adapter.Learning     // of the second stage; a batch is of labeled segments
-	Classes          int `json:"contrast"`
+	ClassesPerStep   int `json:"classes_per_step"`
 
 	// Half of the labeled segments are true ones, half are proposals that overlap
 	// a true one by the tIoU Positive or more. Proposals of which at most the share
@@ -30,9 +30,9 @@ type Config struct {
 	// the score of all, because their probabilities are to be even. (By their tIoU,
 	// short parts of long segments would be background, too.) Background is their
 	// weight in the loss.
-	Positive   float64 `json:"positive"`
-	Negative   float64 `json:"negative"`
-	Background float64 `json:"background"`
+	Positive         float64 `json:"positive"`
+	Negative         float64 `json:"negative"`
+	BackgroundWeight float64 `json:"background_weight"`
 
 	Eval Evaluation `json:"evaluation"`
 
@@ -42,8 +42,8 @@ type Config struct {
 
 // Evaluation says how proposals become detections.
 type Evaluation struct {
-	Classes int `json:"classes"` // the likeliest ones of a proposal, each a detection
-	Most    int `json:"most"`    // detections a video, the best; see [proposal.PerVideo]
+	ClassesPerProposal int `json:"classes_per_proposal"` // the likeliest ones of a proposal, each a detection
+	MaxDetections      int `json:"max_detections"`       // the best ones of a video; see [proposal.MaxPerVideo]
 	// VideoScore multiplies a detection's score by its class's probability in the
 	// video as a whole: the mean over the proposals, by their scores.
 	VideoScore bool `json:"video_score"`
@@ -55,12 +55,12 @@ type Evaluation struct {
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
 	c := Config{
-		Learning: l, Classes: 400, Positive: 0.5, Negative: 0.1,
-		Eval:     Evaluation{Classes: 2, Most: 200, TIoU: THUMOS},
-		Detector: proposal.Default(), DetectorTrain: proposal.DefaultTraining(),
+		Learning: l, ClassesPerStep: 400, Positive: 0.5, Negative: 0.1,
+		Eval:     Evaluation{ClassesPerProposal: 2, MaxDetections: 200, TIoU: THUMOSThresholds},
+		Detector: proposal.DefaultConfig(), DetectorTrain: proposal.DefaultTrainConfig(),
 	}
 	if name == adapter.PresetDefault {
-		c.Background = 0.5
+		c.BackgroundWeight = 0.5
 	}
 	return c, err
 }
@@ -78,10 +78,10 @@ func DefaultConfig() Config {
 func (c *Config) check() error {
 	c.Detector.Overlap = min(c.Detector.Overlap, c.Detector.Frames/4)
 	switch {
-	case c.Classes < 2:
-		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.Classes)
-	case !(c.Background >= 0) || math.IsInf(c.Background, 0):
-		return fmt.Errorf("a weight %v of the background: it takes a number from 0 up", c.Background)
+	case c.ClassesPerStep < 2:
+		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.ClassesPerStep)
+	case !(c.BackgroundWeight >= 0) || math.IsInf(c.BackgroundWeight, 0):
+		return fmt.Errorf("a weight %v of the background: it takes a number from 0 up", c.BackgroundWeight)
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
 		return fmt.Errorf("proposals are positive from a tIoU of %v and background to a share of %v: it takes 0 <= negative < positive <= 1", c.Positive, c.Negative)
 	}
@@ -90,10 +90,10 @@ func (c *Config) check() error {
 
 func (e Evaluation) check() error {
 	switch {
-	case e.Classes < 1:
-		return fmt.Errorf("%d classes a proposal: it takes at least 1", e.Classes)
-	case e.Most < 1:
-		return fmt.Errorf("%d detections a video: it takes at least 1", e.Most)
+	case e.ClassesPerProposal < 1:
+		return fmt.Errorf("%d classes a proposal: it takes at least 1", e.ClassesPerProposal)
+	case e.MaxDetections < 1:
+		return fmt.Errorf("%d detections a video: it takes at least 1", e.MaxDetections)
 	}
 	return nil
 }

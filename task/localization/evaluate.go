@@ -12,8 +12,8 @@ type Result struct {
 	*Scores
 	Recall  *Recall `json:"recall"`  // of the proposals
 	Missing int     `json:"missing"` // videos without features
-	// Unnamed are videos of which a file of proposals says nothing.
-	Unnamed int `json:"unnamed,omitempty"`
+	// WithoutProposals counts the videos that a file of proposals does not list.
+	WithoutProposals int `json:"without_proposals,omitempty"`
 	// Found are the detections.
 	Found Results `json:"-"`
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/task/proposal"
 )
 
 // A model that was trained finds new classes by their names in stored features.
@@ -52,7 +53,7 @@ func ExampleScore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err := localization.Score(truth, results, localization.ActivityNet)
+	s, err := localization.Score(truth, results, proposal.ActivityNetThresholds)
 	if err != nil {
 		log.Fatal(err)
 	}

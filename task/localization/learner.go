@@ -56,7 +56,7 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error)
 		return nil, err
 	}
 	l := &learner{config: c, adapter: a, set: s, rate: rate}
-	if l.contrast, err = a.Contrast(readable(s.Classes), c.Classes); err != nil {
+	if l.contrast, err = a.Contrast(readable(s.Classes), c.ClassesPerStep); err != nil {
 		return nil, err
 	}
 	class := l.classes()
@@ -150,7 +150,7 @@ func (l *learner) draw(step int) (labeled, background []example, rng *rand.Rand)
 	for range drawn {
 		labeled = append(labeled, l.overlapping[rng.IntN(len(l.overlapping))])
 	}
-	if l.config.Background > 0 && len(l.background) > 0 {
+	if l.config.BackgroundWeight > 0 && len(l.background) > 0 {
 		for range max(1, l.config.Batch/4) {
 			background = append(background, l.background[rng.IntN(len(l.background))])
 		}
@@ -220,7 +220,7 @@ func (l *learner) Step(step int) (float64, error) {
 	defer p.Release()
 	loss := p.Loss(target)
 	if len(background) > 0 {
-		loss += p.Evenness(l.config.Background)
+		loss += p.Evenness(l.config.BackgroundWeight)
 	}
 	if l.config.VideoAnchor > 0 {
 		loss += p.AnchorVideo(l.config.VideoAnchor)

@@ -108,16 +108,16 @@ func quick() Config {
 		panic(err)
 	}
 	c.Adapter.Prefix, c.Adapter.Postfix, c.Adapter.Frames = 2, 2, 8
-	c.Batch, c.Train.Steps, c.Train.LearningRate, c.Background = 16, 8, 3e-3, 0.5
+	c.Batch, c.Train.Steps, c.Train.LearningRate, c.BackgroundWeight = 16, 8, 3e-3, 0.5
 	c.Train.EvalEvery, c.Train.SaveEvery = 4, 3
 	c.Detector.Width, c.Detector.Heads, c.Detector.Levels, c.Detector.Frames, c.Detector.Overlap, c.Detector.Window = 16, 2, 4, 64, 16, 16
-	c.Detector.TopK = 50
+	c.Detector.MaxProposals = 50
 	c.DetectorTrain.Steps, c.DetectorTrain.Warmup, c.DetectorTrain.EvalEvery, c.DetectorTrain.SaveEvery = 6, 2, 3, 2
 	return c
 }
 
 // open prepares a run over made-up data.
-func open(t testing.TB, m *clip.Model, d Data) (*Opened, Run) {
+func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	t.Helper()
 	if d.TrainSplit == "" {
 		d.TrainSplit, d.EvalSplit = dataset.Train, dataset.Test
@@ -126,7 +126,7 @@ func open(t testing.TB, m *clip.Model, d Data) (*Opened, Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, Path: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, BackbonePath: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if r.Train, r.Test, _, err = d.Sets(o); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	_, r := open(t, m, Data{Path: path, Features: store})
 	c := quick()
 	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery = 120, 60, 120
-	c.DetectorTrain = proposal.DefaultTraining()
+	c.DetectorTrain = proposal.DefaultTrainConfig()
 	c.DetectorTrain.Steps, c.DetectorTrain.Warmup = 250, 10
 	res, err := Train(t.Context(), c, r)
 	if err != nil {
@@ -222,7 +222,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	}
 	// Other limits, other proposals; the rest is the same.
 	before := l.Detector().Config()
-	if err := l.SetLimits(before.Sigma, before.Floor, 3); err != nil {
+	if err := l.SetLimits(before.Sigma, before.MinScore, 3); err != nil {
 		t.Fatal(err)
 	}
 	if few, err := r.Test.Propose(t.Context(), l.Detector(), nil); err != nil || len(few[0]) != 3 || few[0][2] != own[0][2] {
@@ -303,7 +303,7 @@ func TestProposalsOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var err error
-	if r.Given, err = ReadResults(file); err != nil {
+	if r.Proposals, err = ReadResults(file); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Train(t.Context(), quick(), r); err != nil {
@@ -320,19 +320,19 @@ func TestProposalsOfOthers(t *testing.T) {
 	if _, err := l.Localize(q); err == nil || !strings.Contains(err.Error(), "--proposals") {
 		t.Errorf("without proposals: %v", err)
 	}
-	p, unnamed, err := r.Test.Given(r.Given)
+	p, unnamed, err := r.Test.MatchProposals(r.Proposals)
 	if unnamed != 0 || err != nil {
 		t.Errorf("%d of %d videos have no proposals", unnamed, len(p))
 	}
 	if got := evaluate(t, l, r.Test, p); got.Recall.At(100) < 1-1e-9 {
 		t.Errorf("recall %v", got.Recall.At(100))
 	}
-	if _, unnamed, err := r.Test.Given(Results{"v000": nil}); unnamed != len(r.Test.Videos)-1 || err != nil {
+	if _, unnamed, err := r.Test.MatchProposals(Results{"v000": nil}); unnamed != len(r.Test.Videos)-1 || err != nil {
 		t.Errorf("%d unnamed (%v)", unnamed, err)
 	}
 	// What may be of two videos is nobody's.
 	twins := &Set{Videos: []dataset.MatchedVideo{{Untrimmed: dataset.Untrimmed{Path: "a/x.mp4"}}, {Untrimmed: dataset.Untrimmed{Path: "b/x.mp4"}}}}
-	if _, _, err := twins.Given(Results{"x": nil}); err == nil || !strings.Contains(err.Error(), `"a/x.mp4"`) {
+	if _, _, err := twins.MatchProposals(Results{"x": nil}); err == nil || !strings.Contains(err.Error(), `"a/x.mp4"`) {
 		t.Errorf("one name for two videos: %v", err)
 	}
 }
@@ -421,7 +421,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Localizer{Eval: Evaluation{Classes: 1, Most: 3}, adapter: a, rate: 1, known: map[string][]float32{}, classes: names}
+	l := &Localizer{Eval: Evaluation{ClassesPerProposal: 1, MaxDetections: 3}, adapter: a, rate: 1, known: map[string][]float32{}, classes: names}
 	var p []proposal.Proposal
 	for i := range 100 {
 		p = append(p, proposal.Proposal{Segment: proposal.Segment{Start: float64(i), End: float64(i + 2)}, Score: 0.5})
@@ -595,7 +595,7 @@ func TestBadData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Train(t.Context(), quick(), Run{Dir: t.TempDir(), Backbone: m, Train: a, Test: b, Given: Results{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		_, err = Train(t.Context(), quick(), Run{Dir: t.TempDir(), Backbone: m, Train: a, Test: b, Proposals: Results{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		return err
 	}
 	if err := run("video,start,end,label,split\nv001,1,2,run,train\n"); err == nil || !strings.Contains(err.Error(), "telling actions apart takes two") {
@@ -610,7 +610,7 @@ func TestBadData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beyond, err := a.Beyond()
+	beyond, err := a.OutOfRange()
 	if err != nil || len(beyond) != 2 || beyond[0].Path != "v002" || !beyond[0].Kept || beyond[1].Path != "v003" || beyond[1].Kept || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
 		t.Errorf("beyond: %+v, missing: %+v, %v", beyond, a.Missing, err)
 	}
@@ -676,13 +676,13 @@ func TestNothingIsTrainedInVain(t *testing.T) {
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for what, change := range map[string]func(*Config){
 		"batch":      func(c *Config) { c.Batch = 0 },
-		"contrast":   func(c *Config) { c.Classes = 1 },
+		"contrast":   func(c *Config) { c.ClassesPerStep = 1 },
 		"positive":   func(c *Config) { c.Positive = c.Negative },
 		"negative":   func(c *Config) { c.Negative = math.NaN() },
-		"background": func(c *Config) { c.Background = -1 },
+		"background": func(c *Config) { c.BackgroundWeight = -1 },
 		"steps":      func(c *Config) { c.Train.Steps = 0 },
-		"classes":    func(c *Config) { c.Eval.Classes = 0 },
-		"detections": func(c *Config) { c.Eval.Most = 0 },
+		"classes":    func(c *Config) { c.Eval.ClassesPerProposal = 0 },
+		"detections": func(c *Config) { c.Eval.MaxDetections = 0 },
 	} {
 		c := DefaultConfig()
 		change(&c)

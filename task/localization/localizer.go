@@ -74,7 +74,7 @@ func (l *Localizer) Detector() *proposal.Detector { return l.detector }
 // and the most proposals.
 func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
 	c := l.detector.Config()
-	c.Sigma, c.Floor, c.TopK = sigma, floor, topK
+	c.Sigma, c.MinScore, c.MaxProposals = sigma, floor, topK
 	d, err := proposal.From(l.detector.Width(), c, l.detector.Tensors())
 	if err == nil {
 		l.detector = d
@@ -100,9 +100,10 @@ func (l *Localizer) SetClasses(classes []string) error {
 	return nil
 }
 
-// UseTemplates makes it CLIP by itself on the model's proposals: names in
-// hand-written templates, compared with the mean of the frame features.
-func (l *Localizer) UseTemplates(templates []string) error {
+// UseBaseline replaces the trained classifier by the backbone alone, on the model's
+// proposals: class names in hand-written templates, compared with the mean of the frame
+// features.
+func (l *Localizer) UseBaseline(templates []string) error {
 	m := l.adapter.Backbone()
 	c := adapter.Config{Frames: 1, Temperature: 1 / float64(m.LogitScale())}
 	a, err := adapter.New(m, c, 0)
@@ -227,14 +228,14 @@ func (e Evaluation) detect(a *adapter.Adapter, embeddings []float32, classes []s
 			weight[c] = classInVideo(p, c, n, proposals)
 		}
 	}
-	out := make([]Detection, 0, len(proposals)*min(e.Classes, n))
+	out := make([]Detection, 0, len(proposals)*min(e.ClassesPerProposal, n))
 	for i, x := range proposals {
-		for _, c := range likeliest(p[i*n:(i+1)*n], e.Classes) {
+		for _, c := range likeliest(p[i*n:(i+1)*n], e.ClassesPerProposal) {
 			out = append(out, Detection{classes[c], x.Score * float64(p[i*n+c]) * weight[c], [2]float64{x.Start, x.End}})
 		}
 	}
 	slices.SortStableFunc(out, Detection.compare)
-	return out[:min(len(out), proposal.PerVideo(e.Most, Duration(q)))], nil
+	return out[:min(len(out), proposal.MaxPerVideo(e.MaxDetections, Duration(q)))], nil
 }
 
 // likeliest are the k classes of the highest probabilities, the first of equals first.

@@ -9,11 +9,9 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 )
 
-// The tIoU thresholds that the field measures at.
-var (
-	THUMOS      = []float64{0.3, 0.4, 0.5, 0.6, 0.7}
-	ActivityNet = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
-)
+// THUMOSThresholds are the tIoU thresholds of THUMOS14, 0.3 to 0.7. Those of ActivityNet
+// are [proposal.ActivityNetThresholds].
+var THUMOSThresholds = []float64{0.3, 0.4, 0.5, 0.6, 0.7}
 
 // Scores is how good detections are, by the protocol of ActivityNet: for each class
 // the detections, by falling score, take the truth that they overlap most, among
@@ -31,11 +29,12 @@ type Scores struct {
 	Videos     int `json:"videos"`
 	Segments   int `json:"segments"`
 	Detections int `json:"detections"`
-	// Unknown are detections of classes that do not occur. They are not counted.
-	Unknown int `json:"unknown"`
-	// Foreign are videos with detections that the truth does not have. All that was
-	// found in them is wrong.
-	Foreign int `json:"foreign_videos"`
+	// UnknownClasses counts the detections of classes that do not occur in the
+	// annotations. They are ignored.
+	UnknownClasses int `json:"unknown_classes"`
+	// UnknownVideos counts the videos with detections that are not annotated. All their
+	// detections count as wrong.
+	UnknownVideos int `json:"unknown_videos"`
 }
 
 // ClassAP is the average precision of a class.
@@ -82,7 +81,7 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 	}
 	s := &Scores{TIoU: tIoUs, MAP: make([]float64, len(tIoUs)), Videos: len(truth.Videos)}
 	real, found, classes := s.gather(truth, results)
-	if s.Foreign > 0 && s.Foreign == len(results) {
+	if s.UnknownVideos > 0 && s.UnknownVideos == len(results) {
 		return nil, fmt.Errorf("%s: none of the %d videos of the results is annotated", truth.Source, len(results))
 	}
 	if s.Segments == 0 {
@@ -122,14 +121,14 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 	for id, detections := range results {
 		n := find(id)
 		if n < 0 {
-			s.Foreign++
-			n = len(truth.Videos) + s.Foreign
+			s.UnknownVideos++
+			n = len(truth.Videos) + s.UnknownVideos
 		}
 		for _, d := range detections {
 			s.Detections++
 			c, ok := class[dataset.Canonical(d.Label)]
 			if !ok {
-				s.Unknown++
+				s.UnknownClasses++
 				continue
 			}
 			found[c] = append(found[c], finding{n, c, d.Segment, d.Score})

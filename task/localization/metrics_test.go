@@ -40,7 +40,7 @@ func TestReferenceMAP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Score(truth, results, ActivityNet)
+	s, err := Score(truth, results, proposal.ActivityNetThresholds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestReferenceMAP(t *testing.T) {
 			t.Errorf("mAP %v instead of %v at %v", s.MAP[i], v, s.TIoU[i])
 		}
 	}
-	if s.Unknown != 0 || s.Segments != 4 || s.Videos != 2 || s.Detections != 14 {
+	if s.UnknownClasses != 0 || s.Segments != 4 || s.Videos != 2 || s.Detections != 14 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -89,7 +89,7 @@ func TestAveragePrecisionByHand(t *testing.T) {
 			t.Errorf("mAP %v instead of %v at %v", s.MAP[i], want, s.TIoU[i])
 		}
 	}
-	if s.Unknown != 1 || s.Classes[1].Label != "Sit_Down" || s.Classes[1].Segments != 1 {
+	if s.UnknownClasses != 1 || s.Classes[1].Label != "Sit_Down" || s.Classes[1].Segments != 1 {
 		t.Errorf("%+v", s)
 	}
 	// A second detection of what is found already is wrong, unless another is near.
@@ -104,19 +104,19 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	}
 	// What is found in a video that is not annotated is wrong.
 	elsewhere := Results{"a": {{"run", 0.5, [2]float64{0, 10}}}, "z": {{"run", 0.9, [2]float64{0, 10}}}}
-	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 || s.Foreign != 1 {
+	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 || s.UnknownVideos != 1 {
 		t.Errorf("%+v", s)
 	}
 	// Results name the same video by another path; if all are of other videos, that is
 	// no result.
-	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
+	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
 		t.Errorf("%+v", s)
 	}
 	one.Format = "activitynet" // files' names begin with v_
-	if s := score(t, one, Results{"videos/v_a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.Foreign != 0 {
+	if s := score(t, one, Results{"videos/v_a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
 		t.Errorf("%+v", s)
 	}
-	if _, err := Score(one, Results{"z": {{"run", 0.5, [2]float64{0, 10}}}}, THUMOS); err == nil {
+	if _, err := Score(one, Results{"z": {{"run", 0.5, [2]float64{0, 10}}}}, THUMOSThresholds); err == nil {
 		t.Error("results of other videos are measured")
 	}
 	if s := score(t, one, Results{}, 0.5); s.MAP[0] != 0 || s.Errors.Missed != 1 {
@@ -266,7 +266,7 @@ func TestWhatIsWrong(t *testing.T) {
 }
 
 func TestNothingToMeasure(t *testing.T) {
-	if _, err := Score(annotated(nil, nil), Results{}, THUMOS); err == nil {
+	if _, err := Score(annotated(nil, nil), Results{}, THUMOSThresholds); err == nil {
 		t.Error("without any segment there is a score")
 	}
 	some := annotated([]dataset.Segment{{Start: 0, End: 1, Label: "run"}})

@@ -55,7 +55,7 @@ func (s *Set) TrueProposals() Proposals {
 // Windows are n windows for each video, spread evenly, all of score 1: the proposals
 // of one who knows nothing but how long the segments are.
 func (s *Set) Windows(n int) (Proposals, error) {
-	lengths := proposal.Lengths(s.onPlayersClock(), 8)
+	lengths := proposal.SegmentLengths(s.onPlayersClock(), 8)
 	return s.each(func(_ int, q *feature.Sequence) ([]proposal.Proposal, error) {
 		video := proposal.Segment{End: Duration(q)}
 		if len(lengths) == 0 || video.End <= 0 {
@@ -80,7 +80,7 @@ func Duration(q *feature.Sequence) float64 {
 
 // Within cuts proposals to a video of so many seconds, and leaves out those that do
 // not reach into it.
-func Within(p []proposal.Proposal, seconds float64) []proposal.Proposal {
+func ClipProposals(p []proposal.Proposal, seconds float64) []proposal.Proposal {
 	var kept []proposal.Proposal
 	for _, x := range p {
 		if x.Start, x.End = max(x.Start, 0), min(x.End, seconds); x.Start < x.End {
@@ -90,9 +90,10 @@ func Within(p []proposal.Proposal, seconds float64) []proposal.Proposal {
 	return kept
 }
 
-// Given are the proposals that results hold; unnamed counts the videos that they do
-// not speak of, which have none. Results that may mean several videos are an error.
-func (s *Set) Given(r Results) (p Proposals, unnamed int, err error) {
+// MatchProposals returns the proposals in results for each video of the set, and how
+// many videos have no entry in the results; these get no proposals. A name that matches
+// several videos is an error.
+func (s *Set) MatchProposals(r Results) (p Proposals, unnamed int, err error) {
 	p = make(Proposals, len(s.Videos))
 	find, owner := r.Finder(), map[string]string{}
 	for i, v := range s.Videos {
@@ -154,7 +155,7 @@ func (s *Set) Recall(p Proposals) *Recall {
 	for i := range ns {
 		ns[i] = i + 1
 	}
-	return recall(proposal.Recall(s.onPlayersClock(), p, proposal.ActivityNet, ns))
+	return recall(proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, ns))
 }
 
 // WindowRecall measures [Set.Windows], as many as are asked for at each N.
@@ -165,7 +166,7 @@ func (s *Set) WindowRecall() (*Recall, error) {
 		if err != nil {
 			return nil, err
 		}
-		ar[i] = proposal.Recall(s.onPlayersClock(), p, proposal.ActivityNet, []int{i + 1})[0]
+		ar[i] = proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, []int{i + 1})[0]
 	}
 	return recall(ar), nil
 }

@@ -20,15 +20,15 @@ type Data struct {
 	EvalSplit  string `json:"eval_split"`
 	// TestShare and Seed divide data that says no splits.
 	TestShare float64 `json:"test_share"`
-	Seed      uint64  `json:"split_seed"`
+	SplitSeed uint64  `json:"split_seed"`
 	// TrainClasses and TestClasses, for zero-shot: learn from videos that show some
 	// classes alone, test on others. Both are nil otherwise.
 	TrainClasses []string `json:"train_classes,omitempty"`
 	TestClasses  []string `json:"test_classes,omitempty"`
 }
 
-// Opened is data that was read.
-type Opened struct {
+// Source is an opened dataset with its feature store.
+type Source struct {
 	Segments *dataset.Segments
 	Warnings []string // about the annotations
 
@@ -42,7 +42,7 @@ const cacheBytes = 1 << 30
 
 // Open reads the annotations and opens the store. The features have to come from
 // the backbone with this fingerprint.
-func (d Data) Open(fingerprint string) (*Opened, error) {
+func (d Data) Open(fingerprint string) (*Source, error) {
 	store, err := feature.Open(d.Features)
 	if err != nil {
 		return nil, err
@@ -52,20 +52,20 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 		return nil, err
 	}
 	warnings := s.Warnings()
-	if s, err = s.Divide(d.TestShare, d.Seed); err != nil {
+	if s, err = s.Divide(d.TestShare, d.SplitSeed); err != nil {
 		return nil, err
 	}
 	if n := s.Splits(); n[""] > 0 {
 		return nil, fmt.Errorf("%s: %d of %d videos have no split: give all one, or none", d.Path, n[""], len(s.Videos))
 	}
-	return &Opened{s, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
+	return &Source{s, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
 }
 
 // Sets returns the training set and the one that is measured, which is nil if there
 // is none: no video of that split shows anything, or it is the one to learn from.
 // leftOut counts the videos of the training split that zero-shot training
 // cannot use, since they show classes that are not to be known.
-func (d Data) Sets(o *Opened) (trainSet, evalSet *Set, leftOut int, err error) {
+func (d Data) Sets(o *Source) (trainSet, evalSet *Set, leftOut int, err error) {
 	from, to := o.Segments, o.Segments
 	if d.TrainClasses != nil {
 		if from, to, leftOut, err = dataset.SplitSegments(o.Segments, d.TrainClasses, d.TestClasses); err != nil {
@@ -103,7 +103,7 @@ type Set struct {
 }
 
 // Set finds the features of videos.
-func (o *Opened) Set(s *dataset.Segments) (*Set, error) {
+func (o *Source) Set(s *dataset.Segments) (*Set, error) {
 	resolver, err := dataset.Stored(o.store)
 	if err != nil {
 		return nil, err
@@ -136,9 +136,10 @@ func (s *Set) Provenance(v dataset.MatchedVideo) (feature.Provenance, error) {
 	return s.features.Provenance(v.ID)
 }
 
-// Beyond returns the segments of which the features hold nothing and, Kept, those that
-// end after videos whose lengths the annotations do not tell.
-func (s *Set) Beyond() ([]dataset.Fault, error) {
+// OutOfRange returns the segments that contain no frame of their video's features. It
+// also returns, marked as kept, segments that end after their video although the
+// annotations give no duration for it.
+func (s *Set) OutOfRange() ([]dataset.Fault, error) {
 	var out []dataset.Fault
 	for _, v := range s.Videos {
 		q, err := s.Load(v)

@@ -22,19 +22,19 @@ const DetectorDir = "proposals"
 
 // Run is what a training run needs beside its settings.
 type Run struct {
-	Dir      string // where the run's files go
-	Backbone *clip.Model
-	Path     string // the backbone's, noted in model files
-	Train    *Set
+	Dir          string // where the run's files go
+	Backbone     *clip.Model
+	BackbonePath string // the backbone's, noted in model files
+	Train        *Set
 	// Test, if there is one, is measured as the run goes. If it may choose, it
 	// chooses the best step; else that is the last one.
 	Test    *Set
 	Chooses bool
 	// Detector is a first stage that was trained before; nil trains one.
 	Detector *proposal.Detector
-	// Given are proposals that are taken instead of a detector's, nil for none.
-	Given  Results
-	Resume bool
+	// Proposals are used instead of a detector's; nil for none.
+	Proposals Results
+	Resume    bool
 	// Note is written to config.json beside the settings, for what the data was.
 	Note     any
 	Log      *slog.Logger       // nil for slog's default
@@ -78,7 +78,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		if r.Detector != nil {
 			return s.Propose(ctx, r.Detector, r.Progress)
 		}
-		p, unnamed, err := s.Given(r.Given)
+		p, unnamed, err := s.MatchProposals(r.Proposals)
 		if unnamed > 0 {
 			r.Log.Warn("the proposals say nothing of some videos, in which nothing is found then", "videos", unnamed)
 		}
@@ -92,7 +92,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		return train.Result{}, err
 	}
 	r.Log.Info("to learn from", "segments", len(l.real), "proposals_that_overlap", len(l.overlapping), "background", len(l.background))
-	l.detector, l.backbone = r.Detector, r.Path
+	l.detector, l.backbone = r.Detector, r.BackbonePath
 	l.test, l.selects = r.Test, r.Chooses
 	if l.proposed, err = of(r.Test); err != nil {
 		return train.Result{}, r.interrupted(err)
@@ -111,7 +111,7 @@ func (r Run) interrupted(err error) error {
 
 // propose sees to the first stage, and notes its settings in c.
 func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
-	if r.Given != nil {
+	if r.Proposals != nil {
 		return nil
 	}
 	if r.Detector == nil {
@@ -188,5 +188,5 @@ func (r Run) config(c Config) any {
 		Videos   int      `json:"videos"`
 		Segments int      `json:"segments"`
 		Data     any      `json:"data,omitempty"`
-	}{c, Task, r.Backbone.Fingerprint(), r.Path, r.Train.Classes, len(r.Train.Videos), r.Train.Truth().Count(), r.Note}
+	}{c, Task, r.Backbone.Fingerprint(), r.BackbonePath, r.Train.Classes, len(r.Train.Videos), r.Train.Truth().Count(), r.Note}
 }

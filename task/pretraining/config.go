@@ -32,12 +32,12 @@ type Config struct {
 	// negatives.
 	UniqueCaptions bool `json:"unique_captions"`
 	// Half writes the model in half precision.
-	Half bool `json:"half"`
-	Eval Eval `json:"evaluation"`
+	Half bool       `json:"half"`
+	Eval Evaluation `json:"evaluation"`
 }
 
 // Eval says how held-out pairs are measured.
-type Eval struct {
+type Evaluation struct {
 	Pairs     int      `json:"pairs"`     // of each set, at most
 	Group     int      `json:"group"`     // pairs among which the right one is to be found
 	Templates []string `json:"templates"` // for labels; {} stands for one
@@ -51,7 +51,7 @@ func DefaultConfig() Config {
 		// Betas, eps and decay are CLIP's for its ViTs (table 18).
 		Train: train.Config{Steps: 5000, LearningRate: 1e-3, Schedule: "cosine", Warmup: 200, WeightDecay: 0.2, Beta2: 0.98, Eps: 1e-6},
 		Batch: 256, Chunk: 64, Crop: 0.9, UniqueCaptions: true,
-		Eval: Eval{Pairs: 1000, Group: 50, Templates: []string{"a picture of a {}."}},
+		Eval: Evaluation{Pairs: 1000, Group: 50, Templates: []string{"a picture of a {}."}},
 	}
 }
 

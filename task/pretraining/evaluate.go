@@ -33,7 +33,7 @@ type Result struct {
 // Evaluate measures a model on pairs that lie evenly over each set. A picture is
 // named among the labels of all sets. failed, which may be nil, is told of pairs
 // that cannot be read; the shares of a set of which none can are 0.
-func Evaluate(ctx context.Context, m *clip.Model, sets []Held, e Eval, failed func(name string, err error)) ([]Result, error) {
+func Evaluate(ctx context.Context, m *clip.Model, sets []EvalSet, e Evaluation, failed func(name string, err error)) ([]Result, error) {
 	embedded := make([]*embedded, len(sets))
 	var labels []string
 	for i, s := range sets {

@@ -21,7 +21,7 @@ type learner struct {
 	contrast contrast
 	loader   *loader
 	names    []string // of the latest batch
-	held     []Held
+	held     []EvalSet
 	selects  bool
 	log      *slog.Logger
 	unread   map[string]bool // held-out pairs that could not be read

@@ -20,8 +20,8 @@ type Pairs interface {
 	Pair(i int) (Pair, error)
 }
 
-// Held is pairs that are kept from training, to measure on.
-type Held struct {
+// EvalSet is a set of pairs kept from training for evaluation.
+type EvalSet struct {
 	Name  string // put before the names of its metrics, may be ""
 	Pairs Pairs
 }

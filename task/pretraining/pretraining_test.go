@@ -259,12 +259,12 @@ func small() Config {
 	m.Context, m.Vocab, m.TextWidth, m.TextLayers = 20, 514+200, 64, 1
 	c.Batch, c.Chunk, c.Crop = 16, 16, 1
 	c.Train.Steps, c.Train.Warmup, c.Train.LearningRate = 60, 5, 2e-3
-	c.Eval = Eval{Pairs: 32, Group: 16, Templates: []string{"a flag, {}"}}
+	c.Eval = Evaluation{Pairs: 32, Group: 16, Templates: []string{"a flag, {}"}}
 	return c
 }
 
 // run trains into a new folder and returns the folder.
-func trained(t *testing.T, c Config, r Run) (string, Outcome) {
+func trained(t *testing.T, c Config, r Run) (string, TrainResult) {
 	t.Helper()
 	if r.Dir == "" {
 		r.Dir = filepath.Join(t.TempDir(), "run")
@@ -282,11 +282,11 @@ func trained(t *testing.T, c Config, r Run) (string, Outcome) {
 // A small model learns to name what it was trained on, and what it writes, in
 // either precision, is loaded without any assumption and does the same.
 func TestTrains(t *testing.T) {
-	held := []Held{{Pairs: flags{n: 32, first: 1000}}}
+	held := []EvalSet{{Pairs: flags{n: 32, first: 1000}}}
 	c := small()
 	c.Train.Steps, c.Train.EMADecay = 250, 0.9
 	c.Half = true
-	dir, out := trained(t, c, Run{Train: flags{n: 500}, Held: held})
+	dir, out := trained(t, c, Run{Train: flags{n: 500}, EvalSets: held})
 	if got := out.Metrics["zero_shot"].(float64); !(got >= 0.8) {
 		t.Errorf("%v of the labels are named rightly", got)
 	}
@@ -323,7 +323,7 @@ func TestResumesBitwise(t *testing.T) {
 	c.Train.Steps, c.Train.EvalEvery, c.Train.SaveEvery, c.Train.EMADecay = 12, 4, 3, 0.99
 	c.Chunk, c.Crop, c.Flip = 6, 0.8, true
 	pairs := flags{n: 50, broken: func(i int) bool { return i%7 == 3 }}
-	r := Run{Train: pairs, Held: []Held{{Pairs: flags{n: 10, first: 99}}}}
+	r := Run{Train: pairs, EvalSets: []EvalSet{{Pairs: flags{n: 10, first: 99}}}}
 	whole, out := trained(t, c, r)
 	if out.Failed != 7 {
 		t.Errorf("%d pairs were left out instead of 7", out.Failed)
@@ -332,7 +332,7 @@ func TestResumesBitwise(t *testing.T) {
 	defer cancel()
 	r.Dir = filepath.Join(t.TempDir(), "run")
 	_, err := Train(ctx, c, Run{Dir: r.Dir, Log: slog.New(slog.DiscardHandler), Train: pairs, Threads: 1,
-		Held: []Held{{Pairs: &counted{Pairs: r.Held[0].Pairs, at: 2, do: cancel}}}})
+		EvalSets: []EvalSet{{Pairs: &counted{Pairs: r.EvalSets[0].Pairs, at: 2, do: cancel}}}})
 	var interrupted *train.InterruptedError
 	if !errors.As(err, &interrupted) {
 		t.Fatalf("got %v, not an interrupt", err)
@@ -377,7 +377,7 @@ func TestOnePairSelectsNothing(t *testing.T) {
 	c := small()
 	c.Train.Steps, c.Train.EvalEvery = 4, 1
 	for _, held := range []flags{{n: 1}, {n: 9, broken: func(i int) bool { return i > 0 }}} {
-		_, out := trained(t, c, Run{Train: flags{n: 50}, Held: []Held{{Pairs: held}}, Selects: true})
+		_, out := trained(t, c, Run{Train: flags{n: 50}, EvalSets: []EvalSet{{Pairs: held}}, SelectBest: true})
 		if out.BestStep != 4 {
 			t.Errorf("the model is that of step %d", out.BestStep)
 		}
@@ -401,7 +401,7 @@ func TestMeasuresAllOverTheSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	sorted := renamed{flags{n: 160}, func(i int) int { return i / 10 }}
-	r, err := Evaluate(t.Context(), l.Model, []Held{{Pairs: sorted}}, Eval{Pairs: 16, Group: 16, Templates: []string{"{}"}}, nil)
+	r, err := Evaluate(t.Context(), l.Model, []EvalSet{{Pairs: sorted}}, Evaluation{Pairs: 16, Group: 16, Templates: []string{"{}"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,7 +432,7 @@ func TestCaptionsOfOnePictureAreAllRight(t *testing.T) {
 func TestLongTextsAreCut(t *testing.T) {
 	c := small()
 	c.Train.Steps, c.Model.Context = 2, 4
-	_, out := trained(t, c, Run{Train: flags{n: 50}, Held: []Held{{Pairs: flags{n: 20, first: 99}}}})
+	_, out := trained(t, c, Run{Train: flags{n: 50}, EvalSets: []EvalSet{{Pairs: flags{n: 20, first: 99}}}})
 	if _, ok := out.Metrics["zero_shot"]; !ok {
 		t.Errorf("naming was not measured: %v", out.Metrics)
 	}

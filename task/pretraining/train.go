@@ -16,47 +16,48 @@ import (
 type Run struct {
 	Dir   string // where the run's files go
 	Train Pairs
-	// Held, which may be empty, is measured as the run goes. With Selects the
-	// best step by retrieval on the first set is the model; else the last is.
-	Held    []Held
-	Selects bool
-	Resume  bool
-	Threads int // to compute on; 0 means GOMAXPROCS
+	// EvalSets, which may be empty, are evaluated during the run. With SelectBest the
+	// model is that of the step with the best retrieval on the first set, otherwise
+	// that of the last step.
+	EvalSets   []EvalSet
+	SelectBest bool
+	Resume     bool
+	Threads    int // to compute on; 0 means GOMAXPROCS
 	// Note is written to config.json beside the settings, for what the data was.
 	Note     any
 	Log      *slog.Logger       // nil for slog's default
 	Progress *progress.Progress // nil for none
 }
 
-// Outcome is how a run ended.
-type Outcome struct {
+// TrainResult describes how a run ended.
+type TrainResult struct {
 	train.Result
 	Failed int // pairs that could not be read
 }
 
 // Train trains a model and writes the run's folder, with the model itself in
 // best.safetensors, which [clip.Load] reads.
-func Train(ctx context.Context, c Config, r Run) (Outcome, error) {
+func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 	if err := c.check(); err != nil {
-		return Outcome{}, err
+		return TrainResult{}, err
 	}
 	switch n := r.Train.Len(); {
 	case n < 2:
-		return Outcome{}, fmt.Errorf("there is %d pair to train on: learning which picture and caption belong together takes two at least", n)
+		return TrainResult{}, fmt.Errorf("there is %d pair to train on: learning which picture and caption belong together takes two at least", n)
 	case c.Batch > n:
-		return Outcome{}, fmt.Errorf("a batch of %d is more than the %d pairs there are to train on: give --batch %d at most", c.Batch, n, n)
+		return TrainResult{}, fmt.Errorf("a batch of %d is more than the %d pairs there are to train on: give --batch %d at most", c.Batch, n, n)
 	case n > 1<<31:
-		return Outcome{}, fmt.Errorf("%d pairs are more than %d", n, 1<<31)
+		return TrainResult{}, fmt.Errorf("%d pairs are more than %d", n, 1<<31)
 	}
 	if r.Log == nil {
 		r.Log = slog.Default()
 	}
-	if r.Selects && len(r.Held) == 0 {
-		return Outcome{}, errors.New("there are no held-out pairs to choose the best step on")
+	if r.SelectBest && len(r.EvalSets) == 0 {
+		return TrainResult{}, errors.New("there are no held-out pairs to choose the best step on")
 	}
 	l, err := newLearner(c, r)
 	if err != nil {
-		return Outcome{}, err
+		return TrainResult{}, err
 	}
 	defer l.loader.stop()
 	config := struct {
@@ -66,7 +67,7 @@ func Train(ctx context.Context, c Config, r Run) (Outcome, error) {
 		Data  any    `json:"data,omitempty"`
 	}{l.config, "pretraining", r.Train.Len(), r.Note}
 	result, err := loop.Run(ctx, r.Dir, config, c.Train, l, r.Resume, r.Log, r.Progress)
-	return Outcome{result, l.loader.failures() + len(l.unread)}, err
+	return TrainResult{result, l.loader.failures() + len(l.unread)}, err
 }
 
 func newLearner(c Config, r Run) (*learner, error) {
@@ -75,6 +76,6 @@ func newLearner(c Config, r Run) (*learner, error) {
 		return nil, err
 	}
 	c.Model = m.Config()
-	return &learner{config: c, model: m, contrast: newContrast(m, c.Chunk), held: r.Held, selects: r.Selects,
+	return &learner{config: c, model: m, contrast: newContrast(m, c.Chunk), held: r.EvalSets, selects: r.SelectBest,
 		loader: newLoader(c, r.Train, m.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
 }

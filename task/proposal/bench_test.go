@@ -11,7 +11,7 @@ import (
 // An hour of features of ViT-B/16's width at four frames a second.
 func BenchmarkPropose(b *testing.B) {
 	const frames, width, rate = 14400, 512, 4
-	c := Default()
+	c := DefaultConfig()
 	c.Rate = rate
 	d, err := New(width, c, 1)
 	if err != nil {

@@ -64,23 +64,24 @@ type Config struct {
 	// no two are alike; how far from a segment's center, in rows, a row may stand that
 	// is to find it; and the weights of the loss of segments and of their quality
 	// beside that of actionness.
-	Batch   int     `json:"batch"`
-	Crop    float64 `json:"crop"`
-	Radius  float64 `json:"radius"`
-	Box     float64 `json:"box_weight"`
-	Quality float64 `json:"quality_weight"`
+	Batch         int     `json:"batch"`
+	Crop          float64 `json:"crop"`
+	Radius        float64 `json:"radius"`
+	BoxWeight     float64 `json:"box_weight"`
+	QualityWeight float64 `json:"quality_weight"`
 
-	// What [Detector.Propose] gives: proposals of at least the score Floor, at most
-	// TopK of them as [PerVideo] says, after soft-NMS with a Gaussian of width Sigma.
-	Sigma float64 `json:"sigma"`
-	Floor float64 `json:"floor"`
-	TopK  int     `json:"top_k"`
+	// [Detector.Propose] returns proposals with a score of at least MinScore, at most
+	// MaxProposals (for longer videos see [MaxPerVideo]), after soft-NMS with a
+	// Gaussian of width Sigma.
+	Sigma        float64 `json:"sigma"`
+	MinScore     float64 `json:"min_score"`
+	MaxProposals int     `json:"max_proposals"`
 }
 
-// Default are settings for a few hundred videos, at about eight frames a second.
-func Default() Config {
+// DefaultConfig returns settings for a few hundred videos, at about eight frames a second.
+func DefaultConfig() Config {
 	return Config{Width: 128, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
-		Batch: 8, Crop: 0.5, Radius: 1.5, Box: 2, Quality: 0.5, Sigma: 0.5, Floor: 0.05, TopK: 1000}
+		Batch: 8, Crop: 0.5, Radius: 1.5, BoxWeight: 2, QualityWeight: 0.5, Sigma: 0.5, MinScore: 0.05, MaxProposals: 1000}
 }
 
 // stride is how many frames a row of the last level stands for.
@@ -110,14 +111,14 @@ func (c Config) Check() error {
 		return fmt.Errorf("up to %v of a window cut off: it takes a share, 0 to 1", c.Crop)
 	case !within(c.Radius, 0.5, math.MaxFloat64):
 		return fmt.Errorf("a radius of %v: below 0.5 some segments would lie between the rows", c.Radius)
-	case !within(c.Box, 0, 1e6) || !within(c.Quality, 0, 1e6):
-		return fmt.Errorf("weights %v and %v of the loss: it takes numbers from 0 up", c.Box, c.Quality)
+	case !within(c.BoxWeight, 0, 1e6) || !within(c.QualityWeight, 0, 1e6):
+		return fmt.Errorf("weights %v and %v of the loss: it takes numbers from 0 up", c.BoxWeight, c.QualityWeight)
 	case !within(c.Sigma, 1e-6, 1e6):
 		return fmt.Errorf("soft-NMS with a sigma of %v: it takes a number above 0", c.Sigma)
-	case !within(c.Floor, 0, 1):
-		return fmt.Errorf("a score floor of %v: it takes 0 to 1", c.Floor)
-	case c.TopK < 1:
-		return fmt.Errorf("at most %d proposals: it takes at least 1", c.TopK)
+	case !within(c.MinScore, 0, 1):
+		return fmt.Errorf("a score floor of %v: it takes 0 to 1", c.MinScore)
+	case c.MaxProposals < 1:
+		return fmt.Errorf("at most %d proposals: it takes at least 1", c.MaxProposals)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	detector, _, err := proposal.Train(context.Background(), proposal.Default(), proposal.DefaultTraining(), proposal.Run{
+	detector, _, err := proposal.Train(context.Background(), proposal.DefaultConfig(), proposal.DefaultTrainConfig(), proposal.Run{
 		Dir:      "run",
 		Features: feature.NewCache(store, 0),
 		Train: []proposal.Example{
@@ -40,7 +40,7 @@ func Example() {
 }
 
 // How many of the actions two proposals a video find, and two windows.
-func ExampleRecall() {
+func ExampleAverageRecall() {
 	examples := []proposal.Example{{ID: "a.mp4", Segments: []proposal.Segment{{Start: 1, End: 5}, {Start: 6, End: 9}}}}
 	found := []proposal.Proposal{
 		{Segment: proposal.Segment{Start: 1, End: 4.8}, Score: 0.9},
@@ -48,8 +48,8 @@ func ExampleRecall() {
 	}
 	even := proposal.SlidingWindows(proposal.Segment{Start: 0, End: 10}, []float64{4}, 2)
 	tIoUs, ns := []float64{0.5, 0.7, 0.9}, []int{1, 2}
-	fmt.Println("proposals", proposal.Recall(examples, [][]proposal.Proposal{found}, tIoUs, ns))
-	fmt.Println("windows  ", proposal.Recall(examples, [][]proposal.Proposal{even}, tIoUs, ns))
+	fmt.Println("proposals", proposal.AverageRecall(examples, [][]proposal.Proposal{found}, tIoUs, ns))
+	fmt.Println("windows  ", proposal.AverageRecall(examples, [][]proposal.Proposal{even}, tIoUs, ns))
 	// Output:
 	// proposals [0.5 1]
 	// windows   [0.3333333333333333 0.5]

@@ -17,7 +17,7 @@ func FuzzDecode(f *testing.F) {
 	for name, t := range d.Tensors() {
 		in.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
 	}
-	whole := `{"task":"proposals","width":3,"config":{"width":16,"heads":2,"blocks":1,"levels":3,"window":4,"frames":32,"rate":8,"batch":8,"radius":1.5,"sigma":0.5,"top_k":5}}`
+	whole := `{"task":"proposals","width":3,"config":{"width":16,"heads":2,"blocks":1,"levels":3,"window":4,"frames":32,"rate":8,"batch":8,"radius":1.5,"sigma":0.5,"max_proposals":5}}`
 	path := filepath.Join(f.TempDir(), "detector.safetensors")
 	read := func(text string) error {
 		in.Metadata = map[string]string{metadataKey: text}

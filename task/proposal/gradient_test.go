@@ -9,7 +9,7 @@ import (
 
 // small is a detector that tests can afford.
 func small() Config {
-	c := Default()
+	c := DefaultConfig()
 	c.Width, c.Heads, c.Levels, c.Window, c.Frames, c.Overlap, c.Rate, c.Sampling = 16, 2, 3, 4, 32, 8, 8, "fps=8"
 	return c
 }
@@ -18,12 +18,12 @@ func small() Config {
 func TestGradientsByCentralDifferences(t *testing.T) {
 	const width = 6
 	for name, change := range map[string]func(*Config){
-		"actionness and distances": func(c *Config) { c.Quality = 0 },
+		"actionness and distances": func(c *Config) { c.QualityWeight = 0 },
 		// What quality has to tell is the IoU as it is, which does not count as
 		// changing; along the gradient of the last layer it does not.
-		"quality": func(c *Config) { c.Box, c.Quality = 0, 1 },
+		"quality": func(c *Config) { c.BoxWeight, c.QualityWeight = 0, 1 },
 		"no blocks before the pyramid": func(c *Config) {
-			c.Blocks, c.Quality = 0, 0
+			c.Blocks, c.QualityWeight = 0, 0
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 				grads[p.Name] = g
 			}
 			for _, p := range d.params.List {
-				if c.Box == 0 && !strings.HasPrefix(p.Name, boxName+".out") {
+				if c.BoxWeight == 0 && !strings.HasPrefix(p.Name, boxName+".out") {
 					continue
 				}
 				grad, values := grads[p.Name], d.params.Values()[p.Name]
@@ -85,7 +85,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 				for i, g := range grad {
 					along["its gradient"][i] = float64(g) / norm
 				}
-				if c.Quality == 0 {
+				if c.QualityWeight == 0 {
 					along["anything"] = unit(rng, len(grad))
 				}
 				for what, direction := range along {

@@ -31,8 +31,8 @@ func (t *Detector) learn(x []float32, l *layout, want targets) float64 {
 		distances, iou := d.Temp(found, 2), d.Temp(found, 1)
 		d.Gather(mine, nil, box, want.rows)
 		d.Upload(distances, want.distances)
-		loss += d.Intervals(dmine.ColRange(0, 2), iou, mine.ColRange(0, 2), distances, t.config.Box*each)
-		loss += d.Focal(dmine.ColRange(2, 3), mine.ColRange(2, 3), iou, 0, 0, t.config.Quality*each)
+		loss += d.Intervals(dmine.ColRange(0, 2), iou, mine.ColRange(0, 2), distances, t.config.BoxWeight*each)
+		loss += d.Focal(dmine.ColRange(2, 3), mine.ColRange(2, 3), iou, 0, 0, t.config.QualityWeight*each)
 		d.ScatterAdd(dbox, want.rows, dmine, nil)
 	}
 	t.back(daction, dbox, l, &k)

@@ -56,9 +56,9 @@ func SoftNMS(p []Proposal, sigma, floor float64, most int) []Proposal {
 	return out
 }
 
-// PerVideo is how many of something a video of so many seconds may have at most, if one
-// of up to ten minutes may have most: as many for every ten minutes.
-func PerVideo(most int, seconds float64) int {
+// MaxPerVideo returns the limit for a video of the given length in seconds: most for
+// every started ten minutes.
+func MaxPerVideo(most int, seconds float64) int {
 	return int(min(float64(most)*max(1, math.Ceil(seconds/600)), math.MaxInt32))
 }
 

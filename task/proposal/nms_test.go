@@ -102,17 +102,17 @@ func TestRecall(t *testing.T) {
 	}{
 		{0, 0}, {1, 1.0 / 6}, {2, 3.0 / 6}, {100, 3.0 / 6},
 	} {
-		if got := Recall(examples, found, []float64{0.7, 0.9}, []int{c.n})[0]; math.Abs(got-c.want) > 1e-12 {
+		if got := AverageRecall(examples, found, []float64{0.7, 0.9}, []int{c.n})[0]; math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("average recall at %d: %v instead of %v", c.n, got, c.want)
 		}
 	}
-	if got := Recall([]Example{{ID: "b"}}, [][]Proposal{nil}, ActivityNet, []int{5})[0]; got != 0 {
+	if got := AverageRecall([]Example{{ID: "b"}}, [][]Proposal{nil}, ActivityNetThresholds, []int{5})[0]; got != 0 {
 		t.Errorf("without any segment it is %v", got)
 	}
 }
 
 func TestSlidingWindows(t *testing.T) {
-	lengths := Lengths([]Example{{Segments: []Segment{{0, 1}, {3, 5}}}, {}, {Segments: []Segment{{0, 40}, {1, 5}}}}, 2)
+	lengths := SegmentLengths([]Example{{Segments: []Segment{{0, 1}, {3, 5}}}, {}, {Segments: []Segment{{0, 40}, {1, 5}}}}, 2)
 	if fmt.Sprint(lengths) != "[2 40]" {
 		t.Errorf("lengths %v", lengths)
 	}

@@ -86,10 +86,10 @@ func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)
 
 // learnable is a detector that learns made-up films in a moment.
 func learnable() (Config, train.Config) {
-	c := Default()
+	c := DefaultConfig()
 	c.Width, c.Levels, c.Window, c.Frames, c.Overlap, c.Batch = 32, 5, 16, 128, 32, 4
 	c.Heads = 2
-	t := DefaultTraining()
+	t := DefaultTrainConfig()
 	t.Steps, t.LearningRate, t.Warmup, t.EvalEvery = 150, 3e-3, 5, 75
 	return c, t
 }
@@ -122,12 +122,12 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 		}
 		found = append(found, p)
 		for _, n := range ns {
-			even[n] = append(even[n], SlidingWindows(Segment{0, q.Timestamps[q.Len()-1]}, Lengths(learn, 5), n))
+			even[n] = append(even[n], SlidingWindows(Segment{0, q.Timestamps[q.Len()-1]}, SegmentLengths(learn, 5), n))
 		}
 	}
-	got := Recall(test, found, ActivityNet, ns)
+	got := AverageRecall(test, found, ActivityNetThresholds, ns)
 	for i, n := range ns {
-		base := Recall(test, even[n], ActivityNet, []int{n})[0]
+		base := AverageRecall(test, even[n], ActivityNetThresholds, []int{n})[0]
 		t.Logf("average recall at %d: %.3f, of sliding windows %.3f", n, got[i], base)
 		if got[i] < 2*base || got[i] < 0.5 {
 			t.Errorf("average recall at %d is %.3f, of sliding windows %.3f", n, got[i], base)
@@ -136,7 +136,7 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 	// A video of many windows is no harder.
 	long := Example{ID: "long.mp4", Segments: acts(rand.New(rand.NewPCG(3, 1)), 300)}
 	p := propose(t, d, film(long.ID, rand.New(rand.NewPCG(4, 1)), 300*8, 12, 8, long.Segments))
-	if r := Recall([]Example{long}, [][]Proposal{p}, ActivityNet, []int{2 * len(long.Segments)})[0]; r < 0.9*got[1] {
+	if r := AverageRecall([]Example{long}, [][]Proposal{p}, ActivityNetThresholds, []int{2 * len(long.Segments)})[0]; r < 0.9*got[1] {
 		t.Errorf("average recall of %d segments in five minutes is %.3f, in short videos %.3f", len(long.Segments), r, got[1])
 	}
 	// Where nothing happens nothing scores as high.
@@ -151,7 +151,7 @@ func TestFirstLayersFitTheFeatures(t *testing.T) {
 	const width = 6
 	store := newStore(t)
 	learn := films(t, store, "learn", 8, width, 1)
-	l, err := newLearner(small(), DefaultTraining(), Run{Features: feature.NewCache(store, 0), Train: learn})
+	l, err := newLearner(small(), DefaultTrainConfig(), Run{Features: feature.NewCache(store, 0), Train: learn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestResumeIsBitwise(t *testing.T) {
 	learn, val := films(t, store, "learn", 5, 4, 1), films(t, store, "val", 2, 4, 2)
 	c := small()
 	c.Batch, c.Rate, c.Sampling = 2, 0, ""
-	tc := DefaultTraining()
+	tc := DefaultTrainConfig()
 	tc.Steps, tc.EvalEvery, tc.SaveEvery = 6, 3, 2
 	run := func(ctx context.Context, dir string, resume bool) error {
 		_, _, err := Train(ctx, c, tc, Run{Dir: dir, Features: feature.NewCache(store, 0), Train: learn, Val: val, Resume: resume, Log: quiet()})
@@ -296,7 +296,7 @@ func propose(t *testing.T, d *Detector, q *feature.Sequence) []Proposal {
 // Videos of any length have proposals that lie inside them.
 func TestVideosOfAnyLength(t *testing.T) {
 	c := small()
-	c.Floor = 0
+	c.MinScore = 0
 	d := ready(t, c, 5)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, n := range []int{1, 2, 3, 31, 32, 33, 56, 57, 300, 5000} {
@@ -316,7 +316,7 @@ func TestVideosOfAnyLength(t *testing.T) {
 // A video of hours has as many proposals for every ten minutes as a short one in all.
 func TestLimitsGrowWithTheVideo(t *testing.T) {
 	c := small()
-	c.Floor, c.TopK = 0, 7
+	c.MinScore, c.MaxProposals = 0, 7
 	d := ready(t, c, 5)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for seconds, want := range map[int]int{60: 7, 600: 7, 601: 14, 1500: 21} {
@@ -324,7 +324,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 			t.Errorf("%d s have %d proposals instead of %d", seconds, len(p), want)
 		}
 	}
-	if n := PerVideo(math.MaxInt, 1e300); n != math.MaxInt32 {
+	if n := MaxPerVideo(math.MaxInt, 1e300); n != math.MaxInt32 {
 		t.Errorf("the most there can be is %d", n)
 	}
 }
@@ -441,7 +441,7 @@ func TestTensorsThereAndBack(t *testing.T) {
 		"no attention":  func(c *Config) { c.Window = 0 },
 		"not a number":  func(c *Config) { c.Sigma = math.NaN() },
 		"more overlap":  func(c *Config) { c.Overlap = 17 },
-		"less than one": func(c *Config) { c.TopK = 0 },
+		"less than one": func(c *Config) { c.MaxProposals = 0 },
 	} {
 		bad := c
 		change(&bad)
@@ -484,7 +484,7 @@ func TestNothingHappens(t *testing.T) {
 	for _, e := range films(t, store, "learn", 4, 4, 1) {
 		learn = append(learn, Example{ID: e.ID})
 	}
-	tc := DefaultTraining()
+	tc := DefaultTrainConfig()
 	tc.Steps = 40
 	d, r, err := Train(context.Background(), small(), tc, Run{Dir: t.TempDir(), Features: feature.NewCache(store, 0), Train: learn, Val: learn[:1], Log: quiet()})
 	if err != nil {
@@ -518,7 +518,7 @@ func TestBadTrainingData(t *testing.T) {
 		good[1].ID + ": a segment from": {good[0], {ID: good[1].ID, Segments: []Segment{{math.NaN(), 2}}}},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
-		_, _, err := Train(context.Background(), c, DefaultTraining(), Run{Dir: dir, Features: feature.NewCache(store, 0), Train: examples, Log: quiet()})
+		_, _, err := Train(context.Background(), c, DefaultTrainConfig(), Run{Dir: dir, Features: feature.NewCache(store, 0), Train: examples, Log: quiet()})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

@@ -65,7 +65,7 @@ func (t *Detector) Propose(q *feature.Sequence) ([]Proposal, error) {
 		parts = parts[n:]
 	}
 	seconds := f.seconds(float64(f.Len())) - f.Timestamps[0]
-	return SoftNMS(found, t.config.Sigma, t.config.Floor, PerVideo(t.config.TopK, seconds)), nil
+	return SoftNMS(found, t.config.Sigma, t.config.MinScore, MaxPerVideo(t.config.MaxProposals, seconds)), nil
 }
 
 // pass appends the proposals of a few windows of so many rows together.
@@ -101,7 +101,7 @@ func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []P
 				score := math.Sqrt(sigmoid(scores[row]) * sigmoid(b[2]))
 				from := max(place-math.Exp(float64(b[0]))*float64(stride), 0)
 				to := min(place+math.Exp(float64(b[1]))*float64(stride), float64(f.Len()))
-				if s := (Segment{f.seconds(from), f.seconds(to)}); score >= t.config.Floor && s.Start < s.End {
+				if s := (Segment{f.seconds(from), f.seconds(to)}); score >= t.config.MinScore && s.Start < s.End {
 					found = append(found, Proposal{s, score})
 				}
 			}

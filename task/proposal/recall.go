@@ -2,11 +2,11 @@ package proposal
 
 import "slices"
 
-// Recall is the average recall at each of several numbers of proposals: the share
+// AverageRecall returns the average recall at each of several numbers of proposals: the share
 // of all segments that one of the ns[i] best proposals of their video overlaps by at
 // least a tIoU, the mean over the tIoUs. proposals[k] are those of examples[k], by
 // falling score. Without any segment it is 0.
-func Recall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) []float64 {
+func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) []float64 {
 	hits, segments := make([]float64, len(ns)), 0
 	for k, e := range examples {
 		segments += len(e.Segments)
@@ -30,8 +30,8 @@ func Recall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []in
 	return hits
 }
 
-// ActivityNet are the tIoUs that ActivityNet averages recall over, 0.5 to 0.95.
-var ActivityNet = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
+// ActivityNetThresholds are the tIoU thresholds of ActivityNet, 0.5 to 0.95.
+var ActivityNetThresholds = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
 
 // SlidingWindows are most windows spread evenly over a video, as many of each
 // length: the proposals of one who only knows how long actions are. Lengths that are
@@ -50,9 +50,9 @@ func SlidingWindows(video Segment, lengths []float64, most int) []Proposal {
 	return out
 }
 
-// Lengths are n lengths of segments that stand for all: quantiles, evenly spaced.
+// SegmentLengths returns n lengths of segments that stand for all: quantiles, evenly spaced.
 // Without any segment there are none.
-func Lengths(examples []Example, n int) []float64 {
+func SegmentLengths(examples []Example, n int) []float64 {
 	var all, out []float64
 	for _, e := range examples {
 		for _, s := range e.Segments {

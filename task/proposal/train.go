@@ -39,8 +39,9 @@ type Run struct {
 	Progress *progress.Progress // nil for none
 }
 
-// DefaultTraining are settings of the loop that go with [Default].
-func DefaultTraining() train.Config {
+// DefaultTrainConfig returns the settings of the training loop that go with
+// [DefaultConfig].
+func DefaultTrainConfig() train.Config {
 	return train.Config{Steps: 500, LearningRate: 2e-3, Schedule: "cosine", Warmup: 50, WeightDecay: 0.05, ClipNorm: 1, EMADecay: 0.98}
 }
 
@@ -301,7 +302,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 		}
 		found = append(found, p)
 	}
-	for i, r := range Recall(l.val, found, ActivityNet, evaluated) {
+	for i, r := range AverageRecall(l.val, found, ActivityNetThresholds, evaluated) {
 		e.Metrics[fmt.Sprintf("ar@%d", evaluated[i])] = r
 		e.Score += r / float64(len(evaluated))
 	}

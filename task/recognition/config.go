@@ -12,14 +12,14 @@ import (
 // Config are the settings of training a recognizer.
 type Config struct {
 	adapter.Learning
-	Classes int `json:"contrast"` // classes a step, at most
+	ClassesPerStep int `json:"classes_per_step"` // classes a step, at most
 
 	// Anchor is the weight of [adapter.Pass.AnchorText], to the ensemble of Templates,
 	// in the loss.
 	Anchor float64 `json:"anchor,omitempty"`
 	// Templates are the sentences that Anchor ties classes to; nil means
 	// [clip.Templates].
-	Templates []string `json:"templates,omitempty"`
+	AnchorTemplates []string `json:"anchor_templates,omitempty"`
 
 	Eval Evaluation `json:"evaluation"`
 }
@@ -30,15 +30,15 @@ type Evaluation struct {
 	Windows int `json:"windows"`
 	// Random draws windows as in training, as the authors do, instead of
 	// spacing them evenly.
-	Random bool   `json:"random_windows"`
-	Seed   uint64 `json:"window_seed"`
+	RandomWindows bool   `json:"random_windows"`
+	WindowSeed    uint64 `json:"window_seed"`
 }
 
 // Preset returns settings that go together, as [adapter.Preset]; the default ties the
 // classes to the templates, too.
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
-	c := Config{Learning: l, Classes: 400, Eval: Evaluation{Windows: 5}}
+	c := Config{Learning: l, ClassesPerStep: 400, Eval: Evaluation{Windows: 5}}
 	if name == adapter.PresetDefault {
 		c.Anchor = 1
 	}
@@ -57,8 +57,8 @@ func DefaultConfig() Config {
 // check completes the settings and reports those that make no sense.
 func (c *Config) check() error {
 	switch {
-	case c.Classes < 2:
-		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.Classes)
+	case c.ClassesPerStep < 2:
+		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.ClassesPerStep)
 	case c.Eval.Windows < 1:
 		return fmt.Errorf("%d evaluation windows: it takes at least 1", c.Eval.Windows)
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):

@@ -17,15 +17,15 @@ type Data struct {
 	Fold     int    `json:"fold,omitempty"`
 	// TestShare and Seed divide data that says no splits.
 	TestShare float64 `json:"test_share"`
-	Seed      uint64  `json:"split_seed"`
+	SplitSeed uint64  `json:"split_seed"`
 	// TrainClasses and TestClasses, for zero-shot: learn from the videos of some
 	// classes, test on those of others. Both are nil otherwise.
 	TrainClasses []string `json:"train_classes,omitempty"`
 	TestClasses  []string `json:"test_classes,omitempty"`
 }
 
-// Opened is data that was read.
-type Opened struct {
+// Source is an opened dataset with its feature store.
+type Source struct {
 	Dataset  *dataset.Dataset
 	Warnings []string // about the annotations
 
@@ -36,7 +36,7 @@ type Opened struct {
 
 // Open reads the annotations and opens the store. The features have to come from
 // the backbone with this fingerprint.
-func (d Data) Open(fingerprint string) (*Opened, error) {
+func (d Data) Open(fingerprint string) (*Source, error) {
 	store, err := feature.Open(d.Features)
 	if err != nil {
 		return nil, err
@@ -49,23 +49,23 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	if data, err = data.Divide(d.TestShare, d.Seed); err != nil {
+	if data, err = data.Divide(d.TestShare, d.SplitSeed); err != nil {
 		return nil, err
 	}
-	return &Opened{data, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
+	return &Source{data, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
 }
 
 // cacheBytes bounds the features that are kept in memory.
 const cacheBytes = 1 << 30
 
 // Set finds the features of samples.
-func (o *Opened) Set(d *dataset.Dataset) (*Set, error) {
+func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
 	return NewSet(d, o.store, o.cache, o.fingerprint)
 }
 
 // Sets returns the training set and what it is measured on while it learns: the
 // validation and the test split, each nil if there is none.
-func (d Data) Sets(o *Opened) (trainSet, val, test *Set, err error) {
+func (d Data) Sets(o *Source) (trainSet, val, test *Set, err error) {
 	trainData, testData := o.Dataset, o.Dataset
 	if d.TrainClasses != nil {
 		if trainData, testData, err = dataset.SplitClasses(o.Dataset, d.TrainClasses, d.TestClasses); err != nil {

@@ -11,27 +11,27 @@ import (
 
 // Result is how well a recognizer does on a set. Shares are from 0 to 1.
 type Result struct {
-	Top1     float64     `json:"top1"`
-	Top5     float64     `json:"top5"`
-	Videos   int         `json:"videos"`  // that were classified
-	Missing  int         `json:"missing"` // samples without features
-	Classes  int         `json:"classes"`
-	PerClass []ClassRate `json:"per_class"`
+	Top1     float64         `json:"top1"`
+	Top5     float64         `json:"top5"`
+	Videos   int             `json:"videos"`  // that were classified
+	Missing  int             `json:"missing"` // samples without features
+	Classes  int             `json:"classes"`
+	PerClass []ClassAccuracy `json:"per_class"`
 	// Confusion counts the videos of each class by what they were taken for; it
 	// holds the pairs that occur.
 	Confusion []Confusion `json:"confusion"`
-	// Each are the videos with what they were taken for, in the set's order.
-	Each []Classified `json:"-"`
+	// PerVideo holds the prediction for each video, in the set's order.
+	PerVideo []VideoResult `json:"-"`
 }
 
-// Classified is a video with its likeliest classes, at most five.
-type Classified struct {
+// VideoResult is a video with its five most probable classes, or fewer.
+type VideoResult struct {
 	Video Video
 	Top   []Prediction
 }
 
-// ClassRate is the share of a class's videos that were recognized.
-type ClassRate struct {
+// ClassAccuracy is the share of a class's videos that were recognized.
+type ClassAccuracy struct {
 	Label  string  `json:"label"`
 	Videos int     `json:"videos"`
 	Top1   float64 `json:"top1"`
@@ -77,7 +77,7 @@ func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *
 			mean := meanRows(p[i*e.Windows*c:(i+1)*e.Windows*c], c)
 			order := ranked(mean)
 			counts[v.Class][order[0]]++
-			r.Each = append(r.Each, Classified{v, likeliest(s.Classes, mean, order[:min(5, c)])})
+			r.PerVideo = append(r.PerVideo, VideoResult{v, likeliest(s.Classes, mean, order[:min(5, c)])})
 			place := slices.Index(order, v.Class)
 			if place == 0 {
 				top1++
@@ -97,7 +97,7 @@ func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *
 			}
 		}
 		if n > 0 {
-			r.PerClass = append(r.PerClass, ClassRate{s.Classes[i], n, share(row[i], n)})
+			r.PerClass = append(r.PerClass, ClassAccuracy{s.Classes[i], n, share(row[i], n)})
 		}
 	}
 	return r, nil

@@ -30,8 +30,8 @@ type FewShotResult struct {
 
 func (r *FewShotResult) summarize() {
 	r.Episodes = len(r.Each)
-	r.Top1, r.Top1CI = Interval(r.Each)
-	r.Top5, _ = Interval(r.top5)
+	r.Top1, r.Top1CI = ConfidenceInterval(r.Each)
+	r.Top5, _ = ConfidenceInterval(r.top5)
 }
 
 // EpisodesFile is where a run folder keeps a [FewShotResult].
@@ -43,7 +43,7 @@ func EpisodeDir(i int) string { return fmt.Sprintf("episode-%03d", i) }
 // FewShot trains and tests a recognizer on every episode, each in a folder of
 // its own below the run's, and summarizes. With Resume, episodes that were done
 // are not done again.
-func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []dataset.Episode) (*FewShotResult, error) {
+func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []dataset.Episode) (*FewShotResult, error) {
 	if len(episodes) == 0 {
 		return nil, fmt.Errorf("there are no episodes")
 	}
@@ -99,9 +99,9 @@ func FewShot(ctx context.Context, c Config, r Run, data *Opened, episodes []data
 	return out, atomicfile.WriteBytes(filepath.Join(r.Dir, EpisodesFile), append(b, '\n'))
 }
 
-// Interval returns the mean of x and half the width of its 95 % confidence interval by
+// ConfidenceInterval returns the mean of x and half the width of its 95 % confidence interval by
 // Student's distribution, 0 where there is one value only.
-func Interval(x []float64) (mean, half float64) {
+func ConfidenceInterval(x []float64) (mean, half float64) {
 	mean, n := stat.Mean(x, nil), float64(len(x))
 	if n > 1 {
 		t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975)

@@ -33,11 +33,11 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 		return nil, err
 	}
 	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: loop.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
-	if l.contrast, err = a.Contrast(trainSet.Classes, c.Classes); err != nil {
+	if l.contrast, err = a.Contrast(trainSet.Classes, c.ClassesPerStep); err != nil {
 		return nil, err
 	}
 	if c.Anchor > 0 {
-		if l.anchor, err = a.Anchor(trainSet.Classes, c.Templates); err != nil {
+		if l.anchor, err = a.Anchor(trainSet.Classes, c.AnchorTemplates); err != nil {
 			return nil, fmt.Errorf("anchoring classes to the templates: %w", err)
 		}
 	}

@@ -28,8 +28,8 @@ type Live struct {
 	Log     *slog.Logger // nil for slog's default
 }
 
-// Watched is the account of a run.
-type Watched struct {
+// LiveSummary counts the frames of a run.
+type LiveSummary struct {
 	Frames  int `json:"frames"`  // that were encoded
 	Dropped int `json:"dropped"` // because they came faster than they could be
 }
@@ -48,7 +48,7 @@ const backlog = 16
 // Run hands each event to see when it begins and when it is over, until the source
 // ends or ctx is done. Times are seconds on the source's clock for a file or a
 // pipe, and since the start for a stream or a camera.
-func (w *Live) Run(ctx context.Context, see func(Event) error) (done Watched, err error) {
+func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary, err error) {
 	if w.Log == nil {
 		w.Log = slog.Default()
 	}
@@ -68,7 +68,7 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done Watched, er
 	if e := <-ended; err == nil && ctx.Err() == nil {
 		err = e
 	}
-	events, e := w.Watcher.Cut()
+	events, e := w.Watcher.Flush()
 	err = errors.Join(err, e)
 	for _, e := range events {
 		err = errors.Join(err, see(e))
@@ -77,7 +77,7 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done Watched, er
 }
 
 // consume encodes what is in the queue, as much at once as there is.
-func (w *Live) consume(queue <-chan liveFrame, see func(Event) error, done *Watched) error {
+func (w *Live) consume(queue <-chan liveFrame, see func(Event) error, done *LiveSummary) error {
 	var told time.Time
 	for f := range queue {
 		batch := []liveFrame{f}
@@ -128,7 +128,7 @@ func (w *Live) encode(batch []liveFrame) (events []Event, err error) {
 	for _, f := range batch {
 		var seen []Event
 		if f.pix == nil {
-			seen, err = w.Watcher.Cut()
+			seen, err = w.Watcher.Flush()
 		} else {
 			seen, err = w.Watcher.Add(rows[:e], f.time)
 			rows = rows[e:]

@@ -88,13 +88,13 @@ func settings() Config {
 }
 
 // open prepares a run over made-up data.
-func open(t testing.TB, m *clip.Model, d Data) (*Opened, Run) {
+func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	t.Helper()
 	o, err := d.Open(m.Fingerprint())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, Path: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, BackbonePath: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if r.Train, r.Val, r.Test, err = d.Sets(o); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestResumeIsBitwiseTheSame(t *testing.T) {
 // everything are settings with all that goes beyond the paper.
 func everything() Config {
 	c := settings()
-	c.Classes = 3 // of four, so that the anchor's change from step to step
+	c.ClassesPerStep = 3 // of four, so that the anchor's change from step to step
 	c.Adapter.Residual, c.Adapter.Temperature = true, 0
 	c.Anchor, c.VideoAnchor, c.TemporalDrop, c.Train.EMADecay = 1, 0.1, 0.3, 0.9
 	return c
@@ -182,7 +182,7 @@ func testResuming(t *testing.T, m *clip.Model, c Config, r Run) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l.backbone = r.Path
+			l.backbone = r.BackbonePath
 			if err := c.check(); err != nil {
 				t.Fatal(err)
 			}
@@ -338,7 +338,7 @@ func TestStepsOfFewerClasses(t *testing.T) {
 	store, path := world(t, m, many, 3)
 	_, r := open(t, m, Data{Path: path, Features: store})
 	c := everything()
-	c.Classes, c.Batch = 5, 3
+	c.ClassesPerStep, c.Batch = 5, 3
 	l, err := newLearner(m, c, r.Train, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -528,10 +528,10 @@ func BenchmarkStep(b *testing.B) {
 
 // Student's t with two degrees of freedom is 4.30 at 97.5 %.
 func TestInterval(t *testing.T) {
-	if mean, half := Interval([]float64{1, 2, 3}); math.Abs(mean-2) > 1e-12 || math.Abs(half-4.3026527/math.Sqrt(3)) > 1e-6 {
+	if mean, half := ConfidenceInterval([]float64{1, 2, 3}); math.Abs(mean-2) > 1e-12 || math.Abs(half-4.3026527/math.Sqrt(3)) > 1e-6 {
 		t.Errorf("1, 2 and 3 are %v ± %v", mean, half)
 	}
-	if mean, half := Interval([]float64{0.5}); mean != 0.5 || half != 0 {
+	if mean, half := ConfidenceInterval([]float64{0.5}); mean != 0.5 || half != 0 {
 		t.Errorf("one value is %v ± %v", mean, half)
 	}
 }

@@ -39,10 +39,10 @@ func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 	return r, nil
 }
 
-// ZeroShot makes a recognizer from a backbone and class names alone: names in
-// hand-written templates, compared with the mean of the frame features. No
-// templates means the first of [clip.Templates].
-func ZeroShot(m *clip.Model, classes, templates []string) (*Recognizer, error) {
+// Baseline returns a recognizer that is the backbone alone, without any training: it
+// compares class names in hand-written templates with the mean of the frame features.
+// Without templates it uses the first of [clip.Templates].
+func Baseline(m *clip.Model, classes, templates []string) (*Recognizer, error) {
 	c := adapter.Config{Frames: adapter.Default().Frames, Temperature: 1 / float64(m.LogitScale())}
 	a, err := adapter.New(m, c, 0)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 
 // Run is what a training run needs beside its settings.
 type Run struct {
-	Dir      string // where the run's files go
-	Backbone *clip.Model
-	Path     string // the backbone's, noted in model files
-	Train    *Set
+	Dir          string // where the run's files go
+	Backbone     *clip.Model
+	BackbonePath string // the backbone's, noted in model files
+	Train        *Set
 	// Val, if there is one, is measured as the run goes and chooses the best
 	// step. Test is measured in its place when there is none, but chooses
 	// nothing: the last step is the best then.
@@ -41,7 +41,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		return train.Result{}, err
 	}
 	c.Adapter = l.adapter.Config()
-	l.selects, l.backbone = r.Val != nil, r.Path
+	l.selects, l.backbone = r.Val != nil, r.BackbonePath
 	if r.Log == nil {
 		r.Log = slog.Default()
 	}
@@ -58,5 +58,5 @@ func (r Run) config(c Config) any {
 		Classes  []string `json:"classes"`
 		Videos   int      `json:"videos"`
 		Data     any      `json:"data,omitempty"`
-	}{c, Task, r.Backbone.Fingerprint(), r.Path, r.Train.Classes, len(r.Train.Videos), r.Note}
+	}{c, Task, r.Backbone.Fingerprint(), r.BackbonePath, r.Train.Classes, len(r.Train.Videos), r.Note}
 }

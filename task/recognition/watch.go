@@ -103,10 +103,10 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	return events
 }
 
-// Cut says that the frames to come do not follow those that came: the stream is
+// Flush says that the frames to come do not follow those that came: the stream is
 // over, or was interrupted. It returns the event that was open. A stream that was
 // shorter than a window is a window.
-func (w *Watcher) Cut() (events []Event, err error) {
+func (w *Watcher) Flush() (events []Event, err error) {
 	if !w.begun && w.window.Len() > 0 {
 		events, err = w.name()
 	}

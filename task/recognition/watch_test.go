@@ -37,7 +37,7 @@ func TestWatcher(t *testing.T) {
 	add(0, 1, 1, 1, 1, 1, 1, 2, 2, 0, 0) // windows end at 3, 5, 7, 9
 	add(10, 0, 1)                        // at 11
 	cut := func() {
-		events, err := w.Cut()
+		events, err := w.Flush()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,9 +54,9 @@ func evenWindow(rows []int, n, w, count int) {
 // [Windows,T,E]. number tells videos apart when windows are random.
 func (e Evaluation) windows(dst []float32, q *feature.Sequence, from, to, frames, number int) []float32 {
 	rows := make([]int, frames)
-	rng := rand.New(rand.NewPCG(e.Seed, uint64(number)))
+	rng := rand.New(rand.NewPCG(e.WindowSeed, uint64(number)))
 	for w := range e.Windows {
-		if e.Random {
+		if e.RandomWindows {
 			randomWindow(rows, to-from, rng)
 		} else {
 			evenWindow(rows, to-from, w, e.Windows)

@@ -17,11 +17,11 @@ type Data struct {
 	TrainList string `json:"train_list,omitempty"` // MSR-VTT's, "9k" or "7k"
 	// TestShare and Seed divide data that says no splits.
 	TestShare float64 `json:"test_share"`
-	Seed      uint64  `json:"split_seed"`
+	SplitSeed uint64  `json:"split_seed"`
 }
 
-// Opened is data that was read.
-type Opened struct {
+// Source is an opened dataset with its feature store.
+type Source struct {
 	Dataset *dataset.Dataset
 	// Skipped are the annotations that cannot be used, such as empty captions.
 	Skipped []dataset.Skipped
@@ -36,7 +36,7 @@ const cacheBytes = 1 << 30
 
 // Open reads the annotations and opens the store. The features have to come from
 // the backbone with this fingerprint.
-func (d Data) Open(fingerprint string) (*Opened, error) {
+func (d Data) Open(fingerprint string) (*Source, error) {
 	store, err := feature.Open(d.Features)
 	if err != nil {
 		return nil, err
@@ -49,16 +49,16 @@ func (d Data) Open(fingerprint string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	divided, err := captions.Divide(d.TestShare, d.Seed)
+	divided, err := captions.Divide(d.TestShare, d.SplitSeed)
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{divided, captions.Skipped, store,
+	return &Source{divided, captions.Skipped, store,
 		feature.NewReader(feature.NewCache(store, cacheBytes), fingerprint), resolver}, nil
 }
 
 // Set finds the features of a split's videos.
-func (o *Opened) Set(split string) (*Set, error) {
+func (o *Source) Set(split string) (*Set, error) {
 	d, err := o.Dataset.Split(split)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (o *Opened) Set(split string) (*Set, error) {
 
 // Sets returns the training set, and the validation and the test set, each nil if
 // there is none.
-func (o *Opened) Sets() (trainSet, val, test *Set, err error) {
+func (o *Source) Sets() (trainSet, val, test *Set, err error) {
 	part := func(split string) (*Set, error) {
 		if o.Dataset.Splits()[split] == 0 {
 			return nil, nil

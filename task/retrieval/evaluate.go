@@ -22,10 +22,10 @@ type Evaluation struct {
 
 // Result is how well a retriever does on a set.
 type Result struct {
-	Videos   int `json:"videos"`   // that were embedded
-	Captions int `json:"captions"` // of these
-	Missing  int `json:"missing"`  // captions of videos without features
-	Cut      int `json:"cut"`      // captions that were too long for the model
+	Videos    int `json:"videos"`    // that were embedded
+	Captions  int `json:"captions"`  // of these
+	Missing   int `json:"missing"`   // captions of videos without features
+	Truncated int `json:"truncated"` // captions that were too long for the model
 	// Rows are the ways of ranking; the first is similarity alone.
 	Rows []Row `json:"rows"`
 
@@ -59,7 +59,7 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
 		set: s, width: r.model.Config().Embed, tau: r.Temperature()}
 	var err error
-	if out.texts, out.Cut, err = r.texts(s.Texts()); err != nil {
+	if out.texts, out.Truncated, err = r.texts(s.Texts()); err != nil {
 		return nil, err
 	}
 	if out.videos, err = r.embed(ctx, s); err != nil {
@@ -166,11 +166,11 @@ type Example struct {
 	Video   Video
 	Caption string // its own, the best one by rank
 	Rank    int    // of that
-	Found   []Found
+	Top     []ScoredCaption
 }
 
 // Found is a caption with its probability among all.
-type Found struct {
+type ScoredCaption struct {
 	Caption string
 	Score   float64
 }
@@ -212,7 +212,7 @@ func (r *Result) example(video, few int) Example {
 	own := slices.IndexFunc(order, func(t int) bool { return r.set.Captions[t].Video == video })
 	x := Example{Video: r.set.Videos[video], Caption: r.set.Captions[order[own]].Text, Rank: r.ofVideos[video]}
 	for _, t := range order[:min(few, len(order))] {
-		x.Found = append(x.Found, Found{r.set.Captions[t].Text, math.Exp(scores[t]/r.tau - norm.value())})
+		x.Top = append(x.Top, ScoredCaption{r.set.Captions[t].Text, math.Exp(scores[t]/r.tau - norm.value())})
 	}
 	return x
 }

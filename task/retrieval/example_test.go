@@ -17,7 +17,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r := retrieval.Frozen(backbone) // or retrieval.New(file, backbone), from a model file
+	r := retrieval.Baseline(backbone) // or retrieval.New(file, backbone), from a model file
 	query, err := r.Texts([]string{"a red circle"})
 	if err != nil {
 		log.Fatal(err)

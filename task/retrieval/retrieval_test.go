@@ -108,13 +108,13 @@ func everything() Config {
 }
 
 // open prepares a run over made-up data.
-func open(t testing.TB, m *clip.Model, store, path string) (*Opened, Run) {
+func open(t testing.TB, m *clip.Model, store, path string) (*Source, Run) {
 	t.Helper()
 	o, err := Data{Path: path, Features: store, TestShare: 0.2}.Open(m.Fingerprint())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, Path: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, BackbonePath: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if r.Train, r.Val, r.Test, err = o.Sets(); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestResumeIsBitwiseTheSame(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				l.backbone = r.Path
+				l.backbone = r.BackbonePath
 				ctx, cancel := context.WithCancel(context.Background())
 				task := stopAt{l, step, cancel}
 				if step%2 == 1 {
@@ -259,7 +259,7 @@ func TestRetriever(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Rows[0].TextToVideo.R1 != res.Metrics["t2v_r1"].(float64) || got.Videos != 6 || got.Captions != 12 || got.Missing+got.Cut != 0 {
+	if got.Rows[0].TextToVideo.R1 != res.Metrics["t2v_r1"].(float64) || got.Videos != 6 || got.Captions != 12 || got.Missing+got.Truncated != 0 {
 		t.Errorf("%+v from the model file, %v in training", got, res.Metrics)
 	}
 	if len(got.Rows) != 3 || got.Rows[1].Name != RowDualSoftmax || got.Rows[2].Name != RowQueryBank || got.Rows[1].VideoToText == nil || got.Rows[2].VideoToText != nil {
@@ -267,7 +267,7 @@ func TestRetriever(t *testing.T) {
 	}
 	examples := got.Examples(4, 3)
 	for i, e := range examples {
-		if len(e.Found) != 3 || e.Found[0].Score < e.Found[1].Score || (e.Rank == 1) != (e.Found[0].Caption == e.Caption) || i > 0 && e.Rank > examples[i-1].Rank {
+		if len(e.Top) != 3 || e.Top[0].Score < e.Top[1].Score || (e.Rank == 1) != (e.Top[0].Caption == e.Caption) || i > 0 && e.Rank > examples[i-1].Rank {
 			t.Errorf("example %+v", e)
 		}
 	}
@@ -281,7 +281,7 @@ func TestRetriever(t *testing.T) {
 	}
 	e := m.Config().Embed
 	long := strings.Repeat("star ", 40)
-	for _, x := range []*Retriever{x, Frozen(m)} {
+	for _, x := range []*Retriever{x, Baseline(m)} {
 		texts, err := x.Texts([]string{"a star", "a star moves left", long})
 		if err != nil || len(texts) != 3*e {
 			t.Fatal(len(texts), err)
@@ -319,7 +319,7 @@ func TestRetriever(t *testing.T) {
 	if err != nil || again.Fingerprint() != x.Fingerprint() {
 		t.Errorf("fingerprint %s, then %s (%v)", x.Fingerprint(), again.Fingerprint(), err)
 	}
-	if !strings.HasPrefix(x.Fingerprint(), m.Fingerprint()) || x.Fingerprint() == Frozen(m).Fingerprint() {
+	if !strings.HasPrefix(x.Fingerprint(), m.Fingerprint()) || x.Fingerprint() == Baseline(m).Fingerprint() {
 		t.Errorf("fingerprint %s on %s", x.Fingerprint(), m.Fingerprint())
 	}
 	f.Tensors["embedding.weight"].Data[0]++
@@ -333,7 +333,7 @@ func TestRetriever(t *testing.T) {
 	if _, err := New(f, m); err == nil || !strings.Contains(err.Error(), "for recognition") {
 		t.Errorf("a model of another task: %v", err)
 	}
-	if _, err := Frozen(clip.Bare(m.Config(), m.Fingerprint(), 1)).Texts([]string{"a"}); !errors.Is(err, clip.ErrNoTower) {
+	if _, err := Baseline(clip.Bare(m.Config(), m.Fingerprint(), 1)).Texts([]string{"a"}); !errors.Is(err, clip.ErrNoTower) {
 		t.Errorf("texts without a text tower: %v", err)
 	}
 }
@@ -349,7 +349,7 @@ func TestFrozenIsTheMeanOfFrames(t *testing.T) {
 			q.Features = append(q.Features, float32(i*j))
 		}
 	}
-	got, err := Frozen(m).Video(q, 1, 4)
+	got, err := Baseline(m).Video(q, 1, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestBadData(t *testing.T) {
 	store, _ := world(t, m, 2)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "captions.csv")
-	set := func(rows string) (*Opened, error) {
+	set := func(rows string) (*Source, error) {
 		write(t, file, "video,caption,split\n"+rows)
 		return Data{Path: file, Features: store, TestShare: 0.2}.Open(m.Fingerprint())
 	}
@@ -445,8 +445,8 @@ func TestLongCaptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range []*Retriever{x, Frozen(m)} {
-		if res, err := x.Evaluate(context.Background(), test, Evaluation{}); err != nil || res.Cut != 1 {
+	for _, x := range []*Retriever{x, Baseline(m)} {
+		if res, err := x.Evaluate(context.Background(), test, Evaluation{}); err != nil || res.Truncated != 1 {
 			t.Errorf("%+v: %v", res, err)
 		}
 	}
@@ -519,7 +519,7 @@ func TestRetrieverAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range []*Retriever{learned, Frozen(m)} {
+	for _, x := range []*Retriever{learned, Baseline(m)} {
 		both := func() string {
 			texts, err := x.Texts([]string{"a star moves left", "a ring"})
 			if err != nil {

@@ -37,9 +37,9 @@ func New(f *adapter.File, m *clip.Model) (*Retriever, error) {
 	return &Retriever{m, a, m.Fingerprint() + "+" + sum}, nil
 }
 
-// Frozen makes a retriever from a backbone alone: sentences as its text tower has
-// them, videos as the mean of their frames.
-func Frozen(m *clip.Model) *Retriever { return &Retriever{model: m, fingerprint: m.Fingerprint()} }
+// Baseline returns a retriever that is the backbone alone, without any training:
+// text embeddings of the text tower, and the mean of a video's frame features.
+func Baseline(m *clip.Model) *Retriever { return &Retriever{model: m, fingerprint: m.Fingerprint()} }
 
 // Backbone is the model that the retriever stands on.
 func (r *Retriever) Backbone() *clip.Model { return r.model }

@@ -12,10 +12,10 @@ import (
 
 // Run is what a training run needs beside its settings.
 type Run struct {
-	Dir      string // where the run's files go
-	Backbone *clip.Model
-	Path     string // the backbone's, noted in model files
-	Train    *Set
+	Dir          string // where the run's files go
+	Backbone     *clip.Model
+	BackbonePath string // the backbone's, noted in model files
+	Train        *Set
 	// Val, if there is one, is measured as the run goes and chooses the best
 	// step. Test is measured in its place when there is none, but chooses
 	// nothing: the last step is the best then.
@@ -50,7 +50,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		return train.Result{}, err
 	}
 	c.Adapter = l.adapter.Config()
-	l.selects, l.backbone = r.Val != nil, r.Path
+	l.selects, l.backbone = r.Val != nil, r.BackbonePath
 	if r.Log == nil {
 		r.Log = slog.Default()
 	}
@@ -73,5 +73,5 @@ func (r Run) config(c Config) any {
 		Videos   int    `json:"videos"`
 		Captions int    `json:"captions"`
 		Data     any    `json:"data,omitempty"`
-	}{c, Task, r.Backbone.Fingerprint(), r.Path, len(r.Train.Videos), len(r.Train.Captions), r.Note}
+	}{c, Task, r.Backbone.Fingerprint(), r.BackbonePath, len(r.Train.Videos), len(r.Train.Captions), r.Note}
 }

@@ -41,7 +41,7 @@ var (
 // source is a world's videos with their features.
 type source struct {
 	data   recognition.Data
-	opened *recognition.Opened
+	opened *recognition.Source
 	videos int
 }
 

@@ -61,7 +61,7 @@ type Row struct {
 
 // summarize computes the mean and its interval, by Student's distribution.
 func (r *Row) summarize() {
-	r.Top1, r.Half = recognition.Interval(r.Each)
+	r.Top1, r.Half = recognition.ConfidenceInterval(r.Each)
 }
 
 // Unseen is a video that was rendered after all training, with what the default

@@ -259,7 +259,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 	if err != nil {
 		return 0, err
 	}
-	r, err := recognition.ZeroShot(m, j.test.Classes, []string{template})
+	r, err := recognition.Baseline(m, j.test.Classes, []string{template})
 	if err != nil {
 		return 0, err
 	}
@@ -268,7 +268,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 			return 0, err
 		}
 		j.settings(&c)
-		run := recognition.Run{Dir: j.dir, Backbone: m, Path: tiny.Name, Train: j.train,
+		run := recognition.Run{Dir: j.dir, Backbone: m, BackbonePath: tiny.Name, Train: j.train,
 			Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)}
 		if j.dir == o.shown() { // its accuracy as it went is in the report
 			c.Train.EvalEvery, run.Test = 0, j.test
@@ -297,6 +297,6 @@ func (j *job) settings(c *recognition.Config) {
 	c.Train.Steps, c.Train.LearningRate, c.Train.Schedule, c.Train.Seed = j.steps, 3e-3, "cosine", j.seed
 	c.Train.Warmup = j.steps / 20
 	c.Train.SaveEvery, c.Train.EvalEvery = j.steps, j.steps
-	c.Templates = []string{template}
+	c.AnchorTemplates = []string{template}
 	j.change(c)
 }

@@ -52,7 +52,7 @@ func (m Measured) Sections(ctx context.Context) ([]Section, error) {
 		Figure{"classes", strconv.Itoa(r.Classes), fmt.Sprintf("%d of them occur", len(r.PerClass))})
 
 	how := "spaced evenly over it"
-	if m.Eval.Random {
+	if m.Eval.RandomWindows {
 		how = "drawn at random from it"
 	}
 	windows := fmt.Sprintf("%d windows", m.Eval.Windows)
@@ -113,15 +113,15 @@ const examples = 12
 // Strips decodes up to n of the videos, half of them wrong if there are so many.
 // A video that cannot be shown has a note that says why.
 func (m Measured) Strips(ctx context.Context, n int) []Strip {
-	var wrong, right []recognition.Classified
-	for _, x := range m.Result.Each {
+	var wrong, right []recognition.VideoResult
+	for _, x := range m.Result.PerVideo {
 		if x.Top[0].Label == m.Set.Classes[x.Video.Class] {
 			right = append(right, x)
 		} else {
 			wrong = append(wrong, x)
 		}
 	}
-	slices.SortStableFunc(wrong, func(a, b recognition.Classified) int { return cmp.Compare(b.Top[0].Score, a.Top[0].Score) })
+	slices.SortStableFunc(wrong, func(a, b recognition.VideoResult) int { return cmp.Compare(b.Top[0].Score, a.Top[0].Score) })
 	k := min(len(wrong), max(n/2, n-len(right)))
 	ctx, cancel := context.WithTimeout(ctx, stripsLimit)
 	defer cancel()
@@ -134,7 +134,7 @@ func (m Measured) Strips(ctx context.Context, n int) []Strip {
 
 // varied takes up to n of x: in their order, but first one of every pair of
 // class and prediction, then a second one of each, and so on.
-func varied(x []recognition.Classified, n int) []recognition.Classified {
+func varied(x []recognition.VideoResult, n int) []recognition.VideoResult {
 	type pair struct {
 		class     int
 		predicted string
@@ -147,14 +147,14 @@ func varied(x []recognition.Classified, n int) []recognition.Classified {
 		seen[p]++
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(round[a], round[b]) })
-	var out []recognition.Classified
+	var out []recognition.VideoResult
 	for _, i := range order[:min(n, len(x))] {
 		out = append(out, x[i])
 	}
 	return out
 }
 
-func (m Measured) strip(ctx context.Context, x recognition.Classified) Strip {
+func (m Measured) strip(ctx context.Context, x recognition.VideoResult) Strip {
 	s := Strip{Title: x.Video.ID, Label: m.Set.Classes[x.Video.Class]}
 	if x.Video.End > 0 {
 		s.Title += fmt.Sprintf(", %.1f to %.1f s", x.Video.Start, x.Video.End)

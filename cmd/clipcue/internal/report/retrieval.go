@@ -37,8 +37,8 @@ func (m Retrieved) Sections(ctx context.Context) ([]Section, error) {
 	if r.Missing > 0 {
 		note = fmt.Sprintf("left out: %d of videos without features", r.Missing)
 	}
-	if r.Cut > 0 {
-		note += fmt.Sprintf("; %d were cut to the model's context", r.Cut)
+	if r.Truncated > 0 {
+		note += fmt.Sprintf("; %d were cut to the model's context", r.Truncated)
 	}
 	figures := []Figure{share("R@1", x.R1), share("R@5", x.R5), share("R@10", x.R10),
 		{"median rank", fmt.Sprintf("%g", x.MedianRank), fmt.Sprintf("of %d videos", r.Videos)},
@@ -80,7 +80,7 @@ func (m Retrieved) strips(ctx context.Context) []Strip {
 		if x.Video.End > 0 {
 			s.Title += fmt.Sprintf(", %.1f to %.1f s", x.Video.Start, x.Video.End)
 		}
-		for _, f := range x.Found {
+		for _, f := range x.Top {
 			s.Predictions = append(s.Predictions, Prediction{f.Caption, f.Score})
 		}
 		p, err := m.Set.Provenance(x.Video)

@@ -58,7 +58,7 @@ func TestRetrieval(t *testing.T) {
 	if _, err := retrieval.Train(ctx, c, r); err != nil {
 		t.Fatal(err)
 	}
-	result, err := retrieval.Frozen(m).Evaluate(ctx, r.Test, retrieval.Evaluation{DualSoftmax: true})
+	result, err := retrieval.Baseline(m).Evaluate(ctx, r.Test, retrieval.Evaluation{DualSoftmax: true})
 	if err != nil {
 		t.Fatal(err)
 	}
