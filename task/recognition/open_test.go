@@ -74,7 +74,7 @@ func trainRun(ctx context.Context) error {
 	c := recognition.DefaultConfig()
 	c.Train.Steps, c.Batch, c.Adapter.Prefix, c.Adapter.Postfix = 4, 4, 2, 2
 	_, err = recognition.Train(ctx, c, recognition.Run{Dir: filepath.Join(folder, "run"), Backbone: backbone,
-		Path: "clipcue-tiny", Train: learn, Test: test, Log: slog.New(slog.DiscardHandler)})
+		BackbonePath: "clipcue-tiny", Train: learn, Test: test, Log: slog.New(slog.DiscardHandler)})
 	return err
 }
 
