@@ -145,14 +145,13 @@ func genericDown(dst, src *byte, stride uintptr, weights *int32, taps, n int) {
 	out := unsafe.Slice(dst, (n+7)&^7)
 	for x := 0; x < n; x += 8 {
 		var a, b, c, d uint64 = pixelHalves, pixelHalves, pixelHalves, pixelHalves
-		at := unsafe.Add(unsafe.Pointer(src), x)
-		for _, v := range w {
+		for i, v := range w {
+			at := unsafe.Add(unsafe.Pointer(src), uintptr(x)+uintptr(i)*stride)
 			u, w := binary.LittleEndian.Uint64(unsafe.Slice((*byte)(at), 8)), uint64(int64(v))
 			a += u & evenBytes * w
 			b += u >> 8 & evenBytes * w
 			c += u >> 16 & evenBytes * w
 			d += u >> 24 & evenBytes * w
-			at = unsafe.Add(at, stride)
 		}
 		o := out[x:][:8]
 		o[0], o[4] = clamp(a)
