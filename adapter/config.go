@@ -33,7 +33,7 @@ type Config struct {
 	TemporalHeads  int     `json:"temporal_heads"`  // 0: one for every 64 of the width
 	Frames         int     `json:"frames"`          // T
 	Temperature    float64 `json:"temperature"`     // τ; 0 for New: the backbone's own
-	// LearnTemperature makes τ a tensor that is learned from [Pass.Pairs], from
+	// LearnTemperature makes τ a tensor that is learned from [Pass.ContrastiveLoss], from
 	// Temperature on.
 	LearnTemperature bool `json:"learn_temperature,omitempty"`
 	// Residual adds the temporal Transformer's result to the mean of the frame
@@ -42,7 +42,7 @@ type Config struct {
 }
 
 // Default is the paper's recognizer: 16+X+16, one temporal layer, 16 frames.
-func Default() Config {
+func DefaultConfig() Config {
 	return Config{Prefix: 16, Postfix: 16, Layout: LayoutPaper, TemporalLayers: 1, Frames: 16, Temperature: 0.07}
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// Sentences lays out sentences as [Adapter.Classes] does names, but cuts those
+// Texts lays out sentences as [Adapter.Classes] does names, but cuts those
 // that do not fit between the prompt vectors; cut is how many. A sentence
 // without any token is an error.
-func (a *Adapter) Sentences(sentences []string) (c *Classes, cut int, err error) {
+func (a *Adapter) Texts(sentences []string) (c *Classes, cut int, err error) {
 	tok := a.model.Tokenizer()
 	if tok == nil {
 		return nil, 0, clip.ErrNoTower
@@ -35,13 +35,13 @@ func (a *Adapter) Sentences(sentences []string) (c *Classes, cut int, err error)
 	return a.layOut(tokens, tok.SOT(), tok.EOT()), cut, nil
 }
 
-// EncodeSentences returns the embeddings [n,E] of prompted sentences, not
+// EncodeTexts returns the embeddings [n,E] of prompted sentences, not
 // normalized, and how many had to be cut.
-func (a *Adapter) EncodeSentences(sentences []string) (embeddings []float32, cut int, err error) {
+func (a *Adapter) EncodeTexts(sentences []string) (embeddings []float32, cut int, err error) {
 	const most = 64 // sentences a pass
 	e := a.model.Config().Embed
 	for from := 0; from < len(sentences) || from == 0; from += most {
-		c, n, err := a.Sentences(sentences[from:min(from+most, len(sentences))])
+		c, n, err := a.Texts(sentences[from:min(from+most, len(sentences))])
 		if err != nil {
 			return nil, 0, err
 		}
@@ -59,14 +59,14 @@ func (a *Adapter) EncodeSentences(sentences []string) (embeddings []float32, cut
 	return embeddings, cut, nil
 }
 
-// Pairs is the loss of retrieval over windows and sentences that belong together
+// ContrastiveLoss is the loss of retrieval over windows and sentences that belong together
 // row by row: the mean of the cross entropies of each window against all
 // sentences and of each sentence against all windows (Ju et al., section 3.3). It
 // adds to the gradients of all learned tensors, the anchors' included.
 //
 // same are keys of the rows, such as the videos and the sentences' text: rows with
 // one key in common are not one another's negatives.
-func (p *Pass) Pairs(same ...[]string) float64 {
+func (p *Pass) ContrastiveLoss(same ...[]string) float64 {
 	a, d := p.adapter, p.adapter.device
 	defer d.Release(d.Mark())
 	dvideo, dtext := d.Temp(p.video.Rows, p.video.Cols), d.Temp(p.text.Rows, p.text.Cols)

@@ -24,7 +24,7 @@ func pairs(t *testing.T, c Config) (a *Adapter, features []float32, s *Classes) 
 	// Behind a layer norm vectors as short as the first ones are too curved for
 	// central differences.
 	a.device.Scale(a.table.Value, 30)
-	if s, _, err = a.Sentences([]string{"a man runs", "she sits down", "they eat", "she sits down"}); err != nil {
+	if s, _, err = a.Texts([]string{"a man runs", "she sits down", "they eat", "she sits down"}); err != nil {
 		t.Fatal(err)
 	}
 	features = make([]float32, 4*3*tiny().Embed)
@@ -44,13 +44,13 @@ func TestGradientsOfPairs(t *testing.T) {
 		for _, same := range [][]string{nil, {"a", "b", "c", "b"}} {
 			a, features, s := pairs(t, c)
 			a.slopes(t, "pairs", func(bool) float64 {
-				p := a.Forward(features, s)
+				p := a.Forward(features, s, nil)
 				defer p.Release()
 				anchor := 0.0
 				if c.Residual {
 					anchor = p.AnchorVideo(0.5)
 				}
-				return p.Pairs(same) + anchor
+				return p.ContrastiveLoss(same) + anchor
 			})
 		}
 	}
@@ -61,9 +61,9 @@ func TestGradientsOfPairs(t *testing.T) {
 func TestPairsWithOneKey(t *testing.T) {
 	a, features, s := pairs(t, Config{TemporalLayers: 1})
 	loss := func(same ...[]string) float64 {
-		p := a.Forward(features, s)
+		p := a.Forward(features, s, nil)
 		defer p.Release()
-		return p.Pairs(same...)
+		return p.ContrastiveLoss(same...)
 	}
 	all := loss()
 	differ := []string{"1", "2", "3", "4"}
@@ -83,7 +83,7 @@ func TestLongSentencesAreCut(t *testing.T) {
 	a, _, _ := pairs(t, Config{})
 	long := strings.Repeat("a ", 30) // a token each
 	short := strings.TrimSpace(long[:2*a.room()])
-	got, cut, err := a.EncodeSentences([]string{long, "they eat", short})
+	got, cut, err := a.EncodeTexts([]string{long, "they eat", short})
 	if err != nil || cut != 1 {
 		t.Fatalf("%d were cut: %v", cut, err)
 	}
@@ -95,13 +95,13 @@ func TestLongSentencesAreCut(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]string{nil, {"they eat", " "}} {
-		if _, _, err := a.EncodeSentences(bad); err == nil {
+		if _, _, err := a.EncodeTexts(bad); err == nil {
 			t.Errorf("%q has embeddings", bad)
 		}
 	}
 	// More sentences than a pass takes.
 	many := slices.Repeat([]string{"they eat"}, 130)
-	if got, _, err = a.EncodeSentences(many); err != nil || len(got) != 130*e {
+	if got, _, err = a.EncodeTexts(many); err != nil || len(got) != 130*e {
 		t.Errorf("%d values: %v", len(got), err)
 	}
 }

@@ -29,16 +29,11 @@ type Pass struct {
 	anchorText, anchorVideo compute.Matrix
 }
 
-// Forward encodes windows of frame features [B,T,E] and classes and compares
-// them. Release must be called.
-func (a *Adapter) Forward(features []float32, c *Classes) *Pass {
-	return a.ForwardKeeping(features, c, nil)
-}
-
-// ForwardKeeping is Forward with the temporal Transformer's residual for some
-// windows alone; the others are the mean of their frames, as in stochastic depth
-// (Huang et al. 2016). nil keeps it for all.
-func (a *Adapter) ForwardKeeping(features []float32, c *Classes, kept []int32) *Pass {
+// Forward encodes windows of frame features [B,T,E] and classes, and compares them. The
+// temporal Transformer's residual applies to the windows in kept only; the others are
+// the mean of their frames, as in stochastic depth (Huang et al. 2016). nil keeps it
+// for all. Release must be called.
+func (a *Adapter) Forward(features []float32, c *Classes, kept []int32) *Pass {
 	return a.forward(features, nil, c, kept)
 }
 
@@ -65,9 +60,9 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	return p
 }
 
-// Keep draws which of n windows [Adapter.ForwardKeeping] keeps the residual of, where
+// Keep draws which of n windows [Adapter.Forward] keeps the residual of, where
 // each loses it with probability drop; nil for all.
-func Keep(n int, drop float64, rng *rand.Rand) []int32 {
+func StochasticDepth(n int, drop float64, rng *rand.Rand) []int32 {
 	if drop == 0 {
 		return nil
 	}

@@ -6,12 +6,12 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Span are the frames From ≤ i < To of a video, or of the rows [B·T] of windows
+// RowRange are the frames From ≤ i < To of a video, or of the rows [B·T] of windows
 // that follow each other.
-type Span struct{ From, To int }
+type RowRange struct{ From, To int }
 
 // ranges checks spans against so many rows.
-func ranges(spans []Span, rows int) ([]compute.Range, error) {
+func ranges(spans []RowRange, rows int) ([]compute.Range, error) {
 	out := make([]compute.Range, len(spans))
 	for i, s := range spans {
 		if s.From < 0 || s.From >= s.To || s.To > rows {
@@ -25,8 +25,8 @@ func ranges(spans []Span, rows int) ([]compute.Range, error) {
 // ForwardSegments is Forward for S segments of the windows [B,T,E]: the embedding of
 // each is the mean of the temporal Transformer's output over its rows, [S,E], and
 // all that a Pass says of windows it says of segments. A window may hold any number
-// of them. kept is as in [Adapter.ForwardKeeping], of segments. Release must be called.
-func (a *Adapter) ForwardSegments(features []float32, segments []Span, c *Classes, kept []int32) (*Pass, error) {
+// of them. kept is as in [Adapter.Forward], of segments. Release must be called.
+func (a *Adapter) ForwardSegments(features []float32, segments []RowRange, c *Classes, kept []int32) (*Pass, error) {
 	e := a.model.Config().Embed
 	if len(features) == 0 || len(features)%(a.config.Frames*e) != 0 || len(segments) == 0 {
 		return nil, fmt.Errorf("%d segments of windows for this adapter, which are [%d,%d]; %d values were given", len(segments), a.config.Frames, e, len(features))
@@ -46,7 +46,7 @@ const passWindows = 64
 // Transformer in windows of T frames, one after the other; the last one ends with the
 // video, and a video that is shorter than a window is padded with its last frame. The
 // cost depends on N, and hardly on how many segments there are.
-func (a *Adapter) EncodeSegments(features []float32, segments []Span) ([]float32, error) {
+func (a *Adapter) EncodeSegments(features []float32, segments []RowRange) ([]float32, error) {
 	e := a.model.Config().Embed
 	if len(features) == 0 || len(features)%e != 0 {
 		return nil, fmt.Errorf("a video's frame features are [N,%d]; %d values were given", e, len(features))

@@ -35,7 +35,7 @@ func adapters(t *testing.T) map[string]*Adapter {
 // The gradients through segments, which may overlap, are those that central
 // differences give.
 func TestSegmentGradients(t *testing.T) {
-	spans := []Span{{0, 1}, {1, 3}, {0, 3}, {4, 6}, {7, 8}} // of four windows of three frames; the last window has none
+	spans := []RowRange{{0, 1}, {1, 3}, {0, 3}, {4, 6}, {7, 8}} // of four windows of three frames; the last window has none
 	target := []int32{0, 2, 1, 1, 0}
 	for what, a := range adapters(t) {
 		if what == "half the residual" {
@@ -85,8 +85,8 @@ func TestSegmentsThatAreWindows(t *testing.T) {
 			}
 			return append(values, float32(loss))
 		}
-		want := step(a.Forward(frames(), c))
-		p, err := a.ForwardSegments(frames(), []Span{{0, 3}, {3, 6}, {6, 9}, {9, 12}}, c, nil)
+		want := step(a.Forward(frames(), c, nil))
+		p, err := a.ForwardSegments(frames(), []RowRange{{0, 3}, {3, 6}, {6, 9}, {9, 12}}, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestEncodeSegments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		windows := func(x []float32, spans ...Span) []float32 {
+		windows := func(x []float32, spans ...RowRange) []float32 {
 			p, err := a.ForwardSegments(x, spans, c, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -123,37 +123,37 @@ func TestEncodeSegments(t *testing.T) {
 			a.device.Download(v, p.video)
 			return v
 		}
-		video := func(x []float32, spans ...Span) []float32 {
+		video := func(x []float32, spans ...RowRange) []float32 {
 			v, err := a.EncodeSegments(x, spans)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return v
 		}
-		spans := []Span{{0, 3}, {4, 5}, {9, 12}, {7, 9}}
+		spans := []RowRange{{0, 3}, {4, 5}, {9, 12}, {7, 9}}
 		if d := unlike(video(x, spans...), windows(x, spans...)); !(d < 1e-5) {
 			t.Errorf("%s: segments within windows differ by %g", what, d)
 		}
 		// 5 to 11 is one frame of the second window, the third, two of the fourth.
-		parts, want := windows(x, Span{5, 6}, Span{6, 9}, Span{9, 11}), make([]float32, e)
+		parts, want := windows(x, RowRange{5, 6}, RowRange{6, 9}, RowRange{9, 11}), make([]float32, e)
 		for j := range want {
 			want[j] = (parts[j] + 3*parts[e+j] + 2*parts[2*e+j]) / 6
 		}
-		if d := unlike(video(x, Span{5, 11}), want); !(d < 1e-5) {
+		if d := unlike(video(x, RowRange{5, 11}), want); !(d < 1e-5) {
 			t.Errorf("%s: a segment of three windows differs by %g", what, d)
 		}
 		// Of ten frames the last window is 7, 8, 9, of which 9 is new.
-		if d := unlike(video(x[:10*e], Span{9, 10}, Span{6, 9}), append(windows(x[7*e:10*e], Span{2, 3}), windows(x[6*e:9*e], Span{0, 3})...)); !(d < 1e-5) {
+		if d := unlike(video(x[:10*e], RowRange{9, 10}, RowRange{6, 9}), append(windows(x[7*e:10*e], RowRange{2, 3}), windows(x[6*e:9*e], RowRange{0, 3})...)); !(d < 1e-5) {
 			t.Errorf("%s: the last window differs by %g", what, d)
 		}
 		// A video of two frames has the last one twice.
 		padded := append(slices.Clone(x[:2*e]), x[e:2*e]...)
-		if d := unlike(video(x[:2*e], Span{0, 2}, Span{1, 2}), windows(padded, Span{0, 2}, Span{1, 2})); !(d < 1e-5) {
+		if d := unlike(video(x[:2*e], RowRange{0, 2}, RowRange{1, 2}), windows(padded, RowRange{0, 2}, RowRange{1, 2})); !(d < 1e-5) {
 			t.Errorf("%s: a short video differs by %g", what, d)
 		}
 		// More windows than go through at once.
 		long := slices.Repeat(x[:3*e], passWindows+3)
-		first, last := video(long, Span{0, 2}), video(long, Span{len(long)/e - 3, len(long)/e - 1})
+		first, last := video(long, RowRange{0, 2}), video(long, RowRange{len(long)/e - 3, len(long)/e - 1})
 		if d := unlike(first, last); !(d < 1e-5) {
 			t.Errorf("%s: the windows of the second pass differ by %g", what, d)
 		}
@@ -162,11 +162,11 @@ func TestEncodeSegments(t *testing.T) {
 
 func TestSegmentsThatAreNotThere(t *testing.T) {
 	a := newAdapter(t, tinyModel(t), residual)
-	for _, s := range []Span{{-1, 2}, {2, 2}, {3, 2}, {11, 13}} {
-		if _, err := a.EncodeSegments(frames(), []Span{s}); err == nil || !strings.Contains(err.Error(), "there are 12") {
+	for _, s := range []RowRange{{-1, 2}, {2, 2}, {3, 2}, {11, 13}} {
+		if _, err := a.EncodeSegments(frames(), []RowRange{s}); err == nil || !strings.Contains(err.Error(), "there are 12") {
 			t.Errorf("%v: %v", s, err)
 		}
-		if _, err := a.ForwardSegments(frames(), []Span{s}, nil, nil); err == nil {
+		if _, err := a.ForwardSegments(frames(), []RowRange{s}, nil, nil); err == nil {
 			t.Errorf("%v is taken", s)
 		}
 	}
@@ -176,7 +176,7 @@ func TestSegmentsThatAreNotThere(t *testing.T) {
 	if _, err := a.EncodeSegments(frames()[1:], nil); err == nil {
 		t.Error("part of a frame is taken")
 	}
-	if _, err := a.ForwardSegments(frames()[:tiny().Embed], []Span{{0, 1}}, nil, nil); err == nil {
+	if _, err := a.ForwardSegments(frames()[:tiny().Embed], []RowRange{{0, 1}}, nil, nil); err == nil {
 		t.Error("part of a window is taken")
 	}
 }
@@ -189,7 +189,7 @@ func TestKeepingTheResidualOfSomeSegments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, segments := tiny().Embed, []Span{{0, 2}, {1, 4}, {5, 6}}
+	e, segments := tiny().Embed, []RowRange{{0, 2}, {1, 4}, {5, 6}}
 	video := func(a *Adapter, kept []int32) []float32 {
 		p, err := a.ForwardSegments(frames(), segments, c, kept)
 		if err != nil {

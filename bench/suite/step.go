@@ -33,7 +33,7 @@ type Step struct {
 
 // NewStep makes a step on a model with a text tower.
 func NewStep(m *clip.Model) (*Step, error) {
-	a, err := adapter.New(m, adapter.Default(), 1)
+	a, err := adapter.New(m, adapter.DefaultConfig(), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func NewStep(m *clip.Model) (*Step, error) {
 // before it.
 func (s *Step) Run() float64 {
 	bridge.Params(s.Adapter).ZeroGrad()
-	p := s.Adapter.Forward(s.Features, s.classes)
+	p := s.Adapter.Forward(s.Features, s.classes, nil)
 	loss := p.Loss(s.Target)
 	p.Backward()
 	p.Release()

@@ -91,7 +91,7 @@ what the preset says.`,
 	b.add(c)
 	captionFlags(c, &d)
 	runFlags(c, &out, &resume, &asJSON, &preset)
-	learningFlags(c, &k.Learning, "sentence", "videos")
+	learningFlags(c, &k.TrainConfig, "sentence", "videos")
 	c.Flags().BoolVar(&k.Adapter.LearnTemperature, "learn-temperature", false, "learn the temperature, from --temperature on")
 	whole(c, &k.Batch, "batch", 2, "videos a step, each with one caption, among which the right one is to be found")
 	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of the videos kept for testing, if the data says no splits")

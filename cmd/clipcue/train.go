@@ -107,7 +107,7 @@ given change what the preset says.`,
 	b.add(c)
 	labelFlags(c, &d)
 	runFlags(c, &out, &resume, &asJSON, &preset)
-	learningFlags(c, &k.Learning, "name", "windows")
+	learningFlags(c, &k.TrainConfig, "name", "windows")
 	whole(c, &k.Batch, "batch", 1, "windows a step")
 	f := c.Flags()
 	number(c, &k.Anchor, "anchor", true, "weight in the loss of the classes' distance from the built-in templates")
@@ -144,7 +144,7 @@ func divisionFlags(c *cobra.Command, testShare *float64, seed *uint64, usage str
 
 // learningFlags choose what is learned from a step's units, and how. what stands
 // between the prompt vectors.
-func learningFlags(c *cobra.Command, k *adapter.Learning, what, units string) {
+func learningFlags(c *cobra.Command, k *adapter.TrainConfig, what, units string) {
 	adapterFlags(c, &k.Adapter, what)
 	below1(c, &k.TemporalDrop, "temporal-drop", "share of a step's "+units+" that go without that residual")
 	number(c, &k.VideoAnchor, "video-anchor", true, "weight in the loss of the "+units+"' distance from the mean of their frames")

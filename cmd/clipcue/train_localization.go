@@ -135,7 +135,7 @@ ever after.`,
 	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of the videos kept for testing, if the data says no splits")
 	classes.add(c)
 
-	learningFlags(c, &k.Learning, "name", "segments")
+	learningFlags(c, &k.TrainConfig, "name", "segments")
 	whole(c, &k.Batch, "batch", 1, "labeled segments a step")
 	whole(c, &k.ClassesPerStep, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
 	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")

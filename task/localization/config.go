@@ -21,8 +21,8 @@ const Task = "localization"
 
 // Config are the settings of training a localizer.
 type Config struct {
-	adapter.Learning     // of the second stage; a batch is of labeled segments
-	ClassesPerStep   int `json:"classes_per_step"`
+	adapter.TrainConfig     // of the second stage; a batch is of labeled segments
+	ClassesPerStep      int `json:"classes_per_step"`
 
 	// Half of the labeled segments are true ones, half are proposals that overlap
 	// a true one by the tIoU Positive or more. Proposals of which at most the share
@@ -55,7 +55,7 @@ type Evaluation struct {
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
 	c := Config{
-		Learning: l, ClassesPerStep: 400, Positive: 0.5, Negative: 0.1,
+		TrainConfig: l, ClassesPerStep: 400, Positive: 0.5, Negative: 0.1,
 		Eval:     Evaluation{ClassesPerProposal: 2, MaxDetections: 200, TIoU: THUMOSThresholds},
 		Detector: proposal.DefaultConfig(), DetectorTrain: proposal.DefaultTrainConfig(),
 	}
@@ -85,7 +85,7 @@ func (c *Config) check() error {
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
 		return fmt.Errorf("proposals are positive from a tIoU of %v and background to a share of %v: it takes 0 <= negative < positive <= 1", c.Positive, c.Negative)
 	}
-	return errors.Join(c.Eval.check(), c.Learning.Check(1, "segment"))
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"))
 }
 
 func (e Evaluation) check() error {

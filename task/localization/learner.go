@@ -21,7 +21,7 @@ import (
 type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
-	contrast *adapter.Contrast
+	contrast *adapter.ClassSampler
 	detector *proposal.Detector
 	rate     float64
 	sampling string
@@ -40,9 +40,9 @@ type examples struct{ real, overlapping, background []example }
 
 // example is a part of a video.
 type example struct {
-	video int          // in the set
-	rows  adapter.Span // of the video at the model's rate
-	class int          // in the set's classes; 0 for background
+	video int              // in the set
+	rows  adapter.RowRange // of the video at the model's rate
+	class int              // in the set's classes; 0 for background
 }
 
 // newLearner prepares to learn from a set's true segments, at so many frames a second.
@@ -56,7 +56,7 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error)
 		return nil, err
 	}
 	l := &learner{config: c, adapter: a, set: s, rate: rate}
-	if l.contrast, err = a.Contrast(readable(s.Classes), c.ClassesPerStep); err != nil {
+	if l.contrast, err = a.ClassSampler(readable(s.Classes), c.ClassesPerStep); err != nil {
 		return nil, err
 	}
 	class := l.classes()
@@ -93,7 +93,7 @@ func (l *learner) classes() map[string]int {
 // add appends a part of a video as an example, if it has any rows.
 func add(to []example, q *feature.Sequence, video int, start, end float64, class int) []example {
 	if from, end := q.Span(start, end); from < end {
-		to = append(to, example{video, adapter.Span{From: from, To: end}, class})
+		to = append(to, example{video, adapter.RowRange{From: from, To: end}, class})
 	}
 	return to
 }
@@ -173,19 +173,19 @@ func (l *learner) Samples() (int, string) { return l.config.Batch, "segments" }
 
 // window appends a window of T frames that holds an example, somewhere in it, or
 // lies in it if that is longer; rows are the example's in the window.
-func (l *learner) window(features []float32, x example, rng *rand.Rand) ([]float32, adapter.Span, error) {
+func (l *learner) window(features []float32, x example, rng *rand.Rand) ([]float32, adapter.RowRange, error) {
 	q, err := l.load(x.video)
 	if err != nil {
-		return nil, adapter.Span{}, err
+		return nil, adapter.RowRange{}, err
 	}
 	t := l.config.Adapter.Frames
-	start, rows := 0, adapter.Span{From: 0, To: t}
+	start, rows := 0, adapter.RowRange{From: 0, To: t}
 	if length := x.rows.To - x.rows.From; length >= t {
 		start = x.rows.From + rng.IntN(length-t+1)
 	} else {
 		first, last := max(0, x.rows.To-t), max(0, min(x.rows.From, q.Len()-t))
 		start = first + rng.IntN(last-first+1)
-		rows = adapter.Span{From: x.rows.From - start, To: x.rows.To - start}
+		rows = adapter.RowRange{From: x.rows.From - start, To: x.rows.To - start}
 	}
 	for i := range t {
 		features = append(features, q.Row(min(start+i, q.Len()-1))...)
@@ -196,24 +196,24 @@ func (l *learner) window(features []float32, x example, rng *rand.Rand) ([]float
 func (l *learner) Step(step int) (float64, error) {
 	labeled, background, rng := l.draw(step)
 	var features []float32
-	var rows []adapter.Span
+	var rows []adapter.RowRange
 	for i, x := range append(labeled, background...) {
 		f, r, err := l.window(features, x, rng)
 		if err != nil {
 			return 0, err
 		}
 		at := i * l.config.Adapter.Frames
-		features, rows = f, append(rows, adapter.Span{From: at + r.From, To: at + r.To})
+		features, rows = f, append(rows, adapter.RowRange{From: at + r.From, To: at + r.To})
 	}
 	of := make([]int, len(labeled))
 	for i, x := range labeled {
 		of[i] = x.class
 	}
-	classes, _, target, err := l.contrast.Choose(of, rng)
+	classes, _, target, err := l.contrast.Sample(of, rng)
 	if err != nil {
 		return 0, err
 	}
-	p, err := l.adapter.ForwardSegments(features, rows, classes, adapter.Keep(len(rows), l.config.TemporalDrop, rng))
+	p, err := l.adapter.ForwardSegments(features, rows, classes, adapter.StochasticDepth(len(rows), l.config.TemporalDrop, rng))
 	if err != nil {
 		return 0, err
 	}

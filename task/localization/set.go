@@ -178,12 +178,12 @@ func (s *Set) examples() ([]proposal.Example, error) {
 
 // spans returns the frames of proposals, and the proposals that have any: those
 // that do not lie beyond the video's end.
-func spans(q *feature.Sequence, proposals []proposal.Proposal) ([]adapter.Span, []proposal.Proposal) {
-	var rows []adapter.Span
+func spans(q *feature.Sequence, proposals []proposal.Proposal) ([]adapter.RowRange, []proposal.Proposal) {
+	var rows []adapter.RowRange
 	var kept []proposal.Proposal
 	for _, p := range proposals {
 		if from, to := q.Span(p.Start, p.End); from < to {
-			rows, kept = append(rows, adapter.Span{From: from, To: to}), append(kept, p)
+			rows, kept = append(rows, adapter.RowRange{From: from, To: to}), append(kept, p)
 		}
 	}
 	return rows, kept

@@ -19,7 +19,7 @@ func TestPresets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if paper.Adapter != adapter.Default() || paper.Anchor != 0 || paper.VideoAnchor != 0 || paper.TemporalDrop != 0 || paper.Train.EMADecay != 0 {
+	if paper.Adapter != adapter.DefaultConfig() || paper.Anchor != 0 || paper.VideoAnchor != 0 || paper.TemporalDrop != 0 || paper.Train.EMADecay != 0 {
 		t.Errorf("the paper's preset is %+v", paper)
 	}
 	// What runs that were started before there were presets say has not changed.

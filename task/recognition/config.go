@@ -11,7 +11,7 @@ import (
 
 // Config are the settings of training a recognizer.
 type Config struct {
-	adapter.Learning
+	adapter.TrainConfig
 	ClassesPerStep int `json:"classes_per_step"` // classes a step, at most
 
 	// Anchor is the weight of [adapter.Pass.AnchorText], to the ensemble of Templates,
@@ -38,7 +38,7 @@ type Evaluation struct {
 // classes to the templates, too.
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
-	c := Config{Learning: l, ClassesPerStep: 400, Eval: Evaluation{Windows: 5}}
+	c := Config{TrainConfig: l, ClassesPerStep: 400, Eval: Evaluation{Windows: 5}}
 	if name == adapter.PresetDefault {
 		c.Anchor = 1
 	}
@@ -64,5 +64,5 @@ func (c *Config) check() error {
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
 		return fmt.Errorf("a weight of %v for the anchor: it takes a number from 0 up", c.Anchor)
 	}
-	return c.Learning.Check(1, "window")
+	return c.TrainConfig.Check(1, "window")
 }

@@ -16,7 +16,7 @@ import (
 type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
-	contrast *adapter.Contrast
+	contrast *adapter.ClassSampler
 	anchor   *adapter.Anchor // the templates' embeddings of the training classes; nil without an anchor loss
 	train    *Set
 	test     *Set // measured as the run goes, nil if there is none
@@ -33,7 +33,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 		return nil, err
 	}
 	l := &learner{config: c, adapter: a, train: trainSet, test: testSet, order: loop.Order{Seed: c.Train.Seed, N: len(trainSet.Videos)}}
-	if l.contrast, err = a.Contrast(trainSet.Classes, c.ClassesPerStep); err != nil {
+	if l.contrast, err = a.ClassSampler(trainSet.Classes, c.ClassesPerStep); err != nil {
 		return nil, err
 	}
 	if c.Anchor > 0 {
@@ -82,11 +82,11 @@ func (l *learner) Step(step int) (float64, error) {
 		randomWindow(rows, to-from, rng)
 		features = appendRows(features, q, from, rows)
 	}
-	classes, numbers, target, err := l.contrast.Choose(of, rng)
+	classes, numbers, target, err := l.contrast.Sample(of, rng)
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.ForwardKeeping(features, classes, adapter.Keep(len(videos), l.config.TemporalDrop, rng))
+	p := l.adapter.Forward(features, classes, adapter.StochasticDepth(len(videos), l.config.TemporalDrop, rng))
 	defer p.Release()
 	loss := p.Loss(target)
 	if l.config.Anchor > 0 {

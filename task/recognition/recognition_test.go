@@ -505,7 +505,7 @@ func BenchmarkStep(b *testing.B) {
 	for i := range 51 {
 		classes = append(classes, "doing thing number "+fmt.Sprint(i%10))
 	}
-	a, err := adapter.New(m, adapter.Default(), 0)
+	a, err := adapter.New(m, adapter.DefaultConfig(), 0)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -519,7 +519,7 @@ func BenchmarkStep(b *testing.B) {
 	}
 	for b.Loop() {
 		bridge.Params(a).ZeroGrad()
-		p := a.Forward(features, c)
+		p := a.Forward(features, c, nil)
 		p.Loss(target)
 		p.Backward()
 		p.Release()

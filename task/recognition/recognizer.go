@@ -43,7 +43,7 @@ func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 // compares class names in hand-written templates with the mean of the frame features.
 // Without templates it uses the first of [clip.Templates].
 func Baseline(m *clip.Model, classes, templates []string) (*Recognizer, error) {
-	c := adapter.Config{Frames: adapter.Default().Frames, Temperature: 1 / float64(m.LogitScale())}
+	c := adapter.Config{Frames: adapter.DefaultConfig().Frames, Temperature: 1 / float64(m.LogitScale())}
 	a, err := adapter.New(m, c, 0)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ const Task = "retrieval"
 
 // Config are the settings of training a retriever. Among a batch's videos, each with
 // one of its captions, the right one has to be found.
-type Config struct{ adapter.Learning }
+type Config struct{ adapter.TrainConfig }
 
 // Preset returns settings that go together, as [adapter.Preset]: the paper's are those
 // of section 4.4 (Ju et al.), 4+X+4 prompt vectors and two temporal layers.
@@ -30,4 +30,4 @@ func DefaultConfig() Config {
 }
 
 // check completes the settings and reports those that make no sense.
-func (c *Config) check() error { return c.Learning.Check(2, "videos to tell apart") }
+func (c *Config) check() error { return c.TrainConfig.Check(2, "videos to tell apart") }

@@ -71,17 +71,17 @@ func (l *learner) Step(step int) (float64, error) {
 		captions[i] = l.train.Captions[of[rng.IntN(len(of))]].Text
 		videos[i] = fmt.Sprint(n)
 	}
-	sentences, _, err := l.adapter.Sentences(captions)
+	sentences, _, err := l.adapter.Texts(captions)
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.ForwardKeeping(features, sentences, adapter.Keep(len(numbers), l.config.TemporalDrop, rng))
+	p := l.adapter.Forward(features, sentences, adapter.StochasticDepth(len(numbers), l.config.TemporalDrop, rng))
 	defer p.Release()
 	anchor := 0.0
 	if l.config.VideoAnchor > 0 {
 		anchor = p.AnchorVideo(l.config.VideoAnchor)
 	}
-	return p.Pairs(captions, videos) + anchor, nil
+	return p.ContrastiveLoss(captions, videos) + anchor, nil
 }
 
 func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {

@@ -58,7 +58,7 @@ func (r *Retriever) Texts(sentences []string) ([]float32, error) {
 // texts is Texts with the number of sentences that were cut.
 func (r *Retriever) texts(sentences []string) (embeddings []float32, cut int, err error) {
 	if r.adapter != nil {
-		embeddings, cut, err = r.adapter.EncodeSentences(sentences)
+		embeddings, cut, err = r.adapter.EncodeTexts(sentences)
 	} else {
 		embeddings, cut, err = r.plain(sentences)
 	}

@@ -55,7 +55,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		r.Log = slog.Default()
 	}
 	// Every caption has to be one that can be learned, whether a step takes it or not.
-	if _, cut, err := l.adapter.Sentences(r.Train.Texts()); err != nil {
+	if _, cut, err := l.adapter.Texts(r.Train.Texts()); err != nil {
 		return train.Result{}, err
 	} else if cut > 0 {
 		r.Log.Warn("captions are longer than the model's context and are cut", "captions", cut, "of", len(r.Train.Captions))

@@ -5,18 +5,18 @@ import (
 	"math/rand/v2"
 )
 
-// Contrast chooses the classes that the samples of a training step are told apart
+// ClassSampler chooses the classes that the samples of a training step are told apart
 // among: all there are or, if these are more than it may take, those of the step's
 // samples and others at random.
-type Contrast struct {
+type ClassSampler struct {
 	adapter *Adapter
 	names   []string
 	most    int
 	all     *Classes // nil if a step takes fewer
 }
 
-// Contrast chooses among classes with these names, at most so many a step, two or more.
-func (a *Adapter) Contrast(names []string, most int) (*Contrast, error) {
+// ClassSampler chooses among classes with these names, at most so many a step, two or more.
+func (a *Adapter) ClassSampler(names []string, most int) (*ClassSampler, error) {
 	if len(names) < 2 {
 		return nil, fmt.Errorf("the training data has %d class; telling actions apart takes two", len(names))
 	}
@@ -25,16 +25,16 @@ func (a *Adapter) Contrast(names []string, most int) (*Contrast, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Contrast{adapter: a, names: names, most: most}
+	c := &ClassSampler{adapter: a, names: names, most: most}
 	if len(names) <= most {
 		c.all = all
 	}
 	return c, nil
 }
 
-// Choose returns the classes of a step whose samples are of these, and which of them
+// Sample returns the classes of a step whose samples are of these, and which of them
 // each is of. numbers are their places among all names, nil for all of them.
-func (c *Contrast) Choose(of []int, rng *rand.Rand) (classes *Classes, numbers, target []int32, err error) {
+func (c *ClassSampler) Sample(of []int, rng *rand.Rand) (classes *Classes, numbers, target []int32, err error) {
 	target = make([]int32, len(of))
 	if c.all != nil {
 		for i, class := range of {

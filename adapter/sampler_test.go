@@ -8,20 +8,20 @@ import (
 )
 
 func TestContrast(t *testing.T) {
-	a := newAdapter(t, tinyModel(t), Default())
+	a := newAdapter(t, tinyModel(t), DefaultConfig())
 	var names []string
 	for i := range 12 {
 		names = append(names, fmt.Sprintf("class %d", i))
 	}
 	for _, most := range []int{2, 5, 12, 400} {
-		c, err := a.Contrast(names, most)
+		c, err := a.ClassSampler(names, most)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for seed := range uint64(20) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			of := []int{rng.IntN(12), rng.IntN(12), rng.IntN(12)}
-			classes, numbers, target, err := c.Choose(of, rng)
+			classes, numbers, target, err := c.Sample(of, rng)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +45,7 @@ func TestContrast(t *testing.T) {
 			}
 		}
 	}
-	if _, err := a.Contrast(names[:1], 5); err == nil {
+	if _, err := a.ClassSampler(names[:1], 5); err == nil {
 		t.Error("one class alone is taken")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Learning are the settings of learning an adapter that every task has.
-type Learning struct {
+// TrainConfig are the settings of learning an adapter that every task has.
+type TrainConfig struct {
 	Adapter Config       `json:"adapter"`
 	Train   train.Config `json:"train"`
 	Batch   int          `json:"batch"` // windows a step, or what the task has instead
@@ -34,11 +34,11 @@ var Presets = []string{PresetDefault, PresetPaper}
 // Preset returns settings that go together: the paper's exactly, or those that go
 // beyond it to keep new classes recognizable, which were the best of
 // docs/beyond-the-paper.md.
-func Preset(name string) (Learning, error) {
+func Preset(name string) (TrainConfig, error) {
 	if !slices.Contains(Presets, name) {
-		return Learning{}, fmt.Errorf("preset %q is not known: it is %s", name, strings.Join(Presets, " or "))
+		return TrainConfig{}, fmt.Errorf("preset %q is not known: it is %s", name, strings.Join(Presets, " or "))
 	}
-	l := Learning{Adapter: Default(), Batch: 64,
+	l := TrainConfig{Adapter: DefaultConfig(), Batch: 64,
 		Train: train.Config{Steps: 1000, LearningRate: 1e-4, Schedule: "constant", WeightDecay: 0.01}}
 	if name == PresetDefault {
 		l.Adapter.Residual, l.VideoAnchor = true, 1
@@ -48,7 +48,7 @@ func Preset(name string) (Learning, error) {
 
 // Check completes the settings and reports those that make no sense. A batch takes at
 // least so many of what the task calls unit.
-func (l *Learning) Check(least int, unit string) error {
+func (l *TrainConfig) Check(least int, unit string) error {
 	if l.Adapter.TemporalLayers == 0 {
 		l.VideoAnchor, l.TemporalDrop = 0, 0 // there is nothing to anchor or drop
 	}
