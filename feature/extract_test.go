@@ -212,7 +212,7 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 	r := extract(t, enc, sources, s, Options{Batch: 16})
 
 	want := map[string]string{
-		"audio.mp4": "no video stream", "broken.mp4": "not a readable video", "cut.mkv": "damaged", "empty.mp4": "empty", "text.mp4": "not a readable video",
+		"audio.mp4": "no video stream", "broken.mp4": "not a video", "cut.mkv": "damaged", "empty.mp4": "empty", "text.mp4": "not a readable video",
 		"gone.mp4": "no such file", "folder.mp4": "not a regular file", "../a.mp4": "not the path of a file below the store",
 	}
 	for _, f := range r.Failed {
@@ -526,7 +526,7 @@ func TestExtractFails(t *testing.T) {
 		{"a batch below 0", sources, fake{}, Options{Batch: -1}, "batch", 0},
 		{"decoders below 0", sources, fake{}, Options{Decoders: -1}, "decoders", 0},
 		{"failures below 0", sources, fake{}, Options{MaxFailures: -1}, "failures", 0},
-		{"all videos", sources[1:], fake{}, Options{}, "all videos failed (1); the first: b.mp4: not a readable video", 1},
+		{"all videos", sources[1:], fake{}, Options{}, "all videos failed (1); the first: b.mp4: not a video", 1},
 		{"features not finite", sources, fake{spoil: nan}, Options{}, "all videos failed (2); the first: a.mp4: frame 1 has a feature that is not finite", 2},
 		{"the encoder", sources[:1], fake{hook: func(int) error { return broken }}, Options{}, broken.Error(), 0},
 		{"features missing", sources[:1], fake{spoil: func(_ int, y []float32) []float32 { return y[1:] }}, Options{}, "29 values for 10 frames", 0},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/internal/fixture"
 )
 
 // tree makes empty files below a new folder.
@@ -91,5 +93,24 @@ func TestNatural(t *testing.T) {
 				t.Errorf("natural(%q, %q) = %d, want %d", a, b, got, want)
 			}
 		}
+	}
+}
+
+// A folder that cannot be read is returned, and the others are searched.
+func TestDiscoverPastUnreadableFolders(t *testing.T) {
+	root := tree(t, "a.mp4", "z/b.mp4")
+	folder := fixture.UnreadableFolder(t, root)
+	videos, unreadable, err := Discover([]string{root})
+	if err != nil || len(videos) != 2 || videos[0].ID != "a.mp4" || videos[1].ID != "z/b.mp4" {
+		t.Errorf("%v, error %v", videos, err)
+	}
+	if len(unreadable) != 1 || unreadable[0].Path != folder || !strings.Contains(unreadable[0].Error(), "cannot read the folder") {
+		t.Errorf("unreadable: %v", unreadable)
+	}
+	bare := t.TempDir()
+	fixture.UnreadableFolder(t, bare)
+	_, unreadable, err = Discover([]string{bare})
+	if _, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrNoVideos) || len(unreadable) != 1 {
+		t.Errorf("no videos: %v, error %v", unreadable, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Kinds of failure of a video, for errors.Is. They are the Kind of an [*Error]; a file
 // that does not exist has the kind fs.ErrNotExist.
 var (
-	ErrFormat      = errors.New("not a readable video")
+	ErrFormat      = errors.New("not a video that can be read")
 	ErrNoVideo     = errors.New("no video stream")
 	ErrNoFrames    = errors.New("no frames")
 	ErrDamaged     = errors.New("damaged") // or truncated

@@ -291,7 +291,7 @@ func TestBadInputOfLocalization(t *testing.T) {
 		store := filepath.Join(dir, "at-"+fps)
 		must(t, exitDone, "extract", "-q", "--model", u.model, "--fps", fps, "--out", store, u.videos)
 		r := clipcue(t, append(u.eval(), "--features", store)...)
-		if r.code != code || code != exitDone && (!strings.Contains(r.stderr, "extract the video again with --fps 4") || !strings.Contains(r.stderr, "0.5 frames a second")) {
+		if r.code != code || code != exitDone && (!strings.Contains(r.stderr, "extract the video again with --fps 4") || !strings.Contains(r.stderr, "0.5 frames per second")) {
 			t.Errorf("at %s frames a second: exit code %d\n%s", fps, r.code, r.stderr)
 		}
 	}

@@ -58,6 +58,7 @@ var remedies = []func(error) string{
 	is(feature.ErrNoBackbone, "--model or --fingerprint"),
 	is(feature.ErrChanging, "again when the file is complete"),
 	is(feature.ErrLongName, "a shorter file name"),
+	is(feature.ErrStopped, "a higher --max-failures without --strict, to skip more videos that fail"),
 	is(video.ErrDuplicateID, "the folder above both videos"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }

@@ -668,7 +668,7 @@ func TestNothingIsTrainedInVain(t *testing.T) {
 		t.Errorf("a test video in which nothing happens: %v", err)
 	}
 	// One odd video, though it is the first, does not set the rate of all.
-	if _, err := run("coarse,1,2,run,train\n" + some + "v003,1,2,sit,train\n"); err == nil || !strings.Contains(err.Error(), "features coarse have 0.5 frames a second") {
+	if _, err := run("coarse,1,2,run,train\n" + some + "v003,1,2,sit,train\n"); err == nil || !strings.Contains(err.Error(), "features of coarse have 0.5 frames per second") {
 		t.Errorf("one odd video: %v", err)
 	}
 }
