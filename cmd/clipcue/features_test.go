@@ -63,7 +63,7 @@ func TestFeaturesCommands(t *testing.T) {
 	checkError(t, clipcue(t, "features", "info", one), exitFailed, one)
 	checkError(t, clipcue(t, "features", "info", w.labels), exitFailed, w.labels)
 	checkError(t, clipcue(t, "features", "info", filepath.Join(dir, "none")), exitFailed, "clipcue extract")
-	checkError(t, clipcue(t, "features", "import", arrays, "--out", filepath.Join(dir, "new"), "--fingerprint", "clip-other"), exitFailed, "all failed (32)", "clip-other")
+	checkError(t, clipcue(t, "features", "import", arrays, "--out", filepath.Join(dir, "new"), "--fingerprint", "clip-other"), exitFailed, "all videos failed (32)", "clip-other")
 	checkError(t, clipcue(t, "features", "import", arrays), exitUsage, "--out")
 	checkError(t, clipcue(t, "features", "import", arrays, "--out", store, "--model", w.model, "--fingerprint", "x"), exitUsage, "--fingerprint")
 	checkError(t, clipcue(t, "features", "export", t.TempDir(), "--out", arrays), exitFailed, "no features")

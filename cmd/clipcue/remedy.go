@@ -52,14 +52,14 @@ var remedies = []func(error) string{
 	is(feature.ErrBusy, "again when the other run has ended, or another --out"),
 	is(feature.ErrNoStore, "clipcue extract --model MODEL --out STORE VIDEOS, to make one"),
 	is(feature.ErrDamaged, "delete the file and run clipcue extract again"),
-	is(feature.ErrIDTaken, "the folder above both videos, another --out, or --force to replace it"),
+	is(feature.ErrIDTaken, "a folder above both videos, another --out, or --force to replace it"),
 	is(feature.ErrExists, "--force, to replace the stored features"),
 	is(feature.ErrNoTimestamps, "--fps, or {\"timestamps\": [...]} in seconds in a .json file of the same name"),
 	is(feature.ErrNoBackbone, "--model or --fingerprint"),
 	is(feature.ErrChanging, "again when the file is complete"),
 	is(feature.ErrLongName, "a shorter file name"),
 	is(feature.ErrStopped, "a higher --max-failures without --strict, to skip more videos that fail"),
-	is(video.ErrDuplicateID, "the folder above both videos"),
+	is(video.ErrDuplicateID, "a folder above both videos"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 
