@@ -1,15 +1,18 @@
 package feature
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"sort"
 )
 
-// FrameRate is the usual number of frames a second, 0 for a sequence of fewer than two
-// different times. It is the mean, because sampled frames need not lie evenly: eight of
-// twelve a second lie one frame apart and two in turn. But steps of more than four
-// times the median are gaps and do not count.
+// FrameRate returns the number of frames per second, or 0 for a sequence with fewer than
+// two different timestamps.
+//
+// It is the mean and not the median, because sampled frames need not be evenly spaced:
+// sampling 8 of 12 frames per second gives steps of one and two frames in turn. Steps
+// longer than four times the median are gaps and do not count.
 func (q *Sequence) FrameRate() float64 {
 	if q.Len() < 2 {
 		return 0
@@ -30,28 +33,53 @@ func (q *Sequence) FrameRate() float64 {
 	return 0
 }
 
+// MedianFrameRate returns the median frame rate of sequences, rounded to 0.001 because
+// timestamps are rounded too. It reads sequences until 64 of them have a frame rate; if
+// none has one, it returns 0. An error of the iterator ends it.
+func MedianFrameRate(sequences iter.Seq2[*Sequence, error]) (float64, error) {
+	var rates []float64
+	for q, err := range sequences {
+		if err != nil {
+			return 0, err
+		}
+		if rate := q.FrameRate(); rate > 0 {
+			rates = append(rates, rate)
+		}
+		if len(rates) == 64 {
+			break
+		}
+	}
+	if len(rates) == 0 {
+		return 0, nil
+	}
+	slices.Sort(rates)
+	return math.Round(rates[len(rates)/2]*1e3) / 1e3, nil
+}
+
 const (
-	sameRate = 0.05 // as a share: so far a rate may be off and still be the same
-	mostMade = 4    // frames that may be made of one
+	sameRate    = 0.05 // relative difference up to which two rates are equal
+	maxUpsample = 4    // new frames per stored frame
 )
 
-// Resample returns the sequence at so many frames a second: itself, if that is about
-// its rate, else one whose frames are interpolated linearly in time, from the first
-// timestamp on. A sequence that is far too coarse for it is refused.
-func (q *Sequence) Resample(rate float64) (*Sequence, error) {
+// Resample returns the sequence at the given number of frames per second: q itself if
+// its rate differs by at most 5 %, and otherwise a sequence whose frames are linearly
+// interpolated in time, starting at the first timestamp. The error is a [*RateError] if
+// fps is more than four times the rate of q, or if filling gaps would take more than 16
+// times its frames.
+func (q *Sequence) Resample(fps float64) (*Sequence, error) {
 	have := q.FrameRate()
-	if have == 0 || math.Abs(have/rate-1) <= sameRate {
+	if have == 0 || math.Abs(have/fps-1) <= sameRate {
 		return q, nil
 	}
 	t := q.Timestamps
-	n := math.Floor((t[len(t)-1]-t[0])*rate+1e-6) + 1
-	if !(have*mostMade >= rate) || !(n <= 4*mostMade*float64(q.Len())) {
-		return nil, &RateError{ID: q.ID, Sampling: q.Provenance.Sampling, Have: have, Want: rate}
+	n := math.Floor((t[len(t)-1]-t[0])*fps+1e-6) + 1
+	if !(have*maxUpsample >= fps) || !(n <= 4*maxUpsample*float64(q.Len())) {
+		return nil, &RateError{ID: q.ID, Sampling: q.Provenance.Sampling, Have: have, Want: fps}
 	}
 	out := &Sequence{ID: q.ID, Width: q.Width, Provenance: q.Provenance,
 		Features: make([]float32, int(n)*q.Width), Timestamps: make([]float64, int(n))}
 	for i := range out.Timestamps {
-		at := t[0] + float64(i)/rate
+		at := t[0] + float64(i)/fps
 		out.Timestamps[i] = at
 		b := min(max(sort.SearchFloat64s(t, at), 1), len(t)-1)
 		share := float32(0)

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/task/proposal"
@@ -137,27 +136,19 @@ func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
 	return nil
 }
 
-// rate is the usual frames a second of the set's videos: the median of the first that
-// tell, so that an odd one among them does not matter.
+// rate returns the median frame rate of the set's videos.
 func (s *Set) rate() (float64, error) {
-	var rates []float64
-	for _, v := range s.Videos {
-		q, err := s.Load(v)
-		if err != nil {
-			return 0, err
+	rate, err := feature.MedianFrameRate(func(yield func(*feature.Sequence, error) bool) {
+		for _, v := range s.Videos {
+			if !yield(s.Load(v)) {
+				return
+			}
 		}
-		if rate := q.FrameRate(); rate > 0 {
-			rates = append(rates, rate)
-		}
-		if len(rates) == 64 {
-			break
-		}
+	})
+	if err == nil && rate == 0 {
+		err = errors.New("none of the training videos has two frames")
 	}
-	if len(rates) == 0 {
-		return 0, errors.New("none of the training videos has two frames")
-	}
-	slices.Sort(rates)
-	return math.Round(rates[len(rates)/2]*1e3) / 1e3, nil // timestamps are rounded; so is what is made of them
+	return rate, err
 }
 
 // measurable says why a set cannot be measured at so many frames a second.

@@ -94,24 +94,22 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 	if len(r.Train) == 0 {
 		return nil, errors.New("there is no video to learn proposals from")
 	}
-	var rates []float64
-	for _, e := range r.Train[:min(len(r.Train), 64)] {
-		q, err := r.Features.Get(e.ID)
-		if err != nil {
-			return nil, err
+	rate, err := feature.MedianFrameRate(func(yield func(*feature.Sequence, error) bool) {
+		for _, e := range r.Train[:min(len(r.Train), 64)] {
+			if !yield(r.Features.Get(e.ID)) {
+				return
+			}
 		}
-		if rate := q.FrameRate(); rate > 0 {
-			rates = append(rates, rate)
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	first, err := r.Features.Get(r.Train[0].ID)
 	if err != nil {
 		return nil, err
 	}
-	if c.Rate == 0 && len(rates) > 0 {
-		slices.Sort(rates)
-		// Timestamps are rounded; so is what is made of them.
-		c.Rate = math.Round(rates[len(rates)/2]*1e3) / 1e3
+	if c.Rate == 0 {
+		c.Rate = rate
 	}
 	if c.Sampling == "" {
 		c.Sampling = first.Provenance.Sampling
