@@ -210,6 +210,34 @@ func TestProgramOfSearch(t *testing.T) {
 	}
 }
 
+// The Go programs in the documents are those in examples/.
+func TestProgramsAreExamples(t *testing.T) {
+	for doc, example := range map[string]string{
+		"README.md":           "classify",
+		"docs/recognition.md": "classify",
+		"docs/search.md":      "search",
+		"docs/extraction.md":  "extract",
+	} {
+		want, err := os.ReadFile(filepath.Join(root, "examples", example, "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs := blocks(t, filepath.Join(root, filepath.FromSlash(doc)), "go")
+		if len(programs) != 1 || programs[0] != string(want) {
+			t.Errorf("the program in %s is not examples/%s/main.go", doc, example)
+		}
+	}
+}
+
+// The one that extracts does what extract does.
+func TestProgramOfExtraction(t *testing.T) {
+	w := newWorld(t)
+	said := runProgram(t, "extraction.md", filepath.Join(t.TempDir(), "features"), filepath.Join(w.videos, "growing"))
+	if !strings.Contains(said, " extracted") || !strings.Contains(said, " 0 failed") {
+		t.Errorf("it prints %q", said)
+	}
+}
+
 // words splits a line as a shell would, as far as the documents need it.
 func words(line string) (out []string) {
 	for _, w := range regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(line, -1) {
