@@ -1,5 +1,11 @@
 package train
 
+import (
+	"log/slog"
+
+	"github.com/clipcue/clipcue/internal/progress"
+)
+
 // Names of the files in a run folder.
 const (
 	ConfigFile  = "config.json"      // all settings of the run
@@ -7,6 +13,28 @@ const (
 	LastFile    = "last.safetensors" // the latest checkpoint, with the optimizer's state
 	BestFile    = "best.safetensors" // the finished model
 )
+
+// Run holds what the training runs of all tasks have in common.
+type Run struct {
+	Dir      string             // the run folder
+	Resume   bool               // continue the run in Dir, if there is one
+	Note     any                // describes the data; stored in config.json
+	Log      *slog.Logger       // nil for [slog.Default]
+	Progress *progress.Progress // nil for none
+}
+
+// Sets holds the data of a run. Val and Test may be nil. Val, if there is one, is
+// evaluated during the run and selects the best step. Otherwise Test is evaluated and
+// selects nothing: the last step is the best.
+type Sets[S any] struct{ Train, Val, Test *S }
+
+// Eval returns the set that is evaluated during the run: Val, else Test, else nil.
+func (s Sets[S]) Eval() *S {
+	if s.Val != nil {
+		return s.Val
+	}
+	return s.Test
+}
 
 // Result describes how a run ended.
 type Result struct {

@@ -377,15 +377,15 @@ func (a *app) measureLocalizer(ctx context.Context, f *adapter.File, r localizat
 	}
 	var p localization.Proposals
 	if l.Detector() != nil {
-		p, err = r.Test.Propose(ctx, l.Detector(), a.progress)
+		p, err = r.Eval().Propose(ctx, l.Detector(), a.progress)
 	} else {
-		p, _, err = r.Test.MatchProposals(r.Proposals)
+		p, _, err = r.Eval().MatchProposals(r.Proposals)
 	}
 	if err != nil {
 		return nil, err
 	}
-	result, err := l.Evaluate(ctx, r.Test, p)
-	return report.Located{Result: result, Set: r.Test}, err
+	result, err := l.Evaluate(ctx, r.Eval(), p)
+	return report.Located{Result: result, Set: r.Eval()}, err
 }
 
 // writeTimeline writes a page of what was found in videos.

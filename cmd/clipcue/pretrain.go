@@ -72,7 +72,7 @@ needs less memory, and one forward pass more as soon as it is below --batch.`,
 			if d.World && !c.Flags().Changed("crop") {
 				k.Crop = 1 // captions say where things are
 			}
-			r := pretraining.Run{Dir: out, Resume: resume, Threads: a.threads, Log: a.log, Progress: a.progress}
+			r := pretraining.Run{Run: train.Run{Dir: out, Resume: resume, Log: a.log, Progress: a.progress}, Threads: a.threads}
 			skipped, err := a.trainingPairs(&r, d, k)
 			if err != nil {
 				return err

@@ -13,6 +13,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/retrieval"
+	"github.com/clipcue/clipcue/train"
 )
 
 // captionFlags choose captioned videos.
@@ -58,8 +59,8 @@ what the preset says.`,
 			if err != nil {
 				return err
 			}
-			r := retrieval.Run{Dir: out, Backbone: m, BackbonePath: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
-			if r.Train, r.Val, r.Test, err = data.Sets(); err != nil {
+			r := retrieval.Run{Run: train.Run{Dir: out, Resume: resume, Note: d, Log: a.log, Progress: a.progress}, Backbone: m, BackbonePath: path}
+			if r.Sets, err = data.Sets(); err != nil {
 				return err
 			}
 			left := a.warnSkipped(data)

@@ -96,7 +96,7 @@ given change what the preset says.`,
 			for _, w := range data.Warnings {
 				a.log.Warn(w)
 			}
-			r := recognition.Run{Dir: out, Backbone: m, BackbonePath: path, Resume: resume, Note: d, Log: a.log, Progress: a.progress}
+			r := recognition.Run{Run: train.Run{Dir: out, Resume: resume, Note: d, Log: a.log, Progress: a.progress}, Backbone: m, BackbonePath: path}
 			k.Eval.WindowSeed = k.Train.Seed
 			if few.shots > 0 || few.lists != "" {
 				return a.trainFewShot(c, k, r, data, few, asJSON)
@@ -238,7 +238,7 @@ func (f few) check(zeroShot bool) error {
 // trainOnce is closed-set and zero-shot training.
 func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Run, d recognition.Data, data *recognition.Source, asJSON bool) error {
 	var err error
-	if r.Train, r.Val, r.Test, err = d.Sets(data); err != nil {
+	if r.Sets, err = d.Sets(data); err != nil {
 		return err
 	}
 	missing := 0

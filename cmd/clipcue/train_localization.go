@@ -15,6 +15,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/localization"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/train"
 )
 
 // segmentFlags choose annotated long videos.
@@ -109,7 +110,7 @@ ever after.`,
 					return err
 				}
 			}
-			r := localization.Run{Dir: out, Backbone: m, BackbonePath: path, Resume: resume, Log: a.log, Progress: a.progress, Note: d}
+			r := localization.Run{Run: train.Run{Dir: out, Resume: resume, Note: d, Log: a.log, Progress: a.progress}, Backbone: m, BackbonePath: path}
 			if detector != "" {
 				if r.Detector, err = a.readDetector(detector); err != nil {
 					return err
@@ -177,8 +178,8 @@ func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
 // anything that is to be told and it is not the one to learn from.
 func evalSplit(d localization.Data, data *localization.Source) (string, error) {
 	d.EvalSplit = dataset.Val
-	_, val, _, err := d.Sets(data)
-	if val != nil || err != nil {
+	sets, _, err := d.Sets(data)
+	if sets.Val != nil || err != nil {
 		return dataset.Val, err
 	}
 	return dataset.Test, nil
@@ -210,11 +211,10 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 	}
 	var leftOut int
 	var err error
-	if r.Train, r.Test, leftOut, err = d.Sets(data); err != nil {
+	if r.Sets, leftOut, err = d.Sets(data); err != nil {
 		return err
 	}
-	r.Chooses = d.EvalSplit == dataset.Val
-	if r.Test == nil {
+	if r.Eval() == nil {
 		reason := fmt.Sprintf("%s: split %q has no segment to find, or is the one to learn from", d.Path, d.EvalSplit)
 		if c.Flags().Changed("eval-split") {
 			return errors.New(reason)
@@ -228,7 +228,7 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 	for _, s := range []struct {
 		name string
 		set  *localization.Set
-	}{{"training", r.Train}, {"test", r.Test}} {
+	}{{"training", r.Train}, {"validation", r.Val}, {"test", r.Test}} {
 		if s.set == nil {
 			continue
 		}
@@ -239,8 +239,7 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 		}
 	}
 	result, err := localization.Train(c.Context(), k, r)
-	chooses := r.Chooses && r.Test != nil
-	a.reportRun(c.Context(), r.Dir, chooses, r.Test != nil && !chooses, err, func(f *adapter.File, split string) (report.Measurement, error) {
+	a.reportRun(c.Context(), r.Dir, r.Val != nil, r.Test != nil, err, func(f *adapter.File, split string) (report.Measurement, error) {
 		return a.measureLocalizer(c.Context(), f, r)
 	})
 	if err != nil {

@@ -126,8 +126,8 @@ func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, BackbonePath: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	if r.Train, r.Test, _, err = d.Sets(o); err != nil {
+	r := Run{Run: train.Run{Dir: filepath.Join(t.TempDir(), "run"), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, Backbone: m, BackbonePath: "backbone.pt"}
+	if r.Sets, _, err = d.Sets(o); err != nil {
 		t.Fatal(err)
 	}
 	return o, r
@@ -217,7 +217,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 			t.Errorf("at %v frames a second it finds some of the segments: %+v", rate, found[:5])
 		}
 	}
-	if _, err := l.Localize(sequence(m, "coarse.mp4", 20, 0.5, 0, nil, rng)); err == nil || !strings.Contains(err.Error(), "coarse.mp4") || !strings.Contains(err.Error(), "--fps 4") {
+	if _, err := l.Localize(sequence(m, "coarse.mp4", 20, 0.5, 0, nil, rng)); err == nil || !strings.Contains(err.Error(), "coarse.mp4") || !strings.Contains(err.Error(), "too few to resample to 4") {
 		t.Errorf("two seconds from frame to frame: %v", err)
 	}
 	// Other limits, other proposals; the rest is the same.
@@ -354,7 +354,7 @@ func TestNewClasses(t *testing.T) {
 			t.Errorf("%s shows no test class", v.Path)
 		}
 	}
-	if _, _, leftOut, err := data.Sets(o); err != nil || leftOut == 0 {
+	if _, leftOut, err := data.Sets(o); err != nil || leftOut == 0 {
 		t.Errorf("%d videos are left out (%v)", leftOut, err)
 	}
 	if _, err := Train(t.Context(), quick(), r); err != nil {
@@ -574,8 +574,8 @@ func TestBadData(t *testing.T) {
 		if err != nil {
 			return nil, nil, err
 		}
-		a, b, _, err := d.Sets(o)
-		return a, b, err
+		s, _, err := d.Sets(o)
+		return s.Train, s.Test, err
 	}
 	for _, x := range []struct {
 		name, text, want string
@@ -595,7 +595,7 @@ func TestBadData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Train(t.Context(), quick(), Run{Dir: t.TempDir(), Backbone: m, Train: a, Test: b, Proposals: Results{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		_, err = Train(t.Context(), quick(), Run{Run: train.Run{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}, Backbone: m, Sets: Sets{Train: a, Test: b}, Proposals: Results{}})
 		return err
 	}
 	if err := run("video,start,end,label,split\nv001,1,2,run,train\n"); err == nil || !strings.Contains(err.Error(), "telling actions apart takes two") {
@@ -621,7 +621,7 @@ func TestBadData(t *testing.T) {
 		t.Fatal(err)
 	}
 	var mismatch *feature.MismatchError
-	if _, _, _, err := other.Sets(o); !errors.As(err, &mismatch) {
+	if _, _, err := other.Sets(o); !errors.As(err, &mismatch) {
 		t.Errorf("another backbone: %v", err)
 	}
 }
@@ -652,7 +652,7 @@ func TestNothingIsTrainedInVain(t *testing.T) {
 		"v001,1,2,run,train\n": "takes two",
 		"v001,,,,train\n":      "no segment to learn from",
 		"v001,1,2," + strings.Repeat("long ", 30) + ",train\nv002,1,2,sit,train\n": "long long",
-		some + "coarse,1,2,run,test\n":                                             "features coarse have 0.5 frames a second",
+		some + "coarse,1,2,run,test\n":                                             "features of coarse have 0.5 frames per second",
 	} {
 		r, err := run(text)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -61,32 +61,36 @@ func (d Data) Open(fingerprint string) (*Source, error) {
 	return &Source{s, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
 }
 
-// Sets returns the training set and the one that is measured, which is nil if there
-// is none: no video of that split shows anything, or it is the one to learn from.
-// leftOut counts the videos of the training split that zero-shot training
-// cannot use, since they show classes that are not to be known.
-func (d Data) Sets(o *Source) (trainSet, evalSet *Set, leftOut int, err error) {
-	from, to := o.Segments, o.Segments
+// Sets returns the training set, and the set of EvalSplit: as Val if that is the
+// validation split, otherwise as Test. Both are nil if no video of EvalSplit has a
+// segment, or if it is the training split. excluded counts the videos of the training
+// split that zero-shot training cannot use because they show other classes.
+func (d Data) Sets(s *Source) (sets Sets, excluded int, err error) {
+	from, to := s.Segments, s.Segments
 	if d.TrainClasses != nil {
-		if from, to, leftOut, err = dataset.SplitSegments(o.Segments, d.TrainClasses, d.TestClasses); err != nil {
-			return nil, nil, 0, err
+		if from, to, excluded, err = dataset.SplitSegments(s.Segments, d.TrainClasses, d.TestClasses); err != nil {
+			return Sets{}, 0, err
 		}
 	}
 	part, err := from.Split(d.TrainSplit)
 	if err != nil {
-		return nil, nil, 0, err
+		return Sets{}, 0, err
 	}
-	if trainSet, err = o.Set(part); err != nil {
-		return nil, nil, 0, err
+	if sets.Train, err = s.Set(part); err != nil {
+		return Sets{}, 0, err
 	}
 	if d.TrainClasses == nil && d.EvalSplit == d.TrainSplit {
-		return trainSet, nil, leftOut, nil
+		return sets, excluded, nil
 	}
 	if part, err = to.Split(d.EvalSplit); err != nil || part.Count() == 0 {
-		return trainSet, nil, leftOut, nil
+		return sets, excluded, nil
 	}
-	evalSet, err = o.Set(part)
-	return trainSet, evalSet, leftOut, err
+	evaluated := &sets.Test
+	if d.EvalSplit == dataset.Val {
+		evaluated = &sets.Val
+	}
+	*evaluated, err = s.Set(part)
+	return sets, excluded, err
 }
 
 // Set are annotated videos whose features are at hand.

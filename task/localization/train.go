@@ -1,6 +1,7 @@
 package localization
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
@@ -19,26 +19,20 @@ import (
 // DetectorDir is the folder within a run's that holds the run of its first stage.
 const DetectorDir = "proposals"
 
-// Run is what a training run needs beside its settings.
+// Run is a training run: where it goes, what it learns from, and the frozen backbone.
 type Run struct {
-	Dir          string // where the run's files go
+	train.Run
+	Sets
 	Backbone     *clip.Model
-	BackbonePath string // the backbone's, noted in model files
-	Train        *Set
-	// Test, if there is one, is measured as the run goes. If it may choose, it
-	// chooses the best step; else that is the last one.
-	Test    *Set
-	Chooses bool
-	// Detector is a first stage that was trained before; nil trains one.
+	BackbonePath string // of the weight file; stored in model files
+	// Detector is the first stage, trained before; nil to train one.
 	Detector *proposal.Detector
 	// Proposals are used instead of a detector's; nil for none.
 	Proposals Results
-	Resume    bool
-	// Note is written to config.json beside the settings, for what the data was.
-	Note     any
-	Log      *slog.Logger       // nil for slog's default
-	Progress *progress.Progress // nil for none
 }
+
+// Sets holds the training set of a run, and the validation or the test set.
+type Sets = train.Sets[Set]
 
 // Train trains a localizer and writes the run's folder: first the detector, in a run
 // folder of its own within, then what names its proposals. Each stage is resumed by
@@ -47,9 +41,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, err
 	}
-	if r.Log == nil {
-		r.Log = slog.Default()
-	}
+	r.Log = cmp.Or(r.Log, slog.Default())
 	if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil && !r.Resume {
 		return train.Result{}, &train.ExistsError{Dir: r.Dir}
 	}
@@ -62,8 +54,8 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	if r.Test != nil {
-		if err := r.Test.measurable(rate); err != nil {
+	if s := r.Eval(); s != nil {
+		if err := s.measurable(rate); err != nil {
 			return train.Result{}, err
 		}
 	}
@@ -92,12 +84,12 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	}
 	r.Log.Info("to learn from", "segments", len(l.real), "proposals_that_overlap", len(l.overlapping), "background", len(l.background))
 	l.detector, l.backbone = r.Detector, r.BackbonePath
-	l.test, l.selects = r.Test, r.Chooses
-	if l.proposed, err = of(r.Test); err != nil {
+	l.test, l.selects = r.Eval(), r.Val != nil
+	if l.proposed, err = of(r.Eval()); err != nil {
 		return train.Result{}, r.interrupted(err)
 	}
 	c.Adapter = l.adapter.Config()
-	return loop.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+	return loop.Run(ctx, r.Run, r.config(c), c.Train, l)
 }
 
 // interrupted returns the error of a run for a context that ended between the stages.
@@ -115,13 +107,14 @@ func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
 	}
 	if r.Detector == nil {
 		c.Detector.Rate = rate
-		run := proposal.Run{Dir: filepath.Join(r.Dir, DetectorDir), Features: r.Train.cache, Resume: r.Resume, Log: r.Log, Progress: r.Progress}
+		run := proposal.Run{Run: r.Run, Features: r.Train.cache}
+		run.Dir, run.Note = filepath.Join(r.Dir, DetectorDir), nil
 		var err error
 		if run.Train, err = r.Train.examples(); err != nil {
 			return err
 		}
-		if r.Chooses && r.Test != nil {
-			if run.Val, err = r.Test.examples(); err != nil {
+		if r.Val != nil {
+			if run.Val, err = r.Val.examples(); err != nil {
 				return err
 			}
 		}

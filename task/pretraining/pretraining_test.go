@@ -331,7 +331,7 @@ func TestResumesBitwise(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r.Dir = filepath.Join(t.TempDir(), "run")
-	_, err := Train(ctx, c, Run{Dir: r.Dir, Log: slog.New(slog.DiscardHandler), Train: pairs, Threads: 1,
+	_, err := Train(ctx, c, Run{Run: train.Run{Dir: r.Dir, Log: slog.New(slog.DiscardHandler)}, Train: pairs, Threads: 1,
 		EvalSets: []EvalSet{{Pairs: &counted{Pairs: r.EvalSets[0].Pairs, at: 2, do: cancel}}}})
 	var interrupted *train.InterruptedError
 	if !errors.As(err, &interrupted) {
@@ -500,7 +500,7 @@ func TestDiverging(t *testing.T) {
 	c := small()
 	c.Train.LearningRate, c.Train.Warmup, c.Train.WeightDecay, c.Train.Schedule = 1e30, 0, 0, "constant"
 	dir := filepath.Join(t.TempDir(), "run")
-	_, err := Train(t.Context(), c, Run{Dir: dir, Train: flags{n: 50}, Log: slog.New(slog.DiscardHandler)})
+	_, err := Train(t.Context(), c, Run{Run: train.Run{Dir: dir, Log: slog.New(slog.DiscardHandler)}, Train: flags{n: 50}})
 	if err == nil || !strings.Contains(err.Error(), "the loss is") || !strings.Contains(err.Error(), "flag ") {
 		t.Errorf("got error %v", err)
 	}
@@ -516,7 +516,7 @@ func TestCollapsing(t *testing.T) {
 	for _, steps := range []int{1, 20} {
 		c.Train.Steps, c.Train.EvalEvery = steps, steps
 		dir := filepath.Join(t.TempDir(), "run")
-		_, err := Train(t.Context(), c, Run{Dir: dir, Train: flags{n: 50}, Log: slog.New(slog.DiscardHandler)})
+		_, err := Train(t.Context(), c, Run{Run: train.Run{Dir: dir, Log: slog.New(slog.DiscardHandler)}, Train: flags{n: 50}})
 		if err == nil || !strings.Contains(err.Error(), "the logit scale has fallen to") {
 			t.Errorf("%d steps: got error %v", steps, err)
 		}
@@ -566,7 +566,7 @@ func TestTrainRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := small()
 			c.change(&k)
-			_, err := Train(t.Context(), k, Run{Dir: filepath.Join(t.TempDir(), "run"), Train: c.pairs, Log: slog.New(slog.DiscardHandler)})
+			_, err := Train(t.Context(), k, Run{Run: train.Run{Dir: filepath.Join(t.TempDir(), "run"), Log: slog.New(slog.DiscardHandler)}, Train: c.pairs})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got error %v, want one with %q", err, c.want)
 			}

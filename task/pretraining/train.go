@@ -1,32 +1,27 @@
 package pretraining
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
-// Run is what a pre-training run needs beside its settings.
+// Run is a pre-training run.
 type Run struct {
-	Dir   string // where the run's files go
+	train.Run
 	Train Pairs
 	// EvalSets, which may be empty, are evaluated during the run. With SelectBest the
 	// model is that of the step with the best retrieval on the first set, otherwise
 	// that of the last step.
 	EvalSets   []EvalSet
 	SelectBest bool
-	Resume     bool
 	Threads    int // to compute on; 0 means GOMAXPROCS
-	// Note is written to config.json beside the settings, for what the data was.
-	Note     any
-	Log      *slog.Logger       // nil for slog's default
-	Progress *progress.Progress // nil for none
 }
 
 // TrainResult describes how a run ended.
@@ -49,9 +44,7 @@ func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 	case n > 1<<31:
 		return TrainResult{}, fmt.Errorf("%d pairs are more than %d", n, 1<<31)
 	}
-	if r.Log == nil {
-		r.Log = slog.Default()
-	}
+	r.Log = cmp.Or(r.Log, slog.Default())
 	if r.SelectBest && len(r.EvalSets) == 0 {
 		return TrainResult{}, errors.New("there are no held-out pairs to choose the best step on")
 	}
@@ -66,7 +59,7 @@ func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 		Pairs int    `json:"pairs"`
 		Data  any    `json:"data,omitempty"`
 	}{l.config, "pretraining", r.Train.Len(), r.Note}
-	result, err := loop.Run(ctx, r.Dir, config, c.Train, l, r.Resume, r.Log, r.Progress)
+	result, err := loop.Run(ctx, r.Run, config, c.Train, l)
 	return TrainResult{result, l.loader.failures() + len(l.unread)}, err
 }
 

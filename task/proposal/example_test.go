@@ -7,6 +7,7 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/train"
 )
 
 // Learn from videos whose features are stored, and find what happens in another.
@@ -16,7 +17,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	detector, _, err := proposal.Train(context.Background(), proposal.DefaultConfig(), proposal.DefaultTrainConfig(), proposal.Run{
-		Dir:      "run",
+		Run:      train.Run{Dir: "run"},
 		Features: feature.NewCache(store, 0),
 		Train: []proposal.Example{
 			{ID: "kitchen.mp4", Segments: []proposal.Segment{{Start: 3.5, End: 8}, {Start: 20, End: 21.5}}},

@@ -101,7 +101,7 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 	learn, test := films(t, store, "learn", 24, 12, 1), films(t, store, "test", 10, 12, 2)
 	c, tc := learnable()
 	cache := feature.NewCache(store, 0)
-	d, _, err := Train(context.Background(), c, tc, Run{Dir: t.TempDir(), Features: cache, Train: learn, Val: test[:4], Log: quiet()})
+	d, _, err := Train(context.Background(), c, tc, Run{Run: train.Run{Dir: t.TempDir(), Log: quiet()}, Features: cache, Train: learn, Val: test[:4]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestResumeIsBitwise(t *testing.T) {
 	tc := DefaultTrainConfig()
 	tc.Steps, tc.EvalEvery, tc.SaveEvery = 6, 3, 2
 	run := func(ctx context.Context, dir string, resume bool) error {
-		_, _, err := Train(ctx, c, tc, Run{Dir: dir, Features: feature.NewCache(store, 0), Train: learn, Val: val, Resume: resume, Log: quiet()})
+		_, _, err := Train(ctx, c, tc, Run{Run: train.Run{Dir: dir, Resume: resume, Log: quiet()}, Features: feature.NewCache(store, 0), Train: learn, Val: val})
 		return err
 	}
 	whole := t.TempDir()
@@ -486,7 +486,7 @@ func TestNothingHappens(t *testing.T) {
 	}
 	tc := DefaultTrainConfig()
 	tc.Steps = 40
-	d, r, err := Train(context.Background(), small(), tc, Run{Dir: t.TempDir(), Features: feature.NewCache(store, 0), Train: learn, Val: learn[:1], Log: quiet()})
+	d, r, err := Train(context.Background(), small(), tc, Run{Run: train.Run{Dir: t.TempDir(), Log: quiet()}, Features: feature.NewCache(store, 0), Train: learn, Val: learn[:1]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -518,7 +518,7 @@ func TestBadTrainingData(t *testing.T) {
 		good[1].ID + ": a segment from": {good[0], {ID: good[1].ID, Segments: []Segment{{math.NaN(), 2}}}},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
-		_, _, err := Train(context.Background(), c, DefaultTrainConfig(), Run{Dir: dir, Features: feature.NewCache(store, 0), Train: examples, Log: quiet()})
+		_, _, err := Train(context.Background(), c, DefaultTrainConfig(), Run{Run: train.Run{Dir: dir, Log: quiet()}, Features: feature.NewCache(store, 0), Train: examples})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

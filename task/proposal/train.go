@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/nn"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
@@ -25,18 +23,13 @@ type Example struct {
 	Segments []Segment
 }
 
-// Run is what a training run needs beside its settings.
+// Run is a training run of a detector.
 type Run struct {
-	Dir      string         // where the run's files go
-	Features *feature.Cache // has the sequences of all examples
+	train.Run
+	Features *feature.Cache // holds the sequences of all examples
 	Train    []Example
-	// Val, if there is any, is measured as the run goes and chooses the best step.
-	Val    []Example
-	Resume bool
-	// Note is written to config.json beside the settings, for what the data was.
-	Note     any
-	Log      *slog.Logger       // nil for slog's default
-	Progress *progress.Progress // nil for none
+	// Val, which may be empty, is evaluated during the run and selects the best step.
+	Val []Example
 }
 
 // DefaultTrainConfig returns the settings of the training loop that go with
@@ -55,9 +48,6 @@ func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, tra
 	if err != nil {
 		return nil, train.Result{}, err
 	}
-	if r.Log == nil {
-		r.Log = slog.Default()
-	}
 	about := struct {
 		Task     string       `json:"task"`
 		Detector Config       `json:"detector"`
@@ -66,7 +56,7 @@ func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, tra
 		Videos   int          `json:"videos"`
 		Data     any          `json:"data,omitempty"`
 	}{task, l.detector.config, t, l.detector.embed, len(r.Train), r.Note}
-	result, err := loop.Run(ctx, r.Dir, about, t, l, r.Resume, r.Log, r.Progress)
+	result, err := loop.Run(ctx, r.Run, about, t, l)
 	if err != nil {
 		return nil, result, err
 	}

@@ -63,31 +63,31 @@ func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
 	return NewSet(d, o.store, o.cache, o.fingerprint)
 }
 
-// Sets returns the training set and what it is measured on while it learns: the
-// validation and the test split, each nil if there is none.
-func (d Data) Sets(o *Source) (trainSet, val, test *Set, err error) {
-	trainData, testData := o.Dataset, o.Dataset
+// Sets returns the sets of the splits. Val and Test are nil if the data has no such
+// split. Errors of all splits are joined.
+func (d Data) Sets(s *Source) (sets Sets, err error) {
+	trainData, testData := s.Dataset, s.Dataset
 	if d.TrainClasses != nil {
-		if trainData, testData, err = dataset.SplitClasses(o.Dataset, d.TrainClasses, d.TestClasses); err != nil {
-			return nil, nil, nil, err
+		if trainData, testData, err = dataset.SplitClasses(s.Dataset, d.TrainClasses, d.TestClasses); err != nil {
+			return Sets{}, err
 		}
 	}
 	part := func(from *dataset.Dataset, split string) (*Set, error) {
 		if from.Splits()[split] == 0 {
 			return nil, nil
 		}
-		s, err := from.Split(split)
+		part, err := from.Split(split)
 		if err != nil {
 			return nil, err
 		}
-		return o.Set(s)
+		return s.Set(part)
 	}
 	var errs [3]error
-	trainSet, errs[0] = part(trainData, dataset.Train)
-	val, errs[1] = part(testData, dataset.Val)
-	test, errs[2] = part(testData, dataset.Test)
-	if trainSet == nil && errs[0] == nil {
+	sets.Train, errs[0] = part(trainData, dataset.Train)
+	sets.Val, errs[1] = part(testData, dataset.Val)
+	sets.Test, errs[2] = part(testData, dataset.Test)
+	if sets.Train == nil && errs[0] == nil {
 		errs[0] = fmt.Errorf("%s has no training samples", d.Path)
 	}
-	return trainSet, val, test, errors.Join(errs[:]...)
+	return sets, errors.Join(errs[:]...)
 }

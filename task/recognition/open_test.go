@@ -67,14 +67,14 @@ func trainRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	learn, _, test, err := d.Sets(opened)
+	sets, err := d.Sets(opened)
 	if err != nil {
 		return err
 	}
 	c := recognition.DefaultConfig()
 	c.Train.Steps, c.Batch, c.Adapter.Prefix, c.Adapter.Postfix = 4, 4, 2, 2
-	_, err = recognition.Train(ctx, c, recognition.Run{Dir: filepath.Join(folder, "run"), Backbone: backbone,
-		BackbonePath: "clipcue-tiny", Train: learn, Test: test, Log: slog.New(slog.DiscardHandler)})
+	_, err = recognition.Train(ctx, c, recognition.Run{Run: train.Run{Dir: filepath.Join(folder, "run"), Log: slog.New(slog.DiscardHandler)},
+		Sets: sets, Backbone: backbone, BackbonePath: "clipcue-tiny"})
 	return err
 }
 

@@ -94,8 +94,8 @@ func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, BackbonePath: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	if r.Train, r.Val, r.Test, err = d.Sets(o); err != nil {
+	r := Run{Run: train.Run{Dir: filepath.Join(t.TempDir(), "run"), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, Backbone: m, BackbonePath: "backbone.pt"}
+	if r.Sets, err = d.Sets(o); err != nil {
 		t.Fatal(err)
 	}
 	return o, r
@@ -191,7 +191,7 @@ func testResuming(t *testing.T, m *clip.Model, c Config, r Run) {
 				task = dieAt{l, step}
 			}
 			c.Adapter = l.adapter.Config()
-			_, err = loop.Run(ctx, r.Dir, r.config(c), c.Train, task, false, r.Log, nil)
+			_, err = loop.Run(ctx, r.Run, r.config(c), c.Train, task)
 			var interrupted *train.InterruptedError
 			if !killed && !errors.As(err, &interrupted) || err == nil {
 				t.Fatalf("step %d: the run ended with %v", step, err)
@@ -465,7 +465,7 @@ func TestBadData(t *testing.T) {
 	}
 	for want, d := range map[string]Data{
 		"only one class":      {Path: write("path,label\ngrowing/1.mp4,growing\n"), Features: store},
-		"there is no feature": {Path: path, Features: filepath.Join(t.TempDir(), "none")},
+		"no feature store":    {Path: path, Features: filepath.Join(t.TempDir(), "none")},
 		"holds no features":   {Path: path, Features: empty.Dir()},
 		"has features in":     {Path: write("path,label,split\na.mp4,x,train\nb.mp4,y,train\n"), Features: store},
 		"no training samples": {Path: write("path,label,split\ngrowing/1.mp4,x,test\ngrowing/2.mp4,y,test\n"), Features: store},
@@ -474,7 +474,7 @@ func TestBadData(t *testing.T) {
 	} {
 		o, err := d.Open(m.Fingerprint())
 		if err == nil {
-			_, _, _, err = d.Sets(o)
+			_, err = d.Sets(o)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v", want, err)
@@ -485,9 +485,9 @@ func TestBadData(t *testing.T) {
 	d := Data{Path: path, Features: store}
 	o, err := d.Open("clip-other")
 	if err == nil {
-		_, _, _, err = d.Sets(o)
+		_, err = d.Sets(o)
 	}
-	if !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "clipcue extract") {
+	if !errors.As(err, &mismatch) || mismatch.What != "backbone" {
 		t.Errorf("features of another backbone: %v", err)
 	}
 }

@@ -88,23 +88,23 @@ func (o *Source) Set(split string) (*Set, error) {
 	return s, nil
 }
 
-// Sets returns the training set, and the validation and the test set, each nil if
-// there is none.
-func (o *Source) Sets() (trainSet, val, test *Set, err error) {
+// Sets returns the sets of the splits. Val and Test are nil if the data has no such
+// split. Errors of all splits are joined.
+func (s *Source) Sets() (sets Sets, err error) {
 	part := func(split string) (*Set, error) {
-		if o.Dataset.Splits()[split] == 0 {
+		if s.Dataset.Splits()[split] == 0 {
 			return nil, nil
 		}
-		return o.Set(split)
+		return s.Set(split)
 	}
 	var errs [3]error
-	trainSet, errs[0] = part(dataset.Train)
-	val, errs[1] = part(dataset.Val)
-	test, errs[2] = part(dataset.Test)
-	if trainSet == nil && errs[0] == nil {
-		errs[0] = fmt.Errorf("%s has no captions to learn from", o.Dataset.Source)
+	sets.Train, errs[0] = part(dataset.Train)
+	sets.Val, errs[1] = part(dataset.Val)
+	sets.Test, errs[2] = part(dataset.Test)
+	if sets.Train == nil && errs[0] == nil {
+		errs[0] = fmt.Errorf("%s has no captions to learn from", s.Dataset.Source)
 	}
-	return trainSet, val, test, errors.Join(errs[:]...)
+	return sets, errors.Join(errs[:]...)
 }
 
 // Set are captioned videos whose features are at hand.

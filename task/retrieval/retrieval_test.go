@@ -114,8 +114,8 @@ func open(t testing.TB, m *clip.Model, store, path string) (*Source, Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, BackbonePath: "backbone.pt", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	if r.Train, r.Val, r.Test, err = o.Sets(); err != nil {
+	r := Run{Run: train.Run{Dir: filepath.Join(t.TempDir(), "run"), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, Backbone: m, BackbonePath: "backbone.pt"}
+	if r.Sets, err = o.Sets(); err != nil {
 		t.Fatal(err)
 	}
 	return o, r
@@ -203,7 +203,7 @@ func TestResumeIsBitwiseTheSame(t *testing.T) {
 				}
 				done := c
 				done.Adapter = l.adapter.Config()
-				if _, err := loop.Run(ctx, r.Dir, r.config(done), c.Train, task, false, r.Log, nil); err == nil {
+				if _, err := loop.Run(ctx, r.Run, r.config(done), c.Train, task); err == nil {
 					t.Fatalf("step %d: the run was not stopped", step)
 				}
 				cancel()
@@ -379,9 +379,10 @@ func TestBadData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, val, test, err := o.Sets()
-	if err != nil || val != nil || test != nil {
-		t.Fatal(val, test, err)
+	sets, err := o.Sets()
+	s := sets.Train
+	if err != nil || sets.Val != nil || sets.Test != nil {
+		t.Fatal(sets.Val, sets.Test, err)
 	}
 	if len(o.Skipped) != 1 || len(s.Missing) != 2 || len(s.Videos) != 2 || len(s.Captions) != 2 || !errors.Is(s.Missing[0].Err, dataset.ErrNotFound) {
 		t.Errorf("%d captions of %d videos, %d missing, %d skipped", len(s.Captions), len(s.Videos), len(s.Missing), len(o.Skipped))
@@ -392,11 +393,11 @@ func TestBadData(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		s, _, test, err := o.Sets()
+		s, err := o.Sets()
 		if err != nil {
 			return err
 		}
-		_, err = Train(context.Background(), settings(), Run{Dir: filepath.Join(t.TempDir(), "run"), Backbone: m, Train: s, Test: test, Log: slog.New(slog.DiscardHandler)})
+		_, err = Train(context.Background(), settings(), Run{Run: train.Run{Dir: filepath.Join(t.TempDir(), "run"), Log: slog.New(slog.DiscardHandler)}, Backbone: m, Sets: Sets{Train: s.Train, Test: s.Test}})
 		return err
 	}
 	for name, tt := range map[string]struct{ rows, want string }{
@@ -416,7 +417,7 @@ func TestBadData(t *testing.T) {
 	}
 	o, err = (Data{Path: file, Features: store}).Open("another backbone")
 	if err == nil {
-		_, _, _, err = o.Sets()
+		_, err = o.Sets()
 	}
 	if err == nil || !strings.Contains(err.Error(), "another backbone") {
 		t.Errorf("features of another backbone: %v", err)

@@ -1,31 +1,25 @@
 package retrieval
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
-// Run is what a training run needs beside its settings.
+// Run is a training run: where it goes, what it learns from, and the frozen backbone.
 type Run struct {
-	Dir          string // where the run's files go
+	train.Run
+	Sets
 	Backbone     *clip.Model
-	BackbonePath string // the backbone's, noted in model files
-	Train        *Set
-	// Val, if there is one, is measured as the run goes and chooses the best
-	// step. Test is measured in its place when there is none, but chooses
-	// nothing: the last step is the best then.
-	Val, Test *Set
-	Resume    bool
-	// Note is written to config.json beside the settings, for what the data was.
-	Note     any
-	Log      *slog.Logger       // nil for slog's default
-	Progress *progress.Progress // nil for none
+	BackbonePath string // of the weight file; stored in model files
 }
+
+// Sets holds the training, validation and test set of a run.
+type Sets = train.Sets[Set]
 
 // Train trains a retriever and writes the run's folder. Captions that do not fit
 // into the model's context are cut, with a warning that counts them.
@@ -41,26 +35,20 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 			}
 		}
 	}
-	test := r.Test
-	if r.Val != nil {
-		test = r.Val
-	}
-	l, err := newLearner(r.Backbone, c, r.Train, test)
+	l, err := newLearner(r.Backbone, c, r.Train, r.Eval())
 	if err != nil {
 		return train.Result{}, err
 	}
 	c.Adapter = l.adapter.Config()
 	l.selects, l.backbone = r.Val != nil, r.BackbonePath
-	if r.Log == nil {
-		r.Log = slog.Default()
-	}
+	r.Log = cmp.Or(r.Log, slog.Default())
 	// Every caption has to be one that can be learned, whether a step takes it or not.
 	if _, cut, err := l.adapter.Texts(r.Train.Texts()); err != nil {
 		return train.Result{}, err
 	} else if cut > 0 {
 		r.Log.Warn("captions are longer than the model's context and are cut", "captions", cut, "of", len(r.Train.Captions))
 	}
-	return loop.Run(ctx, r.Dir, r.config(c), c.Train, l, r.Resume, r.Log, r.Progress)
+	return loop.Run(ctx, r.Run, r.config(c), c.Train, l)
 }
 
 // config is what config.json says: everything resolved.

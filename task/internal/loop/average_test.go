@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -94,7 +93,7 @@ func (v *valley) run(t *testing.T, dir string, c train.Config, resume bool) erro
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	v.cancel = cancel
-	_, err := Run(ctx, dir, c, c, v, resume, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	_, err := Run(ctx, train.Run{Dir: dir, Resume: resume, Log: slog.New(slog.DiscardHandler)}, c, c, v)
 	return err
 }
 

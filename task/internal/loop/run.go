@@ -15,7 +15,6 @@ import (
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -54,25 +53,24 @@ type Evaluation struct {
 	Metrics map[string]any
 }
 
-// Run trains a task in the folder dir. config is everything resolved, for
-// config.json; a run that is resumed must have been started with the same one.
-// The rest of the folder is made as the run goes. p may be nil.
-func Run(ctx context.Context, dir string, config any, c train.Config, task Task, resume bool, log *slog.Logger, p *progress.Progress) (train.Result, error) {
+// Run trains a task in the run folder. config holds all settings, resolved, and is
+// written to config.json; a run can only be resumed with an equal one.
+func Run(ctx context.Context, about train.Run, config any, c train.Config, task Task) (train.Result, error) {
 	if err := c.Check(); err != nil {
 		return train.Result{}, err
 	}
-	r := &run{dir: dir, c: c, task: task, log: log, params: task.Params()}
+	r := &run{dir: about.Dir, c: c, task: task, log: cmp.Or(about.Log, slog.Default()), params: task.Params()}
 	r.optimizer = nn.NewAdamW(r.params, c.WeightDecay)
 	r.optimizer.Beta2 = cmp.Or(c.Beta2, r.optimizer.Beta2)
 	r.optimizer.Eps = cmp.Or(c.Eps, r.optimizer.Eps)
 	if c.EMADecay > 0 {
 		r.average = nn.NewAverage(r.params, c.EMADecay)
 	}
-	if err := r.open(config, resume); err != nil {
+	if err := r.open(config, about.Resume); err != nil {
 		return train.Result{}, err
 	}
 	defer r.metrics.Close()
-	bar := p.Start("train", int64(c.Steps), "steps")
+	bar := about.Progress.Start("train", int64(c.Steps), "steps")
 	defer bar.Done()
 	bar.Set(int64(r.state.Step))
 	err := r.loop(ctx, func(loss float64) {

@@ -39,16 +39,16 @@ func (o Options) show(ctx context.Context, m *clip.Model, from *source, out *Res
 	if out.Unseen, err = o.classify(ctx, m, r); err != nil {
 		return nil, err
 	}
-	_, _, test, err := from.data.Sets(from.opened)
+	sets, err := from.data.Sets(from.opened)
 	if err != nil {
 		return nil, err
 	}
 	eval := recognition.DefaultConfig().Eval
-	result, err := r.Evaluate(ctx, test, eval)
+	result, err := r.Evaluate(ctx, sets.Test, eval)
 	if err != nil {
 		return nil, err
 	}
-	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: test, Eval: eval, Frames: f.Config.Frames, On: "test takes"}, "on test takes")
+	closer, err := report.Run(ctx, run, &report.Measured{Result: result, Set: sets.Test, Eval: eval, Frames: f.Config.Frames, On: "test takes"}, "on test takes")
 	if err != nil {
 		return nil, err
 	}

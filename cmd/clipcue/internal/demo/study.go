@@ -125,7 +125,7 @@ func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Option
 		if divide != nil {
 			d.TrainClasses, d.TestClasses = divide(data.Dataset)
 		}
-		trainSet, _, test, err := d.Sets(data)
+		sets, err := d.Sets(data)
 		if err != nil {
 			return nil, err
 		}
@@ -135,13 +135,13 @@ func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Option
 			if err != nil {
 				return nil, err
 			}
-			if test, err = data.Set(all); err != nil {
+			if sets.Test, err = data.Set(all); err != nil {
 				return nil, err
 			}
 		}
 		var out []problem
 		for i := range o.Seeds {
-			out = append(out, problem{fmt.Sprintf("seed-%d", i), o.Seed + uint64(i), trainSet, test})
+			out = append(out, problem{fmt.Sprintf("seed-%d", i), o.Seed + uint64(i), sets.Train, sets.Test})
 		}
 		return out, nil
 	}
@@ -268,8 +268,8 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 			return 0, err
 		}
 		j.settings(&c)
-		run := recognition.Run{Dir: j.dir, Backbone: m, BackbonePath: tiny.Name, Train: j.train,
-			Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)}
+		run := recognition.Run{Run: train.Run{Dir: j.dir, Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)},
+			Sets: recognition.Sets{Train: j.train}, Backbone: m, BackbonePath: tiny.Name}
 		if j.dir == o.shown() { // its accuracy as it went is in the report
 			c.Train.EvalEvery, run.Test = 0, j.test
 		}

@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
-	"io"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -313,8 +312,8 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := recognition.Run{Dir: run, Backbone: m, Note: data, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	if r.Train, r.Val, r.Test, err = data.Sets(opened); err != nil {
+	r := recognition.Run{Run: train.Run{Dir: run, Note: data, Log: slog.New(slog.DiscardHandler)}, Backbone: m}
+	if r.Sets, err = data.Sets(opened); err != nil {
 		t.Fatal(err)
 	}
 	c := recognition.DefaultConfig()

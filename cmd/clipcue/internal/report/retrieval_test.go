@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/retrieval"
+	"github.com/clipcue/clipcue/train"
 )
 
 // The report of a retriever says how well it finds, on what, and by which captions;
@@ -49,8 +50,8 @@ func TestRetrieval(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := retrieval.Run{Dir: filepath.Join(dir, "run"), Backbone: m, Note: data, Log: slog.New(slog.DiscardHandler)}
-	if r.Train, r.Val, r.Test, err = opened.Sets(); err != nil {
+	r := retrieval.Run{Run: train.Run{Dir: filepath.Join(dir, "run"), Note: data, Log: slog.New(slog.DiscardHandler)}, Backbone: m}
+	if r.Sets, err = opened.Sets(); err != nil {
 		t.Fatal(err)
 	}
 	c := retrieval.DefaultConfig()
