@@ -16,8 +16,8 @@ import (
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/npy"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -41,7 +41,7 @@ const imported = "imported"
 
 // Export writes the sequences of a store to a folder, for NumPy and others to
 // read. One that cannot be read is among Report.Failed.
-func Export(ctx context.Context, s *Store, dir string, p *progress.Progress) (Report, error) {
+func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report, error) {
 	ids, err := s.IDs()
 	if err == nil && len(ids) == 0 {
 		err = fmt.Errorf("%s: %w", s.dir, ErrEmpty)
@@ -77,7 +77,7 @@ type ImportOptions struct {
 	Width    int     // E; 0 means any
 	FPS      float64 // frames a second, where a side file has no times; 0 means none
 	Force    bool    // replace stored sequences that differ
-	Progress *progress.Progress
+	Progress progress.Func
 }
 
 // Import puts all .npy files below a folder into a store, as [Export] writes them
@@ -156,11 +156,11 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 
 // each does something to each ID and keeps the accounts. Do returns a number of
 // frames and errors as a decoder does.
-func each(ctx context.Context, name string, ids []string, p *progress.Progress, do func(id string) (int, error)) (Report, error) {
+func each(ctx context.Context, name string, ids []string, p progress.Func, do func(id string) (int, error)) (Report, error) {
 	r := Report{Videos: len(ids), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(ids)}
 	began := time.Now()
 	bar := p.Start(name, int64(len(ids)), "sequences")
-	defer bar.Done()
+	defer bar.Finish()
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
 			return r, &InterruptedError{r.Remaining, r.Videos, err}

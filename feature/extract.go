@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -56,7 +56,7 @@ type Options struct {
 	// An error ends the run.
 	OnFrame func(*Sequence, video.Frame) error
 
-	Progress *progress.Progress // may be nil
+	Progress progress.Func // may be nil
 }
 
 func (o Options) validate() (Options, error) {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -43,7 +43,7 @@ type extraction struct {
 	// What follows belongs to the goroutine that called run.
 	report   Report
 	finished map[string]bool // the IDs of all that do not remain, as a file of failures has them
-	bar      *progress.Bar
+	bar      *progress.Stage
 	began    time.Time
 	encoding time.Duration
 	encoded  int // frames
@@ -108,7 +108,7 @@ var errUnsaved = errors.New("not saved")
 func (x *extraction) run(ctx context.Context) (Report, error) {
 	x.began = time.Now()
 	x.bar = x.o.Progress.Start(x.what, int64(len(x.sources)), "videos")
-	defer x.bar.Done()
+	defer x.bar.Finish()
 
 	x.queue = make(chan event, ahead*x.o.Batch)
 	x.free = make(chan []byte, ahead*x.o.Batch)
@@ -426,7 +426,7 @@ func (x *extraction) show() {
 	x.bar.Underway(sum)
 	x.bar.Set(int64(x.report.Videos - x.report.Remaining))
 	stage, _ := x.slowest(time.Since(x.began))
-	x.bar.Message(fmt.Sprintf("%d frames at %.4g/s, %d failed, slowest: %s", x.encoded,
+	x.bar.Note(fmt.Sprintf("%d frames at %.4g/s, %d failed, slowest: %s", x.encoded,
 		float64(x.encoded)/time.Since(x.began).Seconds(), len(x.report.Failed), stage))
 }
 

@@ -3,7 +3,6 @@ package feature
 import (
 	"bytes"
 	"errors"
-	"github.com/clipcue/clipcue/clip"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clipcue/clipcue/clip"
 
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/google/go-cmp/cmp"

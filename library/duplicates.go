@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/internal/compute"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 )
 
 // Duplicates are videos, or parts of them, that a library holds more than once.
@@ -56,7 +56,7 @@ const DefaultThreshold = 0.9
 // the square of their number. If a moment matches more than 64 moments, as a black
 // picture does, only the most similar are looked at. threads is how many to compute
 // on; 0 means all.
-func (l *Library) Duplicates(ctx context.Context, threshold float64, threads int, p *progress.Progress) (*Duplicates, error) {
+func (l *Library) Duplicates(ctx context.Context, threshold float64, threads int, p progress.Func) (*Duplicates, error) {
 	if !(threshold > 0 && threshold <= 1) {
 		return nil, fmt.Errorf("a similarity of %g is not above 0 and at most 1", threshold)
 	}
@@ -164,10 +164,10 @@ type match struct {
 
 // compare calls found with the pairs of moments of different videos, a before b,
 // whose cosine is not below least, at most bestOf of each a.
-func (l *Library) compare(ctx context.Context, moments []placed, least float64, threads int, p *progress.Progress, found func(a, b int, cosine float64)) error {
+func (l *Library) compare(ctx context.Context, moments []placed, least float64, threads int, p progress.Func, found func(a, b int, cosine float64)) error {
 	n, e := len(moments), l.settings.Width
 	bar := p.Start("compare", int64(n)*int64(n+1)/2, "pairs")
-	defer bar.Done()
+	defer bar.Finish()
 	device := compute.NewCPU(threads)
 	read := func(from int) (compute.Matrix, error) {
 		to := min(from+block, n)

@@ -19,7 +19,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/vector/weaviate"
 	"github.com/clipcue/clipcue/video"
@@ -201,8 +201,8 @@ func (w *writer) graph(ctx context.Context) error {
 	if !own {
 		return nil
 	}
-	var bar *progress.Bar
-	defer func() { bar.Done() }()
+	var bar *progress.Stage
+	defer func() { bar.Finish() }()
 	return x.Build(ctx, func(done, total int) {
 		if bar == nil {
 			bar = w.o.Extract.Progress.Start("graph", int64(total), "moments")

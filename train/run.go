@@ -3,7 +3,7 @@ package train
 import (
 	"log/slog"
 
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 )
 
 // Names of the files in a run folder.
@@ -16,11 +16,11 @@ const (
 
 // Run holds what the training runs of all tasks have in common.
 type Run struct {
-	Dir      string             // the run folder
-	Resume   bool               // continue the run in Dir, if there is one
-	Note     any                // describes the data; stored in config.json
-	Log      *slog.Logger       // nil for [slog.Default]
-	Progress *progress.Progress // nil for none
+	Dir      string        // the run folder
+	Resume   bool          // continue the run in Dir, if there is one
+	Note     any           // describes the data; stored in config.json
+	Log      *slog.Logger  // nil for [slog.Default]
+	Progress progress.Func // nil for none
 }
 
 // Sets holds the data of a run. Val and Test may be nil. Val, if there is one, is

@@ -128,7 +128,7 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 	}
 	b := suite.New(time.Duration(f.seconds*float64(time.Second)), a.threads)
 	bar := a.progress.Start("bench", int64(len(works)), "measurements")
-	defer bar.Done()
+	defer bar.Finish()
 	for _, w := range works {
 		var one suite.Result
 		var several []suite.Result

@@ -74,7 +74,7 @@ extraction without the backbone, and finds all that extraction would find.`,
 func (a *app) check(ctx context.Context, sources []video.Source, o video.CheckOptions) ([]checkedVideo, int, error) {
 	items := make([]checkedVideo, len(sources))
 	bar := a.progress.Start("check", int64(len(sources)), "videos")
-	defer bar.Done()
+	defer bar.Finish()
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	next := make(chan int)

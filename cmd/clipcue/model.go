@@ -9,7 +9,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/hub"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 )
 
 func (a *app) modelCommand() *cobra.Command {
@@ -107,7 +107,7 @@ Hugging Face's, or what HF_ENDPOINT or --mirror say; HF_TOKEN is sent to it.`,
 		Example: "  clipcue model pull ViT-B/16\n  clipcue model pull ViT-B-32:laion2b_s34b_b79k",
 		Args:    arguments(1, 1, "one name; see: clipcue model list"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var bar *progress.Bar
+			var bar *progress.Stage
 			o.Log = a.log
 			o.Progress = func(done, total int64) {
 				if bar == nil {
@@ -116,7 +116,7 @@ Hugging Face's, or what HF_ENDPOINT or --mirror say; HF_TOKEN is sent to it.`,
 				bar.Set(done)
 			}
 			path, err := hub.Pull(c.Context(), args[0], o)
-			bar.Done()
+			bar.Finish()
 			if err != nil {
 				return err
 			}

@@ -13,8 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/compute"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 )
 
 // Exit codes.
@@ -35,19 +36,20 @@ type partialError struct{ error }
 type app struct {
 	out      io.Writer // results
 	log      *slog.Logger
-	progress *progress.Progress
+	progress progress.Func // nil with --quiet
+	bars     *terminal.Progress
 	threads  int
 }
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a := &app{out: stdout}
-	root := a.root(progress.NewWriter(stderr))
+	root := a.root(terminal.NewWriter(stderr))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	a.progress.Close()
+	a.bars.Close()
 	var usage usageError
 	var partial partialError
 	switch {
@@ -77,7 +79,7 @@ func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
-func (a *app) root(stderr *progress.Writer) *cobra.Command {
+func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 	var format string
 	var quiet bool
 	root := &cobra.Command{
@@ -117,7 +119,8 @@ minutes on a CPU, and names the actions in new videos.
 			}
 			a.log = slog.New(handler)
 			if !quiet {
-				a.progress = progress.New(stderr, a.log)
+				a.bars = terminal.New(stderr, a.log)
+				a.progress = a.bars.Func()
 			}
 			if a.threads < 0 {
 				return usageError{errors.New("--threads cannot be below 0")}

@@ -190,7 +190,7 @@ func (a *app) cut(ctx context.Context, dir string, results []library.Result) (pa
 		return nil, 0, err
 	}
 	bar := a.progress.Start("cut", int64(len(results)), "clips")
-	defer bar.Done()
+	defer bar.Finish()
 	for i, r := range results {
 		path := filepath.Join(dir, clipName(i+1, r))
 		err := video.Cut(ctx, r.Video, r.Start, r.End, path)

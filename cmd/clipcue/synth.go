@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/progress"
 )
 
 func (a *app) synthCommand() *cobra.Command {
@@ -143,7 +143,7 @@ func (a *app) synthesize(c *cobra.Command, out string, o synth.Options, asJSON b
 	if o.Kind == synth.KindPictures {
 		what = "pictures"
 	}
-	var bar *progress.Bar
+	var bar *progress.Stage
 	total := 0
 	manifest, err := synth.Generate(c.Context(), out, o, func(done, of int) {
 		if bar == nil {
@@ -152,7 +152,7 @@ func (a *app) synthesize(c *cobra.Command, out string, o synth.Options, asJSON b
 		total = of
 		bar.Set(int64(done))
 	})
-	bar.Done()
+	bar.Finish()
 	if err != nil {
 		return interrupted(c.Context(), out, err)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/task/proposal"
 )
 
@@ -14,9 +14,9 @@ import (
 type Proposals [][]proposal.Proposal
 
 // Propose runs a detector over a set.
-func (s *Set) Propose(ctx context.Context, d *proposal.Detector, p *progress.Progress) (Proposals, error) {
+func (s *Set) Propose(ctx context.Context, d *proposal.Detector, p progress.Func) (Proposals, error) {
 	bar := p.Start("propose", int64(len(s.Videos)), "videos")
-	defer bar.Done()
+	defer bar.Finish()
 	return s.each(func(i int, q *feature.Sequence) ([]proposal.Proposal, error) {
 		defer bar.Add(1)
 		if err := ctx.Err(); err != nil {

@@ -49,7 +49,7 @@ func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []data
 	}
 	out := &FewShotResult{}
 	bar := r.Progress.Start("episodes", int64(len(episodes)), "episodes")
-	defer bar.Done()
+	defer bar.Finish()
 	for i, e := range episodes {
 		sub := r
 		sub.Dir = filepath.Join(r.Dir, EpisodeDir(i))

@@ -71,11 +71,11 @@ func Run(ctx context.Context, about train.Run, config any, c train.Config, task 
 	}
 	defer r.metrics.Close()
 	bar := about.Progress.Start("train", int64(c.Steps), "steps")
-	defer bar.Done()
+	defer bar.Finish()
 	bar.Set(int64(r.state.Step))
 	err := r.loop(ctx, func(loss float64) {
 		bar.Add(1)
-		bar.Message(fmt.Sprintf("loss %.4f%s", loss, r.rate()))
+		bar.Note(fmt.Sprintf("loss %.4f%s", loss, r.rate()))
 	})
 	return train.Result{Steps: r.state.Step, BestStep: r.state.BestStep, Metrics: r.state.Metrics}, err
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/progress"
 	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/video"
 )
@@ -77,8 +77,8 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 }
 
 func (o Options) render(ctx context.Context, dir string, s synth.Options) (manifest string, err error) {
-	var bar *progress.Bar
-	defer func() { bar.Done() }()
+	var bar *progress.Stage
+	defer func() { bar.Finish() }()
 	return synth.Generate(ctx, dir, s, func(done, total int) {
 		if bar == nil {
 			bar = o.Progress.Start("render", int64(total), "videos")

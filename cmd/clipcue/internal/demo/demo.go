@@ -11,7 +11,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
-	"github.com/clipcue/clipcue/internal/progress"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/task/recognition"
 )
 
@@ -28,7 +28,7 @@ type Options struct {
 	Ablation  bool
 	Threads   int
 	Log       *slog.Logger
-	Progress  *progress.Progress // may be nil
+	Progress  progress.Func // may be nil
 }
 
 // Result is what the demonstration found.

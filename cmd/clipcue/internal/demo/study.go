@@ -221,7 +221,7 @@ func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
 // gain little from several threads each.
 func (o Options) run(ctx context.Context, work []*job) error {
 	bar := o.Progress.Start("learn", int64(len(work)), "runs")
-	defer bar.Done()
+	defer bar.Finish()
 	group, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan *job)
 	group.Go(func() error {

@@ -1,23 +1,10 @@
-// Package progress tells how far a long command is: bars with rate and time left
-// on a terminal, a log line now and then elsewhere.
+// Package terminal shows the progress of long operations: bars with rate and remaining
+// time on a terminal, a log line every few seconds elsewhere.
 //
-// All that goes to standard error while bars run has to go through one Writer:
-//
-//	stderr := progress.NewWriter(os.Stderr)
-//	logger := slog.New(slog.NewTextHandler(stderr, nil))
-//	p := progress.New(stderr, logger)
-//	defer p.Close()
-//
-//	bar := p.Start("extract", int64(len(videos)), "videos")
-//	defer bar.Done()
-//	for _, v := range videos {
-//		...
-//		bar.Add(1)
-//	}
-//
-// A nil *Progress gives nil bars, and a nil *Bar does nothing, so that libraries
-// report progress without asking whether anyone listens.
-package progress
+// Everything that is written to standard error while bars are shown goes through one
+// [Writer]. [Progress.Func] connects the bars to package progress. A nil *Progress
+// returns nil bars, and a nil *Bar does nothing.
+package terminal
 
 import (
 	"io"
