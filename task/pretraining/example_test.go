@@ -17,7 +17,7 @@ func ExampleTrain() {
 		log.Fatal(err)
 	}
 	result, err := pretraining.Train(context.Background(), pretraining.DefaultConfig(),
-		pretraining.Run{Dir: "run", Train: data.Train, Resume: true})
+		pretraining.Run{Run: train.Run{Dir: "run", Resume: true}, Train: data.Train})
 	var interrupted *train.InterruptedError
 	if errors.As(err, &interrupted) {
 		log.Fatalf("interrupted after step %d", interrupted.Step)
