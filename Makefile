@@ -17,7 +17,7 @@ test: ffmpeg      ## the tests that every change must pass; CLIPCUE_SLOW=1 adds 
 	$(GO) vet ./...
 	$(GO) test -timeout 30m ./...
 
-test-arm64:       ## arithmetic, towers and prompts on arm64, under qemu-user
+test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 	GO="$(GO)" scripts/test-arm64.sh
 
 # Packages whose tests take minutes with the race detector, because they train

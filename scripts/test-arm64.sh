@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs the tests of the arithmetic and of what stands on it for linux/arm64 under
-# qemu-user, which is installed where it is missing: with the NEON kernels on a
-# machine that has the dot product of bytes and on one that has not, and in plain
-# Go. How fast they are cannot be told this way.
+# Tests internal/compute, and the towers and adapters built on it, for linux/arm64
+# under qemu-user, which is installed if it is missing. Three variants: the NEON
+# kernels with and without the dot-product instructions, and plain Go. Emulation
+# says nothing about speed.
 set -eu
 
 have() { command -v "$1" >/dev/null 2>&1; }
 cannot() {
-	echo "The tests for arm64 have not been run: $1." >&2
+	echo "The arm64 tests did not run: $1." >&2
 	echo "They need an arm64 machine (there, make test runs them) or qemu-user (apt install qemu-user-static)." >&2
 	exit 1
 }
@@ -42,5 +42,5 @@ for cpu in max cortex-a57; do
 done
 for backend in neon generic; do
 	echo "the towers and what is learned, $backend"
-	CLIPCUE_CPU=$backend arm64 test -exec "$qemu -cpu max" ./internal/nn ./clip ./prompt
+	CLIPCUE_CPU=$backend arm64 test -exec "$qemu -cpu max" ./internal/nn ./clip ./adapter
 done
