@@ -50,20 +50,16 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 		}
 	}
 	update := "bring the library up to date, which indexes the video anew: clipcue index --library " + l.dir
-	vectors := vectorsIn(l.dir, l.generation)
-	if own, ok := l.vectors.(*vector.Embedded); ok {
-		if err := own.Verify(ctx); err != nil {
-			if ctx.Err() != nil {
-				return out, err
-			}
-			remedy := "delete this folder, then " + update
-			if c, ok := errors.AsType[*vector.CorruptError](err); ok && filepath.Base(c.File) == vector.GraphFile {
-				remedy = "make it again: clipcue index --library " + l.dir
-			}
-			out = append(out, Damage{vectors, err.Error(), remedy})
+	vectors := l.vectors.Location()
+	if err := l.vectors.Verify(ctx); err != nil {
+		if ctx.Err() != nil {
+			return out, err
 		}
-	} else {
-		vectors = l.settings.Server
+		remedy := "delete this folder, then " + update
+		if c, ok := errors.AsType[*vector.CorruptError](err); ok && c.Derived {
+			remedy = "make it again: clipcue index --library " + l.dir
+		}
+		out = append(out, Damage{vectors, err.Error(), remedy})
 	}
 	there := map[int64]bool{}
 	for id, err := range l.vectors.IDs(ctx) {

@@ -21,7 +21,6 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/vector"
-	"github.com/clipcue/clipcue/vector/weaviate"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -197,13 +196,9 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 
 // graph makes the vectors' graph, or adds to it what is new, if they are so many.
 func (w *writer) graph(ctx context.Context) error {
-	x, own := w.vectors.(*vector.Embedded)
-	if !own {
-		return nil
-	}
 	var bar *progress.Stage
 	defer func() { bar.Finish() }()
-	return x.Build(ctx, func(done, total int) {
+	return w.vectors.Build(ctx, func(done, total int) {
 		if bar == nil {
 			bar = w.o.Extract.Progress.Start("graph", int64(total), "moments")
 		}
@@ -266,10 +261,8 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 // drop removes a generation from a server. One that cannot be removed costs nothing
 // but space there.
 func (w *writer) drop(ctx context.Context, generation int64, old Settings) {
-	x, err := openVectors(ctx, w.dir, generation, old, true)
-	if c, ok := x.(*weaviate.Collection); err == nil && ok {
-		_ = c.Drop(ctx)
-		_ = c.Close()
+	if x, err := openVectors(ctx, w.dir, generation, old, true); err == nil {
+		_ = x.Drop(ctx)
 	}
 }
 

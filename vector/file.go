@@ -29,9 +29,6 @@ type Options struct {
 	open opener // of files, for tests
 }
 
-// ErrLocked is wrapped by the error of [Open] if another writer has the index.
-var ErrLocked = errors.New("another process is writing to it")
-
 // Embedded is an [Index] in a folder. Search is exact, unless Options.Graph says
 // otherwise. One process writes to it at
 // a time; a killed one, or a full disk, leaves the state of the last Add or Delete
@@ -165,7 +162,7 @@ func (e *Embedded) openLast(numbers []int) (err error) {
 			break
 		}
 	}
-	return &CorruptError{e.generation(e.number), err.Error()}
+	return &CorruptError{e.generation(e.number), err.Error(), false}
 }
 
 func (e *Embedded) generation(n int) string { return filepath.Join(e.dir, fmt.Sprintf("%06d", n)) }
@@ -464,6 +461,17 @@ func (e *Embedded) Verify(ctx context.Context) error {
 		return err
 	}
 	return e.spoilt
+}
+
+// Location returns the folder of the index.
+func (e *Embedded) Location() string { return e.dir }
+
+// Drop closes the index and deletes its folder.
+func (e *Embedded) Drop(context.Context) error {
+	if e.o.ReadOnly {
+		return fmt.Errorf("%s was opened for reading only", e.dir)
+	}
+	return errors.Join(e.Close(), os.RemoveAll(e.dir))
 }
 
 // Close gives back the files and lets another writer in.

@@ -180,7 +180,7 @@ func TestDamagedGraph(t *testing.T) {
 	addScenes(t, x, 0, vectors)
 	build(t, x)
 	mustClose(t, x)
-	path := filepath.Join(dir, "000001", GraphFile)
+	path := filepath.Join(dir, "000001", graphFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func FuzzGraph(f *testing.F) {
 	if err := errors.Join(x.Add(f.Context(), ids, vectors), x.Build(f.Context(), nil)); err != nil {
 		f.Fatal(err)
 	}
-	whole, err := os.ReadFile(filepath.Join(dir, "000001", GraphFile))
+	whole, err := os.ReadFile(filepath.Join(dir, "000001", graphFile))
 	if err != nil {
 		f.Fatal(err)
 	}

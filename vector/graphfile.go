@@ -16,7 +16,7 @@ import (
 // The graph's file stands in the generation's folder: a header, the twins, the
 // neighbors in layer 0, those in the layers above, and a checksum of all that is before it.
 const (
-	GraphFile       = "graph"
+	graphFile       = "graph"
 	graphMagic      = "clipgrf1"
 	graphHeaderSize = 32
 )
@@ -36,7 +36,7 @@ func bytesOfRows(x []int32) []byte {
 }
 
 func (g *graph) write(dir string) error {
-	return atomicfile.Write(filepath.Join(dir, GraphFile), func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, graphFile), func(w io.Writer) error {
 		var sum uint32
 		for _, part := range [][]byte{g.header(), bytesOfRows(g.twins), bytesOfRows(g.base), bytesOfRows(g.upper)} {
 			sum = crc32.Update(sum, castagnoli, part)
@@ -51,7 +51,7 @@ func (g *graph) write(dir string) error {
 
 // readGraph reads the graph of a generation of so many rows.
 func readGraph(dir string, rows int) (*graph, error) {
-	f, err := os.Open(filepath.Join(dir, GraphFile))
+	f, err := os.Open(filepath.Join(dir, graphFile))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func readGraph(dir string, rows int) (*graph, error) {
 	}
 	g, err := decodeGraph(f, info.Size(), rows)
 	if err != nil {
-		return nil, &CorruptError{f.Name(), err.Error()}
+		return nil, &CorruptError{f.Name(), err.Error(), true}
 	}
 	return g, nil
 }

@@ -11,7 +11,7 @@ func (s *store) guarded(read func() error) (err error) {
 		switch fault := recover().(type) {
 		case nil:
 		case interface{ Addr() uintptr }:
-			err = &CorruptError{s.dir, "a part of it cannot be read any more"}
+			err = &CorruptError{s.dir, "a part of it cannot be read any more", false}
 		default:
 			panic(fault)
 		}

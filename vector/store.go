@@ -41,16 +41,6 @@ type opener func(path string, flag int) (file, error)
 
 func openFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o666) }
 
-// CorruptError tells of a file of an index that is damaged or lost.
-type CorruptError struct {
-	File string
-	What string
-}
-
-func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s: %s: the index of vectors is damaged", e.File, e.What)
-}
-
 // store is a generation that is open.
 type store struct {
 	commit
@@ -135,7 +125,7 @@ func openStore(dir string, width int, write bool, open opener) (s *store, err er
 	}
 	last, ok := lastCommit(start[:n])
 	if !ok {
-		return nil, &CorruptError{s.log.Name(), "it has no whole commit"}
+		return nil, &CorruptError{s.log.Name(), "it has no whole commit", false}
 	}
 	if last.width != width {
 		return nil, fmt.Errorf("%s holds vectors of width %d, not %d: another model made them; index again into another folder", filepath.Dir(dir), last.width, width)
@@ -147,7 +137,7 @@ func openStore(dir string, width int, write bool, open opener) (s *store, err er
 			return nil, err
 		}
 		if info.Size() < need {
-			return nil, &CorruptError{f.Name(), fmt.Sprintf("it ends at byte %d of %d", info.Size(), need)}
+			return nil, &CorruptError{f.Name(), fmt.Sprintf("it ends at byte %d of %d", info.Size(), need), false}
 		}
 		if write && info.Size() > need {
 			if err := f.Truncate(need); err != nil {
@@ -190,16 +180,16 @@ func (s *store) load() error {
 		for i := range n {
 			r, err := decodeRecord(buffer[i*recordSize:][:recordSize], from+i)
 			if err != nil {
-				return &CorruptError{s.log.Name(), err.Error()}
+				return &CorruptError{s.log.Name(), err.Error(), false}
 			}
 			s.apply(r)
 			if len(s.ids) > s.rows {
-				return &CorruptError{s.log.Name(), fmt.Sprintf("it has more than the %d vectors of its commit", s.rows)}
+				return &CorruptError{s.log.Name(), fmt.Sprintf("it has more than the %d vectors of its commit", s.rows), false}
 			}
 		}
 	}
 	if len(s.ids) != s.rows {
-		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, and its commit says %d", len(s.ids), s.rows)}
+		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, and its commit says %d", len(s.ids), s.rows), false}
 	}
 	return s.each(context.Background(), func(row int) error {
 		if checksum(s.levelRow(row)) != s.levelSums[row] {
@@ -232,7 +222,7 @@ func (s *store) each(ctx context.Context, do func(row int) error) error {
 }
 
 func (s *store) corrupt(f file, row int) error {
-	return &CorruptError{f.Name(), fmt.Sprintf("row %d (id %d) does not match its checksum", row, s.ids[row])}
+	return &CorruptError{f.Name(), fmt.Sprintf("row %d (id %d) does not match its checksum", row, s.ids[row]), false}
 }
 
 func (s *store) levelRow(row int) []byte {

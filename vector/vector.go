@@ -46,12 +46,18 @@ type Index interface {
 	// IDs goes through all ids, in no particular order. The index may be changed
 	// meanwhile: of what changes, either state is seen. After an error it ends.
 	IDs(ctx context.Context) iter.Seq2[int64, error]
+	// Build prepares approximate search if the engine does so on request and there are
+	// enough vectors for it. report, which may be nil, receives progress.
+	Build(ctx context.Context, report func(done, total int)) error
+	// Verify reads the whole index. Damage is a *CorruptError.
+	Verify(ctx context.Context) error
+	// Location is where the vectors are, for messages: a folder or an address.
+	Location() string
+	// Drop deletes all vectors and their storage, and closes the index.
+	Drop(ctx context.Context) error
 	// Close gives back what the index holds. Nothing may be called after it.
 	Close() error
 }
-
-// ErrNotFound is wrapped by the error of an id that is not in an index.
-var ErrNotFound = errors.New("not in the index")
 
 // off is how far a vector's length may be from 1.
 const off = 0.001

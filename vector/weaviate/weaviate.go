@@ -319,9 +319,18 @@ func (c *Collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	}
 }
 
-// Drop deletes the collection with all that is in it.
+// Build does nothing: the server maintains its own index.
+func (c *Collection) Build(context.Context, func(done, total int)) error { return nil }
+
+// Verify does nothing: the server is responsible for its own files.
+func (c *Collection) Verify(context.Context) error { return nil }
+
+// Location returns the server's address.
+func (c *Collection) Location() string { return c.server.address }
+
+// Drop deletes the collection and closes the connection.
 func (c *Collection) Drop(ctx context.Context) error {
-	return c.server.ask(ctx, http.MethodDelete, "/v1/schema/"+c.name, nil, nil)
+	return errors.Join(c.server.ask(ctx, http.MethodDelete, "/v1/schema/"+c.name, nil, nil), c.Close())
 }
 
 // Close ends the connections that are kept.

@@ -105,6 +105,21 @@ func same(t *testing.T, got, want []vector.Hit) {
 }
 
 var behaviors = map[string]func(t *testing.T, x vector.Index){
+	"an index that is built and verified finds the same": func(t *testing.T, x vector.Index) {
+		ctx := t.Context()
+		ids, vectors := []int64{3, 1, 2}, Random(rand.New(rand.NewPCG(9, 9)), 3, width)
+		must(t, x.Add(ctx, ids, vectors))
+		must(t, x.Build(ctx, nil))
+		must(t, x.Verify(ctx))
+		hits, err := x.Search(ctx, vectors[:width], 1)
+		if err != nil || len(hits) != 1 || hits[0].ID != 3 {
+			t.Errorf("%v, %v", hits, err)
+		}
+		if x.Location() == "" {
+			t.Error("it does not tell where it is")
+		}
+		must(t, x.Drop(ctx))
+	},
 	"an empty index finds nothing": func(t *testing.T, x vector.Index) {
 		ctx := t.Context()
 		count(t, x, 0)
