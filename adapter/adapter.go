@@ -80,11 +80,11 @@ func build(m *clip.Model, c Config, source nn.Source) *Adapter {
 		a.positions = a.params.Add(positionsName, source(positionsName), c.Frames, size.Embed)
 	}
 	b := &nn.Builder{Device: a.device, Source: source, Params: a.params}
-	a.temporal = b.Transformer(blocksName, c.TemporalLayers, nn.BlockSize{
+	a.temporal = b.Transformer(blocksName, c.TemporalLayers, nn.BlockConfig{
 		Width: size.Embed, Heads: c.TemporalHeads, Act: compute.QuickGELU, Eps: 1e-5})
 	if c.LearnTemperature {
 		a.logScale = a.params.Add(logScaleName, source(logScaleName))
-		a.logScale.Decay = false
+		a.logScale.WeightDecay = false
 	}
 	return a
 }

@@ -36,7 +36,7 @@ func (p *Pass) AnchorText(to *Anchor, rows []int32, weight float64) float64 {
 	defer d.Release(d.Mark())
 	target := d.Temp(p.text.Rows, p.text.Cols)
 	d.Gather(target, nil, to.embeddings, rows)
-	return nn.Anchor(d, p.anchorText, p.text, target, weight)
+	return nn.CosineLoss(d, p.anchorText, p.text, target, weight)
 }
 
 // AnchorVideo ties the temporal Transformer to the backbone's space: it returns
@@ -45,5 +45,5 @@ func (p *Pass) AnchorText(to *Anchor, rows []int32, weight float64) float64 {
 func (p *Pass) AnchorVideo(weight float64) float64 {
 	d := p.adapter.device
 	p.anchorVideo = d.Temp(p.video.Rows, p.video.Cols)
-	return nn.Anchor(d, p.anchorVideo, p.video, p.videoTape.frames, weight)
+	return nn.CosineLoss(d, p.anchorVideo, p.video, p.videoTape.frames, weight)
 }

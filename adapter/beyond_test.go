@@ -332,7 +332,7 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	features, target, kept := frames(), []int32{0, 2, 1, 1}, []int32{0, 3}
-	optimizer, average := nn.NewAdamW(a.params, 0.01), nn.NewAverage(a.params, 0.99)
+	optimizer, average := nn.NewAdamW(a.params, 0.01), nn.NewEMA(a.params, 0.99)
 	step := func() {
 		a.params.ZeroGrad()
 		p := a.Forward(features, c, kept)

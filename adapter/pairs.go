@@ -70,7 +70,7 @@ func (p *Pass) ContrastiveLoss(same ...[]string) float64 {
 	a, d := p.adapter, p.adapter.device
 	defer d.Release(d.Mark())
 	dvideo, dtext := d.Temp(p.video.Rows, p.video.Cols), d.Temp(p.text.Rows, p.text.Cols)
-	loss, dscale := nn.SymmetricLoss(d, dvideo, dtext, p.video, p.text, a.scale(), nn.PairMask(d, same...))
+	loss, dscale := nn.ContrastiveLoss(d, dvideo, dtext, p.video, p.text, a.scale(), nn.PairMask(d, same...))
 	if a.logScale != nil {
 		var g [1]float32
 		d.Download(g[:], a.logScale.Grad)

@@ -119,7 +119,7 @@ func (p *Pass) Evenness(weight float64) float64 {
 	if p.labeled == n {
 		return 0
 	}
-	return nn.Evenness(p.adapter.device, p.dlogits.RowRange(p.labeled, n), p.logits.RowRange(p.labeled, n), weight)
+	return nn.UniformLoss(p.adapter.device, p.dlogits.RowRange(p.labeled, n), p.logits.RowRange(p.labeled, n), weight)
 }
 
 // Release ends the pass.

@@ -10,7 +10,7 @@ import (
 
 // windows says how the rows of B windows of T frames belong together.
 type windows struct {
-	attends nn.Attends
+	attends nn.AttentionPattern
 	ranges  []compute.Range
 }
 

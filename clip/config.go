@@ -49,8 +49,8 @@ var activations = map[string]compute.Activation{
 func (c Config) sizes() towers.Sizes {
 	act := activations[c.Activation]
 	return towers.Sizes{Embed: c.Embed, ImageSize: c.ImageSize, PatchSize: c.PatchSize,
-		Vision:       nn.BlockSize{Width: c.VisionWidth, Heads: c.VisionHeads, Act: act, Eps: c.Eps},
-		Text:         nn.BlockSize{Width: c.TextWidth, Heads: c.TextHeads, Act: act, Eps: c.Eps},
+		Vision:       nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, Act: act, Eps: c.Eps},
+		Text:         nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, Act: act, Eps: c.Eps},
 		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab}
 }
 

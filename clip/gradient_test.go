@@ -73,7 +73,7 @@ func TestTowerGradients(t *testing.T) {
 	d.Gather(x, nil, text.Tokens(), flat)
 	text.Forward(g, x, s, &textTape)
 	scale := float32(math.Exp(float64(read("logit_scale")[0])))
-	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, scale, compute.Matrix{})
+	loss, dscale := nn.ContrastiveLoss(d, df, dg, f, g, scale, compute.Matrix{})
 	image.Backward(df, &imageTape)
 	dx := d.Temp(s.Rows(), c.TextWidth)
 	text.Backward(dx, dg, s, &textTape)
@@ -119,7 +119,7 @@ func TestFramesAllocateNothing(t *testing.T) {
 		d := m.towers.Device
 		defer d.Release(d.Mark())
 		pixels, y := d.Temp(4, 3*c.ImageSize*c.ImageSize), d.Temp(4, c.Embed)
-		d.Pixels(pixels, rgb, m.config.Mean, m.config.Std)
+		d.NormalizePixels(pixels, rgb, m.config.Mean, m.config.Std)
 		m.towers.Image.Forward(y, pixels, nil)
 	}
 	batch()

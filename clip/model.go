@@ -224,7 +224,7 @@ const (
 func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
-		m.towers.Device.Pixels(dst, rgb[from:to], m.config.Mean, m.config.Std)
+		m.towers.Device.NormalizePixels(dst, rgb[from:to], m.config.Mean, m.config.Std)
 	})
 }
 

@@ -76,8 +76,8 @@ func (s *store) best(query []float32, candidates []bound, k int) ([]Hit, error) 
 type margin struct{ perRest, fixed float32 }
 
 // roundQuery makes a query of levels. step is its scale.
-func roundQuery(q *compute.ByteQuery, query []float32) (step float32, m margin) {
-	step, rest := q.Round(query)
+func roundQuery(q *compute.Int8Query, query []float32) (step float32, m margin) {
+	step, rest := q.Quantize(query)
 	length := float32(math.Sqrt(compute.Dot(query, query)))
 	return step, margin{length + rest, (1+off)*rest + slack}
 }
@@ -110,7 +110,7 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 		group.Go(func() error {
 			return s.guarded(func() error {
 				var (
-					q     compute.ByteQuery
+					q     compute.Int8Query
 					dots  [scanned]int32
 					found []bound
 					lower = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}

@@ -137,8 +137,8 @@ func TestBoundsHold(t *testing.T) {
 			if err != nil || len(all) != 50 {
 				t.Fatalf("%s: %d of 50 rows, %v", name, len(all), err)
 			}
-			var q compute.ByteQuery
-			step, rest := q.Round(query)
+			var q compute.Int8Query
+			step, rest := q.Quantize(query)
 			for _, b := range all {
 				x := vectors[int(b.row)*width:][:width]
 				var dot [1]int32

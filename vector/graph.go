@@ -117,8 +117,8 @@ func (p place) row() int32 { return math.MaxInt32 - int32(uint32(p)>>1) }
 // walker searches a graph. It is used by one goroutine at a time.
 type walker struct {
 	s       *store
-	query   compute.ByteQuery
-	other   compute.ByteQuery
+	query   compute.Int8Query
+	other   compute.Int8Query
 	pool    []place // what was found, the nearest first
 	visited []uint32
 	round   uint32 // what visited says of rows that were visited in this search
@@ -226,7 +226,7 @@ func (w *walker) choose(places []place, scale float32, limit int) []int32 {
 			break
 		}
 		row := p.row()
-		w.other.Take(w.s.levelRow(int(row)))
+		w.other.Set(w.s.levelRow(int(row)))
 		w.dots = slices.Grow(w.dots[:0], len(w.kept))[:len(w.kept)]
 		w.other.Dots(w.dots, w.s.levelMap.data[:w.s.rows*w.s.stride], w.kept)
 		near := true
@@ -245,7 +245,7 @@ func (w *walker) choose(places []place, scale float32, limit int) []int32 {
 
 // insert finds a row's neighbors, among the graph's rows and its mates.
 func (g *graph) insert(w *walker, row int32, mates []int32) {
-	w.query.Take(w.s.levelRow(int(row)))
+	w.query.Set(w.s.levelRow(int(row)))
 	top := -1
 	if g.entry >= 0 {
 		top = layer(g.entry)
@@ -291,7 +291,7 @@ type edge struct {
 func (g *graph) accept(w *walker, edges []edge) {
 	to, l := edges[0].to, int(edges[0].layer)
 	own := g.neighbors(to, l)
-	w.query.Take(w.s.levelRow(int(to)))
+	w.query.Set(w.s.levelRow(int(to)))
 	w.begin()
 	w.visited[to] = w.round
 	const all = math.MaxInt

@@ -73,7 +73,7 @@ func lastCommit(b []byte) (c commit, ok bool) {
 type record struct {
 	kind kind
 	id   int64
-	// Of an addition: what compute.RoundRow returned, and the checksums of the
+	// Of an addition: what compute.QuantizeRow returned, and the checksums of the
 	// vector's levels and of the vector.
 	scale, rest          float32
 	levelsSum, vectorSum uint32

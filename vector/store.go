@@ -18,7 +18,7 @@ import (
 
 // A generation is a folder of three files, to which is only appended: the log, and
 // as arrays without any header the vectors [rows,E] and their 8-bit levels
-// [rows,compute.ByteRow(E)]. Row i belongs to the log's i-th addition.
+// [rows,compute.Int8Stride(E)]. Row i belongs to the log's i-th addition.
 const (
 	logName     = "log"
 	levelsName  = "levels"
@@ -100,7 +100,7 @@ func createStore(dir string, width int, open opener) error {
 
 // openStore opens a generation. A writer cuts off what no commit counts.
 func openStore(dir string, width int, write bool, open opener) (s *store, err error) {
-	s = &store{dir: dir, stride: compute.ByteRow(width), grows: write, byID: map[int64]int32{}}
+	s = &store{dir: dir, stride: compute.Int8Stride(width), grows: write, byID: map[int64]int32{}}
 	half := s // s is nil where an error is returned
 	defer func() {
 		if err != nil {
@@ -299,7 +299,7 @@ func (s *store) write(c change) (next commit, records []record, err error) {
 		part := c.vectors[from*s.width:][:n*s.width]
 		for i := range n {
 			x, row := part[i*s.width:][:s.width], levels[i*s.stride:][:s.stride]
-			scale, rest := compute.RoundRow(row, x)
+			scale, rest := compute.QuantizeRow(row, x)
 			records = append(records, record{added, c.ids[from+i], scale, rest, checksum(row), checksum(bytesOf(x))})
 		}
 		if _, err := s.levels.WriteAt(levels[:n*s.stride], int64(s.rows+from)*int64(s.stride)); err != nil {

@@ -110,8 +110,8 @@ func (r *Resizer) apply(src []byte, s shape) []byte {
 		r.prepare(s)
 	}
 	src = src[3*s.srcW*r.down.start : 3*s.srcW*r.down.end]
-	r.filter.Across(r.between, src, s.srcW, &r.across.Filter)
-	r.filter.Down(r.out, r.between, 3*s.cropW, &r.down.Filter)
+	r.filter.Horizontal(r.between, src, s.srcW, &r.across.Filter)
+	r.filter.Vertical(r.out, r.between, 3*s.cropW, &r.down.Filter)
 	return r.out[:3*s.cropW*s.cropH]
 }
 
@@ -126,7 +126,7 @@ func (r *Resizer) prepare(s shape) {
 		r.down.First[i] -= int32(r.down.start)
 	}
 	r.between = make([]byte, (r.down.end-r.down.start)*compute.Stride(3*s.cropW))
-	r.out = make([]byte, 3*s.cropW*s.cropH+compute.Spare)
+	r.out = make([]byte, 3*s.cropW*s.cropH+compute.Padding)
 }
 
 // axis is PIL's filter along one axis.

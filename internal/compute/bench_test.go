@@ -149,7 +149,7 @@ func BenchmarkRows(b *testing.B) {
 			"quickgelu-grad":  func() { c.ActivateGrad(y, x, z, QuickGELU) },
 			"softmax":         func() { c.Softmax(y, x) },
 			"add":             func() { c.Add(y, x) },
-			"adamw":           func() { c.AdamW(y, x, z, z, AdamWStep{Step: 1, Beta1: 0.9, Beta2: 0.999, Rate: 1e-9}) },
+			"adamw":           func() { c.AdamW(y, x, z, z, AdamWStep{Step: 1, Beta1: 0.9, Beta2: 0.999, LearningRate: 1e-9}) },
 		} {
 			b.Run(name, func(b *testing.B) {
 				for range b.N {

@@ -558,7 +558,7 @@ func TestAdamW(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	p, m, v := random(rng, 3, 5), newWide(3, 5), newWide(3, 5)
 	pm, mm, vm := put(d, p), put(d, m), put(d, v)
-	s := AdamWStep{Rate: 1e-2, Decay: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
+	s := AdamWStep{LearningRate: 1e-2, WeightDecay: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
 	for step := 1; step <= 5; step++ {
 		s.Step = step
 		g := random(rng, 3, 5)
@@ -585,7 +585,7 @@ func TestPatches(t *testing.T) {
 		}
 	}
 	dst := put(d, random(rand.New(rand.NewPCG(1, 1)), n*5, 12))
-	d.Patches(dst, put(d, images), size, patch)
+	d.ExtractPatches(dst, put(d, images), size, patch)
 	got := get(d, dst)
 	near(t, "class row", got[:1], newWide(1, 12), 0)
 	// The second patch of the second picture: columns 2-3 of rows 0-1.
@@ -595,7 +595,7 @@ func TestPatches(t *testing.T) {
 func TestPixels(t *testing.T) {
 	d := NewCPU(2)
 	dst := put(d, newWide(1, 6))
-	d.Pixels(dst, []byte{0, 255, 51, 255, 0, 102}, [3]float32{0.5, 0, 0}, [3]float32{1, 1, 2})
+	d.NormalizePixels(dst, []byte{0, 255, 51, 255, 0, 102}, [3]float32{0.5, 0, 0}, [3]float32{1, 1, 2})
 	near(t, "pixels", get(d, dst), wide{{-0.5, 0.5, 1, 0, 0.1, 0.2}}, 1e-6)
 }
 

@@ -107,9 +107,9 @@ type AttentionShape struct {
 // AdamWStep are the constants of one AdamW step (Loshchilov & Hutter 2019), in
 // PyTorch's formulation.
 type AdamWStep struct {
-	Step              int // 1 for the first
-	Rate, Decay       float64
-	Beta1, Beta2, Eps float64
+	Step                      int // 1 for the first
+	LearningRate, WeightDecay float64
+	Beta1, Beta2, Eps         float64
 }
 
 // Range is the rows From..To-1.
@@ -195,21 +195,21 @@ type Device interface {
 	// 0..1 (Li et al. 2020), and writes its gradient. gamma is 0 or at least 1; an
 	// alpha above 0 weighs targets of 1 by alpha and of 0 by 1-alpha. Entries whose
 	// target is below 0 do not count.
-	Focal(dlogits, logits, target Matrix, alpha, gamma, weight float64) float64
+	FocalLoss(dlogits, logits, target Matrix, alpha, gamma, weight float64) float64
 	// Intervals compares intervals around points, given by the logarithms of their
 	// distances to start and end [n,2], with the true distances target [n,2], which
 	// are above 0. It writes each one's intersection over union to iou [n,1],
 	// returns weight times the sum of the distance-IoU losses (Zheng et al. 2020, in
 	// one dimension) and writes its gradient.
-	Intervals(dlogs, iou, logs, target Matrix, weight float64) float64
+	IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) float64
 
 	// Patches cuts images [n,3·size·size], channel by channel, into rows of
 	// 3·patch·patch, in dst [n·(1+(size/patch)²), 3·patch²]; each image's first
 	// row is zero and stands for the class token.
-	Patches(dst, images Matrix, size, patch int)
+	ExtractPatches(dst, images Matrix, size, patch int)
 	// Pixels writes images' RGB bytes (height, width, channel) as (x/255-mean)/std,
 	// channel by channel, to dst [n,3·size·size].
-	Pixels(dst Matrix, rgb []byte, mean, std [3]float32)
+	NormalizePixels(dst Matrix, rgb []byte, mean, std [3]float32)
 
 	// AdamW updates param and its moments m and v in place.
 	AdamW(param, grad, m, v Matrix, s AdamWStep)

@@ -1,6 +1,6 @@
 package compute
 
-func (c *CPU) Patches(dst, images Matrix, size, patch int) {
+func (c *CPU) ExtractPatches(dst, images Matrix, size, patch int) {
 	c.job = job{y: dst, x: images, size: size, patch: patch}
 	c.parallel(images.Rows, func(c *CPU, _ *worker, n int) {
 		j := &c.job
@@ -21,7 +21,7 @@ func (c *CPU) Patches(dst, images Matrix, size, patch int) {
 	})
 }
 
-func (c *CPU) Pixels(dst Matrix, rgb []byte, mean, std [3]float32) {
+func (c *CPU) NormalizePixels(dst Matrix, rgb []byte, mean, std [3]float32) {
 	c.job = job{y: dst, rgb: rgb}
 	for ch := range c.levels {
 		for v := range c.levels[ch] {

@@ -23,7 +23,7 @@ type resampleKernels struct {
 	pack func(dst []uint64, a, b []byte) int
 	// across filters packed rows into n pixels of two; it writes a byte more.
 	across func(a, b *byte, packed *uint64, first, weights *int32, taps, n int)
-	// down filters rows, stride bytes apart, into n bytes, rounded up to a multiple of Spare.
+	// down filters rows, stride bytes apart, into n bytes, rounded up to a multiple of Padding.
 	down func(dst, src *byte, stride uintptr, weights *int32, taps, n int)
 }
 
@@ -31,15 +31,15 @@ const (
 	// FilterBits are those of a weight after the point.
 	FilterBits = 22
 
-	// Spare is how many bytes behind a row the kernels may read and write.
-	Spare = 32
+	// Padding is how many bytes behind a row the kernels may read and write.
+	Padding = 32
 
 	pixelHalf = 1 << (FilterBits - 1)
 )
 
-// Stride is the distance in bytes of rows of so many bytes in memory that Across
-// writes and Down reads.
-func Stride(row int) int { return row + Spare }
+// Stride is the distance in bytes of rows of so many bytes in memory that Horizontal
+// writes and Vertical reads.
+func Stride(row int) int { return row + Padding }
 
 // Resampler filters pictures of three bytes a pixel. It serves one goroutine.
 type Resampler struct {
@@ -50,9 +50,9 @@ type Resampler struct {
 // NewResampler uses the instructions that devices use.
 func NewResampler() *Resampler { return &Resampler{k: must(pick()).resample} }
 
-// Across filters the rows of src, width pixels each, one after the other, along
+// Horizontal filters the rows of src, width pixels each, one after the other, along
 // themselves into dst: a row of len(f.First) pixels every Stride.
-func (p *Resampler) Across(dst, src []byte, width int, f *Filter) {
+func (p *Resampler) Horizontal(dst, src []byte, width int, f *Filter) {
 	n := len(f.First)
 	stride := Stride(3 * n)
 	rows := len(src) / (3 * width)
@@ -71,14 +71,14 @@ func (p *Resampler) Across(dst, src []byte, width int, f *Filter) {
 	}
 }
 
-// Down filters rows of so many bytes, which stand every Stride in src, down their
-// columns into dst, whose rows stand one after the other with Spare bytes behind
+// Vertical filters rows of so many bytes, which stand every Stride in src, down their
+// columns into dst, whose rows stand one after the other with Padding bytes behind
 // the last.
-func (p *Resampler) Down(dst, src []byte, row int, f *Filter) {
+func (p *Resampler) Vertical(dst, src []byte, row int, f *Filter) {
 	stride := Stride(row)
 	rows := len(src) / stride
 	f.check(rows)
-	_ = dst[:len(f.First)*row+Spare]
+	_ = dst[:len(f.First)*row+Padding]
 	for y, first := range f.First {
 		p.k.down(&dst[y*row], &src[int(first)*stride], uintptr(stride), &f.Weights[y*f.Taps], f.Taps, row)
 	}

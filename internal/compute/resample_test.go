@@ -50,9 +50,9 @@ func TestResampler(t *testing.T) {
 		}
 		for _, k := range available() {
 			p := &Resampler{k: k.resample}
-			middle, got := make([]byte, h*Stride(3*outW)), make([]byte, len(want)+Spare)
-			p.Across(middle, src, w, across)
-			p.Down(got, middle, 3*outW, down)
+			middle, got := make([]byte, h*Stride(3*outW)), make([]byte, len(want)+Padding)
+			p.Horizontal(middle, src, w, across)
+			p.Vertical(got, middle, 3*outW, down)
 			for i, v := range want {
 				if got[i] != v {
 					t.Fatalf("%s: %dx%d to %dx%d: byte %d is %d, not %d", k.name, w, h, outW, outH, i, got[i], v)

@@ -11,13 +11,13 @@ type AdamW struct {
 	params            *Params
 	m, v              []compute.Matrix
 	Step              int // steps done
-	Decay             float64
+	WeightDecay       float64
 	Beta1, Beta2, Eps float64
 }
 
 // NewAdamW returns PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8.
 func NewAdamW(p *Params, decay float64) *AdamW {
-	o := &AdamW{params: p, Decay: decay, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
+	o := &AdamW{params: p, WeightDecay: decay, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
 	for _, q := range p.List {
 		o.m = append(o.m, p.Device.New(q.Value.Rows, q.Value.Cols))
 		o.v = append(o.v, p.Device.New(q.Value.Rows, q.Value.Cols))
@@ -26,12 +26,12 @@ func NewAdamW(p *Params, decay float64) *AdamW {
 }
 
 // Update makes one step against the gradients at the given learning rate.
-func (o *AdamW) Update(rate float64) {
+func (o *AdamW) Update(learningRate float64) {
 	o.Step++
 	for i, q := range o.params.List {
-		s := compute.AdamWStep{Step: o.Step, Rate: rate, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps}
-		if q.Decay {
-			s.Decay = o.Decay
+		s := compute.AdamWStep{Step: o.Step, LearningRate: learningRate, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps}
+		if q.WeightDecay {
+			s.WeightDecay = o.WeightDecay
 		}
 		o.params.Device.AdamW(q.Value, q.Grad, o.m[i], o.v[i], s)
 	}

@@ -2,14 +2,14 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// BlockSize are the sizes of a pre-LN residual block.
-type BlockSize struct {
+// BlockConfig are the sizes of a pre-LN residual block.
+type BlockConfig struct {
 	Width, Heads int
 	Act          compute.Activation
 	Eps          float32
 }
 
-// Block is a pre-LN residual attention block, as in CLIP's towers and in the
+// ResidualAttentionBlock is a pre-LN residual attention block, as in CLIP's towers and in the
 // temporal Transformer:
 //
 //	x = x + out(attention(q, k, v of ln_1(x)))
@@ -18,24 +18,24 @@ type BlockSize struct {
 // Queries, projection and MLP can be restricted to some rows, when the others
 // are not looked at afterwards: CLIP's last blocks need the class row or the EOT
 // rows only, and the result is the same.
-type Block struct {
+type ResidualAttentionBlock struct {
 	device     compute.Device
-	size       BlockSize
+	size       BlockConfig
 	ln1, ln2   *LayerNorm
 	q, kv, out *Linear
 	fc, proj   *Linear
 	attends    compute.AttentionShape
 }
 
-// Block makes a block from the tensors under name, which carry OpenAI's names.
-func (b *Builder) Block(name string, s BlockSize) *Block {
+// ResidualAttentionBlock makes a block from the tensors under name, which carry OpenAI's names.
+func (b *Builder) ResidualAttentionBlock(name string, s BlockConfig) *ResidualAttentionBlock {
 	if b.Params == nil && b.Forms&compute.ForwardInt8 != 0 {
 		smooth := *b
 		smooth.Source = smoothed(b.Source, name, s.Width)
 		b = &smooth
 	}
 	in := b.linears(name+".attn.in_proj_weight", name+".attn.in_proj_bias", s.Width, s.Width, 2*s.Width)
-	return &Block{
+	return &ResidualAttentionBlock{
 		device: b.Device, size: s, q: in[0], kv: in[1],
 		out:  b.Linear(name+".attn.out_proj.weight", name+".attn.out_proj.bias", s.Width, s.Width),
 		ln1:  b.LayerNorm(name+".ln_1", s.Width, s.Eps),
@@ -76,7 +76,7 @@ type blockTape struct {
 
 // forward writes y [m,D] for x [n,D], with m = len(rows), or n when rows is nil;
 // s speaks of rows of q, which follow rows in order. The tape may be nil.
-func (b *Block) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []int32, tape *blockTape) {
+func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []int32, tape *blockTape) {
 	d := b.device
 	if tape == nil {
 		defer d.Release(d.Mark())
@@ -84,7 +84,7 @@ func (b *Block) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []i
 	n, m, w := x.Rows, y.Rows, b.size.Width
 	q, kv := d.Temp(m, w), d.Temp(n, 2*w)
 	middle, fc := d.Temp(m, w), d.Temp(m, 4*w)
-	if tape == nil || !b.fc.Learns() {
+	if tape == nil || !b.fc.Trainable() {
 		// What follows is needed afterwards for the gradients of weights only.
 		defer d.Release(d.Mark())
 	}
@@ -116,7 +116,7 @@ func (b *Block) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []i
 }
 
 // shape is s for this block's heads.
-func (b *Block) shape(s *compute.AttentionShape) *compute.AttentionShape {
+func (b *ResidualAttentionBlock) shape(s *compute.AttentionShape) *compute.AttentionShape {
 	b.attends = *s
 	b.attends.Heads = b.size.Heads
 	return &b.attends
@@ -124,7 +124,7 @@ func (b *Block) shape(s *compute.AttentionShape) *compute.AttentionShape {
 
 // backward writes dx [n,D] for dy [m,D] and adds to the gradients of the weights
 // when they are learned.
-func (b *Block) backward(dx, dy compute.Matrix, t *blockTape) {
+func (b *ResidualAttentionBlock) backward(dx, dy compute.Matrix, t *blockTape) {
 	d := b.device
 	defer d.Release(d.Mark())
 	n, m, w := dx.Rows, dy.Rows, b.size.Width

@@ -81,9 +81,9 @@ func (b *Builder) linears(weight, bias string, in int, outs ...int) []*Linear {
 	return layers
 }
 
-// Learns reports whether the layer's weights are learned, so that Backward needs
+// Trainable reports whether the layer's weights are learned, so that Backward needs
 // its input.
-func (l *Linear) Learns() bool { return !l.gradW.IsZero() }
+func (l *Linear) Trainable() bool { return !l.gradW.IsZero() }
 
 // Forward writes y [n,Out].
 func (l *Linear) Forward(y, x compute.Matrix, act compute.Activation, residual compute.Matrix) {
@@ -94,7 +94,7 @@ func (l *Linear) Forward(y, x compute.Matrix, act compute.Activation, residual c
 // zero, and adds to the gradients of the weights when they are learned; x is the
 // input of Forward.
 func (l *Linear) Backward(dx, dy, x compute.Matrix, accumulate bool) {
-	if l.Learns() {
+	if l.Trainable() {
 		l.device.MulTN(l.gradW, dy, x, 1, true)
 		if !l.gradBias.IsZero() {
 			l.device.SumRows(l.gradBias, dy)

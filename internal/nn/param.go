@@ -15,7 +15,7 @@ type Param struct {
 	Name        string
 	Shape       []int // as it is stored; Value is [Shape[0], the rest], vectors are [1,n]
 	Value, Grad compute.Matrix
-	Decay       bool // whether weight decay applies
+	WeightDecay bool // whether weight decay applies
 }
 
 // Params are all tensors that an optimizer steps, in a fixed order, and what has
@@ -33,7 +33,7 @@ func (p *Params) Add(name string, values []float32, shape ...int) *Param {
 	if len(shape) > 1 && shape[0] > 0 {
 		rows, cols = shape[0], len(values)/shape[0]
 	}
-	q := &Param{Name: name, Shape: shape, Decay: true,
+	q := &Param{Name: name, Shape: shape, WeightDecay: true,
 		Value: p.Device.New(rows, cols), Grad: p.Device.New(rows, cols)}
 	p.Device.Upload(q.Value, values)
 	p.List = append(p.List, q)

@@ -51,13 +51,13 @@ func (s *Similarity) Backward(dvideo, dtext, dlogits compute.Matrix) {
 // It is finite, so that its gradient of 0 times the logit is 0 as well.
 const Masked = -1e30
 
-// SymmetricLoss is CLIP's loss over pairs a[i], b[i] [n,E]: the mean of the cross
+// ContrastiveLoss is CLIP's loss over pairs a[i], b[i] [n,E]: the mean of the cross
 // entropies of each a against all b and of each b against all a, with cosines
 // times scale. mask [n,n], symmetric, is added to the logits of both sides: pairs
-// at Masked are not one another's negatives. It may be zero. SymmetricLoss writes
+// at Masked are not one another's negatives. It may be zero. ContrastiveLoss writes
 // the gradients da and db and returns the loss and its derivative by the logarithm
 // of scale.
-func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32, mask compute.Matrix) (loss, dlogScale float64) {
+func ContrastiveLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32, mask compute.Matrix) (loss, dlogScale float64) {
 	defer d.Release(d.Mark())
 	target := make([]int32, a.Rows)
 	for i := range target {
@@ -86,7 +86,7 @@ func SymmetricLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32,
 	return loss, dlogScale
 }
 
-// PairMask is a mask for [SymmetricLoss] that takes pairs with an equal key out of
+// PairMask is a mask for [ContrastiveLoss] that takes pairs with an equal key out of
 // one another's negatives: keys are lists of one key a pair each. It is the zero
 // Matrix when all keys of each list differ, else temporary memory of the device.
 func PairMask(d compute.Device, keys ...[]string) compute.Matrix {

@@ -31,12 +31,12 @@ func TestStepsAllocateNothing(t *testing.T) {
 	add("text", classes, width)
 	p := &Params{Device: d}
 	b := &Builder{Device: d, Source: func(name string) []float32 { return values[name] }, Params: p}
-	tower := b.Transformer("t", 2, BlockSize{Width: width, Heads: 4, Act: compute.QuickGELU, Eps: 1e-5})
+	tower := b.Transformer("t", 2, BlockConfig{Width: width, Heads: 4, Act: compute.QuickGELU, Eps: 1e-5})
 	x, _ := b.Table("x", videos*frames, width)
 	text, dtext := b.Table("text", classes, width)
 	optimizer := NewAdamW(p, 0.01)
-	average := NewAverage(p, 0.9)
-	attends := &Attends{Full: &compute.AttentionShape{}}
+	average := NewEMA(p, 0.9)
+	attends := &AttentionPattern{Full: &compute.AttentionShape{}}
 	var ranges []compute.Range
 	target := make([]int32, videos)
 	for i := range videos {

@@ -10,22 +10,22 @@ import (
 // Transformer is a stack of blocks.
 type Transformer struct {
 	device compute.Device
-	Blocks []*Block
+	Blocks []*ResidualAttentionBlock
 }
 
 // Transformer makes the blocks name.0, name.1, ….
-func (b *Builder) Transformer(name string, layers int, s BlockSize) *Transformer {
+func (b *Builder) Transformer(name string, layers int, s BlockConfig) *Transformer {
 	t := &Transformer{device: b.Device}
 	for i := range layers {
-		t.Blocks = append(t.Blocks, b.Block(fmt.Sprintf("%s.%d", name, i), s))
+		t.Blocks = append(t.Blocks, b.ResidualAttentionBlock(fmt.Sprintf("%s.%d", name, i), s))
 	}
 	return t
 }
 
-// Attends says which rows attend to which. Full describes all rows. Last, with
+// AttentionPattern says which rows attend to which. Full describes all rows. Last, with
 // the rows LastRows of the input, describes the last block when only those rows
 // are looked at afterwards; LastRows is nil when all are.
-type Attends struct {
+type AttentionPattern struct {
 	Full, Last *compute.AttentionShape
 	LastRows   []int32
 }
@@ -37,7 +37,7 @@ type Tape struct{ blocks []blockTape }
 // Forward writes y [m,D] for x [n,D], with m = len(a.LastRows), or n when that
 // is nil. The tape may be nil; temporary memory is then released at once. x and
 // y must not overlap.
-func (t *Transformer) Forward(y, x compute.Matrix, a *Attends, tape *Tape) {
+func (t *Transformer) Forward(y, x compute.Matrix, a *AttentionPattern, tape *Tape) {
 	d := t.device
 	if len(t.Blocks) == 0 {
 		d.Gather(y, nil, x, a.LastRows)
@@ -71,7 +71,7 @@ func (t *Transformer) Forward(y, x compute.Matrix, a *Attends, tape *Tape) {
 }
 
 // Backward writes dx [n,D] for dy [m,D].
-func (t *Transformer) Backward(dx, dy compute.Matrix, a *Attends, tape *Tape) {
+func (t *Transformer) Backward(dx, dy compute.Matrix, a *AttentionPattern, tape *Tape) {
 	d := t.device
 	if len(t.Blocks) == 0 {
 		d.Zero(dx)

@@ -22,7 +22,7 @@ type ImageTower struct {
 
 // pictures says how the rows of a batch of pictures belong together.
 type pictures struct {
-	attends nn.Attends
+	attends nn.AttentionPattern
 	zeros   []int32 // as many as pictures: all of them take the one class embedding
 }
 
@@ -57,7 +57,7 @@ func (t *ImageTower) pictures(n int) *pictures {
 	}
 	p := t.size.Tokens()
 	full, last := &compute.AttentionShape{}, &compute.AttentionShape{}
-	l := &pictures{nn.Attends{Full: full, Last: last}, make([]int32, n)}
+	l := &pictures{nn.AttentionPattern{Full: full, Last: last}, make([]int32, n)}
 	for i := range n {
 		full.Segments = append(full.Segments, compute.Segment{Query: i * p, Queries: p, Key: i * p, Keys: p})
 		last.Segments = append(last.Segments, compute.Segment{Query: i, Queries: 1, Key: i * p, Keys: p})
@@ -81,7 +81,7 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	}
 	l := t.pictures(n)
 	tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
-	d.Patches(tape.patches, pixels, c.ImageSize, c.PatchSize)
+	d.ExtractPatches(tape.patches, pixels, c.ImageSize, c.PatchSize)
 	// The class token's patch is zero, so its row comes out of the convolution
 	// as zero and takes only the class embedding and its position.
 	tape.x0 = d.Temp(rows, c.Vision.Width)

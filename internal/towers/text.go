@@ -40,7 +40,7 @@ type Sequences struct {
 	Lengths []int // own rows of each sequence, at least 1
 
 	positions []int32 // of each row in its sequence
-	attends   nn.Attends
+	attends   nn.AttentionPattern
 }
 
 // NewSequences lays out sequences with shared first rows.

@@ -21,7 +21,7 @@ type Sizes struct {
 	Embed        int // E
 	ImageSize    int // pixels per side
 	PatchSize    int // pixels per side
-	Vision, Text nn.BlockSize
+	Vision, Text nn.BlockConfig
 	VisionLayers int
 	TextLayers   int
 	Context      int // maximum tokens per text

@@ -445,7 +445,7 @@ func TestEvenness(t *testing.T) {
 	x, dx := d.New(n, c), d.New(n, c)
 	loss := func() float64 {
 		d.Upload(x, values)
-		return nn.Evenness(d, dx, x, weight)
+		return nn.UniformLoss(d, dx, x, weight)
 	}
 	want := 0.0
 	for i := range n {

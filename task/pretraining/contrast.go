@@ -56,7 +56,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 	} else {
 		each(func(i, from, to int) { forward(i, from, to, nil, nil) })
 	}
-	loss, dscale := nn.SymmetricLoss(d, df, dg, f, g, c.Scale(), nn.PairMask(d, captions))
+	loss, dscale := nn.ContrastiveLoss(d, df, dg, f, g, c.Scale(), nn.PairMask(d, captions))
 	c.addScaleGrad(dscale)
 	each(func(i, from, to int) {
 		if !whole {

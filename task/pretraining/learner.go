@@ -48,7 +48,7 @@ func (l *learner) Step(step int) (float64, error) {
 		captions = b.captions
 	}
 	loss := l.contrast.step(b.ids, captions, func(dst compute.Matrix, from, to int) {
-		d.Pixels(dst, b.rgb[from*each:to*each], m.Mean, m.Std)
+		d.NormalizePixels(dst, b.rgb[from*each:to*each], m.Mean, m.Std)
 	})
 	if err := l.collapsed(); err != nil && !math.IsNaN(loss) { // of which the run itself knows more to say
 		return 0, fmt.Errorf("step %d: %w", step+1, err)

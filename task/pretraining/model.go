@@ -43,7 +43,7 @@ func newModel(w *checkpoint.Weights, threads int) (*model, error) {
 	l.scale = l.params.Add(scaleName, scale)
 	for _, p := range l.params.List {
 		// CLIP decays "all weights that are not gains or biases" (section 2.5).
-		p.Decay = len(p.Shape) > 1
+		p.WeightDecay = len(p.Shape) > 1
 	}
 	return l, nil
 }

@@ -541,8 +541,8 @@ func TestLogitScaleIsClipped(t *testing.T) {
 		t.Errorf("the scale is %v", l.Scale())
 	}
 	for _, p := range l.params.List {
-		if vector := len(p.Shape) < 2; p.Decay == vector {
-			t.Errorf("%s of shape %v: weight decay is %v", p.Name, p.Shape, p.Decay)
+		if vector := len(p.Shape) < 2; p.WeightDecay == vector {
+			t.Errorf("%s of shape %v: weight decay is %v", p.Name, p.Shape, p.WeightDecay)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func build(width int, c Config, source nn.Source) *Detector {
 	t.network = newNetwork(&nn.Builder{Device: d, Source: source, Params: t.params}, c, width)
 	for _, p := range t.params.List {
 		// Vectors, positions and scales are no products' weights.
-		p.Decay = len(p.Shape) > 1 && p.Name != positionsName && p.Name != scaleName
+		p.WeightDecay = len(p.Shape) > 1 && p.Name != positionsName && p.Name != scaleName
 	}
 	return t
 }

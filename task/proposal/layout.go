@@ -22,7 +22,7 @@ type layout struct {
 type level struct {
 	rows    compute.Range   // in the pyramid
 	windows []compute.Range // in the level
-	attends nn.Attends
+	attends nn.AttentionPattern
 	down    *nn.Taps // from the level before; nil for the first
 }
 

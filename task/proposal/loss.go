@@ -24,15 +24,15 @@ func (t *Detector) learn(x []float32, l *layout, want targets) float64 {
 	each := 1 / float64(max(found, 1))
 	daction, dbox, target := d.Temp(l.rows, 1), d.Temp(l.rows, 3), d.Temp(l.rows, 1)
 	d.Upload(target, want.action)
-	loss := d.Focal(daction, action, target, focalAlpha, focalGamma, each)
+	loss := d.FocalLoss(daction, action, target, focalAlpha, focalGamma, each)
 	d.Zero(dbox)
 	if found > 0 {
 		mine, dmine := d.Temp(found, 3), d.Temp(found, 3)
 		distances, iou := d.Temp(found, 2), d.Temp(found, 1)
 		d.Gather(mine, nil, box, want.rows)
 		d.Upload(distances, want.distances)
-		loss += d.Intervals(dmine.ColRange(0, 2), iou, mine.ColRange(0, 2), distances, t.config.BoxWeight*each)
-		loss += d.Focal(dmine.ColRange(2, 3), mine.ColRange(2, 3), iou, 0, 0, t.config.QualityWeight*each)
+		loss += d.IntervalLoss(dmine.ColRange(0, 2), iou, mine.ColRange(0, 2), distances, t.config.BoxWeight*each)
+		loss += d.FocalLoss(dmine.ColRange(2, 3), mine.ColRange(2, 3), iou, 0, 0, t.config.QualityWeight*each)
 		d.ScatterAdd(dbox, want.rows, dmine, nil)
 	}
 	t.back(daction, dbox, l, &k)

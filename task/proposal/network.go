@@ -87,7 +87,7 @@ var outputs = []struct {
 }{{actionName, 1}, {boxName, 3}}
 
 func newNetwork(b *nn.Builder, c Config, width int) network {
-	size := nn.BlockSize{Width: c.Width, Heads: c.Heads, Act: compute.QuickGELU, Eps: epsilon}
+	size := nn.BlockConfig{Width: c.Width, Heads: c.Heads, Act: compute.QuickGELU, Eps: epsilon}
 	n := network{
 		input:       b.LayerNorm(inputName, width, epsilon),
 		project:     b.Conv(projectName, c.Width, width),

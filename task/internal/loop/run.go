@@ -64,7 +64,7 @@ func Run(ctx context.Context, about train.Run, config any, c train.Config, task 
 	r.optimizer.Beta2 = cmp.Or(c.Beta2, r.optimizer.Beta2)
 	r.optimizer.Eps = cmp.Or(c.Eps, r.optimizer.Eps)
 	if c.EMADecay > 0 {
-		r.average = nn.NewAverage(r.params, c.EMADecay)
+		r.average = nn.NewEMA(r.params, c.EMADecay)
 	}
 	if err := r.open(config, about.Resume); err != nil {
 		return train.Result{}, err
@@ -88,9 +88,9 @@ type run struct {
 	log       *slog.Logger
 	params    *nn.Params
 	optimizer *nn.AdamW
-	average   *nn.Average // nil for none
-	pace      float64     // seconds a step, the latest counting most
-	timed     int         // steps that pace is of
+	average   *nn.EMA // nil for none
+	pace      float64 // seconds a step, the latest counting most
+	timed     int     // steps that pace is of
 	state     train.State
 	unsaved   bool // whether the state has changed since it was saved
 	metrics   *record
@@ -259,7 +259,7 @@ func (r *run) save() error {
 		s.Optimizer[secondMoment+p.Name] = r.download(v)
 	})
 	if r.average != nil {
-		r.average.Other(func(p *nn.Param, m compute.Matrix) { s.Optimizer[weights+p.Name] = r.download(m) })
+		r.average.Averages(func(p *nn.Param, m compute.Matrix) { s.Optimizer[weights+p.Name] = r.download(m) })
 	}
 	r.unsaved = false
 	return r.task.Write(filepath.Join(r.dir, train.LastFile), &s, s.Metrics)
@@ -299,7 +299,7 @@ func (r *run) restore(s *train.State) error {
 	})
 	if r.average != nil {
 		// The file's model, which the task has read, are the averages.
-		r.average.Other(func(p *nn.Param, m compute.Matrix) { restore(weights+p.Name, m) })
+		r.average.Averages(func(p *nn.Param, m compute.Matrix) { restore(weights+p.Name, m) })
 		r.average.Swap()
 	}
 	r.state = *s

@@ -9,14 +9,14 @@ import (
 // byteGroup is what rows of bytes are whole multiples of: a cache line.
 const byteGroup = 64
 
-// ByteRow is how many bytes [RoundRow] makes of a vector of so many elements.
-func ByteRow(width int) int { return ceil(width, byteGroup) * byteGroup }
+// Int8Stride is how many bytes [QuantizeRow] makes of a vector of so many elements.
+func Int8Stride(width int) int { return ceil(width, byteGroup) * byteGroup }
 
-// RoundRow rounds x to 8 bits: x = scale·level + rest, where the levels, from
-// -127 to 127, are stored with 128 added in row, which is ByteRow(len(x)) long,
+// QuantizeRow rounds x to 8 bits: x = scale·level + rest, where the levels, from
+// -127 to 127, are stored with 128 added in row, which is Int8Stride(len(x)) long,
 // and rest is at least the norm of the rest. Behind x follow levels of 0. All of
 // x has to be finite.
-func RoundRow(row []byte, x []float32) (scale, rest float32) {
+func QuantizeRow(row []byte, x []float32) (scale, rest float32) {
 	most := float32(0)
 	for _, v := range x {
 		most = max(most, v, -v)
@@ -40,10 +40,10 @@ func RoundRow(row []byte, x []float32) (scale, rest float32) {
 	return scale, float32(math.Sqrt(square)*(1+1e-6)) + math.SmallestNonzeroFloat32
 }
 
-// ByteQuery is a vector rounded to 8 bits that is multiplied by rows which
-// [RoundRow] made. The zero ByteQuery is ready for Round or Take. It is used by
+// Int8Query is a vector rounded to 8 bits that is multiplied by rows which
+// [QuantizeRow] made. The zero Int8Query is ready for Round or Take. It is used by
 // one goroutine at a time.
-type ByteQuery struct {
+type Int8Query struct {
 	ints   *intKernels
 	levels []int8
 	ones   []int8
@@ -54,18 +54,18 @@ type ByteQuery struct {
 }
 
 // Round makes x the query and returns its scale and the norm of what is lost, as
-// RoundRow does.
-func (q *ByteQuery) Round(x []float32) (scale, rest float32) {
-	if n := ByteRow(len(x)); len(q.row) != n {
+// QuantizeRow does.
+func (q *Int8Query) Quantize(x []float32) (scale, rest float32) {
+	if n := Int8Stride(len(x)); len(q.row) != n {
 		q.row = make([]byte, n)
 	}
-	scale, rest = RoundRow(q.row, x)
-	q.Take(q.row)
+	scale, rest = QuantizeRow(q.row, x)
+	q.Set(q.row)
 	return scale, rest
 }
 
 // Take makes a row the query.
-func (q *ByteQuery) Take(row []byte) {
+func (q *Int8Query) Set(row []byte) {
 	if q.ints == nil {
 		q.ints = chosen().ints
 	}
@@ -91,7 +91,7 @@ func (q *ByteQuery) Take(row []byte) {
 
 // Dots writes to dst[i] the sum of the products of the query's levels and those
 // of row at[i] of rows. It is exact: up to a width of 2^17 it fits.
-func (q *ByteQuery) Dots(dst []int32, rows []byte, at []int32) {
+func (q *Int8Query) Dots(dst []int32, rows []byte, at []int32) {
 	n := len(q.levels)
 	limit := uint(0)
 	if n > 0 {

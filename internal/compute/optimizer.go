@@ -12,7 +12,7 @@ func (c *CPU) AdamW(param, grad, m, v Matrix, s AdamWStep) {
 	c.job = job{y: param, x: grad, u: m, v: v, adamw: adamw{
 		keep1: float32(s.Beta1), take1: float32(1 - s.Beta1),
 		keep2: float32(s.Beta2), take2: float32(1 - s.Beta2),
-		decay: float32(1 - s.Rate*s.Decay), rate: float32(s.Rate / correct1),
+		decay: float32(1 - s.LearningRate*s.WeightDecay), rate: float32(s.LearningRate / correct1),
 		root: float32(1 / correct2), eps: float32(s.Eps),
 	}}
 	c.blocks(param.Rows, grainFor(param.Cols), func(c *CPU, _ *worker, item int) {

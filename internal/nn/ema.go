@@ -2,19 +2,19 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// Average is the exponential moving average of parameters over training, as in
+// EMA is the exponential moving average of parameters over training, as in
 // Polyak & Juditsky (1992) and, with this warm-up, TensorFlow's
 // ExponentialMovingAverage.
-type Average struct {
+type EMA struct {
 	params *Params
 	other  []compute.Matrix // the averages, or while swapped the parameters
 	decay  float64
 }
 
-// NewAverage starts from the parameters as they are. The closer decay, 0 ≤
+// NewEMA starts from the parameters as they are. The closer decay, 0 ≤
 // decay < 1, is to 1, the longer the average.
-func NewAverage(p *Params, decay float64) *Average {
-	a := &Average{params: p, decay: decay}
+func NewEMA(p *Params, decay float64) *EMA {
+	a := &EMA{params: p, decay: decay}
 	for _, q := range p.List {
 		m := p.Device.New(q.Value.Rows, q.Value.Cols)
 		p.Device.Copy(m, q.Value)
@@ -25,7 +25,7 @@ func NewAverage(p *Params, decay float64) *Average {
 
 // Update takes the values after step, 1 for the first, into the averages. Early
 // on the averages follow faster, so that they forget where training began.
-func (a *Average) Update(step int) {
+func (a *EMA) Update(step int) {
 	keep := min(a.decay, float64(1+step)/float64(10+step))
 	d := a.params.Device
 	for i, q := range a.params.List {
@@ -41,7 +41,7 @@ func (a *Average) Update(step int) {
 
 // Swap exchanges the parameters' values and the averages, bit by bit; a second
 // time undoes it.
-func (a *Average) Swap() {
+func (a *EMA) Swap() {
 	d := a.params.Device
 	for i, q := range a.params.List {
 		mark := d.Mark()
@@ -54,9 +54,9 @@ func (a *Average) Swap() {
 	a.params.Changed()
 }
 
-// Other calls f for each parameter with its average, or while swapped with its
+// Averages calls f for each parameter with its average, or while swapped with its
 // value, for saving and restoring them.
-func (a *Average) Other(f func(p *Param, m compute.Matrix)) {
+func (a *EMA) Averages(f func(p *Param, m compute.Matrix)) {
 	for i, q := range a.params.List {
 		f(q, a.other[i])
 	}

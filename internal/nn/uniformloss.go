@@ -2,11 +2,11 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// Evenness returns weight times the mean over the rows of logits [n,C] of the cross
+// UniformLoss returns weight times the mean over the rows of logits [n,C] of the cross
 // entropy against a distribution that is the same for all classes (Hendrycks et al.
 // 2019), and writes its gradient. It is the mean of the cross entropies against each
 // class.
-func Evenness(d compute.Device, dlogits, logits compute.Matrix, weight float64) float64 {
+func UniformLoss(d compute.Device, dlogits, logits compute.Matrix, weight float64) float64 {
 	defer d.Release(d.Mark())
 	n, c := logits.Rows, logits.Cols
 	from, target := make([]int32, n*c), make([]int32, n*c)

@@ -37,7 +37,7 @@ func unevenBlock(width int) Source {
 func blockOutput(source Source, form compute.Form, width int) []float32 {
 	d := compute.NewCPU(1)
 	b := &Builder{Device: d, Source: source, Forms: form}
-	tower := &Transformer{device: d, Blocks: []*Block{b.Block("b", BlockSize{Width: width, Heads: 2, Act: compute.QuickGELU, Eps: 1e-5})}}
+	tower := &Transformer{device: d, Blocks: []*ResidualAttentionBlock{b.ResidualAttentionBlock("b", BlockConfig{Width: width, Heads: 2, Act: compute.QuickGELU, Eps: 1e-5})}}
 	const rows = 12
 	rng := rand.New(rand.NewPCG(5, 6))
 	x, y := d.New(rows, width), d.New(rows, width)
@@ -46,7 +46,7 @@ func blockOutput(source Source, form compute.Form, width int) []float32 {
 		in[i] = float32(rng.NormFloat64())
 	}
 	d.Upload(x, in)
-	tower.Forward(y, x, &Attends{Full: &compute.AttentionShape{Segments: []compute.Segment{{Queries: rows, Keys: rows}}}}, nil)
+	tower.Forward(y, x, &AttentionPattern{Full: &compute.AttentionShape{Segments: []compute.Segment{{Queries: rows, Keys: rows}}}}, nil)
 	out := make([]float32, rows*width)
 	d.Download(out, y)
 	return out

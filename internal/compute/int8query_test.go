@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What RoundRow calls the norm of the rest bounds it, and hardly more.
+// What QuantizeRow calls the norm of the rest bounds it, and hardly more.
 func TestRoundRow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	for n := range 300 {
@@ -15,8 +15,8 @@ func TestRoundRow(t *testing.T) {
 		for i := range x {
 			x[i] = float32(rng.NormFloat64() * size)
 		}
-		row := make([]byte, ByteRow(n))
-		scale, rest := RoundRow(row, x)
+		row := make([]byte, Int8Stride(n))
+		scale, rest := QuantizeRow(row, x)
 		square := 0.0
 		for i, b := range row {
 			v := 0.0
@@ -42,7 +42,7 @@ func TestByteDots(t *testing.T) {
 	for _, k := range available() {
 		rng := rand.New(rand.NewPCG(23, 24))
 		for round := range 200 {
-			width, rows := ByteRow(1+rng.IntN(700)), 1+rng.IntN(30)
+			width, rows := Int8Stride(1+rng.IntN(700)), 1+rng.IntN(30)
 			data, query := make([]byte, rows*width), make([]byte, width)
 			for i := range data {
 				data[i] = byte(1 + rng.IntN(255))
@@ -55,8 +55,8 @@ func TestByteDots(t *testing.T) {
 			for i := range at {
 				at[i] = int32(rng.IntN(rows))
 			}
-			q := ByteQuery{ints: k.ints}
-			q.Take(query)
+			q := Int8Query{ints: k.ints}
+			q.Set(query)
 			got := make([]int32, len(at))
 			q.Dots(got, data, at)
 			for i, r := range at {
@@ -81,8 +81,8 @@ func BenchmarkByteDots(b *testing.B) {
 			for i := range at {
 				at[i] = int32(i)
 			}
-			q := ByteQuery{ints: k.ints}
-			q.Take(data[:width])
+			q := Int8Query{ints: k.ints}
+			q.Set(data[:width])
 			b.SetBytes(rows * width)
 			for b.Loop() {
 				q.Dots(dst, data, at)

@@ -37,7 +37,7 @@ func TestFocal(t *testing.T) {
 			return wide{{0.5 * sum}}
 		}
 		dx := put(d, random(rng, m, n))
-		got := d.Focal(dx, put(d, x), put(d, target), alpha, gamma, 0.5)
+		got := d.FocalLoss(dx, put(d, x), put(d, target), alpha, gamma, 0.5)
 		near(t, "loss", wide{{got}}, loss(), 1e-6)
 		nearAbs(t, "gradient", get(d, dx), slopes(x, wide{{1}}, loss), 1e-5)
 	})
@@ -47,7 +47,7 @@ func TestFocal(t *testing.T) {
 func TestFocalFarOut(t *testing.T) {
 	for name, d := range devices() {
 		dx := d.New(1, 4)
-		loss := d.Focal(dx, put(d, wide{{1000, -1000, 1000, -1000}}), put(d, wide{{0, 1, 1, 0}}), 0, 2, 1)
+		loss := d.FocalLoss(dx, put(d, wide{{1000, -1000, 1000, -1000}}), put(d, wide{{0, 1, 1, 0}}), 0, 2, 1)
 		near(t, name, wide{{loss}}, wide{{2000}}, 1e-6)
 		near(t, name, get(d, dx), wide{{1, -1, 0, 0}}, 1e-6)
 	}
@@ -80,7 +80,7 @@ func TestIntervals(t *testing.T) {
 			return wide{{2 * sum}}
 		}
 		dx, iou := put(d, random(rng, n, 2)), put(d, newWide(n, 1))
-		got := d.Intervals(dx, iou, put(d, x), put(d, target), 2)
+		got := d.IntervalLoss(dx, iou, put(d, x), put(d, target), 2)
 		near(t, "loss", wide{{got}}, loss(), 1e-5)
 		near(t, "overlap", get(d, iou), overlaps, 1e-5)
 		nearAbs(t, "gradient", get(d, dx), slopes(x, wide{{1}}, loss), 1e-4)

@@ -2,7 +2,7 @@ package compute
 
 import "math"
 
-func (c *CPU) Focal(dlogits, logits, target Matrix, alpha, gamma, weight float64) float64 {
+func (c *CPU) FocalLoss(dlogits, logits, target Matrix, alpha, gamma, weight float64) float64 {
 	need(dlogits, logits)
 	need(target, logits)
 	var loss float64
@@ -42,7 +42,7 @@ func focal(x, t, alpha, gamma float64) (loss, slope float64) {
 	return a * power * b, a * (power*(p-t) + gamma*math.Pow(m, gamma-1)*math.Copysign(p*(1-p), p-t)*b)
 }
 
-func (c *CPU) Intervals(dlogs, iou, logs, target Matrix, weight float64) float64 {
+func (c *CPU) IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) float64 {
 	need(dlogs, logs)
 	need(target, logs)
 	if logs.Cols != 2 || iou.Cols != 1 || iou.Rows != logs.Rows {
