@@ -13,20 +13,21 @@ import (
 
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 )
 
-// benchWorks are what `bench` can measure.
+// benchWorks are the names of the benchmarks.
 var benchWorks = []string{"image", "text", "train", "search", "gemm"}
 
-// benchFlags choose what is measured.
+// benchFlags are the flags of `bench`.
 type benchFlags struct {
-	backboneFlags
+	flags.Backbone
 	size                  string
 	batch, texts, vectors int
 	seconds               float64
 }
 
-// benchReport is what `bench` tells.
+// benchReport is what `bench` prints as JSON.
 type benchReport struct {
 	suite.Machine
 	Model     string         `json:"model"` // its path, or the size of random weights
@@ -42,34 +43,34 @@ func (a *app) benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench [image|text|train|search|gemm]...",
 		Short: "Measure how fast this machine is",
-		Long: `Measures the image tower on a batch of pictures, the text tower, the paper's
-training step, an exact search among vectors, and the matrix products of the image
-tower's blocks; with no word, all of them. Each is repeated for a while after a
-warm-up, and the median is told. Weights are random unless --model names some:
-speed does not depend on them.
+		Long: `Measures the image tower on a batch of images, the text tower, the paper's training
+step, an exact search among vectors, and the matrix products of the image tower; by
+default, all of them. Each benchmark runs repeatedly after a warm-up, and the median
+is reported. Weights are random unless --model is given: speed does not depend on
+them. With --precision int8 it also reports how close the features are to float32.
 
-Beside the speed stands its share of the peak: what a loop of multiply-adds that
-touches no memory does on the same threads. In 8 bits it may be above 100 %.`,
+"OF PEAK" compares the speed with a loop of multiply-adds that touches no memory, on
+the same threads. With int8 it may exceed 100 %.`,
 		Example: "  clipcue bench\n  clipcue bench image --size ViT-B/32 --batch 16 --threads 4 --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, w := range args {
 				if !slices.Contains(benchWorks, w) {
-					return usageError{fmt.Errorf("%q cannot be measured: it is %s", w, strings.Join(benchWorks, ", "))}
+					return usageError{fmt.Errorf("unknown benchmark %q; available: %s", w, strings.Join(benchWorks, ", "))}
 				}
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if c.Flags().Changed("model") && c.Flags().Changed("size") {
-				return usageError{errors.New("--model and --size are different ways to choose a model: give one")}
+				return usageError{errors.New("--model and --size are alternatives: give one")}
 			}
 			works := args
 			if len(works) == 0 {
 				works = slices.Clone(benchWorks)
 			}
-			if b.precision == "int8" {
+			if b.Precision == "int8" {
 				if slices.Contains(args, "train") {
-					return usageError{errors.New("--precision int8: nothing can be learned in 8 bits, so there is no training step to measure")}
+					return usageError{errors.New("--precision int8 has no training step to measure")}
 				}
 				works = slices.DeleteFunc(works, func(w string) bool { return w == "train" })
 			}
@@ -83,26 +84,27 @@ touches no memory does on the same threads. In 8 bits it may be above 100 %.`,
 			return a.benchTable(r)
 		},
 	}
-	b.add(c)
-	b.size, b.precision = "ViT-B/16", "float32"
-	oneOf(c, &b.precision, "precision", []string{"float32", "int8"}, "float32 or int8, which says how close its features are, too")
-	oneOf(c, &b.size, "size", suite.Sizes, "size of a model with random weights: "+strings.Join(suite.Sizes, ", "))
+	b.Backbone.Add(c)
+	b.Backbone.AddPrecision(c)
+	c.Flags().Lookup("model").DefValue = "random weights of --size"
+	b.size = "ViT-B/16"
+	flags.OneOf(c, &b.size, "size", suite.Sizes, "size of the model: "+strings.Join(suite.Sizes, ", "))
 	b.batch, b.texts, b.vectors, b.seconds = 8, 64, 100_000, 3
-	whole(c, &b.batch, "batch", 1, "pictures in a batch")
-	whole(c, &b.texts, "texts", 1, "texts to encode")
-	whole(c, &b.vectors, "vectors", 1, "vectors of 512 numbers to search")
-	number(c, &b.seconds, "measure-seconds", false, "how long to repeat each")
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	flags.Int(c, &b.batch, "batch", 1, "number of images per batch")
+	flags.Int(c, &b.texts, "texts", 1, "number of texts to encode")
+	flags.Int(c, &b.vectors, "vectors", 1, "number of vectors of width 512 to search")
+	flags.Positive(c, &b.seconds, "measure-seconds", "time to repeat each benchmark, in seconds")
+	flags.JSON(c, &asJSON)
 	return c
 }
 
-// bench measures works, one after the other.
+// bench runs benchmarks one after the other.
 func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchReport, error) {
 	machine, err := suite.This(a.threads)
 	if err != nil {
 		return nil, err
 	}
-	r := &benchReport{Machine: machine, Model: f.size, Precision: f.precision}
+	r := &benchReport{Machine: machine, Model: f.size, Precision: f.Precision}
 	size, err := suite.Size(f.size)
 	if err != nil {
 		return nil, err
@@ -117,11 +119,11 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		}
 	}
 	var m *clip.Model
-	if towers != 0 || f.model != "" {
-		if f.precision == "int8" {
+	if towers != 0 || f.Model != "" {
+		if f.Precision == "int8" {
 			towers = clip.Image | clip.Text // for the comparison
 		}
-		if m, r.Model, err = a.benchModel(f, f.precision, towers); err != nil {
+		if m, r.Model, err = a.benchModel(f, f.Precision, towers); err != nil {
 			return nil, err
 		}
 		size = m.Config()
@@ -142,7 +144,7 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		case "search":
 			one, err = b.Search(ctx, f.vectors)
 		case "gemm":
-			several, err = b.Products(ctx, size, f.batch, f.precision)
+			several, err = b.Products(ctx, size, f.batch, f.Precision)
 		}
 		if err != nil {
 			return nil, err
@@ -153,7 +155,7 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		r.Results = append(r.Results, several...)
 		bar.Add(1)
 	}
-	if m != nil && f.precision == "int8" {
+	if m != nil && f.Precision == "int8" {
 		exact, _, err := a.benchModel(f, "float32", towers)
 		if err != nil {
 			return nil, err
@@ -165,18 +167,18 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 	return r, nil
 }
 
-// benchModel loads the model that is measured, or makes one of random weights,
-// and names it.
+// benchModel loads the model to measure, or makes one with random weights, and returns
+// its name.
 func (a *app) benchModel(f benchFlags, precision string, towers clip.Tower) (*clip.Model, string, error) {
-	f.precision = precision
-	if f.model != "" {
-		return a.load(f.backboneFlags, towers)
+	f.Precision = precision
+	if f.Model != "" {
+		return a.load(f.Backbone, towers)
 	}
 	w, err := suite.RandomWeights(f.size, towers)
 	if err != nil {
 		return nil, "", err
 	}
-	m, err := clip.New(w, clip.Options{Activation: f.activation, Towers: towers, Threads: a.threads, Precision: precision})
+	m, err := clip.New(w, clip.Options{Activation: f.Activation, Towers: towers, Threads: a.threads, Precision: precision})
 	return m, f.size + ", random weights", err
 }
 

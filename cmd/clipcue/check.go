@@ -11,11 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/video"
 )
 
-// checkedVideo is an item of `check`.
+// checkedVideo is an item of what `check` prints as JSON.
 type checkedVideo struct {
 	*video.Report
 	Error string `json:"error,omitempty"`
@@ -26,11 +27,11 @@ func (a *app) checkCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check VIDEO|FOLDER...",
-		Short: "Tell what extraction would see of videos",
-		Long: `Looks at each video before any work is done on it, and says how long it is, how
-many frames it has, what is odd about it, and why it would fail. It reads headers
-and time stamps; with --decode also every picture, which takes as long as
-extraction without the backbone, and finds all that extraction would find.`,
+		Short: "Check videos before extraction",
+		Long: `Prints the length of each video, its number of frames, anything unusual about it, and
+why its extraction would fail. It reads headers and timestamps. With --decode it also
+decodes every frame: that takes as long as extraction without the backbone, and finds
+everything that extraction would find.`,
 		Example: `  clipcue check videos/
   clipcue check --decode --json clip.mp4`,
 		Args: arguments(1, -1, "at least one video or folder"),
@@ -62,10 +63,10 @@ extraction without the backbone, and finds all that extraction would find.`,
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&o.Decode, "decode", false, "decode every picture as well")
-	whole(c, &o.Stream, "stream", 0, "number of the video stream to look at, from 1; 0 means the default one")
-	timeout(c, &o.Timeout)
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	f.BoolVar(&o.Decode, "decode", false, "also decode every frame")
+	flags.Stream(c, &o.Stream)
+	flags.Timeout(c, &o.Timeout)
+	flags.JSON(c, &asJSON)
 	return c
 }
 

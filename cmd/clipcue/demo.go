@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/demo"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -17,16 +18,15 @@ func (a *app) demoCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "See the whole thing work, from nothing",
-		Long: `Renders videos of colored shapes that move, grow and vanish, in several takes
-each; turns them into features with the backbone that comes with the program, and
-makes the paper's comparison in small: hand-written templates, prompts of three
-lengths, prompts with a temporal Transformer, and clipcue's default; closed set,
-few-shot, and zero-shot on classes that were not in training. Then it names the
-motions in videos that were rendered afterwards.
+		Short: "Run an experiment from rendering videos to a report",
+		Long: `Renders videos of colored shapes that move, grow and vanish, several takes each.
+Extracts features with the built-in backbone and repeats the paper's comparison on a
+small scale: hand-written templates, prompts of three lengths, prompts with a temporal
+Transformer, and clipcue's default; closed-set, few-shot, and zero-shot on classes that
+were not in training. Then it classifies videos that were rendered afterwards.
 
-All that it makes stays in a folder, with the tables in report.html. What is
-there already is not made again.`,
+All files stay in one folder, with the tables in report.html. Files that exist are not
+made again.`,
 		Example: "  clipcue demo --out demo\n  clipcue demo --out demo --ablation",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -46,22 +46,22 @@ there already is not made again.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Dir, "out", "demo", "folder for everything that is made")
-	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything that is random")
+	f.StringVar(&o.Dir, "out", "demo", "folder for all files")
+	flags.Seed(c, &o.Seed)
 	o.PerMotion, o.Takes, o.PerObject, o.Seeds, o.Episodes, o.Steps = 20, 18, 1, 3, 5, 600
-	whole(c, &o.PerMotion, "per-motion", 6, "videos to render of each motion")
-	whole(c, &o.Takes, "takes", 1, "times that each of them shows its motion")
-	whole(c, &o.PerObject, "per-object", 1, "videos to render of each colored shape")
-	whole(c, &o.Seeds, "seeds", 1, "trainings of each way, from other initial values, for the intervals")
-	whole(c, &o.Episodes, "episodes", 1, "few-shot problems")
-	whole(c, &o.Steps, "steps", 1, "steps of each training of the closed set; the others take half of them")
-	f.BoolVar(&o.Ablation, "ablation", false, "take apart, too, what goes beyond the paper; this takes several times as long")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	flags.Int(c, &o.PerMotion, "per-motion", 6, "number of videos per motion")
+	flags.Int(c, &o.Takes, "takes", 1, "number of consecutive scenes in a video, each with a label")
+	flags.Int(c, &o.PerObject, "per-object", 1, "number of videos per colored shape")
+	flags.Int(c, &o.Seeds, "seeds", 1, "number of trainings per method, with different seeds")
+	flags.Int(c, &o.Episodes, "episodes", 1, "number of few-shot episodes")
+	flags.Int(c, &o.Steps, "steps", 1, "number of training steps; half as many for few-shot and zero-shot")
+	f.BoolVar(&o.Ablation, "ablation", false, "also measure each deviation from the paper; several times slower")
+	flags.JSON(c, &asJSON)
 	return c
 }
 
-// interrupted says what is left of work that makes only what is missing, if err is
-// from an interrupt.
+// interrupted returns an error that names the folder with the finished work, if err is
+// from an interrupt. Other errors are returned unchanged.
 func interrupted(ctx context.Context, dir string, err error) error {
 	if ctx.Err() == nil {
 		return err

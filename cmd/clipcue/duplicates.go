@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -15,14 +15,13 @@ func (a *app) duplicatesCommand() *cobra.Command {
 	threshold := library.DefaultThreshold
 	c := &cobra.Command{
 		Use:   "duplicates --library DIR",
-		Short: "Find videos, and parts of them, that a library holds more than once",
-		Long: `Names files of the same content, and pairs of videos that show the same pictures
-in the same order, with the times in both: copies of another size or quality, and
-parts that were cut out.
+		Short: "Find videos, and parts of them, that occur more than once",
+		Long: `Prints files with the same content, and pairs of videos that show the same frames in
+the same order, with the times in both: copies of another size or quality, and parts
+that were cut out.
 
-A similarity is 1 for the same pictures and 0 for two moments of the library picked
-at random. Two moments in a row that are at least as similar as --min-similarity make a
-part.`,
+The similarity is 1 for the same frames and 0 for two random moments of the library.
+Two or more consecutive moments of at least --min-similarity are a part.`,
 		Example: "  clipcue duplicates --library lib --min-similarity 0.95",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -41,14 +40,9 @@ part.`,
 			return a.printDuplicates(d)
 		},
 	}
-	libraryFlag(c, &dir)
-	c.Flags().Var(&checked[float64]{&threshold, "float", func(s string) (x float64, err error) {
-		if _, err = fmt.Sscan(s, &x); err != nil || !(x > 0 && x <= 1) || math.IsNaN(x) {
-			return 0, fmt.Errorf("it is a number above 0, at most 1")
-		}
-		return x, nil
-	}}, "min-similarity", "how similar moments have to be")
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	flags.Library(c, &dir)
+	flags.UpTo1(c, &threshold, "min-similarity", "minimum similarity of two moments, from 0 to 1")
+	flags.JSON(c, &asJSON)
 	return c
 }
 

@@ -7,10 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/video"
 )
 
-// embedding is an item of `embed`.
+// embedding is an item of what `embed` prints as JSON.
 type embedding struct {
 	Input     string    `json:"input"`
 	Kind      string    `json:"kind"` // "text" or "image"
@@ -18,17 +19,17 @@ type embedding struct {
 }
 
 func (a *app) embedCommand() *cobra.Command {
-	var b backboneFlags
+	var b flags.Backbone
 	var texts []string
 	var normalize, truncate, asJSON bool
 	c := &cobra.Command{
 		Use:     "embed --model PATH [--text STRING]... [IMAGE]...",
-		Short:   "Print the backbone's features of texts and pictures",
-		Long:    "Prints the raw output of the towers, or with --normalize features of length 1,\nwhose dot products are cosines.",
+		Short:   "Print the backbone's embeddings of texts and images",
+		Long:    "Prints the raw output of the towers, or with --normalize embeddings of length 1,\nwhose dot products are cosines.",
 		Example: `  clipcue embed --model ViT-B/16 --text "a photo of a cat" cat.png --normalize --json`,
 		RunE: func(c *cobra.Command, images []string) error {
 			if len(texts)+len(images) == 0 {
-				return usageError{errors.New("embed needs a --text or a picture; see: clipcue embed --help")}
+				return usageError{errors.New("embed needs a --text or an image; see: clipcue embed --help")}
 			}
 			var towers clip.Tower
 			if len(texts) > 0 {
@@ -63,17 +64,17 @@ func (a *app) embedCommand() *cobra.Command {
 			return nil
 		},
 	}
-	b.add(c)
-	b.addPrecision(c)
+	b.Add(c)
+	b.AddPrecision(c)
 	f := c.Flags()
-	f.StringArrayVar(&texts, "text", nil, "a text; may be given again")
-	f.BoolVar(&normalize, "normalize", false, "scale each feature to length 1")
-	f.BoolVar(&truncate, "truncate", false, "cut texts that are too long for the model")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	f.StringArrayVar(&texts, "text", nil, "text to embed; repeatable")
+	f.BoolVar(&normalize, "normalize", false, "scale each embedding to length 1")
+	f.BoolVar(&truncate, "truncate", false, "cut texts that exceed the model's context")
+	flags.JSON(c, &asJSON)
 	return c
 }
 
-// embed encodes texts, then pictures, in the order given.
+// embed encodes texts, then images, in the order given.
 func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, error) {
 	e, side := m.Config().Embed, m.Config().ImageSize
 	var items []embedding
@@ -93,14 +94,14 @@ func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, e
 	}
 	var resizer video.Resizer
 	for _, path := range images {
-		picture, err := video.ReadImage(path)
+		image, err := video.ReadImage(path)
 		if err != nil {
 			return nil, err
 		}
-		if picture, err = resizer.Resize(picture, side); err != nil {
+		if image, err = resizer.Resize(image, side); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		f, err := m.EncodeImages(picture.Pix)
+		f, err := m.EncodeImages(image.Pix)
 		if err != nil {
 			return nil, err
 		}

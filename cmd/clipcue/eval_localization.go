@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
@@ -11,217 +13,215 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/localization"
 )
 
-// Where eval's proposals come from, if not from a file.
+// Sources of proposals for eval localization.
 const (
-	ownProposals    = "detector"
-	trueProposals   = "truth"
-	windowProposals = "windows"
+	detectorProposals = "detector"
+	trueProposals     = "truth"
+	windowProposals   = "windows"
 )
 
-// windowCount is how many sliding windows a video has.
+// windowCount is the number of sliding windows of a video.
 const windowCount = 100
 
+// evalLocalizationFlags are the flags of `eval localization`.
+type evalLocalizationFlags struct {
+	backbone      flags.Backbone
+	run           flags.Run
+	data          localization.Data
+	detector      detectorFlags
+	results       string
+	split         string // "" if not given
+	classes       string
+	proposals     string // a file
+	from          string // source of proposals without a file
+	templates     []string
+	ensemble      bool
+	temporalScale float64
+	html, output  string
+	json          bool
+}
+
 func (a *app) evalLocalizationCommand() *cobra.Command {
-	var b backboneFlags
-	var d localization.Data
-	var run, results, split, classes, checkpoint, page, found, proposals string
-	var templates []string
-	var ensemble, asJSON bool
-	var scale float64
-	from := ownProposals
-	limits := localization.DefaultConfig().Detector
-	e := localization.DefaultConfig().Eval
+	var o evalLocalizationFlags
 	c := &cobra.Command{
 		Use:   "localization --run RUN --features STORE --data DATA | --results FILE --data DATA",
-		Short: "Measure a localizer: mAP, recall of its proposals, what is wrong",
-		Long: `Finds what happens in the videos of a split and compares with the annotations, by
-ActivityNet's protocol: mean average precision at several overlaps (tIoU), every
-class, the average recall of the proposals, and what is wrong with the best
-detections. With --classes the proposals are told apart among these names, which may
-be new ones; segments of others are left out of the truth.
+		Short: "Evaluate a localizer: mAP, recall of proposals, kinds of errors",
+		Long: `Finds the actions in the videos of a split and compares them with the annotations, by
+ActivityNet's protocol: mean average precision (mAP) at several tIoU thresholds, AP per
+class, average recall of the proposals, and the kinds of errors of the best detections.
+With --classes the model chooses among these names, which may be new; segments of
+other classes are left out. The default split is the one that the run was measured on.
 
 Proposals come from the model's detector. --proposal-source truth takes the annotated
-segments instead (the best that classification can reach), and windows takes
-` + fmt.Sprint(windowCount) + ` windows spread evenly. --proposals FILE reads them from a file. --template names by hand-written sentences instead of what was
-learned. --results measures detections in a file of ActivityNet's shape, or CSV, of
-this program or another.`,
+segments instead, which gives an upper bound for classification; windows takes ` + fmt.Sprint(windowCount) + `
+evenly spaced windows. --proposals reads them from a file. --template and --ensemble
+classify by hand-written prompts instead of the learned ones.
+
+--results evaluates the detections of a file, ActivityNet JSON or CSV, of clipcue or
+another program; its default is all splits.`,
 		Example: `  clipcue eval localization --run run --features features --data segments.csv
   clipcue eval localization --results results.json --data truth.json --tiou activitynet`,
 		Args: arguments(0, 0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			switch {
-			case (run == "") == (results == ""):
-				return usageError{errors.New("eval localization needs --run or --results; see: clipcue eval localization --help")}
-			case run != "" && d.Features == "":
-				return usageError{errors.New("--run needs --features")}
-			case proposals != "" && c.Flags().Changed("proposal-source"):
-				return usageError{errors.New("--proposals and --proposal-source are alternatives: give one")}
-			case results != "" && (page != "" || found != ""):
-				return usageError{errors.New("--html and --output need --run")}
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check(c); err != nil {
+				return usageError{err}
 			}
-			if results != "" {
-				return a.evalResults(results, d, split, c.Flags().Changed("split"), classes, e.TIoU, asJSON)
+			if o.results != "" {
+				return a.evalResults(o)
 			}
-			if ensemble {
-				templates = append(templates, clip.Templates...)
-			}
-			path, f, err := readModel(run, checkpoint)
-			if err != nil {
-				return err
-			}
-			trained, err := runData[localization.Data](run)
-			if err != nil {
-				return err
-			}
-			d.TestShare, d.SplitSeed = trained.TestShare, trained.SplitSeed
-			data, err := d.Open(f.Backbone.Fingerprint)
-			if err != nil {
-				return err
-			}
-			for _, w := range data.Warnings {
-				a.log.Warn(w)
-			}
-			if !c.Flags().Changed("split") {
-				split = trained.EvalSplit
-			}
-			names := trained.TestClasses
-			if names == nil {
-				names = f.Classes
-			}
-			if classes != "" {
-				if names, err = dataset.ReadClasses(classes); err != nil {
-					return err
-				}
-			}
-			set, err := a.measuredSet(data, split, names, classes != "" || trained.TestClasses != nil)
-			if err != nil {
-				return err
-			}
-			missing := a.warnMissingVideos(set)
-			if err := a.warnBeyond(set); err != nil {
-				return err
-			}
-			m, err := a.backboneFor(f, b, set.Classes, templates != nil)
-			if err != nil {
-				return err
-			}
-			l, err := localization.New(f, m)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			if err := changeEvaluation(c, l, e, limits.Sigma, limits.MinScore, limits.MaxProposals); err != nil {
-				return err
-			}
-			if err := setTemporalScale(c, l, scale); err != nil {
-				return err
-			}
-			if templates != nil {
-				if err := l.UseBaseline(templates); err != nil {
-					return err
-				}
-			}
-			p, unnamed, err := a.proposalsFor(c, l, set, from, proposals)
-			if err != nil {
-				return err
-			}
-			result, err := l.Evaluate(c.Context(), set, p)
-			if err != nil {
-				return err
-			}
-			result.WithoutProposals = unnamed
-			if from == windowProposals {
-				if result.Recall, err = set.WindowRecall(); err != nil {
-					return err
-				}
-			}
-			if found != "" {
-				if err := result.Found.WriteFile(found); err != nil {
-					return err
-				}
-			}
-			if asJSON {
-				err = a.json(result)
-			} else {
-				err = a.printScores(result.Scores, result.Recall)
-			}
-			if page != "" {
-				err = errors.Join(err, reportEvaluation(c.Context(), page, run, report.Located{Result: result, Set: set}))
-			}
-			return errors.Join(err, missingError(missing, annotatedVideo))
+			return a.evalLocalization(c, o)
 		},
 	}
-	segmentFlags(c, &d)
-	required(c, "data")
-	f := c.Flags()
-	f.StringVar(&run, "run", "", "the run folder")
-	f.StringVar(&results, "results", "", "instead of a run: a file of detections")
-	checkpoint = "best"
-	oneOf(c, &checkpoint, "checkpoint", []string{"best", "last"}, "which of its models: best or last")
-	oneOf(c, &split, "split", splits, "the split to measure on; if not given, the one that the run was measured on, of --results all")
-	f.StringVar(&page, "html", "", "write a page with everything to this file, such as eval.html")
-	f.StringVar(&found, "output", "", "write the detections to this file: ActivityNet's JSON, or .csv")
-	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
-	f.StringVar(&proposals, "proposals", "", "file of proposals to classify instead of the detector's")
-	oneOf(c, &from, "proposal-source", []string{ownProposals, trueProposals, windowProposals}, "source of proposals: detector, truth or windows")
-	f.StringArrayVar(&templates, "template", nil, "a sentence with {} for the name, instead of what was learned; may be given again")
-	f.BoolVar(&ensemble, "ensemble", false, "the built-in templates instead of what was learned")
-	f.StringVar(&b.model, "model", "", "the backbone, for names that the model has not seen; if not given, where it was in training")
-	activationFlag(c, &b.activation)
-	temporalScale(c, &scale)
-	proposalFlags(c, &limits.Sigma, &limits.MinScore, &limits.MaxProposals)
-	evaluationFlags(c, &e)
-	tIoUs(c, &e.TIoU)
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	o.add(c)
 	return c
 }
 
-// changeEvaluation gives a localizer the settings whose flags were given.
-func changeEvaluation(c *cobra.Command, l *localization.Localizer, e localization.Evaluation, sigma, floor float64, topK int) error {
-	changed := c.Flags().Changed
-	for name, set := range map[string]func(){
-		"classes-per-proposal": func() { l.Eval.ClassesPerProposal = e.ClassesPerProposal },
-		"max-detections":       func() { l.Eval.MaxDetections = e.MaxDetections },
-		"video-score":          func() { l.Eval.VideoScore = e.VideoScore },
-		"tiou":                 func() { l.Eval.TIoU = e.TIoU },
-	} {
-		if changed(name) {
-			set()
+func (o *evalLocalizationFlags) add(c *cobra.Command) {
+	o.run.Add(c)
+	c.Flags().StringVar(&o.results, "results", "", "file of detections to evaluate, instead of --run")
+	segmentFlags(c, &o.data)
+	flags.Required(c, "data")
+	flags.Split(c, &o.split)
+	flags.HTML(c, &o.html)
+	flags.Detections(c, &o.output)
+	flags.Classes(c, &o.classes)
+	flags.Proposals(c, &o.proposals)
+	o.from = detectorProposals
+	flags.OneOf(c, &o.from, "proposal-source", []string{detectorProposals, trueProposals, windowProposals}, "source of proposals: detector, truth or windows")
+	flags.Templates(c, &o.templates)
+	flags.Ensemble(c, &o.ensemble)
+	o.backbone.AddOfRun(c)
+	flags.TemporalScale(c, &o.temporalScale)
+	o.detector.add(c)
+	tIoUs(c, &o.detector.eval.TIoU)
+	flags.JSON(c, &o.json)
+}
+
+// check returns an error for flags that do not go together.
+func (o *evalLocalizationFlags) check(c *cobra.Command) error {
+	switch {
+	case (o.run.Path == "") == (o.results == ""):
+		return errors.New("eval localization needs --run or --results; see: clipcue eval localization --help")
+	case o.run.Path != "" && o.data.Features == "":
+		return errors.New("--run needs --features")
+	case o.proposals != "" && c.Flags().Changed("proposal-source"):
+		return errors.New("--proposals and --proposal-source are alternatives: give one")
+	case o.results != "" && (o.html != "" || o.output != ""):
+		return errors.New("--html and --output need --run")
+	}
+	if o.ensemble {
+		o.templates = append(o.templates, clip.Templates...)
+	}
+	return nil
+}
+
+// evalLocalization evaluates a run.
+func (a *app) evalLocalization(c *cobra.Command, o evalLocalizationFlags) error {
+	path, f, err := readRun(o.run)
+	if err != nil {
+		return err
+	}
+	set, err := a.evalSegments(o, f)
+	if err != nil {
+		return err
+	}
+	missing := a.warnMissingVideos(set)
+	if err := a.warnBeyond(set); err != nil {
+		return err
+	}
+	l, err := a.evalLocalizer(c, o, f, set.Classes)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	p, unnamed, err := a.proposalsFor(c, l, set, o.from, o.proposals)
+	if err != nil {
+		return err
+	}
+	result, err := l.Evaluate(c.Context(), set, p)
+	if err != nil {
+		return err
+	}
+	result.WithoutProposals = unnamed
+	if o.proposals == "" && o.from == windowProposals {
+		if result.Recall, err = set.WindowRecall(); err != nil {
+			return err
 		}
 	}
-	d := l.Detector()
-	if d == nil || !changed("sigma") && !changed("min-proposal-score") && !changed("max-proposals") {
-		return nil
+	if o.output != "" {
+		if err := result.Found.WriteFile(o.output); err != nil {
+			return err
+		}
 	}
-	now := d.Config()
-	if !changed("sigma") {
-		sigma = now.Sigma
+	if o.json {
+		err = a.json(result)
+	} else {
+		err = a.printScores(result.Scores, result.Recall)
 	}
-	if !changed("min-proposal-score") {
-		floor = now.MinScore
+	if o.html != "" {
+		err = errors.Join(err, reportEvaluation(c.Context(), o.html, filepath.Dir(path), report.Located{Result: result, Set: set}))
 	}
-	if !changed("max-proposals") {
-		topK = now.MaxProposals
-	}
-	return l.SetLimits(sigma, floor, topK)
+	return errors.Join(err, missingError(missing, annotatedVideo))
 }
 
-// backboneFor returns what a model file needs of its backbone to tell classes apart:
-// nothing but its sizes if it knows them all.
-func (a *app) backboneFor(f *adapter.File, b backboneFlags, classes []string, templates bool) (*clip.Model, error) {
-	if templates {
-		return a.loadFor(f, b, clip.Text)
+// evalSegments opens the data that a run is evaluated on, divided as in training.
+func (a *app) evalSegments(o evalLocalizationFlags, f *adapter.File) (*localization.Set, error) {
+	trained, err := runData[localization.Data](o.run.Path)
+	if err != nil {
+		return nil, err
 	}
-	return a.backboneOf(f, b, classes)
+	o.data.TestShare, o.data.SplitSeed = trained.TestShare, trained.SplitSeed
+	data, err := o.data.Open(f.Backbone.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range data.Warnings {
+		a.log.Warn(w)
+	}
+	names := trained.TestClasses
+	if names == nil {
+		names = f.Classes
+	}
+	given, err := readClasses(o.classes)
+	if err != nil {
+		return nil, err
+	}
+	if given != nil {
+		names = given
+	}
+	return a.measuredSet(data, cmp.Or(o.split, trained.EvalSplit), names, given != nil || trained.TestClasses != nil)
 }
 
-// measuredSet picks a split's videos, with the segments of the given classes alone.
-// Segments of others are an error, or with some left out and counted, and so are
-// videos that have no other then.
+// evalLocalizer makes the localizer that is evaluated.
+func (a *app) evalLocalizer(c *cobra.Command, o evalLocalizationFlags, f *adapter.File, classes []string) (*localization.Localizer, error) {
+	m, err := a.textTower(f, o.backbone, classes, o.templates != nil)
+	if err != nil {
+		return nil, err
+	}
+	l, err := localization.New(f, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.detector.apply(c, l); err != nil {
+		return nil, err
+	}
+	if err := setTemporalScale(c, l, o.temporalScale); err != nil {
+		return nil, err
+	}
+	if o.templates != nil {
+		err = l.UseBaseline(o.templates)
+	}
+	return l, err
+}
+
+// measuredSet returns the videos of a split with the segments of the given classes.
+// Segments of other classes are an error, unless some is set: then they are left out,
+// together with videos that have no segments left.
 func (a *app) measuredSet(data *localization.Source, split string, classes []string, some bool) (*localization.Set, error) {
 	part, err := data.Segments.Split(split)
 	if err != nil {
@@ -230,7 +230,7 @@ func (a *app) measuredSet(data *localization.Source, split string, classes []str
 	if !some {
 		named, err := part.WithClasses(classes)
 		if err != nil {
-			return nil, fmt.Errorf("%w; to choose among other names give --classes FILE", err)
+			return nil, fmt.Errorf("%w; give --classes FILE to choose among other names", err)
 		}
 		return data.Set(named)
 	}
@@ -241,7 +241,7 @@ func (a *app) measuredSet(data *localization.Source, split string, classes []str
 	all := len(named.Videos)
 	if dropped > 0 {
 		named.Videos = slices.DeleteFunc(named.Videos, func(v dataset.Untrimmed) bool { return len(v.Segments) == 0 })
-		a.log.Info("left out segments of other classes, and the videos that show nothing else", "segments", dropped, "videos", all-len(named.Videos))
+		a.log.Info("left out segments of other classes, and videos that have no others", "segments", dropped, "videos", all-len(named.Videos))
 	}
 	if len(named.Videos) == 0 {
 		return nil, fmt.Errorf("%s: no segment in split %q is of one of the %d classes", part.Source, split, len(classes))
@@ -249,16 +249,16 @@ func (a *app) measuredSet(data *localization.Source, split string, classes []str
 	return data.Set(named)
 }
 
-// proposalsFor makes or reads proposals; unnamed counts the videos that a file does
-// not speak of.
+// proposalsFor computes proposals, or reads them from file if it is not "". unnamed
+// counts the videos that the file lacks.
 func (a *app) proposalsFor(c *cobra.Command, l *localization.Localizer, s *localization.Set, from, file string) (p localization.Proposals, unnamed int, err error) {
 	if file != "" {
 		return a.readProposals(s, file)
 	}
 	switch from {
-	case ownProposals:
+	case detectorProposals:
 		if l.Detector() == nil {
-			return nil, 0, errors.New("the model was trained on proposals from a file and has no detector of its own: give a file with --proposals")
+			return nil, 0, errors.New("the model was trained on proposals from a file and has no detector: give a file with --proposals")
 		}
 		p, err = s.Propose(c.Context(), l.Detector(), a.progress)
 	case trueProposals:
@@ -288,47 +288,47 @@ func (a *app) readProposals(s *localization.Set, path string) (p localization.Pr
 	return p, unnamed, nil
 }
 
-// evalResults measures a file of detections.
-func (a *app) evalResults(path string, d localization.Data, split string, one bool, classes string, tIoUs []float64, asJSON bool) error {
-	truth, err := dataset.LoadSegments(d.Path, d.Format)
+// evalResults evaluates a file of detections.
+func (a *app) evalResults(o evalLocalizationFlags) error {
+	all, err := dataset.LoadSegments(o.data.Path, o.data.Format)
 	if err != nil {
 		return err
 	}
-	for _, w := range truth.Warnings() {
+	for _, w := range all.Warnings() {
 		a.log.Warn(w)
 	}
-	whole := truth
-	if one {
-		if truth, err = truth.Split(split); err != nil {
+	truth := all
+	if o.split != "" {
+		if truth, err = all.Split(o.split); err != nil {
 			return err
 		}
 	}
-	if classes != "" {
-		names, err := dataset.ReadClasses(classes)
-		if err != nil {
-			return err
-		}
+	names, err := readClasses(o.classes)
+	if err != nil {
+		return err
+	}
+	if names != nil {
 		if truth, _, err = truth.Only(names); err != nil {
 			return err
 		}
 	}
-	r, err := localization.ReadResults(path)
+	r, err := localization.ReadResults(o.results)
 	if err != nil {
 		return err
 	}
-	if one {
-		all := len(r)
-		if r = r.InSplit(whole, split); len(r) == 0 && all > 0 {
-			return fmt.Errorf("%s: none of its %d videos is in split %q", path, all, split)
-		} else if len(r) < all {
-			a.log.Info("left out the results of videos in other splits", "videos", all-len(r))
+	if o.split != "" {
+		n := len(r)
+		if r = r.InSplit(all, o.split); len(r) == 0 && n > 0 {
+			return fmt.Errorf("%s: none of its %d videos is in split %q", o.results, n, o.split)
+		} else if len(r) < n {
+			a.log.Info("left out the results of videos in other splits", "videos", n-len(r))
 		}
 	}
-	scores, err := localization.Score(truth, r, tIoUs)
+	scores, err := localization.Score(truth, r, o.detector.eval.TIoU)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if o.json {
 		return a.json(scores)
 	}
 	return a.printScores(scores, nil)
@@ -368,10 +368,10 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 	return w.Flush()
 }
 
-// measureLocalizer measures a run's model on its test set.
+// measureLocalizer evaluates a run's model on its test set.
 func (a *app) measureLocalizer(ctx context.Context, f *adapter.File, r localization.Run) (report.Measurement, error) {
 	// The file holds the embeddings of all these classes.
-	l, err := localization.New(f, clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads))
+	l, err := localization.New(f, a.bare(f))
 	if err != nil {
 		return nil, err
 	}
@@ -388,7 +388,7 @@ func (a *app) measureLocalizer(ctx context.Context, f *adapter.File, r localizat
 	return report.Located{Result: result, Set: r.Eval()}, err
 }
 
-// writeTimeline writes a page of what was found in videos.
+// writeTimeline writes an HTML page with the detections.
 func (a *app) writeTimeline(ctx context.Context, path string, found locations) error {
 	var t []report.Timeline
 	for _, x := range found {

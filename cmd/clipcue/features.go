@@ -8,17 +8,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/feature"
 )
 
 func (a *app) featuresCommand() *cobra.Command {
-	c := &cobra.Command{Use: "features", Short: "Look at stored features, and exchange them with NumPy",
+	c := &cobra.Command{Use: "features", Short: "Describe stored features, and exchange them with NumPy",
 		Example: "  clipcue features info features\n  clipcue features export features --out arrays"}
 	c.AddCommand(a.featuresInfoCommand(), a.featuresExportCommand(), a.featuresImportCommand())
 	return c
 }
 
-// sequenceInfo is what `features info` tells of a file.
+// sequenceInfo is what `features info` prints about a file.
 type sequenceInfo struct {
 	Path       string             `json:"path"`
 	Frames     int                `json:"frames"`
@@ -32,11 +33,10 @@ func (a *app) featuresInfoCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "info STORE|FILE",
-		Short: "Say what a feature store, or one of its files, holds",
-		Long: `Of a store: how many sequences, frames and hours it holds, how they were made,
-which of its files are damaged, and which videos failed to be extracted. Of a
-file: its frames and where they come from. The exit code is 3 if files are
-damaged.`,
+		Short: "Describe a feature store, or one of its files",
+		Long: `Describes a store: the number of sequences, frames and hours, the recipes, damaged
+files, and videos whose extraction failed. Or it describes one file: its frames and
+their source. The exit code is 3 if files are damaged.`,
 		Example: "  clipcue features info features\n  clipcue features info features/juggling/0001.mp4.safetensors --json",
 		Args:    arguments(1, 1, "one feature store or one of its files"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -46,7 +46,7 @@ damaged.`,
 			return a.storeInfo(args[0], asJSON)
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	flags.JSON(c, &asJSON)
 	return c
 }
 
@@ -114,7 +114,7 @@ func (a *app) featuresExportCommand() *cobra.Command {
 		Use:   "export STORE --out DIR",
 		Short: "Write features as .npy files",
 		Long: `Writes each sequence of a store as ID.npy, an array [T,E] of float32 for NumPy's
-load, and beside it ID.json with "timestamps", T seconds, and "provenance".`,
+load, and ID.json with "timestamps" (T numbers, in seconds) and "provenance".`,
 		Example: "  clipcue features export features --out arrays",
 		Args:    arguments(1, 1, "one feature store"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -126,32 +126,31 @@ load, and beside it ID.json with "timestamps", T seconds, and "provenance".`,
 			return a.exchanged("exported", r, err, asJSON)
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "folder to write to")
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
-	required(c, "out")
+	flags.Out(c, &out, "folder to write to")
+	flags.JSON(c, &asJSON)
 	return c
 }
 
 func (a *app) featuresImportCommand() *cobra.Command {
-	var b backboneFlags
+	var b flags.Backbone
 	var o feature.ImportOptions
 	var out string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "import DIR --out STORE",
-		Short: "Put .npy files into a feature store",
+		Short: "Import .npy files into a feature store",
 		Long: `Reads every .npy file below a folder, an array [T,E] of floating-point numbers,
-into a store under its path without .npy. A file of the same name that ends in
-.json has "timestamps", T seconds, and may have "provenance", as export writes them;
-without times, --fps says how far apart the frames are. --model, or its fingerprint,
-says which backbone the features come from where the files do not.`,
+into a store under its path without .npy. A .json file of the same name has
+"timestamps" (T numbers, in seconds) and may have "provenance", as written by export.
+Files without timestamps need --fps. Files without provenance need the backbone that
+the features come from: --model or --fingerprint.`,
 		Example: "  clipcue features import arrays --out features\n  clipcue features import arrays --fps 8 --model ViT-B/16 --out features",
 		Args:    arguments(1, 1, "one folder of .npy files"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if b.model != "" && o.Backbone != "" {
-				return usageError{errors.New("--model and --fingerprint are different ways to name a backbone: give one")}
+			if b.Model != "" && o.Backbone != "" {
+				return usageError{errors.New("--model and --fingerprint are alternatives: give one")}
 			}
-			if b.model != "" {
+			if b.Model != "" {
 				m, _, err := a.load(b, clip.Image)
 				if err != nil {
 					return err
@@ -170,45 +169,44 @@ says which backbone the features come from where the files do not.`,
 			return a.exchanged("imported", r, err, asJSON)
 		},
 	}
-	b.add(c)
+	b.Add(c)
 	f := c.Flags()
-	f.Lookup("model").Usage = "the backbone that the features come from, where the files do not say it: a weight file or folder, or the name of a pulled one"
-	f.StringVar(&o.Backbone, "fingerprint", "", "the backbone's fingerprint, as clipcue model info prints it")
-	number(c, &o.FPS, "fps", false, "frames a second, where a file has no times")
-	f.StringVar(&out, "out", "", "folder of the feature store")
-	f.BoolVar(&o.Force, "force", false, "replace stored features that differ")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
-	required(c, "out")
+	f.Lookup("model").DefValue = "as the files say"
+	f.StringVar(&o.Backbone, "fingerprint", "", "fingerprint of the backbone, instead of --model")
+	flags.FPS(c, &o.FPS)
+	flags.Out(c, &out, "folder of the feature store")
+	flags.Force(c, &o.Force)
+	flags.JSON(c, &asJSON)
 	return c
 }
 
-// exchangeReport is what `features export` and `features import` tell.
+// exchangeReport is what `features export` and `features import` print as JSON.
 type exchangeReport struct {
 	Sequences int               `json:"sequences"`
 	Done      int               `json:"done"`
-	Skipped   int               `json:"skipped"` // in the store already
+	Skipped   int               `json:"skipped"` // already in the store
 	Failed    []feature.Failure `json:"failed"`
-	Frames    int               `json:"frames"` // of what is done
+	Frames    int               `json:"frames"` // of the sequences that were done
 }
 
 func (a *app) exchanged(what string, r feature.Report, err error, asJSON bool) error {
 	for _, f := range r.Failed {
 		a.log.Warn("skipped", "file", f.Path, "reason", f.Reason)
 	}
-	account := fmt.Sprintf("%d sequences: %d %s (%d frames), %d already present, %d failed", r.Videos, r.Done, what, r.Frames, r.Skipped, len(r.Failed))
+	summary := fmt.Sprintf("%d sequences: %d %s (%d frames), %d already present, %d failed", r.Videos, r.Done, what, r.Frames, r.Skipped, len(r.Failed))
 	switch {
-	case err != nil && r.Remaining > 0 && r.Remaining < r.Videos: // it was stopped on the way
-		a.log.Info("stopped", "account", fmt.Sprintf("%s, %d still to do", account, r.Remaining))
+	case err != nil && r.Remaining > 0 && r.Remaining < r.Videos: // the run was interrupted
+		a.log.Info("stopped", "summary", fmt.Sprintf("%s, %d still to do", summary, r.Remaining))
 		return err
 	case err != nil:
 		return err
 	case asJSON:
 		err = a.json(exchangeReport{r.Videos, r.Done, r.Skipped, r.Failed, r.Frames})
 	default:
-		_, err = fmt.Fprintln(a.out, account)
+		_, err = fmt.Fprintln(a.out, summary)
 	}
 	if err == nil && len(r.Failed) > 0 {
-		err = partialError{fmt.Errorf("done, but for %d that failed and were skipped", len(r.Failed))}
+		err = partialError{fmt.Errorf("done, but %d failed and were skipped", len(r.Failed))}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,154 +13,149 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
 )
 
-// indexRate is the frames a second that are sampled for a library if nothing else
-// says it: a moment of 4 s then has 8.
-const indexRate = 2
+// indexFPS is the default frames per second of a library: a moment of 4 s then has 8
+// frames.
+const indexFPS = 2
+
+// indexFlags are the flags of `index`.
+type indexFlags struct {
+	backbone    flags.Backbone
+	run         flags.Run
+	library     string
+	captions    string // a file
+	window, hop time.Duration
+	fps         float64
+	options     library.Options
+	json        bool
+}
 
 func (a *app) indexCommand() *cobra.Command {
-	var b backboneFlags
-	var dir, run, captions string
-	var window, hop time.Duration
-	var fps float64
-	var o library.Options
-	var asJSON bool
+	var o indexFlags
 	c := &cobra.Command{
 		Use:   "index --library DIR [VIDEO|FOLDER...]",
-		Short: "Make a library of videos that can be searched",
-		Long: `Cuts videos into moments, windows of --window seconds every --hop, embeds each and
-keeps the embeddings in a library, with a thumbnail and the times of each.
+		Short: "Create or update a searchable library of videos",
+		Long: `Divides videos into moments of length --window, one every --hop. The library stores
+the embedding, the thumbnail and the times of each moment.
 
-Run again, it does what is new or has changed: a video's size, and its time or
-content. Without any VIDEO it brings up to date all that the library knows, and what
-is new in the folders that it was given before. Videos that are no longer there are
-named and stay in the library; --prune drops them. A run that was stopped or killed
-is gone on with by the same command.
+Run again, the command processes videos that are new or have changed in size and in
+time or content. Without a VIDEO it updates everything in the library, and adds new
+videos of the folders that were given before. Videos that no longer exist are reported
+and stay in the library; --prune removes them. Run the same command again to resume an
+interrupted run.
 
-The model is chosen when the library is made: a backbone (--model), or a retriever
-that was trained on one (--run). The library remembers it. Another model, or
-other windows, need --reindex, which does all videos again.
+The model is chosen when the library is created: a backbone (--model) or a retrieval
+run (--run). The library stores this choice. Changing the model or the window settings
+requires --reindex, which re-indexes every video.
 
-A video that cannot be read is skipped, named and counted. The exit code is 0 if all
-is well, 3 if some videos failed, 1 if all did or the run was stopped.`,
+From --graph moments on, search uses an approximate graph, which takes minutes to
+build. --server stores the vectors on a Weaviate server such as http://localhost:8080,
+with the key in CLIPCUE_WEAVIATE_KEY. Scores are relative to the background captions,
+everyday ones unless --background-captions is given.
+
+Unreadable videos are skipped and reported. The exit code is 0 if all is well, 3 if
+some videos failed, and 1 if all failed or the run was stopped.`,
 		Example: `  clipcue index --library lib --model ViT-B/16 videos/
   clipcue index --library lib`,
-		RunE: func(c *cobra.Command, args []string) error {
-			old, err := library.ReadSettings(c.Context(), dir)
-			if err != nil && !errors.Is(err, library.ErrNone) {
-				return err
-			}
-			given := c.Flags().Changed
-			s := &o.Settings
-			s.Window, s.Hop = window.Seconds(), hop.Seconds()
-			if captions != "" {
-				if s.Captions, err = dataset.ReadSentences(captions); err != nil {
-					return err
-				}
-			}
-			if !given("model") && !given("run") {
-				b.model, b.activation, run = old.Model, cmp.Or(b.activation, old.Activation), old.Adapter
-			}
-			if !given("precision") && old.Precision != "" {
-				b.precision = old.Precision
-			}
-			m, e, f, err := a.embedder(run, b, clip.Image|clip.Text, s)
-			if err != nil {
-				return err
-			}
-			sampling := cmp.Or(old.Sampling, video.AtRate(indexRate).String())
-			if f != nil && (old.Sampling == "" || o.Reindex && given("run")) {
-				sampling = f.Sampling
-			}
-			if o.Extract.Sampling, err = video.ParseSampling(sampling); err != nil {
-				return err
-			}
-			if given("fps") {
-				o.Extract.Sampling = video.AtRate(fps)
-			}
-			o.Extract.Progress = a.progress
-			report, err := library.Index(c.Context(), dir, m, e, args, o)
-			return a.indexed(dir, report, err, asJSON)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return a.index(c, args, o) },
 	}
-	b.add(c)
-	b.addPrecision(c)
-	libraryFlag(c, &dir)
-	f := c.Flags()
-	f.StringVar(&run, "run", "", "a retriever that was trained: a model file or run folder")
-	seconds(c, &window, "window", "length of a moment; 4s in a new library")
-	seconds(c, &hop, "hop", "time from one moment's start to the next one's; 2s in a new library")
-	fps = indexRate
-	number(c, &fps, "fps", false, "frames a second to sample; in a new library those that --run learned from, or 2")
-	f.StringVar(&captions, "background-captions", "", "file of the captions that scores are measured against, one a line; if not given, everyday ones that come with the program")
-	whole(c, &o.Settings.Graph, "graph", 0, "from how many moments on searches are approximate, by a graph that takes minutes to make; 0 means a million in a new library")
-	f.StringVar(&o.Settings.Server, "server", "", "keep the vectors on the Weaviate server of this address, such as http://localhost:8080; CLIPCUE_WEAVIATE_KEY is its key")
-	f.BoolVar(&o.Reindex, "reindex", false, "do the given videos again, or without any, or with another model or windows, all of the library")
-	f.BoolVar(&o.Prune, "prune", false, "drop videos, and forget folders, that are no longer there")
-	f.BoolVar(&o.Extract.AllowPartial, "allow-partial", false, "take what can be decoded of a damaged video")
-	timeout(c, &o.Extract.Timeout)
-	whole(c, &o.Extract.Batch, "batch", 0, "frames a pass through the backbone; 0 means 32")
-	whole(c, &o.Extract.Decoders, "decoders", 0, "videos decoded at a time; 0 means 2")
-	f.BoolVar(&o.Extract.Strict, "strict", false, "stop at the first video that fails")
-	whole(c, &o.Extract.MaxFailures, "max-failures", 0, "stop when more videos than this have failed; 0 means no limit")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	o.add(c)
 	return c
 }
 
-// libraryFlag adds the flag that names a library.
-func libraryFlag(c *cobra.Command, dir *string) {
-	c.Flags().StringVar(dir, "library", "", "folder of the library")
-	required(c, "library")
+func (o *indexFlags) add(c *cobra.Command) {
+	o.backbone.AddOfLibrary(c)
+	o.run.Add(c)
+	o.backbone.AddPrecision(c)
+	flags.Library(c, &o.library)
+	flags.Moment(c, &o.window, "window", "length of a moment", "4s in a new library")
+	flags.Moment(c, &o.hop, "hop", "time between the starts of moments", "2s in a new library")
+	o.fps = indexFPS
+	flags.FPS(c, &o.fps)
+	c.Flags().Lookup("fps").DefValue = "as in training of --run, or 2"
+	f := c.Flags()
+	f.StringVar(&o.captions, "background-captions", "", "file of captions that scores are relative to, one per line")
+	flags.Int(c, &o.options.Settings.Graph, "graph", 0, "minimum number of moments for approximate search (default 1,000,000)")
+	f.StringVar(&o.options.Settings.Server, "server", "", "address of a Weaviate server for the vectors")
+	f.BoolVar(&o.options.Reindex, "reindex", false, "re-index the given videos, or all of the library")
+	f.BoolVar(&o.options.Prune, "prune", false, "remove videos and folders that no longer exist")
+	flags.AllowPartial(c, &o.options.Extract.AllowPartial)
+	flags.Timeout(c, &o.options.Extract.Timeout)
+	flags.Extraction(c, &o.options.Extract)
+	flags.JSON(c, &o.json)
 }
 
-// seconds adds a flag that takes a time of at least a tenth of a second.
-func seconds(c *cobra.Command, p *time.Duration, name, usage string) {
-	c.Flags().Var(&checked[time.Duration]{p, "duration", func(s string) (time.Duration, error) {
-		d, err := time.ParseDuration(s)
-		if err != nil || d < 100*time.Millisecond || d > time.Hour {
-			return 0, fmt.Errorf("it is a time from 100ms to 1h, such as 4s")
+func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
+	old, err := library.ReadSettings(c.Context(), o.library)
+	if err != nil && !errors.Is(err, library.ErrNone) {
+		return err
+	}
+	given := c.Flags().Changed
+	s := &o.options.Settings
+	s.Window, s.Hop = o.window.Seconds(), o.hop.Seconds()
+	if o.captions != "" {
+		if s.Captions, err = dataset.ReadSentences(o.captions); err != nil {
+			return err
 		}
-		return d, nil
-	}}, name, usage)
-	c.Flags().Lookup(name).DefValue = "" // what usage says
+	}
+	if !given("model") && !given("run") {
+		o.backbone.Model, o.run.Path = old.Model, old.Adapter
+		o.backbone.Activation = cmp.Or(o.backbone.Activation, old.Activation)
+	}
+	if !given("precision") && old.Precision != "" {
+		o.backbone.Precision = old.Precision
+	}
+	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, clip.Image|clip.Text, s)
+	if err != nil {
+		return err
+	}
+	sampling := cmp.Or(old.Sampling, video.AtRate(indexFPS).String())
+	if f != nil && (old.Sampling == "" || o.options.Reindex && given("run")) {
+		sampling = f.Sampling
+	}
+	if o.options.Extract.Sampling, err = video.ParseSampling(sampling); err != nil {
+		return err
+	}
+	if given("fps") {
+		o.options.Extract.Sampling = video.AtRate(o.fps)
+	}
+	o.options.Extract.Progress = a.progress
+	report, err := library.Index(c.Context(), o.library, m, e, paths, o.options)
+	return a.indexed(o.library, report, err, o.json)
 }
 
-// embedder loads a retriever: the one of a model file or run folder, or the backbone
-// by itself. It notes in s how it can be loaded again, wherever that is called from,
-// and returns the model file, if there is one.
-func (a *app) embedder(run string, b backboneFlags, towers clip.Tower, s *library.Settings) (m *clip.Model, r *retrieval.Retriever, f *adapter.File, err error) {
-	if run == "" {
+// embedder loads what embeds videos and text queries: a run, or the backbone alone if
+// there is no --run. It stores in s how to load it again from any folder. f is the
+// model file of the run, or nil.
+func (a *app) embedder(ctx context.Context, run flags.Run, b flags.Backbone, towers clip.Tower, s *library.Settings) (m *clip.Model, r *retrieval.Retriever, f *adapter.File, err error) {
+	if run.Path == "" {
 		var path string
 		if m, path, err = a.load(b, towers); err != nil {
 			return nil, nil, nil, err
 		}
-		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, path)), b.activation, b.precision
+		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.Model, path)), b.Activation, b.Precision
 		return m, retrieval.Baseline(m), nil, nil
 	}
-	if run, err = adapter.FindModel(run, ""); err != nil {
+	opened, err := a.open(ctx, run, b, nil, towers)
+	if err != nil {
 		return nil, nil, nil, err
 	}
-	if f, err = adapter.ReadFile(run); err != nil {
-		return nil, nil, nil, err
+	f = opened.File
+	if r, err = retrieval.New(f, opened.Backbone); err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
 	}
-	if m, err = a.loadFor(f, b, towers); err != nil {
-		return nil, nil, nil, fmt.Errorf("backbone of %s: %w", run, err)
-	}
-	if r, err = retrieval.New(f, m); err != nil {
-		return nil, nil, nil, fmt.Errorf("%s: %w", run, err)
-	}
-	s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.model, f.Backbone.Path)), cmp.Or(b.activation, f.Backbone.Config.Activation), b.precision
-	s.Adapter = rooted(run)
-	return m, r, f, nil
+	s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.Model, f.Backbone.Path)), cmp.Or(b.Activation, f.Backbone.Config.Activation), b.Precision
+	s.Adapter = rooted(opened.Path)
+	return opened.Backbone, r, f, nil
 }
 
-// rooted makes the path of a file that is there hold in every folder; other names
-// stay as they are.
+// rooted returns the absolute path of a file that exists. Other names stay unchanged.
 func rooted(path string) string {
 	if _, err := os.Stat(path); err == nil {
 		if absolute, err := filepath.Abs(path); err == nil {
@@ -169,29 +165,29 @@ func rooted(path string) string {
 	return path
 }
 
-// indexed tells what a run came to, and how the command ends.
+// indexed logs and prints the result of a run, and returns the error of the command.
 func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) error {
 	for _, f := range r.Failed {
 		a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
 	}
 	for _, f := range r.Partial {
-		a.log.Warn("taken in part", "video", f.Path, "reason", f.Reason)
+		a.log.Warn("decoded only in part", "video", f.Path, "reason", f.Reason)
 	}
 	few := func(message string, paths []string) {
 		warnFew(len(paths), func(i int) { a.log.Warn(message, "video", paths[i]) }, func(more int) { a.log.Warn(message, "more", more) })
 	}
 	if r.Pruned == 0 {
-		few("no longer there; --prune drops it from the library", r.Missing)
+		few("no longer exists; --prune removes it from the library", r.Missing)
 	}
-	few("has changed since it was indexed; index it again, or all: clipcue index --library "+dir, r.Changed)
+	few("has changed since it was indexed; update the library: clipcue index --library "+dir, r.Changed)
 	if r.Repaired > 0 {
-		a.log.Warn("files of the library were lost; the videos were indexed anew as far as they are there", "videos", r.Repaired)
+		a.log.Warn("files of the library were missing; their videos were re-indexed where they exist", "videos", r.Repaired)
 	}
 	switch {
 	case asJSON && (err == nil || r.Videos > 0):
 		err = errors.Join(err, a.json(r))
 	case err != nil && r.Done > 0:
-		a.log.Info("stopped", "account", r)
+		a.log.Info("stopped", "summary", r)
 	case err == nil:
 		_, err = fmt.Fprintln(a.out, r)
 	}

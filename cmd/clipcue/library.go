@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/library"
 )
 
 func (a *app) libraryCommand() *cobra.Command {
-	c := &cobra.Command{Use: "library", Short: "Look at a library, and check it",
+	c := &cobra.Command{Use: "library", Short: "Describe a library, or check it for damage",
 		Example: "  clipcue library info --library lib\n  clipcue library check --library lib"}
 	c.AddCommand(a.libraryInfoCommand(), a.libraryCheckCommand())
 	return c
@@ -21,10 +22,9 @@ func (a *app) libraryInfoCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "info --library DIR",
-		Short: "Say what a library holds, and what it was made with",
-		Long: `Tells how many videos and moments a library holds and what it was made with, and
-names the videos that are missing, that could be decoded only in part, that failed,
-and that wait for being indexed anew.`,
+		Short: "Describe a library and its settings",
+		Long: `Prints the number of videos and moments of a library, its settings, and the videos that
+are missing, were decoded only in part, failed, or are waiting to be re-indexed.`,
 		Example: "  clipcue library info --library lib --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -73,8 +73,8 @@ and that wait for being indexed anew.`,
 			return a.pairs(rows)
 		},
 	}
-	libraryFlag(c, &dir)
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	flags.Library(c, &dir)
+	flags.JSON(c, &asJSON)
 	return c
 }
 
@@ -83,11 +83,11 @@ func (a *app) libraryCheckCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check --library DIR",
-		Short: "Read all of a library and name what is damaged",
-		Long: `Reads all of a library, the database's rows, the vectors and the thumbnails by their
-checksums, and says for each damage which file it is in and what to do. The exit code
-is 3 if there is any.
-It is for a time when no clipcue index is at work.`,
+		Short: "Read all of a library and report damage",
+		Long: `Reads all of a library and compares the rows of the database, the vectors and the
+thumbnails with their checksums. For each damaged item it prints the file and what to
+do. The exit code is 3 if anything is damaged. Do not run it while clipcue index is
+running.`,
 		Example: "  clipcue library check --library lib",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -117,7 +117,7 @@ It is for a time when no clipcue index is at work.`,
 			return err
 		},
 	}
-	libraryFlag(c, &dir)
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	flags.Library(c, &dir)
+	flags.JSON(c, &asJSON)
 	return c
 }

@@ -234,7 +234,7 @@ func TestLibraryBadInput(t *testing.T) {
 	}{
 		"no library given":       {[]string{"search", "x"}, exitUsage, []string{"--library"}},
 		"no library there":       {[]string{"search", "--library", nothing, "x"}, exitFailed, []string{nothing, "clipcue index"}},
-		"no query":               {[]string{"search", "--library", lib}, exitUsage, []string{"sentence", "--image"}},
+		"no query":               {[]string{"search", "--library", lib}, exitUsage, []string{"text query", "--image"}},
 		"empty query":            {[]string{"search", "--library", lib, "  "}, exitUsage, []string{"empty"}},
 		"nothing to be seen":     {[]string{"search", "--library", lib, "\x01\u200b"}, exitUsage, []string{"empty"}},
 		"two queries":            {[]string{"search", "--library", lib, "x", "--image", text}, exitUsage, []string{"one of"}},

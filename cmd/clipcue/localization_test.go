@@ -275,7 +275,7 @@ func TestBadInputOfLocalization(t *testing.T) {
 	// New classes that no validation video shows are measured on the test videos.
 	aside := file("aside.csv", header+"000000.mp4,1,2,red circle,train\n000001.mp4,1,2,blue star,train\n000002.mp4,1,2,red circle,val\n000003.mp4,1,2,green ring,test\n")
 	trained = must(t, exitDone, train(aside, "--train-classes", file("seen.txt", "red circle\nblue star\n"), "--test-classes", file("new.txt", "green ring\n"))...)
-	if !strings.Contains(trained.stdout, "on 1 videos") {
+	if !strings.Contains(trained.stdout, "on 1 held-out videos") {
 		t.Errorf("%s", trained.stdout)
 	}
 	os.RemoveAll(out)

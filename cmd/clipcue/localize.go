@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/task/localization"
@@ -20,93 +20,67 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// localizeFlags say what to do with what is found.
+// localizeFlags are the flags of `localize`.
 type localizeFlags struct {
+	backbone                                      flags.Backbone
+	run                                           flags.Run
+	sampling                                      flags.Sampling
+	decoding                                      feature.Options
+	detector                                      detectorFlags
+	classes, proposals                            string
 	subtitles, edl, output, html, outputProposals string
-	minScore, overlap                             float64
-	most                                          int // detections, as the evaluation's
+	minScore, overlap, temporalScale              float64
+	json                                          bool
 }
 
 func (a *app) localizeCommand() *cobra.Command {
-	var b backboneFlags
-	var s samplingFlags
 	var o localizeFlags
-	var run, classes, given string
-	var asJSON bool
-	var scale float64
-	limits := localization.DefaultConfig().Detector
-	e := localization.DefaultConfig().Eval
 	c := &cobra.Command{
-		Use:   "localize --run FILE VIDEO|FOLDER...",
-		Short: "Find what happens when in long videos",
-		Long: `Finds the actions in each video with a model that was trained by train
-localization (a model file or a run folder), over its own classes or those of
---classes. A video of any length streams through; only its features are kept.
+		Use:   "localize --run RUN VIDEO|FOLDER...",
+		Short: "Find actions in long videos, with their times",
+		Long: `Finds the actions in each video with a model of train localization, over its own
+classes or those of --classes. Videos may have any length: frames are processed as a
+stream and only their features are kept.
 
---json writes ActivityNet's results, {"results": {video: [{label, score, segment}]}},
-in seconds. --subtitles shows them in a player, --edl in an editor, --html as a
-page with frames of the video.`,
+--json prints ActivityNet's results, {"results": {video: [{label, score, segment}]}},
+in seconds. --subtitles shows them in a player, --edl in an editor, and --html on a
+page with frames of the video. --overlap removes duplicates: if two detections of a
+class share more than this part of the shorter one, only the better one is reported.`,
 		Example: `  clipcue localize --run run video.mp4
   clipcue localize --run run --classes names.txt video.mp4 --subtitles video.srt --html video.html`,
 		Args: arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
-			sampling, err := s.sampling(c)
+			sampling, err := o.sampling.Choose(c)
 			if err != nil {
-				return err
+				return usageError{err}
 			}
 			if o.subtitles != "" {
 				if _, err := localization.Subtitles(o.subtitles); err != nil {
 					return usageError{fmt.Errorf("--subtitles %w", err)}
 				}
 			}
-			var names []string
-			if classes != "" {
-				if names, err = dataset.ReadClasses(classes); err != nil {
-					return err
-				}
+			names, err := readClasses(o.classes)
+			if err != nil {
+				return err
 			}
 			sources, folders, err := videosOf(args)
 			if err != nil {
 				return err
 			}
 			if len(sources) > 1 && (o.subtitles != "" || o.edl != "") {
-				return usageError{fmt.Errorf("--subtitles and --edl are for one video, and there are %d", len(sources))}
+				return usageError{fmt.Errorf("--subtitles and --edl take one video, got %d", len(sources))}
 			}
-			m, l, f, err := a.trainedLocalizer(run, b, names)
+			w, err := a.localizing(c, o, names, sampling)
 			if err != nil {
 				return err
 			}
-			if !c.Flags().Changed("fps") && !c.Flags().Changed("frames") && !s.all {
-				if sampling, err = video.ParseSampling(f.Sampling); err != nil {
-					return fmt.Errorf("%s does not say how its features were sampled (%q): give --fps %.4g", run, f.Sampling, l.Rate())
-				}
-			}
-			if err := changeEvaluation(c, l, e, limits.Sigma, limits.MinScore, limits.MaxProposals); err != nil {
-				return err
-			}
-			if c.Flags().Changed("temporal-scale") {
-				if err := l.SetTemporalScale(scale); err != nil {
-					return fmt.Errorf("--temporal-scale: %s: %w", run, err)
-				}
-			}
-			var proposed localization.Results
-			if given != "" {
-				if proposed, err = localization.ReadProposals(given); err != nil {
-					return err
-				}
-			} else if l.Detector() == nil {
-				return fmt.Errorf("%s was trained on proposals from a file and has no detector of its own: give proposals by --proposals", run)
-			}
-			o.most, l.Eval.MaxDetections = l.Eval.MaxDetections, math.MaxInt32 // of those that are told
-			found, failed, err := a.localize(c, m, l, sources, sampling, proposed, o)
+			found, failed, err := a.localize(c.Context(), w, sources)
 			if err != nil {
 				return err
 			}
-			for _, f := range folders {
-				a.log.Warn("skipped", "folder", f.Path, "reason", f.Reason)
-			}
-			err = a.writeFound(c, found, o) // first, for who reads only the head of what is printed
-			if asJSON {
+			a.warnFolders(folders)
+			err = a.writeFound(c.Context(), found, o) // before printing, whose reader may stop early
+			if o.json {
 				err = errors.Join(err, found.results().Write(a.out))
 			} else {
 				err = errors.Join(err, found.print(a.out))
@@ -114,30 +88,75 @@ page with frames of the video.`,
 			return errors.Join(err, failedVideos(failed+len(folders)))
 		},
 	}
-	b.add(c)
-	b.addPrecision(c)
-	s.add(c)
-	required(c, "run")
-	f := c.Flags()
-	f.StringVar(&run, "run", "", "a trained model file or run folder")
-	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
-	f.StringVar(&given, "proposals", "", "take proposals from this file instead of the model's detector")
-	o.minScore, o.overlap = 0.2, 0.5
-	below1(c, &o.minScore, "min-score", "lowest score of what is told")
-	number(c, &o.overlap, "overlap", true, "of detections of one class that share more than this much of the shorter one the better is told; 1 for all")
-	f.StringVar(&o.subtitles, "subtitles", "", "write subtitles to this file, .srt or .vtt")
-	f.StringVar(&o.edl, "edl", "", "write an edit decision list (CMX 3600) to this file")
-	f.StringVar(&o.output, "output", "", "detections file: ActivityNet JSON, or CSV if it ends in .csv")
-	f.StringVar(&o.html, "html", "", "write a page with the segments over frames of the videos to this file, such as out.html")
-	f.StringVar(&o.outputProposals, "output-proposals", "", "write all proposals to this file: ActivityNet's JSON, or .csv")
-	temporalScale(c, &scale)
-	proposalFlags(c, &limits.Sigma, &limits.MinScore, &limits.MaxProposals)
-	evaluationFlags(c, &e)
-	f.BoolVar(&asJSON, "json", false, "write ActivityNet's results")
+	o.add(c)
 	return c
 }
 
-// located is what was found in a video.
+func (o *localizeFlags) add(c *cobra.Command) {
+	o.run.Add(c)
+	flags.Required(c, "run")
+	o.backbone.AddOfRun(c)
+	o.backbone.AddPrecision(c)
+	o.sampling.AddOfRun(c)
+	flags.Decoding(c, &o.decoding)
+	flags.Classes(c, &o.classes)
+	flags.Proposals(c, &o.proposals)
+	o.minScore, o.overlap = 0.2, 0.5
+	flags.Below1(c, &o.minScore, "min-score", "minimum score of a result, from 0 to 1")
+	flags.NotNegative(c, &o.overlap, "overlap", "maximum overlap of detections of one class; 1 keeps all")
+	f := c.Flags()
+	f.StringVar(&o.subtitles, "subtitles", "", "file for subtitles, .srt or .vtt")
+	f.StringVar(&o.edl, "edl", "", "file for an edit decision list (CMX 3600)")
+	flags.Detections(c, &o.output)
+	flags.HTML(c, &o.html)
+	f.StringVar(&o.outputProposals, "output-proposals", "", "file for the proposals: ActivityNet JSON, or CSV (.csv)")
+	flags.TemporalScale(c, &o.temporalScale)
+	o.detector.add(c)
+	flags.JSON(c, &o.json)
+}
+
+// localizing is how `localize` processes a video.
+type localizing struct {
+	backbone          *clip.Model
+	localizer         *localization.Localizer
+	extract           feature.Options
+	proposed          localization.Results // nil for the model's own proposals
+	minScore, overlap float64
+	maxDetections     int // per ten minutes
+}
+
+// localizing opens the run and reads the proposals that were given.
+func (a *app) localizing(c *cobra.Command, o localizeFlags, names []string, sampling video.Sampling) (*localizing, error) {
+	run, l, err := a.openLocalizer(c.Context(), o.run, o.backbone, names)
+	if err != nil {
+		return nil, err
+	}
+	if !o.sampling.Given(c) {
+		if sampling, err = run.File.VideoSampling(); err != nil {
+			return nil, fmt.Errorf("%s: %w: give --fps %.4g", run.Path, err, l.Rate())
+		}
+	}
+	if err := o.detector.apply(c, l); err != nil {
+		return nil, err
+	}
+	if err := setTemporalScale(c, l, o.temporalScale); err != nil {
+		return nil, fmt.Errorf("%s: %w", run.Path, err)
+	}
+	w := &localizing{backbone: run.Backbone, localizer: l, extract: o.decoding, minScore: o.minScore, overlap: o.overlap}
+	w.extract.Sampling, w.extract.Progress = sampling, a.progress
+	if o.proposals != "" {
+		if w.proposed, err = localization.ReadProposals(o.proposals); err != nil {
+			return nil, err
+		}
+	} else if l.Detector() == nil {
+		return nil, fmt.Errorf("%s was trained on proposals from a file and has no detector: give --proposals FILE", run.Path)
+	}
+	// All detections are computed; the limit applies to those that are reported.
+	w.maxDetections, l.Eval.MaxDetections = l.Eval.MaxDetections, math.MaxInt32
+	return w, nil
+}
+
+// located is the result of one video.
 type located struct {
 	source     video.Source
 	provenance feature.Provenance
@@ -147,73 +166,60 @@ type located struct {
 	failed     bool
 }
 
-// locations are of videos in the order given.
+// locations are results in the order of the videos.
 type locations []located
 
-// trainedLocalizer loads a model file and its backbone.
-func (a *app) trainedLocalizer(adapter string, b backboneFlags, classes []string) (*clip.Model, *localization.Localizer, *adapter.File, error) {
-	path, f, m, err := a.trained(adapter, b, classes)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	l, err := localization.New(f, m)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if classes != nil {
-		err = l.SetClasses(classes)
-	}
-	return m, l, f, err
-}
-
-// localize finds what happens in videos, in the order given.
-func (a *app) localize(c *cobra.Command, m *clip.Model, l *localization.Localizer, sources []video.Source, s video.Sampling, proposed localization.Results, o localizeFlags) (locations, int, error) {
+// localize finds what happens in videos, in the order given, and returns how many
+// failed.
+func (a *app) localize(ctx context.Context, w *localizing, sources []video.Source) (locations, int, error) {
 	out := make(locations, len(sources))
-	place, find := map[string]int{}, proposed.Finder()
+	place := map[string]int{}
 	for i, src := range sources {
 		out[i].source = src
 		place[src.ID] = i
 	}
-	report, err := feature.ExtractFunc(c.Context(), m, sources, feature.Options{Sampling: s, Progress: a.progress}, func(q *feature.Sequence) error {
+	find := w.proposed.Finder()
+	report, err := feature.ExtractFunc(ctx, w.backbone, sources, w.extract, func(q *feature.Sequence) error {
 		x := &out[place[q.ID]]
-		var p []proposal.Proposal
-		var err error
-		if proposed == nil {
-			p, err = l.Propose(q)
-		} else {
-			var id string
-			var found []localization.Detection
-			if id, found, err = find(q.ID); id == "" && err == nil {
-				a.log.Warn("the proposals say nothing of it", "video", q.ID)
-			}
-			p = localization.ToProposals(found)
-		}
-		if err != nil {
-			return err
-		}
 		x.provenance, x.length = q.Provenance, localization.Duration(q)
-		p = localization.ClipProposals(p, x.length)
-		found, err := l.Classify(q, p)
+		p, err := a.proposals(w, find, q)
 		if err != nil {
 			return err
 		}
-		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < o.minScore })
-		x.detections = localization.Distinct(found, o.overlap)
-		if most := proposal.MaxPerVideo(o.most, x.length); len(x.detections) > most {
-			a.log.Warn("only the best are told: raise --max-detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "told", most)
-			x.detections = x.detections[:most]
-		}
+		p = localization.ClipProposals(p, x.length)
 		x.proposals = localization.FromProposals(p)
+		found, err := w.localizer.Classify(q, p)
+		if err != nil {
+			return err
+		}
+		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < w.minScore })
+		x.detections = localization.Distinct(found, w.overlap)
+		if limit := proposal.MaxPerVideo(w.maxDetections, x.length); len(x.detections) > limit {
+			a.log.Warn("only the best detections are reported: raise --max-detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "reported", limit)
+			x.detections = x.detections[:limit]
+		}
 		return nil
 	})
+	a.warnVideos(report)
 	for _, f := range report.Failed {
-		a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
 		out[place[f.ID]].failed = true
 	}
 	return out, len(report.Failed), err
 }
 
-// results are of the videos that did not fail.
+// proposals returns the proposals for a video: the model's, or those of the file.
+func (a *app) proposals(w *localizing, find func(string) (string, []localization.Detection, error), q *feature.Sequence) ([]proposal.Proposal, error) {
+	if w.proposed == nil {
+		return w.localizer.Propose(q)
+	}
+	id, found, err := find(q.ID)
+	if id == "" && err == nil {
+		a.log.Warn("the proposals file lacks this video", "video", q.ID)
+	}
+	return localization.ToProposals(found), err
+}
+
+// results returns the detections of the videos that did not fail.
 func (f locations) results() localization.Results {
 	r := localization.Results{}
 	for _, x := range f {
@@ -231,7 +237,7 @@ func (f locations) print(out io.Writer) error {
 			continue
 		}
 		if len(x.detections) == 0 {
-			fmt.Fprintf(w, "%s\tnothing was found\n", x.source.Path)
+			fmt.Fprintf(w, "%s\tnothing found\n", x.source.Path)
 		}
 		for i, d := range localization.ByTime(x.detections) {
 			path := ""
@@ -245,10 +251,10 @@ func (f locations) print(out io.Writer) error {
 }
 
 // writeFound writes what was found to the files that were asked for.
-func (a *app) writeFound(c *cobra.Command, found locations, o localizeFlags) error {
+func (a *app) writeFound(ctx context.Context, found locations, o localizeFlags) error {
 	one := found[0]
 	if one.failed && (o.subtitles != "" || o.edl != "") {
-		return nil // which the exit code tells
+		return nil // the exit code reports the failure
 	}
 	var errs []error
 	write := func(path string, f func(w io.Writer) error) {
@@ -279,7 +285,7 @@ func (a *app) writeFound(c *cobra.Command, found locations, o localizeFlags) err
 		errs = append(errs, all.WriteFile(o.outputProposals))
 	}
 	if o.html != "" {
-		errs = append(errs, a.writeTimeline(c.Context(), o.html, found))
+		errs = append(errs, a.writeTimeline(ctx, o.html, found))
 	}
 	return errors.Join(errs...)
 }

@@ -9,20 +9,21 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/progress"
 )
 
 func (a *app) modelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "model",
-		Short:   "Look at backbones and get published ones",
+		Short:   "Describe backbones and download published ones",
 		Example: "  clipcue model pull ViT-B/16\n  clipcue model info ViT-B/16",
 	}
 	c.AddCommand(a.modelInfoCommand(), a.modelPullCommand(), a.modelListCommand())
 	return c
 }
 
-// modelInfo is what `model info` tells.
+// modelInfo is what `model info` prints as JSON.
 type modelInfo struct {
 	Path              string  `json:"path"`
 	Format            string  `json:"format"`
@@ -37,24 +38,24 @@ type modelInfo struct {
 }
 
 func (a *app) modelInfoCommand() *cobra.Command {
-	var b backboneFlags
+	var b flags.Backbone
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "info PATH|NAME",
-		Short:   "Say what a weight file holds",
+		Short:   "Describe a backbone",
 		Example: "  clipcue model info ViT-B-16.pt\n  clipcue model info ViT-B/16 --json",
 		Args:    arguments(1, 1, "one weight file, folder or name"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b.model = args[0]
+			b.Model = args[0]
 			m, path, err := a.load(b, clip.Image|clip.Text)
 			if err != nil {
 				return err
 			}
 			c := m.Config()
 			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.ActivationAssumed(), m.LogitScale(), nil, c}
-			if b.precision == "int8" {
+			if b.Precision == "int8" {
 				exact := b
-				exact.precision = "float32"
+				exact.Precision = "float32"
 				float, _, err := a.load(exact, clip.Image|clip.Text)
 				if err != nil {
 					return err
@@ -90,9 +91,9 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			return a.pairs(rows)
 		},
 	}
-	b.addPrecision(c)
-	activationFlag(c, &b.activation)
-	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	b.AddPrecision(c)
+	flags.Activation(c, &b.Activation)
+	flags.JSON(c, &asJSON)
 	return c
 }
 
@@ -100,10 +101,10 @@ func (a *app) modelPullCommand() *cobra.Command {
 	var o hub.Options
 	c := &cobra.Command{
 		Use:   "pull NAME",
-		Short: "Fetch published weights",
-		Long: `Fetches published CLIP weights by their usual names and puts them where --model
-NAME finds them. A broken download is resumed by the same command. The hub is
-Hugging Face's, or what HF_ENDPOINT or --mirror say; HF_TOKEN is sent to it.`,
+		Short: "Download published weights",
+		Long: `Downloads published CLIP weights by their usual names to where --model NAME finds
+them. Run the same command again to resume an interrupted download. The source is
+Hugging Face, or the address in HF_ENDPOINT or --mirror; HF_TOKEN is sent to it.`,
 		Example: "  clipcue model pull ViT-B/16\n  clipcue model pull ViT-B-32:laion2b_s34b_b79k",
 		Args:    arguments(1, 1, "one name; see: clipcue model list"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -124,24 +125,40 @@ Hugging Face's, or what HF_ENDPOINT or --mirror say; HF_TOKEN is sent to it.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.Mirror, "mirror", "", "address of a mirror of the hub")
+	c.Flags().StringVar(&o.Mirror, "mirror", "", "address of a mirror of Hugging Face")
 	return c
 }
 
+// listedModel is an item of what `model list` prints as JSON.
+type listedModel struct {
+	Name   string `json:"name"`
+	Pulled bool   `json:"pulled"`
+}
+
 func (a *app) modelListCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:     "list",
-		Short:   "List the names that model pull knows",
+		Short:   "List the names that model pull accepts",
 		Example: "  clipcue model list",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
+			var list []listedModel
 			var failed error
 			for _, name := range hub.Names() {
 				_, ok, err := hub.Resolve(name)
 				failed = errors.Join(failed, err)
-				fmt.Fprintln(a.out, strings.TrimSpace(fmt.Sprintf("%-40s %s", name, map[bool]string{true: "pulled"}[ok])))
+				list = append(list, listedModel{name, ok})
+			}
+			if asJSON {
+				return errors.Join(failed, a.json(list))
+			}
+			for _, m := range list {
+				fmt.Fprintln(a.out, strings.TrimSpace(fmt.Sprintf("%-40s %s", m.Name, map[bool]string{true: "pulled"}[m.Pulled])))
 			}
 			return failed
 		},
 	}
+	flags.JSON(c, &asJSON)
+	return c
 }

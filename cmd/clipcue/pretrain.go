@@ -7,13 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/task/pretraining"
 	"github.com/clipcue/clipcue/train"
 )
 
-// pairFlags choose what is trained on.
+// pairFlags choose the training data. They are stored in the run's config.json.
 type pairFlags struct {
 	Path      string  `json:"path,omitempty"`
 	TestShare float64 `json:"test_share,omitempty"`
@@ -22,125 +23,133 @@ type pairFlags struct {
 	Pictures  int     `json:"synth_pictures,omitempty"`
 }
 
+// pretrainFlags are the flags of `pretrain`, but for its settings.
+type pretrainFlags struct {
+	data         pairFlags
+	out          string
+	merges       int // of CLIP's vocabulary
+	resume, json bool
+}
+
 func (a *app) pretrainCommand() *cobra.Command {
-	var d pairFlags
-	var out string
-	var resume, asJSON bool
-	merges := 1000
+	var o pretrainFlags
 	k := pretraining.DefaultConfig()
 	c := &cobra.Command{
 		Use:   "pretrain --data MANIFEST|FOLDER --out RUN",
-		Short: "Train a backbone from pictures and captions",
-		Long: `Trains both of CLIP's towers and the logit scale from nothing, so that pictures
-and captions which belong together are near each other (Radford et al. 2021).
+		Short: "Train a backbone from captioned images",
+		Long: `Trains both of CLIP's towers and the logit scale from scratch, so that images and
+captions that belong together are close to each other (Radford et al. 2021).
 
---data is a JSONL file whose lines have "path", from the file's folder, and
-"caption", and may have "label" and "split" (train, val, test); or a folder where
-the caption of cat.png stands in cat.txt. --synth renders pictures of colored
-shapes instead, new ones in every step.
+--data is a JSONL file whose lines have "path", relative to the file's folder, and
+"caption", and may have "label" and "split" (train, val, test); or a folder with the
+caption of cat.png in cat.txt. --synth renders images of colored shapes instead, new
+ones in every step. Some combinations of color and shape are then kept from training
+and are measured separately, as "unseen".
 
-As the training goes, retrieval is measured on pairs that were kept from it (how
-often the right one of --group is found), and zero-shot naming where there are
-labels. --synth keeps some combinations of color and shape from training and
-measures those apart, as "unseen".
+During training it measures retrieval on held-out pairs (how often the right one of
+--group is found), and zero-shot accuracy where there are labels.
 
-It writes a run folder: config.json, metrics.jsonl, last.safetensors to resume
-from, and best.safetensors, a weight file for --model in every other command.
-With a validation split the best step is chosen on it; else it is the last. With
-a test split beside it, that is measured apart, as "test".
+It writes a run folder: config.json, metrics.jsonl, last.safetensors (to resume), and
+best.safetensors, a weight file for --model in every other command. With a validation
+split the best step is selected on it; otherwise the last step is used. A test split
+is then measured separately, as "test".
 
-The gradients are those of the whole batch whatever --chunk is; a smaller one
-needs less memory, and one forward pass more as soon as it is below --batch.`,
+Gradients are those of the whole batch for every --chunk. A chunk below --batch needs
+less memory and one more forward pass.`,
 		Example: `  clipcue pretrain --data pairs.jsonl --out run
   clipcue pretrain --synth --out tiny --steps 10000 --ema-decay 0.999 --half
   clipcue model info tiny/best.safetensors`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if d.World == (d.Path != "") {
-				return usageError{errors.New("give --data or --synth, one of the two")}
+			if err := o.check(c); err != nil {
+				return usageError{err}
 			}
-			source, idle := "--data", []string{"synth-pictures"}
-			if d.World {
-				source, idle = "--synth", []string{"test-share", "split-seed"}
+			k.Model.Vocab = 514 + o.merges
+			if o.data.World && !c.Flags().Changed("crop") {
+				k.Crop = 1 // captions describe where things are
 			}
-			for _, name := range idle {
-				if c.Flags().Changed(name) {
-					return usageError{fmt.Errorf("--%s says nothing about %s", name, source)}
-				}
-			}
-			k.Model.Vocab = 514 + merges
-			if d.World && !c.Flags().Changed("crop") {
-				k.Crop = 1 // captions say where things are
-			}
-			r := pretraining.Run{Run: train.Run{Dir: out, Resume: resume, Log: a.log, Progress: a.progress}, Threads: a.threads}
-			skipped, err := a.trainingPairs(&r, d, k)
-			if err != nil {
-				return err
-			}
-			result, err := pretraining.Train(c.Context(), k, r)
-			a.reportPretraining(out, result, err)
-			if err != nil {
-				return err
-			}
-			skipped += result.Failed
-			if err := a.printPretraining(result, out, skipped, asJSON); err != nil {
-				return err
-			}
-			if skipped > 0 {
-				return partialError{fmt.Errorf("done, but %d of the pictures and captions were left out; the log names them", skipped)}
-			}
-			return nil
+			return a.pretrain(c, k, o)
 		},
 	}
-	required(c, "out")
-	f := c.Flags()
-	f.StringVar(&d.Path, "data", "", "the pictures and captions: a JSONL file or a folder")
-	f.BoolVar(&d.World, "synth", false, "train on rendered pictures instead")
-	whole(c, &d.Pictures, "synth-pictures", 0, "render so many pictures, and these again and again; 0 means new ones in every step")
-	d.TestShare = 0.05
-	share(c, &d.TestShare, "test-share", "share of the pairs kept from training, if the data says no splits")
-	f.Uint64Var(&d.SplitSeed, "split-seed", 0, "seed of the choice which these are")
-	f.StringVar(&out, "out", "", "the run folder")
-	f.BoolVar(&resume, "resume", false, "go on with a run that was stopped")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
-
-	m := &k.Model
-	whole(c, &m.ImageSize, "image-size", 1, "pixels a side of a picture")
-	whole(c, &m.PatchSize, "patch-size", 1, "pixels a side of a patch")
-	whole(c, &m.VisionWidth, "vision-width", 64, "width of the image tower, a multiple of 64")
-	whole(c, &m.VisionLayers, "vision-layers", 1, "layers of the image tower")
-	whole(c, &m.TextWidth, "text-width", 64, "width of the text tower, a multiple of 64")
-	whole(c, &m.TextLayers, "text-layers", 1, "layers of the text tower")
-	whole(c, &m.Embed, "embed", 1, "size of the features")
-	whole(c, &merges, "merges", 0, "how many of CLIP's merge rules the vocabulary has")
-	whole(c, &m.Context, "context", 3, "tokens a caption, at most; longer ones are cut")
-	oneOf(c, &m.Activation, "activation", []string{"quick_gelu", "gelu"}, "the MLPs' activation: quick_gelu or gelu")
-
-	whole(c, &k.Train.Steps, "steps", 1, "steps to train")
-	whole(c, &k.Batch, "batch", 1, "pairs a step")
-	whole(c, &k.Chunk, "chunk", 1, "pairs that go through the towers at once")
-	number(c, &k.Train.LearningRate, "learning-rate", false, "learning rate")
-	oneOf(c, &k.Train.Schedule, "schedule", []string{"constant", "cosine"}, "how the learning rate goes on: constant or cosine")
-	whole(c, &k.Train.Warmup, "warmup", 0, "steps over which the learning rate rises at first")
-	number(c, &k.Train.WeightDecay, "weight-decay", true, "AdamW's weight decay; norms, biases and the logit scale have none")
-	number(c, &k.Train.Beta2, "beta2", false, "AdamW's second beta, below 1")
-	number(c, &k.Train.ClipNorm, "clip-norm", true, "largest norm of the gradient; 0 means no limit")
-	below1(c, &k.Train.EMADecay, "ema-decay", "average the weights over the steps with this decay, such as 0.999, and evaluate and write the average; 0 means no")
-	number(c, &k.Crop, "crop", false, "least share of a picture's area that random crops keep; 1 means none, as with --synth if it is not given")
-	f.BoolVar(&k.Flip, "flip", false, "mirror every other picture, except those whose captions say left or right")
-	f.BoolVar(&k.UniqueCaptions, "unique-captions", k.UniqueCaptions, "pictures of equal captions in a batch do not count as wrong for each other")
-	f.BoolVar(&k.Half, "half", false, "write best.safetensors in half precision")
-	f.Uint64Var(&k.Train.Seed, "seed", 0, "seed of everything that is random")
-	whole(c, &k.Train.EvalEvery, "eval-every", 0, "steps between evaluations; 0 means ten a run")
-	whole(c, &k.Train.SaveEvery, "save-every", 0, "steps between checkpoints; 0 means twenty a run")
-	whole(c, &k.Eval.Pairs, "eval-pairs", 2, "pairs that an evaluation takes from each held-out set, at most")
-	whole(c, &k.Eval.Group, "group", 2, "pairs among which an evaluation has to find the right one")
-	f.StringArrayVar(&k.Eval.Templates, "template", k.Eval.Templates, "sentence for naming labels, {} stands for one; may be given again")
+	o.add(c, &k)
 	return c
 }
 
-// trainingPairs opens the training and the held-out pairs, and says how many entries had
-// to be left out.
+func (o *pretrainFlags) add(c *cobra.Command, k *pretraining.Config) {
+	flags.Training(c, &o.out, &o.resume, &o.json)
+	f := c.Flags()
+	f.StringVar(&o.data.Path, "data", "", "images and captions: a JSONL file or a folder")
+	f.BoolVar(&o.data.World, "synth", false, "train on rendered images instead of --data")
+	flags.Int(c, &o.data.Pictures, "synth-pictures", 0, "number of images to render; 0 means new ones in every step")
+	o.data.TestShare = 0.05
+	flags.Division(c, &o.data.TestShare, &o.data.SplitSeed)
+
+	m := &k.Model
+	flags.Int(c, &m.ImageSize, "image-size", 1, "side of an image in pixels")
+	flags.Int(c, &m.PatchSize, "patch-size", 1, "side of a patch in pixels")
+	flags.Int(c, &m.VisionWidth, "vision-width", 64, "width of the image tower, a multiple of 64")
+	flags.Int(c, &m.VisionLayers, "vision-layers", 1, "number of layers of the image tower")
+	flags.Int(c, &m.TextWidth, "text-width", 64, "width of the text tower, a multiple of 64")
+	flags.Int(c, &m.TextLayers, "text-layers", 1, "number of layers of the text tower")
+	flags.Int(c, &m.Embed, "embed", 1, "width of the embeddings")
+	o.merges = 1000
+	flags.Int(c, &o.merges, "merges", 0, "number of CLIP's merge rules in the vocabulary")
+	flags.Int(c, &m.Context, "context", 3, "maximum number of tokens per caption; longer ones are cut")
+	flags.Activation(c, &m.Activation)
+
+	flags.Loop(c, &k.Train)
+	flags.Int(c, &k.Batch, "batch", 1, "number of pairs per step")
+	flags.Int(c, &k.Chunk, "chunk", 1, "number of pairs that pass through the towers at once")
+	flags.Positive(c, &k.Train.Beta2, "beta2", "second beta of AdamW, below 1")
+	flags.Positive(c, &k.Crop, "crop", "minimum share of an image that random crops keep; 1 turns them off")
+	f.BoolVar(&k.Flip, "flip", false, "flip half of the images, except where captions say left or right")
+	f.BoolVar(&k.UniqueCaptions, "unique-captions", k.UniqueCaptions, "images with the same caption are not negatives of each other")
+	f.BoolVar(&k.Half, "half", false, "write best.safetensors in half precision")
+	flags.Int(c, &k.Eval.Pairs, "eval-pairs", 2, "maximum number of pairs of a held-out set per evaluation")
+	flags.Int(c, &k.Eval.Group, "group", 2, "number of pairs among which an evaluation finds the right one")
+	flags.Templates(c, &k.Eval.Templates)
+}
+
+// check returns an error for flags that do not go together.
+func (o *pretrainFlags) check(c *cobra.Command) error {
+	if o.data.World == (o.data.Path != "") {
+		return errors.New("--data and --synth are alternatives: give one")
+	}
+	source, idle := "--data", []string{"synth-pictures"}
+	if o.data.World {
+		source, idle = "--synth", []string{"test-share", "split-seed"}
+	}
+	for _, name := range idle {
+		if c.Flags().Changed(name) {
+			return fmt.Errorf("--%s has no effect with %s", name, source)
+		}
+	}
+	return nil
+}
+
+func (a *app) pretrain(c *cobra.Command, k pretraining.Config, o pretrainFlags) error {
+	r := pretraining.Run{Run: train.Run{Dir: o.out, Resume: o.resume, Log: a.log, Progress: a.progress}, Threads: a.threads}
+	skipped, err := a.trainingPairs(&r, o.data, k)
+	if err != nil {
+		return err
+	}
+	result, err := pretraining.Train(c.Context(), k, r)
+	a.reportPretraining(o.out, result, err)
+	if err != nil {
+		return err
+	}
+	skipped += result.Failed
+	if err := a.printPretraining(result, o.out, skipped, o.json); err != nil {
+		return err
+	}
+	if skipped > 0 {
+		return partialError{fmt.Errorf("done, but %d of the images and captions were left out; the log lists them", skipped)}
+	}
+	return nil
+}
+
+// trainingPairs opens the training and the held-out pairs, and returns how many entries
+// were left out.
 func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Config) (skipped int, err error) {
 	if d.World {
 		d.TestShare, d.SplitSeed = 0, 0
@@ -194,19 +203,19 @@ func (a *app) printPretraining(r pretraining.TrainResult, dir string, skipped in
 	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
 	for _, name := range []string{"", "test_", "unseen_"} {
 		if found, ok := r.Metrics[name+"image_to_text"].(float64); ok {
-			fmt.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of pictures found, on %v pairs that it did not learn from\n",
+			fmt.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of pictures found, on %v held-out pairs\n",
 				spaced(name), r.Metrics[name+"group"], 100*found, 100*r.Metrics[name+"text_to_image"].(float64), r.Metrics[name+"pairs"])
 		}
 		if named, ok := r.Metrics[name+"zero_shot"].(float64); ok {
-			fmt.Fprintf(a.out, "%szero-shot: %.1f %% named rightly among %v labels\n", spaced(name), 100*named, r.Metrics["labels"])
+			fmt.Fprintf(a.out, "%szero-shot: %.1f %% correct among %v labels\n", spaced(name), 100*named, r.Metrics["labels"])
 		}
 	}
 	_, err := fmt.Fprintf(a.out, "next: clipcue model info %s\n", model)
 	return err
 }
 
-// reportPretraining writes the report of a run that ended with trained, well or
-// by an interrupt. The run is done: a report that fails is a warning.
+// reportPretraining writes the report of a run that ended with the error trained: nil or
+// an interrupt. A report that cannot be written is a warning.
 func (a *app) reportPretraining(dir string, r pretraining.TrainResult, trained error) {
 	verdict := fmt.Sprintf("Trained %d steps; the model is that of step %d.", r.Steps, r.BestStep)
 	var interrupted *train.InterruptedError
@@ -219,7 +228,7 @@ func (a *app) reportPretraining(dir string, r pretraining.TrainResult, trained e
 	a.writeReport(filepath.Join(dir, report.FileName), page, err)
 }
 
-// spaced is a metric's prefix as a word before others.
+// spaced returns the prefix of a metric as a word.
 func spaced(prefix string) string {
 	if prefix == "" {
 		return ""

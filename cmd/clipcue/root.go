@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/progress"
@@ -26,13 +27,13 @@ const (
 	exitPartial = 3
 )
 
-// usageError is a command line that makes no sense.
+// usageError is a wrong command line.
 type usageError struct{ error }
 
-// partialError says that the work is done, but for some inputs that failed.
+// partialError is the error of a command that finished, but for some inputs that failed.
 type partialError struct{ error }
 
-// app is what all commands share.
+// app holds what all commands share.
 type app struct {
 	out      io.Writer // results
 	log      *slog.Logger
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), isUsage(err):
 		printError(stderr, err)
 		return exitUsage
 	case errors.As(err, &partial):
@@ -64,6 +65,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	printError(stderr, err)
 	return exitFailed
+}
+
+// isUsage reports whether an error of a package means that a value on the command line
+// is invalid.
+func isUsage(err error) bool {
+	_, missing := errors.AsType[*flags.MissingError](err)
+	return missing
 }
 
 // printError prints an error as one line, and advice as a second one.
@@ -84,23 +92,39 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 	var quiet bool
 	root := &cobra.Command{
 		Use:   "clipcue",
-		Short: "Know what is in your videos",
-		Long: `clipcue adapts a frozen image–text model (CLIP) to video. Give it video files
-and labels; it learns a few prompt vectors and a light temporal Transformer, in
-minutes on a CPU, and names the actions in new videos.
+		Short: "Recognize, localize and search actions in videos",
+		Long: `clipcue adapts a frozen image–text model (CLIP) to video. From labeled videos it trains
+a few prompt vectors and a light temporal Transformer, in minutes on a CPU.
 
-  clipcue demo                 see the whole thing work, from nothing
-  clipcue extract ...          turn videos into frame features, once
+Prepare:
+  clipcue model pull ViT-B/16  download a backbone
+  clipcue extract ...          extract frame features from videos, once
+
+Recognition: which action does a video show?
   clipcue train recognition    learn from labeled videos
-  clipcue eval recognition     measure what was learned
-  clipcue classify ...         name the actions in videos
-  clipcue train localization   learn what happens when in long videos
-  clipcue localize ...         find it in others
-  clipcue train retrieval      learn from captioned videos to find videos by sentences
-  clipcue eval retrieval       measure that
-  clipcue index ...            make a library of videos
-  clipcue search ...           find moments in it by a sentence
-  clipcue pretrain ...         train a backbone from captioned pictures`,
+  clipcue eval recognition     measure the accuracy
+  clipcue classify ...         classify videos
+  clipcue watch ...            recognize actions in live video
+
+Localization: what happens when in a long video?
+  clipcue train localization   learn from timed segments
+  clipcue eval localization    measure the mean average precision
+  clipcue localize ...         find actions in long videos
+
+Retrieval: which video matches a text query?
+  clipcue train retrieval      learn from captioned videos
+  clipcue eval retrieval       measure recall and ranks
+
+Library: search the moments of many videos
+  clipcue index ...            create or update a library
+  clipcue search ...           find moments by text, image or video
+  clipcue duplicates ...       find videos that occur more than once
+
+clipcue demo runs an experiment from rendering videos to a report. clipcue pretrain
+trains a backbone from captioned images.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 done but some inputs failed.`,
+		Example:      "  clipcue demo --out demo\n  clipcue classify --run run video.mp4",
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -115,7 +139,7 @@ minutes on a CPU, and names the actions in new videos.
 			case "json":
 				handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
 			default:
-				return usageError{fmt.Errorf("--log-format %q is not known: it is text or json", format)}
+				return usageError{fmt.Errorf("--log-format must be text or json, got %q", format)}
 			}
 			a.log = slog.New(handler)
 			if !quiet {
@@ -123,7 +147,7 @@ minutes on a CPU, and names the actions in new videos.
 				a.progress = a.bars.Func()
 			}
 			if a.threads < 0 {
-				return usageError{errors.New("--threads cannot be below 0")}
+				return usageError{errors.New("--threads must not be negative")}
 			}
 			if _, err := compute.Backend(); err != nil {
 				return usageError{err}
@@ -132,9 +156,9 @@ minutes on a CPU, and names the actions in new videos.
 		},
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&format, "log-format", "text", "how log lines are written: text or json")
-	f.BoolVarP(&quiet, "quiet", "q", false, "no progress, and only warnings and errors in the log")
-	f.IntVar(&a.threads, "threads", 0, "threads to compute on; 0 means all cores")
+	f.StringVar(&format, "log-format", "text", "format of log lines: text or json")
+	f.BoolVarP(&quiet, "quiet", "q", false, "no progress; log only warnings and errors")
+	f.IntVar(&a.threads, "threads", 0, "number of threads; 0 means all cores")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
@@ -151,8 +175,8 @@ minutes on a CPU, and names the actions in new videos.
 	return root
 }
 
-// onlySubcommands makes a command that does nothing by itself say so, and an
-// unknown word after it wrong usage.
+// onlySubcommands makes a command that only has subcommands print its help, and makes
+// an unknown subcommand wrong usage.
 func onlySubcommands(c *cobra.Command) {
 	if c.RunE != nil || c.Run != nil {
 		return
@@ -181,7 +205,7 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// json writes a result for programs.
+// json prints a result as JSON.
 func (a *app) json(v any) error {
 	e := json.NewEncoder(a.out)
 	e.SetIndent("", "  ")
@@ -189,7 +213,7 @@ func (a *app) json(v any) error {
 	return e.Encode(v)
 }
 
-// pairs writes names and values for people.
+// pairs prints a table of names and values.
 func (a *app) pairs(rows [][2]string) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
@@ -198,12 +222,12 @@ func (a *app) pairs(rows [][2]string) error {
 	return w.Flush()
 }
 
-// duration is so many seconds, for people.
+// duration returns a number of seconds, rounded to whole ones.
 func duration(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }
 
-// warnFew warns of the first few of n and says how many more there are.
+// warnFew logs the first few of n items and the number of the others. It returns n.
 func warnFew(n int, one func(i int), more func(n int)) int {
 	const few = 5
 	for i := range min(n, few) {
@@ -213,20 +237,4 @@ func warnFew(n int, one func(i int), more func(n int)) int {
 		more(n - few)
 	}
 	return n
-}
-
-// required marks flags that a command cannot do without.
-func required(c *cobra.Command, names ...string) {
-	old := c.PreRunE
-	c.PreRunE = func(c *cobra.Command, args []string) error {
-		for _, n := range names {
-			if !c.Flags().Changed(n) {
-				return usageError{fmt.Errorf("%s needs --%s; see: %s --help", c.CommandPath(), n, c.CommandPath())}
-			}
-		}
-		if old != nil {
-			return old(c, args)
-		}
-		return nil
-	}
 }

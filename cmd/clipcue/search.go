@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,14 +16,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
 )
 
-// searched is what `search` writes as JSON.
+// searched is what `search` prints as JSON.
 type searched struct {
 	Library string `json:"library"`
 	Query   string `json:"query"`
@@ -31,130 +35,162 @@ type searched struct {
 	Clips []string `json:"clips,omitempty"` // of the results, "" where it failed
 }
 
+// searchFlags are the flags of `search`.
+type searchFlags struct {
+	backbone               flags.Backbone
+	run                    flags.Run
+	library                string
+	image, video           string // of the query, if not text
+	top                    int
+	clips, html, queryText string
+	json                   bool
+}
+
 func (a *app) searchCommand() *cobra.Command {
-	var b backboneFlags
-	var dir, run, picture, clipPath, clips, page string
-	var asJSON bool
-	top := 10
+	var o searchFlags
 	c := &cobra.Command{
-		Use:   "search --library DIR SENTENCE",
-		Short: "Find the moments of a library that a sentence describes",
-		Long: `Finds the moments that a sentence describes, or that look like a picture (--image)
-or a video (--video). Moments that touch are one result.
+		Use:   "search --library DIR QUERY",
+		Short: "Find the moments of a library that match a text query",
+		Long: `Finds the moments that match a text query, or that look like an image (--image) or a
+video (--video). Adjacent moments are merged into one result.
 
-The score of a sentence is the probability that the model gives it for a moment's
-caption, when the others to choose from are the library's background captions. Where
-no moment reaches 50 %, nothing fits well, and the command says so. The score of a
-picture or a video is 1 for the same pictures and 0 for a moment that is no more like
-it than the others. Neither is how often such results are right.
+The score of a text query is the probability that the model gives it for a moment,
+compared with the library's background captions. If no moment reaches 50 %, nothing
+matches well, and the command prints a warning. The score of an image or a video is 1
+for the same frames and 0 for a moment no more similar than the others. Neither score
+is a rate of correct results.
 
---clips cuts the results out, encoded anew so that they begin and end exactly.`,
+--clips cuts the results out. They are re-encoded, so that they start and end exactly.`,
 		Example: `  clipcue search --library lib "a man opens a door"
   clipcue search --library lib --image door.jpg --top 5 --clips clips`,
 		RunE: func(c *cobra.Command, args []string) error {
-			sentence := strings.Join(args, " ")
+			o.queryText = strings.Join(args, " ")
 			given := 0
-			for _, q := range []bool{len(args) > 0, picture != "", clipPath != ""} {
+			for _, q := range []bool{len(args) > 0, o.image != "", o.video != ""} {
 				if q {
 					given++
 				}
 			}
 			if given != 1 {
-				return usageError{errors.New("search takes one of a sentence, --image and --video; see: clipcue search --help")}
+				return usageError{errors.New("search takes one of a text query, --image and --video; see: clipcue search --help")}
 			}
-			l, err := library.Open(c.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer l.Close()
-			out := searched{Library: dir, Query: sentence, Kind: "sentence"}
-			towers := clip.Text
-			switch {
-			case picture != "":
-				out.Query, out.Kind, towers = picture, "image", clip.Image
-			case clipPath != "":
-				out.Query, out.Kind, towers = clipPath, "video", clip.Image
-			}
-			s := l.Settings()
-			if !c.Flags().Changed("model") && !c.Flags().Changed("run") {
-				b.model, run = s.Model, s.Adapter
-				if b.activation == "" {
-					b.activation = s.Activation
-				}
-			}
-			b.precision = s.Precision
-			m, e, f, err := a.embedder(run, b, towers, &library.Settings{})
-			if err != nil {
-				if run == s.Adapter && errors.Is(err, fs.ErrNotExist) {
-					err = fmt.Errorf("%w; give the place where it is now by --run", err)
-				}
-				return fmt.Errorf("the model of %s: %w", dir, err)
-			}
-			switch out.Kind {
-			case "sentence":
-				extra := 2 // SOT and EOT
-				if f != nil {
-					extra += f.Config.Prefix + f.Config.Postfix
-				}
-				if n := len(m.Tokenizer().Encode(sentence)) + extra; n > m.Config().Context {
-					a.log.Warn("the sentence is longer than the model takes; its end is cut off", "tokens", n, "most", m.Config().Context)
-				}
-				if out.Found, err = l.Search(c.Context(), e, sentence, top); errors.Is(err, library.ErrEmptyQuery) {
-					err = usageError{err}
-				}
-			default:
-				var query []float32
-				if err = l.Fits(e); err != nil {
-					return err
-				}
-				if out.Kind == "image" {
-					query, err = library.Picture(m, e, picture)
-				} else {
-					var o feature.Options
-					if o.Sampling, err = video.ParseSampling(s.Sampling); err == nil {
-						query, err = library.Clip(c.Context(), m, e, clipPath, o)
-					}
-				}
-				if err == nil {
-					out.Found, err = l.Like(c.Context(), query, top)
-				}
-			}
-			if err != nil {
-				return err
-			}
-			for _, w := range out.Warnings {
-				a.log.Warn(w)
-			}
-			failed := 0
-			if clips != "" {
-				if out.Clips, failed, err = a.cut(c.Context(), clips, out.Results); err != nil {
-					return err
-				}
-			}
-			if page != "" {
-				if err := report.Search(out.Query, out.Kind, out.Found, s).WriteFile(page); err != nil {
-					return fmt.Errorf("the page was not written: %w", err)
-				}
-			}
-			if asJSON {
-				err = a.json(out)
-			} else {
-				err = a.printFound(out)
-			}
-			return errors.Join(err, failedClips(failed))
+			return a.search(c, o)
 		},
 	}
-	b.add(c)
-	libraryFlag(c, &dir)
+	o.backbone.AddOfLibrary(c)
+	o.run.Add(c)
+	flags.Library(c, &o.library)
 	f := c.Flags()
-	f.StringVar(&run, "run", "", "the library's retriever, if it is not where it was")
-	f.StringVar(&picture, "image", "", "find what looks like this picture")
-	f.StringVar(&clipPath, "video", "", "find what looks like this video")
-	whole(c, &top, "top", 1, "how many results, at most")
-	f.StringVar(&clips, "clips", "", "cut the results out into this folder")
-	f.StringVar(&page, "html", "", "write a page with the thumbnails to this file, such as found.html")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	f.StringVar(&o.image, "image", "", "image to search by, instead of a text query")
+	f.StringVar(&o.video, "video", "", "video to search by, instead of a text query")
+	o.top = 10
+	flags.Int(c, &o.top, "top", 1, "number of best results")
+	f.StringVar(&o.clips, "clips", "", "folder to cut the results into")
+	flags.HTML(c, &o.html)
+	flags.JSON(c, &o.json)
 	return c
+}
+
+func (a *app) search(c *cobra.Command, o searchFlags) error {
+	l, err := library.Open(c.Context(), o.library)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	out, err := a.find(c, l, o)
+	if err != nil {
+		return err
+	}
+	for _, w := range out.Warnings {
+		a.log.Warn(w)
+	}
+	failed := 0
+	if o.clips != "" {
+		if out.Clips, failed, err = a.cut(c.Context(), o.clips, out.Results); err != nil {
+			return err
+		}
+	}
+	if o.html != "" {
+		if err := report.Search(out.Query, out.Kind, out.Found, l.Settings()).WriteFile(o.html); err != nil {
+			return fmt.Errorf("--html: %w", err)
+		}
+	}
+	if o.json {
+		err = a.json(out)
+	} else {
+		err = a.printFound(*out)
+	}
+	return errors.Join(err, failedClips(failed))
+}
+
+// find searches a library by the query of the flags.
+func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*searched, error) {
+	out := &searched{Library: o.library, Query: o.queryText, Kind: "sentence"}
+	towers := clip.Text
+	switch {
+	case o.image != "":
+		out.Query, out.Kind, towers = o.image, "image", clip.Image
+	case o.video != "":
+		out.Query, out.Kind, towers = o.video, "video", clip.Image
+	}
+	m, e, f, err := a.libraryModel(c, l, o, towers)
+	if err != nil {
+		return nil, err
+	}
+	ctx := c.Context()
+	if out.Kind == "sentence" {
+		a.warnCut(m, f, o.queryText)
+		out.Found, err = l.Search(ctx, e, o.queryText, o.top)
+		if errors.Is(err, library.ErrEmptyQuery) {
+			err = usageError{err}
+		}
+		return out, err
+	}
+	if err := l.Fits(e); err != nil {
+		return nil, err
+	}
+	var query []float32
+	if out.Kind == "image" {
+		query, err = library.Picture(m, e, o.image)
+	} else {
+		var extract feature.Options
+		if extract.Sampling, err = video.ParseSampling(l.Settings().Sampling); err == nil {
+			query, err = library.Clip(ctx, m, e, o.video, extract)
+		}
+	}
+	if err == nil {
+		out.Found, err = l.Like(ctx, query, o.top)
+	}
+	return out, err
+}
+
+// libraryModel loads the model of a library, or the given one.
+func (a *app) libraryModel(c *cobra.Command, l *library.Library, o searchFlags, towers clip.Tower) (*clip.Model, *retrieval.Retriever, *adapter.File, error) {
+	s := l.Settings()
+	if !c.Flags().Changed("model") && !c.Flags().Changed("run") {
+		o.backbone.Model, o.run.Path = s.Model, s.Adapter
+		o.backbone.Activation = cmp.Or(o.backbone.Activation, s.Activation)
+	}
+	o.backbone.Precision = s.Precision
+	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, towers, &library.Settings{})
+	if err != nil {
+		if o.run.Path == s.Adapter && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w; give its new path with --run", err)
+		}
+		return nil, nil, nil, fmt.Errorf("the model of %s: %w", o.library, err)
+	}
+	return m, e, f, nil
+}
+
+// warnCut logs that a text query is longer than the model's context.
+func (a *app) warnCut(m *clip.Model, f *adapter.File, query string) {
+	n := len(m.Tokenizer().Encode(query)) + 2 // SOT and EOT
+	if f != nil {
+		n += f.Config.Prefix + f.Config.Postfix
+	}
+	if n > m.Config().Context {
+		a.log.Warn("the text query is longer than the model's context; its end is cut off", "tokens", n, "maximum", m.Config().Context)
+	}
 }
 
 func (a *app) printFound(s searched) error {
@@ -174,8 +210,8 @@ func (a *app) printFound(s searched) error {
 	return w.Flush()
 }
 
-// shown is a file's name as a line on a terminal can hold it: quoted, if it has line
-// ends or other characters that do more than be seen.
+// shown returns a file's name for a line on a terminal. Names with line ends or other
+// control characters are quoted.
 func shown(name string) string {
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)
@@ -183,8 +219,8 @@ func shown(name string) string {
 	return name
 }
 
-// cut writes results as files, named by their place and what they are of. It
-// returns the files' paths and how many failed, each of which was named.
+// cut writes results as video files. It returns their paths and how many failed;
+// failures are logged.
 func (a *app) cut(ctx context.Context, dir string, results []library.Result) (paths []string, failed int, err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, 0, err
@@ -209,8 +245,8 @@ func (a *app) cut(ctx context.Context, dir string, results []library.Result) (pa
 	return paths, failed, nil
 }
 
-// clipName is a name that every file system takes: the place, letters and digits of
-// the video's name, and the time.
+// clipName returns a file name for a result that is valid on every file system: its
+// rank, the letters and digits of the video's name, and the time.
 func clipName(place int, r library.Result) string {
 	name := strings.TrimSuffix(filepath.Base(r.Video), filepath.Ext(r.Video))
 	name = strings.Map(func(c rune) rune {
@@ -225,8 +261,7 @@ func clipName(place int, r library.Result) string {
 	return fmt.Sprintf("%02d_%s_%s.mp4", place, name, strings.ReplaceAll(library.Clock(r.Start), ":", "-"))
 }
 
-// failedClips is the error that ends a search of which n results could not be cut
-// out.
+// failedClips returns the error of a search of which n results could not be cut out.
 func failedClips(n int) error {
 	if n == 0 {
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/progress"
 )
@@ -62,9 +63,9 @@ func (a *app) synthUntrimmedCommand() *cobra.Command {
 		`Renders mp4 videos that show one to four motions each. With --label objects, shapes
 appear and disappear instead, and segments are labeled with the shape.`,
 		"  clipcue synth untrimmed --out videos --label objects --total 24")
-	oneOf(c, &o.Label, "label", synth.LabelNames, "what segments are labeled with: motions or objects")
+	flags.OneOf(c, &o.Label, "label", synth.LabelNames, "what segments are labeled with: motions or objects")
 	o.Total = 60
-	whole(c, &o.Total, "total", 1, "number of files to render")
+	flags.Int(c, &o.Total, "total", 1, "number of files to render")
 	synthVideoFlags(c, &o, 0)
 	c.Flags().Lookup("seconds").DefValue = "12, or 60 with --label objects"
 	synthOnlyFlag(c, &o)
@@ -77,7 +78,7 @@ func (a *app) synthPicturesCommand() *cobra.Command {
 		"Renders PNG images, and captions that describe them.",
 		"  clipcue synth pictures --out pictures --total 5000 --combinations seen")
 	o.Total = 1000
-	whole(c, &o.Total, "total", 1, "number of files to render")
+	flags.Int(c, &o.Total, "total", 1, "number of files to render")
 	return c
 }
 
@@ -101,28 +102,26 @@ func (a *app) synthKind(o *synth.Options, short, long, example string) *cobra.Co
 			return a.synthesize(c, out, *o, asJSON)
 		},
 	}
-	required(c, "out")
-	f := c.Flags()
-	f.StringVar(&out, "out", "", "folder to write to")
-	f.Uint64Var(&o.Seed, "seed", 0, "random seed")
-	oneOf(c, &o.Set, "combinations", synth.Sets, "combinations of color and shape: all, seen or unseen")
-	whole(c, &o.Width, "width", 16, "width of a frame in pixels, an even number")
-	whole(c, &o.Height, "height", 16, "height of a frame in pixels, an even number")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	flags.Out(c, &out, "folder to write to")
+	flags.Seed(c, &o.Seed)
+	flags.OneOf(c, &o.Set, "combinations", synth.Sets, "combinations of color and shape: all, seen or unseen")
+	flags.Int(c, &o.Width, "width", 16, "width of a frame in pixels, an even number")
+	flags.Int(c, &o.Height, "height", 16, "height of a frame in pixels, an even number")
+	flags.JSON(c, &asJSON)
 	return c
 }
 
 // synthVideoFlags adds the flags of the kinds that are videos.
 func synthVideoFlags(c *cobra.Command, o *synth.Options, seconds float64) {
-	number(c, &o.FPS, "fps", false, "frames per second")
+	flags.FPS(c, &o.FPS)
 	o.Seconds = seconds
-	number(c, &o.Seconds, "seconds", false, "length of a video, or of a take, in seconds")
+	flags.Positive(c, &o.Seconds, "seconds", "length of a video, or of a take, in seconds")
 }
 
 // synthClassFlags adds the flags of the kinds that have videos of one class each.
 func synthClassFlags(c *cobra.Command, o *synth.Options) {
-	whole(c, &o.PerClass, "per-class", 1, "number of videos per class")
-	whole(c, &o.Takes, "takes", 1, "number of consecutive scenes in a video, each with a label")
+	flags.Int(c, &o.PerClass, "per-class", 1, "number of videos per class")
+	flags.Int(c, &o.Takes, "takes", 1, "number of consecutive scenes in a video, each with a label")
 	synthOnlyFlag(c, o)
 }
 

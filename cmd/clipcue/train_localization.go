@@ -4,13 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/localization"
@@ -18,164 +17,144 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// segmentFlags choose annotated long videos.
-func segmentFlags(c *cobra.Command, d *localization.Data) {
-	f := c.Flags()
-	f.StringVar(&d.Features, "features", "", "the feature store")
-	f.StringVar(&d.Path, "data", "", "the annotations: ActivityNet's or THUMOS14's JSON, or a CSV or JSONL file with video,start,end,label")
-	oneOf(c, &d.Format, "data-format", dataset.SegmentFormats, "how to read them, if it does not show: "+strings.Join(dataset.SegmentFormats, ", "))
-}
-
-var splits = []string{dataset.Train, dataset.Val, dataset.Test}
-
-// tIoUs adds the flag for the thresholds that results are measured at.
-func tIoUs(c *cobra.Command, p *[]float64) {
-	c.Flags().Var(&checked[[]float64]{p, "list", func(s string) ([]float64, error) {
-		switch s {
-		case "thumos":
-			return localization.THUMOSThresholds, nil
-		case "activitynet":
-			return proposal.ActivityNetThresholds, nil
-		}
-		var out []float64
-		for _, word := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("[], ", r) }) {
-			x, err := strconv.ParseFloat(word, 64)
-			if err != nil || !(x > 0 && x <= 1) {
-				return nil, errors.New("it is thumos (0.3:0.1:0.7), activitynet (0.5:0.05:0.95), or numbers above 0, up to 1, separated by commas")
-			}
-			out = append(out, x)
-		}
-		if len(out) == 0 {
-			return nil, errors.New("it has no number")
-		}
-		return out, nil
-	}}, "tiou", "overlaps that detections are measured at: thumos (0.3:0.1:0.7), activitynet (0.5:0.05:0.95), or a list such as 0.5,0.75")
+// trainLocalizationFlags are the flags of `train localization`.
+type trainLocalizationFlags struct {
+	backbone     flags.Backbone
+	data         localization.Data
+	classes      classFlags
+	out, preset  string
+	detector     string // the run or file to take it from
+	proposals    string // a file
+	resume, json bool
 }
 
 func (a *app) trainLocalizationCommand() *cobra.Command {
-	var b backboneFlags
-	var d localization.Data
-	var classes classFlags
-	var out, detector, given string
-	var resume, asJSON bool
-	k, preset := localization.DefaultConfig(), adapter.PresetDefault
+	o := trainLocalizationFlags{preset: adapter.PresetDefault}
+	k := localization.DefaultConfig()
 	c := &cobra.Command{
 		Use:   "localization --model PATH --features STORE --data DATA --out RUN",
 		Short: "Learn to find actions in long videos",
-		Long: `Learns two stages from timed segments of videos whose features were extracted
-before: a detector that proposes where something happens, whatever it is, and then
-prompt vectors and a temporal Transformer that name the proposals. The run folder
-has the detector's run in ` + localization.DetectorDir + `/, and config.json, metrics.jsonl,
-last.safetensors to resume from and best.safetensors, which holds both stages.
+		Long: `Trains two stages on timed segments of videos whose features were extracted before:
+a detector that proposes segments of any class, and prompt vectors with a temporal
+Transformer that classify the proposals. The run folder has the detector's run in
+` + localization.DetectorDir + `/, and config.json, metrics.jsonl, last.safetensors (to resume) and
+best.safetensors (both stages).
 
-If the data says no splits, a share of the videos is kept for testing. With a
-validation split, beside the one that is learned from, the best step is chosen on it.
-Zero-shot: --train-classes and --test-classes learn from the videos that show some
-classes alone and test on others, whose names are all that is known of them.
+If the data has no splits, a share of the videos is kept for testing. With a validation
+split that is not the training split, the best step is selected on it.
+Zero-shot: --train-classes and --test-classes train on the videos that show only some
+classes and test on others, of which only the names are known.
 
---detector takes a first stage from another run, --proposals takes proposals from a
-file, ActivityNet's JSON or CSV with video,start,end,score, which the model needs
-ever after.`,
+--detector takes the first stage of another run. --proposals reads proposals from a
+file instead, ActivityNet JSON or CSV with video,start,end,score; the model then needs
+such a file whenever it is used.`,
 		Example: `  clipcue train localization --model ViT-B/16 --features features --data segments.csv --out run
   clipcue train localization --features features --data thumos.json --out run --train-classes seen.txt --test-classes new.txt`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if detector != "" && given != "" {
-				return usageError{errors.New("--detector and --proposals are two ways to come by proposals: give one")}
+			if err := o.check(c); err != nil {
+				return usageError{err}
 			}
-			if detector != "" || given != "" {
-				for _, name := range detectorFlags {
-					if c.Flags().Changed(name) {
-						return usageError{fmt.Errorf("--%s says nothing where no detector is trained", name)}
-					}
-				}
-			}
-			if err := usePreset(c, &k, preset, localization.Preset); err != nil {
+			if err := usePreset(c, &k, o.preset, localization.Preset); err != nil {
 				return usageError{err}
 			}
 			k.DetectorTrain.Seed = k.Train.Seed
-			if err := classes.read(&d.TrainClasses, &d.TestClasses); err != nil {
-				return err
-			}
-			m, path, err := a.load(b, clip.Text)
-			if err != nil {
-				return err
-			}
-			data, err := d.Open(m.Fingerprint())
-			if err != nil {
-				return err
-			}
-			if !c.Flags().Changed("eval-split") {
-				if d.EvalSplit, err = evalSplit(d, data); err != nil {
-					return err
-				}
-			}
-			r := localization.Run{Run: train.Run{Dir: out, Resume: resume, Note: d, Log: a.log, Progress: a.progress}, Backbone: m, BackbonePath: path}
-			if detector != "" {
-				if r.Detector, err = a.readDetector(detector); err != nil {
-					return err
-				}
-			}
-			if given != "" {
-				if r.Proposals, err = localization.ReadProposals(given); err != nil {
-					return err
-				}
-			}
-			return a.trainLocalization(c, k, r, d, data, asJSON)
+			return a.openLocalizationData(c, k, o)
 		},
 	}
-	b.add(c)
-	segmentFlags(c, &d)
-	runFlags(c, &out, &resume, &asJSON, &preset)
-	f := c.Flags()
-	f.StringVar(&detector, "detector", "", "take the first stage of another run: its folder, its model file, or a detector's own")
-	f.StringVar(&given, "proposals", "", "a file of proposals to take instead of a detector's")
-	d.TrainSplit = dataset.Train
-	oneOf(c, &d.TrainSplit, "train-split", splits, "the split to learn from: train, val or test")
-	oneOf(c, &d.EvalSplit, "eval-split", splits, "the split to measure on; if not given, val if there is one, else test")
-	divisionFlags(c, &d.TestShare, &d.SplitSeed, "share of the videos kept for testing, if the data says no splits")
-	classes.add(c)
-
-	learningFlags(c, &k.TrainConfig, "name", "segments")
-	whole(c, &k.Batch, "batch", 1, "labeled segments a step")
-	whole(c, &k.ClassesPerStep, "classes-per-step", 2, "classes a step at most: those of the batch and others at random")
-	share(c, &k.Positive, "positive", "tIoU with a true segment from which a proposal is learned as its class")
-	below1(c, &k.Negative, "negative", "share of a proposal within true segments up to which it is background")
-	number(c, &k.BackgroundWeight, "background-weight", true, "weight in the loss of background, whose probabilities are to be even")
-
-	whole(c, &k.Detector.Width, "detector-width", 1, "width of the detector")
-	whole(c, &k.Detector.Blocks, "detector-blocks", 0, "Transformer blocks of the detector before its pyramid")
-	whole(c, &k.Detector.Levels, "detector-levels", 1, "levels of its pyramid, each for segments twice as long")
-	whole(c, &k.Detector.Frames, "detector-window-frames", 1, "frames that it sees at a time")
-	whole(c, &k.Detector.Batch, "detector-batch", 1, "of these windows, how many a step")
-	whole(c, &k.DetectorTrain.Steps, "detector-steps", 1, "steps to train it")
-	number(c, &k.DetectorTrain.LearningRate, "detector-learning-rate", false, "its learning rate")
-	proposalFlags(c, &k.Detector.Sigma, &k.Detector.MinScore, &k.Detector.MaxProposals)
-	evaluationFlags(c, &k.Eval)
-	tIoUs(c, &k.Eval.TIoU)
+	o.add(c, &k)
 	return c
 }
 
-// detectorFlags are those of the detector and its training.
-var detectorFlags = []string{"detector-width", "detector-blocks", "detector-levels", "detector-window-frames", "detector-batch", "detector-steps", "detector-learning-rate",
+func (o *trainLocalizationFlags) add(c *cobra.Command, k *localization.Config) {
+	o.backbone.Add(c)
+	segmentFlags(c, &o.data)
+	flags.Required(c, "features", "data")
+	flags.Training(c, &o.out, &o.resume, &o.json)
+	flags.Preset(c, &o.preset)
+	c.Flags().StringVar(&o.detector, "detector", "", "run folder or file to take the first stage from")
+	flags.Proposals(c, &o.proposals)
+	o.data.TrainSplit = dataset.Train
+	flags.OneOf(c, &o.data.TrainSplit, "train-split", flags.Splits, "split to train on: train, val or test")
+	flags.OneOf(c, &o.data.EvalSplit, "eval-split", flags.Splits, "split to measure on (default: val if there is one, else test)")
+	o.data.TestShare = 0.2
+	flags.Division(c, &o.data.TestShare, &o.data.SplitSeed)
+	o.classes.add(c)
+
+	flags.Learning(c, &k.TrainConfig)
+	flags.Int(c, &k.Batch, "batch", 1, "number of labeled segments per step")
+	classesPerStep(c, &k.ClassesPerStep)
+	flags.Between0And1(c, &k.Positive, "positive", "minimum tIoU with a true segment to learn its class")
+	flags.Below1(c, &k.Negative, "negative", "maximum share inside of true segments to be background")
+	flags.NotNegative(c, &k.BackgroundWeight, "background-weight", "loss weight of background, whose classes should be equally likely")
+
+	flags.Int(c, &k.Detector.Width, "detector-width", 1, "width of the detector")
+	flags.Int(c, &k.Detector.Blocks, "detector-blocks", 0, "Transformer blocks before the detector's pyramid")
+	flags.Int(c, &k.Detector.Levels, "detector-levels", 1, "levels of the pyramid, each for segments twice as long")
+	flags.Int(c, &k.Detector.Frames, "detector-window-frames", 1, "number of frames that the detector processes at a time")
+	flags.Int(c, &k.Detector.Batch, "detector-batch", 1, "number of the detector's windows per step")
+	flags.Int(c, &k.DetectorTrain.Steps, "detector-steps", 1, "number of training steps of the detector")
+	flags.Positive(c, &k.DetectorTrain.LearningRate, "detector-learning-rate", "learning rate of the detector")
+	proposalFlags(c, &k.Detector)
+	detectionFlags(c, &k.Eval)
+	tIoUs(c, &k.Eval.TIoU)
+}
+
+// detectorFlagNames are the flags of the detector and its training.
+var detectorFlagNames = []string{"detector-width", "detector-blocks", "detector-levels", "detector-window-frames", "detector-batch", "detector-steps", "detector-learning-rate",
 	"sigma", "min-proposal-score", "max-proposals"}
 
-// proposalFlags adds those for what a detector gives.
-func proposalFlags(c *cobra.Command, sigma, floor *float64, topK *int) {
-	number(c, sigma, "sigma", false, "width of soft-NMS among proposals: more keeps fewer neighbors")
-	below1(c, floor, "min-proposal-score", "lowest score of a proposal")
-	whole(c, topK, "max-proposals", 1, "proposals a video at most; of a longer one than ten minutes, for every ten")
+// check returns an error for flags that do not go together.
+func (o *trainLocalizationFlags) check(c *cobra.Command) error {
+	if o.detector != "" && o.proposals != "" {
+		return errors.New("--detector and --proposals are alternatives: give one")
+	}
+	if o.detector == "" && o.proposals == "" {
+		return nil
+	}
+	for _, name := range detectorFlagNames {
+		if c.Flags().Changed(name) {
+			return fmt.Errorf("--%s has no effect with --detector or --proposals: no detector is trained", name)
+		}
+	}
+	return nil
 }
 
-// evaluationFlags adds those for how proposals become detections.
-func evaluationFlags(c *cobra.Command, e *localization.Evaluation) {
-	whole(c, &e.ClassesPerProposal, "classes-per-proposal", 1, "likeliest classes of a proposal, each a detection")
-	whole(c, &e.MaxDetections, "max-detections", 1, "detections a video at most; of a longer one than ten minutes, for every ten")
-	c.Flags().BoolVar(&e.VideoScore, "video-score", e.VideoScore, "multiply scores by the class's probability in the whole video")
+// openLocalizationData loads the backbone and the data, and trains.
+func (a *app) openLocalizationData(c *cobra.Command, k localization.Config, o trainLocalizationFlags) error {
+	d := o.data
+	if err := o.classes.read(&d.TrainClasses, &d.TestClasses); err != nil {
+		return err
+	}
+	m, path, err := a.load(o.backbone, clip.Text)
+	if err != nil {
+		return err
+	}
+	data, err := d.Open(m.Fingerprint())
+	if err != nil {
+		return err
+	}
+	if !c.Flags().Changed("eval-split") {
+		if d.EvalSplit, err = evalSplit(d, data); err != nil {
+			return err
+		}
+	}
+	r := localization.Run{Run: train.Run{Dir: o.out, Resume: o.resume, Note: d, Log: a.log, Progress: a.progress}, Backbone: m, BackbonePath: path}
+	if o.detector != "" {
+		if r.Detector, err = a.readDetector(o.detector); err != nil {
+			return err
+		}
+	}
+	if o.proposals != "" {
+		if r.Proposals, err = localization.ReadProposals(o.proposals); err != nil {
+			return err
+		}
+	}
+	return a.trainLocalization(c, k, r, d, data, o.json)
 }
 
-// evalSplit is the split to measure on: the validation split, if its videos show
-// anything that is to be told and it is not the one to learn from.
+// evalSplit returns the split to measure on: the validation split if it has segments of
+// the classes and is not the training split, else the test split.
 func evalSplit(d localization.Data, data *localization.Source) (string, error) {
 	d.EvalSplit = dataset.Val
 	sets, _, err := d.Sets(data)
@@ -185,17 +164,17 @@ func evalSplit(d localization.Data, data *localization.Source) (string, error) {
 	return dataset.Test, nil
 }
 
-// readDetector reads the first stage of a run or a file.
+// readDetector reads the detector of a run, a model file or a detector's file.
 func (a *app) readDetector(path string) (*proposal.Detector, error) {
 	file, err := adapter.FindModel(path, "")
 	if err != nil {
 		return nil, err
 	}
 	f, err := adapter.ReadFile(file)
-	if err != nil { // a detector's own file
+	if err != nil { // the file of a detector
 		return proposal.ReadFile(file)
 	}
-	l, err := localization.New(f, clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads))
+	l, err := localization.New(f, a.bare(f))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -215,14 +194,14 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 		return err
 	}
 	if r.Eval() == nil {
-		reason := fmt.Sprintf("%s: split %q has no segment to find, or is the one to learn from", d.Path, d.EvalSplit)
+		reason := fmt.Sprintf("%s: split %q has no segments of the classes, or is the training split", d.Path, d.EvalSplit)
 		if c.Flags().Changed("eval-split") {
 			return errors.New(reason)
 		}
 		a.log.Warn("nothing will be measured", "reason", reason)
 	}
 	if leftOut > 0 {
-		a.log.Warn("left out training videos that show other classes than those to learn from", "videos", leftOut)
+		a.log.Warn("left out training videos that show other classes", "videos", leftOut)
 	}
 	missing := 0
 	for _, s := range []struct {
@@ -247,29 +226,28 @@ func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r local
 	}
 	about := ""
 	if ap, ok := result.Metrics["average_map"].(float64); ok {
-		about = fmt.Sprintf("average mAP %.1f %% on %v videos that it did not learn from", 100*ap, result.Metrics["videos"])
+		about = fmt.Sprintf("average mAP %.1f %% on %v held-out videos", 100*ap, result.Metrics["videos"])
 	}
 	more := map[string]any{"missing": missing, "left_out": leftOut, "faults": len(data.Segments.Faults)}
 	err = a.printTrained(r.Dir, result, asJSON, more, about, fmt.Sprintf("clipcue localize --run %s VIDEO...", r.Dir))
 	return errors.Join(err, missingError(missing, annotatedVideo))
 }
 
-// annotatedVideo is what a localizer's data consists of.
+// annotatedVideo names an item of a localizer's data.
 const annotatedVideo = "annotated video"
 
-// warnMissingVideos names annotated videos without features and returns how many
-// there are.
+// warnMissingVideos logs annotated videos without features and returns their number.
 func (a *app) warnMissingVideos(s *localization.Set) int {
 	return a.warnWithoutFeatures("video", len(s.Missing), func(i int) (string, error) { return s.Missing[i].Path, s.Missing[i].Err })
 }
 
-// warnBeyond tells of segments that lie beyond what the features hold.
+// warnBeyond logs segments that lie outside of their videos' features.
 func (a *app) warnBeyond(s *localization.Set) error {
 	beyond, err := s.OutOfRange()
 	for _, kept := range []bool{false, true} {
-		what := "segments lie beyond their videos' features: there is nothing to learn from, and nothing to find"
+		what := "segments lie outside of their videos' features and cannot be learned or found"
 		if kept {
-			what = "segments end after their videos, and are taken as they are"
+			what = "segments end after their videos and are used unchanged"
 		}
 		of := slices.DeleteFunc(slices.Clone(beyond), func(x dataset.Fault) bool { return x.Kept != kept })
 		if len(of) > 0 {

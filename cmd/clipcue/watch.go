@@ -8,81 +8,102 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/task/recognition"
 )
 
-func (a *app) watchCommand() *cobra.Command {
-	var b backboneFlags
-	var run, classes string
-	w := recognition.Live{Retries: 10}
-	step, threshold, asJSON := 0, 0.5, false
-	c := &cobra.Command{
-		Use:   "watch --run FILE SOURCE",
-		Short: "Name the actions in live video",
-		Long: `Names actions while they happen, with a window that slides over the frames.
-SOURCE is a file that is still being written, a stream's URL (rtsp, http, rtmp,
-srt, udp), a camera such as /dev/video0, or - for standard input. A file, and what
-comes on standard input, has to be of a kind that can be read while it grows, such
-as MPEG-TS, Matroska or fragmented MP4.
+// watchFlags are the flags of `watch`.
+type watchFlags struct {
+	backbone flags.Backbone
+	run      flags.Run
+	classes  string
+	live     recognition.Live
+	hop      int // frames
+	minScore float64
+	json     bool
+}
 
-Frames that come faster than they can be encoded are dropped, which is told; with
---wait a file or a pipe waits instead. A stream or a camera that breaks off is
-taken up again. Times are seconds on the source's clock for a file or a pipe, and
-since the start of watching for others. Interrupt to end.`,
+func (a *app) watchCommand() *cobra.Command {
+	var o watchFlags
+	c := &cobra.Command{
+		Use:   "watch --run RUN SOURCE",
+		Short: "Recognize actions in live video",
+		Long: `Recognizes actions while they happen, with a window that slides over the frames.
+SOURCE is a file that is still being written, the URL of a stream (rtsp, http, rtmp,
+srt, udp), a camera such as /dev/video0, or - for standard input. The format of a
+file or of standard input must be readable while it grows: MPEG-TS, Matroska or
+fragmented MP4.
+
+Frames that arrive faster than they can be encoded are dropped, and the log reports
+how many. With --wait a file or a pipe waits instead. clipcue reconnects to a stream
+or camera that breaks off. Times are seconds on the clock of a file or pipe; for other
+sources they are seconds since watching started. Interrupt the command to end it.
+
+--json prints one JSON object per line, when an event begins and when it ends.`,
 		Example: `  clipcue watch --run run rtsp://camera.local/stream
   clipcue watch --run run --wait --json - < recording.ts`,
 		Args: arguments(1, 1, "one source"),
-		RunE: func(c *cobra.Command, args []string) error {
-			var names []string
-			var err error
-			if classes != "" {
-				if names, err = dataset.ReadClasses(classes); err != nil {
-					return err
-				}
-			}
-			m, r, sampling, err := a.trainedRecognizer(run, b, names)
-			if err != nil {
-				return err
-			}
-			if w.Video.FPS == 0 {
-				w.Video.FPS = defaultRate
-				if fps, ok := sampling.Rate(); ok {
-					w.Video.FPS = fps
-				}
-			}
-			if step == 0 {
-				step = max(r.Frames()/4, 1)
-			}
-			if w.Watcher, err = r.Watch(step, threshold); err != nil {
-				return usageError{err}
-			}
-			w.Model, w.Log = m, a.log
-			w.Video.Source, w.Video.Stdin = args[0], os.Stdin
-			done, err := w.Run(c.Context(), a.eventPrinter(asJSON))
-			a.log.Info("watched", "frames", done.Frames, "dropped", done.Dropped)
-			return err
-		},
+		RunE: func(c *cobra.Command, args []string) error { return a.watch(c, args[0], o) },
 	}
-	b.add(c)
-	b.addPrecision(c)
-	required(c, "run")
-	f := c.Flags()
-	f.StringVar(&run, "run", "", "a trained model file or run folder")
-	f.StringVar(&classes, "classes", "", "file of the names to choose from, one a line")
-	number(c, &w.Video.FPS, "fps", false, "frames a second to look at; 0, the default, means as in training")
-	whole(c, &step, "hop-frames", 0, "frames by which the window moves; 0 means a quarter of it")
-	share(c, &threshold, "min-score", "probability from which an action is taken for seen")
-	whole(c, &w.Retries, "retries", 0, "attempts in a row to take up a source that broke off")
-	w.Video.IdleTimeout = 10 * time.Second
-	span(c, &w.Video.IdleTimeout, "idle", "a file that has not grown for so long is complete")
-	timeout(c, &w.Video.Timeout)
-	f.BoolVar(&w.Wait, "wait", false, "let a file or a pipe wait instead of dropping frames")
-	f.BoolVar(&asJSON, "json", false, "write a JSON object a line, when an event begins and when it is over")
+	o.add(c)
 	return c
 }
 
-// eventPrinter prints an event as it comes.
+func (o *watchFlags) add(c *cobra.Command) {
+	o.run.Add(c)
+	flags.Required(c, "run")
+	o.backbone.AddOfRun(c)
+	o.backbone.AddPrecision(c)
+	flags.Classes(c, &o.classes)
+	w := &o.live
+	flags.FPS(c, &w.Video.FPS)
+	c.Flags().Lookup("fps").DefValue = "as in training, or 8"
+	flags.Int(c, &o.hop, "hop-frames", 0, "frames by which the window moves (default: a quarter of it)")
+	o.minScore = 0.5
+	flags.Between0And1(c, &o.minScore, "min-score", "minimum score of a result, from 0 to 1")
+	w.Retries = 10
+	flags.Int(c, &w.Retries, "retries", 0, "number of attempts in a row to reconnect to a source")
+	w.Video.IdleTimeout = 10 * time.Second
+	flags.Duration(c, &w.Video.IdleTimeout, "idle", "time without growth after which a file is complete")
+	flags.Timeout(c, &w.Video.Timeout)
+	c.Flags().BoolVar(&w.Wait, "wait", false, "let a file or a pipe wait instead of dropping frames")
+	flags.JSON(c, &o.json)
+}
+
+func (a *app) watch(c *cobra.Command, source string, o watchFlags) error {
+	names, err := readClasses(o.classes)
+	if err != nil {
+		return err
+	}
+	run, r, err := a.openRecognizer(c.Context(), o.run, o.backbone, names)
+	if err != nil {
+		return err
+	}
+	sampling, err := run.File.VideoSampling()
+	if err != nil {
+		return err
+	}
+	w := &o.live
+	if w.Video.FPS == 0 {
+		w.Video.FPS = flags.DefaultFPS
+		if fps, ok := sampling.Rate(); ok {
+			w.Video.FPS = fps
+		}
+	}
+	if o.hop == 0 {
+		o.hop = max(r.Frames()/4, 1)
+	}
+	if w.Watcher, err = r.Watch(o.hop, o.minScore); err != nil {
+		return usageError{err}
+	}
+	w.Model, w.Log = run.Backbone, a.log
+	w.Video.Source, w.Video.Stdin = source, os.Stdin
+	done, err := w.Run(c.Context(), a.eventPrinter(o.json))
+	a.log.Info("watched", "frames", done.Frames, "dropped", done.Dropped)
+	return err
+}
+
+// eventPrinter returns a function that prints events.
 func (a *app) eventPrinter(asJSON bool) func(recognition.Event) error {
 	return func(e recognition.Event) (err error) {
 		switch {

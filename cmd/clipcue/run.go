@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/task/recognition"
+	"github.com/clipcue/clipcue/train"
+)
+
+// readRun reads a model of a run, without its backbone.
+func readRun(run flags.Run) (path string, f *adapter.File, err error) {
+	if path, err = adapter.FindModel(run.Path, run.Checkpoint); err == nil {
+		f, err = adapter.ReadFile(path)
+	}
+	return path, f, err
+}
+
+// open opens a run: its model, and its backbone with the given towers. The text tower
+// is also loaded if the model does not know one of the classes.
+func (a *app) open(ctx context.Context, run flags.Run, b flags.Backbone, classes []string, towers clip.Tower) (*adapter.Run, error) {
+	r, err := adapter.OpenRun(ctx, run.Path, adapter.OpenOptions{Checkpoint: run.Checkpoint, Classes: classes, Towers: towers,
+		Backbone: b.Model, Activation: b.Activation, Precision: b.Precision, Threads: a.threads})
+	return r, err
+}
+
+// openRecognizer opens a recognition run that chooses among classes, or among its own
+// if classes is nil.
+func (a *app) openRecognizer(ctx context.Context, run flags.Run, b flags.Backbone, classes []string) (*adapter.Run, *recognition.Recognizer, error) {
+	opened, err := a.open(ctx, run, b, classes, clip.Image)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := recognition.New(opened.File, opened.Backbone)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
+	}
+	if classes != nil {
+		err = r.SetClasses(classes)
+	}
+	return opened, r, err
+}
+
+// openLocalizer opens a localization run that chooses among classes, or among its own
+// if classes is nil.
+func (a *app) openLocalizer(ctx context.Context, run flags.Run, b flags.Backbone, classes []string) (*adapter.Run, *localization.Localizer, error) {
+	opened, err := a.open(ctx, run, b, classes, clip.Image)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := localization.New(opened.File, opened.Backbone)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
+	}
+	if classes != nil {
+		err = l.SetClasses(classes)
+	}
+	return opened, l, err
+}
+
+// bare returns the backbone of a model file without weights. It is enough for classes
+// whose embeddings the file holds.
+func (a *app) bare(f *adapter.File) *clip.Model {
+	return clip.Bare(f.Backbone.Config, f.Backbone.Fingerprint, a.threads)
+}
+
+// textTower returns what a model needs of its backbone to embed classes: nothing but
+// its sizes if it knows them all, else the text tower.
+func (a *app) textTower(f *adapter.File, b flags.Backbone, classes []string, always bool) (*clip.Model, error) {
+	if !always && !f.Lacks(classes) {
+		return a.bare(f), nil
+	}
+	return a.loadOf(f, b, clip.Text)
+}
+
+// loadOf loads the backbone of a model file: the given one, or that of its training.
+func (a *app) loadOf(f *adapter.File, b flags.Backbone, towers clip.Tower) (*clip.Model, error) {
+	b.Model = cmp.Or(b.Model, f.Backbone.Path)
+	b.Activation = cmp.Or(b.Activation, f.Backbone.Config.Activation)
+	m, _, err := a.load(b, towers)
+	return m, err
+}
+
+// runData reads the description of the training data from a run's config.json.
+func runData[D any](run string) (data D, err error) {
+	if info, err := os.Stat(run); err == nil && !info.IsDir() {
+		run = filepath.Dir(run)
+	}
+	path := filepath.Join(run, train.ConfigFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return data, err
+	}
+	var config struct {
+		Data D `json:"data"`
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return data, fmt.Errorf("%s: %w", path, err)
+	}
+	return config.Data, nil
+}
+
+// readClasses reads the file of --classes. It returns nil without one.
+func readClasses(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return dataset.ReadClasses(path)
+}
+
+// setTemporalScale applies --temporal-scale if it was given. The model must then have
+// a temporal residual.
+func setTemporalScale(c *cobra.Command, model interface{ SetTemporalScale(float64) error }, scale float64) error {
+	if !c.Flags().Changed("temporal-scale") {
+		return nil
+	}
+	if err := model.SetTemporalScale(scale); err != nil {
+		return fmt.Errorf("--temporal-scale: %w", err)
+	}
+	return nil
+}
