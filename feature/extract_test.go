@@ -522,7 +522,7 @@ func TestExtractFails(t *testing.T) {
 	}{
 		{"no videos", nil, fake{}, Options{}, "no videos", 0},
 		{"two of a name", slices.Concat(sources[:1], sources[:1]), fake{}, Options{}, `"a.mp4"`, 0},
-		{"a rate of nothing", sources, fake{}, Options{Sampling: video.AtRate(0)}, "frames a second", 0},
+		{"a rate of nothing", sources, fake{}, Options{Sampling: video.AtRate(0)}, "frames per second", 0},
 		{"a batch below 0", sources, fake{}, Options{Batch: -1}, "batch", 0},
 		{"decoders below 0", sources, fake{}, Options{Decoders: -1}, "decoders", 0},
 		{"failures below 0", sources, fake{}, Options{MaxFailures: -1}, "failures", 0},

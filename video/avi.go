@@ -5,14 +5,14 @@ import (
 	"io"
 )
 
-// wholeAVI reports whether an AVI file has all of the lists of pictures ("movi") that
-// its headers promise, the ones of OpenDML included. ffmpeg takes one that is broken
-// off between two pictures for one that is short; and how many frames the header
-// promises does not tell, because a picture that stays counts again.
+// wholeAVI reports whether an AVI file has all the frame lists ("movi") that its headers
+// declare, those of OpenDML included. ffmpeg reads a file truncated between two frames as
+// a shorter one, and the declared number of frames is no test, because a frame that is
+// displayed for longer counts more than once.
 func wholeAVI(f *io.SectionReader) bool {
-	at, end := int64(0), int64(0) // end is the RIFF chunk's
-	var head [12]byte             // a chunk's name, how many bytes follow, and in a list what they are
-	for range 1 << 12 {           // a few each gigabyte
+	at, end := int64(0), int64(0) // end of the RIFF chunk
+	var head [12]byte             // a chunk's name, size and, for a list, type
+	for range 1 << 12 {           // a file has a few chunks per gigabyte
 		if _, err := f.ReadAt(head[:], at); err != nil {
 			return true
 		}
@@ -20,9 +20,9 @@ func wholeAVI(f *io.SectionReader) bool {
 		next := at + 8 + length + length&1
 		switch name := string(head[:4]); {
 		case name == "RIFF":
-			end, next = next, at+int64(len(head)) // into it
+			end, next = next, at+int64(len(head)) // its contents
 		case at >= end:
-			return true // rubbish after the last one, which may look like a list
+			return true // trailing bytes, which may look like a list
 		case name == "LIST" && string(head[8:]) == "movi" && at+8+length > f.Size():
 			return false
 		}

@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// whole tells of a file, by its container, whether it goes on to its end, where ffmpeg
-// does not.
+// whole maps containers whose truncation ffmpeg does not notice to functions that report
+// whether a file is complete.
 var whole = map[string]func(*io.SectionReader) bool{
 	"gif":          wholeGIF,
 	"ogg":          wholeOgg,
@@ -14,15 +14,15 @@ var whole = map[string]func(*io.SectionReader) bool{
 	"yuv4mpegpipe": wholeY4M,
 }
 
-// brokenOff reports whether a file is not finished, as far as [whole] knows.
-func brokenOff(path, container string) bool {
+// truncated reports whether a file is incomplete, as far as [whole] can tell.
+func truncated(path, container string) bool {
 	ask := whole[container]
 	if ask == nil {
 		return false
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false // for ffmpeg to say
+		return false // ffmpeg reports the error
 	}
 	defer f.Close()
 	info, err := f.Stat()

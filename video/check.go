@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Report is what extraction would see of a file.
+// Report is the result of [Check].
 type Report struct {
 	Info
 
-	// Frames is how many are shown: counted as decoded if Decoded, and as packets
-	// otherwise. It stands for Info's, which is what the header says.
+	// Frames is the number of frames: of decoded ones if Decoded, and of packets
+	// otherwise. It replaces Info.Frames, which is the number in the header.
 	Frames  int  `json:"frames"`
 	Decoded bool `json:"decoded"`
 
-	// First and Last are the times of the first frame and the last, in seconds.
+	// First and Last are the times of the first and the last frame, in seconds.
 	First float64 `json:"first"`
 	Last  float64 `json:"last"`
 
-	// Notes are what sets the file apart from a plain video, such as
-	// "rotated 90" or "variable frame rate", in words.
+	// Notes lists what distinguishes the file from a plain video, such as
+	// "rotated 90" or "variable frame rate".
 	Notes []string `json:"notes"`
 }
 
@@ -47,7 +47,7 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	if err != nil {
 		return r, err
 	}
-	err = x.pairFields(ctx, path, info, o.timeout())
+	err = x.mergeFields(ctx, path, info, o.timeout())
 	r.Info = *info
 	if err != nil {
 		return r, err
@@ -72,13 +72,14 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	case err != nil:
 	case x.end != "":
 		err = &Error{Path: path, Kind: ErrDamaged, Reason: x.end}
-	case brokenOff(path, info.Container):
+	case truncated(path, info.Container):
 		err = &Error{Path: path, Kind: ErrDamaged, Reason: endsEarly}
 	}
 	return r, err
 }
 
-// decodeAll counts a file's frames by decoding them.
+// decodeAll decodes all frames and returns their number and the times of the first and
+// the last.
 func decodeAll(ctx context.Context, path string, info *Info, o Options) (n int, first, last float64, err error) {
 	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, route: sequential}
 	for f, err := range Frames(ctx, path, o) {
@@ -94,7 +95,7 @@ func decodeAll(ctx context.Context, path string, info *Info, o Options) (n int, 
 	return n, first, last, nil
 }
 
-// notes are those that the headers tell.
+// notes returns what the headers show.
 func (i *Info) notes() (odd []string) {
 	add := func(is bool, format string, args ...any) {
 		if is {
@@ -113,7 +114,7 @@ func (i *Info) notes() (odd []string) {
 	return odd
 }
 
-// notes are those that the packets tell.
+// notes returns what the packets show.
 func (x *packetIndex) notes(r *Report) (odd []string) {
 	add := func(is bool, format string, args ...any) {
 		if is {
@@ -138,23 +139,23 @@ func (x *packetIndex) notes(r *Report) (odd []string) {
 		}
 		shortest, longest = min(shortest, d), max(longest, d)
 	}
-	// Clocks are coarse: 30 frames a second are 33 and 34 ms apart.
+	// Clocks are coarse: at 30 frames per second, frames are 33 and 34 ms apart.
 	variable := missing == 0 && longest-shortest > 2 && float64(longest-shortest) > 0.02*float64(longest)
 	add(variable || missing > 0 && r.VariableRate, "variable frame rate")
 	if variable {
 		add(true, "frames %.3g to %.3g s apart", float64(shortest)*x.seconds, float64(longest)*x.seconds)
 	}
 	n := len(x.packets) + x.untimed
-	add(n > 0 && missing == n, "no time stamps")
-	add(missing > 0 && missing < n, "%d frames without a time stamp", missing)
-	add(x.anew > 0, "time stamps begin anew %d times", x.anew)
-	add(repeated > 0, "%d repeated time stamps", repeated)
+	add(n > 0 && missing == n, "no timestamps")
+	add(missing > 0 && missing < n, "%d frames without a timestamp", missing)
+	add(x.restarts > 0, "timestamps restart %d times", x.restarts)
+	add(repeated > 0, "%d repeated timestamps", repeated)
 	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)
-	add(r.Info.Frames > 0 && r.Frames != r.Info.Frames, "the header promises %d frames", r.Info.Frames)
-	length := x.span().end - min(r.First, 0) // some containers tell only when all ends, sound included
-	add(n > 1 && x.anew == 0 && r.Duration > 1.2*length+1, "the header promises %.1f s", r.Duration)
-	add(x.undecodable > 0, "begins with %d pictures that lack what they build on", x.undecodable)
+	add(r.Info.Frames > 0 && r.Frames != r.Info.Frames, "the header declares %d frames", r.Info.Frames)
+	length := x.span().end - min(r.First, 0) // some containers declare only the end of all streams, audio included
+	add(n > 1 && x.restarts == 0 && r.Duration > 1.2*length+1, "the header declares %.1f s", r.Duration)
+	add(x.undecodable > 0, "starts with %d undecodable frames", x.undecodable)
 	add(x.complaint != "" && x.complaint != x.end, "%s", x.complaint)
 	return odd
 }

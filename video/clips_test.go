@@ -159,7 +159,7 @@ func compareInfo(t *testing.T, got *Info, want Info) {
 	}
 }
 
-// ffprobeTimes returns the time stamps of all frames as ffprobe decodes them,
+// ffprobeTimes returns the timestamps of all frames as ffprobe decodes them,
 // NaN where it has none.
 func ffprobeTimes(t *testing.T, path string) []float64 {
 	t.Helper()

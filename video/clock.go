@@ -5,20 +5,21 @@ import (
 	"strings"
 )
 
-// A clock is a player's: it goes on where a stream's time stamps begin anew, as they do
-// where recordings were joined, and does not wait where they leap.
+// clock is the clock of a player: it continues where the timestamps of a stream start
+// again, as they do where recordings were joined, and does not wait where they jump.
 type clock struct {
-	leap              float64 // seconds beyond which a step is one
+	leap              float64 // steps longer than this, in seconds, are jumps
 	last, step, shift float64
 	begun             bool
-	anew              int // how often the stamps began anew
+	restarts          int // how often the timestamps started again
 }
 
-// back is how far stamps may go back without beginning anew, in seconds: disorder.
+// back is how far timestamps may go back, in seconds, because they are out of order and
+// without starting again.
 const back = 1
 
-// clock returns one for the stream. Only in formats for broadcasting is a step of over
-// 10 s a leap, as for ffplay; elsewhere a picture may well stay for hours.
+// clock returns a clock for the stream. Only in broadcast formats is a step of more than
+// 10 s a jump, as in ffplay; in others a frame may be displayed for hours.
 func (i *Info) clock() clock {
 	c := clock{leap: math.Inf(1)}
 	if i.FrameRate > 0 {
@@ -30,14 +31,14 @@ func (i *Info) clock() clock {
 	return c
 }
 
-// played takes the next time stamp to the player's time.
+// played returns the player's time for the next timestamp.
 func (c *clock) played(t float64) float64 {
 	switch d := t - c.last; {
 	case !c.begun:
 		c.begun = true
 	case d < -back || d > c.leap:
 		c.shift += c.step - d
-		c.anew++
+		c.restarts++
 	case d > 0:
 		c.step = d
 	}

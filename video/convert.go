@@ -8,7 +8,7 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// Treatment says for provenance what is done to a stored picture before it is
+// Treatment describes, for provenance, what is done to a stored frame before it is
 // resized, such as "upright, square pixels, bwdif, hable from PQ".
 func (i *Info) Treatment() string {
 	parts := []string{"upright", "square pixels"}
@@ -21,12 +21,13 @@ func (i *Info) Treatment() string {
 	return strings.Join(parts, ", ")
 }
 
-// weaves reports whether a decoder puts the fields of the codec together. Those of
-// HEVC are pictures of their own.
-func (i *Info) weaves() bool { return i.Codec != "hevc" }
+// mergesFields reports whether decoders of the codec merge the two fields of a frame. Those
+// of HEVC output each field as a frame.
+func (i *Info) mergesFields() bool { return i.Codec != "hevc" }
 
-// turn is the filters, with a comma before them, that bring a stored picture upright.
-func (i *Info) turn() string {
+// orient returns the filters, each after a comma, that rotate and flip a stored frame for
+// display.
+func (i *Info) orient() string {
 	turn := map[int]string{90: ",transpose=clock", 180: ",hflip,vflip", 270: ",transpose=cclock"}[i.Rotation]
 	if i.Flipped {
 		return ",hflip" + turn
@@ -34,14 +35,14 @@ func (i *Info) turn() string {
 	return turn
 }
 
-// filters are those that Treatment names, but for turn, and beside what ffmpeg does by
-// itself: it makes RGB after them, by the stream's own matrix and range, and by BT.601
-// where the stream has none.
+// filters returns the filters for what Treatment describes, except orientation. After
+// them ffmpeg converts to RGB by the stream's matrix and range, or by BT.601 if the stream
+// declares none.
 func (i *Info) filters(ctx context.Context) (string, error) {
 	chain := ""
 	if i.Interlaced {
-		// One frame for each stored one, with its time; frames that are not marked
-		// as interlaced pass.
+		// One output frame per stored frame, with its time. Frames not marked as
+		// interlaced pass unchanged.
 		chain += ",bwdif=mode=send_frame:deint=interlaced"
 	}
 	if i.HDR == "" {
@@ -49,7 +50,7 @@ func (i *Info) filters(ctx context.Context) (string, error) {
 	}
 	if err := ffmpeg.NeedFilters(ctx, "zscale", "tonemap"); err != nil {
 		return "", &Error{Path: i.Path, Kind: ErrUnsupported,
-			Reason: fmt.Sprintf("HDR (%s) has to be tone-mapped, and %v", i.HDR, err)}
+			Reason: fmt.Sprintf("HDR (%s) needs tone mapping: %v", i.HDR, err)}
 	}
 	transfer := map[string]string{"PQ": "smpte2084", "HLG": "arib-std-b67"}[i.HDR]
 	matrix, primaries, reach := i.Matrix, i.primaries, "tv"
@@ -65,7 +66,7 @@ func (i *Info) filters(ctx context.Context) (string, error) {
 	if i.FullRange {
 		reach = "pc"
 	}
-	full := "format=yuv444p16le" // zscale takes no odd sizes of halved chroma
+	full := "format=yuv444p16le" // zscale rejects odd sizes with subsampled chroma
 	if matrix == "gbr" {
 		full = "format=gbrp16le"
 	}

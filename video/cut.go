@@ -14,14 +14,13 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// Cut writes the part of a video from start to end seconds, as a player shows
-// them, to an MP4 file: encoded anew, so that it begins and ends where it should and
-// not at a keyframe, with the default video stream and the first one of sound. The
-// file is there whole or not at all; one that was there is replaced. What lies with
-// the video is an [Error].
+// Cut writes the part of a video from start to end, in seconds on a player's clock, to an
+// MP4 file. It re-encodes the default video stream and the first audio stream, so that the
+// part starts and ends exactly and not at a keyframe. The file is written completely or
+// not at all, and replaces an existing one. A failure of the video is an [*Error].
 func Cut(ctx context.Context, path string, start, end float64, to string) error {
 	if !(start >= 0 && end > start) {
-		return fmt.Errorf("a part from %v s to %v s cannot be cut", start, end)
+		return fmt.Errorf("start must be at least 0 s and before the end, got %v s to %v s", start, end)
 	}
 	info, err := Probe(ctx, path, Options{})
 	if err != nil {
@@ -35,7 +34,7 @@ func Cut(ctx context.Context, path string, start, end float64, to string) error 
 	defer os.Remove(temporary)
 	from := []string{"-ss", strconv.FormatFloat(start, 'f', 6, 64)}
 	args := []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+error", "-progress", "pipe:1", "-y"}
-	// Elsewhere seeking may be inexact; then ffmpeg decodes up to the start.
+	// In other containers seeking may be inexact, so ffmpeg decodes up to the start.
 	seekable := strings.Contains(info.Container, "mp4") || strings.Contains(info.Container, "matroska")
 	if seekable {
 		args = append(args, from...)
@@ -46,7 +45,7 @@ func Cut(ctx context.Context, path string, start, end float64, to string) error 
 	}
 	args = append(args, "-t", strconv.FormatFloat(end-start, 'f', 6, 64),
 		"-map", fmt.Sprintf("0:%d", info.index), "-map", "0:a:0?", "-map_metadata", "-1",
-		// The codec takes even sizes only.
+		// The codec accepts only even sizes.
 		"-vf", strings.TrimPrefix(filters+",scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p", ","),
 		"-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-c:a", "aac", "-movflags", "+faststart", "-f", "mp4", "file:"+temporary)
 	frames, err := cut(ctx, path, args)
@@ -54,12 +53,12 @@ func Cut(ctx context.Context, path string, start, end float64, to string) error 
 	case err != nil:
 		return err
 	case frames == 0:
-		return &Error{Path: path, Kind: ErrNoFrames, Reason: fmt.Sprintf("none is shown from %g s to %g s", start, end)}
+		return &Error{Path: path, Kind: ErrNoFrames, Reason: fmt.Sprintf("none from %g s to %g s", start, end)}
 	}
 	return os.Rename(temporary, to)
 }
 
-// cut runs ffmpeg and returns how many frames it has written.
+// cut runs ffmpeg and returns the number of frames that it wrote.
 func cut(ctx context.Context, path string, args []string) (frames int, err error) {
 	g := newGuard(ctx, DefaultTimeout)
 	defer g.stop()

@@ -11,13 +11,12 @@ import (
 	"strings"
 )
 
-// Source is a video to work on. ID names it among its siblings and stays the
-// same wherever their folder is: the slash-separated path below the folder that
-// was searched, or the base name of a file that was given itself, extension
-// included.
+// Source is a video to process. Its ID does not depend on where the videos are stored: it
+// is the slash-separated path below the folder that was searched, or the base name of a
+// file that was given, including the extension.
 type Source struct{ Path, ID string }
 
-// extensions are those of the files that Discover takes for videos.
+// extensions of the files that Discover returns.
 var extensions = strings.Fields(`.3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 .h265 .hevc .ivf .m1v
 	.m2t .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm
 	.rmvb .ts .vob .webm .wmv .y4m`)
@@ -102,8 +101,8 @@ func search(root string) (videos []Source, unreadable []*Error, err error) {
 	return videos, unreadable, err
 }
 
-// natural compares texts with their runs of digits as numbers; equal numbers
-// and what else it calls equal fall back to plain order.
+// natural compares strings, with runs of digits as numbers. Strings that are equal this
+// way are compared byte by byte.
 func natural(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -124,7 +123,7 @@ func natural(a, b string) int {
 	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
 }
 
-// digits returns how many digits s begins with.
+// digits returns the number of digits at the start of s.
 func digits(s string) int {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {

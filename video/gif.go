@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// wholeGIF reports whether a GIF goes on to its trailer. ffmpeg takes one that is
-// broken off for one that is short.
+// wholeGIF reports whether a GIF has its trailer. ffmpeg reads a truncated one as a
+// shorter one.
 func wholeGIF(f *io.SectionReader) bool {
 	r := bufio.NewReaderSize(f, 1<<16)
 	var head [13]byte
@@ -17,7 +17,7 @@ func wholeGIF(f *io.SectionReader) bool {
 		_, err := r.Discard(n)
 		return err == nil
 	}
-	colors := func(flags byte) int { // the bytes of a table
+	colors := func(flags byte) int { // size of the color table in bytes
 		if flags&0x80 == 0 {
 			return 0
 		}
@@ -33,12 +33,12 @@ func wholeGIF(f *io.SectionReader) bool {
 			return true
 		case kind == '!': // an extension: a label, then blocks
 			ok = skip(1)
-		case kind == ',': // a picture: its place, colors and code size, then blocks
+		case kind == ',': // a frame: its position, colors and code size, then blocks
 			var place [9]byte
 			_, err := io.ReadFull(r, place[:])
 			ok = err == nil && skip(colors(place[8])+1)
 		default:
-			continue // a byte too many, as some programs write
+			continue // an extra byte, as some programs write
 		}
 		for ok {
 			n, err := r.ReadByte()

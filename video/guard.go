@@ -10,8 +10,8 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// guard ends a process that gives nothing for too long while it is waited for,
-// or that takes too much memory. Time in which nobody waits does not count.
+// guard stops a process that produces nothing for too long while its output is awaited, or
+// that uses too much memory. Time in which nothing reads its output does not count.
 type guard struct {
 	ctx     context.Context // of the process
 	cancel  context.CancelCauseFunc
@@ -19,7 +19,7 @@ type guard struct {
 	timeout time.Duration
 }
 
-// Why a guard ended a process.
+// Reasons for which a guard stopped a process.
 var (
 	errStalled = errors.New("stalled")
 	errMemory  = errors.New("memory")
@@ -43,7 +43,7 @@ func (g *guard) stop() {
 	g.cancel(nil)
 }
 
-// watch looks after the memory of a process and what it started.
+// watch limits the memory of a process and of those that it started.
 func (g *guard) watch(pid int) {
 	limit := memoryLimit()
 	if limit == 0 {
@@ -65,7 +65,7 @@ func (g *guard) watch(pid int) {
 	}()
 }
 
-// reader is r, for whose bytes the guard waits.
+// reader returns r with the timeout of the guard on each Read.
 func (g *guard) reader(r io.Reader) io.Reader { return guarded{g, r} }
 
 type guarded struct {
@@ -79,14 +79,14 @@ func (g guarded) Read(p []byte) (int, error) {
 	return g.r.Read(p)
 }
 
-// fault is what the guard had to do, nil for nothing.
+// fault returns why the guard stopped the process, or nil if it did not.
 func (g *guard) fault(path string, frames int) error {
 	switch context.Cause(g.ctx) {
 	case errStalled:
-		return &Error{Path: path, Kind: ErrTimeout, Reason: fmt.Sprintf("nothing came for %v", g.timeout), Frames: frames}
+		return &Error{Path: path, Kind: ErrTimeout, Reason: fmt.Sprintf("no output for %v", g.timeout), Frames: frames}
 	case errMemory:
 		return &Error{Path: path, Kind: ErrTooLarge, Frames: frames,
-			Reason: fmt.Sprintf("the decoder took more than %d MiB of memory and was stopped", memoryLimit()>>20)}
+			Reason: fmt.Sprintf("the decoder used more than %d MiB of memory and was stopped", memoryLimit()>>20)}
 	}
 	return nil
 }

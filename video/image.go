@@ -18,11 +18,10 @@ import (
 	_ "golang.org/x/image/webp"
 )
 
-// ReadImage reads a still picture (PNG, JPEG, GIF, WebP, BMP, TIFF) as one
-// frame at time 0. Transparency is dropped, as PIL's convert("RGB") does: a
-// pixel keeps its color however transparent it is. Of a moving GIF it is the
-// first picture. An orientation tag is not followed, as CLIP's own
-// preprocessing does not. Errors are an [*Error].
+// ReadImage reads an image (PNG, JPEG, GIF, WebP, BMP, TIFF) as one frame at time 0.
+// Transparency is dropped as by PIL's convert("RGB"): a pixel keeps its color. Of an
+// animated GIF it returns the first frame. Orientation tags are ignored, as in CLIP's own
+// preprocessing. Errors are an [*Error].
 func ReadImage(path string) (Frame, error) {
 	if err := checkFile(path); err != nil {
 		return Frame{}, err
@@ -39,19 +38,18 @@ func ReadImage(path string) (Frame, error) {
 	return frame, nil
 }
 
-// errNotImage is ErrFormat in words for pictures.
+// errNotImage is ErrFormat for images.
 var errNotImage error = notImage{}
 
 type notImage struct{}
 
 func (notImage) Error() string {
-	return "cannot be read as a picture (PNG, JPEG, GIF, WebP, BMP, TIFF)"
+	return "cannot be read as an image (PNG, JPEG, GIF, WebP, BMP, TIFF)"
 }
 func (notImage) Unwrap() error { return ErrFormat }
 
-// large is held while a picture of more than largePixels is decoded. A header of a
-// few bytes can ask for a gigabyte, and whoever reads many pictures reads one on
-// each core.
+// large is locked while an image of more than largePixels is decoded. A header of a few
+// bytes can demand a gigabyte, and callers decode one image on each core.
 var large sync.Mutex
 
 const largePixels = 16 << 20
@@ -63,7 +61,7 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	}
 	w, h := config.Width, config.Height
 	if w < 1 || h < 1 || w > maxPixels/h {
-		return Frame{}, fmt.Errorf("%dx%d pixels are not a picture of up to %d million", w, h, maxPixels>>20)
+		return Frame{}, fmt.Errorf("size %dx%d; the limit is %d million pixels", w, h, maxPixels>>20)
 	}
 	if w*h > largePixels {
 		large.Lock()
@@ -76,7 +74,7 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	// A GIF's first picture may cover only a part of its canvas.
+	// The first frame of a GIF may cover only a part of its canvas.
 	bounds := img.Bounds()
 	if _, part := img.(*image.Paletted); !part || !bounds.In(image.Rect(0, 0, w, h)) {
 		w, h = bounds.Dx(), bounds.Dy()
@@ -93,7 +91,7 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	return frame, nil
 }
 
-// opaque returns how to read a picture's colors without their transparency.
+// opaque returns a function that reads the color of a pixel without its transparency.
 func opaque(img image.Image) func(x, y int) (r, g, b uint8) {
 	switch m := img.(type) {
 	case *image.YCbCr:

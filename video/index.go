@@ -12,33 +12,33 @@ import (
 	"time"
 )
 
-// packetIndex is what the packets of a stream tell without being decoded.
+// packetIndex is what is known of a stream's packets without decoding them.
 type packetIndex struct {
-	packets []packet // shown ones, by time
+	packets []packet // those that are displayed, sorted by time
 	exact   bool     // every packet has a time of its own, and the first is a keyframe
-	seconds float64  // a tick
+	seconds float64  // per tick
 
-	untimed     int     // packets without any time, which are not among packets
-	undecodable int     // packets before the first keyframe, which are not among packets
-	rate        float64 // frames a second, by which untimed ones are shown
-	anew        int     // how often the time stamps begin anew
-	lastPlayed  float64 // then the time of the last packet by a player's clock
+	untimed     int     // number of packets without a time, which are not in packets
+	undecodable int     // number of packets before the first keyframe, which are not in packets
+	rate        float64 // frames per second at which untimed ones are displayed
+	restarts    int     // how often the timestamps start again
+	lastPlayed  float64 // the time of the last packet on a player's clock, if restarts > 0
 	encrypted   bool
-	complaint   string // of ffprobe about the file
-	end         string // what it said of an end that comes too early
+	complaint   string // the first error that ffprobe printed
+	end         string // its error about a truncated file
 }
 
 type packet struct {
 	ticks   int64
 	key     bool
-	timed   bool // it has a time at all
-	stamped bool // the time is that of presentation
+	timed   bool // it has a presentation or a decoding timestamp
+	stamped bool // it has a presentation timestamp
 }
 
-// maxPackets bounds the memory of an index: a hundred hours at 40 frames a second.
+// maxPackets limits the memory of an index: a hundred hours at 40 frames per second.
 const maxPackets = 1 << 24
 
-// readIndex reads the time stamps of all packets.
+// readIndex reads the timestamps of all packets.
 func readIndex(ctx context.Context, path string, info *Info, timeout time.Duration) (*packetIndex, error) {
 	x := &packetIndex{exact: info.tickDen > 0, rate: info.FrameRate}
 	if x.exact {
@@ -57,24 +57,24 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 			default:
 				x.untimed++
 			}
-			if dts != noTime {
+			if dts != noTimestamp {
 				clock.played(float64(dts) * x.seconds)
 			}
-			if p.timed && clock.anew > 0 {
+			if p.timed && clock.restarts > 0 {
 				x.lastPlayed = max(x.lastPlayed, float64(p.ticks)*x.seconds+clock.shift)
 			}
 			x.exact = x.exact && p.stamped
 			x.encrypted = x.encrypted || strings.Contains(lines.Text(), encryptedPacket)
 		}
-		x.anew = clock.anew
-		x.exact = x.exact && len(x.packets) < maxPackets && x.anew == 0
+		x.restarts = clock.restarts
+		x.exact = x.exact && len(x.packets) < maxPackets && x.restarts == 0
 		return lines.Err()
 	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
 	if err != nil {
 		return nil, err
 	}
 	if strings.Contains(" h264 mpeg1video mpeg2video ", " "+info.Codec+" ") && strings.Contains(" mpegts mpeg mpegvideo ", " "+info.Container+" ") {
-		x.awaitKey()
+		x.dropUndecodable()
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
 	for _, c := range complaints {
@@ -90,11 +90,10 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	return x, nil
 }
 
-// awaitKey drops the packets of which a decoder makes no frames, because the stream
-// begins between two keyframes, as broadcasts do: those before the first one in the
-// stream, and those that are shown before it. The packets are still in the stream's
-// order.
-func (x *packetIndex) awaitKey() {
+// dropUndecodable drops the packets that cannot be decoded because the stream starts
+// between two keyframes, as broadcasts do: those before the first keyframe in the stream,
+// and those displayed before it. The packets must still be in stream order.
+func (x *packetIndex) dropUndecodable() {
 	at := slices.IndexFunc(x.packets, func(p packet) bool { return p.key })
 	if at <= 0 {
 		return
@@ -104,16 +103,16 @@ func (x *packetIndex) awaitKey() {
 	x.undecodable, x.exact = n-len(x.packets), false
 }
 
-// pairFields learns from the first pictures whether a stream is interlaced, where its
-// headers do not tell, and makes one packet of two where each is a field: a frame is
-// both. It is for who asks what there is; the decoder finds out by itself.
-func (x *packetIndex) pairFields(ctx context.Context, path string, info *Info, timeout time.Duration) error {
+// mergeFields decodes the first frames to find out whether a stream is interlaced if the
+// headers do not say so, and merges the packets of the two fields of a frame if each
+// field has its own. Only Check needs it; decoding finds out for itself.
+func (x *packetIndex) mergeFields(ctx context.Context, path string, info *Info, timeout time.Duration) error {
 	if !strings.Contains(" h264 mpeg2video mpeg4 vc1 wmv3 dvvideo mjpeg dnxhd prores utvideo ", " "+info.Codec+" ") {
 		return nil
 	}
 	few := "%+#16"
 	if info.Interlaced {
-		few = "%+#128" // to the first keyframe and on
+		few = "%+#128" // to pass the first keyframe
 	}
 	var shown []int64 // ticks
 	ffprobe(ctx, path, timeout, func(r io.Reader) error {
@@ -138,14 +137,14 @@ func (x *packetIndex) pairFields(ctx context.Context, path string, info *Info, t
 	if info.Codec != "h264" || !info.Interlaced {
 		return nil
 	}
-	var apart int64 // frames
+	var apart int64 // ticks between frames
 	for i := 1; i < len(shown); i++ {
 		if d := shown[i] - shown[i-1]; d > 0 && (apart == 0 || d < apart) {
 			apart = d
 		}
 	}
 	if x.pair(apart) {
-		info.Frames = 0 // these are fields
+		info.Frames = 0 // the header counts fields
 		if info.FrameRate*float64(apart)*x.seconds > 1.5 {
 			info.FrameRate /= 2
 		}
@@ -153,8 +152,8 @@ func (x *packetIndex) pairFields(ctx context.Context, path string, info *Info, t
 	return nil
 }
 
-// pair drops the packets of second fields, where frames are so many ticks apart, and
-// answers whether there were any.
+// pair drops the packets of second fields, given the ticks between frames, and reports
+// whether there were any.
 func (x *packetIndex) pair(apart int64) bool {
 	if len(x.packets) == 0 {
 		return false
@@ -170,13 +169,13 @@ func (x *packetIndex) pair(apart int64) bool {
 	return paired
 }
 
-// noTime is a time stamp that is none.
-const noTime = math.MinInt64
+// noTimestamp represents a missing timestamp.
+const noTimestamp = math.MinInt64
 
-// parsePacket reads "pts=512|dts=-512|flags=K_", and tells the packet's time of
-// decoding too. A packet that is there to be thrown away is none.
+// parsePacket parses a line such as "pts=512|dts=-512|flags=K_". It also returns the
+// decoding timestamp. It returns false for a packet that is marked to be discarded.
 func parsePacket(line string) (p packet, dts int64, ok bool) {
-	pts, dts := int64(noTime), int64(noTime)
+	pts, dts := int64(noTimestamp), int64(noTimestamp)
 	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
 		switch key, value, _ := strings.Cut(field, "="); key {
 		case "pts":
@@ -187,35 +186,35 @@ func parsePacket(line string) (p packet, dts int64, ok bool) {
 			ok = true
 			p.key = strings.Contains(value, "K")
 			if strings.Contains(value, "D") {
-				return packet{}, noTime, false
+				return packet{}, noTimestamp, false
 			}
 		}
 	}
 	if !ok {
-		return packet{}, noTime, false
+		return packet{}, noTimestamp, false
 	}
 	switch {
-	case pts != noTime:
+	case pts != noTimestamp:
 		p.ticks, p.timed, p.stamped = pts, true, true
-	case dts != noTime:
+	case dts != noTimestamp:
 		p.ticks, p.timed = dts, true
 	}
 	return p, dts, true
 }
 
-// ticks reads a time stamp. Beyond 2^62 a difference would not fit.
+// ticks parses a timestamp. Beyond 2^62 the difference of two would overflow.
 func ticks(s string) int64 {
 	if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
 		return v
 	}
-	return noTime
+	return noTimestamp
 }
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }
 
-// span is when the stream is seen. The last frame stays as long as the one
-// before it, and a stream without times is shown at its rate. Without an index, or
-// for an empty one, it is zero: it is then for the decoder to say what is wrong.
+// span returns the time range of the stream. The last frame is displayed as long as the
+// one before it; a stream without timestamps is displayed at its frame rate. Without an
+// index, or for an empty one, the range is empty, and the decoder reports what is wrong.
 func (x *packetIndex) span() timeSpan {
 	switch {
 	case x == nil:
@@ -232,7 +231,7 @@ func (x *packetIndex) span() timeSpan {
 		before = x.packets[i].ticks
 	}
 	end := x.time(n - 1)
-	if x.anew > 0 {
+	if x.restarts > 0 {
 		end = x.lastPlayed
 	}
 	return timeSpan{x.time(0), end + float64(max(0, last-before))*x.seconds}

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// formats are the containers that are read: all of ffmpeg 5's that hold video in
-// one file. Playlists (concat, hls, dash, imf) are left out because they name
-// other files, and what reads a device, a network or a script because it is none.
+// formats are the accepted containers: all of ffmpeg 5 that hold video in one file.
+// Excluded are playlists (concat, hls, dash, imf), which name other files, and formats
+// that read a device, the network or a script.
 const formats = "3dostr,4xm,alias_pix,amv,anm,apng,argo_brp,asf,asf_o,av1,avi,avr,avs,avs2,avs3,bethsoftvid,bfi,bink," +
 	"bmp_pipe,bmv,brender_pix,c93,cavsvideo,cdg,cdxl,cine,cri_pipe,dcstr,dds_pipe,derf,dfa,dhav,dirac,dnxhd,dpx_pipe,dsicin," +
 	"dv,dxa,ea,ea_cdata,evc,exr_pipe,film_cpk,filmstrip,fits,flic,flv,frm,gdv,gem_pipe,gif,gif_pipe,gxf,h261,h263,h264,hdr_pipe," +
@@ -25,19 +25,19 @@ const formats = "3dostr,4xm,alias_pix,amv,anm,apng,argo_brp,asf,asf_o,av1,avi,av
 	"usm,vbn_pipe,vc1,vc1test,vividas,vivo,viv,vmd,vvc,wav,flac,aac,wc3movie,webp_pipe,wsvqa,wtv,xbm_pipe,xmv,xpm_pipe,xwd_pipe,xwma," +
 	"yop,yuv4mpegpipe,aiff,amr,ape,ac3,eac3,dts,mp2,tta,w64,caf,au"
 
-// Limits on what a file may make ffmpeg allocate.
+// limits on the memory that a file can make ffmpeg allocate.
 var limits = []string{"-max_alloc", strconv.Itoa(1 << 30), "-max_pixels", strconv.Itoa(maxPixels)}
 
-// input is how a file is named to ffmpeg: as a file whatever its name looks
-// like, from which nothing but files may be opened.
+// input returns the arguments that make ffmpeg read a file, whatever its name looks like,
+// and open nothing but files.
 func input(path string) []string {
 	args := append(slices.Clone(limits), "-protocol_whitelist", "file", "-format_whitelist", formats)
 	ext := strings.ToLower(filepath.Ext(path))
 	switch {
 	case ext == ".gif" && strings.Contains(path, "%"):
-		// Otherwise the % would stand for the numbers of a sequence.
+		// Otherwise the % would start the pattern of a sequence.
 		args = append(args, "-f", "gif")
-	case slices.Contains(pictures, ext) && strings.Contains(path, "%"):
+	case slices.Contains(imageExtensions, ext) && strings.Contains(path, "%"):
 		if first, ok := sequenceStart(path); ok {
 			dir, base := filepath.Split(path)
 			path = strings.ReplaceAll(dir, "%", "%%") + base
@@ -49,14 +49,14 @@ func input(path string) []string {
 	return append(args, "-i", "file:"+path)
 }
 
-// pictures are the extensions of files that hold one picture.
-var pictures = strings.Fields(".bmp .dpx .exr .j2k .jp2 .jpeg .jpg .jxl .pbm .pcx .pgm .png .pnm .ppm .psd .sgi .tga .tif .tiff .webp")
+// imageExtensions are the extensions of files that hold one image.
+var imageExtensions = strings.Fields(".bmp .dpx .exr .j2k .jp2 .jpeg .jpg .jxl .pbm .pcx .pgm .png .pnm .ppm .psd .sgi .tga .tif .tiff .webp")
 
 var pattern = regexp.MustCompile(`%(0[1-9])?d`)
 
-// sequenceStart returns the lowest number of the pictures that a pattern such as
-// frames/%04d.png stands for. A path that has no number to fill in, that is the
-// name of a file, or that stands for none is no sequence.
+// sequenceStart returns the lowest number of the images that match a pattern such as
+// frames/%04d.png. It returns false for a path without a number to fill in, for the name
+// of a file, and for a pattern that no file matches.
 func sequenceStart(path string) (first int, ok bool) {
 	dir, base := filepath.Split(path)
 	at := pattern.FindStringIndex(base)
@@ -84,8 +84,8 @@ func sequenceStart(path string) (first int, ok bool) {
 	return first, ok
 }
 
-// Files are what a [Source]'s path stands for: the file itself, or the numbered
-// pictures of a sequence, up to the first number that is missing.
+// Files returns the files of a [Source] by its path: the file itself, or the images of a
+// numbered sequence, up to the first missing number.
 func Files(path string) []string {
 	n, ok := sequenceStart(path)
 	if !ok {
@@ -93,18 +93,19 @@ func Files(path string) []string {
 	}
 	dir, base := filepath.Split(path)
 	at := pattern.FindStringIndex(base)
-	picture := func() string { return dir + base[:at[0]] + fmt.Sprintf(base[at[0]:at[1]], n) + base[at[1]:] }
-	files := []string{picture()}
+	image := func() string { return dir + base[:at[0]] + fmt.Sprintf(base[at[0]:at[1]], n) + base[at[1]:] }
+	files := []string{image()}
 	for {
 		n++
-		if _, err := os.Lstat(picture()); err != nil {
+		if _, err := os.Lstat(image()); err != nil {
 			return files
 		}
-		files = append(files, picture())
+		files = append(files, image())
 	}
 }
 
-// checkFile refuses by name what ffmpeg would refuse in words of its own.
+// checkFile returns the errors that are clearer than those of ffmpeg: a missing file, a
+// folder, an empty file.
 func checkFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -119,7 +120,7 @@ func checkFile(path string) error {
 	case err != nil:
 		return &Error{Path: path, Kind: err}
 	case info.IsDir():
-		return &Error{Path: path, Kind: ErrFormat, Reason: "it is a folder"}
+		return &Error{Path: path, Kind: ErrFormat, Reason: "a folder"}
 	case info.Mode().IsRegular() && info.Size() == 0:
 		return &Error{Path: path, Kind: ErrFormat, Reason: "the file is empty"}
 	}

@@ -13,23 +13,23 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// Live is a source of video that is watched while it comes.
+// Live is a source of video that is decoded while it is being recorded.
 type Live struct {
-	// Source is a file that grows, an URL of a stream (rtsp, http, https, rtmp, srt,
-	// udp, tcp), a camera's device such as /dev/video0, or "-" for Stdin.
+	// Source is a growing file, the URL of a stream (rtsp, http, https, rtmp, srt, udp,
+	// tcp), the device of a camera such as /dev/video0, or "-" for Stdin.
 	Source string
 	Stdin  io.Reader
 
-	FPS  float64 // frames a second that are wanted
-	Size int     // as in Options; above 0
+	FPS  float64 // frames per second to yield
+	Size int     // as in [Options], but above 0
 
-	Timeout     time.Duration // without a frame, after which a source is given up; 0 is DefaultTimeout
-	IdleTimeout time.Duration // a file that has not grown for so long is complete; 0 is 10 s
+	Timeout     time.Duration // time without a frame after which the source fails; 0 means DefaultTimeout
+	IdleTimeout time.Duration // time without growth after which a file is complete; 0 means 10 s
 }
 
 var scheme = regexp.MustCompile(`^(rtsps?|https?|rtmps?|srt|udp|tcp|rtp)://`)
 
-// Kind is what Source is: "url", "device", "pipe" or "file".
+// Kind returns what Source is: "url", "device", "pipe" or "file".
 func (l Live) Kind() string {
 	info, err := os.Stat(l.Source)
 	switch {
@@ -43,11 +43,10 @@ func (l Live) Kind() string {
 	return "file"
 }
 
-// Frames connects to the source once and yields its frames at FPS, until it ends
-// or ctx is done; errors are those of the function Frames. Times are seconds on
-// the source's clock. Where frames are not taken as fast as they come the source
-// waits, or loses some if it cannot: whoever must not fall behind has to take them
-// at once.
+// Frames connects to the source once and yields FPS frames per second until the source
+// ends or ctx is done. Errors are those of the function [Frames]. Times are seconds on the
+// source's clock. If the caller takes frames more slowly than they arrive, the source waits,
+// or drops frames if it cannot wait.
 func (l Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		stopped, err := l.frames(ctx, func(f Frame) bool { return yield(f, nil) })
@@ -60,11 +59,11 @@ func (l Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
 func (l Live) validate() error {
 	switch {
 	case !(l.FPS >= 0.01 && l.FPS <= 1000):
-		return fmt.Errorf("%v frames a second is not a rate to watch at", l.FPS)
+		return fmt.Errorf("frame rate must be 0.01 to 1000 frames per second, got %v", l.FPS)
 	case l.Size < 1 || l.Size > maxSide:
-		return fmt.Errorf("frame size %d is not in 1..%d", l.Size, maxSide)
+		return fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, l.Size)
 	case l.Timeout < 0 || l.IdleTimeout < 0:
-		return fmt.Errorf("a time to wait cannot be below 0")
+		return fmt.Errorf("timeouts must not be negative, got %v and %v", l.Timeout, l.IdleTimeout)
 	}
 	return nil
 }
@@ -113,7 +112,7 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 	}
 	switch kind {
 	case "url":
-		// A stream's playlist may name parts on its own network, and never files.
+		// A playlist may name segments on the network, but never files.
 		args = append(args, "-protocol_whitelist", "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,rtsps,rtmp,rtmps,srt,crypto", "-i", l.Source)
 	case "device":
 		args = append(args, "-f", "v4l2", "-i", l.Source)
@@ -121,7 +120,7 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		stdin = l.Stdin
 		args = append(args, "-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0")
 	default:
-		// One that is empty has not begun to grow.
+		// An empty file has not started to grow.
 		if info, err := os.Stat(l.Source); err != nil || !info.Mode().IsRegular() || info.Size() > 0 {
 			if err := checkFile(l.Source); err != nil {
 				return nil, err
@@ -145,10 +144,10 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 	}
 	args = append(args, "-map", "0:V:0")
 	filters := "fps=" + strconv.FormatFloat(l.FPS, 'f', -1, 64) + ",showinfo=checksum=0"
-	return s, s.start(append(args, pictureOutput(version, filters)...), stdin)
+	return s, s.start(append(args, rawOutput(version, filters)...), stdin)
 }
 
-// tail reads a file and what is added to it, until it has not grown for a while.
+// tail reads a growing file until it has not grown for the idle time.
 type tail struct {
 	ctx  context.Context
 	f    *os.File

@@ -64,7 +64,7 @@ func TestOddFiles(t *testing.T) {
 		{misnamed, 64, 48, 10, 0, 0.9, ""},
 		{make("raw.y4m", source("-vf", "scale=63:47,format=yuv420p")...), 63, 47, 10, 0, 0.9, "odd size"},
 		{make("raw10.y4m", source("-vf", "format=yuv422p10", "-strict", "-1")...), 64, 48, 10, 0, 0.9, "10-bit"},
-		{edited, 64, 48, 7, 0, 0.6, "the header promises 10 frames"},
+		{edited, 64, 48, 7, 0, 0.6, "the header declares 10 frames"},
 		{cover, 64, 48, 1, 0, 0, ""},
 		{at("pictures/100%-%03d.png"), 64, 48, 0, 0, 0, ""}, // two per cent signs are no pattern
 		{make("two.mkv", "-f", "lavfi", "-i", second, "-f", "lavfi", "-i", "testsrc2=s=32x48:r=10:d=2", "-map", "0", "-map", "1",
@@ -100,7 +100,7 @@ func TestOddFiles(t *testing.T) {
 			if c.odd != "" && !slices.ContainsFunc(r.Notes, func(s string) bool { return strings.HasPrefix(s, c.odd) }) {
 				t.Errorf("notes are %q, want %q", r.Notes, c.odd)
 			}
-			if slices.ContainsFunc(r.Notes, func(s string) bool { return strings.HasPrefix(s, "the header promises") }) != slices.Contains([]string{"stays.avi", "edited.mp4"}, filepath.Base(c.path)) {
+			if slices.ContainsFunc(r.Notes, func(s string) bool { return strings.HasPrefix(s, "the header declares") }) != slices.Contains([]string{"stays.avi", "edited.mp4"}, filepath.Base(c.path)) {
 				t.Errorf("notes are %q", r.Notes)
 			}
 			if r, err := Check(t.Context(), c.path, CheckOptions{}); err != nil || r.Decoded || r.Frames != c.frames && !strings.HasSuffix(c.path, ".h264") {
@@ -342,7 +342,7 @@ func TestWholeAVI(t *testing.T) {
 		if err := os.WriteFile(path, c.file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if brokenOff(path, "avi") == c.whole {
+		if truncated(path, "avi") == c.whole {
 			t.Errorf("file %d: whole is %v", i, !c.whole)
 		}
 	}
@@ -418,7 +418,7 @@ func TestJoinedRecordings(t *testing.T) {
 			}
 		}
 		r, err := Check(t.Context(), path, CheckOptions{})
-		if err != nil || r.Frames != 80 || !slices.Contains(r.Notes, "time stamps begin anew 1 times") {
+		if err != nil || r.Frames != 80 || !slices.Contains(r.Notes, "timestamps restart 1 times") {
 			t.Errorf("%s: %v, %+v", name, err, r)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // wholeOgg reports whether an Ogg file's last page is marked as the end of a stream
-// (RFC 3533, section 6). ffmpeg takes one that is broken off for one that is short.
+// (RFC 3533, section 6). ffmpeg reads a truncated file as a shorter one.
 func wholeOgg(f *io.SectionReader) bool {
 	const page = 27 + 255 + 255*255 // bytes at most
 	tail, err := io.ReadAll(io.NewSectionReader(f, max(0, f.Size()-page), page))

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// widen lets a pipe hold a picture or two instead of 64 KiB, so that the decoder
-// and its reader switch less often. It may fail: it is only faster.
+// widen enlarges the buffer of a pipe from 64 KiB to 1 MiB, a frame or two, so that the
+// decoder and its reader switch less often. It only affects speed, so errors are ignored.
 func widen(pipe io.Reader) {
 	if file, ok := pipe.(syscall.Conn); ok {
 		if raw, err := file.SyscallConn(); err == nil {

@@ -15,47 +15,47 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// Info is what a file's headers say of a video stream.
+// Info describes a video stream, as read from the headers of its file.
 type Info struct {
 	Path        string `json:"path"`
 	Container   string `json:"container"` // ffmpeg's name, such as "mov,mp4,m4a,3gp,3g2,mj2"
 	Codec       string `json:"codec"`
 	PixelFormat string `json:"pixel_format"`
 
-	Stream  int `json:"stream"`  // the number of this one among the video streams, from 1
-	Streams int `json:"streams"` // video streams, cover art not counted
+	Stream  int `json:"stream"`  // number among the video streams, from 1
+	Streams int `json:"streams"` // number of video streams, without cover art
 
-	// Width and Height are those of the frames: turned, with square pixels.
+	// Width and Height are the size of the frames, after rotation and with square pixels.
 	Width  int `json:"width"`
 	Height int `json:"height"`
 
-	// A stored picture is shown flipped left to right, if Flipped, and then
-	// turned clockwise by Rotation degrees.
+	// A stored frame is shown flipped left to right if Flipped, and then rotated
+	// clockwise by Rotation degrees.
 	Rotation int  `json:"rotation"`
 	Flipped  bool `json:"flipped"`
 
-	// SampleAspectRatio is the width of a stored pixel over its height; 1 where the
-	// file does not say. Frames have square pixels: where that makes a
-	// difference of more than a pixel, the picture is stretched along one side.
+	// SampleAspectRatio is the width of a stored pixel divided by its height, or 1 if the
+	// file does not declare it. Frames have square pixels: if that changes the size
+	// by more than a pixel, the frame is stretched along one side.
 	SampleAspectRatio float64 `json:"sample_aspect_ratio"`
 
-	Interlaced   bool    `json:"interlaced"`    // as far as headers tell; see [Options].Info
+	Interlaced   bool    `json:"interlaced"`    // according to the headers; see [Options.Info]
 	BitDepth     int     `json:"bit_depth"`     // of a stored sample; 0 = unknown
 	HDR          string  `json:"hdr"`           // "PQ", "HLG" or ""
 	Matrix       string  `json:"matrix"`        // of YUV, such as "bt709"; "" = unknown
 	FullRange    bool    `json:"full_range"`    // of YUV: 0 to 255
-	StartTime    float64 `json:"start_time"`    // of the file, seconds: what players call 0:00
+	StartTime    float64 `json:"start_time"`    // time that players show as 0:00, seconds
 	Duration     float64 `json:"duration"`      // as declared, seconds; 0 = unknown
-	FrameRate    float64 `json:"frame_rate"`    // average, frames a second; 0 = unknown
-	VariableRate bool    `json:"variable_rate"` // the frame rate is not the same throughout, as far as headers tell
+	FrameRate    float64 `json:"frame_rate"`    // average, frames per second; 0 = unknown
+	VariableRate bool    `json:"variable_rate"` // the frame rate varies, according to the headers
 	Frames       int     `json:"frames"`        // as declared; 0 = unknown
 	HasAudio     bool    `json:"has_audio"`
 
-	index     int    // of the stream among all of the file
-	tickNum   int64  // seconds of a tick of the stream's clock, as a fraction
+	index     int    // of the stream among all streams of the file
+	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
 	tickDen   int64  //
 	primaries string // of the colors, such as "bt2020"
-	pixels    int    // of a stored picture
+	pixels    int    // of a stored frame
 	start     float64
 }
 
@@ -67,7 +67,7 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 		return nil, err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "it is a pipe or a device, and no file"}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "a pipe or a device, not a file"}
 	}
 	var out []byte
 	_, err := ffprobe(ctx, path, o.timeout(), func(r io.Reader) (err error) {
@@ -80,8 +80,8 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 	return parseProbe(path, out, o.Stream)
 }
 
-// ffprobe runs the program on a file and lets read have what it prints. It
-// returns the errors in the program's log, which need not be errors of its own.
+// ffprobe runs ffprobe on a file and calls read with its output. It returns the errors
+// that ffprobe logged, which do not all make it fail.
 func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaints []string, err error) {
 	guard := newGuard(ctx, timeout)
 	defer guard.stop()
@@ -102,7 +102,7 @@ func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(
 	guard.watch(cmd.Process.Pid)
 	readErr := read(guard.reader(out))
 	if readErr != nil {
-		guard.cancel(nil) // whatever it still has to say is not wanted
+		guard.cancel(nil) // the rest of the output is not needed
 	}
 	guard.arm()
 	err = cmd.Wait()
@@ -126,15 +126,15 @@ func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(
 	return complaints, nil
 }
 
-// plain says in our words what ffmpeg would say with all the formats' names.
+// plain shortens an error of ffmpeg that would list the names of all formats.
 func plain(reason string) string {
 	if strings.Contains(reason, "Format not on whitelist") {
-		return "a playlist, which names other files, or another format that holds no video; give the video itself"
+		return "a playlist, which names other files, or another format without video"
 	}
 	return reason
 }
 
-// probed is a stream in ffprobe's JSON.
+// probed is a stream in the JSON output of ffprobe.
 type probed struct {
 	Index             int
 	Type              string `json:"codec_type"`
@@ -169,8 +169,8 @@ type probed struct {
 	} `json:"side_data_list"`
 }
 
-// parseProbe reads ffprobe's JSON; the stream is a number from 1, or 0 for the
-// default one.
+// parseProbe parses the JSON output of ffprobe. The number of the stream counts from 1;
+// 0 means the default stream.
 func parseProbe(path string, out []byte, number int) (*Info, error) {
 	var doc struct {
 		Streams []probed
@@ -181,7 +181,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		}
 	}
 	if err := json.Unmarshal(out, &doc); err != nil {
-		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "ffprobe printed no JSON: " + ffmpeg.OneLine(err.Error())}
+		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "ffprobe did not print JSON: " + ffmpeg.OneLine(err.Error())}
 	}
 	var videos []*probed
 	covers, audio := 0, false
@@ -202,7 +202,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	case len(videos) == 0:
 		return nil, &Error{Path: path, Kind: ErrNoVideo}
 	case number > len(videos):
-		return nil, &Error{Path: path, Kind: ErrNoVideo, Reason: fmt.Sprintf("number %d was asked for, and there are %d", number, len(videos))}
+		return nil, &Error{Path: path, Kind: ErrNoVideo, Reason: fmt.Sprintf("stream %d was requested, and there are %d", number, len(videos))}
 	case number == 0:
 		number = 1 + max(0, slices.IndexFunc(videos, func(s *probed) bool { return s.Disposition.Default != 0 }))
 	}
@@ -211,7 +211,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
 		Stream: number, Streams: len(videos),
 		SampleAspectRatio: ratio(v.SampleAspectRatio, ":"),
-		Interlaced:        slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= leastCombed,
+		Interlaced:        slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= minInterlaced,
 		BitDepth:          bitDepth(v),
 		HDR:               map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
 		Matrix:            known(v.Matrix),
@@ -246,7 +246,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	if v.Width > 0 && v.Height > 0 {
 		if v.Width > maxPixels/v.Height {
 			return nil, &Error{Path: path, Kind: ErrTooLarge,
-				Reason: fmt.Sprintf("pictures of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxPixels>>20)}
+				Reason: fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxPixels>>20)}
 		}
 		info.pixels = v.Width * v.Height
 	}
@@ -256,7 +256,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 			info.Rotation, info.Flipped = orientation(d.Matrix)
 		}
 		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
-			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5 has colors of its own; convert it to HDR10 or SDR first"}
+			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5, whose colors other formats cannot represent"}
 		}
 	}
 	if info.Rotation == 90 || info.Rotation == 270 {
@@ -269,7 +269,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	return info, nil
 }
 
-// known is a word of ffprobe's, or "" where it means that there is none.
+// known returns a value that ffprobe printed, or "" if it means that there is none.
 func known(s string) string {
 	if s == "unknown" || s == "unspecified" || s == "reserved" {
 		return ""
@@ -277,8 +277,8 @@ func known(s string) string {
 	return s
 }
 
-// bitDepth is the bits of a sample, by the pixel format's name where the stream
-// does not say: yuv420p10le has 10, p010le 10, rgb48be 16, yuv420p 8.
+// bitDepth returns the bits per sample. If the stream does not declare them they follow
+// from the name of the pixel format: yuv420p10le has 10, p010le 10, rgb48be 16, yuv420p 8.
 func bitDepth(s *probed) int {
 	if n, err := strconv.Atoi(s.RawBits); err == nil && n > 0 && n <= 64 {
 		return n
@@ -298,7 +298,7 @@ func bitDepth(s *probed) int {
 	return 8
 }
 
-// ratio reads "a:b" or "a/b"; 0 where it is none or not above zero.
+// ratio parses "a:b" or "a/b". It returns 0 for anything else and for values not above 0.
 func ratio(s, sep string) float64 {
 	a, b, _ := strings.Cut(s, sep)
 	x, err1 := strconv.ParseFloat(a, 64)
@@ -309,7 +309,7 @@ func ratio(s, sep string) float64 {
 	return 0
 }
 
-// seconds reads a time; 0 where it is none.
+// seconds parses a time. It returns 0 for anything else.
 func seconds(s string) float64 {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
@@ -318,9 +318,9 @@ func seconds(s string) float64 {
 	return v
 }
 
-// orientation reads a display matrix as ffprobe prints it: three lines of an
-// offset and three numbers. The matrix takes a stored position to a shown one:
-// x' = a·x + c·y, y' = b·x + d·y, where a b and c d begin the first two lines.
+// orientation parses a display matrix as ffprobe prints it: three lines of an offset and
+// three numbers. The matrix maps a stored position to a displayed one:
+// x' = a·x + c·y, y' = b·x + d·y, where a b and c d start the first two lines.
 func orientation(matrix string) (rotation int, flipped bool) {
 	var m [2][2]float64
 	row := 0
@@ -336,14 +336,14 @@ func orientation(matrix string) (rotation int, flipped bool) {
 	}
 	a, b, c, d := m[0][0], m[0][1], m[1][0], m[1][1]
 	if flipped = a*d-b*c < 0; flipped {
-		a, b = -a, -b // take the mirror image out: it turns x round
+		a, b = -a, -b // undo the flip, which negates x
 	}
 	turn := math.Atan2(b, a) / (math.Pi / 2)
 	return (int(math.Round(turn))*90 + 360) % 360, flipped
 }
 
-// encrypted returns an error where a stream's packets are, which only they tell:
-// what is made of them is noise and errors.
+// encrypted returns an error if the packets of a stream are encrypted. Only the packets
+// show that; decoding them gives noise and errors.
 func encrypted(ctx context.Context, path string, info *Info, timeout time.Duration) error {
 	found := false
 	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
@@ -358,6 +358,6 @@ func encrypted(ctx context.Context, path string, info *Info, timeout time.Durati
 }
 
 const (
-	encryptedPacket = "Encryption info" // among what ffprobe says of a packet
+	encryptedPacket = "Encryption info" // in what ffprobe prints about a packet
 	protected       = "the video stream is protected"
 )

@@ -103,7 +103,7 @@ func FuzzParsePacket(f *testing.F) {
 	f.Add("pts=|pts=1|flags=KD|dts")
 	f.Fuzz(func(t *testing.T, line string) {
 		p, dts, ok := parsePacket(line)
-		if dts != noTime && (dts <= -1<<62 || dts >= 1<<62) || !ok && p != (packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
+		if dts != noTimestamp && (dts <= -1<<62 || dts >= 1<<62) || !ok && p != (packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
 			t.Errorf("%v, %v", p, ok)
 		}
 	})
@@ -127,7 +127,7 @@ func TestLog(t *testing.T) {
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   2 pts:NOPTS pts_time:NOPTS fmt:yuv420p sar:1/1 s:8x4 i:P\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
 	want := []stamp{
-		{time: 1, ticks: 90000, key: true, combed: true, width: 1920, height: 1080, aspect: 4. / 3},
+		{time: 1, ticks: 90000, key: true, interlaced: true, width: 1920, height: 1080, aspect: 4. / 3},
 		{time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
 		{time: 2, width: 8, height: 4, aspect: 1},
 		{time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}

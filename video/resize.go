@@ -7,35 +7,34 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Resizer resizes pictures as PIL and torchvision do for CLIP, to the same
-// bytes. It keeps its tables and buffers from one picture to the next: where
-// the sizes stay the same nothing is allocated. The zero value is ready; it
-// serves one goroutine.
+// Resizer resizes frames to the same bytes as PIL and torchvision do for CLIP. It reuses
+// its tables and buffers: while the sizes stay the same, nothing is allocated. The zero
+// value is ready to use. A Resizer must not be used by several goroutines at once.
 type Resizer struct {
 	shape   shape
 	filter  *compute.Resampler
-	across  axis   // columns: from the source's to the crop's
+	across  axis   // columns, from the source to the crop
 	down    axis   // rows
 	between []byte // the rows that down needs, resized across
 	out     []byte
 }
 
-// Resize brings the shorter side of f to size with PIL's antialiased bicubic
-// filter and cuts out the middle: torchvision's Resize(size, BICUBIC) and
-// CenterCrop(size). A smaller picture is enlarged. The result's Pix is valid
-// until the next call; it may be f's own.
+// Resize returns f with its shorter side resized to size by PIL's antialiased bicubic
+// filter, and the center cropped: torchvision's Resize(size, BICUBIC) and
+// CenterCrop(size). A smaller frame is enlarged. The Pix of the result is valid until the
+// next call, and may be that of f.
 func (r *Resizer) Resize(f Frame, size int) (Frame, error) {
 	if size < 1 || size > maxSide {
-		return Frame{}, fmt.Errorf("size %d is not in 1..%d", size, maxSide)
+		return Frame{}, fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, size)
 	}
 	return r.reshape(f, shapeOf(f.Width, f.Height, 1, size))
 }
 
-// Stretch brings f to size×size with the same filter and cuts out nothing, so
-// that a picture that is not square is distorted. The result is as Resize's.
+// Stretch returns f resized to size×size by the same filter, without cropping: a frame
+// that is not square is distorted. The result is valid as long as that of Resize.
 func (r *Resizer) Stretch(f Frame, size int) (Frame, error) {
 	if size < 1 || size > maxSide {
-		return Frame{}, fmt.Errorf("size %d is not in 1..%d", size, maxSide)
+		return Frame{}, fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, size)
 	}
 	return r.reshape(f, shape{f.Width, f.Height, size, size, 0, 0, size, size})
 }
@@ -45,14 +44,14 @@ func (r *Resizer) reshape(f Frame, s shape) (Frame, error) {
 		return Frame{}, err
 	}
 	if len(f.Pix) != 3*f.Width*f.Height {
-		return Frame{}, fmt.Errorf("%d bytes are not %dx%d RGB pixels", len(f.Pix), f.Width, f.Height)
+		return Frame{}, fmt.Errorf("got %d bytes for %dx%d RGB pixels", len(f.Pix), f.Width, f.Height)
 	}
 	f.Pix = r.apply(f.Pix, s)
 	f.Width, f.Height = s.cropW, s.cropH
 	return f, nil
 }
 
-// shape is a resize and a crop of what it makes.
+// shape describes a resize followed by a crop.
 type shape struct {
 	srcW, srcH       int
 	scaledW, scaledH int
@@ -60,8 +59,8 @@ type shape struct {
 	cropW, cropH     int
 }
 
-// shapeOf is the way from a w×h picture, whose pixels are aspect times as wide
-// as high, to a size×size one, or to one of square pixels where size is 0.
+// shapeOf returns the shape that makes a w×h frame, whose pixels are aspect times as wide
+// as high, size×size, or gives it square pixels if size is 0.
 func shapeOf(w, h int, aspect float64, size int) shape {
 	s := shape{srcW: w, srcH: h}
 	w, h = squared(w, h, aspect)
@@ -81,9 +80,9 @@ func shapeOf(w, h int, aspect float64, size int) shape {
 	return s
 }
 
-// squared returns the size of a picture once its pixels are square. No detail
-// is lost: one side grows and none shrinks. A difference of up to a pixel,
-// which is an encoder's rounding, is left alone.
+// squared returns the size of a frame after scaling to square pixels. No detail is lost:
+// one side grows and none shrinks. A difference of up to one pixel is rounding by the
+// encoder and ignored.
 func squared(w, h int, aspect float64) (int, int) {
 	switch {
 	case aspect > 1 && float64(w)*(aspect-1) > 1:
@@ -96,12 +95,12 @@ func squared(w, h int, aspect float64) (int, int) {
 
 func (s shape) check() error {
 	if s.srcW < 1 || s.srcH < 1 || s.srcW > maxPixels/s.srcH || s.cropW > maxPixels/s.cropH {
-		return fmt.Errorf("%dx%d pixels are not a picture of up to %d million", s.srcW, s.srcH, maxPixels>>20)
+		return fmt.Errorf("frame size %dx%d; the limit is %d million pixels", s.srcW, s.srcH, maxPixels>>20)
 	}
 	return nil
 }
 
-// apply returns src as s says: src itself, or memory that the next call reuses.
+// apply resizes and crops src. It returns src itself, or memory that the next call reuses.
 func (r *Resizer) apply(src []byte, s shape) []byte {
 	if s == (shape{s.srcW, s.srcH, s.srcW, s.srcH, 0, 0, s.srcW, s.srcH}) {
 		return src
@@ -135,10 +134,10 @@ type axis struct {
 	start, end int // bounds of the input pixels in use
 }
 
-// newAxis takes in pixels to out and makes the filter for n of these from first on.
-// It is precompute_coeffs and normalize_coeffs_8bpc of Pillow. Here and in bicubic,
-// the conversions of products to float64 keep compilers from fusing them with a
-// sum, which would round otherwise than Pillow does.
+// newAxis returns the filter that resizes in pixels to out pixels, for n output pixels
+// starting at first. It is precompute_coeffs and normalize_coeffs_8bpc of Pillow. Here and
+// in bicubic, converting products to float64 keeps compilers from fusing them with a sum,
+// which would round differently from Pillow.
 func newAxis(in, out, first, n int) axis {
 	scale := float64(in) / float64(out)
 	filterScale := max(scale, 1)
@@ -162,7 +161,7 @@ func newAxis(in, out, first, n int) axis {
 			v = float64(v / sum * (1 << compute.FilterBits))
 			fixed[j] = int32(v + math.Copysign(0.5, v))
 		}
-		// Weights of zero at the ends change nothing but the time.
+		// Zero weights at the ends only cost time.
 		for len(fixed) > 1 && fixed[0] == 0 {
 			fixed, lo = fixed[1:], lo+1
 		}
@@ -184,7 +183,7 @@ func newAxis(in, out, first, n int) axis {
 	return k
 }
 
-// bicubic is the filter with a = -0.5.
+// bicubic returns the value of the bicubic filter with a = -0.5.
 func bicubic(x float64) float64 {
 	const a = -0.5
 	x = math.Abs(x)

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// Sampling says which frames of a video are wanted. The zero value is
-// EveryFrame.
+// Sampling selects frames of a video. The zero value is EveryFrame.
 type Sampling struct {
 	kind  samplingKind
 	value float64
@@ -22,27 +21,28 @@ const (
 	count
 )
 
-// EveryFrame wants each frame once.
+// EveryFrame selects each frame once.
 func EveryFrame() Sampling { return Sampling{} }
 
-// AtRate wants, for each time k/fps seconds after the first frame (or after
-// Options.Start, where that is later), the frame that a player shows at that
-// time: the latest with a time stamp ≤ that time. Above the video's own rate
-// frames repeat. Where the time stamps begin anew, as they do where recordings were
-// joined, a player's clock goes on; here and for Count a frame's Time is then by that
-// clock, and not its time stamp.
+// AtRate selects fps frames per second: for each time k/fps seconds after the first frame
+// (or after Options.Start, if that is later) the frame that a player shows at that time,
+// which is the latest one with a timestamp ≤ that time. Above the video's own rate frames
+// repeat.
+//
+// Where recordings were joined, timestamps start again. The clock of a player continues;
+// for AtRate and Count, Frame.Time is then the time on that clock and not the timestamp.
 func AtRate(fps float64) Sampling { return Sampling{rate, fps} }
 
-// Count wants n frames: those that a player shows at the centers of n equal
-// parts of the video (or of the window in Options). Where there are fewer
-// frames than n they repeat. How long the video is comes from the time stamps
-// of its packets, not from what its header declares.
+// Count selects n frames: those that a player shows at the centers of n equal parts of
+// the video (or of the part from Options.Start to Options.End). If there are fewer frames
+// than n, frames repeat. The length of the video is taken from the timestamps of its
+// packets, not from its header.
 func Count(n int) Sampling { return Sampling{count, float64(n)} }
 
-// Rate returns the frames a second of AtRate, and false for another sampling.
+// Rate returns the frames per second of AtRate, and false for other samplings.
 func (s Sampling) Rate() (fps float64, ok bool) { return s.value, s.kind == rate }
 
-// String describes the sampling, for provenance: "fps=2", "frames=16", "all".
+// String returns the form that provenance records: "fps=2", "frames=16" or "all".
 func (s Sampling) String() string {
 	switch s.kind {
 	case rate:
@@ -53,8 +53,7 @@ func (s Sampling) String() string {
 	return "all"
 }
 
-// ParseSampling reads what [Sampling.String] writes: "fps=2", "frames=16" or
-// "all".
+// ParseSampling parses what [Sampling.String] returns.
 func ParseSampling(text string) (Sampling, error) {
 	if text == "all" {
 		return EveryFrame(), nil
@@ -64,41 +63,41 @@ func ParseSampling(text string) (Sampling, error) {
 	value, err := strconv.ParseFloat(number, 64)
 	s := Sampling{kind, value}
 	if !known || err != nil || s.Validate() != nil {
-		return Sampling{}, fmt.Errorf("%q is no sampling: it is fps=RATE, frames=NUMBER or all", text)
+		return Sampling{}, fmt.Errorf("sampling must be fps=RATE, frames=NUMBER or all, got %q", text)
 	}
 	return s, nil
 }
 
-// Validate returns an error for a rate or a count that cannot be.
+// Validate returns an error if the rate or the count is out of range.
 func (s Sampling) Validate() error {
 	switch {
 	case s.kind == rate && !(s.value >= 1e-6 && s.value <= 1e6):
-		return fmt.Errorf("%v frames a second is not a rate to sample at", s.value)
+		return fmt.Errorf("sampling rate must be 1e-6 to 1e6 frames per second, got %v", s.value)
 	case s.kind == count && !(s.value >= 1 && s.value <= 1e6 && s.value == math.Trunc(s.value)):
-		return fmt.Errorf("%v is not a number of frames to sample", s.value)
+		return fmt.Errorf("number of frames must be a whole number from 1 to 1e6, got %v", s.value)
 	}
 	return nil
 }
 
-// timeSpan is when a video is seen: from its first frame to the end of its
-// last.
+// timeSpan is the time range of a video, from its first frame to the end of its last.
 type timeSpan struct{ start, end float64 }
 
-// A picker says how often each frame is wanted, frame by frame.
+// picker decides how often each frame is wanted, frame by frame.
 type picker struct {
 	sampling   Sampling
-	start, end float64 // bounds of what is wanted
+	start, end float64 // of the selected part
 	origin     float64 // wanted time k is origin + k·step, for k < n
 	step       float64
 	k, n       int
-	done       bool // the window has ended
+	done       bool // no more frames are wanted
 }
 
-// picker starts at a first frame at time first; Count needs the span.
+// picker returns a picker for a video whose first frame is at time first. Only Count
+// needs the span.
 func (o Options) picker(first float64, span timeSpan) *picker {
 	p := &picker{sampling: o.Sampling, start: o.Start, end: math.Inf(1)}
 	if o.Start == 0 {
-		p.start = first // which may be before 0
+		p.start = first // may be negative
 	}
 	if o.End != 0 {
 		p.end = o.End
@@ -118,12 +117,12 @@ func (o Options) picker(first float64, span timeSpan) *picker {
 	return p
 }
 
-// slack absorbs what float arithmetic does to times that are equal: a
-// microsecond, less than a tick of the clocks that videos use.
+// slack is the tolerance for times that are equal but for rounding: a microsecond, less
+// than a tick of the clocks that videos use.
 const slack = 1e-6
 
-// shown returns how often the frame that is shown from time t until the next
-// one is wanted. The last frame of a stream gets what is left of a Count.
+// shown returns how often the frame displayed from time t until the next one is wanted.
+// The last frame of a stream gets all that remains of a Count.
 func (p *picker) shown(t, until float64, last bool) (times int) {
 	if p.sampling.kind == every {
 		p.done = t >= p.end-slack

@@ -8,30 +8,30 @@ import (
 	"strings"
 )
 
-// A few frames of a long file are cheaper to have from the keyframes before them
-// than by decoding the file from its start. The packets' time stamps, which cost
-// little, say beforehand which frames there are and which of them are wanted; a
-// run of ffmpeg then decodes from a keyframe up to the last frame that is wanted
-// of it, and each frame on the way has to be the very one that the index has at
-// its place. Anything else ends the route, and the file is decoded from its start.
+// Decoding a few frames of a long file from the keyframes before them is cheaper than
+// decoding the file from its start. The packets' timestamps, which are cheap to read, say
+// in advance which frames exist and which of them are wanted. Runs of ffmpeg then decode
+// from a keyframe to the last frame that is wanted before the next run. Every decoded frame
+// must be the one that the index has at its place. Otherwise the file is decoded from its
+// start.
 
-// errInexact says that the file is not as its index has it.
+// errInexact means that the frames of the file differ from its index.
 var errInexact = errors.New("seeking is not exact here")
 
-// What work costs, in seconds: to start ffmpeg, and to decode a picture, in all
-// and for each pixel. Only their relation matters, and only roughly.
+// Costs in seconds: to start ffmpeg, and to decode a frame, per frame and per pixel. Only
+// their ratio matters, and only roughly.
 const (
-	startCost   = 0.1
-	pictureCost = 1e-4
-	pixelCost   = 2.5e-9
+	startCost     = 0.1
+	frameOverhead = 1e-4
+	pixelCost     = 2.5e-9
 )
 
-func (i *Info) frameCost() float64 { return pictureCost + pixelCost*float64(i.pixels) }
+func (i *Info) frameCost() float64 { return frameOverhead + pixelCost*float64(i.pixels) }
 
-// maySeek tells from the headers whether seeking may pay, so that an index is
-// worth its cost. Seeking is for containers with an index of their own and for
-// codecs whose keyframes are marked reliably, and not where a frame's picture
-// depends on its neighbors'.
+// maySeek reports, by the headers, whether seeking may be cheaper, so that it is worth
+// reading an index. Seeking requires a container with an index and a codec whose keyframes
+// are marked reliably. It is not possible for interlaced streams, where a frame depends on
+// its neighbors.
 func (p *player) maySeek() bool {
 	i := p.info
 	able := !i.Interlaced && i.tickDen > 0 &&
@@ -54,7 +54,7 @@ func (p *player) maySeek() bool {
 	if p.o.End > 0 {
 		all = max(0, until) * i.FrameRate
 	}
-	cost := startCost + length*i.FrameRate*i.frameCost() // a stretch by itself
+	cost := startCost + length*i.FrameRate*i.frameCost() // one run over the selected part
 	switch p.o.Sampling.kind {
 	case rate:
 		cost = min(cost, startCost*length*p.o.Sampling.value)
@@ -64,14 +64,14 @@ func (p *player) maySeek() bool {
 	return cost < 0.5*all*i.frameCost()
 }
 
-// stretch is a part of the stream that is decoded in one go.
+// stretch is a part of the stream that one run of ffmpeg decodes.
 type stretch struct {
-	key, to int   // the first frame and the last, by index
-	wanted  []int // frames
+	key, to int   // index of the first and the last frame
+	wanted  []int // indices of the wanted frames
 	times   []int // how often each is wanted
 }
 
-// plan returns the runs by which to seek, nil to decode from the start.
+// plan returns the runs to decode, or nil to decode from the start.
 func (p *player) plan(x *packetIndex) []stretch {
 	if !x.exact || !p.maySeek() {
 		return nil
@@ -110,8 +110,8 @@ func (p *player) plan(x *packetIndex) []stretch {
 	return runs
 }
 
-// seek emits the frames of the runs. It returns errInexact if the file is not as
-// the index says; what was emitted until then is right.
+// seek emits the frames of the runs. It returns errInexact if the file differs from the
+// index; the frames emitted until then are right.
 func (p *player) seek(ctx context.Context, x *packetIndex, runs []stretch) error {
 	for _, r := range runs {
 		if on, err := p.run(ctx, x, r); !on {
@@ -121,7 +121,8 @@ func (p *player) seek(ctx context.Context, x *packetIndex, runs []stretch) error
 	return nil
 }
 
-// run emits the frames of one run and answers whether to go on.
+// run emits the frames of one run. It returns false to stop, with an error or because emit
+// stopped.
 func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, error) {
 	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), x.part(r))
 	if err != nil {
@@ -137,13 +138,13 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 			break
 		}
 		if s.first.width*s.first.height != p.info.pixels {
-			return false, errInexact // of another size than the stream begins with
+			return false, errInexact // the size changes within the stream
 		}
-		if now.combed && p.info.weaves() {
+		if now.interlaced && p.info.mergesFields() {
 			return false, errInexact
 		}
 		if at < 0 {
-			// Pictures before the first keyframe may lack what they build on.
+			// Frames before the first keyframe may depend on missing ones.
 			if !now.key {
 				if now.ticks >= x.packets[r.key].ticks {
 					return false, errInexact
@@ -180,7 +181,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		return false, errInexact // and the other route says what is wrong
+		return false, errInexact // decoding from the start reports what is wrong
 	}
 	s.end(now)
 	if err := s.finish(); err != nil {
@@ -189,13 +190,13 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 	return true, nil
 }
 
-// maxTerms is how many pictures are picked one by one.
+// maxTerms is the maximum number of frames that are selected one by one.
 const maxTerms = 64
 
-// part is where to seek for a run, and which pictures of it are needed.
+// part returns where to seek for a run, and which of its frames to output.
 func (x *packetIndex) part(r stretch) *part {
-	// ffmpeg goes to the keyframe before this time, in some formats before a time
-	// 0.13 s earlier.
+	// ffmpeg seeks to the keyframe before this time; in some formats, to the one before
+	// a time 0.13 s earlier.
 	from := x.time(r.key) + 0.131
 	for i := r.key + 1; i < len(x.packets); i++ {
 		if x.packets[i].key {

@@ -14,52 +14,51 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// stream is an ffmpeg process that decodes one file. Its standard output is
-// the frames' pixels and nothing else; its log has, through the showinfo
-// filter, one line a frame with the time stamp and the shape. A frame's line is
-// always written before its pixels, and both come in the same order, so reading
-// a line and then a picture keeps them together; at the end the two counts have
-// to agree.
+// stream is an ffmpeg process that decodes one file. Its standard output is the pixels of
+// the frames. Its log has, from the showinfo filter, one line per frame with the timestamp
+// and the size. The line of a frame is always written before its pixels, and both come in
+// the same order, so reading a line and then a frame's pixels keeps them together. At the
+// end the two counts must be equal.
 type stream struct {
 	path   string
-	ctx    context.Context // the caller's
+	ctx    context.Context // of the caller
 	guard  *guard
 	cmd    *exec.Cmd
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
-	first    stamp // of the size of all pictures: ffmpeg scales to the first one's
-	sideways bool  // they are turned after they are stamped
+	first    stamp // has the size of all frames: ffmpeg scales to that of the first
+	sideways bool  // frames are rotated by 90° after showinfo
 	buf      []byte
-	frames   int // pictures read
+	frames   int // whose pixels were read
 	broken   bool
 	stopped  bool
-	enough   bool // it was stopped because no more is wanted, and nothing was amiss until then
-	cut      bool // the file is known to end too early
+	enough   bool // it was stopped because no more frames are wanted, and there was no error until then
+	cut      bool // the file is known to be truncated
 
-	tooLarge string    // a picture's size that was refused
-	log      ffmpegLog // to be read after stamps is closed
+	tooLarge string    // the frame size that was refused
+	log      ffmpegLog // to be used after stamps is closed
 }
 
-// stamp is what the log says of a frame.
+// stamp is what the log contains about a frame.
 type stamp struct {
 	time          float64
-	ticks         int64 // the same on the stream's own clock, if it has a time there
-	key           bool  // decoded from itself alone
-	combed        bool  // two fields in one picture, which can be told apart
-	damaged       bool  // the log had told of damage before
+	ticks         int64 // the time on the stream's own clock, if the frame has one
+	key           bool  // a keyframe
+	interlaced    bool  // of two different fields, at a size that bwdif accepts
+	damaged       bool  // the log reported damage before it
 	width, height int
-	aspect        float64 // width to height of a pixel
+	aspect        float64 // width / height of a pixel
 }
 
-// part is a part of a file: the frames from the keyframe before a time on, and of
-// these the pictures of some.
+// part is a part of a file: it starts at the keyframe before a time, and only some of its
+// frames are output.
 type part struct {
 	from float64 // seconds
 	pick string  // an expression for ffmpeg's select
 }
 
-// openStream decodes a file, or a part of it.
+// openStream starts to decode a file, or a part of it if of is not nil.
 func openStream(ctx context.Context, path string, info *Info, timeout time.Duration, of *part) (*stream, error) {
 	version, err := ffmpeg.Version(ctx)
 	if err != nil {
@@ -75,30 +74,29 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 		args = append(args, "-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64))
 		filters = ",select='" + of.pick + "'" + filters
 	} else {
-		s.cut = brokenOff(path, info.Container)
+		s.cut = truncated(path, info.Container)
 	}
-	// ffmpeg would turn the picture first: bwdif could not tell its fields any more, and
-	// by an odd angle it would cut the corners off.
+	// ffmpeg would rotate frames first. bwdif could then no longer separate their fields,
+	// and rotation by an odd angle would cut off the corners.
 	args = append(append(args, "-noautorotate"), input(path)...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
 	s.sideways = info.Rotation%180 != 0
-	return s, s.start(append(args, pictureOutput(version, "showinfo=checksum=0"+filters+info.turn())...), nil)
+	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.orient())...), nil)
 }
 
 func newStream(ctx context.Context, path string, timeout time.Duration) *stream {
 	return &stream{path: path, ctx: ctx, guard: newGuard(ctx, timeout), stamps: make(chan stamp, 1024)}
 }
 
-// pictureOutput makes ffmpeg write the pictures that leave filters, one of which
-// is showinfo. Once that has told a frame's own time stamp, the stamps are replaced
-// by a plain count: nothing after it can then take offence at stamps that repeat,
-// go back or are missing.
-func pictureOutput(version, filters string) []string {
+// rawOutput returns the arguments that make ffmpeg write the output of filters, one of
+// which is showinfo. After showinfo has logged the timestamps, they are replaced by a
+// count, so that nothing fails because timestamps repeat, go back or are missing.
+func rawOutput(version, filters string) []string {
 	args := append([]string{"-vf", filters + ",setpts=N*100/TB"}, passthrough(version)...)
 	return append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
 }
 
-// start starts the process, and the reading of its log.
+// start starts the process and a goroutine that reads its log.
 func (s *stream) start(args []string, stdin io.Reader) error {
 	log, err := s.launch(args, stdin)
 	if err != nil {
@@ -138,8 +136,8 @@ func (s *stream) launch(args []string, stdin io.Reader) (log io.Reader, err erro
 	return log, nil
 }
 
-// passthrough is the option by which ffmpeg neither drops nor repeats frames;
-// version 5.1 gave it a new name.
+// passthrough returns the option that makes ffmpeg neither drop nor repeat frames. Version
+// 5.1 renamed it.
 func passthrough(version string) []string {
 	var major, minor int
 	_, number, _ := strings.Cut(version, " ")
@@ -150,7 +148,7 @@ func passthrough(version string) []string {
 	return []string{"-fps_mode", "passthrough"}
 }
 
-// next waits for the next frame's stamp; false means that there is none.
+// next waits for the stamp of the next frame. It returns false if there is none.
 func (s *stream) next() (stamp, bool) {
 	s.guard.arm()
 	defer s.guard.disarm()
@@ -165,13 +163,13 @@ func (s *stream) next() (stamp, bool) {
 	return st, ok
 }
 
-// read returns the pixels of the frame whose stamp came last, valid until the
-// next read; false means that they did not come.
+// read returns the pixels of the frame whose stamp next returned last, valid until the next
+// read. It returns false if they are missing.
 func (s *stream) read() ([]byte, bool) {
 	if s.buf == nil {
 		w, h := s.first.width, s.first.height
 		if w < 1 || h < 1 || w > maxPixels/h {
-			s.tooLarge = fmt.Sprintf("pictures of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
+			s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
 			s.stop()
 			return nil, false
 		}
@@ -185,14 +183,14 @@ func (s *stream) read() ([]byte, bool) {
 	return s.buf, true
 }
 
-// end stops the process after the last picture that is wanted. What the log has told
-// of those beyond by then is a matter of chance and does not count.
+// end stops the process after the last wanted frame. Whether the log has reported errors of
+// later frames by then is a matter of timing, so they do not count.
 func (s *stream) end(last stamp) {
 	s.enough = !last.damaged
 	s.stop()
 }
 
-// stop ends the process where it still runs. It may be called more than once.
+// stop stops the process if it is still running. It may be called more than once.
 func (s *stream) stop() {
 	if s.stopped {
 		return
@@ -204,13 +202,13 @@ func (s *stream) stop() {
 	s.cmd.Wait()
 }
 
-// finish waits for the end of a process that has no more stamps to give or was
-// stopped, and says what was wrong.
+// finish waits for a process that has returned all stamps or was stopped, and returns its
+// error.
 func (s *stream) finish() error {
 	var exit error
 	wasStopped := s.stopped
 	if !wasStopped {
-		// What is left on the pipe would be pixels without a stamp.
+		// Anything left in the pipe would be pixels without a stamp.
 		if n, _ := io.Copy(io.Discard, s.out); n > 0 {
 			s.broken = true
 		}
@@ -249,27 +247,27 @@ func (s *stream) finish() error {
 	switch {
 	case e.Reason != "" || e.Kind == ErrNoVideo:
 	case exit != nil:
-		e.Reason = "ffmpeg ended with " + exit.Error()
+		e.Reason = "ffmpeg failed: " + exit.Error()
 	case s.broken:
-		e.Reason = "ffmpeg gave pictures and time stamps that differ in number"
+		e.Reason = "ffmpeg output frames and timestamps that differ in number"
 	}
 	return e
 }
 
-// ffmpegLog is what is kept of ffmpeg's log.
+// ffmpegLog is the state of parsing ffmpeg's log.
 type ffmpegLog struct {
 	opened bool   // the container was understood
-	seen   bool   // a frame was
+	seen   bool   // a frame was logged
 	damage bool   // an error came after the first frame
 	reason string // the first error; one after the first frame takes precedence
 
 	num, den float64 // the time base
-	rate     float64 // frames a second as declared; 0 = unknown
+	rate     float64 // frames per second as declared; 0 = unknown
 	last     float64 // the time of the last frame
 	gap      float64 // between the last two
 }
 
-// read reads a log to its end and gives the stamp of each frame to emit. Lines
+// read reads a log to its end and calls emit with the stamp of each frame. Lines
 // longer than 4 KiB are cut.
 func (l *ffmpegLog) read(r io.Reader, emit func(stamp)) {
 	lines := bufio.NewReaderSize(r, 4096)
@@ -317,8 +315,8 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	}
 }
 
-// isEnd knows the errors that tell of a source which is broken off, or whose rest is
-// passed over, wherever they come: a short one is read to its end before its first
+// isEnd reports whether an error means that the source is truncated or that its rest is
+// skipped, wherever the error comes: a short source is read to its end before its first
 // frame is decoded.
 func isEnd(message string) bool {
 	return slices.ContainsFunc([]string{"ends prematurely", "ended prematurely", "partial file", "Packet corrupt",
@@ -328,12 +326,12 @@ func isEnd(message string) bool {
 
 const endsEarly = "the file ends before the video does"
 
-// corruption returns what a warning says of data that is not whole. There is no
-// error of it where the decoder conceals what is missing.
+// corruption returns a warning about corrupt data. If the decoder conceals what is missing,
+// there is no error.
 func corruption(line string) (string, bool) {
 	message, ok := ffmpeg.At("warning", line)
-	// Where parts of a transport stream are joined their packets count anew, which
-	// it takes for a loss.
+	// Where parts of a transport stream are joined, packet counters start again, which
+	// ffmpeg reports as a loss.
 	packet := strings.Contains(message, "Packet corrupt") && !strings.HasPrefix(line, "[mpegts ")
 	if !ok || !packet && !strings.Contains(message, "corrupt decoded frame") {
 		return "", false
@@ -341,13 +339,13 @@ func corruption(line string) (string, bool) {
 	return message, true
 }
 
-// harmless are errors about how a stream is organized that leave its pictures
-// whole; cameras and broadcasts are full of them.
+// harmless are errors about the structure of a stream that leave its frames intact. They
+// are frequent in the output of cameras and in broadcasts.
 var harmless = []string{"mmco: unref short failure", "co located POCs unavailable", "number of reference frames",
-	// Of the count that stands for the stamps, where a stream changes its size.
+	// About the count that replaces timestamps, if a stream changes its size.
 	"non monotonically increasing dts"}
 
-// stamp reads a line such as
+// stamp parses a line such as
 //
 //	[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts: 138012 pts_time:1.53347 fmt:yuv420p sar:1/1 s:1920x1080 i:T
 func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
@@ -369,7 +367,7 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	}
 	st.key = after(text, " iskey:") == "1" && strings.HasPrefix(after(text, " type:"), "I")
 	fields := after(text, " i:")
-	st.combed = (fields == "T" || fields == "B") && min(st.width, st.height) >= leastCombed
+	st.interlaced = (fields == "T" || fields == "B") && min(st.width, st.height) >= minInterlaced
 	st.damaged = l.damage
 	st.aspect = 1
 	var num, den float64
@@ -383,8 +381,8 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	return st, true
 }
 
-// leastCombed is the least side of a picture that bwdif takes, whatever its format.
-const leastCombed = 16
+// minInterlaced is the smallest side of a frame that bwdif accepts in any format.
+const minInterlaced = 16
 
 // after returns the word that follows key in a line.
 func after(text, key string) string {

@@ -1,18 +1,3 @@
-// Package video turns a video file into timed RGB frames.
-//
-// Decoding is done by the ffmpeg and ffprobe programs, each call in a process
-// of its own, so that a file which crashes a decoder harms nothing else. They
-// are found on PATH or through CLIPCUE_FFMPEG and CLIPCUE_FFPROBE; ffmpeg 4.4
-// and later will do.
-//
-// There is one clock: all times are seconds on the stream's own time line, its
-// presentation time stamps as ffprobe prints them. Most files begin at 0; for
-// one that does not, [Info.StartTime] is where players have their 0:00.
-//
-// Frames are as a person sees them: turned and flipped as the display matrix
-// says, with square pixels (see [Info.SampleAspectRatio]), without the comb of an
-// interlaced picture, and with HDR brought down to the range of a common screen
-// (see [Info.Treatment]).
 package video
 
 import (
@@ -26,55 +11,57 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// Frame is one picture of a video.
+// Frame is one frame of a video, or one image.
 type Frame struct {
-	Index         int     // of the decoded frame, from 0, in order of display
-	Time          float64 // presentation time in seconds; but see AtRate
+	Index         int     // number of the decoded frame, from 0, in display order
+	Time          float64 // presentation time in seconds; but see [AtRate]
 	Width, Height int
 	Pix           []byte // RGB, rows from the top, 3·Width·Height bytes
 }
 
-// Options says which frames are wanted and how large.
+// Options select the frames of a video and their size. The zero value selects every
+// frame at its own size.
 type Options struct {
 	Sampling Sampling // the zero value is EveryFrame
 
-	// Start and End bound a window of seconds: Start ≤ time < End. The time
-	// is the wanted one for AtRate and Count, the frame's own for EveryFrame.
-	// A Start of zero is the first frame, an End of zero the end of the video.
+	// Start and End limit the frames to Start ≤ time < End, in seconds. The time is
+	// the sampled one for AtRate and Count, and the frame's own for EveryFrame. A
+	// Start of 0 means the first frame, an End of 0 the end of the video.
 	Start, End float64
 
-	// Size, where above zero, makes every frame Size×Size: the shorter side is
-	// resized to Size and the middle cut out, as [Resizer.Resize] does.
+	// Size, if above 0, makes every frame Size×Size: the shorter side is resized to
+	// Size and the center is cropped, as [Resizer.Resize] does.
 	Size int
 
-	// Stream is the number of the video stream, from 1, as [Info.Streams] counts;
-	// 0 is the default one: the first that the file marks as such, or the first.
+	// Stream is the number of the video stream, from 1, as [Info.Streams] counts. 0
+	// means the first stream that the file marks as default, or else the first.
 	Stream int
 
-	// AllowPartial takes what can be decoded of a damaged file for the whole: if
-	// there is a frame, ErrDamaged is no error. Damaged, if set, is then told of it.
+	// AllowPartial accepts the frames before the damage in a damaged file: if there is
+	// at least one, ErrDamaged is not returned. OnDamaged, if set, is called with it.
 	AllowPartial bool
 	OnDamaged    func(*Error)
 
-	// Timeout ends a decoder that gives nothing for so long; 0 is DefaultTimeout.
+	// Timeout stops a decoder that produces nothing for this long; 0 means
+	// DefaultTimeout.
 	Timeout time.Duration
 
-	// Info is what Probe said of the file, if it was asked with the same Stream
-	// and Timeout; nil makes Frames ask. Frames sets Interlaced in it where only the
-	// pictures tell.
+	// Info is the result of Probe for the file with the same Stream and Timeout; if it
+	// is nil, Frames calls Probe. Frames sets Info.Interlaced if only the decoded
+	// frames show that the stream is interlaced.
 	Info *Info
 
 	route route // for tests
 }
 
-// DefaultTimeout is how long a decoder may give nothing.
+// DefaultTimeout is how long a decoder may produce nothing.
 const DefaultTimeout = time.Minute
 
 // route is how a file is decoded.
 type route int
 
 const (
-	cheaper    route = iota // by estimate
+	cheaper    route = iota // the cheaper one by estimate
 	sequential              // from the first frame
 	seeking                 // from the keyframes before the wanted frames
 )
@@ -86,22 +73,22 @@ func (o Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// Validate returns an error where the options make no sense.
+// Validate returns an error if a value is out of range.
 func (o Options) Validate() error {
 	if err := o.Sampling.Validate(); err != nil {
 		return err
 	}
 	switch {
 	case !(o.Start >= 0) || math.IsInf(o.Start, 0):
-		return fmt.Errorf("a window cannot start at %v s", o.Start)
+		return fmt.Errorf("start must be at least 0 s, got %v", o.Start)
 	case o.End != 0 && !(o.End > o.Start):
-		return fmt.Errorf("a window from %v s to %v s is empty", o.Start, o.End)
+		return fmt.Errorf("end must be after the start at %v s, got %v", o.Start, o.End)
 	case o.Stream < 0:
-		return fmt.Errorf("%d is no video stream; they count from 1", o.Stream)
+		return fmt.Errorf("video stream must not be negative, got %d", o.Stream)
 	case o.Timeout < 0:
-		return fmt.Errorf("a timeout of %v is over before it begins", o.Timeout)
+		return fmt.Errorf("timeout must be positive, got %v", o.Timeout)
 	case o.Size < 0 || o.Size > maxSide:
-		return fmt.Errorf("frame size %d is not in 0..%d", o.Size, maxSide)
+		return fmt.Errorf("frame size must be 0 to %d, got %d", maxSide, o.Size)
 	}
 	return nil
 }
@@ -111,19 +98,20 @@ func (o Options) Validate() error {
 func DecoderVersion(ctx context.Context) (string, error) { return ffmpeg.Version(ctx) }
 
 const (
-	maxSide   = 1 << 14 // pixels on a side of a resized frame
-	maxPixels = 1 << 27 // pixels of a picture that is read into memory
+	maxSide   = 1 << 14 // pixels of the side of a resized frame
+	maxPixels = 1 << 27 // pixels of a frame that is read into memory
 )
 
-// Frames decodes a video stream of a file, or a single picture or a numbered
-// sequence of them (see [Discover]), and yields its frames in order of display. A
-// frame's Pix is valid until the next one is asked for. Where few frames of a
-// long file are wanted it decodes around these alone; they are the same frames.
+// Frames decodes a video stream of a file, a single image or a numbered sequence of
+// images (see [Discover]), and yields the selected frames in display order. The Pix of a
+// frame is valid until the next iteration. If few frames of a long file are wanted, only
+// the parts around them are decoded; the frames are the same.
 //
-// An error comes last and alone, with a zero Frame. It is an [*Error] for
-// everything that lies with the file, including no frame at all (ErrNoFrames)
-// and a file that is broken off or damaged (ErrDamaged): the frames before it
-// have been yielded; see Options.AllowPartial. A context that is done ends the decoder and yields the context's error.
+// An error ends the iteration and comes with a zero Frame. It is an [*Error] for every
+// failure of the file, including no selected frame (ErrNoFrames) and a truncated or
+// damaged file (ErrDamaged); the frames before the damage have been yielded then. See
+// [Options.AllowPartial]. If ctx is done, the decoder is stopped and the error is that of
+// the context.
 func Frames(ctx context.Context, path string, o Options) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		stopped, err := frames(ctx, path, o, func(f Frame) bool { return yield(f, nil) })
@@ -133,8 +121,8 @@ func Frames(ctx context.Context, path string, o Options) iter.Seq2[Frame, error]
 	}
 }
 
-// frames gives each wanted frame to emit, which answers whether to go on, and
-// tells whether emit stopped it.
+// frames calls emit with each wanted frame until emit returns false, and reports
+// whether emit did so.
 func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) (stopped bool, err error) {
 	if err := o.Validate(); err != nil {
 		return false, err
@@ -161,7 +149,7 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 	return p.stopped, err
 }
 
-// player shows the wanted frames of one file.
+// player emits the wanted frames of one file.
 type player struct {
 	path string
 	o    Options
@@ -170,11 +158,11 @@ type player struct {
 
 	resizer Resizer
 	emitted int // frames
-	skip    int // of the wanted frames, those that are emitted already
+	skip    int // wanted frames that have been emitted already, before decoding again
 	stopped bool
 }
 
-// play takes the cheaper route.
+// play decodes by the cheaper route.
 func (p *player) play(ctx context.Context) error {
 	var index *packetIndex
 	if p.o.Sampling.kind == count || p.maySeek() {
@@ -186,14 +174,14 @@ func (p *player) play(ctx context.Context) error {
 			if err := p.seek(ctx, index, runs); !errors.Is(err, errInexact) {
 				return err
 			}
-			// What was emitted was right; the rest comes the other way.
+			// The frames emitted so far are right; decoding from the start emits the rest.
 			p.skip = p.emitted
 		}
 	}
 	return p.decode(ctx, index.span())
 }
 
-// show emits a frame n times. It answers whether to go on.
+// show emits a frame n times. It returns false if emit stopped.
 func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
 	shape := shapeOf(now.width, now.height, now.aspect, p.o.Size)
 	if err := shape.check(); err != nil {
@@ -217,7 +205,7 @@ func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
 	return true, nil
 }
 
-// decode goes through the file from its first frame.
+// decode decodes the file from its first frame.
 func (p *player) decode(ctx context.Context, span timeSpan) error {
 	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), nil)
 	if err != nil {
@@ -235,8 +223,8 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	pick := p.o.picker(now.time, span)
 	hold := 0.0
 	for index := 0; ; index++ {
-		if now.combed && !p.info.Interlaced && p.info.weaves() {
-			// The frames that were emitted had no combs; the rest comes without.
+		if now.interlaced && !p.info.Interlaced && p.info.mergesFields() {
+			// The frames emitted so far were not interlaced. Emit the rest through bwdif.
 			p.info.Interlaced, p.skip = true, p.emitted
 			s.stop()
 			return p.decode(ctx, span)
@@ -245,9 +233,8 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 		if !ok {
 			break
 		}
-		// The stamp of the next frame says until when this one is shown. A
-		// stream does not tell how long its last frame stays: as long as the
-		// one before it.
+		// A frame is shown until the timestamp of the next one. A stream does not say
+		// how long its last frame is shown: as long as the one before it.
 		next, more := s.next()
 		until := now.time + max(hold, 2*slack)
 		if more {
@@ -262,8 +249,8 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 				return err
 			}
 		}
-		// Without a window, decoding goes on to the end although nothing more
-		// may be wanted: whether the file is whole is known only there.
+		// Without an End, decoding continues to the end of the file even if no more
+		// frames are wanted: only there is it known that the file is complete.
 		if pick.done {
 			s.end(now)
 			break
@@ -278,7 +265,7 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	}
 	if p.emitted == 0 {
 		return &Error{Path: p.path, Kind: ErrNoFrames, Frames: s.frames,
-			Reason: fmt.Sprintf("none is shown in the window from %g s; the last one seen is at %.3f s", p.o.Start, now.time)}
+			Reason: fmt.Sprintf("none at or after %g s; the last frame is at %.3f s", p.o.Start, now.time)}
 	}
 	return nil
 }

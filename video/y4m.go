@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// wholeY4M reports whether a YUV4MPEG2 file ends behind a picture, all of which are of
-// one size. ffmpeg drops what there is of another.
+// wholeY4M reports whether a YUV4MPEG2 file ends after a frame. All frames have the same
+// size. ffmpeg drops an incomplete last one.
 func wholeY4M(f *io.SectionReader) bool {
 	r := bufio.NewReaderSize(f, 1<<12)
 	head, err := r.ReadSlice('\n')
-	picture := y4mPicture(string(head))
+	frame := y4mFrameSize(string(head))
 	rest := f.Size() - int64(len(head))
-	const mark = "FRAME\n" // it may have parameters, but nothing writes them
-	if m, _ := r.Peek(len(mark)); err != nil || picture == 0 || string(m) != mark {
+	const mark = "FRAME\n" // the format allows parameters here, but no program writes them
+	if m, _ := r.Peek(len(mark)); err != nil || frame == 0 || string(m) != mark {
 		return true
 	}
-	return rest%(int64(len(mark))+picture) == 0
+	return rest%(int64(len(mark))+frame) == 0
 }
 
-// y4mPicture is how many bytes a picture has, by the file's first line; 0 where that
-// cannot be told.
-func y4mPicture(head string) int64 {
+// y4mFrameSize returns the size of a frame in bytes, from the first line of the file, or 0
+// if it is unknown.
+func y4mFrameSize(head string) int64 {
 	var w, h int64
 	kind := "420"
 	for word := range strings.FieldsSeq(head) {

@@ -109,7 +109,7 @@ func TestPretrainBadInput(t *testing.T) {
 		{"one pair", []string{"--data", captioned(t, 1)}, 1, []string{"one pair only", "0.png"}},
 		{"a batch of one", []string{"--data", good, "--batch", "1"}, 1, []string{"a batch of 1 pair"}},
 		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
-		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as a picture"}},
+		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as an image"}},
 		{"a rate that blows up", []string{"--data", good, "--learning-rate", "1e30", "--warmup", "0", "--eval-every", "4"}, 1, []string{"the loss is", ".png", "--learning-rate"}},
 		{"a temperature that blows up", []string{"--data", good, "--learning-rate", "20", "--warmup", "0"}, 1, []string{"the logit scale has fallen to", "--learning-rate"}},
 		{"not there", []string{"--data", filepath.Join(good, "none")}, 1, []string{"none"}},

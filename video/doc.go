@@ -1,0 +1,74 @@
+// Package video decodes video files into timed RGB frames.
+//
+// [Discover] finds videos, [Probe] reads the headers of one, [Check] examines it,
+// [Frames] decodes it, and [Live] decodes a source that is still being recorded.
+// [Resizer] resizes frames exactly as PIL and torchvision do for CLIP.
+//
+// # Decoder
+//
+// Decoding is done by the programs ffmpeg and ffprobe, version 4.4 or later. Each call
+// is a separate process, so that a file that crashes the decoder affects nothing else.
+// They are found on PATH or through the environment variables CLIPCUE_FFMPEG and
+// CLIPCUE_FFPROBE.
+//
+// # Times
+//
+// All times are presentation timestamps in seconds, as ffprobe prints them. Most files
+// start at 0; for the others, [Info.StartTime] is the time that players show as 0:00.
+//
+// ffmpeg's showinfo filter prints the timestamp of each frame before its pixels are
+// written; no time is computed from a frame number. Only streams without timestamps,
+// such as raw H.264, get times from their frame rate. Where recordings were joined,
+// timestamps start again or jump. Sampling then uses the clock of a player, which
+// continues (see [AtRate]).
+//
+// # Frames
+//
+// Frames look as a player shows them:
+//
+//   - They are rotated and flipped as the display matrix says.
+//   - They are scaled to square pixels, because CLIP was trained on square pixels. One
+//     side grows and none shrinks, so no detail is lost.
+//   - Interlaced frames pass through bwdif, one output frame per stored frame: a comb is
+//     an edge that the scene does not have. If the headers do not say that a stream is
+//     interlaced but a decoded frame does, the rest is decoded again with bwdif. Frames
+//     are rotated after it.
+//   - HDR (PQ, HLG) is tone-mapped with hable, or refused with [ErrUnsupported] if ffmpeg
+//     was built without zscale.
+//   - A stream that does not name its color matrix is read as BT.601, as ffmpeg does. The
+//     pixels of a plain file equal those of ffmpeg -pix_fmt rgb24.
+//
+// [Info.Treatment] describes these steps for the provenance of features.
+//
+// The default stream is the first one that the file marks as default. Cover art is not a
+// video stream. If the size changes within a stream, ffmpeg scales all frames to the
+// size of the first.
+//
+// # Damage
+//
+// A file is damaged ([ErrDamaged]) if ffmpeg logs an error after the first frame or
+// reports a corrupt frame, or if the file is truncated where ffmpeg does not notice:
+// a GIF without its trailer, an Ogg file without its last page, an AVI file without one
+// of its frame lists, a YUV4MPEG2 file that ends within a frame. Damage after the last
+// wanted frame does not count. A transport stream may start and end anywhere. Errors
+// about the order of frames that leave the pixels intact, and jumps of packet counters
+// in transport streams, are ignored. Damage is an error unless [Options.AllowPartial].
+//
+// # Seeking
+//
+// If few frames of a long MP4 or Matroska file are wanted, they are decoded from the
+// keyframes before them. The packets' timestamps, which are cheap to read, say in
+// advance which frames exist. Every decoded frame must be the one that this index has
+// at its place; otherwise the file is decoded from its start. Frames before the first
+// keyframe are not used, because in an open GOP they depend on frames that are missing.
+// Damage between the wanted frames is not noticed on this route. A file whose packets
+// cause an ffprobe error is always decoded from its start.
+//
+// # Limits
+//
+// ffmpeg opens only the given file: no network, no standard input, no format that names
+// other files. Frames above 134 million pixels are refused before they are decoded. A
+// decoder that produces nothing for [Options.Timeout], or uses more than half of the
+// machine's memory (at most 8 GiB), is killed with all processes that it started. [Live]
+// sources may use the network, but no files other than the given one.
+package video
