@@ -244,7 +244,7 @@ func (f locations) print(out io.Writer) error {
 			if i == 0 {
 				path = x.source.Path
 			}
-			fmt.Fprintf(w, "%s\t%8.2f s\t%8.2f s\t%5.1f %%\t%s\n", path, d.Segment[0], d.Segment[1], 100*d.Score, d.Label)
+			fmt.Fprintf(w, "%s\t%8.2f s\t%8.2f s\t%5.1f %%\t%s\n", path, d.Start, d.End, 100*d.Score, d.Label)
 		}
 	}
 	return w.Flush()

@@ -39,7 +39,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	for _, d := range localization.Distinct(found, 0.5) {
-		fmt.Printf("%.1f to %.1f s: %s (%.0f %%)\n", d.Segment[0], d.Segment[1], d.Label, 100*d.Score)
+		fmt.Printf("%.1f to %.1f s: %s (%.0f %%)\n", d.Start, d.End, d.Label, 100*d.Score)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/video"
 )
 
 // learner is the second stage as a [loop.Task].
@@ -110,7 +111,7 @@ func (l *learner) gather(p Proposals) error {
 			best, which, covered := 0.0, 0, 0.0
 			for _, s := range v.Segments {
 				covered += max(0, min(s.End, x.End)-max(s.Start, x.Start)) / (x.End - x.Start)
-				if t := TIoU([2]float64{s.Start, s.End}, [2]float64{x.Start, x.End}); t > best {
+				if t := (video.Span{Start: s.Start, End: s.End}).TIoU(x.Span); t > best {
 					best, which = t, class[s.Label]
 				}
 			}

@@ -23,6 +23,7 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/video"
 )
 
 func backbone(t testing.TB) *clip.Model {
@@ -207,7 +208,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 		}
 		seen := map[int]bool{}
 		for _, d := range found[:5] {
-			middle := (d.Segment[0] + d.Segment[1]) / 2
+			middle := (d.Start + d.End) / 2
 			i := slices.IndexFunc(truth, func(x dataset.Segment) bool { return middle > x.Start-0.5 && middle < x.End+0.5 })
 			if seen[i] = true; i < 0 || d.Label != truth[i].Label {
 				t.Errorf("at %v frames a second it finds %+v", rate, d)
@@ -365,7 +366,7 @@ func TestNewClasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := []proposal.Proposal{{Segment: proposal.Segment{Start: 1, End: 3}, Score: 0.5}, {Segment: proposal.Segment{Start: 50, End: 60}, Score: 0.9}}
+	p := []proposal.Proposal{{Span: video.Span{Start: 1, End: 3}, Score: 0.5}, {Span: video.Span{Start: 50, End: 60}, Score: 0.9}}
 	if err := l.SetClasses([]string{"SittingDown", "shrinking"}); err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +375,7 @@ func TestNewClasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second proposal lies beyond the video; the other's scores sum to its own.
-	if len(found) != 2 || math.Abs(found[0].Score+found[1].Score-0.5) > 1e-5 || found[0].Segment != [2]float64{1, 3} {
+	if len(found) != 2 || math.Abs(found[0].Score+found[1].Score-0.5) > 1e-5 || found[0].Span != (video.Span{Start: 1, End: 3}) {
 		t.Errorf("%+v", found)
 	}
 	// The name is said in words, and told as it was given.
@@ -424,7 +425,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 	l := &Localizer{Eval: Evaluation{ClassesPerProposal: 1, MaxDetections: 3}, adapter: a, rate: 1, known: map[string][]float32{}, classes: names}
 	var p []proposal.Proposal
 	for i := range 100 {
-		p = append(p, proposal.Proposal{Segment: proposal.Segment{Start: float64(i), End: float64(i + 2)}, Score: 0.5})
+		p = append(p, proposal.Proposal{Span: video.Span{Start: float64(i), End: float64(i + 2)}, Score: 0.5})
 	}
 	for n, want := range map[int]int{120: 3, 600: 3, 1300: 9} {
 		if found, err := l.Classify(sequence(m, "x.mp4", n, 1, 0, nil, rand.New(rand.NewPCG(1, 1))), p); err != nil || len(found) != want {
@@ -504,7 +505,7 @@ func TestExamples(t *testing.T) {
 	}
 	tIoU := func(x example) (best float64, class string) {
 		for _, s := range l.set.Videos[x.video].Segments {
-			if t := TIoU([2]float64{s.Start * 4, s.End * 4}, [2]float64{float64(x.rows.From), float64(x.rows.To)}); t > best {
+			if t := (video.Span{Start: s.Start * 4, End: s.End * 4}).TIoU(video.Span{Start: float64(x.rows.From), End: float64(x.rows.To)}); t > best {
 				best, class = t, s.Label
 			}
 		}

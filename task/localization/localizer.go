@@ -231,7 +231,7 @@ func (e Evaluation) detect(a *adapter.Adapter, embeddings []float32, classes []s
 	out := make([]Detection, 0, len(proposals)*min(e.ClassesPerProposal, n))
 	for i, x := range proposals {
 		for _, c := range likeliest(p[i*n:(i+1)*n], e.ClassesPerProposal) {
-			out = append(out, Detection{classes[c], x.Score * float64(p[i*n+c]) * weight[c], [2]float64{x.Start, x.End}})
+			out = append(out, Detection{classes[c], x.Score * float64(p[i*n+c]) * weight[c], video.Span{Start: x.Start, End: x.End}})
 		}
 	}
 	slices.SortStableFunc(out, Detection.compare)

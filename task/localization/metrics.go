@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/video"
 )
 
 // THUMOSThresholds are the tIoU thresholds of THUMOS14, 0.3 to 0.7. Those of ActivityNet
@@ -45,26 +46,17 @@ type ClassAP struct {
 	Average  float64   `json:"average"`
 }
 
-// TIoU is the temporal intersection over union of two segments.
-func TIoU(a, b [2]float64) float64 {
-	both := min(a[1], b[1]) - max(a[0], b[0])
-	if !(both > 0) {
-		return 0
-	}
-	return both / (a[1] - a[0] + b[1] - b[0] - both)
-}
-
 // finding is a detection or a segment of the truth, with its video's and its
 // class's number.
 type finding struct {
 	video, class int
-	at           [2]float64
+	at           video.Span
 	score        float64
 }
 
 // compare orders what is of one video by time.
 func (f finding) compare(g finding) int {
-	return cmp.Or(cmp.Compare(f.at[0], g.at[0]), cmp.Compare(f.at[1], g.at[1]))
+	return cmp.Or(cmp.Compare(f.at.Start, g.at.Start), cmp.Compare(f.at.End, g.at.End))
 }
 
 // Score measures results against the truth at tIoU thresholds. Results may name
@@ -113,7 +105,7 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 				classes = append(classes, x.Label)
 				real, found = append(real, nil), append(found, nil)
 			}
-			real[c] = append(real[c], finding{i, c, [2]float64{x.Start, x.End}, 0})
+			real[c] = append(real[c], finding{i, c, video.Span{Start: x.Start, End: x.End}, 0})
 			s.Segments++
 		}
 	}
@@ -131,7 +123,7 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 				s.UnknownClasses++
 				continue
 			}
-			found[c] = append(found[c], finding{n, c, d.Segment, d.Score})
+			found[c] = append(found[c], finding{n, c, d.Span, d.Score})
 		}
 	}
 	return real, found, classes
@@ -237,7 +229,7 @@ type overlap struct {
 func overlapping(f finding, truth []finding) []overlap {
 	var out []overlap
 	for j, g := range truth {
-		if t := TIoU(f.at, g.at); t > 0 {
+		if t := f.at.TIoU(g.at); t > 0 {
 			out = append(out, overlap{j, t})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/video"
 )
 
 // mAP is that of ActivityNet's own evaluation.
@@ -78,8 +79,8 @@ func score(t *testing.T, truth *dataset.Segments, r Results, tIoUs ...float64) *
 func TestAveragePrecisionByHand(t *testing.T) {
 	truth := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "run"}}, []dataset.Segment{{Start: 0, End: 4, Label: "Sit_Down"}})
 	r := Results{
-		"a": {{"run", 0.9, [2]float64{0, 10}}, {"run", 0.8, [2]float64{40, 50}}, {"run", 0.7, [2]float64{21, 29}}, {"swim", 0.9, [2]float64{0, 10}}},
-		"b": {{"sit down", 0.5, [2]float64{0, 3}}},
+		"a": {{"run", 0.9, video.Span{Start: 0, End: 10}}, {"run", 0.8, video.Span{Start: 40, End: 50}}, {"run", 0.7, video.Span{Start: 21, End: 29}}, {"swim", 0.9, video.Span{Start: 0, End: 10}}},
+		"b": {{"sit down", 0.5, video.Span{Start: 0, End: 3}}},
 	}
 	// run: right, wrong, right: precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1. At 0.9
 	// the last overlaps too little. sit down has a tIoU of 3/4.
@@ -94,7 +95,7 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	}
 	// A second detection of what is found already is wrong, unless another is near.
 	one := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}})
-	twice := Results{"a": {{"run", 0.9, [2]float64{0, 9}}, {"run", 0.95, [2]float64{0, 10}}}}
+	twice := Results{"a": {{"run", 0.9, video.Span{Start: 0, End: 9}}, {"run", 0.95, video.Span{Start: 0, End: 10}}}}
 	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Double != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -103,20 +104,20 @@ func TestAveragePrecisionByHand(t *testing.T) {
 		t.Errorf("the second does not take the second: %+v", s)
 	}
 	// What is found in a video that is not annotated is wrong.
-	elsewhere := Results{"a": {{"run", 0.5, [2]float64{0, 10}}}, "z": {{"run", 0.9, [2]float64{0, 10}}}}
+	elsewhere := Results{"a": {{"run", 0.5, video.Span{Start: 0, End: 10}}}, "z": {{"run", 0.9, video.Span{Start: 0, End: 10}}}}
 	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 || s.UnknownVideos != 1 {
 		t.Errorf("%+v", s)
 	}
 	// Results name the same video by another path; if all are of other videos, that is
 	// no result.
-	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
+	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, video.Span{Start: 0, End: 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
 		t.Errorf("%+v", s)
 	}
 	one.Format = "activitynet" // files' names begin with v_
-	if s := score(t, one, Results{"videos/v_a.mp4": {{"run", 0.5, [2]float64{0, 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
+	if s := score(t, one, Results{"videos/v_a.mp4": {{"run", 0.5, video.Span{Start: 0, End: 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
 		t.Errorf("%+v", s)
 	}
-	if _, err := Score(one, Results{"z": {{"run", 0.5, [2]float64{0, 10}}}}, THUMOSThresholds); err == nil {
+	if _, err := Score(one, Results{"z": {{"run", 0.5, video.Span{Start: 0, End: 10}}}}, THUMOSThresholds); err == nil {
 		t.Error("results of other videos are measured")
 	}
 	if s := score(t, one, Results{}, 0.5); s.MAP[0] != 0 || s.Errors.Missed != 1 {
@@ -139,7 +140,7 @@ func random(rng *rand.Rand) (*dataset.Segments, Results) {
 		}
 		for range rng.IntN(30) {
 			start, end := segment()
-			r[v.Path] = append(r[v.Path], Detection{[]string{"run", "sit"}[rng.IntN(2)], float64(rng.IntN(4)) / 4, [2]float64{start, end}})
+			r[v.Path] = append(r[v.Path], Detection{[]string{"run", "sit"}[rng.IntN(2)], float64(rng.IntN(4)) / 4, video.Span{Start: start, End: end}})
 		}
 	}
 	return truth, r
@@ -227,7 +228,7 @@ func plainAP(truth *dataset.Segments, r Results, label string, threshold float64
 	for k, f := range all {
 		best, which := 0.0, -1
 		for i, x := range segments[f.video] {
-			if o := TIoU(f.Segment, [2]float64{x.Start, x.End}); o >= threshold && o > best && !taken[f.video][i] {
+			if o := f.TIoU(video.Span{Start: x.Start, End: x.End}); o >= threshold && o > best && !taken[f.video][i] {
 				best, which = o, i
 			}
 		}
@@ -251,14 +252,14 @@ func TestWhatIsWrong(t *testing.T) {
 	truth := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "sit"}, {Start: 40, End: 50, Label: "run"},
 		{Start: 60, End: 70, Label: "sit"}, {Start: 80, End: 90, Label: "run"}, {Start: 100, End: 110, Label: "run"}, {Start: 120, End: 130, Label: "run"}})
 	s := score(t, truth, Results{"a": {
-		{"run", 0.9, [2]float64{0, 10}},    // right
-		{"run", 0.8, [2]float64{1, 10}},    // double
-		{"run", 0.7, [2]float64{20, 29}},   // wrong class
-		{"run", 0.6, [2]float64{46, 56}},   // misplaced
-		{"run", 0.5, [2]float64{66, 76}},   // both
-		{"run", 0.4, [2]float64{200, 210}}, // background
-		{"run", 0.3, [2]float64{80, 88}},   // right
-		{"run", 0.2, [2]float64{100, 110}}, // more than there are segments
+		{"run", 0.9, video.Span{Start: 0, End: 10}},    // right
+		{"run", 0.8, video.Span{Start: 1, End: 10}},    // double
+		{"run", 0.7, video.Span{Start: 20, End: 29}},   // wrong class
+		{"run", 0.6, video.Span{Start: 46, End: 56}},   // misplaced
+		{"run", 0.5, video.Span{Start: 66, End: 76}},   // both
+		{"run", 0.4, video.Span{Start: 200, End: 210}}, // background
+		{"run", 0.3, video.Span{Start: 80, End: 88}},   // right
+		{"run", 0.2, video.Span{Start: 100, End: 110}}, // more than there are segments
 	}}, 0.3, 0.5)
 	if want := (Errors{0.5, 2, 1, 1, 1, 1, 1, 5}); s.Errors != want {
 		t.Errorf("%+v instead of %+v", s.Errors, want)
@@ -283,7 +284,7 @@ func TestRecall(t *testing.T) {
 		s.Videos = append(s.Videos, dataset.MatchedVideo{Untrimmed: dataset.Untrimmed{Segments: x}})
 	}
 	p := func(start, end float64) proposal.Proposal {
-		return proposal.Proposal{Segment: proposal.Segment{Start: start, End: end}}
+		return proposal.Proposal{Span: video.Span{Start: start, End: end}}
 	}
 	// Exact; one in a video where nothing happens; and a tIoU of 0.72, which is enough
 	// at five of the ten thresholds.

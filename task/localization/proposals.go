@@ -7,6 +7,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Proposals of a set are a list for each of its videos, by falling score, in the
@@ -46,7 +47,7 @@ func (s *Set) TrueProposals() Proposals {
 	out := make(Proposals, len(s.Videos))
 	for i, v := range s.Videos {
 		for _, x := range v.Segments {
-			out[i] = append(out[i], proposal.Proposal{Segment: proposal.Segment{Start: x.Start, End: x.End}, Score: 1})
+			out[i] = append(out[i], proposal.Proposal{Span: video.Span{Start: x.Start, End: x.End}, Score: 1})
 		}
 	}
 	return out
@@ -57,11 +58,11 @@ func (s *Set) TrueProposals() Proposals {
 func (s *Set) Windows(n int) (Proposals, error) {
 	lengths := proposal.SegmentLengths(s.onPlayersClock(), 8)
 	return s.each(func(_ int, q *feature.Sequence) ([]proposal.Proposal, error) {
-		video := proposal.Segment{End: Duration(q)}
-		if len(lengths) == 0 || video.End <= 0 {
+		whole := video.Span{End: Duration(q)}
+		if len(lengths) == 0 || whole.End <= 0 {
 			return nil, nil
 		}
-		return proposal.SlidingWindows(video, lengths, n), nil
+		return proposal.SlidingWindows(whole, lengths, n), nil
 	})
 }
 
@@ -128,7 +129,7 @@ func (s *Set) onPlayersClock() []proposal.Example {
 	for i, v := range s.Videos {
 		out[i].ID = v.ID
 		for _, x := range v.Segments {
-			out[i].Segments = append(out[i].Segments, proposal.Segment{Start: x.Start, End: x.End})
+			out[i].Segments = append(out[i].Segments, video.Span{Start: x.Start, End: x.End})
 		}
 	}
 	return out

@@ -22,18 +22,32 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Detection is a part of a video in which something happens.
 type Detection struct {
-	Label   string     `json:"label,omitempty"` // "" for a proposal
-	Score   float64    `json:"score"`
-	Segment [2]float64 `json:"segment"` // start and end in seconds
+	Label string // "" for a proposal
+	Score float64
+	video.Span
+}
+
+// MarshalJSON returns ActivityNet's form: {"label": …, "score": …, "segment": [start, end]}.
+func (d Detection) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // the outer encoder escapes, unless told otherwise
+	err := e.Encode(struct {
+		Label   string     `json:"label,omitempty"`
+		Score   float64    `json:"score"`
+		Segment [2]float64 `json:"segment"`
+	}{d.Label, d.Score, [2]float64{d.Start, d.End}})
+	return b.Bytes(), err
 }
 
 // compare orders detections by falling score.
 func (d Detection) compare(e Detection) int {
-	return cmp.Or(cmp.Compare(e.Score, d.Score), cmp.Compare(d.Segment[0], e.Segment[0]), cmp.Compare(d.Segment[1], e.Segment[1]), cmp.Compare(d.Label, e.Label))
+	return cmp.Or(cmp.Compare(e.Score, d.Score), cmp.Compare(d.Start, e.Start), cmp.Compare(d.End, e.End), cmp.Compare(d.Label, e.Label))
 }
 
 // Results are the detections or proposals of videos by their paths or ids.
@@ -70,9 +84,9 @@ func (r Results) WriteCSV(w io.Writer) error {
 	c.Write([]string{"video", "start", "end", "label", "score"})
 	for _, id := range slices.Sorted(maps.Keys(r)) {
 		for _, d := range r[id] {
-			start, end := decimal(d.Segment[0]), decimal(d.Segment[1])
+			start, end := decimal(d.Start), decimal(d.End)
 			if start == end { // which nobody could read
-				start, end = fmt.Sprint(d.Segment[0]), fmt.Sprint(d.Segment[1])
+				start, end = fmt.Sprint(d.Start), fmt.Sprint(d.End)
 			}
 			c.Write([]string{id, start, end, d.Label, strconv.FormatFloat(d.Score, 'g', 6, 64)})
 		}
@@ -118,7 +132,7 @@ func ReadProposals(path string) (Results, error) {
 	for _, id := range slices.Sorted(maps.Keys(r)) {
 		for _, d := range r[id] {
 			if !(d.Score >= 0 && d.Score <= 1) {
-				return nil, fmt.Errorf("%s: video %q: the proposal from %g to %g s has the score %g; those of proposals are 0 to 1: bring them there, by a sigmoid if they are logits", path, id, d.Segment[0], d.Segment[1], d.Score)
+				return nil, fmt.Errorf("%s: video %q: the proposal from %g to %g s has the score %g; those of proposals are 0 to 1: bring them there, by a sigmoid if they are logits", path, id, d.Start, d.End, d.Score)
 			}
 		}
 	}
@@ -156,7 +170,7 @@ func parseResults(r io.Reader, name string) (Results, error) {
 			if x.Score == nil || len(x.Segment) != 2 {
 				return nil, fmt.Errorf("%s: video %q: detection %d has no score, or no segment of a start and an end", name, id, i+1)
 			}
-			all[i] = Detection{strings.TrimSpace(x.Label), *x.Score, [2]float64{float64(x.Segment[0]), float64(x.Segment[1])}}
+			all[i] = Detection{strings.TrimSpace(x.Label), *x.Score, video.Span{Start: float64(x.Segment[0]), End: float64(x.Segment[1])}}
 			if err := all[i].check(); err != nil {
 				return nil, fmt.Errorf("%s: video %q: detection %d: %w", name, id, i+1, err)
 			}
@@ -202,7 +216,7 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 				return nil, fmt.Errorf("%s:%d: %s %q is not a number", name, line, column, row[at[column]])
 			}
 		}
-		d := Detection{Score: n[2], Segment: [2]float64{n[0], n[1]}}
+		d := Detection{Score: n[2], Span: video.Span{Start: n[0], End: n[1]}}
 		if i, ok := at["label"]; ok {
 			d.Label = strings.TrimSpace(row[i])
 		}
@@ -219,13 +233,13 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 
 // check refuses what cannot be a detection.
 func (d Detection) check() error {
-	for _, x := range []float64{d.Score, d.Segment[0], d.Segment[1]} {
+	for _, x := range []float64{d.Score, d.Start, d.End} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return fmt.Errorf("%v is not a number", x)
 		}
 	}
-	if !(d.Segment[0] < d.Segment[1]) {
-		return fmt.Errorf("the segment from %g to %g s does not end after its start", d.Segment[0], d.Segment[1])
+	if !(d.Start < d.End) {
+		return fmt.Errorf("the segment from %g to %g s does not end after its start", d.Start, d.End)
 	}
 	if !utf8.ValidString(d.Label) || strings.ContainsFunc(d.Label, unicode.IsControl) {
 		return fmt.Errorf("label %q is not plain text", d.Label)
@@ -252,7 +266,7 @@ func (r Results) Finder() func(name string) (id string, found []Detection, err e
 func ToProposals(found []Detection) []proposal.Proposal {
 	out := make([]proposal.Proposal, len(found))
 	for i, d := range found {
-		out[i] = proposal.Proposal{Segment: proposal.Segment{Start: d.Segment[0], End: d.Segment[1]}, Score: d.Score}
+		out[i] = proposal.Proposal{Span: video.Span{Start: d.Start, End: d.End}, Score: d.Score}
 	}
 	return out
 }
@@ -261,7 +275,7 @@ func ToProposals(found []Detection) []proposal.Proposal {
 func FromProposals(p []proposal.Proposal) []Detection {
 	out := make([]Detection, len(p))
 	for i, x := range p {
-		out[i] = Detection{Score: x.Score, Segment: [2]float64{x.Start, x.End}}
+		out[i] = Detection{Score: x.Score, Span: video.Span{Start: x.Start, End: x.End}}
 	}
 	return out
 }
@@ -281,6 +295,5 @@ func Distinct(found []Detection, share float64) []Detection {
 
 // within is the share of the shorter of two detections that lies in the other.
 func (d Detection) within(e Detection) float64 {
-	both := min(d.Segment[1], e.Segment[1]) - max(d.Segment[0], e.Segment[0])
-	return max(both, 0) / min(d.Segment[1]-d.Segment[0], e.Segment[1]-e.Segment[0])
+	return d.Overlap(e.Span) / min(d.Duration(), e.Duration())
 }

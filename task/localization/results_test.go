@@ -7,10 +7,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/video"
 )
 
 var found = Results{
-	"a/long video.mp4": {{"opening a door", 0.75, [2]float64{3661.5, 3662.25}}, {"run & <jump>", 0.5, [2]float64{0.04, 4}}},
+	"a/long video.mp4": {{"opening a door", 0.75, video.Span{Start: 3661.5, End: 3662.25}}, {"run & <jump>", 0.5, video.Span{Start: 0.04, End: 4}}},
 	"b.mp4":            {},
 }
 
@@ -54,7 +56,7 @@ func TestResultsOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := Results{"x": {{"", 2, [2]float64{0, 1}}, {"", 0.25, [2]float64{1.5, 3}}}}
+		want := Results{"x": {{"", 2, video.Span{Start: 0, End: 1}}, {"", 0.25, video.Span{Start: 1.5, End: 3}}}}
 		if !reflect.DeepEqual(r, want) {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -169,7 +171,7 @@ func TestSubtitles(t *testing.T) {
 
 // A detection of less than a millisecond is shown for one, and comes back from CSV.
 func TestVeryShortDetections(t *testing.T) {
-	short := Results{"x": {{"jump", 0.5, [2]float64{5, 5.0002}}}}
+	short := Results{"x": {{"jump", 0.5, video.Span{Start: 5, End: 5.0002}}}}
 	for path, want := range map[string]string{"x.srt": "00:00:05,000 --> 00:00:05,001", "x.vtt": "00:00:05.000 --> 00:00:05.001"} {
 		write, err := Subtitles(path)
 		if err != nil {
@@ -216,7 +218,7 @@ FCM: NON-DROP FRAME
 }
 
 func TestDistinct(t *testing.T) {
-	all := []Detection{{"run", 0.9, [2]float64{0, 10}}, {"sit", 0.8, [2]float64{0, 10}}, {"run", 0.7, [2]float64{1, 2}}, {"run", 0.6, [2]float64{8, 20}}}
+	all := []Detection{{"run", 0.9, video.Span{Start: 0, End: 10}}, {"sit", 0.8, video.Span{Start: 0, End: 10}}, {"run", 0.7, video.Span{Start: 1, End: 2}}, {"run", 0.6, video.Span{Start: 8, End: 20}}}
 	got := Distinct(all, 0.4)
 	if want := []Detection{all[0], all[1], all[3]}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

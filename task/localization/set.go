@@ -7,6 +7,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/proposal"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Data names annotated videos: the annotations, and the store that holds the
@@ -173,7 +174,7 @@ func (s *Set) examples() ([]proposal.Example, error) {
 		for _, x := range v.Segments {
 			if from, to := q.Span(x.Start, x.End); from < to {
 				zero := q.Provenance.StartTime
-				out[i].Segments = append(out[i].Segments, proposal.Segment{Start: x.Start + zero, End: x.End + zero})
+				out[i].Segments = append(out[i].Segments, video.Span{Start: x.Start + zero, End: x.End + zero})
 			}
 		}
 	}

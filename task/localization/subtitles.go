@@ -15,7 +15,7 @@ import (
 func ByTime(found []Detection) []Detection {
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b Detection) int {
-		return cmp.Or(cmp.Compare(a.Segment[0], b.Segment[0]), a.compare(b))
+		return cmp.Or(cmp.Compare(a.Start, b.Start), a.compare(b))
 	})
 	return found
 }
@@ -57,8 +57,8 @@ func (d Detection) cue(escape *strings.Replacer) string {
 // shown is when a subtitle is, for at least a millisecond: both formats ask that it
 // ends after it starts.
 func (d Detection) shown(point string) string {
-	from := int64(math.Round(max(d.Segment[0], 0) * 1000))
-	to := max(int64(math.Round(d.Segment[1]*1000)), from+1)
+	from := int64(math.Round(max(d.Start, 0) * 1000))
+	to := max(int64(math.Round(d.End*1000)), from+1)
 	return clock(from, point) + " --> " + clock(to, point)
 }
 
@@ -87,7 +87,7 @@ func WriteEDL(w io.Writer, video string, rate float64, found []Detection) error 
 	fmt.Fprintf(b, "TITLE: %s\nFCM: NON-DROP FRAME\n\n", name)
 	at := int64(0)
 	for i, d := range ByTime(found) {
-		from, to := int64(math.Round(d.Segment[0]*rate)), int64(math.Round(d.Segment[1]*rate))
+		from, to := int64(math.Round(d.Start*rate)), int64(math.Round(d.End*rate))
 		to = max(to, from+1)
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s, %.0f %%\n",
 			i+1, timecode(from, rate), timecode(to, rate), timecode(at, rate), timecode(at+to-from, rate), name, d.Label, 100*d.Score)

@@ -18,27 +18,14 @@ package proposal
 import (
 	"fmt"
 	"math"
+
+	"github.com/clipcue/clipcue/video"
 )
 
-// Segment is a part of a video, in seconds on the clock of the sequence's
-// timestamps.
-type Segment struct {
-	Start float64 `json:"start"`
-	End   float64 `json:"end"`
-}
-
-// TIoU is the temporal intersection over union of two segments.
-func (s Segment) TIoU(t Segment) float64 {
-	both := min(s.End, t.End) - max(s.Start, t.Start)
-	if !(both > 0) {
-		return 0
-	}
-	return both / (s.End - s.Start + t.End - t.Start - both)
-}
-
-// Proposal is a segment in which something may happen. Score is in 0..1.
+// Proposal is an interval in which an action may happen, on the clock of the sequence's
+// timestamps. Score is from 0 to 1.
 type Proposal struct {
-	Segment
+	video.Span
 	Score float64 `json:"score"`
 }
 

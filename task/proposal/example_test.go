@@ -8,6 +8,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Learn from videos whose features are stored, and find what happens in another.
@@ -20,7 +21,7 @@ func Example() {
 		Run:      train.Run{Dir: "run"},
 		Features: feature.NewCache(store, 0),
 		Train: []proposal.Example{
-			{ID: "kitchen.mp4", Segments: []proposal.Segment{{Start: 3.5, End: 8}, {Start: 20, End: 21.5}}},
+			{ID: "kitchen.mp4", Segments: []video.Span{{Start: 3.5, End: 8}, {Start: 20, End: 21.5}}},
 			{ID: "nothing.mp4"},
 		},
 	})
@@ -42,12 +43,12 @@ func Example() {
 
 // How many of the actions two proposals a video find, and two windows.
 func ExampleAverageRecall() {
-	examples := []proposal.Example{{ID: "a.mp4", Segments: []proposal.Segment{{Start: 1, End: 5}, {Start: 6, End: 9}}}}
+	examples := []proposal.Example{{ID: "a.mp4", Segments: []video.Span{{Start: 1, End: 5}, {Start: 6, End: 9}}}}
 	found := []proposal.Proposal{
-		{Segment: proposal.Segment{Start: 1, End: 4.8}, Score: 0.9},
-		{Segment: proposal.Segment{Start: 6.2, End: 9}, Score: 0.8},
+		{Span: video.Span{Start: 1, End: 4.8}, Score: 0.9},
+		{Span: video.Span{Start: 6.2, End: 9}, Score: 0.8},
 	}
-	even := proposal.SlidingWindows(proposal.Segment{Start: 0, End: 10}, []float64{4}, 2)
+	even := proposal.SlidingWindows(video.Span{Start: 0, End: 10}, []float64{4}, 2)
 	tIoUs, ns := []float64{0.5, 0.7, 0.9}, []int{1, 2}
 	fmt.Println("proposals", proposal.AverageRecall(examples, [][]proposal.Proposal{found}, tIoUs, ns))
 	fmt.Println("windows  ", proposal.AverageRecall(examples, [][]proposal.Proposal{even}, tIoUs, ns))

@@ -44,7 +44,7 @@ func SoftNMS(p []Proposal, sigma, floor float64, most int) []Proposal {
 			}
 			for j := range g.p {
 				if q := &g.p[j]; q.Score != gone && q.Start < b.End && q.End > b.Start {
-					o := b.TIoU(q.Segment)
+					o := b.TIoU(q.Span)
 					if q.Score *= math.Exp(-o * o / sigma); q.Score < floor {
 						q.Score = gone
 					}

@@ -7,21 +7,23 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/clipcue/clipcue/video"
 )
 
 func TestSoftNMS(t *testing.T) {
-	p := []Proposal{{Segment{0, 10}, 0.9}, {Segment{5, 15}, 0.8}, {Segment{20, 30}, 0.5}, {Segment{0, 9}, 0.6}, {Segment{3, 4}, 0.01}}
+	p := []Proposal{{video.Span{Start: 0, End: 10}, 0.9}, {video.Span{Start: 5, End: 15}, 0.8}, {video.Span{Start: 20, End: 30}, 0.5}, {video.Span{Start: 0, End: 9}, 0.6}, {video.Span{Start: 3, End: 4}, 0.01}}
 	// The tIoU of the first with the second is 1/3; with the fourth 0.9; of the
 	// second with the fourth 4/15.
 	second := 0.8 * math.Exp(-1.0/9/0.5)
 	fourth := 0.6 * math.Exp(-0.81/0.5) * math.Exp(-16.0/225/0.5)
-	want := []Proposal{p[0], {p[1].Segment, second}, p[2], {p[3].Segment, fourth}}
+	want := []Proposal{p[0], {p[1].Span, second}, p[2], {p[3].Span, fourth}}
 	got := SoftNMS(slices.Clone(p), 0.5, 0.05, 10)
 	if len(got) != len(want) {
 		t.Fatalf("%v instead of %v", got, want)
 	}
 	for i := range want {
-		if got[i].Segment != want[i].Segment || math.Abs(got[i].Score-want[i].Score) > 1e-12 {
+		if got[i].Span != want[i].Span || math.Abs(got[i].Score-want[i].Score) > 1e-12 {
 			t.Errorf("%v instead of %v", got[i], want[i])
 		}
 	}
@@ -36,7 +38,7 @@ func TestSoftNMSTakesAnyOrder(t *testing.T) {
 	var p []Proposal
 	for range 200 {
 		start := float64(rng.IntN(50))
-		p = append(p, Proposal{Segment{start, start + 1 + float64(rng.IntN(20))}, float64(1+rng.IntN(4)) / 4})
+		p = append(p, Proposal{video.Span{Start: start, End: start + 1 + float64(rng.IntN(20))}, float64(1+rng.IntN(4)) / 4})
 	}
 	want := SoftNMS(slices.Clone(p), 0.5, 0.01, 100)
 	for range 5 {
@@ -59,7 +61,7 @@ func TestSoftNMSOfManyProposals(t *testing.T) {
 		var p []Proposal
 		for range 1 + rng.IntN(1500) {
 			start := float64(rng.IntN(400))
-			p = append(p, Proposal{Segment{start, start + 1 + float64(rng.IntN(20)*(1+rng.IntN(4)))}, float64(rng.IntN(20)) / 20})
+			p = append(p, Proposal{video.Span{Start: start, End: start + 1 + float64(rng.IntN(20)*(1+rng.IntN(4)))}, float64(rng.IntN(20)) / 20})
 		}
 		most := 1 + rng.IntN(600)
 		got := SoftNMS(slices.Clone(p), 0.5, 0.1, most)
@@ -75,7 +77,7 @@ func TestSoftNMSOfManyProposals(t *testing.T) {
 			i := slices.Index(p, best)
 			p = slices.Delete(p, i, i+1)
 			for j := range p {
-				o := best.TIoU(p[j].Segment)
+				o := best.TIoU(p[j].Span)
 				p[j].Score *= math.Exp(-o * o / 0.5)
 			}
 		}
@@ -87,13 +89,13 @@ func TestSoftNMSOfManyProposals(t *testing.T) {
 
 func TestRecall(t *testing.T) {
 	examples := []Example{
-		{ID: "a", Segments: []Segment{{0, 10}, {20, 30}}},
+		{ID: "a", Segments: []video.Span{{Start: 0, End: 10}, {Start: 20, End: 30}}},
 		{ID: "b"},
-		{ID: "c", Segments: []Segment{{5, 6}}},
+		{ID: "c", Segments: []video.Span{{Start: 5, End: 6}}},
 	}
 	found := [][]Proposal{
-		{{Segment{0, 8}, 0.9}, {Segment{20, 30}, 0.5}}, // tIoU 0.8 and 1
-		{{Segment{0, 1}, 0.4}},
+		{{video.Span{Start: 0, End: 8}, 0.9}, {video.Span{Start: 20, End: 30}, 0.5}}, // tIoU 0.8 and 1
+		{{video.Span{Start: 0, End: 1}, 0.4}},
 		nil,
 	}
 	for _, c := range []struct {
@@ -112,11 +114,11 @@ func TestRecall(t *testing.T) {
 }
 
 func TestSlidingWindows(t *testing.T) {
-	lengths := SegmentLengths([]Example{{Segments: []Segment{{0, 1}, {3, 5}}}, {}, {Segments: []Segment{{0, 40}, {1, 5}}}}, 2)
+	lengths := SegmentLengths([]Example{{Segments: []video.Span{{Start: 0, End: 1}, {Start: 3, End: 5}}}, {}, {Segments: []video.Span{{Start: 0, End: 40}, {Start: 1, End: 5}}}}, 2)
 	if fmt.Sprint(lengths) != "[2 40]" {
 		t.Errorf("lengths %v", lengths)
 	}
-	got := SlidingWindows(Segment{100, 120}, lengths, 7)
+	got := SlidingWindows(video.Span{Start: 100, End: 120}, lengths, 7)
 	if len(got) != 7 {
 		t.Errorf("%d windows", len(got))
 	}
@@ -129,7 +131,7 @@ func TestSlidingWindows(t *testing.T) {
 			t.Errorf("window %d is %v", i, p)
 		}
 	}
-	if got := SlidingWindows(Segment{0, 10}, nil, 7); got != nil {
+	if got := SlidingWindows(video.Span{Start: 0, End: 10}, nil, 7); got != nil {
 		t.Errorf("of no lengths: %v", got)
 	}
 }

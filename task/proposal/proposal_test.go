@@ -19,11 +19,12 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/video"
 )
 
 // film makes up a sequence of n frames at a rate: noise around a mean, to which
 // each segment adds a pattern, one way for as long as it lasts.
-func film(id string, rng *rand.Rand, n, width int, rate float64, segments []Segment) *feature.Sequence {
+func film(id string, rng *rand.Rand, n, width int, rate float64, segments []video.Span) *feature.Sequence {
 	q := &feature.Sequence{ID: id, Width: width, Features: make([]float32, n*width), Timestamps: make([]float64, n)}
 	q.Provenance.Backbone, q.Provenance.Sampling = "made up", fmt.Sprintf("fps=%v", rate)
 	for i := range n {
@@ -42,10 +43,10 @@ func film(id string, rng *rand.Rand, n, width int, rate float64, segments []Segm
 }
 
 // acts are segments of 1 to 8 s with pauses between them.
-func acts(rng *rand.Rand, seconds float64) []Segment {
-	var out []Segment
+func acts(rng *rand.Rand, seconds float64) []video.Span {
+	var out []video.Span
 	for at := 4 * rng.Float64(); ; {
-		s := Segment{Start: at, End: at + math.Exp(rng.Float64()*math.Log(8))}
+		s := video.Span{Start: at, End: at + math.Exp(rng.Float64()*math.Log(8))}
 		if s.End > seconds {
 			return out
 		}
@@ -122,7 +123,7 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 		}
 		found = append(found, p)
 		for _, n := range ns {
-			even[n] = append(even[n], SlidingWindows(Segment{0, q.Timestamps[q.Len()-1]}, SegmentLengths(learn, 5), n))
+			even[n] = append(even[n], SlidingWindows(video.Span{Start: 0, End: q.Timestamps[q.Len()-1]}, SegmentLengths(learn, 5), n))
 		}
 	}
 	got := AverageRecall(test, found, ActivityNetThresholds, ns)
@@ -514,8 +515,8 @@ func TestBadTrainingData(t *testing.T) {
 		"no video":                      nil,
 		"missing.mp4":                   append(good[:3:3], Example{ID: "missing.mp4"}),
 		"slow.mp4":                      append(good[:3:3], Example{ID: "slow.mp4"}),
-		"does not end after it starts":  {{ID: good[0].ID, Segments: []Segment{{3, 2}}}},
-		good[1].ID + ": a segment from": {good[0], {ID: good[1].ID, Segments: []Segment{{math.NaN(), 2}}}},
+		"does not end after it starts":  {{ID: good[0].ID, Segments: []video.Span{{Start: 3, End: 2}}}},
+		good[1].ID + ": a segment from": {good[0], {ID: good[1].ID, Segments: []video.Span{{Start: math.NaN(), End: 2}}}},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		_, _, err := Train(context.Background(), c, DefaultTrainConfig(), Run{Run: train.Run{Dir: dir, Log: quiet()}, Features: feature.NewCache(store, 0), Train: examples})

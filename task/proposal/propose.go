@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // passFrames are how many frames go through at a time, which bounds the memory.
@@ -101,7 +102,7 @@ func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []P
 				score := math.Sqrt(sigmoid(scores[row]) * sigmoid(b[2]))
 				from := max(place-math.Exp(float64(b[0]))*float64(stride), 0)
 				to := min(place+math.Exp(float64(b[1]))*float64(stride), float64(f.Len()))
-				if s := (Segment{f.seconds(from), f.seconds(to)}); score >= t.config.MinScore && s.Start < s.End {
+				if s := (video.Span{Start: f.seconds(from), End: f.seconds(to)}); score >= t.config.MinScore && s.Start < s.End {
 					found = append(found, Proposal{s, score})
 				}
 			}

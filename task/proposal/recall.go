@@ -1,6 +1,10 @@
 package proposal
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/clipcue/clipcue/video"
+)
 
 // AverageRecall returns the average recall at each of several numbers of proposals: the share
 // of all segments that one of the ns[i] best proposals of their video overlaps by at
@@ -33,18 +37,18 @@ func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, 
 // ActivityNetThresholds are the tIoU thresholds of ActivityNet, 0.5 to 0.95.
 var ActivityNetThresholds = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
 
-// SlidingWindows are most windows spread evenly over a video, as many of each
-// length: the proposals of one who only knows how long actions are. Lengths that are
-// longer than the video are cut to it. All scores are 1.
-func SlidingWindows(video Segment, lengths []float64, most int) []Proposal {
+// SlidingWindows returns n windows spread evenly over a video, equally many of each
+// length: a baseline that knows only how long actions are. Lengths beyond the video's are
+// cut to it. All scores are 1.
+func SlidingWindows(whole video.Span, lengths []float64, n int) []Proposal {
 	var out []Proposal
-	whole := video.End - video.Start
+	duration := whole.Duration()
 	for i, length := range lengths {
-		length = min(length, whole)
-		n := most*(i+1)/len(lengths) - most*i/len(lengths)
-		for k := range n {
-			start := video.Start + (whole-length)*(float64(k)+0.5)/float64(n)
-			out = append(out, Proposal{Segment{start, start + length}, 1})
+		length = min(length, duration)
+		count := n*(i+1)/len(lengths) - n*i/len(lengths)
+		for k := range count {
+			start := whole.Start + (duration-length)*(float64(k)+0.5)/float64(count)
+			out = append(out, Proposal{video.Span{Start: start, End: start + length}, 1})
 		}
 	}
 	return out

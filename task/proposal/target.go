@@ -1,6 +1,10 @@
 package proposal
 
-import "math"
+import (
+	"math"
+
+	"github.com/clipcue/clipcue/video"
+)
 
 // span is a segment in rows of a window. One that is only to be left out of the
 // loss has skip set.
@@ -13,7 +17,7 @@ type span struct {
 // cut off, and a segment of which less than half is left is skipped: nobody could
 // tell it by that part. Segments shorter than a row are taken to be one row long, so
 // that there is a row to find them.
-func (f *frames) spans(segments []Segment, from, to int) []span {
+func (f *frames) spans(segments []video.Span, from, to int) []span {
 	var out []span
 	for _, s := range segments {
 		a, b := f.index(s.Start), f.index(s.End)

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Each segment of a window has a row that is to find it, and the row's distances
@@ -50,11 +51,11 @@ func TestWhatDoesNotCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spans := f.spans([]Segment{{0, 0.5}, {1, 3}, {4, 7}, {9, 9.01}, {11, 12}}, 16, 40) // 2 to 5 s
+	spans := f.spans([]video.Span{{Start: 0, End: 0.5}, {Start: 1, End: 3}, {Start: 4, End: 7}, {Start: 9, End: 9.01}, {Start: 11, End: 12}}, 16, 40) // 2 to 5 s
 	if len(spans) != 2 || spans[0] != (span{0, 8, false}) || spans[1] != (span{16, 24, true}) {
 		t.Fatalf("spans %+v", spans)
 	}
-	if s := f.spans([]Segment{{9, 9.01}}, 0, 100); len(s) != 1 || math.Abs(s[0].to-s[0].from-1) > 1e-9 {
+	if s := f.spans([]video.Span{{Start: 9, End: 9.01}}, 0, 100); len(s) != 1 || math.Abs(s[0].to-s[0].from-1) > 1e-9 {
 		t.Errorf("a moment becomes %+v", s)
 	}
 	l := c.layout([]int{c.padded(22)})

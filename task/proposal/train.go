@@ -14,13 +14,14 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Example is a video with the segments in which something happens. There may be
 // none: it is background then.
 type Example struct {
 	ID       string
-	Segments []Segment
+	Segments []video.Span
 }
 
 // Run is a training run of a detector.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Located is a localizer's result with what it was measured on.
@@ -101,7 +102,7 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 		found := slices.DeleteFunc(slices.Clone(m.Result.Found[v.Path]), func(d localization.Detection) bool { return d.Score < told })
 		var truth []localization.Detection
 		for _, x := range v.Segments {
-			truth = append(truth, localization.Detection{Label: x.Label, Score: 1, Segment: [2]float64{x.Start, x.End}})
+			truth = append(truth, localization.Detection{Label: x.Label, Score: 1, Span: video.Span{Start: x.Start, End: x.End}})
 		}
 		each, cancel := context.WithTimeout(ctx, decodeLimit)
 		out = append(out, NewTimeline(each, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.Distinct(found, 0.5), truth))

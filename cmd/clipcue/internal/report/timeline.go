@@ -79,7 +79,7 @@ func NewTimeline(ctx context.Context, path string, seconds, zero float64, found,
 		}
 		for _, d := range all {
 			if d.Label == label {
-				row.Bars = append(row.Bars, Bar{d.Segment[0], d.Segment[1], min(max(d.Score, 0), 1), !truth})
+				row.Bars = append(row.Bars, Bar{d.Start, d.End, min(max(d.Score, 0), 1), !truth})
 			}
 		}
 		return row

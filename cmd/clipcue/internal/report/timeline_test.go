@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/video"
 )
 
 // What was found and what is true of a class stand together, in the order of time;
 // nothing in a label is taken for HTML, and nothing hangs out of the page.
 func TestTimeline(t *testing.T) {
-	found := []localization.Detection{{Label: "sit", Score: 0.9, Segment: [2]float64{12, 80}}, {Label: "<b>run</b>", Score: 0.5, Segment: [2]float64{1, 4}}, {Label: "sit", Score: 7, Segment: [2]float64{2, 3}}}
-	truth := []localization.Detection{{Label: "jump", Score: 1, Segment: [2]float64{3, 4}}, {Label: "sit", Score: 1, Segment: [2]float64{10, 20}}}
+	found := []localization.Detection{{Label: "sit", Score: 0.9, Span: video.Span{Start: 12, End: 80}}, {Label: "<b>run</b>", Score: 0.5, Span: video.Span{Start: 1, End: 4}}, {Label: "sit", Score: 7, Span: video.Span{Start: 2, End: 3}}}
+	truth := []localization.Detection{{Label: "jump", Score: 1, Span: video.Span{Start: 3, End: 4}}, {Label: "sit", Score: 1, Span: video.Span{Start: 10, End: 20}}}
 	x := NewTimeline(context.Background(), filepath.Join(t.TempDir(), "gone.mp4"), 40, 0, found, truth)
 	var rows []string
 	for _, r := range x.Rows {
