@@ -12,9 +12,9 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// world is a kind of rendered videos. A label is of a take, of which each video
-// holds several, as a film of somebody who does the same again and again: ffmpeg
-// takes longer to start than to encode or decode one take.
+// world is a kind of rendered videos. Each video has several takes of its class, and
+// each take has its own label: starting ffmpeg takes longer than encoding or decoding
+// a take.
 type world struct {
 	name   string
 	kind   synth.Kind
@@ -23,30 +23,30 @@ type world struct {
 }
 
 const (
-	// rate is the frames a second that are sampled: all 24 of a take, so that a
-	// training sees another window of 16 each time.
+	// rate is the sampling in frames per second. It samples all 24 frames of a take, so
+	// that training draws different windows of 16.
 	rate = 12
-	// side of a video in pixels, which is the backbone's.
+	// side of a video in pixels, as the backbone expects.
 	side = 64
 )
 
 var (
-	// motions come in pairs that show the same pictures in the opposite order.
+	// motions come in pairs that show the same frames in opposite order.
 	motions = world{name: "motions", kind: synth.KindMotions, labels: []string{
 		"moving left", "moving right", "growing", "shrinking", "appearing", "vanishing"}}
-	// objects can be told from a single frame, whatever they do.
+	// objects are recognizable in a single frame, whatever their motion.
 	objects = world{name: "objects", kind: synth.KindObjects, set: synth.Seen}
 )
 
-// source is a world's videos with their features.
+// source holds the videos of a world and their features.
 type source struct {
 	data   recognition.Data
 	opened *recognition.Source
 	videos int
 }
 
-// prepare renders so many videos of each class, of so many takes, and extracts their
-// features.
+// prepare renders the given number of videos per class, with the given number of takes
+// each, and extracts their features.
 func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, takes int) (*source, error) {
 	videos, features := filepath.Join(o.Dir, "videos", w.name), filepath.Join(o.Dir, "features", w.name)
 	manifest, err := o.render(ctx, videos, synth.Options{Kind: w.kind, Set: w.set, Classes: w.labels, Simple: true, Seed: o.Seed,
@@ -72,7 +72,7 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 	if err != nil {
 		return nil, err
 	}
-	// A run with more videos may have left some in the folder.
+	// An earlier run with more videos may have left some in the folder.
 	return &source{data, opened, each * len(opened.Dataset.Classes)}, nil
 }
 

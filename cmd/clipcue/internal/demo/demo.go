@@ -1,6 +1,5 @@
-// Package demo is what `clipcue demo` does: the paper's comparison in small, on
-// videos that it renders itself and the backbone that comes with the program, in
-// a folder that holds everything it made.
+// Package demo implements `clipcue demo`: the paper's comparison on a small scale, with
+// rendered videos and the built-in backbone. All its files are in one folder.
 package demo
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/clipcue/clipcue/task/recognition"
 )
 
-// Options say how large a demonstration is.
+// Options set the size of a demo.
 type Options struct {
 	Dir       string
 	Seed      uint64
@@ -31,7 +30,7 @@ type Options struct {
 	Progress  progress.Func // may be nil
 }
 
-// Result is what the demonstration found.
+// Result holds the results of a demo.
 type Result struct {
 	Backbone string   `json:"backbone"` // its fingerprint
 	Videos   int      `json:"videos"`   // that were rendered
@@ -41,7 +40,7 @@ type Result struct {
 	Report   string   `json:"report"`
 }
 
-// Table compares ways of recognizing on one task.
+// Table compares methods on one task.
 type Table struct {
 	Title  string  `json:"title"`
 	Note   string  `json:"note"` // what was measured on what
@@ -49,7 +48,7 @@ type Table struct {
 	Rows   []*Row  `json:"rows"`
 }
 
-// Row is a way of recognizing and how well it does.
+// Row is a method and its accuracy.
 type Row struct {
 	Name string    `json:"name"`
 	Each []float64 `json:"each"` // top-1 of every seed or episode
@@ -59,23 +58,23 @@ type Row struct {
 	Half float64 `json:"half_interval"`
 }
 
-// summarize computes the mean and its interval, by Student's distribution.
+// summarize computes the mean and its confidence interval from Student's t-distribution.
 func (r *Row) summarize() {
 	r.Top1, r.Half = recognition.ConfidenceInterval(r.Each)
 }
 
-// Unseen is a video that was rendered after all training, with what the default
-// preset's recognizer says of it.
+// Unseen is a video that was rendered after training, with the prediction of the
+// default preset's recognizer.
 type Unseen struct {
 	Path  string                 `json:"path"`
 	Label string                 `json:"label"`
 	Says  recognition.Prediction `json:"says"`
 }
 
-// template suits what the backbone has learned from.
+// template has the form of the backbone's training captions.
 const template = "a picture of a {}."
 
-// Run makes everything below o.Dir that is not there yet.
+// Run runs the demo and creates everything in o.Dir that does not exist yet.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	m, err := tiny.Load(clip.Options{Threads: o.Threads})
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// shown is the run that is looked at more closely: the first training of the default
+// shown returns the run that is reported in detail: the first training with the default
 // preset.
 func (o Options) shown() string {
 	return filepath.Join(o.Dir, "runs", closedSet.name, defaultWay.name, "seed-0")
 }
 
-// show looks closer at one recognizer: it names videos that were rendered after
-// its training, and its results go into the report below the tables.
+// show reports one recognizer in detail: it classifies videos that were rendered after
+// its training, and adds its results to the report below the tables.
 func (o Options) show(ctx context.Context, m *clip.Model, from *source, out *Result) (*report.Report, error) {
 	run := o.shown()
 	out.Model = filepath.Join(run, train.BestFile)
@@ -78,7 +78,7 @@ func (r *Result) verdict() string {
 		percent(row(zero, promptsOnly)), percent(row(zero, paper)), percent(row(zero, defaultWay)))
 }
 
-// Cells are a row's columns: name, top-1, interval.
+// Cells returns the columns of a row: name, top-1, interval.
 func (r *Row) Cells() []string {
 	interval := ""
 	if len(r.Each) > 1 {
@@ -96,7 +96,7 @@ func (t *Table) section() report.Section {
 	return report.Section{Title: t.Title, Text: t.Note, Table: table}
 }
 
-// classify renders a video of each motion that nothing has seen, and names them.
+// classify renders a new video of each motion and classifies it.
 func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Recognizer) ([]Unseen, error) {
 	dir := filepath.Join(o.Dir, "videos", "unseen")
 	if _, err := o.render(ctx, dir, synth.Options{Simple: true, Seed: o.Seed + 1, PerClass: 1, Classes: motions.labels,

@@ -17,8 +17,8 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// way is a way of recognizing: settings that differ from a preset's. Without a
-// preset it is the backbone with hand-written templates.
+// way is a method: changes of a preset's settings. Without a preset, it is the backbone
+// with hand-written templates.
 type way struct {
 	name, title string
 	preset      string
@@ -31,7 +31,7 @@ func prompts(n, layers int) func(*recognition.Config) {
 	}
 }
 
-// paperWay is a row of the paper's tables.
+// paperWay returns a row of the paper's tables.
 func paperWay(n, layers int) way {
 	what := "mean of the frames"
 	switch layers {
@@ -50,17 +50,17 @@ var (
 	defaultWay  = way{"default", "default: 16+X+16, 1 temporal layer as a residual", adapter.PresetDefault, prompts(16, 1)}
 )
 
-// study compares ways on a task.
+// study compares methods on a task.
 type study struct {
 	name, title, note string
 	world             *world
 	ways              []way
 	short             bool // half the steps, where there is less to learn
-	// problems are what each way is trained and tested on.
+	// problems are the training and test data of each method.
 	problems func(o Options, from *source) ([]problem, error)
 }
 
-// problem is training and test takes.
+// problem holds training and test takes.
 type problem struct {
 	name        string
 	seed        uint64 // of the training
@@ -79,7 +79,7 @@ var (
 		&objects, []way{handWritten, promptsOnly, paper, defaultWay}, true, seeds(unlearned)}
 )
 
-// ablations take what goes beyond the paper apart.
+// ablations are the combinations of the options that go beyond the paper.
 var ablations = []study{
 	{"ablation-closed-set", "Ablation, closed set", "16+X+16, 1 temporal layer.", &motions, beyond, false, seeds(nil)},
 	{"ablation-zero-shot", "Ablation, zero-shot", "16+X+16, 1 temporal layer.", &objects, beyond, true, seeds(unlearned)},
@@ -117,8 +117,8 @@ var beyond = func() []way {
 	}
 }()
 
-// seeds are trainings on the data's own split, between the classes that divide
-// says, if any.
+// seeds returns one problem per seed on the data's own split, with the training and
+// test classes of divide, if given.
 func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Options, *source) ([]problem, error) {
 	return func(o Options, from *source) ([]problem, error) {
 		d, data := from.data, from.opened
@@ -130,7 +130,7 @@ func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Option
 			return nil, err
 		}
 		if divide != nil {
-			// Of classes that are not learned all takes may be tested on.
+			// All takes of classes without training data may be test data.
 			_, all, err := dataset.SplitClasses(data.Dataset, d.TrainClasses, d.TestClasses)
 			if err != nil {
 				return nil, err
@@ -147,7 +147,7 @@ func seeds(divide func(*dataset.Dataset) (learned, tested []string)) func(Option
 	}
 }
 
-// unlearned takes every third class for the test.
+// unlearned selects every third class for testing.
 func unlearned(d *dataset.Dataset) (learned, tested []string) {
 	for i, c := range slices.Sorted(slices.Values(d.Classes)) {
 		if i%3 == 2 {
@@ -188,7 +188,7 @@ type job struct {
 	top1  *float64
 }
 
-// plan makes a study's table and the jobs that fill it.
+// plan returns a study's table and the jobs that fill it.
 func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
 	problems, err := s.problems(o, from)
 	if err != nil {
@@ -217,8 +217,8 @@ func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
 	return t, jobs, nil
 }
 
-// run does the jobs, as many at a time as there are threads: trainings this small
-// gain little from several threads each.
+// run runs one job per thread at a time: such small trainings gain little from several
+// threads each.
 func (o Options) run(ctx context.Context, work []*job) error {
 	bar := o.Progress.Start("learn", int64(len(work)), "runs")
 	defer bar.Finish()
@@ -253,7 +253,7 @@ func (o Options) run(ctx context.Context, work []*job) error {
 	return group.Wait()
 }
 
-// do trains and tests.
+// do trains and evaluates one job.
 func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error) {
 	c, err := recognition.Preset(adapter.PresetPaper)
 	if err != nil {
@@ -291,7 +291,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 	return result.Top1, nil
 }
 
-// settings are those that suit videos this simple and trainings this short.
+// settings returns settings for videos this simple and trainings this short.
 func (j *job) settings(c *recognition.Config) {
 	c.Batch = 32
 	c.Train.Steps, c.Train.LearningRate, c.Train.Schedule, c.Train.Seed = j.steps, 3e-3, "cosine", j.seed

@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Chart is curves over one axis.
+// Chart is a set of curves over one x axis.
 type Chart struct {
 	Title   string
 	X       string // what the axis counts, such as "step"
@@ -24,7 +24,7 @@ type Chart struct {
 	Series  []Series
 }
 
-// Series is a curve. Values that are not finite are left out.
+// Series is one curve. Values that are not finite are left out.
 type Series struct {
 	Name   string
 	Points []Point
@@ -32,10 +32,10 @@ type Series struct {
 	Dots   bool // every point shows, for what was measured now and then
 }
 
-// Point is a value of a series.
+// Point is one value of a series.
 type Point struct{ X, Y float64 }
 
-// Last is the value that a series ends with, as the legend gives it.
+// Last returns the last value of a series for the legend.
 func (c Chart) Last(s Series) string {
 	switch n := len(s.Points); {
 	case n == 0 || s.Faint:
@@ -47,9 +47,9 @@ func (c Chart) Last(s Series) string {
 	}
 }
 
-// The page's style decides on colors, light or dark: the chart is drawn in
-// these, which are replaced by the names of the style's own. The length of the
-// palette is that of the style's --s0, --s1 …
+// The chart is drawn in these placeholder colors, which are then replaced by the CSS
+// variables of the page's style, so that it follows light and dark mode. The palette
+// has as many colors as the style has variables --s0, --s1 …
 var (
 	rule    = color.RGBA{1, 0, 0, 255}
 	palette = 6
@@ -64,8 +64,8 @@ var (
 
 func ink(series int) color.Color { return color.RGBA{2, 0, byte(series % palette), 255} }
 
-// Color is the number of a series' color. A faint curve has that of the next
-// one, which says the same more clearly.
+// Color returns the index of a series' color. A faint curve has the color of the
+// next series, which shows the same values smoothed.
 func (c Chart) Color(series int) int {
 	n := 0
 	for _, s := range c.Series[:series] {
@@ -81,7 +81,7 @@ const (
 	mostPoints              = 400      // of a curve; more are averaged
 )
 
-// SVG draws the curves. The title and the legend are for the page to write.
+// SVG returns the curves as an SVG element. The page adds the title and the legend.
 func (c Chart) SVG() (template.HTML, error) {
 	p := plot.New()
 	p.BackgroundColor = nil
@@ -115,7 +115,7 @@ func (c Chart) SVG() (template.HTML, error) {
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", err
 	}
-	// Inside HTML the picture needs no header, no name spaces and no size.
+	// Inside HTML, an SVG element needs no header, no name spaces and no size.
 	_, body, ok := strings.Cut(b.String(), "<g")
 	if !ok {
 		return "", fmt.Errorf("chart %q: the drawing is empty", c.Title)
@@ -185,7 +185,7 @@ func thin(points []Point) []Point {
 
 var percentTicks = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 25, Label: "25"}, {Value: 50, Label: "50"}, {Value: 75, Label: "75"}, {Value: 100, Label: "100 %"}}
 
-// majorTicks are the ticks with a number, without zeros that say nothing.
+// majorTicks returns the labeled ticks, without trailing zeros.
 type majorTicks struct{}
 
 func (majorTicks) Ticks(low, high float64) []plot.Tick {

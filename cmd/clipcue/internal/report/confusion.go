@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Confusion counts videos by what they are and what they were taken for. With
-// many classes the page shows only the pairs that are confused most.
+// Confusion counts videos by label and prediction. With many classes, the page shows
+// only the most frequent confusions.
 type Confusion struct {
 	Classes []string // in the order of rows and columns
 	Cells   []Cell   // those that are not 0
 }
 
-// Cell is a number of videos.
+// Cell is the number of videos of one label with one prediction.
 type Cell struct {
 	Label, Predicted string
 	Videos           int
@@ -23,17 +23,17 @@ const (
 	mostConfused  = 20 // pairs otherwise
 )
 
-// Whole reports whether the page shows the whole matrix.
+// Whole reports whether the page shows the full matrix.
 func (c *Confusion) Whole() bool { return len(c.Classes) <= matrixClasses }
 
-// Square is a cell as it is painted.
+// Square is a cell as it is drawn.
 type Square struct {
 	Cell
 	Share float64 // of the row
 	Right bool
 }
 
-// Matrix is the matrix [label][predicted].
+// Matrix returns the matrix [label][predicted].
 func (c *Confusion) Matrix() [][]Square {
 	out, place := make([][]Square, len(c.Classes)), map[string]int{}
 	for i, label := range c.Classes {
@@ -62,7 +62,7 @@ func (c *Confusion) rows() map[string]int {
 	return sum
 }
 
-// Worst are the pairs that are confused most, by number of videos.
+// Worst returns the most frequent confusions, by decreasing number of videos.
 func (c *Confusion) Worst() []Square {
 	sum := c.rows()
 	var out []Square

@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// Curves reads a run's record, metrics.jsonl, as two charts: the loss, and the
-// shares that were measured as the run went. Lines that a killed run left
-// unfinished are passed over. on says what the shares were measured on, such as
-// "on test videos".
+// Curves returns two charts from a run's metrics.jsonl: the loss, and the fractions
+// that were measured during the run. Incomplete lines of an interrupted run are
+// skipped. on describes the data of the measurements, such as "on test videos".
 func Curves(path, on string) ([]Chart, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -59,7 +58,7 @@ func Curves(path, on string) ([]Chart, error) {
 	return charts, nil
 }
 
-// lossSeries is the loss with its running mean where there is enough of it.
+// lossSeries returns the loss, and its running mean if there are enough values.
 func lossSeries(loss []Point) []Series {
 	n := len(loss) / 25
 	if n < 2 {

@@ -14,26 +14,26 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Located is a localizer's result with what it was measured on.
+// Located is a localizer's result and the data that it was measured on.
 type Located struct {
 	Result *localization.Result
 	Set    *localization.Set
 }
 
-// timelines is how many videos a report shows, and told the lowest score of what it
-// shows of them.
+// timelines is the number of videos in a report, and told the lowest score of the
+// detections that it shows.
 const (
 	timelines = 6
 	told      = 0.2
 )
 
-// Verdict is the result in a sentence.
+// Verdict returns the result as a sentence.
 func (m Located) Verdict() string {
 	s := m.Result.Scores
 	return fmt.Sprintf("The localizer finds %d segments of %d classes in %d videos with an average mAP of %s.", s.Segments, len(s.Classes), s.Videos, percent(s.Average))
 }
 
-// Sections are the result's figures, curves, mistakes, classes and timelines.
+// Sections returns the figures, curves, mistakes, classes and timelines.
 func (m Located) Sections(ctx context.Context) ([]Section, error) {
 	s, r := m.Result.Scores, m.Result.Recall
 	missing := "none is missing"
@@ -87,7 +87,7 @@ func (m Located) Sections(ctx context.Context) ([]Section, error) {
 	}, err
 }
 
-// timelines show a few of the videos, spread over the set.
+// timelines returns the timelines of a few videos, spread over the set.
 func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 	ctx, cancel := context.WithTimeout(ctx, stripsLimit)
 	defer cancel()
@@ -112,12 +112,12 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 	return out, nil
 }
 
-// Provenance says where the features of the first video come from.
+// Provenance returns the provenance of the first video's features.
 func (m Located) Provenance() (feature.Provenance, error) {
 	return m.Set.Provenance(m.Set.Videos[0])
 }
 
-// Timelines is a page of what was found in videos.
+// Timelines returns a page with the detections in videos.
 func Timelines(t []Timeline) *Report {
 	n := 0
 	for _, x := range t {

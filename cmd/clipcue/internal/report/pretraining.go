@@ -8,9 +8,8 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Pretraining is the report of a run of CLIP's own training. metrics are those of
-// its best step, by the names that the record has, or nil if nothing was
-// measured.
+// Pretraining returns the report of a pre-training run. metrics are those of its best
+// step, by their names in metrics.jsonl, or nil if nothing was measured.
 func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 	settings, err := Settings(filepath.Join(dir, train.ConfigFile))
 	if err != nil {
@@ -50,13 +49,13 @@ func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 
 type measure struct{ name, title string }
 
-// heldOut is what stands before the names of pre-training's measures: of the set
-// that the best step is chosen on, or the only one, nothing.
+// heldOut is the prefix of the metrics' names. The set that the best step is chosen on,
+// or the only set, has none.
 var heldOut = []string{"", "test_", "unseen_"}
 
 var pairMeasures = []measure{{"zero_shot", "naming"}, {"image_to_text", "captions found"}, {"text_to_image", "pictures found"}}
 
-// measures are the shares that runs record, as readers call them.
+// measures are the readable names of the recorded fractions.
 var measures = func() []measure {
 	out := []measure{{"top1", "top-1"}, {"top5", "top-5"}, {"average_map", "average mAP"},
 		{"t2v_r1", "video found first"}, {"t2v_r5", "among five"}, {"t2v_r10", "among ten"}, {"v2t_r1", "caption found first"}}

@@ -18,7 +18,7 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Measured is a recognizer's result with what it was measured on.
+// Measured is a recognizer's result and the data that it was measured on.
 type Measured struct {
 	Result *recognition.Result
 	Set    *recognition.Set
@@ -27,14 +27,14 @@ type Measured struct {
 	On     string // such as "test videos"
 }
 
-// Verdict is the result in a sentence.
+// Verdict returns the result as a sentence.
 func (m Measured) Verdict() string {
 	r := m.Result
 	return fmt.Sprintf("The recognizer is right about %s of %d %s, telling %d classes apart; guessing would be right about %s.",
 		percent(r.Top1), r.Videos, m.On, r.Classes, percent(1/float64(max(1, r.Classes))))
 }
 
-// Sections are the result's figures, confusion matrix, classes and examples.
+// Sections returns the figures, the confusion matrix, the classes and examples.
 func (m Measured) Sections(ctx context.Context) ([]Section, error) {
 	r := m.Result
 	low, high := Interval(int(math.Round(r.Top1*float64(r.Videos))), r.Videos)
@@ -107,11 +107,11 @@ func (m Measured) classes() []Class {
 	return out
 }
 
-// examples is how many videos a report shows.
+// examples is the number of videos in a report.
 const examples = 12
 
-// Strips decodes up to n of the videos, half of them wrong if there are so many.
-// A video that cannot be shown has a note that says why.
+// Strips decodes up to n of the videos, half of them misclassified if there are
+// enough. A video that cannot be decoded has a note with the reason.
 func (m Measured) Strips(ctx context.Context, n int) []Strip {
 	var wrong, right []recognition.VideoResult
 	for _, x := range m.Result.PerVideo {
@@ -132,8 +132,8 @@ func (m Measured) Strips(ctx context.Context, n int) []Strip {
 	return out
 }
 
-// varied takes up to n of x: in their order, but first one of every pair of
-// class and prediction, then a second one of each, and so on.
+// varied returns up to n of x in their order: first one of every pair of class and
+// prediction, then a second one of each, and so on.
 func varied(x []recognition.VideoResult, n int) []recognition.VideoResult {
 	type pair struct {
 		class     int
@@ -188,16 +188,16 @@ func (s *Strip) show(ctx context.Context, p feature.Provenance, err error, start
 	}
 }
 
-// Provenance says where the features of the first video come from.
+// Provenance returns the provenance of the first video's features.
 func (m Measured) Provenance() (feature.Provenance, error) {
 	return m.Set.Provenance(m.Set.Videos[0])
 }
 
-// FewShot is the report of the episodes in a folder, each of which is a run of
-// its own. Of episodes that were not all done it tells what there is.
+// FewShot returns the report of the episodes in a folder, each of which has its own
+// run. If some episodes are unfinished, it covers the finished ones.
 func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episode) (*Report, error) {
 	if len(f.Each) == 0 {
-		return nil, errors.New("no episode was done")
+		return nil, errors.New("no episode is finished")
 	}
 	settings, err := Settings(filepath.Join(dir, recognition.EpisodeDir(0), train.ConfigFile))
 	if err != nil {
@@ -233,7 +233,7 @@ func FewShot(dir string, f *recognition.FewShotResult, episodes []dataset.Episod
 		{Title: "Result", Figures: figures, Text: "Every episode learns from a few videos of its classes and is measured on their test videos. Top-1 is the mean over the episodes."},
 		{Title: "Every episode", Table: table},
 	}
-	// The settings are those of the first episode, and so is what it learned from.
+	// The settings and the training data are those of the first episode.
 	settings = slices.DeleteFunc(settings, func(v Value) bool { return v.Name == "videos" || v.Name == "classes" || v.Name == "data.episode" })
 	return r.end(settings, nil), nil
 }

@@ -1,7 +1,6 @@
-// Package report writes what was measured as one HTML file that holds
-// everything it shows: style, charts and pictures. It loads nothing, runs no
-// script, follows the reader's choice of light and dark, and fits a narrow
-// window.
+// Package report writes results as one self-contained HTML file with its style, charts
+// and images. The file loads nothing and runs no script. It follows the browser's
+// light or dark mode and fits narrow windows.
 package report
 
 import (
@@ -20,10 +19,10 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// FileName is what a run folder calls its report.
+// FileName is the name of the report in a run folder.
 const FileName = "report.html"
 
-// Report is a page. All its strings are text: nothing in them is taken for HTML.
+// Report is a page. Its strings are plain text; HTML in them is escaped.
 type Report struct {
 	Title    string
 	Verdict  string // what came out, in a sentence
@@ -31,8 +30,8 @@ type Report struct {
 	Footer   string
 }
 
-// Section is a part of the page under a heading. What is empty does not show;
-// the rest comes in the order of the fields.
+// Section is a part of the page under a heading. Its non-empty fields are shown in
+// their order.
 type Section struct {
 	Title     string
 	Text      string // what was measured, on what
@@ -47,23 +46,23 @@ type Section struct {
 	Folded    bool // the reader has to open it
 }
 
-// Figure is a number that stands out.
+// Figure is a number in large type.
 type Figure struct{ Name, Value, Note string }
 
-// Table is rows under columns. A column of numbers is set to the right.
+// Table is a table with column headings. Columns of numbers are right-aligned.
 type Table struct {
 	Columns []string
 	Rows    []Row
 }
 
-// Row is a row of a table. One cell in a table of several columns is a heading
-// of the rows below it.
+// Row is a row of a table. A row with a single cell in a table of several columns is a
+// heading for the rows below it.
 type Row struct {
 	Cells  []string
 	Strong bool
 }
 
-// Class is how many of a class's videos were recognized.
+// Class is the accuracy on the videos of one class.
 type Class struct {
 	Label     string
 	Videos    int
@@ -71,13 +70,13 @@ type Class struct {
 	Confusion string  // what else they were most often taken for
 }
 
-// Value is a setting, or a fact about the data.
+// Value is a setting or a property of the data.
 type Value struct{ Name, Value string }
 
-// Write writes the page.
+// Write writes the page to w.
 func (r *Report) Write(w io.Writer) error { return page().Execute(w, r) }
 
-// WriteFile writes the page to a file, whole or not at all.
+// WriteFile writes the page to a file, atomically.
 func (r *Report) WriteFile(path string) error {
 	return atomicfile.Write(filepath.Clean(path), r.Write)
 }
@@ -88,7 +87,7 @@ var pageHTML string
 //go:embed style.css
 var styleCSS string
 
-// page is parsed when it is wanted: most commands write no report.
+// page is parsed on first use, because most commands write no report.
 var page = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"style":   func() template.CSS { return template.CSS(styleCSS) },
@@ -99,10 +98,10 @@ var page = sync.OnceValue(func() *template.Template {
 	}).Parse(pageHTML))
 })
 
-// percent is a share as the reader sees it.
+// percent formats a fraction as a percentage.
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
-// dataURI holds a picture, JPEG or PNG, in its own address.
+// dataURI returns a JPEG or PNG image as a data URI.
 func dataURI(picture []byte) template.URL {
 	kind := "jpeg"
 	if bytes.HasPrefix(picture, []byte("\x89PNG")) {
@@ -111,7 +110,7 @@ func dataURI(picture []byte) template.URL {
 	return template.URL("data:image/" + kind + ";base64," + base64.StdEncoding.EncodeToString(picture))
 }
 
-// short cuts a text that is longer than n runes.
+// short truncates a text to n runes.
 func short(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
@@ -119,7 +118,7 @@ func short(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
-// Interval is the 95 % confidence interval of the share k/n (Wilson 1927).
+// Interval returns the 95 % confidence interval of the fraction k/n (Wilson 1927).
 func Interval(k, n int) (low, high float64) {
 	if n == 0 {
 		return 0, 1
@@ -131,13 +130,13 @@ func Interval(k, n int) (low, high float64) {
 	return max(0, middle-half), min(1, middle+half)
 }
 
-// foldedFrom is how many rows a list has that the reader has to open.
+// foldedFrom is the number of rows from which a list is collapsed.
 const foldedFrom = 30
 
-// Long reports whether the table is folded.
+// Long reports whether the table is collapsed.
 func (t *Table) Long() bool { return len(t.Rows) > foldedFrom }
 
-// Heading reports whether a row is one.
+// Heading reports whether a row is a heading.
 func (t *Table) Heading(r Row) bool { return len(r.Cells) == 1 && len(t.Columns) > 1 }
 
 // Number reports whether a column holds numbers.
@@ -155,5 +154,5 @@ func (t *Table) Number(column int) bool {
 	return some
 }
 
-// ManyClasses reports whether the list of classes is folded.
+// ManyClasses reports whether the list of classes is collapsed.
 func (s Section) ManyClasses() bool { return len(s.Classes) > foldedFrom }

@@ -10,14 +10,14 @@ import (
 	"github.com/clipcue/clipcue/task/retrieval"
 )
 
-// Retrieved is a retriever's result with what it was measured on.
+// Retrieved is a retriever's result and the data that it was measured on.
 type Retrieved struct {
 	Result *retrieval.Result
 	Set    *retrieval.Set
 	On     string // such as "test videos"
 }
 
-// Verdict is the result in a sentence.
+// Verdict returns the result as a sentence.
 func (m Retrieved) Verdict() string {
 	r := m.Result
 	x := r.Rows[0].TextToVideo
@@ -25,7 +25,7 @@ func (m Retrieved) Verdict() string {
 		r.Videos, m.On, percent(x.R1), percent(x.R10), percent(1/float64(max(1, r.Videos))))
 }
 
-// Sections are the result's figures, the table of ranks and examples.
+// Sections returns the figures, the table of ranks and examples.
 func (m Retrieved) Sections(ctx context.Context) ([]Section, error) {
 	r := m.Result
 	x := r.Rows[0].TextToVideo
@@ -90,7 +90,7 @@ func (m Retrieved) strips(ctx context.Context) []Strip {
 	return out
 }
 
-// Provenance says where the features of the first video come from.
+// Provenance returns the provenance of the first video's features.
 func (m Retrieved) Provenance() (feature.Provenance, error) {
 	return m.Set.Provenance(m.Set.Videos[0])
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Measurement is a task's result with what it was measured on: [Measured], [Located]
-// or [Retrieved].
+// Measurement is a task's result and the data that it was measured on: [Measured],
+// [Located] or [Retrieved].
 type Measurement interface {
-	// Verdict is the result in a sentence.
+	// Verdict returns the result as a sentence.
 	Verdict() string
-	// Sections are the result, which comes first, and what explains it.
+	// Sections returns the result first, then the sections that explain it.
 	Sections(ctx context.Context) ([]Section, error)
-	// Provenance says where the features of the first video come from.
+	// Provenance returns the provenance of the first video's features.
 	Provenance() (feature.Provenance, error)
 }
 
-// tasks are what a run's report calls its task and what it learned from, in the words
-// of its settings.
+// tasks are the names of a run's task and of its training data in the report, by the
+// names in the settings.
 var tasks = map[string]struct {
 	title, learned string
 	settings       []string
@@ -35,8 +35,8 @@ var tasks = map[string]struct {
 	retrieval.Task:    {"Retrieval", "Learned from %s captions of %s videos, %s videos a step.", []string{"captions", "videos", "batch"}},
 }
 
-// Run is the report of a run folder. m is what its model was measured by, nil if it was
-// not. on names the videos that were measured as the run went.
+// Run returns the report of a run folder. m is the measurement of its model, or nil. on
+// describes the videos that were evaluated during the run.
 func Run(ctx context.Context, dir string, m Measurement, on string) (*Report, error) {
 	settings, err := Settings(filepath.Join(dir, train.ConfigFile))
 	if err != nil {
@@ -56,8 +56,8 @@ func Run(ctx context.Context, dir string, m Measurement, on string) (*Report, er
 	return r.measured(ctx, settings, m)
 }
 
-// Evaluation is the report of a measurement of a run's model or, where dir is "", of
-// the backbone by itself.
+// Evaluation returns the report of a measurement of a run's model or, if dir is "", of
+// the backbone without training.
 func Evaluation(ctx context.Context, dir string, m Measurement) (*Report, error) {
 	r, settings := &Report{Title: "Evaluation: CLIP by itself"}, []Value(nil)
 	if dir != "" {
@@ -70,7 +70,7 @@ func Evaluation(ctx context.Context, dir string, m Measurement) (*Report, error)
 	return r.measured(ctx, settings, m)
 }
 
-// measured adds what was measured, if anything was, and all that ends a report.
+// measured adds the measurement, if there is one, and the end of the report.
 func (r *Report) measured(ctx context.Context, settings []Value, m Measurement) (*Report, error) {
 	if m == nil {
 		return r.end(settings, nil), nil
@@ -79,7 +79,7 @@ func (r *Report) measured(ctx context.Context, settings []Value, m Measurement) 
 	if err != nil {
 		return nil, err
 	}
-	// The result comes before how it was learned, the rest after it.
+	// The result comes before the training curves, the rest after them.
 	r.Verdict, r.Sections = m.Verdict(), slices.Concat(sections[:1], r.Sections, sections[1:])
 	p, err := m.Provenance()
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *Report) measured(ctx context.Context, settings []Value, m Measurement) 
 	}), nil
 }
 
-// folder is the name of a folder, also of one that was given as ".".
+// folder returns the name of a folder, even if dir is ".".
 func folder(dir string) string {
 	if whole, err := filepath.Abs(dir); err == nil {
 		dir = whole
@@ -102,10 +102,10 @@ func folder(dir string) string {
 	return filepath.Base(dir)
 }
 
-// end adds where the data comes from, all settings and the footer.
+// end adds the provenance of the data, all settings and the footer.
 func (r *Report) end(settings, provenance []Value) *Report {
 	data := Section{Title: "Data and backbone"}
-	// The note of an episode holds that of all.
+	// The note of an episode includes that of all episodes.
 	for _, x := range [][]string{{"annotations", "data.path", "data.data.path"}, {"feature store", "data.features", "data.data.features"},
 		{"training videos", "videos"}, {"backbone", "backbone"}, {"its weights", "model"}} {
 		for _, name := range x[1:] {

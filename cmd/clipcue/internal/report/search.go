@@ -10,9 +10,8 @@ import (
 	"github.com/clipcue/clipcue/library"
 )
 
-// Search is the page of what a search of a library came to, with a thumbnail of
-// each result. kind is "sentence", or what else the query was; made is what the
-// library was made with.
+// Search returns a page with the results of a search and their thumbnails. kind is
+// "sentence" or another kind of query; made are the settings of the library.
 func Search(query, kind string, found *library.Found, made library.Settings) *Report {
 	s := Section{Title: "Moments, the likeliest first"}
 	for _, r := range found.Results {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Settings reads a JSON file such as config.json as values with dotted names.
+// Settings returns the values of a JSON file such as config.json by dotted names.
 func Settings(path string) ([]Value, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -45,7 +45,7 @@ func flatten(out []Value, name string, v any) []Value {
 	return append(out, Value{name, fmt.Sprint(v)})
 }
 
-// find is the value with a name, "" if there is none.
+// find returns the value with a name, or "".
 func find(values []Value, name string) string {
 	for _, v := range values {
 		if v.Name == name {
@@ -55,7 +55,7 @@ func find(values []Value, name string) string {
 	return ""
 }
 
-// Version names the program, for the end of a page.
+// Version returns clipcue's name and version for the footer.
 func Version() string {
 	version := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

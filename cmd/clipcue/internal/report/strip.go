@@ -12,7 +12,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Strip is a video in a few frames, with what was said of it.
+// Strip is a few frames of a video, with its label and predictions.
 type Strip struct {
 	Title       string
 	Label       string // what it is, "" if that is not known
@@ -21,7 +21,7 @@ type Strip struct {
 	Predictions []Prediction // by falling score
 }
 
-// Frame is a picture, JPEG or PNG, and its time in the video in seconds.
+// Frame is a JPEG or PNG image and its time in the video in seconds.
 type Frame struct {
 	Time    float64
 	Picture []byte
@@ -33,7 +33,7 @@ type Prediction struct {
 	Score float64
 }
 
-// Verdict is "right" or "wrong", or nothing if either side is not known.
+// Verdict returns "right" or "wrong", or "" if the label or the prediction is unknown.
 func (s Strip) Verdict() string {
 	switch {
 	case s.Label == "" || len(s.Predictions) == 0:
@@ -50,16 +50,15 @@ const (
 	stripBytes  = 24 << 10 // of a strip's pictures, so that a report with twelve stays small
 )
 
-// How long decoding may take. Tests, which count pictures, have more time.
+// The time limit of decoding. Tests, which count frames, set a longer one.
 var (
 	decodeLimit = 10 * time.Second // of a video
 	stripsLimit = time.Minute      // of a report's videos together
 )
 
-// Frames decodes a few frames, evenly over the part of a video from start to end
-// seconds (an end of 0 is the video's), as small squares: the middle of the
-// picture, as the backbone sees it. zero is the stream's time at which players
-// show 0:00.
+// Frames decodes a few frames, evenly spaced from start to end in seconds (0 is the end
+// of the video), as small squares: the center crop, as the backbone sees it. zero is
+// the stream's time at which players show 0:00.
 func Frames(ctx context.Context, path string, start, end, zero float64) ([]Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, decodeLimit)
 	defer cancel()
@@ -80,7 +79,7 @@ func frames(ctx context.Context, path string, n int, start, end, zero float64) (
 	for f, err := range video.Frames(ctx, path, o) {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return nil, errors.New("decoding it takes too long")
+			return nil, errors.New("decoding takes too long")
 		case err != nil:
 			return nil, err
 		case f.Index == last: // a video of fewer frames repeats them
@@ -102,7 +101,7 @@ func picture(f video.Frame) image.Image {
 	return m
 }
 
-// encode compresses pictures as well as the room for a strip allows.
+// encode compresses images to fit the size limit of a strip.
 func encode(frames []Frame, pictures []image.Image) error {
 	for _, quality := range []int{85, 70, 50, 30, 10} {
 		sum := 0
@@ -121,8 +120,8 @@ func encode(frames []Frame, pictures []image.Image) error {
 	return nil
 }
 
-// reason is an error about a file without the file's name, which stands beside
-// it already.
+// reason returns an error about a file without the file's name, which the page shows
+// already.
 func reason(path string, err error) string {
 	return strings.TrimPrefix(err.Error(), path+": ")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/clipcue/clipcue/task/localization"
 )
 
-// Timeline is a long video in frames, with what happens in it below them.
+// Timeline is a long video as a row of frames, with its segments below.
 type Timeline struct {
 	Title   string
 	Note    string // such as why there are no frames
@@ -19,20 +19,20 @@ type Timeline struct {
 	Rows    []TimelineRow
 }
 
-// TimelineRow are the parts of a video in which one thing happens.
+// TimelineRow holds the segments of one class.
 type TimelineRow struct {
 	Label string
 	Bars  []Bar
 	Truth bool // as annotated, not found
 }
 
-// Bar is a part of a video. Told is whether its score says anything.
+// Bar is one segment. Told is whether its score is shown.
 type Bar struct {
 	From, To, Score float64
 	Told            bool
 }
 
-// Share is where a time lies in the video, from 0 to 1.
+// Share returns the position of a time in the video, from 0 to 1.
 func (t Timeline) Share(seconds float64) float64 {
 	if !(t.Seconds > 0) {
 		return 0
@@ -40,7 +40,7 @@ func (t Timeline) Share(seconds float64) float64 {
 	return min(max(seconds/t.Seconds, 0), 1)
 }
 
-// Ticks are the times below a timeline.
+// Ticks returns the times below a timeline.
 func (t Timeline) Ticks() []float64 {
 	const n = 6
 	out := make([]float64, n)
@@ -50,7 +50,7 @@ func (t Timeline) Ticks() []float64 {
 	return out
 }
 
-// Clock is a time as a player shows it, in a short video in seconds.
+// Clock formats a time as a player does, or in seconds for a short video.
 func (t Timeline) Clock(seconds float64) string {
 	tenths := int64(math.Round(10 * seconds))
 	minutes, rest := tenths/600, float64(tenths%600)/10
@@ -63,7 +63,7 @@ func (t Timeline) Clock(seconds float64) string {
 	return fmt.Sprintf("%d:%02d:%04.1f", minutes/60, minutes%60, rest)
 }
 
-// timelineFrames is how many frames a timeline shows.
+// timelineFrames is the number of frames in a timeline.
 const timelineFrames = 16
 
 // NewTimeline shows what was found in a video of so many seconds, which lies at
