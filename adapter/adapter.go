@@ -18,12 +18,12 @@ const (
 	tableName     = "embedding.weight"
 	positionsName = "temporalEmbedding.weight"
 	blocksName    = "temporalModelling.resblocks"
-	// What stands for 1/τ is CLIP's.
+	// CLIP's name for the logarithm of 1/τ.
 	logScaleName = "logit_scale"
 )
 
 // Adapter is a set of learned tensors on top of a backbone. Its methods lock the
-// backbone while they work.
+// backbone while they run.
 type Adapter struct {
 	config    Config
 	model     *clip.Model
@@ -41,12 +41,12 @@ type Adapter struct {
 	pass   Pass     // the memory of the pass under way
 }
 
-// New makes an adapter with the authors' initial values, drawn by seed; with
-// Residual the temporal Transformer adds nothing yet.
+// New returns an untrained adapter with the authors' initial values, drawn by seed.
+// With Residual, the temporal Transformer initially adds nothing.
 func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	size := m.Config()
 	if size.Precision != "" && c.Prefix+c.Postfix > 0 {
-		return nil, fmt.Errorf("prompts cannot be learned on a backbone of precision %s; load it in float32", size.Precision)
+		return nil, fmt.Errorf("prompts cannot be learned on a backbone of precision %s, only on float32", size.Precision)
 	}
 	if c.Temperature == 0 {
 		c.Temperature = 1 / float64(m.LogitScale())
@@ -69,7 +69,7 @@ func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	return build(m, c, func(name string) []float32 { return values[name] }), nil
 }
 
-// build makes an adapter from tensors whose shapes have been checked.
+// build returns an adapter with tensors whose shapes have been checked.
 func build(m *clip.Model, c Config, source nn.Source) *Adapter {
 	size := m.Config()
 	t := bridge.Towers(m)
@@ -89,7 +89,7 @@ func build(m *clip.Model, c Config, source nn.Source) *Adapter {
 	return a
 }
 
-// tensors lists what an adapter learns.
+// tensors calls f with the name and shape of every learned tensor.
 func tensors(c Config, size clip.Config, f func(name string, shape ...int)) {
 	f(tableName, c.rows(size.Context), size.TextWidth)
 	if c.TemporalLayers > 0 {
@@ -103,14 +103,14 @@ func tensors(c Config, size clip.Config, f func(name string, shape ...int)) {
 	}
 }
 
-// adds reports whether a tensor is of the projections by which a block adds to
+// adds reports whether a tensor belongs to a projection whose output a block adds to
 // its input.
 func adds(name string) bool {
 	return strings.Contains(name, ".out_proj.") || strings.Contains(name, ".c_proj.")
 }
 
-// initial draws a tensor as the authors' PyTorch code does: both tables from
-// N(0, 0.01²), the rest by the defaults of PyTorch's modules.
+// initial draws a tensor as the authors' PyTorch code does: both tables from N(0,
+// 0.01²), the rest by the defaults of PyTorch's modules.
 func initial(name string, rng *rand.Rand, shape []int) []float32 {
 	n := 1
 	for _, s := range shape {
@@ -143,17 +143,17 @@ func initial(name string, rng *rand.Rand, shape []int) []float32 {
 	return x
 }
 
-// Config returns what the adapter was made with, completed.
+// Config returns the configuration with all defaults filled in.
 func (a *Adapter) Config() Config { return a.config }
 
-// Backbone is the model that the adapter stands on.
+// Backbone returns the model that the adapter was built on.
 func (a *Adapter) Backbone() *clip.Model { return a.model }
 
 func init() {
 	bridge.Params = func(a any) *nn.Params { return a.(*Adapter).params }
 }
 
-// EncodeClasses returns the embeddings [C,E] of prompted names, not normalized.
+// EncodeClasses returns the embeddings [C,E] of prompted class names, not normalized.
 func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
 	c, err := a.Classes(names)
 	if err != nil {
@@ -170,16 +170,16 @@ func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
 	return out, nil
 }
 
-// EncodeVideos returns the embeddings [B,E] of windows of frame features
-// [B,T,E], not normalized. T is the configuration's Frames.
+// EncodeVideos returns the embeddings [B,E] of windows of frame features [B,T,E], not
+// normalized. T is Config.Frames.
 func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
 	e := a.model.Config().Embed
 	if len(features)%(a.config.Frames*e) != 0 {
-		return nil, fmt.Errorf("windows for this adapter are [%d,%d]; %d values were given", a.config.Frames, e, len(features))
+		return nil, fmt.Errorf("windows for this adapter are [%d,%d], got %d values", a.config.Frames, e, len(features))
 	}
 	a.towers.Lock()
 	defer a.towers.Unlock()
-	const most = 256 // windows a pass
+	const most = 256 // windows per pass
 	d, b := a.device, len(features)/(a.config.Frames*e)
 	out := make([]float32, b*e)
 	for from := 0; from < b; from += most {
@@ -194,8 +194,8 @@ func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
 	return out, nil
 }
 
-// Classify returns the probabilities [B,C] of windows of frame features [B,T,E]
-// over classes with the embeddings [C,E].
+// Classify returns the probabilities [B,C] of windows of frame features [B,T,E] over
+// classes with the embeddings [C,E].
 func (a *Adapter) Classify(features, classes []float32) ([]float32, error) {
 	v, err := a.EncodeVideos(features)
 	if err != nil {
@@ -220,7 +220,7 @@ func (a *Adapter) probabilities(v, classes []float32) []float32 {
 	return out
 }
 
-// scale is 1/τ. The backbone has to be locked.
+// scale returns 1/τ. The backbone must be locked.
 func (a *Adapter) scale() float32 {
 	if a.logScale == nil {
 		return float32(1 / a.config.Temperature)

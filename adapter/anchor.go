@@ -27,9 +27,9 @@ func (a *Adapter) Anchor(names, templates []string) (*Anchor, error) {
 	return &Anchor{y}, nil
 }
 
-// AnchorText ties the prompted classes to what the backbone knows of them: it
-// returns weight times the mean over the classes of 1 − cosine to the rows of to
-// [·,E], which nil takes in order, and adds the gradient in Backward.
+// AnchorText ties the prompted classes to what the backbone knows of them. It returns
+// weight times the mean over the classes of 1 − cosine to the given rows of the
+// anchor; nil rows means all in order. Backward adds the gradient.
 func (p *Pass) AnchorText(to *Anchor, rows []int32, weight float64) float64 {
 	d := p.adapter.device
 	p.anchorText = d.Temp(p.text.Rows, p.text.Cols)
@@ -39,9 +39,9 @@ func (p *Pass) AnchorText(to *Anchor, rows []int32, weight float64) float64 {
 	return nn.CosineLoss(d, p.anchorText, p.text, target, weight)
 }
 
-// AnchorVideo ties the temporal Transformer to the backbone's space: it returns
-// weight times the mean over the windows of 1 − cosine of their embedding to the
-// mean of their frames, and adds the gradient in Backward.
+// AnchorVideo ties the temporal Transformer to the backbone's space. It returns weight
+// times the mean over the windows of 1 − cosine between their embedding and the mean
+// of their frames. Backward adds the gradient.
 func (p *Pass) AnchorVideo(weight float64) float64 {
 	d := p.adapter.device
 	p.anchorVideo = d.Temp(p.video.Rows, p.video.Cols)

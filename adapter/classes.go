@@ -11,15 +11,15 @@ import (
 )
 
 // Classes are names laid out between prompt vectors: SOT, the prefix vectors, the
-// name's tokens, the postfix vectors, EOT. SOT and the prefix are the same for
-// all and are encoded once.
+// name's tokens, the postfix vectors, EOT. SOT and the prefix are the same for all
+// classes and are encoded once.
 type Classes struct {
 	sequences            *towers.Sequences
-	tokenRows, tokenIDs  []int32 // which rows are token vectors, and of which token
-	promptRows, promptAt []int32 // which rows are prompt vectors, and which of the table
+	tokenRows, tokenIDs  []int32 // rows with token vectors, and their token ids
+	promptRows, promptAt []int32 // rows with prompt vectors, and their rows in the table
 }
 
-// Classes lays out names. A name that does not fit between the prompt vectors is
+// Classes lays out class names. A name that does not fit between the prompt vectors is
 // an error.
 func (a *Adapter) Classes(names []string) (*Classes, error) {
 	tok := a.model.Tokenizer()
@@ -27,13 +27,13 @@ func (a *Adapter) Classes(names []string) (*Classes, error) {
 		return nil, clip.ErrNoTower
 	}
 	if len(names) == 0 {
-		return nil, errors.New("no class names were given")
+		return nil, errors.New("no class names")
 	}
 	tokens := make([][]int, len(names))
 	for i, n := range names {
 		ids := tok.Encode(n)
 		if room := a.room(); len(ids) > room {
-			return nil, fmt.Errorf("class name %q has %d tokens; between %d+X+%d prompt vectors the model has room for %d",
+			return nil, fmt.Errorf("class name %q has %d tokens, but between %d+X+%d prompt vectors there is room for %d",
 				n, len(ids), a.config.Prefix, a.config.Postfix, room)
 		}
 		if len(ids) == 0 {
@@ -44,12 +44,12 @@ func (a *Adapter) Classes(names []string) (*Classes, error) {
 	return a.layOut(tokens, tok.SOT(), tok.EOT()), nil
 }
 
-// room is how many tokens a name or sentence may have between the prompt vectors.
+// room returns how many tokens a name or text may have between the prompt vectors.
 func (a *Adapter) room() int {
 	return a.model.Config().Context - 2 - a.config.Prefix - a.config.Postfix
 }
 
-// layOut places names given by their tokens.
+// layOut lays out names given by their tokens.
 func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
 	// An empty list of rows is not nil, which would stand for all rows.
 	c, n := &Classes{promptRows: []int32{}, promptAt: []int32{}}, int32(0)

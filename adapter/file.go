@@ -10,9 +10,9 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// File is a model file, what a user ships: learned tensors, class names with
-// their finished embeddings, and all that running it needs to know. A closed-set
-// recognizer runs from it without the text tower.
+// File is a model file, which users share: learned tensors, class names with their
+// finished embeddings, and everything needed to use it. A closed-set recognizer runs
+// from it without the text tower.
 type File struct {
 	Task     string         `json:"task"` // "recognition", "localization" or "retrieval"
 	Config   Config         `json:"config"`
@@ -20,21 +20,21 @@ type File struct {
 	Classes  []string       `json:"classes"`
 	Sampling string         `json:"sampling"` // of the features that it learned from
 	Metrics  map[string]any `json:"metrics,omitempty"`
-	// Settings are what a task has to say beside; Tensors may hold what belongs to it.
+	// Settings of the task. Tensors may hold tensors of the task, too.
 	Settings json.RawMessage `json:"settings,omitempty"`
 
-	// Embeddings [C,E] of Classes, raw.
+	// Embeddings [C,E] of Classes, not normalized.
 	Embeddings []float32 `json:"-"`
-	// Tensors are the learned ones by name.
+	// Tensors are the learned tensors by name.
 	Tensors map[string]train.Tensor `json:"-"`
-	// Training is the state of a run in its checkpoint, nil in a finished model.
+	// Training is the state of the run in a checkpoint; nil in a finished model.
 	Training *train.State `json:"-"`
 }
 
-// Backbone names the model that an adapter stands on.
+// Backbone identifies the backbone of an adapter.
 type Backbone struct {
 	Fingerprint string      `json:"fingerprint"`
-	Path        string      `json:"path"` // as it was given, a hint for people
+	Path        string      `json:"path"` // or name, as given in training
 	Config      clip.Config `json:"config"`
 }
 
@@ -43,7 +43,7 @@ const (
 	classesName = "classes"
 )
 
-// File describes the adapter as it stands.
+// File returns the adapter as a model file.
 func (a *Adapter) File() *File {
 	f := &File{Config: a.config, Tensors: map[string]train.Tensor{},
 		Backbone: Backbone{Fingerprint: a.model.Fingerprint(), Config: a.model.Config()}}
@@ -54,8 +54,7 @@ func (a *Adapter) File() *File {
 	return f
 }
 
-// AddClasses adds the names that the file does not have yet. Their embeddings are the
-// caller's affair.
+// AddClasses adds names that the file does not have yet. The caller sets Embeddings.
 func (f *File) AddClasses(names []string) {
 	for _, n := range names {
 		if !slices.Contains(f.Classes, n) {
@@ -100,7 +99,7 @@ func (f *File) check() error {
 	f.Embeddings = f.Tensors[classesName].Data
 	delete(f.Tensors, classesName)
 	if len(f.Embeddings) != len(f.Classes)*size.Embed {
-		return fmt.Errorf("%d values of class embeddings for %d classes of width %d", len(f.Embeddings), len(f.Classes), size.Embed)
+		return fmt.Errorf("there are %d values of class embeddings for %d classes of width %d", len(f.Embeddings), len(f.Classes), size.Embed)
 	}
 	var wrong error
 	tensors(f.Config, size, func(name string, shape ...int) {
@@ -120,20 +119,20 @@ func product(shape []int) int {
 	return n
 }
 
-// Adapter puts the file's tensors on a backbone, which has to be the one that it
-// was trained on.
+// Adapter returns the file's adapter on a backbone. Another backbone than that of its
+// training is a *[WrongBackboneError].
 func (f *File) Adapter(m *clip.Model) (*Adapter, error) {
 	if have, want := m.Fingerprint(), f.Backbone.Fingerprint; have != want {
 		return nil, &WrongBackboneError{Have: have, Want: want, Path: f.Backbone.Path}
 	}
 	have, said := m.Config(), f.Backbone.Config
 	if have.Embed != said.Embed || have.TextWidth != said.TextWidth || have.Context != said.Context {
-		return nil, fmt.Errorf("this model file is damaged: it tells other sizes of backbone %s than it has", f.Backbone.Fingerprint)
+		return nil, fmt.Errorf("this model file is damaged: its sizes of backbone %s are not those of that backbone", f.Backbone.Fingerprint)
 	}
 	return build(m, f.Config, func(name string) []float32 { return f.Tensors[name].Data }), nil
 }
 
-// Resume takes over the tensors of a run's checkpoint, and returns the run's state.
+// Resume loads the tensors of a run's checkpoint and returns the state of training.
 func (a *Adapter) Resume(path string) (*train.State, error) {
 	f, err := ReadFile(path)
 	if err != nil {
@@ -142,8 +141,8 @@ func (a *Adapter) Resume(path string) (*train.State, error) {
 	return f.Training, a.Load(f)
 }
 
-// Load takes over a file's tensors. The file has to be of the same kind: the
-// same backbone and the same configuration.
+// Load replaces the tensors by those of a file, which must have the same backbone and
+// configuration.
 func (a *Adapter) Load(f *File) error {
 	if f.Backbone.Fingerprint != a.model.Fingerprint() || f.Config != a.config {
 		return fmt.Errorf("the file was made with other settings: %+v on backbone %s", f.Config, f.Backbone.Fingerprint)

@@ -9,43 +9,43 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// Texts lays out sentences as [Adapter.Classes] does names, but cuts those
-// that do not fit between the prompt vectors; cut is how many. A sentence
-// without any token is an error.
-func (a *Adapter) Texts(sentences []string) (c *Classes, cut int, err error) {
+// Texts lays out texts as [Adapter.Classes] does names, but truncates those that do
+// not fit between the prompt vectors; truncated is their number. A text without any
+// token is an error.
+func (a *Adapter) Texts(texts []string) (c *Classes, truncated int, err error) {
 	tok := a.model.Tokenizer()
 	if tok == nil {
 		return nil, 0, clip.ErrNoTower
 	}
-	if len(sentences) == 0 {
-		return nil, 0, errors.New("no sentences were given")
+	if len(texts) == 0 {
+		return nil, 0, errors.New("no texts")
 	}
-	tokens, room := make([][]int, len(sentences)), a.room()
-	for i, s := range sentences {
+	tokens, room := make([][]int, len(texts)), a.room()
+	for i, s := range texts {
 		ids := tok.Encode(s)
 		if len(ids) == 0 {
-			return nil, 0, fmt.Errorf("sentence %d, %q, has no tokens", i+1, s)
+			return nil, 0, fmt.Errorf("text %d, %q, has no tokens", i+1, s)
 		}
 		if len(ids) > room {
 			ids = ids[:room]
-			cut++
+			truncated++
 		}
 		tokens[i] = ids
 	}
-	return a.layOut(tokens, tok.SOT(), tok.EOT()), cut, nil
+	return a.layOut(tokens, tok.SOT(), tok.EOT()), truncated, nil
 }
 
-// EncodeTexts returns the embeddings [n,E] of prompted sentences, not
-// normalized, and how many had to be cut.
-func (a *Adapter) EncodeTexts(sentences []string) (embeddings []float32, cut int, err error) {
-	const most = 64 // sentences a pass
+// EncodeTexts returns the embeddings [n,E] of prompted texts, not normalized, and how
+// many were truncated.
+func (a *Adapter) EncodeTexts(texts []string) (embeddings []float32, truncated int, err error) {
+	const most = 64 // texts per pass
 	e := a.model.Config().Embed
-	for from := 0; from < len(sentences) || from == 0; from += most {
-		c, n, err := a.Texts(sentences[from:min(from+most, len(sentences))])
+	for from := 0; from < len(texts) || from == 0; from += most {
+		c, n, err := a.Texts(texts[from:min(from+most, len(texts))])
 		if err != nil {
 			return nil, 0, err
 		}
-		cut += n
+		truncated += n
 		a.towers.Lock()
 		mark := a.device.Mark()
 		y := a.device.Temp(len(c.sequences.Lengths), e)
@@ -56,16 +56,16 @@ func (a *Adapter) EncodeTexts(sentences []string) (embeddings []float32, cut int
 		a.towers.Unlock()
 		embeddings = append(embeddings, out...)
 	}
-	return embeddings, cut, nil
+	return embeddings, truncated, nil
 }
 
-// ContrastiveLoss is the loss of retrieval over windows and sentences that belong together
-// row by row: the mean of the cross entropies of each window against all
-// sentences and of each sentence against all windows (Ju et al., section 3.3). It
-// adds to the gradients of all learned tensors, the anchors' included.
+// ContrastiveLoss returns the loss of retrieval over windows and texts that belong
+// together row by row: the mean of the cross entropies of each window against all
+// texts and of each text against all windows (Ju et al., section 3.3). It adds the
+// gradients, including those of the anchors, to all learned tensors.
 //
-// same are keys of the rows, such as the videos and the sentences' text: rows with
-// one key in common are not one another's negatives.
+// same are keys of the rows, such as the videos and the texts: rows that share a key
+// are not negatives of each other.
 func (p *Pass) ContrastiveLoss(same ...[]string) float64 {
 	a, d := p.adapter, p.adapter.device
 	defer d.Release(d.Mark())
@@ -81,7 +81,7 @@ func (p *Pass) ContrastiveLoss(same ...[]string) float64 {
 	return loss
 }
 
-// Temperature is τ as it is.
+// Temperature returns the current τ.
 func (a *Adapter) Temperature() float64 {
 	if a.logScale == nil {
 		return a.config.Temperature
@@ -91,8 +91,7 @@ func (a *Adapter) Temperature() float64 {
 	return 1 / float64(a.scale())
 }
 
-// ClipTemperature brings a τ that is learned back to at least 0.01, where CLIP
-// stops.
+// ClipTemperature limits a learned τ to at least 0.01, CLIP's own limit.
 func (a *Adapter) ClipTemperature() {
 	if a.logScale == nil {
 		return

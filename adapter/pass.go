@@ -9,7 +9,7 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// Pass is a forward pass that is kept for its backward pass. It holds the
+// Pass is a forward pass with everything that its backward pass needs. It holds the
 // backbone's lock until Release.
 type Pass struct {
 	// video [B,E] and text [C,E] are the embeddings, logits [B,C] their cosines
@@ -60,8 +60,8 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	return p
 }
 
-// Keep draws which of n windows [Adapter.Forward] keeps the residual of, where
-// each loses it with probability drop; nil for all.
+// StochasticDepth draws the windows, of n, that keep the residual in
+// [Adapter.Forward]: each loses it with probability drop. nil means all keep it.
 func StochasticDepth(n int, drop float64, rng *rand.Rand) []int32 {
 	if drop == 0 {
 		return nil
@@ -85,8 +85,8 @@ func (p *Pass) Backward() {
 	p.back(dvideo, dtext)
 }
 
-// back adds to the gradients of all learned tensors for those of both sides'
-// embeddings, to which it adds the anchors'.
+// back adds gradients to all learned tensors, given the gradients of both sides'
+// embeddings, to which it adds those of the anchors.
 func (p *Pass) back(dvideo, dtext compute.Matrix) {
 	d := p.adapter.device
 	if !p.anchorText.IsZero() {

@@ -5,22 +5,22 @@ import (
 	"math/rand/v2"
 )
 
-// ClassSampler chooses the classes that the samples of a training step are told apart
-// among: all there are or, if these are more than it may take, those of the step's
-// samples and others at random.
+// ClassSampler chooses the classes that a training step distinguishes: all of them,
+// or, if there are more than the limit, those of the step's samples and random others.
 type ClassSampler struct {
 	adapter *Adapter
 	names   []string
 	most    int
-	all     *Classes // nil if a step takes fewer
+	all     *Classes // nil if a step has fewer
 }
 
-// ClassSampler chooses among classes with these names, at most so many a step, two or more.
+// ClassSampler returns a sampler of these classes with at most the given number per
+// step. There must be at least two classes, and every name must fit.
 func (a *Adapter) ClassSampler(names []string, most int) (*ClassSampler, error) {
 	if len(names) < 2 {
-		return nil, fmt.Errorf("the training data has %d class; telling actions apart takes two", len(names))
+		return nil, fmt.Errorf("training needs at least two classes, got %d", len(names))
 	}
-	// Every name has to fit, whether a step takes all of them or not.
+	// Every name must fit, even if no step has all of them.
 	all, err := a.Classes(names)
 	if err != nil {
 		return nil, err
@@ -32,8 +32,9 @@ func (a *Adapter) ClassSampler(names []string, most int) (*ClassSampler, error) 
 	return c, nil
 }
 
-// Sample returns the classes of a step whose samples are of these, and which of them
-// each is of. numbers are their places among all names, nil for all of them.
+// Sample returns the classes of a step whose samples have the given class numbers, and
+// each sample's target among them. numbers are the chosen classes' places among all
+// names; nil for all of them.
 func (c *ClassSampler) Sample(of []int, rng *rand.Rand) (classes *Classes, numbers, target []int32, err error) {
 	target = make([]int32, len(of))
 	if c.all != nil {

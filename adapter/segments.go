@@ -6,30 +6,30 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// RowRange are the frames From ≤ i < To of a video, or of the rows [B·T] of windows
-// that follow each other.
+// RowRange is the rows From ≤ i < To of a video's frames, or of the rows [B·T] of
+// consecutive windows.
 type RowRange struct{ From, To int }
 
-// ranges checks spans against so many rows.
+// ranges checks row ranges against the number of rows.
 func ranges(spans []RowRange, rows int) ([]compute.Range, error) {
 	out := make([]compute.Range, len(spans))
 	for i, s := range spans {
 		if s.From < 0 || s.From >= s.To || s.To > rows {
-			return nil, fmt.Errorf("segment %d is of the rows %d to %d; there are %d", i, s.From, s.To, rows)
+			return nil, fmt.Errorf("segment %d covers rows %d to %d, but there are %d rows", i, s.From, s.To, rows)
 		}
 		out[i] = compute.Range(s)
 	}
 	return out, nil
 }
 
-// ForwardSegments is Forward for S segments of the windows [B,T,E]: the embedding of
-// each is the mean of the temporal Transformer's output over its rows, [S,E], and
-// all that a Pass says of windows it says of segments. A window may hold any number
-// of them. kept is as in [Adapter.Forward], of segments. Release must be called.
+// ForwardSegments is [Adapter.Forward] for S segments of the windows [B,T,E] instead
+// of the windows themselves. The embedding of a segment is the mean of the temporal
+// Transformer's output over its rows. A window may contain any number of segments.
+// kept refers to segments. Release must be called.
 func (a *Adapter) ForwardSegments(features []float32, segments []RowRange, c *Classes, kept []int32) (*Pass, error) {
 	e := a.model.Config().Embed
 	if len(features) == 0 || len(features)%(a.config.Frames*e) != 0 || len(segments) == 0 {
-		return nil, fmt.Errorf("%d segments of windows for this adapter, which are [%d,%d]; %d values were given", len(segments), a.config.Frames, e, len(features))
+		return nil, fmt.Errorf("%d segments in windows of [%d,%d]: got %d values", len(segments), a.config.Frames, e, len(features))
 	}
 	r, err := ranges(segments, len(features)/e)
 	if err != nil {
@@ -38,18 +38,19 @@ func (a *Adapter) ForwardSegments(features []float32, segments []RowRange, c *Cl
 	return a.forward(features, r, c, kept), nil
 }
 
-// passWindows is how many windows go through the temporal Transformer at once.
+// passWindows is the number of windows that go through the temporal Transformer at
+// once.
 const passWindows = 64
 
-// EncodeSegments returns the embeddings [S,E] of segments of a video of any length,
-// whose frame features are [N,E], not normalized. The video goes through the temporal
-// Transformer in windows of T frames, one after the other; the last one ends with the
-// video, and a video that is shorter than a window is padded with its last frame. The
-// cost depends on N, and hardly on how many segments there are.
+// EncodeSegments returns the embeddings [S,E] of segments of a video with the frame
+// features [N,E], not normalized. The video goes through the temporal Transformer in
+// consecutive windows of T frames. The last window ends with the video; a video that
+// is shorter than a window is padded with its last frame. The cost depends on N and
+// hardly on S.
 func (a *Adapter) EncodeSegments(features []float32, segments []RowRange) ([]float32, error) {
 	e := a.model.Config().Embed
 	if len(features) == 0 || len(features)%e != 0 {
-		return nil, fmt.Errorf("a video's frame features are [N,%d]; %d values were given", e, len(features))
+		return nil, fmt.Errorf("frame features are [N,%d], got %d values", e, len(features))
 	}
 	n := len(features) / e
 	r, err := ranges(segments, n)
@@ -80,16 +81,16 @@ func (a *Adapter) EncodeSegments(features []float32, segments []RowRange) ([]flo
 	return out, nil
 }
 
-// encodeFrames writes for each frame of a video x [N,E] the temporal Transformer's
-// output h [N,E] or, with Residual, what that adds to its input.
+// encodeFrames writes the temporal Transformer's output h [N,E] for the frames x [N,E]
+// of a video or, with Residual, what it adds to its input.
 func (a *Adapter) encodeFrames(h, x compute.Matrix) {
 	d, t, n := a.device, a.config.Frames, x.Rows
 	for first := 0; first < n; first += passWindows * t {
 		mark := d.Mark()
 		windows := min(passWindows, (n-first+t-1)/t)
-		from := make([]int32, windows*t)    // rows of x that the windows hold
-		to := make([]int32, 0, windows*t)   // rows of h that these are taken for,
-		rows := make([]int32, 0, windows*t) // and which of the windows' rows that are
+		from := make([]int32, windows*t)    // the rows of x in the windows
+		to := make([]int32, 0, windows*t)   // the rows of h to write,
+		rows := make([]int32, 0, windows*t) // and the windows' rows to write there
 		for i := range from {
 			at := first + i
 			start := first + i/t*t

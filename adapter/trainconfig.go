@@ -10,15 +10,15 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// TrainConfig are the settings of learning an adapter that every task has.
+// TrainConfig holds the settings of training an adapter that all tasks share.
 type TrainConfig struct {
 	Adapter Config       `json:"adapter"`
 	Train   train.Config `json:"train"`
-	Batch   int          `json:"batch"` // windows a step, or what the task has instead
+	Batch   int          `json:"batch"` // windows per step, or the task's unit
 	// VideoAnchor is the weight of [Pass.AnchorVideo] in the loss.
 	VideoAnchor float64 `json:"video_anchor,omitempty"`
-	// TemporalDrop is the share of a step's windows that go without the temporal
-	// Transformer's residual, so that prompts alone are learned as well.
+	// TemporalDrop is the share of a step's windows without the temporal Transformer's
+	// residual, so that the prompts alone are trained as well.
 	TemporalDrop float64 `json:"temporal_drop,omitempty"`
 }
 
@@ -28,15 +28,15 @@ const (
 	PresetPaper   = "paper"
 )
 
-// Presets are the names that [Preset] knows.
+// Presets lists the names that [Preset] accepts.
 var Presets = []string{PresetDefault, PresetPaper}
 
-// Preset returns settings that go together: the paper's exactly, or those that go
-// beyond it to keep new classes recognizable, which were the best of
+// Preset returns settings that belong together: "paper" is exactly the paper's;
+// "default" adds what keeps new classes recognizable, the best settings of
 // docs/beyond-the-paper.md.
 func Preset(name string) (TrainConfig, error) {
 	if !slices.Contains(Presets, name) {
-		return TrainConfig{}, fmt.Errorf("preset %q is not known: it is %s", name, strings.Join(Presets, " or "))
+		return TrainConfig{}, fmt.Errorf("unknown preset %q; available: %s", name, strings.Join(Presets, ", "))
 	}
 	l := TrainConfig{Adapter: DefaultConfig(), Batch: 64,
 		Train: train.Config{Steps: 1000, LearningRate: 1e-4, Schedule: "constant", WeightDecay: 0.01}}
@@ -46,21 +46,21 @@ func Preset(name string) (TrainConfig, error) {
 	return l, nil
 }
 
-// Check completes the settings and reports those that make no sense. A batch takes at
-// least so many of what the task calls unit.
+// Check fills in defaults and returns an error for an invalid setting. A batch must
+// have at least the given number of units.
 func (l *TrainConfig) Check(least int, unit string) error {
 	if l.Adapter.TemporalLayers == 0 {
 		l.VideoAnchor, l.TemporalDrop = 0, 0 // there is nothing to anchor or drop
 	}
 	switch {
 	case l.Batch < least:
-		return fmt.Errorf("a batch of %d: it takes at least %d %s", l.Batch, least, unit)
+		return fmt.Errorf("batch size must be at least %d %s, got %d", least, unit, l.Batch)
 	case !(l.VideoAnchor >= 0) || math.IsInf(l.VideoAnchor, 0):
-		return fmt.Errorf("a weight of %v for the video anchor: it takes a number from 0 up", l.VideoAnchor)
+		return fmt.Errorf("weight of the video anchor must not be negative, got %v", l.VideoAnchor)
 	case !(l.TemporalDrop >= 0 && l.TemporalDrop < 1):
-		return fmt.Errorf("a temporal drop of %v: it takes 0 or more, and less than 1", l.TemporalDrop)
+		return fmt.Errorf("temporal drop must be in [0, 1), got %v", l.TemporalDrop)
 	case l.TemporalDrop > 0 && !l.Adapter.Residual:
-		return errors.New("without the temporal Transformer's residual there is nothing left to drop it for: add --residual or leave out --temporal-drop")
+		return errors.New("temporal drop requires the residual")
 	}
 	return l.Train.Check()
 }

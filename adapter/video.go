@@ -8,13 +8,13 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// windows says how the rows of B windows of T frames belong together.
+// windows describes which rows of B windows of T frames belong together.
 type windows struct {
 	attends nn.AttentionPattern
 	ranges  []compute.Range
 }
 
-// windows returns the layout of b windows; it is made anew only when b changes.
+// windows returns the layout of b windows. It is rebuilt only when b changes.
 func (a *Adapter) windows(b int) *windows {
 	if w := a.layout; w != nil && len(w.ranges) == b {
 		return w
@@ -29,7 +29,7 @@ func (a *Adapter) windows(b int) *windows {
 	return w
 }
 
-// videoTape is what backVideo needs of encodeVideo.
+// videoTape holds what backVideo needs of encodeVideo.
 type videoTape struct {
 	blocks nn.Tape
 	kept   []int32         // embeddings whose residual counts, nil for all
@@ -38,18 +38,18 @@ type videoTape struct {
 	frames compute.Matrix  // the means of the frame features [S,E]
 }
 
-// encodeVideo writes the embeddings y [S,E] of S ranges of rows of windows x
-// [B·T,E]: temporal positions, blocks, mean over a range; without temporal layers
-// the mean alone. No ranges are the windows themselves. x is overwritten. The tape
-// may be nil.
+// encodeVideo writes the embeddings y [S,E] of S ranges of rows of the windows x
+// [B·T,E]: temporal positions, blocks, mean over a range; without temporal layers only
+// the mean. nil ranges means one range per window. x is overwritten. The tape may be
+// nil.
 //
-// With Residual what the blocks have added to their input is, after the mean over
-// a range, added to the mean of its frames: y = mean(x) + s·mean(blocks(x+p) − (x+p)).
-// The blocks' two output projections begin at zero, so y begins exactly in
-// CLIP's space, as the mean of the frames, and every layer has a gradient from the
-// first step on. Another projection behind the blocks would carry a linear map of
-// the frames themselves beside what the blocks found out. s = 0 is prompts alone,
-// s = 1 the paper's module but for the mean of its positions.
+// With Residual, the mean over a range of what the blocks add to their input is added
+// to the mean of its frames: y = mean(x) + s·mean(blocks(x+p) − (x+p)). The blocks'
+// two output projections are initialized to zero, so y starts exactly in CLIP's space,
+// as the mean of the frames, and every layer has a gradient from the first step. A
+// further projection after the blocks would add a linear map of the frames themselves
+// to what the blocks compute. s = 0 is prompts alone; s = 1 is the paper's module
+// except for the mean of its positions.
 func (a *Adapter) encodeVideo(y, x compute.Matrix, ranges []compute.Range, tape *videoTape) {
 	d, w := a.device, a.windows(x.Rows/a.config.Frames)
 	if ranges == nil {
@@ -84,7 +84,7 @@ func (a *Adapter) encodeVideo(y, x compute.Matrix, ranges []compute.Range, tape 
 	d.ScatterAdd(y, kept, added, kept)
 }
 
-// backVideo adds to the gradients of the temporal tensors for dy [B,E].
+// backVideo adds to the gradients of the temporal tensors for dy [S,E].
 func (a *Adapter) backVideo(dy compute.Matrix, tape *videoTape) {
 	if a.config.TemporalLayers == 0 {
 		return
@@ -109,14 +109,14 @@ func (a *Adapter) backVideo(dy compute.Matrix, tape *videoTape) {
 	d.AddCycleGrad(a.positions.Grad, dx)
 }
 
-// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
-// as it was trained, down to 0 for prompts alone.
+// SetTemporalScale sets the factor of the temporal Transformer's residual: 1 as
+// trained, 0 for prompts alone.
 func (a *Adapter) SetTemporalScale(s float64) error {
 	switch {
 	case !a.config.Residual:
-		return fmt.Errorf("there is no residual to scale by %v: the model was trained without --residual or without temporal layers", s)
+		return fmt.Errorf("temporal scale %v: the model has no residual to scale", s)
 	case !(s >= 0) || math.IsInf(s, 0):
-		return fmt.Errorf("temporal scale %v is not a number from 0 up", s)
+		return fmt.Errorf("temporal scale must not be negative, got %v", s)
 	}
 	a.temporalScale = float32(s)
 	return nil

@@ -5,21 +5,20 @@ import (
 	"math/rand/v2"
 )
 
-// Closeness is how well the features of two models agree.
+// Closeness describes how well the features of two models agree.
 type Closeness struct {
 	Images Cosines `json:"images"`
 	Texts  Cosines `json:"texts"`
 }
 
-// Cosines sum up the cosines between pairs of features.
+// Cosines summarizes the cosines between pairs of features.
 type Cosines struct {
 	Mean   float64 `json:"mean"`
 	Lowest float64 `json:"lowest"`
 }
 
-// Compare measures how close the features of two models of the same sizes are, on
-// pictures of random colored waves and on a few sentences. Both models need both
-// towers.
+// Compare returns how close the features of two models of the same sizes are, on
+// images of random colored waves and on a few sentences. Both models need both towers.
 func Compare(a, b *Model) (*Closeness, error) {
 	var out Closeness
 	pictures := testPictures(16, a.config.ImageSize)
@@ -60,8 +59,7 @@ func cosines(x, y []float32, e int) Cosines {
 	return c
 }
 
-// testPictures are n pictures of side×side RGB bytes with something in them at
-// every scale.
+// testPictures returns n images of side×side RGB bytes with detail at every scale.
 func testPictures(n, side int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	out := make([]byte, 0, n*3*side*side)

@@ -12,29 +12,29 @@ import (
 	"github.com/clipcue/clipcue/internal/towers"
 )
 
-// Config are the sizes of a CLIP ViT. They are read from the weights' shapes.
+// Config holds the sizes of a CLIP ViT. They are read from the shapes of its weights.
 type Config struct {
 	Embed        int     `json:"embed"`      // E, size of image and text features
-	ImageSize    int     `json:"image_size"` // pixels a side
+	ImageSize    int     `json:"image_size"` // pixels per side
 	PatchSize    int     `json:"patch_size"`
 	VisionWidth  int     `json:"vision_width"`
 	VisionLayers int     `json:"vision_layers"`
 	VisionHeads  int     `json:"vision_heads"`
-	Context      int     `json:"context"` // tokens a text, at most
+	Context      int     `json:"context"` // maximum tokens per text
 	Vocab        int     `json:"vocab"`
 	TextWidth    int     `json:"text_width"`
 	TextLayers   int     `json:"text_layers"`
 	TextHeads    int     `json:"text_heads"`
 	Activation   string  `json:"activation"` // "quick_gelu" or "gelu"
 	Eps          float32 `json:"layer_norm_eps"`
-	// Mean and Std normalize the channels of a picture's pixels, red first, in 0..1.
+	// Mean and Std normalize the channels of the pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
-	// Precision is how the towers compute: "" for float32, or "int8".
+	// Precision of the towers' arithmetic: "" for float32, or "int8".
 	Precision string `json:"precision,omitempty"`
 }
 
-// CLIP's own channel statistics, for files that do not say theirs.
+// CLIP's own channel statistics, for files without any.
 var (
 	clipMean = [3]float32{0.48145466, 0.4578275, 0.40821073}
 	clipStd  = [3]float32{0.26862954, 0.26130258, 0.27577711}
@@ -54,7 +54,8 @@ func (c Config) sizes() towers.Sizes {
 		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab}
 }
 
-// tensors calls f for every tensor of such a model, by OpenAI's names.
+// tensors calls f with the name, as OpenAI writes it, and the shape of every tensor of
+// such a model.
 func (c Config) tensors(f func(name string, shape ...int)) {
 	f("visual.class_embedding", c.VisionWidth)
 	f("visual.positional_embedding", c.sizes().Tokens(), c.VisionWidth)
@@ -78,15 +79,15 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 	f("logit_scale")
 }
 
-// Parameters is how many values such a model has.
+// Parameters returns the number of values in such a model.
 func (c Config) Parameters() int {
 	n := 0
 	c.tensors(func(_ string, shape ...int) { n += product(shape) })
 	return n
 }
 
-// configOf reads the sizes from the shapes of the weights and checks that every
-// tensor is there in the shape that they imply.
+// configOf reads the sizes from the shapes of the weights, and checks that every
+// tensor exists with the shape that these sizes imply.
 func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	shape := func(name string, dims int) ([]int, error) {
 		t, ok := w.Tensors[name]
@@ -120,7 +121,7 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	}
 	c.VisionLayers, c.TextLayers = layers(w, towers.VisionBlocks), layers(w, towers.TextBlocks)
 	c.VisionHeads, c.TextHeads = w.VisionHeads, w.TextHeads
-	// CLIP's heads are 64 wide; no weight file but a configuration says otherwise.
+	// CLIP's heads are 64 wide unless a configuration contradicts it.
 	for _, h := range []struct {
 		heads *int
 		width int
@@ -164,7 +165,7 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	return c, nil
 }
 
-// layers is how many blocks stand under a name.
+// layers returns the number of blocks with this name prefix.
 func layers(w *checkpoint.Weights, blocks string) int {
 	n := 0
 	for w.Tensors[fmt.Sprintf("%s.%d.ln_1.weight", blocks, n)].Shape != nil {
@@ -173,8 +174,8 @@ func layers(w *checkpoint.Weights, blocks string) int {
 	return n
 }
 
-// Check reports sizes that no model has, so that a hostile file cannot ask for
-// absurd amounts of memory.
+// Check returns an error for sizes that no model has, so that a hostile file cannot
+// request absurd amounts of memory.
 func (c Config) Check() error {
 	for _, s := range []struct {
 		name string
@@ -186,7 +187,7 @@ func (c Config) Check() error {
 		{"text_width", c.TextWidth, 1 << 14},
 	} {
 		if s.v < 1 || s.v > s.most {
-			return fmt.Errorf("%s is %d; it takes 1 to %d", s.name, s.v, s.most)
+			return fmt.Errorf("%s must be from 1 to %d, got %d", s.name, s.most, s.v)
 		}
 	}
 	return nil

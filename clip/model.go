@@ -1,11 +1,10 @@
-// Package clip is the frozen backbone: a CLIP ViT (Radford et al. 2021) of any
-// size, read from the weight files that people have, that turns pictures and
-// texts into features of one space.
+// Package clip is the frozen backbone: a CLIP ViT (Radford et al. 2021) of any size.
+// It reads common weight files and turns images and texts into features of one space.
 //
 //	model, err := clip.Load("ViT-B-16.pt", clip.Options{})
 //	texts, err := model.EncodeTexts([]string{"a photo of a cat"}, false)
 //
-// Features are returned raw, as the towers give them; compare them by cosine.
+// Features are the raw outputs of the towers. Compare them by cosine.
 package clip
 
 import (
@@ -23,7 +22,7 @@ import (
 	"github.com/clipcue/clipcue/internal/towers"
 )
 
-// Tower names a half of the model.
+// Tower is one half of the model, or a set of both.
 type Tower uint8
 
 const (
@@ -31,26 +30,25 @@ const (
 	Text
 )
 
-// Options say how to load a model. The zero Options load both towers.
+// Options control how a model is loaded. The zero value loads both towers.
 type Options struct {
-	// Activation overrides what the file says: "quick_gelu" or "gelu".
+	// Activation overrides that of the file: "quick_gelu" or "gelu".
 	Activation string
-	// Towers to build; 0 means both. The memory of the other is not needed.
+	// Towers to build; 0 means both. A tower that is not built needs no memory.
 	Towers Tower
 	// Threads to compute on; 0 means GOMAXPROCS.
 	Threads int
-	// Precision is "" or "float32", or "int8" for features that are a little
-	// less exact and several times as fast: the blocks' weights are rounded to 8
-	// bits for each output channel, their inputs for each row. Nothing can be
-	// learned on such a model.
+	// Precision is "float32" (default) or "int8". int8 is several times as fast and
+	// slightly less exact: the blocks' weights are rounded to 8-bit integers per
+	// output channel, their inputs per row. Nothing can be learned on such a model.
 	Precision string
 	// Learnable makes all weights of the towers parameters, for package pretraining.
 	// Such a model has no fingerprint.
 	Learnable bool
 }
 
-// Model is a loaded backbone. Its Encode methods may be called from several
-// goroutines; they take turns.
+// Model is a loaded backbone. Its Encode methods are safe for concurrent use; calls
+// are serialized.
 type Model struct {
 	config      Config
 	format      string
@@ -67,8 +65,7 @@ func init() {
 	bridge.Towers = func(m any) *towers.Model { return m.(*Model).towers }
 }
 
-// ErrNoTower is returned when a model was loaded without the tower that a call
-// needs.
+// ErrNoTower reports that the model was loaded without the tower that a call needs.
 var ErrNoTower = errors.New("the model was loaded without this tower")
 
 // Load reads a weight file or folder: OpenAI's .pt, OpenCLIP's .safetensors and
@@ -97,7 +94,7 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		act = "quick_gelu"
 	}
 	if _, ok := activations[act]; !ok {
-		return nil, fmt.Errorf("activation %q is not known: it is quick_gelu or gelu", act)
+		return nil, fmt.Errorf("unknown activation %q; available: quick_gelu, gelu", act)
 	}
 	c, err := configOf(w, act)
 	if err != nil {
@@ -113,7 +110,7 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	case "int8":
 		forms = compute.ForwardInt8
 	default:
-		return nil, fmt.Errorf("precision %q is not known: it is float32 or int8", o.Precision)
+		return nil, fmt.Errorf("unknown precision %q; available: float32, int8", o.Precision)
 	}
 	m := &Model{config: c, format: w.Format, assumed: assumed, logitScale: logitScale(w), towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
 	if forms == compute.ForwardInt8 {
@@ -165,8 +162,8 @@ func logitScale(w *checkpoint.Weights) float32 {
 	return float32(1 / 0.07)
 }
 
-// sourceOf reads tensors of w for a [nn.Builder], which cannot fail: a tensor that
-// cannot be read is zero, and err tells.
+// sourceOf reads tensors of w for a [nn.Builder], which cannot fail. A tensor that
+// cannot be read is zero and sets err.
 func sourceOf(w *checkpoint.Weights, err *error) nn.Source {
 	return func(name string) []float32 {
 		data, bad := w.Tensors[name].Read()
@@ -189,23 +186,24 @@ func product(shape []int) int {
 // Config returns the model's sizes.
 func (m *Model) Config() Config { return m.config }
 
-// Format names the kind of file that the weights came from.
+// Format returns the kind of weight file, such as "openai-archive".
 func (m *Model) Format() string { return m.format }
 
-// ActivationAssumed reports whether the file did not tell the activation, so
-// that OpenAI's QuickGELU was taken.
+// ActivationAssumed reports whether the file does not state the activation, so that
+// OpenAI's QuickGELU was assumed.
 func (m *Model) ActivationAssumed() bool { return m.assumed }
 
-// Fingerprint identifies the backbone; features and trained models carry it.
+// Fingerprint identifies the backbone by its settings and weights. Stored features and
+// trained models carry it.
 func (m *Model) Fingerprint() string { return m.fingerprint }
 
-// LogitScale is CLIP's own 1/τ.
+// LogitScale returns CLIP's own 1/τ.
 func (m *Model) LogitScale() float32 { return m.logitScale }
 
-// Parameters is the number of values in the weight file.
+// Parameters returns the number of values in the weight file.
 func (m *Model) Parameters() int { return m.parameters }
 
-// Tokenizer is the model's tokenizer, nil without the text tower.
+// Tokenizer returns the model's tokenizer, or nil without the text tower.
 func (m *Model) Tokenizer() *bpe.Tokenizer { return m.tokenizer }
 
 // Has reports whether the model was loaded with the given towers.
@@ -219,8 +217,8 @@ const (
 	textRows   = 4096
 )
 
-// EncodeImages turns n pictures of ImageSize×ImageSize RGB bytes, one after the
-// other, into features [n,E].
+// EncodeImages returns the features [n,E] of n images of ImageSize×ImageSize RGB
+// bytes, concatenated.
 func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
@@ -228,8 +226,8 @@ func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
 	})
 }
 
-// EncodePixels turns n normalized pictures [n,3,ImageSize,ImageSize] into
-// features [n,E].
+// EncodePixels returns the features [n,E] of n normalized images
+// [n,3,ImageSize,ImageSize].
 func (m *Model) EncodePixels(pixels []float32) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(len(pixels), 3*side*side, func(dst compute.Matrix, from, to int) {
@@ -242,7 +240,7 @@ func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from,
 		return nil, ErrNoTower
 	}
 	if size%each != 0 {
-		return nil, fmt.Errorf("pictures for this model have %d values each; %d values were given", each, size)
+		return nil, fmt.Errorf("images for this model have %d values each, got %d values", each, size)
 	}
 	m.towers.Lock()
 	defer m.towers.Unlock()
@@ -260,8 +258,8 @@ func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from,
 	return out, nil
 }
 
-// EncodeTexts turns texts into features [n,E]. A text of more tokens than the
-// model takes is an error unless truncate is set.
+// EncodeTexts returns the features [n,E] of n texts. A text with too many tokens is an
+// error unless truncate is set.
 func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
 	if m.towers.Text == nil {
 		return nil, ErrNoTower
@@ -276,19 +274,19 @@ func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
 	return m.EncodeTokens(ids)
 }
 
-// EncodeTokens turns token sequences, from SOT to EOT without padding, into
-// features [n,E].
+// EncodeTokens returns the features [n,E] of n token sequences, each from SOT to EOT
+// without padding.
 func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 	if m.towers.Text == nil {
 		return nil, ErrNoTower
 	}
 	for i, t := range ids {
 		if len(t) < 2 || len(t) > m.config.Context {
-			return nil, fmt.Errorf("token sequence %d has %d tokens; it takes 2 to %d", i, len(t), m.config.Context)
+			return nil, fmt.Errorf("token sequence %d must have 2 to %d tokens, got %d", i, m.config.Context, len(t))
 		}
 		for _, id := range t {
 			if id < 0 || id >= m.config.Vocab {
-				return nil, fmt.Errorf("token sequence %d holds %d; the vocabulary has %d tokens", i, id, m.config.Vocab)
+				return nil, fmt.Errorf("token sequence %d contains id %d, but the vocabulary has %d tokens", i, id, m.config.Vocab)
 			}
 		}
 		if t[0] != ids[0][0] {
@@ -318,8 +316,8 @@ func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 	return out, nil
 }
 
-// Bare is a model without towers: enough to run what was learned on a backbone
-// over features and class embeddings that are finished.
+// Bare returns a model without towers. It is enough to run an adapter over stored
+// features and finished class embeddings.
 func Bare(c Config, fingerprint string, threads int) *Model {
 	return &Model{config: c, fingerprint: fingerprint, towers: &towers.Model{Device: compute.NewCPU(threads)}}
 }

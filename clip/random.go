@@ -8,11 +8,10 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 )
 
-// RandomWeights makes seeded random weights of the given sizes with CLIP's
-// initial scales: for tests, for benchmarks, and for a demonstration where no
-// trained weights are at hand. Only the positions of patches are not random:
-// they are sines and cosines, so that places side by side look alike to a tower
-// that never learned that they are.
+// RandomWeights returns seeded random weights of the given sizes with CLIP's initial
+// scales, for tests and benchmarks. Only the positions of patches are not random: they
+// are sines and cosines, so that neighboring patches look alike to a tower that was
+// never trained.
 func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970))
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",
@@ -51,9 +50,9 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	return w
 }
 
-// waves fills the positions x [grid²,width] with sines and cosines of a patch's
-// row in the even columns and of its column in the odd ones, of wave lengths from
-// two patches to twice the grid.
+// waves fills the positions x [grid²,width] with sines and cosines: of a patch's row
+// in the even columns and of its column in the odd ones, with wavelengths from two
+// patches to twice the grid.
 func waves(x []float32, width, grid int) {
 	const amplitude = 0.8 // beside patches whose own size is about 1
 	bands := max(width/4, 1)

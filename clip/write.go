@@ -12,15 +12,15 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// WriteFile writes weights as one safetensors file under OpenAI's names, in half
-// precision if half is set. Its metadata say what shapes cannot tell, so that
-// Load needs nothing beside it; more, which may be nil, is added to them.
+// WriteFile writes weights to one safetensors file under OpenAI's names, in half
+// precision if half is set. The metadata hold what shapes cannot tell, so that Load
+// needs no other file; more, which may be nil, is added to the metadata.
 func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]string) error {
 	c, err := configOf(w, w.Activation)
 	if err != nil {
 		return err
 	}
-	whole := *w // what was left to the reader's defaults is said
+	whole := *w // with all defaults written out
 	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std
 	description, err := whole.Describe()
 	if err != nil {
@@ -43,8 +43,7 @@ func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]st
 }
 
 // WriteFolder writes weights as OpenCLIP publishes them: a folder with
-// open_clip_model.safetensors and open_clip_config.json, which Load and OpenCLIP
-// read.
+// open_clip_model.safetensors and open_clip_config.json. Load and OpenCLIP read it.
 func WriteFolder(dir string, w *checkpoint.Weights) error {
 	c, err := configOf(w, w.Activation)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Templates are hand-written sentences for naming an action; {} stands for the
+// Templates are hand-written sentences for naming an action; {} is replaced by the
 // name. The first is the one that the paper's baseline uses.
 var Templates = []string{
 	"a video of a person {}.",
@@ -16,8 +16,8 @@ var Templates = []string{
 	"a demonstration of {}.",
 }
 
-// EncodeClasses turns class names into L2-normalized embeddings [C,E] without any
-// training: each name is put into every template, and the normalized text
+// EncodeClasses returns L2-normalized embeddings [C,E] of class names without any
+// training: every name is inserted into every template, and the normalized text
 // features are averaged (Radford et al. 2021, section 3.1.4). truncate is as in
 // [Model.EncodeTexts].
 func (m *Model) EncodeClasses(names, templates []string, truncate bool) ([]float32, error) {
@@ -28,7 +28,7 @@ func (m *Model) EncodeClasses(names, templates []string, truncate bool) ([]float
 	out := make([]float32, len(names)*e)
 	for _, t := range templates {
 		if !strings.Contains(t, "{}") {
-			return nil, fmt.Errorf("template %q has no {} for the class name", t)
+			return nil, fmt.Errorf("template %q does not contain {} for the class name", t)
 		}
 		texts := make([]string, len(names))
 		for i, n := range names {

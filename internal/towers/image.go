@@ -5,9 +5,9 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// ImageTower is CLIP's vision Transformer: pictures to features. n is a number
-// of pictures, P the rows of one (its patches and the class token), D the width,
-// E the embedding.
+// ImageTower is CLIP's vision Transformer: images to features. n is a number of
+// images, P the rows of one (its patches and the class token), D the width, E the
+// embedding size.
 type ImageTower struct {
 	device        compute.Device
 	size          Sizes
@@ -20,10 +20,10 @@ type ImageTower struct {
 	layout        *pictures // of the latest batch
 }
 
-// pictures says how the rows of a batch of pictures belong together.
+// pictures describes which rows of a batch of images belong together.
 type pictures struct {
 	attends nn.AttentionPattern
-	zeros   []int32 // as many as pictures: all of them take the one class embedding
+	zeros   []int32 // one per image: all use the same class embedding
 }
 
 // NewImageTower builds the tower from the tensors of b, which are learnable if
@@ -43,14 +43,14 @@ func NewImageTower(b *nn.Builder, c Sizes) *ImageTower {
 	return t
 }
 
-// ImageTape is what Backward needs of Forward, in the device's temporary memory.
+// ImageTape holds what Backward needs of Forward, in the device's temporary memory.
 type ImageTape struct {
 	patches, x0, last, normed compute.Matrix
 	blocks                    nn.Tape
 }
 
-// pictures lets every row of a picture see all rows of the same picture. Of the
-// last block only the class rows are wanted. It is made anew only when n changes.
+// pictures lets every row of an image attend to all rows of that image. In the last
+// block only the class rows are needed. The layout is rebuilt only when n changes.
 func (t *ImageTower) pictures(n int) *pictures {
 	if l := t.layout; l != nil && len(l.zeros) == n {
 		return l

@@ -5,9 +5,9 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// TextTower is CLIP's causal text Transformer. It encodes many sequences at
-// once, ragged, without padding: tokens after EOT never matter under a causal
-// mask. D is the width, E the embedding.
+// TextTower is CLIP's causal text Transformer. It encodes many sequences at once,
+// ragged, without padding: under a causal mask, tokens after EOT never matter. D is
+// the width, E the embedding size.
 type TextTower struct {
 	device         compute.Device
 	size           Sizes
@@ -30,11 +30,11 @@ func NewTextTower(b *nn.Builder, c Sizes) *TextTower {
 	return t
 }
 
-// Sequences says how several token sequences lie in the rows of one matrix:
-// first the Shared rows that all of them begin with, then each one's own rows,
-// the last of which is its EOT. Every own row attends to the shared rows and,
-// causally, to its own; so what the sequences have in common is computed once
-// and the result is that of encoding each by itself.
+// Sequences describes how token sequences are laid out in the rows of one matrix:
+// first the Shared rows that all of them start with, then the own rows of each, of
+// which the last is its EOT. Own rows attend to the shared rows and, causally, to the
+// own rows of their sequence. The common prefix is therefore computed once, and the
+// result is the same as encoding each sequence alone.
 type Sequences struct {
 	Shared  int
 	Lengths []int // own rows of each sequence, at least 1
@@ -43,7 +43,7 @@ type Sequences struct {
 	attends   nn.AttentionPattern
 }
 
-// NewSequences lays out sequences with shared first rows.
+// NewSequences lays out sequences with the given number of shared first rows.
 func NewSequences(shared int, lengths []int) *Sequences {
 	s := &Sequences{Shared: shared, Lengths: lengths}
 	full := &compute.AttentionShape{Causal: true, Shared: shared}
@@ -68,16 +68,16 @@ func NewSequences(shared int, lengths []int) *Sequences {
 	return s
 }
 
-// Rows is the number of rows of the matrix that s describes.
+// Rows returns the number of rows of the matrix that s describes.
 func (s *Sequences) Rows() int { return len(s.positions) }
 
-// TextTape is what Backward needs of Forward, in the device's temporary memory.
+// TextTape holds what Backward needs of Forward, in the device's temporary memory.
 type TextTape struct {
 	last, normed compute.Matrix
 	blocks       nn.Tape
 }
 
-// Tokens is the table of token vectors [Vocab,D].
+// Tokens returns the table of token vectors [Vocab,D].
 func (t *TextTower) Tokens() compute.Matrix { return t.tokens }
 
 // Forward writes out [C,E] for the C sequences s in x [rows,D], token or prompt
@@ -119,8 +119,8 @@ func (t *TextTower) AddTokenGrad(dx compute.Matrix, ids []int32) {
 	d.ScatterAdd(t.dtoken, ids, dx, nil)
 }
 
-// LayOut joins token sequences that all begin with the same token into one list
-// of ids and its layout: the first token once, then the rest of each.
+// LayOut joins token sequences that all start with the same token into one list of ids
+// and its layout: the first token once, then the rest of each.
 func LayOut(texts [][]int) (ids []int32, s *Sequences) {
 	lengths := make([]int, len(texts))
 	ids = append(ids, int32(texts[0][0]))

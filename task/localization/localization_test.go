@@ -599,7 +599,7 @@ func TestBadData(t *testing.T) {
 		_, err = Train(t.Context(), quick(), Run{Run: train.Run{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}, Backbone: m, Sets: Sets{Train: a, Test: b}, Proposals: Results{}})
 		return err
 	}
-	if err := run("video,start,end,label,split\nv001,1,2,run,train\n"); err == nil || !strings.Contains(err.Error(), "telling actions apart takes two") {
+	if err := run("video,start,end,label,split\nv001,1,2,run,train\n"); err == nil || !strings.Contains(err.Error(), "at least two classes") {
 		t.Errorf("one class: %v", err)
 	}
 	if err := run("video,start,end,label,split\nv001,500,600,run,train\nv002,500,600,sit,train\n"); err == nil || !strings.Contains(err.Error(), "no segment to learn from") {
@@ -650,7 +650,7 @@ func TestNothingIsTrainedInVain(t *testing.T) {
 		return r, err
 	}
 	for text, want := range map[string]string{
-		"v001,1,2,run,train\n": "takes two",
+		"v001,1,2,run,train\n": "at least two classes",
 		"v001,,,,train\n":      "no segment to learn from",
 		"v001,1,2," + strings.Repeat("long ", 30) + ",train\nv002,1,2,sit,train\n": "long long",
 		some + "coarse,1,2,run,test\n":                                             "features of coarse have 0.5 frames per second",

@@ -96,7 +96,7 @@ func TestLearnsBeyondThePaper(t *testing.T) {
 	if got := measure(0); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("scale 0 gives %+v, prompts alone %+v", got, want)
 	}
-	if err := prompts.SetTemporalScale(1); err == nil || !strings.Contains(err.Error(), "--residual") {
+	if err := prompts.SetTemporalScale(1); err == nil || !strings.Contains(err.Error(), "no residual") {
 		t.Errorf("a scale without a residual: %v", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		"the anchor":    func(c *Config) { c.Anchor = -1 },
 		"video anchor":  func(c *Config) { c.VideoAnchor = math.NaN() },
 		"temporal drop": func(c *Config) { c.TemporalDrop = 1 },
-		"--residual":    func(c *Config) { c.Adapter.Residual = false },
+		"the residual":  func(c *Config) { c.Adapter.Residual = false },
 		"EMA decay":     func(c *Config) { c.Train.EMADecay = 1 },
 	} {
 		c := everything()

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Order is the order in which a run goes through N samples: every epoch through all
-// of them, in an order of its own, and batches across the epochs' ends. All that is
-// random follows from the seed and the step.
+// Order is the order in which a run visits N samples. Every epoch visits all of them
+// in an order of its own; batches continue across epochs. The order follows from the
+// seed and the step.
 type Order struct {
 	Seed uint64
 	N    int
@@ -17,7 +17,7 @@ type Order struct {
 	perm  []int // of that epoch
 }
 
-// Batch returns the numbers of a step's samples.
+// Batch returns the sample numbers of a step.
 func (o *Order) Batch(step, size int) []int {
 	out := make([]int, size)
 	for i := range out {
@@ -30,8 +30,8 @@ func (o *Order) Batch(step, size int) []int {
 	return out
 }
 
-// Rand is a step's own random stream: odd ones are the steps', even ones the
-// epochs'.
+// Rand returns the random stream of a step. Odd streams belong to steps, even ones to
+// epochs.
 func (o *Order) Rand(step int) *rand.Rand {
 	return rand.New(rand.NewPCG(o.Seed, uint64(step)<<1|1))
 }

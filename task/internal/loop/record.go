@@ -16,14 +16,14 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// record is metrics.jsonl: a line a step and a line an evaluation.
+// record is metrics.jsonl: one line per step and one per evaluation.
 type record struct {
 	*os.File
 	evaluatedStep int
 }
 
-// openRecord opens the record for appending. Lines after step, which a killed
-// run may have left beyond its last checkpoint, are dropped: they will come
+// openRecord opens the record for appending. It drops lines after step: they are
+// leftovers of an interrupted run beyond its last checkpoint and will be written
 // again.
 func openRecord(path string, step int) (*record, error) {
 	old, err := os.ReadFile(path)
@@ -70,7 +70,7 @@ func (r *record) add(line map[string]any) error {
 	return err
 }
 
-// evaluated reports whether the evaluation of a step stands in the record.
+// evaluated reports whether the record has the evaluation of a step.
 func (r *record) evaluated(step int) bool { return r.evaluatedStep == step }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -83,8 +83,8 @@ func writeConfig(path string, config any) error {
 	return atomicfile.WriteBytes(path, append(b, '\n'))
 }
 
-// sameConfig reports where config differs from the one that a run was started
-// with.
+// sameConfig returns an error with the differences between config and the one that the
+// run was started with.
 func sameConfig(path string, config any) error {
 	old, err := os.ReadFile(path)
 	if err != nil {

@@ -18,30 +18,29 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Task is what a run learns.
+// Task is what a run trains.
 type Task interface {
 	// Params are the tensors that the run changes.
 	Params() *nn.Params
-	// Step adds the gradients of a batch to the parameters' and returns its
-	// loss. The batch follows from the step's number, counted from 0.
+	// Step adds the gradients of a batch and returns its loss. The batch follows from
+	// the step's number, counted from 0.
 	Step(step int) (loss float64, err error)
-	// Batch names what a step's batch holds, for an error message.
+	// Batch describes a step's batch, for an error message.
 	Batch(step int) string
-	// Evaluate measures the parameters as they are, which are the averages if the
-	// run makes any.
+	// Evaluate measures the current parameters: the averages, if the run keeps any.
 	Evaluate(ctx context.Context) (Evaluation, error)
-	// Write writes a model file, with the state of training if that is not nil.
+	// Write writes a model file, with the state of training unless it is nil.
 	Write(path string, s *train.State, metrics map[string]any) error
-	// Read takes the parameters over from a file and returns its state.
+	// Read loads the parameters of a file and returns its state of training.
 	Read(path string) (*train.State, error)
 }
 
-// Updater is a Task that is told after each update of the parameters, before
-// anything else sees them, so that it can keep them within bounds.
+// Updater is a Task that is called after each update of the parameters, before
+// anything else uses them, so that it can keep them within bounds.
 type Updater interface{ Updated() }
 
-// Counter is a Task that says how many samples a step takes, and what they are,
-// so that their rate is shown.
+// Counter is a Task that reports the number and the unit of a step's samples, so that
+// progress shows their rate.
 type Counter interface{ Samples() (n int, unit string) }
 
 // Evaluation is a measurement during a run.
@@ -80,7 +79,7 @@ func Run(ctx context.Context, about train.Run, config any, c train.Config, task 
 	return train.Result{Steps: r.state.Step, BestStep: r.state.BestStep, Metrics: r.state.Metrics}, err
 }
 
-// run is a run that is under way.
+// run is the state of a run in progress.
 type run struct {
 	dir       string
 	c         train.Config
@@ -96,7 +95,7 @@ type run struct {
 	metrics   *record
 }
 
-// open prepares the folder and takes over what an earlier run left there.
+// open prepares the folder and restores the last checkpoint if there is one.
 func (r *run) open(config any, resume bool) error {
 	if err := os.MkdirAll(r.dir, 0o777); err != nil {
 		return err
@@ -128,7 +127,7 @@ func (r *run) open(config any, resume bool) error {
 
 func (r *run) loop(ctx context.Context, done func(loss float64)) error {
 	for {
-		// An evaluation that an interrupt cut off is made up for on resuming.
+		// An interrupted evaluation is repeated on resuming.
 		if s := r.state.Step; s > 0 && (s == r.c.Steps || s%r.c.EvalEvery == 0) && !r.metrics.evaluated(s) {
 			if err := r.evaluate(ctx); errors.Is(err, context.Canceled) {
 				return r.interrupted()
@@ -190,7 +189,7 @@ func (r *run) step() (loss float64, err error) {
 	return loss, err
 }
 
-// rate is the samples' rate, as words behind the loss.
+// rate describes the samples per second, for the text after the loss.
 func (r *run) rate() string {
 	c, ok := r.task.(Counter)
 	if !ok || r.pace <= 0 {
@@ -210,8 +209,8 @@ func (r *run) interrupted() error {
 	return &train.InterruptedError{Step: r.state.Step, Steps: r.c.Steps, Dir: r.dir}
 }
 
-// swap exchanges the weights and their averages, if there are any, and returns
-// what undoes it.
+// swap exchanges the weights and their averages, if there are any, and returns a
+// function that undoes it.
 func (r *run) swap() func() {
 	if r.average == nil {
 		return func() {}
@@ -248,8 +247,8 @@ func (r *run) evaluate(ctx context.Context) error {
 	return r.metrics.add(map[string]any{"step": r.state.Step, "evaluation": e.Metrics})
 }
 
-// save writes the checkpoint. Its model, like the best file's, has the averages,
-// so that whoever reads it need not know of them; the weights are in the state.
+// save writes the checkpoint. Like the best file it holds the averages as its model,
+// so that readers need not know about averaging; the weights are part of the state.
 func (r *run) save() error {
 	defer r.swap()()
 	s := r.state
@@ -277,13 +276,13 @@ func (r *run) download(m compute.Matrix) []float32 {
 	return v
 }
 
-// restore takes over a state that was saved.
+// restore continues from a saved state.
 func (r *run) restore(s *train.State) error {
 	if s == nil {
-		return errors.New("the file holds no state of training to resume from")
+		return errors.New("the file has no state of training to resume from")
 	}
 	if s.Step < 0 || s.Step > r.c.Steps {
-		return fmt.Errorf("it says that %d of %d steps are done", s.Step, r.c.Steps)
+		return fmt.Errorf("%d of %d steps are marked as completed", s.Step, r.c.Steps)
 	}
 	var err error
 	restore := func(name string, to compute.Matrix) {
