@@ -86,7 +86,8 @@ func Data(c *cobra.Command, features, path, format *string, usage string, format
 	f := c.Flags()
 	f.StringVar(features, "features", "", "folder of the feature store")
 	f.StringVar(path, "data", "", usage)
-	OneOf(c, format, "data-format", formats, "format of --data (default: detected): "+strings.Join(formats, ", "))
+	OneOf(c, format, "data-format", formats, "format of --data: "+strings.Join(formats, ", "))
+	f.Lookup("data-format").DefValue = "detected"
 }
 
 // Division adds the flags that divide data without splits.
