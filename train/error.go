@@ -30,6 +30,13 @@ func (e *InterruptedError) Error() string {
 
 func (e *InterruptedError) Unwrap() error { return context.Canceled }
 
+// ConfigError reports that a setting of a training is invalid.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+
+func (e *ConfigError) Unwrap() error { return e.Err }
+
 // ExistsError reports that a folder already holds a run, which was not to be resumed.
 type ExistsError struct{ Dir string }
 

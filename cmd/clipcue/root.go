@@ -17,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/progress"
+	"github.com/clipcue/clipcue/train"
 )
 
 // Exit codes.
@@ -71,7 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // is invalid.
 func isUsage(err error) bool {
 	_, missing := errors.AsType[*flags.MissingError](err)
-	return missing
+	_, setting := errors.AsType[*train.ConfigError](err)
+	return missing || setting
 }
 
 // printError prints an error as one line, and advice as a second one.

@@ -39,7 +39,7 @@ type Sets = train.Sets[Set]
 // itself; together they end, resumed or not, with the same bits.
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
-		return train.Result{}, err
+		return train.Result{}, &train.ConfigError{Err: err}
 	}
 	r.Log = cmp.Or(r.Log, slog.Default())
 	if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil && !r.Resume {

@@ -34,7 +34,7 @@ type TrainResult struct {
 // best.safetensors, which [clip.Load] reads.
 func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 	if err := c.check(); err != nil {
-		return TrainResult{}, err
+		return TrainResult{}, &train.ConfigError{Err: err}
 	}
 	switch n := r.Train.Len(); {
 	case n < 2:

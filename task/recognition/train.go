@@ -22,7 +22,7 @@ type Sets = train.Sets[Set]
 // Train trains a recognizer and writes the run's folder.
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
-		return train.Result{}, err
+		return train.Result{}, &train.ConfigError{Err: err}
 	}
 	l, err := newLearner(r.Backbone, c, r.Train, r.Eval())
 	if err != nil {

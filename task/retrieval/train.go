@@ -25,7 +25,7 @@ type Sets = train.Sets[Set]
 // into the model's context are cut, with a warning that counts them.
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
-		return train.Result{}, err
+		return train.Result{}, &train.ConfigError{Err: err}
 	}
 	c.Batch = max(2, min(c.Batch, len(r.Train.Videos)))
 	for _, s := range []*Set{r.Val, r.Test} {
