@@ -21,7 +21,7 @@ func TestNaming(t *testing.T) {
 	}
 	world := func(set synth.Set) pretraining.EvalSet {
 		return pretraining.EvalSet{Name: string(set), Pairs: pretraining.World{
-			World: synth.World{Seed: 1 << 40, Side: m.Config().ImageSize, Set: set, Single: true}, Count: 600}}
+			Seed: 1 << 40, ImageSize: m.Config().ImageSize, Combinations: string(set), Single: true, Count: 600}}
 	}
 	sets := []pretraining.EvalSet{world(synth.Seen), world(synth.Unseen)}
 	results, err := pretraining.Evaluate(t.Context(), m, sets,

@@ -155,7 +155,7 @@ func (a *app) trainingPairs(r *pretraining.Run, d pairFlags, k pretraining.Confi
 		d.TestShare, d.SplitSeed = 0, 0
 		r.Note = d
 		world := func(set synth.Set, first uint64, n int) pretraining.World {
-			return pretraining.World{World: synth.World{Seed: k.Train.Seed, Side: k.Model.ImageSize, Set: set}, First: first, Count: n}
+			return pretraining.World{Seed: k.Train.Seed, ImageSize: k.Model.ImageSize, Combinations: string(set), First: first, Count: n}
 		}
 		n := d.Pictures
 		if n == 0 {

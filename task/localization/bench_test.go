@@ -8,6 +8,7 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/internal/vocabulary"
 	"github.com/clipcue/clipcue/task/proposal"
 )
 
@@ -37,12 +38,11 @@ func BenchmarkAnHour(b *testing.B) {
 		}
 		return x
 	}
-	l := &Localizer{Eval: c.Eval, adapter: a, detector: d, rate: rate, known: map[string][]float32{}}
+	known := &adapter.File{Embeddings: noise(classes * size.Embed)}
 	for i := range classes {
-		name := fmt.Sprint(i)
-		l.classes = append(l.classes, name)
-		l.known[name] = noise(size.Embed)
+		known.Classes = append(known.Classes, fmt.Sprint(i))
 	}
+	l := &Localizer{Eval: c.Eval, adapter: a, detector: d, rate: rate, vocabulary: vocabulary.FromFile(known, a.Backbone(), nil)}
 	q := &feature.Sequence{ID: "hour.mp4", Width: size.Embed, Features: noise(frames * size.Embed)}
 	for i := range frames {
 		q.Timestamps = append(q.Timestamps, float64(i)/rate)

@@ -23,7 +23,7 @@ type Result struct {
 // embeddings; others are encoded from their names, for which the adapter needs a
 // backbone with its text tower.
 func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result, error) {
-	embeddings, err := l.embeddings(s.Classes)
+	embeddings, err := l.vocabulary.Embeddings(s.Classes)
 	if err != nil {
 		return nil, err
 	}

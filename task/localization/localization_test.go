@@ -21,6 +21,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/task/internal/vocabulary"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
 	"github.com/clipcue/clipcue/video"
@@ -422,7 +423,10 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Localizer{Eval: Evaluation{ClassesPerProposal: 1, MaxDetections: 3}, adapter: a, rate: 1, known: map[string][]float32{}, classes: names}
+	l := &Localizer{Eval: Evaluation{ClassesPerProposal: 1, MaxDetections: 3}, adapter: a, rate: 1, vocabulary: vocabulary.New(m, readably(a.EncodeClasses))}
+	if err := l.SetClasses(names); err != nil {
+		t.Fatal(err)
+	}
 	var p []proposal.Proposal
 	for i := range 100 {
 		p = append(p, proposal.Proposal{Span: video.Span{Start: float64(i), End: float64(i + 2)}, Score: 0.5})

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -20,8 +21,7 @@ type loader struct {
 	tokenizer *bpe.Tokenizer
 	log       *slog.Logger
 
-	order []int // of the pairs in the epoch orderOf
-	epoch int
+	order loop.Order // of the pairs
 
 	ready, free chan *batch
 	slots       chan slot
@@ -53,7 +53,7 @@ type slot struct {
 const ahead = 2
 
 func newLoader(c Config, p Pairs, t *bpe.Tokenizer, log *slog.Logger) *loader {
-	return &loader{config: c, pairs: p, tokenizer: t, log: log, epoch: -1, failed: map[int]error{}}
+	return &loader{config: c, pairs: p, tokenizer: t, log: log, order: loop.Order{Seed: c.Train.Seed, N: p.Len()}, failed: map[int]error{}}
 }
 
 // next returns the batch of a step, which has to be given back by done before
@@ -117,8 +117,9 @@ func (l *loader) produce(step int) {
 			b.step = step
 			b.filled.Add(l.config.Batch)
 			l.ready <- b // as many places as batches
-			for i := range l.config.Batch {
-				b.index[i] = l.draw(step*l.config.Batch + i)
+			index := l.order.Batch(step, l.config.Batch)
+			for i := range index {
+				b.index[i] = index[i]
 				select {
 				case l.slots <- slot{b, i}:
 				case <-l.quit:
@@ -127,17 +128,6 @@ func (l *loader) produce(step int) {
 			}
 		}
 	}
-}
-
-// draw returns the k-th pair of training: every epoch goes through all of them in
-// an order of its own.
-func (l *loader) draw(k int) int {
-	n := l.pairs.Len()
-	if epoch := k / n; epoch != l.epoch {
-		// Even streams are the epochs', odd ones the pairs'.
-		l.order, l.epoch = rand.New(rand.NewPCG(l.config.Train.Seed, uint64(epoch)<<1)).Perm(n), epoch
-	}
-	return l.order[k%n]
 }
 
 // attempts is how many pictures in a row are tried for one place in a batch.

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/nn"
@@ -69,15 +67,13 @@ func Train(ctx context.Context, c Config, t train.Config, r Run) (*Detector, tra
 type learner struct {
 	detector *Detector
 	features *feature.Cache
-	seed     uint64
 	train    []Example
 	val      []Example
 
 	// items are the numbers of the training examples, each as often as it has
 	// windows.
 	items []int
-	order []int // of the items in the epoch
-	epoch int
+	order loop.Order // of the items
 }
 
 // newLearner looks at all examples before anything is learned.
@@ -109,7 +105,7 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &learner{detector: d, features: r.Features, seed: t.Seed, train: r.Train, val: r.Val, epoch: -1}
+	l := &learner{detector: d, features: r.Features, train: r.Train, val: r.Val}
 	for i, e := range slices.Concat(r.Train, r.Val) {
 		if err := e.check(); err != nil {
 			return nil, err
@@ -122,6 +118,7 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 			l.items = append(l.items, i)
 		}
 	}
+	l.order = loop.Order{Seed: t.Seed, N: len(l.items)}
 	return l, l.standardize()
 }
 
@@ -216,16 +213,11 @@ func (l *learner) Params() *nn.Params { return l.detector.params }
 // Samples tells the loop what a step takes.
 func (l *learner) Samples() (int, string) { return l.detector.config.Batch, "windows" }
 
-// examples returns the examples of a step. Every epoch goes through all items in
-// an order of its own.
+// examples returns the examples of a step.
 func (l *learner) examples(step int) []Example {
 	out := make([]Example, l.detector.config.Batch)
-	for i := range out {
-		k := step*len(out) + i
-		if epoch := k / len(l.items); epoch != l.epoch {
-			l.order, l.epoch = rand.New(rand.NewPCG(l.seed, uint64(epoch)<<1)).Perm(len(l.items)), epoch
-		}
-		out[i] = l.train[l.items[l.order[k%len(l.items)]]]
+	for i, k := range l.order.Batch(step, len(out)) {
+		out[i] = l.train[l.items[k]]
 	}
 	return out
 }
@@ -235,16 +227,12 @@ func (l *learner) Batch(step int) string {
 	for _, e := range l.examples(step) {
 		ids = append(ids, e.ID)
 	}
-	if n := len(ids); n > 8 {
-		ids = append(ids[:8], fmt.Sprintf("and %d more", n-8))
-	}
-	return strings.Join(ids, ", ")
+	return loop.Few(ids)
 }
 
 // Step learns from a random window of each example.
 func (l *learner) Step(step int) (float64, error) {
-	// Odd streams are the steps', even ones the epochs'.
-	rng := rand.New(rand.NewPCG(l.seed, uint64(step)<<1|1))
+	rng := l.order.Rand(step)
 	c := l.detector.config
 	var x []float32
 	var lengths, counts []int

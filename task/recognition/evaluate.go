@@ -137,7 +137,7 @@ func ranked(p []float64) []int {
 // its finished embeddings; others are encoded from their names, for which the
 // adapter needs a backbone with its text tower.
 func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
-	embeddings, err := r.embeddings(s.Classes)
+	embeddings, err := r.vocabulary.Embeddings(s.Classes)
 	if err != nil {
 		return nil, err
 	}

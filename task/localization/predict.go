@@ -10,6 +10,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/internal/vocabulary"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/video"
 )
@@ -18,13 +19,11 @@ import (
 type Localizer struct {
 	Eval Evaluation
 
-	adapter   *adapter.Adapter
-	detector  *proposal.Detector // nil if the model was trained on proposals of others
-	rate      float64            // frames a second of the features that it was trained on
-	classes   []string
-	known     map[string][]float32           // finished embeddings [E] by name
-	templates []string                       // instead of prompt vectors
-	sampling  func() (video.Sampling, error) // of videos, as in training
+	adapter    *adapter.Adapter
+	detector   *proposal.Detector // nil if the model was trained on proposals of others
+	rate       float64            // frames a second of the features that it was trained on
+	vocabulary *vocabulary.Vocabulary
+	sampling   func() (video.Sampling, error) // of videos, as in training
 }
 
 // settings is what a model file says of a localizer beside the adapter.
@@ -54,13 +53,9 @@ func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Localizer{Eval: s.Eval, adapter: a, sampling: f.VideoSampling, rate: s.Rate, classes: f.Classes, known: map[string][]float32{}}
-	e := m.Config().Embed
-	for i, c := range f.Classes {
-		l.known[c] = f.Embeddings[i*e : (i+1)*e]
-	}
+	l := &Localizer{Eval: s.Eval, adapter: a, sampling: f.VideoSampling, rate: s.Rate, vocabulary: vocabulary.FromFile(f, m, readably(a.EncodeClasses))}
 	if s.Detector != nil {
-		if l.detector, err = proposal.From(e, *s.Detector, f.Tensors); err != nil {
+		if l.detector, err = proposal.From(m.Config().Embed, *s.Detector, f.Tensors); err != nil {
 			return nil, err
 		}
 	}
@@ -85,20 +80,12 @@ func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
 // Rate is the frames a second of the features that the model was trained on.
 func (l *Localizer) Rate() float64 { return l.rate }
 
-// Classes are the names that the localizer tells apart.
-func (l *Localizer) Classes() []string { return l.classes }
+// Classes returns the names that the localizer chooses from.
+func (l *Localizer) Classes() []string { return l.vocabulary.Classes() }
 
-// SetClasses replaces them; unseen names are encoded by the text tower.
-func (l *Localizer) SetClasses(classes []string) error {
-	if len(classes) == 0 {
-		return errors.New("no class names were given")
-	}
-	if _, err := l.embeddings(classes); err != nil {
-		return err
-	}
-	l.classes = classes
-	return nil
-}
+// SetClasses replaces the class names. Names that the model file does not know are encoded
+// by the backbone's text tower; without it they are an *[adapter.UnknownClassError].
+func (l *Localizer) SetClasses(classes []string) error { return l.vocabulary.SetClasses(classes) }
 
 // UseBaseline replaces the trained classifier by the backbone alone, on the model's
 // proposals: class names in hand-written templates, compared with the mean of the frame
@@ -110,8 +97,10 @@ func (l *Localizer) UseBaseline(templates []string) error {
 	if err != nil {
 		return err
 	}
-	l.adapter, l.known, l.templates = a, map[string][]float32{}, templates
-	return l.SetClasses(l.classes)
+	classes := l.Classes()
+	l.adapter = a
+	l.vocabulary = vocabulary.New(m, readably(func(names []string) ([]float32, error) { return m.EncodeClasses(names, templates, false) }))
+	return l.SetClasses(classes)
 }
 
 // SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
@@ -119,43 +108,13 @@ func (l *Localizer) UseBaseline(templates []string) error {
 // no scale.
 func (l *Localizer) SetTemporalScale(s float64) error { return l.adapter.SetTemporalScale(s) }
 
-// embeddings returns the embeddings [C,E] of class names.
-func (l *Localizer) embeddings(classes []string) ([]float32, error) {
-	var unseen []string
-	for _, c := range classes {
-		if l.known[c] == nil {
-			unseen = append(unseen, c)
-		}
-	}
-	m := l.adapter.Backbone()
-	e := m.Config().Embed
-	if len(unseen) > 0 {
-		if !m.Has(clip.Text) {
-			return nil, &adapter.UnknownClassError{Class: unseen[0]}
-		}
-		var f []float32
-		var err error
-		if l.templates != nil {
-			f, err = m.EncodeClasses(readable(unseen), l.templates, false)
-		} else {
-			f, err = l.adapter.EncodeClasses(readable(unseen))
-		}
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range unseen {
-			l.known[c] = f[i*e : (i+1)*e]
-		}
-	}
-	out := make([]float32, 0, len(classes)*e)
-	for _, c := range classes {
-		out = append(out, l.known[c]...)
-	}
-	return out, nil
+// readably returns encode for class names as words: "HighJump" is encoded as "High Jump".
+// Results keep the annotation's spelling.
+func readably(encode func(names []string) ([]float32, error)) func(names []string) ([]float32, error) {
+	return func(names []string) ([]float32, error) { return encode(readable(names)) }
 }
 
-// readable are class names as they are said: "HighJump" is "High Jump". Results
-// keep the annotation's spelling.
+// readable returns class names as words.
 func readable(classes []string) []string {
 	words := make([]string, len(classes))
 	for i, c := range classes {
@@ -203,11 +162,12 @@ func (l *Localizer) Classify(q *feature.Sequence, proposals []proposal.Proposal)
 	if err != nil {
 		return nil, err
 	}
-	embeddings, err := l.embeddings(l.classes)
+	classes := l.Classes()
+	embeddings, err := l.vocabulary.Embeddings(classes)
 	if err != nil {
 		return nil, err
 	}
-	return l.Eval.detect(l.adapter, embeddings, l.classes, q, proposals)
+	return l.Eval.detect(l.adapter, embeddings, classes, q, proposals)
 }
 
 // detect names proposals over classes with the embeddings [C,E].

@@ -1,24 +1,22 @@
 package recognition
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/internal/vocabulary"
 	"github.com/clipcue/clipcue/video"
 )
 
 // Recognizer names the actions in videos: one that was trained, or CLIP by
 // itself with hand-written templates.
 type Recognizer struct {
-	adapter   *adapter.Adapter
-	classes   []string
-	known     map[string][]float32 // finished embeddings [E] by name
-	templates []string             // instead of prompt vectors, for zero-shot
-	eval      Evaluation
-	sampling  func() (video.Sampling, error) // of videos, as in training
+	adapter    *adapter.Adapter
+	vocabulary *vocabulary.Vocabulary
+	eval       Evaluation
+	sampling   func() (video.Sampling, error) // of videos, as in training
 }
 
 // New makes a recognizer from a model file and its backbone, over the classes
@@ -31,12 +29,8 @@ func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recognizer{adapter: a, classes: f.Classes, sampling: f.VideoSampling, known: map[string][]float32{}, eval: Evaluation{Windows: 5}}
-	e := m.Config().Embed
-	for i, c := range f.Classes {
-		r.known[c] = f.Embeddings[i*e : (i+1)*e]
-	}
-	return r, nil
+	return &Recognizer{adapter: a, vocabulary: vocabulary.FromFile(f, m, a.EncodeClasses),
+		eval: Evaluation{Windows: 5}, sampling: f.VideoSampling}, nil
 }
 
 // Baseline returns a recognizer that is the backbone alone, without any training: it
@@ -51,7 +45,8 @@ func Baseline(m *clip.Model, classes, templates []string) (*Recognizer, error) {
 	if len(templates) == 0 {
 		templates = clip.Templates[:1]
 	}
-	r := &Recognizer{adapter: a, templates: templates, known: map[string][]float32{}, eval: Evaluation{Windows: 5}}
+	encode := func(names []string) ([]float32, error) { return m.EncodeClasses(names, templates, false) }
+	r := &Recognizer{adapter: a, vocabulary: vocabulary.New(m, encode), eval: Evaluation{Windows: 5}}
 	return r, r.SetClasses(classes)
 }
 
@@ -60,59 +55,15 @@ func Baseline(m *clip.Model, classes, templates []string) (*Recognizer, error) {
 // no scale.
 func (r *Recognizer) SetTemporalScale(s float64) error { return r.adapter.SetTemporalScale(s) }
 
-// Classes are the names that the recognizer tells apart.
-func (r *Recognizer) Classes() []string { return r.classes }
+// Classes returns the names that the recognizer chooses from.
+func (r *Recognizer) Classes() []string { return r.vocabulary.Classes() }
 
 // Frames is how many frames a window of the recognizer has.
 func (r *Recognizer) Frames() int { return r.adapter.Config().Frames }
 
-// SetClasses replaces them; unseen names are encoded by the text tower.
-func (r *Recognizer) SetClasses(classes []string) error {
-	if len(classes) == 0 {
-		return errors.New("no class names were given")
-	}
-	if _, err := r.embeddings(classes); err != nil {
-		return err
-	}
-	r.classes = classes
-	return nil
-}
-
-// embeddings returns the embeddings [C,E] of class names.
-func (r *Recognizer) embeddings(classes []string) ([]float32, error) {
-	var unseen []string
-	for _, c := range classes {
-		if r.known[c] == nil {
-			unseen = append(unseen, c)
-		}
-	}
-	m := r.adapter.Backbone()
-	e := m.Config().Embed
-	if len(unseen) > 0 {
-		if !m.Has(clip.Text) {
-			return nil, &adapter.UnknownClassError{Class: unseen[0]}
-		}
-		f, err := r.encode(unseen)
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range unseen {
-			r.known[c] = f[i*e : (i+1)*e]
-		}
-	}
-	var out []float32
-	for _, c := range classes {
-		out = append(out, r.known[c]...)
-	}
-	return out, nil
-}
-
-func (r *Recognizer) encode(names []string) ([]float32, error) {
-	if r.templates != nil {
-		return r.adapter.Backbone().EncodeClasses(names, r.templates, false)
-	}
-	return r.adapter.EncodeClasses(names)
-}
+// SetClasses replaces the class names. Names that the model file does not know are encoded
+// by the backbone's text tower; without it they are an *[adapter.UnknownClassError].
+func (r *Recognizer) SetClasses(classes []string) error { return r.vocabulary.SetClasses(classes) }
 
 // Prediction is a class with its probability.
 type Prediction struct {
@@ -125,7 +76,8 @@ func (r *Recognizer) Classify(q *feature.Sequence) ([]Prediction, error) {
 	if q.Width != r.adapter.Backbone().Config().Embed {
 		return nil, fmt.Errorf("%s: features of width %d do not come from this backbone", q.ID, q.Width)
 	}
-	embeddings, err := r.embeddings(r.classes)
+	classes := r.Classes()
+	embeddings, err := r.vocabulary.Embeddings(classes)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +86,6 @@ func (r *Recognizer) Classify(q *feature.Sequence) ([]Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	mean := meanRows(p, len(r.classes))
-	return likeliest(r.classes, mean, ranked(mean)), nil
+	mean := meanRows(p, len(classes))
+	return likeliest(classes, mean, ranked(mean)), nil
 }
