@@ -106,21 +106,6 @@ func (a *attention) probabilities(w *worker, k *kernels, p, q Matrix, keys *pane
 	}
 }
 
-// cut takes n floats off the front of *rest.
-func cut(rest *[]float32, n int) []float32 {
-	s := (*rest)[:n:n]
-	*rest = (*rest)[n:]
-	return s
-}
-
-// matrixIn makes a matrix in the front of *rest; matrixFloats is what it takes.
-func matrixIn(rest *[]float32, rows, cols int) Matrix {
-	stride := strideFor(cols)
-	return Matrix{Rows: rows, Cols: cols, stride: stride, data: cut(rest, (rows*stride+15)&^15)}
-}
-
-func matrixFloats(rows, cols int) int { return (rows*strideFor(cols) + 15) &^ 15 }
-
 func (c *CPU) Attention(out, q, kv Matrix, s *AttentionShape) {
 	need(out, q)
 	s.check(q, kv)
@@ -138,10 +123,10 @@ func (a *attention) forward(w *worker, k *kernels, out, q, kv Matrix) {
 	columns, lines := k.panelFloats(a.keys, d), k.panelFloats(d, a.keys)
 	rest := w.scratch(columns + lines + matrixFloats(rows, a.keys))
 	shared, own := a.runs(kv, false)
-	keys := k.columnPanels(cut(&rest, columns), shared, own)
+	keys := k.columnPanels(rest.floats(columns), shared, own)
 	shared, own = a.runs(kv, true)
-	values := k.rowPanels(cut(&rest, lines), shared, own)
-	all := matrixIn(&rest, rows, a.keys)
+	values := k.rowPanels(rest.floats(lines), shared, own)
+	all := rest.matrix(rows, a.keys)
 	for i := 0; i < q.Rows; i += rows {
 		n := min(rows, q.Rows-i)
 		p := all.RowRange(0, n).ColRange(0, a.sees(i+n-1))
@@ -197,12 +182,12 @@ func (c *CPU) attentionGrad(w *worker, g Segment, head int) {
 	rest := w.scratch(2*columns + lines + 2*perQuery + 2*matrixFloats(m, n) + matrixFloats(n, m))
 	sharedKeys, ownKeys := a.runs(j.u, false)
 	sharedValues, ownValues := a.runs(j.u, true)
-	keys := k.columnPanels(cut(&rest, columns), sharedKeys, ownKeys)
-	values := k.columnPanels(cut(&rest, columns), sharedValues, ownValues)
-	keyRows := k.rowPanels(cut(&rest, lines), sharedKeys, ownKeys)
-	upRows := k.rowPanels(cut(&rest, perQuery), Matrix{Cols: d}, dout)
-	queryRows := k.rowPanels(cut(&rest, perQuery), Matrix{Cols: d}, q)
-	p, dp, t := matrixIn(&rest, m, n), matrixIn(&rest, m, n), matrixIn(&rest, n, m)
+	keys := k.columnPanels(rest.floats(columns), sharedKeys, ownKeys)
+	values := k.columnPanels(rest.floats(columns), sharedValues, ownValues)
+	keyRows := k.rowPanels(rest.floats(lines), sharedKeys, ownKeys)
+	upRows := k.rowPanels(rest.floats(perQuery), Matrix{Cols: d}, dout)
+	queryRows := k.rowPanels(rest.floats(perQuery), Matrix{Cols: d}, q)
+	p, dp, t := rest.matrix(m, n), rest.matrix(m, n), rest.matrix(n, m)
 
 	a.probabilities(w, k, p, q, &keys, 0)
 	k.transposeTo(t, p)

@@ -47,12 +47,11 @@ func benchmarkDevices(b *testing.B, f func(b *testing.B, c *CPU)) {
 
 func filled(c *CPU, rows, cols int) Matrix {
 	rng := rand.New(rand.NewPCG(1, 1))
-	m := c.New(rows, cols)
-	for i := range rows {
-		for j := range cols {
-			m.row(i)[j] = float32(rng.NormFloat64())
-		}
+	m, values := c.New(rows, cols), make([]float32, rows*cols)
+	for i := range values {
+		values[i] = float32(rng.NormFloat64())
 	}
+	c.Upload(m, values)
 	return m
 }
 

@@ -62,6 +62,16 @@ func NewCPU(threads int) *CPU {
 	return newCPU(threads, must(pick()))
 }
 
+// NewBackend returns a device that uses the named instruction set, one of
+// [Backends], and the given number of threads; 0 means GOMAXPROCS.
+func NewBackend(name string, threads int) (*CPU, error) {
+	k, err := named(name)
+	if err != nil {
+		return nil, fmt.Errorf("compute: no instruction set %q: %w", name, err)
+	}
+	return newCPU(threads, k), nil
+}
+
 func must(k *kernels, err error) *kernels {
 	if err != nil {
 		panic("compute: " + err.Error())
@@ -113,23 +123,50 @@ func (c *CPU) part(item int) (from, to int) {
 	return c.length * item / c.parts, c.length * (item + 1) / c.parts
 }
 
-// scratch is the worker's memory for at least n floats, of undefined content.
-func (w *worker) scratch(n int) []float32 {
+// scratch is a worker's temporary memory, allocated from the front.
+type scratch struct {
+	block *block
+	used  int
+}
+
+// scratch returns the worker's memory for at least n floats, with undefined content.
+func (w *worker) scratch(n int) scratch {
 	b := &w.memory.scratch[w.id]
 	if len(b.floats) < n {
 		b.free()
 		*b = newBlock(max(n, 1<<17))
 	}
-	return b.floats[:n]
+	return scratch{block: b}
 }
 
+// floats allocates n floats.
+func (s *scratch) floats(n int) []float32 {
+	f := s.block.floats[s.used:][:n:n]
+	s.used += n
+	return f
+}
+
+// matrix allocates a matrix; [matrixFloats] is the number of floats it takes.
+func (s *scratch) matrix(rows, cols int) Matrix {
+	m := Matrix{Rows: rows, Cols: cols, stride: strideFor(cols), offset: s.used, buffer: s.block}
+	s.used += matrixFloats(rows, cols)
+	return m
+}
+
+func matrixFloats(rows, cols int) int { return (rows*strideFor(cols) + 15) &^ 15 }
+
 func (m Matrix) row(i int) []float32 {
-	at := i * m.stride
-	return m.data[at : at+m.Cols : at+m.Cols]
+	if uint(i) >= uint(m.Rows) {
+		panic("compute: row outside the matrix")
+	}
+	at := m.offset + i*m.stride
+	return m.buffer.(*block).floats[at : at+m.Cols : at+m.Cols]
 }
 
 // at is the address of an element.
-func (m Matrix) at(i, j int) unsafe.Pointer { return unsafe.Pointer(&m.data[i*m.stride+j]) }
+func (m Matrix) at(i, j int) unsafe.Pointer {
+	return unsafe.Pointer(&m.buffer.(*block).floats[m.offset+i*m.stride+j])
+}
 
 // pitch is the distance of rows in bytes.
 func (m Matrix) pitch() uintptr { return uintptr(m.stride) * 4 }
@@ -146,12 +183,13 @@ func grainFor(cols int) int { return max(1, 16384/max(cols, 1)) }
 
 func (c *CPU) New(rows, cols int) Matrix {
 	stride := strideFor(cols)
-	return Matrix{Rows: rows, Cols: cols, stride: stride, data: aligned(max(rows*stride, 1))}
+	return NewMatrix(rows, cols, stride, &block{floats: aligned(max(rows*stride, 1))})
 }
 
 func (c *CPU) Temp(rows, cols int) Matrix {
 	stride := strideFor(cols)
-	return Matrix{Rows: rows, Cols: cols, stride: stride, data: c.memory.arena.alloc(max(rows*stride, 1))}
+	b, at := c.memory.arena.alloc(max(rows*stride, 1))
+	return Matrix{Rows: rows, Cols: cols, stride: stride, offset: at, buffer: b}
 }
 
 func (c *CPU) Mark() Mark     { return c.memory.arena.mark() }

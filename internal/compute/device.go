@@ -13,35 +13,47 @@
 // been tested by emulation only: nobody has measured how fast it is.
 package compute
 
-// Matrix is a row-major float32 matrix in a device's memory, or a view on some
-// rows or columns of one. The zero Matrix stands for "none" where an operation
-// takes an optional argument. Callers never reach into its memory; they use
-// [Device.Upload] and [Device.Download].
+// Matrix is a row-major float32 matrix in a device's memory, or a view of some
+// rows or columns of one. The zero Matrix means "none" where an operation takes
+// an optional argument. Only the device that allocated a matrix can access its
+// memory; callers use [Device.Upload] and [Device.Download].
 type Matrix struct {
-	Rows, Cols int
-	stride     int
-	data       []float32
+	Rows, Cols     int
+	stride, offset int // in elements: between rows, and of the first element
+	buffer         any
 }
 
-// IsZero reports whether m is the zero Matrix.
-func (m Matrix) IsZero() bool { return m.data == nil }
+// NewMatrix returns a matrix of the first rows·stride elements of buffer. It is
+// for implementations of [Device], which choose the buffer's type and keep it
+// unexported.
+func NewMatrix(rows, cols, stride int, buffer any) Matrix {
+	return Matrix{Rows: rows, Cols: cols, stride: stride, buffer: buffer}
+}
 
-// RowRange is the view of rows from..to-1.
+// Memory returns the buffer that was passed to [NewMatrix], the offset of m's
+// first element in it, and the distance between rows, both in elements. It is for
+// implementations of [Device].
+func (m Matrix) Memory() (buffer any, offset, stride int) { return m.buffer, m.offset, m.stride }
+
+// IsZero reports whether m is the zero Matrix.
+func (m Matrix) IsZero() bool { return m.buffer == nil }
+
+// RowRange returns a view of rows from..to-1.
 func (m Matrix) RowRange(from, to int) Matrix {
 	if from < 0 || to < from || to > m.Rows {
 		panic("compute: row range outside the matrix")
 	}
-	v := Matrix{Rows: to - from, Cols: m.Cols, stride: m.stride}
-	v.data = m.data[min(from*m.stride, len(m.data)):]
-	return v
+	m.Rows, m.offset = to-from, m.offset+from*m.stride
+	return m
 }
 
-// ColRange is the view of columns from..to-1.
+// ColRange returns a view of columns from..to-1.
 func (m Matrix) ColRange(from, to int) Matrix {
 	if from < 0 || to < from || to > m.Cols {
 		panic("compute: column range outside the matrix")
 	}
-	return Matrix{Rows: m.Rows, Cols: to - from, stride: m.stride, data: m.data[min(from, len(m.data)):]}
+	m.Cols, m.offset = to-from, m.offset+from
+	return m
 }
 
 // Activation is the non-linearity inside an MLP.
@@ -69,14 +81,11 @@ const (
 	ForwardInt8
 )
 
-// Weight is a matrix [Out,In] in the layout that the device multiplies by
-// fastest. It holds a copy: a change of the source shows after [Device.Repack].
+// Weight is a matrix [Out,In] in the layout that the device multiplies fastest.
+// It holds a copy: after the source changes, call [Device.Repack].
 type Weight struct {
-	Out, In  int
-	forward  panels
-	backward panels
-	ints     *intPanels
-	forms    Form
+	Out, In int
+	Packed  any // the device's own representation
 }
 
 // Epilogue is what [Device.Linear] does to a product before storing it:

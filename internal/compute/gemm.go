@@ -65,22 +65,30 @@ func (c *CPU) packPlain(b panels, x Matrix) {
 	})
 }
 
+// packedWeight is the CPU's representation of a [Weight].
+type packedWeight struct {
+	forms             Form
+	forward, backward panels
+	ints              *intPanels
+}
+
 func (c *CPU) Pack(w Matrix, forms Form) *Weight {
 	k := c.kernels
-	p := &Weight{Out: w.Rows, In: w.Cols, forms: forms}
+	packed := &packedWeight{forms: forms}
+	p := &Weight{Out: w.Rows, In: w.Cols, Packed: packed}
 	pack := func(n, depth int) panels {
 		b := newBlock(k.panelFloats(n, depth))
 		runtime.AddCleanup(p, block.free, b)
 		return k.panels(b.floats, n, depth)
 	}
 	if forms&ForwardInt8 != 0 {
-		p.ints = c.newIntPanels(p, w.Rows, w.Cols)
+		packed.ints = c.newIntPanels(p, w.Rows, w.Cols)
 	}
 	if forms&Forward != 0 {
-		p.forward = pack(w.Rows, w.Cols)
+		packed.forward = pack(w.Rows, w.Cols)
 	}
 	if forms&Backward != 0 {
-		p.backward = pack(w.Cols, w.Rows)
+		packed.backward = pack(w.Cols, w.Rows)
 	}
 	c.Repack(p, w)
 	return p
@@ -90,24 +98,25 @@ func (c *CPU) Repack(dst *Weight, w Matrix) {
 	if w.Rows != dst.Out || w.Cols != dst.In {
 		panic("compute: repack with another shape")
 	}
-	if dst.forms&ForwardInt8 != 0 {
-		c.packInts(dst.ints, w)
+	p := dst.Packed.(*packedWeight)
+	if p.forms&ForwardInt8 != 0 {
+		c.packInts(p.ints, w)
 	}
-	if dst.forms&Forward != 0 {
-		c.packTransposed(dst.forward, w)
+	if p.forms&Forward != 0 {
+		c.packTransposed(p.forward, w)
 	}
-	if dst.forms&Backward != 0 {
-		c.packPlain(dst.backward, w)
+	if p.forms&Backward != 0 {
+		c.packPlain(p.backward, w)
 	}
 	runtime.KeepAlive(dst) // and with it the panels
 }
 
 func (c *CPU) Linear(y, x Matrix, w *Weight, e Epilogue) {
-	switch {
-	case w.forms&ForwardInt8 != 0:
-		c.linearInts(y, x, w.ints, e)
-	case w.forms&Forward != 0:
-		c.multiply(product{y: y, x: x, b: w.forward, alpha: 1, Epilogue: e})
+	switch p := w.Packed.(*packedWeight); {
+	case p.forms&ForwardInt8 != 0:
+		c.linearInts(y, x, p.ints, e)
+	case p.forms&Forward != 0:
+		c.multiply(product{y: y, x: x, b: p.forward, alpha: 1, Epilogue: e})
 	default:
 		panic("compute: weight is not packed for Linear")
 	}
@@ -115,10 +124,11 @@ func (c *CPU) Linear(y, x Matrix, w *Weight, e Epilogue) {
 }
 
 func (c *CPU) InputGrad(dx, dy Matrix, w *Weight, accumulate bool) {
-	if w.forms&Backward == 0 {
+	p := w.Packed.(*packedWeight)
+	if p.forms&Backward == 0 {
 		panic("compute: weight is not packed for InputGrad")
 	}
-	c.multiply(product{y: dx, x: dy, b: w.backward, alpha: 1, Epilogue: onto(dx, accumulate)})
+	c.multiply(product{y: dx, x: dy, b: p.backward, alpha: 1, Epilogue: onto(dx, accumulate)})
 	runtime.KeepAlive(w)
 }
 
@@ -132,7 +142,9 @@ func onto(dst Matrix, accumulate bool) (e Epilogue) {
 
 // tempPanels are panels in temporary memory.
 func (c *CPU) tempPanels(n, depth int) panels {
-	return c.kernels.panels(c.memory.arena.alloc(c.kernels.panelFloats(n, depth)), n, depth)
+	size := c.kernels.panelFloats(n, depth)
+	b, at := c.memory.arena.alloc(size)
+	return c.kernels.panels(b.floats[at:at+size:at+size], n, depth)
 }
 
 func (c *CPU) MulNT(dst, a, b Matrix, alpha float32, accumulate bool) {
@@ -140,7 +152,8 @@ func (c *CPU) MulNT(dst, a, b Matrix, alpha float32, accumulate bool) {
 	if a.Rows == 1 && dst.Rows == 1 {
 		// A search: b is long and read once, so that packing it would cost more
 		// than the product. cᵀ = b·aᵀ reads it where it lies.
-		column := Matrix{Rows: dst.Cols, Cols: 1, stride: 1, data: dst.data}
+		column := dst
+		column.Rows, column.Cols, column.stride = dst.Cols, 1, 1
 		p := c.tempPanels(1, a.Cols)
 		c.packTransposed(p, a)
 		c.multiply(product{y: column, x: b, b: p, alpha: alpha, Epilogue: onto(column, accumulate)})

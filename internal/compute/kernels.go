@@ -89,22 +89,38 @@ type adamw struct {
 // forced names the environment variable that picks the instruction set.
 const forced = "CLIPCUE_CPU"
 
-// pick returns the kernels that CLIPCUE_CPU asks for, or else the best that the
-// machine runs.
+// pick returns the kernels named by CLIPCUE_CPU, or the fastest that this machine
+// can run.
 func pick() (*kernels, error) {
-	all := available()
 	name := os.Getenv(forced)
 	if name == "" {
+		all := available()
 		return all[len(all)-1], nil
 	}
-	var names []string
-	for _, k := range all {
+	k, err := named(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%s: %w", forced, name, err)
+	}
+	return k, nil
+}
+
+func named(name string) (*kernels, error) {
+	for _, k := range available() {
 		if k.name == name {
 			return k, nil
 		}
+	}
+	return nil, fmt.Errorf("this machine has %s", strings.Join(Backends(), ", "))
+}
+
+// Backends returns the names of the instruction sets that this machine can run,
+// slowest first.
+func Backends() []string {
+	var names []string
+	for _, k := range available() {
 		names = append(names, k.name)
 	}
-	return nil, fmt.Errorf("%s=%s: this machine has %s", forced, name, strings.Join(names, ", "))
+	return names
 }
 
 // Backend names the instruction set that devices use: "avx512", "avx2", "neon"

@@ -5,66 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unsafe"
 )
-
-// Sizes on both sides of every edge: of vectors, tiles, strips, blocks of k.
-func TestProductsAroundEdges(t *testing.T) {
-	ms := []int{1, 2, 3, 5, 6, 7, 12, 13, 107, 109, 217}
-	ns := []int{1, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 130}
-	ks := []int{1, 3, 4, 5, 7, 64, 383, 385, 768, 769, 1540, 3073}
-	for name, d := range devices() {
-		t.Run(name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(3, 4))
-			one := func(list []int) int { return list[rng.IntN(len(list))] }
-			for range 40 {
-				mark := d.Mark()
-				m, n, k := one(ms), one(ns), one(ks)
-				act := Activation(rng.IntN(3))
-				x, w, bias, r := random(rng, m, k), random(rng, n, k), random(rng, 1, n), random(rng, m, n)
-				alpha := 1 / math.Sqrt(float64(k))
-				for i := range w {
-					for j := range w[i] {
-						w[i][j] = float64(float32(w[i][j] * alpha))
-					}
-				}
-				p := d.Pack(put(d, w), Forward|Backward)
-				y := put(d, r)
-				d.Linear(y, put(d, x), p, Epilogue{Bias: put(d, bias), Act: act, Residual: y})
-				want := mul(x, transposed(w), 1)
-				for i := range want {
-					for j := range want[i] {
-						want[i][j] = exact[act](want[i][j]+bias[0][j]) + r[i][j]
-					}
-				}
-				nearAbs(t, "y", get(d, y), want, 3e-5)
-				dw := put(d, newWide(n, k))
-				d.MulTN(dw, put(d, r), put(d, x), float32(alpha), false)
-				nearAbs(t, "dw", get(d, dw), mul(transposed(r), x, alpha), 3e-5)
-				d.Release(mark)
-			}
-		})
-	}
-}
-
-// Bits must not depend on which rows and columns are multiplied together.
-func TestRowsDoNotChangeBits(t *testing.T) {
-	for _, k := range available() {
-		d := newCPU(2, k)
-		rng := rand.New(rand.NewPCG(5, 6))
-		x, w := put(d, random(rng, 40, 1600)), put(d, random(rng, 90, 1600))
-		all := d.New(40, 90)
-		d.MulNT(all, x, w, 1, false)
-		for i := range 40 {
-			for _, j := range []int{0, 17, 63, 64, 89} {
-				one := d.New(1, 90-j)
-				d.MulNT(one, x.RowRange(i, i+1), w.RowRange(j, 90), 1, false)
-				if one.row(0)[0] != all.row(i)[j] {
-					t.Fatalf("%s [%d,%d]: %v alone, %v among others", k.name, i, j, one.row(0)[0], all.row(i)[j])
-				}
-			}
-		}
-	}
-}
 
 // hostile are rows that hold what arithmetic stumbles over.
 func hostile(seed uint64, n int) []float32 {
@@ -147,10 +89,7 @@ func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
 	}
 	for act, name := range map[Activation]string{QuickGELU: "quickgelu", GELU: "gelu"} {
 		same(name, z, 1e-6, sizes(x), func(k *kernels, dst []float32) {
-			in := append(aligned(0), x...)
-			m := Matrix{Rows: 1, Cols: n, stride: n, data: in}
-			o := Matrix{Rows: 1, Cols: n, stride: n, data: dst}
-			k.finish[act](&tile{a: m.at(0, 0), c: o.at(0, 0), rows: 1, cols: n})
+			k.finish[act](&tile{a: unsafe.Pointer(&x[0]), c: unsafe.Pointer(&dst[0]), rows: 1, cols: n})
 		})
 		same(name+" gradient", z, 1e-6, products(y, x), func(k *kernels, dst []float32) { k.activateGrad[act](dst, y, x) })
 	}
@@ -192,39 +131,49 @@ func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
 	}
 }
 
+// hostileRows returns rows of hostile values, limited so that no sum overflows in
+// one order and not in another.
+func hostileRows(seed uint64, rows, cols int) (flat []float32, byRow [][]float32) {
+	flat = hostile(seed, rows*cols)
+	for i, v := range flat {
+		if finite(v) {
+			flat[i] = max(min(v, 1e15), -1e15)
+		}
+	}
+	for i := range rows {
+		byRow = append(byRow, flat[i*cols:(i+1)*cols])
+	}
+	return flat, byRow
+}
+
 // compareTiles multiplies hostile matrices whose sizes follow from n.
 func compareTiles(t *testing.T, k *kernels, seed uint64, n int) {
 	rows, cols, depth := n%13+1, n%139+1, n
-	matrix := func(rows, cols int, seed uint64) Matrix {
-		x := hostile(seed, rows*cols)
-		for i, v := range x {
-			if finite(v) { // no sum overflows in one order and not in the other
-				x[i] = max(min(v, 1e15), -1e15)
-			}
-		}
-		return Matrix{Rows: rows, Cols: cols, stride: cols, data: x}
-	}
-	a, b, r := matrix(rows, depth, seed), matrix(cols, depth, seed+4), matrix(rows, cols, seed+8)
-	run := func(k *kernels) Matrix {
-		y := Matrix{Rows: rows, Cols: cols, stride: cols + 1, data: aligned(rows * (cols + 1))}
+	flatA, a := hostileRows(seed, rows, depth)
+	flatB, b := hostileRows(seed+4, cols, depth)
+	flatR, r := hostileRows(seed+8, rows, cols)
+	run := func(k *kernels) [][]float32 {
+		d := newCPU(1, k)
+		y := d.New(rows, cols+1)
 		p := k.panels(aligned(k.panelFloats(cols, depth)), cols, depth)
 		for i := range p.data {
-			p.data[i] = float32(math.NaN()) // behind the last column
+			p.data[i] = float32(math.NaN()) // beyond the last column
 		}
-		k.putColumns(&p, 0, b)
-		new(worker).whole(k, product{y: y, x: a, b: p, alpha: 0.5, Epilogue: Epilogue{Residual: r}})
-		return y
+		k.putColumns(&p, 0, uploaded(d, cols, depth, flatB))
+		new(worker).whole(k, product{y: y.ColRange(0, cols), x: uploaded(d, rows, depth, flatA), b: p, alpha: 0.5,
+			Epilogue: Epilogue{Residual: uploaded(d, rows, cols, flatR)}})
+		return downloaded(d, y)
 	}
 	got, want := run(k), run(generic)
 	for i := range rows {
-		if v := got.data[i*got.stride+cols]; v != 0 {
-			t.Fatalf("%s tile, %d×%d×%d: wrote %v behind row %d", k.name, rows, cols, depth, v, i)
+		if v := got[i][cols]; v != 0 {
+			t.Fatalf("%s tile, %d×%d×%d: wrote %v beyond row %d", k.name, rows, cols, depth, v, i)
 		}
 		for j := range cols {
-			g, w := got.row(i)[j], want.row(i)[j]
-			size := math.Abs(float64(r.row(i)[j]))
-			for l, v := range a.row(i) {
-				size += math.Abs(float64(v) * float64(b.row(j)[l]))
+			g, w := got[i][j], want[i][j]
+			size := math.Abs(float64(r[i][j]))
+			for l, v := range a[i] {
+				size += math.Abs(float64(v) * float64(b[j][l]))
 			}
 			if finite(g) != finite(w) || finite(w) && !(math.Abs(float64(g)-float64(w)) <= 1e-5*size+2e-38) {
 				t.Fatalf("%s tile, %d×%d×%d [%d,%d]: %v instead of %v", k.name, rows, cols, depth, i, j, g, w)
@@ -233,26 +182,18 @@ func compareTiles(t *testing.T, k *kernels, seed uint64, n int) {
 	}
 }
 
-// compareInts multiplies hostile matrices in 8 bits. The sums of levels are
-// exact, so the results agree to rounding; and a row or a column that is not
-// finite shows in all its results.
+// compareInts multiplies hostile matrices in int8. The sums of the quantized values
+// are exact, so the results agree up to rounding. A row or column that is not
+// finite makes all its results not finite.
 func compareInts(t *testing.T, k *kernels, seed uint64, n int) {
 	rows, cols, depth := n%13+1, n%139+1, n
-	matrix := func(rows, cols int, seed uint64) Matrix {
-		x := hostile(seed, rows*cols)
-		for i, v := range x {
-			if finite(v) {
-				x[i] = max(min(v, 1e15), -1e15)
-			}
-		}
-		return Matrix{Rows: rows, Cols: cols, stride: cols, data: x}
-	}
-	x, w := matrix(rows, depth, seed), matrix(cols, depth, seed+4)
-	run := func(k *kernels) Matrix {
+	flatX, x := hostileRows(seed, rows, depth)
+	flatW, w := hostileRows(seed+4, cols, depth)
+	run := func(k *kernels) [][]float32 {
 		d := newCPU(1, k)
 		y := d.New(rows, cols)
-		d.Linear(y, x, d.Pack(w, ForwardInt8), Epilogue{})
-		return y
+		d.Linear(y, uploaded(d, rows, depth, flatX), d.Pack(uploaded(d, cols, depth, flatW), ForwardInt8), Epilogue{})
+		return downloaded(d, y)
 	}
 	sound := func(row []float32) (most float64, ok bool) {
 		for _, v := range row {
@@ -265,10 +206,10 @@ func compareInts(t *testing.T, k *kernels, seed uint64, n int) {
 	}
 	got, want := run(k), run(generic)
 	for i := range rows {
-		big, fine := sound(x.row(i))
+		big, fine := sound(x[i])
 		for j := range cols {
-			wide, alsoFine := sound(w.row(j))
-			g, v := got.row(i)[j], want.row(i)[j]
+			wide, alsoFine := sound(w[j])
+			g, v := got[i][j], want[i][j]
 			if finite(g) != (fine && alsoFine) || finite(v) != finite(g) {
 				t.Fatalf("%s int8, %d×%d×%d [%d,%d]: %v and %v of a row and a column that are finite: %v, %v", k.name, rows, cols, depth, i, j, g, v, fine, alsoFine)
 			}
@@ -285,17 +226,21 @@ func TestTranspose(t *testing.T) {
 		d := newCPU(1, k)
 		for range 200 {
 			rows, cols := 1+rng.IntN(40), 1+rng.IntN(40)
-			src := put(d, random(rng, rows, cols))
-			frame := d.New(cols+1, rows+2)
-			k.transposeTo(frame.RowRange(0, cols).ColRange(1, rows+1), src)
+			src := make([]float32, rows*cols)
+			for i := range src {
+				src[i] = float32(rng.NormFloat64())
+			}
+			m := d.New(cols+1, rows+2)
+			k.transposeTo(m.RowRange(0, cols).ColRange(1, rows+1), uploaded(d, rows, cols, src))
+			frame := downloaded(d, m)
 			for i := range cols + 1 {
 				for j := range rows + 2 {
 					var want float32
 					if i < cols && j > 0 && j <= rows {
-						want = src.row(j - 1)[i]
+						want = src[(j-1)*cols+i]
 					}
-					if frame.row(i)[j] != want {
-						t.Fatalf("%s, %d×%d: [%d,%d] is %v instead of %v", k.name, rows, cols, i, j, frame.row(i)[j], want)
+					if frame[i][j] != want {
+						t.Fatalf("%s, %d×%d: [%d,%d] is %v instead of %v", k.name, rows, cols, i, j, frame[i][j], want)
 					}
 				}
 			}

@@ -31,30 +31,35 @@ func strideFor(cols int) int {
 	return stride
 }
 
-// Mark is a point in the life of temporary memory.
-type Mark struct{ chunk, used int }
+// Mark is a position in a device's stack of temporary memory.
+type Mark struct{ Chunk, Used int }
+
+func newChunk(n int) *block {
+	b := newBlock(n)
+	return &b
+}
 
 // arena hands out temporary memory from chunks that it keeps: after the first
 // step of a kind, the next allocates nothing.
 type arena struct {
-	chunks []block
+	chunks []*block
 	at     Mark
 }
 
 const chunkFloats = 1 << 20
 
-func (a *arena) alloc(n int) []float32 {
+// alloc returns the chunk and the offset of n floats of undefined content.
+func (a *arena) alloc(n int) (b *block, offset int) {
 	size := (n + 15) &^ 15
-	for a.at.chunk < len(a.chunks) {
-		c := a.chunks[a.at.chunk].floats
-		if a.at.used+size <= len(c) {
-			s := c[a.at.used : a.at.used+n : a.at.used+n]
-			a.at.used += size
-			return s
+	for a.at.Chunk < len(a.chunks) {
+		c := a.chunks[a.at.Chunk]
+		if offset = a.at.Used; offset+size <= len(c.floats) {
+			a.at.Used += size
+			return c, offset
 		}
-		a.at = Mark{chunk: a.at.chunk + 1}
+		a.at = Mark{Chunk: a.at.Chunk + 1}
 	}
-	a.chunks = append(a.chunks, newBlock(max(size, chunkFloats)))
+	a.chunks = append(a.chunks, newChunk(max(size, chunkFloats)))
 	return a.alloc(n)
 }
 
@@ -73,7 +78,7 @@ func (a *arena) release(m Mark) {
 		total += len(c.floats)
 	}
 	a.free()
-	a.chunks = append(a.chunks, newBlock(total))
+	a.chunks = append(a.chunks, newChunk(total))
 }
 
 func (a *arena) free() {

@@ -1,15 +1,45 @@
-package compute
+package computetest
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/clipcue/clipcue/internal/compute"
 	"pgregory.net/rapid"
 )
 
-func TestFocal(t *testing.T) {
-	onDevices(t, func(t *rapid.T, d Device, rng *rand.Rand) {
+func testCrossEntropy(t *testing.T, open Open) {
+	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
+		m, n := rapid.IntRange(1, 6).Draw(t, "m"), rapid.IntRange(2, 20).Draw(t, "n")
+		z := random(rng, m, n)
+		target := make([]int32, m)
+		for i := range target {
+			target[i] = int32(rng.IntN(n))
+		}
+		apply := func() wide {
+			var loss float64
+			for i, r := range z {
+				var s float64
+				for _, v := range r {
+					s += math.Exp(v)
+				}
+				loss += (math.Log(s) - r[target[i]]) / float64(m)
+			}
+			return wide{{loss}}
+		}
+		dz := put(d, newWide(m, n))
+		loss := d.CrossEntropy(dz, put(d, z), target)
+		near(t, "loss", wide{{loss}}, apply(), 1e-5)
+		near(t, "dlogits", get(d, dz), slopes(z, wide{{1}}, apply), 1e-4)
+		if again := d.CrossEntropy(compute.Matrix{}, put(d, z), target); again != loss {
+			t.Fatalf("loss %v without the gradient, %v with it", again, loss)
+		}
+	})
+}
+
+func testFocal(t *testing.T, open Open) {
+	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
 		m, n := rapid.IntRange(1, 9).Draw(t, "m"), rapid.IntRange(1, 3).Draw(t, "n")
 		alpha := rapid.SampledFrom([]float64{0, 0.25}).Draw(t, "alpha")
 		gamma := rapid.SampledFrom([]float64{0, 1, 2}).Draw(t, "gamma")
@@ -44,8 +74,8 @@ func TestFocal(t *testing.T) {
 }
 
 // Logits beyond the range of the exponential have a loss and a slope.
-func TestFocalFarOut(t *testing.T) {
-	for name, d := range devices() {
+func testFocalFarOut(t *testing.T, open Open) {
+	for name, d := range devices(open) {
 		dx := d.New(1, 4)
 		loss := d.FocalLoss(dx, put(d, wide{{1000, -1000, 1000, -1000}}), put(d, wide{{0, 1, 1, 0}}), 0, 2, 1)
 		near(t, name, wide{{loss}}, wide{{2000}}, 1e-6)
@@ -53,8 +83,8 @@ func TestFocalFarOut(t *testing.T) {
 	}
 }
 
-func TestIntervals(t *testing.T) {
-	onDevices(t, func(t *rapid.T, d Device, rng *rand.Rand) {
+func testIntervals(t *testing.T, open Open) {
+	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
 		n := rapid.IntRange(1, 9).Draw(t, "n")
 		x, target := random(rng, n, 2), random(rng, n, 2)
 		for i := range target {
