@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// Cache keeps the sequences of a store in memory that were asked for last. It may
-// be used by several goroutines; one that asks for a sequence which another is
-// reading waits for it.
+// Cache keeps the most recently used sequences of a store in memory. Several goroutines may
+// use it; a sequence that is being read is read only once.
 type Cache struct {
 	store *Store
 	limit int64
@@ -15,7 +14,7 @@ type Cache struct {
 	mu     sync.Mutex
 	used   int64
 	byID   map[string]*list.Element // of *cached
-	latest *list.List               // the one asked for last is in front
+	latest *list.List               // most recently used first
 }
 
 type cached struct {
@@ -24,7 +23,7 @@ type cached struct {
 	bytes int64 // 0 while it is being read
 }
 
-// NewCache makes a cache of up to so many bytes of features and timestamps; 0
+// NewCache returns a cache for the given number of bytes of features and timestamps; 0
 // means 1 GiB.
 func NewCache(store *Store, bytes int64) *Cache {
 	if bytes <= 0 {
@@ -33,8 +32,8 @@ func NewCache(store *Store, bytes int64) *Cache {
 	return &Cache{store: store, limit: bytes, byID: map[string]*list.Element{}, latest: list.New()}
 }
 
-// Get is [Store.Get]. The sequence is shared: it must not be changed. One that is
-// larger than the cache is read each time; so is one that could not be read.
+// Get returns a sequence as [Store.Get] does. The sequence is shared and must not be
+// changed. One that is larger than the cache is read each time. Errors are not cached.
 func (c *Cache) Get(id string) (*Sequence, error) {
 	c.mu.Lock()
 	at, ok := c.byID[id]
@@ -55,7 +54,7 @@ func (c *Cache) Get(id string) (*Sequence, error) {
 	return get()
 }
 
-// settle enters into the books what a read came to, and makes room.
+// settle records the result of a read, and drops sequences that exceed the limit.
 func (c *Cache) settle(at *list.Element, q *Sequence, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,26 +21,27 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Exchange with other programs: a sequence is <id>.npy, an array [T,E] of float32,
-// and beside it <id>.json, a side.
+// Exchange with other programs: a sequence is the file <id>.npy, an array [T,E] of float32,
+// and the file <id>.json, a side.
 const (
 	arraySuffix = ".npy"
 	sideSuffix  = ".json"
 	maxSide     = 1 << 28 // bytes
 )
 
-// side is what an array does not tell.
+// side is what the array does not contain.
 type side struct {
 	Timestamps []float64   `json:"timestamps"` // [T] seconds
 	Provenance *Provenance `json:"provenance,omitempty"`
 }
 
-// imported is the preprocessing, and without a rate the sampling, of features that
-// come from elsewhere and do not say how they were made.
+// imported is the preprocessing, and without a frame rate the sampling, of features from
+// other programs that do not declare them.
 const imported = "imported"
 
-// Export writes the sequences of a store to a folder, for NumPy and others to
-// read. One that cannot be read is among Report.Failed.
+// Export writes the sequences of a store to a folder for NumPy and other programs: ID.npy,
+// an array [T,E] of float32, and ID.json with "timestamps" [T] in seconds and
+// "provenance". A sequence that cannot be read is listed in Report.Failed.
 func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report, error) {
 	ids, err := s.IDs()
 	if err == nil && len(ids) == 0 {
@@ -69,21 +70,22 @@ func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report,
 	})
 }
 
-// ImportOptions say what the files do not.
+// ImportOptions supply what the files do not contain.
 type ImportOptions struct {
-	// Backbone is the fingerprint of the backbone that the features come from. A
-	// side file that tells another is a failure; "" believes the side files.
+	// Backbone is the fingerprint of the backbone that made the features. A .json file
+	// with another one is a failure; "" means that of the .json files.
 	Backbone string
-	Width    int     // E; 0 means any
-	FPS      float64 // frames a second, where a side file has no times; 0 means none
+	Width    int     // E; 0 means any, but the same for all
+	FPS      float64 // frames per second, for files without timestamps; 0 means none
 	Force    bool    // replace stored sequences that differ
 	Progress progress.Func
 }
 
-// Import puts all .npy files below a folder into a store, as [Export] writes them
-// or from elsewhere; the path below the folder without .npy is the ID. What is
-// stored already is skipped. A file that cannot be used is among Report.Failed; a
-// sequence of another backbone, preprocessing or sampling than the store's is one.
+// Import adds all .npy files below a folder to a store. They may come from [Export] or from
+// other programs. The ID is the path below the folder, without .npy. A sequence that is
+// already in the store is skipped. A file that cannot be used is listed in Report.Failed;
+// one of another backbone, preprocessing or sampling than those of the store has a
+// [*MismatchError].
 func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report, error) {
 	none := Report{Failed: []Failure{}}
 	ids, err := arrays(dir)
@@ -93,8 +95,8 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 	if err != nil {
 		return none, err
 	}
-	// A store is of one making: that of its first sequence, or else the first that
-	// is imported.
+	// A store has one recipe: that of its first sequence, or of the first that is
+	// imported.
 	var made *Provenance
 	stored, err := s.IDs()
 	if err != nil {
@@ -127,7 +129,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 			m.Store, m.ID = s.dir, id
 			return 0, &video.Error{Path: path, Kind: m}
 		}
-		o.Width = q.Width // a backbone has one
+		o.Width = q.Width // a backbone has one width
 		if !entered {
 			if leave, err = s.enter(*made); err != nil {
 				leave = func() {}
@@ -154,8 +156,8 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 	})
 }
 
-// each does something to each ID and keeps the accounts. Do returns a number of
-// frames and errors as a decoder does.
+// each calls do for each ID and returns the report. Do returns a number of frames; a
+// *video.Error is a failure of one file, and errPresent means that there is nothing to do.
 func each(ctx context.Context, name string, ids []string, p progress.Func, do func(id string) (int, error)) (Report, error) {
 	r := Report{Videos: len(ids), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(ids)}
 	began := time.Now()
@@ -188,7 +190,7 @@ func each(ctx context.Context, name string, ids []string, p progress.Func, do fu
 	return r, nil
 }
 
-// arrays lists the .npy files below a folder as IDs.
+// arrays returns the IDs of the .npy files below a folder.
 func arrays(dir string) (ids []string, err error) {
 	err = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && strings.HasSuffix(path, arraySuffix) && !strings.HasPrefix(d.Name(), ".") {
@@ -201,7 +203,7 @@ func arrays(dir string) (ids []string, err error) {
 	return ids, err
 }
 
-// read reads an array and its side file.
+// read reads an array and its .json file.
 func (o ImportOptions) read(path string) (*Sequence, error) {
 	array, err := npy.Read(path)
 	if err != nil {
@@ -264,7 +266,7 @@ func unsorted(t []float64) error {
 	}
 }
 
-// foreign is the provenance of features that do not tell it: the file itself.
+// foreign returns the provenance of features without one: the file itself is the source.
 func (o ImportOptions) foreign(path string) (p Provenance, err error) {
 	info, err := stat(path)
 	if err != nil {
@@ -278,7 +280,7 @@ func (o ImportOptions) foreign(path string) (p Provenance, err error) {
 	return p, err
 }
 
-// readSide reads a side file; one that is not there says nothing.
+// readSide reads a .json file. If it does not exist, the result is empty.
 func readSide(path string) (about side, err error) {
 	info, err := os.Stat(path)
 	switch {
@@ -316,7 +318,7 @@ func readSide(path string) (about side, err error) {
 	return about, nil
 }
 
-// bare is an error without the path that its reader will put before it.
+// bare returns an error without its path, which the caller adds.
 func bare(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err

@@ -13,47 +13,45 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Encoder turns pictures into features. A [clip.Model] is one.
+// Encoder encodes images. A [clip.Model] is one.
 type Encoder interface {
-	// EncodeImages turns n pictures of ImageSize×ImageSize RGB bytes, one after
-	// the other, into features [n,E].
+	// EncodeImages returns the features [n,E] of n images [n,ImageSize,ImageSize,3] of
+	// RGB bytes.
 	EncodeImages(rgb []byte) ([]float32, error)
-	// Fingerprint identifies everything that the features depend on.
+	// Fingerprint returns an identifier of the weights that the features depend on.
 	Fingerprint() string
-	// Config tells ImageSize and Embed, which is E.
+	// Config returns the sizes, of which ImageSize and Embed (E) are used, and Precision.
 	Config() clip.Config
 }
 
-// Options say how videos become sequences. The zero Options take every frame.
+// Options configure how videos are turned into sequences. The zero value takes every frame.
 type Options struct {
 	Sampling video.Sampling
-	Stream   int // the video stream, from 1; 0 means the default one
-	Batch    int // frames a pass through the encoder; 0 means 32
-	Decoders int // videos decoded at a time; 0 means 2
+	Stream   int // number of the video stream, from 1; 0 means the default one
+	Batch    int // frames per call of the encoder; 0 means 32
+	Decoders int // videos decoded at the same time; 0 means 2
 
-	// AllowPartial takes what can be decoded of a damaged video for the whole. The
-	// provenance tells so, the video is among Report.Partial, and a run without
-	// AllowPartial does it again.
+	// AllowPartial accepts the frames before the damage in a damaged video. The video is
+	// listed in Report.Partial and its provenance has the reason. A run without
+	// AllowPartial extracts it again.
 	AllowPartial bool
-	// Timeout ends a decoder that gives nothing for so long, which is a failure of
-	// the video; 0 means video.DefaultTimeout.
+	// Timeout fails a video if its decoder produces nothing for this long; 0 means
+	// video.DefaultTimeout.
 	Timeout time.Duration
 
-	// Force lets Extract replace stored sequences of another backbone,
-	// preprocessing or sampling, if all of them are among the sources: a store is
-	// of one making. It also lets it replace those of another video of the same
-	// ID. What is up to date is kept, so that a forced run, too, can be broken off
-	// and started again.
+	// Force makes Extract replace stored sequences of another recipe, if all of them are
+	// among the sources, because a store has one recipe. It also makes it replace the
+	// sequence of another video with the same ID. Sequences that are up to date are kept,
+	// so that a forced run can be interrupted and resumed, too.
 	Force bool
 
-	Strict      bool // stop at the first failure
-	MaxFailures int  // stop at the first failure above this number; 0 means no limit
+	Strict      bool // stop at the first video that fails
+	MaxFailures int  // stop when more videos than this have failed; 0 means no limit
 
-	// OnFrame, if set, is shown each frame that is to be encoded, at the size of the
-	// backbone's pictures and with the sequence that it will belong to, of which the
-	// ID and the Provenance are known. The frames of one video come in order, those
-	// of several videos at the same time. The picture is valid until OnFrame returns.
-	// An error ends the run.
+	// OnFrame, if set, is called with each frame before it is encoded, at ImageSize, and
+	// with the sequence that it will belong to, whose ID and Provenance are set. The frames
+	// of one video come in order; calls for several videos run at the same time. The frame
+	// is valid until OnFrame returns. An error ends the run.
 	OnFrame func(*Sequence, video.Frame) error
 
 	Progress progress.Func // may be nil
@@ -77,14 +75,14 @@ func (o Options) validate() (Options, error) {
 	return o, o.video().Validate()
 }
 
-// video are the options of the decoder, but for the size of frames.
+// video returns the options of the decoder, except the size of frames.
 func (o Options) video() video.Options {
 	return video.Options{Sampling: o.Sampling, Stream: o.Stream, AllowPartial: o.AllowPartial, Timeout: o.Timeout}
 }
 
-// Preprocessing describes for provenance what is done to a frame before it is
-// encoded, PIL's bicubic resize of its shorter side to ImageSize and the square
-// in the middle, and whether the encoder rounds.
+// Preprocessing returns the description of the preprocessing for provenance: PIL's bicubic
+// resize of the shorter side to ImageSize, the center crop, and the encoder's precision
+// unless it is float32.
 func Preprocessing(c clip.Config) string {
 	s := fmt.Sprintf("bicubic %d center-crop", c.ImageSize)
 	if c.Precision != "" {
@@ -93,29 +91,30 @@ func Preprocessing(c clip.Config) string {
 	return s
 }
 
-// Extract brings a store up to date with videos: it decodes and encodes those
-// that the store does not hold as they are now, and stores each as soon as all
-// its frames are encoded.
+// Extract updates a store from videos: it decodes and encodes those whose sequences are
+// missing or out of date, and stores each as soon as all its frames are encoded.
 //
-// A stored sequence is up to date if backbone, preprocessing and sampling are
-// this run's, and the video has the size that was recorded and either the
-// modification time or the SHA-256, the stream is the same, and it is of the whole
-// video or Options.AllowPartial. A store that holds any sequence of another
-// backbone, preprocessing or sampling is refused with a [MismatchError] before
-// anything is decoded; see Options.Force.
+// A stored sequence is up to date if its backbone, preprocessing, sampling and stream are
+// those of this run, the video has the recorded size and either the recorded modification
+// time or the recorded SHA-256, and the sequence is of the whole video or
+// Options.AllowPartial is set. A store with a sequence of another backbone, preprocessing
+// or sampling is refused with a [*MismatchError] before anything is decoded; see
+// Options.Force.
 //
-// A video that cannot be decoded to its end (but see Options.AllowPartial), or that
-// has features which are not finite, is not stored, and what the store held of it
-// before it changed is removed. It is among Report.Failed, and in the file
-// [failuresFile] in the store's folder, and the run goes on. There is
-// an error if all videos failed, if Options end the run, if ffmpeg is missing, if
-// the encoder or the store fails, and if ctx is done; that one wraps ctx.Err(). The
-// Report holds in each case, and what is stored is whole.
+// A video fails if it cannot be decoded to its end (see Options.AllowPartial) or has
+// features that are not finite. It is not stored, and a stored sequence from before it
+// changed is deleted. It is listed in Report.Failed and in the file failures.jsonl in the
+// folder of the store, and the run continues.
 //
-// Several runs may work on one store at the same time, if backbone, preprocessing
-// and sampling are the same; others are refused. ExtractFunc skips what another has stored
-// before it comes to the video. What a killed run leaves, a hidden file that ends
-// in .tmp, is removed by the next one that is alone.
+// The error is not nil if all videos failed ([ErrAllFailed]), if Options end the run
+// ([ErrStopped]), if ffmpeg is missing, if the encoder or the store fails, and if ctx is
+// done ([*InterruptedError], which wraps ctx.Err()). The Report is valid in every case, and
+// stored sequences are complete.
+//
+// Several runs may write to one store at the same time if their backbone, preprocessing
+// and sampling are the same; others get [ErrBusy]. A run skips videos that another run has
+// stored in the meantime. The leftovers of interrupted runs, hidden files that end in .tmp,
+// are deleted by the next run that starts while no other is running.
 func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *Store, o Options) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
@@ -132,7 +131,7 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	}
 	x.keep = func(q *Sequence) error {
 		err := store.Put(q)
-		if errors.Is(err, syscall.ENAMETOOLONG) { // the one way in which a video makes Put fail
+		if errors.Is(err, syscall.ENAMETOOLONG) { // the only error of Put that depends on the video
 			err = &video.Error{Path: q.Provenance.Source, Kind: ErrLongName}
 		}
 		return err
@@ -144,12 +143,11 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	return report, err
 }
 
-// ExtractFunc is Extract without a store: it hands the sequence of each video to use,
-// one at a time and in no certain order, while others are decoded and encoded. The
-// Features are valid until use returns: those of a long video are a file without a
-// name in the folder for temporary files, if one can be made there. An error of use
-// ends the run and is returned, except a [video.Error], which is a failure of that
-// video.
+// ExtractFunc is like [Extract] without a store: it calls use with the sequence of each
+// video, one at a time and in no particular order, while others are decoded and encoded.
+// The Features are valid until use returns, because those of a long video are mapped from
+// an unnamed file in the folder for temporary files. An error of use ends the run and is
+// returned, except a [*video.Error], which makes that video fail.
 func ExtractFunc(ctx context.Context, enc Encoder, sources []video.Source, o Options, use func(*Sequence) error) (Report, error) {
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {

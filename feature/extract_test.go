@@ -212,7 +212,7 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 	r := extract(t, enc, sources, s, Options{Batch: 16})
 
 	want := map[string]string{
-		"audio.mp4": "no video stream", "broken.mp4": "not a video", "cut.mkv": "damaged", "empty.mp4": "empty", "text.mp4": "not a readable video",
+		"audio.mp4": "no video stream", "broken.mp4": "not a video", "cut.mkv": "damaged", "empty.mp4": "empty", "text.mp4": "not a video",
 		"gone.mp4": "no such file", "folder.mp4": "not a regular file", "../a.mp4": "not the path of a file below the store",
 	}
 	for _, f := range r.Failed {
@@ -647,7 +647,7 @@ func TestEachNeedsNoStore(t *testing.T) {
 func TestReportInALine(t *testing.T) {
 	r := Report{Videos: 12, Done: 8, Skipped: 2, Failed: []Failure{{}}, Remaining: 1, Frames: 1000, Repeated: 30,
 		Seconds: 8, FramesPerSecond: 125, EncoderBusy: 0.97}
-	want := "12 videos in 8.0 s: 8 extracted (1,000 frames, 30 of them repeated, 125 a second, encoder busy 97 %), 2 already present, 1 failed, 1 still to do"
+	want := "12 videos in 8.0 s: 8 extracted (1,000 frames, 30 of them repeated, 125 per second, encoder busy 97 %), 2 already present, 1 failed, 1 remaining"
 	if got := r.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// errPresent means that the store holds a video as it is now.
+// errPresent means that the stored sequence of a video is up to date.
 var errPresent = errors.New("already present")
 
-// inspect finds out all that there is to know about a video before it is
-// decoded. It returns errPresent if its features are up to date.
+// inspect returns the provenance and the headers of a video before it is decoded. It
+// returns errPresent if the stored features are up to date.
 func (x *extraction) inspect(ctx context.Context, s video.Source) (p Provenance, headers *video.Info, err error) {
 	p = x.made
 	p.Source = s.Path
@@ -33,8 +33,8 @@ func (x *extraction) inspect(ctx context.Context, s video.Source) (p Provenance,
 	return p, headers, err
 }
 
-// present enters into p what tells a file from others. It returns errPresent if
-// the store holds the features of just this one.
+// present sets size, modification time and hash in p. It returns errPresent if the stored
+// features are up to date.
 func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance) error {
 	info, err := stat(s.Path)
 	if err != nil {
@@ -51,7 +51,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 	old, stored := x.stored[s.ID]
 	fits := func() bool { return stored && old.Size == p.Size && x.wanted(old, *p) }
 	if !fits() || !old.Modified.Equal(p.Modified) {
-		// Another run may have stored it since this one began.
+		// Another run may have stored it since this one started.
 		now, err := x.store.Provenance(s.ID)
 		switch {
 		case errors.Is(err, syscall.ENAMETOOLONG):
@@ -75,15 +75,15 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 	return nil
 }
 
-// wanted reports whether what is stored of a video is of the stream, and as whole, as
-// this run wants it.
+// wanted reports whether a stored sequence is of the stream that this run wants, and of the
+// whole video if this run wants that.
 func (x *extraction) wanted(old, p Provenance) bool {
 	return old.Stream == p.Stream && (old.Partial == "" || x.o.AllowPartial)
 }
 
-// forget removes what the store holds of a video that has failed, if it is of what
-// the file was before, or not what this run would have made: a video that failed is
-// not in the store. If the file could not even be read, nobody knows, and it stays.
+// forget deletes the stored sequence of a video that failed, if it is of an earlier version
+// of the file or not as this run would make it: a video that failed must not be in the
+// store. If the file could not be read, its version is unknown, and the sequence stays.
 func (x *extraction) forget(j *job) {
 	p := j.seq.Provenance
 	old, err := x.store.Provenance(j.ID)
@@ -95,15 +95,15 @@ func (x *extraction) forget(j *job) {
 	}
 }
 
-// another reports whether the path that an earlier run was given still leads to
-// a file, and to a different one.
+// another reports whether the path of an earlier run still leads to a file, and to a
+// different one.
 func another(old, path string) bool {
 	there, err := os.Stat(video.Files(old)[0])
 	here, e := os.Stat(video.Files(path)[0])
 	return old != path && err == nil && e == nil && !os.SameFile(there, here)
 }
 
-// unchanged returns an error if a video is not what inspect saw any more.
+// unchanged returns an error if a video has changed since inspect.
 func unchanged(path string, p Provenance) error {
 	info, err := stat(path)
 	if err == nil && (info.size != p.Size || !info.modified.Equal(p.Modified)) {
@@ -112,8 +112,7 @@ func unchanged(path string, p Provenance) error {
 	return err
 }
 
-// onDisk is what the file system tells of a video: the size of its files together,
-// and when the latest of them was modified.
+// onDisk is the total size of the files of a video and their latest modification time.
 type onDisk struct {
 	size     int64
 	modified time.Time // UTC
@@ -136,16 +135,16 @@ func stat(path string) (d onDisk, err error) {
 	return d, nil
 }
 
-// Stat tells what a Provenance has of a video's file, and of the files of a sequence
-// of pictures together, without reading them: by these one sees whether it has
-// changed. An error that lies with the file is a [video.Error].
+// Stat returns the size and the modification time of a video as a [Provenance] has them,
+// which show whether it has changed. For a sequence of images they are the total size and
+// the latest time. A failure of the file is a [*video.Error].
 func Stat(path string) (size int64, modified time.Time, err error) {
 	d, err := stat(path)
 	return d.size, d.modified, err
 }
 
-// Hash returns the SHA-256 of a video's files, one after the other, in hexadecimal,
-// as a Provenance has it. Errors are those of [Stat].
+// Hash returns the SHA-256 of a video as a [Provenance] has it, in hexadecimal. For a
+// sequence of images it is that of all files in order. Errors are those of [Stat].
 func Hash(ctx context.Context, path string) (string, error) {
 	h := sha256.New()
 	for _, file := range video.Files(path) {
@@ -175,8 +174,8 @@ type reader func([]byte) (int, error)
 
 func (r reader) Read(p []byte) (int, error) { return r(p) }
 
-// fault lays what the file system says of a video at its door; other errors are
-// returned as they are.
+// fault turns an error of the file system into a failure of the video, and returns other
+// errors unchanged.
 func fault(path string, err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return &video.Error{Path: path, Kind: e.Err}
@@ -184,10 +183,9 @@ func fault(path string, err error) error {
 	return err
 }
 
-// reusable returns the provenance of those sources' sequences that the store
-// holds as this run would make them, as far as the store can tell. A sequence
-// that was made otherwise is a [MismatchError]; force lets it pass if it is one
-// of the sources', which will replace it.
+// reusable returns the provenance of the stored sequences of the sources that have the
+// recipe of this run. A stored sequence with another recipe is a [*MismatchError], except
+// with force one of the sources, which will replace it.
 func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.Source, force bool) (map[string]Provenance, error) {
 	given := make(map[string]bool, len(sources))
 	for _, source := range sources {
@@ -204,7 +202,7 @@ func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.S
 		}
 		p, err := s.Provenance(id)
 		if err != nil {
-			continue // a file that cannot be read is as good as none
+			continue // a file that cannot be read counts as missing
 		}
 		if m := made.mismatch(p); m == nil {
 			if given[id] {
@@ -218,7 +216,8 @@ func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.S
 	return fit, nil
 }
 
-// mismatch tells in what the making of a stored sequence differs from this run's.
+// mismatch returns how the recipe of a stored sequence differs from that of this run, or
+// nil if it does not.
 func (made Provenance) mismatch(stored Provenance) *MismatchError {
 	for _, m := range []MismatchError{
 		{What: "backbone", Have: stored.Backbone, Want: made.Backbone},
@@ -232,9 +231,9 @@ func (made Provenance) mismatch(stored Provenance) *MismatchError {
 	return nil
 }
 
-// touch notes the modification time of a video whose content is the recorded
-// one, so that the next run need not read it. An error means that the sequence is
-// of no use; where the store cannot be written, the next run reads the video again.
+// touch stores a new modification time for a video whose content has not changed, so that
+// the next run need not read the video. The error is that of reading the sequence. If it
+// cannot be written, the next run reads the video again.
 func (s *Store) touch(id string, p Provenance) error {
 	q, err := s.Get(id)
 	if err == nil {

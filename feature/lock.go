@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// runFile is a hidden file in a store's folder. The runs that write to the store
-// hold a shared lock on it, and the first of them notes in it what they make.
-// The system lets go of the locks of a process that is killed.
+// runFile is a hidden file in the folder of a store. The runs that write to the store hold
+// a shared lock on it, and the first of them writes the recipe to it. The system releases
+// the locks of a process that is killed.
 const runFile = ".run"
 
-// enter registers a run that will write sequences of this making, until it calls
-// leave. Runs of another making are refused. The first to enter removes what
-// killed runs have left. Where files cannot be locked, and in a store that cannot
-// be written, all may enter, and only old temporary files are removed.
+// enter registers a run that writes sequences of a recipe, until it calls leave. A run with
+// another recipe gets ErrBusy. The first run to enter deletes the leftovers of interrupted
+// runs. If files cannot be locked, or the store cannot be written, all runs may enter, and
+// only temporary files older than an hour are deleted.
 func (s *Store) enter(made Provenance) (leave func(), err error) {
 	note, err := json.Marshal([]string{made.Backbone, made.Preprocessing, made.Sampling})
 	if err != nil {
@@ -44,23 +44,23 @@ func (s *Store) enter(made Provenance) (leave func(), err error) {
 			return nil, err
 		case same:
 			return func() {
-				if lockAlone(f) { // the last one to leave
+				if lockAlone(f) { // this is the last run
 					os.Remove(path)
 				}
 				f.Close()
 			}, nil
 		}
-		f.Close() // it may be what a run that has just ended leaves
+		f.Close() // it may belong to a run that is just ending
 		time.Sleep(10 * time.Millisecond)
 	}
 	return nil, fmt.Errorf("%s: %w", s.dir, ErrBusy)
 }
 
-// errNoLocks means that the system, or the file system, has no locks.
-var errNoLocks = errors.New("files cannot be locked here")
+// errNoLocks means that the system or the file system does not support locks.
+var errNoLocks = errors.New("files cannot be locked")
 
-// join takes a lock on an opened runFile and reports whether the runs that hold
-// one are of the making that note tells.
+// join locks an open runFile and reports whether the runs that hold a lock on it have the
+// recipe in note.
 func (s *Store) join(f *os.File, note []byte) (same bool, err error) {
 	if lockAlone(f) && isAt(f) {
 		s.clean(0)
@@ -68,8 +68,8 @@ func (s *Store) join(f *os.File, note []byte) (same bool, err error) {
 			return false, err
 		}
 	}
-	// Between the two locks another run may have come and noted its own making, or
-	// the last one may have removed the file.
+	// Between the two locks another run may have written its own recipe, or the last one
+	// may have deleted the file.
 	if lockShared(f) != nil {
 		return false, errNoLocks
 	}
@@ -77,7 +77,7 @@ func (s *Store) join(f *os.File, note []byte) (same bool, err error) {
 	return isAt(f) && bytes.Equal(found, note), err
 }
 
-// isAt reports whether an opened file is still the one of its name.
+// isAt reports whether the name of an open file still refers to it.
 func isAt(f *os.File) bool {
 	opened, err := f.Stat()
 	if err != nil {
@@ -92,11 +92,11 @@ func rewrite(f *os.File, data []byte) error {
 	return errors.Join(err, f.Truncate(int64(len(data))))
 }
 
-// leftover is the name of a temporary file of internal/atomicfile.
+// leftover matches the names of temporary files of internal/atomicfile.
 var leftover = regexp.MustCompile(`^\..+\.[A-Z2-7]{8}\.tmp$`)
 
-// clean removes temporary files that are so old. One that cannot be removed harms
-// nothing.
+// clean deletes temporary files that are at least of the given age. One that cannot be
+// deleted does no harm.
 func (s *Store) clean(age time.Duration) {
 	_ = filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || !leftover.MatchString(d.Name()) {

@@ -8,15 +8,14 @@ import (
 	"syscall"
 )
 
-// lockAlone locks a file for this opening of it alone, unless there is another
-// lock on it.
+// lockAlone takes an exclusive lock on a file, and returns false if there is another lock.
 func lockAlone(f *os.File) bool { return flock(f, syscall.LOCK_EX|syscall.LOCK_NB) == nil }
 
-// lockShared waits until nobody has a file alone, and then holds a lock that
-// others may have too. It takes the place of the lock that f has.
+// lockShared waits for a shared lock on a file. It replaces the lock that f holds.
 func lockShared(f *os.File) error { return flock(f, syscall.LOCK_SH) }
 
-// lockFolder has a folder alone, or waits until it does, where that can be had.
+// lockFolder waits for an exclusive lock on a folder. It does nothing if folders cannot be
+// locked.
 func lockFolder(dir string) (unlock func()) {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -15,59 +15,58 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// extraction is a run under way. A few goroutines decode, a video each, and send
-// frames through one bounded queue to the goroutine that called run, which fills
-// batches with them, whichever video they come from, encodes, and keeps the
-// accounts; one more goroutine saves what is finished. Memory is bounded by the
-// queue, one batch, and of each video that is being worked on or saved the times and
-// 4 MiB of features.
+// extraction is a run in progress. Some goroutines decode, one video each, and send frames
+// through one bounded queue to the goroutine that called run. It fills batches with frames
+// of any of the videos, encodes them and updates the report. One more goroutine saves
+// finished sequences. The memory is limited by the queue, one batch and, for each video in
+// progress, its timestamps and 4 MiB of features.
 type extraction struct {
 	enc     Encoder
 	config  clip.Config
 	sources []video.Source
 	o       Options
-	made    Provenance            // what all sequences of this run have in common
-	what    string                // is done, for the progress
+	made    Provenance            // what all sequences of this run share
+	what    string                // name for progress reports
 	store   *Store                // nil for ExtractFunc
-	spill   string                // the folder for features that are too much for memory; "" means none
-	stored  map[string]Provenance // of the sequences that may be up to date
-	keep    func(*Sequence) error // takes what is finished
+	spill   string                // folder for features that exceed the memory limit; "" means none
+	stored  map[string]Provenance // provenance of sequences that may be up to date
+	keep    func(*Sequence) error // saves a finished sequence
 
 	queue chan event
-	free  chan []byte // the buffers of frames: their number bounds the queue
+	free  chan []byte // frame buffers; their number limits the queue
 	saves chan *job   // finished
 	saved chan saved
 
-	reading, decoding, saving atomic.Int64 // time spent, of all goroutines
+	reading, decoding, saving atomic.Int64 // nanoseconds, of all goroutines
 
-	// What follows belongs to the goroutine that called run.
+	// The fields below are used only by the goroutine that called run.
 	report   Report
-	finished map[string]bool // the IDs of all that do not remain, as a file of failures has them
+	finished map[string]bool // IDs, as in JSON, of all videos that do not remain
 	bar      *progress.Stage
 	began    time.Time
 	encoding time.Duration
 	encoded  int // frames
 	batch    []byte
 	rows     []row            // of batch
-	ended    []*job           // decoded to the end, with frames in batch
-	unsaved  int              // jobs that are in the hands of the saver
-	under    map[*job]float64 // how much is done of the videos that are begun, as far as that can be told
+	ended    []*job           // completely decoded, with frames in batch
+	unsaved  int              // jobs that were sent to the saver
+	under    map[*job]float64 // share of each started video that is decoded, if known
 }
 
 // row is a frame in the batch.
 type row struct {
 	job   *job
-	times int // how often it stands there in the video, one after the other
+	times int // number of consecutive equal frames in the video
 }
 
-// job is a video on its way.
+// job is a video in progress.
 type job struct {
 	video.Source
-	at       int // among the sources
+	at       int // index in the sources
 	seq      *Sequence
 	rows     rows         // of seq
 	waiting  int          // frames in the batch
-	last     int          // of them, a row
+	last     int          // index of the last of them in the rows of the batch
 	repeated int          // frames that were equal to the one before
 	partial  *video.Error // why only a part was decoded; nil if all was
 }
@@ -78,13 +77,13 @@ func (j *job) failure(err *video.Error) Failure {
 	return f
 }
 
-// saved is the saver's word on a job.
+// saved is the result of saving a job.
 type saved struct {
 	job *job
 	err error
 }
 
-// event is a decoder's word: a frame of a video, or its end.
+// event is a message of a decoder: a frame of a video, or its end.
 type event struct {
 	job  *job
 	pix  []byte // nil: equal to the frame before
@@ -94,11 +93,11 @@ type event struct {
 }
 
 const (
-	// ahead is how many batches may be decoded ahead: enough to bridge the start
-	// of the next decoder.
+	// ahead is the number of batches that may be decoded in advance: enough to keep the
+	// encoder busy while the next decoder starts.
 	ahead = 4
-	// behind is how many finished videos may wait to be saved: enough to bridge
-	// the flush of one to a slow disk.
+	// behind is the number of finished videos that may wait to be saved: enough to keep
+	// the encoder busy while one is flushed to a slow disk.
 	behind = 4
 )
 
@@ -113,7 +112,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	x.queue = make(chan event, ahead*x.o.Batch)
 	x.free = make(chan []byte, ahead*x.o.Batch)
 	for range cap(x.free) {
-		x.free <- nil // grows where it is needed
+		x.free <- nil // allocated on first use
 	}
 	x.saves, x.saved = make(chan *job, behind), make(chan saved, behind)
 	go x.save()
@@ -142,15 +141,15 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 
 	err := x.work(ctx)
 	stop()
-	for range x.queue { // until no decoder is left
+	for range x.queue { // until all decoders have ended
 	}
 	close(x.saves)
-	for k := range x.saved { // what was finished counts, whatever ended the run
+	for k := range x.saved { // finished videos count, whatever ended the run
 		if e := x.settle(k); err == nil {
 			err = e
 		}
 	}
-	x.account()
+	x.summarize()
 	failed := x.report.Failed
 	for _, list := range [][]Failure{failed, x.report.Partial} {
 		slices.SortFunc(list, func(a, b Failure) int { return a.at - b.at })
@@ -161,7 +160,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	return x.report, x.orInterrupted(ctx, err)
 }
 
-// orInterrupted is err, in words that help where ctx is the reason.
+// orInterrupted returns err, or an [*InterruptedError] if ctx is done.
 func (x *extraction) orInterrupted(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
@@ -169,8 +168,8 @@ func (x *extraction) orInterrupted(ctx context.Context, err error) error {
 	return &InterruptedError{x.report.Remaining, x.report.Videos, ctx.Err()}
 }
 
-// decode sends the frames of one video to the queue. An error that lies with the
-// video is a [video.Error]; errPresent means that there is nothing to do.
+// decode sends the frames of one video to the queue. A failure of the video is a
+// [*video.Error]; errPresent means that the stored features are up to date.
 func (x *extraction) decode(ctx context.Context, j *job) error {
 	mark := time.Now()
 	p, headers, err := x.inspect(ctx, j.Source)
@@ -205,23 +204,22 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 			}
 		}
 		x.queue <- e
-		mark = time.Now() // waiting is no work
+		mark = time.Now() // waiting does not count
 	}
 	spend(&x.decoding, &mark)
-	j.seq.Provenance.Treatment = headers.Treatment() // pictures may tell more than headers
+	j.seq.Provenance.Treatment = headers.Treatment() // decoded frames may show more than the headers
 	return unchanged(j.Path, p)
 }
 
-// spend adds the time since mark to an account, and moves the mark on.
-func spend(account *atomic.Int64, mark *time.Time) {
+// spend adds the time since mark to total, and sets mark to now.
+func spend(total *atomic.Int64, mark *time.Time) {
 	now := time.Now()
-	account.Add(int64(now.Sub(*mark)))
+	total.Add(int64(now.Sub(*mark)))
 	*mark = now
 }
 
-// save keeps what is finished, so that neither the disk nor the user of ExtractFunc
-// keeps the encoder waiting. After an error that does not lie with the video it
-// keeps nothing more.
+// save saves finished jobs, so that the encoder waits neither for the disk nor for the
+// caller's function. After an error other than a failure of the video it saves no more.
 func (x *extraction) save() {
 	defer close(x.saved)
 	broken := false
@@ -247,7 +245,7 @@ func (x *extraction) keepAll(j *job) error {
 		return err
 	}
 	defer func() {
-		j.seq.Features = nil // what it was may be no memory any more
+		j.seq.Features = nil // the memory may be unmapped
 		free()
 	}()
 	j.seq.Features = features
@@ -257,7 +255,7 @@ func (x *extraction) keepAll(j *job) error {
 	return x.keep(j.seq)
 }
 
-// work takes the queue to its end.
+// work processes the queue until it is closed.
 func (x *extraction) work(ctx context.Context) error {
 	for {
 		select {
@@ -317,8 +315,7 @@ func (x *extraction) take(e event) error {
 	return x.finish(j)
 }
 
-// encode passes the batch through the encoder and finishes the videos whose last
-// frames were in it.
+// encode encodes the batch and finishes the videos whose last frames were in it.
 func (x *extraction) encode() error {
 	if len(x.rows) == 0 {
 		return nil
@@ -328,7 +325,7 @@ func (x *extraction) encode() error {
 	x.encoding += time.Since(began)
 	e := x.config.Embed
 	if err == nil && len(y) != len(x.rows)*e {
-		err = fmt.Errorf("the encoder gave %d values for %d frames of width %d", len(y), len(x.rows), e)
+		err = fmt.Errorf("the encoder returned %d values for %d frames of width %d", len(y), len(x.rows), e)
 	}
 	if err != nil {
 		return err
@@ -341,7 +338,7 @@ func (x *extraction) encode() error {
 	}
 	x.encoded += len(x.rows)
 	ended := x.ended
-	clear(x.rows) // lets go of the videos
+	clear(x.rows) // so that the videos can be freed
 	x.batch, x.rows, x.ended = x.batch[:0], x.rows[:0], nil
 	for _, j := range ended {
 		if err := x.finish(j); err != nil {
@@ -352,9 +349,9 @@ func (x *extraction) encode() error {
 	return nil
 }
 
-// finish hands a sequence that has all its features to the saver.
+// finish sends a job that has all its features to the saver.
 func (x *extraction) finish(j *job) error {
-	if x.unsaved == behind { // so that neither side waits for the other for ever
+	if x.unsaved == behind { // otherwise both sides could wait for each other
 		if err := x.settle(<-x.saved); err != nil {
 			return err
 		}
@@ -364,7 +361,7 @@ func (x *extraction) finish(j *job) error {
 	return nil
 }
 
-// settle enters into the accounts what became of a finished video.
+// settle adds the result of saving a video to the report.
 func (x *extraction) settle(k saved) error {
 	x.unsaved--
 	switch {
@@ -383,8 +380,8 @@ func (x *extraction) settle(k saved) error {
 	return nil
 }
 
-// fail enters a failure of a video into the accounts. It returns an error that
-// does not lie with the video, and one where the run is to stop.
+// fail adds a failure of a video to the report. It returns an error that ends the run: err
+// if it is not a failure of the video, or [ErrStopped] if Options say so.
 func (x *extraction) fail(j *job, err error) error {
 	fault, ok := errors.AsType[*video.Error](err)
 	if !ok {
@@ -405,7 +402,7 @@ func (x *extraction) fail(j *job, err error) error {
 	return nil
 }
 
-// count moves the accounts on by one video.
+// count counts a video as finished.
 func (x *extraction) count(j *job) {
 	x.finished[inJSON(j.ID)] = true
 	delete(x.under, j)
@@ -413,8 +410,8 @@ func (x *extraction) count(j *job) {
 	x.show()
 }
 
-// show moves the bar. It begins with the first work that takes time, so that
-// videos which were present do not make the rest seem quick.
+// show updates the progress. It starts with the first work that takes time, so that videos
+// that are up to date do not make the estimate of the remaining time too short.
 func (x *extraction) show() {
 	if x.encoded == 0 && len(x.report.Failed) == 0 && x.report.Remaining > 0 {
 		return
@@ -430,8 +427,8 @@ func (x *extraction) show() {
 		float64(x.encoded)/time.Since(x.began).Seconds(), len(x.report.Failed), stage))
 }
 
-// slowest is the stage that was busy for the largest share of the time, and that
-// share. The others wait for it.
+// slowest returns the stage that was busy for the largest share of the time, and that
+// share. The other stages wait for it.
 func (x *extraction) slowest(elapsed time.Duration) (stage string, share float64) {
 	decoders := float64(min(x.o.Decoders, len(x.sources)))
 	for _, s := range []struct {
@@ -450,8 +447,8 @@ func (x *extraction) slowest(elapsed time.Duration) (stage string, share float64
 	return stage, share / max(1, float64(elapsed))
 }
 
-// account closes the report.
-func (x *extraction) account() {
+// summarize completes the report.
+func (x *extraction) summarize() {
 	elapsed := time.Since(x.began)
 	r := &x.report
 	r.Seconds = elapsed.Seconds()

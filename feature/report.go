@@ -19,34 +19,34 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Report is the account of a run. Videos = Done + Skipped + len(Failed) +
-// Remaining.
+// Report is the summary of a run. Videos = Done + Skipped + len(Failed) + Remaining.
 type Report struct {
-	Videos    int       `json:"videos"`    // given
+	Videos    int       `json:"videos"`    // number of videos given
 	Done      int       `json:"done"`      // decoded and encoded in this run
-	Partial   []Failure `json:"partial"`   // of those that are done, the ones that could be decoded only in part, and why
+	Partial   []Failure `json:"partial"`   // those of Done that were decoded only in part, and why
 	Skipped   int       `json:"skipped"`   // up to date in the store
-	Failed    []Failure `json:"failed"`    // in the order in which the videos were given
-	Remaining int       `json:"remaining"` // not finished because the run was stopped
-	Frames    int       `json:"frames"`    // of the videos that are done
-	Repeated  int       `json:"repeated"`  // of Frames, those not encoded: after resizing equal to the one before
+	Failed    []Failure `json:"failed"`    // in the order of the sources
+	Remaining int       `json:"remaining"` // not processed because the run ended early
+	Frames    int       `json:"frames"`    // of the videos in Done
+	Repeated  int       `json:"repeated"`  // those of Frames that were not encoded, because they equal the one before after resizing
 
 	Seconds         float64 `json:"seconds"`
 	FramesPerSecond float64 `json:"frames_per_second"` // Frames / Seconds
-	// What the stages took. Videos are read (which is finding out whether they are
-	// up to date, hashing and probing) and decoded (with resizing) several at a
-	// time, so that the first two may be more than Seconds.
+	// Time of the stages. Reading is checking whether videos are up to date, hashing and
+	// probing; decoding includes resizing. Both run for several videos at the same time, so
+	// that they may exceed Seconds.
 	ReadingSeconds  float64 `json:"reading_seconds"`
 	DecodingSeconds float64 `json:"decoding_seconds"`
 	EncodingSeconds float64 `json:"encoding_seconds"`
 	SavingSeconds   float64 `json:"saving_seconds"`
-	// EncoderBusy is Encoding / Seconds, and Slowest the stage that was busy the
-	// most: the one that the others waited for.
+	// EncoderBusy is EncodingSeconds / Seconds. Slowest is the stage that was busy the
+	// longest, for which the others waited.
 	EncoderBusy float64 `json:"encoder_busy"`
 	Slowest     string  `json:"slowest"`
 }
 
-// Failure is a video of which there are no features, and why.
+// Failure describes a video that failed. It is an error, and wraps the one that made the
+// video fail.
 type Failure struct {
 	Path   string    `json:"path"`
 	ID     string    `json:"id"`
@@ -74,7 +74,7 @@ func allFailed(failed []Failure) error {
 	return fmt.Errorf("%w (%d); the first: %w", ErrAllFailed, len(failed), failed[0])
 }
 
-// String tells the account in a line.
+// String returns the summary as one line.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s in %.1f s: %d extracted", english.Plural(r.Videos, "video", ""), r.Seconds, r.Done)
@@ -83,30 +83,30 @@ func (r Report) String() string {
 		if r.Repeated > 0 {
 			fmt.Fprintf(&b, ", %d of them repeated", r.Repeated)
 		}
-		fmt.Fprintf(&b, ", %.4g a second, encoder busy %.0f %%)", r.FramesPerSecond, 100*r.EncoderBusy)
+		fmt.Fprintf(&b, ", %.4g per second, encoder busy %.0f %%)", r.FramesPerSecond, 100*r.EncoderBusy)
 	}
 	if n := len(r.Partial); n > 0 {
 		fmt.Fprintf(&b, ", %d of them in part", n)
 	}
 	fmt.Fprintf(&b, ", %d already present, %d failed", r.Skipped, len(r.Failed))
 	if r.Remaining > 0 {
-		fmt.Fprintf(&b, ", %d still to do", r.Remaining)
+		fmt.Fprintf(&b, ", %d remaining", r.Remaining)
 	}
 	return b.String()
 }
 
-// failuresFile is the file in a store's folder that lists the videos which the
-// store lacks because they failed, a [Failure] as JSON a line. A run rewrites what
-// the file says of the videos that it finished; the failures of others, and of
-// those that it did not come to, stay unless the video has been deleted. There is
-// no file if there are no failures.
+// failuresFile is the file in the folder of a store that lists the videos that failed, one
+// [Failure] as JSON per line. A run updates the entries of the videos that it finished. The
+// other entries stay unless the video has been deleted. There is no file if there are no
+// failures.
 const failuresFile = "failures.jsonl"
 
-// inJSON is an ID as it comes back from JSON, which has no bytes that are not UTF-8.
+// inJSON returns an ID as it is after a round trip through JSON, which replaces bytes that
+// are not UTF-8.
 func inJSON(id string) string { return string([]rune(id)) }
 
-// writeFailures enters the failures of a run into the file. Done tells which
-// videos it finished, one way or the other, by their IDs in JSON.
+// writeFailures updates the file with the failures of a run. Done has the IDs, as in JSON,
+// of all videos that the run finished, failed or not.
 func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
 	defer lockFolder(s.dir)()
 	path := filepath.Join(s.dir, failuresFile)
@@ -133,8 +133,7 @@ func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
 	return atomicfile.WriteBytes(path, b.Bytes())
 }
 
-// Failures returns why the store lacks videos, by their IDs, as far as that is
-// known: see [failuresFile].
+// Failures returns the reasons for which videos failed to be extracted, by their IDs.
 func (s *Store) Failures() (map[string]string, error) {
 	failed, err := readFailures(filepath.Join(s.dir, failuresFile))
 	reasons := make(map[string]string, len(failed))
@@ -144,16 +143,16 @@ func (s *Store) Failures() (map[string]string, error) {
 	return reasons, err
 }
 
-// deleted reports whether a file is not where it was. The path may be relative to
-// another folder than this run's: then its own folder is missing, too.
+// deleted reports whether a file no longer exists. If its folder does not exist either, the
+// path may be relative to the working directory of another run, and deleted returns false.
 func deleted(path string) bool {
 	_, err := os.Stat(path)
 	_, there := os.Stat(filepath.Dir(path))
 	return errors.Is(err, fs.ErrNotExist) && there == nil
 }
 
-// readFailures reads a file of failures, if there is one. Lines that are
-// something else are left out: the file is for people, and nothing depends on it.
+// readFailures reads a file of failures, if it exists. It skips invalid lines: the file is
+// for people, and nothing depends on it.
 func readFailures(path string) (failed []Failure, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +167,7 @@ func readFailures(path string) (failed []Failure, err error) {
 	return failed, err
 }
 
-// reason is what is wrong with a video, without its path.
+// reason returns the text of an error without the path.
 func reason(e *video.Error) string {
 	bare := *e
 	bare.Path = ""

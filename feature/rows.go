@@ -5,24 +5,24 @@ import (
 	"unsafe"
 )
 
-// spillAt is how many bytes of a video's features may be in memory, where there is
-// a folder for more.
+// spillAt is the number of bytes of a video's features that are kept in memory if there is
+// a folder for the rest.
 var spillAt = 4 << 20 // a variable for tests
 
-// rows are the features of a video under way. Those of a video of many hours go to
-// a file, so that memory does not grow with the length of a video.
+// rows collects the features of a video. Those of long videos go to a file, so that the
+// memory does not depend on the length of a video.
 type rows struct {
-	dir  string // where the file is made; "" keeps all in memory
+	dir  string // folder of the file; "" keeps all in memory
 	last []float32
 	mem  []float32
 	file *os.File // nil if there is none
 	size int      // bytes of file
 }
 
-// add appends n times a row.
+// add appends a row n times.
 func (r *rows) add(row []float32, n int) error {
 	r.last = append(r.last[:0], row...)
-	for range n { // which may be hours of a still picture
+	for range n { // n is large for hours of a still image
 		r.mem = append(r.mem, r.last...)
 		if r.dir != "" && 4*len(r.mem) >= spillAt {
 			if err := r.spill(); err != nil {
@@ -38,7 +38,7 @@ func (r *rows) spill() (err error) {
 		if r.file, err = unnamed(r.dir); err != nil {
 			return err
 		}
-		if r.file == nil { // there is no way here
+		if r.file == nil { // not supported by the system
 			r.dir = ""
 			return nil
 		}
@@ -49,7 +49,7 @@ func (r *rows) spill() (err error) {
 	return err
 }
 
-// all are the features together, valid until free is called.
+// all returns all features, valid until free is called.
 func (r *rows) all() (features []float32, free func(), err error) {
 	if r.file == nil {
 		return r.mem, func() {}, nil

@@ -2,21 +2,21 @@ package feature
 
 import "fmt"
 
-// Reader reads the sequences of a store that come from one backbone, through a
-// cache.
+// Reader reads the sequences of a store through a cache, and checks that they were made
+// with one backbone.
 type Reader struct {
 	cache       *Cache
 	fingerprint string
 	dir         string
 }
 
-// NewReader makes a source from a store's cache. The features have to come from
-// the backbone with this fingerprint.
+// NewReader returns a reader of sequences made with the backbone that has the fingerprint.
 func NewReader(c *Cache, fingerprint string) *Reader {
 	return &Reader{c, fingerprint, c.store.dir}
 }
 
-// Get returns a sequence. One of another backbone is a [MismatchError].
+// Get returns a sequence, which must not be changed. The error is a [*MismatchError] if it
+// was made with another backbone.
 func (s *Reader) Get(id string) (*Sequence, error) {
 	q, err := s.cache.Get(id)
 	if err == nil && q.Provenance.Backbone != s.fingerprint {
@@ -25,21 +25,21 @@ func (s *Reader) Get(id string) (*Sequence, error) {
 	return q, err
 }
 
-// Part returns a sequence and the rows from ≤ i < to of its part from start to end
-// seconds, at least one, as [Sequence.Span] says. A part
-// beyond the video's end is an error.
+// Segment returns a sequence and the rows from ≤ i < to of its part from start to end
+// seconds, as [Sequence.Span] does. There is at least one row: a part beyond the end of the
+// video is an error.
 func (s *Reader) Segment(id string, start, end float64) (q *Sequence, from, to int, err error) {
 	if q, err = s.Get(id); err != nil {
 		return nil, 0, 0, err
 	}
 	from, to = q.Span(start, end)
 	if from == to {
-		return nil, 0, 0, fmt.Errorf("%s: no frame lies between %g s and %g s; the features end at %.2f s", id, start, end, q.Timestamps[q.Len()-1])
+		return nil, 0, 0, fmt.Errorf("%s: no frame from %g s to %g s; the features end at %.2f s", id, start, end, q.Timestamps[q.Len()-1])
 	}
 	return q, from, to, nil
 }
 
-// Provenance says where a sequence comes from.
+// Provenance returns the provenance of a sequence, of any backbone.
 func (s *Reader) Provenance(id string) (Provenance, error) {
 	q, err := s.cache.Get(id)
 	if err != nil {

@@ -5,16 +5,15 @@ import (
 	"sort"
 )
 
-// Span returns the rows from ≤ i < to whose timestamps lie in [start, end)
-// seconds as a player shows them; an end of 0 is the end of the video.
+// Span returns the rows from ≤ i < to whose timestamps are in [start, end), in seconds on
+// the clock of a player. An end of 0 means the end of the video.
 //
-// A player's clock begins at 0 with the file, so the times count from
-// Provenance.StartTime, and not from the first timestamp: that may be later, such as
-// the middle of the first of 16 parts.
+// The clock of a player is 0 at Provenance.StartTime and not at the first timestamp, which
+// may be later: of 16 frames per video, the first is in the middle of the first of 16 parts.
 //
-// If no timestamp lies in a part of the video, because it is shorter than the
-// distance of the sampled frames, it is represented by the row that is nearest to
-// its middle. Only a part beyond the end of the video has no row: from == to.
+// A part that has no timestamp, because it is shorter than the distance between sampled
+// frames, gets the row nearest to its middle. Only a part beyond the end of the video has
+// no rows; then from == to.
 func (q *Sequence) Span(start, end float64) (from, to int) {
 	if end == 0 {
 		end = math.Inf(1)
@@ -22,8 +21,8 @@ func (q *Sequence) Span(start, end float64) (from, to int) {
 	start += q.Provenance.StartTime
 	end += q.Provenance.StartTime
 	t := q.Timestamps
-	// Times in a manifest are rounded: a microsecond, less than a tick of the
-	// clocks that videos use, makes equal what is meant to be equal.
+	// Times in manifests are rounded. The tolerance is a microsecond, which is less than a
+	// tick of the clocks that videos use.
 	const slack = 1e-6
 	from = sort.SearchFloat64s(t, start-slack)
 	to = sort.SearchFloat64s(t, end-slack)
@@ -36,8 +35,8 @@ func (q *Sequence) Span(start, end float64) (from, to int) {
 	return from, from + 1
 }
 
-// end is a time on the stream's clock when the video is over: the last frame is
-// taken to stand as long as the others do on average.
+// end returns the time on the stream's clock at which the video ends, assuming that the
+// last frame is displayed as long as the average frame.
 func (q *Sequence) end() float64 {
 	t := q.Timestamps
 	last := len(t) - 1

@@ -1,6 +1,3 @@
-// Package feature is where videos and the backbone meet: it turns a video's
-// frames into a sequence of frame features and keeps sequences in a store on
-// disk, with where they came from.
 package feature
 
 import (
@@ -18,34 +15,34 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// Sequence are the features of a video's frames in the order of time.
+// Sequence holds the features of the frames of a video, sorted by time.
 type Sequence struct {
-	ID         string    // the video's path below the folder that was extracted
+	ID         string    // the video's path below the folder that was extracted, as in video.Source
 	Width      int       // E
-	Features   []float32 // [T,E], raw tower output
+	Features   []float32 // [T,E], the output of the image tower, not normalized
 	Timestamps []float64 // [T] seconds
 	Provenance Provenance
 }
 
-// Len is T, the number of frames.
+// Len returns T, the number of frames.
 func (q *Sequence) Len() int { return len(q.Timestamps) }
 
-// Row is frame i's feature [E].
+// Row returns the feature [E] of frame i, which shares memory with q.
 func (q *Sequence) Row(i int) []float32 { return q.Features[i*q.Width : (i+1)*q.Width] }
 
-// Provenance says where a sequence came from: enough to tell whether it fits a
-// model and whether its video has changed.
+// Provenance describes the origin of a sequence: enough to decide whether it fits a model
+// and whether its video has changed.
 type Provenance struct {
 	Source        string    `json:"source"`              // the video's path as it was given
 	Size          int64     `json:"size"`                // bytes
 	Modified      time.Time `json:"modified"`            // UTC
 	SHA256        string    `json:"sha256"`              // hexadecimal
-	StartTime     float64   `json:"start_time"`          // what players call 0:00, on the clock of Timestamps, seconds
+	StartTime     float64   `json:"start_time"`          // timestamp that players show as 0:00, seconds
 	Duration      float64   `json:"duration"`            // as declared, seconds; 0 = unknown
-	FrameRate     float64   `json:"frame_rate"`          // of the video, on average; 0 = unknown
-	Stream        int       `json:"stream,omitempty"`    // the video stream that was asked for; 0 = the default one
-	Treatment     string    `json:"treatment,omitempty"` // of pictures before they are resized; see [video.Info.Treatment]
-	Partial       string    `json:"partial,omitempty"`   // why only a part of the video could be decoded; "" = all of it
+	FrameRate     float64   `json:"frame_rate"`          // of the video, average frames per second; 0 = unknown
+	Stream        int       `json:"stream,omitempty"`    // number of the requested video stream; 0 = the default one
+	Treatment     string    `json:"treatment,omitempty"` // of frames before they are resized; see [video.Info.Treatment]
+	Partial       string    `json:"partial,omitempty"`   // why only a part of the video was decoded; "" = all of it
 	Decoder       string    `json:"decoder"`
 	Backbone      string    `json:"backbone"` // fingerprint
 	Preprocessing string    `json:"preprocessing"`
@@ -61,7 +58,7 @@ const (
 	provenance = "provenance"
 )
 
-// Open opens an existing store.
+// Open opens an existing store. If there is no folder at dir, the error is ErrNoStore.
 func Open(dir string) (*Store, error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -75,7 +72,7 @@ func Open(dir string) (*Store, error) {
 	return &Store{dir}, nil
 }
 
-// Create opens a store, making its folder if need be.
+// Create opens a store and makes its folder if it does not exist.
 func Create(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -83,19 +80,19 @@ func Create(dir string) (*Store, error) {
 	return &Store{dir}, nil
 }
 
-// Dir is the store's folder.
+// Dir returns the folder of the store.
 func (s *Store) Dir() string { return s.dir }
 
-// path is the file of a sequence. An id that would lead out of the store, or be
-// hidden in it, is an error.
+// path returns the file of a sequence. An ID that would lead out of the store, or name a
+// hidden file, is an error.
 func (s *Store) path(id string) (string, error) {
 	if id != path.Clean(id) || !filepath.IsLocal(filepath.FromSlash(id)) || strings.HasPrefix(path.Base(id), ".") {
-		return "", fmt.Errorf("feature id %q is not the path of a file below the store", id)
+		return "", fmt.Errorf("feature ID %q is not the path of a file below the store", id)
 	}
 	return filepath.Join(s.dir, filepath.FromSlash(id)+suffix), nil
 }
 
-// IDs lists the stored sequences in order.
+// IDs returns the IDs of the stored sequences, sorted.
 func (s *Store) IDs() ([]string, error) {
 	var ids []string
 	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
@@ -115,7 +112,8 @@ func (s *Store) IDs() ([]string, error) {
 	return ids, err
 }
 
-// Get reads a sequence and checks that its parts fit together.
+// Get reads a sequence and checks that it is valid. The error is ErrNotStored or
+// ErrDamaged, or one of the file system.
 func (s *Store) Get(id string) (*Sequence, error) {
 	path, err := s.path(id)
 	if err != nil {
@@ -142,7 +140,7 @@ func decode(f *safetensors.File) (*Sequence, error) {
 		return nil, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features.Shape, times.Shape)
 	}
 	if features.Shape[0] == 0 {
-		return nil, errors.New("the sequence holds no frames")
+		return nil, errors.New("no frames")
 	}
 	q := &Sequence{Width: features.Shape[1]}
 	var err error
@@ -158,20 +156,20 @@ func decode(f *safetensors.File) (*Sequence, error) {
 	return q, q.check()
 }
 
-// check returns an error unless the parts of a sequence fit together and all its
-// numbers are finite.
+// check returns an error unless the sizes in a sequence match and all its numbers are
+// finite.
 func (q *Sequence) check() error {
 	if q.Len() == 0 || q.Width < 1 || len(q.Features) != q.Len()*q.Width {
-		return fmt.Errorf("%d features of width %d for %d frames", len(q.Features), q.Width, q.Len())
+		return fmt.Errorf("%d values for %d frames of width %d", len(q.Features), q.Len(), q.Width)
 	}
 	for i, v := range q.Features {
-		if v-v != 0 { // NaN, of an infinity too
+		if v-v != 0 { // NaN or infinite
 			return fmt.Errorf("frame %d has a feature that is not finite", i/q.Width)
 		}
 	}
 	for i, v := range q.Timestamps {
 		if v-v != 0 {
-			return fmt.Errorf("frame %d has a time that is not finite", i)
+			return fmt.Errorf("frame %d has a timestamp that is not finite", i)
 		}
 	}
 	return nil
@@ -180,7 +178,7 @@ func (q *Sequence) check() error {
 func parseProvenance(meta map[string]string) (p Provenance, err error) {
 	text, ok := meta[provenance]
 	if !ok {
-		return p, errors.New("the file does not say where its features come from")
+		return p, errors.New("no provenance")
 	}
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return p, fmt.Errorf("provenance: %w", err)
@@ -188,7 +186,7 @@ func parseProvenance(meta map[string]string) (p Provenance, err error) {
 	return p, nil
 }
 
-// Provenance reads where a stored sequence came from, without its features.
+// Provenance reads the provenance of a stored sequence, without its features.
 func (s *Store) Provenance(id string) (Provenance, error) {
 	path, err := s.path(id)
 	if err != nil {
@@ -208,8 +206,8 @@ func (s *Store) Provenance(id string) (Provenance, error) {
 	return p, nil
 }
 
-// Put writes a sequence under its id, whole or not at all. It refuses one that
-// Get would refuse.
+// Put writes a sequence under its ID, completely or not at all, and replaces an existing
+// one. It returns an error for a sequence that Get would reject.
 func (s *Store) Put(q *Sequence) error {
 	path, err := s.path(q.ID)
 	if err != nil {
@@ -234,8 +232,8 @@ func (s *Store) Put(q *Sequence) error {
 	})
 }
 
-// CheckBackbone returns a [MismatchError] unless the sequence id comes from the
-// backbone with this fingerprint.
+// CheckBackbone returns a [*MismatchError] unless the sequence was made with the backbone
+// that has the fingerprint.
 func (s *Store) CheckBackbone(id, fingerprint string) error {
 	p, err := s.Provenance(id)
 	if err == nil && p.Backbone != fingerprint {

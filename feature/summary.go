@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,19 +8,20 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// Summary is what a store holds, as the headers of its files tell it.
+// Summary describes the contents of a store, read from the headers of its files.
 type Summary struct {
 	Store     string    `json:"store"`
 	Sequences int       `json:"sequences"`
 	Frames    int       `json:"frames"`
 	Seconds   float64   `json:"seconds"` // of video, as declared
 	Bytes     int64     `json:"bytes"`
-	Recipes   []Recipe  `json:"recipes"` // more than one is a store that two stores were copied into
+	Recipes   []Recipe  `json:"recipes"` // more than one only if two stores were copied into one folder
 	Damaged   []Failure `json:"damaged"` // files that cannot be read
-	Failed    []Failure `json:"failed"`  // what failuresFile lists
+	Failed    []Failure `json:"failed"`  // videos that failed to be extracted
 }
 
-// Recipe is in what the sequences of a store have to agree, and how many do.
+// Recipe holds the settings that all sequences of a store must share, and how many
+// sequences use them.
 type Recipe struct {
 	Backbone      string `json:"backbone"`
 	Preprocessing string `json:"preprocessing"`
@@ -30,7 +30,7 @@ type Recipe struct {
 	Sequences     int    `json:"sequences"`
 }
 
-// Summary reads the headers of all files of a store.
+// Summary returns a summary of the store. It reads the headers of all files.
 func (s *Store) Summary() (*Summary, error) {
 	ids, err := s.IDs()
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Store) Summary() (*Summary, error) {
 	return sum, err
 }
 
-// header is what the header of a sequence's file tells.
+// header is the content of the header of a feature file.
 type header struct {
 	Provenance
 	frames, width int
@@ -79,7 +79,7 @@ func readHeader(path string) (h header, err error) {
 		return h, err
 	}
 	if !info.Mode().IsRegular() {
-		return h, errors.New("not a file")
+		return h, ErrNotFile
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -99,7 +99,8 @@ func readHeader(path string) (h header, err error) {
 	return h, err
 }
 
-// ReadFile reads one sequence from its file, wherever that lies. It has no ID.
+// ReadFile reads a sequence from a file at any path. Its ID is empty. The error is
+// ErrDamaged if the file is not a feature file.
 func ReadFile(path string) (*Sequence, error) {
 	f, err := safetensors.Read(path)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// Here a file has to have a name as long as it is open, and would be left behind.
+// unnamed returns no file: on this system an open file must have a name, so that an
+// interrupted run would leave it behind.
 func unnamed(string) (*os.File, error) { return nil, nil }
 
 func mapped(*os.File, int) ([]byte, func(), error) { return nil, nil, errors.ErrUnsupported }

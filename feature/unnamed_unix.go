@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unnamed makes a file in a folder that has no name, so that nothing is left of it
-// when it is closed, or when the process is killed.
+// unnamed creates a file without a name in a folder, so that the system deletes it when it
+// is closed or the process is killed.
 func unnamed(dir string) (*os.File, error) {
-	name := filepath.Join(dir, ".features."+rand.Text()[:8]+".tmp") // one that leftover knows
+	name := filepath.Join(dir, ".features."+rand.Text()[:8]+".tmp") // matches leftover
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
@@ -26,11 +26,11 @@ func unnamed(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// mapped shows the first size bytes of a file as memory.
+// mapped maps the first size bytes of a file into memory.
 func mapped(f *os.File, size int) (data []byte, unmap func(), err error) {
 	data, err = unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, nil, fmt.Errorf("mapping %d bytes of features to memory: %w", size, err)
+		return nil, nil, fmt.Errorf("mapping %d bytes of features into memory: %w", size, err)
 	}
 	return data, func() { _ = unix.Munmap(data) }, nil
 }
