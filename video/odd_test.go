@@ -159,7 +159,7 @@ func TestCheckOfCutStream(t *testing.T) {
 	if err != nil || got.Frames != want.Frames || got.First != want.First || got.Last != want.Last {
 		t.Errorf("%v, %+v, want %+v", err, got, want)
 	}
-	if !slices.ContainsFunc(got.Notes, func(s string) bool { return strings.Contains(s, "lack what they build on") }) {
+	if !slices.ContainsFunc(got.Notes, func(s string) bool { return strings.Contains(s, "undecodable frames") }) {
 		t.Errorf("notes are %q", got.Notes)
 	}
 }

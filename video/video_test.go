@@ -418,8 +418,8 @@ frame() { echo "[Parsed_showinfo_0 @ 0x1] [info] n: $1 pts: $1 pts_time:0 sar:1/
 		reason       string
 	}{
 		{"is whole", header + `frame 0; frame 1; frame 2`, 3, nil, ""},
-		{"dies at once", `exit 3`, 0, ErrFormat, "ffmpeg ended with exit status 3"},
-		{"crashes later", header + `frame 0; frame 1; kill -SEGV $$`, 2, ErrDamaged, "ffmpeg ended with signal: segmentation fault"},
+		{"dies at once", `exit 3`, 0, ErrFormat, "ffmpeg failed: exit status 3"},
+		{"crashes later", header + `frame 0; frame 1; kill -SEGV $$`, 2, ErrDamaged, "ffmpeg failed: signal: segmentation fault"},
 		{"fails at the end", header + `frame 0; echo "[error] bad end." >&2; exit 1`, 1, ErrDamaged, "bad end"},
 		{"breaks off in a picture", header + `frame 0; frame 1 | head -c 3`, 1, ErrDamaged, "differ in number"},
 		{"has a stamp too many", header + `frame 0; frame 1 >/dev/null`, 1, ErrDamaged, "differ in number"},
