@@ -132,27 +132,11 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 	bar := a.progress.Start("bench", int64(len(works)), "measurements")
 	defer bar.Finish()
 	for _, w := range works {
-		var one suite.Result
-		var several []suite.Result
-		switch w {
-		case "image":
-			one, err = b.Image(ctx, m, f.batch)
-		case "text":
-			one, err = b.Text(ctx, m, f.texts)
-		case "train":
-			one, err = b.Train(ctx, m)
-		case "search":
-			one, err = b.Search(ctx, f.vectors)
-		case "gemm":
-			several, err = b.Products(ctx, size, f.batch, f.Precision)
-		}
+		results, err := benchWork(ctx, b, w, m, size, f)
 		if err != nil {
 			return nil, err
 		}
-		if several == nil {
-			several = []suite.Result{one}
-		}
-		r.Results = append(r.Results, several...)
+		r.Results = append(r.Results, results...)
 		bar.Add(1)
 	}
 	if m != nil && f.Precision == "int8" {
@@ -165,6 +149,25 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		}
 	}
 	return r, nil
+}
+
+// benchWork runs one benchmark.
+func benchWork(ctx context.Context, b *suite.Bench, work string, m *clip.Model, size clip.Config, f benchFlags) ([]suite.Result, error) {
+	var r suite.Result
+	var err error
+	switch work {
+	case "image":
+		r, err = b.Image(ctx, m, f.batch)
+	case "text":
+		r, err = b.Text(ctx, m, f.texts)
+	case "train":
+		r, err = b.Train(ctx, m)
+	case "search":
+		r, err = b.Search(ctx, f.vectors)
+	case "gemm":
+		return b.Products(ctx, size, f.batch, f.Precision)
+	}
+	return []suite.Result{r}, err
 }
 
 // benchModel loads the model to measure, or makes one with random weights, and returns
@@ -193,7 +196,7 @@ func (a *app) benchTable(r *benchReport) error {
 		return err
 	}
 	if r.Int8 != nil {
-		fmt.Fprintf(a.out, "\nint8: cosine to float32 at least %.4f (pictures) and %.4f (texts), %.4f and %.4f in the mean\n",
+		fmt.Fprintf(a.out, "\nint8: cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f\n",
 			r.Int8.Images.Lowest, r.Int8.Texts.Lowest, r.Int8.Images.Mean, r.Int8.Texts.Mean)
 	}
 	return nil

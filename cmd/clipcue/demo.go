@@ -66,7 +66,7 @@ func interrupted(ctx context.Context, dir string, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("interrupted; what is done is in %s: run the same command again to go on", dir)
+	return fmt.Errorf("interrupted; what is done is in %s: run the same command again to resume", dir)
 }
 
 func (a *app) printDemo(r *demo.Result, took time.Duration) error {

@@ -58,7 +58,7 @@ func (a *app) printDuplicates(d *library.Duplicates) error {
 		}
 	}
 	for _, n := range d.Near {
-		fmt.Fprintf(a.out, "same pictures:\n  %s\n  %s\n", shown(n.A), shown(n.B))
+		fmt.Fprintf(a.out, "same frames:\n  %s\n  %s\n", shown(n.A), shown(n.B))
 		for _, p := range n.Parts {
 			fmt.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.Clock(p.StartA), library.Clock(p.EndA), library.Clock(p.StartB), library.Clock(p.EndB), p.Similarity)
 		}

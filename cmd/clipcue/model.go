@@ -78,14 +78,14 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				{"parameters", fmt.Sprintf("%.1f million", float64(info.Parameters)/1e6)},
 				{"activation", info.Activation + assumed},
 				{"embedding", fmt.Sprint(c.Embed)},
-				{"pictures", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
+				{"images", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
 				{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
 				{"text tower", fmt.Sprintf("width %d, %d layers, %d heads", c.TextWidth, c.TextLayers, c.TextHeads)},
 				{"text", fmt.Sprintf("%d tokens of a vocabulary of %d", c.Context, c.Vocab)},
 				{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
 			}
 			if info.Int8 != nil {
-				rows = append(rows, [2]string{"int8", fmt.Sprintf("cosine to float32 at least %.4f (pictures) and %.4f (texts), %.4f and %.4f in the mean",
+				rows = append(rows, [2]string{"int8", fmt.Sprintf("cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f",
 					info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)})
 			}
 			return a.pairs(rows)

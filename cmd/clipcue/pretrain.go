@@ -203,7 +203,7 @@ func (a *app) printPretraining(r pretraining.TrainResult, dir string, skipped in
 	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
 	for _, name := range []string{"", "test_", "unseen_"} {
 		if found, ok := r.Metrics[name+"image_to_text"].(float64); ok {
-			fmt.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of pictures found, on %v held-out pairs\n",
+			fmt.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of images found, on %v held-out pairs\n",
 				spaced(name), r.Metrics[name+"group"], 100*found, 100*r.Metrics[name+"text_to_image"].(float64), r.Metrics[name+"pairs"])
 		}
 		if named, ok := r.Metrics[name+"zero_shot"].(float64); ok {

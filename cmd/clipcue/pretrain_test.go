@@ -61,7 +61,7 @@ func TestPretrainLeavesOut(t *testing.T) {
 	write(t, dir, "torn.txt", "torn")
 	write(t, dir, "alone.txt", "no picture")
 	r := clipcue(t, smallPretraining(filepath.Join(t.TempDir(), "run"), "--data", dir, "--steps", "8")...)
-	checkError(t, r, exitPartial, "2 of the pictures and captions were left out")
+	checkError(t, r, exitPartial, "2 of the images and captions were left out")
 	for _, name := range []string{"torn.png", "alone.txt"} {
 		if strings.Count(r.stderr, name) < 1 {
 			t.Errorf("%s is not named in\n%s", name, r.stderr)
@@ -107,13 +107,13 @@ func TestPretrainBadInput(t *testing.T) {
 		{"two kinds of data", []string{"--data", good, "--synth"}, 2, []string{"--data", "--synth"}},
 		{"no captions", []string{"--data", bare}, 1, []string{bare, "0.png", "caption is missing", "0.txt"}},
 		{"one pair", []string{"--data", captioned(t, 1)}, 1, []string{"one pair only", "0.png"}},
-		{"a batch of one", []string{"--data", good, "--batch", "1"}, 1, []string{"a batch of 1 pair"}},
+		{"a batch of one", []string{"--data", good, "--batch", "1"}, 2, []string{"a batch of 1 pair"}},
 		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
 		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as an image"}},
 		{"a rate that blows up", []string{"--data", good, "--learning-rate", "1e30", "--warmup", "0", "--eval-every", "4"}, 1, []string{"the loss is", ".png", "--learning-rate"}},
 		{"a temperature that blows up", []string{"--data", good, "--learning-rate", "20", "--warmup", "0"}, 1, []string{"the logit scale has fallen to", "--learning-rate"}},
 		{"not there", []string{"--data", filepath.Join(good, "none")}, 1, []string{"none"}},
-		{"width", []string{"--data", good, "--vision-width", "100"}, 1, []string{"multiple of 64"}},
+		{"width", []string{"--data", good, "--vision-width", "100"}, 2, []string{"multiple of 64"}},
 		{"average", []string{"--data", good, "--ema-decay", "1"}, 2, []string{"--ema-decay", "below 1"}},
 		{"a share of what is rendered", []string{"--synth", "--test-share", "0.5"}, 2, []string{"--test-share", "--synth"}},
 		{"rendered beside data", []string{"--data", good, "--synth-pictures", "9"}, 2, []string{"--synth-pictures", "--data"}},

@@ -65,7 +65,7 @@ func (a *app) reportRun(ctx context.Context, dir string, val, test bool, trained
 	a.writeReport(filepath.Join(dir, report.FileName), page, err)
 }
 
-// writeReport writes a page that was made with err, and says so.
+// writeReport writes a page, unless err is not nil, and logs the result.
 func (a *app) writeReport(path string, page *report.Report, err error) {
 	if err == nil {
 		err = page.WriteFile(path)

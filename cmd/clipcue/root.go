@@ -89,13 +89,8 @@ func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
-func (a *app) root(stderr *terminal.Writer) *cobra.Command {
-	var format string
-	var quiet bool
-	root := &cobra.Command{
-		Use:   "clipcue",
-		Short: "Recognize, localize and search actions in videos",
-		Long: `clipcue adapts a frozen image–text model (CLIP) to video. From labeled videos it trains
+// rootHelp is the help of clipcue itself.
+const rootHelp = `clipcue adapts a frozen image–text model (CLIP) to video. From labeled videos it trains
 a few prompt vectors and a light temporal Transformer, in minutes on a CPU.
 
 Prepare:
@@ -125,7 +120,16 @@ Library: search the moments of many videos
 clipcue demo runs an experiment from rendering videos to a report. clipcue pretrain
 trains a backbone from captioned images.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage, 3 done but some inputs failed.`,
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 done but some inputs failed.`
+
+// root returns the command line. Log lines and progress go to stderr.
+func (a *app) root(stderr *terminal.Writer) *cobra.Command {
+	var format string
+	var quiet bool
+	root := &cobra.Command{
+		Use:          "clipcue",
+		Short:        "Recognize, localize and search actions in videos",
+		Long:         rootHelp,
 		Example:      "  clipcue demo --out demo\n  clipcue classify --run run video.mp4",
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},

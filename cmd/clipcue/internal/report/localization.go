@@ -83,7 +83,7 @@ func (m Located) Sections(ctx context.Context) ([]Section, error) {
 	return []Section{result,
 		{Title: "What is wrong", Table: mistakes, Text: fmt.Sprintf("Of as many of the best detections as there are segments, at tIoU %g.", e.TIoU)},
 		{Title: "Every class", Table: classes, Text: "The worst first."},
-		{Title: "Examples", Timelines: videos, Text: fmt.Sprintf("What was found with a score of %g or more, and what is true.", told)},
+		{Title: "Examples", Timelines: videos, Text: fmt.Sprintf("Detections with a score of at least %g, and the annotations.", told)},
 	}, err
 }
 

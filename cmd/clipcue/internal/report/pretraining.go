@@ -19,7 +19,7 @@ func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := []Value{{"pictures and captions", find(settings, "data.path")}, {"training pairs", find(settings, "pairs")}}
+	data := []Value{{"images and captions", find(settings, "data.path")}, {"training pairs", find(settings, "pairs")}}
 	if find(settings, "data.synth") == "true" {
 		data[0].Value = "rendered, with seed " + find(settings, "train.seed")
 	}
@@ -40,7 +40,7 @@ func Pretraining(dir, verdict string, metrics map[string]any) (*Report, error) {
 			figures = append(figures, Figure{strings.ReplaceAll(set, "_", " ") + m.title, percent(v), among})
 		}
 	}
-	text := fmt.Sprintf("Learned from %s pairs of a picture and a caption, %s a step.", find(settings, "pairs"), find(settings, "batch"))
+	text := fmt.Sprintf("Learned from %s pairs of an image and a caption, %s per step.", find(settings, "pairs"), find(settings, "batch"))
 	return &Report{Title: "Pre-training: " + folder(dir), Verdict: verdict, Footer: Version(), Sections: []Section{
 		{Title: "Learning", Text: text, Figures: figures, Charts: charts},
 		{Title: "Data", Values: data},

@@ -25,7 +25,7 @@ const FileName = "report.html"
 // Report is a page. Its strings are plain text; HTML in them is escaped.
 type Report struct {
 	Title    string
-	Verdict  string // what came out, in a sentence
+	Verdict  string // the result, as a sentence
 	Sections []Section
 	Footer   string
 }

@@ -17,7 +17,7 @@ func Search(query, kind string, found *library.Found, made library.Settings) *Re
 	for _, r := range found.Results {
 		strip := Strip{Title: r.Video, Label: fmt.Sprintf("%s, %.1f %%", r.Time, 100*r.Score)}
 		if r.Missing {
-			strip.Note = "The video was no longer there when the library was last brought up to date."
+			strip.Note = "The video did not exist when the library was last updated."
 		}
 		picture, err := os.ReadFile(r.Thumbnail)
 		if err == nil {
@@ -29,10 +29,10 @@ func Search(query, kind string, found *library.Found, made library.Settings) *Re
 	}
 	page := &Report{Title: query, Verdict: english.Plural(len(found.Results), "result", "") + ".", Footer: Version()}
 	if kind == "sentence" {
-		s.Text = fmt.Sprintf("The score is the probability that the model gives the sentence for the moment's caption, among %d others.", len(made.Captions))
+		s.Text = fmt.Sprintf("The score is the probability that the model gives the text query for the moment, among %d background captions.", len(made.Captions))
 	} else {
 		page.Title = "Like " + filepath.Base(query)
-		s.Text = "The score is 1 for the same pictures and 0 for a moment that is no more like it than others."
+		s.Text = "The score is 1 for the same frames and 0 for a moment that is no more similar than others."
 	}
 	for _, w := range found.Warnings {
 		page.Sections = append(page.Sections, Section{Title: "Note", Text: w})

@@ -66,9 +66,9 @@ func (t Timeline) Clock(seconds float64) string {
 // timelineFrames is the number of frames in a timeline.
 const timelineFrames = 16
 
-// NewTimeline shows what was found in a video of so many seconds, which lies at
-// path; zero is the stream's time at which players show 0:00. truth, if it is known,
-// stands below each class. A video that cannot be decoded, or not before the context's
+// NewTimeline returns the detections in a video of the given length in seconds, at
+// path; zero is the stream time at which players show 0:00. truth, if it is known,
+// is below each class. A video that cannot be decoded, or not before the context's
 // deadline, has a note that says why.
 func NewTimeline(ctx context.Context, path string, seconds, zero float64, found, truth []localization.Detection) Timeline {
 	t := Timeline{Title: path, Seconds: seconds}
