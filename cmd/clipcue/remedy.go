@@ -50,6 +50,7 @@ var remedies = []func(error) string{
 	}),
 	of(func(e *feature.InterruptedError) string { return "the same command again, to resume" }),
 	is(feature.ErrBusy, "again when the other run has ended, or another --out"),
+	is(errNoFeatures, "clipcue extract for the missing videos, or take them out of --data"),
 	is(feature.ErrNoStore, "clipcue extract --model MODEL --out STORE VIDEOS, to make one"),
 	is(feature.ErrDamaged, "delete the file and run clipcue extract again"),
 	is(feature.ErrIDTaken, "a folder above both videos, another --out, or --force to replace it"),

@@ -31,8 +31,12 @@ const (
 // usageError is a wrong command line.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // partialError is the error of a command that finished, but for some inputs that failed.
 type partialError struct{ error }
+
+func (e partialError) Unwrap() error { return e.error }
 
 // app holds what all commands share.
 type app struct {

@@ -100,6 +100,9 @@ func (a *app) warnWithoutFeatures(what string, n int, missing func(i int) (path 
 	}, func(more int) { a.log.Warn("and more "+what+"s have no features", "missing", more) })
 }
 
+// errNoFeatures is the reason why samples were left out.
+var errNoFeatures = errors.New("no features in the store")
+
 // missingError returns the error of a command that finished without n items, which
 // have no features.
 func missingError(n int, what string) error {
@@ -107,7 +110,7 @@ func missingError(n int, what string) error {
 	case 0:
 		return nil
 	case 1:
-		return partialError{fmt.Errorf("done, but 1 %s was left out: it has no features", what)}
+		return partialError{fmt.Errorf("done, but 1 %s was left out: %w", what, errNoFeatures)}
 	}
-	return partialError{fmt.Errorf("done, but %d %ss were left out: they have no features", n, what)}
+	return partialError{fmt.Errorf("done, but %d %ss were left out: %w", n, what, errNoFeatures)}
 }
