@@ -181,7 +181,7 @@ func failures(unreadable []*video.Error) (failed []feature.Failure) {
 // warnFolders logs folders that cannot be read.
 func (a *app) warnFolders(folders []feature.Failure) {
 	for _, f := range folders {
-		a.log.Warn("skipped", "folder", f.Path, "reason", f.Reason)
+		a.skipped("folder", f)
 	}
 }
 

@@ -81,7 +81,7 @@ func (a *app) extract(c *cobra.Command, paths []string, o extractFlags) error {
 // warnVideos logs the videos that failed or could be decoded only in part.
 func (a *app) warnVideos(r feature.Report) {
 	for _, f := range r.Failed {
-		a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
+		a.skipped("video", f)
 	}
 	for _, f := range r.Partial {
 		a.log.Warn("decoded only in part", "video", f.Path, "reason", f.Reason)

@@ -191,7 +191,7 @@ type exchangeReport struct {
 
 func (a *app) exchanged(what string, r feature.Report, err error, asJSON bool) error {
 	for _, f := range r.Failed {
-		a.log.Warn("skipped", "file", f.Path, "reason", f.Reason)
+		a.skipped("file", f)
 	}
 	summary := fmt.Sprintf("%d sequences: %d %s (%d frames), %d already present, %d failed", r.Videos, r.Done, what, r.Frames, r.Skipped, len(r.Failed))
 	switch {

@@ -168,7 +168,7 @@ func rooted(path string) string {
 // indexed logs and prints the result of a run, and returns the error of the command.
 func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) error {
 	for _, f := range r.Failed {
-		a.log.Warn("skipped", "video", f.Path, "reason", f.Reason)
+		a.skipped("video", f)
 	}
 	for _, f := range r.Partial {
 		a.log.Warn("decoded only in part", "video", f.Path, "reason", f.Reason)

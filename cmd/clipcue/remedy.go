@@ -84,3 +84,12 @@ func is(target error, advice string) func(error) string {
 		return ""
 	}
 }
+
+// skipped logs an input that failed, of the given kind, with advice if there is any.
+func (a *app) skipped(kind string, f feature.Failure) {
+	args := []any{kind, f.Path, "reason", f.Reason}
+	if advice := remedy(f); advice != "" {
+		args = append(args, "try", advice)
+	}
+	a.log.Warn("skipped", args...)
+}
