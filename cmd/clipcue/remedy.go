@@ -8,6 +8,8 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/task/pretraining"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
 	"github.com/clipcue/clipcue/video"
@@ -61,6 +63,11 @@ var remedies = []func(error) string{
 	is(feature.ErrLongName, "a shorter file name"),
 	is(feature.ErrStopped, "a higher --max-failures without --strict, to skip more videos that fail"),
 	is(video.ErrDuplicateID, "a folder above both videos"),
+	of(func(e *pretraining.BatchError) string { return fmt.Sprintf("--batch %d", e.Pairs) }),
+	is(pretraining.ErrCollapsed, "a lower --learning-rate, or a longer --warmup"),
+	is(localization.ErrNoDetector, "--proposals with a file of proposals"),
+	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),
+	is(localization.ErrTooManyDetections, "a higher --min-score"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 

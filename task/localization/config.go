@@ -79,11 +79,11 @@ func (c *Config) check() error {
 	c.Detector.Overlap = min(c.Detector.Overlap, c.Detector.Frames/4)
 	switch {
 	case c.ClassesPerStep < 2:
-		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.ClassesPerStep)
+		return fmt.Errorf("classes per step must be at least 2, got %d", c.ClassesPerStep)
 	case !(c.BackgroundWeight >= 0) || math.IsInf(c.BackgroundWeight, 0):
-		return fmt.Errorf("a weight %v of the background: it takes a number from 0 up", c.BackgroundWeight)
+		return fmt.Errorf("background weight must be at least 0, got %v", c.BackgroundWeight)
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
-		return fmt.Errorf("proposals are positive from a tIoU of %v and background to a share of %v: it takes 0 <= negative < positive <= 1", c.Positive, c.Negative)
+		return fmt.Errorf("thresholds must satisfy 0 <= negative < positive <= 1, got positive %v and negative %v", c.Positive, c.Negative)
 	}
 	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"))
 }
@@ -91,9 +91,9 @@ func (c *Config) check() error {
 func (e Evaluation) check() error {
 	switch {
 	case e.ClassesPerProposal < 1:
-		return fmt.Errorf("%d classes a proposal: it takes at least 1", e.ClassesPerProposal)
+		return fmt.Errorf("classes per proposal must be at least 1, got %d", e.ClassesPerProposal)
 	case e.MaxDetections < 1:
-		return fmt.Errorf("%d detections a video: it takes at least 1", e.MaxDetections)
+		return fmt.Errorf("maximum number of detections must be at least 1, got %d", e.MaxDetections)
 	}
 	return nil
 }

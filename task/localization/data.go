@@ -57,7 +57,7 @@ func (d Data) Open(fingerprint string) (*Source, error) {
 		return nil, err
 	}
 	if n := s.Splits(); n[""] > 0 {
-		return nil, fmt.Errorf("%s: %d of %d videos have no split: give all one, or none", d.Path, n[""], len(s.Videos))
+		return nil, fmt.Errorf("%s: %d of %d videos have no split, but the others have one", d.Path, n[""], len(s.Videos))
 	}
 	return &Source{s, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
 }
@@ -116,7 +116,7 @@ func (o *Source) Set(s *dataset.Segments) (*Set, error) {
 	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewReader(o.cache, o.fingerprint)}
 	set.Videos, set.Missing = s.Match(resolver)
 	if len(set.Videos) == 0 {
-		return nil, fmt.Errorf("%s: none of the %d videos has features in %s; the first: %w", s.Source, len(s.Videos), o.store.Dir(), set.Missing[0].Err)
+		return nil, fmt.Errorf("%s: none of the %d videos has features in %s; first error: %w", s.Source, len(s.Videos), o.store.Dir(), set.Missing[0].Err)
 	}
 	return set, o.store.CheckBackbone(set.Videos[0].ID, o.fingerprint)
 }

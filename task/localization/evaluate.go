@@ -33,7 +33,7 @@ func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result,
 // evaluate measures an adapter over the set's classes with the embeddings [C,E].
 func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, rate float64, s *Set, p Proposals) (*Result, error) {
 	if len(p) != len(s.Videos) {
-		return nil, fmt.Errorf("proposals of %d videos for %d", len(p), len(s.Videos))
+		return nil, fmt.Errorf("got proposals of %d videos for a set of %d", len(p), len(s.Videos))
 	}
 	r := &Result{Recall: s.Recall(p), Missing: len(s.Missing), Found: Results{}}
 	for i, v := range s.Videos {

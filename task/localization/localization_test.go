@@ -319,7 +319,7 @@ func TestProposalsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Localize(q); err == nil || !strings.Contains(err.Error(), "--proposals") {
+	if _, err := l.Localize(q); !errors.Is(err, ErrNoDetector) {
 		t.Errorf("without proposals: %v", err)
 	}
 	p, unnamed, err := r.Test.MatchProposals(r.Proposals)

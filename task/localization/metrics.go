@@ -2,6 +2,7 @@ package localization
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -65,19 +66,19 @@ func (f finding) compare(g finding) int {
 func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, error) {
 	for _, t := range tIoUs {
 		if !(t > 0 && t <= 1) {
-			return nil, fmt.Errorf("a tIoU of %v: it takes more than 0, up to 1", t)
+			return nil, fmt.Errorf("tIoU threshold must be above 0 and at most 1, got %v", t)
 		}
 	}
 	if len(tIoUs) == 0 {
-		return nil, fmt.Errorf("no tIoU to measure at")
+		return nil, errors.New("no tIoU thresholds")
 	}
 	s := &Scores{TIoU: tIoUs, MAP: make([]float64, len(tIoUs)), Videos: len(truth.Videos)}
 	real, found, classes := s.gather(truth, results)
 	if s.UnknownVideos > 0 && s.UnknownVideos == len(results) {
-		return nil, fmt.Errorf("%s: none of the %d videos of the results is annotated", truth.Source, len(results))
+		return nil, fmt.Errorf("%s: none of the %d videos in the results is annotated", truth.Source, len(results))
 	}
 	if s.Segments == 0 {
-		return nil, fmt.Errorf("%s: there is no segment to find, so there is nothing to measure", truth.Source)
+		return nil, fmt.Errorf("%s: no segments to evaluate on", truth.Source)
 	}
 	for c, label := range classes {
 		ap := averagePrecision(real[c], found[c], tIoUs)

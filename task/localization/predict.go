@@ -2,7 +2,6 @@ package localization
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -47,7 +46,7 @@ func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	if !(s.Rate > 0 && s.Rate < 1e6) {
-		return nil, fmt.Errorf("settings: features of %v frames a second", s.Rate)
+		return nil, fmt.Errorf("settings: invalid frame rate %v", s.Rate)
 	}
 	a, err := f.Adapter(m)
 	if err != nil {
@@ -127,7 +126,7 @@ func readable(classes []string) []string {
 // score.
 func (l *Localizer) Propose(q *feature.Sequence) ([]proposal.Proposal, error) {
 	if l.detector == nil {
-		return nil, errors.New("the model was trained on proposals from a file and has no detector of its own: give proposals by --proposals")
+		return nil, ErrNoDetector
 	}
 	return propose(l.detector, q)
 }
@@ -156,7 +155,7 @@ func (l *Localizer) Localize(q *feature.Sequence) ([]Detection, error) {
 // to it, or refused if that cannot be done.
 func (l *Localizer) Classify(q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
 	if e := l.adapter.Backbone().Config().Embed; q.Width != e || q.Len() == 0 {
-		return nil, fmt.Errorf("%s: %d frames of width %d do not come from this backbone, whose features have width %d", q.ID, q.Len(), q.Width, e)
+		return nil, fmt.Errorf("%s: %d features of width %d, but those of this backbone have width %d", q.ID, q.Len(), q.Width, e)
 	}
 	q, err := q.Resample(l.rate)
 	if err != nil {

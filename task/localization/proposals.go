@@ -105,7 +105,7 @@ func (s *Set) MatchProposals(r Results) (p Proposals, unnamed int, err error) {
 		case id == "":
 			unnamed++
 		case owner[id] != "":
-			return nil, 0, fmt.Errorf("proposals of %q may be of the video %q or of %q; write more of its path", id, owner[id], v.Path)
+			return nil, 0, fmt.Errorf("proposals of %q match both video %q and %q", id, owner[id], v.Path)
 		}
 		if id != "" {
 			owner[id] = v.Path

@@ -132,7 +132,7 @@ func ReadProposals(path string) (Results, error) {
 	for _, id := range slices.Sorted(maps.Keys(r)) {
 		for _, d := range r[id] {
 			if !(d.Score >= 0 && d.Score <= 1) {
-				return nil, fmt.Errorf("%s: video %q: the proposal from %g to %g s has the score %g; those of proposals are 0 to 1: bring them there, by a sigmoid if they are logits", path, id, d.Start, d.End, d.Score)
+				return nil, fmt.Errorf("%s: video %q: the proposal from %g to %g s has score %g: %w", path, id, d.Start, d.End, d.Score, ErrScoreRange)
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func parseResults(r io.Reader, name string) (Results, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(text) > largest {
-		return nil, fmt.Errorf("%s: larger than %d bytes; these are no results", name, int64(largest))
+		return nil, fmt.Errorf("%s: larger than %d bytes", name, int64(largest))
 	}
 	var in struct {
 		Results map[string][]struct {
@@ -168,7 +168,7 @@ func parseResults(r io.Reader, name string) (Results, error) {
 		all := make([]Detection, len(found))
 		for i, x := range found {
 			if x.Score == nil || len(x.Segment) != 2 {
-				return nil, fmt.Errorf("%s: video %q: detection %d has no score, or no segment of a start and an end", name, id, i+1)
+				return nil, fmt.Errorf("%s: video %q: detection %d has no score or no segment [start, end]", name, id, i+1)
 			}
 			all[i] = Detection{strings.TrimSpace(x.Label), *x.Score, video.Span{Start: float64(x.Segment[0]), End: float64(x.Segment[1])}}
 			if err := all[i].check(); err != nil {
@@ -189,7 +189,7 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 	c.TrimLeadingSpace = true
 	header, err := c.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; the first line has to name the columns video,start,end,score and may add label", name, err)
+		return nil, fmt.Errorf("%s: %w; the first line must name the columns video,start,end,score and may add label", name, err)
 	}
 	at := map[string]int{}
 	for i, column := range header {
@@ -197,7 +197,7 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 	}
 	for _, column := range []string{"video", "start", "end", "score"} {
 		if _, ok := at[column]; !ok {
-			return nil, fmt.Errorf("%s:1: column %q is missing; the first line has to name the columns video,start,end,score and may add label", name, column)
+			return nil, fmt.Errorf("%s:1: column %q is missing; the first line must name the columns video,start,end,score and may add label", name, column)
 		}
 	}
 	out := Results{}
@@ -239,7 +239,7 @@ func (d Detection) check() error {
 		}
 	}
 	if !(d.Start < d.End) {
-		return fmt.Errorf("the segment from %g to %g s does not end after its start", d.Start, d.End)
+		return fmt.Errorf("the segment from %g to %g s must end after its start", d.Start, d.End)
 	}
 	if !utf8.ValidString(d.Label) || strings.ContainsFunc(d.Label, unicode.IsControl) {
 		return fmt.Errorf("label %q is not plain text", d.Label)

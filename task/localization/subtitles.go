@@ -29,7 +29,7 @@ func Subtitles(path string) (func(w io.Writer, found []Detection) error, error) 
 	case ".vtt":
 		return writeVTT, nil
 	}
-	return nil, fmt.Errorf("%s: subtitles are a file that ends in .srt or .vtt", path)
+	return nil, fmt.Errorf("%s: unknown subtitle format, want .srt or .vtt", path)
 }
 
 func writeSRT(w io.Writer, found []Detection) error {
@@ -72,10 +72,10 @@ func clock(ms int64, point string) string {
 // frames a second.
 func WriteEDL(w io.Writer, video string, rate float64, found []Detection) error {
 	if !(rate > 0 && rate < 1000) {
-		return fmt.Errorf("%s: an edit decision list counts frames, and %v frames a second are no rate", video, rate)
+		return fmt.Errorf("%s: an edit decision list needs a frame rate below 1000, got %v", video, rate)
 	}
 	if len(found) > 999 {
-		return fmt.Errorf("%s: %d detections; an edit decision list holds 999: raise --min-score", video, len(found))
+		return fmt.Errorf("%s: %d detections: %w", video, len(found), ErrTooManyDetections)
 	}
 	b := bufio.NewWriter(w)
 	name := strings.Map(func(r rune) rune {

@@ -123,7 +123,7 @@ func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
 		}
 	}
 	if e := r.Backbone.Config().Embed; r.Detector.Width() != e {
-		return fmt.Errorf("the detector takes features of width %d, and the backbone gives %d", r.Detector.Width(), e)
+		return fmt.Errorf("the detector was trained on features of width %d, but the backbone has width %d", r.Detector.Width(), e)
 	}
 	c.Detector = r.Detector.Config()
 	return nil
@@ -139,7 +139,7 @@ func (s *Set) rate() (float64, error) {
 		}
 	})
 	if err == nil && rate == 0 {
-		err = errors.New("none of the training videos has two frames")
+		err = errors.New("no training video has two frames")
 	}
 	return rate, err
 }
@@ -147,7 +147,7 @@ func (s *Set) rate() (float64, error) {
 // measurable says why a set cannot be measured at so many frames a second.
 func (s *Set) measurable(rate float64) error {
 	if s.Truth().Count() == 0 {
-		return fmt.Errorf("%s: the videos to measure on have no segment to find", s.source.Source)
+		return fmt.Errorf("%s: the evaluation videos have no segments", s.source.Source)
 	}
 	for _, v := range s.Videos {
 		q, err := s.Load(v)

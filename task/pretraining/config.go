@@ -68,7 +68,7 @@ func (c *Config) check() error {
 			return fmt.Errorf("the %s tower's width is %d: it is a multiple of 64, because CLIP's heads are 64 wide", t.name, t.width)
 		}
 		if t.layers < 1 || t.layers > 1000 {
-			return fmt.Errorf("the %s tower has %d layers: it takes 1 to 1000", t.name, t.layers)
+			return fmt.Errorf("the %s tower must have 1 to 1000 layers, got %d", t.name, t.layers)
 		}
 		*t.heads = t.width / 64
 	}
@@ -76,29 +76,29 @@ func (c *Config) check() error {
 		return err
 	}
 	if m.ImageSize%m.PatchSize != 0 || m.ImageSize/m.PatchSize > 128 {
-		return fmt.Errorf("pictures of %d pixels do not divide into patches of %d, at most 128 a side", m.ImageSize, m.PatchSize)
+		return fmt.Errorf("images of %d pixels do not divide into patches of %d, at most 128 per side", m.ImageSize, m.PatchSize)
 	}
 	if m.Context < 3 {
-		return fmt.Errorf("a context of %d tokens has no room for a word between its marks", m.Context)
+		return fmt.Errorf("a context of %d tokens has no room for a word between SOT and EOT", m.Context)
 	}
 	const most = 1 << 30
 	if n := m.Parameters(); n > most {
-		return fmt.Errorf("a model of %d million values is more than this can train, %d million", n>>20, most>>20)
+		return fmt.Errorf("the model has %d million values; the limit is %d million values", n>>20, most>>20)
 	}
 	switch {
 	case c.Batch == 1:
-		return errors.New("a batch of 1 pair has nothing to tell it from: take at least 2")
+		return errors.New("a batch of 1 pair has nothing to tell it from: it must have at least 2")
 	case c.Batch < 2 || c.Batch > 1<<16:
-		return fmt.Errorf("a batch of %d pairs: it takes 2 to %d", c.Batch, 1<<16)
+		return fmt.Errorf("batch must have 2 to %d pairs, got %d", 1<<16, c.Batch)
 	case c.Chunk < 1:
-		return fmt.Errorf("a chunk of %d pairs: it takes at least 1", c.Chunk)
+		return fmt.Errorf("chunk must have at least 1 pair, got %d", c.Chunk)
 	case !(c.Crop > 0 && c.Crop <= 1):
-		return fmt.Errorf("crops of at least %v of the area: it takes more than 0 and at most 1", c.Crop)
+		return fmt.Errorf("minimum crop area must be above 0 and at most 1, got %v", c.Crop)
 	case c.Eval.Pairs < 2 || c.Eval.Group < 2:
-		return fmt.Errorf("%d pairs to evaluate on in groups of %d: it takes at least 2", c.Eval.Pairs, c.Eval.Group)
+		return fmt.Errorf("evaluation pairs and group size must be at least 2, got %d and %d", c.Eval.Pairs, c.Eval.Group)
 	}
 	if len(c.Eval.Templates) == 0 {
-		return errors.New("there is no template for naming labels")
+		return errors.New("no templates for the labels")
 	}
 	for _, t := range c.Eval.Templates {
 		if !strings.Contains(t, "{}") {

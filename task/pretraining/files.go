@@ -78,10 +78,10 @@ func Open(path string, test float64, seed uint64) (*Data, error) {
 		}
 		return nil, fmt.Errorf("%s holds no picture with a caption%s", path, why)
 	case 1:
-		return nil, fmt.Errorf("%s holds one pair only (%s): learning which picture and caption belong together takes two at least", path, found[0].name)
+		return nil, fmt.Errorf("%s holds one pair only (%s): training needs at least two", path, found[0].name)
 	}
 	if !slices.ContainsFunc(found, func(e entry) bool { return e.caption != found[0].caption }) {
-		return nil, fmt.Errorf("all %d captions of %s are the same (%q): there is nothing to learn from them", len(found), path, found[0].caption)
+		return nil, fmt.Errorf("all %d captions of %s are the same (%q)", len(found), path, found[0].caption)
 	}
 	if !slices.ContainsFunc(found, func(e entry) bool { return e.split != "" }) {
 		divide(found, test, seed)
@@ -182,7 +182,7 @@ func (d *Data) manifest(path string) ([]entry, error) {
 	}
 	if err := lines.Err(); err != nil {
 		if errors.Is(err, bufio.ErrTooLong) {
-			err = errors.New("a line is longer than a megabyte: this is no list of pictures and captions")
+			err = errors.New("a line is longer than a megabyte")
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -219,7 +219,7 @@ func (d *Data) folder(root string) ([]entry, error) {
 		case ext == ".txt":
 			captions[stem] = path
 		case pictures[stem] != "":
-			return fmt.Errorf("%s and %s would share one caption: rename one", pictures[stem], path)
+			return fmt.Errorf("%s and %s would share one caption", pictures[stem], path)
 		default:
 			pictures[stem] = path
 		}
@@ -264,14 +264,14 @@ func readCaption(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is no file")
+		return "", errors.New("not a regular file")
 	}
 	if info.Size() > 1<<20 {
-		return "", fmt.Errorf("%d bytes are no caption", info.Size())
+		return "", fmt.Errorf("%d bytes are too long for a caption", info.Size())
 	}
 	text, err := os.ReadFile(path)
 	if err == nil && !utf8.Valid(text) {
-		err = errors.New("it is not UTF-8 text")
+		err = errors.New("not UTF-8 text")
 	}
 	return oneLine(strings.TrimPrefix(string(text), "\ufeff")), err
 }

@@ -63,7 +63,7 @@ const leastScale = 0.01
 // collapsed reports a logit scale that has fallen to nothing.
 func (l *learner) collapsed() error {
 	if s := l.model.Scale(); s < leastScale {
-		return fmt.Errorf("the logit scale has fallen to %.2g, at which all pairs look alike: try a lower --learning-rate or a longer --warmup", s)
+		return fmt.Errorf("the logit scale has fallen to %.2g: %w", s, ErrCollapsed)
 	}
 	return nil
 }

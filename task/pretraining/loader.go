@@ -153,7 +153,7 @@ func (l *loader) fill(b *batch, at int, r *video.Resizer) error {
 		}
 		l.fail(i, err)
 	}
-	return fmt.Errorf("%d pictures drawn one after the other cannot be read, %d of %d so far; the last: %w", attempts, l.failures(), l.pairs.Len(), err)
+	return fmt.Errorf("%d images in a row cannot be read, %d of %d so far; last error: %w", attempts, l.failures(), l.pairs.Len(), err)
 }
 
 func (l *loader) take(b *batch, at, i int, rng *rand.Rand, r *video.Resizer) error {

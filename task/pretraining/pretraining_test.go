@@ -654,7 +654,7 @@ func TestOpenLinkedFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Train.Len() != 2 || d.Train.Name(0) != "a.PNG" || len(d.Skipped) != 1 || !strings.Contains(d.Skipped[0].Reason, "it is no file") {
+	if d.Train.Len() != 2 || d.Train.Name(0) != "a.PNG" || len(d.Skipped) != 1 || !strings.Contains(d.Skipped[0].Reason, "not a regular file") {
 		t.Errorf("%d pairs, the first %s; left out: %v", d.Train.Len(), d.Train.Name(0), d.Skipped)
 	}
 }

@@ -38,15 +38,15 @@ func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 	}
 	switch n := r.Train.Len(); {
 	case n < 2:
-		return TrainResult{}, fmt.Errorf("there is %d pair to train on: learning which picture and caption belong together takes two at least", n)
+		return TrainResult{}, fmt.Errorf("there is %d pair to train on: training needs at least two", n)
 	case c.Batch > n:
-		return TrainResult{}, fmt.Errorf("a batch of %d is more than the %d pairs there are to train on: give --batch %d at most", c.Batch, n, n)
+		return TrainResult{}, &BatchError{Batch: c.Batch, Pairs: n}
 	case n > 1<<31:
-		return TrainResult{}, fmt.Errorf("%d pairs are more than %d", n, 1<<31)
+		return TrainResult{}, fmt.Errorf("number of pairs must be at most %d, got %d", 1<<31, n)
 	}
 	r.Log = cmp.Or(r.Log, slog.Default())
 	if r.SelectBest && len(r.EvalSets) == 0 {
-		return TrainResult{}, errors.New("there are no held-out pairs to choose the best step on")
+		return TrainResult{}, errors.New("no evaluation pairs to select the best step")
 	}
 	l, err := newLearner(c, r)
 	if err != nil {

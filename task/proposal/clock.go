@@ -20,16 +20,16 @@ type frames struct {
 // taken.
 func (c Config) frames(q *feature.Sequence, width int) (*frames, error) {
 	if q.Width != width || q.Len() == 0 || len(q.Features) != q.Len()*width {
-		return nil, fmt.Errorf("features %s of %d frames and width %d do not fit this detector, which takes width %d; extract them with its backbone", q.ID, q.Len(), q.Width, width)
+		return nil, fmt.Errorf("features %s: %d frames of width %d, but the detector takes width %d", q.ID, q.Len(), q.Width, width)
 	}
 	for i, s := range q.Timestamps {
 		if math.IsNaN(s) || math.IsInf(s, 0) || i > 0 && s < q.Timestamps[i-1] {
-			return nil, fmt.Errorf("features %s: timestamp %d, %v s, is not in the order of time; extract them again", q.ID, i, s)
+			return nil, fmt.Errorf("features %s: timestamps are not sorted: number %d is %v s", q.ID, i, s)
 		}
 	}
 	q, err := q.Resample(c.Rate)
 	if err != nil {
-		return nil, fmt.Errorf("the detector was trained at %.4g frames a second (%s): %w", c.Rate, c.Sampling, err)
+		return nil, fmt.Errorf("the detector was trained at %.4g frames per second (%s): %w", c.Rate, c.Sampling, err)
 	}
 	f := &frames{q, 1 / c.Rate}
 	if rate := q.FrameRate(); rate > 0 {

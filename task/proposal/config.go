@@ -79,33 +79,33 @@ func (c Config) Check() error {
 	within := func(x, from, to float64) bool { return x >= from && x <= to } // not so for NaN
 	switch {
 	case c.Width < 1 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:
-		return fmt.Errorf("a detector of width %d with %d heads: the width is 1 to 4096 and divides into the heads", c.Width, c.Heads)
+		return fmt.Errorf("detector width must be 1 to 4096 and a multiple of the number of heads, got %d with %d heads", c.Width, c.Heads)
 	case c.Blocks < 0 || c.Blocks > 32:
-		return fmt.Errorf("%d blocks: it takes 0 to 32", c.Blocks)
+		return fmt.Errorf("number of blocks must be 0 to 32, got %d", c.Blocks)
 	case c.Levels < 1 || c.Levels > 12:
-		return fmt.Errorf("%d levels: it takes 1 to 12", c.Levels)
+		return fmt.Errorf("number of levels must be 1 to 12, got %d", c.Levels)
 	case c.Window < 2 || c.Window > 4096 || c.Window%2 != 0:
-		return fmt.Errorf("attention over %d rows: it takes an even number from 2 to 4096", c.Window)
+		return fmt.Errorf("attention window must be an even number of rows from 2 to 4096, got %d", c.Window)
 	case c.Frames < 1 || c.Frames > 1<<16 || c.Frames%c.stride() != 0:
-		return fmt.Errorf("windows of %d frames: with %d levels it takes a multiple of %d, up to 65536", c.Frames, c.Levels, c.stride())
+		return fmt.Errorf("frames per window must be a multiple of %d with %d levels, up to 65536, got %d", c.stride(), c.Levels, c.Frames)
 	case c.Overlap < 0 || c.Overlap > c.Frames/2:
-		return fmt.Errorf("windows of %d frames that overlap by %d: it takes 0 to half of them", c.Frames, c.Overlap)
+		return fmt.Errorf("overlap must be 0 to half of the %d frames of a window, got %d", c.Frames, c.Overlap)
 	case !within(c.Rate, 0, 1e6):
-		return fmt.Errorf("%v frames a second are no rate of features", c.Rate)
+		return fmt.Errorf("frame rate must be 0 to 1e6, got %v", c.Rate)
 	case c.Batch < 1 || c.Batch > 1<<16:
-		return fmt.Errorf("a batch of %d: it takes 1 to 65536 windows", c.Batch)
+		return fmt.Errorf("batch must have 1 to 65536 windows, got %d", c.Batch)
 	case !within(c.Crop, 0, 1):
-		return fmt.Errorf("up to %v of a window cut off: it takes a share, 0 to 1", c.Crop)
+		return fmt.Errorf("crop must be from 0 to 1, got %v", c.Crop)
 	case !within(c.Radius, 0.5, math.MaxFloat64):
-		return fmt.Errorf("a radius of %v: below 0.5 some segments would lie between the rows", c.Radius)
+		return fmt.Errorf("radius must be at least 0.5, or some segments would lie between the rows; got %v", c.Radius)
 	case !within(c.BoxWeight, 0, 1e6) || !within(c.QualityWeight, 0, 1e6):
-		return fmt.Errorf("weights %v and %v of the loss: it takes numbers from 0 up", c.BoxWeight, c.QualityWeight)
+		return fmt.Errorf("loss weights must be at least 0, got %v and %v", c.BoxWeight, c.QualityWeight)
 	case !within(c.Sigma, 1e-6, 1e6):
-		return fmt.Errorf("soft-NMS with a sigma of %v: it takes a number above 0", c.Sigma)
+		return fmt.Errorf("sigma of soft-NMS must be above 0, got %v", c.Sigma)
 	case !within(c.MinScore, 0, 1):
-		return fmt.Errorf("a score floor of %v: it takes 0 to 1", c.MinScore)
+		return fmt.Errorf("minimum score must be from 0 to 1, got %v", c.MinScore)
 	case c.MaxProposals < 1:
-		return fmt.Errorf("at most %d proposals: it takes at least 1", c.MaxProposals)
+		return fmt.Errorf("maximum number of proposals must be at least 1, got %d", c.MaxProposals)
 	}
 	return nil
 }

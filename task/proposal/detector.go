@@ -66,9 +66,9 @@ func From(width int, c Config, named map[string]train.Tensor) (*Detector, error)
 func (c Config) checkFor(width int) error {
 	switch {
 	case width < 1 || width > 1<<16:
-		return fmt.Errorf("features of width %d: it takes 1 to 65536", width)
+		return fmt.Errorf("feature width must be 1 to 65536, got %d", width)
 	case c.Rate == 0:
-		return errors.New("the detector's settings do not say how many frames a second its features have")
+		return errors.New("the detector's settings have no frame rate")
 	}
 	return c.Check()
 }

@@ -30,7 +30,7 @@ func readFile(path string) (*description, map[string]train.Tensor, *train.State,
 	d := &description{}
 	named, s, err := train.ReadCheckpoint(path, metadataKey, d)
 	if err == nil && d.Task != task {
-		err = fmt.Errorf("%s: %w: not of a proposal detector", path, train.ErrNotCheckpoint)
+		err = fmt.Errorf("%s: %w: not a proposal detector", path, train.ErrNotCheckpoint)
 	}
 	return d, named, s, err
 }

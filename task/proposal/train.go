@@ -79,7 +79,7 @@ type learner struct {
 // newLearner looks at all examples before anything is learned.
 func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 	if len(r.Train) == 0 {
-		return nil, errors.New("there is no video to learn proposals from")
+		return nil, errors.New("no videos to train on")
 	}
 	rate, err := feature.MedianFrameRate(func(yield func(*feature.Sequence, error) bool) {
 		for _, e := range r.Train[:min(len(r.Train), 64)] {
@@ -297,7 +297,7 @@ func (l *learner) Read(path string) (*train.State, error) {
 		return nil, err
 	}
 	if about.Config != l.detector.config || about.Width != l.detector.embed {
-		return nil, fmt.Errorf("%s was made with other settings: %+v", path, about.Config)
+		return nil, fmt.Errorf("%s has other settings: %+v", path, about.Config)
 	}
 	values := map[string][]float32{}
 	for name, t := range named {

@@ -58,11 +58,11 @@ func DefaultConfig() Config {
 func (c *Config) check() error {
 	switch {
 	case c.ClassesPerStep < 2:
-		return fmt.Errorf("a contrast of %d classes: it takes at least 2", c.ClassesPerStep)
+		return fmt.Errorf("classes per step must be at least 2, got %d", c.ClassesPerStep)
 	case c.Eval.Windows < 1:
-		return fmt.Errorf("%d evaluation windows: it takes at least 1", c.Eval.Windows)
+		return fmt.Errorf("number of evaluation windows must be at least 1, got %d", c.Eval.Windows)
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
-		return fmt.Errorf("a weight of %v for the anchor: it takes a number from 0 up", c.Anchor)
+		return fmt.Errorf("weight of the anchor must be at least 0, got %v", c.Anchor)
 	}
 	return c.TrainConfig.Check(1, "window")
 }

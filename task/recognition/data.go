@@ -125,7 +125,7 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Start: m.Start, End: m.End})
 	}
 	if len(s.Videos) == 0 {
-		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; the first: %w", d.Source, len(d.Samples), store.Dir(), missing[0].Err)
+		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), store.Dir(), missing[0].Err)
 	}
 	return s, store.CheckBackbone(s.Videos[0].ID, fingerprint)
 }

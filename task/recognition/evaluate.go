@@ -142,7 +142,7 @@ func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Resul
 		return nil, err
 	}
 	if len(s.Classes) < 2 {
-		return nil, fmt.Errorf("evaluation over %d class says nothing; it takes two", len(s.Classes))
+		return nil, fmt.Errorf("evaluation needs at least two classes, got %d", len(s.Classes))
 	}
 	return evaluate(ctx, r.adapter, embeddings, s, e)
 }

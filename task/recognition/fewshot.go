@@ -3,6 +3,7 @@ package recognition
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -45,7 +46,7 @@ func EpisodeDir(i int) string { return fmt.Sprintf("episode-%03d", i) }
 // are not done again.
 func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []dataset.Episode) (*FewShotResult, error) {
 	if len(episodes) == 0 {
-		return nil, fmt.Errorf("there are no episodes")
+		return nil, errors.New("no episodes")
 	}
 	out := &FewShotResult{}
 	bar := r.Progress.Start("episodes", int64(len(episodes)), "episodes")
@@ -64,7 +65,7 @@ func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []data
 		}
 		// Shots that are missing make another problem of the episode.
 		if n := len(sub.Train.Missing); n > 0 {
-			return nil, fmt.Errorf("episode %d: %d of its training videos have no features: %w", i, n, sub.Train.Missing[0].Err)
+			return nil, fmt.Errorf("episode %d: %d training videos have no features: %w", i, n, sub.Train.Missing[0].Err)
 		}
 		out.Missing += len(test.Missing)
 		sub.Val, sub.Test, sub.Progress = nil, nil, nil

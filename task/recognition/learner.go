@@ -38,7 +38,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 	}
 	if c.Anchor > 0 {
 		if l.anchor, err = a.Anchor(trainSet.Classes, c.AnchorTemplates); err != nil {
-			return nil, fmt.Errorf("anchoring classes to the templates: %w", err)
+			return nil, fmt.Errorf("anchor embeddings of the templates: %w", err)
 		}
 	}
 	q, _, _, err := trainSet.load(trainSet.Videos[0])

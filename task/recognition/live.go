@@ -181,18 +181,18 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 		case err == nil && (!again || strings.HasPrefix(w.Video.Source, "http")):
 			return w.rest(ctx, queue, lost) // it said that it is over
 		case !again && n == 0 && (errors.Is(err, video.ErrFormat) || errors.Is(err, video.ErrNoFrames)):
-			return fmt.Errorf("%w; only what can be read while it grows can be watched, such as MPEG-TS, Matroska and fragmented MP4", err)
+			return fmt.Errorf("%w; a live source must be readable while it grows, such as MPEG-TS, Matroska or fragmented MP4", err)
 		case !again || first && n == 0:
 			return errors.Join(err, w.rest(ctx, queue, lost))
 		}
 		if err == nil {
-			err = errors.New("it ended")
+			err = errors.New("the stream ended")
 		}
 		if failures++; n > 0 {
 			failures = 1
 		}
 		if failures > w.Retries {
-			return fmt.Errorf("%w; given up after %d attempts to take it up again", err, w.Retries)
+			return fmt.Errorf("%w; gave up after %d attempts to reconnect", err, w.Retries)
 		}
 		pause := backoff(failures)
 		w.Log.Warn("the source broke off; taking it up again", "reason", fmt.Sprint(err), "in", pause)

@@ -74,7 +74,7 @@ type Prediction struct {
 // Classify returns the classes of a video by falling probability.
 func (r *Recognizer) Classify(q *feature.Sequence) ([]Prediction, error) {
 	if q.Width != r.adapter.Backbone().Config().Embed {
-		return nil, fmt.Errorf("%s: features of width %d do not come from this backbone", q.ID, q.Width)
+		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
 	}
 	classes := r.Classes()
 	embeddings, err := r.vocabulary.Embeddings(classes)

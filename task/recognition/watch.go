@@ -39,7 +39,7 @@ type Watcher struct {
 func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 	frames := r.Frames()
 	if step < 1 || step > frames {
-		return nil, fmt.Errorf("a window of %d frames cannot move by %d", frames, step)
+		return nil, fmt.Errorf("step must be 1 to %d frames, the length of a window, got %d", frames, step)
 	}
 	return &Watcher{classify: r.Classify, frames: frames, step: step, threshold: threshold,
 		window: feature.Sequence{ID: "live", Width: r.adapter.Backbone().Config().Embed}}, nil
@@ -51,7 +51,7 @@ func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 func (w *Watcher) Add(row []float32, t float64) ([]Event, error) {
 	q := &w.window
 	if len(row) != q.Width {
-		return nil, fmt.Errorf("a feature of width %d does not come from this backbone", len(row))
+		return nil, fmt.Errorf("a feature of width %d is not from this backbone", len(row))
 	}
 	if q.Len() == w.frames {
 		copy(q.Features, q.Features[q.Width:])

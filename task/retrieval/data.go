@@ -66,7 +66,7 @@ func (o *Source) Set(split string) (*Set, error) {
 	s := &Set{source: o.source}
 	matched, missing := d.Match(o.found)
 	if len(matched) == 0 {
-		return nil, fmt.Errorf("%s: none of the %d captions of the %s split is of a video with features in %s; the first: %w", d.Source, len(d.Samples), split, o.store.Dir(), missing[0].Err)
+		return nil, fmt.Errorf("%s: none of the %d captions of the %s split has a video with features in %s; first error: %w", d.Source, len(d.Samples), split, o.store.Dir(), missing[0].Err)
 	}
 	if _, err := o.source.Get(matched[0].ID); err != nil { // of another backbone, perhaps
 		return nil, err

@@ -113,7 +113,7 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 // enough is an error unless there is a choice.
 func (s *Set) enough() error {
 	if len(s.Videos) < 2 {
-		return fmt.Errorf("there is one video only to test on (%s): finding the right one takes two at least", s.Videos[0].ID)
+		return fmt.Errorf("there is one video only to evaluate on (%s): retrieval needs at least two", s.Videos[0].ID)
 	}
 	return nil
 }

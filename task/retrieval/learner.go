@@ -27,7 +27,7 @@ type learner struct {
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
 	if len(trainSet.Videos) < 2 {
-		return nil, fmt.Errorf("the training data has one video only (%s): learning which caption and video belong together takes two at least", trainSet.Videos[0].ID)
+		return nil, fmt.Errorf("the training data has one video only (%s): training needs at least two", trainSet.Videos[0].ID)
 	}
 	a, err := adapter.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {

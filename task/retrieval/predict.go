@@ -73,12 +73,12 @@ func (r *Retriever) plain(sentences []string) (embeddings []float32, cut int, er
 		return nil, 0, clip.ErrNoTower
 	}
 	if len(sentences) == 0 {
-		return nil, 0, errors.New("no sentences were given")
+		return nil, 0, errors.New("no texts were given")
 	}
 	for i, s := range sentences {
 		switch n := len(tok.Encode(s)); {
 		case n == 0:
-			return nil, 0, fmt.Errorf("sentence %d, %q, has no tokens", i+1, s)
+			return nil, 0, fmt.Errorf("text %d, %q, has no tokens", i+1, s)
 		case n+2 > r.model.Config().Context:
 			cut++
 		}
@@ -92,7 +92,7 @@ func (r *Retriever) plain(sentences []string) (embeddings []float32, cut int, er
 func (r *Retriever) Video(q *feature.Sequence, start, end float64) ([]float32, error) {
 	from, to := q.Span(start, end)
 	if from == to {
-		return nil, fmt.Errorf("%s: no frame lies between %g s and %g s", q.ID, start, end)
+		return nil, fmt.Errorf("%s: no frames between %g s and %g s", q.ID, start, end)
 	}
 	x, err := r.window(nil, q, from, to)
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *Retriever) Video(q *feature.Sequence, start, end float64) ([]float32, e
 func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]float32, error) {
 	e := r.model.Config().Embed
 	if q.Width != e {
-		return nil, fmt.Errorf("%s: features of width %d do not come from this backbone", q.ID, q.Width)
+		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
 	}
 	if r.adapter != nil {
 		return spread(dst, q, from, to, r.adapter.Config().Frames, nil), nil
@@ -147,7 +147,7 @@ func (r *Retriever) Temperature() float64 {
 // residual has a scale. It becomes part of the fingerprint.
 func (r *Retriever) SetTemporalScale(s float64) error {
 	if r.adapter == nil {
-		return fmt.Errorf("CLIP by itself has no residual to scale by %v", s)
+		return fmt.Errorf("the baseline has no residual to scale by %v", s)
 	}
 	if err := r.adapter.SetTemporalScale(s); err != nil {
 		return err
