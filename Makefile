@@ -21,8 +21,8 @@ test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 	GO="$(GO)" scripts/test-arm64.sh
 
 # Packages whose tests take minutes with the race detector, because they train
-# models or run the whole program.
-SLOW_RACE = /cmd/|/bench/|/task/[a-z]+$$
+# models, run the whole program or decode many videos.
+SLOW_RACE = /cmd/|/bench/|/task/[a-z]+$$|clipcue/video$$
 
 race: ffmpeg      ## the race detector, without the slow packages
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vE '$(SLOW_RACE)')
