@@ -136,7 +136,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 	if w.vectors != nil {
 		err = errors.Join(err, w.vectors.Close())
 	}
-	if e := w.db.QueryRow("SELECT (SELECT count(*) FROM videos WHERE NOT pending), (SELECT count(*) FROM moments)").Scan(&r.LibraryVideos, &r.LibraryMoments); err == nil {
+	if e := w.db.QueryRowContext(context.Background(), "SELECT (SELECT count(*) FROM videos WHERE NOT pending), (SELECT count(*) FROM moments)").Scan(&r.LibraryVideos, &r.LibraryMoments); err == nil {
 		err = e
 	}
 	r.Seconds = time.Since(began).Seconds()

@@ -262,7 +262,7 @@ func Clock(seconds float64) string {
 // measure is the mean over the library of what its moments have with the background.
 func (l *Library) measure() (level float64, err error) {
 	if err = verify(context.Background(), l.db, "videos"); err == nil {
-		err = l.db.QueryRow("SELECT coalesce(sum(background) / sum(moments), 0) FROM videos").Scan(&level)
+		err = l.db.QueryRowContext(context.Background(), "SELECT coalesce(sum(background) / sum(moments), 0) FROM videos").Scan(&level)
 	}
 	return level, explain(l.dir, err)
 }

@@ -115,7 +115,7 @@ func (x *packetIndex) mergeFields(ctx context.Context, path string, info *Info, 
 		few = "%+#128" // to pass the first keyframe
 	}
 	var shown []int64 // ticks
-	ffprobe(ctx, path, timeout, func(r io.Reader) error {
+	_, _ = ffprobe(ctx, path, timeout, func(r io.Reader) error {
 		for lines := bufio.NewScanner(r); lines.Scan(); {
 			for field := range strings.SplitSeq(strings.TrimSpace(lines.Text()), "|") {
 				switch key, value, _ := strings.Cut(field, "="); key {

@@ -199,7 +199,7 @@ func (s *stream) stop() {
 	s.guard.stop()
 	for range s.stamps {
 	}
-	s.cmd.Wait()
+	_ = s.cmd.Wait() // it was killed
 }
 
 // finish waits for a process that has returned all stamps or was stopped, and returns its
@@ -288,7 +288,7 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	if strings.HasPrefix(text, "[Parsed_showinfo_") {
 		switch {
 		case strings.Contains(text, " config in time_base: "):
-			fmt.Sscanf(after(text, " config in time_base: "), "%g/%g", &l.num, &l.den)
+			_, _ = fmt.Sscanf(after(text, " config in time_base: "), "%g/%g", &l.num, &l.den)
 			l.rate = ratio(after(text, " frame_rate: "), "/")
 		case strings.Contains(text, "] n:"):
 			if st, ok := l.stamp(text); ok {

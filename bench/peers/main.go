@@ -69,7 +69,7 @@ func command(ctx context.Context, args []string) error {
 	f.StringVar(&r.only, "only", "", "measure one part: "+strings.Join(partNames, ", "))
 	decode := f.Bool("decode", false, "only decode and resize the videos that are named, and tell how fast")
 	writeCase := f.String("write-case", "", "only write the weights and inputs to this folder")
-	f.Parse(args) // which exits where it fails
+	_ = f.Parse(args) // exits on errors
 	if *decode {
 		d, err := decodeClips(r.ctx, f.Args(), r.seconds)
 		if err != nil {

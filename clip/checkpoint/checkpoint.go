@@ -147,7 +147,7 @@ func open(path string) (*Weights, error) {
 	}
 	w, err := f.weights(filepath.Dir(path))
 	if err != nil {
-		f.close()
+		_ = f.close()
 	}
 	return w, err
 }

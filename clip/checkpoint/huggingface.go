@@ -20,7 +20,7 @@ var huggingFaceNames = regexp.MustCompile(`^((vision|text)_model\.(embeddings\.(
 	`|encoder\.layers\.[0-9]+\.(layer_norm[12]|self_attn\.[qkv]_proj|self_attn\.out_proj|mlp\.fc[12])\.(weight|bias))` +
 	`|(visual|text)_projection\.weight|logit_scale)$`)
 
-// toOpenAI rewrites the names that differ by spelling alone. The misspelt
+// toOpenAI rewrites the names that differ by spelling alone. The misspelled
 // pre_layrnorm is Hugging Face's.
 var toOpenAI = strings.NewReplacer(
 	"vision_model.embeddings.class_embedding", "visual.class_embedding",

@@ -52,12 +52,12 @@ func openShards(path string) (*source, error) {
 	}
 	for _, name := range slices.Compact(slices.Sorted(maps.Values(index.WeightMap))) {
 		if filepath.Base(name) != name || name == indexName {
-			whole.close()
+			_ = whole.close()
 			return nil, fmt.Errorf("it names a part %q that is not a file in its folder", name)
 		}
 		f, err := openSource(filepath.Join(filepath.Dir(path), name))
 		if err != nil {
-			whole.close()
+			_ = whole.close()
 			return nil, fmt.Errorf("part %s: %w", name, err)
 		}
 		files = append(files, f)

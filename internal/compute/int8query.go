@@ -53,7 +53,7 @@ type Int8Query struct {
 	dst    [4]int32
 }
 
-// Round makes x the query and returns its scale and the norm of what is lost, as
+// Quantize makes x the query and returns its scale and the norm of what is lost, as
 // QuantizeRow does.
 func (q *Int8Query) Quantize(x []float32) (scale, rest float32) {
 	if n := Int8Stride(len(x)); len(q.row) != n {
@@ -64,7 +64,7 @@ func (q *Int8Query) Quantize(x []float32) (scale, rest float32) {
 	return scale, rest
 }
 
-// Take makes a row the query.
+// Set makes a row the query.
 func (q *Int8Query) Set(row []byte) {
 	if q.ints == nil {
 		q.ints = chosen().ints

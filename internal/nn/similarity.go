@@ -47,7 +47,7 @@ func (s *Similarity) Backward(dvideo, dtext, dlogits compute.Matrix) {
 	}
 }
 
-// Masked, added to a logit, takes it out of the softmax: its share is exactly 0.
+// Masked is added to a logit to exclude it from the softmax: its share is exactly 0.
 // It is finite, so that its gradient of 0 times the logit is 0 as well.
 const Masked = -1e30
 

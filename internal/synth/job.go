@@ -3,7 +3,6 @@ package synth
 import (
 	"fmt"
 	"hash/fnv"
-	"io"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -56,7 +55,7 @@ func (o Options) scene(j job, take int) (*Scene, string, error) {
 		return s, words, nil
 	}
 	hash := fnv.New64a()
-	io.WriteString(hash, j.path)
+	hash.Write([]byte(j.path))
 	r := rand.New(rand.NewPCG(o.Seed, hash.Sum64()^mix(uint64(take))))
 	var s *Scene
 	var err error

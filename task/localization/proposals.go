@@ -79,7 +79,7 @@ func Duration(q *feature.Sequence) float64 {
 	return end
 }
 
-// Within cuts proposals to a video of so many seconds, and leaves out those that do
+// ClipProposals clips proposals to a video of the given seconds, and leaves out those that do
 // not reach into it.
 func ClipProposals(p []proposal.Proposal, seconds float64) []proposal.Proposal {
 	var kept []proposal.Proposal

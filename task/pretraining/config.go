@@ -36,7 +36,7 @@ type Config struct {
 	Eval Evaluation `json:"evaluation"`
 }
 
-// Eval says how held-out pairs are measured.
+// Evaluation says how held-out pairs are measured.
 type Evaluation struct {
 	Pairs     int      `json:"pairs"`     // of each set, at most
 	Group     int      `json:"group"`     // pairs among which the right one is to be found

@@ -169,7 +169,7 @@ type Example struct {
 	Top     []ScoredCaption
 }
 
-// Found is a caption with its probability among all.
+// ScoredCaption is a caption with its probability among all.
 type ScoredCaption struct {
 	Caption string
 	Score   float64

@@ -292,7 +292,7 @@ var behaviors = map[string]func(t *testing.T, x vector.Index){
 			}
 		}
 		count(t, x, 5)
-		for range x.IDs(t.Context()) {
+		for range x.IDs(t.Context()) { //nolint:errcheck // only that breaking off works
 			break
 		}
 	},
