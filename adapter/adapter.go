@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -154,7 +155,10 @@ func init() {
 }
 
 // EncodeClasses returns the embeddings [C,E] of prompted class names, not normalized.
-func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
+func (a *Adapter) EncodeClasses(ctx context.Context, names []string) ([]float32, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	c, err := a.Classes(names)
 	if err != nil {
 		return nil, err
@@ -172,7 +176,7 @@ func (a *Adapter) EncodeClasses(names []string) ([]float32, error) {
 
 // EncodeVideos returns the embeddings [B,E] of windows of frame features [B,T,E], not
 // normalized. T is Config.Frames.
-func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
+func (a *Adapter) EncodeVideos(ctx context.Context, features []float32) ([]float32, error) {
 	e := a.model.Config().Embed
 	if len(features)%(a.config.Frames*e) != 0 {
 		return nil, fmt.Errorf("windows for this adapter are [%d,%d], got %d values", a.config.Frames, e, len(features))
@@ -183,6 +187,9 @@ func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
 	d, b := a.device, len(features)/(a.config.Frames*e)
 	out := make([]float32, b*e)
 	for from := 0; from < b; from += most {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		to := min(from+most, b)
 		mark := d.Mark()
 		x, y := d.Temp((to-from)*a.config.Frames, e), d.Temp(to-from, e)
@@ -196,8 +203,8 @@ func (a *Adapter) EncodeVideos(features []float32) ([]float32, error) {
 
 // Classify returns the probabilities [B,C] of windows of frame features [B,T,E] over
 // classes with the embeddings [C,E].
-func (a *Adapter) Classify(features, classes []float32) ([]float32, error) {
-	v, err := a.EncodeVideos(features)
+func (a *Adapter) Classify(ctx context.Context, features, classes []float32) ([]float32, error) {
+	v, err := a.EncodeVideos(ctx, features)
 	if err != nil {
 		return nil, err
 	}

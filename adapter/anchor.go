@@ -1,6 +1,8 @@
 package adapter
 
 import (
+	"context"
+
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
@@ -12,11 +14,11 @@ type Anchor struct{ embeddings compute.Matrix }
 
 // Anchor returns the embeddings that the backbone alone gives the named classes,
 // averaged over templates; nil templates means [clip.Templates].
-func (a *Adapter) Anchor(names, templates []string) (*Anchor, error) {
+func (a *Adapter) Anchor(ctx context.Context, names, templates []string) (*Anchor, error) {
 	if templates == nil {
 		templates = clip.Templates
 	}
-	embeddings, err := a.model.EncodeClasses(names, templates, false)
+	embeddings, err := a.model.EncodeClasses(ctx, names, templates, false)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func frames() []float32 {
 
 func encode(t *testing.T, a *Adapter, features []float32) []float32 {
 	t.Helper()
-	v, err := a.EncodeVideos(features)
+	v, err := a.EncodeVideos(t.Context(), features)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestTemporalScale(t *testing.T) {
 	if err := prompts.params.Set(a.params.Values()); err != nil {
 		t.Fatal(err)
 	}
-	classes, err := a.EncodeClasses(actions)
+	classes, err := a.EncodeClasses(t.Context(), actions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,11 +106,11 @@ func TestTemporalScale(t *testing.T) {
 	if !slices.Equal(scale(0), mean) || slices.Equal(full, mean) {
 		t.Error("scale 0 is not the mean of the frames")
 	}
-	got, err := a.Classify(frames(), classes)
+	got, err := a.Classify(t.Context(), frames(), classes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := prompts.Classify(frames(), classes)
+	want, err := prompts.Classify(t.Context(), frames(), classes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 			t.Fatal(err)
 		}
 		// In another order, which the rows undo.
-		templates, err := a.Anchor([]string{"eat", "run", "sit down"}, nil)
+		templates, err := a.Anchor(t.Context(), []string{"eat", "run", "sit down"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,15 +228,15 @@ func TestAnchors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := a.Anchor(actions, nil)
+	templates, err := a.Anchor(t.Context(), actions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := m.EncodeClasses(actions, clip.Templates, false)
+	known, err := m.EncodeClasses(t.Context(), actions, clip.Templates, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	prompted, err := a.EncodeClasses(actions)
+	prompted, err := a.EncodeClasses(t.Context(), actions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := a.Anchor(actions, nil)
+	templates, err := a.Anchor(t.Context(), actions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return err
 		}
-		_, err = a.EncodeClasses([]string{"a name"})
+		_, err = a.EncodeClasses(context.Background(), []string{"a name"})
 		return err
 	}
 	whole := string(text)

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -37,10 +38,13 @@ func (a *Adapter) Texts(texts []string) (c *Classes, truncated int, err error) {
 
 // EncodeTexts returns the embeddings [n,E] of prompted texts, not normalized, and how
 // many were truncated.
-func (a *Adapter) EncodeTexts(texts []string) (embeddings []float32, truncated int, err error) {
+func (a *Adapter) EncodeTexts(ctx context.Context, texts []string) (embeddings []float32, truncated int, err error) {
 	const most = 64 // texts per pass
 	e := a.model.Config().Embed
 	for from := 0; from < len(texts) || from == 0; from += most {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
 		c, n, err := a.Texts(texts[from:min(from+most, len(texts))])
 		if err != nil {
 			return nil, 0, err

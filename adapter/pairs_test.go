@@ -83,7 +83,7 @@ func TestLongSentencesAreCut(t *testing.T) {
 	a, _, _ := pairs(t, Config{})
 	long := strings.Repeat("a ", 30) // a token each
 	short := strings.TrimSpace(long[:2*a.room()])
-	got, cut, err := a.EncodeTexts([]string{long, "they eat", short})
+	got, cut, err := a.EncodeTexts(t.Context(), []string{long, "they eat", short})
 	if err != nil || cut != 1 {
 		t.Fatalf("%d were cut: %v", cut, err)
 	}
@@ -95,13 +95,13 @@ func TestLongSentencesAreCut(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]string{nil, {"they eat", " "}} {
-		if _, _, err := a.EncodeTexts(bad); err == nil {
+		if _, _, err := a.EncodeTexts(t.Context(), bad); err == nil {
 			t.Errorf("%q has embeddings", bad)
 		}
 	}
 	// More sentences than a pass takes.
 	many := slices.Repeat([]string{"they eat"}, 130)
-	if got, _, err = a.EncodeTexts(many); err != nil || len(got) != 130*e {
+	if got, _, err = a.EncodeTexts(t.Context(), many); err != nil || len(got) != 130*e {
 		t.Errorf("%d values: %v", len(got), err)
 	}
 }

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/clipcue/clipcue/internal/compute"
@@ -47,7 +48,10 @@ const passWindows = 64
 // consecutive windows of T frames. The last window ends with the video; a video that
 // is shorter than a window is padded with its last frame. The cost depends on N and
 // hardly on S.
-func (a *Adapter) EncodeSegments(features []float32, segments []RowRange) ([]float32, error) {
+func (a *Adapter) EncodeSegments(ctx context.Context, features []float32, segments []RowRange) ([]float32, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	e := a.model.Config().Embed
 	if len(features) == 0 || len(features)%e != 0 {
 		return nil, fmt.Errorf("frame features are [N,%d], got %d values", e, len(features))

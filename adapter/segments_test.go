@@ -124,7 +124,7 @@ func TestEncodeSegments(t *testing.T) {
 			return v
 		}
 		video := func(x []float32, spans ...RowRange) []float32 {
-			v, err := a.EncodeSegments(x, spans)
+			v, err := a.EncodeSegments(t.Context(), x, spans)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,17 +163,17 @@ func TestEncodeSegments(t *testing.T) {
 func TestSegmentsThatAreNotThere(t *testing.T) {
 	a := newAdapter(t, tinyModel(t), residual)
 	for _, s := range []RowRange{{-1, 2}, {2, 2}, {3, 2}, {11, 13}} {
-		if _, err := a.EncodeSegments(frames(), []RowRange{s}); err == nil || !strings.Contains(err.Error(), "there are 12") {
+		if _, err := a.EncodeSegments(t.Context(), frames(), []RowRange{s}); err == nil || !strings.Contains(err.Error(), "there are 12") {
 			t.Errorf("%v: %v", s, err)
 		}
 		if _, err := a.ForwardSegments(frames(), []RowRange{s}, nil, nil); err == nil {
 			t.Errorf("%v is taken", s)
 		}
 	}
-	if v, err := a.EncodeSegments(frames(), nil); err != nil || len(v) != 0 {
+	if v, err := a.EncodeSegments(t.Context(), frames(), nil); err != nil || len(v) != 0 {
 		t.Errorf("no segments: %v, %v", v, err)
 	}
-	if _, err := a.EncodeSegments(frames()[1:], nil); err == nil {
+	if _, err := a.EncodeSegments(t.Context(), frames()[1:], nil); err == nil {
 		t.Error("part of a frame is taken")
 	}
 	if _, err := a.ForwardSegments(frames()[:tiny().Embed], []RowRange{{0, 1}}, nil, nil); err == nil {

@@ -50,12 +50,12 @@ func TestFeaturesOfEveryFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			images, err := m.EncodePixels(floats("pixels"))
+			images, err := m.EncodePixels(t.Context(), floats("pixels"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			near(t, "image features", images, floats("image_features"+half), 2e-5)
-			texts, err := m.EncodeTokens(rows(ids, m.Config().Context))
+			texts, err := m.EncodeTokens(t.Context(), rows(ids, m.Config().Context))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestActivation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := m.EncodeTexts([]string{"a cat"}, false)
+		f, err := m.EncodeTexts(t.Context(), []string{"a cat"}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,19 +192,19 @@ func TestTextsDoNotDisturbEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := []string{"a", "a man walks", "the dog", "b c d e"}
-	all, err := m.EncodeTexts(texts, false)
+	all, err := m.EncodeTexts(t.Context(), texts, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := m.Config().Embed
 	for i, text := range texts {
-		one, err := m.EncodeTexts([]string{text}, false)
+		one, err := m.EncodeTexts(t.Context(), []string{text}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		near(t, text, all[i*e:(i+1)*e], one, 1e-5)
 	}
-	if none, err := m.EncodeTexts(nil, false); err != nil || len(none) != 0 {
+	if none, err := m.EncodeTexts(t.Context(), nil, false); err != nil || len(none) != 0 {
 		t.Errorf("no texts give %v, %v", none, err)
 	}
 }
@@ -215,10 +215,10 @@ func TestLongTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("word ", 30)
-	if _, err := m.EncodeTexts([]string{long}, false); err == nil {
+	if _, err := m.EncodeTexts(t.Context(), []string{long}, false); err == nil {
 		t.Error("a text of too many tokens is cut without a word")
 	}
-	if _, err := m.EncodeTexts([]string{long}, true); err != nil {
+	if _, err := m.EncodeTexts(t.Context(), []string{long}, true); err != nil {
 		t.Error(err)
 	}
 }
@@ -228,7 +228,7 @@ func TestClassEmbeddingsAreNormalized(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := m.EncodeClasses([]string{"run", "sit"}, clip.Templates[:2], false)
+	f, err := m.EncodeClasses(t.Context(), []string{"run", "sit"}, clip.Templates[:2], false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestClassEmbeddingsAreNormalized(t *testing.T) {
 			t.Errorf("class %d has squared length %v", i, sum)
 		}
 	}
-	if _, err := m.EncodeClasses([]string{"run"}, []string{"no place"}, false); err == nil {
+	if _, err := m.EncodeClasses(t.Context(), []string{"run"}, []string{"no place"}, false); err == nil {
 		t.Error("a template without {} is taken")
 	}
 }
@@ -257,7 +257,7 @@ func TestInt8FeaturesAreClose(t *testing.T) {
 		return m
 	}
 	exact, rounded := load(""), load("int8")
-	got, err := clip.Compare(exact, rounded)
+	got, err := clip.Compare(t.Context(), exact, rounded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func BenchmarkImageTower(b *testing.B) {
 	const batch = 8
 	rgb := make([]byte, batch*3*224*224)
 	for b.Loop() {
-		if _, err := m.EncodeImages(rgb); err != nil {
+		if _, err := m.EncodeImages(b.Context(), rgb); err != nil {
 			b.Fatal(err)
 		}
 	}

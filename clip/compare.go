@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 )
@@ -19,15 +20,15 @@ type Cosines struct {
 
 // Compare returns how close the features of two models of the same sizes are, on
 // images of random colored waves and on a few sentences. Both models need both towers.
-func Compare(a, b *Model) (*Closeness, error) {
+func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
 	var out Closeness
 	pictures := testPictures(16, a.config.ImageSize)
 	for _, side := range []struct {
 		into   *Cosines
 		encode func(m *Model) ([]float32, error)
 	}{
-		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(pictures) }},
-		{&out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(Templates, true) }},
+		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, pictures) }},
+		{&out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(ctx, Templates, true) }},
 	} {
 		x, err := side.encode(a)
 		if err != nil {

@@ -1,6 +1,7 @@
 package clip_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -15,7 +16,7 @@ func ExampleModel_EncodeTexts() {
 		log.Fatal(err)
 	}
 	texts := []string{"a red circle", "a red ring", "a green cross"}
-	embeddings, err := model.EncodeTexts(texts, false)
+	embeddings, err := model.EncodeTexts(context.Background(), texts, false)
 	if err != nil {
 		log.Fatal(err)
 	}

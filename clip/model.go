@@ -2,12 +2,13 @@
 // It reads common weight files and turns images and texts into features of one space.
 //
 //	model, err := clip.Load("ViT-B-16.pt", clip.Options{})
-//	texts, err := model.EncodeTexts([]string{"a photo of a cat"}, false)
+//	texts, err := model.EncodeTexts(ctx, []string{"a photo of a cat"}, false)
 //
 // Features are the raw outputs of the towers. Compare them by cosine.
 package clip
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -219,23 +220,23 @@ const (
 
 // EncodeImages returns the features [n,E] of n images of ImageSize×ImageSize RGB
 // bytes, concatenated.
-func (m *Model) EncodeImages(rgb []byte) ([]float32, error) {
+func (m *Model) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) {
 	side := m.config.ImageSize
-	return m.encodeImages(len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
+	return m.encodeImages(ctx, len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
 		m.towers.Device.NormalizePixels(dst, rgb[from:to], m.config.Mean, m.config.Std)
 	})
 }
 
 // EncodePixels returns the features [n,E] of n normalized images
 // [n,3,ImageSize,ImageSize].
-func (m *Model) EncodePixels(pixels []float32) ([]float32, error) {
+func (m *Model) EncodePixels(ctx context.Context, pixels []float32) ([]float32, error) {
 	side := m.config.ImageSize
-	return m.encodeImages(len(pixels), 3*side*side, func(dst compute.Matrix, from, to int) {
+	return m.encodeImages(ctx, len(pixels), 3*side*side, func(dst compute.Matrix, from, to int) {
 		m.towers.Device.Upload(dst, pixels[from:to])
 	})
 }
 
-func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from, to int)) ([]float32, error) {
+func (m *Model) encodeImages(ctx context.Context, size, each int, load func(dst compute.Matrix, from, to int)) ([]float32, error) {
 	if m.towers.Image == nil {
 		return nil, ErrNoTower
 	}
@@ -247,6 +248,9 @@ func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from,
 	d, n, e := m.towers.Device, size/each, m.config.Embed
 	out := make([]float32, n*e)
 	for from := 0; from < n; from += imageBatch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		to := min(from+imageBatch, n)
 		mark := d.Mark()
 		pixels, y := d.Temp(to-from, each), d.Temp(to-from, e)
@@ -260,7 +264,7 @@ func (m *Model) encodeImages(size, each int, load func(dst compute.Matrix, from,
 
 // EncodeTexts returns the features [n,E] of n texts. A text with too many tokens is an
 // error unless truncate is set.
-func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
+func (m *Model) EncodeTexts(ctx context.Context, texts []string, truncate bool) ([]float32, error) {
 	if m.towers.Text == nil {
 		return nil, ErrNoTower
 	}
@@ -271,12 +275,12 @@ func (m *Model) EncodeTexts(texts []string, truncate bool) ([]float32, error) {
 			return nil, err
 		}
 	}
-	return m.EncodeTokens(ids)
+	return m.EncodeTokens(ctx, ids)
 }
 
 // EncodeTokens returns the features [n,E] of n token sequences, each from SOT to EOT
 // without padding.
-func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
+func (m *Model) EncodeTokens(ctx context.Context, ids [][]int) ([]float32, error) {
 	if m.towers.Text == nil {
 		return nil, ErrNoTower
 	}
@@ -298,6 +302,9 @@ func (m *Model) EncodeTokens(ids [][]int) ([]float32, error) {
 	d, e := m.towers.Device, m.config.Embed
 	out := make([]float32, 0, len(ids)*e)
 	for from := 0; from < len(ids); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		to, rows := from+1, len(ids[from])
 		for to < len(ids) && rows+len(ids[to]) <= textRows {
 			rows += len(ids[to])

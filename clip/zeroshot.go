@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -20,7 +21,7 @@ var Templates = []string{
 // training: every name is inserted into every template, and the normalized text
 // features are averaged (Radford et al. 2021, section 3.1.4). truncate is as in
 // [Model.EncodeTexts].
-func (m *Model) EncodeClasses(names, templates []string, truncate bool) ([]float32, error) {
+func (m *Model) EncodeClasses(ctx context.Context, names, templates []string, truncate bool) ([]float32, error) {
 	if len(templates) == 0 {
 		templates = Templates[:1]
 	}
@@ -34,7 +35,7 @@ func (m *Model) EncodeClasses(names, templates []string, truncate bool) ([]float
 		for i, n := range names {
 			texts[i] = strings.ReplaceAll(t, "{}", n)
 		}
-		f, err := m.EncodeTexts(texts, truncate)
+		f, err := m.EncodeTexts(ctx, texts, truncate)
 		if err != nil {
 			return nil, err
 		}

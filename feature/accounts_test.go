@@ -263,7 +263,7 @@ func TestExtractEncodesRepeatedFramesOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if y, _ := newFake().EncodeImages(f.Pix); q.Timestamps[row] != f.Time || !slices.Equal(q.Row(row), y) {
+				if y, _ := newFake().EncodeImages(t.Context(), f.Pix); q.Timestamps[row] != f.Time || !slices.Equal(q.Row(row), y) {
 					t.Fatalf("batch %d: %s: frame %d is not the video's", batch, q.ID, row)
 				}
 				row++
@@ -373,8 +373,8 @@ func (w wide) Config() clip.Config {
 	return c
 }
 
-func (w wide) EncodeImages(rgb []byte) (y []float32, err error) {
-	narrow, err := w.fake.EncodeImages(rgb)
+func (w wide) EncodeImages(ctx context.Context, rgb []byte) (y []float32, err error) {
+	narrow, err := w.fake.EncodeImages(context.Background(), rgb)
 	for row := range slices.Chunk(narrow, 3) {
 		y = append(y, slices.Repeat(row, 100)...)
 	}

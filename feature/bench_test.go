@@ -64,7 +64,7 @@ func BenchmarkStages(b *testing.B) {
 	b.Run("encode", func(b *testing.B) {
 		rgb, frames := make([]byte, 32*3*224*224), 0
 		for b.Loop() {
-			if _, err := m.EncodeImages(rgb); err != nil {
+			if _, err := m.EncodeImages(b.Context(), rgb); err != nil {
 				b.Fatal(err)
 			}
 			frames += 32

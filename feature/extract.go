@@ -17,7 +17,7 @@ import (
 type Encoder interface {
 	// EncodeImages returns the features [n,E] of n images [n,ImageSize,ImageSize,3] of
 	// RGB bytes.
-	EncodeImages(rgb []byte) ([]float32, error)
+	EncodeImages(ctx context.Context, rgb []byte) ([]float32, error)
 	// Fingerprint returns an identifier of the weights that the features depend on.
 	Fingerprint() string
 	// Config returns the sizes, of which ImageSize and Embed (E) are used, and Precision.

@@ -36,7 +36,7 @@ func newFake() *fake { return &fake{print: "clip-fake", size: 8} }
 func (f *fake) Fingerprint() string { return f.print }
 func (f *fake) Config() clip.Config { return clip.Config{ImageSize: f.size, Embed: 3} }
 
-func (f *fake) EncodeImages(rgb []byte) ([]float32, error) {
+func (f *fake) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) {
 	call, frame := len(f.batches), 3*f.size*f.size
 	f.batches = append(f.batches, len(rgb)/frame)
 	if f.hook != nil {
@@ -240,7 +240,7 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			y, _ := newFake().EncodeImages(f.Pix)
+			y, _ := newFake().EncodeImages(t.Context(), f.Pix)
 			if q.Timestamps[row] != f.Time || !slices.Equal(q.Row(row), y) {
 				t.Errorf("%s: frame %d is %v at %v, want %v at %v", q.ID, row, q.Row(row), q.Timestamps[row], y, f.Time)
 			}

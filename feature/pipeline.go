@@ -263,9 +263,9 @@ func (x *extraction) work(ctx context.Context) error {
 			return ctx.Err()
 		case e, more := <-x.queue:
 			if !more {
-				return x.encode()
+				return x.encode(ctx)
 			}
-			if err := x.take(e); err != nil {
+			if err := x.take(ctx, e); err != nil {
 				return err
 			}
 		case k := <-x.saved:
@@ -276,7 +276,7 @@ func (x *extraction) work(ctx context.Context) error {
 	}
 }
 
-func (x *extraction) take(e event) error {
+func (x *extraction) take(ctx context.Context, e event) error {
 	j := e.job
 	if p := j.seq; !e.end && p.Provenance.Duration > 0 {
 		x.under[j] = min(1, max(0, (e.time-p.Provenance.StartTime)/p.Provenance.Duration))
@@ -299,7 +299,7 @@ func (x *extraction) take(e event) error {
 		j.seq.Timestamps = append(j.seq.Timestamps, e.time)
 		x.free <- e.pix
 		if len(x.rows) == x.o.Batch {
-			return x.encode()
+			return x.encode(ctx)
 		}
 		return nil
 	case e.err == errPresent:
@@ -316,12 +316,12 @@ func (x *extraction) take(e event) error {
 }
 
 // encode encodes the batch and finishes the videos whose last frames were in it.
-func (x *extraction) encode() error {
+func (x *extraction) encode(ctx context.Context) error {
 	if len(x.rows) == 0 {
 		return nil
 	}
 	began := time.Now()
-	y, err := x.enc.EncodeImages(x.batch)
+	y, err := x.enc.EncodeImages(ctx, x.batch)
 	x.encoding += time.Since(began)
 	e := x.config.Embed
 	if err == nil && len(y) != len(x.rows)*e {

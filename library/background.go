@@ -1,6 +1,7 @@
 package library
 
 import (
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -38,8 +39,8 @@ type background struct {
 	temperature float64
 }
 
-func newBackground(e Embedder, captions []string) (*background, error) {
-	y, err := e.Texts(captions)
+func newBackground(ctx context.Context, e Embedder, captions []string) (*background, error) {
+	y, err := e.Texts(ctx, captions)
 	if err != nil {
 		return nil, fmt.Errorf("background captions: %w", err)
 	}

@@ -220,7 +220,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 	if *s, err = w.o.Settings.complete(old); err != nil {
 		return false, err
 	}
-	if w.captions, err = newBackground(w.e, s.Captions); err != nil {
+	if w.captions, err = newBackground(ctx, w.e, s.Captions); err != nil {
 		return false, err
 	}
 	s.Fingerprint, s.Preprocess, s.Sampling = w.e.Fingerprint(), feature.Preprocessing(w.enc.Config()), w.o.Extract.Sampling.String()
@@ -510,7 +510,7 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 	embeddings := make([]float32, 0, len(spans)*w.settings.Width)
 	background := 0.
 	for _, s := range spans {
-		y, err := w.e.Video(q, s.start, s.end)
+		y, err := w.e.Video(ctx, q, s.start, s.end)
 		if err != nil {
 			return fmt.Errorf("%s: %w", q.ID, err)
 		}

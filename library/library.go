@@ -40,9 +40,9 @@ import (
 // one. Embeddings have width E and length 1.
 type Embedder interface {
 	// Texts embeds n sentences, [n,E].
-	Texts(sentences []string) ([]float32, error)
+	Texts(ctx context.Context, sentences []string) ([]float32, error)
 	// Video embeds a part of a video, in seconds as a player shows them, [E].
-	Video(q *feature.Sequence, start, end float64) ([]float32, error)
+	Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error)
 	// Fingerprint identifies everything that embeddings depend on.
 	Fingerprint() string
 	// Temperature is what the model divides cosines by to compare them.

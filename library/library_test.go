@@ -238,7 +238,7 @@ func TestLike(t *testing.T) {
 	e := retrieval.Baseline(w.model)
 	want := w.path("blue_ring/000.mp4")
 	thumbnail := w.search("a blue ring", 1).Results[0].Thumbnail
-	picture, err := library.Picture(w.model, e, thumbnail)
+	picture, err := library.Picture(t.Context(), w.model, e, thumbnail)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,9 +450,9 @@ type stopping struct {
 	stop func()
 }
 
-func (s stopping) EncodeImages(rgb []byte) ([]float32, error) {
+func (s stopping) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) {
 	s.stop()
-	return s.Model.EncodeImages(rgb)
+	return s.Model.EncodeImages(context.Background(), rgb)
 }
 
 // The database is the truth: vectors and thumbnails that it does not know go, and
@@ -700,9 +700,9 @@ type hooked struct {
 	before func()
 }
 
-func (h hooked) EncodeImages(rgb []byte) ([]float32, error) {
+func (h hooked) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) {
 	h.before()
-	return h.Model.EncodeImages(rgb)
+	return h.Model.EncodeImages(context.Background(), rgb)
 }
 
 // Copies are found, whole ones of other quality and parts that were cut out, with

@@ -9,7 +9,7 @@ import (
 )
 
 // Picture embeds a still picture for [Library.Like].
-func Picture(enc feature.Encoder, e Embedder, path string) ([]float32, error) {
+func Picture(ctx context.Context, enc feature.Encoder, e Embedder, path string) ([]float32, error) {
 	frame, err := video.ReadImage(path)
 	if err != nil {
 		return nil, err
@@ -18,18 +18,18 @@ func Picture(enc feature.Encoder, e Embedder, path string) ([]float32, error) {
 	if frame, err = r.Resize(frame, enc.Config().ImageSize); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	y, err := enc.EncodeImages(frame.Pix)
+	y, err := enc.EncodeImages(ctx, frame.Pix)
 	if err != nil {
 		return nil, err
 	}
-	return e.Video(&feature.Sequence{ID: path, Width: enc.Config().Embed, Features: y, Timestamps: []float64{0}}, 0, 0)
+	return e.Video(ctx, &feature.Sequence{ID: path, Width: enc.Config().Embed, Features: y, Timestamps: []float64{0}}, 0, 0)
 }
 
 // Clip embeds a short video, all of it at once, for [Library.Like]. It has to be
 // sampled as the library is.
 func Clip(ctx context.Context, enc feature.Encoder, e Embedder, path string, o feature.Options) (embedding []float32, err error) {
 	account, err := feature.ExtractFunc(ctx, enc, []video.Source{{Path: path, ID: path}}, o, func(q *feature.Sequence) (err error) {
-		embedding, err = e.Video(q, 0, 0)
+		embedding, err = e.Video(ctx, q, 0, 0)
 		return err
 	})
 	for _, f := range account.Failed { // all that there was

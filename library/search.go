@@ -68,7 +68,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 	if err := l.Fits(e); err != nil {
 		return nil, err
 	}
-	query, err := e.Texts([]string{sentence})
+	query, err := e.Texts(ctx, []string{sentence})
 	if err != nil {
 		return nil, err
 	}

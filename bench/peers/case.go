@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"path/filepath"
 
@@ -37,7 +38,7 @@ func makeCase(dir, size string, threads int) error {
 	for i := range pixels {
 		pixels[i] = float32(rng.NormFloat64())
 	}
-	features, err := m.EncodePixels(pixels)
+	features, err := m.EncodePixels(context.Background(), pixels)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (b *Bench) Image(ctx context.Context, m *clip.Model, batch int) (Result, er
 	return b.measure(ctx, work{
 		name: "image", sizes: fmt.Sprintf("%d × %d×%d pixels", batch, c.ImageSize, c.ImageSize), unit: "images",
 		items: batch, flops: imageFlops(c, batch),
-		run: func() error { _, err := m.EncodeImages(rgb); return err },
+		run: func() error { _, err := m.EncodeImages(ctx, rgb); return err },
 	})
 }
 
@@ -39,7 +39,7 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 	return b.measure(ctx, work{
 		name: "text", sizes: fmt.Sprintf("%d texts, %d tokens", n, tokens), unit: "texts",
 		items: n, flops: products + attention,
-		run: func() error { _, err := m.EncodeTexts(texts, false); return err },
+		run: func() error { _, err := m.EncodeTexts(ctx, texts, false); return err },
 	})
 }
 

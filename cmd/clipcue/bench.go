@@ -144,7 +144,7 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		if err != nil {
 			return nil, err
 		}
-		if r.Int8, err = clip.Compare(exact, m); err != nil {
+		if r.Int8, err = clip.Compare(ctx, exact, m); err != nil {
 			return nil, err
 		}
 	}

@@ -134,7 +134,7 @@ func (o *classifyFlags) check(c *cobra.Command) error {
 func (a *app) classifier(c *cobra.Command, o classifyFlags, names []string) (m *clip.Model, r *recognition.Recognizer, trained video.Sampling, err error) {
 	if o.run.Path == "" {
 		if m, _, err = a.load(o.backbone, clip.Image|clip.Text); err == nil {
-			r, err = recognition.Baseline(m, names, o.templates)
+			r, err = recognition.Baseline(c.Context(), m, names, o.templates)
 		}
 		return m, r, trained, err
 	}
@@ -194,7 +194,7 @@ func (a *app) classify(ctx context.Context, m *clip.Model, r *recognition.Recogn
 		place[src.ID] = i
 	}
 	report, err := feature.ExtractFunc(ctx, m, sources, o, func(q *feature.Sequence) error {
-		p, err := r.Classify(q)
+		p, err := r.Classify(ctx, q)
 		if top > 0 && len(p) > top {
 			p = p[:top]
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -42,7 +43,7 @@ func (a *app) embedCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			items, err := embed(m, texts, images, truncate)
+			items, err := embed(c.Context(), m, texts, images, truncate)
 			if err != nil {
 				return err
 			}
@@ -75,7 +76,7 @@ func (a *app) embedCommand() *cobra.Command {
 }
 
 // embed encodes texts, then images, in the order given.
-func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, error) {
+func embed(ctx context.Context, m *clip.Model, texts, images []string, truncate bool) ([]embedding, error) {
 	e, side := m.Config().Embed, m.Config().ImageSize
 	var items []embedding
 	if len(texts) > 0 {
@@ -84,7 +85,7 @@ func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, e
 				return nil, fmt.Errorf("%w with --truncate", err)
 			}
 		}
-		f, err := m.EncodeTexts(texts, truncate)
+		f, err := m.EncodeTexts(ctx, texts, truncate)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +102,7 @@ func embed(m *clip.Model, texts, images []string, truncate bool) ([]embedding, e
 		if image, err = resizer.Resize(image, side); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		f, err := m.EncodeImages(image.Pix)
+		f, err := m.EncodeImages(ctx, image.Pix)
 		if err != nil {
 			return nil, err
 		}

@@ -214,7 +214,7 @@ func (a *app) evalLocalizer(c *cobra.Command, o evalLocalizationFlags, f *adapte
 		return nil, err
 	}
 	if o.templates != nil {
-		err = l.UseBaseline(o.templates)
+		err = l.UseBaseline(c.Context(), o.templates)
 	}
 	return l, err
 }

@@ -182,13 +182,13 @@ func (a *app) localize(ctx context.Context, w *localizing, sources []video.Sourc
 	report, err := feature.ExtractFunc(ctx, w.backbone, sources, w.extract, func(q *feature.Sequence) error {
 		x := &out[place[q.ID]]
 		x.provenance, x.length = q.Provenance, localization.Duration(q)
-		p, err := a.proposals(w, find, q)
+		p, err := a.proposals(ctx, w, find, q)
 		if err != nil {
 			return err
 		}
 		p = localization.ClipProposals(p, x.length)
 		x.proposals = localization.FromProposals(p)
-		found, err := w.localizer.Classify(q, p)
+		found, err := w.localizer.Classify(ctx, q, p)
 		if err != nil {
 			return err
 		}
@@ -208,9 +208,9 @@ func (a *app) localize(ctx context.Context, w *localizing, sources []video.Sourc
 }
 
 // proposals returns the proposals for a video: the model's, or those of the file.
-func (a *app) proposals(w *localizing, find func(string) (string, []localization.Detection, error), q *feature.Sequence) ([]proposal.Proposal, error) {
+func (a *app) proposals(ctx context.Context, w *localizing, find func(string) (string, []localization.Detection, error), q *feature.Sequence) ([]proposal.Proposal, error) {
 	if w.proposed == nil {
-		return w.localizer.Propose(q)
+		return w.localizer.Propose(ctx, q)
 	}
 	id, found, err := find(q.ID)
 	if id == "" && err == nil {

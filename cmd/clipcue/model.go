@@ -45,7 +45,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 		Short:   "Describe a backbone",
 		Example: "  clipcue model info ViT-B-16.pt\n  clipcue model info ViT-B/16 --json",
 		Args:    arguments(1, 1, "one weight file, folder or name"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			b.Model = args[0]
 			m, path, err := a.load(b, clip.Image|clip.Text)
 			if err != nil {
@@ -60,7 +60,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if info.Int8, err = clip.Compare(float, m); err != nil {
+				if info.Int8, err = clip.Compare(cmd.Context(), float, m); err != nil {
 					return err
 				}
 			}

@@ -47,7 +47,7 @@ func (a *app) openRecognizer(ctx context.Context, run flags.Run, b flags.Backbon
 		return nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
 	}
 	if classes != nil {
-		err = r.SetClasses(classes)
+		err = r.SetClasses(ctx, classes)
 	}
 	return opened, r, err
 }
@@ -64,7 +64,7 @@ func (a *app) openLocalizer(ctx context.Context, run flags.Run, b flags.Backbone
 		return nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
 	}
 	if classes != nil {
-		err = l.SetClasses(classes)
+		err = l.SetClasses(ctx, classes)
 	}
 	return opened, l, err
 }

@@ -151,7 +151,7 @@ func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*search
 	}
 	var query []float32
 	if out.Kind == "image" {
-		query, err = library.Picture(m, e, o.image)
+		query, err = library.Picture(ctx, m, e, o.image)
 	} else {
 		var extract feature.Options
 		if extract.Sampling, err = video.ParseSampling(l.Settings().Sampling); err == nil {

@@ -50,19 +50,19 @@ func BenchmarkAnHour(b *testing.B) {
 	var p []proposal.Proposal
 	b.Run("propose", func(b *testing.B) {
 		for b.Loop() {
-			if p, err = l.Propose(q); err != nil {
+			if p, err = l.Propose(b.Context(), q); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("classify", func(b *testing.B) {
 		if p == nil {
-			if p, err = l.Propose(q); err != nil {
+			if p, err = l.Propose(b.Context(), q); err != nil {
 				b.Fatal(err)
 			}
 		}
 		for b.Loop() {
-			if _, err := l.Classify(q, p); err != nil {
+			if _, err := l.Classify(b.Context(), q, p); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -23,7 +23,7 @@ type Result struct {
 // embeddings; others are encoded from their names, for which the adapter needs a
 // backbone with its text tower.
 func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result, error) {
-	embeddings, err := l.vocabulary.Embeddings(s.Classes)
+	embeddings, err := l.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings
 		if err != nil {
 			return nil, err
 		}
-		if r.Found[v.Path], err = e.detect(a, embeddings, s.Classes, q, p[i]); err != nil {
+		if r.Found[v.Path], err = e.detect(ctx, a, embeddings, s.Classes, q, p[i]); err != nil {
 			return nil, err
 		}
 	}

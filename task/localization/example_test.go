@@ -1,6 +1,7 @@
 package localization_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -27,14 +28,14 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := l.SetClasses([]string{"red circle", "blue star"}); err != nil {
+	if err := l.SetClasses(context.Background(), []string{"red circle", "blue star"}); err != nil {
 		log.Fatal(err)
 	}
 	q, err := feature.ReadFile("features/long.mp4.safetensors")
 	if err != nil {
 		log.Fatal(err)
 	}
-	found, err := l.Localize(q)
+	found, err := l.Localize(context.Background(), q)
 	if err != nil {
 		log.Fatal(err)
 	}

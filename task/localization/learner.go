@@ -234,7 +234,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if l.test == nil {
 		return loop.Evaluation{Metrics: map[string]any{}}, nil
 	}
-	embeddings, err := l.adapter.EncodeClasses(readable(l.test.Classes))
+	embeddings, err := l.adapter.EncodeClasses(ctx, readable(l.test.Classes))
 	if err != nil {
 		return loop.Evaluation{}, err
 	}
@@ -269,7 +269,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	if f.Settings, err = json.Marshal(about); err != nil {
 		return err
 	}
-	if f.Embeddings, err = l.adapter.EncodeClasses(readable(f.Classes)); err != nil {
+	if f.Embeddings, err = l.adapter.EncodeClasses(context.Background(), readable(f.Classes)); err != nil {
 		return err
 	}
 	return f.Write(path)

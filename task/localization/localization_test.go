@@ -203,7 +203,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	truth := []dataset.Segment{{Start: 4, End: 9, Label: "growing"}, {Start: 14, End: 17, Label: "growing"}}
 	for _, rate := range []float64{4, 2.5, 16} {
-		found, err := l.Localize(sequence(m, "other.mp4", int(24*rate), rate, 2, truth, rng))
+		found, err := l.Localize(t.Context(), sequence(m, "other.mp4", int(24*rate), rate, 2, truth, rng))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 			t.Errorf("at %v frames a second it finds some of the segments: %+v", rate, found[:5])
 		}
 	}
-	if _, err := l.Localize(sequence(m, "coarse.mp4", 20, 0.5, 0, nil, rng)); err == nil || !strings.Contains(err.Error(), "coarse.mp4") || !strings.Contains(err.Error(), "too few to resample to 4") {
+	if _, err := l.Localize(t.Context(), sequence(m, "coarse.mp4", 20, 0.5, 0, nil, rng)); err == nil || !strings.Contains(err.Error(), "coarse.mp4") || !strings.Contains(err.Error(), "too few to resample to 4") {
 		t.Errorf("two seconds from frame to frame: %v", err)
 	}
 	// Other limits, other proposals; the rest is the same.
@@ -235,7 +235,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	}
 	// A video of one frame, and one that is shorter than a window.
 	for _, n := range []int{1, 3} {
-		if _, err := l.Localize(sequence(m, "short.mp4", n, 4, 0, nil, rng)); err != nil {
+		if _, err := l.Localize(t.Context(), sequence(m, "short.mp4", n, 4, 0, nil, rng)); err != nil {
 			t.Errorf("a video of %d frames: %v", n, err)
 		}
 	}
@@ -319,7 +319,7 @@ func TestProposalsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Localize(q); !errors.Is(err, ErrNoDetector) {
+	if _, err := l.Localize(t.Context(), q); !errors.Is(err, ErrNoDetector) {
 		t.Errorf("without proposals: %v", err)
 	}
 	p, unnamed, err := r.Test.MatchProposals(r.Proposals)
@@ -368,10 +368,10 @@ func TestNewClasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := []proposal.Proposal{{Span: video.Span{Start: 1, End: 3}, Score: 0.5}, {Span: video.Span{Start: 50, End: 60}, Score: 0.9}}
-	if err := l.SetClasses([]string{"SittingDown", "shrinking"}); err != nil {
+	if err := l.SetClasses(t.Context(), []string{"SittingDown", "shrinking"}); err != nil {
 		t.Fatal(err)
 	}
-	found, err := l.Classify(q, p)
+	found, err := l.Classify(t.Context(), q, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,10 +381,10 @@ func TestNewClasses(t *testing.T) {
 	}
 	// The name is said in words, and told as it was given.
 	again := localizer(t, r)
-	if err := again.SetClasses([]string{"sitting_down", "shrinking"}); err != nil {
+	if err := again.SetClasses(t.Context(), []string{"sitting_down", "shrinking"}); err != nil {
 		t.Fatal(err)
 	}
-	if other, err := again.Classify(q, p); err != nil || !slices.ContainsFunc(other, func(d Detection) bool { return d.Label == "sitting_down" }) {
+	if other, err := again.Classify(t.Context(), q, p); err != nil || !slices.ContainsFunc(other, func(d Detection) bool { return d.Label == "sitting_down" }) {
 		t.Errorf("%+v, %v", other, err)
 	}
 	bare := clip.Bare(m.Config(), m.Fingerprint(), 1)
@@ -396,13 +396,13 @@ func TestNewClasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := known.SetClasses([]string{"shrinking"}); err != nil {
+	if err := known.SetClasses(t.Context(), []string{"shrinking"}); err != nil {
 		t.Errorf("the file knows the test classes: %v", err)
 	}
-	if err := known.SetClasses([]string{"flying"}); !errors.As(err, new(*adapter.UnknownClassError)) {
+	if err := known.SetClasses(t.Context(), []string{"flying"}); !errors.As(err, new(*adapter.UnknownClassError)) {
 		t.Errorf("a new name without the text tower: %v", err)
 	}
-	if err := known.SetClasses(nil); err == nil {
+	if err := known.SetClasses(t.Context(), nil); err == nil {
 		t.Error("no classes are taken")
 	}
 }
@@ -424,7 +424,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &Localizer{Eval: Evaluation{ClassesPerProposal: 1, MaxDetections: 3}, adapter: a, rate: 1, vocabulary: vocabulary.New(m, readably(a.EncodeClasses))}
-	if err := l.SetClasses(names); err != nil {
+	if err := l.SetClasses(t.Context(), names); err != nil {
 		t.Fatal(err)
 	}
 	var p []proposal.Proposal
@@ -432,7 +432,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 		p = append(p, proposal.Proposal{Span: video.Span{Start: float64(i), End: float64(i + 2)}, Score: 0.5})
 	}
 	for n, want := range map[int]int{120: 3, 600: 3, 1300: 9} {
-		if found, err := l.Classify(sequence(m, "x.mp4", n, 1, 0, nil, rand.New(rand.NewPCG(1, 1))), p); err != nil || len(found) != want {
+		if found, err := l.Classify(t.Context(), sequence(m, "x.mp4", n, 1, 0, nil, rand.New(rand.NewPCG(1, 1))), p); err != nil || len(found) != want {
 			t.Errorf("%d s have %d detections instead of %d (%v)", n, len(found), want, err)
 		}
 	}

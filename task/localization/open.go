@@ -16,7 +16,7 @@ func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Localizer, e
 	}
 	l, err := New(opened.File, opened.Backbone)
 	if err == nil && o.Classes != nil {
-		err = l.SetClasses(o.Classes)
+		err = l.SetClasses(ctx, o.Classes)
 	}
 	return l, err
 }
@@ -32,5 +32,5 @@ func (l *Localizer) LocalizeVideo(ctx context.Context, path string) ([]Detection
 	if err != nil {
 		return nil, err
 	}
-	return l.Localize(q)
+	return l.Localize(ctx, q)
 }

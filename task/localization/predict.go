@@ -1,6 +1,7 @@
 package localization
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -84,12 +85,14 @@ func (l *Localizer) Classes() []string { return l.vocabulary.Classes() }
 
 // SetClasses replaces the class names. Names that the model file does not know are encoded
 // by the backbone's text tower; without it they are an *[adapter.UnknownClassError].
-func (l *Localizer) SetClasses(classes []string) error { return l.vocabulary.SetClasses(classes) }
+func (l *Localizer) SetClasses(ctx context.Context, classes []string) error {
+	return l.vocabulary.SetClasses(ctx, classes)
+}
 
 // UseBaseline replaces the trained classifier by the backbone alone, on the model's
 // proposals: class names in hand-written templates, compared with the mean of the frame
 // features.
-func (l *Localizer) UseBaseline(templates []string) error {
+func (l *Localizer) UseBaseline(ctx context.Context, templates []string) error {
 	m := l.adapter.Backbone()
 	c := adapter.Config{Frames: 1, Temperature: 1 / float64(m.LogitScale())}
 	a, err := adapter.New(m, c, 0)
@@ -98,8 +101,10 @@ func (l *Localizer) UseBaseline(templates []string) error {
 	}
 	classes := l.Classes()
 	l.adapter = a
-	l.vocabulary = vocabulary.New(m, readably(func(names []string) ([]float32, error) { return m.EncodeClasses(names, templates, false) }))
-	return l.SetClasses(classes)
+	l.vocabulary = vocabulary.New(m, readably(func(ctx context.Context, names []string) ([]float32, error) {
+		return m.EncodeClasses(ctx, names, templates, false)
+	}))
+	return l.SetClasses(ctx, classes)
 }
 
 // SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
@@ -109,8 +114,8 @@ func (l *Localizer) SetTemporalScale(s float64) error { return l.adapter.SetTemp
 
 // readably returns encode for class names as words: "HighJump" is encoded as "High Jump".
 // Results keep the annotation's spelling.
-func readably(encode func(names []string) ([]float32, error)) func(names []string) ([]float32, error) {
-	return func(names []string) ([]float32, error) { return encode(readable(names)) }
+func readably(encode func(ctx context.Context, names []string) ([]float32, error)) func(ctx context.Context, names []string) ([]float32, error) {
+	return func(ctx context.Context, names []string) ([]float32, error) { return encode(ctx, readable(names)) }
 }
 
 // readable returns class names as words.
@@ -124,16 +129,16 @@ func readable(classes []string) []string {
 
 // Propose returns where something happens in a video, whatever it is, by falling
 // score.
-func (l *Localizer) Propose(q *feature.Sequence) ([]proposal.Proposal, error) {
+func (l *Localizer) Propose(ctx context.Context, q *feature.Sequence) ([]proposal.Proposal, error) {
 	if l.detector == nil {
 		return nil, ErrNoDetector
 	}
-	return propose(l.detector, q)
+	return propose(ctx, l.detector, q)
 }
 
 // propose brings a detector's proposals onto the player's clock.
-func propose(d *proposal.Detector, q *feature.Sequence) ([]proposal.Proposal, error) {
-	found, err := d.Propose(q)
+func propose(ctx context.Context, d *proposal.Detector, q *feature.Sequence) ([]proposal.Proposal, error) {
+	found, err := d.Propose(ctx, q)
 	for i := range found {
 		found[i].Start = max(0, found[i].Start-q.Provenance.StartTime)
 		found[i].End -= q.Provenance.StartTime
@@ -142,18 +147,18 @@ func propose(d *proposal.Detector, q *feature.Sequence) ([]proposal.Proposal, er
 }
 
 // Localize returns what happens in a video and when, by falling score.
-func (l *Localizer) Localize(q *feature.Sequence) ([]Detection, error) {
-	proposals, err := l.Propose(q)
+func (l *Localizer) Localize(ctx context.Context, q *feature.Sequence) ([]Detection, error) {
+	proposals, err := l.Propose(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return l.Classify(q, proposals)
+	return l.Classify(ctx, q, proposals)
 }
 
 // Classify names proposals: a detection's score is its proposal's times the
 // probability of its class. Features of another rate than the model's are brought
 // to it, or refused if that cannot be done.
-func (l *Localizer) Classify(q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
+func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
 	if e := l.adapter.Backbone().Config().Embed; q.Width != e || q.Len() == 0 {
 		return nil, fmt.Errorf("%s: %d features of width %d, but those of this backbone have width %d", q.ID, q.Len(), q.Width, e)
 	}
@@ -162,20 +167,20 @@ func (l *Localizer) Classify(q *feature.Sequence, proposals []proposal.Proposal)
 		return nil, err
 	}
 	classes := l.Classes()
-	embeddings, err := l.vocabulary.Embeddings(classes)
+	embeddings, err := l.vocabulary.Embeddings(ctx, classes)
 	if err != nil {
 		return nil, err
 	}
-	return l.Eval.detect(l.adapter, embeddings, classes, q, proposals)
+	return l.Eval.detect(ctx, l.adapter, embeddings, classes, q, proposals)
 }
 
 // detect names proposals over classes with the embeddings [C,E].
-func (e Evaluation) detect(a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
+func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
 	rows, proposals := spans(q, proposals)
 	if len(rows) == 0 {
 		return []Detection{}, nil
 	}
-	v, err := a.EncodeSegments(q.Features, rows)
+	v, err := a.EncodeSegments(ctx, q.Features, rows)
 	if err != nil {
 		return nil, err
 	}

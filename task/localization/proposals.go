@@ -23,7 +23,7 @@ func (s *Set) Propose(ctx context.Context, d *proposal.Detector, p progress.Func
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return propose(d, q)
+		return propose(ctx, d, q)
 	})
 }
 

@@ -53,7 +53,7 @@ func Evaluate(ctx context.Context, m *clip.Model, sets []EvalSet, e Evaluation, 
 	if len(labels) > 0 {
 		var err error
 		// Cut, as the captions that it learned from were.
-		if classes, err = m.EncodeClasses(labels, e.Templates, true); err != nil {
+		if classes, err = m.EncodeClasses(ctx, labels, e.Templates, true); err != nil {
 			return nil, err
 		}
 	}
@@ -115,11 +115,11 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 		if len(captions) == 0 {
 			continue
 		}
-		images, err := m.EncodeImages(rgb)
+		images, err := m.EncodeImages(ctx, rgb)
 		if err != nil {
 			return nil, err
 		}
-		texts, err := m.EncodeTexts(captions, true)
+		texts, err := m.EncodeTexts(ctx, captions, true)
 		if err != nil {
 			return nil, err
 		}

@@ -449,8 +449,8 @@ func TestCuttingChangesNoShortLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	labels, templates := []string{"red", "green"}, []string{"a {}", "the {}"}
-	want, err1 := l.EncodeClasses(labels, templates, false)
-	got, err2 := l.EncodeClasses(labels, templates, true)
+	want, err1 := l.EncodeClasses(t.Context(), labels, templates, false)
+	got, err2 := l.EncodeClasses(t.Context(), labels, templates, true)
 	if err1 != nil || err2 != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v: %v instead of %v", err1, err2, got, want)
 	}

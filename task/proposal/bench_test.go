@@ -28,7 +28,7 @@ func BenchmarkPropose(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		begin := time.Now()
-		if _, err := d.Propose(q); err != nil {
+		if _, err := d.Propose(b.Context(), q); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(frames/rate/time.Since(begin).Seconds(), "×realtime")

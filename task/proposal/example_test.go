@@ -32,7 +32,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	found, err := detector.Propose(sequence)
+	found, err := detector.Propose(context.Background(), sequence)
 	if err != nil {
 		log.Fatal(err)
 	}

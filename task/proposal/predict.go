@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"context"
 	"math"
 
 	"github.com/clipcue/clipcue/feature"
@@ -47,7 +48,7 @@ func (c Config) padded(n int) int {
 // are those of the sequence's timestamps; what was sampled at another rate than the
 // detector was trained at is brought to that by interpolation, or refused if it is
 // too coarse.
-func (t *Detector) Propose(q *feature.Sequence) ([]Proposal, error) {
+func (t *Detector) Propose(ctx context.Context, q *feature.Sequence) ([]Proposal, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, err := t.config.frames(q, t.embed)

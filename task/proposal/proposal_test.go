@@ -114,7 +114,7 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := d.Propose(q)
+		p, err := d.Propose(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +287,7 @@ func ready(t *testing.T, c Config, width int) *Detector {
 
 func propose(t *testing.T, d *Detector, q *feature.Sequence) []Proposal {
 	t.Helper()
-	p, err := d.Propose(q)
+	p, err := d.Propose(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +408,7 @@ func TestOtherRates(t *testing.T) {
 		"order of time":           {ID: "a.mp4", Width: 1, Features: make([]float32, 3), Timestamps: []float64{1, 0, 2}},
 		"a year at once":          {ID: "a.mp4", Width: 3, Features: make([]float32, 12), Timestamps: []float64{0, 0.1, 0.2, 3e7}},
 	} {
-		if p, err := d.Propose(q); err == nil || !strings.Contains(err.Error(), "a.mp4") {
+		if p, err := d.Propose(t.Context(), q); err == nil || !strings.Contains(err.Error(), "a.mp4") {
 			t.Errorf("%s: %v, %v", name, p, err)
 		}
 	}
@@ -465,7 +465,7 @@ func TestSharedDetector(t *testing.T) {
 		q := film("a.mp4", rand.New(rand.NewPCG(uint64(i), 1)), 40+20*i, 5, 8, nil)
 		want[i] = fmt.Sprint(propose(t, d, q))
 		wait.Go(func() {
-			p, err := d.Propose(q)
+			p, err := d.Propose(t.Context(), q)
 			got[i] = fmt.Sprint(p)
 			if err != nil {
 				t.Error(err)

@@ -273,7 +273,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 		if err != nil {
 			return e, err
 		}
-		p, err := l.detector.Propose(q)
+		p, err := l.detector.Propose(ctx, q)
 		if err != nil {
 			return e, err
 		}

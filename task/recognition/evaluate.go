@@ -69,7 +69,7 @@ func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *
 			}
 			features = e.windows(features, q, first, last, a.Config().Frames, from+i)
 		}
-		p, err := a.Classify(features, embeddings)
+		p, err := a.Classify(ctx, features, embeddings)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func ranked(p []float64) []int {
 // its finished embeddings; others are encoded from their names, for which the
 // adapter needs a backbone with its text tower.
 func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
-	embeddings, err := r.vocabulary.Embeddings(s.Classes)
+	embeddings, err := r.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ type learner struct {
 	order loop.Order // of the training videos
 }
 
-func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
+func newLearner(ctx context.Context, m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
 	a, err := adapter.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 		return nil, err
 	}
 	if c.Anchor > 0 {
-		if l.anchor, err = a.Anchor(trainSet.Classes, c.AnchorTemplates); err != nil {
+		if l.anchor, err = a.Anchor(ctx, trainSet.Classes, c.AnchorTemplates); err != nil {
 			return nil, fmt.Errorf("anchor embeddings of the templates: %w", err)
 		}
 	}
@@ -103,7 +103,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if l.test == nil {
 		return loop.Evaluation{Metrics: map[string]any{}}, nil
 	}
-	embeddings, err := l.adapter.EncodeClasses(l.test.Classes)
+	embeddings, err := l.adapter.EncodeClasses(ctx, l.test.Classes)
 	if err != nil {
 		return loop.Evaluation{}, err
 	}
@@ -123,7 +123,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 		f.AddClasses(l.test.Classes)
 	}
 	var err error
-	if f.Embeddings, err = l.adapter.EncodeClasses(f.Classes); err != nil {
+	if f.Embeddings, err = l.adapter.EncodeClasses(context.Background(), f.Classes); err != nil {
 		return err
 	}
 	return f.Write(path)

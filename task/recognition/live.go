@@ -61,14 +61,14 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary
 		defer close(queue)
 		ended <- w.receive(inner, queue)
 	}()
-	err = w.consume(queue, see, &done)
+	err = w.consume(ctx, queue, see, &done)
 	stop()
 	for range queue {
 	}
 	if e := <-ended; err == nil && ctx.Err() == nil {
 		err = e
 	}
-	events, e := w.Watcher.Flush()
+	events, e := w.Watcher.Flush(context.WithoutCancel(ctx))
 	err = errors.Join(err, e)
 	for _, e := range events {
 		err = errors.Join(err, see(e))
@@ -77,7 +77,7 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary
 }
 
 // consume encodes what is in the queue, as much at once as there is.
-func (w *Live) consume(queue <-chan liveFrame, see func(Event) error, done *LiveSummary) error {
+func (w *Live) consume(ctx context.Context, queue <-chan liveFrame, see func(Event) error, done *LiveSummary) error {
 	var told time.Time
 	for f := range queue {
 		batch := []liveFrame{f}
@@ -101,7 +101,7 @@ func (w *Live) consume(queue <-chan liveFrame, see func(Event) error, done *Live
 				w.Log.Warn("frames come faster than they can be encoded; some are dropped", "dropped", done.Dropped, "encoded", done.Frames)
 			}
 		}
-		events, err := w.encode(batch)
+		events, err := w.encode(context.WithoutCancel(ctx), batch)
 		for _, e := range events {
 			err = errors.Join(err, see(e))
 		}
@@ -113,14 +113,14 @@ func (w *Live) consume(queue <-chan liveFrame, see func(Event) error, done *Live
 }
 
 // encode passes frames through the backbone and on to the watcher.
-func (w *Live) encode(batch []liveFrame) (events []Event, err error) {
+func (w *Live) encode(ctx context.Context, batch []liveFrame) (events []Event, err error) {
 	var pix []byte
 	for _, f := range batch {
 		pix = append(pix, f.pix...)
 	}
 	var rows []float32
 	if len(pix) > 0 {
-		if rows, err = w.Model.EncodeImages(pix); err != nil {
+		if rows, err = w.Model.EncodeImages(ctx, pix); err != nil {
 			return nil, err
 		}
 	}
@@ -128,9 +128,9 @@ func (w *Live) encode(batch []liveFrame) (events []Event, err error) {
 	for _, f := range batch {
 		var seen []Event
 		if f.pix == nil {
-			seen, err = w.Watcher.Flush()
+			seen, err = w.Watcher.Flush(ctx)
 		} else {
-			seen, err = w.Watcher.Add(rows[:e], f.time)
+			seen, err = w.Watcher.Add(ctx, rows[:e], f.time)
 			rows = rows[e:]
 		}
 		events = append(events, seen...)

@@ -16,7 +16,7 @@ func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Recognizer, 
 	}
 	r, err := New(opened.File, opened.Backbone)
 	if err == nil && o.Classes != nil {
-		err = r.SetClasses(o.Classes)
+		err = r.SetClasses(ctx, o.Classes)
 	}
 	return r, err
 }
@@ -32,5 +32,5 @@ func (r *Recognizer) ClassifyVideo(ctx context.Context, path string) ([]Predicti
 	if err != nil {
 		return nil, err
 	}
-	return r.Classify(q)
+	return r.Classify(ctx, q)
 }

@@ -1,6 +1,7 @@
 package recognition
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
@@ -36,7 +37,7 @@ func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 // Baseline returns a recognizer that is the backbone alone, without any training: it
 // compares class names in hand-written templates with the mean of the frame features.
 // Without templates it uses the first of [clip.Templates].
-func Baseline(m *clip.Model, classes, templates []string) (*Recognizer, error) {
+func Baseline(ctx context.Context, m *clip.Model, classes, templates []string) (*Recognizer, error) {
 	c := adapter.Config{Frames: adapter.DefaultConfig().Frames, Temperature: 1 / float64(m.LogitScale())}
 	a, err := adapter.New(m, c, 0)
 	if err != nil {
@@ -45,9 +46,11 @@ func Baseline(m *clip.Model, classes, templates []string) (*Recognizer, error) {
 	if len(templates) == 0 {
 		templates = clip.Templates[:1]
 	}
-	encode := func(names []string) ([]float32, error) { return m.EncodeClasses(names, templates, false) }
+	encode := func(ctx context.Context, names []string) ([]float32, error) {
+		return m.EncodeClasses(ctx, names, templates, false)
+	}
 	r := &Recognizer{adapter: a, vocabulary: vocabulary.New(m, encode), eval: Evaluation{Windows: 5}}
-	return r, r.SetClasses(classes)
+	return r, r.SetClasses(ctx, classes)
 }
 
 // SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
@@ -63,7 +66,9 @@ func (r *Recognizer) Frames() int { return r.adapter.Config().Frames }
 
 // SetClasses replaces the class names. Names that the model file does not know are encoded
 // by the backbone's text tower; without it they are an *[adapter.UnknownClassError].
-func (r *Recognizer) SetClasses(classes []string) error { return r.vocabulary.SetClasses(classes) }
+func (r *Recognizer) SetClasses(ctx context.Context, classes []string) error {
+	return r.vocabulary.SetClasses(ctx, classes)
+}
 
 // Prediction is a class with its probability.
 type Prediction struct {
@@ -72,17 +77,17 @@ type Prediction struct {
 }
 
 // Classify returns the classes of a video by falling probability.
-func (r *Recognizer) Classify(q *feature.Sequence) ([]Prediction, error) {
+func (r *Recognizer) Classify(ctx context.Context, q *feature.Sequence) ([]Prediction, error) {
 	if q.Width != r.adapter.Backbone().Config().Embed {
 		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
 	}
 	classes := r.Classes()
-	embeddings, err := r.vocabulary.Embeddings(classes)
+	embeddings, err := r.vocabulary.Embeddings(ctx, classes)
 	if err != nil {
 		return nil, err
 	}
 	features := r.eval.windows(nil, q, 0, q.Len(), r.adapter.Config().Frames, 0)
-	p, err := r.adapter.Classify(features, embeddings)
+	p, err := r.adapter.Classify(ctx, features, embeddings)
 	if err != nil {
 		return nil, err
 	}

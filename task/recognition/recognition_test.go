@@ -178,7 +178,7 @@ func testResuming(t *testing.T, m *clip.Model, c Config, r Run) {
 		for _, killed := range []bool{false, true} {
 			r.Dir = filepath.Join(t.TempDir(), "run")
 			ctx, cancel := context.WithCancel(context.Background())
-			l, err := newLearner(m, c, r.Train, r.Test)
+			l, err := newLearner(context.Background(), m, c, r.Train, r.Test)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -303,7 +303,7 @@ func TestModelFileRunsWithoutTheTextTower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := bare.Classify(q)
+	p, err := bare.Classify(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,14 +317,14 @@ func TestModelFileRunsWithoutTheTextTower(t *testing.T) {
 	if len(p) != len(names) || math.Abs(sum-1) > 1e-5 {
 		t.Errorf("%d predictions sum to %v", len(p), sum)
 	}
-	if err := bare.SetClasses([]string{"jumping"}); !errors.As(err, new(*adapter.UnknownClassError)) {
+	if err := bare.SetClasses(t.Context(), []string{"jumping"}); !errors.As(err, new(*adapter.UnknownClassError)) {
 		t.Errorf("an unseen class without the text tower: %v", err)
 	}
 	full, err := New(f, m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := full.SetClasses([]string{"jumping", "growing"}); err != nil {
+	if err := full.SetClasses(t.Context(), []string{"jumping", "growing"}); err != nil {
 		t.Errorf("an unseen class with the text tower: %v", err)
 	}
 }
@@ -339,7 +339,7 @@ func TestStepsOfFewerClasses(t *testing.T) {
 	_, r := open(t, m, Data{Path: path, Features: store})
 	c := everything()
 	c.ClassesPerStep, c.Batch = 5, 3
-	l, err := newLearner(m, c, r.Train, nil)
+	l, err := newLearner(context.Background(), m, c, r.Train, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func TestEpochsGoThroughAllVideos(t *testing.T) {
 	_, r := open(t, m, Data{Path: path, Features: store})
 	c := settings()
 	c.Batch = 5
-	l, err := newLearner(m, c, r.Train, nil)
+	l, err := newLearner(context.Background(), m, c, r.Train, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

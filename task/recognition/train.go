@@ -24,7 +24,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
 	}
-	l, err := newLearner(r.Backbone, c, r.Train, r.Eval())
+	l, err := newLearner(ctx, r.Backbone, c, r.Train, r.Eval())
 	if err != nil {
 		return train.Result{}, err
 	}

@@ -1,6 +1,7 @@
 package recognition
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/clipcue/clipcue/feature"
@@ -21,7 +22,7 @@ type Event struct {
 // Watcher names the actions in a stream of frames with a window that slides over
 // them. It serves one goroutine.
 type Watcher struct {
-	classify  func(*feature.Sequence) ([]Prediction, error)
+	classify  func(context.Context, *feature.Sequence) ([]Prediction, error)
 	frames    int // of a window
 	step      int // frames between two windows
 	threshold float64
@@ -48,7 +49,7 @@ func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 // Add takes the feature [E] of the next frame, which is shown at the time t in
 // seconds. It returns the event that begins with it and the one that is over, the
 // latter first.
-func (w *Watcher) Add(row []float32, t float64) ([]Event, error) {
+func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, error) {
 	q := &w.window
 	if len(row) != q.Width {
 		return nil, fmt.Errorf("a feature of width %d is not from this backbone", len(row))
@@ -65,13 +66,13 @@ func (w *Watcher) Add(row []float32, t float64) ([]Event, error) {
 	if q.Len() < w.frames || w.fresh < w.step {
 		return nil, nil
 	}
-	return w.name()
+	return w.name(ctx)
 }
 
 // name takes the window as it stands.
-func (w *Watcher) name() ([]Event, error) {
+func (w *Watcher) name(ctx context.Context) ([]Event, error) {
 	q := &w.window
-	found, err := w.classify(q)
+	found, err := w.classify(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +107,9 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 // Flush says that the frames to come do not follow those that came: the stream is
 // over, or was interrupted. It returns the event that was open. A stream that was
 // shorter than a window is a window.
-func (w *Watcher) Flush() (events []Event, err error) {
+func (w *Watcher) Flush(ctx context.Context) (events []Event, err error) {
 	if !w.begun && w.window.Len() > 0 {
-		events, err = w.name()
+		events, err = w.name(ctx)
 	}
 	if w.open != nil {
 		w.open.End = w.reach

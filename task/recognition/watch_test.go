@@ -1,6 +1,7 @@
 package recognition
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +14,7 @@ import (
 func TestWatcher(t *testing.T) {
 	names := []string{"none", "run", "jump"}
 	w := &Watcher{frames: 4, step: 2, threshold: 0.5, window: feature.Sequence{Width: 1}}
-	w.classify = func(q *feature.Sequence) ([]Prediction, error) {
+	w.classify = func(_ context.Context, q *feature.Sequence) ([]Prediction, error) {
 		if q.Len() != len(q.Features) {
 			t.Errorf("%d features of %d frames", len(q.Features), q.Len())
 		}
@@ -27,7 +28,7 @@ func TestWatcher(t *testing.T) {
 	var got []Event
 	add := func(from int, classes ...float32) {
 		for i, c := range classes {
-			events, err := w.Add([]float32{c}, float64(from+i))
+			events, err := w.Add(t.Context(), []float32{c}, float64(from+i))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,7 +38,7 @@ func TestWatcher(t *testing.T) {
 	add(0, 1, 1, 1, 1, 1, 1, 2, 2, 0, 0) // windows end at 3, 5, 7, 9
 	add(10, 0, 1)                        // at 11
 	cut := func() {
-		events, err := w.Flush()
+		events, err := w.Flush(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,7 @@ func TestWatcher(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := w.Add([]float32{1, 2}, 0); err == nil {
+	if _, err := w.Add(t.Context(), []float32{1, 2}, 0); err == nil {
 		t.Error("a feature of another width is taken")
 	}
 }

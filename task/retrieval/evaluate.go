@@ -59,7 +59,7 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
 		set: s, width: r.model.Config().Embed, tau: r.Temperature()}
 	var err error
-	if out.texts, out.Truncated, err = r.texts(s.Texts()); err != nil {
+	if out.texts, out.Truncated, err = r.texts(ctx, s.Texts()); err != nil {
 		return nil, err
 	}
 	if out.videos, err = r.embed(ctx, s); err != nil {
@@ -95,7 +95,7 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 		}
 	}
 	if e.QueryBank != nil {
-		bank, err := r.Texts(e.QueryBank)
+		bank, err := r.Texts(ctx, e.QueryBank)
 		if err != nil {
 			return nil, fmt.Errorf("query bank: %w", err)
 		}
@@ -136,7 +136,7 @@ func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
 				return nil, err
 			}
 		}
-		y, err := r.videos(windows)
+		y, err := r.videos(ctx, windows)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package retrieval_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -18,17 +19,17 @@ func Example() {
 		log.Fatal(err)
 	}
 	r := retrieval.Baseline(backbone) // or retrieval.New(file, backbone), from a model file
-	query, err := r.Texts([]string{"a red circle"})
+	query, err := r.Texts(context.Background(), []string{"a red circle"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, shows := range []string{"a picture of a red circle", "a picture of a blue star"} {
-		frame, err := backbone.EncodeTexts([]string{shows}, false)
+		frame, err := backbone.EncodeTexts(context.Background(), []string{shows}, false)
 		if err != nil {
 			log.Fatal(err)
 		}
 		video := &feature.Sequence{ID: shows, Width: len(frame), Features: frame, Timestamps: []float64{0}}
-		v, err := r.Video(video, 0, 0)
+		v, err := r.Video(context.Background(), video, 0, 0)
 		if err != nil {
 			log.Fatal(err)
 		}

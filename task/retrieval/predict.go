@@ -1,6 +1,7 @@
 package retrieval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -50,24 +51,24 @@ func (r *Retriever) Fingerprint() string { return r.fingerprint }
 
 // Texts returns the embeddings [n,E] of sentences, of unit length. What does not
 // fit into the model's context is cut off. The backbone needs its text tower.
-func (r *Retriever) Texts(sentences []string) ([]float32, error) {
-	embeddings, _, err := r.texts(sentences)
+func (r *Retriever) Texts(ctx context.Context, sentences []string) ([]float32, error) {
+	embeddings, _, err := r.texts(ctx, sentences)
 	return embeddings, err
 }
 
 // texts is Texts with the number of sentences that were cut.
-func (r *Retriever) texts(sentences []string) (embeddings []float32, cut int, err error) {
+func (r *Retriever) texts(ctx context.Context, sentences []string) (embeddings []float32, cut int, err error) {
 	if r.adapter != nil {
-		embeddings, cut, err = r.adapter.EncodeTexts(sentences)
+		embeddings, cut, err = r.adapter.EncodeTexts(ctx, sentences)
 	} else {
-		embeddings, cut, err = r.plain(sentences)
+		embeddings, cut, err = r.plain(ctx, sentences)
 	}
 	clip.Normalize(embeddings, r.model.Config().Embed)
 	return embeddings, cut, err
 }
 
 // plain is the backbone's own encoding.
-func (r *Retriever) plain(sentences []string) (embeddings []float32, cut int, err error) {
+func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings []float32, cut int, err error) {
 	tok := r.model.Tokenizer()
 	if tok == nil {
 		return nil, 0, clip.ErrNoTower
@@ -83,13 +84,13 @@ func (r *Retriever) plain(sentences []string) (embeddings []float32, cut int, er
 			cut++
 		}
 	}
-	embeddings, err = r.model.EncodeTexts(sentences, true)
+	embeddings, err = r.model.EncodeTexts(ctx, sentences, true)
 	return embeddings, cut, err
 }
 
 // Video returns the embedding [E], of unit length, of the frames of a video from
 // start to end seconds; an end of 0 is the video's.
-func (r *Retriever) Video(q *feature.Sequence, start, end float64) ([]float32, error) {
+func (r *Retriever) Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error) {
 	from, to := q.Span(start, end)
 	if from == to {
 		return nil, fmt.Errorf("%s: no frames between %g s and %g s", q.ID, start, end)
@@ -98,7 +99,7 @@ func (r *Retriever) Video(q *feature.Sequence, start, end float64) ([]float32, e
 	if err != nil {
 		return nil, err
 	}
-	return r.videos(x)
+	return r.videos(ctx, x)
 }
 
 // window appends what videos takes of the rows from ≤ i < to: [T,E], or for CLIP by
@@ -124,10 +125,10 @@ func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]
 }
 
 // videos returns the embeddings of windows, of unit length.
-func (r *Retriever) videos(windows []float32) (embeddings []float32, err error) {
+func (r *Retriever) videos(ctx context.Context, windows []float32) (embeddings []float32, err error) {
 	if r.adapter == nil {
 		embeddings = windows
-	} else if embeddings, err = r.adapter.EncodeVideos(windows); err != nil {
+	} else if embeddings, err = r.adapter.EncodeVideos(ctx, windows); err != nil {
 		return nil, err
 	}
 	clip.Normalize(embeddings, r.model.Config().Embed)

@@ -3,6 +3,7 @@
 package vocabulary
 
 import (
+	"context"
 	"errors"
 
 	"github.com/clipcue/clipcue/adapter"
@@ -16,19 +17,19 @@ var ErrNoClasses = errors.New("no class names were given")
 // its finished embeddings; others are encoded when they are first needed.
 type Vocabulary struct {
 	model   *clip.Model
-	encode  func(names []string) ([]float32, error)
+	encode  func(ctx context.Context, names []string) ([]float32, error)
 	known   map[string][]float32 // finished embeddings [E] by name
 	classes []string
 }
 
 // New returns a vocabulary without classes. encode returns the embeddings [n,E] of names
 // and needs the backbone's text tower.
-func New(m *clip.Model, encode func(names []string) ([]float32, error)) *Vocabulary {
+func New(m *clip.Model, encode func(ctx context.Context, names []string) ([]float32, error)) *Vocabulary {
 	return &Vocabulary{model: m, encode: encode, known: map[string][]float32{}}
 }
 
 // FromFile returns the vocabulary of a model file.
-func FromFile(f *adapter.File, m *clip.Model, encode func(names []string) ([]float32, error)) *Vocabulary {
+func FromFile(f *adapter.File, m *clip.Model, encode func(ctx context.Context, names []string) ([]float32, error)) *Vocabulary {
 	v, e := New(m, encode), m.Config().Embed
 	v.classes = f.Classes
 	for i, c := range f.Classes {
@@ -41,11 +42,11 @@ func FromFile(f *adapter.File, m *clip.Model, encode func(names []string) ([]flo
 func (v *Vocabulary) Classes() []string { return v.classes }
 
 // SetClasses replaces the names and encodes those that are new.
-func (v *Vocabulary) SetClasses(classes []string) error {
+func (v *Vocabulary) SetClasses(ctx context.Context, classes []string) error {
 	if len(classes) == 0 {
 		return ErrNoClasses
 	}
-	if _, err := v.Embeddings(classes); err != nil {
+	if _, err := v.Embeddings(ctx, classes); err != nil {
 		return err
 	}
 	v.classes = classes
@@ -54,7 +55,7 @@ func (v *Vocabulary) SetClasses(classes []string) error {
 
 // Embeddings returns the embeddings [C,E] of any class names. A name that has to be
 // encoded on a backbone without its text tower is an *[adapter.UnknownClassError].
-func (v *Vocabulary) Embeddings(classes []string) ([]float32, error) {
+func (v *Vocabulary) Embeddings(ctx context.Context, classes []string) ([]float32, error) {
 	var unknown []string
 	for _, c := range classes {
 		if v.known[c] == nil {
@@ -66,7 +67,7 @@ func (v *Vocabulary) Embeddings(classes []string) ([]float32, error) {
 		if !v.model.Has(clip.Text) {
 			return nil, &adapter.UnknownClassError{Class: unknown[0]}
 		}
-		f, err := v.encode(unknown)
+		f, err := v.encode(ctx, unknown)
 		if err != nil {
 			return nil, err
 		}

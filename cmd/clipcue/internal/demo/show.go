@@ -113,7 +113,7 @@ func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Rec
 		out[i] = Unseen{Path: s.Path, Label: strings.ReplaceAll(path.Dir(s.ID), "_", " ")}
 	}
 	_, err = feature.ExtractFunc(ctx, m, sources, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress}, func(q *feature.Sequence) error {
-		p, err := r.Classify(q)
+		p, err := r.Classify(ctx, q)
 		if err == nil {
 			out[place[q.ID]].Says = p[0]
 		}

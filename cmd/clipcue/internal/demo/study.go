@@ -259,7 +259,7 @@ func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error)
 	if err != nil {
 		return 0, err
 	}
-	r, err := recognition.Baseline(m, j.test.Classes, []string{template})
+	r, err := recognition.Baseline(ctx, m, j.test.Classes, []string{template})
 	if err != nil {
 		return 0, err
 	}
