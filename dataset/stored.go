@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,15 +15,18 @@ type Store interface {
 	Failures() (map[string]string, error)
 }
 
-// Stored makes the resolver of what a store holds, which tells of the videos that
-// failed why they are not there. A store that holds nothing is an error.
+// ErrNoFeatures is wrapped by the error for an empty feature store.
+var ErrNoFeatures = errors.New("the feature store is empty")
+
+// Stored returns a resolver for the contents of a store. For videos that failed, its
+// errors include the reason. An empty store is an error that wraps [ErrNoFeatures].
 func Stored(s Store) (*Resolver, error) {
 	ids, err := s.IDs()
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) == 0 {
-		return nil, fmt.Errorf("%s holds no features; make them with: clipcue extract --model MODEL --out %s VIDEOS", s.Dir(), s.Dir())
+		return nil, fmt.Errorf("%s: %w", s.Dir(), ErrNoFeatures)
 	}
 	r := NewResolver(ids)
 	r.reasons, err = s.Failures()

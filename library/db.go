@@ -106,22 +106,19 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 	}
 	switch {
 	case version > len(migrations):
-		return nil, fmt.Errorf("%s: a newer clipcue has made this library (its version %d, this program knows %d); use that one", dir, version, len(migrations))
+		return nil, fmt.Errorf("%s: %w: version %d, supported up to %d", dir, ErrNewer, version, len(migrations))
 	case version == len(migrations):
 		return db, nil
 	case !write && version == 0:
 		return nil, noLibrary(dir)
 	case !write:
-		return nil, fmt.Errorf("%s: an older clipcue has made this library; bring it up to date with: clipcue index --library %s", dir, dir)
+		return nil, fmt.Errorf("%s: %w", dir, ErrOlder)
 	}
 	return db, explain(dir, migrate(ctx, db, version))
 }
 
-// ErrNone is wrapped by the error of a library that was never made.
-var ErrNone = errors.New("there is no library here")
-
 func noLibrary(dir string) error {
-	return fmt.Errorf("%s: %w; make one with: clipcue index --library %s VIDEOS", dir, ErrNone, dir)
+	return fmt.Errorf("%s: %w", dir, ErrNotLibrary)
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {
@@ -171,7 +168,7 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 	switch {
 	case code(err) == sqlite3.SQLITE_BUSY:
-		return nil, fmt.Errorf("%s: another clipcue index is at work on this library; wait for its end, then run the same command again", dir)
+		return nil, fmt.Errorf("%s: %w", dir, ErrBusy)
 	case err != nil:
 		return nil, explain(dir, err)
 	}
@@ -214,17 +211,17 @@ func explain(dir string, err error) error {
 	case err == nil:
 		return nil
 	case c == sqlite3.SQLITE_FULL, full(err), errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%s: the disk is full; make room and run the same command again: what was indexed is kept (%w)", dir, err)
+		return fmt.Errorf("%s: %w; everything that was indexed is kept: %w", dir, ErrDiskFull, err)
 	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: the library cannot be written; make its folder and disk writable, or choose another --library (%w)", dir, err)
+		return fmt.Errorf("%s: %w: %w", dir, ErrNotWritable, err)
 	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB, c == sqlite3.SQLITE_ERROR, errors.Is(err, errDamaged):
-		return fmt.Errorf("%s: the database is damaged; put the library back from a copy, or delete its folder and index again (%w)", filepath.Join(dir, dbFile), err)
+		return fmt.Errorf("%s: %w: %w", filepath.Join(dir, dbFile), ErrDamaged, err)
 	case errors.As(err, &vectors):
 		inside, _ := filepath.Rel(dir, vectors.File)
 		folder, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
-		return fmt.Errorf("%w; put the library back from a copy, or delete %s and index its videos again: clipcue index --library %s", err, filepath.Join(dir, folder), dir)
+		return &VectorsError{dir, filepath.Join(dir, folder), err}
 	case c == sqlite3.SQLITE_BUSY:
-		return fmt.Errorf("%s: another program keeps the database locked; end it and try again (%w)", filepath.Join(dir, dbFile), err)
+		return fmt.Errorf("%s: %w: %w", filepath.Join(dir, dbFile), ErrLocked, err)
 	case c != 0:
 		return fmt.Errorf("%s: %w", filepath.Join(dir, dbFile), err)
 	}

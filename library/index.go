@@ -108,7 +108,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 	r := Report{Failed: []feature.Failure{}, Partial: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
 	began := time.Now()
 	old, err := ReadSettings(ctx, dir) // under the lock they are read again
-	if errors.Is(err, ErrNone) && len(paths) == 0 {
+	if errors.Is(err, ErrNotLibrary) && len(paths) == 0 {
 		return r, err
 	}
 	if _, err := o.Settings.complete(old); err != nil {

@@ -562,7 +562,7 @@ func TestDamage(t *testing.T) {
 		file string
 		err  error
 	}{{vectors[0], searched}, {levels, indexed}, {levels, opened}} {
-		if c.err == nil || !strings.Contains(c.err.Error(), c.file) || !strings.Contains(c.err.Error(), "delete "+filepath.Join(w.lib, "vectors-1")+" and") {
+		if e := (*library.VectorsError)(nil); !errors.As(c.err, &e) || !strings.Contains(c.err.Error(), c.file) || e.Folder != filepath.Join(w.lib, "vectors-1") {
 			t.Errorf("%s: %v", c.file, c.err)
 		}
 	}
@@ -683,7 +683,7 @@ func TestTwoRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second == nil || !strings.Contains(second.Error(), "another clipcue index") {
+	if !errors.Is(second, library.ErrBusy) {
 		t.Errorf("the second run: %v", second)
 	}
 	if searched != nil {
@@ -745,7 +745,7 @@ func TestDuplicates(t *testing.T) {
 // All that is read of a folder that is no library is named.
 func TestNoLibrary(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4")
-	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrNone) || !strings.Contains(err.Error(), "clipcue index") {
+	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrNotLibrary) {
 		t.Errorf("%v", err)
 	}
 	if _, err := w.try(w.path("nothing.mp4")); err == nil {
@@ -759,7 +759,7 @@ func TestNoLibrary(t *testing.T) {
 		t.Errorf("windows with gaps: %v", err)
 	}
 	w.o.Settings.Hop = 0.5
-	if _, err := w.try(); !errors.Is(err, library.ErrNone) {
+	if _, err := w.try(); !errors.Is(err, library.ErrNotLibrary) {
 		t.Errorf("nothing to index: %v", err)
 	}
 	if _, err := os.Stat(w.lib); err == nil {

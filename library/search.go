@@ -46,9 +46,6 @@ type Result struct {
 	Missing   bool    `json:"missing"` // the video was not there when the library was last brought up to date
 }
 
-// ErrEmptyQuery is returned for a query without any letter, digit or symbol.
-var ErrEmptyQuery = errors.New("the query is empty; describe what is to be seen, such as: a man opens a door")
-
 // Search finds the moments that a sentence describes, at most top. Moments of one
 // video that touch are one result, if none of them scores less than half of the
 // best; weaker ones beside it are left out.

@@ -93,7 +93,7 @@ func (o *indexFlags) add(c *cobra.Command) {
 
 func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	old, err := library.ReadSettings(c.Context(), o.library)
-	if err != nil && !errors.Is(err, library.ErrNone) {
+	if err != nil && !errors.Is(err, library.ErrNotLibrary) {
 		return err
 	}
 	given := c.Flags().Changed

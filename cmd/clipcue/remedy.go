@@ -7,7 +7,9 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/localization"
 	"github.com/clipcue/clipcue/task/pretraining"
 	"github.com/clipcue/clipcue/task/recognition"
@@ -68,6 +70,18 @@ var remedies = []func(error) string{
 	is(localization.ErrNoDetector, "--proposals with a file of proposals"),
 	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),
 	is(localization.ErrTooManyDetections, "a higher --min-score"),
+	is(dataset.ErrNoFeatures, "clipcue extract --model MODEL --out STORE VIDEOS"),
+	is(library.ErrNotLibrary, "clipcue index --library LIBRARY VIDEOS, to create one"),
+	is(library.ErrNewer, "that version of clipcue"),
+	is(library.ErrOlder, "clipcue index --library LIBRARY, to upgrade it"),
+	is(library.ErrBusy, "the same command again when that run has ended"),
+	is(library.ErrLocked, "the same command again when that program has ended"),
+	is(library.ErrDiskFull, "the same command again when there is space"),
+	is(library.ErrNotWritable, "a folder and disk that can be written, or another --library"),
+	is(library.ErrDamaged, "a copy of the library, or delete its folder and index again"),
+	of(func(e *library.VectorsError) string {
+		return "a copy of the library, or delete " + e.Folder + " and run: clipcue index --library " + e.Dir
+	}),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 
