@@ -70,7 +70,9 @@ func (a *Adapter) EncodeSegments(ctx context.Context, features []float32, segmen
 	d.Mean(y, x, r)
 	if residual := a.config.Residual; a.config.TemporalLayers > 0 && (!residual || a.temporalScale > 0) {
 		h := d.Temp(n, e)
-		a.encodeFrames(h, x)
+		if err := a.encodeFrames(ctx, h, x); err != nil {
+			return nil, err
+		}
 		if residual {
 			added := d.Temp(len(r), e)
 			d.Mean(added, h, r)
@@ -87,9 +89,12 @@ func (a *Adapter) EncodeSegments(ctx context.Context, features []float32, segmen
 
 // encodeFrames writes the temporal Transformer's output h [N,E] for the frames x [N,E]
 // of a video or, with Residual, what it adds to its input.
-func (a *Adapter) encodeFrames(h, x compute.Matrix) {
+func (a *Adapter) encodeFrames(ctx context.Context, h, x compute.Matrix) error {
 	d, t, n := a.device, a.config.Frames, x.Rows
 	for first := 0; first < n; first += passWindows * t {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		mark := d.Mark()
 		windows := min(passWindows, (n-first+t-1)/t)
 		from := make([]int32, windows*t)    // the rows of x in the windows
@@ -117,6 +122,7 @@ func (a *Adapter) encodeFrames(h, x compute.Matrix) {
 		d.Gather(h, to, y, rows)
 		d.Release(mark)
 	}
+	return nil
 }
 
 // ClassifySegments returns the probabilities [S,C] of segments with the embeddings

@@ -26,6 +26,7 @@ import (
 // Tower is one half of the model, or a set of both.
 type Tower uint8
 
+// The towers.
 const (
 	Image Tower = 1 << iota
 	Text

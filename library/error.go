@@ -6,9 +6,11 @@ var (
 	// ErrNotLibrary is wrapped by the error for a folder that is not a library.
 	ErrNotLibrary = errors.New("there is no library here")
 
-	// ErrNewer and ErrOlder are wrapped by the error for a library of another version
-	// of clipcue. Index upgrades an older one.
+	// ErrNewer is wrapped by the error for a library that a newer clipcue wrote.
 	ErrNewer = errors.New("the library was written by a newer version of clipcue")
+
+	// ErrOlder is wrapped by the error for a library that an older clipcue wrote. Index
+	// upgrades it.
 	ErrOlder = errors.New("the library was written by an older version of clipcue")
 
 	// ErrBusy is wrapped by the error of [Index] while another run writes the library.
@@ -17,9 +19,11 @@ var (
 	// ErrLocked is wrapped by the error when another program locks the database.
 	ErrLocked = errors.New("another program locks the database")
 
-	// ErrDiskFull and ErrNotWritable are wrapped by errors of [Index]. Videos that were
-	// indexed before stay indexed.
-	ErrDiskFull    = errors.New("the disk is full")
+	// ErrDiskFull is wrapped by errors of [Index]. Videos that were indexed before stay
+	// indexed.
+	ErrDiskFull = errors.New("the disk is full")
+
+	// ErrNotWritable is wrapped by errors of [Index].
 	ErrNotWritable = errors.New("the library cannot be written")
 
 	// ErrDamaged is wrapped by the error for a damaged database. Damaged vectors are a

@@ -269,6 +269,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	if f.Settings, err = json.Marshal(about); err != nil {
 		return err
 	}
+	// Not the context of the run: an interrupted run still writes its checkpoint.
 	if f.Embeddings, err = l.adapter.EncodeClasses(context.Background(), readable(f.Classes)); err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals
 func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
 	rows, proposals := spans(q, proposals)
 	if len(rows) == 0 {
-		return []Detection{}, nil
+		return []Detection{}, ctx.Err()
 	}
 	v, err := a.EncodeSegments(ctx, q.Features, rows)
 	if err != nil {

@@ -25,9 +25,13 @@ type Files struct{ entries []entry }
 
 type entry struct{ path, name, caption, label, split string }
 
-func (f *Files) Len() int          { return len(f.entries) }
+// Len returns the number of pairs.
+func (f *Files) Len() int { return len(f.entries) }
+
+// Name returns the path of the image of pair i.
 func (f *Files) Name(i int) string { return f.entries[i].name }
 
+// Pair reads pair i.
 func (f *Files) Pair(i int) (Pair, error) {
 	e := f.entries[i]
 	frame, err := video.ReadImage(e.path)

@@ -57,6 +57,9 @@ func (t *Detector) Propose(ctx context.Context, q *feature.Sequence) ([]Proposal
 	}
 	var found []Proposal
 	for parts := t.config.parts(f.Len()); len(parts) > 0; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		// As many windows as fit, but at least one.
 		n, rows := 0, 0
 		for n < len(parts) && (n == 0 || rows+t.config.padded(parts[n].to-parts[n].from) <= passFrames) {

@@ -122,6 +122,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	if l.test != nil {
 		f.AddClasses(l.test.Classes)
 	}
+	// Not the context of the run: an interrupted run still writes its checkpoint.
 	var err error
 	if f.Embeddings, err = l.adapter.EncodeClasses(context.Background(), f.Classes); err != nil {
 		return err

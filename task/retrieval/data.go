@@ -90,19 +90,19 @@ func (o *Source) Set(split string) (*Set, error) {
 
 // Sets returns the sets of the splits. Val and Test are nil if the data has no such
 // split. Errors of all splits are joined.
-func (s *Source) Sets() (sets Sets, err error) {
+func (o *Source) Sets() (sets Sets, err error) {
 	part := func(split string) (*Set, error) {
-		if s.Dataset.Splits()[split] == 0 {
+		if o.Dataset.Splits()[split] == 0 {
 			return nil, nil
 		}
-		return s.Set(split)
+		return o.Set(split)
 	}
 	var errs [3]error
 	sets.Train, errs[0] = part(dataset.Train)
 	sets.Val, errs[1] = part(dataset.Val)
 	sets.Test, errs[2] = part(dataset.Test)
 	if sets.Train == nil && errs[0] == nil {
-		errs[0] = fmt.Errorf("%s has no captions to learn from", s.Dataset.Source)
+		errs[0] = fmt.Errorf("%s has no captions to learn from", o.Dataset.Source)
 	}
 	return sets, errors.Join(errs[:]...)
 }
