@@ -49,7 +49,7 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 			return out, explain(l.dir, err)
 		}
 	}
-	update := "bring the library up to date, which indexes the video anew: clipcue index --library " + l.dir
+	update := "update the library, which re-indexes the video: clipcue index --library " + l.dir
 	vectors := l.vectors.Location()
 	if err := l.vectors.Verify(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -57,7 +57,7 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 		}
 		remedy := "delete this folder, then " + update
 		if c, ok := errors.AsType[*vector.CorruptError](err); ok && c.Derived {
-			remedy = "make it again: clipcue index --library " + l.dir
+			remedy = "make it again with: clipcue index --library " + l.dir
 		}
 		out = append(out, Damage{vectors, err.Error(), remedy})
 	}
@@ -86,7 +86,7 @@ func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 			seen[file] = true
 			if err := matches(file, sum); err != nil {
 				out = append(out, Damage{file, err.Error(),
-					fmt.Sprintf("make it again: clipcue index --library %s --reindex %q", l.dir, path)})
+					fmt.Sprintf("make it again with: clipcue index --library %s --reindex %q", l.dir, path)})
 			}
 			return ctx.Err()
 		})

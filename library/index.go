@@ -55,7 +55,7 @@ type Report struct {
 	Changed  []string `json:"changed"`  // in the library and not among those given, but not as they were
 	Missing  []string `json:"missing"`  // in the library, but not where they were
 	Pruned   int      `json:"pruned"`   // of Missing, dropped
-	Repaired int      `json:"repaired"` // videos whose vectors had been lost, and that are indexed anew
+	Repaired int      `json:"repaired"` // videos that were re-indexed because their vectors were lost
 
 	Seconds         float64 `json:"seconds"`
 	FramesPerSecond float64 `json:"frames_per_second"`

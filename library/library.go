@@ -121,7 +121,7 @@ func (s Settings) fits(dir string, run Settings) error {
 	if first == nil {
 		return nil
 	}
-	first.Remedy = "leave the option out, or index all of it anew with: " + anew
+	first.Remedy = "leave the option out, or re-index everything with: " + anew
 	return first
 }
 
@@ -242,7 +242,7 @@ type Info struct {
 	Videos   int               `json:"videos"`
 	Seconds  float64           `json:"seconds"` // of these
 	Moments  int               `json:"moments"`
-	Pending  []string          `json:"pending"` // videos that wait for being indexed anew
+	Pending  []string          `json:"pending"` // videos waiting to be re-indexed
 	Missing  []string          `json:"missing"` // videos that were not where they had been
 	Partial  []feature.Failure `json:"partial"` // videos of which only a part could be decoded
 	Failed   []feature.Failure `json:"failed"`  // videos that the library lacks because they failed

@@ -91,7 +91,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top i
 func (l *Library) Fits(e Embedder) error {
 	if have := e.Fingerprint(); have != l.settings.Fingerprint {
 		return &MismatchError{l.dir, "the model", l.settings.Fingerprint, have, fmt.Sprintf(
-			"search with the one that it was made with (%s), or index it anew with this one: clipcue index --library %s --reindex --model MODEL, or --adapter", l.settings.names(), l.dir)}
+			"search with the model that it was made with (%s), or re-index it with this one: clipcue index --library %s --reindex --model MODEL, or --run RUN", l.settings.names(), l.dir)}
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func stretch(cosine, usual float64) float64 {
 func (s Settings) names() string {
 	out := "--model " + cmp.Or(s.Model, "clipcue-tiny")
 	if s.Adapter != "" {
-		out += " --adapter " + s.Adapter
+		out += " --run " + s.Adapter
 	}
 	return out
 }
@@ -167,14 +167,14 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 		}
 	}
 	if found.Matched = len(found.Results) > 0 && found.Results[0].Score >= Even; len(found.Results) == 0 {
-		found.Warnings = append(found.Warnings, "the library was indexed anew since it was opened; open it again")
+		found.Warnings = append(found.Warnings, "the library was re-indexed since it was opened; open it again")
 	}
 	var pending int
 	if err := l.db.QueryRowContext(ctx, "SELECT count(*) FROM videos WHERE pending").Scan(&pending); err != nil {
 		return nil, explain(l.dir, err)
 	}
 	if pending > 0 {
-		found.Warnings = append(found.Warnings, fmt.Sprintf("%s of the library wait for being indexed anew and cannot be found yet; go on with: clipcue index --library %s", english.Plural(pending, "video", ""), l.dir))
+		found.Warnings = append(found.Warnings, fmt.Sprintf("%s of the library are waiting to be re-indexed and cannot be found yet; continue with: clipcue index --library %s", english.Plural(pending, "video", ""), l.dir))
 	}
 	return found, nil
 }
