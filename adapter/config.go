@@ -62,7 +62,7 @@ func (c *Config) check(embed, context int) error {
 	case !slices.Contains(Layouts, c.Layout):
 		return fmt.Errorf("unknown prompt layout %q; available: %v", c.Layout, Layouts)
 	case c.Prefix < 0 || c.Postfix < 0 || c.Prefix > context || c.Postfix > context || c.Prefix+c.Postfix+3 > context:
-		return fmt.Errorf("%d+X+%d prompt vectors do not fit into the model's %d tokens", c.Prefix, c.Postfix, context)
+		return fmt.Errorf("%w: %d+X+%d into %d tokens", ErrTooManyPrompts, c.Prefix, c.Postfix, context)
 	case c.TemporalLayers < 0 || c.TemporalLayers > 64:
 		return fmt.Errorf("number of temporal layers must be from 0 to 64, got %d", c.TemporalLayers)
 	case c.TemporalHeads < 1 || embed%c.TemporalHeads != 0:

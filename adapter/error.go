@@ -1,6 +1,19 @@
 package adapter
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrTooManyPrompts is wrapped by the error for prompt vectors that do not fit into
+	// the backbone's context length.
+	ErrTooManyPrompts = errors.New("the prompt vectors do not fit into the model's context")
+
+	// ErrNoResidual is wrapped by the error for a setting that requires
+	// [Config.Residual].
+	ErrNoResidual = errors.New("the model has no residual of the temporal Transformer")
+)
 
 // WrongTaskError reports a model file that was trained for another task.
 type WrongTaskError struct {

@@ -1,7 +1,6 @@
 package adapter
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -60,7 +59,7 @@ func (l *TrainConfig) Check(least int, unit string) error {
 	case !(l.TemporalDrop >= 0 && l.TemporalDrop < 1):
 		return fmt.Errorf("temporal drop must be in [0, 1), got %v", l.TemporalDrop)
 	case l.TemporalDrop > 0 && !l.Adapter.Residual:
-		return errors.New("temporal drop requires the residual")
+		return fmt.Errorf("temporal drop: %w", ErrNoResidual)
 	}
 	return l.Train.Check()
 }

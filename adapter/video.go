@@ -114,7 +114,7 @@ func (a *Adapter) backVideo(dy compute.Matrix, tape *videoTape) {
 func (a *Adapter) SetTemporalScale(s float64) error {
 	switch {
 	case !a.config.Residual:
-		return fmt.Errorf("temporal scale %v: the model has no residual to scale", s)
+		return fmt.Errorf("temporal scale %v: %w", s, ErrNoResidual)
 	case !(s >= 0) || math.IsInf(s, 0):
 		return fmt.Errorf("temporal scale must not be negative, got %v", s)
 	}

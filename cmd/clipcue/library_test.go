@@ -370,7 +370,7 @@ func TestTwoIndexers(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(lib, "library.db")); err == nil {
 			second := clipcue(t, indexing(videos, lib)...)
 			if refused = second.code == exitFailed; refused {
-				checkError(t, second, exitFailed, "another clipcue index")
+				checkError(t, second, exitFailed, "another run is indexing")
 			}
 			break
 		}

@@ -63,7 +63,7 @@ func TestTemporalScale(t *testing.T) {
 	checkError(t, clipcue(t, "classify", "--run", paper, "--temporal-scale", "0.5", w.videos), 1, "--temporal-scale", "--residual")
 	checkError(t, clipcue(t, "classify", "--model", w.model, "--classes", w.labels, "--temporal-scale", "0.5", w.videos), 2, "--temporal-scale", "--run")
 	out := filepath.Join(t.TempDir(), "none")
-	checkError(t, clipcue(t, w.train(out, "--temporal-drop", "0.5", "--residual=false")...), 1, "--temporal-drop", "--residual")
+	checkError(t, clipcue(t, w.train(out, "--temporal-drop", "0.5", "--residual=false")...), 2, "--temporal-drop", "--residual")
 	for _, flag := range [][]string{{"--ema-decay", "1"}, {"--preset", "best"}, {"--temperature", "cold"}, {"--anchor", "-1"}} {
 		checkError(t, clipcue(t, w.train(out, flag...)...), 2, flag[0])
 	}

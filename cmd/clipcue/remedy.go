@@ -44,6 +44,8 @@ var remedies = []func(error) string{
 	}),
 	of(func(e *adapter.WrongBackboneError) string { return "--model with that backbone" }),
 	of(func(e *adapter.UnknownClassError) string { return "--model with the backbone" }),
+	is(adapter.ErrTooManyPrompts, "a lower --prefix or --postfix"),
+	is(adapter.ErrNoResidual, "training with --residual and temporal layers; --temporal-drop and --temporal-scale require it"),
 	is(hub.ErrNoModel, "clipcue model pull ViT-B/16, or a weight file"),
 	is(train.ErrNotRun, "a run folder that clipcue train wrote, or its best.safetensors"),
 	of(func(e *feature.RateError) string {

@@ -132,7 +132,7 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		"the anchor":    func(c *Config) { c.Anchor = -1 },
 		"video anchor":  func(c *Config) { c.VideoAnchor = math.NaN() },
 		"temporal drop": func(c *Config) { c.TemporalDrop = 1 },
-		"the residual":  func(c *Config) { c.Adapter.Residual = false },
+		"no residual":   func(c *Config) { c.Adapter.Residual = false },
 		"EMA decay":     func(c *Config) { c.Train.EMADecay = 1 },
 	} {
 		c := everything()

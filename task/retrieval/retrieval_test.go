@@ -471,7 +471,7 @@ func TestPresets(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"batch":         func(c *Config) { c.Batch = 1 },
 		"temporal drop": func(c *Config) { c.TemporalDrop, c.Adapter.Residual = 1, true },
-		"the residual":  func(c *Config) { c.TemporalDrop = 0.5 },
+		"no residual":   func(c *Config) { c.TemporalDrop = 0.5 },
 		"anchor":        func(c *Config) { c.VideoAnchor = math.NaN() },
 	} {
 		c := paper
