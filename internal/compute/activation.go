@@ -10,7 +10,7 @@ func (c *CPU) Activate(y, x Matrix, act Activation) {
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, w *worker, item int) {
 		from, to := c.part(item)
 		y, x := c.job.y, c.job.x
-		// A row a call: assembly cannot be interrupted, so it is kept short.
+		// One row per call: goroutines cannot be preempted in assembly, so calls are short.
 		for i := from; i < to && x.Cols > 0; i++ {
 			w.finish = tile{a: x.at(i, 0), c: y.at(i, 0), rows: 1, cols: x.Cols}
 			c.kernels.finish[c.job.act](&w.finish)

@@ -4,7 +4,7 @@ import "math"
 
 func (s *AttentionShape) check(q, kv Matrix) {
 	if kv.Cols != 2*q.Cols || q.Cols%s.Heads != 0 {
-		panic("compute: attention over matrices that do not fit")
+		panic("compute: attention over matrices of incompatible shapes")
 	}
 	for _, g := range s.Segments {
 		if g.Query < 0 || g.Queries < 0 || g.Query+g.Queries > q.Rows || g.Key < 0 || g.Key+g.Keys > kv.Rows ||
@@ -14,8 +14,8 @@ func (s *AttentionShape) check(q, kv Matrix) {
 	}
 }
 
-// apart reports whether no key row belongs to two segments, as far as it can be
-// told at once: segments come in order, and none sees shared rows.
+// apart reports whether the segments obviously have no key rows in common: they
+// are in order, and there are no shared rows.
 func (s *AttentionShape) apart() bool {
 	end := 0
 	for _, g := range s.Segments {
@@ -27,8 +27,8 @@ func (s *AttentionShape) apart() bool {
 	return s.Shared == 0
 }
 
-// attention is one head of one segment: the queries and results of its rows, and
-// its keys and values in up to two runs, the shared rows and its own.
+// attention is one head of one segment. Its keys and values are up to two runs of
+// rows: the shared rows and its own.
 type attention struct {
 	s       *AttentionShape
 	g       Segment
@@ -49,12 +49,12 @@ func (s *AttentionShape) of(g Segment, head, width int) attention {
 	return a
 }
 
-// queries is the part of q, or of a matrix like it.
+// queries returns the segment's and head's part of q or of a matrix of its shape.
 func (a *attention) queries(q Matrix) Matrix {
 	return q.RowRange(a.g.Query, a.g.Query+a.g.Queries).ColRange(a.columns.From, a.columns.To)
 }
 
-// runs are the two parts of kv: of its keys, or of its values.
+// runs returns the two runs of kv's keys or values.
 func (a *attention) runs(kv Matrix, values bool) (shared, own Matrix) {
 	if values {
 		kv = kv.ColRange(a.width, 2*a.width)
@@ -63,7 +63,7 @@ func (a *attention) runs(kv Matrix, values bool) (shared, own Matrix) {
 	return kv.RowRange(0, a.shared), kv.RowRange(a.g.Key, a.g.Key+a.g.Keys)
 }
 
-// sees is how many keys query i sees.
+// sees returns the number of keys that query i attends to.
 func (a *attention) sees(i int) int {
 	if a.s.Causal {
 		return a.keys - (a.g.Queries - 1 - i)
@@ -86,12 +86,12 @@ func (k *kernels) rowPanels(data []float32, shared, own Matrix) panels {
 	return b
 }
 
-// together is how many query rows go through together: their scores stay in the
-// first-level cache.
+// together is the number of query rows processed at once, so that their scores
+// stay in the L1 cache.
 const together = 24
 
 // probabilities fills p's rows with the softmax of the scores of the queries
-// from i on, zeros where a query does not see a key.
+// from i on, and with zeros where a query does not attend to a key.
 func (a *attention) probabilities(w *worker, k *kernels, p, q Matrix, keys *panels, i int) {
 	seen := keys
 	if p.Cols < keys.n {
@@ -156,7 +156,7 @@ func (c *CPU) AttentionGrad(dq, dkv, dout, q, kv Matrix, s *AttentionShape) {
 		})
 		return
 	}
-	// Segments that share keys add to the same rows: a head is one worker's.
+	// Segments that share keys add to the same rows, so one worker computes a whole head.
 	c.parallel(s.Heads, func(c *CPU, w *worker, head int) {
 		for _, g := range c.job.shape.Segments {
 			c.attentionGrad(w, g, head)

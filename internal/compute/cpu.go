@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// CPU is the [Device] on the machine's own cores.
+// CPU is the [Device] that uses the processor's cores.
 type CPU struct {
 	kernels *kernels
 	threads int
@@ -19,13 +19,13 @@ type CPU struct {
 	levels  [3][256]float32 // of a picture's channels, by byte
 }
 
-// memory is what a device has to give back.
+// memory is what a device must free.
 type memory struct {
 	arena   arena
 	scratch []block // one a worker
 }
 
-// worker is what one thread works with.
+// worker is the state of one thread.
 type worker struct {
 	id     int
 	memory *memory
@@ -35,9 +35,8 @@ type worker struct {
 	_      [64]byte
 }
 
-// job is what the items of the operation under way share. Operations keep their
-// arguments here, and their items are plain functions, because a closure for
-// every operation would be garbage for every operation.
+// job holds the arguments of the current operation, which its items share. Items
+// are plain functions, because a closure would allocate memory on every operation.
 type job struct {
 	product     product
 	strips      int // into which the product's rows are cut
@@ -56,8 +55,8 @@ type job struct {
 	rgb         []byte
 }
 
-// NewCPU returns a device that uses so many threads; 0 means GOMAXPROCS. It
-// panics with the error of [Backend] if there is one.
+// NewCPU returns a device with the given number of threads; 0 means GOMAXPROCS. It
+// panics if [Backend] returns an error.
 func NewCPU(threads int) *CPU {
 	return newCPU(threads, must(pick()))
 }
@@ -108,8 +107,8 @@ var _ Device = (*CPU)(nil)
 // the next item as they become free.
 func (c *CPU) parallel(n int, do itemFunc) { c.pool.run(c, n, do) }
 
-// blocks calls do, as an item of its own each, for even parts of 0..n-1, of at
-// least grain each; do learns its part from [CPU.part].
+// blocks divides 0..n-1 into equal parts of at least grain and calls do once for
+// each; do gets its part from [CPU.part].
 func (c *CPU) blocks(n, grain int, do itemFunc) {
 	if n == 0 {
 		return
@@ -118,7 +117,7 @@ func (c *CPU) blocks(n, grain int, do itemFunc) {
 	c.parallel(c.parts, do)
 }
 
-// part is the part of the range that an item of blocks works on.
+// part returns the part of the range that an item of blocks processes.
 func (c *CPU) part(item int) (from, to int) {
 	return c.length * item / c.parts, c.length * (item + 1) / c.parts
 }
@@ -163,12 +162,12 @@ func (m Matrix) row(i int) []float32 {
 	return m.buffer.(*block).floats[at : at+m.Cols : at+m.Cols]
 }
 
-// at is the address of an element.
+// at returns the address of an element.
 func (m Matrix) at(i, j int) unsafe.Pointer {
 	return unsafe.Pointer(&m.buffer.(*block).floats[m.offset+i*m.stride+j])
 }
 
-// pitch is the distance of rows in bytes.
+// pitch returns the distance between rows in bytes.
 func (m Matrix) pitch() uintptr { return uintptr(m.stride) * 4 }
 
 // need panics unless a and b have the same shape.
@@ -178,7 +177,7 @@ func need(a, b Matrix) {
 	}
 }
 
-// grainFor is how many rows of so many columns are worth a worker's while.
+// grainFor returns the minimum number of rows per item, given the number of columns.
 func grainFor(cols int) int { return max(1, 16384/max(cols, 1)) }
 
 func (c *CPU) New(rows, cols int) Matrix {

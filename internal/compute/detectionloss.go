@@ -21,7 +21,7 @@ func (c *CPU) FocalLoss(dlogits, logits, target Matrix, alpha, gamma, weight flo
 	return weight * loss
 }
 
-// focal is the loss of one logit and its slope. With the cross entropy
+// focal returns the loss of one logit and its derivative. With the cross entropy
 // b = -t·log p - (1-t)·log(1-p) and the miss m = |p-t|, the loss is a·m^γ·b and,
 // because db/dx = p-t and dp/dx = p(1-p),
 //
@@ -46,7 +46,7 @@ func (c *CPU) IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) floa
 	need(dlogs, logs)
 	need(target, logs)
 	if logs.Cols != 2 || iou.Cols != 1 || iou.Rows != logs.Rows {
-		panic("compute: intervals are of two columns, and their overlap of one")
+		panic("compute: intervals need two columns, and their overlap one")
 	}
 	var loss float64
 	for i := range logs.Rows {
@@ -60,8 +60,8 @@ func (c *CPU) IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) floa
 	return weight * loss
 }
 
-// interval compares the interval from left before a point to right after it with
-// the one from a before it to b after it. With the intersection s, the union u,
+// interval compares two intervals around a point: from left before it to right
+// after it, and from a before it to b after it. With the intersection s, the union u,
 // the hull c and the distance ρ of the centers, the loss is 1 - s/u + (ρ/c)².
 func interval(left, right, a, b float64) (overlap, loss, dleft, dright float64) {
 	s, c := min(left, a)+min(right, b), max(left, a)+max(right, b)
@@ -70,8 +70,8 @@ func interval(left, right, a, b float64) (overlap, loss, dleft, dright float64) 
 	overlap = s / u
 	away := rho / c
 	slope := func(inside, sign float64) float64 {
-		// inside tells whether the end lies within the other interval: then s grows
-		// by it and u does not, else c and u do.
+		// inside is 1 if the end is within the other interval: then s grows with it.
+		// Otherwise c and u do.
 		ds, dc := inside, 1-inside
 		du := 1 - ds
 		return -(ds*u-s*du)/(u*u) + 2*away*(sign/2*c-rho*dc)/(c*c)

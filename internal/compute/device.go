@@ -1,16 +1,3 @@
-// Package compute is clipcue's arithmetic: float32 matrices and the steps that
-// the model is made of, each a whole operation on device memory. It is the one
-// place that knows of threads, SIMD instructions and memory layout; everything
-// above speaks to a [Device].
-//
-// Every operation gives the same bits for the same input whatever the number of
-// threads: sums are never split between workers.
-//
-// On amd64 the inner loops are assembly for AVX2 or AVX-512, on arm64 for NEON,
-// that the program in gen writes; everywhere else, and as what the assembly is
-// tested against, they are plain Go. The environment variable CLIPCUE_CPU picks
-// generic, avx2, avx512 or neon; without it the machine's best is used. NEON has
-// been tested by emulation only: nobody has measured how fast it is.
 package compute
 
 // Matrix is a row-major float32 matrix in a device's memory, or a view of some
@@ -69,15 +56,15 @@ func (a Activation) String() string {
 	return [...]string{"identity", "quick_gelu", "gelu"}[a]
 }
 
-// Form says which products a packed [Weight] will be used for.
+// Form is a set of the products that a packed [Weight] is used for.
 type Form uint8
 
 const (
 	Forward  Form = 1 << iota // y = x·wᵀ
 	Backward                  // dx = dy·w
-	// ForwardInt8 is Forward with the weights, and then each row of x, rounded to
-	// 8 bits: a few times as fast, and off by about a hundredth. What is not
-	// finite in x gets lost.
+	// ForwardInt8 is Forward with the weights and each row of x quantized to int8.
+	// It is a few times faster, with an error of about 1%. If a row of x is not
+	// finite, its results are NaN.
 	ForwardInt8
 )
 
@@ -88,24 +75,25 @@ type Weight struct {
 	Packed  any // the device's own representation
 }
 
-// Epilogue is what [Device.Linear] does to a product before storing it:
-// y = act(x·wᵀ + Bias) + Residual. Zero fields do nothing.
+// Epilogue holds the operations that [Device.Linear] applies to a product before
+// storing it: y = act(x·wᵀ + Bias) + Residual. Zero fields are skipped.
 type Epilogue struct {
 	Bias     Matrix // [1,Out]
 	Act      Activation
 	Residual Matrix // [rows,Out], may be y itself
 }
 
-// Segment is a run of query rows that attend to a run of key rows.
+// Segment is a range of query rows that attend to a range of key rows.
 type Segment struct {
 	Query, Queries int // first row and count in q
 	Key, Keys      int // first row and count in kv
 }
 
-// AttentionShape says who attends to whom. Each segment's queries see its keys;
-// segments whose keys start at or after Shared see the rows 0..Shared-1 too.
-// With Causal the segment's last query sees all its keys, the one before it all
-// but the last, and so on; the shared rows stay visible to every query.
+// AttentionShape defines which rows attend to which. The queries of a segment
+// attend to the segment's keys. Segments whose keys start at or after Shared also
+// attend to the rows 0..Shared-1. With Causal, the last query of a segment attends
+// to all its keys, the query before it to all but the last, and so on; the shared
+// rows stay visible to every query.
 type AttentionShape struct {
 	Heads    int
 	Causal   bool
@@ -113,7 +101,7 @@ type AttentionShape struct {
 	Segments []Segment
 }
 
-// AdamWStep are the constants of one AdamW step (Loshchilov & Hutter 2019), in
+// AdamWStep holds the constants of one AdamW step (Loshchilov & Hutter 2019), in
 // PyTorch's formulation.
 type AdamWStep struct {
 	Step                      int // 1 for the first
@@ -124,16 +112,17 @@ type AdamWStep struct {
 // Range is the rows From..To-1.
 type Range struct{ From, To int }
 
-// Device does the arithmetic. A Device is used by one goroutine at a time; it
-// spreads each operation over its own workers. Shapes that do not fit together
-// are a programming error and panic.
+// Device executes operations. Only one goroutine may use a Device at a time; the
+// device distributes each operation over its own workers. Incompatible shapes are
+// programming errors: the operation panics.
 type Device interface {
-	// New returns a zeroed matrix that lives as long as it is referenced.
+	// New returns a zeroed matrix. The garbage collector frees it.
 	New(rows, cols int) Matrix
-	// Temp returns a matrix of undefined content that is valid until the
-	// Release of a mark taken before.
+	// Temp returns a temporary matrix with undefined content. It is valid until
+	// Release is called with a mark taken before.
 	Temp(rows, cols int) Matrix
-	// Mark and Release bracket the life of temporary matrices.
+	// Mark returns the current position in temporary memory. Release frees all
+	// temporary matrices allocated since the mark.
 	Mark() Mark
 	Release(Mark)
 	// Upload and Download copy row by row between a matrix and a dense slice.
@@ -142,8 +131,8 @@ type Device interface {
 	Copy(dst, src Matrix)
 	Zero(dst Matrix)
 
-	// Pack prepares w [Out,In] for the named products; Repack takes over
-	// changed values of the same shape.
+	// Pack copies w [Out,In] into the layouts for the given products. Repack
+	// copies new values of the same shape.
 	Pack(w Matrix, forms Form) *Weight
 	Repack(dst *Weight, w Matrix)
 
@@ -175,17 +164,17 @@ type Device interface {
 	// AttentionGrad writes dq [nq,D] and dkv [nk,2D] for the gradient dout.
 	AttentionGrad(dq, dkv, dout, q, kv Matrix, s *AttentionShape)
 
-	// Gather copies src's rows from[i] to dst's rows to[i]; ScatterAdd adds
-	// them. A nil list stands for 0,1,2….
+	// Gather copies row from[i] of src to row to[i] of dst; ScatterAdd adds it. A
+	// nil list means 0, 1, 2….
 	Gather(dst Matrix, to []int32, src Matrix, from []int32)
 	ScatterAdd(dst Matrix, to []int32, src Matrix, from []int32)
-	// Add adds src to dst. AddCycle adds src's rows in turn, again and again;
-	// AddCycleGrad is its gradient: it adds dst's rows to src's.
+	// Add adds src to dst. AddCycle adds row i modulo src.Rows of src to row i of
+	// dst. AddCycleGrad is its gradient: it adds the rows of dst to those of src.
 	Add(dst, src Matrix)
 	AddCycle(dst, src Matrix)
 	AddCycleGrad(src, dst Matrix)
 	Scale(dst Matrix, by float32)
-	// Mean writes to dst's row i the mean of src's rows in ranges[i]; MeanGrad
+	// Mean writes the mean of the rows ranges[i] of src to row i of dst. MeanGrad
 	// adds the gradient to dsrc. No range may be empty.
 	Mean(dst, src Matrix, ranges []Range)
 	MeanGrad(dsrc, ddst Matrix, ranges []Range)
@@ -199,24 +188,24 @@ type Device interface {
 	CrossEntropy(dlogits, logits Matrix, target []int32) float64
 	// Softmax writes each row's softmax to y.
 	Softmax(y, x Matrix)
-	// Focal returns weight times the sum over all entries of the focal loss (Lin et
-	// al. 2017) of a sigmoid, |t-p|^gamma times the cross entropy, for targets t in
-	// 0..1 (Li et al. 2020), and writes its gradient. gamma is 0 or at least 1; an
-	// alpha above 0 weighs targets of 1 by alpha and of 0 by 1-alpha. Entries whose
-	// target is below 0 do not count.
+	// FocalLoss returns weight times the sum over all entries of the sigmoid focal
+	// loss (Lin et al. 2017), |t-p|^gamma times the cross entropy, for targets t in
+	// 0..1 (Li et al. 2020). It writes the gradient to dlogits. gamma is 0 or at
+	// least 1. If alpha is positive, targets of 1 have the weight alpha and targets
+	// of 0 the weight 1-alpha. Entries with a negative target are ignored.
 	FocalLoss(dlogits, logits, target Matrix, alpha, gamma, weight float64) float64
-	// Intervals compares intervals around points, given by the logarithms of their
-	// distances to start and end [n,2], with the true distances target [n,2], which
-	// are above 0. It writes each one's intersection over union to iou [n,1],
-	// returns weight times the sum of the distance-IoU losses (Zheng et al. 2020, in
-	// one dimension) and writes its gradient.
+	// IntervalLoss returns weight times the sum of the distance-IoU losses (Zheng et
+	// al. 2020, in one dimension) of intervals around points. logs [n,2] holds the
+	// logarithms of the predicted distances from the point to start and end, target
+	// [n,2] the true distances, which are positive. It writes the gradient to dlogs
+	// and each intersection over union to iou [n,1].
 	IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) float64
 
-	// Patches cuts images [n,3·size·size], channel by channel, into rows of
-	// 3·patch·patch, in dst [n·(1+(size/patch)²), 3·patch²]; each image's first
-	// row is zero and stands for the class token.
+	// ExtractPatches divides images [n,3·size·size], stored channel by channel, into
+	// the rows of dst [n·(1+(size/patch)²), 3·patch²]. The first row of each image is
+	// zero, for the class token.
 	ExtractPatches(dst, images Matrix, size, patch int)
-	// Pixels writes images' RGB bytes (height, width, channel) as (x/255-mean)/std,
+	// NormalizePixels writes the RGB bytes of images (height, width, channel) as (x/255-mean)/std,
 	// channel by channel, to dst [n,3·size·size].
 	NormalizePixels(dst Matrix, rgb []byte, mean, std [3]float32)
 

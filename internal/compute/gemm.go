@@ -6,9 +6,9 @@ import (
 	"unsafe"
 )
 
-// panels hold a matrix B [k,n] in panels of as many columns as a tile is wide,
-// each of them k rows one after the other, so that the inner loop reads them in
-// order. What lies behind column n in the last panel is undefined.
+// panels holds a matrix B [k,n] in panels that are as wide as a tile. A panel's k
+// rows are contiguous, so the inner loop reads memory in order. The content beyond
+// column n in the last panel is undefined.
 type panels struct {
 	n, k   int
 	stride int // floats from panel to panel
@@ -17,14 +17,14 @@ type panels struct {
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
-// panelFloats is what panels of B [k,n] need.
+// panelFloats returns the number of floats in the panels of B [k,n].
 func (k *kernels) panelFloats(n, depth int) int { return ceil(n, k.cols) * k.cols * depth }
 
 func (k *kernels) panels(data []float32, n, depth int) panels {
 	return panels{n: n, k: depth, stride: k.cols * depth, data: data}
 }
 
-// putColumns makes the rows of m the columns at, at+1, … of B.
+// putColumns copies the rows of m to the columns at, at+1, … of B.
 func (k *kernels) putColumns(b *panels, at int, m Matrix) {
 	for r := 0; r < m.Rows; {
 		panel, column := (at+r)/k.cols, (at+r)%k.cols
@@ -34,7 +34,7 @@ func (k *kernels) putColumns(b *panels, at int, m Matrix) {
 	}
 }
 
-// putRows makes the rows of m the rows at, at+1, … of B, for the panels from..to-1.
+// putRows copies the rows of m to the rows at, at+1, … of B, in the panels from..to-1.
 func (k *kernels) putRows(b *panels, at int, m Matrix, from, to int) {
 	for panel := from; panel < to; panel++ {
 		j0, j1 := panel*k.cols, min((panel+1)*k.cols, m.Cols)
@@ -96,7 +96,7 @@ func (c *CPU) Pack(w Matrix, forms Form) *Weight {
 
 func (c *CPU) Repack(dst *Weight, w Matrix) {
 	if w.Rows != dst.Out || w.Cols != dst.In {
-		panic("compute: repack with another shape")
+		panic("compute: repack with a different shape")
 	}
 	p := dst.Packed.(*packedWeight)
 	if p.forms&ForwardInt8 != 0 {
@@ -132,7 +132,7 @@ func (c *CPU) InputGrad(dx, dy Matrix, w *Weight, accumulate bool) {
 	runtime.KeepAlive(w)
 }
 
-// onto is the epilogue that adds a product to what dst holds, if wanted.
+// onto returns the epilogue that adds a product to dst if accumulate is set.
 func onto(dst Matrix, accumulate bool) (e Epilogue) {
 	if accumulate {
 		e.Residual = dst
@@ -140,7 +140,7 @@ func onto(dst Matrix, accumulate bool) (e Epilogue) {
 	return e
 }
 
-// tempPanels are panels in temporary memory.
+// tempPanels returns panels in temporary memory.
 func (c *CPU) tempPanels(n, depth int) panels {
 	size := c.kernels.panelFloats(n, depth)
 	b, at := c.memory.arena.alloc(size)
@@ -150,8 +150,8 @@ func (c *CPU) tempPanels(n, depth int) panels {
 func (c *CPU) MulNT(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
 	if a.Rows == 1 && dst.Rows == 1 {
-		// A search: b is long and read once, so that packing it would cost more
-		// than the product. cᵀ = b·aᵀ reads it where it lies.
+		// A search: b is long and read once, so packing it would cost more than the
+		// product. cᵀ = b·aᵀ reads it in place.
 		column := dst
 		column.Rows, column.Cols, column.stride = dst.Cols, 1, 1
 		p := c.tempPanels(1, a.Cols)
@@ -208,20 +208,20 @@ func (p *product) check() {
 		need(p.y, p.Residual)
 	}
 	if !p.Bias.IsZero() && p.Bias.Cols != p.b.n {
-		panic("compute: bias of another width")
+		panic("compute: the width of the bias differs")
 	}
 }
 
-// stripRows is how many rows of x, about, are multiplied by one panel after the
-// other: they stay in the second-level cache meanwhile, with deep products as
-// many fewer as it takes.
+// stripRows is the approximate number of rows of x that are multiplied by all
+// panels in turn, so that they stay in the L2 cache; stripFloats limits it for deep
+// products.
 const (
 	stripRows   = 108
 	stripFloats = 108 * 3072
 )
 
-// A product is cut into so many items that the workers end at nearly the same
-// time, but none so small that claiming it costs more than that gains.
+// A product is divided into enough items for the workers to finish at nearly the
+// same time, but not into items so small that claiming them dominates.
 const (
 	itemsPerThread = 16
 	itemProducts   = 4 << 20
@@ -242,8 +242,8 @@ func (c *CPU) multiply(p product) {
 	})
 }
 
-// share decides in how many strips of rows, and splits of the columns in panels
-// of so many, the job's product is made.
+// share chooses the number of row strips and of column splits for the job's
+// product, with panels of cols columns.
 func (c *CPU) share(cols, depth int) {
 	p := &c.job.product
 	rows := c.kernels.rows
@@ -265,7 +265,7 @@ func (c *CPU) share(cols, depth int) {
 	c.job.strips, c.job.splits = strips, splits
 }
 
-// shareOf is an item's rows i0..i1-1 and panels j0..j1-1.
+// shareOf returns an item's rows i0..i1-1 and panels j0..j1-1.
 func (c *CPU) shareOf(item, cols int) (i0, i1, j0, j1 int) {
 	j := &c.job
 	rows, panels := j.product.x.Rows, ceil(j.product.b.n, cols)
@@ -278,9 +278,9 @@ func (c *CPU) shareOf(item, cols int) (i0, i1, j0, j1 int) {
 // multiply computes rows i0..i1-1 of the columns in the panels j0..j1-1 of p.
 //
 // The loop order is panel, then a block of k, then tiles: the block of a panel
-// stays in the cache for all tiles, and a tile's sums wait in the worker's
-// memory for the next block. Blocks depend on nothing but k, so that the bits of
-// a sum depend on its row and column alone.
+// stays in the cache for all tiles, and a tile's sums are stored in the worker's
+// memory until the next block. Blocks depend only on k, so the bits of a sum depend
+// only on its row and column.
 func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 	if i0 >= i1 {
 		return
@@ -305,7 +305,7 @@ func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 			bytes := uintptr(t.k * k.cols * 4)
 			for n := range tiles {
 				r0, r1 := i0+(i1-i0)*n/tiles, i0+(i1-i0)*(n+1)/tiles
-				// Meanwhile the next block is fetched, each tile its share.
+				// Each tile prefetches its share of the next block.
 				t.next = uintptr(t.b) + bytes + min(uintptr(n*t.k/4*64), bytes)
 				t.a = p.x.at(r0, k0)
 				t.from, t.to, t.bias, t.r = nil, nil, nil, nil
@@ -333,9 +333,10 @@ func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 	}
 }
 
-// complete runs the kernel for the last part of a tile, whose arguments are set
-// but for where the result goes: the rows r0..r1-1 of p from some column on. An
-// activation takes the tile by way of sums, rows of so many columns.
+// complete runs the kernel for the last block of a tile and writes the result to
+// the rows r0..r1-1 of p, starting at column. The caller has set the tile's other
+// arguments. With an activation, the tile is first stored in sums, in rows of cols
+// columns.
 func (w *worker) complete(k *kernels, p *product, kernel func(*tile), sums []float32, cols, r0, r1, column int) {
 	t, f := &w.tile, &w.finish
 	end := t
@@ -355,7 +356,7 @@ func (w *worker) complete(k *kernels, p *product, kernel func(*tile), sums []flo
 	}
 }
 
-// sumsFor is the worker's memory for a strip's sums.
+// sumsFor returns the worker's memory for a strip's sums.
 func (w *worker) sumsFor(n int) []float32 {
 	if len(w.sums) < n {
 		w.sums = aligned(n)
@@ -365,7 +366,7 @@ func (w *worker) sumsFor(n int) []float32 {
 
 func (c *CPU) SumRows(dst, x Matrix) {
 	if dst.Rows != 1 || dst.Cols != x.Cols {
-		panic("compute: sum of rows to another width")
+		panic("compute: the width of the sum differs")
 	}
 	c.job = job{y: dst, x: x}
 	c.blocks(x.Cols, 256, func(c *CPU, _ *worker, item int) {

@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// intPanels hold a weight rounded to 8 bits: signed levels in panels like those
-// of float32, four bytes of k after another, with a scale for each column
-// (output channel). Activations are rounded to unsigned levels when they are
-// multiplied, each row by its own range, low + step·q. Then
+// intPanels holds a weight quantized to int8: signed levels in panels like those
+// of float32, in groups of four bytes along k, with a scale for each column (output
+// channel). Activations are quantized to unsigned levels, low + step·q, when they
+// are multiplied; each row has its own range. Then
 //
 //	Σ x·w = step·scale·Σ q·level + low·offset, offset = scale·Σ level
 //
@@ -22,7 +22,7 @@ type intPanels struct {
 	scales, offsets []float32 // padded to whole panels
 }
 
-// level is the 8-bit level of an activation.
+// level returns the unsigned 8-bit level of an activation.
 func level(x, low, inverse float32) uint8 {
 	return uint8(max(0, min(255, math.RoundToEven(float64((x-low)*inverse)))))
 }
@@ -38,7 +38,7 @@ func (c *CPU) newIntPanels(owner *Weight, n, k int) *intPanels {
 	return p
 }
 
-// packInts rounds w [n,k], row by row.
+// packInts quantizes w [n,k], row by row.
 func (c *CPU) packInts(p *intPanels, w Matrix) {
 	c.job = job{ints: p, x: w}
 	c.blocks(p.n, 16, func(c *CPU, _ *worker, item int) {
@@ -75,7 +75,7 @@ func (p *intPanels) putColumn(ints *intKernels, column int, w []float32) {
 	p.offsets[column] = scale * float32(total)
 }
 
-// linearInts is Linear for a weight of 8 bits.
+// linearInts is Linear for an int8 weight.
 func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 	f := product{y: y, x: x, b: panels{n: p.n, k: p.k}, Epilogue: e}
 	f.check()
@@ -83,7 +83,7 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 		return
 	}
 	defer c.Release(c.Mark())
-	// The levels of all rows first; a row of them is as wide as groups says.
+	// Quantize all rows first; a row of levels takes p.groups float32 values.
 	q := c.Temp(x.Rows, p.groups)
 	levels := c.Temp(x.Rows, 2) // step and low, one row after the other without a gap
 	c.job = job{x: x, u: q, v: levels}

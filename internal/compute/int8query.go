@@ -6,10 +6,11 @@ import (
 	"unsafe"
 )
 
-// byteGroup is what rows of bytes are whole multiples of: a cache line.
+// byteGroup is the unit of the length of quantized rows: a cache line.
 const byteGroup = 64
 
-// Int8Stride is how many bytes [QuantizeRow] makes of a vector of so many elements.
+// Int8Stride returns the number of bytes that [QuantizeRow] writes for a vector of
+// width elements.
 func Int8Stride(width int) int { return ceil(width, byteGroup) * byteGroup }
 
 // QuantizeRow rounds x to 8 bits: x = scale·level + rest, where the levels, from
@@ -36,7 +37,7 @@ func QuantizeRow(row []byte, x []float32) (scale, rest float32) {
 	for i := len(x); i < len(row); i++ {
 		row[i] = 128
 	}
-	// Rounded up by more than the arithmetic before can have been off.
+	// Rounded up by more than the rounding errors of the arithmetic above.
 	return scale, float32(math.Sqrt(square)*(1+1e-6)) + math.SmallestNonzeroFloat32
 }
 
@@ -100,7 +101,7 @@ func (q *Int8Query) Dots(dst []int32, rows []byte, at []int32) {
 	at = at[:len(dst)]
 	for _, i := range at {
 		if uint(i) >= limit {
-			panic("compute: row outside of the rows of bytes")
+			panic("compute: row outside the quantized rows")
 		}
 	}
 	fours := len(at) &^ 3
@@ -116,7 +117,7 @@ func (q *Int8Query) Dots(dst []int32, rows []byte, at []int32) {
 	}
 }
 
-// chosen are the kernels for what needs no device.
+// chosen returns the kernels for functions that need no device.
 var chosen = sync.OnceValue(func() *kernels {
 	k, err := pick()
 	if err != nil {
@@ -125,6 +126,5 @@ var chosen = sync.OnceValue(func() *kernels {
 	return k
 })
 
-// Dot is the sum of the products of two vectors of one length, made in double
-// precision.
+// Dot returns the dot product of two vectors of equal length, in double precision.
 func Dot(x, y []float32) float64 { return chosen().rowDot(x, y[:len(x)]) }

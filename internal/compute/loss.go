@@ -5,8 +5,7 @@ import (
 	"math"
 )
 
-// softmax writes softmax(x) to y, which may be x, and returns the logarithm of
-// the sum of the exponentials.
+// softmax writes softmax(x) to y, which may be x, and returns log Σ exp(x).
 func softmax(y, x []float32) float64 {
 	most := float32(math.Inf(-1))
 	for _, v := range x {

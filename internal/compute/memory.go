@@ -2,24 +2,23 @@ package compute
 
 import "unsafe"
 
-// block is memory for floats, beginning on a cache line. It lies outside the Go
-// heap where the system allows, and is then freed by hand.
+// block is cache-line-aligned memory for floats. Where the operating system allows
+// it, the memory is outside the Go heap and must be freed explicitly.
 type block struct {
 	floats []float32
 	pages  []byte // what was mapped; nil for memory of the Go heap
 }
 
-// aligned is a slice of n zeroed floats of the Go heap that begins on a cache
-// line.
+// aligned returns a cache-line-aligned slice of n zeroed floats from the Go heap.
 func aligned(n int) []float32 {
 	s := make([]float32, n+15)
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(s))) % 64 / 4
 	return s[skip : int(skip)+n : int(skip)+n]
 }
 
-// strideFor is the distance of rows of so many columns. Rows begin on cache
-// lines; and because addresses a multiple of 4 KiB apart compete for the same
-// few places of the first-level cache, long rows are kept off round distances.
+// strideFor returns the stride of rows with the given number of columns. Rows
+// start on cache lines. Strides are never multiples of 512 bytes, because addresses
+// that are a multiple of 4 KiB apart compete for the same set of the L1 cache.
 func strideFor(cols int) int {
 	if cols < 16 {
 		return max(cols, 1)
@@ -39,8 +38,8 @@ func newChunk(n int) *block {
 	return &b
 }
 
-// arena hands out temporary memory from chunks that it keeps: after the first
-// step of a kind, the next allocates nothing.
+// arena allocates temporary memory from chunks that it keeps, so that only the
+// first step of its kind allocates memory.
 type arena struct {
 	chunks []*block
 	at     Mark
@@ -65,9 +64,9 @@ func (a *arena) alloc(n int) (b *block, offset int) {
 
 func (a *arena) mark() Mark { return a.at }
 
-// release frees what was allocated since the mark. At the very beginning nothing
-// is left, and chunks that grew one by one become one: else steps of changing
-// sizes would leave chunks behind that fit none of the next.
+// release frees what was allocated since the mark. When nothing is left, it merges
+// all chunks into one; otherwise steps of varying sizes would leave chunks that are
+// too small for any later step.
 func (a *arena) release(m Mark) {
 	a.at = m
 	if m != (Mark{}) || len(a.chunks) < 2 {

@@ -45,7 +45,7 @@ func (c *CPU) LayerNormGrad(dx, dy, x, gamma Matrix, eps float32, accumulate boo
 	})
 }
 
-// rowDot is the sum of products of two rows.
+// rowDot returns the dot product of two rows.
 func (k *kernels) rowDot(x, y []float32) float64 {
 	sum := k.dot(x, y)
 	for i := len(x) &^ 15; i < len(x); i++ {
@@ -54,7 +54,7 @@ func (k *kernels) rowDot(x, y []float32) float64 {
 	return sum
 }
 
-// length is a row's L2 norm, kept away from zero as PyTorch's F.normalize does.
+// length returns a row's L2 norm, at least 1e-12 as in PyTorch's F.normalize.
 func (k *kernels) length(x []float32) float32 {
 	return float32(max(math.Sqrt(k.rowDot(x, x)), 1e-12))
 }

@@ -2,24 +2,23 @@ package compute
 
 import "time"
 
-// peakLoops is so much that one loop takes a few milliseconds.
+// peakLoops makes one loop take a few milliseconds.
 const peakLoops = 1 << 21
 
-// peakLoop runs, on each thread, a loop of independent multiply-adds that never
-// leave the registers: the most that the processor can do.
+// peakLoop runs a loop of independent multiply-adds on registers, on each thread:
+// the processor's peak.
 func (c *CPU) peakLoop() {
 	c.parallel(c.threads, func(c *CPU, _ *worker, _ int) { c.kernels.peak(peakLoops) })
 }
 
-// peakFlops is how many floating-point operations a peakLoop does.
+// peakFlops returns the number of floating-point operations in a peakLoop.
 func (c *CPU) peakFlops() float64 {
 	const perLoop = 2 * 12 // multiply-adds of whole vectors
 	return perLoop * peakLoops * float64(c.kernels.vector*c.threads)
 }
 
-// Peak measures how many floating-point operations a second the device's
-// threads can do at best, on numbers that are all at hand: the measure for
-// everything else.
+// Peak measures the highest rate of the device's threads in floating-point
+// operations per second, with all operands in registers.
 func (c *CPU) Peak() float64 {
 	best := time.Duration(1 << 62)
 	for range 8 {

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// itemFunc does one item of an operation on worker w of device c.
+// itemFunc executes one item of an operation on worker w of device c.
 type itemFunc func(c *CPU, w *worker, item int)
 
-// pool shares the items of an operation between the calling goroutine and its
-// helpers. A helper waits for the next operation in a loop for a moment, because
-// it usually follows at once, and then sleeps. The pool knows its device only
-// during an operation, so that a device that is no longer used can be collected
-// and end its helpers.
+// pool distributes the items of an operation over the calling goroutine and its
+// helpers. A helper first spins for a short time, because the next operation
+// usually follows at once, and then sleeps. The pool refers to its device only
+// during an operation, so an unused device can be garbage-collected, which ends its
+// helpers.
 type pool struct {
 	helpers  []helper
 	patience time.Duration // how long to wait in a loop
@@ -44,8 +44,8 @@ const (
 	numbered = 32
 )
 
-// newPool starts the helpers for so many threads. Beyond what the processors
-// run at once there is nothing to gain from waiting in a loop.
+// newPool starts the helpers for the given number of threads. With more threads
+// than processors, helpers do not spin.
 func newPool(threads, processors int) *pool {
 	p := &pool{helpers: make([]helper, threads-1), wake: make(chan struct{}, 1)}
 	if threads <= processors {
@@ -58,7 +58,7 @@ func newPool(threads, processors int) *pool {
 	return p
 }
 
-// run does the items 0..items-1, each once, and returns when all are done.
+// run executes each of the items 0..items-1 once and returns when all are done.
 func (p *pool) run(c *CPU, items int, do itemFunc) {
 	defer runtime.KeepAlive(c) // and with it the memory that items work on
 	if len(p.helpers) == 0 || items <= 1 {
@@ -74,7 +74,7 @@ func (p *pool) run(c *CPU, items int, do itemFunc) {
 		p.helpers[i].rouse()
 	}
 	p.claim(0)
-	// Nothing is left to claim: who comes now comes too late.
+	// All items are claimed: stop further helpers from joining.
 	for s := p.state.Load(); !p.state.CompareAndSwap(s, s&^joining); s = p.state.Load() {
 	}
 	if !p.spin(p.idle) {
@@ -95,7 +95,8 @@ func (p *pool) claim(worker int) {
 	}
 }
 
-// spin waits in a loop for ready and reports whether it came.
+// spin waits in a loop until ready returns true. It returns false if that takes
+// longer than the pool's patience.
 func (p *pool) spin(ready func() bool) bool {
 	if p.patience == 0 {
 		return ready()
@@ -145,7 +146,7 @@ func (h *helper) rouse() {
 	}
 }
 
-// end lets the helpers return.
+// end makes the helpers return.
 func (p *pool) end() {
 	p.ended.Store(true)
 	for i := range p.helpers {

@@ -6,17 +6,17 @@ import (
 	"unsafe"
 )
 
-// Filter is a linear filter of bytes along one axis, in fixed point of 22 bits:
-// output i is the sum of Taps inputs from First[i] on, each times its weight.
-// Weights of zero fill up what has fewer.
+// Filter is a linear filter of bytes along one axis, with 22-bit fixed-point
+// weights. Output i is the weighted sum of Taps inputs starting at First[i]. Outputs
+// with fewer inputs are padded with zero weights.
 type Filter struct {
 	First   []int32
 	Weights []int32 // Taps for each output
 	Taps    int
 }
 
-// resampleKernels are the inner loops of a Resampler. Sums begin at a half; weights are so
-// that they stay within 32 bits.
+// resampleKernels are the inner loops of a Resampler. Sums start at one half, for
+// rounding, and must fit in 32 bits.
 type resampleKernels struct {
 	// pack writes pixel i of two rows, three bytes each, to dst[i]: that of a in the
 	// lower half, that of b in the upper. It may do fewer and returns how many.
@@ -28,26 +28,27 @@ type resampleKernels struct {
 }
 
 const (
-	// FilterBits are those of a weight after the point.
+	// FilterBits is the number of fractional bits of a weight.
 	FilterBits = 22
 
-	// Padding is how many bytes behind a row the kernels may read and write.
+	// Padding is the number of bytes after a row that the kernels may read and write.
 	Padding = 32
 
 	pixelHalf = 1 << (FilterBits - 1)
 )
 
-// Stride is the distance in bytes of rows of so many bytes in memory that Horizontal
-// writes and Vertical reads.
+// Stride returns the distance in bytes between rows of the given size in the memory
+// that Horizontal writes and Vertical reads.
 func Stride(row int) int { return row + Padding }
 
-// Resampler filters pictures of three bytes a pixel. It serves one goroutine.
+// Resampler filters images of three bytes per pixel, with 8-bit results that equal
+// PIL's. Only one goroutine may use it at a time.
 type Resampler struct {
 	k      *resampleKernels
 	packed []uint64
 }
 
-// NewResampler uses the instructions that devices use.
+// NewResampler returns a Resampler that uses the same instruction set as [NewCPU].
 func NewResampler() *Resampler { return &Resampler{k: must(pick()).resample} }
 
 // Horizontal filters the rows of src, width pixels each, one after the other, along
@@ -87,7 +88,7 @@ func (p *Resampler) Vertical(dst, src []byte, row int, f *Filter) {
 // check panics if the filter reads beyond n inputs.
 func (f *Filter) check(n int) {
 	if len(f.Weights) != f.Taps*len(f.First) {
-		panic("compute: a filter has other than Taps weights an output")
+		panic("compute: number of filter weights differs from Taps per output")
 	}
 	for _, first := range f.First {
 		if first < 0 || int(first)+f.Taps > n {

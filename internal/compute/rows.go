@@ -7,7 +7,7 @@ func at(list []int32, i int) int {
 	return int(list[i])
 }
 
-// pairs is how many row pairs two lists name.
+// pairs returns the number of row pairs in two lists.
 func pairs(dst Matrix, to []int32, src Matrix, from []int32) int {
 	switch {
 	case to != nil && from != nil && len(to) != len(from):
@@ -49,7 +49,7 @@ func (c *CPU) Gather(dst Matrix, to []int32, src Matrix, from []int32) {
 func (c *CPU) ScatterAdd(dst Matrix, to []int32, src Matrix, from []int32) {
 	n := pairs(dst, to, src, from)
 	c.job = job{y: dst, x: src, to: to, from: from, size: n}
-	// Rows may repeat: workers share out the columns.
+	// Rows may repeat, so the columns are divided between the workers.
 	c.blocks(src.Cols, max(64, 16384/max(n, 1)), func(c *CPU, _ *worker, item int) {
 		j := &c.job
 		a, b := c.part(item)
@@ -113,7 +113,7 @@ func (c *CPU) Mean(dst, src Matrix, ranges []Range) {
 
 func (c *CPU) MeanGrad(dsrc, ddst Matrix, ranges []Range) {
 	c.job = job{y: dsrc, x: ddst, ranges: ranges}
-	// Ranges may overlap: workers share out the columns.
+	// Ranges may overlap, so the columns are divided between the workers.
 	c.blocks(dsrc.Cols, 64, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i, r := range c.job.ranges {

@@ -1,0 +1,34 @@
+// Package compute does clipcue's arithmetic: float32 matrices and the operations
+// that the models consist of. Each operation works on whole matrices in a
+// [Device]'s memory. Only this package contains threads, SIMD instructions and
+// memory layouts.
+//
+// # Determinism
+//
+// The same input gives the same bits, whatever the number of threads, because a
+// sum is never split between workers. The bits of an element of a product depend
+// only on its row and column, not on what is multiplied together with them.
+//
+// # Instruction sets
+//
+// On amd64 the inner loops are assembly for AVX2 or AVX-512, on arm64 for NEON.
+// The program in gen generates it. Every kernel has a twin in plain Go, which the
+// tests compare it with and which other processors use. The environment variable
+// CLIPCUE_CPU selects generic, avx2, avx512 or neon; the default is the fastest
+// that the machine can run. NEON was tested by emulation only: its speed has not
+// been measured, and its tile sizes are derived, not tuned.
+//
+// # Memory
+//
+// A [Matrix] hides its memory and stride. A [Weight] is packed once for the
+// products it takes part in, so a frozen weight is stored only in the layout that
+// it is multiplied in. Temporary memory is a stack ([Device.Mark],
+// [Device.Release]) that keeps its chunks: after the first step of its kind, a
+// step allocates nothing.
+//
+// # Other devices
+//
+// A device for a GPU is a package that implements [Device]. It creates matrices
+// with [NewMatrix] and keeps its own representation in Weight.Packed. It must pass
+// the suite in computetest.
+package compute
