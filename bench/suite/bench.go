@@ -1,6 +1,6 @@
-// Package suite measures how fast the machine does what clipcue does: the
-// towers, a training step, a search, and the matrix products below them. Speed
-// does not depend on what the weights are, so random ones of the right sizes do.
+// Package suite measures the speed of clipcue's computations on this machine: the
+// towers, a training step, a search, and the matrix products they consist of. Speed
+// does not depend on the values of the weights, so random weights are used.
 package suite
 
 import (
@@ -12,19 +12,19 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Bench measures on so many threads.
+// Bench measures with a given number of threads.
 type Bench struct {
 	time   time.Duration
 	device *compute.CPU
 }
 
-// New returns a Bench that repeats each work for so long after a warm-up, on so
-// many threads; 0 means GOMAXPROCS.
+// New returns a Bench that repeats each benchmark for the given time after a warm-up,
+// with the given number of threads; 0 means GOMAXPROCS.
 func New(each time.Duration, threads int) *Bench {
 	return &Bench{each, compute.NewCPU(threads)}
 }
 
-// Result is how fast a work was.
+// Result is the measured speed of one benchmark.
 type Result struct {
 	Work  string `json:"work"`  // such as "image"
 	Case  string `json:"case"`  // its sizes, for people
@@ -35,18 +35,18 @@ type Result struct {
 	Seconds float64 `json:"seconds"`
 	Fastest float64 `json:"fastest"`
 	Slowest float64 `json:"slowest"`
-	// PerSecond is how many units the median run does in a second, and GFLOPS how
-	// many thousand millions of multiplications and additions.
+	// PerSecond is the number of units per second of the median run, GFLOPS its rate in
+	// 10⁹ floating-point operations per second.
 	PerSecond float64 `json:"per_second"`
 	GFLOPS    float64 `json:"gflops"`
-	// PeakGFLOPS is what a loop of independent float32 multiply-adds did, measured
-	// in turn with the work, and PeakShare the share of it that the work reached:
-	// above 1 is possible in 8 bits.
+	// PeakGFLOPS is the rate of a loop of independent float32 multiply-adds, measured
+	// alternately with the benchmark. PeakShare is GFLOPS relative to it; int8 can
+	// exceed 1.
 	PeakGFLOPS float64 `json:"peak_gflops"`
 	PeakShare  float64 `json:"peak_share"`
 }
 
-// work is what is measured.
+// work is the measured computation.
 type work struct {
 	name, sizes, unit string
 	items             int
@@ -61,7 +61,7 @@ const (
 	peakEvery = 500 * time.Millisecond
 )
 
-// measure runs w once to warm up, and then for the time set.
+// measure runs w once to warm up, and then repeatedly for the configured time.
 func (b *Bench) measure(ctx context.Context, w work) (Result, error) {
 	if err := w.run(); err != nil {
 		return Result{}, err
@@ -102,15 +102,15 @@ func Median(x []float64) float64 {
 	return (x[(n-1)/2] + x[n/2]) / 2
 }
 
-// Machine is what the figures were measured on.
+// Machine describes the machine of a measurement.
 type Machine struct {
 	CPU     string `json:"cpu"`     // its model, or the architecture where that is not told
 	Backend string `json:"backend"` // the instruction set: "avx512", "avx2", "generic"
 	Threads int    `json:"threads"`
 }
 
-// This returns the machine for so many threads; 0 means GOMAXPROCS. It fails as
-// [compute.Backend] does.
+// This returns this machine's description with the given number of threads; 0 means
+// GOMAXPROCS. It returns an error if [compute.Backend] does.
 func This(threads int) (Machine, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// cpuModel is what the processor calls itself.
+// cpuModel returns the processor's model name.
 func cpuModel() string {
 	info, _ := os.ReadFile("/proc/cpuinfo") // there is none but on Linux
 	for line := range strings.Lines(string(info)) {

@@ -15,8 +15,8 @@ const (
 	searchFinds = 10
 )
 
-// Search measures finding the ten vectors of so many that are most like a query,
-// exactly: all dot products, and the best of them.
+// Search measures an exact search for the ten nearest of n vectors: all dot products
+// and the selection of the best.
 func (b *Bench) Search(ctx context.Context, vectors int) (Result, error) {
 	d, rng := b.device, rand.New(rand.NewPCG(1, 3))
 	all, row := d.New(vectors, searchWidth), make([]float32, searchWidth)

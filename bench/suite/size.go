@@ -9,7 +9,7 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 )
 
-// Sizes are the names of the model sizes that can be measured without weights.
+// Sizes lists the model sizes that can be measured without weights.
 var Sizes = []string{"ViT-B/32", "ViT-B/16", "ViT-L/14", "tiny"}
 
 // Size returns the sizes of the published model of that name, or of one that is

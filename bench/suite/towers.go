@@ -43,7 +43,7 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 	})
 }
 
-// Names makes up names of actions, of one, two and three tokens in turn.
+// Names returns n made-up action names of one, two and three tokens in turn.
 func Names(n int) []string {
 	verbs := []string{"run", "jump", "walk", "climb", "throw", "catch", "kick", "hit", "swim", "eat", "drink", "ride", "wave", "smile", "talk", "push", "turn"}
 	where := []string{"up", "down", "left", "right", "out", "back", "around"}

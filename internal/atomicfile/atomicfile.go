@@ -1,4 +1,4 @@
-// Package atomicfile writes files that are either whole or not there.
+// Package atomicfile writes files atomically: a file is complete, or it is unchanged.
 package atomicfile
 
 import (
@@ -15,10 +15,10 @@ import (
 // Write makes path hold exactly what write sends to its writer.
 //
 // The bytes go to a hidden temporary file in path's own folder, which is
-// flushed to the disk and then renamed over path. If write or any step fails,
-// or write panics, the temporary file is removed and a file that stood at path
-// before is untouched. Other processes see the old file or the new one, never
-// a part. The folder has to exist.
+// flushed to the disk and then renamed to path. If write or another step fails, or
+// write panics, the temporary file is removed and an existing file at path is
+// unchanged. Other processes see either the old or the new file. The folder must
+// exist.
 func Write(path string, write func(io.Writer) error) (err error) {
 	f, err := createTemp(path)
 	if err != nil {
@@ -52,7 +52,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return nil
 }
 
-// WriteBytes is Write for bytes that are at hand.
+// WriteBytes writes data to path atomically; see Write.
 func WriteBytes(path string, data []byte) error {
 	return Write(path, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -60,8 +60,8 @@ func WriteBytes(path string, data []byte) error {
 	})
 }
 
-// longest is how much of a name goes into the temporary one, in bytes: with what is
-// added it stays below 255, which file systems commonly take.
+// longest is the number of bytes of a name that are used in the temporary name. With
+// the added characters it stays below 255, the usual limit of file systems.
 const longest = 200
 
 // createTemp opens a new hidden file beside path. os.CreateTemp would do, but

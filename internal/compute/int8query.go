@@ -13,10 +13,10 @@ const byteGroup = 64
 // width elements.
 func Int8Stride(width int) int { return ceil(width, byteGroup) * byteGroup }
 
-// QuantizeRow rounds x to 8 bits: x = scale·level + rest, where the levels, from
-// -127 to 127, are stored with 128 added in row, which is Int8Stride(len(x)) long,
-// and rest is at least the norm of the rest. Behind x follow levels of 0. All of
-// x has to be finite.
+// QuantizeRow quantizes x to levels from -127 to 127, so that x = scale·level + r.
+// It writes level+128 to row, whose length is Int8Stride(len(x)), pads with levels
+// of 0, and returns the scale and rest, an upper bound of the L2 norm of r. All of x
+// must be finite.
 func QuantizeRow(row []byte, x []float32) (scale, rest float32) {
 	most := float32(0)
 	for _, v := range x {
@@ -41,9 +41,9 @@ func QuantizeRow(row []byte, x []float32) (scale, rest float32) {
 	return scale, float32(math.Sqrt(square)*(1+1e-6)) + math.SmallestNonzeroFloat32
 }
 
-// Int8Query is a vector rounded to 8 bits that is multiplied by rows which
-// [QuantizeRow] made. The zero Int8Query is ready for Round or Take. It is used by
-// one goroutine at a time.
+// Int8Query is a vector quantized to int8, to be multiplied by rows that
+// [QuantizeRow] wrote. The zero Int8Query is ready for Quantize or Set. Only one
+// goroutine may use it at a time.
 type Int8Query struct {
 	ints   *intKernels
 	levels []int8

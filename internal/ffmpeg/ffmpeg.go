@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// ErrMissing says that a program was not found or does not run.
+// ErrMissing means that a program was not found or does not run.
 var ErrMissing = errors.New("ffmpeg is missing")
 
-// find returns the path of ffmpeg or ffprobe: what CLIPCUE_FFMPEG or
-// CLIPCUE_FFPROBE names, or else the one on PATH.
+// find returns the path of ffmpeg or ffprobe, from CLIPCUE_FFMPEG or CLIPCUE_FFPROBE
+// if set, otherwise from PATH.
 func find(name string) (string, error) {
 	env := "CLIPCUE_" + strings.ToUpper(name)
 	wanted := name
@@ -34,8 +34,8 @@ func find(name string) (string, error) {
 		"winget install ffmpeg) or set %s", ErrMissing, name, env)
 }
 
-// Command prepares ffmpeg or ffprobe. The process dies with ctx, together with
-// what it has started.
+// Command returns a command that runs ffmpeg or ffprobe. When ctx is canceled, the
+// process and its children are killed.
 func Command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	program, err := find(name)
 	if err != nil {
@@ -62,7 +62,7 @@ func Start(ctx context.Context, cmd *exec.Cmd) error {
 
 var versions sync.Map // path of a program → its name and version
 
-// Version returns what ffmpeg calls itself, such as "ffmpeg 5.1.9-0+deb12u1".
+// Version returns the name and version that ffmpeg reports, such as "ffmpeg 5.1.9-0+deb12u1".
 func Version(ctx context.Context) (string, error) {
 	cmd, err := Command(ctx, "ffmpeg", "-version")
 	if err != nil {

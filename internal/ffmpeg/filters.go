@@ -9,7 +9,7 @@ import (
 
 var filters sync.Map // path of a program → what it lists
 
-// NeedFilters returns an error that names the first filter which ffmpeg lacks.
+// NeedFilters returns an error with the name of the first filter that ffmpeg lacks.
 func NeedFilters(ctx context.Context, names ...string) error {
 	cmd, err := Command(ctx, "ffmpeg", "-hide_banner", "-filters")
 	if err != nil {

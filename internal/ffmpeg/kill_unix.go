@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// ownGroup puts a program into a process group, so that killTree reaches what
-// it starts and so that Ctrl-C is answered here and not by it.
+// ownGroup puts a program into its own process group, so that killTree also kills its
+// children and so that Ctrl-C does not reach it.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func killTree(cmd *exec.Cmd) error {

@@ -19,12 +19,12 @@ func (h *Head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is what was kept.
+// String returns what was kept.
 func (h *Head) String() string { return h.kept.String() }
 
-// Reason says in one line why a program failed: the first error in its log,
-// which was written with "-loglevel level+error" or more, or else what Wait
-// returned.
+// Reason returns in one line why a program failed: the first error in its log, which
+// must have been written with "-loglevel level+error" or more verbose, otherwise the
+// error from Wait.
 func Reason(cmd *exec.Cmd, log string, err error) string {
 	if c := Complaint(log); c != "" {
 		return c
@@ -32,7 +32,7 @@ func Reason(cmd *exec.Cmd, log string, err error) string {
 	return fmt.Sprintf("%s ended with %v", cmd.Args[0], err)
 }
 
-// Complaint is the first error in a log, "" for none.
+// Complaint returns the first error in a log, or "" if there is none.
 func Complaint(log string) string {
 	for line := range strings.Lines(log) {
 		if message, ok := ErrorIn(line); ok {
@@ -46,7 +46,7 @@ func Complaint(log string) string {
 //
 //	[matroska,webm @ 0x5] [error] File ended prematurely
 //
-// and false for a line that is no error.
+// and false for other lines.
 func ErrorIn(line string) (string, bool) {
 	for _, level := range []string{"error", "fatal", "panic"} {
 		if message, ok := At(level, line); ok {
@@ -56,8 +56,8 @@ func ErrorIn(line string) (string, bool) {
 	return "", false
 }
 
-// At returns the message of a log's line of a level. What stands in a file's title
-// or name, which the log repeats, is none.
+// At returns the message of a log line of the given level. A level that is part of a
+// file's title or name, which the log repeats, does not count.
 func At(level, line string) (message string, ok bool) {
 	for {
 		head, rest, ok := strings.Cut(line, "] ")
@@ -73,7 +73,7 @@ func At(level, line string) (message string, ok bool) {
 	}
 }
 
-// OneLine makes a message from outside short and safe to print.
+// OneLine returns an external message shortened to one line that is safe to print.
 func OneLine(s string) string {
 	s = strings.TrimRight(strings.TrimSpace(s), ".")
 	if len(s) > 200 {
@@ -82,7 +82,8 @@ func OneLine(s string) string {
 	return Printable(s)
 }
 
-// Printable keeps a text from outside on one line of a terminal.
+// Printable returns an external text without characters that would leave the line of
+// a terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {

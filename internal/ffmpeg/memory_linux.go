@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// MemoryLimit is how many bytes one program may hold, with what it starts: half
-// of the machine's memory and 8 GiB at most; 0 where that cannot be told.
+// MemoryLimit returns the number of bytes that a program and its children may use:
+// half of the machine's memory, at most 8 GiB; 0 if that is unknown.
 var MemoryLimit = sync.OnceValue(func() int64 {
 	text, err := os.ReadFile("/proc/meminfo")
 	var kib int64
@@ -22,8 +22,8 @@ var MemoryLimit = sync.OnceValue(func() int64 {
 	return min(kib<<10/2, 8<<30)
 })
 
-// Memory is how many bytes the process group of a program that Command prepared
-// holds in memory.
+// Memory returns the resident memory in bytes of the process group of a program
+// started with Command.
 func Memory(pid int) int64 {
 	names, err := readNames("/proc")
 	if err != nil {

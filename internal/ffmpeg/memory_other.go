@@ -2,8 +2,8 @@
 
 package ffmpeg
 
-// MemoryLimit is 0: how much a program holds cannot be told here.
+// MemoryLimit returns 0: the memory of a program is unknown on this system.
 func MemoryLimit() int64 { return 0 }
 
-// Memory is 0.
+// Memory returns 0.
 func Memory(int) int64 { return 0 }

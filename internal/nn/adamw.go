@@ -15,7 +15,8 @@ type AdamW struct {
 	Beta1, Beta2, Eps float64
 }
 
-// NewAdamW returns PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8.
+// NewAdamW returns an optimizer with PyTorch's defaults: betas 0.9 and 0.999, eps
+// 1e-8.
 func NewAdamW(p *Params, decay float64) *AdamW {
 	o := &AdamW{params: p, WeightDecay: decay, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
 	for _, q := range p.List {
@@ -38,15 +39,14 @@ func (o *AdamW) Update(learningRate float64) {
 	o.params.Changed()
 }
 
-// Moments calls f for each parameter with its two moments, for saving and
-// restoring them.
+// Moments calls f for each parameter with its two moments, to save or restore them.
 func (o *AdamW) Moments(f func(p *Param, m, v compute.Matrix)) {
 	for i, q := range o.params.List {
 		f(q, o.m[i], o.v[i])
 	}
 }
 
-// GradNorm is the L2 norm of all gradients together.
+// GradNorm returns the L2 norm of all gradients together.
 func GradNorm(p *Params) float64 {
 	var sum float64
 	for _, q := range p.List {
@@ -55,8 +55,8 @@ func GradNorm(p *Params) float64 {
 	return math.Sqrt(sum)
 }
 
-// ClipGrad scales all gradients so that their norm, which it is given, is at
-// most limit, as PyTorch's clip_grad_norm_ does. A limit of 0 does nothing.
+// ClipGrad scales all gradients so that their norm is at most limit, as PyTorch's
+// clip_grad_norm_ does. norm is their current norm. A limit of 0 does nothing.
 func ClipGrad(p *Params, norm, limit float64) {
 	if limit <= 0 || norm <= limit {
 		return

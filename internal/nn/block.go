@@ -2,7 +2,7 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// BlockConfig are the sizes of a pre-LN residual block.
+// BlockConfig holds the sizes of a pre-LN residual attention block.
 type BlockConfig struct {
 	Width, Heads int
 	Act          compute.Activation
@@ -15,9 +15,9 @@ type BlockConfig struct {
 //	x = x + out(attention(q, k, v of ln_1(x)))
 //	x = x + c_proj(act(c_fc(ln_2(x))))
 //
-// Queries, projection and MLP can be restricted to some rows, when the others
-// are not looked at afterwards: CLIP's last blocks need the class row or the EOT
-// rows only, and the result is the same.
+// Queries, projection and MLP can be restricted to the rows that are used later:
+// CLIP's last blocks need only the class row or the EOT rows, and the result is the
+// same.
 type ResidualAttentionBlock struct {
 	device     compute.Device
 	size       BlockConfig
@@ -27,7 +27,8 @@ type ResidualAttentionBlock struct {
 	attends    compute.AttentionShape
 }
 
-// ResidualAttentionBlock makes a block from the tensors under name, which carry OpenAI's names.
+// ResidualAttentionBlock returns a block of the tensors under name, which have OpenAI's
+// names.
 func (b *Builder) ResidualAttentionBlock(name string, s BlockConfig) *ResidualAttentionBlock {
 	if b.Params == nil && b.Forms&compute.ForwardInt8 != 0 {
 		smooth := *b
@@ -61,21 +62,21 @@ func BlockTensors(name string, width int, f func(name string, shape ...int)) {
 	f(name+".ln_2.bias", width)
 }
 
-// blockTape is what a block's backward pass needs of its forward pass. All of it
-// is temporary memory of the device.
+// blockTape holds the activations of a forward pass that the backward pass needs. All
+// are temporary memory of the device.
 type blockTape struct {
-	rows   []int32 // the rows that were kept, nil for all
+	rows   []int32 // the selected rows, nil for all
 	shape  *compute.AttentionShape
 	x      compute.Matrix // [n,D] input
 	q, kv  compute.Matrix // [m,D], [n,2D]
 	middle compute.Matrix // [m,D] after attention
 	fc     compute.Matrix // [m,4D] before the activation
-	// Needed for the gradients of the weights, and kept only for them.
+	// Needed only for the gradients of the weights.
 	h1, hq, att, h2, act compute.Matrix
 }
 
 // forward writes y [m,D] for x [n,D], with m = len(rows), or n when rows is nil;
-// s speaks of rows of q, which follow rows in order. The tape may be nil.
+// s refers to the rows of q, which are in the order of rows. The tape may be nil.
 func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []int32, tape *blockTape) {
 	d := b.device
 	if tape == nil {
@@ -85,7 +86,7 @@ func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.Attenti
 	q, kv := d.Temp(m, w), d.Temp(n, 2*w)
 	middle, fc := d.Temp(m, w), d.Temp(m, 4*w)
 	if tape == nil || !b.fc.Trainable() {
-		// What follows is needed afterwards for the gradients of weights only.
+		// Only the gradients of the weights need the matrices that follow.
 		defer d.Release(d.Mark())
 	}
 	h1 := d.Temp(n, w)
@@ -115,7 +116,7 @@ func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.Attenti
 	b.proj.Forward(y, act, compute.Identity, middle)
 }
 
-// shape is s for this block's heads.
+// shape returns s with this block's number of heads.
 func (b *ResidualAttentionBlock) shape(s *compute.AttentionShape) *compute.AttentionShape {
 	b.attends = *s
 	b.attends.Heads = b.size.Heads

@@ -2,14 +2,13 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// Taps say which three input rows each output row of a [Conv] sees: the one at
-// its place and the two beside it. Beyond its end a sequence goes on with its last
-// row.
+// Taps holds the three input rows of each output row of a [Conv]: the row at its
+// position and its two neighbors. At the ends of a sequence, the first and the last
+// row are repeated.
 type Taps struct{ from [3][]int32 }
 
-// NewTaps are those of a convolution over several sequences of rows at a stride
-// that divides their lengths: output row i of a sequence stands at its input row
-// stride·i.
+// NewTaps returns the taps of a convolution over several sequences of rows. stride
+// divides their lengths; output row i of a sequence is at its input row stride·i.
 func NewTaps(sequences []compute.Range, stride int) *Taps {
 	t := &Taps{}
 	for _, s := range sequences {
@@ -22,7 +21,7 @@ func NewTaps(sequences []compute.Range, stride int) *Taps {
 	return t
 }
 
-// Rows is the number of output rows.
+// Rows returns the number of output rows.
 func (t *Taps) Rows() int { return len(t.from[0]) }
 
 // Conv is a convolution over time of three taps, y = w·[x₋₁,x₀,x₁] + bias with w
@@ -32,7 +31,7 @@ type Conv struct {
 	in     int
 }
 
-// Conv makes a convolution from the tensors name.weight [out,3·in] and name.bias
+// Conv returns a convolution of the tensors name.weight [out,3·in] and name.bias
 // [out].
 func (b *Builder) Conv(name string, out, in int) *Conv {
 	return &Conv{linear: b.Linear(name+".weight", name+".bias", out, 3*in), in: in}

@@ -2,9 +2,9 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// CosineLoss is weight times the mean over the rows of 1 − cosine(x, to), both [n,E].
-// It writes its gradient by x to dx; to is taken as constant. For text it is the
-// regularizer of KgCoOp (Yao et al., CVPR 2023).
+// CosineLoss returns weight times the mean over the rows of 1 − cosine(x, to), both
+// [n,E], and writes the gradient with respect to x to dx; to is a constant. For text
+// it is the regularizer of KgCoOp (Yao et al., CVPR 2023).
 func CosineLoss(d compute.Device, dx, x, to compute.Matrix, weight float64) float64 {
 	defer d.Release(d.Mark())
 	a, b := d.Temp(x.Rows, x.Cols), d.Temp(x.Rows, x.Cols)

@@ -11,7 +11,7 @@ type EMA struct {
 	decay  float64
 }
 
-// NewEMA starts from the parameters as they are. The closer decay, 0 ≤
+// NewEMA returns averages that start at the current values. The closer decay, 0 ≤
 // decay < 1, is to 1, the longer the average.
 func NewEMA(p *Params, decay float64) *EMA {
 	a := &EMA{params: p, decay: decay}
@@ -23,8 +23,8 @@ func NewEMA(p *Params, decay float64) *EMA {
 	return a
 }
 
-// Update takes the values after step, 1 for the first, into the averages. Early
-// on the averages follow faster, so that they forget where training began.
+// Update adds the values after the given step, 1 for the first, to the averages. The
+// decay is smaller in the first steps, so that the initial values lose their weight.
 func (a *EMA) Update(step int) {
 	keep := min(a.decay, float64(1+step)/float64(10+step))
 	d := a.params.Device
@@ -39,8 +39,8 @@ func (a *EMA) Update(step int) {
 	}
 }
 
-// Swap exchanges the parameters' values and the averages, bit by bit; a second
-// time undoes it.
+// Swap exchanges the parameters' values and the averages without rounding. A second
+// call restores them.
 func (a *EMA) Swap() {
 	d := a.params.Device
 	for i, q := range a.params.List {
@@ -54,8 +54,8 @@ func (a *EMA) Swap() {
 	a.params.Changed()
 }
 
-// Averages calls f for each parameter with its average, or while swapped with its
-// value, for saving and restoring them.
+// Averages calls f for each parameter with its average (its value while they are
+// swapped), to save or restore it.
 func (a *EMA) Averages(f func(p *Param, m compute.Matrix)) {
 	for i, q := range a.params.List {
 		f(q, a.other[i])

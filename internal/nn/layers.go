@@ -2,12 +2,12 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// Source gives a layer its initial values by tensor name; the names and shapes
-// have been checked before.
+// Source returns the initial values of a tensor by name. The names and shapes have
+// been checked before.
 type Source func(name string) []float32
 
-// Builder makes layers from named tensors: learnable ones, whose parameters are
-// added to Params, or frozen ones when Params is nil.
+// Builder creates layers from named tensors. Their parameters are added to Params;
+// if Params is nil, the layers are frozen.
 type Builder struct {
 	Device compute.Device
 	Source Source
@@ -32,14 +32,13 @@ type Linear struct {
 	gradW, gradBias compute.Matrix // zero when frozen
 }
 
-// Linear makes a layer from the tensors weight [out,in] and bias [out]; bias may
+// Linear returns a layer of the tensors weight [out,in] and bias [out]; bias may
 // be "".
 func (b *Builder) Linear(weight, bias string, out, in int) *Linear {
 	return b.linears(weight, bias, in, out)[0]
 }
 
-// linears makes layers from consecutive rows of one weight and bias, as many as
-// there are outs.
+// linears returns one layer per out, of consecutive rows of one weight and bias.
 func (b *Builder) linears(weight, bias string, in int, outs ...int) []*Linear {
 	total := 0
 	for _, o := range outs {
@@ -81,8 +80,8 @@ func (b *Builder) linears(weight, bias string, in int, outs ...int) []*Linear {
 	return layers
 }
 
-// Trainable reports whether the layer's weights are learned, so that Backward needs
-// its input.
+// Trainable reports whether the layer's weights are learned. Backward then needs the
+// layer's input.
 func (l *Linear) Trainable() bool { return !l.gradW.IsZero() }
 
 // Forward writes y [n,Out].
@@ -113,7 +112,7 @@ type LayerNorm struct {
 	dgamma, dbeta compute.Matrix // zero when frozen
 }
 
-// LayerNorm makes a norm over rows of width d from name.weight and name.bias.
+// LayerNorm returns a norm over rows of width d from name.weight and name.bias.
 func (b *Builder) LayerNorm(name string, d int, eps float32) *LayerNorm {
 	n := &LayerNorm{device: b.Device, eps: eps}
 	n.gamma, n.dgamma = b.Vector(name+".weight", d)
@@ -121,12 +120,12 @@ func (b *Builder) LayerNorm(name string, d int, eps float32) *LayerNorm {
 	return n
 }
 
-// Vector is the tensor name [d] as one row, with its gradient if it is learned.
+// Vector returns the tensor name [d] as one row, and its gradient if it is learned.
 func (b *Builder) Vector(name string, d int) (value, grad compute.Matrix) {
 	return b.table(name, 1, d, d)
 }
 
-// Table is the tensor name [rows,cols], with its gradient if it is learned.
+// Table returns the tensor name [rows,cols], and its gradient if it is learned.
 func (b *Builder) Table(name string, rows, cols int) (value, grad compute.Matrix) {
 	return b.table(name, rows, cols, rows, cols)
 }

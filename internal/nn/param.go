@@ -1,6 +1,6 @@
-// Package nn holds what Transformers are built from, each with its forward and
-// its backward pass written out: linear layers, layer norms, pre-LN blocks, the
-// similarity losses, and AdamW. Shapes are written as [rows,columns]; n is a
+// Package nn contains the layers and losses of Transformers, each with an explicit
+// forward and backward pass: linear layers, layer norms, residual attention blocks,
+// convolutions, similarity losses, and the optimizer AdamW. Shapes are written as [rows,columns]; n is a
 // number of rows (tokens or frames), D a width.
 package nn
 
@@ -18,15 +18,15 @@ type Param struct {
 	WeightDecay bool // whether weight decay applies
 }
 
-// Params are all tensors that an optimizer steps, in a fixed order, and what has
-// to be refreshed after their values have changed.
+// Params holds the tensors that an optimizer updates, in a fixed order, and the
+// functions to call after their values change.
 type Params struct {
 	Device  compute.Device
 	List    []*Param
 	refresh []func()
 }
 
-// Add makes a parameter of the given values. Vectors and scalars are kept as one
+// Add adds a parameter with the given values. Vectors and scalars are stored as one
 // row.
 func (p *Params) Add(name string, values []float32, shape ...int) *Param {
 	rows, cols := 1, len(values)
@@ -40,10 +40,10 @@ func (p *Params) Add(name string, values []float32, shape ...int) *Param {
 	return q
 }
 
-// OnChange registers what to do after the values have changed.
+// OnChange registers a function to call after the values change.
 func (p *Params) OnChange(f func()) { p.refresh = append(p.refresh, f) }
 
-// Changed brings everything derived from the values up to date.
+// Changed calls the functions registered with OnChange.
 func (p *Params) Changed() {
 	for _, f := range p.refresh {
 		f()
@@ -68,8 +68,8 @@ func (p *Params) Values() map[string][]float32 {
 	return out
 }
 
-// Set replaces all values by name; a missing name or a wrong size is an error
-// and changes nothing.
+// Set replaces all values by name. If a name is missing or a size is wrong, it
+// returns an error and changes nothing.
 func (p *Params) Set(values map[string][]float32) error {
 	for _, q := range p.List {
 		v, ok := values[q.Name]

@@ -2,13 +2,13 @@ package nn
 
 import "github.com/clipcue/clipcue/internal/compute"
 
-// Projection is y = x·p with p [In,Out], as CLIP keeps its last projections.
+// Projection is y = x·p with p [In,Out], the layout of CLIP's final projections.
 type Projection struct {
 	device  compute.Device
 	p, grad compute.Matrix // grad is zero when frozen
 }
 
-// Projection makes a projection from the tensor name [in,out].
+// Projection returns a projection of the tensor name [in,out].
 func (b *Builder) Projection(name string, in, out int) *Projection {
 	p := &Projection{device: b.Device}
 	p.p, p.grad = b.Table(name, in, out)

@@ -15,7 +15,7 @@ type Similarity struct {
 // NewSimilarity computes the logits of video [B,E] against text [C,E]. Its
 // matrices are temporary memory of the device.
 func NewSimilarity(d compute.Device, video, text compute.Matrix, scale float32) *Similarity {
-	// So short that it is inlined, and the result lives on the caller's stack.
+	// Short enough to be inlined, so that the result is on the caller's stack.
 	s := &Similarity{device: d, scale: scale, video: video, text: text}
 	s.forward()
 	return s
@@ -54,7 +54,7 @@ const Masked = -1e30
 // ContrastiveLoss is CLIP's loss over pairs a[i], b[i] [n,E]: the mean of the cross
 // entropies of each a against all b and of each b against all a, with cosines
 // times scale. mask [n,n], symmetric, is added to the logits of both sides: pairs
-// at Masked are not one another's negatives. It may be zero. ContrastiveLoss writes
+// with Masked are not negatives of each other. It may be zero. ContrastiveLoss writes
 // the gradients da and db and returns the loss and its derivative by the logarithm
 // of scale.
 func ContrastiveLoss(d compute.Device, da, db, a, b compute.Matrix, scale float32, mask compute.Matrix) (loss, dlogScale float64) {
@@ -86,9 +86,9 @@ func ContrastiveLoss(d compute.Device, da, db, a, b compute.Matrix, scale float3
 	return loss, dlogScale
 }
 
-// PairMask is a mask for [ContrastiveLoss] that takes pairs with an equal key out of
-// one another's negatives: keys are lists of one key a pair each. It is the zero
-// Matrix when all keys of each list differ, else temporary memory of the device.
+// PairMask returns a mask for [ContrastiveLoss] with which pairs with an equal key are
+// not negatives of each other. Each list has one key per pair. The mask is the zero
+// Matrix if all keys of each list differ, otherwise temporary memory of the device.
 func PairMask(d compute.Device, keys ...[]string) compute.Matrix {
 	var mask []float32
 	n := 0

@@ -2,10 +2,10 @@ package nn
 
 import "math"
 
-// smoothed changes a block's tensors so that its result stays the same, but its
-// activations are easier to round to 8 bits: where the columns of a product's
-// input differ much in size, the large ones decide the step and the small ones
-// drown. As in SmoothQuant (Xiao et al. 2023) each column is divided by a factor
+// smoothed changes a block's tensors so that its result stays the same but its
+// activations lose less when they are quantized to int8. If the columns of a
+// product's input differ much in size, the large ones determine the step, and the
+// small ones are lost. As in SmoothQuant (Xiao et al. 2023) each column is divided by a factor
 // and the weight's column multiplied by it; here the factors need no calibration
 // data, because behind a layer norm a column's size follows from its gain and
 // bias. The input of c_proj stays as it is, because the activation before it does
@@ -48,11 +48,11 @@ func smoothed(source Source, name string, width int) Source {
 	}
 }
 
-// spread is how many standard deviations a column is taken to reach.
+// spread is the assumed range of a column in standard deviations.
 const spread = 3
 
-// smoothNorm divides a layer norm's columns by factors that it multiplies the
-// columns of the weight w behind it by.
+// smoothNorm divides a layer norm's columns by factors and multiplies the columns of
+// the following weight w by them.
 func smoothNorm(gain, bias, w []float32) {
 	size := make([]float64, len(gain))
 	for j := range size {

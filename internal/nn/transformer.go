@@ -13,7 +13,7 @@ type Transformer struct {
 	Blocks []*ResidualAttentionBlock
 }
 
-// Transformer makes the blocks name.0, name.1, ….
+// Transformer returns the blocks name.0, name.1, ….
 func (b *Builder) Transformer(name string, layers int, s BlockConfig) *Transformer {
 	t := &Transformer{device: b.Device}
 	for i := range layers {
@@ -22,16 +22,16 @@ func (b *Builder) Transformer(name string, layers int, s BlockConfig) *Transform
 	return t
 }
 
-// AttentionPattern says which rows attend to which. Full describes all rows. Last, with
-// the rows LastRows of the input, describes the last block when only those rows
-// are looked at afterwards; LastRows is nil when all are.
+// AttentionPattern defines which rows attend to which. Full describes all rows. If
+// only some output rows are used, LastRows lists them, and Last describes the last
+// block restricted to them. LastRows is nil if all rows are used.
 type AttentionPattern struct {
 	Full, Last *compute.AttentionShape
 	LastRows   []int32
 }
 
-// Tape is what Backward needs of Forward. It lives until the device's memory is
-// released to a mark taken before Forward.
+// Tape holds the activations that Backward needs. It is valid until the device's
+// memory is released to a mark taken before Forward.
 type Tape struct{ blocks []blockTape }
 
 // Forward writes y [m,D] for x [n,D], with m = len(a.LastRows), or n when that

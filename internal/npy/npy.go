@@ -2,8 +2,8 @@
 //
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 //
-// The packages there are for it write float32 only as lists, not as [T,E], and
-// believe the sizes in a header before they have seen the file.
+// Existing packages write float32 only as one-dimensional arrays, and trust the sizes
+// in a header.
 package npy
 
 import (
@@ -26,14 +26,14 @@ const (
 	maxHeader = 1 << 16 // bytes; those of plain arrays have about 100
 )
 
-// types are the little-endian element types that are read, by NumPy's name and
-// by that of safetensors.
+// types are the supported element types, little-endian: NumPy's name and that of
+// safetensors.
 var types = map[string]string{
 	"<f2": "F16", "<f4": "F32", "<f8": "F64", "|u1": "U8", "|i1": "I8",
 	"<u2": "U16", "<i2": "I16", "<u4": "U32", "<i4": "I32", "<u8": "U64", "<i8": "I64",
 }
 
-// Write writes an array to path, whole or not at all.
+// Write writes an array to path atomically.
 func Write(path string, t safetensors.Tensor) error {
 	descr := ""
 	for theirs, ours := range types {
@@ -66,7 +66,7 @@ func Write(path string, t safetensors.Tensor) error {
 	})
 }
 
-// Read reads an array in C order. An error names the file.
+// Read reads an array in C order. An error contains the path.
 func Read(path string) (t safetensors.Tensor, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -88,8 +88,8 @@ func Read(path string) (t safetensors.Tensor, err error) {
 
 var errNot = errors.New("not a .npy file")
 
-// Decode reads an array from a file of size bytes. It allocates no more than the
-// file has, whatever its header says.
+// Decode reads an array from a file of size bytes. It never allocates more than size
+// bytes, whatever the header claims.
 func Decode(r io.ReaderAt, size int64) (t safetensors.Tensor, err error) {
 	var start [12]byte
 	n, err := r.ReadAt(start[:], 0)
@@ -134,7 +134,7 @@ func Decode(r io.ReaderAt, size int64) (t safetensors.Tensor, err error) {
 	return t, err
 }
 
-// The header is a Python dictionary of these three, and nothing else.
+// The header is a Python dictionary with exactly these three keys.
 var (
 	item       = `'(descr|fortran_order|shape)'\s*:\s*('[^']*'|True|False|\([0-9L,\s]*\))\s*`
 	dictionary = regexp.MustCompile(`^\s*\{\s*` + item + `,\s*` + item + `,\s*` + item + `,?\s*\}\s*$`)

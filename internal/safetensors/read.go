@@ -26,13 +26,13 @@ type File struct {
 	Metadata map[string]string
 }
 
-// Read reads the whole file into memory once: the tensors' Data share one
-// buffer. An error names the file.
+// Read reads a whole file into memory. The Data of all tensors share one buffer. An
+// error contains the path.
 func Read(path string) (*File, error) {
 	return open(path, Decode)
 }
 
-// ReadMetadata reads the metadata of a file and no tensor.
+// ReadMetadata returns the metadata of a file without reading its tensors.
 func ReadMetadata(path string) (map[string]string, error) {
 	return open(path, func(r io.ReaderAt, size int64) (map[string]string, error) {
 		f, err := NewReader(r, size)
@@ -43,7 +43,7 @@ func ReadMetadata(path string) (map[string]string, error) {
 	})
 }
 
-// open hands an open file and its size to read.
+// open opens a file and calls read with it and its size.
 func open[T any](path string, read func(io.ReaderAt, int64) (T, error)) (T, error) {
 	var none T
 	info, err := os.Stat(path)
@@ -83,9 +83,9 @@ func Decode(r io.ReaderAt, size int64) (*File, error) {
 	return out, nil
 }
 
-// Reader reads single tensors from a file whose header it has checked: every
-// name is there once, and the tensors' bytes fill the rest of the file without
-// gap or overlap. It is safe for concurrent use as far as its source is.
+// Reader reads single tensors from a file whose header was checked: names are unique,
+// and the tensors' bytes fill the rest of the file without gaps or overlaps. It is
+// safe for concurrent use if its source is.
 type Reader struct {
 	Metadata map[string]string
 
@@ -94,7 +94,7 @@ type Reader struct {
 	entries map[string]entry
 }
 
-// entry is the header's word on one tensor.
+// entry is the header's entry for one tensor.
 type entry struct {
 	DType   string  `json:"dtype"`
 	Shape   []int   `json:"shape"`
@@ -132,8 +132,8 @@ func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 	return f, nil
 }
 
-// parse takes the header apart. It walks the outer object itself because
-// encoding/json would let the last of two equal names win.
+// parse parses the header. It reads the outer object token by token, because
+// encoding/json accepts duplicate names.
 func (f *Reader) parse(header []byte) error {
 	d := json.NewDecoder(bytes.NewReader(header))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -211,18 +211,18 @@ func (f *Reader) checkLayout(size int64) error {
 	return nil
 }
 
-// Names returns the tensors' names in the order of their bytes. Empty tensors
-// come before the one that begins where they stand.
+// Names returns the tensors' names in the order of their bytes. An empty tensor comes
+// before the tensor that begins at the same offset.
 func (f *Reader) Names() []string {
 	return slices.SortedFunc(maps.Keys(f.entries), func(a, b string) int {
 		return slices.Compare(f.entries[a].Offsets, f.entries[b].Offsets)
 	})
 }
 
-// Shape returns the shape of a tensor, or nil if there is none of that name.
+// Shape returns the shape of a tensor, or nil if no tensor has that name.
 func (f *Reader) Shape(name string) []int { return f.entries[name].Shape }
 
-// DType returns the type of a tensor, or "" if there is none of that name.
+// DType returns the type of a tensor, or "" if no tensor has that name.
 func (f *Reader) DType(name string) string { return f.entries[name].DType }
 
 // Tensor reads one tensor.
@@ -238,7 +238,7 @@ func (f *Reader) Tensor(name string) (Tensor, error) {
 	return Tensor{e.DType, e.Shape, data}, nil
 }
 
-// readFull reads len(p) bytes at offset; fewer are an error.
+// readFull reads len(p) bytes at offset. It returns an error if there are fewer.
 func readFull(r io.ReaderAt, p []byte, offset int64) error {
 	n, err := r.ReadAt(p, offset)
 	if n == len(p) {

@@ -8,14 +8,14 @@ import (
 	"unsafe"
 )
 
-// Tensor is an array of numbers as a file holds it.
+// Tensor is an array of numbers in the format of a file.
 type Tensor struct {
 	DType string // "F32", "I64", ..., the keys of elementSize
 	Shape []int  // outermost first; empty for a single number
 	Data  []byte // the elements, row-major and little-endian
 }
 
-// elementSize gives the bytes of one element of each data type.
+// elementSize is the size in bytes of one element, by data type.
 var elementSize = map[string]int{
 	"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1,
 	"U16": 2, "I16": 2, "F16": 2, "BF16": 2,
@@ -23,11 +23,11 @@ var elementSize = map[string]int{
 	"U64": 8, "I64": 8, "F64": 8,
 }
 
-// ElementSize returns the bytes of one element of a data type, or 0 if the
+// ElementSize returns the size in bytes of one element of a data type, or 0 if the
 // format has no such type.
 func ElementSize(dtype string) int { return elementSize[dtype] }
 
-// byteSize returns the bytes that a tensor of this type and shape takes.
+// byteSize returns the size in bytes of a tensor of the given type and shape.
 func byteSize(dtype string, shape []int) (int, error) {
 	size, ok := elementSize[dtype]
 	if !ok {
@@ -47,7 +47,7 @@ func byteSize(dtype string, shape []int) (int, error) {
 	return int(total), nil
 }
 
-// check reports whether the data are as long as type and shape say.
+// check returns an error if the length of the data does not match type and shape.
 func (t Tensor) check() error {
 	want, err := byteSize(t.DType, t.Shape)
 	if err != nil {
@@ -104,8 +104,8 @@ func (t Tensor) Float32s() ([]float32, error) {
 	return out, nil
 }
 
-// Float64s returns the elements of an F64 tensor as they are, of others as
-// Float32s does.
+// Float64s returns the elements as float64: exactly for F64, and like Float32s for
+// other types.
 func (t Tensor) Float64s() ([]float64, error) {
 	if t.DType != "F64" {
 		narrow, err := t.Float32s()
@@ -172,8 +172,8 @@ func (t Tensor) Int64s() ([]int64, error) {
 	return out, nil
 }
 
-// FromFloat32s makes an F32 tensor; len(data) has to be the product of shape,
-// or Write refuses it.
+// FromFloat32s returns an F32 tensor. Write returns an error if len(data) is not the
+// product of shape.
 func FromFloat32s(data []float32, shape ...int) Tensor {
 	out := make([]byte, 0, 4*len(data))
 	for _, v := range data {
@@ -182,8 +182,8 @@ func FromFloat32s(data []float32, shape ...int) Tensor {
 	return Tensor{"F32", shape, out}
 }
 
-// ViewFloat32s is FromFloat32s without a copy, where the machine has the format's
-// order of bytes: data must not change until the tensor is written.
+// ViewFloat32s is FromFloat32s without a copy on little-endian machines: data must
+// not change until the tensor is written.
 func ViewFloat32s(data []float32, shape ...int) Tensor {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		return FromFloat32s(data, shape...)

@@ -13,11 +13,11 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// metadataKey is the header's one name that is not a tensor's.
+// metadataKey is the only name in the header that is not a tensor's.
 const metadataKey = "__metadata__"
 
-// Write writes f to path, whole or not at all. Equal content gives equal bytes.
-// Metadata that are not UTF-8 are written with U+FFFD in place of the bad bytes.
+// Write writes f to path atomically. Equal content gives equal bytes. In metadata,
+// bytes that are not valid UTF-8 are replaced by U+FFFD.
 func Write(path string, f *File) error {
 	header, names, err := f.header()
 	if err != nil {
