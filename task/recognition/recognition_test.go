@@ -464,13 +464,13 @@ func TestBadData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, d := range map[string]Data{
-		"only one class":      {Path: write("path,label\ngrowing/1.mp4,growing\n"), Features: store},
-		"no feature store":    {Path: path, Features: filepath.Join(t.TempDir(), "none")},
-		"the feature store is empty":   {Path: path, Features: empty.Dir()},
-		"has features in":     {Path: write("path,label,split\na.mp4,x,train\nb.mp4,y,train\n"), Features: store},
-		"no training samples": {Path: write("path,label,split\ngrowing/1.mp4,x,test\ngrowing/2.mp4,y,test\n"), Features: store},
-		`unknown column`:      {Path: write("path,label,weight\n"), Features: store},
-		"is among both":       {Path: path, Features: store, TrainClasses: names[:2], TestClasses: names[1:]},
+		"only one class":             {Path: write("path,label\ngrowing/1.mp4,growing\n"), Features: store},
+		"no feature store":           {Path: path, Features: filepath.Join(t.TempDir(), "none")},
+		"the feature store is empty": {Path: path, Features: empty.Dir()},
+		"has features in":            {Path: write("path,label,split\na.mp4,x,train\nb.mp4,y,train\n"), Features: store},
+		"no training samples":        {Path: write("path,label,split\ngrowing/1.mp4,x,test\ngrowing/2.mp4,y,test\n"), Features: store},
+		`unknown column`:             {Path: write("path,label,weight\n"), Features: store},
+		"is among both":              {Path: path, Features: store, TrainClasses: names[:2], TestClasses: names[1:]},
 	} {
 		o, err := d.Open(m.Fingerprint())
 		if err == nil {
