@@ -2,6 +2,7 @@ package vector
 
 import (
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -421,4 +422,22 @@ func contentsIfSound(x *Embedded) model {
 		}
 	}
 	return m
+}
+
+// Drop closes an index and leaves nothing of it.
+func TestDrop(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "index")
+	x, err := Open(dir, 4, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Add(t.Context(), []int64{1}, []float32{1, 0, 0, 0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
 }

@@ -118,7 +118,6 @@ var behaviors = map[string]func(t *testing.T, x vector.Index){
 		if x.Location() == "" {
 			t.Error("it does not tell where it is")
 		}
-		must(t, x.Drop(ctx))
 	},
 	"an empty index finds nothing": func(t *testing.T, x vector.Index) {
 		ctx := t.Context()
