@@ -48,7 +48,7 @@ func (f Func) Start(stage string, total int64, unit string) *Stage {
 		return nil
 	}
 	s := &Stage{report: f, state: Update{ID: stages.Add(1), Stage: stage, Total: max(total, 0), Unit: unit}}
-	s.change(func(*Update) {})
+	s.report(s.state)
 	return s
 }
 
@@ -59,15 +59,26 @@ func (s *Stage) Add(n int64) { s.change(func(u *Update) { u.Done += n }) }
 // starts.
 func (s *Stage) Set(n int64) { s.change(func(u *Update) { u.Done = n }) }
 
-// Underway reports the completed share of the units that have been started.
-func (s *Stage) Underway(units float64) { s.change(func(u *Update) { u.Underway = units }) }
+// Underway sets the completed share of the units that have been started. It is
+// reported with the next Add, Set or Finish, so that no update counts a unit twice.
+func (s *Stage) Underway(units float64) { s.set(func(u *Update) { u.Underway = units }) }
 
-// Note sets a short text to show beside the numbers.
-func (s *Stage) Note(text string) { s.change(func(u *Update) { u.Note = text }) }
+// Note sets a short text to show beside the numbers. It is reported with the next Add,
+// Set or Finish.
+func (s *Stage) Note(text string) { s.set(func(u *Update) { u.Note = text }) }
 
 // Finish ends the stage. Later calls do nothing.
 func (s *Stage) Finish() { s.change(func(u *Update) { u.Finished = true }) }
 
+func (s *Stage) set(f func(*Update)) {
+	if s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f(&s.state)
+	}
+}
+
+// change changes the state and reports it.
 func (s *Stage) change(f func(*Update)) {
 	if s == nil {
 		return

@@ -9,12 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clipcue/clipcue/progress"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// Bar shows how far one piece of work is. It is safe for concurrent use.
-type Bar struct {
+// bar shows how far one stage is. It is safe for concurrent use.
+type bar struct {
 	p          *Progress
 	name, unit string
 	total      int64 // 0: unknown
@@ -34,55 +35,29 @@ type Bar struct {
 	hasReport bool
 }
 
-// Add reports n more units.
-func (b *Bar) Add(n int64) {
-	if b != nil {
-		b.report(func() { b.current += n })
-	}
-}
-
-// Set reports n units in all. A first Set is where a resumed run starts.
-func (b *Bar) Set(n int64) {
-	if b != nil {
-		b.report(func() { b.current = n })
-	}
-}
-
-// Underway tells how much of the units that are begun is done: 1.5 for one that is
-// done and one that is half done, neither of which is reported yet. The rate and the
-// time left then do not jump from unit to unit.
-func (b *Bar) Underway(units float64) {
-	if b == nil {
+// update shows the state of a stage. A finished stage ends the bar.
+func (b *bar) update(u progress.Update) {
+	if u.Finished {
+		b.mu.Lock()
+		b.set(u)
+		b.mu.Unlock()
+		b.done()
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.under = units
+	b.report(u)
 }
 
-// Message shows a few words behind the bar, such as "loss 1.23".
-func (b *Bar) Message(text string) {
-	if b == nil {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	// A line break would tear the screen apart.
-	b.message = strings.Join(strings.Fields(text), " ")
+func (b *bar) set(u progress.Update) {
+	b.current, b.under = u.Done, u.Underway
+	// A line break would break the layout of the bars.
+	b.message = strings.Join(strings.Fields(u.Note), " ")
 }
 
-// Done ends the bar; reports after it are ignored. A second Done does nothing.
-func (b *Bar) Done() {
-	if b == nil {
-		return
-	}
+// done ends the bar.
+func (b *bar) done() {
 	b.mu.Lock()
-	first := !b.over
 	b.over = true
 	b.mu.Unlock()
-	if !first {
-		return
-	}
 	if b.hide != nil {
 		b.hide() // draws a last time, and so must not hold the lock
 		return
@@ -97,13 +72,10 @@ func (b *Bar) Done() {
 	b.p.logger.Info(b.name+" "+end, append(b.attributes(), elapsed)...)
 }
 
-func (b *Bar) report(change func()) {
+func (b *bar) report(u progress.Update) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.over {
-		return
-	}
-	change()
+	b.set(u)
 	now := b.p.now()
 	if !b.hasReport {
 		b.hasReport, b.base, b.baseTime = true, b.sofar(), now
@@ -119,7 +91,7 @@ func (b *Bar) report(change func()) {
 }
 
 // attributes are the numbers of a log line.
-func (b *Bar) attributes() []any {
+func (b *bar) attributes() []any {
 	a := []any{slog.Int64("done", b.current)}
 	if b.total > 0 {
 		a = append(a, slog.Int64("total", b.total))
@@ -135,10 +107,10 @@ func (b *Bar) attributes() []any {
 }
 
 // sofar are the units that are done, with parts of those that are begun.
-func (b *Bar) sofar() float64 { return float64(b.current) + b.under }
+func (b *bar) sofar() float64 { return float64(b.current) + b.under }
 
 // rate is in units a second; 0 means that it is not known yet.
-func (b *Bar) rate(now time.Time) float64 {
+func (b *bar) rate(now time.Time) float64 {
 	seconds := now.Sub(b.baseTime).Seconds()
 	if !b.hasReport || seconds <= 0 || b.sofar() <= b.base {
 		return 0
@@ -147,7 +119,7 @@ func (b *Bar) rate(now time.Time) float64 {
 }
 
 // left is the time that remains, "" if it cannot be told.
-func (b *Bar) left(now time.Time) string {
+func (b *bar) left(now time.Time) string {
 	rate := b.rate(now)
 	if rate == 0 || b.sofar() >= float64(b.total) {
 		return ""
@@ -161,7 +133,7 @@ func (b *Bar) left(now time.Time) string {
 
 // filler draws the bar itself. The screen asks when it draws, here as for the
 // numbers, so that a report costs next to nothing.
-func (b *Bar) filler() mpb.BarFiller {
+func (b *bar) filler() mpb.BarFiller {
 	if b.total == 0 {
 		return mpb.NopStyle().Build()
 	}
@@ -176,7 +148,7 @@ func (b *Bar) filler() mpb.BarFiller {
 }
 
 // numbers is the text behind the bar.
-func (b *Bar) numbers() string {
+func (b *bar) numbers() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.p.now()
@@ -204,7 +176,7 @@ func (b *Bar) numbers() string {
 }
 
 // amount writes a number of units, in a second where it is a rate.
-func (b *Bar) amount(n float64) string {
+func (b *bar) amount(n float64) string {
 	switch {
 	case b.unit == "bytes":
 		return fmt.Sprintf("% .1f", decor.SizeB1024(n))

@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/clipcue/clipcue/progress"
@@ -14,12 +13,12 @@ func (p *Progress) Func() progress.Func {
 		return nil
 	}
 	var mu sync.Mutex
-	bars := map[int64]*Bar{}
+	bars := map[int64]*bar{}
 	return func(u progress.Update) {
 		mu.Lock()
 		b, known := bars[u.ID]
 		if !known {
-			b = p.Start(u.Stage, u.Total, u.Unit)
+			b = p.start(u.Stage, u.Total, u.Unit)
 			bars[u.ID] = b
 		}
 		if u.Finished {
@@ -29,20 +28,5 @@ func (p *Progress) Func() progress.Func {
 		if known {
 			b.update(u)
 		}
-		if u.Finished {
-			b.Done()
-		}
 	}
-}
-
-// update shows the state of a stage.
-func (b *Bar) update(u progress.Update) {
-	if b == nil {
-		return
-	}
-	b.report(func() {
-		b.current, b.under = u.Done, u.Underway
-		// A line break would break the layout of the bars.
-		b.message = strings.Join(strings.Fields(u.Note), " ")
-	})
 }

@@ -2,8 +2,7 @@
 // time on a terminal, a log line every few seconds elsewhere.
 //
 // Everything that is written to standard error while bars are shown goes through one
-// [Writer]. [Progress.Func] connects the bars to package progress. A nil *Progress
-// returns nil bars, and a nil *Bar does nothing.
+// [Writer]. [Progress.Func] connects the bars to package progress.
 package terminal
 
 import (
@@ -35,13 +34,10 @@ func New(w io.Writer, logger *slog.Logger) *Progress {
 	return &Progress{w: writer, logger: logger, now: time.Now}
 }
 
-// Start begins a bar of total units, such as "videos"; total 0 means unknown.
-// Units of "bytes" are shown as KiB, MiB and so on. Every bar needs its Done.
-func (p *Progress) Start(name string, total int64, unit string) *Bar {
-	if p == nil {
-		return nil
-	}
-	b := &Bar{p: p, name: name, total: max(total, 0), unit: unit, started: p.now()}
+// start begins a bar of total units; 0 means an unknown number. Units of "bytes" are
+// shown as KiB, MiB and so on.
+func (p *Progress) start(name string, total int64, unit string) *bar {
+	b := &bar{p: p, name: name, total: max(total, 0), unit: unit, started: p.now()}
 	b.logged = b.started
 	if p.w.terminal {
 		b.hide = p.w.show(b)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clipcue/clipcue/progress"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -55,15 +56,15 @@ func logged() (*Progress, *clock, *lines) {
 
 func TestLog(t *testing.T) {
 	p, c, log := logged()
-	b := p.Start("extract", 100, "videos")
+	b := p.Func().Start("extract", 100, "videos")
 	c.pass(3) // start-up is not part of the rate
 	for i := range 40 {
 		b.Add(1)
-		b.Message(fmt.Sprintf("video\n %d", i))
+		b.Note(fmt.Sprintf("video\n %d", i))
 		c.pass(0.5)
 	}
-	b.Done()
-	b.Done()
+	b.Finish()
+	b.Finish()
 	b.Add(1)
 	want := []string{
 		"extract done=15 total=100 unit=videos per_second=2 message=video 13 left=43s",
@@ -77,13 +78,13 @@ func TestLog(t *testing.T) {
 
 func TestLogOfAResumedRun(t *testing.T) {
 	p, c, log := logged()
-	b := p.Start("train", 1000, "steps")
+	b := p.Func().Start("train", 1000, "steps")
 	b.Set(900)
 	c.pass(10)
 	b.Set(910)
 	c.pass(90)
 	b.Set(1000)
-	b.Done()
+	b.Finish()
 	want := []string{
 		"train done=910 total=1000 unit=steps per_second=1 left=1m30s",
 		"train done=1000 total=1000 unit=steps per_second=1",
@@ -97,7 +98,7 @@ func TestLogOfAResumedRun(t *testing.T) {
 // What is begun counts for the rate and the time left, not as done.
 func TestLogOfUnitsUnderWay(t *testing.T) {
 	p, c, log := logged()
-	b := p.Start("extract", 2, "videos")
+	b := p.Func().Start("extract", 2, "videos")
 	b.Underway(0.25)
 	b.Set(0)
 	c.pass(10)
@@ -107,7 +108,7 @@ func TestLogOfUnitsUnderWay(t *testing.T) {
 	b.Underway(0)
 	b.Set(1)
 	c.pass(5)
-	b.Done()
+	b.Finish()
 	want := []string{
 		"extract done=0 total=2 unit=videos per_second=0.05 left=25s",
 		"extract done=1 total=2 unit=videos per_second=0.038 left=27s",
@@ -120,10 +121,10 @@ func TestLogOfUnitsUnderWay(t *testing.T) {
 
 func TestLogWithoutATotal(t *testing.T) {
 	p, c, log := logged()
-	b := p.Start("pull", -1, "bytes")
+	b := p.Func().Start("pull", -1, "bytes")
 	c.pass(10)
 	b.Add(5)
-	b.Done()
+	b.Finish()
 	want := []string{"pull done=5 unit=bytes", "pull finished done=5 unit=bytes elapsed=10s"}
 	if diff := cmp.Diff(want, log.text); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -132,13 +133,13 @@ func TestLogWithoutATotal(t *testing.T) {
 
 func TestNilDoesNothing(t *testing.T) {
 	var p *Progress
-	b := p.Start("x", 1, "things")
+	b := p.Func().Start("x", 1, "things")
 	b.Add(1)
 	b.Set(1)
-	b.Message("m")
-	b.Done()
+	b.Note("m")
+	b.Finish()
 	p.Close()
-	New(&bytes.Buffer{}, nil).Start("x", 1, "things").Done()
+	New(&bytes.Buffer{}, nil).Func().Start("x", 1, "things").Finish()
 }
 
 func TestNumbers(t *testing.T) {
@@ -159,15 +160,17 @@ func TestNumbers(t *testing.T) {
 		{total: 1 << 62, unit: "steps", perSec: []int64{1, 1}, want: "2/4611686018427387904 steps, 1/s, >1000h left"},
 	}
 	for _, tt := range tests {
-		b := p.Start("x", tt.total, tt.unit)
+		b, u := p.start("x", tt.total, tt.unit), progress.Update{}
 		for i, n := range tt.perSec {
 			if i > 0 {
 				c.pass(1)
 			}
-			b.Add(n)
+			u.Done += n
+			b.update(u)
 		}
 		if tt.done {
-			b.Done()
+			u.Finished = true
+			b.update(u)
 		}
 		if got := b.numbers(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
@@ -189,11 +192,11 @@ func TestBars(t *testing.T) {
 	var work sync.WaitGroup
 	for _, name := range []string{"extract", "train"} {
 		work.Go(func() {
-			b := p.Start(name, 400, "steps")
-			defer b.Done()
+			b := p.Func().Start(name, 400, "steps")
+			defer b.Finish()
 			for i := range 400 {
 				b.Add(1)
-				b.Message("loss 1.23")
+				b.Note("loss 1.23")
 				if i%100 == 0 {
 					logger.Info("halfway", "bar", name, "i", i)
 					time.Sleep(50 * time.Millisecond)
@@ -238,7 +241,7 @@ func TestBars(t *testing.T) {
 	if !strings.HasSuffix(out.String(), "msg=after\n") {
 		t.Errorf("without bars a line waits: %q", out.String())
 	}
-	p.Start("again", 1, "steps").Done()
+	p.Func().Start("again", 1, "steps").Finish()
 	if !strings.Contains(out.String(), "again [") {
 		t.Errorf("no second screen: %q", out.String())
 	}
@@ -246,11 +249,11 @@ func TestBars(t *testing.T) {
 
 func TestCloseEndsForgottenBars(t *testing.T) {
 	p, out, w := screen()
-	b := p.Start("extract", 2, "videos")
+	b := p.Func().Start("extract", 2, "videos")
 	b.Add(1)
 	slog.New(slog.NewTextHandler(w, nil)).Error("no such file")
 	p.Close()
-	b.Done()
+	b.Finish()
 	if text := out.String(); !strings.Contains(text, "no such file") || !strings.Contains(text, "1/2 videos") {
 		t.Errorf("lost: %q", text)
 	}
@@ -266,7 +269,7 @@ func TestTerminalThatGoes(t *testing.T) {
 	w := NewWriter(broken{})
 	w.terminal = true
 	p := New(w, nil)
-	b := p.Start("extract", 2, "videos")
+	b := p.Func().Start("extract", 2, "videos")
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
 		if _, err := w.Write([]byte("x\n")); err != nil {
@@ -274,11 +277,11 @@ func TestTerminalThatGoes(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	other := p.Start("train", 2, "steps")
+	other := p.Func().Start("train", 2, "steps")
 	b.Add(1)
 	other.Add(1)
-	other.Done()
-	b.Done()
+	other.Finish()
+	b.Finish()
 }
 
 func TestPlainFilesAreNoTerminals(t *testing.T) {
@@ -294,9 +297,9 @@ func TestPlainFilesAreNoTerminals(t *testing.T) {
 
 func BenchmarkAdd(b *testing.B) {
 	p, _, _ := screen()
-	bar := p.Start("train", int64(b.N), "steps")
+	bar := p.Func().Start("train", int64(b.N), "steps")
 	for b.Loop() {
 		bar.Add(1)
 	}
-	bar.Done()
+	bar.Finish()
 }

@@ -46,7 +46,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // show puts a bar on the screen and returns what ends it there, or nil where it
 // cannot be drawn. The screen lives as long as it has bars.
-func (w *Writer) show(b *Bar) (done func()) {
+func (w *Writer) show(b *bar) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.screen == nil {
