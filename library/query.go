@@ -28,12 +28,9 @@ func Picture(ctx context.Context, enc feature.Encoder, e Embedder, path string) 
 // Clip embeds a short video, all of it at once, for [Library.Like]. It has to be
 // sampled as the library is.
 func Clip(ctx context.Context, enc feature.Encoder, e Embedder, path string, o feature.Options) (embedding []float32, err error) {
-	account, err := feature.ExtractFunc(ctx, enc, []video.Source{{Path: path, ID: path}}, o, func(q *feature.Sequence) (err error) {
-		embedding, err = e.Video(ctx, q, 0, 0)
-		return err
-	})
-	for _, f := range account.Failed { // all that there was
-		err = fmt.Errorf("%s: %s", f.Path, f.Reason)
+	q, err := feature.Encode(ctx, enc, path, o)
+	if err != nil {
+		return nil, err
 	}
-	return embedding, err
+	return e.Video(ctx, q, 0, 0)
 }

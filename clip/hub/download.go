@@ -94,7 +94,7 @@ type remote struct {
 // get fetches a file, trying again after failures that may pass.
 func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
 	wait, left := d.pace.retry, tries
-	anew := false // the file did not fit once and was begun anew
+	restarted := false // the file was wrong once, and the download was restarted
 	for {
 		before := f.partialSize()
 		info, err := d.once(ctx, f)
@@ -103,8 +103,8 @@ func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
 			done, err = f.finish(info)
 			// Parts of two files may have met, but one that came in one go is wrong.
 			if misfit, ok := errors.AsType[*failure](err); ok {
-				misfit.final = anew || before == 0
-				anew = true
+				misfit.final = restarted || before == 0
+				restarted = true
 			}
 		}
 		if err == nil {
@@ -190,7 +190,7 @@ func (d *downloader) once(parent context.Context, f fetch) (info remote, err err
 	case http.StatusOK:
 		offset = 0
 	case http.StatusPartialContent:
-		// If the file has changed since, or the server is confused, begin anew.
+		// Restart if the file has changed, or if the server sends another part.
 		if start, ok := rangeStart(response); !ok || start != offset || info.tag == "" || partial != f.partialName(info) {
 			return info, again(partial, "the server sends another part than was asked for")
 		}

@@ -15,8 +15,12 @@ import (
 var ErrNoModel = errors.New("no such file, and no pulled model of that name")
 
 // Find returns the path of a model: model itself if it is a file or folder, else the
-// folder of the pulled model with that name. [ErrNoModel] if there is neither.
+// folder of the pulled model with that name; [ErrNoModel] if there is neither. For the
+// built-in backbone, "" or clipcue-tiny, it returns the name.
 func Find(model string) (string, error) {
+	if model == "" || model == tiny.Name {
+		return tiny.Name, nil
+	}
 	_, err := os.Stat(model)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return model, err
@@ -32,12 +36,12 @@ func Find(model string) (string, error) {
 // as ViT-B/16. "" and clipcue-tiny are the built-in backbone, which knows colored
 // shapes only. Errors are those of [Find] and [clip.Load].
 func Load(model string, o clip.Options) (*clip.Model, error) {
-	if model == "" || model == tiny.Name {
-		return tiny.Load(o)
-	}
 	path, err := Find(model)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case path == tiny.Name:
+		return tiny.Load(o)
 	}
 	return clip.Load(path, o)
 }

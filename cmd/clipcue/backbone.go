@@ -13,14 +13,10 @@ func (a *app) load(b flags.Backbone, towers clip.Tower) (m *clip.Model, path str
 	if b.Model == "" {
 		a.log.Info("no --model: using the built-in " + tiny.Name + ", which knows colored shapes only; for real videos: clipcue model pull ViT-B/16")
 	}
-	if b.Model == "" || b.Model == tiny.Name {
-		m, err = tiny.Load(o)
-		return m, tiny.Name, err
-	}
 	if path, err = hub.Find(b.Model); err != nil {
 		return nil, "", err
 	}
-	if m, err = clip.Load(path, o); err != nil {
+	if m, err = hub.Load(path, o); err != nil {
 		return nil, "", err
 	}
 	if m.ActivationAssumed() {

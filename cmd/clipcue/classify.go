@@ -138,7 +138,7 @@ func (a *app) classifier(c *cobra.Command, o classifyFlags, names []string) (m *
 		}
 		return m, r, trained, err
 	}
-	opened, r, err := a.openRecognizer(c.Context(), o.run, o.backbone, names)
+	opened, r, err := openAs(c.Context(), a, recognition.New, o.run, o.backbone, names)
 	if err != nil {
 		return nil, nil, trained, err
 	}

@@ -183,18 +183,11 @@ func (a *app) evalSegments(o evalLocalizationFlags, f *adapter.File) (*localizat
 	for _, w := range data.Warnings {
 		a.log.Warn(w)
 	}
-	names := trained.TestClasses
-	if names == nil {
-		names = f.Classes
-	}
-	given, err := readClasses(o.classes)
+	names, given, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
 		return nil, err
 	}
-	if given != nil {
-		names = given
-	}
-	return a.measuredSet(data, cmp.Or(o.split, trained.EvalSplit), names, given != nil || trained.TestClasses != nil)
+	return a.measuredSet(data, cmp.Or(o.split, trained.EvalSplit), names, given || trained.TestClasses != nil)
 }
 
 // evalLocalizer makes the localizer that is evaluated.

@@ -113,16 +113,9 @@ func (a *app) evalSamples(o evalRecognitionFlags, f *adapter.File) (*recognition
 	for _, w := range data.Warnings {
 		a.log.Warn(w)
 	}
-	names := f.Classes
-	if trained.TestClasses != nil {
-		names = trained.TestClasses
-	}
-	given, err := readClasses(o.classes)
+	names, _, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
 		return nil, err
-	}
-	if given != nil {
-		names = given
 	}
 	set, unknown, err := testSet(data, o.split, names, o.knownOnly || episode || trained.TestClasses != nil)
 	if err == nil && unknown > 0 {

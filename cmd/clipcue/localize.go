@@ -127,7 +127,7 @@ type localizing struct {
 
 // localizing opens the run and reads the proposals that were given.
 func (a *app) localizing(c *cobra.Command, o localizeFlags, names []string, sampling video.Sampling) (*localizing, error) {
-	run, l, err := a.openLocalizer(c.Context(), o.run, o.backbone, names)
+	run, l, err := openAs(c.Context(), a, localization.New, o.run, o.backbone, names)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,6 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/dataset"
-	"github.com/clipcue/clipcue/task/localization"
-	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -30,43 +28,28 @@ func readRun(run flags.Run) (path string, f *adapter.File, err error) {
 // open opens a run: its model, and its backbone with the given towers. The text tower
 // is also loaded if the model does not know one of the classes.
 func (a *app) open(ctx context.Context, run flags.Run, b flags.Backbone, classes []string, towers clip.Tower) (*adapter.Run, error) {
-	r, err := adapter.OpenRun(ctx, run.Path, adapter.OpenOptions{Checkpoint: run.Checkpoint, Classes: classes, Towers: towers,
+	return adapter.OpenRun(ctx, run.Path, adapter.OpenOptions{Checkpoint: run.Checkpoint, Classes: classes, Towers: towers,
 		Backbone: b.Model, Activation: b.Activation, Precision: b.Precision, Threads: a.threads})
-	return r, err
 }
 
-// openRecognizer opens a recognition run that chooses among classes, or among its own
-// if classes is nil.
-func (a *app) openRecognizer(ctx context.Context, run flags.Run, b flags.Backbone, classes []string) (*adapter.Run, *recognition.Recognizer, error) {
-	opened, err := a.open(ctx, run, b, classes, clip.Image)
-	if err != nil {
-		return nil, nil, err
-	}
-	r, err := recognition.New(opened.File, opened.Backbone)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
-	}
-	if classes != nil {
-		err = r.SetClasses(ctx, classes)
-	}
-	return opened, r, err
+// predictor is a model that chooses among classes.
+type predictor interface {
+	SetClasses(ctx context.Context, classes []string) error
 }
 
-// openLocalizer opens a localization run that chooses among classes, or among its own
-// if classes is nil.
-func (a *app) openLocalizer(ctx context.Context, run flags.Run, b flags.Backbone, classes []string) (*adapter.Run, *localization.Localizer, error) {
-	opened, err := a.open(ctx, run, b, classes, clip.Image)
-	if err != nil {
-		return nil, nil, err
+// openAs opens a run and creates its predictor, which chooses among classes, or among
+// its own if classes is nil.
+func openAs[P predictor](ctx context.Context, a *app, create func(*adapter.File, *clip.Model) (P, error), run flags.Run, b flags.Backbone, classes []string) (opened *adapter.Run, p P, err error) {
+	if opened, err = a.open(ctx, run, b, classes, clip.Image); err != nil {
+		return nil, p, err
 	}
-	l, err := localization.New(opened.File, opened.Backbone)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
+	if p, err = create(opened.File, opened.Backbone); err != nil {
+		return nil, p, fmt.Errorf("%s: %w", opened.Path, err)
 	}
 	if classes != nil {
-		err = l.SetClasses(ctx, classes)
+		err = p.SetClasses(ctx, classes)
 	}
-	return opened, l, err
+	return opened, p, err
 }
 
 // bare returns the backbone of a model file without weights. It is enough for classes
@@ -117,6 +100,18 @@ func readClasses(path string) ([]string, error) {
 		return nil, nil
 	}
 	return dataset.ReadClasses(path)
+}
+
+// evalClasses returns the classes that a run is evaluated on: those of --classes, else
+// the run's own test classes, else those of its model.
+func evalClasses(path string, test, model []string) (names []string, given bool, err error) {
+	if names, err = readClasses(path); names != nil || err != nil {
+		return names, names != nil, err
+	}
+	if test != nil {
+		return test, false, nil
+	}
+	return model, false, nil
 }
 
 // setTemporalScale applies --temporal-scale if it was given. The model must then have

@@ -75,7 +75,7 @@ func (a *app) watch(c *cobra.Command, source string, o watchFlags) error {
 	if err != nil {
 		return err
 	}
-	run, r, err := a.openRecognizer(c.Context(), o.run, o.backbone, names)
+	run, r, err := openAs(c.Context(), a, recognition.New, o.run, o.backbone, names)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package localization
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/feature"
@@ -15,14 +16,17 @@ func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Localizer, e
 		return nil, err
 	}
 	l, err := New(opened.File, opened.Backbone)
-	if err == nil && o.Classes != nil {
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", opened.Path, err)
+	}
+	if o.Classes != nil {
 		err = l.SetClasses(ctx, o.Classes)
 	}
 	return l, err
 }
 
-// LocalizeVideo decodes a video file, sampled as in training, and returns what happens in it and when,
-// by decreasing score. A file that cannot be decoded is a *video.Error.
+// LocalizeVideo decodes a video file, sampled as in training, and returns what happens in
+// it and when, by decreasing score. A file that cannot be decoded is a *video.Error.
 func (l *Localizer) LocalizeVideo(ctx context.Context, path string) ([]Detection, error) {
 	sampling, err := l.sampling()
 	if err != nil {

@@ -2,6 +2,7 @@ package recognition
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/feature"
@@ -15,7 +16,10 @@ func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Recognizer, 
 		return nil, err
 	}
 	r, err := New(opened.File, opened.Backbone)
-	if err == nil && o.Classes != nil {
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", opened.Path, err)
+	}
+	if o.Classes != nil {
 		err = r.SetClasses(ctx, o.Classes)
 	}
 	return r, err

@@ -2,6 +2,7 @@ package retrieval
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
@@ -15,5 +16,9 @@ func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Retriever, e
 	if err != nil {
 		return nil, err
 	}
-	return New(opened.File, opened.Backbone)
+	r, err := New(opened.File, opened.Backbone)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", opened.Path, err)
+	}
+	return r, nil
 }
