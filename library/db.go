@@ -23,14 +23,14 @@ const (
 	lockFile = "lock.db"
 )
 
-// migrations make a database of version i into one of version i+1; the version
-// stands in PRAGMA user_version. One that was published is never changed.
+// migrations upgrade a database of version i to version i+1. The version is stored in
+// PRAGMA user_version. A published migration never changes.
 //
-// A video that waits to be indexed anew, since everything has to be, has pending
-// set and no moments. Times are seconds as a player shows them, modified is in
-// nanoseconds since 1970. A video's background is the sum over its moments. A moment's
-// thumbnail is its number in the video's folder, picture that file's checksum. A row's
-// sum is its own; see sums.go.
+// A video that is waiting to be re-indexed has pending set and no moments. Times are
+// seconds as a player shows them; modified is in nanoseconds since 1970. A video's
+// background is the sum over its moments. A moment's thumbnail is its number in the
+// video's folder, picture is that file's checksum. sum is the checksum of the row; see
+// sums.go.
 var migrations = []string{`
 CREATE TABLE settings (
 	only       INTEGER PRIMARY KEY CHECK (only = 1),

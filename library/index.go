@@ -33,8 +33,8 @@ type Options struct {
 	// Extract says how videos are decoded; Force and Watch are not used.
 	Extract feature.Options
 
-	// Reindex does the given videos again even if they have not changed. Without
-	// any, or where the settings are not those of the library, it does all anew.
+	// Reindex re-indexes the given videos even if they have not changed. Without any
+	// videos, or with settings that differ from the library's, it re-indexes all.
 	Reindex bool
 	// Prune drops videos, and folders, that are no longer where they were.
 	Prune bool
@@ -207,7 +207,7 @@ func (w *writer) graph(ctx context.Context) error {
 }
 
 // begin settles what the run makes, and opens the vectors. It returns true if all
-// videos have to be done anew.
+// videos have to be re-indexed.
 func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error) {
 	generation, old, err := readSettings(ctx, w.db)
 	if err == nil {

@@ -98,7 +98,7 @@ func (s Settings) fits(dir string, run Settings) error {
 	seconds := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) + " s" }
 	fps, _ := strings.CutPrefix(run.Sampling, "fps=")
 	var first *MismatchError
-	anew := "clipcue index --library " + dir + " --reindex"
+	reindex := "clipcue index --library " + dir + " --reindex"
 	for _, m := range []struct{ what, have, want, option string }{
 		{"the model", s.Fingerprint, run.Fingerprint, run.names()},
 		{"preprocessing", s.Preprocess, run.Preprocess, "--precision " + cmp.Or(run.Precision, "float32")},
@@ -114,14 +114,14 @@ func (s Settings) fits(dir string, run Settings) error {
 		if first == nil {
 			first = &MismatchError{Library: dir, What: m.what, Have: m.have, Want: m.want}
 		}
-		if !strings.Contains(anew, m.option) {
-			anew += " " + m.option
+		if !strings.Contains(reindex, m.option) {
+			reindex += " " + m.option
 		}
 	}
 	if first == nil {
 		return nil
 	}
-	first.Remedy = "leave the option out, or re-index everything with: " + anew
+	first.Remedy = "leave the option out, or re-index everything with: " + reindex
 	return first
 }
 

@@ -421,8 +421,8 @@ func TestMismatch(t *testing.T) {
 	w.model = other
 	refused("model", was.Fingerprint(), other.Fingerprint())
 
-	// Reindexing does all of it anew, also if only a part is given, and is gone on
-	// with if it was broken off.
+	// Reindexing covers everything even if only a part is given, and resumes after an
+	// interruption.
 	w.o.Reindex = true
 	w.o.Extract.Decoders, w.o.Extract.Batch = 1, 4
 	ctx, stop := context.WithCancel(t.Context())

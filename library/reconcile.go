@@ -21,10 +21,10 @@ func writeSettings(ctx context.Context, tx *sql.Tx, generation int64, s Settings
 	return err
 }
 
-// reconcile makes the files agree with the database. What no moment names is what
-// a killed run has left, and goes. A video of whose moments a vector is lost, because
-// files were, is noted to be indexed anew; and so is one that has lost its thumbnails,
-// if it is still there.
+// reconcile makes the files agree with the database. Files that no moment refers to
+// are leftovers of an interrupted run and are deleted. Videos whose vectors are lost
+// are marked for re-indexing; so are videos whose thumbnails are lost, if the videos
+// still exist.
 func (w *writer) reconcile(ctx context.Context) error {
 	lost, err := w.strays(ctx)
 	if err != nil {

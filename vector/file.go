@@ -113,8 +113,8 @@ func (e *Embedded) begin() error {
 	return nil
 }
 
-// readGraph reads the graph if it will be used. One that is damaged is as good as
-// none: Build makes it anew.
+// readGraph reads the graph if searches use it. A damaged graph is treated as missing:
+// Build makes it again.
 func (e *Embedded) readGraph() {
 	if e.o.Graph > 0 {
 		if e.graph, e.spoilt = readGraph(e.store.dir, e.store.rows); errors.Is(e.spoilt, fs.ErrNotExist) {

@@ -17,7 +17,7 @@ type Scene struct {
 	Light  float64 // by which all is multiplied in the middle of the frame
 	Slope  Vec     // how the light changes over a unit
 	Blur   float64 // of edges, frame sides
-	Noise  int     // grey levels that a pixel is off by at most, anew in each frame
+	Noise  int     // grey levels that a pixel is off by at most, different in each frame
 	Seed   uint64  // of the noise
 }
 

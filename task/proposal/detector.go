@@ -143,8 +143,8 @@ func product(shape []int) int {
 	return n
 }
 
-// layout returns the layout of windows of so many rows; it is made anew only when
-// they change.
+// layout returns the layout of windows of these lengths. It is rebuilt only when they
+// change.
 func (t *Detector) layout(lengths []int) *layout {
 	if l := t.layouts; l == nil || !slices.Equal(l.lengths, lengths) {
 		t.layouts = t.config.layout(lengths)

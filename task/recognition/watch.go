@@ -7,10 +7,10 @@ import (
 	"github.com/clipcue/clipcue/feature"
 )
 
-// Event is an action that was seen in a stream of frames. A window of frames
-// speaks for the times that are nearer to its middle than to that of the window
-// before it or behind it, the first one also for all before that and the last one for
-// all behind; an event is the stretches in a row that are named alike.
+// Event is an action that was detected in a stream of frames. Each window's prediction
+// applies to the times closest to its center; the first and last windows also cover
+// the start and end of the stream. Consecutive windows with the same label are merged
+// into one event.
 type Event struct {
 	Label string  `json:"label"`
 	Score float64 `json:"score"` // the highest probability of the windows so far
