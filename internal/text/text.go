@@ -1,0 +1,85 @@
+// Package text compares and prints names from file names, tables and model files.
+package text
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Key returns the form in which two names are compared: Unicode's NFC, without
+// characters that are invisible, and with every kind and run of white space as one space.
+// macOS stores "é" in file names as two characters (NFD), and copying from web pages adds
+// no-break and zero-width spaces. Names are stored and printed as they were written; only
+// comparisons use Key. Bytes that are not UTF-8 are kept.
+func Key(name string) string {
+	if plain(name) {
+		return name
+	}
+	var b strings.Builder
+	space := false
+	for i := 0; i < len(name); {
+		r, n := utf8.DecodeRuneInString(name[i:])
+		switch {
+		case invisible(r):
+		case unicode.IsSpace(r):
+			space = true
+		default:
+			if space && b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			space = false
+			b.WriteString(name[i : i+n])
+		}
+		i += n
+	}
+	return norm.NFC.String(b.String())
+}
+
+// plain reports whether name is printable ASCII with single inner spaces, its own Key.
+func plain(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c < ' ' || c > '~' || c == ' ' && (i == 0 || i == len(name)-1 || name[i-1] == ' ') {
+			return false
+		}
+	}
+	return true
+}
+
+// invisible reports whether r has no shape of its own: zero-width and bidirectional
+// controls, soft hyphens, byte order marks. The zero-width joiner and non-joiner change
+// how some scripts look, but not which word is meant.
+func invisible(r rune) bool {
+	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
+}
+
+// Quote returns s safe for a line of a terminal or log: control, bidirectional and
+// invisible characters, and bytes that are not UTF-8, become Go escapes such as \n, \x1b
+// and \u202e. Everything else is unchanged, without quotation marks.
+func Quote(s string) string {
+	if strings.IndexFunc(s, unsafe) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch part := s[i : i+n]; {
+		case r == utf8.RuneError && n == 1, unsafe(r):
+			quoted := strconv.QuoteToASCII(part)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteString(part)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+func unsafe(r rune) bool {
+	const joiner, nonJoiner = '\u200d', '\u200c' // emoji and Persian need them
+	return r != joiner && r != nonJoiner && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029')
+}

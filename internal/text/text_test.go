@@ -1,0 +1,64 @@
+package text
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
+)
+
+func TestKey(t *testing.T) {
+	same := map[string][]string{
+		"café":       {"cafe\u0301", "ca\u200bfé", "\ufeffcafé", "café ", "caf\u00ade\u0301"},
+		"red circle": {"red\u00a0circle", "red  circle", " red\tcircle\n", "red\u202fcircle", "red\u200b circle"},
+		"가":          {"\u1100\u1161"},
+		"Å":          {"\u212b", "A\u030a"},
+	}
+	for want, forms := range same {
+		for _, form := range append(forms, want) {
+			if got := Key(form); got != Key(want) {
+				t.Errorf("Key(%q) = %q, want %q", form, got, Key(want))
+			}
+		}
+	}
+	for _, pair := range [][2]string{{"a", "A"}, {"a b", "ab"}, {"ä", "a"}, {"a\xff", "a\xfe"}, {"a/b", "a b"}} {
+		if Key(pair[0]) == Key(pair[1]) {
+			t.Errorf("%q and %q compare equal", pair[0], pair[1])
+		}
+	}
+}
+
+func TestKeyIsIdempotentAndIgnoresTheForm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.String().Draw(t, "name")
+		if k := Key(s); Key(k) != k {
+			t.Fatalf("Key(%q) = %q, whose key is %q", s, k, Key(k))
+		}
+		if Key(norm.NFD.String(s)) != Key(s) {
+			t.Fatalf("the decomposed form of %q has another key", s)
+		}
+	})
+}
+
+func TestQuote(t *testing.T) {
+	for s, want := range map[string]string{
+		"plain ünï 中文 👩‍🔬": "plain ünï 中文 👩‍🔬",
+		"a\nb\x1b[2J":      `a\nb\x1b[2J`,
+		"a\u202eb":         `a\u202eb`,
+		"\xff\x00":         `\xff\x00`,
+		"zero\u200bwidth":  `zero\u200bwidth`,
+		"\u0085\u2028":     `\u0085\u2028`,
+	} {
+		if got := Quote(s); got != want {
+			t.Errorf("Quote(%q) = %q, want %q", s, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
+		if q := Quote(s); strings.ContainsFunc(q, unicode.IsControl) || strings.ContainsRune(q, '\ufffd') && !strings.ContainsRune(s, '\ufffd') {
+			t.Fatalf("Quote(%q) = %q", s, q)
+		}
+	})
+}
