@@ -12,10 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/text"
+
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
-	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -63,7 +64,7 @@ func NewFailure(id string, err *video.Error) Failure {
 }
 
 // Error returns the ID and the reason.
-func (f Failure) Error() string { return ffmpeg.Printable(f.ID) + ": " + f.Reason }
+func (f Failure) Error() string { return text.Quote(f.ID) + ": " + f.Reason }
 
 // Unwrap returns the error that made the video fail, or nil if the failure was read
 // from a file.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/text"
+
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
@@ -38,7 +40,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %v", ffmpeg.Printable(e.Path), e.Kind)
+	fmt.Fprintf(&b, "%s: %v", text.Quote(e.Path), e.Kind)
 	if e.Reason != "" {
 		b.WriteString(": " + e.Reason)
 	}

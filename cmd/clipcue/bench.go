@@ -14,6 +14,7 @@ import (
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 )
 
 // benchWorks are the names of the benchmarks.
@@ -186,17 +187,17 @@ func (a *app) benchModel(f benchFlags, precision string, towers clip.Tower) (*cl
 }
 
 func (a *app) benchTable(r *benchReport) error {
-	fmt.Fprintf(a.out, "%s, %s, threads: %d\n%s, %s\n\n", r.CPU, r.Backend, r.Threads, r.Model, r.Precision)
+	terminal.Fprintf(a.out, "%s, %s, threads: %d\n%s, %s\n\n", r.CPU, r.Backend, r.Threads, r.Model, r.Precision)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "WORK\tSIZE\tMEDIAN\tPER SECOND\tGFLOP/S\tOF PEAK")
 	for _, x := range r.Results {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.4g %s\t%.0f\t%.0f %%\n", x.Work, x.Case, milliseconds(x.Seconds), x.PerSecond, x.Unit, x.GFLOPS, 100*x.PeakShare)
+		terminal.Fprintf(w, "%s\t%s\t%s\t%.4g %s\t%.0f\t%.0f %%\n", x.Work, x.Case, milliseconds(x.Seconds), x.PerSecond, x.Unit, x.GFLOPS, 100*x.PeakShare)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	if r.Int8 != nil {
-		fmt.Fprintf(a.out, "\nint8: cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f\n",
+		terminal.Fprintf(a.out, "\nint8: cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f\n",
 			r.Int8.Images.Lowest, r.Int8.Texts.Lowest, r.Int8.Images.Mean, r.Int8.Texts.Mean)
 	}
 	return nil

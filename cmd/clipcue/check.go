@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
-	"github.com/clipcue/clipcue/internal/ffmpeg"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -124,10 +124,10 @@ func (a *app) printChecked(items []checkedVideo) error {
 			remarks = append([]string{"FAILS: " + it.Error}, remarks...)
 		}
 		if it.Codec == "" { // not even the headers could be read
-			fmt.Fprintf(w, "%s\t\t\t\t\t\t%s\n", ffmpeg.Printable(it.Path), strings.Join(remarks, "; "))
+			terminal.Fprintf(w, "%s\t\t\t\t\t\t%s\n", it.Path, strings.Join(remarks, "; "))
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%.3f\t%d\t%.4g\t%dx%d\t%s\t%s\n", ffmpeg.Printable(it.Path), it.Duration, it.Frames, it.FrameRate,
+		terminal.Fprintf(w, "%s\t%.3f\t%d\t%.4g\t%dx%d\t%s\t%s\n", it.Path, it.Duration, it.Frames, it.FrameRate,
 			it.Width, it.Height, it.Codec, strings.Join(remarks, "; "))
 	}
 	return w.Flush()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/video"
@@ -216,7 +217,7 @@ func (a *app) printClassified(items []classified) error {
 			if i == 0 {
 				path = it.Path
 			}
-			fmt.Fprintf(w, "%s\t%5.1f %%\t%s\n", path, 100*p.Score, p.Label)
+			terminal.Fprintf(w, "%s\t%5.1f %%\t%s\n", path, 100*p.Score, p.Label)
 		}
 	}
 	return w.Flush()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/demo"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -72,12 +73,12 @@ func interrupted(ctx context.Context, dir string, err error) error {
 func (a *app) printDemo(r *demo.Result, took time.Duration) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, t := range r.Tables {
-		fmt.Fprintf(w, "\n%s\n", t.Title)
+		terminal.Fprintf(w, "\n%s\n", t.Title)
 		for _, row := range t.Rows {
 			cells := row.Cells()
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", cells[0], cells[1], cells[2])
+			terminal.Fprintf(w, "  %s\t%s\t%s\n", cells[0], cells[1], cells[2])
 		}
-		fmt.Fprintf(w, "  guessing\t%.1f %%\t\n", 100*t.Chance)
+		terminal.Fprintf(w, "  guessing\t%.1f %%\t\n", 100*t.Chance)
 	}
 	fmt.Fprintln(w, "\nVideos rendered afterwards")
 	right := 0
@@ -85,12 +86,12 @@ func (a *app) printDemo(r *demo.Result, took time.Duration) error {
 		if u.Label == u.Says.Label {
 			right++
 		}
-		fmt.Fprintf(w, "  %s\tis %s (%.0f %%)\t\n", u.Path, u.Says.Label, 100*u.Says.Score)
+		terminal.Fprintf(w, "  %s\tis %s (%.0f %%)\t\n", u.Path, u.Says.Label, 100*u.Says.Score)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%d of %d of these are right. top-1 accuracy, with 95 %% intervals over trainings or episodes; %d videos, %.0f s.\nLook at %s, and try:\n  clipcue classify --run %s %s\n",
+	_, err := terminal.Fprintf(a.out, "\n%d of %d of these are right. top-1 accuracy, with 95 %% intervals over trainings or episodes; %d videos, %.0f s.\nLook at %s, and try:\n  clipcue classify --run %s %s\n",
 		right, len(r.Unseen), r.Videos, took.Seconds(), r.Report, r.Model, r.Unseen[0].Path)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -52,15 +53,15 @@ func (a *app) printDuplicates(d *library.Duplicates) error {
 		return err
 	}
 	for _, c := range d.Exact {
-		fmt.Fprintf(a.out, "same file, %d bytes:\n", c.Bytes)
+		terminal.Fprintf(a.out, "same file, %d bytes:\n", c.Bytes)
 		for _, v := range c.Videos {
-			fmt.Fprintf(a.out, "  %s\n", shown(v))
+			terminal.Fprintf(a.out, "  %s\n", shown(v))
 		}
 	}
 	for _, n := range d.Near {
-		fmt.Fprintf(a.out, "same frames:\n  %s\n  %s\n", shown(n.A), shown(n.B))
+		terminal.Fprintf(a.out, "same frames:\n  %s\n  %s\n", shown(n.A), shown(n.B))
 		for _, p := range n.Parts {
-			fmt.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.Clock(p.StartA), library.Clock(p.EndA), library.Clock(p.StartB), library.Clock(p.EndB), p.Similarity)
+			terminal.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.Clock(p.StartA), library.Clock(p.EndA), library.Clock(p.StartB), library.Clock(p.EndB), p.Similarity)
 		}
 	}
 	return nil

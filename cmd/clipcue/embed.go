@@ -9,6 +9,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -56,9 +57,9 @@ func (a *app) embedCommand() *cobra.Command {
 				return a.json(map[string]any{"backbone": m.Fingerprint(), "items": items})
 			}
 			for _, it := range items {
-				fmt.Fprintf(a.out, "%s\t%s", it.Kind, it.Input)
+				terminal.Fprintf(a.out, "%s\t%s", it.Kind, it.Input)
 				for _, v := range it.Embedding {
-					fmt.Fprintf(a.out, "\t%g", v)
+					terminal.Fprintf(a.out, "\t%g", v)
 				}
 				fmt.Fprintln(a.out)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/localization"
 )
@@ -331,32 +332,32 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "tIoU\t")
 	for _, t := range s.TIoU {
-		fmt.Fprintf(w, "%g\t", t)
+		terminal.Fprintf(w, "%g\t", t)
 	}
 	fmt.Fprint(w, "average\t\nmAP\t")
 	for _, v := range append(slices.Clone(s.MAP), s.Average) {
-		fmt.Fprintf(w, "%.1f %%\t", 100*v)
+		terminal.Fprintf(w, "%.1f %%\t", 100*v)
 	}
 	fmt.Fprintln(w)
 	w.Flush()
-	fmt.Fprintf(a.out, "\n%d segments of %d classes in %d videos, %d detections\n", s.Segments, len(s.Classes), s.Videos, s.Detections)
+	terminal.Fprintf(a.out, "\n%d segments of %d classes in %d videos, %d detections\n", s.Segments, len(s.Classes), s.Videos, s.Detections)
 	if s.UnknownClasses > 0 {
-		fmt.Fprintf(a.out, "%d detections are of classes that do not occur and are not counted\n", s.UnknownClasses)
+		terminal.Fprintf(a.out, "%d detections are of classes that do not occur and are not counted\n", s.UnknownClasses)
 	}
 	if s.UnknownVideos > 0 {
-		fmt.Fprintf(a.out, "%d videos of the results are not annotated: what was found in them counts as wrong\n", s.UnknownVideos)
+		terminal.Fprintf(a.out, "%d videos of the results are not annotated: what was found in them counts as wrong\n", s.UnknownVideos)
 	}
 	if recall != nil {
-		fmt.Fprintf(a.out, "recall of the proposals: %.1f %% with 10 a video, %.1f %% with 50, %.1f %% with 100; area %.1f %%\n",
+		terminal.Fprintf(a.out, "recall of the proposals: %.1f %% with 10 a video, %.1f %% with 50, %.1f %% with 100; area %.1f %%\n",
 			100*recall.At(10), 100*recall.At(50), 100*recall.At(100), 100*recall.AUC)
 	}
 	e := s.Errors
-	fmt.Fprintf(a.out, "the %d best at tIoU %g: %d right, %d double, %d of a wrong class, %d misplaced, %d both, %d where nothing is; %d missed\n\n",
+	terminal.Fprintf(a.out, "the %d best at tIoU %g: %d right, %d double, %d of a wrong class, %d misplaced, %d both, %d where nothing is; %d missed\n\n",
 		e.Right+e.Double+e.WrongClass+e.Misplaced+e.Both+e.Background, e.TIoU, e.Right, e.Double, e.WrongClass, e.Misplaced, e.Both, e.Background, e.Missed)
 	w = tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "class\tsegments\taverage AP")
 	for _, c := range s.Classes {
-		fmt.Fprintf(w, "%s\t%d\t%.1f %%\n", c.Label, c.Segments, 100*c.Average)
+		terminal.Fprintf(w, "%s\t%d\t%.1f %%\n", c.Label, c.Segments, 100*c.Average)
 	}
 	return w.Flush()
 }

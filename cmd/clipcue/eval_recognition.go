@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/recognition"
 )
@@ -166,7 +167,7 @@ func testSet(data *recognition.Source, split string, classes []string, knownOnly
 }
 
 func (a *app) printResult(r *recognition.Result) error {
-	fmt.Fprintf(a.out, "top-1 %.1f %%   top-5 %.1f %%   %d videos of %d classes\n\n", 100*r.Top1, 100*r.Top5, r.Videos, r.Classes)
+	terminal.Fprintf(a.out, "top-1 %.1f %%   top-5 %.1f %%   %d videos of %d classes\n\n", 100*r.Top1, 100*r.Top5, r.Videos, r.Classes)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "class\tvideos\ttop-1\tmost frequent error")
 	for _, c := range r.PerClass {
@@ -180,7 +181,7 @@ func (a *app) printResult(r *recognition.Result) error {
 		if wrong.Videos > 0 {
 			other = fmt.Sprintf("%s (%d)", wrong.Predicted, wrong.Videos)
 		}
-		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%s\n", c.Label, c.Videos, 100*c.Top1, other)
+		terminal.Fprintf(w, "%s\t%d\t%.1f %%\t%s\n", c.Label, c.Videos, 100*c.Top1, other)
 	}
 	return w.Flush()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/retrieval"
 )
@@ -158,12 +159,12 @@ func (a *app) retriever(run flags.Run, b flags.Backbone, d *retrieval.Data) (r *
 }
 
 func (a *app) printRanks(r *retrieval.Result) error {
-	fmt.Fprintf(a.out, "%d captions of %d videos\n\n", r.Captions, r.Videos)
+	terminal.Fprintf(a.out, "%d captions of %d videos\n\n", r.Captions, r.Videos)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tranked by\tR@1\tR@5\tR@10\tmedian rank\tmean rank")
 	line := func(direction, name string, x *retrieval.Recall) {
 		if x != nil {
-			fmt.Fprintf(w, "%s\t%s\t%.1f %%\t%.1f %%\t%.1f %%\t%g\t%.1f\n", direction, name, 100*x.R1, 100*x.R5, 100*x.R10, x.MedianRank, x.MeanRank)
+			terminal.Fprintf(w, "%s\t%s\t%.1f %%\t%.1f %%\t%.1f %%\t%g\t%.1f\n", direction, name, 100*x.R1, 100*x.R5, 100*x.R10, x.MedianRank, x.MeanRank)
 		}
 	}
 	for _, row := range r.Rows {

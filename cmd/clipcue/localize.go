@@ -13,6 +13,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/task/localization"
@@ -81,7 +82,7 @@ class share more than this part of the shorter one, only the better one is repor
 			a.warnFolders(folders)
 			err = a.writeFound(c.Context(), found, o) // before printing, whose reader may stop early
 			if o.json {
-				err = errors.Join(err, found.results().Write(a.out))
+				err = errors.Join(err, found.results().Write(a.data))
 			} else {
 				err = errors.Join(err, found.print(a.out))
 			}
@@ -237,14 +238,14 @@ func (f locations) print(out io.Writer) error {
 			continue
 		}
 		if len(x.detections) == 0 {
-			fmt.Fprintf(w, "%s\tnothing found\n", x.source.Path)
+			terminal.Fprintf(w, "%s\tnothing found\n", x.source.Path)
 		}
 		for i, d := range localization.ByTime(x.detections) {
 			path := ""
 			if i == 0 {
 				path = x.source.Path
 			}
-			fmt.Fprintf(w, "%s\t%8.2f s\t%8.2f s\t%5.1f %%\t%s\n", path, d.Start, d.End, 100*d.Score, d.Label)
+			terminal.Fprintf(w, "%s\t%8.2f s\t%8.2f s\t%5.1f %%\t%s\n", path, d.Start, d.End, 100*d.Score, d.Label)
 		}
 	}
 	return w.Flush()
@@ -259,7 +260,7 @@ func (a *app) writeFound(ctx context.Context, found locations, o localizeFlags) 
 	var errs []error
 	write := func(path string, f func(w io.Writer) error) {
 		if path != "" {
-			errs = append(errs, atomicfile.Write(path, f))
+			errs = append(errs, atomicfile.Output(path, f))
 		}
 	}
 	write(o.subtitles, func(w io.Writer) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/task/pretraining"
 	"github.com/clipcue/clipcue/train"
@@ -200,17 +201,17 @@ func (a *app) printPretraining(r pretraining.TrainResult, dir string, skipped in
 	if asJSON {
 		return a.json(map[string]any{"run": dir, "model": model, "steps": r.Steps, "best_step": r.BestStep, "metrics": r.Metrics, "left_out": skipped})
 	}
-	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
+	terminal.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
 	for _, name := range []string{"", "test_", "unseen_"} {
 		if found, ok := r.Metrics[name+"image_to_text"].(float64); ok {
-			fmt.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of images found, on %v held-out pairs\n",
+			terminal.Fprintf(a.out, "%sretrieval among %v: %.1f %% of captions, %.1f %% of images found, on %v held-out pairs\n",
 				spaced(name), r.Metrics[name+"group"], 100*found, 100*r.Metrics[name+"text_to_image"].(float64), r.Metrics[name+"pairs"])
 		}
 		if named, ok := r.Metrics[name+"zero_shot"].(float64); ok {
-			fmt.Fprintf(a.out, "%szero-shot: %.1f %% correct among %v labels\n", spaced(name), 100*named, r.Metrics["labels"])
+			terminal.Fprintf(a.out, "%szero-shot: %.1f %% correct among %v labels\n", spaced(name), 100*named, r.Metrics["labels"])
 		}
 	}
-	_, err := fmt.Fprintf(a.out, "next: clipcue model info %s\n", model)
+	_, err := terminal.Fprintf(a.out, "next: clipcue model info %s\n", model)
 	return err
 }
 

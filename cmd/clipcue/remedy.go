@@ -30,6 +30,9 @@ func remedy(err error) string {
 
 // remedies are asked in order, the most specific first.
 var remedies = []func(error) string{
+	of(func(*internalError) string {
+		return "the same command with CLIPCUE_DEBUG=1, and report its output: this is a defect of clipcue"
+	}),
 	of(func(*train.InterruptedError) string { return "the same command with --resume, to continue the run" }),
 	of(func(*train.ExistsError) string { return "--resume to continue the run, or another --out" }),
 	of(func(*train.SettingsError) string {

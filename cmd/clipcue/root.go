@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/train"
 )
@@ -40,7 +42,8 @@ func (e partialError) Unwrap() error { return e.error }
 
 // app holds what all commands share.
 type app struct {
-	out      io.Writer // results
+	out      io.Writer // results as text, for people
+	data     io.Writer // results as JSON
 	log      *slog.Logger
 	progress progress.Func // nil with --quiet
 	bars     *terminal.Progress
@@ -49,13 +52,17 @@ type app struct {
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{out: stdout}
+	out := terminal.NewOutput(stdout)
+	a := &app{out: out.Text(), data: out}
 	root := a.root(terminal.NewWriter(stderr))
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(a.out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	a.bars.Close()
+	if err == nil {
+		err = out.Err()
+	}
 	var usage usageError
 	var partial partialError
 	switch {
@@ -72,6 +79,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// execute runs a command. A panic is a defect of clipcue: it becomes an error, whose
+// stack is printed if CLIPCUE_DEBUG is set.
+func execute(ctx context.Context, root *cobra.Command) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if os.Getenv("CLIPCUE_DEBUG") != "" {
+				panic(p)
+			}
+			err = &internalError{p}
+		}
+	}()
+	return root.ExecuteContext(ctx)
+}
+
+// internalError is a defect of clipcue.
+type internalError struct{ cause any }
+
+func (e *internalError) Error() string { return fmt.Sprintf("internal error: %v", e.cause) }
+
 // isUsage reports whether an error of a package means that a value on the command line
 // is invalid.
 func isUsage(err error) bool {
@@ -82,9 +108,9 @@ func isUsage(err error) bool {
 
 // printError prints an error as one line, and advice as a second one.
 func printError(w io.Writer, err error) {
-	fmt.Fprintf(w, "clipcue: %v\n", oneLine(err))
+	fmt.Fprintf(w, "clipcue: %s\n", text.Quote(oneLine(err)))
 	if advice := remedy(err); advice != "" {
-		fmt.Fprintf(w, "try: %s\n", advice)
+		fmt.Fprintf(w, "try: %s\n", text.Quote(advice))
 	}
 }
 
@@ -217,7 +243,7 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 
 // json prints a result as JSON.
 func (a *app) json(v any) error {
-	e := json.NewEncoder(a.out)
+	e := json.NewEncoder(a.data)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
@@ -227,7 +253,7 @@ func (a *app) json(v any) error {
 func (a *app) pairs(rows [][2]string) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\n", r[0], r[1])
+		terminal.Fprintf(w, "%s\t%s\n", r[0], r[1])
 	}
 	return w.Flush()
 }

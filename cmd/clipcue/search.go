@@ -20,6 +20,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/retrieval"
@@ -205,7 +206,7 @@ func (a *app) printFound(s searched) error {
 		if r.Missing {
 			missing = " (missing)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, shown(r.Video), missing, r.Thumbnail)
+		terminal.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, shown(r.Video), missing, r.Thumbnail)
 	}
 	return w.Flush()
 }

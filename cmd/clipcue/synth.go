@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/progress"
 )
@@ -158,6 +159,6 @@ func (a *app) synthesize(c *cobra.Command, out string, o synth.Options, asJSON b
 	if asJSON {
 		return a.json(map[string]any{"manifest": manifest, what: total})
 	}
-	_, err = fmt.Fprintf(a.out, "%d %s in %s, described in %s\n", total, what, out, manifest)
+	_, err = terminal.Fprintf(a.out, "%d %s in %s, described in %s\n", total, what, out, manifest)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/train"
 )
@@ -84,11 +85,11 @@ func (a *app) printTrained(dir string, r train.Result, asJSON bool, more map[str
 		maps.Copy(out, more)
 		return a.json(out)
 	}
-	fmt.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
+	terminal.Fprintf(a.out, "trained %d steps; the model of step %d is %s\n", r.Steps, r.BestStep, model)
 	if about != "" {
 		fmt.Fprintln(a.out, about)
 	}
-	_, err := fmt.Fprintf(a.out, "next: %s\n", next)
+	_, err := terminal.Fprintf(a.out, "next: %s\n", next)
 	return err
 }
 

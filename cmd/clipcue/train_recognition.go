@@ -10,6 +10,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
@@ -185,7 +186,7 @@ func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition
 	if asJSON {
 		err = a.json(result)
 	} else {
-		_, err = fmt.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
+		_, err = terminal.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
 	}
 	return errors.Join(err, missingError(result.Missing, "sample"))
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/spf13/cobra"
 )
 
@@ -19,7 +19,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 				version = info.Main.Version
 			}
-			fmt.Fprintf(a.out, "clipcue %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			terminal.Fprintf(a.out, "clipcue %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}

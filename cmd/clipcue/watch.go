@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/task/recognition"
 )
 
@@ -108,11 +108,11 @@ func (a *app) eventPrinter(asJSON bool) func(recognition.Event) error {
 	return func(e recognition.Event) (err error) {
 		switch {
 		case asJSON:
-			err = json.NewEncoder(a.out).Encode(e)
+			err = json.NewEncoder(a.data).Encode(e)
 		case e.Over:
-			_, err = fmt.Fprintf(a.out, "%9.2f s  ends    %s (%.2f to %.2f s, %.1f %%)\n", e.End, e.Label, e.Start, e.End, 100*e.Score)
+			_, err = terminal.Fprintf(a.out, "%9.2f s  ends    %s (%.2f to %.2f s, %.1f %%)\n", e.End, e.Label, e.Start, e.End, 100*e.Score)
 		default:
-			_, err = fmt.Fprintf(a.out, "%9.2f s  begins  %s (%.1f %%)\n", e.Start, e.Label, 100*e.Score)
+			_, err = terminal.Fprintf(a.out, "%9.2f s  begins  %s (%.1f %%)\n", e.Start, e.Label, 100*e.Score)
 		}
 		return err
 	}

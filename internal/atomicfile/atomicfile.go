@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Write makes path hold exactly what write sends to its writer.
@@ -19,7 +20,12 @@ import (
 // write panics, the temporary file is removed and an existing file at path is
 // unchanged. Other processes see either the old or the new file. The folder must
 // exist.
+//
+// Write refuses a path of a device, pipe or folder. A link at path is replaced.
 func Write(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
+		return &fs.PathError{Op: "write", Path: path, Err: errNotFile}
+	}
 	f, err := createTemp(path)
 	if err != nil {
 		return err
@@ -49,7 +55,40 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
+	return SyncDir(filepath.Dir(path))
+}
+
+var errNotFile = errors.New("not a regular file")
+
+// SyncDir flushes a folder to the disk, so that a power failure does not undo the renames
+// in it. Systems that cannot flush folders are no error.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil // a folder may be writable without being readable
+	}
+	defer d.Close()
+	if err := d.Sync(); errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
 	return nil
+}
+
+// Output writes to a path that a user named for a result. A regular file, or none, is
+// written as by [Write]; a device or pipe, also behind a link such as /dev/stdout, is
+// written to directly.
+func Output(path string, write func(io.Writer) error) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return Write(path, write)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<16)
+	err = write(w)
+	return errors.Join(err, w.Flush(), f.Close())
 }
 
 // WriteBytes writes data to path atomically; see Write.

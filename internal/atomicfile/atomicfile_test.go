@@ -1,11 +1,15 @@
+//go:build unix
+
 package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -116,5 +120,59 @@ func TestLongNames(t *testing.T) {
 		if got := content(t, path); got != "new" {
 			t.Errorf("%q", got)
 		}
+	}
+}
+
+func TestOnlyFilesAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	for _, path := range []string{pipe, "/dev/null", dir} {
+		if err := WriteBytes(path, []byte("x")); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: error %v", path, err)
+		}
+	}
+}
+
+func TestOutputWritesToPipesAndDevices(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if err := os.Symlink(pipe, link); err != nil {
+		t.Fatal(err)
+	}
+	write := func(w io.Writer) error { _, err := io.WriteString(w, "result"); return err }
+	for _, path := range []string{pipe, link} {
+		read := make(chan string)
+		go func() {
+			data, err := os.ReadFile(pipe)
+			read <- string(data) + fmt.Sprint(err)
+		}()
+		if err := Output(path, write); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-read; got != "result<nil>" {
+			t.Errorf("%s: the reader got %q", path, got)
+		}
+	}
+	if err := Output("/dev/full", write); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("/dev/full: error %v", err)
+	}
+	if err := Output("/dev/null", write); err != nil {
+		t.Error(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := Output(file, write); err != nil || content(t, file) != "result" {
+		t.Errorf("file: error %v", err)
+	}
+	if err := Output(dir, write); err == nil {
+		t.Error("a folder was written to")
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		t.Error("the pipe was replaced")
 	}
 }

@@ -38,7 +38,7 @@ func TestReason(t *testing.T) {
 		{"", "ffmpeg ended with exit status 1"},
 		{"[info] hello\n[warning] hm\n", "ffmpeg ended with exit status 1"},
 		{"[x @ 0x5] [error] moov atom not found.\n[error] Invalid data\n", "moov atom not found"},
-		{"[fatal] a\tb\x1b[31m\xff\n", "a?b?[31m?"},
+		{"[fatal] a\tb\x1b[31m\xff\n", "a\\tb\\x1b[31m\\xff"},
 		{"[info]     title           : An [error] in it\n                    : [error] of two lines\n", "ffmpeg ended with exit status 1"},
 		{"[a @ 0x5] [b @ 0x6] [error] twice\n", "twice"},
 		{"[error] " + strings.Repeat("é", 300), strings.Repeat("é", 100) + "..."},

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"unicode"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // Head is a writer that keeps the first 64 KiB. The buffer is not embedded: its
@@ -79,16 +80,5 @@ func OneLine(s string) string {
 	if len(s) > 200 {
 		s = s[:200] + "..."
 	}
-	return Printable(s)
-}
-
-// Printable returns an external text without characters that would leave the line of
-// a terminal.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, s)
+	return text.Quote(s)
 }

@@ -75,7 +75,7 @@ func (r Results) WriteFile(path string) error {
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
 		write = r.WriteCSV
 	}
-	return atomicfile.Write(path, write)
+	return atomicfile.Output(path, write)
 }
 
 // WriteCSV writes results as CSV with the header video,start,end,label,score.

@@ -78,7 +78,7 @@ func (r *Report) Write(w io.Writer) error { return page().Execute(w, r) }
 
 // WriteFile writes the page to a file, atomically.
 func (r *Report) WriteFile(path string) error {
-	return atomicfile.Write(filepath.Clean(path), r.Write)
+	return atomicfile.Output(filepath.Clean(path), r.Write)
 }
 
 //go:embed page.html
