@@ -11,6 +11,8 @@ var whole = map[string]func(*io.SectionReader) bool{
 	"gif":          wholeGIF,
 	"ogg":          wholeOgg,
 	"avi":          wholeAVI,
+	"asf":          wholeASF,
+	"mxf":          wholeMXF,
 	"yuv4mpegpipe": wholeY4M,
 }
 

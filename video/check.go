@@ -42,6 +42,9 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	if err != nil {
 		return r, err
 	}
+	if err = findTail(ctx, path, info, o.timeout()); err != nil {
+		return r, err
+	}
 	r.Info = *info
 	x, err := readIndex(ctx, path, info, o.timeout())
 	if err != nil {
@@ -156,6 +159,7 @@ func (x *packetIndex) notes(r *Report) (odd []string) {
 	length := x.span().end - min(r.First, 0) // some containers declare only the end of all streams, audio included
 	add(n > 1 && x.restarts == 0 && r.Duration > 1.2*length+1, "the header declares %.1f s", r.Duration)
 	add(x.undecodable > 0, "starts with %d undecodable frames", x.undecodable)
+	add(r.Info.end > 0, "ends within a frame")
 	add(x.complaint != "" && x.complaint != x.end, "%s", x.complaint)
 	return odd
 }

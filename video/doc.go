@@ -46,13 +46,20 @@
 //
 // # Damage
 //
-// A file is damaged ([ErrDamaged]) if ffmpeg logs an error after the first frame or
-// reports a corrupt frame, or if the file is truncated where ffmpeg does not notice:
-// a GIF without its trailer, an Ogg file without its last page, an AVI file without one
-// of its frame lists, a YUV4MPEG2 file that ends within a frame. Damage after the last
-// wanted frame does not count. A transport stream may start and end anywhere. Errors
-// about the order of frames that leave the pixels intact, and jumps of packet counters
-// in transport streams, are ignored. Damage is an error unless [Options.AllowPartial].
+// A file is damaged ([ErrDamaged]) if a wanted frame, or one before it, is corrupt or
+// missing. A decoder with several threads reports damage at a random place, and some
+// damage only by chance. If it reports anything, the file is therefore decoded again with
+// one thread, and only this pass decides. Reports about metadata, or about units of the
+// stream that hold no picture, count only if fewer frames were decoded than there are.
+//
+// A file is also damaged if its container promises more than it has: an MXF or ASF file
+// without its last part, a GIF without its trailer, an Ogg file without its last page, an
+// AVI file without one of its frame lists, a YUV4MPEG2 file that ends within a frame.
+//
+// A transport stream or raw stream may start and end anywhere. Frames before the first
+// keyframe and a frame that the end cuts are left out, which [Check] reports. Jumps of
+// packet counters, where parts were joined, are ignored. Damage is an error unless
+// [Options.AllowPartial].
 //
 // # Seeking
 //

@@ -20,6 +20,7 @@ type packetIndex struct {
 
 	untimed     int     // number of packets without a time, which are not in packets
 	undecodable int     // number of packets before the first keyframe, which are not in packets
+	firstKey    int64   // ticks of the first keyframe, if undecodable is above 0
 	rate        float64 // frames per second at which untimed ones are displayed
 	restarts    int     // how often the timestamps start again
 	lastPlayed  float64 // the time of the last packet on a player's clock, if restarts > 0
@@ -45,7 +46,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 		x.seconds = float64(info.tickNum) / float64(info.tickDen)
 	}
 	clock := info.clock()
-	complaints, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
+	complaints, err := probeInput(ctx, path, timeout, info.input(path), func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
 			p, dts, ok := parsePacket(lines.Text())
@@ -73,7 +74,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(" h264 mpeg1video mpeg2video ", " "+info.Codec+" ") && strings.Contains(" mpegts mpeg mpegvideo ", " "+info.Container+" ") {
+	if strings.Contains(interFrame, " "+info.Codec+" ") {
 		x.dropUndecodable()
 	}
 	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
@@ -100,7 +101,7 @@ func (x *packetIndex) dropUndecodable() {
 	}
 	n, key := len(x.packets), x.packets[at]
 	x.packets = slices.DeleteFunc(x.packets[at:], func(p packet) bool { return p.stamped && p.ticks < key.ticks })
-	x.undecodable, x.exact = n-len(x.packets), false
+	x.undecodable, x.exact, x.firstKey = n-len(x.packets), false, key.ticks
 }
 
 // mergeFields decodes the first frames to find out whether a stream is interlaced if the

@@ -49,6 +49,31 @@ func input(path string) []string {
 	return append(args, "-i", "file:"+path)
 }
 
+// input is the function input for the part of a file between i.from and i.end.
+func (i *Info) input(path string) []string {
+	args := input(path)
+	if i.from == 0 && i.end == 0 {
+		return args
+	}
+	for at, arg := range args {
+		if arg == "-protocol_whitelist" {
+			args[at+1] = "file,subfile"
+		}
+	}
+	last := len(args) - 1
+	args[last] = fmt.Sprintf("subfile,,start,%d,end,%d,,:%s", i.from, i.end, args[last])
+	return args
+}
+
+// fileSize returns the size of a regular file, or 0.
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
+}
+
 // imageExtensions are the extensions of files that hold one image.
 var imageExtensions = strings.Fields(".bmp .dpx .exr .j2k .jp2 .jpeg .jpg .jxl .pbm .pcx .pgm .png .pnm .ppm .psd .sgi .tga .tif .tiff .webp")
 

@@ -139,6 +139,7 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		args = append(args, "-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0")
 	}
 	s := newStream(ctx, l.Source, timeout)
+	s.log.strict, s.log.waits, s.log.joined = true, true, true // there is no second pass
 	if t, ok := stdin.(*tail); ok {
 		t.ctx = s.guard.ctx
 	}

@@ -51,12 +51,21 @@ type Info struct {
 	Frames       int     `json:"frames"`        // as declared; 0 = unknown
 	HasAudio     bool    `json:"has_audio"`
 
+	// Undecodable is the number of packets before the first keyframe, if the stream starts
+	// between keyframes and decoding or Check found it out. Their frames are left out.
+	Undecodable int `json:"undecodable,omitempty"`
+
 	index     int    // of the stream among all streams of the file
 	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
 	tickDen   int64  //
 	primaries string // of the colors, such as "bt2020"
 	pixels    int    // of a stored frame
 	start     float64
+
+	// from and end limit the bytes of the file that are read, see findTail; an end of 0
+	// means the end of the file.
+	from, end int64
+	tailKnown bool
 }
 
 // Probe reads the headers of a file. Of the options it uses Stream and Timeout. Errors
@@ -83,10 +92,15 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 // ffprobe runs ffprobe on a file and calls read with its output. It returns the errors
 // that ffprobe logged, which do not all make it fail.
 func ffprobe(ctx context.Context, path string, timeout time.Duration, read func(io.Reader) error, args ...string) (complaints []string, err error) {
+	return probeInput(ctx, path, timeout, input(path), read, args...)
+}
+
+// probeInput is ffprobe for the file that the arguments in name.
+func probeInput(ctx context.Context, path string, timeout time.Duration, in []string, read func(io.Reader) error, args ...string) (complaints []string, err error) {
 	guard := newGuard(ctx, timeout)
 	defer guard.stop()
 	args = append([]string{"-hide_banner", "-loglevel", "level+error"}, args...)
-	cmd, err := ffmpeg.Command(guard.ctx, "ffprobe", append(args, input(path)...)...)
+	cmd, err := ffmpeg.Command(guard.ctx, "ffprobe", append(args, in...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func FuzzParsePacket(f *testing.F) {
 
 // stamps reads a log and returns the frames' stamps.
 func stamps(text string) (ffmpegLog, []stamp) {
-	var log ffmpegLog
+	log := ffmpegLog{strict: true, joined: strings.Contains(text, "mpegts")}
 	var all []stamp
 	log.read(strings.NewReader(text), func(s stamp) { all = append(all, s) })
 	return log, all
@@ -142,17 +142,24 @@ func TestLog(t *testing.T) {
 func TestLogErrors(t *testing.T) {
 	const frame = "[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/10, frame_rate: 30/1\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n: 0 pts: 0 sar:1/1 s:8x4\n"
+	const opened = "[info] Input #0, matroska,webm, from 'file:a.mkv':\n"
 	tests := []struct {
 		name, text, reason string
 		damage             bool
 	}{
 		{"first one is the cause", "[x @ 0x1] [error] moov atom not found\n[error] file:a: Invalid data\n", "moov atom not found", false},
-		{"before the first frame", "[h264 @ 0x1] [error] no PPS\n" + frame, "no PPS", false},
+		{"while searching streams", "[h264 @ 0x1] [error] no PPS\n" + frame, "no PPS", false},
+		{"in the first frame", opened + "[h264 @ 0x1] [error] broken\n" + frame, "broken", true},
+		{"concealed, and reported", opened + frame + "[h264 @ 0x1] [info] concealing 28 DC errors\n[warning] a.mkv: corrupt decoded frame in stream 0\n", "a.mkv: corrupt decoded frame in stream 0", true},
+		{"reported by a newer version", opened + frame + "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [warning] corrupt decoded frame\n", "corrupt decoded frame", true},
+		{"a unit without a picture", opened + frame + "[h264 @ 0x1] [error] no frame!\n[error] Error while decoding stream #0:0: Invalid data\n", "", false},
+		{"a packet that was rejected", opened + frame + "[vp9 @ 0x1] [error] Invalid sync code\n[error] Error while decoding stream #0:0: Invalid data\n", "Invalid sync code", true},
+		{"parts joined, in a newer version", "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 1)\n[in#0/mpegts @ 0x1] [warning] corrupt input packet in stream 0\n" + frame, "", false},
 		{"the rest passed over before it", "[matroska,webm @ 0x1] [error] Element at 0x5 ending at 0x9 exceeds containing master element ending at 0x8\n" + frame,
 			"Element at 0x5 ending at 0x9 exceeds containing master element ending at 0x8", true},
 		{"a packet cut before it", "[warning] a.ivf: Packet corrupt (stream = 0, dts = 1)\n" + frame, "a.ivf: Packet corrupt (stream = 0, dts = 1)", true},
 		{"parts joined", "[mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 1)\n" + frame, "", false},
-		{"after it", "[h264 @ 0x1] [error] no PPS\n" + frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
+		{"after it", frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
 		{"warnings are none", frame + "[h264 @ 0x1] [warning] hm\n[info] error\n", "", false},
 		{"cut to a length", "[error] " + strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 200) + "...", false},
 	}

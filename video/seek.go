@@ -129,7 +129,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 		return false, err
 	}
 	defer s.stop()
-	at, next := -1, 0
+	at, next, seen := -1, 0, 0
 	var now stamp
 	many := len(r.wanted) > maxTerms
 	for next < len(r.wanted) {
@@ -137,6 +137,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 		if now, ok = s.next(); !ok {
 			break
 		}
+		seen++
 		if s.first.width*s.first.height != p.info.pixels {
 			return false, errInexact // the size changes within the stream
 		}
@@ -183,11 +184,12 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 		}
 		return false, errInexact // decoding from the start reports what is wrong
 	}
-	s.end(now)
-	if err := s.finish(); err != nil {
-		return false, err
+	s.stop()
+	err = s.finish()
+	if err == nil && s.log.reports > 0 {
+		err = verify(ctx, p.path, p.info, p.o.timeout(), x.part(r), seen, true)
 	}
-	return true, nil
+	return err == nil, err
 }
 
 // maxTerms is the maximum number of frames that are selected one by one.

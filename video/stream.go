@@ -2,6 +2,7 @@ package video
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,7 +34,6 @@ type stream struct {
 	frames   int // whose pixels were read
 	broken   bool
 	stopped  bool
-	enough   bool // it was stopped because no more frames are wanted, and there was no error until then
 	cut      bool // the file is known to be truncated
 
 	tooLarge string    // the frame size that was refused
@@ -71,17 +71,28 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	args := []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-copyts"}
 	s := newStream(ctx, path, timeout)
 	if of != nil {
-		args = append(args, "-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64))
+		args = append(args, seekTo(of)...)
 		filters = ",select='" + of.pick + "'" + filters
 	} else {
 		s.cut = truncated(path, info.Container)
 	}
 	// ffmpeg would rotate frames first. bwdif could then no longer separate their fields,
 	// and rotation by an odd angle would cut off the corners.
-	args = append(append(args, "-noautorotate"), input(path)...)
+	if info.Codec == "theora" {
+		args = append(args, "-threads", "1") // with several, it cannot decode joined streams
+	}
+	args = append(append(args, "-noautorotate"), info.input(path)...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
 	s.sideways = info.Rotation%180 != 0
 	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.orient())...), nil)
+}
+
+// seekTo returns the arguments that start a file at the keyframe of a part.
+func seekTo(of *part) []string {
+	if of == nil {
+		return nil
+	}
+	return []string{"-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64)}
 }
 
 func newStream(ctx context.Context, path string, timeout time.Duration) *stream {
@@ -183,13 +194,6 @@ func (s *stream) read() ([]byte, bool) {
 	return s.buf, true
 }
 
-// end stops the process after the last wanted frame. Whether the log has reported errors of
-// later frames by then is a matter of timing, so they do not count.
-func (s *stream) end(last stamp) {
-	s.enough = !last.damaged
-	s.stop()
-}
-
 // stop stops the process if it is still running. It may be called more than once.
 func (s *stream) stop() {
 	if s.stopped {
@@ -237,7 +241,7 @@ func (s *stream) finish() error {
 		e.Kind = ErrFormat
 	case s.frames == 0 && !s.broken:
 		e.Kind = ErrNoFrames
-	case exit != nil || s.broken || s.log.damage && !s.enough:
+	case exit != nil || s.broken || s.log.strict && s.log.damage:
 		e.Kind = ErrDamaged
 	case !wasStopped && s.cut:
 		e.Kind, e.Reason = ErrDamaged, endsEarly
@@ -256,10 +260,19 @@ func (s *stream) finish() error {
 
 // ffmpegLog is the state of parsing ffmpeg's log.
 type ffmpegLog struct {
-	opened bool   // the container was understood
-	seen   bool   // a frame was logged
-	damage bool   // an error came after the first frame
-	reason string // the first error; one after the first frame takes precedence
+	opened  bool   // the container was understood
+	seen    bool   // a frame was logged
+	reports int    // lines that may mean damage
+	reason  string // the first of them
+
+	// Of a decoder with one thread, see verify:
+	strict     bool // decide whether there is damage
+	joined     bool // of a container whose packet counters may start again
+	waits      bool // for the first keyframe, before which nothing counts
+	damage     bool
+	structural bool // there was a report that only matters if a picture is missing
+	excused    bool // the last report was such a report
+	fromKey    int  // number of frames from the first keyframe on
 
 	num, den float64 // the time base
 	rate     float64 // frames per second as declared; 0 = unknown
@@ -293,6 +306,10 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		case strings.Contains(text, "] n:"):
 			if st, ok := l.stamp(text); ok {
 				l.seen = true
+				l.waits = l.waits && !st.key
+				if st.key || l.fromKey > 0 {
+					l.fromKey++
+				}
 				emit(st)
 			}
 		}
@@ -302,17 +319,36 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		l.opened = true
 		return
 	}
-	message, ok := ffmpeg.ErrorIn(text)
-	if !ok {
-		message, ok = corruption(text)
+	if message, ok := report(text); ok && !mentions(message, harmless) {
+		l.report(message)
 	}
-	if !ok || l.damage || slices.ContainsFunc(harmless, func(s string) bool { return strings.Contains(message, s) }) {
+}
+
+// report adds a message that may mean damage.
+func (l *ffmpegLog) report(message string) {
+	joint := l.joined && strings.Contains(message, "orrupt") && strings.Contains(message, "acket")
+	if joint {
+		return // where parts of a transport stream are joined, its packet counters start again
+	}
+	l.reports++
+	if !l.strict {
+		l.reason = cmp.Or(l.reason, message)
 		return
 	}
-	l.damage = l.seen || isEnd(message)
-	if l.reason == "" || l.damage {
-		l.reason = message
+	excused := mentions(message, structural) || l.excused && mentions(message, failures)
+	switch {
+	case l.damage:
+	case isEnd(message):
+		l.damage, l.reason = true, message
+	case !l.opened && !l.seen || l.waits: // of the search for streams, or of frames that are not used
+		l.reason = cmp.Or(l.reason, message)
+	case excused:
+		l.structural = true
+	case strings.HasPrefix(message, concealing): // the frame is also reported as corrupt
+	default:
+		l.damage, l.reason = true, message
 	}
+	l.excused = excused
 }
 
 // isEnd reports whether an error means that the source is truncated or that its rest is
@@ -326,18 +362,21 @@ func isEnd(message string) bool {
 
 const endsEarly = "the file ends before the video does"
 
-// corruption returns a warning about corrupt data. If the decoder conceals what is missing,
-// there is no error.
-func corruption(line string) (string, bool) {
-	message, ok := ffmpeg.At("warning", line)
-	// Where parts of a transport stream are joined, packet counters start again, which
-	// ffmpeg reports as a loss.
-	packet := strings.Contains(message, "Packet corrupt") && !strings.HasPrefix(line, "[mpegts ")
-	if !ok || !packet && !strings.Contains(message, "corrupt decoded frame") {
-		return "", false
+// report returns the message of a log line that may mean damage: an error, a warning about
+// corrupt data, or an information that the decoder conceals errors, which for some decoders
+// is the only sign.
+func report(line string) (message string, ok bool) {
+	if message, ok = ffmpeg.ErrorIn(line); ok {
+		return message, true
 	}
-	return message, true
+	if message, ok = ffmpeg.At("warning", line); ok {
+		return message, strings.Contains(message, "Packet corrupt") || strings.Contains(message, "corrupt input packet") || strings.Contains(message, "corrupt decoded frame")
+	}
+	message, ok = ffmpeg.At("info", line)
+	return message, ok && strings.HasPrefix(message, concealing)
 }
+
+const concealing = "concealing "
 
 // harmless are errors about the structure of a stream that leave its frames intact. They
 // are frequent in the output of cameras and in broadcasts.

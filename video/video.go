@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
@@ -164,6 +165,9 @@ type player struct {
 
 // play decodes by the cheaper route.
 func (p *player) play(ctx context.Context) error {
+	if err := findTail(ctx, p.path, p.info, p.o.timeout()); err != nil {
+		return err
+	}
 	var index *packetIndex
 	if p.o.Sampling.kind == count || p.maySeek() {
 		var err error
@@ -216,13 +220,28 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	if !ok {
 		return s.finish()
 	}
+	index, midway := 0, false
+	if !now.key {
+		key, before, err := p.firstKey(ctx)
+		if err != nil {
+			return err
+		}
+		for midway = before; midway && ok && now.ticks < key; index++ {
+			if _, ok = s.read(); ok {
+				now, ok = s.next()
+			}
+		}
+		if !ok {
+			return s.finish()
+		}
+	}
 	clock := p.info.clock()
 	if p.o.Sampling.kind != every {
 		now.time = clock.played(now.time)
 	}
 	pick := p.o.picker(now.time, span)
 	hold := 0.0
-	for index := 0; ; index++ {
+	for ; ; index++ {
 		if now.interlaced && !p.info.Interlaced && p.info.mergesFields() {
 			// The frames emitted so far were not interlaced. Emit the rest through bwdif.
 			p.info.Interlaced, p.skip = true, p.emitted
@@ -252,7 +271,7 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 		// Without an End, decoding continues to the end of the file even if no more
 		// frames are wanted: only there is it known that the file is complete.
 		if pick.done {
-			s.end(now)
+			s.stop()
 			break
 		}
 		if !more {
@@ -263,9 +282,40 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
+	if s.log.reports > 0 {
+		wanted := 0
+		if pick.done {
+			wanted = index + 1
+		}
+		if err := verify(ctx, p.path, p.info, p.o.timeout(), nil, wanted, midway); err != nil {
+			return err
+		}
+	}
 	if p.emitted == 0 {
 		return &Error{Path: p.path, Kind: ErrNoFrames, Frames: s.frames,
 			Reason: fmt.Sprintf("none at or after %g s; the last frame is at %.3f s", p.o.Start, now.time)}
 	}
 	return nil
+}
+
+// interFrame are the codecs whose frames depend on others, and whose keyframes ffprobe
+// recognizes.
+const interFrame = " h264 hevc mpeg1video mpeg2video mpeg4 vc1 "
+
+// firstKey returns the time of the first keyframe, and whether packets come before it, as in
+// a broadcast that is recorded from some moment on. Their frames cannot be decoded, and
+// those shown before the keyframe are not either: the decoder makes up what is missing.
+func (p *player) firstKey(ctx context.Context) (ticks int64, midway bool, err error) {
+	if !strings.Contains(interFrame, " "+p.info.Codec+" ") {
+		return 0, false, nil
+	}
+	x, err := readIndex(ctx, p.path, p.info, p.o.timeout())
+	if ctx.Err() != nil {
+		return 0, false, context.Cause(ctx)
+	}
+	if err != nil || x.undecodable == 0 {
+		return 0, false, nil // the decoder reports what is wrong
+	}
+	p.info.Undecodable = x.undecodable
+	return x.firstKey, true, nil
 }
