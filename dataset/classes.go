@@ -4,16 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 )
 
-// ReadClasses reads a list of classes: one name a line, in the order that the
-// classes shall have. Blank lines and lines that start with # are skipped. A file
-// that numbers its lines from 0 or 1 is taken for a list of codes like UCF101's
-// classInd.txt: "1 ApplyEyeMakeup" becomes "Apply Eye Makeup". Two names with one
-// Canonical form are an error that names both lines.
+// maxNames is the limit of a file of class names, which is read as a whole.
+const maxNames = 16 << 20
+
+// ReadClasses reads a list of classes: one name per line, in the order of the classes. Blank
+// lines and lines that start with # are skipped. If all lines are numbered from 0 or 1, the
+// names are codes, as in UCF101's classInd.txt: "1 ApplyEyeMakeup" becomes "Apply Eye
+// Makeup". Two names with the same [Canonical] form are an error with both lines.
 func ReadClasses(path string) ([]string, error) { return readFile(path, parseClasses) }
 
 func parseClasses(r io.Reader, name string) ([]string, error) {
@@ -30,7 +31,7 @@ func parseClasses(r io.Reader, name string) ([]string, error) {
 		return nil, err
 	}
 	if len(classes) == 0 {
-		return nil, fmt.Errorf("%s: no class names; write one a line", name)
+		return nil, fmt.Errorf("%s: no class names", name)
 	}
 	if codes := stripNumbers(classes); codes != nil {
 		for i, c := range codes {
@@ -44,15 +45,15 @@ func parseClasses(r io.Reader, name string) ([]string, error) {
 			return nil, fmt.Errorf("%s:%d: class name %q is empty", name, lines[i], c)
 		}
 		if j, ok := first[key]; ok {
-			return nil, fmt.Errorf("%s:%d: class %q stands in line %d already, as %q", name, lines[i], c, lines[j], classes[j])
+			return nil, fmt.Errorf("%s:%d: class %q is already in line %d, as %q", name, lines[i], c, lines[j], classes[j])
 		}
 		first[key] = i
 	}
 	return classes, nil
 }
 
-// stripNumbers gives the names behind line numbers, or nil if not all lines have
-// theirs. A single line, "1 step", says too little.
+// stripNumbers returns the names after line numbers, or nil if a line has no number. A single
+// line is not enough: "1 step" may be a name.
 func stripNumbers(lines []string) []string {
 	if len(lines) < 2 {
 		return nil
@@ -73,16 +74,17 @@ func stripNumbers(lines []string) []string {
 	return names
 }
 
-// ReadClassNames reads a JSON object that maps folder names or codes to readable
-// names, for Options.ClassNames: {"brush_hair": "brush hairs"}.
+// ReadClassNames reads a JSON object with the readable names of folder names or codes, for
+// Options.ClassNames: {"brush_hair": "brush hairs"}.
 func ReadClassNames(path string) (map[string]string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var names map[string]string
-	if err := json.Unmarshal(data, &names); err != nil {
-		return nil, fmt.Errorf(`%s: not a JSON object of names, {"folder": "readable name"}: %w`, path, err)
-	}
-	return names, nil
+	return readFile(path, func(r io.Reader, name string) (names map[string]string, err error) {
+		text, err := readJSON(io.LimitReader(r, maxNames), name)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(text, &names); err != nil {
+			return nil, fmt.Errorf(`%s: not a JSON object of names, {"folder": "readable name"}: %w`, name, err)
+		}
+		return names, nil
+	})
 }

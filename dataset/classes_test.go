@@ -21,7 +21,7 @@ func TestReadClasses(t *testing.T) {
 		"numbers in names":     {text: "1 step\n3 steps\n", want: []string{"1 step", "3 steps"}},
 		"numbers alone":        {text: "0\n1\n", want: []string{"0", "1"}},
 		"one name of a number": {text: "1 step\n", want: []string{"1 step"}},
-		"twice":                {text: "brush hair\n\nwave\nBrush_Hair\n", err: `c.txt:4: class "Brush_Hair" stands in line 1 already, as "brush hair"`},
+		"twice":                {text: "brush hair\n\nwave\nBrush_Hair\n", err: `c.txt:4: class "Brush_Hair" is already in line 1, as "brush hair"`},
 		"empty":                {text: "# nothing\n", err: "c.txt: no class names"},
 		"no letters":           {text: "wave\n__\n", err: `c.txt:2: class name "__" is empty`},
 		"not text":             {text: "PK\x03\x04\x00\x00", err: "c.txt:1: not a text file"},

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The names that Sample.Split takes.
+// Values of Sample.Split.
 const (
 	Train = "train"
 	Val   = "val"
@@ -15,16 +15,16 @@ const (
 
 // Sample is one labeled or captioned video, or a segment of one.
 type Sample struct {
-	Path  string // as the annotation names the video: a slash path or an id
-	Label string // one of the dataset's Classes
-	Split string // Train, Val, Test, or "" where the annotation does not say
-	// Caption is what is said of it, in [Captions] alone.
-	Caption string
-	// Start and End bound the segment in seconds; End 0 means the video's end.
+	Path    string // the annotation's name of the video: a slash-separated path or an ID
+	Label   string // one of the dataset's Classes
+	Split   string // Train, Val, Test, or "" if the annotation has no splits
+	Caption string // in [Captions] only
+	// Start and End limit the segment, in seconds. End 0 means the end of the video, so
+	// that the pair is not a [video.Span].
 	Start, End float64
 }
 
-// segment names the part of a video that a sample labels.
+// segment describes the part of a video that a sample labels.
 func (s Sample) segment() string {
 	switch {
 	case s.Start == 0 && s.End == 0:
@@ -35,17 +35,22 @@ func (s Sample) segment() string {
 	return fmt.Sprintf("%q from %gs to %gs", s.Path, s.Start, s.End)
 }
 
-// Dataset is a set of samples. Every sample's label is spelled as in Classes.
+// Dataset is a set of samples. The label of each sample is spelled as in Classes.
 type Dataset struct {
 	Samples []Sample
-	// Classes are in the order of the class list that came with the data, else
-	// sorted. All of them have samples, unless the caller gave the list.
+	// Classes are in the order of the class list that came with the data, or sorted. All
+	// of them have samples, unless the caller provided the list.
 	Classes []string
-	Source  string // the file or folder it was read from
+	Source  string // the file or folder
 	Format  string // one of Formats
+	// Skipped are the annotations and folders that cannot be used.
+	Skipped []Skipped
 }
 
-// ClassIndex maps each class to its place in Classes.
+// Skipped is an annotation or a folder that cannot be used, and the reason.
+type Skipped struct{ Where, Reason string }
+
+// ClassIndex returns the index of each class in Classes.
 func (d *Dataset) ClassIndex() map[string]int {
 	index := make(map[string]int, len(d.Classes))
 	for i, c := range d.Classes {
@@ -54,8 +59,7 @@ func (d *Dataset) ClassIndex() map[string]int {
 	return index
 }
 
-// Splits returns the number of samples in each split, under "" those of which
-// the annotation does not say.
+// Splits returns the number of samples in each split, with "" for samples without a split.
 func (d *Dataset) Splits() map[string]int {
 	n := map[string]int{}
 	for _, s := range d.Samples {
@@ -64,8 +68,8 @@ func (d *Dataset) Splits() map[string]int {
 	return n
 }
 
-// Split returns the samples of one split, with all of d's classes. A split
-// without samples is an error that names the splits there are.
+// Split returns the samples of one split, with all classes of d. If there are none, the
+// error contains the existing splits.
 func (d *Dataset) Split(name string) (*Dataset, error) {
 	out := d.filter(func(s Sample) bool { return s.Split == name })
 	if len(out.Samples) == 0 {
@@ -102,9 +106,9 @@ func (d *Dataset) filter(keep func(Sample) bool) *Dataset {
 	return &out
 }
 
-// WithClasses returns d with its labels spelled and ordered as in classes, which
-// becomes the list of what can be predicted: it may hold classes that d has no
-// samples of. A label that is not in it is an error.
+// WithClasses returns d with its labels spelled and ordered as in classes, which becomes the
+// list of classes that can be predicted. It may include classes without samples. A label
+// that is not in classes is an error.
 func (d *Dataset) WithClasses(classes []string) (*Dataset, error) {
 	spelling, err := classSet(classes)
 	if err != nil {
@@ -124,8 +128,8 @@ func (d *Dataset) WithClasses(classes []string) (*Dataset, error) {
 	return &out, nil
 }
 
-// Only returns the samples of the classes named, in the order and spelling
-// given. A class without samples is an error.
+// Only returns the samples of the given classes, in their order and spelling. A class without
+// samples is an error.
 func (d *Dataset) Only(classes []string) (*Dataset, error) {
 	spelling, err := classSet(classes)
 	if err != nil {
@@ -150,19 +154,12 @@ func (d *Dataset) Only(classes []string) (*Dataset, error) {
 	return &out, nil
 }
 
-// SplitClasses divides d by class, as zero-shot evaluation needs it: train holds
-// the samples of trainClasses, test those of testClasses. A class named in both
-// lists or without samples is an error. Samples keep their splits; those of
-// other classes are left out.
+// SplitClasses divides d by class for zero-shot evaluation: train has the samples of
+// trainClasses, test those of testClasses. Classes in both lists and classes without samples
+// are errors. Samples keep their splits; those of other classes are dropped.
 func SplitClasses(d *Dataset, trainClasses, testClasses []string) (train, test *Dataset, err error) {
-	inTrain, err := classSet(trainClasses)
-	if err != nil {
-		return nil, nil, fmt.Errorf("training classes: %w", err)
-	}
-	for _, c := range testClasses {
-		if _, ok := inTrain[Canonical(c)]; ok {
-			return nil, nil, fmt.Errorf("class %q is among both the training and the test classes; zero-shot needs them disjoint", c)
-		}
+	if err := disjoint(trainClasses, testClasses); err != nil {
+		return nil, nil, err
 	}
 	if train, err = d.Only(trainClasses); err != nil {
 		return nil, nil, fmt.Errorf("training classes: %w", err)

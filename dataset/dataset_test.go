@@ -99,11 +99,11 @@ func TestValidate(t *testing.T) {
 		"two labels at two times": {d: Dataset{Samples: []Sample{{Path: "a", Label: "run", End: 2}, {Path: "a", Label: "wave", Start: 2}}, Classes: two}},
 		"split for some": {
 			d:   Dataset{Source: "x", Samples: []Sample{{Path: "a", Label: "run", Split: Train}, {Path: "b", Label: "wave"}}, Classes: two},
-			err: "x: some samples have no split; it has train (1), 1 without a split",
+			err: "x: some samples have a split and some have none: train (1), 1 without a split",
 		},
 		"duplicates": {
 			d:        Dataset{Source: "x", Samples: []Sample{{Path: "a", Label: "run"}, {Path: "a", Label: "run"}, {Path: "b", Label: "wave"}}, Classes: two},
-			warnings: []string{`x: samples that stand more than once: 1 ("a")`},
+			warnings: []string{`x: repeated samples: 1 ("a")`},
 		},
 		"in training and test": {
 			d: Dataset{Source: "x", Samples: []Sample{

@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// Divide gives the samples of an annotation that says no splits one: of each
-// class's videos, or of all in [Captions], the share test goes to the test split, at least one and not all,
-// the rest to training. Which ones follows from the seed and the paths alone, so
-// most videos keep their side when others are added. A dataset that says splits
-// is returned as it is.
+// Divide assigns splits to the samples of a dataset that has none. Of the videos of each
+// class, or of all videos in [Captions], the share test becomes the test split, at least one
+// video and not all of them, and the rest the training split. The choice depends only on
+// the seed and the paths, so most videos keep their split when others are added. A dataset
+// with splits is returned unchanged.
 func (d *Dataset) Divide(test float64, seed uint64) (*Dataset, error) {
 	if d.Splits()[""] < len(d.Samples) {
 		return d, nil
 	}
 	if !(test > 0 && test < 1) {
-		return nil, fmt.Errorf("a test share of %v: it takes more than 0 and less than 1", test)
+		return nil, fmt.Errorf("test share must be between 0 and 1, got %v", test)
 	}
 	place := func(path string) uint64 {
 		h := fnv.New64a()
-		fmt.Fprintf(h, "%d\x00%s", seed, trimVideoExtension(normalPath(path)))
+		fmt.Fprintf(h, "%d\x00%s", seed, videoKey(path))
 		// FNV's high bits barely depend on the last bytes.
 		x := h.Sum64()
 		x = (x ^ x>>33) * 0xff51afd7ed558ccd
@@ -32,7 +32,7 @@ func (d *Dataset) Divide(test float64, seed uint64) (*Dataset, error) {
 	videos := map[string][]string{} // by class
 	seen := map[[2]string]bool{}
 	for _, s := range d.Samples {
-		if key := [2]string{s.Label, s.Path}; !seen[key] {
+		if key := [2]string{s.Label, pathKey(s.Path)}; !seen[key] {
 			seen[key] = true
 			videos[s.Label] = append(videos[s.Label], s.Path)
 		}
@@ -44,14 +44,14 @@ func (d *Dataset) Divide(test float64, seed uint64) (*Dataset, error) {
 		})
 		n := min(max(1, int(math.Round(test*float64(len(paths))))), len(paths)-1)
 		for _, p := range paths[:max(n, 0)] {
-			testPaths[p] = true
+			testPaths[pathKey(p)] = true
 		}
 	}
 	out := *d
 	out.Samples = slices.Clone(d.Samples)
 	for i := range out.Samples {
 		out.Samples[i].Split = Train
-		if testPaths[out.Samples[i].Path] {
+		if testPaths[pathKey(out.Samples[i].Path)] {
 			out.Samples[i].Split = Test
 		}
 	}

@@ -11,26 +11,26 @@ import (
 	"strconv"
 )
 
-// Episode is one few-shot problem: learn the classes from Train, tell them apart
-// in Test. No video is in both.
+// Episode is one few-shot problem: learn the classes from Train and classify the videos of
+// Test. No video is in both.
 type Episode struct {
 	Classes     []string
 	Train, Test *Dataset
 }
 
-// Episodes draws few-shot problems: `way` classes, `shots` training videos of
-// each from the training split, and as test all their samples in the test split.
-// If d says no splits, the test is all else that shows these classes, as in the
-// authors' lists. Every class of d has to offer enough videos.
+// Episodes draws few-shot problems with the given number of classes (way) and of training
+// videos per class (shots) from the training split. The test is all samples of these classes
+// in the test split, or, if d has no splits, all others, as in the authors' lists. Every
+// class of d needs enough videos.
 func Episodes(d *Dataset, way, shots, episodes int, seed uint64) ([]Episode, error) {
 	if way < 2 || way > len(d.Classes) {
 		return nil, fmt.Errorf("%s: %d-way episodes cannot be drawn from %d classes", d.Source, way, len(d.Classes))
 	}
 	if episodes < 1 {
-		return nil, fmt.Errorf("%d episodes: at least one is needed", episodes)
+		return nil, fmt.Errorf("number of episodes must be at least 1, got %d", episodes)
 	}
-	// Draws for all classes at once find a poor class in any episode, not only in
-	// one that happens to hold it.
+	// Drawing for all classes at once finds a class with too few videos, whether or not an
+	// episode has it.
 	if _, err := Shots(d, shots, seed); err != nil {
 		return nil, err
 	}
@@ -74,23 +74,23 @@ func Episodes(d *Dataset, way, shots, episodes int, seed uint64) ([]Episode, err
 	return out, nil
 }
 
-// without leaves out all videos of other.
+// without returns d without the videos of other.
 func (d *Dataset) without(other *Dataset) *Dataset {
 	paths := map[string]bool{}
 	for _, s := range other.Samples {
-		paths[s.Path] = true
+		paths[videoKey(s.Path)] = true
 	}
-	return d.filter(func(s Sample) bool { return !paths[s.Path] })
+	return d.filter(func(s Sample) bool { return !paths[videoKey(s.Path)] })
 }
 
 // newEpisode checks that no video is in both halves.
 func newEpisode(train, test *Dataset) (Episode, error) {
 	paths := map[string]bool{}
 	for _, s := range train.Samples {
-		paths[trimVideoExtension(normalPath(s.Path))] = true
+		paths[videoKey(s.Path)] = true
 	}
 	for _, s := range test.Samples {
-		if paths[trimVideoExtension(normalPath(s.Path))] {
+		if paths[videoKey(s.Path)] {
 			return Episode{}, fmt.Errorf("video %q is in both training (%s) and test (%s)", s.Path, train.Source, test.Source)
 		}
 	}
@@ -99,64 +99,38 @@ func newEpisode(train, test *Dataset) (Episode, error) {
 
 var episodeFile = regexp.MustCompile(`^split_0*([0-9]+)\.list$`)
 
-// LoadEpisodes reads the authors' few-shot lists. train is a split_<N>.list or a
-// folder of them, each an episode. test is the same, paired by number, or any
-// annotation that Load reads: then every episode is tested on the samples that
-// it has of the episode's classes, of the test split where it says splits. The
-// classes of an episode are those of its list, whatever o.Classes says.
+// LoadEpisodes reads the authors' few-shot lists. train is a split_<N>.list file or a folder
+// of them; each is an episode. test is the same, paired by number, or any annotation that
+// [Load] reads: then the test of every episode is the samples of its classes, in the test
+// split if there are splits. The classes of an episode are those of its list; o.Classes is
+// not used.
 func LoadEpisodes(train, test string, o Options) ([]Episode, error) {
 	trainLists, err := episodeFiles(train)
 	if err != nil {
 		return nil, err
 	}
 	if len(trainLists) == 0 {
-		return nil, fmt.Errorf("%s: no split_<N>.list there", train)
-	}
-	testLists, err := episodeFiles(test)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: no files split_<N>.list", train)
 	}
 	if path, ok := beside(filepath.Dir(trainLists[0].path), "HMDB51_clsname.json"); ok && o.ClassNames == nil {
-		// The test annotation may lie elsewhere and has to get the same names.
+		// The test annotation may be elsewhere and needs the same names.
 		if o.ClassNames, err = ReadClassNames(path); err != nil {
 			return nil, err
 		}
 	}
-	var common *Dataset
-	if len(testLists) == 0 {
-		if common, err = Load(test, o); err != nil {
-			return nil, err
-		}
-		if common.Splits()[""] < len(common.Samples) {
-			if common, err = common.Split(Test); err != nil {
-				return nil, err
-			}
-		}
+	tests, err := loadEpisodeTests(test, o)
+	if err != nil {
+		return nil, err
 	}
-	lists := o
-	lists.Format, lists.Classes = "list", nil
 	var out []Episode
 	for _, list := range trainLists {
-		half, err := Load(list.path, lists)
+		half, err := Load(list.path, tests.options)
 		if err != nil {
 			return nil, err
 		}
-		rest := common
-		if rest == nil {
-			i := slices.IndexFunc(testLists, func(l episodeList) bool { return l.number == list.number })
-			if i < 0 {
-				return nil, fmt.Errorf("%s: no test list with this number in %s", list.path, test)
-			}
-			if rest, err = Load(testLists[i].path, lists); err != nil {
-				return nil, err
-			}
-			// A class that only the test knows would be scored and never learned.
-			if rest, err = rest.WithClasses(half.Classes); err != nil {
-				return nil, fmt.Errorf("%w in %s", err, list.path)
-			}
-		}
-		if rest, err = rest.Only(half.Classes); err != nil {
-			return nil, fmt.Errorf("%s: %w", list.path, err)
+		rest, err := tests.of(list, half.Classes)
+		if err != nil {
+			return nil, err
 		}
 		e, err := newEpisode(half, rest)
 		if err != nil {
@@ -167,12 +141,59 @@ func LoadEpisodes(train, test string, o Options) ([]Episode, error) {
 	return out, nil
 }
 
+// episodeTests are the test samples of episodes: one list for each, or common ones.
+type episodeTests struct {
+	path    string
+	options Options // of lists
+	lists   []episodeList
+	common  *Dataset
+}
+
+func loadEpisodeTests(path string, o Options) (t episodeTests, err error) {
+	t = episodeTests{path: path, options: o}
+	t.options.Format, t.options.Classes = "list", nil
+	if t.lists, err = episodeFiles(path); err != nil || len(t.lists) > 0 {
+		return t, err
+	}
+	if t.common, err = Load(path, o); err != nil {
+		return t, err
+	}
+	if t.common.Splits()[""] < len(t.common.Samples) {
+		t.common, err = t.common.Split(Test)
+	}
+	return t, err
+}
+
+// of returns the test samples of an episode with the given classes.
+func (t episodeTests) of(list episodeList, classes []string) (*Dataset, error) {
+	rest := t.common
+	if rest == nil {
+		i := slices.IndexFunc(t.lists, func(l episodeList) bool { return l.number == list.number })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: no test list with this number in %s", list.path, t.path)
+		}
+		var err error
+		if rest, err = Load(t.lists[i].path, t.options); err != nil {
+			return nil, err
+		}
+		// A class that only the test has would be evaluated and never learned.
+		if rest, err = rest.WithClasses(classes); err != nil {
+			return nil, fmt.Errorf("%w in %s", err, list.path)
+		}
+	}
+	rest, err := rest.Only(classes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", list.path, err)
+	}
+	return rest, nil
+}
+
 type episodeList struct {
 	path   string
 	number int
 }
 
-// episodeFiles lists the split_<N>.list files at a path, in the numbers' order.
+// episodeFiles returns the split_<N>.list files at a path, sorted by number.
 func episodeFiles(path string) ([]episodeList, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

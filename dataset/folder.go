@@ -1,34 +1,19 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/clipcue/clipcue/video"
 )
 
-// videoExtensions are the endings of files that count as videos, in lower case.
-var videoExtensions = []string{
-	".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
-	".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-}
-
-// trimVideoExtension takes off the ending of a video file, and no other.
-func trimVideoExtension(name string) string {
-	ext := path.Ext(name)
-	if len(ext) < len(name) && slices.Contains(videoExtensions, strings.ToLower(ext)) {
-		return name[:len(name)-len(ext)]
-	}
-	return name
-}
-
-// loadFolder reads a folder with one folder a class. Hidden files, those that are
-// no videos, and the depth below a class folder do not matter; links to folders
-// are followed. A video outside any class, or a class without a video, is an
-// error: either would silently be missing.
+// loadFolder reads a folder with one folder per class, as [video.Discover] finds its
+// videos. The depth below a class folder does not matter. A video outside of any class and
+// a class without a video are errors, because either would be missing without notice.
+// Folders that cannot be read are skipped.
 func loadFolder(root string, _ Options) (parsed, error) {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -37,107 +22,95 @@ func loadFolder(root string, _ Options) (parsed, error) {
 	if !info.IsDir() {
 		return parsed{}, fmt.Errorf("%s: not a folder", root)
 	}
-	w := folderWalk{root: root}
-	if err := w.walk("", []fs.FileInfo{info}); err != nil {
+	found, err := video.Discover([]string{root})
+	if errors.Is(err, video.ErrNoVideos) && len(found.Unreadable) == 0 {
+		return parsed{}, fmt.Errorf("%s: no class folders with videos, and no list files of a known format: %w", root, err)
+	}
+	if err != nil {
 		return parsed{}, err
 	}
-	return w.samples()
+	f := folder{root: root, Listing: found, flat: map[string]bool{}}
+	return f.samples()
 }
 
-type folderWalk struct {
-	root    string
-	videos  []string // slash paths below root
-	folders []string // the same, at most two deep: each may be a class
+// folder is a folder with one folder per class, or with split folders that have one folder
+// per class.
+type folder struct {
+	video.Listing
+	root             string
+	flat             map[string]bool // first folders with videos directly in them
+	inSplit, inClass string          // one video of each layout
 }
 
-// walk visits the folder rel; above holds it and the folders around it, by which
-// a link that leads back to one of them is found.
-func (w *folderWalk) walk(rel string, above []fs.FileInfo) error {
-	entries, err := os.ReadDir(filepath.Join(w.root, filepath.FromSlash(rel)))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // .DS_Store, ._video.mp4 and the like
-		}
-		below := path.Join(rel, e.Name())
-		full := filepath.Join(w.root, filepath.FromSlash(below))
-		isDir := e.IsDir()
-		var info fs.FileInfo
-		if isDir || e.Type()&fs.ModeSymlink != 0 {
-			info, err = os.Stat(full)
-			isDir = err == nil && info.IsDir()
-		}
-		if !isDir {
-			// A dead link named like a video counts: it shall be missed by name.
-			if trimVideoExtension(below) != below {
-				w.videos = append(w.videos, below)
-			}
-			continue
-		}
-		if slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
-			return fmt.Errorf("%s: this link leads back to a folder around it; remove it", full)
-		}
-		if strings.Count(below, "/") < 2 {
-			w.folders = append(w.folders, below)
-		}
-		if err := w.walk(below, append(slices.Clip(above), info)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// samples finds the split and the class in each path. A first folder named like
-// a split is one if all videos in it lie at least one folder deeper.
-func (w *folderWalk) samples() (parsed, error) {
-	flat := map[string]bool{} // first folders with videos right in them
-	for _, v := range w.videos {
-		first, rest, ok := strings.Cut(v, "/")
+// samples determines the split and the class of each video from its path. A first folder
+// with the name of a split is one if all videos in it are at least one folder deeper.
+func (f *folder) samples() (parsed, error) {
+	for _, v := range f.Videos {
+		first, rest, ok := strings.Cut(v.ID, "/")
 		if !ok {
-			return parsed{}, fmt.Errorf("%s: video %q lies outside any class; put it into a folder named after its class", w.root, v)
+			return parsed{}, fmt.Errorf("%s: video %q is outside of any class folder", f.root, v.ID)
 		}
 		if !strings.Contains(rest, "/") {
-			flat[first] = true
+			f.flat[first] = true
 		}
 	}
 	var p parsed
-	var inSplit, inClass string // one video of each layout
 	filled := map[string]bool{}
-	for _, v := range w.videos {
-		first, rest, _ := strings.Cut(v, "/")
-		class := first
-		split, ok := splitName(first)
-		if ok = ok && !flat[first]; ok {
-			class, _, _ = strings.Cut(rest, "/")
-			inSplit = v
-		} else {
-			split = ""
-			inClass = v
+	for _, v := range f.Videos {
+		s, err := f.sample(v.ID)
+		if err != nil {
+			return parsed{}, err
 		}
-		label := underscores(class)
-		if err := checkLabel(label); err != nil {
-			return parsed{}, fmt.Errorf("%s: class folder of %q: %w", w.root, v, err)
+		filled[Canonical(s.Label)] = true
+		p.samples = append(p.samples, s)
+	}
+	if f.inSplit != "" && f.inClass != "" {
+		return parsed{}, fmt.Errorf("%s: two layouts: %q is in a split folder, %q in a class folder", f.root, f.inSplit, f.inClass)
+	}
+	for _, e := range f.Unreadable {
+		p.skipped = append(p.skipped, Skipped{e.Path, fmt.Sprintf("%s: %v", e.Reason, e.Kind)})
+	}
+	return p, f.checkFilled(filled)
+}
+
+// sample returns the sample of a video.
+func (f *folder) sample(id string) (Sample, error) {
+	class, rest, _ := strings.Cut(id, "/")
+	split, ok := splitName(class)
+	if ok && !f.flat[class] {
+		class, _, _ = strings.Cut(rest, "/")
+		f.inSplit = id
+	} else {
+		split = ""
+		f.inClass = id
+	}
+	label := underscores(class)
+	if err := checkLabel(label); err != nil {
+		return Sample{}, fmt.Errorf("%s: class folder of %q: %w", f.root, id, err)
+	}
+	return Sample{Path: id, Label: label, Split: split}, nil
+}
+
+// checkFilled returns an error for a class folder without a video, unless a folder in it
+// could not be read.
+func (f *folder) checkFilled(filled map[string]bool) error {
+	for _, e := range f.Unreadable {
+		below, err := filepath.Rel(f.root, e.Path)
+		if err != nil {
+			return err
 		}
-		filled[label] = true
-		p.samples = append(p.samples, Sample{Path: v, Label: label, Split: split})
-	}
-	if inSplit != "" && inClass != "" {
-		return parsed{}, fmt.Errorf("%s: %q lies in a split folder, %q in a class folder; use one layout for all", w.root, inSplit, inClass)
-	}
-	for _, f := range w.folders {
-		first, second, deep := strings.Cut(f, "/")
-		class := first
-		if inSplit != "" {
-			class = second
-		}
-		if deep == (inSplit != "") && !filled[underscores(class)] {
-			return parsed{}, fmt.Errorf("%s: class folder %q holds no video (%s); fill or remove it", w.root, f, strings.Join(videoExtensions, " "))
+		for _, name := range strings.Split(filepath.ToSlash(below), "/") {
+			filled[Canonical(name)] = true
 		}
 	}
-	if p.samples == nil {
-		return parsed{}, fmt.Errorf("%s: no class folders with videos (%s), and no list files of a known format", w.root, strings.Join(videoExtensions, " "))
+	for _, id := range f.Folders {
+		class, second, deep := strings.Cut(id, "/")
+		if f.inSplit != "" {
+			class, _, deep = strings.Cut(second, "/")
+		}
+		if class != "" && !deep && !filled[Canonical(class)] {
+			return fmt.Errorf("%s: class folder %q has no video", f.root, id)
+		}
 	}
-	return p, nil
+	return nil
 }

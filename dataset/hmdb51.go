@@ -31,8 +31,8 @@ func loadHMDB51(path string, o Options) (parsed, error) {
 	return p, p.addHMDB51Names(filepath.Dir(files[0]))
 }
 
-// parseHMDB51 reads one class: the name of a file and 1 (training), 2 (test) or
-// 0 (in neither). A name may start with # and hold spaces.
+// parseHMDB51 reads one class: a file name and 1 (training), 2 (test) or 0 (neither) per
+// line. A name may start with # and contain spaces.
 func parseHMDB51(r io.Reader, name, class string) ([]Sample, error) {
 	var samples []Sample
 	err := eachLine(r, name, func(_ int, text string) error {
@@ -57,8 +57,8 @@ func parseHMDB51(r io.Reader, name, class string) ([]Sample, error) {
 	return samples, err
 }
 
-// addHMDB51Names takes the readable names and the order of the classes from the
-// files that the authors of the prompting paper keep beside their lists.
+// addHMDB51Names reads the readable names and the order of the classes from the files that
+// the authors of the prompting paper put next to their lists.
 func (p *parsed) addHMDB51Names(dir string) error {
 	var err error
 	if path, ok := beside(dir, "HMDB51_clsname.json"); ok {

@@ -9,8 +9,8 @@ import (
 
 func loadKinetics(path string, _ Options) (parsed, error) { return readFile(path, parseKinetics) }
 
-// parseKinetics reads a Kinetics list. Its clips are cut from their videos when
-// they are fetched, so that a sample is a whole file.
+// parseKinetics reads a Kinetics list. Its clips are cut when they are downloaded, so a
+// sample is a whole file.
 func parseKinetics(r io.Reader, name string) (parsed, error) {
 	needed := []string{"label", "youtube_id", "time_start", "time_end"}
 	t, err := newCSVTable(r, name, append(needed, "split", "is_cc"), needed)

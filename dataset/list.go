@@ -3,7 +3,6 @@ package dataset
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -31,14 +30,14 @@ func loadList(path string, o Options) (parsed, error) {
 	return p, p.addHMDB51Names(filepath.Dir(files[0]))
 }
 
-// parseList reads class/video lines. The class is the folder that the video lies
-// in; the authors write it with spaces in some lists, with underscores in others.
+// parseList reads class/video lines. The class is the folder of the video; the authors write
+// it with spaces in some lists and with underscores in others.
 func parseList(r io.Reader, name, split string) ([]Sample, error) {
 	var samples []Sample
 	err := eachLine(r, name, func(_ int, text string) error {
 		parts := strings.Split(strings.ReplaceAll(text, `\`, "/"), "/")
 		if len(parts) == 1 {
-			return fmt.Errorf("%q is not class/video; if this is a list of classes, give it where classes are asked for", text)
+			return fmt.Errorf("%q is not class/video, but may be from a list of classes", text)
 		}
 		class, video := parts[len(parts)-2], parts[len(parts)-1]
 		s := Sample{Path: text, Label: Words(class), Split: split}
@@ -51,10 +50,10 @@ func parseList(r io.Reader, name, split string) ([]Sample, error) {
 	return samples, err
 }
 
-// detectText tells lists of paths with numbers from lists of class/video by the
-// first line.
+// detectText distinguishes lists of paths with numbers from lists of class/video by the first
+// line.
 func detectText(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := openText(path)
 	if err != nil {
 		return "", err
 	}
@@ -77,5 +76,5 @@ func detectText(path string) (string, error) {
 	case strings.ContainsAny(first, `/\`):
 		return "list", nil
 	}
-	return "", fmt.Errorf("%s: the first line %q is neither class/video nor a path and a class number; a list of classes belongs where classes are asked for", path, first)
+	return "", fmt.Errorf("%s: the first line %q is neither class/video nor a path and a class number; it may be from a list of classes", path, first)
 }

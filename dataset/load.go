@@ -11,32 +11,34 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
-// Formats lists the names that Options.Format takes.
+// Formats lists the formats that [Load] reads.
 var Formats = []string{"folder", "csv", "jsonl", "hmdb51", "list", "ucf101", "kinetics", "mmaction2"}
 
-// Options say how annotations are read. The zero value is a good start.
+// Options configure how annotations are read.
 type Options struct {
-	// Format is one of Formats; empty means: decide from the path.
+	// Format is one of Formats; empty means automatic detection.
 	Format string
-	// Fold picks one of the official divisions of HMDB51 and UCF101, from 1;
-	// 0 means 1.
+	// Fold is one of the official splits of HMDB51 and UCF101, from 1; 0 means 1.
 	Fold int
-	// Classes fixes the classes and their order, as Dataset.WithClasses does.
-	// For mmaction2 lists it names the class numbers.
+	// Classes are the classes and their order, as in Dataset.WithClasses. In mmaction2
+	// lists they are the names of the class numbers.
 	Classes []string
-	// ClassNames maps folder names or codes to readable names; names are
-	// compared in their Canonical form, and those not in it stay as they are.
-	// Nil means: take HMDB51_clsname.json, where it lies beside the data.
+	// ClassNames are the readable names of folder names or codes. Names are compared in
+	// their Canonical form; those without an entry are unchanged. Nil means
+	// HMDB51_clsname.json, if it is next to the data.
 	ClassNames map[string]string
 }
 
-// parsed is what the reader of a format hands back.
+// parsed is the result of the reader of a format.
 type parsed struct {
 	samples []Sample
-	order   []string          // class order from a file beside the data, or nil
-	names   map[string]string // readable names from a file beside the data, or nil
+	skipped []Skipped
+	order   []string          // class order from a file next to the data, or nil
+	names   map[string]string // readable names from a file next to the data, or nil
 }
 
 // loaders maps each format to its reader.
@@ -51,15 +53,15 @@ var loaders = map[string]func(path string, o Options) (parsed, error){
 	"mmaction2": loadMMAction2,
 }
 
-// Load reads annotations from a file or folder; the package comment lists the
-// formats. The result has at least one sample. Labels with one Canonical form
-// become one class, in the class list's spelling, else in the first one met.
+// Load reads annotations from a file or folder; the package comment lists the formats. The
+// result has at least one sample. Labels with the same [Canonical] form become one class,
+// spelled as in the class list, or else as the first of them.
 func Load(path string, o Options) (*Dataset, error) {
 	if o.Fold == 0 {
 		o.Fold = 1
 	}
 	if o.Fold < 0 {
-		return nil, fmt.Errorf("fold %d: folds count from 1", o.Fold)
+		return nil, fmt.Errorf("fold must be at least 1, got %d", o.Fold)
 	}
 	format := o.Format
 	if format == "" {
@@ -70,14 +72,14 @@ func Load(path string, o Options) (*Dataset, error) {
 	}
 	load, ok := loaders[format]
 	if !ok {
-		return nil, fmt.Errorf("unknown format %q; known: %s", format, strings.Join(Formats, ", "))
+		return nil, fmt.Errorf("%w %q; known: %s", ErrUnknownFormat, format, strings.Join(Formats, ", "))
 	}
 	p, err := load(path, o)
 	if err != nil {
 		return nil, err
 	}
 	if len(p.samples) == 0 {
-		return nil, fmt.Errorf("%s: no samples", path)
+		return nil, fmt.Errorf("%s: %w", path, ErrNoSamples)
 	}
 	if o.ClassNames != nil {
 		p.names = o.ClassNames
@@ -95,7 +97,7 @@ func Load(path string, o Options) (*Dataset, error) {
 	return d, nil
 }
 
-// assemble gives the samples their readable labels and orders the classes.
+// assemble sets the readable labels of the samples and orders the classes.
 func assemble(p parsed) *Dataset {
 	readable := make(map[string]string, len(p.names))
 	for code, name := range p.names {
@@ -125,7 +127,7 @@ func assemble(p parsed) *Dataset {
 		}
 		s.Label = class
 	}
-	d := &Dataset{Samples: p.samples}
+	d := &Dataset{Samples: p.samples, Skipped: p.skipped}
 	for _, c := range p.order {
 		if used[c] {
 			d.Classes = append(d.Classes, c)
@@ -146,8 +148,8 @@ var (
 	listFile   = regexp.MustCompile(`^(train|val|test)_split0*([0-9]+)\.txt$`)
 )
 
-// detect decides the format from the name of a file, where that says too little
-// from its first line, and for a folder from the names in it.
+// detect returns the format: that of a file from its name or else its first line, that of a
+// folder from the names in it.
 func detect(path string) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -177,7 +179,7 @@ func detect(path string) (string, error) {
 		}
 		return detectText(path)
 	}
-	return "", fmt.Errorf("%s: annotations are a folder or a .csv, .jsonl, .txt or .list file; name the format if it is one of %s", path, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("%s: %w: annotations are a folder or a .csv, .jsonl, .txt or .list file in one of the formats %s", path, ErrUnknownFormat, strings.Join(Formats, ", "))
 }
 
 func detectFolder(path string) (string, error) {
@@ -198,9 +200,9 @@ func detectFolder(path string) (string, error) {
 	return "folder", nil
 }
 
-// splitName gives the split that a file, folder or column means by name.
+// splitName returns the split with the given name in a file, folder or column.
 func splitName(name string) (string, bool) {
-	switch strings.ToLower(name) {
+	switch strings.ToLower(text.Key(name)) {
 	case "train", "training":
 		return Train, true
 	case "val", "valid", "validate", "validation", "dev":
@@ -211,9 +213,8 @@ func splitName(name string) (string, bool) {
 	return "", false
 }
 
-// splitInName finds the one split that a file's name speaks of:
-// "train_split01.txt", "kinetics400_val_list_videos.txt". Both "split_0.list" and
-// "trainval.txt" say nothing.
+// splitInName returns the split in a file name such as "train_split01.txt" or
+// "kinetics400_val_list_videos.txt". It returns "" for "split_0.list" and "trainval.txt".
 func splitInName(name string) string {
 	found := ""
 	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) }) {
@@ -228,8 +229,8 @@ func splitInName(name string) string {
 	return found
 }
 
-// beside finds a file that belongs to the data: in the folder given, or up to
-// three above it, because the authors' splits lie three below their class names.
+// beside finds a file that belongs to the data: in the given folder or up to three above
+// it, because the authors' splits are three levels below their class names.
 func beside(dir, name string) (string, bool) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -245,8 +246,7 @@ func beside(dir, name string) (string, bool) {
 	return "", false
 }
 
-// foldFiles lists the files of one fold below dir, or, if path is a file, that
-// file alone.
+// foldFiles returns the files of one fold in a folder, or path itself if it is a file.
 func foldFiles(path string, pattern *regexp.Regexp, fold int) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -274,7 +274,7 @@ func foldFiles(path string, pattern *regexp.Regexp, fold int) ([]string, error) 
 	if files == nil {
 		have := slices.Sorted(maps.Keys(folds))
 		if have == nil {
-			return nil, fmt.Errorf("%s: no list files there; their names look like %s", path, pattern)
+			return nil, fmt.Errorf("%s: no list files with names like %s", path, pattern)
 		}
 		return nil, fmt.Errorf("%s: no lists of fold %d; folds there: %s", path, fold, strings.Join(have, ", "))
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// loadMMAction2 reads a list of paths and class numbers. The numbers need names,
-// because a prompt is made of a name.
+// loadMMAction2 reads a list of paths and class numbers. The numbers need names, because
+// prompts are made from names.
 func loadMMAction2(path string, o Options) (parsed, error) {
 	classes := o.Classes
 	if classes == nil {
@@ -40,7 +40,7 @@ func labelMapBeside(list string) ([]string, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%s: its class numbers need names; give a list of the class names in their order, one a line (found %d label_map*.txt beside it)", list, len(found))
+		return nil, fmt.Errorf("%s: its class numbers need names: there are %d files label_map*.txt next to it, and no class names were given", list, len(found))
 	}
 	return ReadClasses(filepath.Join(dir, found[0]))
 }
@@ -52,7 +52,7 @@ func parseMMAction2(r io.Reader, name, split string, classes []string) ([]Sample
 		case n == 0:
 			return fmt.Errorf("%q has to be a path and the number of its class", text)
 		case n > 1:
-			return fmt.Errorf("%q has %d numbers; lists with several labels or with raw frames are not supported, give a path and one number a line", text, n)
+			return fmt.Errorf("%q has %d numbers; lists with several labels or with raw frames are not supported", text, n)
 		}
 		i := strings.LastIndexAny(text, " \t")
 		number, err := strconv.Atoi(text[i+1:])
@@ -65,7 +65,7 @@ func parseMMAction2(r io.Reader, name, split string, classes []string) ([]Sample
 	return samples, err
 }
 
-// trailingNumbers counts the whole numbers that end a line, behind its first word.
+// trailingNumbers returns the number of integers at the end of a line, after its first word.
 func trailingNumbers(line string) int {
 	fields := strings.Fields(line)
 	n := 0

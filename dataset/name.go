@@ -1,14 +1,19 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"unicode"
+
+	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/video"
 )
 
-// Words turns a folder name or code into words: underscores become spaces,
-// CamelCase is split, blanks are folded. "ApplyEyeMakeup" gives "Apply Eye
-// Makeup", "brush_hair" gives "brush hair".
+// Words returns a folder name or code as words: underscores become spaces, CamelCase is
+// split, and repeated spaces become one. "ApplyEyeMakeup" gives "Apply Eye Makeup",
+// "brush_hair" gives "brush hair".
 func Words(name string) string {
 	runes := []rune(name)
 	var b strings.Builder
@@ -27,20 +32,21 @@ func Words(name string) string {
 	return underscores(b.String())
 }
 
-// underscores makes spaces of underscores and folds blanks.
+// underscores replaces underscores by spaces, and repeated spaces by one.
 func underscores(name string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(name, "_", " ")), " ")
 }
 
-// Canonical is the form in which class names are compared: its Words in lower
-// case. Names that differ in it are different classes ("pushup", "push up").
-func Canonical(name string) string { return strings.ToLower(Words(name)) }
+// Canonical returns the form in which class names are compared: the [Words] of the name in
+// lower case, in Unicode's NFC and without invisible characters. Names with different
+// forms are different classes ("pushup", "push up").
+func Canonical(name string) string { return strings.ToLower(Words(text.Key(name))) }
 
-// classSet maps canonical names to the spelling given. Two classes with one
-// canonical name, or a class without one, are an error.
+// classSet returns the given spellings by their canonical names. Two classes with the same
+// canonical name and a class without one are errors.
 func classSet(classes []string) (map[string]string, error) {
 	if len(classes) == 0 {
-		return nil, fmt.Errorf("the list of classes is empty")
+		return nil, errors.New("the list of classes is empty")
 	}
 	set := make(map[string]string, len(classes))
 	for _, c := range classes {
@@ -55,3 +61,29 @@ func classSet(classes []string) (map[string]string, error) {
 	}
 	return set, nil
 }
+
+// disjoint returns an error for a class that is in both lists.
+func disjoint(trainClasses, testClasses []string) error {
+	inTrain, err := classSet(trainClasses)
+	if err != nil {
+		return fmt.Errorf("training classes: %w", err)
+	}
+	for _, c := range testClasses {
+		if _, ok := inTrain[Canonical(c)]; ok {
+			return fmt.Errorf("class %q is among both the training and the test classes; zero-shot needs them disjoint", c)
+		}
+	}
+	return nil
+}
+
+// normalPath returns a path with slashes, without "." and repeated slashes.
+func normalPath(p string) string {
+	return path.Clean(strings.ReplaceAll(strings.TrimSpace(p), `\`, "/"))
+}
+
+// pathKey returns the form in which paths in annotations are compared.
+func pathKey(p string) string { return text.Key(normalPath(p)) }
+
+// videoKey is pathKey without the extension of a video format: two paths with the same
+// videoKey name the same video.
+func videoKey(p string) string { return video.TrimExtension(pathKey(p)) }

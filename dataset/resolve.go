@@ -6,21 +6,21 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/video"
 )
 
-// ErrNotFound means that no stored id belongs to a path.
-var ErrNotFound = errors.New("not found in the feature store")
-
-// Resolver finds the stored id that a path in an annotation means. Both are paths
-// below folders that need not be the same, so that one has to end in the other by
-// whole elements: "videos/wave/a.mp4" and "wave/a.mp4" belong together. Endings
-// of video files do not count, in folder names neither does space against
-// underscore, and backslashes are slashes. The longest common ending wins, then
-// the same file ending; what is left equal is an error.
+// Resolver finds the stored ID that a path in an annotation refers to. Both are paths below
+// folders that may differ, so one has to end with the other by whole elements:
+// "videos/wave/a.mp4" and "wave/a.mp4" match. Extensions of video formats are ignored, in
+// folder names a space equals an underscore, backslashes are slashes, and names are compared
+// in one Unicode form. The longest common ending wins, then the same extension, then the
+// same spelling. If that does not decide, the error is [ErrAmbiguous].
 type Resolver struct {
 	entries []entry // sorted by key
 	failed  *Resolver
-	reasons map[string]string // by ids of failed
+	reasons map[string]string // by IDs of failed
 }
 
 type entry struct{ key, id string }
@@ -41,18 +41,28 @@ func NewResolver(ids []string) *Resolver {
 	return r
 }
 
-// Resolve returns the id that p means. Errors: ErrNotFound, or one that names two
-// ids between which nothing decides.
+// Resolve returns the ID that p refers to. The error is [ErrNotFound] or [ErrAmbiguous]. In
+// p, \xHH may be a byte that is not UTF-8; see [text.Escape].
 func (r *Resolver) Resolve(p string) (id string, err error) {
+	id, err = r.resolve(p)
+	if raw := text.Unescape(p); errors.Is(err, ErrNotFound) && raw != p {
+		if found, e := r.resolve(raw); e == nil {
+			return found, nil
+		}
+	}
+	return id, err
+}
+
+func (r *Resolver) resolve(p string) (id string, err error) {
 	key := resolveKey(p)
 	if key == "" {
 		return "", fmt.Errorf("%q: %w", p, ErrNotFound)
 	}
-	// Ids that end in p, p itself among them.
+	// IDs that end with p, including p itself.
 	if found := r.below(key); len(found) > 0 {
 		return pick(p, found)
 	}
-	// Ids that p ends in, the longest first.
+	// IDs that p ends with, the longest first.
 	for end := strings.LastIndexByte(key[:len(key)-1], 0); end >= 0; end = strings.LastIndexByte(key[:end], 0) {
 		if found := r.equal(key[:end+1]); len(found) > 0 {
 			return pick(p, found)
@@ -65,23 +75,23 @@ func (r *Resolver) Resolve(p string) (id string, err error) {
 	}
 	file := key[:strings.IndexByte(key, 0)+1]
 	if near := r.below(file); len(near) > 0 {
-		return "", fmt.Errorf("%q: %w (%q lies in another folder)", p, ErrNotFound, near[0].id)
+		return "", fmt.Errorf("%q: %w (%q is in another folder)", p, ErrNotFound, near[0].id)
 	}
 	return "", fmt.Errorf("%q: %w", p, ErrNotFound)
 }
 
-// resolveKey turns a path around, the file's stem first, and ends each element
-// with a zero byte: paths with a common ending get a common prefix, and they lie
-// side by side when sorted.
+// resolveKey returns a path in reverse order, the file's stem first, with a zero byte after
+// each element: paths with a common ending have keys with a common prefix, and are adjacent
+// when sorted.
 func resolveKey(p string) string {
 	elements := strings.Split(normalPath(p), "/")
 	slices.Reverse(elements)
 	var b strings.Builder
 	for i, e := range elements {
 		if i == 0 {
-			e = trimVideoExtension(e)
+			e = video.TrimExtension(text.Key(e))
 		} else {
-			e = strings.ReplaceAll(e, "_", " ")
+			e = text.Key(strings.ReplaceAll(e, "_", " "))
 		}
 		if e != "" {
 			b.WriteString(e)
@@ -89,11 +99,6 @@ func resolveKey(p string) string {
 		}
 	}
 	return b.String()
-}
-
-// normalPath is a path with slashes, without "." and repeated slashes.
-func normalPath(p string) string {
-	return path.Clean(strings.ReplaceAll(strings.TrimSpace(p), `\`, "/"))
 }
 
 // below returns the entries whose keys start with a key.
@@ -118,59 +123,63 @@ func (r *Resolver) span(key string, in func(string) bool) []entry {
 	return rest[:n]
 }
 
-// pick decides between ids that have the same ending in common with p: the very
-// path, else the very file name.
+// pick decides between IDs that have the same ending in common with p: the same spelling,
+// the same path, or the same file name.
 func pick(p string, found []entry) (string, error) {
-	p = normalPath(p)
+	rank := func(id string) int {
+		a, b := pathKey(id), pathKey(p)
+		switch {
+		case normalPath(id) == normalPath(p):
+			return 3
+		case a == b:
+			return 2
+		case path.Base(a) == path.Base(b):
+			return 1
+		}
+		return 0
+	}
 	var best, second string
-	rank := -1
+	highest := -1
 	for i, e := range found {
-		if i > 0 && rank == 2 {
+		if i > 0 && highest == 3 {
 			break
 		}
-		id := normalPath(e.id)
-		n := 0
-		if id == p {
-			n = 2
-		} else if path.Base(id) == path.Base(p) {
-			n = 1
-		}
-		switch {
-		case n > rank:
-			rank, best, second = n, e.id, ""
-		case n == rank && second == "":
+		switch n := rank(e.id); {
+		case n > highest:
+			highest, best, second = n, e.id, ""
+		case n == highest && second == "":
 			second = e.id
 		}
 	}
 	if second != "" {
-		return "", fmt.Errorf("%q may mean %q or %q; write more of its path", p, best, second)
+		return "", fmt.Errorf("%q: %w: %q and %q", p, ErrAmbiguous, best, second)
 	}
 	return best, nil
 }
 
-// Matched is a sample and the stored id of its video.
+// Matched is a sample and the ID of its stored features.
 type Matched struct {
 	Sample
 	ID string
 }
 
-// Missing is a sample whose video is not to be had, and why.
+// Missing is a sample without stored features, and the reason.
 type Missing struct {
 	Sample
 	Err error
 }
 
-// Match finds the stored video of every sample; each sample is in exactly one of
-// the results, in d's order. Two different paths that come to one id are missing,
-// too: one of them would get another video's features.
+// Match finds the stored features of every sample. Each sample is in exactly one of the
+// results, in the order of d. Two different paths that resolve to one ID are both missing,
+// because one of them would get the features of another video.
 func (d *Dataset) Match(r *Resolver) (matched []Matched, missing []Missing) {
 	type answer struct {
 		id  string
 		err error
 	}
 	answers := make(map[string]answer, len(d.Samples))
-	owner := map[string]string{}  // id -> the first path that came to it
-	shared := map[string]string{} // id -> a second path
+	owner := map[string]string{}  // by ID, the first path that resolved to it
+	shared := map[string]string{} // by ID, a second path
 	for _, s := range d.Samples {
 		p := normalPath(s.Path)
 		if _, ok := answers[p]; ok {
@@ -183,14 +192,14 @@ func (d *Dataset) Match(r *Resolver) (matched []Matched, missing []Missing) {
 		}
 		if first, ok := owner[id]; !ok {
 			owner[id] = p
-		} else if _, ok := shared[id]; !ok && first != p {
+		} else if _, ok := shared[id]; !ok && pathKey(first) != pathKey(p) {
 			shared[id] = p
 		}
 	}
 	for _, s := range d.Samples {
 		a := answers[normalPath(s.Path)]
 		if other, ok := shared[a.id]; ok && a.err == nil {
-			a.err = fmt.Errorf("%q and %q both come to the stored %q", owner[a.id], other, a.id)
+			a.err = fmt.Errorf("%q and %q both resolve to the stored %q", owner[a.id], other, a.id)
 		}
 		if a.err != nil {
 			missing = append(missing, Missing{s, a.err})

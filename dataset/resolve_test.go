@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"github.com/clipcue/clipcue/video"
 	"strings"
 	"testing"
 
@@ -35,12 +36,12 @@ func TestResolve(t *testing.T) {
 		{path: `C:\videos\wave\a.mp4`, id: "wave/a.mp4"},
 		{path: "./videos//wave/a.avi", id: "wave/a.mp4"},
 		{path: "wave/a", id: "wave/a.mp4"},
-		{path: "a.mp4", err: `"a.mp4" may mean "run/a.mp4" or "wave/a.mp4"; write more of its path`},
-		{path: "jump/a.mp4", err: `"jump/a.mp4": not found in the feature store ("run/a.mp4" lies in another folder)`},
+		{path: "a.mp4", err: `"a.mp4": several stored videos match: "run/a.mp4" and "wave/a.mp4"`},
+		{path: "jump/a.mp4", err: `"jump/a.mp4": not found in the feature store ("run/a.mp4" is in another folder)`},
 		{path: "videos/wave/z.mp4", err: `"videos/wave/z.mp4": not found in the feature store because its extraction failed: moov atom not found`},
 		{path: "run/b.avi", id: "run/b.avi"},
 		{path: "x/run/b.mp4", id: "run/b.mp4"},
-		{path: "run/b.webm", err: "may mean"},
+		{path: "run/b.webm", err: "several stored videos match"},
 		{path: "kick ball/c", id: "kick_ball/c.mp4"},
 		{path: "run/d.mkv", id: "deep/down/run/d.mkv"},
 		{path: "own/run/d.mkv", err: "not found"}, // the store has another folder around run
@@ -60,7 +61,7 @@ func TestResolve(t *testing.T) {
 		id, err := r.Resolve(tt.path)
 		if tt.err != "" {
 			wantError(t, err, tt.err)
-			if errors.Is(err, ErrNotFound) == strings.Contains(tt.err, "may mean") {
+			if errors.Is(err, ErrNotFound) == strings.Contains(tt.err, "several stored videos match") {
 				t.Errorf("%q: ErrNotFound and ambiguity are mixed up: %v", tt.path, err)
 			}
 			continue
@@ -90,7 +91,7 @@ func TestResolveAgainstDefinition(t *testing.T) {
 			sameFile := a[len(a)-1] == b[len(b)-1]
 			n := min(len(a), len(b))
 			a, b = a[len(a)-n:], b[len(b)-n:]
-			a[n-1], b[n-1] = trimVideoExtension(a[n-1]), trimVideoExtension(b[n-1])
+			a[n-1], b[n-1] = video.TrimExtension(a[n-1]), video.TrimExtension(b[n-1])
 			fits := a[n-1] == b[n-1]
 			for i := range n - 1 {
 				fits = fits && strings.ReplaceAll(a[i], "_", " ") == strings.ReplaceAll(b[i], "_", " ")
@@ -142,7 +143,7 @@ func TestMatch(t *testing.T) {
 	}
 	wantError(t, missing[0].Err, `"gone.mp4": not found`)
 	for _, m := range missing[1:] {
-		wantError(t, m.Err, `"run/flat.mp4" and "wave/flat.mp4" both come to the stored "flat.mp4"`)
+		wantError(t, m.Err, `"run/flat.mp4" and "wave/flat.mp4" both resolve to the stored "flat.mp4"`)
 	}
 }
 

@@ -1,29 +1,30 @@
 package dataset
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/clipcue/clipcue/video"
 )
 
-// segmentKeys are the columns of segments in CSV and the keys in JSONL. A video is
-// named by one of the first two.
+// segmentKeys are the columns of segments in CSV and the keys in JSONL. One of the first two
+// has the video.
 var segmentKeys = []string{"video", "path", "start", "end", "label", "split", "duration"}
 
-// segmentList gathers lines into videos, in the order in which these are first met.
+// segmentList collects the segments of each video, in the order of their first lines.
 type segmentList struct {
 	videos []Untrimmed
-	place  map[string]int
+	place  map[string]int // by pathKey
 }
 
-// add takes a line. One without label and times says that there is the video.
+// add adds a line. One without label and times is a video without segments.
 func (l *segmentList) add(v Untrimmed) error {
 	if err := v.check(); err != nil {
-		return err
+		return fmt.Errorf("video %q: %w", v.Path, err)
 	}
-	key := normalPath(v.Path)
+	key := pathKey(v.Path)
 	i, ok := l.place[key]
 	if !ok {
 		l.place[key] = len(l.videos)
@@ -47,7 +48,7 @@ func parseSegmentsCSV(r io.Reader, name string) ([]Untrimmed, error) {
 	_, video := t.columns["video"]
 	_, path := t.columns["path"]
 	if video == path {
-		return nil, t.errorf("the first line has to name one column video (or path)")
+		return nil, t.errorf("the first line must have one column video (or path)")
 	}
 	l := segmentList{place: map[string]int{}}
 	for {
@@ -59,9 +60,9 @@ func parseSegmentsCSV(r io.Reader, name string) ([]Untrimmed, error) {
 		var x Segment
 		var errs [3]error
 		x.Label = t.field("label")
-		x.Start, errs[0] = seconds("start", t.field("start"))
-		x.End, errs[1] = seconds("end", t.field("end"))
-		v.Duration, errs[2] = seconds("duration", t.field("duration"))
+		x.Start, errs[0] = t.seconds("start")
+		x.End, errs[1] = t.seconds("end")
+		v.Duration, errs[2] = t.seconds("duration")
 		if err := errors.Join(errs[:]...); err != nil {
 			return nil, t.errorf("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
@@ -82,24 +83,19 @@ func parseSegmentsJSONL(r io.Reader, name string) ([]Untrimmed, error) {
 	l := segmentList{place: map[string]int{}}
 	err := eachLine(r, name, func(_ int, text string) error {
 		var row struct {
-			Video    string   `json:"video"`
-			Path     string   `json:"path"`
-			Start    *Seconds `json:"start"`
-			End      *Seconds `json:"end"`
-			Label    string   `json:"label"`
-			Split    string   `json:"split"`
-			Duration Seconds  `json:"duration"`
+			Video    string      `json:"video"`
+			Path     string      `json:"path"`
+			Start    *jsonNumber `json:"start"`
+			End      *jsonNumber `json:"end"`
+			Label    string      `json:"label"`
+			Split    string      `json:"split"`
+			Duration jsonNumber  `json:"duration"`
 		}
-		dec := json.NewDecoder(strings.NewReader(text))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&row); err != nil {
-			return fmt.Errorf("%s; a line has to be an object with the keys %s", strings.ReplaceAll(err.Error(), "\n", " "), strings.Join(segmentKeys, ", "))
-		}
-		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-			return errors.New("more than one object in a line")
+		if err := decodeLine(text, &row, true); err != nil {
+			return jsonError(err, "an object with the keys "+strings.Join(segmentKeys, ", "))
 		}
 		if (row.Video == "") == (row.Path == "") {
-			return errors.New("a line names its video by one key, video (or path)")
+			return errors.New("a line must have one key video (or path)")
 		}
 		v := Untrimmed{Path: strings.TrimSpace(row.Video + row.Path), Split: strings.TrimSpace(row.Split), Duration: float64(row.Duration)}
 		label := strings.TrimSpace(row.Label)
@@ -108,7 +104,7 @@ func parseSegmentsJSONL(r io.Reader, name string) ([]Untrimmed, error) {
 		case row.Start == nil || row.End == nil:
 			return errors.New("a segment needs both a start and an end")
 		default:
-			v.Segments = []Segment{{float64(*row.Start), float64(*row.End), label}}
+			v.Segments = []Segment{{video.Span{Start: float64(*row.Start), End: float64(*row.End)}, label}}
 		}
 		return l.add(v)
 	})

@@ -4,82 +4,87 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+
+	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/video"
 )
 
-// Segment is a part of a video with what happens in it.
+// Segment is a part of a video with its label.
 type Segment struct {
-	Start, End float64 // seconds as a player shows them
+	video.Span // seconds as a player shows them
 	Label      string
 }
 
-// Untrimmed is a video with all that happens in it, which may be nothing.
+// Untrimmed is a video with its segments, possibly none.
 type Untrimmed struct {
-	Path     string // as the annotation names the video: a slash path or an id
-	Split    string // Train, Val, Test, or "" where the annotation does not say
-	Duration float64
-	Segments []Segment // by their starts
+	Path     string    // the annotation's name of the video: a slash-separated path or an ID
+	Split    string    // Train, Val, Test, or "" if the annotation has no splits
+	Duration float64   // seconds; 0 = unknown
+	Segments []Segment // sorted by start
 }
 
-// Segments are annotations of long videos: what happens when. Labels are spelled
-// as in Classes.
+// Segments are annotations of long videos. Labels are spelled as in Classes.
 type Segments struct {
 	Videos  []Untrimmed
 	Classes []string // sorted
 	Faults  []Fault
-	Source  string // the file that it was read from
+	Source  string // the file
 	Format  string // one of SegmentFormats
 }
 
-// Fault is a segment that is not as it should be. It is left out, unless it is
-// Kept.
+// Fault is an invalid segment.
 type Fault struct {
 	Path string
 	Segment
-	Reason string
-	Kept   bool
+	Reason  string
+	Dropped bool // false if the segment is used although it is partly outside of the video
 }
 
-// SegmentFormats lists the names that LoadSegments takes.
+// SegmentFormats lists the formats that [LoadSegments] reads.
 //
-// activitynet: JSON as of ActivityNet 1.3, of which THUMOS14's is a variety; times
-// may be strings.
+// activitynet: the JSON of ActivityNet 1.3; THUMOS14's is a variant. Times may be strings.
 //
 //	{"database": {"v1": {"subset": "training", "duration": 139.0, "annotations":
 //	  [{"segment": [0.5, "12.3"], "label": "Fun sliding down"}]}}}
 //
-// csv: a header, and a segment a line. The columns video (or path), start, end and
-// label are needed; split and duration (seconds) are not. A line with neither
-// times nor label is a video in which nothing happens.
+// csv: a header, and one segment per line. The columns video (or path), start, end and label
+// are required; split and duration (seconds) are optional. A line with neither times nor
+// label is a video without segments.
 //
 //	video,start,end,label
 //	a.mp4,3.5,12,opening a door
 //
-// jsonl: the same keys, one object a line.
+// jsonl: the same keys, one object per line.
 var SegmentFormats = []string{"activitynet", "csv", "jsonl"}
 
-// LoadSegments reads annotations of long videos. format is one of SegmentFormats,
-// or empty to go by the file's name. There is at least one video; labels with one
-// Canonical form become one class. Segments that end before they start, lie beyond
-// the video or stand twice are left out and listed in Faults.
+// segmentParser reads videos with their segments; name is for errors.
+type segmentParser = func(r io.Reader, name string) ([]Untrimmed, error)
+
+// LoadSegments reads annotations of long videos. format is one of [SegmentFormats], or empty
+// to choose by the extension of the file. There is at least one video. Labels with the same
+// [Canonical] form become one class, spelled as the first of them. Segments that end before
+// they start, are outside of the video or are repeated are dropped and listed in Faults.
 func LoadSegments(path, format string) (*Segments, error) {
 	if format == "" {
 		format = map[string]string{".json": "activitynet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(path))]
 	}
 	parse, ok := map[string]segmentParser{"activitynet": parseActivityNet, "csv": parseSegmentsCSV, "jsonl": parseSegmentsJSONL}[format]
 	if !ok {
-		return nil, fmt.Errorf("%s: annotations of segments are a .json, .csv or .jsonl file; name the format if it is one of %s", path, strings.Join(SegmentFormats, ", "))
+		return nil, fmt.Errorf("%s: %w: annotations of segments are a .json, .csv or .jsonl file in one of the formats %s", path, ErrUnknownFormat, strings.Join(SegmentFormats, ", "))
 	}
 	videos, err := readFile(path, parse)
 	if err != nil {
 		return nil, err
 	}
 	if len(videos) == 0 {
-		return nil, fmt.Errorf("%s: no videos", path)
+		return nil, fmt.Errorf("%s: %w: no videos", path, ErrNoSamples)
 	}
 	s := &Segments{Videos: videos, Source: path, Format: format}
 	s.clean()
@@ -87,54 +92,84 @@ func LoadSegments(path, format string) (*Segments, error) {
 	return s, nil
 }
 
-// clean sorts the segments and leaves out those that make no sense.
+// check returns an error for values that are never valid, and normalizes the split.
+func (v *Untrimmed) check() error {
+	switch {
+	case text.Key(v.Path) == "" || normalPath(v.Path) == ".":
+		return errors.New("the video has no name")
+	case strings.ContainsFunc(v.Path, unicode.IsControl):
+		return fmt.Errorf("path %q has a control character", v.Path)
+	case !(v.Duration >= 0) || math.IsInf(v.Duration, 0):
+		return fmt.Errorf("duration %g is not a number of seconds", v.Duration)
+	}
+	if v.Split != "" {
+		split, ok := splitName(v.Split)
+		if !ok {
+			return fmt.Errorf("split %q is none of train, val, test", v.Split)
+		}
+		v.Split = split
+	}
+	for _, x := range v.Segments {
+		if err := checkLabel(x.Label); err != nil {
+			return err
+		}
+		for _, t := range []float64{x.Start, x.End} {
+			if math.IsNaN(t) || math.IsInf(t, 0) {
+				return fmt.Errorf("time %g is not a number of seconds", t)
+			}
+		}
+	}
+	return nil
+}
+
+// clean sorts the segments and drops invalid ones.
 func (s *Segments) clean() {
 	for i := range s.Videos {
 		v := &s.Videos[i]
 		slices.SortStableFunc(v.Segments, func(a, b Segment) int {
 			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
 		})
-		var kept []Segment
+		var valid []Segment
 		for _, x := range v.Segments {
-			reason, keep := v.fault(x, kept)
+			reason, drop := v.fault(x, valid)
 			if reason != "" {
-				s.Faults = append(s.Faults, Fault{v.Path, x, reason, keep})
+				s.Faults = append(s.Faults, Fault{v.Path, x, reason, drop})
 			}
-			if keep {
-				kept = append(kept, x)
+			if !drop {
+				valid = append(valid, x)
 			}
 		}
-		v.Segments = kept
+		v.Segments = valid
 	}
 }
 
-// fault says what is wrong with a segment that comes after others, "" if nothing,
-// and whether it can be used.
-func (v *Untrimmed) fault(x Segment, before []Segment) (reason string, keep bool) {
-	const slack = 1e-3 // seconds within which times are the same
+// fault returns what is wrong with a segment that comes after others, or "", and whether it
+// cannot be used.
+func (v *Untrimmed) fault(x Segment, before []Segment) (reason string, drop bool) {
+	const slack = 1e-3 // seconds within which times are equal
 	switch {
 	case x.End <= x.Start:
-		return "does not end after its start", false
+		return "does not end after its start", true
 	case x.End <= 0:
-		return "lies before the video", false
+		return "lies before the video", true
 	case v.Duration > 0 && x.Start >= v.Duration:
-		return "starts after the video's end", false
+		return "starts after the video's end", true
 	}
 	for i := len(before) - 1; i >= 0 && x.Start-before[i].Start < slack; i-- {
 		if y := before[i]; math.Abs(x.End-y.End) < slack && Canonical(x.Label) == Canonical(y.Label) {
-			return "stands twice", false
+			return "is repeated", true
 		}
 	}
 	switch {
 	case x.Start < 0:
-		return "starts before the video", true
+		return "starts before the video", false
 	case v.Duration > 0 && x.End > v.Duration+1:
-		return "ends after the video", true
+		return "ends after the video", false
 	}
-	return "", true
+	return "", false
 }
 
-// name gives one class one spelling.
+// name gives each class one spelling.
 func (s *Segments) name() {
 	spelling := map[string]string{}
 	for _, v := range s.Videos {
@@ -150,13 +185,13 @@ func (s *Segments) name() {
 	s.Classes = slices.Sorted(maps.Values(spelling))
 }
 
-// Warnings says in a line for each kind what is wrong with segments.
+// Warnings returns one line for each kind of fault.
 func (s *Segments) Warnings() []string {
 	names := map[string][]string{}
 	for _, f := range s.Faults {
-		key := "segments left out, of which each "
-		if f.Kept {
-			key = "segments taken as they are, of which each "
+		key := "segments used as they are, each of which "
+		if f.Dropped {
+			key = "segments dropped, each of which "
 		}
 		key += f.Reason
 		names[key] = append(names[key], fmt.Sprintf("%q at %g to %g s", f.Path, f.Start, f.End))
@@ -177,8 +212,7 @@ func (s *Segments) Count() int {
 	return n
 }
 
-// Splits returns the number of videos in each split, under "" those of which the
-// annotation does not say.
+// Splits returns the number of videos in each split, with "" for videos without a split.
 func (s *Segments) Splits() map[string]int {
 	n := map[string]int{}
 	for _, v := range s.Videos {
@@ -187,8 +221,8 @@ func (s *Segments) Splits() map[string]int {
 	return n
 }
 
-// Split returns the videos of one split, with all of s's classes. A split without
-// videos is an error that names the splits there are.
+// Split returns the videos of one split, with all classes of s. If there are none, the
+// error contains the existing splits.
 func (s *Segments) Split(name string) (*Segments, error) {
 	out := s.filter(func(v Untrimmed) bool { return v.Split == name })
 	if len(out.Videos) == 0 {
@@ -213,9 +247,9 @@ func (s *Segments) filter(keep func(Untrimmed) bool) *Segments {
 	return &out
 }
 
-// Divide gives the videos of an annotation that says no splits one: the share test
-// goes to the test split, the rest to training. Which ones follows from the seed
-// and the paths alone. Annotations that say splits are returned as they are.
+// Divide assigns splits to videos that have none: the share test becomes the test split, the
+// rest the training split. The choice depends only on the seed and the paths. Annotations
+// with splits are returned unchanged.
 func (s *Segments) Divide(test float64, seed uint64) (*Segments, error) {
 	if s.Splits()[""] < len(s.Videos) {
 		return s, nil
@@ -236,8 +270,8 @@ func (s *Segments) Divide(test float64, seed uint64) (*Segments, error) {
 	return &out, nil
 }
 
-// WithClasses returns s with its labels spelled and ordered as in classes, which
-// may hold ones that s has no segments of. A label that is not in it is an error.
+// WithClasses returns s with its labels spelled and ordered as in classes, which may include
+// classes without segments. A label that is not in classes is an error.
 func (s *Segments) WithClasses(classes []string) (*Segments, error) {
 	out, dropped, err := s.only(classes)
 	if err == nil && len(dropped) > 0 {
@@ -247,8 +281,8 @@ func (s *Segments) WithClasses(classes []string) (*Segments, error) {
 	return out, err
 }
 
-// Only returns s with the segments of the classes named, in the order and spelling
-// given, and the number of segments that it left out. All videos stay.
+// Only returns s with the segments of the given classes, in their order and spelling, and
+// the number of dropped segments. All videos stay.
 func (s *Segments) Only(classes []string) (*Segments, int, error) {
 	out, dropped, err := s.only(classes)
 	return out, len(dropped), err
@@ -280,75 +314,70 @@ func (s *Segments) only(classes []string) (*Segments, []Fault, error) {
 	return &out, dropped, nil
 }
 
-// SplitSegments divides s by class, as zero-shot localization needs it: train holds
-// the videos in which nothing happens but what is of trainClasses, so that what is
-// to be new has not been seen, and has not been taken for background; test holds
-// those with segments of testClasses, and these alone. leftOut counts the videos
-// that show both, or others: they are in test at most. Classes in both lists or
-// without segments are an error.
-func SplitSegments(s *Segments, trainClasses, testClasses []string) (train, test *Segments, leftOut int, err error) {
-	inTrain, err := classSet(trainClasses)
-	if err != nil {
-		return nil, nil, 0, fmt.Errorf("training classes: %w", err)
-	}
-	for _, c := range testClasses {
-		if _, ok := inTrain[Canonical(c)]; ok {
-			return nil, nil, 0, fmt.Errorf("class %q is among both the training and the test classes; zero-shot needs them disjoint", c)
-		}
-	}
-	side := func(classes []string, what string) (*Segments, error) {
-		part, _, err := s.only(classes)
-		if err != nil {
-			return nil, fmt.Errorf("%s classes: %w", what, err)
-		}
-		seen := map[string]bool{}
-		for _, v := range part.Videos {
-			for _, x := range v.Segments {
-				seen[x.Label] = true
-			}
-		}
-		for _, c := range classes {
-			if !seen[c] {
-				return nil, fmt.Errorf("%s classes: %s has no segments of class %q", what, s.Source, c)
-			}
-		}
-		return part, nil
-	}
-	if train, err = side(trainClasses, "training"); err != nil {
+// SplitSegments divides s by class for zero-shot localization. train has the videos all of
+// whose segments are of trainClasses, so that new classes were neither seen nor used as
+// background. test has the videos with segments of testClasses, and only these segments.
+// excluded counts the videos outside of the test split that are not in train. Classes in
+// both lists and classes without segments are errors.
+func SplitSegments(s *Segments, trainClasses, testClasses []string) (train, test *Segments, excluded int, err error) {
+	if err := disjoint(trainClasses, testClasses); err != nil {
 		return nil, nil, 0, err
 	}
-	if test, err = side(testClasses, "test"); err != nil {
+	if train, err = s.ofClasses(trainClasses, "training"); err != nil {
 		return nil, nil, 0, err
 	}
-	var pure, some []Untrimmed
+	if test, err = s.ofClasses(testClasses, "test"); err != nil {
+		return nil, nil, 0, err
+	}
+	var trainVideos, testVideos []Untrimmed
 	for i, v := range s.Videos {
 		if len(train.Videos[i].Segments) == len(v.Segments) {
-			pure = append(pure, train.Videos[i])
+			trainVideos = append(trainVideos, train.Videos[i])
 		} else if v.Split != Test {
-			leftOut++
+			excluded++
 		}
 		if len(test.Videos[i].Segments) > 0 {
-			some = append(some, test.Videos[i])
+			testVideos = append(testVideos, test.Videos[i])
 		}
 	}
-	train.Videos, test.Videos = pure, some
-	return train, test, leftOut, nil
+	train.Videos, test.Videos = trainVideos, testVideos
+	return train, test, excluded, nil
 }
 
-// MissingVideo is a video that is not to be had, and why.
+// ofClasses is only, with an error for a class without segments.
+func (s *Segments) ofClasses(classes []string, side string) (*Segments, error) {
+	part, _, err := s.only(classes)
+	if err != nil {
+		return nil, fmt.Errorf("%s classes: %w", side, err)
+	}
+	seen := map[string]bool{}
+	for _, v := range part.Videos {
+		for _, x := range v.Segments {
+			seen[x.Label] = true
+		}
+	}
+	for _, c := range classes {
+		if !seen[c] {
+			return nil, fmt.Errorf("%s classes: %s has no segments of class %q", side, s.Source, c)
+		}
+	}
+	return part, nil
+}
+
+// MissingVideo is a video without stored features, and the reason.
 type MissingVideo struct {
 	Untrimmed
 	Err error
 }
 
-// MatchedVideo is a video and the id under which it is stored.
+// MatchedVideo is a video and the ID of its stored features.
 type MatchedVideo struct {
 	Untrimmed
 	ID string
 }
 
-// Match finds the stored video of every annotated one; each is in exactly one of
-// the results, in s's order.
+// Match finds the stored features of every video. Each video is in exactly one of the
+// results, in the order of s.
 func (s *Segments) Match(r *Resolver) (matched []MatchedVideo, missing []MissingVideo) {
 	owner := map[string]string{}
 	for _, v := range s.Videos {
@@ -358,7 +387,7 @@ func (s *Segments) Match(r *Resolver) (matched []MatchedVideo, missing []Missing
 		}
 		id, err := resolve(v.Path)
 		if err == nil && owner[id] != "" {
-			err = fmt.Errorf("%q and %q both come to the stored %q", owner[id], v.Path, id)
+			err = fmt.Errorf("%q and %q both resolve to the stored %q", owner[id], v.Path, id)
 		}
 		if err != nil {
 			missing = append(missing, MissingVideo{v, err})
@@ -370,9 +399,9 @@ func (s *Segments) Match(r *Resolver) (matched []MatchedVideo, missing []Missing
 	return matched, missing
 }
 
-// ResolveID is Resolve for the names of ActivityNet's videos, whose files begin with
-// "v_" and whose ids, most of them, do not: what is not found is looked for with "v_"
-// before its last element, and then without.
+// ResolveID is Resolve for the IDs of ActivityNet's videos. Their files start with "v_", but
+// most of the IDs do not. If an ID is not found, it tries the last element with "v_" before
+// it, and then without.
 func (r *Resolver) ResolveID(p string) (id string, err error) {
 	id, err = r.Resolve(p)
 	at := strings.LastIndexAny(p, `/\`) + 1

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/video"
 )
 
 func segmentsOf(t *testing.T, name, text string) (*Segments, error) {
@@ -32,7 +34,7 @@ func mustSegments(t *testing.T, name, text string) *Segments {
 // The same videos and segments, written in every form.
 func TestSegmentFormats(t *testing.T) {
 	want := []Untrimmed{
-		{"a", Train, 60, []Segment{{1, 2.5, "HighJump"}, {3, 10, "run"}}},
+		{"a", Train, 60, []Segment{{video.Span{Start: 1, End: 2.5}, "HighJump"}, {video.Span{Start: 3, End: 10}, "run"}}},
 		{"b", Test, 0, nil},
 	}
 	for name, text := range map[string]string{
@@ -66,7 +68,7 @@ a,10,21,run,60
 `)
 	var out, kept []string
 	for _, f := range s.Faults {
-		if f.Kept {
+		if !f.Dropped {
 			kept = append(kept, f.Reason)
 		} else {
 			out = append(out, f.Reason)
@@ -74,7 +76,7 @@ a,10,21,run,60
 	}
 	slices.Sort(out)
 	slices.Sort(kept)
-	if want := []string{"does not end after its start", "does not end after its start", "lies before the video", "stands twice", "starts after the video's end"}; !slices.Equal(out, want) {
+	if want := []string{"does not end after its start", "does not end after its start", "is repeated", "lies before the video", "starts after the video's end"}; !slices.Equal(out, want) {
 		t.Errorf("left out: %q", out)
 	}
 	if want := []string{"ends after the video", "starts before the video"}; !slices.Equal(kept, want) {
@@ -84,7 +86,7 @@ a,10,21,run,60
 		t.Errorf("%+v, %q", s.Videos, s.Classes)
 	}
 	w := strings.Join(s.Warnings(), "\n")
-	if !strings.Contains(w, `segments left out, of which each does not end after its start: 2 ("a" at 5 to 5 s, "a" at 9 to 7 s)`) || strings.Count(w, "\n") != 5 {
+	if !strings.Contains(w, `segments dropped, each of which does not end after its start: 2 ("a" at 5 to 5 s, "a" at 9 to 7 s)`) || strings.Count(w, "\n") != 5 {
 		t.Errorf("%s", w)
 	}
 }
@@ -105,10 +107,10 @@ func TestSegmentErrors(t *testing.T) {
 		{"a.csv", "video,start,end,label\na,1,,run\n", "a.csv:2: a segment needs both"},
 		{"a.csv", "video,start,end,label\na,1,2,\n", "label is empty"},
 		{"a.csv", "video,start,end,label\na,1,x,run\n", `a.csv:2: end "x"`},
-		{"a.csv", "video,start,end,label\na,1,Inf,run\n", "not numbers of seconds"},
+		{"a.csv", "video,start,end,label\na,1,Inf,run\n", `video "a": time +Inf is not a number of seconds`},
 		{"a.csv", "video,start,end,label\n,1,2,run\n", "the video has no name"},
 		{"a.csv", "video,start,end,label,split\na,1,2,run,train\na,3,4,run,test\n", `in split "train" and in "test"`},
-		{"a.jsonl", `{"video": "a", "path": "b", "start": 1, "end": 2, "label": "run"}`, "one key, video"},
+		{"a.jsonl", `{"video": "a", "path": "b", "start": 1, "end": 2, "label": "run"}`, "one key video"},
 		{"a.jsonl", `{"video": "a", "start": 1, "label": "run"}`, "both a start and an end"},
 		{"a.jsonl", `{"video": "a", "begin": 1}`, "keys video"},
 		{"a.jsonl", `{"video": "a"}{}`, "more than one object"},
@@ -223,7 +225,7 @@ func TestRealSegments(t *testing.T) {
 	if n := thumos.Splits(); n[Train] != 200 || n[Test] != 210 || len(thumos.Classes) != 20 {
 		t.Errorf("THUMOS14: %v, %d classes", n, len(thumos.Classes))
 	}
-	if v := thumos.Videos[slices.IndexFunc(thumos.Videos, func(v Untrimmed) bool { return v.Path == "video_test_0000896" })]; v.Segments[0] != (Segment{18.6, 24.8, "HighJump"}) {
+	if v := thumos.Videos[slices.IndexFunc(thumos.Videos, func(v Untrimmed) bool { return v.Path == "video_test_0000896" })]; v.Segments[0] != (Segment{video.Span{Start: 18.6, End: 24.8}, "HighJump"}) {
 		t.Errorf("%+v", v)
 	}
 	splits := filepath.Join(dir, "efficient_prompt", "splits", "localization_75_25")
@@ -249,7 +251,7 @@ func TestRealSegments(t *testing.T) {
 	}
 	left, kept := 0, 0
 	for _, f := range activityNet.Faults {
-		if f.Kept {
+		if !f.Dropped {
 			kept++
 		} else {
 			left++

@@ -9,14 +9,13 @@ import (
 	"strings"
 )
 
-// Shots draws k videos of each class from the training split (from all samples,
-// if d says no splits): the few-shot training set. Of a video with several
-// segments of a class it takes one. The draw depends on the seed, the class and
-// its videos alone, not on the order of the samples or on other classes. A class
-// with fewer than k videos is an error.
+// Shots draws k videos of each class from the training split, or from all samples if d has
+// no splits: the few-shot training set. It takes one segment of each video and class. The
+// draw depends only on the seed, the class and its videos, not on the order of the samples
+// or on other classes. A class with fewer than k videos is an error.
 func Shots(d *Dataset, k int, seed uint64) (*Dataset, error) {
 	if k < 1 {
-		return nil, fmt.Errorf("%d shots: a class needs at least one", k)
+		return nil, fmt.Errorf("number of shots must be at least 1, got %d", k)
 	}
 	pool, err := d.trainingPool()
 	if err != nil {
@@ -25,7 +24,7 @@ func Shots(d *Dataset, k int, seed uint64) (*Dataset, error) {
 	return pool.draw(k, seed, "shots")
 }
 
-// trainingPool is the training split, or everything where no split is said.
+// trainingPool returns the training split, or d if it has no splits.
 func (d *Dataset) trainingPool() (*Dataset, error) {
 	if d.Splits()[""] == len(d.Samples) {
 		return d, nil
@@ -33,7 +32,7 @@ func (d *Dataset) trainingPool() (*Dataset, error) {
 	return d.Split(Train)
 }
 
-// draw takes k videos of each of d's classes.
+// draw returns k videos of each class of d.
 func (d *Dataset) draw(k int, seed uint64, purpose string) (*Dataset, error) {
 	byClass := make(map[string][]Sample, len(d.Classes))
 	for _, s := range d.Samples {
@@ -50,8 +49,8 @@ func (d *Dataset) draw(k int, seed uint64, purpose string) (*Dataset, error) {
 		rng.Shuffle(len(samples), func(i, j int) { samples[i], samples[j] = samples[j], samples[i] })
 		taken := map[string]bool{}
 		for _, s := range samples {
-			if len(taken) < k && !taken[s.Path] {
-				taken[s.Path] = true
+			if key := pathKey(s.Path); len(taken) < k && !taken[key] {
+				taken[key] = true
 				out.Samples = append(out.Samples, s)
 			}
 		}
@@ -62,8 +61,8 @@ func (d *Dataset) draw(k int, seed uint64, purpose string) (*Dataset, error) {
 	return &out, nil
 }
 
-// random is a generator for one purpose: what it draws does not depend on what
-// was drawn for another.
+// random returns a generator for one purpose: what it draws does not depend on what was
+// drawn for others.
 func random(seed uint64, purpose string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(purpose))

@@ -59,7 +59,7 @@ func TestShots(t *testing.T) {
 	_, err = Shots(grid(2, 2, Test), 1, 0)
 	wantError(t, err, `no samples in split "train"`)
 	_, err = Shots(grid(2, 2, ""), 0, 0)
-	wantError(t, err, "at least one")
+	wantError(t, err, "must be at least 1")
 }
 
 func TestShotsTakeEachVideoOnce(t *testing.T) {
@@ -152,7 +152,7 @@ func TestEpisodes(t *testing.T) {
 		_, err = Episodes(d, 2, 7, 1, 0)
 		wantError(t, err, `class "class 00" has 6 training videos`)
 		_, err = Episodes(d, 2, 1, 0, 0)
-		wantError(t, err, "at least one")
+		wantError(t, err, "must be at least 1")
 		leaky := grid(2, 2, Train)
 		for _, s := range leaky.Samples {
 			s.Split = Test
@@ -216,7 +216,7 @@ func TestLoadEpisodes(t *testing.T) {
 	check(LoadEpisodes(dir+"/few/train/split_10.list", dir+"/few/test/split_10.list", Options{}))
 
 	for _, tt := range [][3]string{
-		{"lists", "few/test", "no split_<N>.list there"},
+		{"lists", "few/test", "no files split_<N>.list"},
 		{"gone", "few/test", "no such file or folder"},
 		{"few/train", "gone", "no such file or folder"},
 		{"few/train", "bad/test", "no test list with this number"},

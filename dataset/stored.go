@@ -1,22 +1,18 @@
 package dataset
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 )
 
-// Store is where videos' features are: a feature.Store.
+// Store is the part of a feature.Store that [Stored] uses.
 type Store interface {
 	Dir() string
 	IDs() ([]string, error)
-	// Failures are the reasons for which it lacks videos, by their ids.
+	// Failures returns the reasons for which videos are missing, by their IDs.
 	Failures() (map[string]string, error)
 }
-
-// ErrNoFeatures is wrapped by the error for an empty feature store.
-var ErrNoFeatures = errors.New("the feature store is empty")
 
 // Stored returns a resolver for the contents of a store. For videos that failed, its
 // errors include the reason. An empty store is an error that wraps [ErrNoFeatures].

@@ -28,7 +28,7 @@ func loadUCF101(path string, o Options) (parsed, error) {
 	for _, file := range files {
 		m := ucf101File.FindStringSubmatch(filepath.Base(file))
 		if m == nil {
-			return parsed{}, fmt.Errorf("%s: the name says no split; it has to look like trainlist01.txt or testlist01.txt", file)
+			return parsed{}, fmt.Errorf("%s: the name has no split; expected trainlist01.txt or testlist01.txt", file)
 		}
 		samples, err := readFile(file, func(r io.Reader, name string) ([]Sample, error) {
 			return parseUCF101(r, name, m[1], number)
@@ -41,8 +41,8 @@ func loadUCF101(path string, o Options) (parsed, error) {
 	return p, nil
 }
 
-// parseUCF101 reads Class/video lines, in training lists with the class number
-// behind. Given the numbers of classInd.txt, it checks the names and numbers.
+// parseUCF101 reads Class/video lines, in training lists followed by the class number. It
+// checks names and numbers against those of classInd.txt, if there are any.
 func parseUCF101(r io.Reader, name, split string, number map[string]int) ([]Sample, error) {
 	var samples []Sample
 	err := eachLine(r, name, func(_ int, text string) error {

@@ -5,37 +5,36 @@ import (
 	"strings"
 )
 
-// Validate checks what no line of an annotation file shows alone. Errors: no
-// samples; fewer than two classes; a split for some samples only; one segment
-// with two labels. Warnings, one line each, are what may be meant: samples that
-// stand twice, videos in several splits, classes without samples.
+// Validate checks the samples together. Errors: no samples, fewer than two classes, a split
+// for some samples only, one segment with two labels. Warnings, one line each, are what may
+// be intended: repeated samples, videos in several splits, classes without samples.
 func (d *Dataset) Validate() (warnings []string, err error) {
 	if len(d.Samples) == 0 {
 		return nil, fmt.Errorf("%s: no samples", d.Source)
 	}
 	if len(d.Classes) == 1 {
-		return nil, fmt.Errorf("%s: there is only one class, %q; telling classes apart takes two", d.Source, d.Classes[0])
+		return nil, fmt.Errorf("%s: there is only one class, %q; at least two are required", d.Source, d.Classes[0])
 	}
 	if unsaid := d.Splits()[""]; unsaid > 0 && unsaid < len(d.Samples) {
-		return nil, fmt.Errorf("%s: some samples have no split; it has %s: give all a split, or none", d.Source, d.describeSplits())
+		return nil, fmt.Errorf("%s: some samples have a split and some have none: %s", d.Source, d.describeSplits())
 	}
 
 	type segment struct {
 		path       string
 		start, end float64
 	}
-	labeled := make(map[segment]Sample, len(d.Samples))
+	labeled := make(map[segment]int, len(d.Samples)) // index of the first sample
 	splitOf := map[string]string{}
 	var twice, shared []string
 	inTwo := map[string]bool{}
 	used := map[string]bool{}
-	for _, s := range d.Samples {
+	for i, s := range d.Samples {
 		used[s.Label] = true
-		p := normalPath(s.Path)
+		p := pathKey(s.Path)
 		key := segment{p, s.Start, s.End}
-		if before, ok := labeled[key]; !ok {
-			labeled[key] = s
-		} else if before.Label != s.Label {
+		if first, ok := labeled[key]; !ok {
+			labeled[key] = i
+		} else if before := d.Samples[first]; before.Label != s.Label {
 			return nil, fmt.Errorf("%s: %s is labeled both %q and %q", d.Source, s.segment(), before.Label, s.Label)
 		} else if before.Split == s.Split {
 			twice = append(twice, s.segment())
@@ -51,7 +50,7 @@ func (d *Dataset) Validate() (warnings []string, err error) {
 			warnings = append(warnings, fmt.Sprintf("%s: %s: %s", d.Source, what, firstOf(names)))
 		}
 	}
-	warn("samples that stand more than once", twice)
+	warn("repeated samples", twice)
 	warn("videos in more than one split", shared)
 	var unused []string
 	for _, c := range d.Classes {
@@ -63,7 +62,7 @@ func (d *Dataset) Validate() (warnings []string, err error) {
 	return warnings, nil
 }
 
-// firstOf counts names and shows the first few.
+// firstOf returns the number of names and the first few of them.
 func firstOf(names []string) string {
 	const few = 3
 	if len(names) <= few {

@@ -18,7 +18,7 @@ func ExampleExtract() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sources, _, err := video.Discover([]string{"videos"})
+	found, err := video.Discover([]string{"videos"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func ExampleExtract() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	report, err := feature.Extract(ctx, model, sources, store, feature.Options{Sampling: video.AtRate(8)})
+	report, err := feature.Extract(ctx, model, found.Videos, store, feature.Options{Sampling: video.AtRate(8)})
 	if err != nil {
 		log.Fatal(err)
 	}

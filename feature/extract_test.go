@@ -133,11 +133,11 @@ func film(t *testing.T, path, content string) {
 
 func discover(t *testing.T, paths ...string) []video.Source {
 	t.Helper()
-	sources, _, err := video.Discover(paths)
+	found, err := video.Discover(paths)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sources
+	return found.Videos
 }
 
 // noDecoder makes every attempt at decoding an error that stops a run.

@@ -345,12 +345,12 @@ func discover(paths []string) (given []string, unreadable []*video.Error, err er
 			return nil, nil, err
 		}
 		// One by one, since two folders may hold videos of the same names.
-		found, failed, err := video.Discover([]string{absolute})
+		found, err := video.Discover([]string{absolute})
 		if err != nil {
 			return nil, nil, err
 		}
-		unreadable = append(unreadable, failed...)
-		for _, s := range found {
+		unreadable = append(unreadable, found.Unreadable...)
+		for _, s := range found.Videos {
 			given = append(given, filepath.Clean(s.Path))
 		}
 	}

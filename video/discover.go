@@ -2,13 +2,13 @@ package video
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/walk"
 )
 
 // Source is a video to process. Its ID does not depend on where the videos are stored: it
@@ -16,89 +16,101 @@ import (
 // file that was given, including the extension.
 type Source struct{ Path, ID string }
 
-// extensions of the files that Discover returns.
-var extensions = strings.Fields(`.3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 .h265 .hevc .ivf .m1v
-	.m2t .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm
-	.rmvb .ts .vob .webm .wmv .y4m`)
+// extensions of files that are videos, in lower case: the one list for all commands.
+var extensions = strings.Fields(`.264 .265 .3g2 .3gp .3gp2 .3gpp .amv .asf .avi .avs2 .cavs .cmfv .dav .dif
+	.divx .drc .dv .dvr-ms .evo .f4v .flv .gif .h261 .h263 .h264 .h265 .h266 .hevc .insv .ismv .ivf .m1v
+	.m2p .m2t .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mk3d .mkv .mov .mp2v .mp4 .mp4v .mpe .mpeg .mpeg4 .mpg
+	.mpv .mts .mxf .nsv .nut .obu .ogm .ogv .ogx .ps .qt .rm .rmvb .roq .tod .tp .trp .ts .vc1 .vob
+	.vro .webm .wm .wmv .wtv .y4m`)
 
-// Discover returns the videos among paths in natural order of their IDs (clip2 before
-// clip10).
+// TrimExtension returns a file name without the extension of a video format, in upper or
+// lower case. A name with another extension, or with nothing before it, is unchanged.
+func TrimExtension(name string) string {
+	ext := filepath.Ext(name)
+	if len(ext) < len(name) && slices.Contains(extensions, strings.ToLower(ext)) {
+		return name[:len(name)-len(ext)]
+	}
+	return name
+}
+
+// Listing is what [Discover] found.
+type Listing struct {
+	Videos     []Source       // in natural order of their IDs: clip2 before clip10
+	Folders    []string       // subfolders, as slash-separated paths below the folder that was searched
+	Unreadable []*Error       // folders that cannot be read, and links to missing ones
+	Skipped    map[string]int // number of other files and folders, by extension or reason
+}
+
+// Discover returns the videos among paths.
 //
 //   - A file is a video whatever its name.
 //   - A folder is searched with its subfolders for files with the extension of a video
-//     format, in upper or lower case. Hidden files and folders are skipped, and links
-//     to folders are not followed.
+//     format, in upper or lower case. Hidden files and folders are skipped. Links to
+//     folders are followed; each folder is searched once, so loops of links end.
 //   - A pattern such as frames/%04d.png, if it is not the name of a file, is the video
 //     that the numbered images form.
 //
-// Folders that cannot be read are returned as unreadable, and the search continues
-// without them. The error is not nil for a path that does not exist, for two videos
-// with the same ID ([ErrDuplicateID]), and if there are no videos at all
-// ([ErrNoVideos], which then includes the first unreadable folder).
-func Discover(paths []string) (videos []Source, unreadable []*Error, err error) {
+// The search continues without folders that cannot be read. The error is not nil for a
+// path that does not exist, for two videos with the same ID ([ErrDuplicateID]), and if
+// there are no videos at all ([ErrNoVideos], which then includes the first unreadable
+// folder). The other fields of the listing are valid with ErrNoVideos, too.
+func Discover(paths []string) (Listing, error) {
+	l := Listing{Skipped: map[string]int{}}
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		_, sequence := sequenceStart(path)
 		switch {
 		case err != nil && !sequence:
-			return nil, nil, err
+			return Listing{}, err
 		case sequence || !info.IsDir():
-			videos = append(videos, Source{path, filepath.Base(path)})
+			l.Videos = append(l.Videos, Source{path, filepath.Base(path)})
 		default:
-			found, failed, err := search(path)
-			if err != nil {
-				return nil, nil, err
+			if err := l.search(path); err != nil {
+				return Listing{}, err
 			}
-			videos, unreadable = append(videos, found...), append(unreadable, failed...)
 		}
 	}
-	if len(videos) == 0 {
-		err := fmt.Errorf("%w in %q: no files with the extensions %s", ErrNoVideos, paths, strings.Join(extensions, " "))
-		if len(unreadable) > 0 {
-			err = fmt.Errorf("%w in %q: %w", ErrNoVideos, paths, unreadable[0])
-		}
-		return nil, unreadable, err
+	if len(l.Videos) == 0 {
+		return l, l.none(paths)
 	}
-	slices.SortStableFunc(videos, func(a, b Source) int { return natural(a.ID, b.ID) })
-	for i := range videos[1:] {
-		if a, b := videos[i], videos[i+1]; a.ID == b.ID {
-			return nil, unreadable, fmt.Errorf("%w: %q and %q are both named %q", ErrDuplicateID, a.Path, b.Path, a.ID)
+	slices.SortStableFunc(l.Videos, func(a, b Source) int { return natural(a.ID, b.ID) })
+	for i := range l.Videos[1:] {
+		if a, b := l.Videos[i], l.Videos[i+1]; a.ID == b.ID {
+			return Listing{Unreadable: l.Unreadable}, fmt.Errorf("%w: %q and %q are both named %q", ErrDuplicateID, a.Path, b.Path, a.ID)
 		}
 	}
-	return videos, unreadable, nil
+	return l, nil
 }
 
-// search lists the videos below a folder, and the folders that cannot be read.
-func search(root string) (videos []Source, unreadable []*Error, err error) {
-	// The trailing slash makes WalkDir enter a root that is a link.
-	err = filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-		if e, ok := errors.AsType[*fs.PathError](err); ok && d != nil {
-			unreadable = append(unreadable, &Error{Path: filepath.Clean(path), Kind: e.Err, Reason: "cannot read the folder"})
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		below, err := filepath.Rel(root, path)
-		if err != nil || below == "." {
-			return err
-		}
-		if strings.HasPrefix(d.Name(), ".") {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() || !slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) {
-			return nil
-		}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return nil // a link to a folder
-		}
-		videos = append(videos, Source{path, filepath.ToSlash(below)})
-		return nil
-	})
-	return videos, unreadable, err
+// search adds the content of a folder.
+func (l *Listing) search(root string) error {
+	tree, err := walk.Files(root, func(name string) bool { return TrimExtension(name) != name })
+	if err != nil {
+		return err
+	}
+	for _, id := range tree.Files {
+		l.Videos = append(l.Videos, Source{filepath.Join(root, filepath.FromSlash(id)), id})
+	}
+	l.Folders = append(l.Folders, tree.Folders...)
+	for _, e := range tree.Unreadable {
+		l.Unreadable = append(l.Unreadable, &Error{Path: e.Path, Kind: e.Err, Reason: "cannot read the folder"})
+	}
+	for reason, n := range tree.Skipped {
+		l.Skipped[reason] += n
+	}
+	return nil
+}
+
+// none returns the error for paths without videos.
+func (l *Listing) none(paths []string) error {
+	if len(l.Unreadable) > 0 {
+		return fmt.Errorf("%w in %q: %w", ErrNoVideos, paths, l.Unreadable[0])
+	}
+	what := "empty"
+	if len(l.Skipped) > 0 {
+		what = "skipped " + walk.Describe(l.Skipped)
+	}
+	return fmt.Errorf("%w in %q: no files with the extensions %s; %s", ErrNoVideos, paths, strings.Join(extensions, " "), what)
 }
 
 // natural compares strings, with runs of digits as numbers. Strings that are equal this

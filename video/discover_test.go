@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -29,7 +30,8 @@ func tree(t *testing.T, names ...string) string {
 
 func TestDiscover(t *testing.T) {
 	root := tree(t, "run/clip10.MP4", "run/clip2.mp4", "run/clip02.mp4", "run/notes.txt", "run/.hidden.mp4", ".git/x.mp4", "a.webm", "run.mp4", "folder.mp4/b.mkv", "odd.name")
-	got, _, err := Discover([]string{root, filepath.Join(root, "odd.name")})
+	found, err := Discover([]string{root, filepath.Join(root, "odd.name")})
+	got := found.Videos
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,8 @@ func TestDiscoverFollowsLinks(t *testing.T) {
 	if err := os.Symlink(root, filepath.Join(other, "in")); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := Discover([]string{filepath.Join(other, "in")})
+	found, err := Discover([]string{filepath.Join(other, "in")})
+	got := found.Videos
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,16 +74,16 @@ func TestDiscoverFollowsLinks(t *testing.T) {
 
 func TestDiscoverRefuses(t *testing.T) {
 	a, b := tree(t, "x/1.mp4"), tree(t, "x/1.mp4")
-	if _, _, err := Discover([]string{a, b}); err == nil || !strings.Contains(err.Error(), a) || !strings.Contains(err.Error(), b) {
+	if _, err := Discover([]string{a, b}); err == nil || !strings.Contains(err.Error(), a) || !strings.Contains(err.Error(), b) {
 		t.Errorf("two videos of one ID: %v", err)
 	}
-	if _, _, err := Discover([]string{tree(t, "a.txt")}); err == nil || !strings.Contains(err.Error(), ".mp4") {
+	if _, err := Discover([]string{tree(t, "a.txt")}); err == nil || !strings.Contains(err.Error(), ".mp4") {
 		t.Errorf("nothing found: %v", err)
 	}
-	if _, _, err := Discover(nil); err == nil {
+	if _, err := Discover(nil); err == nil {
 		t.Error("nothing given: no error")
 	}
-	if _, _, err := Discover([]string{filepath.Join(a, "none")}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Discover([]string{filepath.Join(a, "none")}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such file: %v", err)
 	}
 }
@@ -100,7 +103,8 @@ func TestNatural(t *testing.T) {
 func TestDiscoverPastUnreadableFolders(t *testing.T) {
 	root := tree(t, "a.mp4", "z/b.mp4")
 	folder := fixture.UnreadableFolder(t, root)
-	videos, unreadable, err := Discover([]string{root})
+	found, err := Discover([]string{root})
+	videos, unreadable := found.Videos, found.Unreadable
 	if err != nil || len(videos) != 2 || videos[0].ID != "a.mp4" || videos[1].ID != "z/b.mp4" {
 		t.Errorf("%v, error %v", videos, err)
 	}
@@ -109,8 +113,44 @@ func TestDiscoverPastUnreadableFolders(t *testing.T) {
 	}
 	bare := t.TempDir()
 	fixture.UnreadableFolder(t, bare)
-	_, unreadable, err = Discover([]string{bare})
+	found, err = Discover([]string{bare})
+	unreadable = found.Unreadable
 	if _, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrNoVideos) || len(unreadable) != 1 {
 		t.Errorf("no videos: %v, error %v", unreadable, err)
+	}
+}
+
+// One list of extensions: cameras, recorders and raw streams. Other files are counted.
+func TestDiscoverExtensions(t *testing.T) {
+	root := tree(t, "a.3g2", "b.QT", "c.insv", "d.dav", "e.264", "f.h265", "g.ps", "h.dv", "notes.txt", "cover.jpg", "LICENSE")
+	got, err := Discover([]string{root})
+	if err != nil || len(got.Videos) != 8 {
+		t.Errorf("%v, error %v", got.Videos, err)
+	}
+	if want := map[string]int{".txt": 1, ".jpg": 1, "without extension": 1}; !maps.Equal(got.Skipped, want) {
+		t.Errorf("skipped %v, want %v", got.Skipped, want)
+	}
+	if _, err := Discover([]string{tree(t, "a.txt", "b.txt")}); !errors.Is(err, ErrNoVideos) || !strings.Contains(err.Error(), "2 .txt") {
+		t.Errorf("error %v", err)
+	}
+	for name, want := range map[string]string{"a.MP4": "a", "x/a.b.insv": "x/a.b", "a.txt": "a.txt", ".mp4": ".mp4"} {
+		if got := TrimExtension(name); got != want {
+			t.Errorf("TrimExtension(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// A class folder that is a link to another place is searched like any folder.
+func TestDiscoverLinkedFolder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege on Windows")
+	}
+	root, other := tree(t, "blue/a.mp4"), tree(t, "b.mp4")
+	if err := errors.Join(os.Symlink(other, filepath.Join(root, "red")), os.Symlink("..", filepath.Join(root, "blue", "up"))); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Discover([]string{root})
+	if err != nil || len(got.Videos) != 2 || got.Videos[1].ID != "red/b.mp4" || !slices.Equal(got.Folders, []string{"blue", "red"}) {
+		t.Errorf("%+v, error %v", got, err)
 	}
 }

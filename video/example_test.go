@@ -28,14 +28,14 @@ func ExampleFrames() {
 
 // List the videos below a folder, and report the folders that cannot be read.
 func ExampleDiscover() {
-	videos, unreadable, err := video.Discover([]string{"videos"})
+	found, err := video.Discover([]string{"videos"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, v := range videos {
+	for _, v := range found.Videos {
 		fmt.Println(v.ID, v.Path)
 	}
-	for _, folder := range unreadable {
+	for _, folder := range found.Unreadable {
 		log.Print(folder)
 	}
 }

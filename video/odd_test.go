@@ -172,9 +172,9 @@ func TestPictureSequence(t *testing.T) {
 	}
 	run(t, "-f", "lavfi", "-i", second, "-start_number", "7", filepath.Join(strings.ReplaceAll(dir, "%", "%%"), "a%03d.png"))
 	path := filepath.Join(dir, "a%03d.png")
-	sources, _, err := Discover([]string{path})
-	if err != nil || len(sources) != 1 {
-		t.Fatal(sources, err)
+	found, err := Discover([]string{path})
+	if err != nil || len(found.Videos) != 1 {
+		t.Fatal(found, err)
 	}
 	n := 0
 	for f, err := range Frames(t.Context(), path, Options{}) {

@@ -36,7 +36,7 @@ everything that extraction would find.`,
   clipcue check --decode --json clip.mp4`,
 		Args: arguments(1, -1, "at least one video or folder"),
 		RunE: func(c *cobra.Command, args []string) error {
-			sources, folders, err := videosOf(args)
+			sources, folders, err := a.videosOf(args)
 			if err != nil {
 				return err
 			}

@@ -61,7 +61,7 @@ their names in hand-written templates.`,
 			if err != nil {
 				return err
 			}
-			sources, folders, err := videosOf(args)
+			sources, folders, err := a.videosOf(args)
 			if err != nil {
 				return err
 			}
@@ -152,15 +152,16 @@ func (a *app) classifier(c *cobra.Command, o classifyFlags, names []string) (m *
 // videosOf finds the videos to classify, in the order given. Their IDs are their paths:
 // nothing is stored under them, and two folders may hold the same names. Folders that
 // cannot be read are failures.
-func videosOf(paths []string) (all []video.Source, failed []feature.Failure, err error) {
+func (a *app) videosOf(paths []string) (all []video.Source, failed []feature.Failure, err error) {
 	seen := map[string]bool{}
 	for _, p := range paths {
-		found, unreadable, err := video.Discover([]string{p})
+		found, err := video.Discover([]string{p})
 		if err != nil {
 			return nil, nil, err
 		}
-		failed = append(failed, failures(unreadable)...)
-		for _, s := range found {
+		a.noteSkipped(found)
+		failed = append(failed, failures(found.Unreadable)...)
+		for _, s := range found.Videos {
 			s.ID = s.Path
 			if !seen[s.Path] {
 				seen[s.Path] = true

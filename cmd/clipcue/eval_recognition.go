@@ -68,11 +68,11 @@ func (a *app) evalRecognition(c *cobra.Command, o evalRecognitionFlags) error {
 	if err != nil {
 		return err
 	}
-	set, err := a.evalSamples(o, f)
+	set, skipped, err := a.evalSamples(o, f)
 	if err != nil {
 		return err
 	}
-	missing := a.warnMissing(set)
+	missing := skipped + a.warnMissing(set)
 	m, err := a.textTower(f, o.backbone, set.Classes, false)
 	if err != nil {
 		return err
@@ -100,29 +100,30 @@ func (a *app) evalRecognition(c *cobra.Command, o evalRecognitionFlags) error {
 	return errors.Join(err, missingError(missing, "sample"))
 }
 
-// evalSamples opens the data that a run is evaluated on, divided as in training.
-func (a *app) evalSamples(o evalRecognitionFlags, f *adapter.File) (*recognition.Set, error) {
+// evalSamples opens the data that a run is evaluated on, divided as in training, and returns
+// how many folders of it cannot be read.
+func (a *app) evalSamples(o evalRecognitionFlags, f *adapter.File) (set *recognition.Set, skipped int, err error) {
 	trained, episode, err := trainedOn(o.run.Path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	o.data.TestShare, o.data.SplitSeed = trained.TestShare, trained.SplitSeed
 	data, err := o.data.Open(f.Backbone.Fingerprint)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, w := range data.Warnings {
 		a.log.Warn(w)
 	}
 	names, _, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	set, unknown, err := testSet(data, o.split, names, o.knownOnly || episode || trained.TestClasses != nil)
 	if err == nil && unknown > 0 {
 		a.log.Info("left out samples of other classes", "samples", unknown)
 	}
-	return set, err
+	return set, a.warnSkipped(data.Dataset.Skipped), err
 }
 
 // trainedOn reads the data that a run was trained on, and whether the run is an episode

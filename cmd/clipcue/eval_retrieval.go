@@ -91,7 +91,7 @@ func (a *app) evalRetrieval(c *cobra.Command, o evalRetrievalFlags) error {
 	if e.QueryBank, err = queryBank(o.queryBank, data); err != nil {
 		return err
 	}
-	left := a.warnSkipped(data) + a.warnWithout(set)
+	left := a.warnSkipped(data.Skipped) + a.warnWithout(set)
 	result, err := r.Evaluate(c.Context(), set, e)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/walk"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -58,10 +59,11 @@ func (a *app) extract(c *cobra.Command, paths []string, o extractFlags) error {
 	if o.options.Sampling, err = o.sampling.Choose(c); err != nil {
 		return usageError{err}
 	}
-	sources, unreadable, err := video.Discover(paths)
+	found, err := video.Discover(paths)
 	if err != nil {
 		return err
 	}
+	a.noteSkipped(found)
 	m, _, err := a.load(o.backbone, clip.Image)
 	if err != nil {
 		return err
@@ -71,11 +73,18 @@ func (a *app) extract(c *cobra.Command, paths []string, o extractFlags) error {
 		return err
 	}
 	o.options.Progress = a.progress
-	report, err := feature.Extract(c.Context(), m, sources, store, o.options)
-	report.Videos += len(unreadable)
-	report.Failed = append(report.Failed, failures(unreadable)...)
+	report, err := feature.Extract(c.Context(), m, found.Videos, store, o.options)
+	report.Videos += len(found.Unreadable)
+	report.Failed = append(report.Failed, failures(found.Unreadable)...)
 	a.warnVideos(report)
 	return a.summarize(report, err, o.json)
+}
+
+// noteSkipped logs how many files of the folders are no videos.
+func (a *app) noteSkipped(l video.Listing) {
+	if skipped := walk.Describe(l.Skipped); skipped != "" {
+		a.log.Info("not videos", "skipped", skipped)
+	}
 }
 
 // warnVideos logs the videos that failed or could be decoded only in part.

@@ -64,7 +64,7 @@ class share more than this part of the shorter one, only the better one is repor
 			if err != nil {
 				return err
 			}
-			sources, folders, err := videosOf(args)
+			sources, folders, err := a.videosOf(args)
 			if err != nil {
 				return err
 			}

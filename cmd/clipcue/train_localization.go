@@ -244,12 +244,12 @@ func (a *app) warnMissingVideos(s *localization.Set) int {
 // warnBeyond logs segments that lie outside of their videos' features.
 func (a *app) warnBeyond(s *localization.Set) error {
 	beyond, err := s.OutOfRange()
-	for _, kept := range []bool{false, true} {
+	for _, dropped := range []bool{true, false} {
 		what := "segments lie outside of their videos' features and cannot be learned or found"
-		if kept {
+		if !dropped {
 			what = "segments end after their videos and are used unchanged"
 		}
-		of := slices.DeleteFunc(slices.Clone(beyond), func(x dataset.Fault) bool { return x.Kept != kept })
+		of := slices.DeleteFunc(slices.Clone(beyond), func(x dataset.Fault) bool { return x.Dropped != dropped })
 		if len(of) > 0 {
 			a.log.Warn(what, "segments", len(of), "first", fmt.Sprintf("%s at %g to %g s", of[0].Path, of[0].Start, of[0].End), "reason", of[0].Reason)
 		}

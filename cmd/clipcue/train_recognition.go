@@ -146,7 +146,7 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 	if r.Sets, err = d.Sets(data); err != nil {
 		return err
 	}
-	missing := 0
+	missing := a.warnSkipped(data.Dataset.Skipped)
 	for _, s := range []struct {
 		name string
 		set  *recognition.Set
@@ -174,6 +174,7 @@ func (a *app) trainOnce(c *cobra.Command, k recognition.Config, r recognition.Ru
 
 // trainFewShot trains one model per episode.
 func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition.Run, data *recognition.Source, f few, asJSON bool) error {
+	skipped := a.warnSkipped(data.Dataset.Skipped)
 	episodes, err := f.draw(data.Dataset, k.Train.Seed)
 	if err != nil {
 		return err
@@ -188,7 +189,7 @@ func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition
 	} else {
 		_, err = terminal.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
 	}
-	return errors.Join(err, missingError(result.Missing, "sample"))
+	return errors.Join(err, missingError(result.Missing+skipped, "sample"))
 }
 
 // draw returns the episodes to train.

@@ -81,7 +81,7 @@ func (a *app) trainRetrieval(c *cobra.Command, k retrieval.Config, o trainRetrie
 	if r.Sets, err = data.Sets(); err != nil {
 		return err
 	}
-	left := a.warnSkipped(data)
+	left := a.warnSkipped(data.Skipped)
 	for _, s := range []struct {
 		name string
 		set  *retrieval.Set
@@ -119,10 +119,10 @@ func measureRetriever(ctx context.Context, f *adapter.File, r retrieval.Run, spl
 }
 
 // warnSkipped logs annotations that cannot be used and returns their number.
-func (a *app) warnSkipped(o *retrieval.Source) int {
-	return warnFew(len(o.Skipped), func(i int) {
-		a.log.Warn("left out", "where", o.Skipped[i].Where, "reason", o.Skipped[i].Reason)
-	}, func(more int) { a.log.Warn("and more captions cannot be used", "captions", more) })
+func (a *app) warnSkipped(skipped []dataset.Skipped) int {
+	return warnFew(len(skipped), func(i int) {
+		a.log.Warn("left out", "where", skipped[i].Where, "reason", skipped[i].Reason)
+	}, func(more int) { a.log.Warn("and more cannot be used", "number", more) })
 }
 
 // warnWithout logs videos without features and returns the number of their captions.

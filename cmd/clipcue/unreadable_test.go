@@ -56,3 +56,27 @@ func TestUnreadableFolder(t *testing.T) {
 		}
 	}
 }
+
+// Training and evaluation on a folder of classes report such a folder, too.
+func TestUnreadableClassFolder(t *testing.T) {
+	w := newWorld(t)
+	data := t.TempDir()
+	for _, class := range []string{"growing", "shrinking"} {
+		if err := os.Mkdir(filepath.Join(data, class), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"000.mp4", "001.mp4", "002.mp4"} {
+			write(t, filepath.Join(data, class), name, "")
+		}
+	}
+	bad := fixture.UnreadableFolder(t, filepath.Join(data, "growing"))
+	run := filepath.Join(t.TempDir(), "run")
+	for _, args := range [][]string{
+		{"train", "recognition", "--model", w.model, "--features", w.features, "--data", data, "--out", run, "--steps", "1", "--temporal-layers", "0"},
+		{"eval", "recognition", "--run", run, "--model", w.model, "--features", w.features, "--data", data},
+	} {
+		if r := must(t, exitPartial, args...); !strings.Contains(r.stderr, bad) {
+			t.Errorf("%s: the folder is not named:\n%s", args[0], r.stderr)
+		}
+	}
+}

@@ -24,14 +24,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	videos, unreadable, err := video.Discover(os.Args[2:])
+	found, err := video.Discover(os.Args[2:])
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, folder := range unreadable {
+	for _, folder := range found.Unreadable {
 		log.Print(folder)
 	}
-	report, err := feature.Extract(context.Background(), model, videos, store, feature.Options{Sampling: video.AtRate(8)})
+	report, err := feature.Extract(context.Background(), model, found.Videos, store, feature.Options{Sampling: video.AtRate(8)})
 	for _, f := range report.Failed {
 		log.Printf("%s: %s", f.Path, f.Reason)
 	}

@@ -2,6 +2,7 @@
 package text
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -82,4 +83,53 @@ func Quote(s string) string {
 func unsafe(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c' // emoji and Persian need them
 	return r != joiner && r != nonJoiner && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029')
+}
+
+// Escape returns s as valid UTF-8 that [Unescape] turns back into s: a byte that is not
+// UTF-8 becomes \xHH with two lower-case hexadecimal digits, and a backslash that is followed
+// by such digits in s becomes \x5c. Other text is unchanged. Files have names that are not
+// UTF-8 on Linux; JSON would replace their bytes.
+func Escape(s string) string {
+	if utf8.ValidString(s) && !strings.Contains(s, `\x`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if _, escaped := escape(s[i:]); escaped || r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+			n = 1
+		} else {
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// Unescape is the inverse of [Escape].
+func Unescape(s string) string {
+	if !strings.Contains(s, `\x`) {
+		return s
+	}
+	var b []byte
+	for i := 0; i < len(s); {
+		if c, ok := escape(s[i:]); ok {
+			b = append(b, c)
+			i += 4
+			continue
+		}
+		b = append(b, s[i])
+		i++
+	}
+	return string(b)
+}
+
+// escape returns the byte of the escape \xHH that s starts with.
+func escape(s string) (byte, bool) {
+	if len(s) < 4 || s[:2] != `\x` || strings.Trim(s[2:4], "0123456789abcdef") != "" {
+		return 0, false
+	}
+	c, err := strconv.ParseUint(s[2:4], 16, 8)
+	return byte(c), err == nil
 }

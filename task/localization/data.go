@@ -153,9 +153,9 @@ func (s *Set) OutOfRange() ([]dataset.Fault, error) {
 		}
 		for _, x := range v.Segments {
 			if from, to := q.Span(x.Start, x.End); from == to {
-				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the features end at %.2f s", q.Timestamps[q.Len()-1])})
+				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the features end at %.2f s", q.Timestamps[q.Len()-1]), Dropped: true})
 			} else if end := Duration(q); v.Duration == 0 && x.End > end+1 {
-				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the video ends at %.2f s", end), Kept: true})
+				out = append(out, dataset.Fault{Path: v.Path, Segment: x, Reason: fmt.Sprintf("the video ends at %.2f s", end)})
 			}
 		}
 	}

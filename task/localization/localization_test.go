@@ -84,7 +84,7 @@ func world(t testing.TB, m *clip.Model, videos int) (store, data string) {
 			if at+length > 23 {
 				break
 			}
-			segments = append(segments, dataset.Segment{Start: at, End: at + length, Label: label})
+			segments = append(segments, dataset.Segment{Span: video.Span{Start: at, End: at + length}, Label: label})
 			at += length + 1 + 3*rng.Float64()
 		}
 		for _, x := range segments {
@@ -201,7 +201,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 
 	// The features of another rate give about the same; too coarse ones are refused.
 	rng := rand.New(rand.NewPCG(8, 8))
-	truth := []dataset.Segment{{Start: 4, End: 9, Label: "growing"}, {Start: 14, End: 17, Label: "growing"}}
+	truth := []dataset.Segment{{Span: video.Span{Start: 4, End: 9}, Label: "growing"}, {Span: video.Span{Start: 14, End: 17}, Label: "growing"}}
 	for _, rate := range []float64{4, 2.5, 16} {
 		found, err := l.Localize(t.Context(), sequence(m, "other.mp4", int(24*rate), rate, 2, truth, rng))
 		if err != nil {
@@ -616,7 +616,7 @@ func TestBadData(t *testing.T) {
 		t.Fatal(err)
 	}
 	beyond, err := a.OutOfRange()
-	if err != nil || len(beyond) != 2 || beyond[0].Path != "v002" || !beyond[0].Kept || beyond[1].Path != "v003" || beyond[1].Kept || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
+	if err != nil || len(beyond) != 2 || beyond[0].Path != "v002" || beyond[0].Dropped || beyond[1].Path != "v003" || !beyond[1].Dropped || len(a.Missing) != 1 || a.Missing[0].Path != "x.mp4" {
 		t.Errorf("beyond: %+v, missing: %+v, %v", beyond, a.Missing, err)
 	}
 	// Features of another backbone.

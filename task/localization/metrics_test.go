@@ -77,7 +77,7 @@ func score(t *testing.T, truth *dataset.Segments, r Results, tIoUs ...float64) *
 }
 
 func TestAveragePrecisionByHand(t *testing.T) {
-	truth := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "run"}}, []dataset.Segment{{Start: 0, End: 4, Label: "Sit_Down"}})
+	truth := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 20, End: 30}, Label: "run"}}, []dataset.Segment{{Span: video.Span{Start: 0, End: 4}, Label: "Sit_Down"}})
 	r := Results{
 		"a": {{"run", 0.9, video.Span{Start: 0, End: 10}}, {"run", 0.8, video.Span{Start: 40, End: 50}}, {"run", 0.7, video.Span{Start: 21, End: 29}}, {"swim", 0.9, video.Span{Start: 0, End: 10}}},
 		"b": {{"sit down", 0.5, video.Span{Start: 0, End: 3}}},
@@ -94,12 +94,12 @@ func TestAveragePrecisionByHand(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	// A second detection of what is found already is wrong, unless another is near.
-	one := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}})
+	one := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}})
 	twice := Results{"a": {{"run", 0.9, video.Span{Start: 0, End: 9}}, {"run", 0.95, video.Span{Start: 0, End: 10}}}}
 	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Double != 0 {
 		t.Errorf("%+v", s)
 	}
-	near := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 1, End: 10, Label: "run"}})
+	near := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 1, End: 10}, Label: "run"}})
 	if s := score(t, near, twice, 0.5); s.MAP[0] != 1 {
 		t.Errorf("the second does not take the second: %+v", s)
 	}
@@ -136,7 +136,7 @@ func random(rng *rand.Rand) (*dataset.Segments, Results) {
 		v := &truth.Videos[i]
 		for range 1 + rng.IntN(6) {
 			start, end := segment()
-			v.Segments = append(v.Segments, dataset.Segment{Start: start, End: end, Label: []string{"run", "sit"}[rng.IntN(2)]})
+			v.Segments = append(v.Segments, dataset.Segment{Span: video.Span{Start: start, End: end}, Label: []string{"run", "sit"}[rng.IntN(2)]})
 		}
 		for range rng.IntN(30) {
 			start, end := segment()
@@ -249,8 +249,8 @@ func plainAP(truth *dataset.Segments, r Results, label string, threshold float64
 }
 
 func TestWhatIsWrong(t *testing.T) {
-	truth := annotated([]dataset.Segment{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "sit"}, {Start: 40, End: 50, Label: "run"},
-		{Start: 60, End: 70, Label: "sit"}, {Start: 80, End: 90, Label: "run"}, {Start: 100, End: 110, Label: "run"}, {Start: 120, End: 130, Label: "run"}})
+	truth := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 20, End: 30}, Label: "sit"}, {Span: video.Span{Start: 40, End: 50}, Label: "run"},
+		{Span: video.Span{Start: 60, End: 70}, Label: "sit"}, {Span: video.Span{Start: 80, End: 90}, Label: "run"}, {Span: video.Span{Start: 100, End: 110}, Label: "run"}, {Span: video.Span{Start: 120, End: 130}, Label: "run"}})
 	s := score(t, truth, Results{"a": {
 		{"run", 0.9, video.Span{Start: 0, End: 10}},    // right
 		{"run", 0.8, video.Span{Start: 1, End: 10}},    // double
@@ -270,7 +270,7 @@ func TestNothingToMeasure(t *testing.T) {
 	if _, err := Score(annotated(nil, nil), Results{}, THUMOSThresholds); err == nil {
 		t.Error("without any segment there is a score")
 	}
-	some := annotated([]dataset.Segment{{Start: 0, End: 1, Label: "run"}})
+	some := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 1}, Label: "run"}})
 	for _, bad := range [][]float64{nil, {0}, {1.1}, {math.NaN()}} {
 		if _, err := Score(some, Results{}, bad); err == nil {
 			t.Errorf("tIoUs %v are taken", bad)
@@ -280,7 +280,7 @@ func TestNothingToMeasure(t *testing.T) {
 
 func TestRecall(t *testing.T) {
 	s := &Set{}
-	for _, x := range [][]dataset.Segment{{{Start: 0, End: 10, Label: "run"}, {Start: 20, End: 30, Label: "sit"}}, {}, {{Start: 0, End: 10, Label: "run"}, {Start: 0, End: 10, Label: "sit"}}} {
+	for _, x := range [][]dataset.Segment{{{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 20, End: 30}, Label: "sit"}}, {}, {{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 0, End: 10}, Label: "sit"}}} {
 		s.Videos = append(s.Videos, dataset.MatchedVideo{Untrimmed: dataset.Untrimmed{Segments: x}})
 	}
 	p := func(start, end float64) proposal.Proposal {

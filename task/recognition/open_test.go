@@ -55,11 +55,11 @@ func trainRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sources, _, err := video.Discover([]string{videos})
+	found, err := video.Discover([]string{videos})
 	if err != nil {
 		return err
 	}
-	if _, err := feature.Extract(ctx, backbone, sources, store, feature.Options{Sampling: video.AtRate(8)}); err != nil {
+	if _, err := feature.Extract(ctx, backbone, found.Videos, store, feature.Options{Sampling: video.AtRate(8)}); err != nil {
 		return err
 	}
 	d := recognition.Data{Path: data, Features: features}

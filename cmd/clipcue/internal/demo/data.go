@@ -54,7 +54,7 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := video.Discover([]string{videos})
+	found, err := video.Discover([]string{videos})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 	if err != nil {
 		return nil, err
 	}
-	report, err := feature.Extract(ctx, m, found, store, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress})
+	report, err := feature.Extract(ctx, m, found.Videos, store, feature.Options{Sampling: video.AtRate(rate), Progress: o.Progress})
 	if err != nil {
 		return nil, err
 	}

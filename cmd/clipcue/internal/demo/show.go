@@ -103,10 +103,11 @@ func (o Options) classify(ctx context.Context, m *clip.Model, r *recognition.Rec
 		TestShare: -1, Width: side, Height: side}); err != nil {
 		return nil, err
 	}
-	sources, _, err := video.Discover([]string{dir})
+	found, err := video.Discover([]string{dir})
 	if err != nil {
 		return nil, err
 	}
+	sources := found.Videos
 	out, place := make([]Unseen, len(sources)), map[string]int{}
 	for i, s := range sources {
 		place[s.ID] = i

@@ -296,7 +296,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, _, err := video.Discover([]string{videos})
+	found, err := video.Discover([]string{videos})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := feature.Extract(ctx, m, sources, store, feature.Options{Sampling: video.AtRate(8)}); err != nil {
+	if _, err := feature.Extract(ctx, m, found.Videos, store, feature.Options{Sampling: video.AtRate(8)}); err != nil {
 		t.Fatal(err)
 	}
 	data := recognition.Data{Path: manifest, Features: features}

@@ -1,0 +1,164 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/memory"
+)
+
+// maxJSON is the limit of a JSON file, which is in memory as a whole. ActivityNet's has 11
+// MB, MSR-VTT's up to 100 MB.
+const maxJSON = 1 << 30
+
+// readJSON reads a JSON file for json.Unmarshal, with quoteNumbers applied. It returns an
+// error for a file with so many objects that it would take a multiple of its size as
+// memory.
+func readJSON(r io.Reader, name string) ([]byte, error) {
+	var text []byte
+	requested := 0
+	for part := make([]byte, 1<<16); ; {
+		n, err := r.Read(part)
+		text = append(text, part[:n]...)
+		if len(text) > requested {
+			requested = 2 * len(text)
+			release, err := memory.Request(4*int64(requested), name)
+			if err != nil {
+				return nil, err
+			}
+			release() // only the decision to continue depends on it
+		}
+		switch {
+		case len(text) > maxJSON:
+			return nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrNotAnnotations, maxJSON)
+		case errors.Is(err, io.EOF):
+			return quoteNumbers(text, name)
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+}
+
+// quoteNumbers returns JSON text with the numbers that JSON does not have, as Python writes
+// them, in quotation marks: NaN, Infinity and -Infinity. A [jsonNumber] reads them, so that
+// an error can say which video has one.
+func quoteNumbers(text []byte, name string) ([]byte, error) {
+	var out []byte
+	var objects rowCount
+	done, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{':
+			objects.bytes = int64(i)
+			if err := objects.add(1); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		case c == 'N' || c == 'I' || c == '-':
+			if word := strange(text[i:]); word != "" {
+				out = append(append(out, text[done:i]...), `"`+word+`"`...)
+				i += len(word) - 1
+				done = i + 1
+			}
+		}
+	}
+	if out == nil {
+		return text, nil
+	}
+	return append(out, text[done:]...), nil
+}
+
+// strange returns the number that JSON does not have at the start of text, or "".
+func strange(text []byte) string {
+	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
+		if bytes.HasPrefix(text, []byte(word)) {
+			return word
+		}
+	}
+	return ""
+}
+
+// decodeLine decodes the JSON object of one line. A key that v does not have is an error
+// if strict.
+func decodeLine(text string, v any, strict bool) error {
+	data, err := quoteNumbers([]byte(text), "line")
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one object in a line")
+	}
+	return nil
+}
+
+// jsonError adds what was expected to an error of the JSON decoder.
+func jsonError(err error, expected string) error {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
+		return fmt.Errorf("%s cannot be a %s; expected %s", strings.ToLower(mistyped.Field), mistyped.Value, expected)
+	}
+	return fmt.Errorf("%s; expected %s", strings.ReplaceAll(err.Error(), "\n", " "), expected)
+}
+
+// jsonNumber is a number in JSON, or a string with a number. It may be NaN or infinite,
+// which the caller checks when it knows the video.
+type jsonNumber float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *jsonNumber) UnmarshalJSON(b []byte) error {
+	text := string(b)
+	if len(b) > 0 && b[0] == '"' {
+		if err := json.Unmarshal(b, &text); err != nil {
+			return err
+		}
+	}
+	t, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return fmt.Errorf("time %s is not a number of seconds", text)
+	}
+	*n = jsonNumber(t)
+	return nil
+}
+
+// plainTime is a number in JSON that may be NaN or infinite, and not a string.
+type plainTime float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *plainTime) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' && strange(b[1:]) == "" {
+		return fmt.Errorf("time %s is a string and not a number", b)
+	}
+	return (*jsonNumber)(t).UnmarshalJSON(b)
+}
+
+// Seconds is a time in JSON: a number, or a string with one.
+type Seconds float64
+
+// UnmarshalJSON returns an error for a time that is not a finite number.
+func (s *Seconds) UnmarshalJSON(b []byte) error {
+	var n jsonNumber
+	if err := n.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	if t := float64(n); math.IsNaN(t) || math.IsInf(t, 0) {
+		return fmt.Errorf("time %s is not a number of seconds", b)
+	}
+	*s = Seconds(n)
+	return nil
+}
