@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -16,99 +13,111 @@ import (
 	"github.com/clipcue/clipcue/vector"
 )
 
-// Damage is something that is wrong with a library.
+// DamageKind is what is damaged in a library.
+type DamageKind string
+
+// The kinds of damage.
+const (
+	DamagedDatabase  DamageKind = "database"
+	DamagedVectors   DamageKind = "vectors"
+	DamagedGraph     DamageKind = "graph"           // it can be built again from the vectors
+	MissingVectors   DamageKind = "missing vectors" // of one video
+	DamagedThumbnail DamageKind = "thumbnail"
+)
+
+// Damage is a damaged part of a library.
 type Damage struct {
-	File   string `json:"file"`
-	What   string `json:"what"`
-	Remedy string `json:"remedy"`
+	Kind  DamageKind `json:"kind"`
+	File  string     `json:"file"` // or the folder of the vectors
+	What  string     `json:"what"`
+	Video string     `json:"video,omitempty"` // path of the only video that is affected
 }
 
-func (d Damage) String() string { return fmt.Sprintf("%s: %s; %s", d.File, d.What, d.Remedy) }
+func (d Damage) String() string { return d.File + ": " + d.What }
 
-// Check reads all of a library and says what is damaged in it. What it finds
-// depends on no one else's changing the library meanwhile.
+// Check reads all of a library and returns what is damaged. The result is undefined if the
+// library is changed meanwhile.
 func (l *Library) Check(ctx context.Context) ([]Damage, error) {
 	out := []Damage{}
-	database := filepath.Join(l.dir, dbFile)
-	const again = "put the library back from a copy, or delete its folder and index again"
+	for _, check := range []func(context.Context) ([]Damage, error){l.checkDatabase, l.checkIndex, l.checkMoments} {
+		found, err := check(ctx)
+		if out = append(out, found...); err != nil {
+			return out, explain(l.dir, err)
+		}
+	}
+	return out, nil
+}
+
+// checkDatabase verifies SQLite's pages and the rows.
+func (l *Library) checkDatabase(ctx context.Context) (out []Damage, err error) {
+	found := func(what string) {
+		out = append(out, Damage{Kind: DamagedDatabase, File: filepath.Join(l.dir, dbFile), What: what})
+	}
 	for _, check := range []string{"PRAGMA integrity_check", "SELECT 'a moment has no video' FROM pragma_foreign_key_check",
 		"SELECT 'moments are lost of '||path FROM videos WHERE moments != (SELECT count(*) FROM moments WHERE video = videos.id)"} {
-		found, err := texts(ctx, l.db, nil, check)
+		lines, err := texts(ctx, l.db, nil, check)
 		switch {
 		case err != nil:
-			return out, explain(l.dir, err)
-		case len(found) > 0 && found[0] != "ok":
-			out = append(out, Damage{database, found[0], again})
+			return out, err
+		case len(lines) > 0 && lines[0] != "ok":
+			found(lines[0])
 		}
 	}
 	for _, t := range tables {
 		switch err := verify(ctx, l.db, t.name); {
 		case errors.Is(err, errDamaged):
-			out = append(out, Damage{database, err.Error(), again})
+			found(err.Error())
 		case err != nil:
-			return out, explain(l.dir, err)
-		}
-	}
-	update := "update the library, which re-indexes the video: clipcue index --library " + l.dir
-	vectors := l.vectors.Location()
-	if err := l.vectors.Verify(ctx); err != nil {
-		if ctx.Err() != nil {
 			return out, err
 		}
-		remedy := "delete this folder, then " + update
-		if c, ok := errors.AsType[*vector.CorruptError](err); ok && c.Derived {
-			remedy = "make it again with: clipcue index --library " + l.dir
-		}
-		out = append(out, Damage{vectors, err.Error(), remedy})
 	}
+	return out, nil
+}
+
+// checkIndex verifies the vectors.
+func (l *Library) checkIndex(ctx context.Context) ([]Damage, error) {
+	err := l.vectors.Verify(ctx)
+	if err == nil || ctx.Err() != nil {
+		return nil, err
+	}
+	d := Damage{Kind: DamagedVectors, File: l.vectors.Location(), What: err.Error()}
+	if c, ok := errors.AsType[*vector.CorruptError](err); ok && c.Derived {
+		d.Kind = DamagedGraph
+	}
+	return []Damage{d}, nil
+}
+
+// checkMoments verifies that each moment has a vector and its thumbnail.
+func (l *Library) checkMoments(ctx context.Context) (out []Damage, err error) {
 	there := map[int64]bool{}
 	for id, err := range l.vectors.IDs(ctx) {
 		if err != nil {
-			return out, err
+			return nil, err
 		}
 		there[id] = true
 	}
-	var id, video int64
-	var number int
+	var id int64
+	var t thumbnail
 	var path string
 	lost := map[string]int{}
 	seen := map[string]bool{}
-	var sum uint32
-	err := each(ctx, l.db, "SELECT moments.id, video, thumbnail, picture, path FROM moments JOIN videos ON videos.id = video ORDER BY moments.id", nil,
-		[]any{&id, &video, &number, &sum, &path}, func() error {
+	err = each(ctx, l.db, "SELECT moments.id, video, thumbnail, picture, path FROM moments JOIN videos ON videos.id = video ORDER BY moments.id", nil,
+		[]any{&id, &t.video, &t.number, &t.sum, &path}, func() error {
 			if !there[id] {
 				lost[path]++
 			}
-			file := thumbnail(l.dir, video, number)
+			file := t.path(l.dir)
 			if seen[file] {
 				return ctx.Err()
 			}
 			seen[file] = true
-			if err := matches(file, sum); err != nil {
-				out = append(out, Damage{file, err.Error(),
-					fmt.Sprintf("make it again with: clipcue index --library %s --reindex %q", l.dir, path)})
+			if _, err := t.read(l.root); err != nil {
+				out = append(out, Damage{DamagedThumbnail, file, err.Error(), path})
 			}
 			return ctx.Err()
 		})
 	for _, path := range slices.Sorted(maps.Keys(lost)) {
-		out = append(out, Damage{vectors, fmt.Sprintf("%s of %s without a vector", english.Plural(lost[path], "moment", ""), path), update})
+		out = append(out, Damage{MissingVectors, l.vectors.Location(), fmt.Sprintf("%s of %s without a vector", english.Plural(lost[path], "moment", ""), path), path})
 	}
-	return out, explain(l.dir, err)
-}
-
-// matches returns an error unless a thumbnail has this checksum.
-func matches(file string, sum uint32) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := crc32.New(castagnoli)
-	if _, err := io.Copy(h, f); err != nil {
-		return err
-	}
-	if h.Sum32() != sum {
-		return errors.New("the thumbnail does not match its checksum")
-	}
-	return nil
+	return out, err
 }

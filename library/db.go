@@ -9,13 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/internal/input"
 )
 
 const (
@@ -23,70 +23,24 @@ const (
 	lockFile = "lock.db"
 )
 
-// migrations upgrade a database of version i to version i+1. The version is stored in
-// PRAGMA user_version. A published migration never changes.
-//
-// A video that is waiting to be re-indexed has pending set and no moments. Times are
-// seconds as a player shows them; modified is in nanoseconds since 1970. A video's
-// background is the sum over its moments. A moment's thumbnail is its number in the
-// video's folder, picture is that file's checksum. sum is the checksum of the row; see
-// sums.go.
-var migrations = []string{`
-CREATE TABLE settings (
-	only       INTEGER PRIMARY KEY CHECK (only = 1),
-	generation INTEGER NOT NULL, -- of the vectors
-	json       TEXT NOT NULL,
-	sum        INTEGER
-);
-CREATE TABLE folders (path TEXT PRIMARY KEY, sum INTEGER) WITHOUT ROWID;
-CREATE TABLE videos (
-	id         INTEGER PRIMARY KEY AUTOINCREMENT,
-	path       TEXT NOT NULL UNIQUE,
-	size       INTEGER NOT NULL,
-	modified   INTEGER NOT NULL,
-	sha256     TEXT NOT NULL,
-	seconds    REAL NOT NULL,
-	partial    TEXT NOT NULL,
-	moments    INTEGER NOT NULL, -- how many it has
-	background REAL NOT NULL,
-	pending    INTEGER NOT NULL DEFAULT 0,
-	missing    INTEGER NOT NULL DEFAULT 0,
-	sum        INTEGER
-);
-CREATE INDEX videos_content ON videos (sha256);
-CREATE TABLE moments (
-	id        INTEGER PRIMARY KEY AUTOINCREMENT,
-	video     INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
-	start     REAL NOT NULL,
-	"end"     REAL NOT NULL,
-	thumbnail INTEGER NOT NULL,
-	picture   INTEGER NOT NULL,
-	sum       INTEGER
-);
-CREATE INDEX moments_video ON moments (video, start);
-CREATE TABLE failures (
-	path   TEXT PRIMARY KEY,
-	reason TEXT NOT NULL,
-	time   TEXT NOT NULL,
-	sum    INTEGER
-) WITHOUT ROWID;
-` + triggers()}
-
-// openDB opens a library's database, for writing or for reading alone.
+// openDB opens a library's database, for writing or only for reading. A database is
+// opened for writing, or queried, only after its schema was found to be ours: the views
+// and triggers of another one could run forever or change it.
 func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) {
-	path := filepath.Join(dir, dbFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !write {
-		return nil, noLibrary(dir)
+	if err := checkFiles(dir, write); err != nil {
+		return nil, err
 	}
-	options := []string{"_pragma=foreign_keys(1)", "_pragma=busy_timeout(10000)", "_txlock=immediate"}
+	options := []string{"_pragma=foreign_keys(1)", "_pragma=busy_timeout(10000)", "_txlock=immediate", "_pragma=cell_size_check(1)",
+		"_pragma=hard_heap_limit(" + heapLimit + ")"}
 	if write {
-		options = append(options, "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)")
+		options = append(options, "_pragma=synchronous(FULL)")
 	} else {
-		options = append(options, "mode=ro")
+		options = append(options, "_pragma=trusted_schema(0)", "mode=ro")
 	}
+	path := filepath.Join(dir, dbFile)
 	db, err := connect(ctx, path, options)
-	// Where nothing can be written, or the disk is full, the files that readers and
-	// writers share cannot be made. Without any writer they are not needed.
+	// On a full or read-only disk, SQLite cannot create the files that readers and writers
+	// share. They are not needed if nothing waits in the log.
 	if c := code(err); !write && (c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_IOERR || c == sqlite3.SQLITE_READONLY) {
 		if info, e := os.Stat(path + "-wal"); e != nil || info.Size() == 0 {
 			db, err = connect(ctx, path, append(options, "immutable=1"))
@@ -100,38 +54,55 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 			db.Close()
 		}
 	}()
-	version := 0
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return nil, explain(dir, err)
-	}
+	version, err := schemaVersion(ctx, db)
 	switch {
-	case version > len(migrations):
-		return nil, fmt.Errorf("%s: %w: version %d, supported up to %d", dir, ErrNewer, version, len(migrations))
-	case version == len(migrations):
-		return db, nil
-	case !write && version == 0:
+	case errors.Is(err, ErrForeign), errors.Is(err, ErrNewer):
+		return nil, fmt.Errorf("%s: %w", path, err)
+	case err != nil:
+		return nil, explain(dir, err)
+	case write:
+		if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+			return nil, explain(dir, err)
+		}
+		return db, explain(dir, migrate(ctx, db, version))
+	case version == 0:
 		return nil, noLibrary(dir)
-	case !write:
+	case version < len(migrations):
 		return nil, fmt.Errorf("%s: %w", dir, ErrOlder)
 	}
-	return db, explain(dir, migrate(ctx, db, version))
+	return db, nil
+}
+
+// heapLimit bounds SQLite's memory in bytes. Sizes in a database are not trusted.
+const heapLimit = "268435456"
+
+// checkFiles returns an error unless the files of a library's folder that SQLite opens
+// are regular files. SQLite follows links and waits for pipes.
+func checkFiles(dir string, write bool) error {
+	root, err := os.OpenRoot(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return noLibrary(dir)
+	case err != nil:
+		return err
+	}
+	defer root.Close()
+	for _, name := range []string{dbFile, dbFile + "-wal", dbFile + "-shm", dbFile + "-journal", lockFile, lockFile + "-journal"} {
+		info, err := root.Lstat(name)
+		switch {
+		case err == nil && !info.Mode().IsRegular():
+			return &fs.PathError{Op: "open", Path: filepath.Join(dir, name), Err: input.ErrNotRegular}
+		case errors.Is(err, fs.ErrNotExist) && name == dbFile && !write:
+			return noLibrary(dir)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return explain(dir, err)
+		}
+	}
+	return nil
 }
 
 func noLibrary(dir string) error {
 	return fmt.Errorf("%s: %w", dir, ErrNotLibrary)
-}
-
-func migrate(ctx context.Context, db *sql.DB, version int) error {
-	for ; version < len(migrations); version++ {
-		err := inTx(ctx, db, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, migrations[version]+fmt.Sprintf("PRAGMA user_version = %d;", version+1))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func connect(ctx context.Context, path string, options []string) (*sql.DB, error) {
@@ -140,7 +111,7 @@ func connect(ctx context.Context, path string, options []string) (*sql.DB, error
 		return nil, err
 	}
 	slashed := filepath.ToSlash(absolute)
-	if !strings.HasPrefix(slashed, "/") { // a drive's letter
+	if !strings.HasPrefix(slashed, "/") { // a drive letter
 		slashed = "/" + slashed
 	}
 	name := url.URL{Scheme: "file", OmitHost: true, Path: slashed, RawQuery: strings.Join(options, "&")}
@@ -155,11 +126,11 @@ func connect(ctx context.Context, path string, options []string) (*sql.DB, error
 	return db, nil
 }
 
-// lock has a library for the only writer, until unlock is called or the process
-// ends. The lock is SQLite's own on a database beside the library's, because it is
-// to be had on every system.
+// lock makes the caller the only writer of a library until unlock is called or the
+// process ends. It uses SQLite's lock on a second database, because SQLite has locks on
+// every system.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	db, err := connect(ctx, filepath.Join(dir, lockFile), []string{"_txlock=exclusive", "_pragma=busy_timeout(0)"})
+	db, err := connect(ctx, filepath.Join(dir, lockFile), []string{"_txlock=exclusive", "_pragma=busy_timeout(0)", "_pragma=trusted_schema(0)"})
 	var tx *sql.Tx
 	if err == nil {
 		if tx, err = db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
@@ -178,7 +149,7 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	}, nil
 }
 
-// inTx runs do in a transaction, which is committed if it returns no error.
+// inTx runs do in a transaction, which is committed if do returns no error.
 func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -190,7 +161,42 @@ func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// code is SQLite's primary code of an error, 0 for other errors.
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// each scans the rows of a query into targets, and calls do after each.
+func each(ctx context.Context, db querier, query string, args []any, targets []any, do func() error) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		switch err := rows.Scan(targets...); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil: // another type, or NULL
+			return fmt.Errorf("a row %w: %w", errDamaged, err)
+		}
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func texts(ctx context.Context, db querier, to []string, query string) ([]string, error) {
+	var text string
+	err := each(ctx, db, query, nil, []any{&text}, func() error {
+		to = append(to, text)
+		return nil
+	})
+	return to, err
+}
+
+// code returns SQLite's primary code of an error, 0 for other errors.
 func code(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff
@@ -198,32 +204,8 @@ func code(err error) int {
 	return 0
 }
 
-// full reports whether SQLite could not make a file of its own larger.
+// full reports whether SQLite could not make one of its own files larger.
 func full(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && (e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE || e.Code() == sqlite3.SQLITE_IOERR_SHMMAP)
-}
-
-// explain says what an error of the disk or the database means for a library.
-func explain(dir string, err error) error {
-	var vectors *vector.CorruptError
-	switch c := code(err); {
-	case err == nil:
-		return nil
-	case c == sqlite3.SQLITE_FULL, full(err), errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%s: %w; everything that was indexed is kept: %w", dir, ErrDiskFull, err)
-	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %w: %w", dir, ErrNotWritable, err)
-	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB, c == sqlite3.SQLITE_ERROR, errors.Is(err, errDamaged):
-		return fmt.Errorf("%s: %w: %w", filepath.Join(dir, dbFile), ErrDamaged, err)
-	case errors.As(err, &vectors):
-		inside, _ := filepath.Rel(dir, vectors.File)
-		folder, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
-		return &VectorsError{dir, filepath.Join(dir, folder), err}
-	case c == sqlite3.SQLITE_BUSY:
-		return fmt.Errorf("%s: %w: %w", filepath.Join(dir, dbFile), ErrLocked, err)
-	case c != 0:
-		return fmt.Errorf("%s: %w", filepath.Join(dir, dbFile), err)
-	}
-	return err
+	return ok && slices.Contains([]int{sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}, e.Code())
 }

@@ -1,10 +1,25 @@
 package library
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/clipcue/clipcue/vector"
+)
 
 var (
 	// ErrNotLibrary is wrapped by the error for a folder that is not a library.
 	ErrNotLibrary = errors.New("there is no library here")
+
+	// ErrForeign is wrapped by the error for a folder with files of another program where
+	// those of a library would be. Nothing in it is changed.
+	ErrForeign = errors.New("it does not belong to a library of clipcue")
 
 	// ErrNewer is wrapped by the error for a library that a newer clipcue wrote.
 	ErrNewer = errors.New("the library was written by a newer version of clipcue")
@@ -35,14 +50,38 @@ var (
 	ErrEmptyQuery = errors.New("the query is empty")
 )
 
-// VectorsError reports damaged vectors. Index makes them again once their folder is
-// deleted.
+// VectorsError reports damaged or missing vectors. Index makes missing ones again.
 type VectorsError struct {
-	Dir    string // the library
-	Folder string // the folder of the vectors
-	Err    error  // a *vector.CorruptError
+	Dir     string // the library
+	Folder  string // the folder of the vectors
+	Missing bool   // the folder does not exist
+	Err     error
 }
 
 func (e *VectorsError) Error() string { return e.Err.Error() }
 
 func (e *VectorsError) Unwrap() error { return e.Err }
+
+// explain returns the typed error for an error of the disk or the database.
+func explain(dir string, err error) error {
+	var vectors *vector.CorruptError
+	switch c := code(err); {
+	case err == nil:
+		return nil
+	case c == sqlite3.SQLITE_FULL, full(err), errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%s: %w; everything that was indexed is kept: %w", dir, ErrDiskFull, err)
+	case c == sqlite3.SQLITE_READONLY, c == sqlite3.SQLITE_CANTOPEN, errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w: %w", dir, ErrNotWritable, err)
+	case c == sqlite3.SQLITE_CORRUPT, c == sqlite3.SQLITE_NOTADB, c == sqlite3.SQLITE_ERROR, errors.Is(err, errDamaged):
+		return fmt.Errorf("%s: %w: %w", filepath.Join(dir, dbFile), ErrDamaged, err)
+	case errors.As(err, &vectors):
+		inside, _ := filepath.Rel(dir, vectors.File)
+		folder, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
+		return &VectorsError{Dir: dir, Folder: filepath.Join(dir, folder), Err: err}
+	case c == sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%s: %w: %w", filepath.Join(dir, dbFile), ErrLocked, err)
+	case c != 0:
+		return fmt.Errorf("%s: %w", filepath.Join(dir, dbFile), err)
+	}
+	return err
+}

@@ -3,6 +3,7 @@ package library_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image/jpeg"
 	"os"
 	"os/exec"
@@ -64,6 +65,7 @@ type world struct {
 	videos, lib string
 	model       *clip.Model
 	o           library.Options
+	server      string // of the vectors, "" for none
 }
 
 // newWorld copies rendered videos, named as below their folder.
@@ -113,6 +115,9 @@ func (w *world) write(name string, data []byte) string {
 	return path
 }
 
+// agree lets a run remove whatever was deleted.
+func agree([]string, int) error { return nil }
+
 func (w *world) try(paths ...string) (library.Report, error) {
 	return library.Index(w.t.Context(), w.lib, w.model, retrieval.Baseline(w.model), paths, w.o)
 }
@@ -131,7 +136,7 @@ func (w *world) index(paths ...string) library.Report {
 
 func (w *world) open() *library.Library {
 	w.t.Helper()
-	l, err := library.Open(w.t.Context(), w.lib)
+	l, err := library.Open(w.t.Context(), w.lib, library.Server{Address: w.server})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -139,7 +144,7 @@ func (w *world) open() *library.Library {
 	return l
 }
 
-func (w *world) search(sentence string, top int) *library.Found {
+func (w *world) search(sentence string, top int) *library.Response {
 	w.t.Helper()
 	l := w.open()
 	defer l.Close()
@@ -181,7 +186,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: %+v", sentence, found)
 		}
 	}
-	if found := w.search("красный круг", 1); !strings.Contains(strings.Join(found.Warnings, " "), "English") {
+	if found := w.search("красный круг", 1); !strings.Contains(fmt.Sprint(found.Warnings), "English") {
 		t.Errorf("%q", found.Warnings)
 	}
 	l := w.open()
@@ -208,7 +213,7 @@ func (w *world) findsShown(t *testing.T) {
 				begins := 2 * float64(slices.Index(shown, name))
 				right = r.Start >= begins-0.5 && r.End <= begins+2.5
 			}
-			if right != (r.Score >= library.Even) {
+			if right != (r.Score >= library.MatchScore) {
 				t.Errorf("a %s: result %d is %+v", name, i, r)
 			}
 			if i > 0 && r.Score > found.Results[i-1].Score {
@@ -224,7 +229,7 @@ func (w *world) findsShown(t *testing.T) {
 				t.Errorf("%s: %v", r.Thumbnail, err)
 			}
 		}
-		if !slices.ContainsFunc(found.Results, func(r library.Result) bool { return r.Video == w.path("film.mp4") && r.Score >= library.Even }) {
+		if !slices.ContainsFunc(found.Results, func(r library.Result) bool { return r.Video == w.path("film.mp4") && r.Score >= library.MatchScore }) {
 			t.Errorf("a %s: it is not found in the film: %+v", name, found.Results)
 		}
 	}
@@ -238,16 +243,16 @@ func TestLike(t *testing.T) {
 	e := retrieval.Baseline(w.model)
 	want := w.path("blue_ring/000.mp4")
 	thumbnail := w.search("a blue ring", 1).Results[0].Thumbnail
-	picture, err := library.Picture(t.Context(), w.model, e, thumbnail)
+	picture, err := library.EmbedImage(t.Context(), w.model, e, thumbnail)
 	if err != nil {
 		t.Fatal(err)
 	}
-	moving, err := library.Clip(t.Context(), w.model, e, want, w.o.Extract)
+	moving, err := library.EmbedVideo(t.Context(), w.model, e, want, w.o.Extract)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, query := range map[string][]float32{"picture": picture, "video": moving} {
-		found, err := l.Like(t.Context(), query, 3)
+		found, err := l.SearchEmbedding(t.Context(), query, 3)
 		if err != nil || len(found.Results) != 3 || found.Results[0].Video != want || found.Results[0].Score < 0.5 || found.Results[1].Score > 0.5 {
 			t.Errorf("%s: %+v %v", name, found, err)
 		}
@@ -287,10 +292,10 @@ func TestIndexAgain(t *testing.T) {
 	w.copy("green_cross/000.mp4", "red_circle/000.mp4")
 	check("another given", w.index(blue), account{Videos: 1, Present: 1, Changed: 1, LibraryVideos: 2})
 	check("changed", w.index(), account{Videos: 2, Done: 1, Present: 1, LibraryVideos: 2})
-	if r := w.search("a green cross", 1).Results[0]; r.Video != red || r.Score < library.Even {
+	if r := w.search("a green cross", 1).Results[0]; r.Video != red || r.Score < library.MatchScore {
 		t.Errorf("%+v", r)
 	}
-	if r := w.search("a red circle", 1).Results[0]; r.Score >= library.Even {
+	if r := w.search("a red circle", 1).Results[0]; r.Score >= library.MatchScore {
 		t.Errorf("what it showed is still found: %+v", r)
 	}
 
@@ -314,10 +319,10 @@ func TestIndexAgain(t *testing.T) {
 	if err := os.Remove(moved); err != nil {
 		t.Fatal(err)
 	}
-	w.o.Prune = true
+	w.o.Prune = agree
 	check("dropped", w.index(), account{Videos: 1, Present: 1, Missing: 1, Pruned: 1, LibraryVideos: 1})
 
-	w.o.Prune = false
+	w.o.Prune = nil
 	// A link to what is not there, such as a disk that is not mounted, is no reason to
 	// lose what the library has of it.
 	target, link := filepath.Join(t.TempDir(), "target.mp4"), w.path("link.mp4")
@@ -335,7 +340,7 @@ func TestIndexAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.o.Prune = true
+	w.o.Prune = agree
 	w.index()
 
 	bad := w.write("bad.mp4", []byte("no video"))
@@ -387,7 +392,7 @@ func TestMismatch(t *testing.T) {
 		if !errors.As(err, &m) {
 			t.Fatalf("%s: %v", what, err)
 		}
-		for _, word := range append(words, "--reindex") {
+		for _, word := range words {
 			if !strings.Contains(err.Error(), word) {
 				t.Errorf("%s: the error does not say %q: %v", what, word, err)
 			}
@@ -415,7 +420,7 @@ func TestMismatch(t *testing.T) {
 	}
 	l := w.open()
 	if _, err := l.Search(t.Context(), retrieval.Baseline(other), "a red circle", 1); err == nil ||
-		!strings.Contains(err.Error(), was.Fingerprint()) || !strings.Contains(err.Error(), other.Fingerprint()) || !strings.Contains(err.Error(), "--reindex") {
+		!strings.Contains(err.Error(), was.Fingerprint()) || !strings.Contains(err.Error(), other.Fingerprint()) {
 		t.Errorf("searched with another model: %v", err)
 	}
 	w.model = other
@@ -431,7 +436,7 @@ func TestMismatch(t *testing.T) {
 		t.Errorf("%+v %v", r, err)
 	}
 	w.o.Reindex = false
-	if found, err := w.open().Search(t.Context(), retrieval.Baseline(other), "a red circle", 1); err != nil || !strings.Contains(strings.Join(found.Warnings, ";"), "wait") && len(found.Warnings) < 1 {
+	if found, err := w.open().Search(t.Context(), retrieval.Baseline(other), "a red circle", 1); err != nil || !strings.Contains(fmt.Sprint(found.Warnings), "wait") && len(found.Warnings) < 1 {
 		t.Errorf("%+v %v", found, err)
 	}
 	w.index(w.path("blue_ring/000.mp4"))
@@ -496,7 +501,7 @@ func TestReconcile(t *testing.T) {
 		}
 		highest = max(highest, id)
 	}
-	if n, err := x.Len(); n != r.LibraryMoments || err != nil || highest <= 1<<40 {
+	if n, err := x.Len(t.Context()); n != r.LibraryMoments || err != nil || highest <= 1<<40 {
 		t.Errorf("%d vectors up to %d, %v: the stray one's id may be used again", n, highest, err)
 	}
 }
@@ -569,7 +574,7 @@ func TestDamage(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(w.lib, "vectors-1")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := library.Open(t.Context(), w.lib); err == nil || !strings.Contains(err.Error(), "clipcue index --library "+w.lib) {
+	if _, err := library.Open(t.Context(), w.lib); !errors.As(err, new(*library.VectorsError)) || !strings.Contains(err.Error(), "vectors-1") {
 		t.Errorf("without vectors: %v", err)
 	}
 	if r := w.index(); r.Done != 2 || r.Repaired != 2 {
@@ -727,17 +732,17 @@ func TestDuplicates(t *testing.T) {
 	if len(d.Exact) != 1 || !cmp.Equal(d.Exact[0].Videos, []string{same, film}) {
 		t.Errorf("%+v", d.Exact)
 	}
-	near := map[[2]string]library.Shared{}
+	near := map[[2]string]library.SharedPart{}
 	for _, n := range d.Near {
 		near[[2]string{n.A, n.B}] = n.Parts[0]
 	}
 	if len(near) != 5 { // the film and its copy with the small one and the part, and these two
 		t.Errorf("%+v", d.Near)
 	}
-	if s := near[[2]string{small, film}]; s.StartA > 0.5 || s.EndA < 5.5 || s.StartB != s.StartA || s.Moments < 9 || s.Similarity < library.DefaultThreshold {
+	if s := near[[2]string{small, film}]; s.A.Start > 0.5 || s.A.End < 5.5 || s.B.Start != s.A.Start || s.Moments < 9 || s.Similarity < library.DefaultThreshold {
 		t.Errorf("the small copy: %+v", s)
 	}
-	if s := near[[2]string{part, film}]; s.StartA > 0.5 || s.EndA < 2.5 || s.StartB-s.StartA != 1 {
+	if s := near[[2]string{part, film}]; s.A.Start > 0.5 || s.A.End < 2.5 || s.B.Start-s.A.Start != 1 {
 		t.Errorf("the part: %+v", s)
 	}
 }

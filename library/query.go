@@ -8,8 +8,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Picture embeds a still picture for [Library.Like].
-func Picture(ctx context.Context, enc feature.Encoder, e Embedder, path string) ([]float32, error) {
+// EmbedImage returns the embedding of an image file for [Library.SearchEmbedding].
+func EmbedImage(ctx context.Context, enc feature.Encoder, e Embedder, path string) ([]float32, error) {
 	frame, err := video.ReadImage(path)
 	if err != nil {
 		return nil, err
@@ -25,9 +25,9 @@ func Picture(ctx context.Context, enc feature.Encoder, e Embedder, path string) 
 	return e.Video(ctx, &feature.Sequence{ID: path, Width: enc.Config().Embed, Features: y, Timestamps: []float64{0}}, 0, 0)
 }
 
-// Clip embeds a short video, all of it at once, for [Library.Like]. It has to be
-// sampled as the library is.
-func Clip(ctx context.Context, enc feature.Encoder, e Embedder, path string, o feature.Options) (embedding []float32, err error) {
+// EmbedVideo returns one embedding of a whole short video for [Library.SearchEmbedding].
+// It must be sampled like the videos of the library.
+func EmbedVideo(ctx context.Context, enc feature.Encoder, e Embedder, path string, o feature.Options) (embedding []float32, err error) {
 	q, err := feature.Encode(ctx, enc, path, o)
 	if err != nil {
 		return nil, err

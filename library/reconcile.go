@@ -3,23 +3,14 @@ package library
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"strconv"
 	"strings"
 
 	"github.com/clipcue/clipcue/feature"
 )
-
-func writeSettings(ctx context.Context, tx *sql.Tx, generation int64, s Settings) error {
-	text, err := json.Marshal(s)
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO settings (only, generation, json) VALUES (1, ?, ?)", generation, text)
-	}
-	return err
-}
 
 // reconcile makes the files agree with the database. Files that no moment refers to
 // are leftovers of an interrupted run and are deleted. Videos whose vectors are lost
@@ -38,10 +29,10 @@ func (w *writer) reconcile(ctx context.Context) error {
 		}
 		videos[id] = true
 	}
-	var path string
-	if err := each(ctx, w.db, "SELECT id, path FROM videos WHERE NOT pending", nil, []any{&id, &path}, func() error {
-		_, lost := os.Stat(filepath.Join(w.films.root, strconv.FormatInt(id, 10)))
-		if _, _, gone := feature.Stat(path); errors.Is(lost, os.ErrNotExist) && gone == nil {
+	var file string
+	if err := each(ctx, w.db, "SELECT id, path FROM videos WHERE NOT pending", nil, []any{&id, &file}, func() error {
+		_, lost := w.root.Lstat(path.Join(thumbnailsFolder, strconv.FormatInt(id, 10)))
+		if _, _, gone := feature.Stat(file); errors.Is(lost, fs.ErrNotExist) && gone == nil {
 			videos[id] = true
 		}
 		return nil
@@ -73,8 +64,8 @@ func (w *writer) reconcile(ctx context.Context) error {
 	return w.vectors.Delete(ctx, moments)
 }
 
-// strays deletes the vectors that no moment has, and returns the moments that have
-// no vector.
+// strays deletes the vectors that no moment refers to, and returns the moments without a
+// vector.
 func (w *writer) strays(ctx context.Context) (lost map[int64]bool, err error) {
 	lost = map[int64]bool{}
 	var id, highest int64
@@ -98,8 +89,8 @@ func (w *writer) strays(ctx context.Context) (lost map[int64]bool, err error) {
 	if len(stray) == 0 {
 		return lost, nil
 	}
-	// Whoever searches while this run goes on may have opened the vectors with the
-	// strays among them: a stray's id must not become another moment's.
+	// A search during this run may have opened the vectors with the strays among them, so
+	// the id of a stray must not be given to another moment.
 	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM sqlite_sequence WHERE name = 'moments' AND seq < ?1;", highest)
 		if err == nil {
@@ -113,7 +104,7 @@ func (w *writer) strays(ctx context.Context) (lost map[int64]bool, err error) {
 	return lost, w.vectors.Delete(ctx, stray)
 }
 
-// tidy removes folders that are no longer, or not yet, a part of the library.
+// tidy removes folders that no longer, or not yet, belong to the library.
 func (w *writer) tidy(ctx context.Context) error {
 	keep := map[string]bool{}
 	var generation, id int64
@@ -126,18 +117,18 @@ func (w *writer) tidy(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	folders, err := os.ReadDir(w.dir)
+	folders, err := fs.ReadDir(w.root.FS(), ".")
 	if err != nil {
 		return err
 	}
 	for _, f := range folders {
 		if g, ok := isVectors(f.Name()); ok && g != generation {
-			if err := os.RemoveAll(filepath.Join(w.dir, f.Name())); err != nil {
+			if err := w.root.RemoveAll(f.Name()); err != nil {
 				return err
 			}
 		}
 	}
-	thumbnails, err := os.ReadDir(w.films.root)
+	thumbnails, err := fs.ReadDir(w.root.FS(), thumbnailsFolder)
 	if err != nil {
 		return err
 	}
@@ -145,7 +136,7 @@ func (w *writer) tidy(ctx context.Context) error {
 		_, err := strconv.ParseInt(f.Name(), 10, 64)
 		ours := err == nil || strings.HasPrefix(f.Name(), newPrefix)
 		if ours && !keep[f.Name()] {
-			if err := os.RemoveAll(filepath.Join(w.films.root, f.Name())); err != nil {
+			if err := w.root.RemoveAll(path.Join(thumbnailsFolder, f.Name())); err != nil {
 				return err
 			}
 		}

@@ -14,96 +14,97 @@ import (
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/video"
 )
 
-// Found is what a search came to.
-type Found struct {
-	// Results by falling score.
+// Response is the response to a search.
+type Response struct {
+	// Results are sorted by score, the highest first.
 	Results []Result `json:"results"`
-	// Matched reports whether the best score is at least Even: if not, nothing in
-	// the library fits the query well, and the results are merely the least bad.
+	// Matched reports whether the best score is at least MatchScore. If not, nothing in the
+	// library matches the query well.
 	Matched bool `json:"matched"`
-	// Warnings are sentences about the query or the library.
-	Warnings []string `json:"warnings"`
+	// Warnings are about the query or the library.
+	Warnings []Warning `json:"warnings"`
 }
 
-// Even is the score at which a sentence is as probable as the whole background.
-const Even = 0.5
+// MatchScore is the score at which a text query is as probable as all background captions
+// together.
+const MatchScore = 0.5
 
-// Result is a part of a video: a moment, or several that touch.
+// Result is a part of a video: a moment, or several adjacent ones.
 type Result struct {
 	Video string `json:"video"` // path
-	// Start and End are seconds as a player shows them, Time the same to be read.
-	Start float64 `json:"start"`
-	End   float64 `json:"end"`
-	Time  string  `json:"time"`
-	// Score is that of the best moment; see Library.Search and Library.Like.
+	// Span is in seconds as a player shows them, Time the same as text.
+	video.Span
+	Time string `json:"time"`
+	// Score is that of the best moment; see Library.Search and Library.SearchEmbedding.
 	Score  float64 `json:"score"`
-	Cosine float64 `json:"cosine"` // of the best moment's embedding with the query's
-	// Best is where the best moment begins, and Thumbnail a picture of its middle.
+	Cosine float64 `json:"cosine"` // of the best moment's embedding and the query's
+	// Best is the start of the best moment in seconds, and Thumbnail the file of a frame
+	// from its middle; but see [Library.Thumbnail].
 	Best      float64 `json:"best"`
 	Thumbnail string  `json:"thumbnail"`
-	Missing   bool    `json:"missing"` // the video was not there when the library was last brought up to date
+	Missing   bool    `json:"missing"` // the video did not exist when the library was last updated
+	Blank     bool    `json:"blank"`   // most frames of the best moment show nothing: one color, noise, color bars
+
+	thumbnail thumbnail
 }
 
-// Search finds the moments that a sentence describes, at most top. Moments of one
-// video that touch are one result, if none of them scores less than half of the
-// best; weaker ones beside it are left out.
+// Search finds the moments that a text query describes, at most top. Adjacent moments of
+// a video are one result, if none of them scores less than half of the best; weaker ones
+// beside it are left out.
 //
-// A score is the probability, from 0 to 1, that the model gives the sentence when
-// it has to choose a moment's caption among it and the background's captions
-// (Settings.Captions), of which it takes those to be as likely as they are on average
-// in the library. At [Even] the sentence is as likely as all of them together. It is
-// not how often such results are right.
+// A score is the probability, from 0 to 1, that the model gives the query when it chooses a
+// moment's caption from the query and the background captions (Settings.Captions), which
+// are taken to be as likely as on average in the library. At [MatchScore] the query is as
+// likely as all of them together. It is not the rate of correct results.
 //
-// The embedder has to be the one that the library was made with, or there is a
-// [MismatchError].
-func (l *Library) Search(ctx context.Context, e Embedder, sentence string, top int) (*Found, error) {
-	if strings.IndexFunc(sentence, unicode.IsGraphic) < 0 || strings.TrimSpace(sentence) == "" {
+// An embedder other than the one that the library was made with gives a [MismatchError].
+func (l *Library) Search(ctx context.Context, e Embedder, query string, top int) (*Response, error) {
+	if strings.IndexFunc(query, unicode.IsGraphic) < 0 || strings.TrimSpace(query) == "" {
 		return nil, ErrEmptyQuery
 	}
-	if err := l.Fits(e); err != nil {
+	if err := l.CheckEmbedder(e); err != nil {
 		return nil, err
 	}
-	query, err := e.Texts(ctx, []string{sentence})
+	embedding, err := e.Texts(ctx, []string{query})
 	if err != nil {
 		return nil, err
 	}
-	level, err := l.level()
+	level, err := l.backgroundLevel(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.find(ctx, query, top, func(cosine float64) float64 { return probability(l.settings.Temperature, cosine, level) })
+	response, err := l.find(ctx, embedding, top, func(cosine float64) float64 { return probability(l.settings.Temperature, cosine, level) })
 	if err != nil {
 		return nil, err
 	}
-	if n := strings.IndexFunc(sentence, func(r rune) bool { return unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) }); n >= 0 {
-		found.Warnings = append(found.Warnings, "the query has letters of another script; CLIP and its tokenizer learned from English captions, so ask in English")
+	response.Warnings = append(response.Warnings, queryWarnings(query)...)
+	if !response.Matched && len(response.Results) > 0 {
+		response.Warnings = append(response.Warnings, Warning{WarnNoMatch, fmt.Sprintf("nothing fits well: the %d background captions together are likelier than the query everywhere; these are the least bad", len(l.settings.Captions))})
 	}
-	if !found.Matched && len(found.Results) > 0 {
-		found.Warnings = append(found.Warnings, fmt.Sprintf("nothing fits well: the %d background captions together are likelier than the query everywhere; these are the least bad", len(l.settings.Captions)))
-	}
-	return found, nil
+	return response, nil
 }
 
-// Fits returns a [MismatchError] unless the embedder is the one that the library
+// CheckEmbedder returns a [MismatchError] unless the embedder is the one that the library
 // was made with.
-func (l *Library) Fits(e Embedder) error {
-	if have := e.Fingerprint(); have != l.settings.Fingerprint {
-		return &MismatchError{l.dir, "the model", l.settings.Fingerprint, have, fmt.Sprintf(
-			"search with the model that it was made with (%s), or re-index it with this one: clipcue index --library %s --reindex --model MODEL, or --run RUN", l.settings.names(), l.dir)}
+func (l *Library) CheckEmbedder(e Embedder) error {
+	if given := e.Fingerprint(); given != l.settings.Fingerprint {
+		return &MismatchError{Dir: l.dir, What: "the model", Have: l.settings.Fingerprint, Want: given,
+			Different: []string{"model"}, Library: l.settings, Given: Settings{Fingerprint: given}}
 	}
 	return nil
 }
 
-// Like finds the moments that are most like a picture or a video, of which
-// embedding is the embedding; see [Picture] and [Clip].
+// SearchEmbedding finds the moments that are most similar to an image or a video, given its
+// embedding; see [EmbedImage] and [EmbedVideo].
 //
 // A score is (c-μ)/(1-μ), where c is the cosine and μ its mean over a sample of the
-// library's moments: 0 for a moment that is no more like the query than the others,
-// 1 for the same pictures. Matched says little then.
-func (l *Library) Like(ctx context.Context, embedding []float32, top int) (*Found, error) {
-	mean, err := l.mean()
+// library's moments: 0 for a moment that is no more similar than the others, 1 for the same
+// frames. Matched has little meaning then.
+func (l *Library) SearchEmbedding(ctx context.Context, embedding []float32, top int) (*Response, error) {
+	mean, err := l.meanEmbedding(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,42 +115,32 @@ func (l *Library) Like(ctx context.Context, embedding []float32, top int) (*Foun
 	return l.find(ctx, embedding, top, func(cosine float64) float64 { return stretch(cosine, usual) })
 }
 
-// stretch makes of cosines with a usual value similarities with 0 for that.
+// stretch returns the similarity for a cosine: 0 for the usual one, 1 for 1.
 func stretch(cosine, usual float64) float64 {
 	return max(0, (cosine-usual)/max(1e-6, 1-usual))
 }
 
-// names says how the model can be loaded again.
-func (s Settings) names() string {
-	out := "--model " + cmp.Or(s.Model, "clipcue-tiny")
-	if s.Adapter != "" {
-		out += " --run " + s.Adapter
-	}
-	return out
-}
-
-// candidate is a moment that may be found.
+// candidate is a moment that may be in the results.
 type candidate struct {
 	Result
-	video  int64
-	number int
+	video int64
 }
 
-// find looks up the vectors nearest to a query and puts them together: more than are
-// wanted, and again more as long as they come together in too few results. score
-// rises with the cosine.
-func (l *Library) find(ctx context.Context, query []float32, top int, score func(cosine float64) float64) (*Found, error) {
+// find looks up the vectors nearest to a query and merges them to results. It looks up more
+// than are wanted, and more again while they merge to too few results. score rises with the
+// cosine.
+func (l *Library) find(ctx context.Context, query []float32, top int, score func(cosine float64) float64) (*Response, error) {
 	if top < 1 {
-		return nil, fmt.Errorf("%d results cannot be found; ask for at least 1", top)
+		return nil, fmt.Errorf("number of results must be at least 1, got %d", top)
 	}
-	all, err := l.vectors.Len()
+	all, err := l.vectors.Len(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{Results: []Result{}, Warnings: []string{}}
+	response := &Response{Results: []Result{}, Warnings: []Warning{}}
 	if all == 0 {
-		found.Warnings = append(found.Warnings, "the library holds no moments yet")
-		return found, nil
+		response.Warnings = append(response.Warnings, Warning{WarnEmpty, "the library has no moments yet"})
+		return response, nil
 	}
 	most := min(all, enough)
 	for k := 200 + 20*min(top, most); ; k *= 8 {
@@ -161,29 +152,29 @@ func (l *Library) find(ctx context.Context, query []float32, top int, score func
 		if err != nil {
 			return nil, explain(l.dir, err)
 		}
-		found.Results = merge(moments, top)
-		if len(found.Results) == top || k >= most {
+		response.Results = merge(moments, top)
+		if len(response.Results) == top || k >= most {
 			break
 		}
 	}
-	if found.Matched = len(found.Results) > 0 && found.Results[0].Score >= Even; len(found.Results) == 0 {
-		found.Warnings = append(found.Warnings, "the library was re-indexed since it was opened; open it again")
+	if response.Matched = len(response.Results) > 0 && response.Results[0].Score >= MatchScore; len(response.Results) == 0 {
+		response.Warnings = append(response.Warnings, Warning{WarnReopen, "the library was re-indexed since it was opened"})
 	}
 	var pending int
 	if err := l.db.QueryRowContext(ctx, "SELECT count(*) FROM videos WHERE pending").Scan(&pending); err != nil {
 		return nil, explain(l.dir, err)
 	}
 	if pending > 0 {
-		found.Warnings = append(found.Warnings, fmt.Sprintf("%s of the library are waiting to be re-indexed and cannot be found yet; continue with: clipcue index --library %s", english.Plural(pending, "video", ""), l.dir))
+		response.Warnings = append(response.Warnings, Warning{WarnPending, english.Plural(pending, "video", "") + " of the library are waiting to be re-indexed and cannot be found yet"})
 	}
-	return found, nil
+	return response, nil
 }
 
-// enough is how many moments are looked at, however few results they make: five hours
-// that all look like the query, and as many as a Weaviate server gives.
+// enough is the largest number of moments that are looked up, however few results they
+// merge to: five hours that all match the query, and as many as a Weaviate server returns.
 const enough = 10_000
 
-// moments looks up what the hits are. Those that are gone are left out.
+// moments looks up the moments of hits. Those that no longer exist are left out.
 func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cosine float64) float64) ([]candidate, error) {
 	ids := make([]int64, len(hits))
 	cosines := make(map[int64]float64, len(hits))
@@ -197,16 +188,19 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 	out := make([]candidate, 0, len(hits))
 	var id int64
 	var c candidate
+	var blank float64
 	var whole bool
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
+	t := &c.Result.thumbnail
+	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, picture, coalesce(blank, 0), videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
 		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &c.number, &c.video, &c.Video, &c.Missing, &whole}, func() error {
+		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &t.number, &t.sum, &blank, &c.video, &c.Video, &c.Missing, &whole}, func() error {
 			if !whole {
 				return damaged("moments or videos")
 			}
-			c.Cosine, c.Best = cosines[id], c.Start
+			c.Cosine, c.Best, c.Blank = cosines[id], c.Start, blank > blankShare
 			c.Score = score(c.Cosine)
-			c.Thumbnail = thumbnail(l.dir, c.video, c.number)
+			t.video = c.video
+			c.Thumbnail = t.path(l.dir)
 			out = append(out, c)
 			return nil
 		})
@@ -216,9 +210,9 @@ func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cos
 	return out, err
 }
 
-// merge makes results of candidates that come by falling score.
+// merge merges candidates, which are sorted by score, to results.
 func merge(moments []candidate, top int) []Result {
-	var groups []*candidate // of which no two touch
+	var groups []*candidate // no two are adjacent
 	for _, m := range moments {
 		var beside []*candidate
 		for _, g := range groups {
@@ -241,14 +235,14 @@ func merge(moments []candidate, top int) []Result {
 	}
 	out := []Result{}
 	for _, g := range groups[:min(top, len(groups))] {
-		g.Time = Clock(g.Start) + "–" + Clock(g.End)
+		g.Time = FormatTime(g.Start) + "–" + FormatTime(g.End)
 		out = append(out, g.Result)
 	}
 	return out
 }
 
-// Clock is a time as players show it, mm:ss or h:mm:ss.
-func Clock(seconds float64) string {
+// FormatTime formats a time as players show it, mm:ss or h:mm:ss.
+func FormatTime(seconds float64) string {
 	s := int64(max(0, seconds))
 	if s >= 3600 {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
@@ -256,23 +250,46 @@ func Clock(seconds float64) string {
 	return fmt.Sprintf("%02d:%02d", s/60, s%60)
 }
 
-// measure is the mean over the library of what its moments have with the background.
-func (l *Library) measure() (level float64, err error) {
-	if err = verify(context.Background(), l.db, "videos"); err == nil {
-		err = l.db.QueryRowContext(context.Background(), "SELECT coalesce(sum(background) / sum(moments), 0) FROM videos").Scan(&level)
+// backgroundLevel returns the mean over the library of log Σ exp(cos(b,v)/τ).
+func (l *Library) backgroundLevel(ctx context.Context) (float64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.level != nil {
+		return *l.level, nil
+	}
+	var level float64
+	err := verify(ctx, l.db, "videos")
+	if err == nil {
+		err = l.db.QueryRowContext(ctx, "SELECT coalesce(sum(background) / sum(moments), 0) FROM videos").Scan(&level)
+	}
+	if err == nil {
+		l.level = &level
 	}
 	return level, explain(l.dir, err)
 }
 
-// sampled is how many moments stand for all of a library.
+// meanEmbedding returns the mean embedding of a sample of the library's moments.
+func (l *Library) meanEmbedding(ctx context.Context) ([]float32, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mean == nil {
+		mean, err := l.average(ctx)
+		if err != nil {
+			return nil, explain(l.dir, err)
+		}
+		l.mean = mean
+	}
+	return l.mean, nil
+}
+
+// sampled is the number of moments of the sample.
 const sampled = 256
 
-// average is the mean embedding of moments that lie evenly in the library.
-func (l *Library) average() ([]float32, error) {
-	ctx := context.Background()
+// average returns the mean embedding of moments that are spread evenly over the library.
+func (l *Library) average(ctx context.Context) ([]float32, error) {
 	var first, last int64
 	if err := l.db.QueryRowContext(ctx, "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM moments").Scan(&first, &last); err != nil {
-		return nil, explain(l.dir, err)
+		return nil, err
 	}
 	sum := make([]float32, l.settings.Width)
 	n, before := 0, int64(-1)
@@ -280,7 +297,7 @@ func (l *Library) average() ([]float32, error) {
 		var id int64
 		err := l.db.QueryRowContext(ctx, "SELECT coalesce(min(id), 0) FROM moments WHERE id >= ?", first+(last-first)*i/sampled).Scan(&id)
 		if err != nil {
-			return nil, explain(l.dir, err)
+			return nil, err
 		}
 		if id == before {
 			continue
@@ -291,7 +308,7 @@ func (l *Library) average() ([]float32, error) {
 		case errors.Is(err, vector.ErrNotFound): // added since
 			continue
 		case err != nil:
-			return nil, explain(l.dir, err)
+			return nil, err
 		}
 		for j, v := range x {
 			sum[j] += v

@@ -20,7 +20,7 @@ func TestOnServer(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4", "blue_ring/000.mp4", "blue_ring/001.mp4", "green_cross/000.mp4", "film.mp4")
 	w.o.Settings.Server = address
 	w.index(w.videos)
-	w.o.Settings.Server = "" // the library knows it
+	w.server = address
 	w.findsShown(t)
 	if folders, err := filepath.Glob(filepath.Join(w.lib, "vectors-*")); err != nil || len(folders) > 0 {
 		t.Errorf("vectors are in the library's own folder: %v %v", folders, err)
@@ -48,9 +48,9 @@ func TestOnServer(t *testing.T) {
 	if err := os.Remove(w.path("green_cross/000.mp4")); err != nil {
 		t.Fatal(err)
 	}
-	w.o.Prune = true
+	w.o.Prune = agree
 	r := w.index()
-	if n, err := x.Len(); err != nil || n != r.LibraryMoments {
+	if n, err := x.Len(t.Context()); err != nil || n != r.LibraryMoments {
 		t.Errorf("%d vectors of %d moments: %v", n, r.LibraryMoments, err)
 	}
 
@@ -58,7 +58,7 @@ func TestOnServer(t *testing.T) {
 	w.o.Settings.Window = 2
 	r = w.index()
 	w.whole()
-	if n, err := collection("_2").Len(); err != nil || n != r.LibraryMoments || r.Done != 5 {
+	if n, err := collection("_2").Len(t.Context()); err != nil || n != r.LibraryMoments || r.Done != 5 {
 		t.Errorf("%d vectors, %v: %+v", n, err, r)
 	}
 	answer, err := http.Get(address + "/v1/schema/" + s.Collection + "_1")

@@ -13,29 +13,32 @@ import (
 	"modernc.org/sqlite"
 )
 
-// SQLite notices when its pages do not fit together, and not when a number or a text
-// in them is another one. So each row has a checksum, which triggers keep, and what is
-// read of a row counts only if it is intact.
+// SQLite detects pages that do not fit together, but not a changed number or text in
+// them. So each row has a checksum, which triggers maintain, and a row is used only if
+// it is intact.
 
-// table is a table with the columns that a row's checksum is of; the first is its key.
+// table is a table with the columns that a row's checksum covers; the first is its key.
 type table struct {
 	name    string
 	columns []string
 }
 
-var tables = []table{
-	{"settings", []string{"only", "generation", "json"}},
-	{"folders", []string{"path"}},
-	{"videos", []string{"id", "path", "size", "modified", "sha256", "seconds", "partial", "moments", "background", "pending", "missing"}},
-	{"moments", []string{"id", "video", "start", `"end"`, "thumbnail", "picture"}},
-	{"failures", []string{"path", "reason", "time"}},
-}
+var (
+	settingsTable = table{"settings", []string{"only", "generation", "json"}}
+	foldersTable  = table{"folders", []string{"path"}}
+	videosTable   = table{"videos", []string{"id", "path", "size", "modified", "sha256", "seconds", "partial", "moments", "background", "pending", "missing"}}
+	momentsTable1 = table{"moments", []string{"id", "video", "start", `"end"`, "thumbnail", "picture"}} // of version 1
+	momentsTable  = table{"moments", append(slices.Clone(momentsTable1.columns), "blank")}
+	failuresTable = table{"failures", []string{"path", "reason", "time"}}
+
+	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable}
+)
 
 func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// rowSum is the checksum of values with their types.
+// rowSum returns the checksum of values with their types.
 func rowSum(_ *sqlite.FunctionContext, values []driver.Value) (driver.Value, error) {
 	var b []byte
 	for _, v := range values {
@@ -48,8 +51,9 @@ func (t table) sum() string {
 	return fmt.Sprintf("clipcue_sum(%[1]s.%[2]s)", t.name, strings.Join(t.columns, ", "+t.name+"."))
 }
 
-// triggers keep the checksums.
-func triggers() string {
+// triggers returns the statements that create the triggers of tables. They maintain the
+// checksums.
+func triggers(tables ...table) string {
 	var b strings.Builder
 	for _, t := range tables {
 		for i, event := range []string{"INSERT", "UPDATE OF " + strings.Join(t.columns, ", ")} {
@@ -60,18 +64,18 @@ func triggers() string {
 	return b.String()
 }
 
-// intact is the SQL of whether a table's row matches its checksum.
+// intact returns the SQL of whether a table's row matches its checksum.
 func intact(name string) string {
 	t := tables[slices.IndexFunc(tables, func(t table) bool { return t.name == name })]
 	return fmt.Sprintf("%s.sum IS %s", name, t.sum())
 }
 
-// errDamaged is wrapped by the error of a row that is not intact.
+// errDamaged is wrapped by the error for a row that is not intact.
 var errDamaged = errors.New("does not match its checksum")
 
 func damaged(name string) error { return fmt.Errorf("a row of %s %w", name, errDamaged) }
 
-// verify returns an errDamaged unless all rows of some tables are intact.
+// verify returns an errDamaged unless all rows of the tables are intact.
 func verify(ctx context.Context, db *sql.DB, names ...string) error {
 	for _, name := range names {
 		var found bool

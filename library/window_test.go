@@ -2,6 +2,7 @@ package library
 
 import (
 	"math"
+	"os"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -24,16 +25,16 @@ func TestWindows(t *testing.T) {
 	for name, c := range map[string]struct {
 		q           *feature.Sequence
 		window, hop float64
-		want        []span
+		want        []video.Span
 	}{
-		"as long as a window":      {sequence(0, every(0.5, 4)...), 4, 2, []span{{0, 4}}},
-		"shorter":                  {sequence(0, every(0.5, 1.5)...), 4, 2, []span{{0, 1.5}}},
-		"a little longer":          {sequence(0, every(0.5, 5)...), 4, 2, []span{{0, 4}, {2, 5}}},
-		"several":                  {sequence(0, every(0.5, 8)...), 4, 2, []span{{0, 4}, {2, 6}, {4, 8}}},
-		"no overlap":               {sequence(0, every(0.5, 8)...), 4, 4, []span{{0, 4}, {4, 8}}},
-		"a clock that starts at 9": {sequence(9, 9, 9.5, 10, 10.5), 1, 1, []span{{0, 1}, {1, 2}}},
-		"nothing in between":       {sequence(0, 0, 1, 1e6, 1e6+1), 2, 1, []span{{0, 2}, {1, 3}, {999999, 1000001}, {1000000, 1000002}, {1000001, 1000003}}},
-		"begins late":              {sequence(0, 7.1, 7.6, 8.1, 8.6), 2, 1, []span{{7, 9}, {8, 9.1}}},
+		"as long as a window":      {sequence(0, every(0.5, 4)...), 4, 2, []video.Span{{Start: 0, End: 4}}},
+		"shorter":                  {sequence(0, every(0.5, 1.5)...), 4, 2, []video.Span{{Start: 0, End: 1.5}}},
+		"a little longer":          {sequence(0, every(0.5, 5)...), 4, 2, []video.Span{{Start: 0, End: 4}, {Start: 2, End: 5}}},
+		"several":                  {sequence(0, every(0.5, 8)...), 4, 2, []video.Span{{Start: 0, End: 4}, {Start: 2, End: 6}, {Start: 4, End: 8}}},
+		"no overlap":               {sequence(0, every(0.5, 8)...), 4, 4, []video.Span{{Start: 0, End: 4}, {Start: 4, End: 8}}},
+		"a clock that starts at 9": {sequence(9, 9, 9.5, 10, 10.5), 1, 1, []video.Span{{Start: 0, End: 1}, {Start: 1, End: 2}}},
+		"nothing in between":       {sequence(0, 0, 1, 1e6, 1e6+1), 2, 1, []video.Span{{Start: 0, End: 2}, {Start: 1, End: 3}, {Start: 999999, End: 1000001}, {Start: 1000000, End: 1000002}, {Start: 1000001, End: 1000003}}},
+		"begins late":              {sequence(0, 7.1, 7.6, 8.1, 8.6), 2, 1, []video.Span{{Start: 7, End: 9}, {Start: 8, End: 9.1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := windows(c.q, c.window, c.hop)
@@ -44,7 +45,7 @@ func TestWindows(t *testing.T) {
 				t.Fatalf("%v, want %v", got, c.want)
 			}
 			for i, s := range got {
-				if math.Abs(s.start-c.want[i].start)+math.Abs(s.end-c.want[i].end) > 1e-6 {
+				if math.Abs(s.Start-c.want[i].Start)+math.Abs(s.End-c.want[i].End) > 1e-6 {
 					t.Errorf("%v, want %v", got, c.want)
 				}
 			}
@@ -52,7 +53,7 @@ func TestWindows(t *testing.T) {
 	}
 	q := sequence(0, 0, 1, 2)
 	q.Provenance.Duration = 2.4
-	if got, err := windows(q, 4, 2); err != nil || len(got) != 1 || got[0].end != 2.4 {
+	if got, err := windows(q, 4, 2); err != nil || len(got) != 1 || got[0].End != 2.4 {
 		t.Errorf("a video that declares 2.4 s: %v %v", got, err)
 	}
 	if _, err := windows(sequence(0, 0, 1e300), 4, 2); err == nil {
@@ -80,12 +81,12 @@ func TestWindowsCoverTheVideo(t *testing.T) {
 		}
 		covered := map[int]bool{}
 		for i, s := range spans {
-			if i > 0 && s.start <= spans[i-1].start || s.end <= s.start || s.end-s.start > window+1e-6 {
+			if i > 0 && s.Start <= spans[i-1].Start || s.End <= s.Start || s.End-s.Start > window+1e-6 {
 				t.Fatalf("%v after %v", s, spans[:i])
 			}
 			inside := 0
 			for j, x := range times {
-				if x-zero >= s.start-1e-5 && x-zero < s.end+1e-5 {
+				if x-zero >= s.Start-1e-5 && x-zero < s.End+1e-5 {
 					covered[j] = true
 					inside++
 				}
@@ -108,7 +109,15 @@ func TestThumbnails(t *testing.T) {
 			times = append(times, 5+float64(i)/2)
 		}
 		q := sequence(5, times...)
-		f := &films{root: t.TempDir(), window: c.window, hop: c.hop, by: map[string]*film{}}
+		root, err := os.OpenRoot(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close()
+		if err := root.Mkdir(thumbnailsFolder, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		f := &films{root: root, window: c.window, hop: c.hop, by: map[string]*film{}}
 		for _, at := range times {
 			if err := f.watch(q, video.Frame{Width: 1, Height: 1, Pix: make([]byte, 3), Time: at}); err != nil {
 				t.Fatal(err)
@@ -120,8 +129,8 @@ func TestThumbnails(t *testing.T) {
 		}
 		one := f.take(q.ID)
 		for _, s := range spans {
-			at, middle := one.times[one.number(s)], (s.start+s.end)/2
-			if at < s.start-slack || at >= s.end || s.end-s.start == c.window && math.Abs(at-middle) > 0.5 {
+			at, middle := one.times[one.number(s)], (s.Start+s.End)/2
+			if at < s.Start-slack || at >= s.End || s.End-s.Start == c.window && math.Abs(at-middle) > 0.5 {
 				t.Errorf("%+v: the thumbnail of %v is of %v", c, s, at)
 			}
 		}
@@ -129,8 +138,8 @@ func TestThumbnails(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	m := func(video int64, start, end, score float64) candidate {
-		return candidate{Result: Result{Start: start, End: end, Score: score, Best: start}, video: video}
+	m := func(of int64, start, end, score float64) candidate {
+		return candidate{Result: Result{Span: video.Span{Start: start, End: end}, Score: score, Best: start}, video: of}
 	}
 	type part struct{ start, end, score float64 }
 	for name, c := range map[string]struct {
@@ -163,9 +172,9 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
+func TestFormatTime(t *testing.T) {
 	for seconds, want := range map[float64]string{0: "00:00", 59.9: "00:59", 61: "01:01", 3599: "59:59", 3600: "1:00:00", 36061: "10:01:01", -1: "00:00"} {
-		if got := Clock(seconds); got != want {
+		if got := FormatTime(seconds); got != want {
 			t.Errorf("%g s is %s, want %s", seconds, got, want)
 		}
 	}

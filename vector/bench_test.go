@@ -91,7 +91,7 @@ func million(b *testing.B, graph bool) (*Embedded, *clusters) {
 	b.Logf("opened in %.2f s", time.Since(begin).Seconds())
 	begin = time.Now()
 	const many = 20000
-	for from, _ := x.Len(); from < n; from += many {
+	for from, _ := x.Len(b.Context()); from < n; from += many {
 		m := min(many, n-from)
 		ids, vectors := make([]int64, m), make([]float32, m*width)
 		var work sync.WaitGroup

@@ -188,8 +188,8 @@ func generations(dir string) ([]int, error) {
 // Width is how many elements a vector has.
 func (e *Embedded) Width() int { return e.width }
 
-// Len is how many vectors there are.
-func (e *Embedded) Len() (int, error) {
+// Len returns the number of vectors.
+func (e *Embedded) Len(context.Context) (int, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return len(e.store.byID), nil

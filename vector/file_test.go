@@ -49,7 +49,7 @@ func contents(t *testing.T, x *Embedded) map[int64][narrow]float32 {
 		}
 		all[id] = [narrow]float32(v)
 	}
-	if n, err := x.Len(); err != nil || n != len(all) {
+	if n, err := x.Len(t.Context()); err != nil || n != len(all) {
 		t.Fatalf("%d ids, and it says %d, %v", len(all), n, err)
 	}
 	return all

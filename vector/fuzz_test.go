@@ -64,7 +64,7 @@ func FuzzOpen(f *testing.F) {
 		_ = x.Verify(t.Context())
 		query := worlds["anywhere"](rand.New(rand.NewPCG(1, 1)), 1, narrow)
 		hits, err := x.Search(t.Context(), query, 3)
-		if n, _ := x.Len(); err == nil && len(hits) != min(n, 3) && allFinite(hits) {
+		if n, _ := x.Len(t.Context()); err == nil && len(hits) != min(n, 3) && allFinite(hits) {
 			t.Fatalf("%d hits of %d", len(hits), n)
 		}
 		_ = x.Add(t.Context(), []int64{1}, query)

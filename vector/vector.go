@@ -28,8 +28,8 @@ type Hit struct {
 type Index interface {
 	// Width is how many elements a vector has.
 	Width() int
-	// Len is how many vectors there are.
-	Len() (int, error)
+	// Len returns the number of vectors.
+	Len(ctx context.Context) (int, error)
 	// Add stores vectors [n,E] under n ids, which have to differ; a vector that an
 	// id had is replaced. When it returns without an error, all is durable. After
 	// an error nothing has changed, or, with an engine behind a network, a part may

@@ -12,6 +12,7 @@ import (
 
 func (a *app) duplicatesCommand() *cobra.Command {
 	var dir string
+	var server flags.Server
 	var asJSON bool
 	threshold := library.DefaultThreshold
 	c := &cobra.Command{
@@ -22,11 +23,11 @@ the same order, with the times in both: copies of another size or quality, and p
 that were cut out.
 
 The similarity is 1 for the same frames and 0 for two random moments of the library.
-Two or more consecutive moments of at least --min-similarity are a part.`,
+Moments without content (black, one color, noise, color bars) do not count. Two or more consecutive moments of at least --min-similarity are a part.`,
 		Example: "  clipcue duplicates --library lib --min-similarity 0.95",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := library.Open(c.Context(), dir)
+			l, err := server.Open(c, dir)
 			if err != nil {
 				return err
 			}
@@ -42,6 +43,7 @@ Two or more consecutive moments of at least --min-similarity are a part.`,
 		},
 	}
 	flags.Library(c, &dir)
+	server.Add(c)
 	flags.UpTo1(c, &threshold, "min-similarity", "minimum similarity of two moments, from 0 to 1")
 	flags.JSON(c, &asJSON)
 	return c
@@ -61,7 +63,7 @@ func (a *app) printDuplicates(d *library.Duplicates) error {
 	for _, n := range d.Near {
 		terminal.Fprintf(a.out, "same frames:\n  %s\n  %s\n", shown(n.A), shown(n.B))
 		for _, p := range n.Parts {
-			terminal.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.Clock(p.StartA), library.Clock(p.EndA), library.Clock(p.StartB), library.Clock(p.EndB), p.Similarity)
+			terminal.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.FormatTime(p.A.Start), library.FormatTime(p.A.End), library.FormatTime(p.B.Start), library.FormatTime(p.B.End), p.Similarity)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,8 @@ type indexFlags struct {
 	library     string
 	captions    string // a file
 	window, hop time.Duration
+	server      flags.Server
+	prune, yes  bool
 	fps         float64
 	options     library.Options
 	json        bool
@@ -47,16 +50,19 @@ the embedding, the thumbnail and the times of each moment.
 Run again, the command processes videos that are new or have changed in size and in
 time or content. Without a VIDEO it updates everything in the library, and adds new
 videos of the folders that were given before. Videos that no longer exist are reported
-and stay in the library; --prune removes them. Run the same command again to resume an
-interrupted run.
+and stay in the library. --prune removes those that were deleted, after listing them;
+more than a fifth of the library requires --yes. Videos whose folder cannot be read, or is
+empty like the mount point of a disk that is not mounted, are never removed. Run the same
+command again to resume an interrupted run.
 
 The model is chosen when the library is created: a backbone (--model) or a retrieval
 run (--run). The library stores this choice. Changing the model or the window settings
 requires --reindex, which re-indexes every video.
 
 From --graph moments on, search uses an approximate graph, which takes minutes to
-build. --server stores the vectors on a Weaviate server such as http://localhost:8080,
-with the key in CLIPCUE_WEAVIATE_KEY. Scores are relative to the background captions,
+build. --server stores the vectors on a Weaviate server such as http://localhost:8080.
+The key in CLIPCUE_WEAVIATE_KEY is sent only to the address of --server or
+CLIPCUE_WEAVIATE_URL, so later commands need it again. Scores are relative to the background captions,
 everyday ones unless --background-captions is given.
 
 Unreadable videos are skipped and reported. The exit code is 0 if all is well, 3 if
@@ -82,9 +88,10 @@ func (o *indexFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.captions, "background-captions", "", "file of captions that scores are relative to, one per line")
 	flags.Int(c, &o.options.Settings.Graph, "graph", 0, "minimum number of moments for approximate search (default 1,000,000)")
-	f.StringVar(&o.options.Settings.Server, "server", "", "address of a Weaviate server for the vectors")
+	o.server.Add(c)
 	f.BoolVar(&o.options.Reindex, "reindex", false, "re-index the given videos, or all of the library")
-	f.BoolVar(&o.options.Prune, "prune", false, "remove videos and folders that no longer exist")
+	f.BoolVar(&o.prune, "prune", false, "remove videos and folders that were deleted")
+	f.BoolVar(&o.yes, "yes", false, "let --prune remove a large part of the library")
 	flags.AllowPartial(c, &o.options.Extract.AllowPartial)
 	flags.Timeout(c, &o.options.Extract.Timeout)
 	flags.Extraction(c, &o.options.Extract)
@@ -105,7 +112,7 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 		}
 	}
 	if !given("model") && !given("run") {
-		o.backbone.Model, o.run.Path = old.Model, old.Adapter
+		o.backbone.Model, o.run.Path = old.Model, old.Run
 		o.backbone.Activation = cmp.Or(o.backbone.Activation, old.Activation)
 	}
 	if !given("precision") && old.Precision != "" {
@@ -126,6 +133,12 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 		o.options.Extract.Sampling = video.AtRate(o.fps)
 	}
 	o.options.Extract.Progress = a.progress
+	if s.Server, o.options.ServerKey = o.server.Address, o.server.Key(); old.Server != "" {
+		s.Server = o.server.Trusted()
+	}
+	if o.prune {
+		o.options.Prune = func(gone []string, total int) error { return a.confirmPrune(gone, total, o.yes) }
+	}
 	report, err := library.Index(c.Context(), o.library, m, e, paths, o.options)
 	return a.indexed(o.library, report, err, o.json)
 }
@@ -151,7 +164,7 @@ func (a *app) embedder(ctx context.Context, run flags.Run, b flags.Backbone, tow
 		return nil, nil, nil, fmt.Errorf("%s: %w", opened.Path, err)
 	}
 	s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.Model, f.Backbone.Path)), cmp.Or(b.Activation, f.Backbone.Config.Activation), b.Precision
-	s.Adapter = rooted(opened.Path)
+	s.Run = rooted(opened.Path)
 	return opened.Backbone, r, f, nil
 }
 
@@ -165,6 +178,33 @@ func rooted(path string) string {
 	return path
 }
 
+// pruneFreely is the number of videos that --prune removes without --yes, whatever share
+// of the library they are; pruneShare is the share above which it requires --yes.
+const (
+	pruneFreely = 3
+	pruneShare  = 0.2
+)
+
+// pruneError reports that --prune would remove a large part of a library.
+type pruneError struct{ gone, total int }
+
+func (e *pruneError) Error() string {
+	return fmt.Sprintf("--prune would remove %d of %d videos from the library", e.gone, e.total)
+}
+
+// confirmPrune lists the videos that are about to be removed, and refuses to remove a large
+// part of the library without --yes.
+func (a *app) confirmPrune(gone []string, total int, yes bool) error {
+	for _, path := range gone {
+		a.log.Warn("deleted", "video", path)
+	}
+	if n := len(gone); n > pruneFreely && float64(n) > pruneShare*float64(total) && !yes {
+		return &pruneError{n, total}
+	}
+	a.log.Warn("removing deleted videos from the library", "videos", len(gone), "of", total)
+	return nil
+}
+
 // indexed logs and prints the result of a run, and returns the error of the command.
 func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) error {
 	for _, f := range r.Failed {
@@ -176,10 +216,17 @@ func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) erro
 	few := func(message string, paths []string) {
 		warnFew(len(paths), func(i int) { a.log.Warn(message, "video", paths[i]) }, func(more int) { a.log.Warn(message, "more", more) })
 	}
-	if r.Pruned == 0 {
-		few("no longer exists; --prune removes it from the library", r.Missing)
+	unreachable := map[string]bool{}
+	for _, f := range r.Unreachable {
+		unreachable[f.Path] = true
 	}
-	few("has changed since it was indexed; update the library: clipcue index --library "+dir, r.Changed)
+	warnFew(len(r.Unreachable), func(i int) {
+		a.log.Warn("cannot be found, and is kept in the library", "video", r.Unreachable[i].Path, "reason", r.Unreachable[i].Reason)
+	}, func(more int) { a.log.Warn("cannot be found, and are kept in the library", "more", more) })
+	if r.Pruned == 0 {
+		few("no longer exists; --prune removes it from the library", slices.DeleteFunc(slices.Clone(r.Missing), func(path string) bool { return unreachable[path] }))
+	}
+	few("has changed since it was indexed; update the library: clipcue index --library "+shellArg(dir), r.Changed)
 	if r.Repaired > 0 {
 		a.log.Warn("files of the library were missing; their videos were re-indexed where they exist", "videos", r.Repaired)
 	}

@@ -19,6 +19,7 @@ func (a *app) libraryCommand() *cobra.Command {
 
 func (a *app) libraryInfoCommand() *cobra.Command {
 	var dir string
+	var server flags.Server
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "info --library DIR",
@@ -28,7 +29,7 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 		Example: "  clipcue library info --library lib --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := library.Open(c.Context(), dir)
+			l, err := server.Open(c, dir)
 			if err != nil {
 				return err
 			}
@@ -47,8 +48,8 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 				{"size", fmt.Sprintf("%.1f MB", float64(i.Bytes)/1e6)},
 				{"model", fmt.Sprintf("%s (%s, width %d)", s.Model, s.Fingerprint, s.Width)},
 			}
-			if s.Adapter != "" {
-				rows = append(rows, [2]string{"adapter", s.Adapter})
+			if s.Run != "" {
+				rows = append(rows, [2]string{"run", s.Run})
 			}
 			if s.Server != "" {
 				rows = append(rows, [2]string{"server", s.Server + ", " + s.Collection})
@@ -74,12 +75,14 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 		},
 	}
 	flags.Library(c, &dir)
+	server.Add(c)
 	flags.JSON(c, &asJSON)
 	return c
 }
 
 func (a *app) libraryCheckCommand() *cobra.Command {
 	var dir string
+	var server flags.Server
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check --library DIR",
@@ -91,7 +94,7 @@ running.`,
 		Example: "  clipcue library check --library lib",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := library.Open(c.Context(), dir)
+			l, err := server.Open(c, dir)
 			if err != nil {
 				return err
 			}
@@ -100,15 +103,23 @@ running.`,
 			if err != nil {
 				return err
 			}
+			type damaged struct {
+				library.Damage
+				Remedy string `json:"remedy"`
+			}
+			list := []damaged{}
+			for _, d := range damage {
+				list = append(list, damaged{d, damageRemedy(dir, d)})
+			}
 			switch {
 			case asJSON:
-				err = a.json(map[string]any{"library": dir, "damage": damage})
+				err = a.json(map[string]any{"library": dir, "damage": list})
 			case len(damage) == 0:
 				_, err = fmt.Fprintln(a.out, "all is well")
 			}
 			if !asJSON {
-				for _, d := range damage {
-					fmt.Fprintln(a.out, d)
+				for _, d := range list {
+					fmt.Fprintf(a.out, "%s; %s\n", shown(d.String()), d.Remedy)
 				}
 			}
 			if err == nil && len(damage) > 0 {
@@ -118,6 +129,7 @@ running.`,
 		},
 	}
 	flags.Library(c, &dir)
+	server.Add(c)
 	flags.JSON(c, &asJSON)
 	return c
 }

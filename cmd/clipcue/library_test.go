@@ -78,7 +78,7 @@ type infoJSON struct {
 	Failed, Partial  []struct{ Path, Reason string }
 	Folders          []string
 	Settings         struct {
-		Model, Adapter, Fingerprint, Sampling string
+		Model, Run, Fingerprint, Sampling string
 		Window, Hop                           float64
 		Captions                              []string
 	}
@@ -94,7 +94,7 @@ func TestLibrary(t *testing.T) {
 	dir := t.TempDir()
 	clips, page := filepath.Join(dir, "clips"), filepath.Join(dir, "found.html")
 	found := decode[searchedJSON](t, must(t, exitDone, "search", "--library", lib, "a blue ring", "--top", "3", "--json", "--clips", clips, "--html", page))
-	if found.Query != "a blue ring" || found.Kind != "sentence" || !found.Matched || len(found.Results) != 3 || len(found.Clips) != 3 {
+	if found.Query != "a blue ring" || found.Kind != "text" || !found.Matched || len(found.Results) != 3 || len(found.Clips) != 3 {
 		t.Errorf("%+v", found)
 	}
 	for i, x := range found.Results[:2] { // the third of them is hard for clipcue-tiny
@@ -458,7 +458,7 @@ func TestLibraryOfATrainedRetriever(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 	info := decode[infoJSON](t, must(t, exitDone, "library", "info", "--library", lib, "--json"))
-	if info.Settings.Adapter == "" || info.Videos != 9 {
+	if info.Settings.Run == "" || info.Videos != 9 {
 		t.Errorf("%+v", info)
 	}
 	// The same library is not to be filled by the backbone alone.

@@ -84,8 +84,19 @@ var remedies = []func(error) string{
 	is(library.ErrDiskFull, "the same command again when there is space"),
 	is(library.ErrNotWritable, "a folder and disk that can be written, or another --library"),
 	is(library.ErrDamaged, "a copy of the library, or delete its folder and index again"),
+	is(library.ErrForeign, "another --library, or move that file away"),
 	of(func(e *library.VectorsError) string {
-		return "a copy of the library, or delete " + e.Folder + " and run: clipcue index --library " + e.Dir
+		if e.Missing {
+			return "clipcue index --library " + shellArg(e.Dir) + ", to make the vectors again"
+		}
+		return "a copy of the library, or delete " + e.Folder + " and run: clipcue index --library " + shellArg(e.Dir)
+	}),
+	of(libraryMismatch),
+	of(func(e *library.ServerError) string {
+		return "--server " + shellArg(e.Address) + ", if you trust that address: CLIPCUE_WEAVIATE_KEY is sent to it"
+	}),
+	of(func(*pruneError) string {
+		return "mount the disk that has them; or --yes with --prune, if they were really deleted"
 	}),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }

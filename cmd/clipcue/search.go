@@ -31,8 +31,8 @@ import (
 type searched struct {
 	Library string `json:"library"`
 	Query   string `json:"query"`
-	Kind    string `json:"kind"` // "sentence", "image" or "video"
-	*library.Found
+	Kind    string `json:"kind"` // "text", "image" or "video"
+	*library.Response
 	Clips []string `json:"clips,omitempty"` // of the results, "" where it failed
 }
 
@@ -41,6 +41,7 @@ type searchFlags struct {
 	backbone               flags.Backbone
 	run                    flags.Run
 	library                string
+	server                 flags.Server
 	image, video           string // of the query, if not text
 	top                    int
 	clips, html, queryText string
@@ -81,6 +82,7 @@ is a rate of correct results.
 	o.backbone.AddOfLibrary(c)
 	o.run.Add(c)
 	flags.Library(c, &o.library)
+	o.server.Add(c)
 	f := c.Flags()
 	f.StringVar(&o.image, "image", "", "image to search by, instead of a text query")
 	f.StringVar(&o.video, "video", "", "video to search by, instead of a text query")
@@ -93,7 +95,7 @@ is a rate of correct results.
 }
 
 func (a *app) search(c *cobra.Command, o searchFlags) error {
-	l, err := library.Open(c.Context(), o.library)
+	l, err := o.server.Open(c, o.library)
 	if err != nil {
 		return err
 	}
@@ -103,7 +105,7 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 		return err
 	}
 	for _, w := range out.Warnings {
-		a.log.Warn(w)
+		a.warn(w, o.library)
 	}
 	failed := 0
 	if o.clips != "" {
@@ -112,7 +114,7 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 		}
 	}
 	if o.html != "" {
-		if err := report.Search(out.Query, out.Kind, out.Found, l.Settings()).WriteFile(o.html); err != nil {
+		if err := report.Search(out.Query, out.Kind, out.Response, l.Settings(), l.Thumbnail).WriteFile(o.html); err != nil {
 			return fmt.Errorf("--html: %w", err)
 		}
 	}
@@ -126,7 +128,7 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 
 // find searches a library by the query of the flags.
 func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*searched, error) {
-	out := &searched{Library: o.library, Query: o.queryText, Kind: "sentence"}
+	out := &searched{Library: o.library, Query: o.queryText, Kind: "text"}
 	towers := clip.Text
 	switch {
 	case o.image != "":
@@ -139,28 +141,28 @@ func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*search
 		return nil, err
 	}
 	ctx := c.Context()
-	if out.Kind == "sentence" {
+	if out.Kind == "text" {
 		a.warnCut(m, f, o.queryText)
-		out.Found, err = l.Search(ctx, e, o.queryText, o.top)
+		out.Response, err = l.Search(ctx, e, o.queryText, o.top)
 		if errors.Is(err, library.ErrEmptyQuery) {
 			err = usageError{err}
 		}
 		return out, err
 	}
-	if err := l.Fits(e); err != nil {
+	if err := l.CheckEmbedder(e); err != nil {
 		return nil, err
 	}
 	var query []float32
 	if out.Kind == "image" {
-		query, err = library.Picture(ctx, m, e, o.image)
+		query, err = library.EmbedImage(ctx, m, e, o.image)
 	} else {
 		var extract feature.Options
 		if extract.Sampling, err = video.ParseSampling(l.Settings().Sampling); err == nil {
-			query, err = library.Clip(ctx, m, e, o.video, extract)
+			query, err = library.EmbedVideo(ctx, m, e, o.video, extract)
 		}
 	}
 	if err == nil {
-		out.Found, err = l.Like(ctx, query, o.top)
+		out.Response, err = l.SearchEmbedding(ctx, query, o.top)
 	}
 	return out, err
 }
@@ -169,13 +171,13 @@ func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*search
 func (a *app) libraryModel(c *cobra.Command, l *library.Library, o searchFlags, towers clip.Tower) (*clip.Model, *retrieval.Retriever, *adapter.File, error) {
 	s := l.Settings()
 	if !c.Flags().Changed("model") && !c.Flags().Changed("run") {
-		o.backbone.Model, o.run.Path = s.Model, s.Adapter
+		o.backbone.Model, o.run.Path = s.Model, s.Run
 		o.backbone.Activation = cmp.Or(o.backbone.Activation, s.Activation)
 	}
 	o.backbone.Precision = s.Precision
 	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, towers, &library.Settings{})
 	if err != nil {
-		if o.run.Path == s.Adapter && errors.Is(err, fs.ErrNotExist) {
+		if o.run.Path == s.Run && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; give its new path with --run", err)
 		}
 		return nil, nil, nil, fmt.Errorf("the model of %s: %w", o.library, err)
@@ -199,14 +201,17 @@ func (a *app) printFound(s searched) error {
 	fmt.Fprintln(w, "score\ttime\tvideo\tthumbnail")
 	for _, r := range s.Results {
 		score := fmt.Sprintf("%5.1f %%", 100*r.Score)
-		if s.Kind != "sentence" {
+		if s.Kind != "text" {
 			score = fmt.Sprintf("%.3f", r.Score)
 		}
-		missing := ""
+		mark := ""
 		if r.Missing {
-			missing = " (missing)"
+			mark = " (missing)"
 		}
-		terminal.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, shown(r.Video), missing, r.Thumbnail)
+		if r.Blank {
+			mark += " (no content)"
+		}
+		terminal.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, shown(r.Video), mark, r.Thumbnail)
 	}
 	return w.Flush()
 }
@@ -259,7 +264,7 @@ func clipName(place int, r library.Result) string {
 	if len(name) > 60 {
 		name = name[:60]
 	}
-	return fmt.Sprintf("%02d_%s_%s.mp4", place, name, strings.ReplaceAll(library.Clock(r.Start), ":", "-"))
+	return fmt.Sprintf("%02d_%s_%s.mp4", place, name, strings.ReplaceAll(library.FormatTime(r.Start), ":", "-"))
 }
 
 // failedClips returns the error of a search of which n results could not be cut out.

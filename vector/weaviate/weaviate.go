@@ -276,12 +276,12 @@ func (c *Collection) Search(ctx context.Context, query []float32, k int) ([]vect
 	return hits, nil
 }
 
-// Len is how many vectors there are.
-func (c *Collection) Len() (int, error) {
+// Len returns the number of vectors.
+func (c *Collection) Len(ctx context.Context) (int, error) {
 	var data struct {
 		Aggregate map[string][]struct{ Meta struct{ Count int } }
 	}
-	if err := c.server.query(context.Background(), fmt.Sprintf("{Aggregate{%s{meta{count}}}}", c.name), &data); err != nil {
+	if err := c.server.query(ctx, fmt.Sprintf("{Aggregate{%s{meta{count}}}}", c.name), &data); err != nil {
 		return 0, err
 	}
 	if len(data.Aggregate[c.name]) != 1 {

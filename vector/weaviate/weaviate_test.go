@@ -72,7 +72,7 @@ func TestRetries(t *testing.T) {
 func TestGivesUp(t *testing.T) {
 	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
 	c := mustFake(t, busy, weaviate.Options{Retries: 1})
-	if _, err := c.Len(); err == nil || !strings.Contains(err.Error(), "2 attempts") {
+	if _, err := c.Len(t.Context()); err == nil || !strings.Contains(err.Error(), "2 attempts") {
 		t.Errorf("%v", err)
 	}
 	c = mustFake(t, busy, weaviate.Options{Retries: 1000})
@@ -111,7 +111,7 @@ func TestStrangeAnswers(t *testing.T) {
 		if _, err := c.Get(t.Context(), []int64{1}); err == nil {
 			t.Errorf("%s: got", answer)
 		}
-		if _, err := c.Len(); err == nil {
+		if _, err := c.Len(t.Context()); err == nil {
 			t.Errorf("%s: counted", answer)
 		}
 		if hits, err := c.Search(t.Context(), []float32{1, 0}, 1); err == nil && len(hits) > 0 {

@@ -84,7 +84,7 @@ func must(t *testing.T, err error) {
 
 func count(t *testing.T, x vector.Index, want int) {
 	t.Helper()
-	got, err := x.Len()
+	got, err := x.Len(t.Context())
 	must(t, err)
 	if got != want {
 		t.Fatalf("%d vectors instead of %d", got, want)

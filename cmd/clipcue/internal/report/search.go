@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/dustin/go-humanize/english"
@@ -10,16 +9,20 @@ import (
 	"github.com/clipcue/clipcue/library"
 )
 
-// Search returns a page with the results of a search and their thumbnails. kind is
-// "sentence" or another kind of query; made are the settings of the library.
-func Search(query, kind string, found *library.Found, made library.Settings) *Report {
+// Search returns a page with the results of a search and their thumbnails. kind is "text"
+// or another kind of query; made are the settings of the library, and thumbnail returns the
+// JPEG file of a result.
+func Search(query, kind string, found *library.Response, made library.Settings, thumbnail func(library.Result) ([]byte, error)) *Report {
 	s := Section{Title: "Moments, the likeliest first"}
 	for _, r := range found.Results {
 		strip := Strip{Title: r.Video, Label: fmt.Sprintf("%s, %.1f %%", r.Time, 100*r.Score)}
 		if r.Missing {
 			strip.Note = "The video did not exist when the library was last updated."
 		}
-		picture, err := os.ReadFile(r.Thumbnail)
+		if r.Blank {
+			strip.Note = "Most frames of this moment show nothing."
+		}
+		picture, err := thumbnail(r)
 		if err == nil {
 			strip.Frames = []Frame{{Time: r.Best + min(made.Window, r.End-r.Best)/2, Picture: picture}}
 		} else {
@@ -28,14 +31,14 @@ func Search(query, kind string, found *library.Found, made library.Settings) *Re
 		s.Strips = append(s.Strips, strip)
 	}
 	page := &Report{Title: query, Verdict: english.Plural(len(found.Results), "result", "") + ".", Footer: Version()}
-	if kind == "sentence" {
+	if kind == "text" {
 		s.Text = fmt.Sprintf("The score is the probability that the model gives the text query for the moment, among %d background captions.", len(made.Captions))
 	} else {
 		page.Title = "Like " + filepath.Base(query)
 		s.Text = "The score is 1 for the same frames and 0 for a moment that is no more similar than others."
 	}
 	for _, w := range found.Warnings {
-		page.Sections = append(page.Sections, Section{Title: "Note", Text: w})
+		page.Sections = append(page.Sections, Section{Title: "Note", Text: w.Text})
 	}
 	page.Sections = append(page.Sections, s)
 	return page

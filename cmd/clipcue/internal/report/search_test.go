@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/video"
 )
 
 // The page of a search has its query, each result with its thumbnail, and what there
@@ -17,17 +18,17 @@ func TestSearchPage(t *testing.T) {
 	if err := os.WriteFile(there, []byte("\xff\xd8\xff"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	found := &library.Found{
+	found := &library.Response{
 		Results: []library.Result{
-			{Video: "/films/a.mp4", Start: 62, End: 68, Best: 64, Time: "01:02–01:08", Score: 0.875, Thumbnail: there},
+			{Video: "/films/a.mp4", Span: video.Span{Start: 62, End: 68}, Best: 64, Time: "01:02–01:08", Score: 0.875, Thumbnail: there},
 			{Video: "/films/b.mp4", Time: "00:00–00:04", Score: 0.25, Thumbnail: filepath.Join(dir, "1.jpg"), Missing: true},
 		},
-		Warnings: []string{"nothing fits well"},
+		Warnings: []library.Warning{{Kind: library.WarnNoMatch, Text: "nothing fits well"}},
 	}
 	write := func(query, kind string) string {
 		t.Helper()
 		path := filepath.Join(dir, "found.html")
-		if err := Search(query, kind, found, library.Settings{Window: 4, Captions: library.Captions()}).WriteFile(path); err != nil {
+		if err := Search(query, kind, found, library.Settings{Window: 4, Captions: library.Captions()}, func(r library.Result) ([]byte, error) { return os.ReadFile(r.Thumbnail) }).WriteFile(path); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
@@ -37,7 +38,7 @@ func TestSearchPage(t *testing.T) {
 		return string(text)
 	}
 	for _, want := range []string{"a &lt;red&gt; circle", "/films/a.mp4", "01:02–01:08", "87.5 %", "66.0 s", "data:image/jpeg", "283", "nothing fits well", "cannot be read", "2 results"} {
-		if !strings.Contains(write("a <red> circle", "sentence"), want) {
+		if !strings.Contains(write("a <red> circle", "text"), want) {
 			t.Errorf("the page does not have %q", want)
 		}
 	}

@@ -1,0 +1,139 @@
+package library
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// applicationID ("clip") marks a database as one of clipcue, in PRAGMA application_id.
+// Version 1 did not have it.
+const applicationID = 0x636c6970
+
+// migrations upgrade a database of version i to version i+1. The version is stored in
+// PRAGMA user_version. A published migration never changes.
+//
+// A video that is waiting to be re-indexed has pending set and no moments. Times are
+// seconds as a player shows them; modified is in nanoseconds since 1970. A video's
+// background is the sum over its moments. A moment's thumbnail is its number in the
+// video's folder, picture is that file's checksum. sum is the checksum of the row; see
+// sums.go.
+var migrations = []string{`
+CREATE TABLE settings (
+	only       INTEGER PRIMARY KEY CHECK (only = 1),
+	generation INTEGER NOT NULL, -- of the vectors
+	json       TEXT NOT NULL,
+	sum        INTEGER
+);
+CREATE TABLE folders (path TEXT PRIMARY KEY, sum INTEGER) WITHOUT ROWID;
+CREATE TABLE videos (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	path       TEXT NOT NULL UNIQUE,
+	size       INTEGER NOT NULL,
+	modified   INTEGER NOT NULL,
+	sha256     TEXT NOT NULL,
+	seconds    REAL NOT NULL,
+	partial    TEXT NOT NULL,
+	moments    INTEGER NOT NULL, -- how many it has
+	background REAL NOT NULL,
+	pending    INTEGER NOT NULL DEFAULT 0,
+	missing    INTEGER NOT NULL DEFAULT 0,
+	sum        INTEGER
+);
+CREATE INDEX videos_content ON videos (sha256);
+CREATE TABLE moments (
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	video     INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+	start     REAL NOT NULL,
+	"end"     REAL NOT NULL,
+	thumbnail INTEGER NOT NULL,
+	picture   INTEGER NOT NULL,
+	sum       INTEGER
+);
+CREATE INDEX moments_video ON moments (video, start);
+CREATE TABLE failures (
+	path   TEXT PRIMARY KEY,
+	reason TEXT NOT NULL,
+	time   TEXT NOT NULL,
+	sum    INTEGER
+) WITHOUT ROWID;
+` + triggers(settingsTable, foldersTable, videosTable, momentsTable1, failuresTable),
+
+	// blank is the share of a moment's frames that show nothing; NULL until it is derived
+	// from the thumbnail. Damaged rows stay damaged.
+	`ALTER TABLE moments ADD COLUMN blank REAL;
+DROP TRIGGER moments_0;
+DROP TRIGGER moments_1;
+UPDATE moments SET sum = CASE WHEN sum IS ` + momentsTable1.sum() + ` THEN ` + momentsTable.sum() + ` END;
+` + triggers(momentsTable) + `
+UPDATE settings SET json = json_remove(json_set(json, '$.run', json_extract(json, '$.adapter')), '$.adapter')
+	WHERE sum IS ` + settingsTable.sum() + `;
+PRAGMA application_id = ` + strconv.Itoa(applicationID) + `;
+`,
+}
+
+func migrate(ctx context.Context, db *sql.DB, version int) error {
+	for ; version < len(migrations); version++ {
+		err := inTx(ctx, db, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, migrations[version]+fmt.Sprintf("PRAGMA user_version = %d;", version+1))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schemaVersion returns the version of a database whose schema is exactly that of this
+// version, 0 for an empty database. Any other gives ErrForeign, or ErrNewer.
+func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
+	version, application := 0, 0
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return 0, err
+	}
+	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application); err != nil {
+		return 0, err
+	}
+	if version > len(migrations) && application == applicationID {
+		return 0, fmt.Errorf("%w: version %d, supported up to %d", ErrNewer, version, len(migrations))
+	}
+	if version < 0 || version > len(migrations) || version > 1 && application != applicationID {
+		return 0, ErrForeign
+	}
+	have, err := schema(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	want, err := schemaOf(ctx, version)
+	if err == nil && !slices.Equal(have, want) {
+		err = ErrForeign
+	}
+	return version, err
+}
+
+// schemaOf returns the schema that a library of a version has.
+func schemaOf(ctx context.Context, version int) (_ []string, err error) {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1) // each connection has its own memory
+	for _, m := range migrations[:version] {
+		if _, err := db.ExecContext(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	return schema(ctx, db)
+}
+
+// schema lists the tables, indexes, views and triggers of a database. Its texts and
+// their number are cut to what a library can have.
+func schema(ctx context.Context, db *sql.DB) ([]string, error) {
+	return texts(ctx, db, nil, `SELECT CAST(concat_ws(char(0), type, substr(name, 1, 100), substr(tbl_name, 1, 100), substr(sql, 1, 10000)) AS TEXT)
+		FROM sqlite_schema ORDER BY 1 LIMIT 100`)
+}
