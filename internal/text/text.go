@@ -2,6 +2,7 @@
 package text
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -57,6 +58,14 @@ func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
+// IsLine reports whether s is UTF-8 without line breaks and control characters, as every
+// name has to be that is written into a line of a file.
+func IsLine(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
+	})
+}
+
 // Quote returns s safe for a line of a terminal or log: control, bidirectional and
 // invisible characters, and bytes that are not UTF-8, become Go escapes such as \n, \x1b
 // and \u202e. Everything else is unchanged, without quotation marks.
@@ -82,4 +91,49 @@ func Quote(s string) string {
 func unsafe(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c' // emoji and Persian need them
 	return r != joiner && r != nonJoiner && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029')
+}
+
+// Escape returns a path as a text for JSON, which cannot hold bytes that are not UTF-8.
+// Such a byte becomes \xHH, with lower-case digits, and a backslash before xHH becomes
+// \x5c. All other texts are unchanged. [Unescape] is the inverse.
+func Escape(path string) string {
+	if utf8.ValidString(path) && !strings.Contains(path, `\x`) {
+		return path
+	}
+	var b strings.Builder
+	for i := 0; i < len(path); {
+		r, n := utf8.DecodeRuneInString(path[i:])
+		if _, isEscape := escapedByte(path[i:]); isEscape || r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, path[i])
+		} else {
+			b.WriteString(path[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// Unescape returns the path of which Escape made s.
+func Unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		if c, ok := escapedByte(s[i:]); ok {
+			b.WriteByte(c)
+			i += len(`\xHH`)
+		} else {
+			b.WriteByte(s[i])
+			i++
+		}
+	}
+	return b.String()
+}
+
+// escapedByte returns the byte that s begins with if s begins with \xHH.
+func escapedByte(s string) (byte, bool) {
+	digit := func(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+	if len(s) < 4 || s[:2] != `\x` || !digit(s[2]) || !digit(s[3]) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[2:4], 16, 8)
+	return byte(n), err == nil
 }
