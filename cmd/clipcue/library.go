@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/library"
 )
@@ -108,7 +109,7 @@ running.`,
 			}
 			if !asJSON {
 				for _, d := range damage {
-					fmt.Fprintln(a.out, d)
+					terminal.Fprintf(a.out, "%v\n", d)
 				}
 			}
 			if err == nil && len(damage) > 0 {

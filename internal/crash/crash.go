@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -17,6 +18,7 @@ var Handle func(*Error)
 type Error struct {
 	Value any    // of the panic
 	Where string // the innermost calls, such as "adapter/file.go:33 < train/run.go:10"
+	Stack []byte // of the goroutine
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("internal error: %v (%s)", e.Value, e.Where) }
@@ -38,7 +40,7 @@ func New(v any) *Error {
 	if e, ok := v.(*Error); ok {
 		return e
 	}
-	return &Error{Value: v, Where: where()}
+	return &Error{Value: v, Where: where(), Stack: debug.Stack()}
 }
 
 // where returns the three innermost calls of the module that led to the panic.
