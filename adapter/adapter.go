@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/towers"
+	"github.com/clipcue/clipcue/train"
 )
 
 // The learned tensors carry the names of the authors' code.
@@ -43,7 +44,8 @@ type Adapter struct {
 }
 
 // New returns an untrained adapter with the authors' initial values, drawn by seed.
-// With Residual, the temporal Transformer initially adds nothing.
+// With Residual, the temporal Transformer initially adds nothing. Settings that do not
+// fit the backbone are a *[train.ConfigError].
 func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 	size := m.Config()
 	if size.Precision != "" && c.Prefix+c.Postfix > 0 {
@@ -53,7 +55,7 @@ func New(m *clip.Model, c Config, seed uint64) (*Adapter, error) {
 		c.Temperature = 1 / float64(m.LogitScale())
 	}
 	if err := c.check(size.Embed, size.Context); err != nil {
-		return nil, err
+		return nil, &train.ConfigError{Err: err}
 	}
 	values := map[string][]float32{}
 	rng := rand.New(rand.NewPCG(seed, 0x70726f6d7074))

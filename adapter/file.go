@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -95,6 +96,9 @@ func (f *File) check() error {
 	}
 	if err := f.Config.check(size.Embed, size.Context); err != nil {
 		return err
+	}
+	if i := slices.IndexFunc(f.Classes, func(name string) bool { return !text.IsLine(name) }); i >= 0 {
+		return fmt.Errorf("class %d has a name with a line break or control character: %q", i+1, f.Classes[i])
 	}
 	f.Embeddings = f.Tensors[classesName].Data
 	delete(f.Tensors, classesName)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
 )
@@ -121,6 +122,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	var decoders sync.WaitGroup
 	for range min(x.o.Decoders, len(x.sources)) {
 		decoders.Go(func() {
+			defer crash.Recover()
 			for j := range jobs {
 				x.queue <- event{job: j, end: true, err: x.decode(inner, j)}
 			}
@@ -130,6 +132,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 		defer close(x.queue)
 		defer decoders.Wait()
 		defer close(jobs)
+		defer crash.Recover()
 		for i, s := range x.sources {
 			select {
 			case jobs <- &job{Source: s, at: i}:
@@ -222,6 +225,7 @@ func spend(total *atomic.Int64, mark *time.Time) {
 // caller's function. After an error other than a failure of the video it saves no more.
 func (x *extraction) save() {
 	defer close(x.saved)
+	defer crash.Recover()
 	broken := false
 	for j := range x.saves {
 		if broken {

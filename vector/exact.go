@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // The exact search reads a quarter of the bytes. With x = s·l + r, a vector as
@@ -108,6 +109,7 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 	parts := max(1, (s.rows-from+scanned-1)/scanned)
 	for range min(runtime.GOMAXPROCS(0), parts) {
 		group.Go(func() error {
+			defer crash.Recover()
 			return s.guarded(func() error {
 				var (
 					q     compute.Int8Query

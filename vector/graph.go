@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // graph is a hierarchical navigable small world (Malkov & Yashunin, IEEE TPAMI 2020,
@@ -348,6 +349,7 @@ func (g *graph) build(ctx context.Context, s *store, report func(rows int)) erro
 		group, ctx := errgroup.WithContext(ctx)
 		for _, w := range workers {
 			group.Go(func() error {
+				defer crash.Recover()
 				return s.guarded(func() error {
 					for ctx.Err() == nil {
 						i := int(next.Add(1)) - 1

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // A generation is a folder of three files, to which is only appended: the log, and
@@ -205,6 +206,7 @@ func (s *store) each(ctx context.Context, do func(row int) error) error {
 	parts := runtime.GOMAXPROCS(0)
 	for p := range parts {
 		group.Go(func() error {
+			defer crash.Recover()
 			return s.guarded(func() error {
 				for row := s.rows * p / parts; row < s.rows*(p+1)/parts; row++ {
 					if row%1024 == 0 && ctx.Err() != nil {

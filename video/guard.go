@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
@@ -50,6 +51,7 @@ func (g *guard) watch(pid int) {
 		return
 	}
 	go func() {
+		defer crash.Recover()
 		tick := time.NewTicker(250 * time.Millisecond)
 		defer tick.Stop()
 		for {

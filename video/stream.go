@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
@@ -116,6 +117,7 @@ func (s *stream) start(args []string, stdin io.Reader) error {
 	}
 	go func() {
 		defer close(s.stamps)
+		defer crash.Recover()
 		s.log.read(log, func(st stamp) {
 			select {
 			case s.stamps <- st:

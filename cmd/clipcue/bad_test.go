@@ -212,7 +212,7 @@ func TestBadInput(t *testing.T) {
 		// Runs.
 		{"a run that is there", w.train(run), 1, []string{run, "--resume"}},
 		{"a run with other settings", w.train(run, "--resume", "--learning-rate", "0.5"), 1, []string{"0.5", "--out"}},
-		{"prompts that do not fit", train("--prefix", "70", "--postfix", "16"), 1, []string{"70", "--prefix"}},
+		{"prompts that do not fit", train("--prefix", "70", "--postfix", "16"), 2, []string{"70", "--prefix"}},
 		{"no such run", append(eval(), "--run", filepath.Join(dir, "none")), 1, []string{"none", "no such file"}},
 		{"no such adapter", []string{"classify", "--run", filepath.Join(dir, "none"), video}, 1, []string{"none", "no such file"}},
 		{"weights for an adapter", []string{"classify", "--run", filepath.Join(w.model, "open_clip_model.safetensors"), video}, 1, []string{"open_clip_model.safetensors"}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -82,6 +83,7 @@ func (a *app) check(ctx context.Context, sources []video.Source, o video.CheckOp
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(sources)) {
 		workers.Go(func() {
+			defer crash.Recover()
 			for i := range next {
 				report, err := video.Check(inner, sources[i].Path, o)
 				items[i].Report = report

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/library"
 )
@@ -119,7 +120,7 @@ running.`,
 			}
 			if !asJSON {
 				for _, d := range list {
-					fmt.Fprintf(a.out, "%s; %s\n", shown(d.String()), d.Remedy)
+					terminal.Fprintf(a.out, "%s; %s\n", d.String(), d.Remedy)
 				}
 			}
 			if err == nil && len(damage) > 0 {

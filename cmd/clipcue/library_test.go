@@ -79,8 +79,8 @@ type infoJSON struct {
 	Folders          []string
 	Settings         struct {
 		Model, Run, Fingerprint, Sampling string
-		Window, Hop                           float64
-		Captions                              []string
+		Window, Hop                       float64
+		Captions                          []string
 	}
 }
 

@@ -7,9 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 func main() {
+	crash.Handle = func(err *crash.Error) {
+		printError(os.Stderr, err)
+		os.Exit(exitFailed)
+	}
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it, so that a run outlives its terminal
 		ends = append(ends, syscall.SIGHUP)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/progress"
 )
 
@@ -121,7 +123,7 @@ Hugging Face, or the address in HF_ENDPOINT or --mirror; HF_TOKEN is sent to it.
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.out, path)
+			terminal.Fprintf(a.out, "%s\n", path)
 			return nil
 		},
 	}
@@ -147,7 +149,7 @@ func (a *app) modelListCommand() *cobra.Command {
 			var failed error
 			for _, name := range hub.Names() {
 				_, ok, err := hub.Resolve(name)
-				failed = errors.Join(failed, err)
+				failed = cmp.Or(failed, err) // the others fail for the same reason
 				list = append(list, listedModel{name, ok})
 			}
 			if asJSON {

@@ -9,6 +9,7 @@ import (
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/localization"
 	"github.com/clipcue/clipcue/task/pretraining"
@@ -30,7 +31,7 @@ func remedy(err error) string {
 
 // remedies are asked in order, the most specific first.
 var remedies = []func(error) string{
-	of(func(*internalError) string {
+	of(func(*crash.Error) string {
 		return "the same command with CLIPCUE_DEBUG=1, and report its output: this is a defect of clipcue"
 	}),
 	of(func(*train.InterruptedError) string { return "the same command with --resume, to continue the run" }),

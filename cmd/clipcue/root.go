@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/train"
@@ -48,6 +51,7 @@ type app struct {
 	progress progress.Func // nil with --quiet
 	bars     *terminal.Progress
 	threads  int
+	memory   int64 // bytes; 0 means the default
 }
 
 // run executes a command line and returns the exit code.
@@ -60,43 +64,53 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := execute(ctx, root)
 	a.bars.Close()
-	if err == nil {
-		err = out.Err()
+	if failed := out.Err(); failed != nil && !errors.Is(err, failed) {
+		err = errors.Join(err, failed)
 	}
-	var usage usageError
-	var partial partialError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.As(err, &usage), isUsage(err):
-		printError(stderr, err)
-		return exitUsage
-	case errors.As(err, &partial):
-		printError(stderr, err)
-		return exitPartial
 	}
 	printError(stderr, err)
-	return exitFailed
+	return exitCode(err)
 }
 
-// execute runs a command. A panic is a defect of clipcue: it becomes an error, whose
-// stack is printed if CLIPCUE_DEBUG is set.
+// execute runs a command. A panic becomes an error.
 func execute(ctx context.Context, root *cobra.Command) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if os.Getenv("CLIPCUE_DEBUG") != "" {
-				panic(p)
-			}
-			err = &internalError{p}
+			err = crash.New(p)
 		}
 	}()
 	return root.ExecuteContext(ctx)
 }
 
-// internalError is a defect of clipcue.
-type internalError struct{ cause any }
+// exitCode returns the exit code of a command with an error.
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case errors.As(err, new(*crash.Error)):
+		return exitFailed
+	case errors.As(err, &usage), isUsage(err):
+		return exitUsage
+	case isPartial(err):
+		return exitPartial
+	}
+	return exitFailed
+}
 
-func (e *internalError) Error() string { return fmt.Sprintf("internal error: %v", e.cause) }
+// isPartial reports whether nothing but inputs failed. Of several errors, each has to
+// be a partialError: a summary that could not be written is a failure.
+func isPartial(err error) bool {
+	switch e := err.(type) {
+	case partialError:
+		return true
+	case interface{ Unwrap() error }:
+		return isPartial(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !isPartial(err) })
+	}
+	return false
+}
 
 // isUsage reports whether an error of a package means that a value on the command line
 // is invalid.
@@ -106,8 +120,12 @@ func isUsage(err error) bool {
 	return missing || setting
 }
 
-// printError prints an error as one line, and advice as a second one.
+// printError prints an error as one line, and advice as a second one. The stack of a
+// panic is printed before, if CLIPCUE_DEBUG is set.
 func printError(w io.Writer, err error) {
+	if e, ok := errors.AsType[*crash.Error](err); ok && os.Getenv("CLIPCUE_DEBUG") != "" {
+		w.Write(e.Stack)
+	}
 	fmt.Fprintf(w, "clipcue: %s\n", text.Quote(oneLine(err)))
 	if advice := remedy(err); advice != "" {
 		fmt.Fprintf(w, "try: %s\n", text.Quote(advice))
@@ -185,6 +203,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 			if a.threads < 0 {
 				return usageError{errors.New("--threads must not be negative")}
 			}
+			memory.SetLimit(a.memory)
 			if _, err := compute.Backend(); err != nil {
 				return usageError{err}
 			}
@@ -195,6 +214,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 	f.StringVar(&format, "log-format", "text", "format of log lines: text or json")
 	f.BoolVarP(&quiet, "quiet", "q", false, "no progress; log only warnings and errors")
 	f.IntVar(&a.threads, "threads", 0, "number of threads; 0 means all cores")
+	flags.Memory(f, &a.memory)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
@@ -241,12 +261,13 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// json prints a result as JSON.
+// json prints a result as JSON, in which bytes of paths that are not UTF-8 are escaped
+// as text.Escape does.
 func (a *app) json(v any) error {
 	e := json.NewEncoder(a.data)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	return e.Encode(text.Map(v, text.Escape))
 }
 
 // pairs prints a table of names and values.

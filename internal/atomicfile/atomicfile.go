@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -75,11 +76,16 @@ func SyncDir(dir string) error {
 }
 
 // Output writes to a path that a user named for a result. A regular file, or none, is
-// written as by [Write]; a device or pipe, also behind a link such as /dev/stdout, is
-// written to directly.
+// written as by [Write]. A character device or pipe, also behind a link such as
+// /dev/stdout, is written to directly. Everything else is an error: a link to a file,
+// because the user may not know what it would replace, a folder, a disk.
 func Output(path string, write func(io.Writer) error) error {
+	path = filepath.Clean(path)
 	info, err := os.Stat(path)
-	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+	if err != nil || info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0 {
+		if to, err := os.Readlink(path); err == nil {
+			return &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("%w but a link to %q", errNotFile, to)}
+		}
 		return Write(path, write)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

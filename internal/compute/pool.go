@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // itemFunc executes one item of an operation on worker w of device c.
@@ -112,6 +114,7 @@ func (p *pool) spin(ready func() bool) bool {
 }
 
 func (p *pool) help(i int) {
+	defer crash.Recover()
 	h := &p.helpers[i]
 	var seen uint64 // the number of the last operation looked at
 	news := func() bool { return p.state.Load()>>numbered != seen || p.ended.Load() }

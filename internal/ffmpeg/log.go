@@ -78,7 +78,7 @@ func At(level, line string) (message string, ok bool) {
 func OneLine(s string) string {
 	s = strings.TrimRight(strings.TrimSpace(s), ".")
 	if len(s) > 200 {
-		s = s[:200] + "..."
+		s = strings.ToValidUTF8(s[:200], "") + "..."
 	}
 	return text.Quote(s)
 }

@@ -2,25 +2,15 @@ package ffmpeg
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strconv"
-	"sync"
+
+	"github.com/clipcue/clipcue/internal/memory"
 )
 
-// MemoryLimit returns the number of bytes that a program and its children may use:
-// half of the machine's memory, at most 8 GiB; 0 if that is unknown.
-var MemoryLimit = sync.OnceValue(func() int64 {
-	text, err := os.ReadFile("/proc/meminfo")
-	var kib int64
-	if err != nil {
-		return 0
-	}
-	if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err != nil {
-		return 0
-	}
-	return min(kib<<10/2, 8<<30)
-})
+// MemoryLimit returns the number of bytes that a program and its children may use: the
+// memory budget, at most 8 GiB.
+func MemoryLimit() int64 { return min(memory.Limit(), 8<<30) }
 
 // Memory returns the resident memory in bytes of the process group of a program
 // started with Command.

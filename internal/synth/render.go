@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // claim makes dir a folder of what the given options make, or says that it is
@@ -66,6 +67,7 @@ func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress 
 	)
 	for range min(runtime.GOMAXPROCS(0), len(missing)) {
 		workers.Go(func() {
+			defer crash.Recover()
 			for batch := range batches {
 				if err := render(ctx, dir, o, batch); err != nil {
 					cancel(err)

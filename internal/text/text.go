@@ -58,6 +58,14 @@ func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
+// IsLine reports whether s is UTF-8 without line breaks and control characters, as every
+// name has to be that is written into a line of a file.
+func IsLine(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
+	})
+}
+
 // Quote returns s safe for a line of a terminal or log: control, bidirectional and
 // invisible characters, and bytes that are not UTF-8, become Go escapes such as \n, \x1b
 // and \u202e. Everything else is unchanged, without quotation marks.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
@@ -59,6 +60,42 @@ func TestQuote(t *testing.T) {
 		s := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
 		if q := Quote(s); strings.ContainsFunc(q, unicode.IsControl) || strings.ContainsRune(q, '\ufffd') && !strings.ContainsRune(s, '\ufffd') {
 			t.Fatalf("Quote(%q) = %q", s, q)
+		}
+	})
+}
+
+func TestIsLine(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": true, "red circle": true, "café 動": true, "family \U0001f468\u200d\U0001f469": true,
+		"a\nb": false, "a\rb": false, "a\tb": false, "\x1b[2J": false, "a\u0085b": false, "a\u2028b": false, "a\xff": false,
+	} {
+		if got := IsLine(s); got != want {
+			t.Errorf("%q: got %v", s, got)
+		}
+	}
+}
+
+// JSON keeps every path: its escaped form is UTF-8 and gives the path back.
+func TestEscape(t *testing.T) {
+	for path, want := range map[string]string{
+		"a.mp4":            "a.mp4",
+		"größe 动.mp4":      "größe 动.mp4",
+		"gr\xf6\xdfe":      `gr\xf6\xdfe`,
+		`C:\xylophone.mp4`: `C:\xylophone.mp4`,
+		`a\xffb`:           `a\x5cxffb`,
+		`a\` + "\xff":      `a\\xff`,
+		"a\x00\n\u202e":    "a\x00\n\u202e",
+		"\ufffd":           "\ufffd",
+	} {
+		if got := Escape(path); got != want {
+			t.Errorf("%q: got %q, want %q", path, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOf(rapid.SampledFrom([]string{`\`, "x", "f", "5", "c", "\xff", "\x80", "é", "a"})).Draw(t, "parts")
+		path := strings.Join(parts, "")
+		if s := Escape(path); !utf8.ValidString(s) || Unescape(s) != path {
+			t.Errorf("%q becomes %q, and that %q", path, s, Unescape(s))
 		}
 	})
 }

@@ -16,11 +16,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/video"
 )
@@ -62,13 +61,14 @@ type resultsFile struct {
 
 // Write writes results as ActivityNet's JSON:
 // {"version": …, "results": {id: [{"label": …, "score": …, "segment": [start, end]}]}, "external_data": {}}.
+// A byte of an id that is not UTF-8 is written as \xHH, and read back.
 func (r Results) Write(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	return e.Encode(resultsFile{"1.3", r, map[string]any{}})
+	return e.Encode(resultsFile{"1.3", text.Map(r, text.Escape), map[string]any{}})
 }
 
-// WriteFile writes results whole or not at all: as CSV with the header
+// WriteFile writes results, a file whole or not at all: as CSV with the header
 // video,start,end,label,score if the path ends in .csv, else as ActivityNet's JSON.
 func (r Results) WriteFile(path string) error {
 	write := r.Write
@@ -78,7 +78,8 @@ func (r Results) WriteFile(path string) error {
 	return atomicfile.Output(path, write)
 }
 
-// WriteCSV writes results as CSV with the header video,start,end,label,score.
+// WriteCSV writes results as CSV with the header video,start,end,label,score. Names that
+// a spreadsheet would run as a formula begin with an apostrophe, which it does not show.
 func (r Results) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"video", "start", "end", "label", "score"})
@@ -88,12 +89,37 @@ func (r Results) WriteCSV(w io.Writer) error {
 			if start == end { // which nobody could read
 				start, end = fmt.Sprint(d.Start), fmt.Sprint(d.End)
 			}
-			c.Write([]string{id, start, end, d.Label, strconv.FormatFloat(d.Score, 'g', 6, 64)})
+			c.Write([]string{cell(id), start, end, cell(d.Label), strconv.FormatFloat(d.Score, 'g', 6, 64)})
 		}
 	}
 	c.Flush()
 	return c.Error()
 }
+
+// cell returns a text for a cell of a spreadsheet, and uncell the text of such a cell.
+// Spreadsheets run a text that begins with one of formulaStart, unless an apostrophe
+// precedes it.
+func cell(s string) string {
+	if isFormula(s) {
+		return "'" + s
+	}
+	return s
+}
+
+func uncell(s string) string {
+	if rest, ok := strings.CutPrefix(s, "'"); ok && isFormula(rest) {
+		return rest
+	}
+	return s
+}
+
+// isFormula reports whether s is a formula for a spreadsheet, or the cell of one.
+func isFormula(s string) bool {
+	s = strings.TrimLeft(s, "'")
+	return s != "" && strings.ContainsRune(formulaStart, []rune(s)[0])
+}
+
+const formulaStart = "=+-@\t\r\n＝＋－＠"
 
 // decimal is a time to the millisecond.
 func decimal(t float64) string { return strconv.FormatFloat(math.Round(t*1000)/1000, 'f', -1, 64) }
@@ -143,11 +169,11 @@ func ReadProposals(path string) (Results, error) {
 const largest = 4 << 30
 
 func parseResults(r io.Reader, name string) (Results, error) {
-	text, err := io.ReadAll(io.LimitReader(r, largest+1))
+	content, err := io.ReadAll(io.LimitReader(r, largest+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(text) > largest {
+	if len(content) > largest {
 		return nil, fmt.Errorf("%s: larger than %d bytes", name, int64(largest))
 	}
 	var in struct {
@@ -157,7 +183,7 @@ func parseResults(r io.Reader, name string) (Results, error) {
 			Segment []dataset.Seconds `json:"segment"`
 		} `json:"results"`
 	}
-	if err := json.Unmarshal(text, &in); err != nil {
+	if err := json.Unmarshal(content, &in); err != nil {
 		return nil, fmt.Errorf("%s: not results in ActivityNet's shape: %w", name, err)
 	}
 	if in.Results == nil {
@@ -175,7 +201,7 @@ func parseResults(r io.Reader, name string) (Results, error) {
 				return nil, fmt.Errorf("%s: video %q: detection %d: %w", name, id, i+1, err)
 			}
 		}
-		out[id] = all
+		out[text.Unescape(id)] = all
 	}
 	return out, nil
 }
@@ -218,9 +244,9 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 		}
 		d := Detection{Score: n[2], Span: video.Span{Start: n[0], End: n[1]}}
 		if i, ok := at["label"]; ok {
-			d.Label = strings.TrimSpace(row[i])
+			d.Label = uncell(strings.TrimSpace(row[i]))
 		}
-		id := strings.TrimSpace(row[at["video"]])
+		id := uncell(strings.TrimSpace(row[at["video"]]))
 		if err := d.check(); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
@@ -241,7 +267,7 @@ func (d Detection) check() error {
 	if !(d.Start < d.End) {
 		return fmt.Errorf("the segment from %g to %g s must end after its start", d.Start, d.End)
 	}
-	if !utf8.ValidString(d.Label) || strings.ContainsFunc(d.Label, unicode.IsControl) {
+	if !text.IsLine(d.Label) {
 		return fmt.Errorf("label %q is not plain text", d.Label)
 	}
 	return nil

@@ -2,12 +2,17 @@ package localization
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 
 	"github.com/clipcue/clipcue/video"
 )
@@ -215,6 +220,69 @@ FCM: NON-DROP FRAME
 	}
 	if err := WriteEDL(&b, "x.mp4", 25, make([]Detection, 1000)); !errors.Is(err, ErrTooManyDetections) {
 		t.Errorf("a thousand detections: %v", err)
+	}
+}
+
+// A name cannot leave its place in a file: it starts no new line or cue, no markup and
+// no formula.
+func TestHostileNames(t *testing.T) {
+	for _, name := range []string{"a\n\n2\n00:00:00,000 --> 99:00:00,000\nb", "a\r\nNOTE", "<font color=red>", "{\\an8}x", "\u202egnp.mp4", "a\u2028b", "\x1b[2J", "--> x", "\xff"} {
+		d := []Detection{{name, 0.5, video.Span{Start: 1, End: 2}}}
+		for format, write := range map[string]func(io.Writer) error{
+			"srt": func(w io.Writer) error { return writeSRT(w, d) },
+			"vtt": func(w io.Writer) error { return writeVTT(w, d) },
+			"edl": func(w io.Writer) error { return WriteEDL(w, "a/"+name, 25, d) },
+		} {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			got := b.String()
+			lines := map[string]int{"srt": 4, "vtt": 5, "edl": 6}[format]
+			if strings.Count(got, "\n") != lines || format != "edl" && strings.Count(got, "-->") > 1 || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\x1b\u202e\u2028") {
+				t.Errorf("%s of %q: %q", format, name, got)
+			}
+			if format == "srt" && strings.ContainsAny(got, "<{") || format == "vtt" && strings.Contains(got, "<") {
+				t.Errorf("%s of %q has markup: %q", format, name, got)
+			}
+		}
+	}
+}
+
+// Results come back from both formats, and no cell of CSV is a formula.
+func TestNamesRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := func(what string) string {
+			return strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"=", "+", "-", "@", "'", `\xff`, "a", "＝", `"`, ",", "é"}), 1, 5).Draw(t, what), "")
+		}
+		want := Results{name("video"): {{name("label"), 0.5, video.Span{Start: 1, End: 2}}}}
+		var csvText, jsonText bytes.Buffer
+		if err := errors.Join(want.WriteCSV(&csvText), want.Write(&jsonText)); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(bytes.NewReader(csvText.Bytes())).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cell := range []string{rows[1][0], rows[1][3]} {
+			if strings.ContainsRune("=+-@＝", []rune(cell)[0]) {
+				t.Errorf("a formula: %q", cell)
+			}
+		}
+		if got, err := parseResultsCSV(&csvText, "r.csv"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("CSV: %+v became %+v, %v", want, got, err)
+		}
+		if got, err := parseResults(&jsonText, "r.json"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("JSON: %+v became %+v, %v", want, got, err)
+		}
+	})
+	var b bytes.Buffer
+	latin := Results{"gr\xf6\xdfe.mp4": {{"x", 0.5, video.Span{Start: 1, End: 2}}}}
+	if err := latin.Write(&b); err != nil || !strings.Contains(b.String(), `"gr\\xf6\\xdfe.mp4"`) {
+		t.Errorf("%v: %s", err, b.String())
+	}
+	if got, err := parseResults(&b, "r.json"); err != nil || !reflect.DeepEqual(got, latin) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -7,8 +7,11 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // ByTime are detections in the order in which they are seen.
@@ -35,7 +38,7 @@ func Subtitles(path string) (func(w io.Writer, found []Detection) error, error) 
 func writeSRT(w io.Writer, found []Detection) error {
 	b := bufio.NewWriter(w)
 	for i, d := range ByTime(found) {
-		fmt.Fprintf(b, "%d\n%s\n%s\n\n", i+1, d.shown(","), d.cue(strings.NewReplacer("-->", "→")))
+		fmt.Fprintf(b, "%d\n%s\n%s\n\n", i+1, d.shown(","), d.cue(escapeSRT))
 	}
 	return b.Flush()
 }
@@ -44,15 +47,25 @@ func writeVTT(w io.Writer, found []Detection) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprint(b, "WEBVTT\n\n")
 	for _, d := range ByTime(found) {
-		fmt.Fprintf(b, "%s\n%s\n\n", d.shown("."), d.cue(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")))
+		fmt.Fprintf(b, "%s\n%s\n\n", d.shown("."), d.cue(escapeVTT))
 	}
 	return b.Flush()
 }
 
-// cue is what a subtitle says.
-func (d Detection) cue(escape *strings.Replacer) string {
-	return fmt.Sprintf("%s (%.0f %%)", escape.Replace(d.Label), 100*d.Score)
+// cue is the text of a subtitle, one line.
+func (d Detection) cue(escape func(string) string) string {
+	return fmt.Sprintf("%s (%.0f %%)", escape(text.Quote(d.Label)), 100*d.Score)
 }
+
+// escapeSRT returns a text without SubRip's arrow and the markup that players know; the
+// format has no escapes.
+func escapeSRT(s string) string {
+	return srtMarkup.ReplaceAllString(strings.ReplaceAll(s, "-->", "→"), "‹$1")
+}
+
+var srtMarkup = regexp.MustCompile(`(?i)[<{](/?(?:b|i|u|s|font)\b|\\)`)
+
+var escapeVTT = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 
 // shown is when a subtitle is, for at least a millisecond: both formats ask that it
 // ends after it starts.
@@ -78,19 +91,14 @@ func WriteEDL(w io.Writer, video string, rate float64, found []Detection) error 
 		return fmt.Errorf("%s: %d detections: %w", video, len(found), ErrTooManyDetections)
 	}
 	b := bufio.NewWriter(w)
-	name := strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return '_'
-		}
-		return r
-	}, filepath.Base(video))
+	name := text.Quote(filepath.Base(video))
 	fmt.Fprintf(b, "TITLE: %s\nFCM: NON-DROP FRAME\n\n", name)
 	at := int64(0)
 	for i, d := range ByTime(found) {
 		from, to := int64(math.Round(d.Start*rate)), int64(math.Round(d.End*rate))
 		to = max(to, from+1)
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s, %.0f %%\n",
-			i+1, timecode(from, rate), timecode(to, rate), timecode(at, rate), timecode(at+to-from, rate), name, d.Label, 100*d.Score)
+			i+1, timecode(from, rate), timecode(to, rate), timecode(at, rate), timecode(at+to-from, rate), name, text.Quote(d.Label), 100*d.Score)
 		at += to - from
 	}
 	return b.Flush()

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -92,6 +93,7 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 		var workers sync.WaitGroup
 		for w := range resizers {
 			workers.Go(func() {
+				defer crash.Recover()
 				for i := from + w; i < to; i += len(resizers) {
 					pairs[i-from], errs[i-from] = read(p, number(i), side, &resizers[w])
 				}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/video"
 )
@@ -86,9 +87,13 @@ func (l *loader) start(first int) {
 		l.free <- &batch{index: make([]int, n), rgb: make([]byte, n*3*side*side),
 			ids: make([][]int, n), captions: make([]string, n), errs: make([]error, n)}
 	}
-	l.running.Go(func() { l.produce(first) })
+	l.running.Go(func() {
+		defer crash.Recover()
+		l.produce(first)
+	})
 	for range runtime.GOMAXPROCS(0) {
 		l.running.Go(func() {
+			defer crash.Recover()
 			var r video.Resizer
 			for s := range l.slots {
 				s.batch.errs[s.at] = l.fill(s.batch, s.at, &r)

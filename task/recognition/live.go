@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -59,6 +60,7 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary
 	ended := make(chan error, 1)
 	go func() {
 		defer close(queue)
+		defer crash.Recover()
 		ended <- w.receive(inner, queue)
 	}()
 	err = w.consume(ctx, queue, see, &done)

@@ -13,6 +13,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
 )
@@ -225,6 +226,7 @@ func (o Options) run(ctx context.Context, work []*job) error {
 	group, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan *job)
 	group.Go(func() error {
+		defer crash.Recover()
 		defer close(jobs)
 		for _, j := range work {
 			select {
@@ -237,6 +239,7 @@ func (o Options) run(ctx context.Context, work []*job) error {
 	})
 	for range o.Threads {
 		group.Go(func() error {
+			defer crash.Recover()
 			m, err := tiny.Load(clip.Options{Towers: clip.Text, Threads: 1})
 			if err != nil {
 				return err

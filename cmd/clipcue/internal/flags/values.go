@@ -16,7 +16,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/clipcue/clipcue/internal/memory"
 )
 
 // OneOf adds a flag that takes one of at least two words.
@@ -123,6 +127,18 @@ func Moment(c *cobra.Command, p *time.Duration, name, usage, text string) {
 		return d, nil
 	})
 	c.Flags().Lookup(name).DefValue = text
+}
+
+// Memory adds --memory, whose value is in bytes.
+func Memory(f *pflag.FlagSet, p *int64) {
+	f.Var(&checked[int64]{p, "size", func(s string) (int64, error) {
+		n, err := humanize.ParseBytes(s)
+		if err != nil || n < 1e6 || n > math.MaxInt64 {
+			return 0, errors.New("must be a size of at least 1MB, such as 4GB")
+		}
+		return int64(n), nil
+	}}, "memory", "memory that the content of files may take, such as 4GB")
+	f.Lookup("memory").DefValue = fmt.Sprintf("%.0f %% of the free memory", 100*memory.Share)
 }
 
 // List adds a flag that takes what parse accepts.

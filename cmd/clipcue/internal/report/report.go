@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // FileName is the name of the report in a run folder.
@@ -73,8 +74,11 @@ type Class struct {
 // Value is a setting or a property of the data.
 type Value struct{ Name, Value string }
 
-// Write writes the page to w.
-func (r *Report) Write(w io.Writer) error { return page().Execute(w, r) }
+// Write writes the page to w. Control and invisible characters of names, and bytes of
+// paths that are not UTF-8, are shown as escapes.
+func (r *Report) Write(w io.Writer) error {
+	return page().Execute(w, text.Map(r, func(s string) string { return text.Quote(text.Escape(s)) }))
+}
 
 // WriteFile writes the page to a file, atomically.
 func (r *Report) WriteFile(path string) error {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -49,8 +50,8 @@ func (b *bar) update(u progress.Update) {
 
 func (b *bar) set(u progress.Update) {
 	b.current, b.under = u.Done, u.Underway
-	// A line break would break the layout of the bars.
-	b.message = strings.Join(strings.Fields(u.Note), " ")
+	// A line break or a control character would break the layout of the bars.
+	b.message = text.Quote(strings.Join(strings.Fields(u.Note), " "))
 }
 
 // done ends the bar.

@@ -65,6 +65,8 @@ func Fprintf(w io.Writer, format string, args ...any) (int, error) {
 			args[i] = text.Quote(v)
 		case error:
 			args[i] = text.Quote(v.Error())
+		case fmt.Stringer:
+			args[i] = text.Quote(v.String())
 		}
 	}
 	return fmt.Fprintf(w, format, args...)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // interval is the time between two log lines of one bar.
@@ -37,7 +39,7 @@ func New(w io.Writer, logger *slog.Logger) *Progress {
 // start begins a bar of total units; 0 means an unknown number. Units of "bytes" are
 // shown as KiB, MiB and so on.
 func (p *Progress) start(name string, total int64, unit string) *bar {
-	b := &bar{p: p, name: name, total: max(total, 0), unit: unit, started: p.now()}
+	b := &bar{p: p, name: text.Quote(name), total: max(total, 0), unit: unit, started: p.now()}
 	b.logged = b.started
 	if p.w.terminal {
 		b.hide = p.w.show(b)
