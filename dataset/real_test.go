@@ -88,7 +88,7 @@ func TestRealAnnotations(t *testing.T) {
 		"mmaction2/video_test_list_multi_label.txt":        "multi_label.txt:1: \"test.mp4 0 3\" has 2 numbers; lists with several labels",
 		"mmaction2/rawframe_test_list.txt":                 "raw frames",
 		"mmaction2/video_text_test_list.json":              "annotations are a folder or",
-		"efficient_prompt/splits/zero_shot_k700/test.list": "is not class/video; if this is a list of classes",
+		"efficient_prompt/splits/zero_shot_k700/test.list": "is not class/video, but may be from a list of classes",
 	} {
 		_, err := Load(filepath.Join(dir, path), Options{Classes: k400})
 		wantError(t, err, want)

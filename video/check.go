@@ -3,6 +3,8 @@ package video
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -62,8 +64,10 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	}
 	if c.Decode {
 		r.Decoded = true
-		r.Frames, r.First, r.Last, err = decodeAll(ctx, path, info, o)
-		r.Interlaced = info.Interlaced
+		var d decoded
+		d, err = decodeAll(ctx, path, info, o)
+		r.Frames, r.First, r.Last, r.Interlaced = d.frames, d.first, d.last, info.Interlaced
+		r.Notes = append(r.Notes, d.notes()...)
 	} else if x.encrypted {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	} else if r.Frames == 0 {
@@ -81,21 +85,40 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	return r, err
 }
 
-// decodeAll decodes all frames and returns their number and the times of the first and
-// the last.
-func decodeAll(ctx context.Context, path string, info *Info, o Options) (n int, first, last float64, err error) {
+// decoded is what decoding all frames of a file shows.
+type decoded struct {
+	frames      int
+	first, last float64  // times
+	sizes       []string // each size once, in order
+}
+
+func decodeAll(ctx context.Context, path string, info *Info, o Options) (d decoded, err error) {
 	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, route: sequential}
 	for f, err := range Frames(ctx, path, o) {
 		if err != nil {
-			return n, first, last, err
+			return d, err
 		}
-		if n == 0 {
-			first = f.Time
+		if d.frames == 0 {
+			d.first = f.Time
 		}
-		last = f.Time
-		n++
+		d.last = f.Time
+		d.frames++
+		if size := fmt.Sprintf("%dx%d", f.Width, f.Height); !slices.Contains(d.sizes, size) {
+			d.sizes = append(d.sizes, size)
+		}
 	}
-	return n, first, last, nil
+	return d, nil
+}
+
+func (d decoded) notes() []string {
+	const few = 4
+	switch n := len(d.sizes); {
+	case n < 2:
+		return nil
+	case n > few:
+		return []string{fmt.Sprintf("the size changes: %s and %d more", strings.Join(d.sizes[:few], ", "), n-few)}
+	}
+	return []string{"the size changes: " + strings.Join(d.sizes, ", ")}
 }
 
 // notes returns what the headers show.

@@ -41,8 +41,8 @@
 // [Info.Treatment] describes these steps for the provenance of features.
 //
 // The default stream is the first one that the file marks as default. Cover art is not a
-// video stream. If the size changes within a stream, ffmpeg scales all frames to the
-// size of the first.
+// video stream. Size and pixel shape may change within a stream: each frame has its own. A
+// stream that changes between HDR and standard dynamic range is refused.
 //
 // # Damage
 //

@@ -227,7 +227,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		SampleAspectRatio: ratio(v.SampleAspectRatio, ":"),
 		Interlaced:        slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= minInterlaced,
 		BitDepth:          bitDepth(v),
-		HDR:               map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}[v.Transfer],
+		HDR:               hdr[v.Transfer],
 		Matrix:            known(v.Matrix),
 		FullRange:         v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
 		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
@@ -282,6 +282,9 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	}
 	return info, nil
 }
+
+// hdr has the names of the transfer characteristics that need tone mapping.
+var hdr = map[string]string{"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 // known returns a value that ffprobe printed, or "" if it means that there is none.
 func known(s string) string {

@@ -138,7 +138,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 			break
 		}
 		seen++
-		if s.first.width*s.first.height != p.info.pixels {
+		if now.width*now.height != p.info.pixels {
 			return false, errInexact // the size changes within the stream
 		}
 		if now.interlaced && p.info.mergesFields() {

@@ -29,7 +29,7 @@ type stream struct {
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
-	first    stamp // has the size of all frames: ffmpeg scales to that of the first
+	now      stamp // that next returned last, after rotation
 	sideways bool  // frames are rotated by 90° after showinfo
 	buf      []byte
 	frames   int // whose pixels were read
@@ -102,9 +102,10 @@ func newStream(ctx context.Context, path string, timeout time.Duration) *stream 
 
 // rawOutput returns the arguments that make ffmpeg write the output of filters, one of
 // which is showinfo. After showinfo has logged the timestamps, they are replaced by a
-// count, so that nothing fails because timestamps repeat, go back or are missing.
+// count, so that nothing fails because timestamps repeat, go back or are missing. Each frame
+// has its own size: ffmpeg would scale all to the size of the first, whatever their shape.
 func rawOutput(version, filters string) []string {
-	args := append([]string{"-vf", filters + ",setpts=N*100/TB"}, passthrough(version)...)
+	args := append([]string{"-vf", filters + ",setpts=N*100/TB", "-noautoscale"}, passthrough(version)...)
 	return append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
 }
 
@@ -166,28 +167,23 @@ func (s *stream) next() (stamp, bool) {
 	s.guard.arm()
 	defer s.guard.disarm()
 	st, ok := <-s.stamps
-	if s.first.aspect == 0 {
-		s.first = st
-		if s.sideways && ok {
-			s.first.width, s.first.height, s.first.aspect = st.height, st.width, 1/st.aspect
-		}
+	if s.sideways && ok {
+		st.width, st.height, st.aspect = st.height, st.width, 1/st.aspect
 	}
-	st.width, st.height, st.aspect = s.first.width, s.first.height, s.first.aspect
+	s.now = st
 	return st, ok
 }
 
 // read returns the pixels of the frame whose stamp next returned last, valid until the next
 // read. It returns false if they are missing.
 func (s *stream) read() ([]byte, bool) {
-	if s.buf == nil {
-		w, h := s.first.width, s.first.height
-		if w < 1 || h < 1 || w > maxPixels/h {
-			s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
-			s.stop()
-			return nil, false
-		}
-		s.buf = make([]byte, 3*w*h)
+	w, h := s.now.width, s.now.height
+	if w < 1 || h < 1 || w > maxPixels/h {
+		s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
+		s.stop()
+		return nil, false
 	}
+	s.buf = slices.Grow(s.buf[:0], 3*w*h)[:3*w*h]
 	if _, err := io.ReadFull(s.out, s.buf); err != nil {
 		s.broken = true
 		return nil, false
@@ -235,6 +231,8 @@ func (s *stream) finish() error {
 	s.guard.stop()
 	e := &Error{Path: s.path, Reason: plain(s.log.reason), Frames: s.frames}
 	switch {
+	case s.log.mixed:
+		e.Kind, e.Reason = ErrUnsupported, "the stream changes between HDR and standard dynamic range"
 	case s.tooLarge != "":
 		e.Kind, e.Reason = ErrTooLarge, s.tooLarge
 	case strings.Contains(e.Reason, "matches no streams"):
@@ -278,6 +276,8 @@ type ffmpegLog struct {
 
 	num, den float64 // the time base
 	rate     float64 // frames per second as declared; 0 = unknown
+	transfer string  // of the colors of the first frame that declares it
+	mixed    bool    // a frame needs tone mapping and another one does not
 	last     float64 // the time of the last frame
 	gap      float64 // between the last two
 }
@@ -314,6 +314,8 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 				}
 				emit(st)
 			}
+		default:
+			l.colors(known(after(text, " color_trc:")))
 		}
 		return
 	}
@@ -324,6 +326,15 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	if message, ok := report(text); ok && !mentions(message, harmless) {
 		l.report(message)
 	}
+}
+
+// colors compares the transfer characteristic of a frame with that of the others.
+func (l *ffmpegLog) colors(transfer string) {
+	if transfer == "" {
+		return
+	}
+	l.transfer = cmp.Or(l.transfer, transfer)
+	l.mixed = l.mixed || hdr[transfer] != hdr[l.transfer]
 }
 
 // report adds a message that may mean damage.
