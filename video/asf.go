@@ -3,6 +3,8 @@ package video
 import (
 	"encoding/binary"
 	"io"
+	"os"
+	"slices"
 )
 
 // GUIDs of the header and of the data object of an ASF file, as stored.
@@ -35,4 +37,42 @@ func wholeASF(f *io.SectionReader) bool {
 		at += int64(size)
 	}
 	return true
+}
+
+// asfProtection are the GUIDs of header objects that announce encryption: the content, the
+// extended and the advanced content encryption object.
+var asfProtection = [][16]byte{
+	{0xfb, 0xb3, 0x11, 0x22, 0x23, 0xbd, 0xd2, 0x11, 0xb4, 0xb7, 0x00, 0xa0, 0xc9, 0x55, 0xfc, 0x6e},
+	{0x14, 0xe6, 0x8a, 0x29, 0x22, 0x26, 0x17, 0x4c, 0xb9, 0x35, 0xda, 0xe0, 0x7e, 0xe9, 0x28, 0x9c},
+	{0x33, 0x85, 0x05, 0x43, 0x81, 0x69, 0xe6, 0x49, 0x9b, 0x74, 0xad, 0x12, 0xcb, 0x86, 0xd5, 0x8c},
+}
+
+// protectedASF reports whether the header of an ASF file announces encryption, which ffmpeg
+// only warns about.
+func protectedASF(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false // ffmpeg reports the error
+	}
+	defer f.Close()
+	var head [30]byte // of the header object: GUID, size, number of objects, two bytes
+	if _, err := io.ReadFull(f, head[:]); err != nil || [16]byte(head[:16]) != asfHeader {
+		return false
+	}
+	end := int64(min(binary.LittleEndian.Uint64(head[16:]), 1<<24))
+	for at := int64(len(head)); at+24 <= end; {
+		var object [24]byte
+		if _, err := f.ReadAt(object[:], at); err != nil {
+			return false
+		}
+		size := binary.LittleEndian.Uint64(object[16:])
+		if slices.Contains(asfProtection, [16]byte(object[:16])) {
+			return true
+		}
+		if size < uint64(len(object)) || size > uint64(end) {
+			return false
+		}
+		at += int64(size)
+	}
+	return false
 }

@@ -72,6 +72,8 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	} else if r.Frames == 0 {
 		err = &Error{Path: path, Kind: ErrNoFrames}
+	} else {
+		err = decodeOne(ctx, path, info, o)
 	}
 	r.Notes = append(r.Notes, info.notes()...)
 	r.Notes = append(r.Notes, x.notes(r)...)
@@ -83,6 +85,16 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 		err = &Error{Path: path, Kind: ErrDamaged, Reason: endsEarly}
 	}
 	return r, err
+}
+
+// decodeOne decodes the first frame, which shows whether the installed ffmpeg can: it may
+// lack the decoder or a filter.
+func decodeOne(ctx context.Context, path string, info *Info, o Options) error {
+	copied := *info
+	for _, err := range Frames(ctx, path, Options{Stream: o.Stream, Timeout: o.Timeout, Info: &copied, route: sequential}) {
+		return err
+	}
+	return nil
 }
 
 // decoded is what decoding all frames of a file shows.
@@ -133,6 +145,7 @@ func (i *Info) notes() (odd []string) {
 	w, h := squared(1000, 1000, i.SampleAspectRatio)
 	add(w != h, "non-square pixels %.4g", i.SampleAspectRatio)
 	add(i.Interlaced, "interlaced")
+	add(i.Alpha, "transparent, shown on black")
 	add(i.BitDepth > 8, "%d-bit", i.BitDepth)
 	add(i.HDR != "", "HDR %s", i.HDR)
 	add(i.Streams > 1, "%d video streams, this is %d", i.Streams, i.Stream)

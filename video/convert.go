@@ -15,6 +15,9 @@ func (i *Info) Treatment() string {
 	if i.Interlaced {
 		parts = append(parts, "bwdif")
 	}
+	if i.Alpha {
+		parts = append(parts, "alpha on black")
+	}
 	if i.HDR != "" {
 		parts = append(parts, "hable from "+i.HDR)
 	}
@@ -41,9 +44,16 @@ func (i *Info) orient() string {
 func (i *Info) filters(ctx context.Context) (string, error) {
 	chain := ""
 	if i.Interlaced {
+		if err := ffmpeg.NeedFilters(ctx, "bwdif"); err != nil {
+			return "", &Error{Path: i.Path, Kind: ErrUnsupported, Reason: fmt.Sprintf("interlaced frames need deinterlacing: %v", err)}
+		}
 		// One output frame per stored frame, with its time. Frames not marked as
 		// interlaced pass unchanged.
 		chain += ",bwdif=mode=send_frame:deint=interlaced"
+	}
+	if i.Alpha {
+		// Colors that are hidden in the file stay hidden.
+		chain += ",format=gbrap,premultiply=inplace=1"
 	}
 	if i.HDR == "" {
 		return chain, nil

@@ -1,8 +1,10 @@
 package video
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -42,6 +44,7 @@ type Info struct {
 	Interlaced   bool    `json:"interlaced"`    // according to the headers; see [Options.Info]
 	BitDepth     int     `json:"bit_depth"`     // of a stored sample; 0 = unknown
 	HDR          string  `json:"hdr"`           // "PQ", "HLG" or ""
+	Alpha        bool    `json:"alpha"`         // frames are partly transparent, and shown on black
 	Matrix       string  `json:"matrix"`        // of YUV, such as "bt709"; "" = unknown
 	FullRange    bool    `json:"full_range"`    // of YUV: 0 to 255
 	StartTime    float64 `json:"start_time"`    // time that players show as 0:00, seconds
@@ -86,7 +89,11 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseProbe(path, out, o.Stream)
+	info, err := parseProbe(path, out, o.Stream)
+	if err == nil && info.Container == "asf" && protectedASF(path) {
+		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
+	}
+	return info, err
 }
 
 // ffprobe runs ffprobe on a file and calls read with its output. It returns the errors
@@ -170,7 +177,10 @@ type probed struct {
 	Matrix            string `json:"color_space"`
 	Transfer          string `json:"color_transfer"`
 	Primaries         string `json:"color_primaries"`
-	Disposition       struct {
+	Tags              struct {
+		AlphaMode string `json:"alpha_mode"`
+	}
+	Disposition struct {
 		Default int
 		Cover   int `json:"attached_pic"`
 		Still   int `json:"timed_thumbnails"`
@@ -228,6 +238,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		Interlaced:        slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= minInterlaced,
 		BitDepth:          bitDepth(v),
 		HDR:               hdr[v.Transfer],
+		Alpha:             transparent(v, doc.Format.Name),
 		Matrix:            known(v.Matrix),
 		FullRange:         v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
 		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
@@ -359,19 +370,44 @@ func orientation(matrix string) (rotation int, flipped bool) {
 	return (int(math.Round(turn))*90 + 360) % 360, flipped
 }
 
-// encrypted returns an error if the packets of a stream are encrypted. Only the packets
-// show that; decoding them gives noise and errors.
+// transparent reports whether a stream has an alpha channel. That of VP8 and VP9 is in
+// additional data of each packet, which a tag announces. Image files are no videos, and the
+// decoder of GIF itself replaces transparent pixels.
+func transparent(s *probed, container string) bool {
+	if container == "gif" || container == "image2" || strings.HasSuffix(container, "_pipe") {
+		return false
+	}
+	for _, part := range []string{"yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16"} {
+		if strings.HasPrefix(s.PixelFormat, part) {
+			return true
+		}
+	}
+	return s.Tags.AlphaMode == "1" && alphaDecoders[s.Codec] != ""
+}
+
+// alphaDecoders are the decoders of codecs whose native decoder ignores transparency.
+var alphaDecoders = map[string]string{"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+// encrypted returns an error if packets of a stream are encrypted. Only the packets show
+// that; decoding them gives noise and, for most codecs, errors.
 func encrypted(ctx context.Context, path string, info *Info, timeout time.Duration) error {
 	found := false
+	errFound := errors.New("found")
 	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
-		out, err := io.ReadAll(io.LimitReader(r, 1<<20))
-		found = strings.Contains(string(out), encryptedPacket)
-		return err
-	}, "-select_streams", strconv.Itoa(info.index), "-read_intervals", "%+#1", "-show_packets", "-of", "json")
-	if err != nil || !found {
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			if found = strings.Contains(lines.Text(), encryptedPacket); found {
+				return errFound
+			}
+		}
 		return nil
+	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=flags:packet_side_data=side_data_type", "-of", "compact=p=0")
+	switch {
+	case found:
+		return &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
+	case ctx.Err() != nil:
+		return err
 	}
-	return &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
+	return nil
 }
 
 const (

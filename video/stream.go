@@ -29,7 +29,8 @@ type stream struct {
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
-	now      stamp // that next returned last, after rotation
+	codec    string // of the video, if it is known
+	now      stamp  // that next returned last, after rotation
 	sideways bool  // frames are rotated by 90° after showinfo
 	buf      []byte
 	frames   int // whose pixels were read
@@ -82,9 +83,15 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	if info.Codec == "theora" {
 		args = append(args, "-threads", "1") // with several, it cannot decode joined streams
 	}
+	if decoder := alphaDecoders[info.Codec]; info.Alpha && decoder != "" {
+		if err := ffmpeg.NeedDecoder(ctx, decoder); err != nil {
+			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: fmt.Sprintf("transparent frames: %v", err)}
+		}
+		args = append(args, "-c:v", decoder)
+	}
 	args = append(append(args, "-noautorotate"), info.input(path)...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
-	s.sideways = info.Rotation%180 != 0
+	s.sideways, s.codec = info.Rotation%180 != 0, info.Codec
 	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.orient())...), nil)
 }
 
@@ -237,6 +244,8 @@ func (s *stream) finish() error {
 		e.Kind, e.Reason = ErrTooLarge, s.tooLarge
 	case strings.Contains(e.Reason, "matches no streams"):
 		e.Kind, e.Reason = ErrNoVideo, ""
+	case s.frames == 0 && exit != nil && s.codec != "" && ffmpeg.NeedDecoder(s.ctx, s.codec) != nil:
+		e.Kind, e.Reason = ErrUnsupported, "this ffmpeg has no decoder for "+s.codec
 	case !s.log.opened:
 		e.Kind = ErrFormat
 	case s.frames == 0 && !s.broken:

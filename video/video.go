@@ -136,7 +136,7 @@ func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) 
 	}
 	p := &player{path: path, o: o, info: info, emit: emit}
 	err = p.play(ctx)
-	if errors.Is(err, ErrNoFrames) || errors.Is(err, ErrDamaged) {
+	if errors.Is(err, ErrNoFrames) || errors.Is(err, ErrDamaged) || err == nil && !p.stopped && info.hidesNoise() {
 		if locked := encrypted(ctx, path, info, o.timeout()); locked != nil {
 			err = locked
 		}
@@ -318,4 +318,10 @@ func (p *player) firstKey(ctx context.Context) (ticks int64, midway bool, err er
 	}
 	p.info.Undecodable = x.undecodable
 	return x.firstKey, true, nil
+}
+
+// hidesNoise reports whether encrypted packets of the stream could be decoded to noise
+// without an error.
+func (i *Info) hidesNoise() bool {
+	return strings.Contains(i.Container, "mp4") && (i.Codec == "av1" || i.Codec == "vp9")
 }
