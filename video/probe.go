@@ -1,6 +1,7 @@
 package video
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,6 +55,9 @@ type Info struct {
 	// Undecodable is the number of packets before the first keyframe, if the stream starts
 	// between keyframes and decoding or Check found it out. Their frames are left out.
 	Undecodable int `json:"undecodable,omitempty"`
+
+	// Timecode is that of the file's timecode track or tags; the zero value if it has none.
+	Timecode Timecode `json:"timecode"`
 
 	index     int    // of the stream among all streams of the file
 	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
@@ -170,6 +174,7 @@ type probed struct {
 	Matrix            string `json:"color_space"`
 	Transfer          string `json:"color_transfer"`
 	Primaries         string `json:"color_primaries"`
+	Tags              tags
 	Disposition       struct {
 		Default int
 		Cover   int `json:"attached_pic"`
@@ -183,6 +188,25 @@ type probed struct {
 	} `json:"side_data_list"`
 }
 
+// tags are those of a stream or a file.
+type tags struct{ Timecode string }
+
+// timecode returns the timecode of a video stream, from its own tag, from that of the file
+// or from a track of timecodes, which may count at a rate of its own.
+func timecode(file tags, streams []probed, v *probed) Timecode {
+	candidates := append([]probed{*v, {Tags: file}}, streams...)
+	for _, s := range candidates {
+		rate := ratio(v.FrameRate, "/")
+		if s.Type == "data" {
+			rate = cmp.Or(ratio(s.FrameRate, "/"), rate)
+		}
+		if t, ok := parseTimecode(s.Tags.Timecode, rate); ok {
+			return t
+		}
+	}
+	return Timecode{}
+}
+
 // parseProbe parses the JSON output of ffprobe. The number of the stream counts from 1;
 // 0 means the default stream.
 func parseProbe(path string, out []byte, number int) (*Info, error) {
@@ -192,6 +216,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 			Name      string `json:"format_name"`
 			StartTime string `json:"start_time"`
 			Duration  string `json:"duration"`
+			Tags      tags
 		}
 	}
 	if err := json.Unmarshal(out, &doc); err != nil {
@@ -232,7 +257,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		FullRange:         v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
 		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
 		FrameRate: ratio(v.FrameRate, "/"),
-		HasAudio:  audio,
+		HasAudio:  audio, Timecode: timecode(doc.Format.Tags, doc.Streams, v),
 		index:     v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
 	}
 	if least := ratio(v.LeastRate, "/"); least > 0 && info.FrameRate > 0 {
