@@ -258,7 +258,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
 		FrameRate: ratio(v.FrameRate, "/"),
 		HasAudio:  audio, Timecode: timecode(doc.Format.Tags, doc.Streams, v),
-		index:     v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
+		index: v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
 	}
 	if least := ratio(v.LeastRate, "/"); least > 0 && info.FrameRate > 0 {
 		info.VariableRate = math.Abs(least-info.FrameRate) > 0.01*info.FrameRate
