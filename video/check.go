@@ -62,7 +62,7 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	}
 	if c.Decode {
 		r.Decoded = true
-		r.Frames, r.First, r.Last, err = decodeAll(ctx, path, info, o)
+		r.Frames, r.First, r.Last, err = decodeAll(ctx, path, info, x, o)
 		r.Interlaced = info.Interlaced
 	} else if x.encrypted {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
@@ -83,8 +83,8 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 
 // decodeAll decodes all frames and returns their number and the times of the first and
 // the last.
-func decodeAll(ctx context.Context, path string, info *Info, o Options) (n int, first, last float64, err error) {
-	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, route: sequential}
+func decodeAll(ctx context.Context, path string, info *Info, x *packetIndex, o Options) (n int, first, last float64, err error) {
+	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, index: x, route: sequential}
 	for f, err := range Frames(ctx, path, o) {
 		if err != nil {
 			return n, first, last, err
@@ -152,6 +152,7 @@ func (x *packetIndex) notes(r *Report) (odd []string) {
 	add(n > 0 && missing == n, "no timestamps")
 	add(missing > 0 && missing < n, "%d frames without a timestamp", missing)
 	add(x.restarts > 0, "timestamps restart %d times", x.restarts)
+	add(r.Outliers > 0, "%d wrong timestamps, which their neighbors contradict", r.Outliers)
 	add(repeated > 0, "%d repeated timestamps", repeated)
 	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)

@@ -56,6 +56,10 @@ type Info struct {
 	// between keyframes and decoding or Check found it out. Their frames are left out.
 	Undecodable int `json:"undecodable,omitempty"`
 
+	// Outliers is the number of frames whose timestamps contradict those of their neighbors
+	// and were corrected. Frames and Check set it.
+	Outliers int `json:"outliers"`
+
 	// Timecode is that of the file's timecode track or tags; the zero value if it has none.
 	Timecode Timecode `json:"timecode"`
 
@@ -91,6 +95,16 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 		return nil, err
 	}
 	return parseProbe(path, out, o.Stream)
+}
+
+// isImage reports whether the file is an image or a numbered sequence of images.
+func (i *Info) isImage() bool {
+	return i.Container == "image2" || strings.HasSuffix(i.Container, "_pipe")
+}
+
+// seconds returns a time of the stream's clock in seconds.
+func (i *Info) seconds(ticks int64) float64 {
+	return float64(ticks) * float64(i.tickNum) / float64(i.tickDen)
 }
 
 // ffprobe runs ffprobe on a file and calls read with its output. It returns the errors

@@ -43,6 +43,7 @@ type stream struct {
 
 // stamp is what the log contains about a frame.
 type stamp struct {
+	number        int // of the frame, from 0
 	time          float64
 	ticks         int64 // the time on the stream's own clock, if the frame has one
 	key           bool  // a keyframe
@@ -55,8 +56,9 @@ type stamp struct {
 // part is a part of a file: it starts at the keyframe before a time, and only some of its
 // frames are output.
 type part struct {
-	from float64 // seconds
-	pick string  // an expression for ffmpeg's select
+	from  float64 // seconds
+	whole bool    // from the first frame instead
+	pick  string  // an expression for ffmpeg's select
 }
 
 // openStream starts to decode a file, or a part of it if of is not nil.
@@ -90,7 +92,7 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 
 // seekTo returns the arguments that start a file at the keyframe of a part.
 func seekTo(of *part) []string {
-	if of == nil {
+	if of == nil || of.whole {
 		return nil
 	}
 	return []string{"-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64)}
@@ -278,6 +280,7 @@ type ffmpegLog struct {
 
 	num, den float64 // the time base
 	rate     float64 // frames per second as declared; 0 = unknown
+	frames   int     // that were logged
 	last     float64 // the time of the last frame
 	gap      float64 // between the last two
 }
@@ -418,7 +421,9 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	if l.seen {
 		l.gap = st.time - l.last
 	}
+	st.number = l.frames
 	l.last = st.time
+	l.frames++
 	return st, true
 }
 
