@@ -38,7 +38,7 @@ func (c *clock) played(t float64) float64 {
 		c.shift += c.step - d
 		c.restarts++
 	case d > 0:
-		c.step = d
+		c.step = min(d, maxEach)
 	}
 	c.last = t
 	return t + c.shift

@@ -233,7 +233,11 @@ func (x *packetIndex) findOutliers(ctx context.Context, path string, info *Info,
 	switch {
 	case x.encrypted:
 	case l.outliers > 0 || !l.waits || l.restarts > 0 && x.restarts == 0:
-		return x.correct(ctx, path, info, timeout)
+		stamps, err := readStamps(ctx, path, info, timeout)
+		if err != nil || len(stamps) == 0 {
+			return err
+		}
+		x.correct(l, stamps, info)
 	case l.restarts == 0:
 		x.restarts = 0 // only the decoding timestamps go back
 	}
@@ -244,45 +248,31 @@ func (x *packetIndex) moment(p packet) moment {
 	return moment{float64(p.ticks) * x.seconds, float64(p.duration) * x.seconds}
 }
 
-// correct decodes a file whose packets are suspect and corrects the times of the index. If
-// the frames show no outlier, the index stays as it is.
-func (x *packetIndex) correct(ctx context.Context, path string, info *Info, timeout time.Duration) error {
-	stamps, err := readStamps(ctx, path, info, timeout)
-	if err != nil || len(stamps) == 0 {
-		return err
-	}
+// correct corrects the times of the index, given the timeline of the packets in stream
+// order and the stamps of the frames in display order. If the frames show no outlier, the
+// index stays as it is.
+func (x *packetIndex) correct(stream *timeline, stamps []stamp, info *Info) {
 	held := map[int64]int64{}
 	for _, p := range x.packets {
 		held[p.ticks] = p.duration
 	}
-	moments := make([]moment, len(stamps))
+	moments, ticks := make([]moment, len(stamps)), make([]int64, len(stamps))
 	for i, st := range stamps {
 		moments[i] = moment{st.time, float64(held[st.ticks]) * x.seconds}
+		ticks[i] = st.ticks
 	}
 	l := newTimeline(moments, info.clock(), 0)
+	if stream.outliers > 0 && x.differ(ticks) {
+		// After an outlier, ffmpeg may take decoding timestamps for those of the frames.
+		l = x.inDisplayOrder(stream, ticks, info)
+	}
 	if l.outliers == 0 && l.waits {
-		return nil
-	}
-	wrong := map[int64]bool{} // the ticks of outliers
-	for i, bad := range l.outlier {
-		wrong[stamps[i].ticks] = wrong[stamps[i].ticks] || bad
-	}
-	rest := slices.DeleteFunc(slices.Clone(x.packets), func(p packet) bool { return wrong[p.ticks] })
-	if l.restarts == 0 && len(rest)+l.outliers == len(stamps) {
-		// After an outlier, ffmpeg takes decoding timestamps for those of the frames. The
-		// packets have the right ones.
-		slices.SortStableFunc(rest, inTime)
-		for i, bad := range l.outlier {
-			if !bad {
-				l.own[i] = info.seconds(rest[0].ticks)
-				rest = rest[1:]
-			}
-		}
+		return
 	}
 	right := map[int64]int64{} // the ticks of outliers to those that they get
-	for i, ticks := range l.settle(x.seconds) {
-		l.own[i] = info.seconds(ticks)
-		right[stamps[i].ticks] = ticks
+	for i, to := range l.settle(x.seconds) {
+		right[ticks[i]] = to
+		l.own[i] = info.seconds(to)
 	}
 	for i, p := range x.packets {
 		if ticks, ok := right[p.ticks]; ok {
@@ -292,7 +282,61 @@ func (x *packetIndex) correct(ctx context.Context, path string, info *Info, time
 	l.play(info.clock())
 	x.timeline, x.restarts, x.exact = l, l.restarts, false
 	info.Outliers = l.outliers
-	return nil
+}
+
+// differ reports whether each packet has a timestamp and a frame, but not all frames have
+// the timestamp of a packet.
+func (x *packetIndex) differ(frames []int64) bool {
+	if x.untimed > 0 || len(frames) != len(x.packets) {
+		return false
+	}
+	ticks := make([]int64, len(x.packets))
+	for i, p := range x.packets {
+		if ticks[i] = p.ticks; !p.stamped {
+			return false
+		}
+	}
+	slices.Sort(ticks)
+	return !slices.Equal(ticks, slices.Sorted(slices.Values(frames)))
+}
+
+// inDisplayOrder returns the timeline of the packets in display order, given that in stream
+// order, and sets the ticks of the frames to those of their packets. An outlier is where
+// the frame with its timestamp is.
+func (x *packetIndex) inDisplayOrder(stream *timeline, ticks []int64, info *Info) *timeline {
+	number := make(map[int64]int, len(ticks))
+	for i, t := range ticks {
+		number[t] = i
+	}
+	n := len(ticks)
+	l := &timeline{own: make([]float64, n), outlier: make([]bool, n), waits: true}
+	var rest []packet
+	for i, p := range x.packets {
+		if !stream.outlier[i] {
+			rest = append(rest, p)
+			continue
+		}
+		at, ok := number[p.ticks]
+		if !ok || l.outlier[at] {
+			at = i
+		}
+		for l.outlier[at] {
+			at = (at + 1) % n
+		}
+		l.outlier[at], ticks[at] = true, p.ticks
+		l.outliers++
+	}
+	if stream.restarts == 0 {
+		slices.SortStableFunc(rest, inTime)
+	}
+	for i := range l.own {
+		if !l.outlier[i] {
+			l.own[i], ticks[i] = info.seconds(rest[0].ticks), rest[0].ticks
+			rest = rest[1:]
+		}
+	}
+	l.settle(x.seconds)
+	return l
 }
 
 // settle places the outliers between their final neighbors and returns their times in
