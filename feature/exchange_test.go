@@ -204,7 +204,7 @@ func TestSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum, err := s.Summary()
-	if err != nil || sum.Sequences != 3 || sum.Frames != 9 || sum.Seconds != 27 || len(sum.Recipes) != 2 || sum.Recipes[0].Sequences != 2 ||
+	if err != nil || sum.Sequences != 3 || sum.Frames != 9 || sum.Seconds != 6.375 || len(sum.Recipes) != 2 || sum.Recipes[0].Sequences != 2 ||
 		sum.Recipes[1].Sampling != "fps=8" || len(sum.Damaged) != 1 || sum.Damaged[0].Path != cut || len(sum.Failed) != 1 {
 		t.Errorf("%+v, error %v", sum, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Summary describes the contents of a store, read from the headers of its files.
@@ -13,7 +14,7 @@ type Summary struct {
 	Store     string    `json:"store"`
 	Sequences int       `json:"sequences"`
 	Frames    int       `json:"frames"`
-	Seconds   float64   `json:"seconds"` // of video, as declared
+	Seconds   float64   `json:"seconds"` // of video, by the stored rows and their timestamps
 	Bytes     int64     `json:"bytes"`
 	Recipes   []Recipe  `json:"recipes"` // more than one only if two stores were copied into one folder
 	Damaged   []Failure `json:"damaged"` // files that cannot be read
@@ -30,7 +31,8 @@ type Recipe struct {
 	Sequences     int    `json:"sequences"`
 }
 
-// Summary returns a summary of the store. It reads the headers of all files.
+// Summary returns a summary of the store. It reads the headers of all files, and the
+// timestamps of sequences that have no constant rate.
 func (s *Store) Summary() (*Summary, error) {
 	ids, err := s.IDs()
 	if err != nil {
@@ -50,7 +52,7 @@ func (s *Store) Summary() (*Summary, error) {
 		}
 		sum.Sequences++
 		sum.Frames += h.frames
-		sum.Seconds += h.Duration
+		sum.Seconds += h.seconds
 		sum.Bytes += h.bytes
 		m := Recipe{Backbone: h.Backbone, Preprocessing: h.Preprocessing, Sampling: h.Sampling, Width: h.width}
 		at, known := place[m]
@@ -71,6 +73,7 @@ type header struct {
 	Provenance
 	frames, width int
 	bytes         int64 // of the file
+	seconds       float64
 }
 
 func readHeader(path string) (h header, err error) {
@@ -95,8 +98,31 @@ func readHeader(path string) (h header, err error) {
 		return h, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features, times)
 	}
 	h.frames, h.width, h.bytes = features[0], features[1], info.Size()
-	h.Provenance, err = parseProvenance(r.Metadata)
+	if h.Provenance, err = parseProvenance(r.Metadata); err != nil {
+		return h, err
+	}
+	h.seconds, err = storedSeconds(r, h)
 	return h, err
+}
+
+// storedSeconds returns how many seconds of video the rows cover. At a constant rate each
+// covers the same time, even if a frame repeats. Otherwise the last one is displayed as
+// long as the others on average; of a single one that is unknown, and counts as 0.
+func storedSeconds(r *safetensors.Reader, h header) (float64, error) {
+	if s, err := video.ParseSampling(h.Sampling); err == nil {
+		if fps, ok := s.Rate(); ok {
+			return float64(h.frames) / fps, nil
+		}
+	}
+	tensor, err := r.Tensor("timestamps")
+	if err != nil {
+		return 0, err
+	}
+	t, err := tensor.Float64s()
+	if n := len(t); err == nil && n > 1 && t[n-1] > t[0] {
+		return (t[n-1] - t[0]) * float64(n) / float64(n-1), nil
+	}
+	return 0, err
 }
 
 // ReadFile reads a sequence from a file at any path. Its ID is empty. The error is

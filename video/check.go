@@ -65,7 +65,7 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 	if c.Decode {
 		r.Decoded = true
 		var d decoded
-		d, err = decodeAll(ctx, path, info, o)
+		d, err = decodeAll(ctx, path, info, x, o)
 		r.Frames, r.First, r.Last, r.Interlaced = d.frames, d.first, d.last, info.Interlaced
 		r.Notes = append(r.Notes, d.notes()...)
 	} else if x.encrypted {
@@ -104,8 +104,8 @@ type decoded struct {
 	sizes       []string // each size once, in order
 }
 
-func decodeAll(ctx context.Context, path string, info *Info, o Options) (d decoded, err error) {
-	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, route: sequential}
+func decodeAll(ctx context.Context, path string, info *Info, x *packetIndex, o Options) (d decoded, err error) {
+	o = Options{Stream: o.Stream, Timeout: o.Timeout, Info: info, index: x, route: sequential}
 	for f, err := range Frames(ctx, path, o) {
 		if err != nil {
 			return d, err
@@ -188,6 +188,7 @@ func (x *packetIndex) notes(r *Report) (odd []string) {
 	add(n > 0 && missing == n, "no timestamps")
 	add(missing > 0 && missing < n, "%d frames without a timestamp", missing)
 	add(x.restarts > 0, "timestamps restart %d times", x.restarts)
+	add(r.Outliers > 0, "%d wrong timestamps, which their neighbors contradict", r.Outliers)
 	add(repeated > 0, "%d repeated timestamps", repeated)
 	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)

@@ -1,9 +1,6 @@
 package video
 
-import (
-	"math"
-	"strings"
-)
+import "strings"
 
 // clock is the clock of a player: it continues where the timestamps of a stream start
 // again, as they do where recordings were joined, and does not wait where they jump.
@@ -19,9 +16,10 @@ type clock struct {
 const back = 1
 
 // clock returns a clock for the stream. Only in broadcast formats is a step of more than
-// 10 s a jump, as in ffplay; in others a frame may be displayed for hours.
+// 10 s a jump, as in ffplay; in others a frame may be displayed for
+// hours, up to a day.
 func (i *Info) clock() clock {
-	c := clock{leap: math.Inf(1)}
+	c := clock{leap: maxHolds}
 	if i.FrameRate > 0 {
 		c.step = 1 / i.FrameRate
 	}
@@ -40,8 +38,15 @@ func (c *clock) played(t float64) float64 {
 		c.shift += c.step - d
 		c.restarts++
 	case d > 0:
-		c.step = d
+		c.step = min(d, maxEach)
 	}
 	c.last = t
 	return t + c.shift
+}
+
+// skip makes the next timestamp a jump, for which a player does not wait.
+func (c *clock) skip(t float64) {
+	c.shift += c.step - (t - c.last)
+	c.last = t
+	c.restarts++
 }

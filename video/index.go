@@ -18,23 +18,29 @@ type packetIndex struct {
 	exact   bool     // every packet has a time of its own, and the first is a keyframe
 	seconds float64  // per tick
 
-	untimed     int     // number of packets without a time, which are not in packets
-	undecodable int     // number of packets before the first keyframe, which are not in packets
-	firstKey    int64   // ticks of the first keyframe, if undecodable is above 0
-	rate        float64 // frames per second at which untimed ones are displayed
-	restarts    int     // how often the timestamps start again
-	lastPlayed  float64 // the time of the last packet on a player's clock, if restarts > 0
+	untimed     int       // number of packets without a time, which are not in packets
+	undecodable int       // number of packets before the first keyframe, which are not in packets
+	firstKey    int64     // ticks of the first keyframe, if undecodable is above 0
+	rate        float64   // frames per second at which untimed ones are displayed
+	restarts    int       // how often the timestamps start again
+	lastPlayed  float64   // the time of the last packet on a player's clock, if restarts > 0
+	timeline    *timeline // if there are outliers among the timestamps
+	held        float64   // how long the last frame is displayed, by its packet, in seconds; 0 = unknown
 	encrypted   bool
 	complaint   string // the first error that ffprobe printed
 	end         string // its error about a truncated file
 }
 
 type packet struct {
-	ticks   int64
-	key     bool
-	timed   bool // it has a presentation or a decoding timestamp
-	stamped bool // it has a presentation timestamp
+	ticks    int64
+	duration int64 // ticks; 0 = unknown
+	key      bool
+	timed    bool // it has a presentation or a decoding timestamp
+	stamped  bool // it has a presentation timestamp
 }
+
+// inTime compares packets by their time.
+func inTime(a, b packet) int { return cmp.Compare(a.ticks, b.ticks) }
 
 // maxPackets limits the memory of an index: a hundred hours at 40 frames per second.
 const maxPackets = 1 << 24
@@ -68,23 +74,27 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 			x.encrypted = x.encrypted || strings.Contains(lines.Text(), encryptedPacket)
 		}
 		x.restarts = clock.restarts
-		x.exact = x.exact && len(x.packets) < maxPackets && x.restarts == 0
+		x.exact = x.exact && len(x.packets) < maxPackets
 		return lines.Err()
-	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
+	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,duration,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
 	if err != nil {
 		return nil, err
 	}
 	if strings.Contains(interFrame, " "+info.Codec+" ") {
 		x.dropUndecodable()
 	}
-	slices.SortStableFunc(x.packets, func(a, b packet) int { return int(min(max(a.ticks-b.ticks, -1), 1)) })
+	if err := x.findOutliers(ctx, path, info, timeout); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(x.packets, inTime)
+	x.held = x.lastHeld(info)
 	for _, c := range complaints {
 		x.complaint = cmp.Or(x.complaint, c)
 		if x.end == "" && isEnd(c) {
 			x.end = c
 		}
 	}
-	x.exact = x.exact && x.complaint == "" && len(x.packets) > 0 && x.packets[0].key
+	x.exact = x.exact && x.restarts == 0 && x.complaint == "" && len(x.packets) > 0 && x.packets[0].key
 	for i := 1; i < len(x.packets) && x.exact; i++ {
 		x.exact = x.packets[i-1].ticks < x.packets[i].ticks
 	}
@@ -173,7 +183,7 @@ func (x *packetIndex) pair(apart int64) bool {
 // noTimestamp represents a missing timestamp.
 const noTimestamp = math.MinInt64
 
-// parsePacket parses a line such as "pts=512|dts=-512|flags=K_". It also returns the
+// parsePacket parses a line such as "pts=512|dts=-512|duration=512|flags=K_". It also returns the
 // decoding timestamp. It returns false for a packet that is marked to be discarded.
 func parsePacket(line string) (p packet, dts int64, ok bool) {
 	pts, dts := int64(noTimestamp), int64(noTimestamp)
@@ -183,6 +193,10 @@ func parsePacket(line string) (p packet, dts int64, ok bool) {
 			pts = ticks(value)
 		case "dts":
 			dts = ticks(value)
+		case "duration":
+			if d := ticks(value); d > 0 {
+				p.duration = d
+			}
 		case "flags":
 			ok = true
 			p.key = strings.Contains(value, "K")
@@ -213,9 +227,54 @@ func ticks(s string) int64 {
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }
 
-// span returns the time range of the stream. The last frame is displayed as long as the
-// one before it; a stream without timestamps is displayed at its frame rate. Without an
-// index, or for an empty one, the range is empty, and the decoder reports what is wrong.
+// lastHeld returns how long the packet of the last frame declares it to be displayed, or 0
+// if the durations of the other packets are not the distances of their frames: some
+// containers declare one duration for all frames. More than a jump must fit into the
+// declared duration of the stream, up to a day.
+func (x *packetIndex) lastHeld(info *Info) float64 {
+	n, right := len(x.packets), 0
+	if n == 0 || info.isImage() { // the duration of an image is invented
+		return 0
+	}
+	for i := range n - 1 {
+		if x.same(float64(x.packets[i].duration)*x.seconds, x.time(i+1)-x.time(i)) {
+			right++
+		}
+	}
+	m := x.moment(x.packets[n-1])
+	declared := info.Duration > 0 && m.time+m.held <= max(info.start, info.StartTime, x.time(0))+info.Duration+1
+	if 2*right < n-1 || m.held > jump && (!declared || m.held > maxHolds || x.timeline != nil || x.restarts > 0) {
+		return 0
+	}
+	return m.held
+}
+
+// same reports whether two durations in seconds are equal but for rounding.
+func (x *packetIndex) same(a, b float64) bool { return math.Abs(a-b) <= max(2*x.seconds, 0.02*b) }
+
+// hold returns how long the last frame of the stream is displayed, given the ticks of its
+// timestamp and the seconds between it and the frame before it: as its packet declares, or
+// else as long as the one before it. Differences of rounding do not count.
+func (x *packetIndex) hold(ticks int64, before float64) float64 {
+	if x == nil || x.held == 0 {
+		return before
+	}
+	held := x.held
+	if x.timeline == nil && x.restarts == 0 {
+		// Each field of an interlaced frame may have a packet.
+		if d := float64(x.packets[len(x.packets)-1].ticks-ticks) * x.seconds; d > 0 && d <= 1.5*x.held {
+			held += d
+		}
+	}
+	if x.same(held, before) {
+		return before
+	}
+	return held
+}
+
+// span returns the time range of the stream. Without an index, or for an empty one, the
+// range is empty, and the decoder reports what is wrong. A stream without timestamps is
+// displayed at its frame rate.
 func (x *packetIndex) span() timeSpan {
 	switch {
 	case x == nil:
@@ -231,9 +290,14 @@ func (x *packetIndex) span() timeSpan {
 	for i := n - 1; i >= 0 && before == last; i-- {
 		before = x.packets[i].ticks
 	}
+	hold := x.hold(last, float64(max(0, last-before))*x.seconds)
+	if x.timeline != nil {
+		played := x.timeline.played
+		return timeSpan{played[0], slices.Max(played) + hold}
+	}
 	end := x.time(n - 1)
 	if x.restarts > 0 {
 		end = x.lastPlayed
 	}
-	return timeSpan{x.time(0), end + float64(max(0, last-before))*x.seconds}
+	return timeSpan{x.time(0), end + hold}
 }

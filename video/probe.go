@@ -2,6 +2,7 @@ package video
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,6 +59,13 @@ type Info struct {
 	// between keyframes and decoding or Check found it out. Their frames are left out.
 	Undecodable int `json:"undecodable,omitempty"`
 
+	// Outliers is the number of frames whose timestamps contradict those of their neighbors
+	// and were corrected. Frames and Check set it.
+	Outliers int `json:"outliers"`
+
+	// Timecode is that of the file's timecode track or tags; the zero value if it has none.
+	Timecode Timecode `json:"timecode"`
+
 	index     int    // of the stream among all streams of the file
 	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
 	tickDen   int64  //
@@ -94,6 +102,16 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	}
 	return info, err
+}
+
+// isImage reports whether the file is an image or a numbered sequence of images.
+func (i *Info) isImage() bool {
+	return i.Container == "image2" || strings.HasSuffix(i.Container, "_pipe")
+}
+
+// seconds returns a time of the stream's clock in seconds.
+func (i *Info) seconds(ticks int64) float64 {
+	return float64(ticks) * float64(i.tickNum) / float64(i.tickDen)
 }
 
 // ffprobe runs ffprobe on a file and calls read with its output. It returns the errors
@@ -177,10 +195,8 @@ type probed struct {
 	Matrix            string `json:"color_space"`
 	Transfer          string `json:"color_transfer"`
 	Primaries         string `json:"color_primaries"`
-	Tags              struct {
-		AlphaMode string `json:"alpha_mode"`
-	}
-	Disposition struct {
+	Tags              tags
+	Disposition       struct {
 		Default int
 		Cover   int `json:"attached_pic"`
 		Still   int `json:"timed_thumbnails"`
@@ -193,6 +209,28 @@ type probed struct {
 	} `json:"side_data_list"`
 }
 
+// tags are those of a stream or a file.
+type tags struct {
+	Timecode  string
+	AlphaMode string `json:"alpha_mode"`
+}
+
+// timecode returns the timecode of a video stream, from its own tag, from that of the file
+// or from a track of timecodes, which may count at a rate of its own.
+func timecode(file tags, streams []probed, v *probed) Timecode {
+	candidates := append([]probed{*v, {Tags: file}}, streams...)
+	for _, s := range candidates {
+		rate := ratio(v.FrameRate, "/")
+		if s.Type == "data" {
+			rate = cmp.Or(ratio(s.FrameRate, "/"), rate)
+		}
+		if t, ok := parseTimecode(s.Tags.Timecode, rate); ok {
+			return t
+		}
+	}
+	return Timecode{}
+}
+
 // parseProbe parses the JSON output of ffprobe. The number of the stream counts from 1;
 // 0 means the default stream.
 func parseProbe(path string, out []byte, number int) (*Info, error) {
@@ -202,6 +240,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 			Name      string `json:"format_name"`
 			StartTime string `json:"start_time"`
 			Duration  string `json:"duration"`
+			Tags      tags
 		}
 	}
 	if err := json.Unmarshal(out, &doc); err != nil {
@@ -243,8 +282,8 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 		FullRange:         v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
 		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
 		FrameRate: ratio(v.FrameRate, "/"),
-		HasAudio:  audio,
-		index:     v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
+		HasAudio:  audio, Timecode: timecode(doc.Format.Tags, doc.Streams, v),
+		index: v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
 	}
 	if least := ratio(v.LeastRate, "/"); least > 0 && info.FrameRate > 0 {
 		info.VariableRate = math.Abs(least-info.FrameRate) > 0.01*info.FrameRate

@@ -61,8 +61,8 @@ func TestParsePacket(t *testing.T) {
 		want packet
 		ok   bool
 	}{
-		{"pts=512|dts=-512|flags=K_", packet{512, true, true, true}, true},
-		{"pts=N/A|dts=33|flags=__\r", packet{33, false, true, false}, true},
+		{"pts=512|dts=-512|duration=40|flags=K_", packet{ticks: 512, duration: 40, key: true, timed: true, stamped: true}, true},
+		{"pts=N/A|dts=33|flags=__\r", packet{ticks: 33, timed: true}, true},
 		{"pts=-5|flags=KD_", packet{}, false},
 		{"pts=N/A|dts=N/A|flags=K_", packet{key: true}, true},
 		{"pts=9223372036854775807|dts=NaN", packet{}, false},
@@ -128,9 +128,9 @@ func TestLog(t *testing.T) {
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
 	want := []stamp{
 		{time: 1, ticks: 90000, key: true, interlaced: true, width: 1920, height: 1080, aspect: 4. / 3},
-		{time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
-		{time: 2, width: 8, height: 4, aspect: 1},
-		{time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}
+		{number: 1, time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
+		{number: 2, time: 2, width: 8, height: 4, aspect: 1},
+		{number: 3, time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{})); diff != "" {
 		t.Error(diff)
 	}

@@ -137,7 +137,7 @@ func TestCheaperRoute(t *testing.T) {
 	info := &Info{Container: "mov,mp4", Codec: "h264", Duration: 3600, FrameRate: 30, pixels: 1920 * 1080, tickNum: 1, tickDen: 30}
 	x := &packetIndex{exact: true, seconds: 1. / 30}
 	for i := range 3600 * 30 {
-		x.packets = append(x.packets, packet{int64(i), i%120 == 0, true, true})
+		x.packets = append(x.packets, packet{ticks: int64(i), key: i%120 == 0, timed: true, stamped: true})
 	}
 	for _, c := range []struct {
 		o    Options

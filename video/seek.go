@@ -73,23 +73,23 @@ type stretch struct {
 
 // plan returns the runs to decode, or nil to decode from the start.
 func (p *player) plan(x *packetIndex) []stretch {
-	if !x.exact || !p.maySeek() {
+	if x == nil || !x.exact || !p.maySeek() {
 		return nil
 	}
 	pick := p.o.picker(x.time(0), x.span())
 	c := p.info.frameCost()
 	var runs []stretch
-	key, hold, cost, n := 0, 0.0, 0.0, len(x.packets)
+	key, gap, cost, n := 0, 0.0, 0.0, len(x.packets)
 	at := 0
 	for ; at < n && !pick.done; at++ {
 		if x.packets[at].key {
 			key = at
 		}
 		now, last := x.time(at), at == n-1
-		until := now + max(hold, 2*slack)
+		until := now + max(x.hold(x.packets[at].ticks, gap), 2*slack)
 		if !last {
 			until = x.time(at + 1)
-			hold = max(0, until-now)
+			gap = max(0, until-now)
 		}
 		times := pick.shown(now, until, last)
 		if times == 0 {
@@ -214,11 +214,11 @@ func (x *packetIndex) part(r stretch) *part {
 	}
 	ticks := func(i int) int64 { return x.packets[r.wanted[i]].ticks }
 	if last := len(r.wanted) - 1; last >= maxTerms {
-		return &part{from, fmt.Sprintf("between(pts,%d,%d)", ticks(0), ticks(last))}
+		return &part{from: from, pick: fmt.Sprintf("between(pts,%d,%d)", ticks(0), ticks(last))}
 	}
 	terms := make([]string, len(r.wanted))
 	for i := range terms {
 		terms[i] = fmt.Sprintf("eq(pts,%d)", ticks(i))
 	}
-	return &part{from, strings.Join(terms, "+")}
+	return &part{from: from, pick: strings.Join(terms, "+")}
 }

@@ -31,7 +31,7 @@ type stream struct {
 
 	codec    string // of the video, if it is known
 	now      stamp  // that next returned last, after rotation
-	sideways bool  // frames are rotated by 90° after showinfo
+	sideways bool   // frames are rotated by 90° after showinfo
 	buf      []byte
 	frames   int // whose pixels were read
 	broken   bool
@@ -44,6 +44,7 @@ type stream struct {
 
 // stamp is what the log contains about a frame.
 type stamp struct {
+	number        int // of the frame, from 0
 	time          float64
 	ticks         int64 // the time on the stream's own clock, if the frame has one
 	key           bool  // a keyframe
@@ -56,8 +57,9 @@ type stamp struct {
 // part is a part of a file: it starts at the keyframe before a time, and only some of its
 // frames are output.
 type part struct {
-	from float64 // seconds
-	pick string  // an expression for ffmpeg's select
+	from  float64 // seconds
+	whole bool    // from the first frame instead
+	pick  string  // an expression for ffmpeg's select
 }
 
 // openStream starts to decode a file, or a part of it if of is not nil.
@@ -97,7 +99,7 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 
 // seekTo returns the arguments that start a file at the keyframe of a part.
 func seekTo(of *part) []string {
-	if of == nil {
+	if of == nil || of.whole {
 		return nil
 	}
 	return []string{"-noaccurate_seek", "-seek_timestamp", "1", "-ss", strconv.FormatFloat(of.from, 'f', 6, 64)}
@@ -287,6 +289,7 @@ type ffmpegLog struct {
 	rate     float64 // frames per second as declared; 0 = unknown
 	transfer string  // of the colors of the first frame that declares it
 	mixed    bool    // a frame needs tone mapping and another one does not
+	frames   int     // that were logged
 	last     float64 // the time of the last frame
 	gap      float64 // between the last two
 }
@@ -438,7 +441,9 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	if l.seen {
 		l.gap = st.time - l.last
 	}
+	st.number = l.frames
 	l.last = st.time
+	l.frames++
 	return st, true
 }
 

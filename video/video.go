@@ -52,7 +52,8 @@ type Options struct {
 	// frames show that the stream is interlaced.
 	Info *Info
 
-	route route // for tests
+	route route        // for tests
+	index *packetIndex // if it was read already
 }
 
 // DefaultTimeout is how long a decoder may produce nothing.
@@ -168,21 +169,35 @@ func (p *player) play(ctx context.Context) error {
 	if err := findTail(ctx, p.path, p.info, p.o.timeout()); err != nil {
 		return err
 	}
-	var index *packetIndex
-	if p.o.Sampling.kind == count || p.maySeek() {
-		var err error
-		if index, err = readIndex(ctx, p.path, p.info, p.o.timeout()); err != nil {
+	index, err := p.index(ctx)
+	if err != nil {
+		return err
+	}
+	if runs := p.plan(index); runs != nil {
+		if err := p.seek(ctx, index, runs); !errors.Is(err, errInexact) {
 			return err
 		}
-		if runs := p.plan(index); runs != nil {
-			if err := p.seek(ctx, index, runs); !errors.Is(err, errInexact) {
-				return err
-			}
-			// The frames emitted so far are right; decoding from the start emits the rest.
-			p.skip = p.emitted
-		}
+		// The frames emitted so far are right; decoding from the start emits the rest.
+		p.skip = p.emitted
 	}
-	return p.decode(ctx, index.span())
+	return p.decode(ctx, index)
+}
+
+// index reads the index of the packets. If a file has none, the decoder reports what is
+// wrong with it, unless the sampling depends on the index.
+func (p *player) index(ctx context.Context) (*packetIndex, error) {
+	if p.o.index != nil {
+		return p.o.index, nil
+	}
+	needed := p.o.Sampling.kind == count || p.maySeek()
+	if p.info.isImage() && !needed {
+		return nil, nil
+	}
+	x, err := readIndex(ctx, p.path, p.info, p.o.timeout())
+	if err != nil && !needed && ctx.Err() == nil {
+		return nil, nil
+	}
+	return x, err
 }
 
 // show emits a frame n times. It returns false if emit stopped.
@@ -210,58 +225,45 @@ func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
 }
 
 // decode decodes the file from its first frame.
-func (p *player) decode(ctx context.Context, span timeSpan) error {
+func (p *player) decode(ctx context.Context, x *packetIndex) error {
 	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), nil)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	time := p.times(x)
 	now, ok := s.next()
 	if !ok {
 		return s.finish()
 	}
-	index, midway := 0, false
-	if !now.key {
-		key, before, err := p.firstKey(ctx)
-		if err != nil {
-			return err
-		}
-		for midway = before; midway && ok && now.ticks < key; index++ {
-			if _, ok = s.read(); ok {
-				now, ok = s.next()
-			}
-		}
-		if !ok {
+	index, midway := 0, !now.key && x != nil && x.undecodable > 0
+	if midway {
+		p.info.Undecodable = x.undecodable
+		if now, index, ok = s.skipTo(now, x.firstKey); !ok {
 			return s.finish()
 		}
 	}
-	clock := p.info.clock()
-	if p.o.Sampling.kind != every {
-		now.time = clock.played(now.time)
-	}
-	pick := p.o.picker(now.time, span)
-	hold := 0.0
+	now.time = time(now)
+	pick := p.o.picker(now.time, x.span())
+	gap := 0.0
 	for ; ; index++ {
 		if now.interlaced && !p.info.Interlaced && p.info.mergesFields() {
 			// The frames emitted so far were not interlaced. Emit the rest through bwdif.
 			p.info.Interlaced, p.skip = true, p.emitted
 			s.stop()
-			return p.decode(ctx, span)
+			return p.decode(ctx, x)
 		}
 		pix, ok := s.read()
 		if !ok {
 			break
 		}
-		// A frame is shown until the timestamp of the next one. A stream does not say
-		// how long its last frame is shown: as long as the one before it.
+		// A frame is shown until the timestamp of the next one.
 		next, more := s.next()
-		until := now.time + max(hold, 2*slack)
+		until := now.time + max(x.hold(now.ticks, gap), 2*slack)
 		if more {
-			if p.o.Sampling.kind != every {
-				next.time = clock.played(next.time)
-			}
+			next.time = time(next)
 			until = next.time
-			hold = max(0, until-now.time)
+			gap = max(0, until-now.time)
 		}
 		if n := pick.shown(now.time, until, !more); n > 0 {
 			if on, err := p.show(pix, index, now, n); !on {
@@ -302,22 +304,31 @@ func (p *player) decode(ctx context.Context, span timeSpan) error {
 // recognizes.
 const interFrame = " h264 hevc mpeg1video mpeg2video mpeg4 vc1 "
 
-// firstKey returns the time of the first keyframe, and whether packets come before it, as in
-// a broadcast that is recorded from some moment on. Their frames cannot be decoded, and
-// those shown before the keyframe are not either: the decoder makes up what is missing.
-func (p *player) firstKey(ctx context.Context) (ticks int64, midway bool, err error) {
-	if !strings.Contains(interFrame, " "+p.info.Codec+" ") {
-		return 0, false, nil
+// skipTo skips the frames before the first keyframe, as in a broadcast that is recorded from
+// some moment on. Their packets cannot be decoded, and the frames shown before the keyframe
+// cannot either: the decoder makes up what is missing. It returns the stamp and the number
+// of the first frame at or after the ticks of the keyframe.
+func (s *stream) skipTo(now stamp, key int64) (st stamp, skipped int, ok bool) {
+	for ok = true; ok && now.ticks < key; skipped++ {
+		if _, ok = s.read(); ok {
+			now, ok = s.next()
+		}
 	}
-	x, err := readIndex(ctx, p.path, p.info, p.o.timeout())
-	if ctx.Err() != nil {
-		return 0, false, context.Cause(ctx)
+	return now, skipped, ok
+}
+
+// times returns a function that returns the times of frames, to be called once for each in
+// display order.
+func (p *player) times(x *packetIndex) func(stamp) float64 {
+	played := p.o.Sampling.kind != every
+	if x != nil && x.timeline != nil {
+		return func(st stamp) float64 { return x.timeline.at(st.number, played) }
 	}
-	if err != nil || x.undecodable == 0 {
-		return 0, false, nil // the decoder reports what is wrong
+	if !played {
+		return func(st stamp) float64 { return st.time }
 	}
-	p.info.Undecodable = x.undecodable
-	return x.firstKey, true, nil
+	clock := p.info.clock()
+	return func(st stamp) float64 { return clock.played(st.time) }
 }
 
 // hidesNoise reports whether encrypted packets of the stream could be decoded to noise

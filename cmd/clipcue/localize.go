@@ -271,7 +271,15 @@ func (a *app) writeFound(ctx context.Context, found locations, o localizeFlags) 
 		return f(w, one.detections)
 	})
 	write(o.edl, func(w io.Writer) error {
-		return localization.WriteEDL(w, one.source.Path, one.provenance.FrameRate, one.detections)
+		headers, err := video.Probe(ctx, one.source.Path, video.Options{Stream: one.provenance.Stream})
+		if err != nil {
+			return err
+		}
+		timecode := headers.Timecode
+		if timecode.Rate == 0 {
+			timecode.Rate = one.provenance.FrameRate
+		}
+		return localization.WriteEDL(w, one.source.Path, timecode, one.detections)
 	})
 	if o.output != "" {
 		errs = append(errs, found.results().WriteFile(o.output))

@@ -199,7 +199,7 @@ func TestVeryShortDetections(t *testing.T) {
 
 func TestEDL(t *testing.T) {
 	var b bytes.Buffer
-	if err := WriteEDL(&b, "a/long video.mp4", 25, found["a/long video.mp4"]); err != nil {
+	if err := WriteEDL(&b, "a/long video.mp4", video.Timecode{Rate: 25}, found["a/long video.mp4"]); err != nil {
 		t.Fatal(err)
 	}
 	const want = `TITLE: long video.mp4
@@ -215,10 +215,10 @@ FCM: NON-DROP FRAME
 	if b.String() != want {
 		t.Errorf("%s", b.String())
 	}
-	if err := WriteEDL(&b, "x.mp4", 0, nil); err == nil {
+	if err := WriteEDL(&b, "x.mp4", video.Timecode{}, nil); err == nil {
 		t.Error("a rate of 0 is taken")
 	}
-	if err := WriteEDL(&b, "x.mp4", 25, make([]Detection, 1000)); !errors.Is(err, ErrTooManyDetections) {
+	if err := WriteEDL(&b, "x.mp4", video.Timecode{Rate: 25}, make([]Detection, 1000)); !errors.Is(err, ErrTooManyDetections) {
 		t.Errorf("a thousand detections: %v", err)
 	}
 }
@@ -231,7 +231,7 @@ func TestHostileNames(t *testing.T) {
 		for format, write := range map[string]func(io.Writer) error{
 			"srt": func(w io.Writer) error { return writeSRT(w, d) },
 			"vtt": func(w io.Writer) error { return writeVTT(w, d) },
-			"edl": func(w io.Writer) error { return WriteEDL(w, "a/"+name, 25, d) },
+			"edl": func(w io.Writer) error { return WriteEDL(w, "a/"+name, video.Timecode{Rate: 25}, d) },
 		} {
 			var b bytes.Buffer
 			if err := write(&b); err != nil {
@@ -283,6 +283,22 @@ func TestNamesRoundTrip(t *testing.T) {
 	}
 	if got, err := parseResults(&b, "r.json"); err != nil || !reflect.DeepEqual(got, latin) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// An edit decision list has the source's own timecode, in its notation.
+func TestEDLOfTimecode(t *testing.T) {
+	seen := []Detection{{"run", 0.5, video.Span{Start: 2, End: 61}}}
+	const ntsc = 30000. / 1001
+	for want, tc := range map[string]video.Timecode{
+		"FCM: NON-DROP FRAME\n\n001  AX       V     C        14:09:44:00 14:10:42:28 00:00:00:00 00:00:58:28\n": {Rate: ntsc, First: ((14*60+9)*60 + 42) * 30},
+		"FCM: DROP FRAME\n\n001  AX       V     C        00:00:02;00 00:01:01;00 00:00:00;00 00:00:58;28\n":     {Rate: ntsc, Drop: true},
+		"FCM: NON-DROP FRAME\n\n001  AX       V     C        23:59:59:00 00:00:58:00 00:00:00:00 00:00:59:00\n": {Rate: 25, First: (24*3600 - 3) * 25},
+	} {
+		var b bytes.Buffer
+		if err := WriteEDL(&b, "x.mov", tc, seen); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%v: %s, want %s", err, b.String(), want)
+		}
 	}
 }
 

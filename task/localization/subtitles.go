@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/video"
 )
 
 // ByTime are detections in the order in which they are seen.
@@ -80,33 +81,31 @@ func clock(ms int64, point string) string {
 	return fmt.Sprintf("%02d:%02d:%02d%s%03d", ms/3600000, ms/60000%60, ms/1000%60, point, ms%1000)
 }
 
-// WriteEDL writes the detections in a video as an edit decision list (CMX 3600),
-// which video editors read: its parts, one after the other. rate is the video's
-// frames a second.
-func WriteEDL(w io.Writer, video string, rate float64, found []Detection) error {
-	if !(rate > 0 && rate < 1000) {
-		return fmt.Errorf("%s: an edit decision list needs a frame rate below 1000, got %v", video, rate)
+// WriteEDL writes the detections in a video as an edit decision list (CMX 3600), which
+// video editors read: its parts, one after the other. The source times are those of tc,
+// the timecode of the video, in its notation; the record times start at 00:00:00:00.
+func WriteEDL(w io.Writer, path string, tc video.Timecode, found []Detection) error {
+	if !(tc.Rate > 0 && tc.Rate < 1000) {
+		return fmt.Errorf("%s: an edit decision list needs a frame rate below 1000, got %v", path, tc.Rate)
 	}
 	if len(found) > 999 {
-		return fmt.Errorf("%s: %d detections: %w", video, len(found), ErrTooManyDetections)
+		return fmt.Errorf("%s: %d detections: %w", path, len(found), ErrTooManyDetections)
 	}
 	b := bufio.NewWriter(w)
-	name := text.Quote(filepath.Base(video))
-	fmt.Fprintf(b, "TITLE: %s\nFCM: NON-DROP FRAME\n\n", name)
+	name := text.Quote(filepath.Base(path))
+	mode := "NON-DROP FRAME"
+	if tc.Drop {
+		mode = "DROP FRAME"
+	}
+	fmt.Fprintf(b, "TITLE: %s\nFCM: %s\n\n", name, mode)
+	record := video.Timecode{Rate: tc.Rate, Drop: tc.Drop}
 	at := int64(0)
 	for i, d := range ByTime(found) {
-		from, to := int64(math.Round(d.Start*rate)), int64(math.Round(d.End*rate))
+		from, to := int64(math.Round(max(d.Start, 0)*tc.Rate)), int64(math.Round(d.End*tc.Rate))
 		to = max(to, from+1)
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s, %.0f %%\n",
-			i+1, timecode(from, rate), timecode(to, rate), timecode(at, rate), timecode(at+to-from, rate), name, text.Quote(d.Label), 100*d.Score)
+			i+1, tc.Label(from), tc.Label(to), record.Label(at), record.Label(at+to-from), name, text.Quote(d.Label), 100*d.Score)
 		at += to - from
 	}
 	return b.Flush()
-}
-
-// timecode is a frame's number as hours:minutes:seconds:frames.
-func timecode(frame int64, rate float64) string {
-	base := max(1, int64(math.Round(rate)))
-	s := frame / base
-	return fmt.Sprintf("%02d:%02d:%02d:%02d", s/3600, s/60%60, s%60, frame%base)
 }

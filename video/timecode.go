@@ -1,0 +1,77 @@
+package video
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Timecode numbers the frames of a video as hours:minutes:seconds:frames, as video editors
+// do. The zero value with a Rate starts at 00:00:00:00.
+type Timecode struct {
+	Rate  float64 // frames per second that it counts, such as 25 or 30000/1001
+	First int64   // frames between 00:00:00:00 and the first frame of the video
+	// Drop means drop-frame notation: two numbers of 30 are skipped at the start of each
+	// minute, except every tenth, so that a rate of 29.97 stays close to the time of day.
+	Drop bool
+}
+
+// base returns the numbers per second.
+func (t Timecode) base() int64 { return max(1, int64(math.Round(t.Rate))) }
+
+// dropped returns how many numbers are skipped per minute: 2 of 30, 4 of 60.
+func (t Timecode) dropped() int64 {
+	if !t.Drop || t.base()%30 != 0 {
+		return 0
+	}
+	return t.base() / 15
+}
+
+// Label returns the timecode of a frame, counted from the first frame of the video. After
+// 24 hours it starts again.
+func (t Timecode) Label(frame int64) string {
+	base, drop, point := t.base(), t.dropped(), ":"
+	n := t.First + frame
+	if drop > 0 {
+		point = ";"
+		minute := 60*base - drop
+		tens, rest := n/(10*minute+drop), n%(10*minute+drop)
+		n += drop * (9*tens + max(0, rest-drop)/minute)
+	}
+	n %= 24 * 3600 * base
+	s := n / base
+	return fmt.Sprintf("%02d:%02d:%02d%s%02d", s/3600, s/60%60, s%60, point, n%base)
+}
+
+// String returns the timecode of the first frame, or "" for the zero value.
+func (t Timecode) String() string {
+	if t.Rate == 0 {
+		return ""
+	}
+	return t.Label(0)
+}
+
+// MarshalText returns String, for JSON.
+func (t Timecode) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// parseTimecode parses a tag such as "14:09:42:00", or "14:09:42;00" in drop-frame notation.
+func parseTimecode(text string, rate float64) (t Timecode, ok bool) {
+	var n [4]int64
+	plain := strings.Map(func(r rune) rune {
+		if r == ';' || r == '.' {
+			return ':'
+		}
+		return r
+	}, text)
+	if k, err := fmt.Sscanf(plain, "%d:%d:%d:%d", &n[0], &n[1], &n[2], &n[3]); k != 4 || err != nil || !(rate > 0 && rate < 1000) {
+		return Timecode{}, false
+	}
+	t = Timecode{Rate: rate, Drop: plain != text}
+	base, minutes := t.base(), 60*n[0]+n[1]
+	if min(n[0], n[1], n[2], n[3]) < 0 || n[0] > 23 || n[1] > 59 || n[2] > 59 || n[3] >= base {
+		return Timecode{}, false
+	}
+	t.Drop = t.dropped() > 0
+	t.First = (60*minutes+n[2])*base + n[3] - t.dropped()*(minutes-minutes/10)
+	return t, true
+}
