@@ -34,37 +34,51 @@ func isBlank(pix []byte, width, height int) bool {
 // uniform reports whether a frame has one color everywhere, apart from noise: all cells
 // have the same mean, and what differs within them is faint or noise.
 func uniform(pix []byte, width, height int) bool {
-	deviation, correlation := 0., 1.
 	for channel := range 3 {
-		var least, most, sum, squares, products float64
-		least = 255
-		for cell := range grid * grid {
-			x0, x1 := cell%grid*width/grid, (cell%grid+1)*width/grid
-			y0, y1 := cell/grid*height/grid, (cell/grid+1)*height/grid
-			total := 0.
-			for y := y0; y < y1; y++ {
-				for x := x0; x < x1; x++ {
-					v := float64(pix[3*(y*width+x)+channel])
-					next := float64(pix[3*(y*width+min(x+1, width-1))+channel])
-					total += v
-					squares += v * v
-					products += v * next
-				}
-			}
-			mean := total / float64((x1-x0)*(y1-y0))
-			least, most, sum = min(least, mean), max(most, mean), sum+total
-		}
-		if most-least > cellRange {
+		c := measure(pix, width, height, channel)
+		noise := c.correlation < correlated
+		if c.deviation > faint && !noise {
 			return false
 		}
-		n := float64(width * height)
-		variance := squares/n - sum/n*sum/n
-		if variance > deviation*deviation {
-			deviation = math.Sqrt(variance)
-			correlation = (products/n - sum/n*sum/n) / variance
+		limit := float64(cellRange)
+		if noise { // the means of cells of noise differ by chance
+			limit = max(limit, 8*c.deviation*grid/math.Sqrt(float64(width*height)))
+		}
+		if c.spread > limit {
+			return false
 		}
 	}
-	return deviation <= faint || correlation < correlated
+	return true
+}
+
+// contrast describes how the values of a channel differ.
+type contrast struct {
+	spread      float64 // of the means of cells: highest minus lowest
+	deviation   float64 // standard deviation of the pixels
+	correlation float64 // of horizontal neighbors
+}
+
+func measure(pix []byte, width, height, channel int) contrast {
+	var sum, squares, products float64
+	least, most := 255., 0.
+	for cell := range grid * grid {
+		x0, x1 := cell%grid*width/grid, (cell%grid+1)*width/grid
+		y0, y1 := cell/grid*height/grid, (cell/grid+1)*height/grid
+		total := 0.
+		for y := y0; y < y1; y++ {
+			for x := x0; x < x1; x++ {
+				v := float64(pix[3*(y*width+x)+channel])
+				total += v
+				squares += v * v
+				products += v * float64(pix[3*(y*width+min(x+1, width-1))+channel])
+			}
+		}
+		mean := total / float64((x1-x0)*(y1-y0))
+		least, most, sum = min(least, mean), max(most, mean), sum+total
+	}
+	n := float64(width * height)
+	variance := squares/n - sum/n*sum/n
+	return contrast{most - least, math.Sqrt(max(0, variance)), (products/n - sum/n*sum/n) / max(variance, 1e-9)}
 }
 
 const (

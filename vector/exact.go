@@ -15,24 +15,23 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 )
 
-// The exact search reads a quarter of the bytes. With x = s·l + r, a vector as
-// levels l and what rounding lost, and the query q = t·m + u likewise,
+// The exact search reads a quarter of the bytes. With x = s·l + r, a vector as levels l
+// and the rounding error r, and the query q = t·m + u likewise,
 //
 //	x·q = s·t·(l·m) + r·q + s·l·u
 //
-// of which the first term is what the scan of the levels computes, exactly but
-// for its last rounding. By Cauchy and Schwarz |r·q| <= |r|·|q|, and
+// The scan of the levels computes the first term, exactly except for its last rounding. By
+// the Cauchy–Schwarz inequality |r·q| <= |r|·|q|, and
 // |s·l·u| <= (|x|+|r|)·|u|. The log has |r| of every row, so that
 //
 //	|x·q - s·t·(l·m)| <= |r|·(|q|+|u|) + |x|·|u|
 //
-// bounds each score from both sides. Let L be the k-th greatest of the lower
-// bounds. Then k scores are at least L, so a row whose upper bound is below L is
-// none of the k best. Of the others the scores are computed, from the highest
-// upper bound downwards, until the k-th best of them is above all bounds that are
-// left. slack covers the rounding of float32 in the bounds and in the scores
-// themselves, so that two scores that are equal as float32 are never told apart
-// by their bounds.
+// bounds each score from both sides. Let L be the k-th greatest of the lower bounds. Then k
+// scores are at least L, so a row whose upper bound is below L is not among the k best. The
+// scores of the other rows are computed, from the highest upper bound downwards, until the
+// k-th best of them is above all remaining bounds. slack covers the rounding of float32 in
+// the bounds and in the scores, so that the bounds never separate two scores that are equal
+// as float32.
 const slack = 2e-6
 
 // bound is a row that may be among the best: its score is at most upper.
@@ -41,7 +40,7 @@ type bound struct {
 	upper float32
 }
 
-// exact returns the k nearest of the living rows.
+// exact returns the k nearest living rows.
 func (s *store) exact(ctx context.Context, query []float32, k int) ([]Hit, error) {
 	k = min(k, len(s.byID))
 	if k == 0 {
@@ -54,8 +53,7 @@ func (s *store) exact(ctx context.Context, query []float32, k int) ([]Hit, error
 	return s.best(query, candidates, k)
 }
 
-// best returns the k nearest of some rows, reading no more of their vectors than it
-// has to.
+// best returns the k nearest of the candidates. It reads only the vectors that it needs.
 func (s *store) best(query []float32, candidates []bound, k int) ([]Hit, error) {
 	slices.SortFunc(candidates, func(a, b bound) int { return cmp.Or(cmp.Compare(b.upper, a.upper), cmp.Compare(a.row, b.row)) })
 	best := top[Hit]{limit: k, compare: better}
@@ -72,11 +70,11 @@ func (s *store) best(query []float32, candidates []bound, k int) ([]Hit, error) 
 	return best.sorted(), nil
 }
 
-// margin is how far a score may be from the one of the levels: perRest for each unit
-// of the norm that rounding a row lost, and fixed.
+// margin is the largest distance of a score from that of the levels: perRest for each unit
+// of the norm of the row's rounding error, plus fixed.
 type margin struct{ perRest, fixed float32 }
 
-// roundQuery makes a query of levels. step is its scale.
+// roundQuery rounds a query to levels. step is its scale.
 func roundQuery(q *compute.Int8Query, query []float32) (step float32, m margin) {
 	step, rest := q.Quantize(query)
 	length := float32(math.Sqrt(compute.Dot(query, query)))
@@ -85,10 +83,10 @@ func roundQuery(q *compute.Int8Query, query []float32) (step float32, m margin) 
 
 func (m margin) of(rest float32) float32 { return rest*m.perRest + m.fixed }
 
-// scanned is how many rows a goroutine takes at a time.
+// scanned is the number of rows that a goroutine scans at a time.
 const scanned = 512
 
-// consecutive are the rows of such a part.
+// consecutive are the numbers of these rows.
 var consecutive = func() (at [scanned]int32) {
 	for i := range at {
 		at[i] = int32(i)
@@ -96,11 +94,11 @@ var consecutive = func() (at [scanned]int32) {
 	return at
 }()
 
-// scan returns those of the rows from..rows-1 that may be among the k best of them.
+// scan returns the rows of from..rows-1 that may be among the k best of these.
 func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound, error) {
 	var (
 		next  atomic.Int64
-		limit = newFloor() // the greatest L that a goroutine knows of
+		limit = newRising() // the greatest L of all goroutines
 		mu    sync.Mutex
 		all   []bound
 	)
@@ -160,18 +158,18 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 	return slices.DeleteFunc(all, func(b bound) bool { return b.upper < least }), nil
 }
 
-// floor is a number that only rises.
-type floor struct{ bits atomic.Uint32 }
+// rising is a number that only rises.
+type rising struct{ bits atomic.Uint32 }
 
-func newFloor() *floor {
-	f := new(floor)
+func newRising() *rising {
+	f := new(rising)
 	f.bits.Store(math.Float32bits(float32(math.Inf(-1))))
 	return f
 }
 
-func (f *floor) get() float32 { return math.Float32frombits(f.bits.Load()) }
+func (f *rising) get() float32 { return math.Float32frombits(f.bits.Load()) }
 
-func (f *floor) raise(x float32) {
+func (f *rising) raise(x float32) {
 	for {
 		bits := f.bits.Load()
 		if x <= math.Float32frombits(bits) || f.bits.CompareAndSwap(bits, math.Float32bits(x)) {

@@ -13,55 +13,55 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/input"
 )
 
-// Options say how an index is opened.
+// Options control how an index is opened.
 type Options struct {
-	// ReadOnly opens an index, which has to be there, as it is now. It may be done
-	// beside a writer, whose later changes do not show.
+	// ReadOnly opens an existing index as it is now. It can be opened while another
+	// process writes to it; later changes are not seen.
 	ReadOnly bool
 	// Wait is how long to wait for another writer to close the index.
 	Wait time.Duration
-	// Graph is from how many vectors on Search is approximate, by the graph that
+	// Graph is the minimum number of vectors for approximate search, with the graph that
 	// Build makes; 0 means never. The graph is read when the index is opened.
 	Graph int
 
 	open opener // of files, for tests
 }
 
-// Embedded is an [Index] in a folder. Search is exact, unless Options.Graph says
-// otherwise. One process writes to it at
-// a time; a killed one, or a full disk, leaves the state of the last Add or Delete
-// that returned without an error (or of the one under way, if it was about to).
-// Where files cannot be locked (Windows), that only one writes rests on the user.
+// Embedded is an [Index] in a folder. Search is exact, unless Options.Graph is set. One
+// process writes to it at a time. A killed process or a full disk leaves the state of the
+// last Add or Delete that returned without an error, or of the next one. On systems without
+// file locks (Windows), the user has to ensure that there is one writer.
 //
-// The folder holds a generation, which is a folder of files that are only appended
-// to. If most of its vectors are dead when a writer opens it, the rest move to the
-// next generation.
+// The folder has a generation: a folder of append-only files. If most vectors are deleted or
+// replaced when a writer opens the index, it copies the others to the next generation.
 type Embedded struct {
 	dir   string
 	width int
 	o     Options
 	lock  *os.File
 
-	writing sync.Mutex   // held by who changes the index
-	mu      sync.RWMutex // and, for a moment, against those who read it
+	writing sync.Mutex   // held during a change
+	mu      sync.RWMutex // held to read, and to make a change visible
 	store   *store
 	number  int    // of the generation
 	graph   *graph // nil for none
-	spoilt  error  // of a graph that is damaged
+	spoilt  error  // why the graph is not used
 }
 
 const (
-	lockName     = "lock" // the file that a writer has locked
-	buildingName = "next" // the generation that is being made of the last one
+	lockName     = "lock" // the file that a writer locks
+	buildingName = "next" // the next generation, until it is complete
 )
 
-// Open opens an index of vectors of this width in dir, which it makes if it has to.
-// A damaged file is named by a [CorruptError].
+// Open opens an index of vectors of the given width in dir, and creates it if it does not
+// exist. A damaged file is a [CorruptError].
 func Open(dir string, width int, o Options) (*Embedded, error) {
 	if width < 1 || width > maxWidth {
-		return nil, fmt.Errorf("an index of vectors of width %d: it has to be from 1 to %d", width, maxWidth)
+		return nil, fmt.Errorf("width must be from 1 to %d, got %d", maxWidth, width)
 	}
 	if o.open == nil {
 		o.open = openFile
@@ -123,10 +123,10 @@ func (e *Embedded) readGraph() {
 	}
 }
 
-// enter takes the lock, or waits for it.
+// enter locks the index, or waits for the lock.
 func (e *Embedded) enter() (err error) {
 	path := filepath.Join(e.dir, lockName)
-	if e.lock, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+	if e.lock, err = input.OpenInside(path, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
 		return err
 	}
 	for end := time.Now().Add(e.o.Wait); ; time.Sleep(20 * time.Millisecond) {
@@ -136,13 +136,13 @@ func (e *Embedded) enter() (err error) {
 		case alone:
 			return nil
 		case time.Now().After(end):
-			return fmt.Errorf("%s: %w; try again when it has ended", e.dir, ErrLocked)
+			return fmt.Errorf("%s: %w", e.dir, ErrLocked)
 		}
 	}
 }
 
-// openLast opens the last of the generations, nil for those that there are. A
-// writer may remove it before it is open: then there is another.
+// openLast opens the last of the generations, nil for those in the folder. A writer may
+// remove it before it is open; then there is another.
 func (e *Embedded) openLast(numbers []int) (err error) {
 	for range 10 {
 		if e.o.ReadOnly {
@@ -150,7 +150,7 @@ func (e *Embedded) openLast(numbers []int) (err error) {
 				return err
 			}
 			if len(numbers) == 0 {
-				return fmt.Errorf("%s: no index of vectors is there: %w", e.dir, fs.ErrNotExist)
+				return fmt.Errorf("%s: there is no index of vectors: %w", e.dir, fs.ErrNotExist)
 			}
 		}
 		e.number = numbers[len(numbers)-1]
@@ -169,7 +169,7 @@ func (e *Embedded) generation(n int) string { return filepath.Join(e.dir, fmt.Sp
 
 var isGeneration = regexp.MustCompile(`^[0-9]{6,9}$`)
 
-// generations lists those in dir, rising.
+// generations lists those in dir, in order.
 func generations(dir string) ([]int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -185,7 +185,7 @@ func generations(dir string) ([]int, error) {
 	return numbers, nil
 }
 
-// Width is how many elements a vector has.
+// Width returns the number of elements of a vector.
 func (e *Embedded) Width() int { return e.width }
 
 // Len returns the number of vectors.
@@ -240,14 +240,14 @@ func (e *Embedded) change(ctx context.Context, what func() change) error {
 }
 
 func (e *Embedded) errReadOnly() error {
-	return fmt.Errorf("%s: the index was opened to be read only", e.dir)
+	return fmt.Errorf("%s: the index was opened for reading only", e.dir)
 }
 
-// few is how many dead vectors do not matter.
+// few is a number of dead vectors that does not matter.
 const few = 4096
 
-// compact moves what is alive to a new generation, if most is dead. Without the
-// space for that, all stays as it is.
+// compact copies the living vectors to a new generation, if most are dead. Without space
+// for that, nothing changes.
 func (e *Embedded) compact() error {
 	if e.store.rows <= few+2*len(e.store.byID) {
 		return nil
@@ -268,7 +268,7 @@ func (e *Embedded) compact() error {
 	return nil
 }
 
-// copyAlive makes the next generation, which gets its name when it is whole.
+// copyAlive makes the next generation, which gets its name when it is complete.
 func (e *Embedded) copyAlive(building string) (err error) {
 	defer func() {
 		if err != nil {
@@ -292,7 +292,7 @@ func (e *Embedded) copyAlive(building string) (err error) {
 	return syncFolder(e.dir)
 }
 
-// copyTo adds all that is alive to an empty generation.
+// copyTo adds the living vectors to an empty generation.
 func (e *Embedded) copyTo(to *store) error {
 	const many = 4096
 	var c change
@@ -350,10 +350,10 @@ func (e *Embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	return vectors, nil
 }
 
-// Build makes the graph of an index of at least Options.Graph vectors, or adds to it
-// those that it lacks; without them, Search looks at each of them. That takes
-// minutes for a million. report, which may be nil, is told how many rows of how many
-// are done. Searches go on meanwhile; changes wait.
+// Build builds the graph of an index of at least Options.Graph vectors, or adds new vectors
+// to it; until then, Search compares these one by one. It takes minutes for a million.
+// report, which may be nil, is called with the numbers of rows done and of all rows.
+// Searches continue meanwhile; changes wait.
 func (e *Embedded) Build(ctx context.Context, report func(done, total int)) error {
 	if e.o.ReadOnly {
 		return e.errReadOnly()
@@ -382,16 +382,16 @@ func (e *Embedded) Build(ctx context.Context, report func(done, total int)) erro
 	return g.write(s.dir)
 }
 
-// breadthFor is how many places a walk keeps that looks for the k nearest.
+// breadthFor returns the number of places that a walk for the k nearest keeps.
 func breadthFor(k int) int { return max(256, 4*k) }
 
-// approximate searches the graph, and one by one what came after it.
+// approximate searches the graph, and one by one the rows that were added after it.
 func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]Hit, error) {
 	s := e.store
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// The dead take places, too.
+	// Dead rows take places, too.
 	limit := int(float64(breadthFor(k)) * float64(s.rows) / float64(len(s.byID)))
 	candidates := e.graph.search(s, query, limit)
 	if len(candidates) < min(k, len(s.byID)) {
@@ -425,7 +425,7 @@ func (e *Embedded) Search(ctx context.Context, query []float32, k int) (hits []H
 	return hits, err
 }
 
-// IDs goes through the ids that there were when it began.
+// IDs iterates over the ids that the index had when the iteration began.
 func (e *Embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
 		e.mu.RLock()
@@ -448,9 +448,9 @@ func (e *Embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	}
 }
 
-// Verify reads all of the index and returns the [CorruptError] of the first damage
-// that it finds, in the graph last. Nothing damaged is ever used without it, either:
-// Open checks all but the vectors, and a vector is checked when it is read.
+// Verify reads all of the index and returns the [CorruptError] of the first damage that it
+// finds, of the graph last. Damaged data is never used even without Verify: Open checks all
+// but the vectors, and a vector is checked when it is read.
 func (e *Embedded) Verify(ctx context.Context) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -469,12 +469,12 @@ func (e *Embedded) Location() string { return e.dir }
 // Drop closes the index and deletes its folder.
 func (e *Embedded) Drop(context.Context) error {
 	if e.o.ReadOnly {
-		return fmt.Errorf("%s was opened for reading only", e.dir)
+		return e.errReadOnly()
 	}
 	return errors.Join(e.Close(), os.RemoveAll(e.dir))
 }
 
-// Close gives back the files and lets another writer in.
+// Close closes the files and releases the lock.
 func (e *Embedded) Close() error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
@@ -484,6 +484,9 @@ func (e *Embedded) Close() error {
 	if e.store != nil {
 		err = e.store.close()
 		e.store = nil
+	}
+	if e.graph != nil && e.graph.release != nil {
+		e.graph.release()
 	}
 	if e.lock != nil {
 		err = errors.Join(err, e.lock.Close())

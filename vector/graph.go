@@ -18,26 +18,26 @@ import (
 )
 
 // graph is a hierarchical navigable small world (Malkov & Yashunin, IEEE TPAMI 2020,
-// arXiv 1603.09320) over the first rows of a generation. Every row is in layer 0,
-// and one in links of those of a layer in the next. All similarities are those of
-// the levels.
+// arXiv 1603.09320) over the first rows of a generation. Every row is in layer 0, and one
+// in links of the rows of a layer is in the next. All similarities are those of the levels.
 //
-// It is built by several threads to the same links whatever their number: rows are
-// inserted in parts of batch, as ParlayANN does (Manohar et al., PPoPP 2024). Each
-// row of a part searches the graph without the part, and its mates in the part one
-// by one; then each row that was found takes its new neighbors, all at once.
+// Its links do not depend on the number of threads that build it: rows are inserted in
+// parts of batch, as ParlayANN does (Manohar et al., PPoPP 2024). Each row of a part
+// searches the graph without the part, and all other rows of the part; then each row that
+// was found takes its new neighbors, all at once.
 type graph struct {
 	rows  int
 	entry int32 // a row of the highest layer, -1 if there is none
-	// Rows of the same levels, as still pictures give, would be one another's only
-	// neighbors. One of them is in the graph; it leads to the first of its twins,
-	// each twin to the next, and the last to -1.
+	// Rows with equal levels, as still images produce, would be each other's only neighbors.
+	// One of them is in the graph; it leads to the first of its twins, each twin to the
+	// next, and the last to -1.
 	twins []int32 // [rows]
 	base  []int32 // [rows,2·links]: the neighbors in layer 0, the rest -1
 	upper []int32 // [.,links]: those in the layers 1, 2, … of the rows that are in them
 	start []int32 // where a row's begin in upper, in units of links
 
-	idle sync.Pool // of walkers
+	idle    sync.Pool // of walkers
+	release func()    // of its memory, nil if it was built
 }
 
 const (
@@ -48,7 +48,7 @@ const (
 	seed     = 0x636c6970
 )
 
-// layer is the highest layer that a row is in.
+// layer returns the highest layer that a row is in.
 func layer(row int32) int {
 	// splitmix64 of the row: its leading zeros, four bits at a time (as links is 16),
 	// are the layer.
@@ -58,7 +58,7 @@ func layer(row int32) int {
 	return min(bits.LeadingZeros64(z^z>>31)/4, maxLayer)
 }
 
-// neighbors are a row's in a layer, for reading and writing.
+// neighbors returns those of a row in a layer, for reading and writing.
 func (g *graph) neighbors(row int32, layer int) []int32 {
 	if layer == 0 {
 		return g.base[int(row)*2*links:][:2*links]
@@ -66,8 +66,8 @@ func (g *graph) neighbors(row int32, layer int) []int32 {
 	return g.upper[(int(g.start[row])+layer-1)*links:][:links]
 }
 
-// inGraph reports whether a row is one that walks find, neither a twin of another
-// nor dead before it was inserted.
+// inGraph reports whether walks can find a row: it is not a twin of another, and was not
+// deleted before it was inserted.
 func (g *graph) inGraph(row int32) bool {
 	return g.base[int(row)*2*links] >= 0 || row == g.entry
 }
@@ -86,11 +86,11 @@ func (g *graph) extend(rows int) {
 }
 
 func (g *graph) clone() *graph {
-	return &graph{rows: g.rows, entry: g.entry, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start)}
+	return &graph{rows: g.rows, entry: g.entry, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start), release: g.release}
 }
 
-// A place tells a row and its similarity in one number, so that the greater is the
-// nearer; the last bit says that the row's neighbors have been looked at.
+// A place is a row and its similarity in one number: the greater, the nearer. The last bit
+// is set when the row's neighbors have been visited.
 type place uint64
 
 const seen place = 1
@@ -120,9 +120,9 @@ type walker struct {
 	s       *store
 	query   compute.Int8Query
 	other   compute.Int8Query
-	pool    []place // what was found, the nearest first
+	pool    []place // the rows found, the nearest first
 	visited []uint32
-	round   uint32 // what visited says of rows that were visited in this search
+	round   uint32 // value in visited of rows that were visited in this search
 	at      []int32
 	dots    []int32
 	kept    []int32
@@ -132,7 +132,7 @@ func newWalker(s *store, rows int) *walker {
 	return &walker{s: s, visited: make([]uint32, rows)}
 }
 
-// begin forgets what was visited.
+// begin starts a search: no row is visited.
 func (w *walker) begin() {
 	if w.round++; w.round == 0 {
 		clear(w.visited)
@@ -141,8 +141,8 @@ func (w *walker) begin() {
 	w.pool = w.pool[:0]
 }
 
-// visit adds those of rows that are new to the pool of at most limit, and returns
-// the first place in the pool where one came to be.
+// visit adds the rows that are new to the pool of at most limit, and returns the first
+// position in the pool that changed.
 func (w *walker) visit(rows []int32, limit int, flag place) (first int) {
 	w.at = w.at[:0]
 	for _, row := range rows {
@@ -183,8 +183,8 @@ func (w *walker) visit(rows []int32, limit int, flag place) (first int) {
 	return first
 }
 
-// walk looks at the neighbors of the nearest, until those of all in the pool have
-// been looked at.
+// walk visits the neighbors of the nearest row, until those of all rows in the pool have
+// been visited.
 func (w *walker) walk(g *graph, layer, limit int) {
 	for i := 0; i < len(w.pool); {
 		if w.pool[i]&seen != 0 {
@@ -244,7 +244,7 @@ func (w *walker) choose(places []place, scale float32, limit int) []int32 {
 	return w.kept
 }
 
-// insert finds a row's neighbors, among the graph's rows and its mates.
+// insert finds the neighbors of a row, among the graph's rows and its mates in the part.
 func (g *graph) insert(w *walker, row int32, mates []int32) {
 	w.query.Set(w.s.levelRow(int(row)))
 	top := -1
@@ -280,15 +280,15 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 	}
 }
 
-// edge says that row has become a neighbor of to.
+// edge is a row that has become a neighbor of to.
 type edge struct {
 	to    int32
 	layer int32
 	row   int32
 }
 
-// accept makes to take the rows of edges, which are all of it and one layer, and
-// keep the best of all its neighbors.
+// accept adds the rows of edges, which have one to and one layer, to the neighbors of to,
+// and keeps the best of all.
 func (g *graph) accept(w *walker, edges []edge) {
 	to, l := edges[0].to, int(edges[0].layer)
 	own := g.neighbors(to, l)
@@ -313,8 +313,7 @@ func (g *graph) accept(w *walker, edges []edge) {
 	copy(own, chosen)
 }
 
-// search returns the living among the rows near a query that a walk of this limit
-// finds.
+// search returns the living rows near a query that a walk of this limit finds.
 func (g *graph) search(s *store, query []float32, limit int) []bound {
 	w, _ := g.idle.Get().(*walker)
 	if w == nil {
@@ -334,82 +333,35 @@ func (g *graph) search(s *store, query []float32, limit int) []bound {
 	return found
 }
 
-// build adds the rows of a store that the graph lacks and that are alive. report is
-// told how many rows are done.
+// builder adds rows to a graph.
+type builder struct {
+	g       *graph
+	s       *store
+	workers []*walker
+	same    map[uint32]int32 // a row of the graph by the checksum of its levels
+}
+
+// build adds the rows of a store that the graph lacks and that are alive. report is called
+// with the number of rows that are done.
 func (g *graph) build(ctx context.Context, s *store, report func(rows int)) error {
 	first := g.rows
 	g.extend(s.rows)
-	workers := make([]*walker, runtime.GOMAXPROCS(0))
-	for i := range workers {
-		workers[i] = newWalker(s, s.rows)
+	b := builder{g, s, make([]*walker, runtime.GOMAXPROCS(0)), map[uint32]int32{}}
+	for i := range b.workers {
+		b.workers[i] = newWalker(s, s.rows)
 	}
-	// share lets the workers do n things, each once.
-	share := func(n int, do func(w *walker, i int)) error {
-		var next atomic.Int64
-		group, ctx := errgroup.WithContext(ctx)
-		for _, w := range workers {
-			group.Go(func() error {
-				defer crash.Recover()
-				return s.guarded(func() error {
-					for ctx.Err() == nil {
-						i := int(next.Add(1)) - 1
-						if i >= n {
-							return nil
-						}
-						do(w, i)
-					}
-					return ctx.Err()
-				})
-			})
-		}
-		return group.Wait()
-	}
-	same := map[uint32]int32{} // a row of the graph by its levels' checksum
 	for row := range int32(first) {
 		if g.inGraph(row) {
-			same[s.levelSums[row]] = row
+			b.same[s.levelSums[row]] = row
 		}
 	}
 	for ; first < s.rows; first += batch {
-		var part []int32
-		for row := int32(first); row < int32(min(first+batch, s.rows)); row++ {
-			if !s.alive(row) {
-				continue
-			}
-			twin, ok := same[s.levelSums[row]]
-			if ok && bytes.Equal(s.levelRow(int(twin)), s.levelRow(int(row))) {
-				g.twins[row], g.twins[twin] = g.twins[twin], row
-				continue
-			}
-			same[s.levelSums[row]] = row
-			part = append(part, row)
-		}
-		if err := share(len(part), func(w *walker, i int) { g.insert(w, part[i], part) }); err != nil {
+		part := b.part(int32(first), int32(min(first+batch, s.rows)))
+		if err := b.share(ctx, len(part), func(w *walker, i int) { g.insert(w, part[i], part) }); err != nil {
 			return err
 		}
-		var edges []edge
-		for _, row := range part {
-			for l := range layer(row) + 1 {
-				for _, to := range g.neighbors(row, l) {
-					if to >= 0 {
-						edges = append(edges, edge{to, int32(l), row})
-					}
-				}
-			}
-		}
-		slices.SortFunc(edges, func(a, b edge) int {
-			return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.layer, b.layer), cmp.Compare(a.row, b.row))
-		})
-		var groups [][]edge
-		for from := 0; from < len(edges); {
-			to := from + 1
-			for to < len(edges) && edges[to].to == edges[from].to && edges[to].layer == edges[from].layer {
-				to++
-			}
-			groups = append(groups, edges[from:to])
-			from = to
-		}
-		if err := share(len(groups), func(w *walker, i int) { g.accept(w, groups[i]) }); err != nil {
+		groups := b.edges(part)
+		if err := b.share(ctx, len(groups), func(w *walker, i int) { g.accept(w, groups[i]) }); err != nil {
 			return err
 		}
 		for _, row := range part {
@@ -420,4 +372,72 @@ func (g *graph) build(ctx context.Context, s *store, report func(rows int)) erro
 		report(min(first+batch, s.rows))
 	}
 	return nil
+}
+
+// share makes the workers do n things, each once.
+func (b *builder) share(ctx context.Context, n int, do func(w *walker, i int)) error {
+	var next atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range b.workers {
+		group.Go(func() error {
+			defer crash.Recover()
+			return b.s.guarded(func() error {
+				for ctx.Err() == nil {
+					i := int(next.Add(1)) - 1
+					if i >= n {
+						return nil
+					}
+					do(w, i)
+				}
+				return ctx.Err()
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// part returns the living rows from first to last-1 that are to be inserted. Rows with the
+// levels of one in the graph become its twins instead.
+func (b *builder) part(first, last int32) (part []int32) {
+	for row := first; row < last; row++ {
+		if !b.s.alive(row) {
+			continue
+		}
+		sum := b.s.levelSums[row]
+		twin, ok := b.same[sum]
+		if ok && bytes.Equal(b.s.levelRow(int(twin)), b.s.levelRow(int(row))) {
+			b.g.twins[row], b.g.twins[twin] = b.g.twins[twin], row
+			continue
+		}
+		b.same[sum] = row
+		part = append(part, row)
+	}
+	return part
+}
+
+// edges returns the edges from the neighbors of inserted rows back to them, grouped by
+// neighbor and layer.
+func (b *builder) edges(part []int32) (groups [][]edge) {
+	var edges []edge
+	for _, row := range part {
+		for l := range layer(row) + 1 {
+			for _, to := range b.g.neighbors(row, l) {
+				if to >= 0 {
+					edges = append(edges, edge{to, int32(l), row})
+				}
+			}
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int {
+		return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.layer, b.layer), cmp.Compare(a.row, b.row))
+	})
+	for from := 0; from < len(edges); {
+		to := from + 1
+		for to < len(edges) && edges[to].to == edges[from].to && edges[to].layer == edges[from].layer {
+			to++
+		}
+		groups = append(groups, edges[from:to])
+		from = to
+	}
+	return groups
 }

@@ -11,10 +11,12 @@ import (
 	"unsafe"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/memory"
 )
 
-// The graph's file stands in the generation's folder: a header, the twins, the
-// neighbors in layer 0, those in the layers above, and a checksum of all that is before it.
+// The file of the graph is in the generation's folder: a header, the twins, the neighbors
+// in layer 0, those in the layers above, and a checksum of all before it.
 const (
 	graphFile       = "graph"
 	graphMagic      = "clipgrf1"
@@ -49,9 +51,9 @@ func (g *graph) write(dir string) error {
 	})
 }
 
-// readGraph reads the graph of a generation of so many rows.
+// readGraph reads the graph of a generation of the given number of rows.
 func readGraph(dir string, rows int) (*graph, error) {
-	f, err := os.Open(filepath.Join(dir, graphFile))
+	f, err := input.OpenInside(filepath.Join(dir, graphFile), os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +62,21 @@ func readGraph(dir string, rows int) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := decodeGraph(f, info.Size(), rows)
+	// A graph takes as much memory as its file, and 8 bytes more per row.
+	release, err := memory.Request(info.Size()+8*int64(rows), f.Name())
 	if err != nil {
 		return nil, &CorruptError{f.Name(), err.Error(), true}
 	}
+	g, err := decodeGraph(f, info.Size(), rows)
+	if err != nil {
+		release()
+		return nil, &CorruptError{f.Name(), err.Error(), true}
+	}
+	g.release = release
 	return g, nil
 }
 
-// decodeGraph reads a graph over at most so many rows from a file of this size.
+// decodeGraph reads a graph over at most rows rows from a file of this size.
 func decodeGraph(r io.Reader, size int64, rows int) (*graph, error) {
 	header := make([]byte, graphHeaderSize)
 	if _, err := io.ReadFull(r, header); err != nil {
@@ -75,7 +84,7 @@ func decodeGraph(r io.Reader, size int64, rows int) (*graph, error) {
 	}
 	n := binary.LittleEndian.Uint64(header[16:])
 	if n > uint64(rows) || size < int64(n)*2*links*4 {
-		return nil, fmt.Errorf("it is of %d rows", n)
+		return nil, fmt.Errorf("it has %d rows", n)
 	}
 	g := &graph{}
 	g.extend(int(n))
@@ -98,15 +107,15 @@ func decodeGraph(r io.Reader, size int64, rows int) (*graph, error) {
 		return nil, errors.New("it does not match its checksum")
 	}
 	for row := range int32(g.rows) {
-		// A row of the graph leads to a twin, and twins, which have no neighbors, only
-		// downwards, so that they come to an end.
+		// A row of the graph leads to a twin. Twins have no neighbors and lead only
+		// downwards, so the list ends.
 		if next := g.twins[row]; next != -1 && (next < 0 || int(next) >= g.rows || g.inGraph(next) || !g.inGraph(row) && next > row) {
-			return nil, fmt.Errorf("row %d has a twin %d that is not there", row, next)
+			return nil, fmt.Errorf("row %d has a twin %d that does not exist", row, next)
 		}
 		for l := range layer(row) + 1 {
 			for _, to := range g.neighbors(row, l) {
 				if to < -1 || int(to) >= g.rows || to >= 0 && layer(to) < l {
-					return nil, fmt.Errorf("row %d has a neighbor %d that is not there", row, to)
+					return nil, fmt.Errorf("row %d has a neighbor %d that does not exist", row, to)
 				}
 			}
 		}

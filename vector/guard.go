@@ -2,16 +2,15 @@ package vector
 
 import "runtime/debug"
 
-// guarded runs read, in which mapped memory may be read that the disk does not give:
-// the file was cut short behind our back, or a sector is bad. That is an error then,
-// and no crash.
+// guarded runs read, which reads mapped memory. If the disk cannot provide it, because the
+// file was truncated or a sector is bad, guarded returns an error instead of crashing.
 func (s *store) guarded(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch fault := recover().(type) {
 		case nil:
 		case interface{ Addr() uintptr }:
-			err = &CorruptError{s.dir, "a part of it cannot be read any more", false}
+			err = &CorruptError{s.dir, "a part of it can no longer be read", false}
 		default:
 			panic(fault)
 		}

@@ -4,7 +4,7 @@ package vector
 
 import "os"
 
-// Files cannot be locked here: that only one writes rests on the user.
+// Files cannot be locked here: the user has to ensure that there is one writer.
 func lock(*os.File) (bool, error) { return true, nil }
 
 func syncFolder(string) error { return nil }

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock has a file alone as long as it is open, and reports whether it could. The
-// system lets go of the locks of a process that is killed.
+// lock locks a file until it is closed, and reports whether it could. The system releases
+// the locks of a process that is killed.
 func lock(f *os.File) (bool, error) {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -26,7 +26,7 @@ func lock(f *os.File) (bool, error) {
 	}
 }
 
-// syncFolder makes durable which files there are in a folder.
+// syncFolder flushes the names of the files in a folder to the disk.
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

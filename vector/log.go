@@ -7,11 +7,9 @@ import (
 	"math"
 )
 
-// The log of a generation tells what is in it: two commits of a page each, and
-// then a record of 32 bytes for every vector that was added and every one that
-// was deleted, in the order in which that happened. All numbers are
-// little-endian. What lies behind the records that the commit counts is not part
-// of the index.
+// The log of a generation has two commits of a page each, and then a record of 32 bytes for
+// every vector that was added or deleted, in this order. All numbers are little-endian.
+// Records after those that the commit counts are not part of the index.
 
 const (
 	magic      = "clipvec1"
@@ -23,12 +21,12 @@ const (
 	maxRows    = math.MaxInt32
 )
 
-// castagnoli has instructions of its own on amd64 and arm64.
+// castagnoli is computed by special instructions on amd64 and arm64.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
 
-// commit is a state of the index: how much of its files counts.
+// commit is a state of the index: how much of its files is valid.
 type commit struct {
 	number        uint64 // rises
 	width         int
@@ -46,7 +44,7 @@ func (c commit) encode() []byte {
 	return b
 }
 
-// decodeCommit reports false for what is not a whole commit.
+// decodeCommit reports false for anything but a complete commit.
 func decodeCommit(b []byte) (c commit, ok bool) {
 	if len(b) < commitSize || string(b[:8]) != magic || binary.LittleEndian.Uint32(b[40:]) != checksum(b[:40]) {
 		return c, false
@@ -58,8 +56,8 @@ func decodeCommit(b []byte) (c commit, ok bool) {
 	return commit{binary.LittleEndian.Uint64(b[8:]), int(width), int(records), int(rows)}, true
 }
 
-// lastCommit reads a log's beginning. A commit is written to the first page, and
-// to the second when the first is on the disk: at most one of them can be torn.
+// lastCommit reads the start of a log. A commit is written to the first page, and to the
+// second when the first is on the disk, so at most one of them can be torn.
 func lastCommit(b []byte) (c commit, ok bool) {
 	for at := 0; at < logStart; at += page {
 		if other, whole := decodeCommit(b[min(at, len(b)):]); whole && (!ok || other.number > c.number) {
@@ -73,8 +71,8 @@ func lastCommit(b []byte) (c commit, ok bool) {
 type record struct {
 	kind kind
 	id   int64
-	// Of an addition: what compute.QuantizeRow returned, and the checksums of the
-	// vector's levels and of the vector.
+	// Of an added vector: the results of compute.QuantizeRow, and the checksums of the
+	// levels and of the vector.
 	scale, rest          float32
 	levelsSum, vectorSum uint32
 }
@@ -86,8 +84,8 @@ const (
 	deleted
 )
 
-// appendRecord encodes a record. Its number in the log goes into the checksum, so
-// that a record at a wrong place is found, too.
+// appendRecord encodes a record. The checksum covers its number in the log, so that a record
+// in the wrong place is detected.
 func appendRecord(b []byte, r record, number int) []byte {
 	start := len(b)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.id))
@@ -120,7 +118,7 @@ func decodeRecord(b []byte, number int) (record, error) {
 	}
 	sound := func(x float32) bool { return x >= 0 && x <= math.MaxFloat32 }
 	if r.kind != added && r.kind != deleted || !sound(r.scale) || !sound(r.rest) {
-		return record{}, fmt.Errorf("entry %d makes no sense", number)
+		return record{}, fmt.Errorf("entry %d is invalid", number)
 	}
 	return r, nil
 }

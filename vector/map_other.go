@@ -9,11 +9,11 @@ import (
 	"math"
 )
 
-// mapping is a file's content, read to memory. (OpenBSD does not show in a mapping
-// what is written to the file.)
+// mapping is a file's content, read into memory. (On OpenBSD, a mapping does not show what
+// is written to the file.)
 type mapping struct{ data []byte }
 
-// cover makes data reach the file's first size bytes.
+// cover extends data to the first size bytes of the file.
 func (m *mapping) cover(f file, size int64, _ bool) error {
 	have := len(m.data)
 	if size <= int64(have) {

@@ -12,9 +12,9 @@ import (
 // mapping is a file's content, mapped to memory.
 type mapping struct{ data []byte }
 
-// cover makes data reach at least the file's first size bytes. A file that will
-// grow is mapped beyond its end, which may be read once it has grown so far. The
-// slices of data that there were are no longer valid.
+// cover extends data to at least the first size bytes of the file. A file that will grow is
+// mapped beyond its end; that part can be read once the file has grown. Earlier slices of
+// data become invalid.
 func (m *mapping) cover(f file, size int64, grows bool) error {
 	if size <= int64(len(m.data)) {
 		return nil

@@ -15,18 +15,20 @@ import (
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/memory"
 )
 
-// A generation is a folder of three files, to which is only appended: the log, and
-// as arrays without any header the vectors [rows,E] and their 8-bit levels
-// [rows,compute.Int8Stride(E)]. Row i belongs to the log's i-th addition.
+// A generation is a folder of three append-only files: the log, and as arrays without a
+// header the vectors [rows,E] and their 8-bit levels [rows,compute.Int8Stride(E)]. Row i
+// belongs to the i-th addition in the log.
 const (
 	logName     = "log"
 	levelsName  = "levels"
 	vectorsName = "vectors"
 )
 
-// file is what is wanted of an *os.File; tests put one in its place that fails.
+// file has the methods of *os.File that are used; tests use one that fails.
 type file interface {
 	io.ReaderAt
 	io.WriterAt
@@ -40,17 +42,24 @@ type file interface {
 
 type opener func(path string, flag int) (file, error)
 
-func openFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o666) }
+func openFile(path string, flag int) (file, error) {
+	f, err := input.OpenInside(path, flag, 0o666)
+	if err != nil {
+		return nil, err // and not a nil of another type
+	}
+	return f, nil
+}
 
-// store is a generation that is open.
+// store is an open generation.
 type store struct {
 	commit
 	dir                  string
-	stride               int // bytes of levels a row
+	stride               int // bytes of levels in a row
 	log, levels, vectors file
 	levelMap, vectorMap  mapping
 	grows                bool
-	broken               error // after which it is not known what the disk holds
+	broken               error  // after it, the state of the disk is not known
+	release              func() // of the memory for the rows
 
 	ids           []int64 // of rows
 	scales, rests []float32
@@ -59,14 +68,14 @@ type store struct {
 	byID          map[int64]int32
 }
 
-// Of a row that was deleted or replaced the rest is not a number, so that no
-// comparison with a bound made of it is true.
+// dead is the rest of a row that was deleted or replaced: not a number, so that no
+// comparison with a bound computed from it is true.
 var dead = float32(math.NaN())
 
 func (s *store) alive(row int32) bool { return s.rests[row] >= 0 }
 
-// createStore makes an empty generation in a folder of this name, which is there
-// whole or not at all.
+// createStore creates an empty generation in a folder of this name. The folder is complete
+// or does not exist.
 func createStore(dir string, width int, open opener) error {
 	temporary := filepath.Join(filepath.Dir(dir), "new")
 	if err := os.RemoveAll(temporary); err != nil {
@@ -99,7 +108,7 @@ func createStore(dir string, width int, open opener) error {
 	return syncFolder(filepath.Dir(dir))
 }
 
-// openStore opens a generation. A writer cuts off what no commit counts.
+// openStore opens a generation. A writer truncates what follows the last commit.
 func openStore(dir string, width int, write bool, open opener) (s *store, err error) {
 	s = &store{dir: dir, stride: compute.Int8Stride(width), grows: write, byID: map[int64]int32{}}
 	half := s // s is nil where an error is returned
@@ -115,7 +124,7 @@ func openStore(dir string, width int, write bool, open opener) (s *store, err er
 	}
 	for name, f := range map[string]*file{logName: &s.log, levelsName: &s.levels, vectorsName: &s.vectors} {
 		if *f, err = open(filepath.Join(dir, name), flag); err != nil {
-			*f = nil // and no interface that holds a nil *os.File
+			*f = nil
 			return nil, err
 		}
 	}
@@ -126,10 +135,10 @@ func openStore(dir string, width int, write bool, open opener) (s *store, err er
 	}
 	last, ok := lastCommit(start[:n])
 	if !ok {
-		return nil, &CorruptError{s.log.Name(), "it has no whole commit", false}
+		return nil, &CorruptError{s.log.Name(), "it has no complete commit", false}
 	}
 	if last.width != width {
-		return nil, fmt.Errorf("%s holds vectors of width %d, not %d: another model made them; index again into another folder", filepath.Dir(dir), last.width, width)
+		return nil, fmt.Errorf("%s: %w: it holds vectors of width %d, not %d", filepath.Dir(dir), ErrWidth, last.width, width)
 	}
 	s.commit = last
 	for f, need := range s.sizes() {
@@ -152,7 +161,7 @@ func openStore(dir string, width int, write bool, open opener) (s *store, err er
 	return s, s.load()
 }
 
-// sizes are how long the files have to be.
+// sizes returns the sizes of the files at the last commit.
 func (s *store) sizes() map[file]int64 {
 	return map[file]int64{
 		s.log:     logStart + int64(s.records)*recordSize,
@@ -168,9 +177,16 @@ func (s *store) cover(rows int) error {
 	return s.vectorMap.cover(s.vectors, int64(rows)*int64(s.width)*4, s.grows)
 }
 
-// load reads the log, and checks it and the levels against their checksums. The
-// vectors, which are most of the bytes, are checked whenever they are read.
-func (s *store) load() error {
+// rowMemory is the memory of an entry of the log in bytes: the slices, which grow by
+// doubling, and byID.
+const rowMemory = 96
+
+// load reads the log, and checks it and the levels against their checksums. The vectors,
+// which are most of the bytes, are checked whenever they are read.
+func (s *store) load() (err error) {
+	if s.release, err = memory.Request(int64(s.records)*rowMemory, s.log.Name()); err != nil {
+		return err
+	}
 	const many = 1 << 14
 	buffer := make([]byte, many*recordSize)
 	for from := 0; from < s.records; from += many {
@@ -185,12 +201,12 @@ func (s *store) load() error {
 			}
 			s.apply(r)
 			if len(s.ids) > s.rows {
-				return &CorruptError{s.log.Name(), fmt.Sprintf("it has more than the %d vectors of its commit", s.rows), false}
+				return &CorruptError{s.log.Name(), fmt.Sprintf("it has more vectors than the %d of its commit", s.rows), false}
 			}
 		}
 	}
 	if len(s.ids) != s.rows {
-		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, and its commit says %d", len(s.ids), s.rows), false}
+		return &CorruptError{s.log.Name(), fmt.Sprintf("it has %d vectors, but its commit has %d", len(s.ids), s.rows), false}
 	}
 	return s.each(context.Background(), func(row int) error {
 		if checksum(s.levelRow(row)) != s.levelSums[row] {
@@ -231,7 +247,7 @@ func (s *store) levelRow(row int) []byte {
 	return s.levelMap.data[row*s.stride:][:s.stride]
 }
 
-// floats and bytes are the same memory.
+// floats returns the same memory as another type.
 func floats(b []byte) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
 }
@@ -240,7 +256,7 @@ func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
-// vector is a row's vector, in the mapped file.
+// vector returns the vector of a row, in the mapped file.
 func (s *store) vector(row int32) ([]float32, error) {
 	b := s.vectorMap.data[int(row)*s.width*4:][:s.width*4]
 	if checksum(b) != s.sums[row] {
@@ -249,7 +265,7 @@ func (s *store) vector(row int32) ([]float32, error) {
 	return floats(b), nil
 }
 
-// apply takes a record into memory.
+// apply adds a record to the memory.
 func (s *store) apply(r record) {
 	if old, ok := s.byID[r.id]; ok {
 		s.rests[old] = dead
@@ -265,15 +281,15 @@ func (s *store) apply(r record) {
 	}
 }
 
-// change is what is to be done.
+// change is what a commit changes.
 type change struct {
-	ids     []int64 // that are added
+	ids     []int64 // added
 	vectors []float32
-	gone    []int64 // that are deleted
+	gone    []int64 // deleted
 }
 
-// write appends a change to the files and makes it durable. It leaves memory as
-// it is: [store.take] is for that. If it fails, the last commit stands.
+// write appends a change to the files and makes it durable, but does not change the
+// memory: see [store.take]. If it fails, the last commit stays valid.
 func (s *store) write(c change) (next commit, records []record, err error) {
 	if s.broken != nil {
 		return next, nil, s.broken
@@ -293,23 +309,8 @@ func (s *store) write(c change) (next commit, records []record, err error) {
 			}
 		}
 	}()
-
-	const many = 4096
-	levels := make([]byte, min(many, len(c.ids))*s.stride)
-	for from := 0; from < len(c.ids); from += many {
-		n := min(many, len(c.ids)-from)
-		part := c.vectors[from*s.width:][:n*s.width]
-		for i := range n {
-			x, row := part[i*s.width:][:s.width], levels[i*s.stride:][:s.stride]
-			scale, rest := compute.QuantizeRow(row, x)
-			records = append(records, record{added, c.ids[from+i], scale, rest, checksum(row), checksum(bytesOf(x))})
-		}
-		if _, err := s.levels.WriteAt(levels[:n*s.stride], int64(s.rows+from)*int64(s.stride)); err != nil {
-			return next, nil, err
-		}
-		if _, err := s.vectors.WriteAt(bytesOf(part), int64(s.rows+from)*int64(s.width)*4); err != nil {
-			return next, nil, err
-		}
+	if records, err = s.writeRows(c); err != nil {
+		return next, nil, err
 	}
 	for _, id := range c.gone {
 		records = append(records, record{kind: deleted, id: id})
@@ -326,20 +327,46 @@ func (s *store) write(c change) (next commit, records []record, err error) {
 			return next, nil, err
 		}
 	}
-	// From here on all that the commit counts is on the disk.
-	b := next.encode()
-	_, err = s.log.WriteAt(b, 0)
-	if err == nil {
-		err = s.log.Sync()
-	}
-	if err == nil {
-		_, err = s.log.WriteAt(b, page)
-	}
-	if err != nil {
-		s.broken = fmt.Errorf("%w (the last change is there whole or not at all: open the index again)", err)
+	if err := s.writeCommit(next); err != nil {
+		s.broken = fmt.Errorf("%w (the last change is complete or was not made at all; open the index again)", err)
 		return next, nil, s.broken
 	}
 	return next, records, nil
+}
+
+// writeRows appends the levels and vectors that a change adds, and returns their records.
+func (s *store) writeRows(c change) (records []record, err error) {
+	const many = 4096
+	levels := make([]byte, min(many, len(c.ids))*s.stride)
+	for from := 0; from < len(c.ids); from += many {
+		n := min(many, len(c.ids)-from)
+		part := c.vectors[from*s.width:][:n*s.width]
+		for i := range n {
+			x, row := part[i*s.width:][:s.width], levels[i*s.stride:][:s.stride]
+			scale, rest := compute.QuantizeRow(row, x)
+			records = append(records, record{added, c.ids[from+i], scale, rest, checksum(row), checksum(bytesOf(x))})
+		}
+		if _, err := s.levels.WriteAt(levels[:n*s.stride], int64(s.rows+from)*int64(s.stride)); err != nil {
+			return nil, err
+		}
+		if _, err := s.vectors.WriteAt(bytesOf(part), int64(s.rows+from)*int64(s.width)*4); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// writeCommit writes a commit whose rows and records are on the disk.
+func (s *store) writeCommit(next commit) error {
+	b := next.encode()
+	if _, err := s.log.WriteAt(b, 0); err != nil {
+		return err
+	}
+	if err := s.log.Sync(); err != nil {
+		return err
+	}
+	_, err := s.log.WriteAt(b, page)
+	return err
 }
 
 // take makes a written change visible.
@@ -356,6 +383,9 @@ func (s *store) take(next commit, records []record) error {
 }
 
 func (s *store) close() error {
+	if s.release != nil {
+		s.release()
+	}
 	s.levelMap.free()
 	s.vectorMap.free()
 	var err error

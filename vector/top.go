@@ -2,15 +2,15 @@ package vector
 
 import "slices"
 
-// top keeps the best of what is added to it, at most limit of them, as a heap whose
-// first is the worst. compare is negative if a is better than b.
+// top keeps the best limit items that are added to it, as a heap whose first item is the
+// worst. compare is negative if a is better than b.
 type top[T any] struct {
 	limit   int
 	compare func(a, b T) int
 	items   []T
 }
 
-// worst is the worst of those kept; full says that a worse one has no chance.
+// worst returns the worst item; full reports whether a worse one would not be kept.
 func (t *top[T]) worst() (x T, full bool) {
 	if len(t.items) < t.limit {
 		return x, false
@@ -50,7 +50,7 @@ func (t *top[T]) add(x T) {
 	}
 }
 
-// sorted returns them, the best first. The top is used up.
+// sorted returns the items, the best first. The top cannot be used afterwards.
 func (t *top[T]) sorted() []T {
 	slices.SortFunc(t.items, t.compare)
 	return t.items

@@ -1,6 +1,12 @@
-// Package weaviate keeps vectors on a Weaviate server, for libraries that several
-// machines share. It speaks the server's REST and GraphQL interfaces, as of v1.35:
-// the official client brings gRPC and a hundred packages for what are five requests.
+// Package weaviate stores vectors on a Weaviate server, for libraries that several machines
+// share. It uses the server's REST and GraphQL interfaces, as of v1.35, through net/http:
+// the official client adds gRPC and a hundred packages for five kinds of requests.
+//
+// All requests are idempotent, so failed ones are retried. Ids are the second half of
+// UUIDs. A change of more than 256 vectors takes several requests and is not atomic.
+//
+// The key is sent only to the address that [Open] is given: redirects are not followed.
+// Answers are limited to the size that an answer to the request can have.
 package weaviate
 
 import (
@@ -22,22 +28,33 @@ import (
 	"github.com/clipcue/clipcue/vector"
 )
 
-// Options say how a server is spoken to.
+var (
+	// ErrKey is wrapped by the error of a server that requires another key.
+	ErrKey = errors.New("the server requires another key")
+
+	// ErrAnswer is wrapped by the error for an answer that Weaviate does not give.
+	ErrAnswer = errors.New("unexpected answer")
+
+	// ErrAddress is wrapped by the error for an address that is not one of a server.
+	ErrAddress = errors.New("invalid address of a Weaviate server")
+)
+
+// Options control the requests.
 type Options struct {
 	// Key is sent for authentication, if it is not empty.
 	Key string
-	// Timeout is how long one request may take; 0 means a minute.
+	// Timeout is the time limit of a request; 0 means a minute.
 	Timeout time.Duration
-	// Retries is how often a request is made again that failed on the way, or that
-	// the server was too busy for; 0 means 5. The waits between double from a
-	// quarter of a second on.
+	// Retries is how often a request is repeated that failed on the way, or for which
+	// the server was too busy; 0 means 5. The first wait is a quarter of a second; each
+	// is twice the one before.
 	Retries int
 }
 
-// Collection is a [vector.Index] in a collection of a server, which finds the
-// nearest by its own approximate index. An Add or Delete of more than 256 ids is
-// several requests: after an error a part may have been done. Its Search is limited
-// by the server's QUERY_MAXIMUM_RESULTS, 10,000 unless set otherwise.
+// Collection is a [vector.Index] in a collection of a server, which searches with its own
+// approximate index. An Add or Delete of more than 256 ids takes several requests: after an
+// error a part may have been done. Search is limited by the server's
+// QUERY_MAXIMUM_RESULTS, 10,000 by default.
 type Collection struct {
 	server server
 	name   string
@@ -46,12 +63,12 @@ type Collection struct {
 
 var _ vector.Index = (*Collection)(nil)
 
-// many is how many objects a request is about.
+// many is the largest number of objects in a request.
 const many = 256
 
 var validName = regexp.MustCompile(`^[A-Z][0-9A-Za-z_]{0,230}$`)
 
-// class is what a server tells of a collection.
+// class describes a collection.
 type class struct {
 	Class             string      `json:"class"`
 	Description       string      `json:"description"`
@@ -64,30 +81,33 @@ type indexConfig struct {
 	Distance string `json:"distance"`
 }
 
-// Open opens a collection of vectors of this width on the server at a URL such as
-// http://localhost:8080, and makes it if it is not there.
+// Open opens a collection of vectors of the given width on the server at a URL such as
+// http://localhost:8080, and creates it if it does not exist.
 func Open(ctx context.Context, address, collection string, width int, o Options) (*Collection, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no address of a Weaviate server: it has to be like http://localhost:8080", address)
-	}
-	if !validName.MatchString(collection) {
-		return nil, fmt.Errorf("%q cannot be a collection's name: it has to begin with a capital, and to have letters, digits and _ only", collection)
-	}
-	if width < 1 {
-		return nil, fmt.Errorf("a collection of vectors of width %d", width)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %q", ErrAddress, address)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "": // it could be a password
+		return nil, fmt.Errorf("%w: only a scheme, host, port and path are allowed", ErrAddress)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, fmt.Errorf("%w: %q is not like http://localhost:8080", ErrAddress, address)
+	case !validName.MatchString(collection):
+		return nil, fmt.Errorf("name of a collection must be a capital followed by letters, digits and _, got %q", collection)
+	case width < 1:
+		return nil, fmt.Errorf("width must be at least 1, got %d", width)
 	}
 	c := &Collection{newServer(strings.TrimSuffix(u.String(), "/"), o), collection, width}
-	made := class{
+	want := class{
 		Class: collection, Description: fmt.Sprintf("clipcue: unit vectors of width %d", width),
 		Vectorizer: "none", VectorIndexType: "hnsw", VectorIndexConfig: indexConfig{"cosine"},
 	}
 	var found class
-	err = c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, &found)
+	err = c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, answerSize(1, 0), &found)
 	if status(err) == http.StatusNotFound {
-		// Somebody else may make it at the same moment.
-		if err = c.server.ask(ctx, http.MethodPost, "/v1/schema", made, nil); err == nil || status(err) == http.StatusUnprocessableEntity {
-			if again := c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, &found); again == nil {
+		// Another client may create it at the same moment.
+		if err = c.server.ask(ctx, http.MethodPost, "/v1/schema", want, answerSize(1, 0), nil); err == nil || status(err) == http.StatusUnprocessableEntity {
+			if again := c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, answerSize(1, 0), &found); again == nil {
 				err = nil
 			}
 		}
@@ -95,17 +115,17 @@ func Open(ctx context.Context, address, collection string, width int, o Options)
 	if err != nil {
 		return nil, err
 	}
-	if found.Description != made.Description || found.VectorIndexConfig != made.VectorIndexConfig {
-		return nil, fmt.Errorf("%s: the collection %s is %q with distance %q, and not %q with distance cosine: choose another name",
-			address, collection, found.Description, found.VectorIndexConfig.Distance, made.Description)
+	if found.Description != want.Description || found.VectorIndexConfig != want.VectorIndexConfig {
+		return nil, fmt.Errorf("%s: the collection %s is %q with distance %q, not %q with distance cosine",
+			address, collection, found.Description, found.VectorIndexConfig.Distance, want.Description)
 	}
 	return c, nil
 }
 
-// Width is how many elements a vector has.
+// Width returns the number of elements of a vector.
 func (c *Collection) Width() int { return c.width }
 
-// prefix is the first half of all our UUIDs; the second is the id.
+// prefix is the first half of all UUIDs; the second is the id.
 const prefix = "636c6970-6375-6500-"
 
 func uuid(id int64) string {
@@ -120,7 +140,7 @@ func idOf(uuid string) (int64, error) {
 			return int64(id), nil
 		}
 	}
-	return 0, fmt.Errorf("the collection has an object %q, which is not clipcue's", uuid)
+	return 0, fmt.Errorf("the collection has an object %q of another program", uuid)
 }
 
 type object struct {
@@ -148,11 +168,11 @@ func (c *Collection) Add(ctx context.Context, ids []int64, vectors []float32) er
 				Errors struct{ Error []message }
 			}
 		}
-		if err := c.server.ask(ctx, http.MethodPost, "/v1/batch/objects", batch, &answers); err != nil {
+		if err := c.server.ask(ctx, http.MethodPost, "/v1/batch/objects", batch, answerSize(len(part), c.width), &answers); err != nil {
 			return err
 		}
 		if len(answers) != len(part) {
-			return c.server.strange(fmt.Sprintf("%d results for %d objects", len(answers), len(part)))
+			return c.server.invalid(fmt.Sprintf("%d results for %d objects", len(answers), len(part)))
 		}
 		for i, a := range answers {
 			if a.Result.Status != "SUCCESS" || len(a.Result.Errors.Error) > 0 {
@@ -163,7 +183,7 @@ func (c *Collection) Add(ctx context.Context, ids []int64, vectors []float32) er
 	return ctx.Err()
 }
 
-// uuids are those of ids, each once.
+// uuids returns those of ids, each once.
 func uuids(ids []int64) []string {
 	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
 	list := make([]string, len(sorted))
@@ -191,7 +211,7 @@ func (c *Collection) Delete(ctx context.Context, ids []int64) error {
 		request.Match.Class, request.Output = c.name, "minimal"
 		request.Match.Where = where{[]string{"id"}, "ContainsAny", part}
 		var answer struct{ Results struct{ Failed int } }
-		if err := c.server.ask(ctx, http.MethodDelete, "/v1/batch/objects", request, &answer); err != nil {
+		if err := c.server.ask(ctx, http.MethodDelete, "/v1/batch/objects", request, answerSize(len(part), 0), &answer); err != nil {
 			return err
 		}
 		if n := answer.Results.Failed; n > 0 {
@@ -211,9 +231,9 @@ type hit struct {
 }
 
 // get asks for objects in GraphQL.
-func (c *Collection) get(ctx context.Context, arguments, fields string) ([]hit, error) {
+func (c *Collection) get(ctx context.Context, arguments, fields string, limit int64) ([]hit, error) {
 	var data struct{ Get map[string][]hit }
-	if err := c.server.query(ctx, fmt.Sprintf("{Get{%s(%s){_additional{%s}}}}", c.name, arguments, fields), &data); err != nil {
+	if err := c.server.query(ctx, fmt.Sprintf("{Get{%s(%s){_additional{%s}}}}", c.name, arguments, fields), limit, &data); err != nil {
 		return nil, err
 	}
 	return data.Get[c.name], nil
@@ -224,13 +244,13 @@ func (c *Collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	found := map[string][]float32{}
 	for part := range slices.Chunk(uuids(ids), many) {
 		list := `"` + strings.Join(part, `","`) + `"`
-		hits, err := c.get(ctx, fmt.Sprintf(`limit:%d,where:{path:["id"],operator:ContainsAny,valueText:[%s]}`, len(part), list), "id vector")
+		hits, err := c.get(ctx, fmt.Sprintf(`limit:%d,where:{path:["id"],operator:ContainsAny,valueText:[%s]}`, len(part), list), "id vector", answerSize(len(part), c.width))
 		if err != nil {
 			return nil, err
 		}
 		for _, h := range hits {
 			if len(h.Additional.Vector) != c.width {
-				return nil, c.server.strange(fmt.Sprintf("a vector of width %d", len(h.Additional.Vector)))
+				return nil, c.server.invalid(fmt.Sprintf("a vector of width %d", len(h.Additional.Vector)))
 			}
 			found[h.Additional.ID] = h.Additional.Vector
 		}
@@ -246,6 +266,9 @@ func (c *Collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	return vectors, nil
 }
 
+// maxResults is more than any server returns.
+const maxResults = 1 << 20
+
 // Search returns the k vectors nearest to a query, as far as the server finds them.
 func (c *Collection) Search(ctx context.Context, query []float32, k int) ([]vector.Hit, error) {
 	if err := vector.CheckSearch(c.width, query, k); err != nil {
@@ -258,7 +281,7 @@ func (c *Collection) Search(ctx context.Context, query []float32, k int) ([]vect
 		}
 		list.WriteString(strconv.FormatFloat(float64(v), 'g', -1, 32))
 	}
-	found, err := c.get(ctx, fmt.Sprintf("limit:%d,nearVector:{vector:[%s]}", k, list.String()), "id distance")
+	found, err := c.get(ctx, fmt.Sprintf("limit:%d,nearVector:{vector:[%s]}", k, list.String()), "id distance", answerSize(min(k, maxResults), 0))
 	if err != nil {
 		return nil, err
 	}
@@ -281,23 +304,23 @@ func (c *Collection) Len(ctx context.Context) (int, error) {
 	var data struct {
 		Aggregate map[string][]struct{ Meta struct{ Count int } }
 	}
-	if err := c.server.query(ctx, fmt.Sprintf("{Aggregate{%s{meta{count}}}}", c.name), &data); err != nil {
+	if err := c.server.query(ctx, fmt.Sprintf("{Aggregate{%s{meta{count}}}}", c.name), answerSize(1, 0), &data); err != nil {
 		return 0, err
 	}
 	if len(data.Aggregate[c.name]) != 1 {
-		return 0, c.server.strange("no count")
+		return 0, c.server.invalid("no count")
 	}
 	return data.Aggregate[c.name][0].Meta.Count, nil
 }
 
-// IDs goes through all ids, page by page.
+// IDs iterates over all ids, page by page.
 func (c *Collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
 		after := "00000000-0000-0000-0000-000000000000"
 		for {
 			var page struct{ Objects []object }
 			path := fmt.Sprintf("/v1/objects?class=%s&limit=%d&after=%s", c.name, 4*many, after)
-			if err := c.server.ask(ctx, http.MethodGet, path, nil, &page); err != nil {
+			if err := c.server.ask(ctx, http.MethodGet, path, nil, answerSize(4*many, 0), &page); err != nil {
 				yield(0, err)
 				return
 			}
@@ -307,7 +330,7 @@ func (c *Collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
 					return
 				}
 				if o.ID <= after {
-					yield(0, c.server.strange("objects out of order"))
+					yield(0, c.server.invalid("objects out of order"))
 					return
 				}
 				after = o.ID
@@ -330,16 +353,16 @@ func (c *Collection) Location() string { return c.server.address }
 
 // Drop deletes the collection and closes the connection.
 func (c *Collection) Drop(ctx context.Context) error {
-	return errors.Join(c.server.ask(ctx, http.MethodDelete, "/v1/schema/"+c.name, nil, nil), c.Close())
+	return errors.Join(c.server.ask(ctx, http.MethodDelete, "/v1/schema/"+c.name, nil, answerSize(1, 0), nil), c.Close())
 }
 
-// Close ends the connections that are kept.
+// Close closes idle connections.
 func (c *Collection) Close() error {
 	c.server.client.CloseIdleConnections()
 	return nil
 }
 
-// status is that of a server's refusal, 0 for any other error.
+// status returns that of a refusal, 0 for any other error.
 func status(err error) int {
 	if refusal, ok := errors.AsType[*refusal](err); ok {
 		return refusal.status
