@@ -9,30 +9,33 @@ import (
 	_ "image/jpeg"
 	_ "image/png"
 	"io"
-	"os"
-	"sync"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
+	files "github.com/clipcue/clipcue/internal/input"
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
 )
 
-// ReadImage reads an image (PNG, JPEG, GIF, WebP, BMP, TIFF) as one frame at time 0.
-// Transparency is dropped as by PIL's convert("RGB"): a pixel keeps its color. Of an
-// animated GIF it returns the first frame. Orientation tags are ignored, as in CLIP's own
-// preprocessing. Errors are an [*Error].
+// ReadImage reads an image (PNG, JPEG, GIF, WebP, BMP, TIFF) as one frame at time 0, as
+// a viewer shows it: rotated and flipped by its EXIF orientation. Every image that
+// clipcue reads comes from this function. Pixels are converted like PIL's
+// convert("RGB"): transparency is dropped, so a pixel keeps its color; of 16 bits the
+// upper 8 remain. Of an animated GIF it returns the first frame. Errors are an [*Error].
 func ReadImage(path string) (Frame, error) {
 	if err := checkFile(path); err != nil {
 		return Frame{}, err
 	}
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return Frame{}, &Error{Path: path, Kind: errors.Unwrap(err)}
 	}
 	defer f.Close()
 	frame, err := decodeImage(f)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnsupported), errors.Is(err, ErrTooLarge):
+		return Frame{}, &Error{Path: path, Kind: err}
+	case err != nil:
 		return Frame{}, &Error{Path: path, Kind: errNotImage, Reason: ffmpeg.OneLine(err.Error())}
 	}
 	return frame, nil
@@ -43,19 +46,16 @@ var errNotImage error = notImage{}
 
 type notImage struct{}
 
-func (notImage) Error() string {
-	return "cannot be read as an image (PNG, JPEG, GIF, WebP, BMP, TIFF)"
-}
+func (notImage) Error() string { return "cannot be read as an image (" + imageFormats + ")" }
 func (notImage) Unwrap() error { return ErrFormat }
 
-// large is locked while an image of more than largePixels is decoded. A header of a few
-// bytes can demand a gigabyte, and callers decode one image on each core.
-var large sync.Mutex
-
-const largePixels = 16 << 20
+const imageFormats = "PNG, JPEG, GIF, WebP, BMP, TIFF"
 
 func decodeImage(r io.ReadSeeker) (Frame, error) {
-	config, _, err := image.DecodeConfig(r)
+	config, format, err := image.DecodeConfig(r)
+	if name := unsupportedFormat(r); name != "" {
+		return Frame{}, fmt.Errorf("%s image: %w (only %s)", name, ErrUnsupported, imageFormats)
+	}
 	if err != nil {
 		return Frame{}, err
 	}
@@ -63,10 +63,12 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	if w < 1 || h < 1 || w > maxPixels/h {
 		return Frame{}, fmt.Errorf("size %dx%d; the limit is %d million pixels", w, h, maxPixels>>20)
 	}
-	if w*h > largePixels {
-		large.Lock()
-		defer large.Unlock()
+	release, err := reserve(r, config, format)
+	if err != nil {
+		return Frame{}, err
 	}
+	defer release()
+	turn := readOrientation(r, format)
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return Frame{}, err
 	}
@@ -76,31 +78,27 @@ func decodeImage(r io.ReadSeeker) (Frame, error) {
 	}
 	// The first frame of a GIF may cover only a part of its canvas.
 	bounds := img.Bounds()
-	if _, part := img.(*image.Paletted); !part || !bounds.In(image.Rect(0, 0, w, h)) {
-		w, h = bounds.Dx(), bounds.Dy()
-	} else {
+	if _, part := img.(*image.Paletted); part && bounds.In(image.Rect(0, 0, w, h)) {
 		bounds = image.Rect(0, 0, w, h)
 	}
-	frame := Frame{Width: w, Height: h, Pix: make([]byte, 3*w*h)}
-	at := opaque(img)
-	for y, i := 0, 0; y < h; y++ {
-		for x := 0; x < w; x, i = x+1, i+3 {
-			frame.Pix[i], frame.Pix[i+1], frame.Pix[i+2] = at(bounds.Min.X+x, bounds.Min.Y+y)
-		}
-	}
-	return frame, nil
+	return turn.frame(bounds, colors(img, format)), nil
 }
 
-// opaque returns a function that reads the color of a pixel without its transparency.
-func opaque(img image.Image) func(x, y int) (r, g, b uint8) {
+// colors returns a function that reads the color of a pixel without its transparency. It
+// allocates nothing per pixel: garbage would double the memory of a large image.
+func colors(img image.Image, format string) func(x, y int) (r, g, b uint8) {
 	switch m := img.(type) {
 	case *image.YCbCr:
+		convert := color.YCbCrToRGB
+		if format == "webp" {
+			convert = studioToRGB
+		}
 		return func(x, y int) (r, g, b uint8) {
 			c := m.YCbCrAt(x, y)
-			return color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+			return convert(c.Y, c.Cb, c.Cr)
 		}
 	case *image.NYCbCrA:
-		return opaque(&m.YCbCr)
+		return colors(&m.YCbCr, format)
 	case *image.NRGBA:
 		return func(x, y int) (r, g, b uint8) {
 			c := m.NRGBAAt(x, y)
@@ -111,9 +109,51 @@ func opaque(img image.Image) func(x, y int) (r, g, b uint8) {
 			c := m.NRGBA64At(x, y)
 			return uint8(c.R >> 8), uint8(c.G >> 8), uint8(c.B >> 8)
 		}
+	case *image.CMYK:
+		return func(x, y int) (r, g, b uint8) { return cmykToRGB(m.CMYKAt(x, y)) }
+	case *image.Paletted:
+		var table [256]color.NRGBA
+		for i, c := range m.Palette {
+			table[i] = color.NRGBAModel.Convert(c).(color.NRGBA)
+		}
+		return func(x, y int) (r, g, b uint8) {
+			if !(image.Point{X: x, Y: y}).In(m.Rect) {
+				return 0, 0, 0
+			}
+			c := table[m.ColorIndexAt(x, y)]
+			return c.R, c.G, c.B
+		}
+	case image.RGBA64Image:
+		return func(x, y int) (r, g, b uint8) {
+			c := m.RGBA64At(x, y)
+			// Color values are multiplied by alpha.
+			plain := func(v uint16) uint8 { return uint8(uint32(v) * 0xffff / max(uint32(c.A), 1) >> 8) }
+			return plain(c.R), plain(c.G), plain(c.B)
+		}
 	}
 	return func(x, y int) (r, g, b uint8) {
 		c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
 		return c.R, c.G, c.B
 	}
+}
+
+// studioToRGB converts a pixel of a lossy WebP image, whose levels are 16 to 235, with
+// libwebp's arithmetic. Package webp returns these levels unchanged.
+func studioToRGB(y, cb, cr uint8) (r, g, b uint8) {
+	high := func(v uint8, factor int) int { return int(v) * factor >> 8 }
+	clip := func(v int) uint8 { return uint8(max(0, min(255, v>>6))) }
+	light := high(y, 19077)
+	return clip(light + high(cr, 26149) - 14234),
+		clip(light - high(cb, 6419) - high(cr, 13320) + 8708),
+		clip(light + high(cb, 33050) - 17685)
+}
+
+// cmykToRGB converts a pixel with PIL's arithmetic.
+func cmykToRGB(c color.CMYK) (r, g, b uint8) {
+	white := int(255 - c.K)
+	ink := func(v uint8) uint8 {
+		t := int(v)*white + 128
+		return uint8(max(0, white-(t>>8+t)>>8))
+	}
+	return ink(c.C), ink(c.M), ink(c.Y)
 }
