@@ -2,6 +2,7 @@ package clip
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 )
@@ -19,8 +20,13 @@ type Cosines struct {
 }
 
 // Compare returns how close the features of two models of the same sizes are, on
-// images of random colored waves and on a few sentences. Both models need both towers.
+// images of random colored waves and on a few sentences. Models without text tower are
+// compared on images only.
 func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
+	if a.config.Embed != b.config.Embed || a.config.ImageSize != b.config.ImageSize {
+		return nil, fmt.Errorf("models of different sizes cannot be compared: %d and %d values, images of %d and %d pixels",
+			a.config.Embed, b.config.Embed, a.config.ImageSize, b.config.ImageSize)
+	}
 	var out Closeness
 	pictures := testPictures(16, a.config.ImageSize)
 	for _, side := range []struct {
@@ -30,6 +36,9 @@ func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
 		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, pictures) }},
 		{&out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(ctx, Templates, true) }},
 	} {
+		if side.into == &out.Texts && !a.Has(Text) && !b.Has(Text) {
+			continue
+		}
 		x, err := side.encode(a)
 		if err != nil {
 			return nil, err

@@ -57,6 +57,14 @@ func (c Config) sizes() towers.Sizes {
 // tensors calls f with the name, as OpenAI writes it, and the shape of every tensor of
 // such a model.
 func (c Config) tensors(f func(name string, shape ...int)) {
+	c.imageTensors(f)
+	if c.HasText() {
+		c.textTensors(f)
+	}
+	f("logit_scale")
+}
+
+func (c Config) imageTensors(f func(name string, shape ...int)) {
 	f("visual.class_embedding", c.VisionWidth)
 	f("visual.positional_embedding", c.sizes().Tokens(), c.VisionWidth)
 	f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
@@ -68,6 +76,9 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 	f("visual.ln_post.weight", c.VisionWidth)
 	f("visual.ln_post.bias", c.VisionWidth)
 	f("visual.proj", c.VisionWidth, c.Embed)
+}
+
+func (c Config) textTensors(f func(name string, shape ...int)) {
 	f("token_embedding.weight", c.Vocab, c.TextWidth)
 	f("positional_embedding", c.Context, c.TextWidth)
 	for i := range c.TextLayers {
@@ -76,8 +87,10 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 	f("ln_final.weight", c.TextWidth)
 	f("ln_final.bias", c.TextWidth)
 	f("text_projection", c.TextWidth, c.Embed)
-	f("logit_scale")
 }
+
+// HasText reports whether the model has a text tower.
+func (c Config) HasText() bool { return c.Context != 0 || c.Vocab != 0 || c.TextWidth != 0 }
 
 // Parameters returns the number of values in such a model.
 func (c Config) Parameters() int {
@@ -86,56 +99,19 @@ func (c Config) Parameters() int {
 	return n
 }
 
-// configOf reads the sizes from the shapes of the weights, and checks that every
-// tensor exists with the shape that these sizes imply.
+// configOf reads the sizes from the shapes of the weights, and checks that they are
+// sizes of a model and that every tensor exists with the shape that they imply.
 func configOf(w *checkpoint.Weights, activation string) (Config, error) {
-	shape := func(name string, dims int) ([]int, error) {
-		t, ok := w.Tensors[name]
-		if !ok {
-			return nil, fmt.Errorf("tensor %q is missing: this is not a CLIP ViT, or the file is incomplete", name)
-		}
-		if len(t.Shape) != dims {
-			return nil, fmt.Errorf("tensor %q has shape %v, not %d dimensions", name, t.Shape, dims)
-		}
-		return t.Shape, nil
+	c, err := shapesOf(w)
+	if err != nil {
+		return c, err
 	}
-	var c Config
-	for _, r := range []struct {
-		name string
-		dims int
-		read func(s []int)
-	}{
-		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }},
-		{"visual.positional_embedding", 2, func(s []int) {
-			c.ImageSize = int(math.Round(math.Sqrt(float64(s[0]-1)))) * c.PatchSize
-		}},
-		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }},
-		{"token_embedding.weight", 2, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }},
-		{"positional_embedding", 2, func(s []int) { c.Context = s[0] }},
-	} {
-		s, err := shape(r.name, r.dims)
-		if err != nil {
-			return c, err
-		}
-		r.read(s)
-	}
-	c.VisionLayers, c.TextLayers = layers(w, towers.VisionBlocks), layers(w, towers.TextBlocks)
-	c.VisionHeads, c.TextHeads = w.VisionHeads, w.TextHeads
-	// CLIP's heads are 64 wide unless a configuration contradicts it.
-	for _, h := range []struct {
-		heads *int
-		width int
-		tower string
-	}{{&c.VisionHeads, c.VisionWidth, "image"}, {&c.TextHeads, c.TextWidth, "text"}} {
-		if *h.heads == 0 {
-			*h.heads = max(1, h.width/64)
-		}
-		if h.width%*h.heads != 0 {
-			return c, fmt.Errorf("the %s tower's width %d does not divide into %d heads", h.tower, h.width, *h.heads)
-		}
+	c.VisionLayers, c.VisionHeads = layers(w, towers.VisionBlocks), heads(w.VisionHeads, c.VisionWidth)
+	if c.HasText() {
+		c.TextLayers, c.TextHeads = layers(w, towers.TextBlocks), heads(w.TextHeads, c.TextWidth)
 	}
 	c.Eps = 1e-5
-	if w.Eps > 0 {
+	if w.Eps != 0 {
 		c.Eps = w.Eps
 	}
 	c.Mean, c.Std = clipMean, clipStd
@@ -143,26 +119,75 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 		c.Mean, c.Std = w.Mean, w.Std
 	}
 	c.Activation = activation
+	if err := c.Check(); err != nil {
+		return c, err
+	}
+	return c, c.checkShapes(w)
+}
+
+// shapesOf reads the sizes that single tensors have.
+func shapesOf(w *checkpoint.Weights) (c Config, err error) {
+	for _, r := range []struct {
+		name string
+		dims int
+		text bool
+		read func(s []int)
+	}{
+		{"visual.conv1.weight", 4, false, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }},
+		{"visual.positional_embedding", 2, false, func(s []int) {
+			c.ImageSize = int(math.Round(math.Sqrt(float64(max(s[0]-1, 0))))) * c.PatchSize
+		}},
+		{"visual.proj", 2, false, func(s []int) { c.Embed = s[1] }},
+		{"token_embedding.weight", 2, true, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }},
+		{"positional_embedding", 2, true, func(s []int) { c.Context = s[0] }},
+	} {
+		if r.text && w.NoText != "" {
+			continue
+		}
+		t, ok := w.Tensors[r.name]
+		if !ok {
+			return c, fmt.Errorf("tensor %q is missing: this is not a CLIP ViT, or the file is incomplete", r.name)
+		}
+		if len(t.Shape) != r.dims || slices.Min(t.Shape) < 1 {
+			return c, fmt.Errorf("tensor %q has shape %v, not %d dimensions of at least 1", r.name, t.Shape, r.dims)
+		}
+		r.read(t.Shape)
+	}
+	return c, nil
+}
+
+// heads returns the given number of attention heads. Without one it is CLIP's, whose
+// heads are 64 wide.
+func heads(given, width int) int {
+	if given == 0 {
+		return max(1, width/64)
+	}
+	return given
+}
+
+// checkShapes returns an error if a tensor is missing or has another shape than c
+// implies.
+func (c Config) checkShapes(w *checkpoint.Weights) error {
 	var wrong []string
 	c.tensors(func(name string, shape ...int) {
 		t, ok := w.Tensors[name]
 		switch {
-		case !ok && name == "logit_scale":
+		case name == "logit_scale":
 		case !ok:
 			wrong = append(wrong, fmt.Sprintf("%q is missing", name))
-		case !slices.Equal(t.Shape, shape) && name != "logit_scale":
+		case !slices.Equal(t.Shape, shape):
 			wrong = append(wrong, fmt.Sprintf("%q has shape %v instead of %v", name, t.Shape, shape))
 		}
 	})
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		more := ""
-		if n := len(wrong) - 3; n > 0 {
-			wrong, more = wrong[:3], fmt.Sprintf(" and %d more", n)
-		}
-		return c, fmt.Errorf("tensor %s%s", strings.Join(wrong, ", "), more)
+	if len(wrong) == 0 {
+		return nil
 	}
-	return c, nil
+	slices.Sort(wrong)
+	more := ""
+	if n := len(wrong) - 3; n > 0 {
+		wrong, more = wrong[:3], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("tensor %s%s", strings.Join(wrong, ", "), more)
 }
 
 // layers returns the number of blocks with this name prefix.
@@ -174,20 +199,53 @@ func layers(w *checkpoint.Weights, blocks string) int {
 	return n
 }
 
-// Check returns an error for sizes that no model has, so that a hostile file cannot
-// request absurd amounts of memory.
+// maxTokens is the number of patches of an image, and the class token.
+const maxTokens = 1<<14 + 1
+
+// Check returns an error for settings that no model has, so that a hostile file cannot
+// request absurd amounts of memory or divide by zero. The sizes of the text tower are all
+// 0 in a model without it; Eps, Mean and Std are 0 for CLIP's own.
 func (c Config) Check() error {
-	for _, s := range []struct {
-		name string
-		v    int
-		most int
-	}{
-		{"embed", c.Embed, 1 << 14}, {"image_size", c.ImageSize, 1 << 13}, {"patch_size", c.PatchSize, 1 << 13},
-		{"vision_width", c.VisionWidth, 1 << 14}, {"context", c.Context, 1 << 12}, {"vocab", c.Vocab, 1 << 21},
-		{"text_width", c.TextWidth, 1 << 14},
-	} {
-		if s.v < 1 || s.v > s.most {
-			return fmt.Errorf("%s must be from 1 to %d, got %d", s.name, s.most, s.v)
+	type limit struct {
+		name     string
+		v        int
+		from, to int
+	}
+	limits := []limit{
+		{"embed", c.Embed, 1, 1 << 14}, {"image_size", c.ImageSize, 1, 1 << 12}, {"patch_size", c.PatchSize, 1, 1 << 12},
+		{"vision_width", c.VisionWidth, 1, 1 << 14}, {"vision_layers", c.VisionLayers, 0, 1 << 12}, {"vision_heads", c.VisionHeads, 1, 1 << 10},
+	}
+	text := []limit{
+		{"context", c.Context, 1, 1 << 12}, {"vocab", c.Vocab, 1, 1 << 21}, {"text_width", c.TextWidth, 1, 1 << 14},
+		{"text_layers", c.TextLayers, 0, 1 << 12}, {"text_heads", c.TextHeads, 1, 1 << 10},
+	}
+	if c.HasText() {
+		limits = append(limits, text...)
+	}
+	for _, l := range limits {
+		if l.v < l.from || l.v > l.to {
+			return fmt.Errorf("%s must be from %d to %d, got %d", l.name, l.from, l.to, l.v)
+		}
+	}
+	_, known := activations[c.Activation]
+	switch {
+	case c.ImageSize < c.PatchSize || c.sizes().Tokens() > maxTokens:
+		return fmt.Errorf("image_size %d with patch_size %d gives %d patches; must be 1 to %d", c.ImageSize, c.PatchSize, c.sizes().Tokens()-1, maxTokens-1)
+	case c.VisionWidth%c.VisionHeads != 0:
+		return fmt.Errorf("the image tower's width %d does not divide into %d heads", c.VisionWidth, c.VisionHeads)
+	case c.HasText() && c.TextWidth%c.TextHeads != 0:
+		return fmt.Errorf("the text tower's width %d does not divide into %d heads", c.TextWidth, c.TextHeads)
+	case c.Eps != 0 && !(c.Eps >= 1e-12 && c.Eps <= 1):
+		return fmt.Errorf("layer_norm_eps must be from 1e-12 to 1, got %v", c.Eps)
+	case !known:
+		return fmt.Errorf("unknown activation %q; available: quick_gelu, gelu", c.Activation)
+	}
+	if c.Mean == [3]float32{} && c.Std == [3]float32{} {
+		return nil
+	}
+	for i := range c.Std {
+		if m, s := float64(c.Mean[i]), float64(c.Std[i]); !(math.Abs(m) <= 1e3) || !(s >= 1e-3 && s <= 1e3) {
+			return fmt.Errorf("pixel mean %v and deviation %v are not statistics of colors", c.Mean, c.Std)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@
 package clip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fingerprint"
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/towers"
 )
@@ -32,11 +34,12 @@ const (
 	Text
 )
 
-// Options control how a model is loaded. The zero value loads both towers.
+// Options control how a model is loaded. The zero value loads all towers.
 type Options struct {
 	// Activation overrides that of the file: "quick_gelu" or "gelu".
 	Activation string
-	// Towers to build; 0 means both. A tower that is not built needs no memory.
+	// Towers to build; 0 means those that the weights have. A tower that is not built
+	// needs no memory.
 	Towers Tower
 	// Threads to compute on; 0 means GOMAXPROCS.
 	Threads int
@@ -70,6 +73,10 @@ func init() {
 // ErrNoTower reports that the model was loaded without the tower that a call needs.
 var ErrNoTower = errors.New("the model was loaded without this tower")
 
+// ErrNoText reports weights without a text tower, such as those of Hugging Face's
+// CLIPVisionModelWithProjection.
+var ErrNoText = errors.New("the weights have no text tower")
+
 // Load reads a weight file or folder: OpenAI's .pt, OpenCLIP's .safetensors and
 // training .pt, or a Hugging Face folder.
 func Load(path string, o Options) (*Model, error) {
@@ -85,16 +92,11 @@ func Load(path string, o Options) (*Model, error) {
 	return m, nil
 }
 
-// New builds a model from named tensors.
+// New builds a model from named tensors. Tensors with other shapes than a CLIP ViT's or
+// with values that are not finite are an error, as are weights that need more memory
+// than the budget.
 func New(w *checkpoint.Weights, o Options) (*Model, error) {
-	act := w.Activation
-	if o.Activation != "" {
-		act = o.Activation
-	}
-	assumed := act == ""
-	if assumed {
-		act = "quick_gelu"
-	}
+	act := cmp.Or(o.Activation, w.Activation, "quick_gelu")
 	if _, ok := activations[act]; !ok {
 		return nil, fmt.Errorf("unknown activation %q; available: quick_gelu, gelu", act)
 	}
@@ -102,51 +104,95 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Towers == 0 {
+	if o.Towers == 0 && !c.HasText() {
+		o.Towers = Image
+	} else if o.Towers == 0 {
 		o.Towers = Image | Text
 	}
-	var forms compute.Form
-	switch o.Precision {
-	case "", "float32":
-		forms = compute.Forward
-	case "int8":
-		forms = compute.ForwardInt8
-	default:
+	if o.Towers&Text != 0 && !c.HasText() {
+		return nil, fmt.Errorf("%w: %s", ErrNoText, w.NoText)
+	}
+	forms, ok := precisions[o.Precision]
+	if !ok {
 		return nil, fmt.Errorf("unknown precision %q; available: float32, int8", o.Precision)
 	}
-	m := &Model{config: c, format: w.Format, assumed: assumed, logitScale: logitScale(w), towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
+	release, err := memory.Request(c.memory(o), "the model")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	m := &Model{config: c, format: w.Format, assumed: o.Activation == "" && w.Activation == "", towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
 	if forms == compute.ForwardInt8 {
 		m.config.Precision = "int8"
+	}
+	if m.logitScale, err = logitScale(w); err != nil {
+		return nil, err
 	}
 	if o.Learnable {
 		m.towers.Params = &nn.Params{Device: m.towers.Device}
 	} else if err := m.identify(c, w); err != nil {
 		return nil, err
 	}
-	source := sourceOf(w, &err)
-	build := nn.Builder{Device: m.towers.Device, Source: source, Params: m.towers.Params, Forms: forms}
+	return m, m.build(w, o.Towers, forms)
+}
+
+// precisions are the forms in which weights are stored.
+var precisions = map[string]compute.Form{
+	"": compute.Forward, "float32": compute.Forward, "int8": compute.ForwardInt8,
+}
+
+// memory returns about how many bytes loading and encoding a batch take.
+func (c Config) memory(o Options) int64 {
+	values, largest := int64(0), int64(0)
+	add := func(weight int64) func(string, ...int) {
+		return func(_ string, shape ...int) {
+			n := int64(product(shape))
+			values += weight * n
+			largest = max(largest, n)
+		}
+	}
 	if o.Towers&Image != 0 {
-		b := build
-		m.towers.Image = towers.NewImageTower(&b, c.sizes())
+		c.imageTensors(add(1))
 	}
 	if o.Towers&Text != 0 {
+		c.textTensors(add(2)) // forward and backward
+	}
+	tokens, side := int64(c.sizes().Tokens()), int64(c.ImageSize)
+	batch := imageBatch * (3*side*side + tokens*8*int64(c.VisionWidth))
+	return 4 * (values + 2*largest + batch) // float32
+}
+
+// build builds towers from the weights.
+func (m *Model) build(w *checkpoint.Weights, which Tower, forms compute.Form) (err error) {
+	build := nn.Builder{Device: m.towers.Device, Source: sourceOf(w, &err), Params: m.towers.Params, Forms: forms}
+	if which&Image != 0 {
+		b := build
+		m.towers.Image = towers.NewImageTower(&b, m.config.sizes())
+	}
+	if which&Text != 0 {
 		b := build
 		if forms == compute.Forward {
 			// Gradients pass through the frozen text tower to the prompts.
 			b.Forms |= compute.Backward
 		}
-		m.towers.Text = towers.NewTextTower(&b, c.sizes())
-		if m.tokenizer, err = bpe.New(c.Vocab); err != nil {
-			return nil, err
+		m.towers.Text = towers.NewTextTower(&b, m.config.sizes())
+		tokenizer, unknown := bpe.New(m.config.Vocab)
+		if unknown != nil {
+			return unknown
 		}
+		m.tokenizer = tokenizer
 	}
-	return m, err
+	return err
 }
 
 // identify computes the fingerprint and counts the parameters.
 func (m *Model) identify(c Config, w *checkpoint.Weights) error {
 	// Everything that the features depend on identifies a backbone.
-	sum, values, err := fingerprint.Of(c, w.Tensors, func(t checkpoint.Tensor) ([]float32, error) { return t.Read() })
+	names := map[string]string{}
+	for name := range w.Tensors {
+		names[name] = name
+	}
+	sum, values, err := fingerprint.Of(c, names, func(name string) ([]float32, error) { return read(w, name) })
 	m.fingerprint, m.parameters = "clip-"+sum, values
 	// The largest tensor has passed through the heap. Return that memory to the
 	// system: the towers live outside the heap.
@@ -154,21 +200,51 @@ func (m *Model) identify(c Config, w *checkpoint.Weights) error {
 	return err
 }
 
-// logitScale returns CLIP's 1/τ: that of the weights, else CLIP's initial value.
-func logitScale(w *checkpoint.Weights) float32 {
-	if t, ok := w.Tensors["logit_scale"]; ok {
-		if v, err := t.Read(); err == nil && len(v) == 1 {
-			return float32(math.Exp(float64(v[0])))
+// read returns the elements of a tensor. It is an error if they are not as many as its
+// shape says, or not finite.
+func read(w *checkpoint.Weights, name string) ([]float32, error) {
+	t := w.Tensors[name]
+	if t.Read == nil {
+		return nil, fmt.Errorf("tensor %q has no values", name)
+	}
+	data, err := t.Read()
+	if err != nil {
+		return nil, err
+	}
+	if len(data) != product(t.Shape) {
+		return nil, fmt.Errorf("tensor %q of shape %v has %d values", name, t.Shape, len(data))
+	}
+	for i, v := range data {
+		if v-v != 0 { // NaN or infinite
+			return nil, fmt.Errorf("tensor %q has the value %v at %d", name, v, i)
 		}
 	}
-	return float32(1 / 0.07)
+	return data, nil
 }
+
+// logitScale returns CLIP's 1/τ: that of the weights, else CLIP's initial value.
+func logitScale(w *checkpoint.Weights) (float32, error) {
+	if _, ok := w.Tensors["logit_scale"]; !ok {
+		return float32(1 / 0.07), nil
+	}
+	v, err := read(w, "logit_scale")
+	switch {
+	case err != nil:
+		return 0, err
+	case len(v) != 1 || !(math.Abs(float64(v[0])) <= maxLogitScale):
+		return 0, fmt.Errorf("tensor \"logit_scale\" is %v, not a number from %d to %d", v[:min(len(v), 3)], -maxLogitScale, maxLogitScale)
+	}
+	return float32(math.Exp(float64(v[0]))), nil
+}
+
+// maxLogitScale bounds the logarithm of 1/τ. CLIP's is at most log 100.
+const maxLogitScale = 16
 
 // sourceOf reads tensors of w for a [nn.Builder], which cannot fail. A tensor that
 // cannot be read is zero and sets err.
 func sourceOf(w *checkpoint.Weights, err *error) nn.Source {
 	return func(name string) []float32 {
-		data, bad := w.Tensors[name].Read()
+		data, bad := read(w, name)
 		if bad != nil {
 			*err = bad
 			data = make([]float32, product(w.Tensors[name].Shape))

@@ -2,9 +2,10 @@ package clip
 
 import "math"
 
-// Normalize scales each row of x [n,width] to length 1, in place.
+// Normalize scales each row of x [n,width] to length 1, in place. Values after the last
+// whole row are left as they are.
 func Normalize(x []float32, width int) {
-	for ; len(x) > 0; x = x[width:] {
+	for ; width > 0 && len(x) >= width; x = x[width:] {
 		var sum float64
 		for _, v := range x[:width] {
 			sum += float64(v) * float64(v)

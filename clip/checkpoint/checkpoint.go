@@ -7,6 +7,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -59,6 +61,9 @@ type Weights struct {
 	// tell: then they are CLIP's own.
 	Mean, Std [3]float32
 
+	// NoText is the reason why Tensors has no text tower, or "" if it has one.
+	NoText string
+
 	close func() error
 }
 
@@ -95,48 +100,58 @@ func Decode(r io.ReaderAt, size int64) (*Weights, error) {
 }
 
 // publishedNames are the weight files of published folders in the order of
-// preference. OpenCLIP's come first, for the repositories that timm publishes
-// hold a model.safetensors with the image tower alone.
+// preference. OpenCLIP's come first, because model.safetensors is the image tower alone
+// in the repositories of timm.
 var publishedNames = []string{
 	"open_clip_model.safetensors", "open_clip_pytorch_model.bin",
-	"model.safetensors", indexName, "pytorch_model.bin",
+	"model.safetensors", "model.safetensors" + indexSuffix, "pytorch_model.bin", "pytorch_model.bin" + indexSuffix,
 }
 
-// find returns the weight file that path means: itself, or one in that folder.
+// find returns the weight file that path names: the file itself, the index of the parts
+// that it belongs to, or the weight file in a folder.
 func find(path string) (string, error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case info.IsDir():
+		return findIn(path)
+	case shardName.MatchString(filepath.Base(path)):
+		return indexOf(path), nil
 	}
-	if info.Mode().IsRegular() {
-		return path, nil
-	}
-	if !info.IsDir() { // opening a pipe would wait
-		return "", fmt.Errorf("%s: this is no file", path)
-	}
+	return path, nil
+}
+
+// findIn returns the weight file in a folder.
+func findIn(dir string) (string, error) {
 	for _, name := range publishedNames {
-		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-			return filepath.Join(path, name), nil
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return filepath.Join(dir, name), nil
 		}
 	}
-	entries, err := os.ReadDir(path)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", err
 	}
-	var found []string
+	var found, indexes []string
 	for _, e := range entries {
-		switch filepath.Ext(e.Name()) {
-		case ".pt", ".pth", ".bin", ".safetensors":
-			found = append(found, e.Name())
+		switch name := e.Name(); {
+		case strings.HasSuffix(name, indexSuffix):
+			indexes = append(indexes, name)
+		case slices.Contains([]string{".pt", ".pth", ".bin", ".safetensors"}, filepath.Ext(name)):
+			found = append(found, name)
 		}
+	}
+	if len(indexes) > 0 {
+		found = indexes
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("%s: no weight file in this folder; it would be %s, or one .pt or .safetensors file", path, strings.Join(publishedNames, " or "))
+		return "", fmt.Errorf("%s: no weight file in this folder: neither %s nor another .pt or .safetensors file", dir, strings.Join(publishedNames, ", "))
 	case 1:
-		return filepath.Join(path, found[0]), nil
+		return filepath.Join(dir, found[0]), nil
 	}
-	return "", fmt.Errorf("%s: several weight files in this folder (%s): name one", path, strings.Join(found, ", "))
+	return "", fmt.Errorf("%s: %w: %s", dir, ErrSeveralFiles, strings.Join(found, ", "))
 }
 
 // open reads a weight file and the configuration beside it.
@@ -170,30 +185,44 @@ func (f *source) weights(dir string) (*Weights, error) {
 	} else if err := w.configure(dir, tensors); err != nil {
 		return nil, err
 	}
-	w.Tensors, err = f.list(tensors)
+	if w.Tensors, err = f.list(tensors); err == nil && !hasText(tensors) {
+		w.NoText = "the file holds an image tower only"
+		if format == viFi {
+			w.NoText = "ViFi-CLIP does not store the token embeddings of its text tower"
+		}
+	}
 	return w, err
 }
 
 // huggingFace is the Format of files with the names of Hugging Face's CLIPModel.
 const huggingFace = "huggingface"
 
+// families are the ways to name a CLIP ViT's tensors. Each is recognized by a tensor
+// that all of its models have.
+var families = []struct {
+	landmark string
+	convert  func(map[string]lazy) (map[string]lazy, error) // to OpenAI's names
+	format   string                                         // "" to tell by the file
+}{
+	{openAILandmark, fromOpenAI, ""},
+	{huggingFaceLandmark, fromHuggingFace, huggingFace},
+	{viFiLandmark, fromViFi, viFi},
+}
+
 // identify returns the tensors of the CLIP ViT that the file holds, under
 // OpenAI's names, with the prefix that the file puts before them and the
 // Format of the file.
 func (f *source) identify() (tensors map[string]lazy, prefix, format string, err error) {
-	if tensors, prefix, err = f.model(openAILandmark); err != nil {
-		return nil, "", "", err
-	}
-	if tensors != nil {
-		tensors, err = keepOpenAI(tensors)
-		return tensors, prefix, f.format(prefix), err
-	}
-	if tensors, prefix, err = f.model(huggingFaceLandmark); err != nil {
-		return nil, "", "", err
-	}
-	if tensors != nil {
-		tensors, err = fromHuggingFace(tensors)
-		return tensors, prefix, huggingFace, err
+	for _, family := range families {
+		if tensors, prefix, err = f.model(family.landmark); err != nil {
+			return nil, "", "", err
+		}
+		if tensors != nil {
+			if tensors, err = family.convert(tensors); err != nil {
+				return nil, "", "", err
+			}
+			return tensors, prefix, cmp.Or(family.format, f.format(prefix)), nil
+		}
 	}
 	return nil, "", "", notCLIP(f.tensors)
 }
@@ -306,12 +335,22 @@ func isFloat(dtype string) bool {
 	return slices.Contains([]string{"F16", "BF16", "F32", "F64"}, dtype)
 }
 
-// openSource opens a file by what it holds, whatever its name says.
+// openSource opens a weight file or an index by its content, whatever its extension is.
 func openSource(path string) (*source, error) {
-	if filepath.Base(path) == indexName {
+	if strings.HasSuffix(path, indexSuffix) {
 		return openShards(path)
 	}
-	f, err := os.Open(path)
+	s, err := openFile(path)
+	if err == nil && s.tensors[openAILandmark].read == nil && shardName.MatchString(filepath.Base(path)) {
+		_ = s.close()
+		return nil, errors.New("it is one part of a model in several files, whose index (*" + indexSuffix + ") is missing")
+	}
+	return s, err
+}
+
+// openFile opens one weight file.
+func openFile(path string) (*source, error) {
+	f, err := input.Open(path)
 	if err != nil {
 		return nil, withoutPath(err)
 	}

@@ -376,7 +376,7 @@ func TestShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]any{"model-00001-of-00002.safetensors": a, "model-00002-of-00002.safetensors": b, indexName: list}
+	files := map[string]any{"model-00001-of-00002.safetensors": a, "model-00002-of-00002.safetensors": b, "model.safetensors" + indexSuffix: list}
 	got, err := readAll(write(t, files))
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +391,7 @@ func TestShards(t *testing.T) {
 	if _, err := readAll(write(t, files)); err == nil || !strings.Contains(err.Error(), "model-00002-of-00002") {
 		t.Errorf("a part is missing: got error %v", err)
 	}
-	files[indexName] = `{"weight_map":{"a":"../x.safetensors"}}`
+	files["model.safetensors"+indexSuffix] = `{"weight_map":{"a":"../x.safetensors"}}`
 	if _, err := readAll(write(t, files)); err == nil || !strings.Contains(err.Error(), "../x.safetensors") {
 		t.Errorf("a part outside the folder: got error %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+
+	"github.com/clipcue/clipcue/internal/input"
 )
 
 // configure reads what the configuration in a weight file's folder says of the
@@ -18,9 +20,12 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 		return nil
 	}
 	for _, name := range []string{"open_clip_config.json", "config.json"} {
-		data, err := readSmall(filepath.Join(dir, name))
+		data, err := input.ReadFile(filepath.Join(dir, name), maxJSON)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if err == nil {
+			data, err = toUTF8(data)
 		}
 		if err != nil {
 			return err
@@ -34,19 +39,26 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 			TextDict   json.RawMessage `json:"text_config_dict"`
 			Type       string          `json:"model_type"`
 		}
-		if err := json.Unmarshal(data, &which); err != nil {
+		if err := decodeJSON(data, &which); err != nil {
 			return fmt.Errorf("%s beside it: %w", name, err)
 		}
 		var s sizes
 		switch {
 		case which.Model != nil:
 			s, err = w.fromOpenCLIP(data)
+		case which.Type == "clip_vision_model": // CLIPVisionModelWithProjection
+			if s, err = w.fromTransformers([]json.RawMessage{data}, nil); err == nil {
+				err = w.fromPreprocessor(dir)
+			}
 		case which.Vision != nil || which.VisionDict != nil:
 			if which.Type != "" && which.Type != "clip" {
 				return fmt.Errorf("%s beside it is for a model of type %q; only \"clip\" is supported", name, which.Type)
 			}
-			s, err = w.fromTransformers(
-				[]json.RawMessage{which.Vision, which.VisionDict}, []json.RawMessage{which.Text, which.TextDict})
+			text := []json.RawMessage{which.Text, which.TextDict}
+			if !hasText(tensors) {
+				text = nil
+			}
+			s, err = w.fromTransformers([]json.RawMessage{which.Vision, which.VisionDict}, text)
 			if err == nil {
 				err = w.fromPreprocessor(dir)
 			}
@@ -101,23 +113,32 @@ type transformersTower struct {
 	Vocabulary int     `json:"vocab_size"`
 }
 
-// fromTransformers reads a CLIPConfig. What it leaves out is as in CLIPConfig
-// itself: ViT-B/32.
+// read overwrites t with the values that the parts of a configuration have.
+func (t *transformersTower) read(parts []json.RawMessage) error {
+	for _, data := range parts {
+		if data == nil {
+			continue
+		}
+		if err := json.Unmarshal(data, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fromTransformers reads the parts of a CLIPConfig for the two towers; text is nil for a
+// model without text tower. Missing values are those of CLIPConfig itself: ViT-B/32.
 func (w *Weights) fromTransformers(vision, text []json.RawMessage) (sizes, error) {
 	v := transformersTower{Activation: "quick_gelu", Heads: 12, Eps: 1e-5, Width: 768, Patch: 32}
 	t := transformersTower{Activation: "quick_gelu", Heads: 8, Eps: 1e-5, Width: 512, Vocabulary: 49408}
-	for i := range vision {
-		for _, part := range []struct {
-			data json.RawMessage
-			into *transformersTower
-		}{{vision[i], &v}, {text[i], &t}} {
-			if part.data == nil {
-				continue
-			}
-			if err := json.Unmarshal(part.data, part.into); err != nil {
-				return sizes{}, err
-			}
-		}
+	if err := v.read(vision); err != nil {
+		return sizes{}, err
+	}
+	if err := t.read(text); err != nil {
+		return sizes{}, err
+	}
+	if text == nil {
+		t.Activation, t.Eps = v.Activation, v.Eps
 	}
 	if v.Eps != t.Eps || !plausibleEps(v.Eps) {
 		return sizes{}, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config, which is not supported", v.Eps, t.Eps)
@@ -141,19 +162,16 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage) (sizes, error
 // fromPreprocessor reads the pixel statistics that Hugging Face keeps apart.
 func (w *Weights) fromPreprocessor(dir string) error {
 	const name = "preprocessor_config.json"
-	data, err := readSmall(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	var p struct {
 		Mean     []float32 `json:"image_mean"`
 		Std      []float32 `json:"image_std"`
 		Resample any       `json:"resample"`
 	}
-	if err := json.Unmarshal(data, &p); err != nil {
+	err := readJSON(filepath.Join(dir, name), &p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if bicubic := any(3.0); p.Resample != nil && p.Resample != bicubic {

@@ -19,6 +19,50 @@ const block = `transformer\.resblocks\.[0-9]+\.(ln_[12]\.(weight|bias)|attn\.in_
 var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|conv1\.weight|ln_(pre|post)\.(weight|bias)|` + block + `)` +
 	`|token_embedding\.weight|positional_embedding|text_projection|logit_scale|ln_final\.(weight|bias)|` + block + `)$`)
 
+// tokenEmbedding is a tensor that every text tower has.
+const tokenEmbedding = "token_embedding.weight"
+
+// hasText reports whether there is any tensor of a text tower.
+func hasText(tensors map[string]lazy) bool {
+	for name := range tensors {
+		if !strings.HasPrefix(name, "visual.") && name != "logit_scale" {
+			return true
+		}
+	}
+	return false
+}
+
+// fromOpenAI returns the tensors of a CLIP ViT under OpenAI's names. OpenCLIP puts the
+// text tower of a model with "custom_text" under "text.", where it can also be CLIP's.
+func fromOpenAI(tensors map[string]lazy) (map[string]lazy, error) {
+	const custom = "text."
+	if tensors[custom+tokenEmbedding].read == nil || tensors[tokenEmbedding].read != nil {
+		return keepOpenAI(tensors)
+	}
+	plain := without(tensors, custom)
+	for name, t := range tensors {
+		if name, ok := strings.CutPrefix(name, custom); ok {
+			plain[name] = t
+		}
+	}
+	kept, err := keepOpenAI(plain)
+	if err != nil {
+		return nil, notCLIP(tensors) // by the names in the file
+	}
+	return kept, nil
+}
+
+// without returns the tensors whose names do not begin with prefix.
+func without(tensors map[string]lazy, prefix string) map[string]lazy {
+	out := map[string]lazy{}
+	for name, t := range tensors {
+		if !strings.HasPrefix(name, prefix) {
+			out[name] = t
+		}
+	}
+	return out
+}
+
 // keepOpenAI returns the tensors of a CLIP ViT. Buffers and counters are left
 // out; any other tensor means that the model computes something else, and that
 // is an error.

@@ -49,7 +49,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 		Args:    arguments(1, 1, "one weight file, folder or name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.Model = args[0]
-			m, path, err := a.load(b, clip.Image|clip.Text)
+			m, path, err := a.load(b, 0)
 			if err != nil {
 				return err
 			}
@@ -58,7 +58,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			if b.Precision == "int8" {
 				exact := b
 				exact.Precision = "float32"
-				float, _, err := a.load(exact, clip.Image|clip.Text)
+				float, _, err := a.load(exact, 0)
 				if err != nil {
 					return err
 				}
@@ -73,6 +73,10 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			if info.ActivationAssumed {
 				assumed = " (assumed: the file does not say)"
 			}
+			text := "none"
+			if c.HasText() {
+				text = fmt.Sprintf("width %d, %d layers, %d heads; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, c.Context, c.Vocab)
+			}
 			rows := [][2]string{
 				{"path", path},
 				{"format", info.Format},
@@ -82,8 +86,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				{"embedding", fmt.Sprint(c.Embed)},
 				{"images", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
 				{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
-				{"text tower", fmt.Sprintf("width %d, %d layers, %d heads", c.TextWidth, c.TextLayers, c.TextHeads)},
-				{"text", fmt.Sprintf("%d tokens of a vocabulary of %d", c.Context, c.Vocab)},
+				{"text tower", text},
 				{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
 			}
 			if info.Int8 != nil {
