@@ -181,9 +181,7 @@ func (a *app) evalSegments(o evalLocalizationFlags, f *adapter.File) (*localizat
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range data.Warnings {
-		a.log.Warn(w)
-	}
+	a.warnEach(data.Warnings)
 	names, given, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
 		return nil, err
@@ -288,9 +286,7 @@ func (a *app) evalResults(o evalLocalizationFlags) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range all.Warnings() {
-		a.log.Warn(w)
-	}
+	a.warnEach(all.Warnings())
 	truth := all
 	if o.split != "" {
 		if truth, err = all.Split(o.split); err != nil {

@@ -112,9 +112,7 @@ func (a *app) evalSamples(o evalRecognitionFlags, f *adapter.File) (set *recogni
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, w := range data.Warnings {
-		a.log.Warn(w)
-	}
+	a.warnEach(data.Warnings)
 	names, _, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
 		return nil, 0, err

@@ -270,7 +270,7 @@ func checkCost(t *testing.T, args []string) {
 	name := strings.Join(args, " ")
 	ctx, cancel := context.WithTimeout(t.Context(), timeAllowed)
 	defer cancel()
-	c := program(ctx, t, append([]string{"-q"}, args...)...)
+	c := program(ctx, t, append([]string{"-q", "--memory", "800MB"}, args...)...)
 	report := filepath.Join(t.TempDir(), "memory")
 	c.Env = append(c.Env, asMeasured+"="+report)
 	var stderr bytes.Buffer

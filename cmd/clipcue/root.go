@@ -284,6 +284,13 @@ func duration(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }
 
+// warnEach logs warnings.
+func (a *app) warnEach(warnings []string) {
+	for _, w := range warnings {
+		a.log.Warn(w)
+	}
+}
+
 // warnFew logs the first few of n items and the number of the others. It returns n.
 func warnFew(n int, one func(i int), more func(n int)) int {
 	const few = 5
