@@ -60,8 +60,9 @@ bench:            ## all Go benchmarks
 bench-peers: ffmpeg ## compare with ONNX Runtime and PyTorch, which it installs; ten minutes
 	$(GO) run ./bench/peers
 
-generate:         ## regenerate the assembly and the tokenizer's tables
+generate:         ## regenerate the assembly, the tokenizer's tables and NOTICE
 	$(GO) generate ./...
+	$(GO) run ./internal/notice
 
 ffmpeg:           ## install ffmpeg if it is missing
 	@scripts/need-ffmpeg.sh

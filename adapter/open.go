@@ -66,6 +66,23 @@ func OpenRun(ctx context.Context, run string, o OpenOptions) (*Run, error) {
 	return r, nil
 }
 
+// OpenModel opens a run like [OpenRun] and creates its model: a recognizer or localizer,
+// which chooses among o.Classes.
+func OpenModel[M interface {
+	SetClasses(context.Context, []string) error
+}](ctx context.Context, run string, o OpenOptions, create func(*File, *clip.Model) (M, error)) (r *Run, m M, err error) {
+	if r, err = OpenRun(ctx, run, o); err != nil {
+		return nil, m, err
+	}
+	if m, err = create(r.File, r.Backbone); err != nil {
+		return nil, m, fmt.Errorf("%s: %w", r.Path, err)
+	}
+	if o.Classes != nil {
+		err = m.SetClasses(ctx, o.Classes)
+	}
+	return r, m, err
+}
+
 // VideoSampling returns how to sample the frames of a video for this model, as in its
 // training. It is an error if the model was trained on imported features that do not
 // say how they were sampled.

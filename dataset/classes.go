@@ -31,7 +31,7 @@ func parseClasses(r io.Reader, name string) ([]string, error) {
 		return nil, err
 	}
 	if len(classes) == 0 {
-		return nil, fmt.Errorf("%s: no class names", name)
+		return nil, fmt.Errorf("%s: %w", name, ErrNoClasses)
 	}
 	if codes := stripNumbers(classes); codes != nil {
 		for i, c := range codes {

@@ -11,4 +11,5 @@ var (
 	ErrNotAnnotations = errors.New("not an annotation file") // other data, or text that no annotator wrote
 	ErrNotText        = errors.New("not a text file")
 	ErrNoSamples      = errors.New("no samples")
+	ErrNoClasses      = errors.New("no class names")
 )

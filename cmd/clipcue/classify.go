@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
@@ -139,7 +140,7 @@ func (a *app) classifier(c *cobra.Command, o classifyFlags, names []string) (m *
 		}
 		return m, r, trained, err
 	}
-	opened, r, err := openAs(c.Context(), a, recognition.New, o.run, o.backbone, names)
+	opened, r, err := adapter.OpenModel(c.Context(), o.run.Path, a.openOptions(o.run, o.backbone, names), recognition.New)
 	if err != nil {
 		return nil, nil, trained, err
 	}

@@ -16,6 +16,10 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/examples/jobs"
 )
 
 // root is the module's root, where the documents lie.
@@ -223,9 +227,48 @@ func TestProgramsAreExamples(t *testing.T) {
 			t.Fatal(err)
 		}
 		programs := blocks(t, filepath.Join(root, filepath.FromSlash(doc)), "go")
-		if len(programs) != 1 || programs[0] != string(want) {
+		if programs[0] != string(want) {
 			t.Errorf("the program in %s is not examples/%s/main.go", doc, example)
 		}
+		functions, err := os.ReadFile(filepath.Join(root, "examples", "jobs", "jobs.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range programs[1:] {
+			if !strings.Contains(string(functions), p) {
+				t.Errorf("in %s, this is not in examples/jobs/jobs.go:\n%s", doc, p)
+			}
+		}
+	}
+}
+
+// Each of the three jobs takes at most twelve lines of Go, and works.
+func TestJobs(t *testing.T) {
+	w := newWorld(t)
+	functions, err := os.ReadFile(filepath.Join(root, "examples", "jobs", "jobs.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range strings.Split(string(functions), "\nfunc ")[1:] {
+		if n := strings.Count(f[:strings.Index(f, "\n}")], "\n"); n > 12 {
+			t.Errorf("%d lines: %s", n, f)
+		}
+	}
+	dir := t.TempDir()
+	run, one := filepath.Join(dir, "run"), filepath.Join(w.videos, "growing", "000.mp4")
+	must(t, exitDone, w.train(run)...)
+	if classes, err := jobs.Classify(t.Context(), run, one); err != nil || len(classes) != 4 {
+		t.Errorf("%v, %v", classes, err)
+	}
+	if report, err := jobs.Extract(t.Context(), w.model, filepath.Join(dir, "features"), one); err != nil || report.Done != 1 {
+		t.Errorf("%v, %v", report, err)
+	}
+	model, err := hub.Load(w.model, clip.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := jobs.Search(t.Context(), model, filepath.Join(dir, "library"), "a circle", one); err != nil || len(found.Results) == 0 {
+		t.Errorf("%v, %v", found, err)
 	}
 }
 

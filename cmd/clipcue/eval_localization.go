@@ -181,9 +181,7 @@ func (a *app) evalSegments(o evalLocalizationFlags, f *adapter.File) (*localizat
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range data.Warnings {
-		a.log.Warn(w)
-	}
+	a.warnEach(data.Warnings)
 	names, given, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
 		return nil, err
@@ -224,7 +222,7 @@ func (a *app) measuredSet(data *localization.Source, split string, classes []str
 	if !some {
 		named, err := part.WithClasses(classes)
 		if err != nil {
-			return nil, fmt.Errorf("%w; give --classes FILE to choose among other names", err)
+			return nil, &advisedError{err, "--classes with a file of the names to choose from"}
 		}
 		return data.Set(named)
 	}
@@ -252,7 +250,7 @@ func (a *app) proposalsFor(c *cobra.Command, l *localization.Localizer, s *local
 	switch from {
 	case detectorProposals:
 		if l.Detector() == nil {
-			return nil, 0, errors.New("the model was trained on proposals from a file and has no detector: give a file with --proposals")
+			return nil, 0, localization.ErrNoDetector
 		}
 		p, err = s.Propose(c.Context(), l.Detector(), a.progress)
 	case trueProposals:
@@ -288,9 +286,7 @@ func (a *app) evalResults(o evalLocalizationFlags) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range all.Warnings() {
-		a.log.Warn(w)
-	}
+	a.warnEach(all.Warnings())
 	truth := all
 	if o.split != "" {
 		if truth, err = all.Split(o.split); err != nil {

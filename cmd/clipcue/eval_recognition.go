@@ -112,9 +112,7 @@ func (a *app) evalSamples(o evalRecognitionFlags, f *adapter.File) (set *recogni
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, w := range data.Warnings {
-		a.log.Warn(w)
-	}
+	a.warnEach(data.Warnings)
 	names, _, err := evalClasses(o.classes, trained.TestClasses, f.Classes)
 	if err != nil {
 		return nil, 0, err
@@ -161,7 +159,7 @@ func testSet(data *recognition.Source, split string, classes []string, knownOnly
 	unknown = all - len(part.Samples)
 	named, err := part.WithClasses(classes)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w; give --classes FILE to choose among other names, or --known-only to leave out such samples", err)
+		return nil, 0, &advisedError{err, "--classes with a file of the names to choose from, or --known-only to leave out such samples"}
 	}
 	set, err = data.Set(named)
 	return set, unknown, err

@@ -155,7 +155,9 @@ func (a *app) embedder(ctx context.Context, run flags.Run, b flags.Backbone, tow
 		s.Model, s.Activation, s.Precision = rooted(cmp.Or(b.Model, path)), b.Activation, b.Precision
 		return m, retrieval.Baseline(m), nil, nil
 	}
-	opened, err := a.open(ctx, run, b, nil, towers)
+	options := a.openOptions(run, b, nil)
+	options.Towers = towers
+	opened, err := adapter.OpenRun(ctx, run.Path, options)
 	if err != nil {
 		return nil, nil, nil, err
 	}

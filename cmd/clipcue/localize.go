@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
@@ -128,13 +129,13 @@ type localizing struct {
 
 // localizing opens the run and reads the proposals that were given.
 func (a *app) localizing(c *cobra.Command, o localizeFlags, names []string, sampling video.Sampling) (*localizing, error) {
-	run, l, err := openAs(c.Context(), a, localization.New, o.run, o.backbone, names)
+	run, l, err := adapter.OpenModel(c.Context(), o.run.Path, a.openOptions(o.run, o.backbone, names), localization.New)
 	if err != nil {
 		return nil, err
 	}
 	if !o.sampling.Given(c) {
 		if sampling, err = run.File.VideoSampling(); err != nil {
-			return nil, fmt.Errorf("%s: %w: give --fps %.4g", run.Path, err, l.Rate())
+			return nil, &advisedError{fmt.Errorf("%s: %w", run.Path, err), fmt.Sprintf("--fps %.4g, the rate of its features", l.Rate())}
 		}
 	}
 	if err := o.detector.apply(c, l); err != nil {
@@ -150,7 +151,7 @@ func (a *app) localizing(c *cobra.Command, o localizeFlags, names []string, samp
 			return nil, err
 		}
 	} else if l.Detector() == nil {
-		return nil, fmt.Errorf("%s was trained on proposals from a file and has no detector: give --proposals FILE", run.Path)
+		return nil, fmt.Errorf("%s: %w", run.Path, localization.ErrNoDetector)
 	}
 	// All detections are computed; the limit applies to those that are reported.
 	w.maxDetections, l.Eval.MaxDetections = l.Eval.MaxDetections, math.MaxInt32

@@ -69,37 +69,43 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			if asJSON {
 				return a.json(info)
 			}
-			assumed := ""
-			if info.ActivationAssumed {
-				assumed = " (assumed: the file does not say)"
-			}
-			text := "none"
-			if c.HasText() {
-				text = fmt.Sprintf("width %d, %d layers, %d heads; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, c.Context, c.Vocab)
-			}
-			rows := [][2]string{
-				{"path", path},
-				{"format", info.Format},
-				{"fingerprint", info.Fingerprint},
-				{"parameters", fmt.Sprintf("%.1f million", float64(info.Parameters)/1e6)},
-				{"activation", info.Activation + assumed},
-				{"embedding", fmt.Sprint(c.Embed)},
-				{"images", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
-				{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
-				{"text tower", text},
-				{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
-			}
-			if info.Int8 != nil {
-				rows = append(rows, [2]string{"int8", fmt.Sprintf("cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f",
-					info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)})
-			}
-			return a.pairs(rows)
+			return a.printModel(info)
 		},
 	}
 	b.AddPrecision(c)
 	flags.Activation(c, &b.Activation)
 	flags.JSON(c, &asJSON)
 	return c
+}
+
+// printModel prints the description of a backbone as text.
+func (a *app) printModel(info modelInfo) error {
+	c := info.Config
+	assumed := ""
+	if info.ActivationAssumed {
+		assumed = " (assumed: the file does not say)"
+	}
+	text := "none"
+	if c.HasText() {
+		text = fmt.Sprintf("width %d, %d layers, %d heads; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, c.Context, c.Vocab)
+	}
+	rows := [][2]string{
+		{"path", info.Path},
+		{"format", info.Format},
+		{"fingerprint", info.Fingerprint},
+		{"parameters", fmt.Sprintf("%.1f million", float64(info.Parameters)/1e6)},
+		{"activation", info.Activation + assumed},
+		{"embedding", fmt.Sprint(c.Embed)},
+		{"images", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
+		{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
+		{"text tower", text},
+		{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
+	}
+	if info.Int8 != nil {
+		rows = append(rows, [2]string{"int8", fmt.Sprintf("cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f",
+			info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)})
+	}
+	return a.pairs(rows)
 }
 
 func (a *app) modelPullCommand() *cobra.Command {

@@ -34,11 +34,20 @@ func remedy(err error) string {
 	return ""
 }
 
+// advisedError is an error with advice that only its command knows.
+type advisedError struct {
+	error
+	advice string
+}
+
+func (e *advisedError) Unwrap() error { return e.error }
+
 // remedies are asked in order, the most specific first.
 var remedies = []func(error) string{
 	of(func(*crash.Error) string {
 		return "the same command with CLIPCUE_DEBUG=1, and report its output: this is a defect of clipcue"
 	}),
+	of(func(e *advisedError) string { return e.advice }),
 	of(func(*train.InterruptedError) string { return "the same command with --resume, to continue the run" }),
 	of(func(*train.ExistsError) string { return "--resume to continue the run, or another --out" }),
 	of(func(*train.SettingsError) string {
@@ -94,6 +103,7 @@ var remedies = []func(error) string{
 	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),
 	is(localization.ErrTooManyDetections, "a higher --min-score"),
 	is(dataset.ErrNoFeatures, "clipcue extract --model MODEL --out STORE VIDEOS"),
+	is(dataset.ErrNoClasses, "a file with class names, one a line"),
 	is(library.ErrNotLibrary, "clipcue index --library LIBRARY VIDEOS, to create one"),
 	is(library.ErrNewer, "that version of clipcue"),
 	is(library.ErrOlder, "clipcue index --library LIBRARY, to upgrade it"),

@@ -92,7 +92,7 @@ func TestFromCaptionsToRanks(t *testing.T) {
 	if frozen.Videos != 8 || len(frozen.Rows) != 1 {
 		t.Errorf("the backbone by itself: %+v", frozen)
 	}
-	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "CLIP by itself") {
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "CLIP alone") {
 		t.Errorf("its report: %v", err)
 	}
 	must(t, exitDone, append(eval, "--run", run, "--temporal-scale", "0", "--query-bank", "train")...)

@@ -57,7 +57,7 @@ type app struct {
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := terminal.NewOutput(stdout)
-	a := &app{out: out.Text(), data: out}
+	a := &app{out: out.Text(), data: out.JSON()}
 	root := a.root(terminal.NewWriter(stderr))
 	root.SetArgs(args)
 	root.SetOut(a.out)
@@ -191,7 +191,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 			case "text":
 				handler = slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})
 			case "json":
-				handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
+				handler = slog.NewJSONHandler(terminal.JSON(stderr), &slog.HandlerOptions{Level: level})
 			default:
 				return usageError{fmt.Errorf("--log-format must be text or json, got %q", format)}
 			}
@@ -282,6 +282,13 @@ func (a *app) pairs(rows [][2]string) error {
 // duration returns a number of seconds, rounded to whole ones.
 func duration(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
+}
+
+// warnEach logs warnings.
+func (a *app) warnEach(warnings []string) {
+	for _, w := range warnings {
+		a.log.Warn(w)
+	}
 }
 
 // warnFew logs the first few of n items and the number of the others. It returns n.

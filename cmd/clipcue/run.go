@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,31 +24,11 @@ func readRun(run flags.Run) (path string, f *adapter.File, err error) {
 	return path, f, err
 }
 
-// open opens a run: its model, and its backbone with the given towers. The text tower
-// is also loaded if the model does not know one of the classes.
-func (a *app) open(ctx context.Context, run flags.Run, b flags.Backbone, classes []string, towers clip.Tower) (*adapter.Run, error) {
-	return adapter.OpenRun(ctx, run.Path, adapter.OpenOptions{Checkpoint: run.Checkpoint, Classes: classes, Towers: towers,
-		Backbone: b.Model, Activation: b.Activation, Precision: b.Precision, Threads: a.threads})
-}
-
-// predictor is a model that chooses among classes.
-type predictor interface {
-	SetClasses(ctx context.Context, classes []string) error
-}
-
-// openAs opens a run and creates its predictor, which chooses among classes, or among
-// its own if classes is nil.
-func openAs[P predictor](ctx context.Context, a *app, create func(*adapter.File, *clip.Model) (P, error), run flags.Run, b flags.Backbone, classes []string) (opened *adapter.Run, p P, err error) {
-	if opened, err = a.open(ctx, run, b, classes, clip.Image); err != nil {
-		return nil, p, err
-	}
-	if p, err = create(opened.File, opened.Backbone); err != nil {
-		return nil, p, fmt.Errorf("%s: %w", opened.Path, err)
-	}
-	if classes != nil {
-		err = p.SetClasses(ctx, classes)
-	}
-	return opened, p, err
+// openOptions returns how a run is opened with the given flags and classes; nil means
+// the classes of its model.
+func (a *app) openOptions(run flags.Run, b flags.Backbone, classes []string) adapter.OpenOptions {
+	return adapter.OpenOptions{Checkpoint: run.Checkpoint, Classes: classes,
+		Backbone: b.Model, Activation: b.Activation, Precision: b.Precision, Threads: a.threads}
 }
 
 // bare returns the backbone of a model file without weights. It is enough for classes

@@ -3,15 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // limited is standard output on a disk with little space.
@@ -96,7 +102,7 @@ func TestExitCode(t *testing.T) {
 }
 
 // hostile are names that would change what a terminal shows.
-var hostile = []string{"a\x1b[2Jb", "a\u202egpj.b", "a\u200bb", "a\nclipcue: done", "a\rb", "a\u009b2Jb", "a\xffb", "a\tb"}
+var hostile = []string{"a\x1b[2J\u202egpj.\u200b\r\u009b2J\xff\tb", "a\nclipcue: done"}
 
 // checkSafe checks that what was printed cannot change what a terminal shows.
 func checkSafe(t *testing.T, printed string) {
@@ -120,6 +126,9 @@ func TestHostileNamesOnTerminals(t *testing.T) {
 		for _, args := range [][]string{
 			{"embed", image},
 			{"embed", "--text", name},
+			{"embed", "--text", name, "--json"},
+			{"check", names, "--json"},
+			{"classify", "--classes", names, names, "--log-format", "json", "--json"},
 			{name},
 			{"model", name},
 			{"model", "info", dir},
@@ -146,6 +155,46 @@ func TestHostileNamesOnTerminals(t *testing.T) {
 			checkSafe(t, r.stderr)
 		}
 	}
+}
+
+// A path that is not UTF-8 comes back from JSON, wherever it is in the result.
+func TestPathsInJSON(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	video, err := os.ReadFile(filepath.Join(w.videos, "growing", "000.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var frame bytes.Buffer
+	if err := png.Encode(&frame, image.NewRGBA(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	names := write(t, dir, "names.txt", "growing\nshrinking\n")
+	for _, name := range []string{"gr\xf6\xdfe", `a\xffb`, "\x80", "größe"} {
+		path, picture := filepath.Join(dir, name+".mp4"), filepath.Join(dir, name+".png")
+		if err := errors.Join(os.WriteFile(path, video, 0o666), os.WriteFile(picture, frame.Bytes(), 0o666)); err != nil {
+			t.Skip(err)
+		}
+		for want, args := range map[string][]string{
+			path:    {"classify", "--model", w.model, "--classes", names, path},
+			picture: {"embed", "--model", w.model, picture},
+		} {
+			r := must(t, exitDone, append(args, "-q", "--json")...)
+			var v any
+			if err := json.Unmarshal([]byte(r.stdout), &v); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(stringsIn(v), func(s string) bool { return text.Unescape(s) == want }) {
+				t.Errorf("%s: %q is not in %s", args[0], want, r.stdout)
+			}
+		}
+	}
+}
+
+// stringsIn returns all texts of a JSON value.
+func stringsIn(v any) (all []string) {
+	text.Map(v, func(s string) string { all = append(all, s); return s })
+	return all
 }
 
 // A file that is missing because HOME is, is reported once.

@@ -185,9 +185,7 @@ func (a *app) readDetector(path string) (*proposal.Detector, error) {
 }
 
 func (a *app) trainLocalization(c *cobra.Command, k localization.Config, r localization.Run, d localization.Data, data *localization.Source, asJSON bool) error {
-	for _, w := range data.Warnings {
-		a.log.Warn(w)
-	}
+	a.warnEach(data.Warnings)
 	var leftOut int
 	var err error
 	if r.Sets, leftOut, err = d.Sets(data); err != nil {

@@ -94,9 +94,7 @@ func (a *app) trainRecognition(c *cobra.Command, k recognition.Config, o trainRe
 	if err != nil {
 		return err
 	}
-	for _, w := range data.Warnings {
-		a.log.Warn(w)
-	}
+	a.warnEach(data.Warnings)
 	r := recognition.Run{Run: train.Run{Dir: o.out, Resume: o.resume, Note: o.data, Log: a.log, Progress: a.progress}, Backbone: m, BackbonePath: path}
 	k.Eval.WindowSeed = k.Train.Seed
 	if o.few.shots > 0 || o.few.lists != "" {

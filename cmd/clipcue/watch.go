@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/task/recognition"
@@ -75,7 +76,7 @@ func (a *app) watch(c *cobra.Command, source string, o watchFlags) error {
 	if err != nil {
 		return err
 	}
-	run, r, err := openAs(c.Context(), a, recognition.New, o.run, o.backbone, names)
+	run, r, err := adapter.OpenModel(c.Context(), o.run.Path, a.openOptions(o.run, o.backbone, names), recognition.New)
 	if err != nil {
 		return err
 	}

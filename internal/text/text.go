@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -87,6 +88,29 @@ func Quote(s string) string {
 	}
 	return b.String()
 }
+
+// QuoteJSON returns JSON with the characters of its strings that [Quote] would escape as
+// \uXXXX. It stays the same value.
+func QuoteJSON(json string) string {
+	if strings.IndexFunc(json, unsafeInJSON) < 0 {
+		return json
+	}
+	var b strings.Builder
+	for _, r := range json {
+		switch r1, r2 := utf16.EncodeRune(r); {
+		case !unsafeInJSON(r):
+			b.WriteRune(r)
+		case r1 != unicode.ReplacementChar:
+			fmt.Fprintf(&b, `\u%04x\u%04x`, r1, r2)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// unsafeInJSON leaves out line breaks and tabs, which are outside of strings.
+func unsafeInJSON(r rune) bool { return unsafe(r) && r != '\n' && r != '\t' && r != '\r' }
 
 func unsafe(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c' // emoji and Persian need them

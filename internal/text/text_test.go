@@ -1,6 +1,7 @@
 package text
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -62,6 +63,24 @@ func TestQuote(t *testing.T) {
 			t.Fatalf("Quote(%q) = %q", s, q)
 		}
 	})
+}
+
+// JSON for a terminal has no unsafe character and keeps its value.
+func TestQuoteJSON(t *testing.T) {
+	for _, s := range append([]string{"plain ü", "\U0001f468\u200d\U0001f469"}, "a\u202eb", "a\u200bb", "\u009b2J", "\x7f", "\U000e0041", "\ufeff", "\x1b[2J\n\t") {
+		b, err := json.MarshalIndent(map[string]string{s: s}, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		quoted := QuoteJSON(string(b))
+		var back map[string]string
+		if err := json.Unmarshal([]byte(quoted), &back); err != nil || back[s] != s {
+			t.Errorf("%q became %q: %v", s, quoted, err)
+		}
+		if strings.ContainsFunc(strings.NewReplacer("\n", "", "\t", "").Replace(quoted), unsafe) {
+			t.Errorf("%q is unsafe", quoted)
+		}
+	}
 }
 
 func TestIsLine(t *testing.T) {

@@ -2,7 +2,6 @@ package localization
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/feature"
@@ -11,17 +10,7 @@ import (
 // Open opens a run folder or a model file together with its backbone. Errors are those
 // of [adapter.OpenRun], and *[adapter.WrongTaskError].
 func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Localizer, error) {
-	opened, err := adapter.OpenRun(ctx, run, o)
-	if err != nil {
-		return nil, err
-	}
-	l, err := New(opened.File, opened.Backbone)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", opened.Path, err)
-	}
-	if o.Classes != nil {
-		err = l.SetClasses(ctx, o.Classes)
-	}
+	_, l, err := adapter.OpenModel(ctx, run, o, New)
 	return l, err
 }
 

@@ -20,11 +20,11 @@ type Located struct {
 	Set    *localization.Set
 }
 
-// timelines is the number of videos in a report, and told the lowest score of the
+// timelines is the number of videos in a report, and minShown the lowest score of the
 // detections that it shows.
 const (
 	timelines = 6
-	told      = 0.2
+	minShown  = 0.2
 )
 
 // Verdict returns the result as a sentence.
@@ -83,7 +83,7 @@ func (m Located) Sections(ctx context.Context) ([]Section, error) {
 	return []Section{result,
 		{Title: "What is wrong", Table: mistakes, Text: fmt.Sprintf("Of as many of the best detections as there are segments, at tIoU %g.", e.TIoU)},
 		{Title: "Every class", Table: classes, Text: "The worst first."},
-		{Title: "Examples", Timelines: videos, Text: fmt.Sprintf("Detections with a score of at least %g, and the annotations.", told)},
+		{Title: "Examples", Timelines: videos, Text: fmt.Sprintf("Detections with a score of at least %g, and the annotations.", minShown)},
 	}, err
 }
 
@@ -99,7 +99,7 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 		if err != nil {
 			return nil, err
 		}
-		found := slices.DeleteFunc(slices.Clone(m.Result.Found[v.Path]), func(d localization.Detection) bool { return d.Score < told })
+		found := slices.DeleteFunc(slices.Clone(m.Result.Found[v.Path]), func(d localization.Detection) bool { return d.Score < minShown })
 		var truth []localization.Detection
 		for _, x := range v.Segments {
 			truth = append(truth, localization.Detection{Label: x.Label, Score: 1, Span: video.Span{Start: x.Start, End: x.End}})

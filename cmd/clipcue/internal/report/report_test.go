@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
@@ -396,5 +397,28 @@ func TestRun(t *testing.T) {
 func TestFewShot(t *testing.T) {
 	if _, err := FewShot(t.TempDir(), &recognition.FewShotResult{}, nil); err == nil {
 		t.Error("a report of nothing")
+	}
+}
+
+// Names cannot leave their place in a page, hide or reorder what follows, or lose bytes.
+func TestHostileNamesInPages(t *testing.T) {
+	for name, want := range map[string]string{
+		"<script>alert(1)</script>": "&lt;script&gt;",
+		"a\u202egpj.exe":            `a\u202egpj.exe`,
+		"a\u200bb":                  `a\u200bb`,
+		"\x1b[2J":                   `\x1b[2J`,
+		"gr\xf6\xdfe":               `gr\xf6\xdfe`,
+		"a\nb":                      `a\nb`,
+	} {
+		r := &Report{Title: name, Verdict: name, Sections: []Section{{Title: name, Strips: []Strip{{Title: name, Label: name}}, Timelines: []Timeline{{Title: name, Rows: []TimelineRow{{Label: name}}}},
+			Classes: []Class{{Label: name, Confusion: name}}, Values: []Value{{name, name}}, Table: &Table{Columns: []string{name}, Rows: []Row{{Cells: []string{name}}}}}}}
+		var b bytes.Buffer
+		if err := r.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		page := b.String()
+		if n := strings.Count(page, want); n < 10 || strings.Contains(page, name) || !utf8.ValidString(page) {
+			t.Errorf("%q: %d times %q", name, n, want)
+		}
 	}
 }

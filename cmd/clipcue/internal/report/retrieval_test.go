@@ -71,7 +71,7 @@ func TestRetrieval(t *testing.T) {
 		"run": {func() (*Report, error) { return Run(ctx, r.Dir, measured, "on test videos") },
 			[]string{"Retrieval: run", "Learned from 4 captions of 4 videos, 2 videos a step", "Training loss", "feature store"}},
 		"evaluation":         {func() (*Report, error) { return Evaluation(ctx, r.Dir, measured) }, []string{"Evaluation: run", "Configuration"}},
-		"backbone by itself": {func() (*Report, error) { return Evaluation(ctx, "", measured) }, []string{"CLIP by itself"}},
+		"backbone by itself": {func() (*Report, error) { return Evaluation(ctx, "", measured) }, []string{"CLIP alone"}},
 	} {
 		report, err := tt.page()
 		if err != nil {

@@ -59,7 +59,7 @@ func Run(ctx context.Context, dir string, m Measurement, on string) (*Report, er
 // Evaluation returns the report of a measurement of a run's model or, if dir is "", of
 // the backbone without training.
 func Evaluation(ctx context.Context, dir string, m Measurement) (*Report, error) {
-	r, settings := &Report{Title: "Evaluation: CLIP by itself"}, []Value(nil)
+	r, settings := &Report{Title: "Evaluation: CLIP alone"}, []Value(nil)
 	if dir != "" {
 		r.Title = "Evaluation: " + folder(dir)
 		var err error

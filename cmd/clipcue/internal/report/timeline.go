@@ -26,10 +26,10 @@ type TimelineRow struct {
 	Truth bool // as annotated, not found
 }
 
-// Bar is one segment. Told is whether its score is shown.
+// Bar is one segment. HasScore is whether its score is shown.
 type Bar struct {
 	From, To, Score float64
-	Told            bool
+	HasScore        bool
 }
 
 // Share returns the position of a time in the video, from 0 to 1.

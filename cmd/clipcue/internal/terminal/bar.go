@@ -21,16 +21,16 @@ type bar struct {
 	name, unit string
 	total      int64 // 0: unknown
 	started    time.Time
-	hide       func() // takes the bar off the screen; nil where there is none
+	hide       func() // ends the bar on the screen; nil without a screen
 
 	mu      sync.Mutex
 	current int64
-	under   float64 // units, of those that are begun
+	under   float64 // finished parts of units under way
 	message string
 	over    bool
 	logged  time.Time // the last log line
-	// The rate counts from the first report on: what stands before is start-up,
-	// or work of an earlier run that is being resumed.
+	// The rate counts from the first report: what was done before belongs to an earlier
+	// run, and the time before is start-up.
 	base      float64
 	baseTime  time.Time
 	hasReport bool
@@ -60,7 +60,7 @@ func (b *bar) done() {
 	b.over = true
 	b.mu.Unlock()
 	if b.hide != nil {
-		b.hide() // draws a last time, and so must not hold the lock
+		b.hide() // draws once more, which needs the lock
 		return
 	}
 	b.mu.Lock()
@@ -91,7 +91,7 @@ func (b *bar) report(u progress.Update) {
 	}
 }
 
-// attributes are the numbers of a log line.
+// attributes returns the numbers of a log line.
 func (b *bar) attributes() []any {
 	a := []any{slog.Int64("done", b.current)}
 	if b.total > 0 {
@@ -107,10 +107,10 @@ func (b *bar) attributes() []any {
 	return a
 }
 
-// sofar are the units that are done, with parts of those that are begun.
+// sofar returns the number of finished units, with parts of those under way.
 func (b *bar) sofar() float64 { return float64(b.current) + b.under }
 
-// rate is in units a second; 0 means that it is not known yet.
+// rate returns the units per second, or 0 if that is not known yet.
 func (b *bar) rate(now time.Time) float64 {
 	seconds := now.Sub(b.baseTime).Seconds()
 	if !b.hasReport || seconds <= 0 || b.sofar() <= b.base {
@@ -119,7 +119,7 @@ func (b *bar) rate(now time.Time) float64 {
 	return (b.sofar() - b.base) / seconds
 }
 
-// left is the time that remains, "" if it cannot be told.
+// left returns the remaining time, or "" if it is not known.
 func (b *bar) left(now time.Time) string {
 	rate := b.rate(now)
 	if rate == 0 || b.sofar() >= float64(b.total) {
@@ -132,8 +132,8 @@ func (b *bar) left(now time.Time) string {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
 }
 
-// filler draws the bar itself. The screen asks when it draws, here as for the
-// numbers, so that a report costs next to nothing.
+// filler returns what draws the bar. It reads the state when the screen is drawn, as
+// numbers does, so that a report costs next to nothing.
 func (b *bar) filler() mpb.BarFiller {
 	if b.total == 0 {
 		return mpb.NopStyle().Build()
@@ -148,7 +148,7 @@ func (b *bar) filler() mpb.BarFiller {
 	})
 }
 
-// numbers is the text behind the bar.
+// numbers returns the text after the bar.
 func (b *bar) numbers() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,7 +176,7 @@ func (b *bar) numbers() string {
 	return strings.Join(parts, ", ")
 }
 
-// amount writes a number of units, in a second where it is a rate.
+// amount formats a number of units, or a rate.
 func (b *bar) amount(n float64) string {
 	switch {
 	case b.unit == "bytes":

@@ -18,7 +18,7 @@ type Output struct {
 // NewOutput returns the output to w.
 func NewOutput(w io.Writer) *Output { return &Output{w: w} }
 
-// Write writes bytes unchanged, as JSON needs it. After an error it writes nothing more.
+// Write writes bytes unchanged. After an error it writes nothing more.
 func (o *Output) Write(p []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
@@ -37,6 +37,22 @@ func (o *Output) Err() error { return o.err }
 // which could rewrite the screen of a terminal; it escapes all but line breaks and tabs.
 // Each Write must hold whole characters, as those of package fmt and tabwriter do.
 func (o *Output) Text() io.Writer { return plain{o} }
+
+// JSON returns a writer for JSON. It writes unsafe characters as escapes of JSON, so that
+// the values stay the same. Each Write must hold whole characters.
+func (o *Output) JSON() io.Writer { return JSON(o) }
+
+// JSON returns a writer of JSON to w; see [Output.JSON].
+func JSON(w io.Writer) io.Writer { return quotedJSON{w} }
+
+type quotedJSON struct{ w io.Writer }
+
+func (q quotedJSON) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(q.w, text.QuoteJSON(string(b))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
 
 type plain struct{ w io.Writer }
 

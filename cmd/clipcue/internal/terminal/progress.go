@@ -23,8 +23,8 @@ type Progress struct {
 	now    func() time.Time
 }
 
-// New draws bars on w if it is a terminal (a file, or a Writer before one), and
-// otherwise logs to logger, which may be nil for silence.
+// New returns a Progress that draws bars on w if w is a terminal or a [Writer] to one,
+// and otherwise logs to logger; nil logs nothing.
 func New(w io.Writer, logger *slog.Logger) *Progress {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -36,8 +36,8 @@ func New(w io.Writer, logger *slog.Logger) *Progress {
 	return &Progress{w: writer, logger: logger, now: time.Now}
 }
 
-// start begins a bar of total units; 0 means an unknown number. Units of "bytes" are
-// shown as KiB, MiB and so on.
+// start starts a bar of total units; 0 means an unknown number. "bytes" are shown in KiB,
+// MiB and so on.
 func (p *Progress) start(name string, total int64, unit string) *bar {
 	b := &bar{p: p, name: text.Quote(name), total: max(total, 0), unit: unit, started: p.now()}
 	b.logged = b.started
@@ -47,7 +47,7 @@ func (p *Progress) start(name string, total int64, unit string) *bar {
 	return b
 }
 
-// Close takes bars off the screen whose Done never came, as after an error.
+// Close ends bars that never finished, as after an error.
 func (p *Progress) Close() {
 	if p != nil {
 		p.w.close()

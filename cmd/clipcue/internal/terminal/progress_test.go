@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/progress"
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +75,20 @@ func TestLog(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, log.text); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// Names of videos cannot change what a terminal shows.
+func TestHostileNotes(t *testing.T) {
+	for _, name := range []string{"a\x1b[2Jb", "a\u202eb", "a\u200bb", "a\nb", "a\rb", "\u009b2J", "a\xff"} {
+		p, _, _ := logged()
+		b := p.start(name, 10, "videos")
+		b.set(progress.Update{Done: 1, Note: name})
+		for _, shown := range []string{b.name, b.numbers()} {
+			if !utf8.ValidString(shown) || strings.ContainsFunc(shown, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q is shown as %q", name, shown)
+			}
+		}
 	}
 }
 

@@ -10,9 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Writer stands before standard error for all who write there. While bars are on
-// the screen, what is written appears above them; otherwise it goes straight
-// through. Each Write has to be whole lines, as those of log/slog are.
+// Writer writes to standard error. While bars are on the screen, the lines appear above
+// them. Each Write must hold whole lines, as those of log/slog do.
 type Writer struct {
 	out      io.Writer
 	terminal bool // bars can be drawn
@@ -36,7 +35,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.screen != nil {
-		// The screen refuses when drawing has failed; the line still matters.
+		// The screen fails if drawing has failed; the line is still written.
 		if n, err := w.screen.Write(p); err == nil {
 			return n, nil
 		}
@@ -44,8 +43,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-// show puts a bar on the screen and returns what ends it there, or nil where it
-// cannot be drawn. The screen lives as long as it has bars.
+// show puts a bar on the screen and returns a function that ends it, or nil if the bar
+// cannot be drawn. The screen exists as long as it has bars.
 func (w *Writer) show(b *bar) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,14 +56,14 @@ func (w *Writer) show(b *bar) (done func()) {
 		mpb.PrependDecorators(decor.Name(b.name)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.numbers() })))
 	if err != nil {
-		return nil // drawing has failed before: this one is logged
+		return nil // drawing has failed before; the bar is logged
 	}
 	w.active++
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.screen != screen {
-			return // closed meanwhile
+			return // closed in the meantime
 		}
 		line.Abort(false) // leaves the line as it is
 		w.active--
@@ -75,7 +74,7 @@ func (w *Writer) show(b *bar) (done func()) {
 	}
 }
 
-// close takes all bars off the screen, with the lines above them written out.
+// close ends all bars and writes the lines above them.
 func (w *Writer) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
