@@ -131,7 +131,7 @@ func hostileInputs(t *testing.T, w world, dir string) []hostileInput {
 		}, results},
 		{"lines.jsonl", func(f *hostileFile, n int) { f.repeat("{}\n", n) }, data},
 		{"sidecar/a.json", func(f *hostileFile, n int) {
-			npy(f, 1, 8)
+			npyBeside(f, 1, 8)
 			side, _ := os.Create(f.file.Name())
 			defer side.Close()
 			s := &hostileFile{bufio.NewWriter(side), side}
@@ -328,8 +328,8 @@ func npyHeader(w io.Writer, rows, width int) {
 	fmt.Fprintf(w, "\x93NUMPY\x01\x00\x76\x00%-117s\n", head)
 }
 
-// npy writes an array beside the file that is being written.
-func npy(f *hostileFile, rows, width int) {
+// npyBeside writes an array beside the file that is being written.
+func npyBeside(f *hostileFile, rows, width int) {
 	var b bytes.Buffer
 	npyHeader(&b, rows, width)
 	b.Write(make([]byte, 4*rows*width))
