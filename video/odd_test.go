@@ -348,7 +348,7 @@ func TestWholeAVI(t *testing.T) {
 	}
 }
 
-// A stream that changes the size of its pictures is shown in that of the first.
+// If the size changes within a stream, each frame has its own.
 func TestSizeChanges(t *testing.T) {
 	needFFmpeg(t)
 	dir := t.TempDir()
