@@ -2,9 +2,12 @@ package feature
 
 import (
 	"fmt"
+	"io"
+	"math"
 	"os"
-	"path/filepath"
+	"strings"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -13,7 +16,7 @@ type Summary struct {
 	Store     string    `json:"store"`
 	Sequences int       `json:"sequences"`
 	Frames    int       `json:"frames"`
-	Seconds   float64   `json:"seconds"` // of video, as declared
+	Seconds   float64   `json:"seconds"` // of video, from the first to the last frames of the sequences
 	Bytes     int64     `json:"bytes"`
 	Recipes   []Recipe  `json:"recipes"` // more than one only if two stores were copied into one folder
 	Damaged   []Failure `json:"damaged"` // files that cannot be read
@@ -39,18 +42,19 @@ func (s *Store) Summary() (*Summary, error) {
 	sum := &Summary{Store: s.dir, Recipes: []Recipe{}, Damaged: []Failure{}, Failed: []Failure{}}
 	place := map[Recipe]int{}
 	for _, id := range ids {
-		path, err := s.path(id)
-		if err != nil {
-			return nil, err
+		h, err := s.header(id)
+		seconds := 0.
+		if err == nil {
+			seconds, err = s.seconds(id, h.frames)
 		}
-		h, err := readHeader(path)
 		if err != nil {
-			sum.Damaged = append(sum.Damaged, Failure{Path: path, ID: id, Reason: bare(err).Error()})
+			path := s.path(id)
+			sum.Damaged = append(sum.Damaged, Failure{Path: path, ID: id, Reason: strings.TrimPrefix(bare(err).Error(), path+": ")})
 			continue
 		}
 		sum.Sequences++
 		sum.Frames += h.frames
-		sum.Seconds += h.Duration
+		sum.Seconds += seconds
 		sum.Bytes += h.bytes
 		m := Recipe{Backbone: h.Backbone, Preprocessing: h.Preprocessing, Sampling: h.Sampling, Width: h.width}
 		at, known := place[m]
@@ -61,32 +65,30 @@ func (s *Store) Summary() (*Summary, error) {
 		}
 		sum.Recipes[at].Sequences++
 	}
-	failed, err := readFailures(filepath.Join(s.dir, failuresFile))
+	failed, err := s.failures()
 	sum.Failed = append(sum.Failed, failed...)
 	return sum, err
 }
 
-// header is the content of the header of a feature file.
+// header is what can be read of a feature file without its features.
 type header struct {
 	Provenance
 	frames, width int
 	bytes         int64 // of the file
 }
 
-func readHeader(path string) (h header, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return h, err
-	}
-	if !info.Mode().IsRegular() {
-		return h, ErrNotFile
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return h, err
-	}
-	defer f.Close()
-	r, err := safetensors.NewReader(f, info.Size())
+func (s *Store) header(id string) (h header, err error) {
+	err = s.open(id, func(f *os.File, size int64) error {
+		if h, err = readHeader(f, size); err != nil {
+			err = fmt.Errorf("%s: %w", s.path(id), err)
+		}
+		return err
+	})
+	return h, err
+}
+
+func readHeader(f io.ReaderAt, size int64) (h header, err error) {
+	r, err := safetensors.NewReader(f, size)
 	if err != nil {
 		return h, err
 	}
@@ -94,24 +96,54 @@ func readHeader(path string) (h header, err error) {
 	if len(features) != 2 || len(times) != 1 || features[0] != times[0] || features[0] == 0 {
 		return h, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features, times)
 	}
-	h.frames, h.width, h.bytes = features[0], features[1], info.Size()
+	h.frames, h.width, h.bytes = features[0], features[1], size
 	h.Provenance, err = parseProvenance(r.Metadata)
 	return h, err
+}
+
+// seconds returns the time from the first stored frame to the end of the last, assuming
+// that the last one is displayed as long as the average frame. It reads only two timestamps.
+func (s *Store) seconds(id string, frames int) (total float64, err error) {
+	if frames == 1 {
+		return 0, nil
+	}
+	err = s.open(id, func(f *os.File, size int64) error {
+		r, err := safetensors.NewReader(f, size)
+		if err != nil {
+			return err
+		}
+		var ends [2]float64
+		for i, row := range []int{0, frames - 1} {
+			t, err := r.Rows("timestamps", row, row+1)
+			if err != nil {
+				return err
+			}
+			one, err := t.Float64s()
+			if err != nil {
+				return err
+			}
+			ends[i] = one[0]
+		}
+		total = (ends[1] - ends[0]) * float64(frames) / float64(frames-1)
+		if !(total >= 0) || math.IsInf(total, 0) {
+			return fmt.Errorf("timestamps from %g to %g s", ends[0], ends[1])
+		}
+		return nil
+	})
+	return total, err
 }
 
 // ReadFile reads a sequence from a file at any path. Its ID is empty. The error is
 // ErrDamaged if the file is not a feature file.
 func ReadFile(path string) (*Sequence, error) {
-	f, err := safetensors.Read(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if len(f.Tensors["features"].Shape) == 0 {
-		return nil, fmt.Errorf("%s: %w: it has no features", path, ErrDamaged)
-	}
-	q, err := decode(f)
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return nil, err
 	}
-	return q, nil
+	return read(f, info.Size(), path)
 }
