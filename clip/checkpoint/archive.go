@@ -6,19 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
 // decodeZip lists the tensors of a file that torch.save or torch.jit.save
-// wrote: a zip archive with a pickle, data.pkl, whose storages are the files
-// data/0, data/1, ... beside it, stored without compression.
+// wrote: a zip archive with a pickle, data.pkl, whose storages are the uncompressed files
+// data/0, data/1, ... in the same folder.
 func decodeZip(r io.ReaderAt, size int64) (*source, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return nil, errCutOff
+		return nil, ErrDamaged
 	}
 	files := map[string]*zip.File{}
 	root, found := "", false
@@ -29,14 +31,14 @@ func decodeZip(r io.ReaderAt, size int64) (*source, error) {
 		}
 	}
 	if !found {
-		return nil, errors.New("not a weight file: it is a zip archive without PyTorch's data.pkl; if it holds weights, unpack it first")
+		return nil, notWeights("a zip archive without PyTorch's data.pkl", "unpack it, if it holds weights")
 	}
 	if order, err := readEntry(files[root+"byteorder"]); err == nil && string(order) == "big" {
-		return nil, errors.New("it was written on a big-endian machine, which is not supported")
+		return nil, errBigEndian
 	}
 	p, err := files[root+"data.pkl"].Open()
 	if err != nil {
-		return nil, errCutOff
+		return nil, ErrDamaged
 	}
 	defer p.Close()
 	data, _, err := readPickle(bufio.NewReader(p))
@@ -61,10 +63,13 @@ func decodeZip(r io.ReaderAt, size int64) (*source, error) {
 	return out, err
 }
 
-// readEntry reads a small file of an archive.
+// errBigEndian reports a file of a machine with another byte order.
+var errBigEndian = errors.New("it was written on a big-endian machine, which is not supported")
+
+// readEntry reads the first 64 bytes of a file of an archive.
 func readEntry(f *zip.File) ([]byte, error) {
 	if f == nil {
-		return nil, errors.New("not there")
+		return nil, fs.ErrNotExist
 	}
 	r, err := f.Open()
 	if err != nil {
@@ -77,26 +82,30 @@ func readEntry(f *zip.File) ([]byte, error) {
 // inArchive makes s read from a file of a zip archive of size bytes.
 func (s *storage) inArchive(r io.ReaderAt, size int64, f *zip.File, key string) error {
 	if f == nil {
-		return fmt.Errorf("storage %s is not in the archive: %w", key, errCutOff)
+		return fmt.Errorf("storage %s is not in the archive: %w", key, ErrDamaged)
 	}
 	if f.Method != zip.Store {
-		return fmt.Errorf("storage %s is compressed, which torch.save never does; save the file again with PyTorch", key)
+		return fmt.Errorf("storage %s is compressed, which torch.save never does", key)
 	}
 	at, err := f.DataOffset()
 	length := int64(f.CompressedSize64)
 	if err != nil || length < 0 || at+length < at || at+length > size || f.UncompressedSize64 != f.CompressedSize64 {
-		return fmt.Errorf("storage %s: %w", key, errCutOff)
+		return fmt.Errorf("storage %s: %w", key, ErrDamaged)
 	}
 	if s.n > length/int64(safetensors.ElementSize(s.dtype)) {
-		return fmt.Errorf("storage %s claims %d elements of %s and has %d bytes: %w", key, s.n, s.dtype, length, errCutOff)
+		return fmt.Errorf("storage %s has %d elements of %s, but %d bytes: %w", key, s.n, s.dtype, length, ErrDamaged)
 	}
 	s.read = func(from, n int64) ([]byte, error) {
-		data := make([]byte, n)
 		if from != 0 || n != length {
-			_, err := r.ReadAt(data, at+from)
-			return data, err
+			return readAt(r, at+from, n)
 		}
 		// The whole file goes through its checksum.
+		release, err := memory.Request(n, "storage "+key)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		data := make([]byte, n)
 		e, err := f.Open()
 		if err != nil {
 			return nil, err
@@ -106,7 +115,7 @@ func (s *storage) inArchive(r io.ReaderAt, size int64, f *zip.File, key string) 
 			return nil, err
 		}
 		if _, err := e.Read(make([]byte, 1)); err != io.EOF {
-			return nil, fmt.Errorf("storage %s: %w: %w", key, errCutOff, err)
+			return nil, fmt.Errorf("storage %s: %w: %w", key, ErrDamaged, err)
 		}
 		return data, nil
 	}

@@ -1,9 +1,10 @@
-// Package checkpoint reads the weight files of CLIP ViTs, in the forms that
-// people have them, to tensors under OpenAI's names.
+// Package checkpoint reads the weight files of CLIP ViTs and returns their tensors under
+// OpenAI's names.
 //
-// It reads OpenAI's TorchScript archives, plain state dicts and OpenCLIP's
-// training checkpoints (.pt, .bin), OpenCLIP's and Hugging Face's .safetensors,
-// and the folders that they are published in. Nothing in a file is executed.
+// It reads OpenAI's TorchScript archives, plain state dicts and the training checkpoints of
+// OpenCLIP and ViFi-CLIP (.pt, .bin), OpenCLIP's and Hugging Face's .safetensors, models in
+// several files with an index, and the folders that they are published in. Nothing in a
+// file is executed.
 package checkpoint
 
 import (
@@ -22,43 +23,42 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// Tensor is an array of numbers, row-major, outermost size first. Its elements
-// stay in the file until they are read, because a model's towers are built one
-// tensor after the other and need not all be in memory twice.
+// Tensor is an array of numbers, row-major, outermost size first. Its elements are read
+// from the file when needed: a model is built one tensor after the other, so its weights
+// are not in memory twice.
 type Tensor struct {
 	Shape []int
 	// Read returns the elements, as many as Shape says. It may be called again.
 	Read func() ([]float32, error)
 }
 
-// InMemory is a tensor of given elements.
+// InMemory returns a tensor with the given elements.
 func InMemory(data []float32, shape ...int) Tensor {
 	return Tensor{shape, func() ([]float32, error) { return data, nil }}
 }
 
-// Weights are the tensors of a model and what its files say of their use.
+// Weights are the tensors of a model and its settings in the files.
 type Weights struct {
-	// Tensors by the names of OpenAI's state dicts. Whether they are complete is
-	// for the reader to see.
+	// Tensors by the names of OpenAI's state dicts. They may be incomplete.
 	Tensors map[string]Tensor
 
 	// Format names the kind of file, such as "openai-archive".
 	Format string
 
-	// Activation is "quick_gelu", "gelu", or "" when the files cannot tell.
+	// Activation is "quick_gelu", "gelu", or "" if the files do not say.
 	Activation string
 
-	// VisionHeads and TextHeads are the attention heads of the towers; 0 when the
-	// files cannot tell: CLIP's heads are 64 wide.
+	// VisionHeads and TextHeads are the attention heads of the towers; 0 if the
+	// files do not say; CLIP's heads are 64 wide.
 	VisionHeads, TextHeads int
 
-	// Eps is what layer norms add to the variance; 0 when the files cannot tell:
+	// Eps is what layer norms add to the variance; 0 if the files do not say;
 	// CLIP's is 1e-5.
 	Eps float32
 
 	// Mean and Std are the statistics by which the pixels' channels, red first
-	// and in 0..1, were normalized in training. All are 0 when the files cannot
-	// tell: then they are CLIP's own.
+	// and in 0..1, were normalized in training. All are 0 if the files do not
+	// say; then they are CLIP's own.
 	Mean, Std [3]float32
 
 	// NoText is the reason why Tensors has no text tower, or "" if it has one.
@@ -67,7 +67,7 @@ type Weights struct {
 	close func() error
 }
 
-// Close ends the use of the files behind the tensors.
+// Close closes the files that the tensors are read from.
 func (w *Weights) Close() error {
 	if w.close == nil {
 		return nil
@@ -75,8 +75,8 @@ func (w *Weights) Close() error {
 	return w.close()
 }
 
-// Open opens a weight file, or a folder with one; it has to be closed. An error
-// names the path.
+// Open opens a weight file, an index of several, or a folder with one. Close must be
+// called on the result. An error contains the path.
 func Open(path string) (*Weights, error) {
 	file, err := find(path)
 	if err != nil {
@@ -89,8 +89,8 @@ func Open(path string) (*Weights, error) {
 	return w, nil
 }
 
-// Decode reads a weight file of size bytes that stands for itself: with nothing
-// beside it that would tell its configuration. r is read until the tensors are.
+// Decode reads a weight file of size bytes without a configuration in its folder. The
+// tensors are read from r when needed.
 func Decode(r io.ReaderAt, size int64) (*Weights, error) {
 	f, err := decode(r, size)
 	if err != nil {
@@ -154,7 +154,7 @@ func findIn(dir string) (string, error) {
 	return "", fmt.Errorf("%s: %w: %s", dir, ErrSeveralFiles, strings.Join(found, ", "))
 }
 
-// open reads a weight file and the configuration beside it.
+// open reads a weight file and the configuration in its folder.
 func open(path string) (*Weights, error) {
 	f, err := openSource(path)
 	if err != nil {
@@ -174,7 +174,7 @@ func (f *source) weights(dir string) (*Weights, error) {
 		return nil, err
 	}
 	w := &Weights{Format: format, close: f.close}
-	// OpenAI's own files, and copies of their state dicts, carry this number.
+	// OpenAI's own files, and copies of their state dicts, have this number.
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace {
 		w.Activation = "quick_gelu"
@@ -227,18 +227,18 @@ func (f *source) identify() (tensors map[string]lazy, prefix, format string, err
 	return nil, "", "", notCLIP(f.tensors)
 }
 
-// source is an open weight file (or several that make one), its tensors listed
-// and not yet read.
+// source is an open weight file, or several of one model. Its tensors are listed, but
+// not read.
 type source struct {
 	tensors map[string]lazy
 	kind    container
 	size    int64 // bytes of the file
-	// metadata is what a safetensors file says beside its tensors.
+	// metadata is that of a safetensors file.
 	metadata map[string]string
 	close    func() error
 }
 
-// container is how a file keeps its tensors.
+// container is a file format.
 type container string
 
 const (
@@ -247,14 +247,14 @@ const (
 	torchScript container = "torchscript"
 )
 
-// lazy is a tensor that is read when it is needed.
+// lazy is a tensor that is read when needed.
 type lazy struct {
 	dtype string // as safetensors calls it
 	shape []int
 	read  func() (safetensors.Tensor, error)
 }
 
-// format names the kind of file that holds OpenAI's names after prefix.
+// format returns the kind of a file that has OpenAI's names after prefix.
 func (f *source) format(prefix string) string {
 	switch {
 	case f.kind == safe:
@@ -267,9 +267,9 @@ func (f *source) format(prefix string) string {
 	return "openai-state-dict"
 }
 
-// model returns the tensors of the model that the file holds, or nil. It is
-// found by a tensor that every such model has: training files keep it under a
-// prefix such as "state_dict.module.", beside the optimizer's state.
+// model returns the tensors of the model in the file, or nil. It is recognized by a
+// tensor that every such model has. Training checkpoints have it under a prefix such as
+// "state_dict.module.", next to the optimizer's state.
 func (f *source) model(landmark string) (tensors map[string]lazy, prefix string, err error) {
 	var prefixes []string
 	for name := range f.tensors {
@@ -283,7 +283,7 @@ func (f *source) model(landmark string) (tensors map[string]lazy, prefix string,
 	case 1:
 		prefix = prefixes[0]
 	default:
-		return nil, "", fmt.Errorf("it holds %d models, under %q; save the wanted one alone", len(prefixes), prefixes)
+		return nil, "", fmt.Errorf("it holds %d models, under %q", len(prefixes), prefixes)
 	}
 	tensors = map[string]lazy{}
 	for name, t := range f.tensors {
@@ -294,19 +294,19 @@ func (f *source) model(landmark string) (tensors map[string]lazy, prefix string,
 	return tensors, prefix, nil
 }
 
-// list checks what the tensors claim to be and makes them readable.
+// list checks the types and sizes of tensors and makes them readable.
 func (f *source) list(tensors map[string]lazy) (map[string]Tensor, error) {
-	// Views of the same bytes must not blow a small file up.
+	// Many views of the same bytes must not make a small file a large model.
 	total := 0.0
 	out := make(map[string]Tensor, len(tensors))
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
 		t := tensors[name]
 		if !isFloat(t.dtype) {
-			// One that cannot be read at all knows best why.
+			// The reason why it cannot be read at all is more precise.
 			if _, err := t.read(); err != nil {
 				return nil, fmt.Errorf("tensor %q: %w", name, err)
 			}
-			return nil, fmt.Errorf("tensor %q: data type %s cannot be used as weights; save the model as float16 or float32", name, t.dtype)
+			return nil, fmt.Errorf("tensor %q: weights of data type %s are not supported, only float16, bfloat16, float32 and float64", name, t.dtype)
 		}
 		n := float64(safetensors.ElementSize(t.dtype))
 		for _, d := range t.shape {
@@ -326,7 +326,7 @@ func (f *source) list(tensors map[string]lazy) (map[string]Tensor, error) {
 		}}
 	}
 	if total > 2*float64(f.size) {
-		return nil, fmt.Errorf("its tensors claim %.0f bytes, but the file has only %d", total, f.size)
+		return nil, fmt.Errorf("its tensors have %.0f bytes, but the file has only %d", total, f.size)
 	}
 	return out, nil
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/clipcue/clipcue/internal/input"
 )
 
-// configure reads what the configuration in a weight file's folder says of the
-// model: OpenCLIP's open_clip_config.json, or config.json, which OpenCLIP and
-// Hugging Face both write. Without one everything stays unknown.
+// configure reads the configuration in a weight file's folder: OpenCLIP's
+// open_clip_config.json, or config.json, which OpenCLIP and Hugging Face both write.
+// Without one, w does not change.
 func (w *Weights) configure(dir string, tensors map[string]lazy) error {
-	if dir == "" { // the file stands for itself
+	if dir == "" { // there is only the file
 		return nil
 	}
 	for _, name := range []string{"open_clip_config.json", "config.json"} {
@@ -40,7 +40,7 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 			Type       string          `json:"model_type"`
 		}
 		if err := decodeJSON(data, &which); err != nil {
-			return fmt.Errorf("%s beside it: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		var s sizes
 		switch {
@@ -52,7 +52,7 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 			}
 		case which.Vision != nil || which.VisionDict != nil:
 			if which.Type != "" && which.Type != "clip" {
-				return fmt.Errorf("%s beside it is for a model of type %q; only \"clip\" is supported", name, which.Type)
+				return fmt.Errorf("%s is for a model of type %q; only \"clip\" is supported", name, which.Type)
 			}
 			text := []json.RawMessage{which.Text, which.TextDict}
 			if !hasText(tensors) {
@@ -63,26 +63,26 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 				err = w.fromPreprocessor(dir)
 			}
 		default:
-			continue // some other program's
+			continue // of another program
 		}
 		if err == nil {
 			err = s.check(tensors)
 		}
 		if err != nil {
-			return fmt.Errorf("%s beside it: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil
 	}
 	return nil
 }
 
-// sizes are a configuration's word on a model; 0 where it has none.
+// sizes are those of a model in its configuration; 0 where it has none.
 type sizes struct {
 	visionWidth, patch, textWidth, vocabulary int
 }
 
-// check reports whether the tensors have these sizes, so that a configuration
-// of another model that happens to lie in the folder does no harm.
+// check returns an error unless the tensors have these sizes: the configuration in the
+// folder may be that of another model.
 func (s sizes) check(tensors map[string]lazy) error {
 	for _, c := range []struct {
 		what   string
@@ -97,7 +97,7 @@ func (s sizes) check(tensors map[string]lazy) error {
 	} {
 		shape := tensors[c.tensor].shape
 		if c.want != 0 && c.dim < len(shape) && shape[c.dim] != c.want {
-			return fmt.Errorf("it says that %s is %d, but tensor %q has shape %v: it belongs to another model", c.what, c.want, c.tensor, shape)
+			return fmt.Errorf("%s is %d, but tensor %q has shape %v: it belongs to another model", c.what, c.want, c.tensor, shape)
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage) (sizes, error
 	return sizes{v.Width, v.Patch, t.Width, t.Vocabulary}, nil
 }
 
-// fromPreprocessor reads the pixel statistics that Hugging Face keeps apart.
+// fromPreprocessor reads the pixel statistics, which Hugging Face stores in another file.
 func (w *Weights) fromPreprocessor(dir string) error {
 	const name = "preprocessor_config.json"
 	var p struct {
@@ -180,68 +180,75 @@ func (w *Weights) fromPreprocessor(dir string) error {
 	return w.setStatistics(p.Mean, p.Std)
 }
 
-// setStatistics takes the pixels' mean and deviation, or none.
+// setStatistics sets the pixels' mean and deviation, unless both are nil.
 func (w *Weights) setStatistics(mean, std []float32) error {
 	if mean == nil && std == nil {
 		return nil
 	}
 	if len(mean) != 3 || len(std) != 3 || slices.Min(std) <= 0 {
-		return fmt.Errorf("pixel mean %v and deviation %v are not three numbers each", mean, std)
+		return fmt.Errorf("pixel mean %v and deviation %v must be three numbers each, deviations positive", mean, std)
 	}
 	w.Mean, w.Std = [3]float32(mean), [3]float32(std)
 	return nil
 }
 
+// openCLIPConfig is the content of an open_clip_config.json.
+type openCLIPConfig struct {
+	Model struct {
+		QuickGELU bool           `json:"quick_gelu"`
+		Vision    map[string]any `json:"vision_cfg"`
+		Text      map[string]any `json:"text_cfg"`
+		CoCa      any            `json:"multimodal_cfg"`
+		SigLIP    any            `json:"init_logit_bias"`
+	} `json:"model_cfg"`
+	Preprocess struct {
+		Mean          []float32 `json:"mean"`
+		Std           []float32 `json:"std"`
+		Interpolation string    `json:"interpolation"`
+		Resize        string    `json:"resize_mode"`
+	} `json:"preprocess_cfg"`
+}
+
+// eps returns what layer norms add to the variance. Options that CLIP does not have are
+// an error.
+func (c *openCLIPConfig) eps() (float32, error) {
+	switch p := c.Preprocess; {
+	case c.Model.CoCa != nil:
+		return 0, errors.New("multimodal_cfg: a CoCa model is not supported")
+	case c.Model.SigLIP != nil:
+		return 0, errors.New("init_logit_bias: a SigLIP model is not supported")
+	case p.Interpolation != "" && p.Interpolation != "bicubic", p.Resize != "" && p.Resize != "shortest":
+		return 0, fmt.Errorf("preprocess_cfg: interpolation %q with resize_mode %q is not supported; CLIP's are bicubic and shortest", p.Interpolation, p.Resize)
+	}
+	vision, err := checkTower("vision_cfg", c.Model.Vision, plainVision)
+	if err != nil {
+		return 0, err
+	}
+	text, err := checkTower("text_cfg", c.Model.Text, plainText)
+	if err == nil && vision != text {
+		err = fmt.Errorf("the towers' norm_kwargs differ (eps %g and %g), which is not supported", vision, text)
+	}
+	return float32(vision), err
+}
+
 // fromOpenCLIP reads an open_clip_config.json.
-func (w *Weights) fromOpenCLIP(data []byte) (sizes, error) {
-	var config struct {
-		Model struct {
-			QuickGELU bool           `json:"quick_gelu"`
-			Vision    map[string]any `json:"vision_cfg"`
-			Text      map[string]any `json:"text_cfg"`
-			CoCa      any            `json:"multimodal_cfg"`
-			SigLIP    any            `json:"init_logit_bias"`
-		} `json:"model_cfg"`
-		Preprocess struct {
-			Mean          []float32 `json:"mean"`
-			Std           []float32 `json:"std"`
-			Interpolation string    `json:"interpolation"`
-			Resize        string    `json:"resize_mode"`
-		} `json:"preprocess_cfg"`
+func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
+	var c openCLIPConfig
+	if err := json.Unmarshal(data, &c); err != nil {
+		return s, err
 	}
-	if err := json.Unmarshal(data, &config); err != nil {
-		return sizes{}, err
+	if w.Eps, err = c.eps(); err != nil {
+		return s, err
 	}
-	m, p := config.Model, config.Preprocess
-	if m.CoCa != nil {
-		return sizes{}, errors.New("multimodal_cfg: a CoCa model is not supported")
-	}
-	if m.SigLIP != nil {
-		return sizes{}, errors.New("init_logit_bias: a SigLIP model is not supported")
-	}
-	visionEps, err := checkTower("vision_cfg", m.Vision, plainVision)
-	if err != nil {
-		return sizes{}, err
-	}
-	textEps, err := checkTower("text_cfg", m.Text, plainText)
-	if err != nil {
-		return sizes{}, err
-	}
-	if visionEps != textEps {
-		return sizes{}, fmt.Errorf("the towers' norm_kwargs differ (eps %g and %g), which is not supported", visionEps, textEps)
-	}
-	w.Eps = float32(visionEps)
-	if p.Interpolation != "" && p.Interpolation != "bicubic" || p.Resize != "" && p.Resize != "shortest" {
-		return sizes{}, fmt.Errorf("preprocess_cfg: interpolation %q with resize_mode %q is not supported; CLIP's are bicubic and shortest", p.Interpolation, p.Resize)
-	}
-	if err := w.setStatistics(p.Mean, p.Std); err != nil {
-		return sizes{}, err
+	if err := w.setStatistics(c.Preprocess.Mean, c.Preprocess.Std); err != nil {
+		return s, err
 	}
 	number := func(tower map[string]any, name string) int {
 		n, _ := tower[name].(float64)
 		return max(0, int(n))
 	}
-	s := sizes{
+	m := c.Model
+	s = sizes{
 		number(m.Vision, "width"), number(m.Vision, "patch_size"),
 		number(m.Text, "width"), number(m.Text, "vocab_size"),
 	}
@@ -256,9 +263,8 @@ func (w *Weights) fromOpenCLIP(data []byte) (sizes, error) {
 	return s, nil
 }
 
-// plainVision and plainText are the options of OpenCLIP's towers that change
-// the arithmetic and leave the tensors as they are, with the value that is
-// CLIP's.
+// plainVision and plainText are the options of OpenCLIP's towers that change the
+// arithmetic, but not the tensors, with CLIP's values.
 var (
 	plainVision = map[string]any{
 		"pool_type": "tok", "pos_embed_type": "learnable", "final_ln_after_pool": false, "global_average_pool": false,
@@ -270,8 +276,8 @@ var (
 	}
 )
 
-// checkTower refuses the options of a tower that are not CLIP's, and returns
-// what its layer norms add to the variance.
+// checkTower returns an error for options of a tower that are not CLIP's, and what its
+// layer norms add to the variance.
 func checkTower(name string, options, plain map[string]any) (eps float64, err error) {
 	for _, option := range slices.Sorted(maps.Keys(options)) {
 		want, known := plain[option]

@@ -13,8 +13,8 @@ import (
 )
 
 // maxPickle bounds the pickles in a weight file, in bytes. They hold names and
-// shapes, about 100 bytes a tensor, and loading one takes a few hundred times
-// its size at worst.
+// shapes, about 100 bytes a tensor. Loading one takes at most a few hundred times its
+// size.
 const maxPickle = 4 << 20
 
 // maxMarks bounds how deep a pickle's marks may nest.
@@ -49,14 +49,14 @@ func unpickle(data []byte, find func(class string) any, storage func(id []any) (
 	return value, nil
 }
 
-// class stands for any Python class or function that has no meaning here.
+// class is any Python class or function that findTorch does not know.
 type class struct{ name string }
 
 func (c *class) Call(...any) (any, error)  { return &object{class: c.name}, nil }
 func (c *class) PyNew(...any) (any, error) { return &object{class: c.name}, nil }
 
-// object stands for an instance of a class, or a function's result. It keeps
-// its attributes and items with a name and drops everything else.
+// object is an instance of a class, or a function's result. It has only the attributes
+// and items with a name.
 type object struct {
 	class string
 	attrs []types.DictEntry
@@ -75,32 +75,21 @@ func (o *object) PySetState(state any) error {
 	return nil
 }
 
-// function is a Python function that does have a meaning here.
+// function is a Python function that findTorch knows.
 type function func(args ...any) (any, error)
 
 func (f function) Call(args ...any) (any, error) { return f(args...) }
 
-// readPickle reads one pickle, up to and including its STOP, and checks what
-// gopickle takes on trust: that only opcodes of torch.save's occur, and that no
-// length exceeds the bytes that are there. Frames, which only help a reader to
-// buffer, are left out of the result; length counts them.
+// readPickle reads one pickle, up to and including its STOP, and checks what gopickle
+// does not: that only opcodes of torch.save occur, and that no length exceeds the bytes
+// of the file. Frames, which only help a reader to buffer, are not in the result; length
+// counts them.
 func readPickle(r *bufio.Reader) (data []byte, length int64, err error) {
-	take := func(n uint64) ([]byte, error) {
-		if n > maxPickle || length+int64(n) > maxPickle {
-			return nil, fmt.Errorf("its pickle is larger than %d bytes, more than any weight file's", maxPickle)
-		}
-		at := len(data)
-		data = append(data, make([]byte, n)...)
-		if _, err := io.ReadFull(r, data[at:]); err != nil {
-			return nil, errCutOff
-		}
-		length += int64(n)
-		return data[at:], nil
-	}
+	p := &pickleReader{r: r}
 	marks := 0
 	for {
-		begin := len(data)
-		op, err := take(1)
+		begin := len(p.data)
+		op, err := p.take(1)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -118,40 +107,74 @@ func readPickle(r *bufio.Reader) (data []byte, length int64, err error) {
 		if !ok {
 			return nil, 0, fmt.Errorf("its pickle has opcode %#x, which torch.save does not write", code)
 		}
-		if form.width > 0 {
-			arg, err := take(uint64(form.width))
-			if err != nil {
-				return nil, 0, err
-			}
-			if form.counts {
-				var wide [8]byte
-				copy(wide[:], arg)
-				if _, err := take(binary.LittleEndian.Uint64(wide[:])); err != nil {
-					return nil, 0, err
-				}
-			}
-		}
-		for range form.lines {
-			for n := 0; ; n++ {
-				c, err := take(1)
-				if err != nil {
-					return nil, 0, err
-				}
-				if c[0] == '\n' {
-					break
-				}
-				if n == 4096 {
-					return nil, 0, errors.New("its pickle is malformed: a line is too long")
-				}
-			}
+		if err := p.argument(form); err != nil {
+			return nil, 0, err
 		}
 		if code == frame {
-			data = data[:begin]
+			p.data = p.data[:begin]
 		}
 		if code == '.' {
-			return data, length, nil
+			return p.data, p.length, nil
 		}
 	}
+}
+
+// pickleReader collects the bytes of a pickle.
+type pickleReader struct {
+	r      *bufio.Reader
+	data   []byte
+	length int64 // bytes read
+}
+
+// take reads n bytes.
+func (p *pickleReader) take(n uint64) ([]byte, error) {
+	if n > maxPickle || p.length+int64(n) > maxPickle {
+		return nil, fmt.Errorf("its pickle is larger than %d bytes, more than any weight file's", maxPickle)
+	}
+	at := len(p.data)
+	p.data = append(p.data, make([]byte, n)...)
+	if _, err := io.ReadFull(p.r, p.data[at:]); err != nil {
+		return nil, ErrDamaged
+	}
+	p.length += int64(n)
+	return p.data[at:], nil
+}
+
+// argument reads what follows an opcode.
+func (p *pickleReader) argument(form argument) error {
+	if form.width > 0 {
+		arg, err := p.take(uint64(form.width))
+		if err != nil {
+			return err
+		}
+		if form.counts {
+			var wide [8]byte
+			copy(wide[:], arg)
+			if _, err := p.take(binary.LittleEndian.Uint64(wide[:])); err != nil {
+				return err
+			}
+		}
+	}
+	for range form.lines {
+		if err := p.line(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line reads a line of text.
+func (p *pickleReader) line() error {
+	for range 4096 {
+		c, err := p.take(1)
+		if err != nil {
+			return err
+		}
+		if c[0] == '\n' {
+			return nil
+		}
+	}
+	return errors.New("its pickle is malformed: a line is too long")
 }
 
 // argument is what follows an opcode: width bytes, which count the bytes after

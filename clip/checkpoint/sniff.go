@@ -2,8 +2,6 @@ package checkpoint
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"unicode"
@@ -24,40 +22,54 @@ func decode(r io.ReaderAt, size int64) (*source, error) {
 	case bytes.HasPrefix(head, []byte{0x80}): // the opcode that starts a pickle
 		return decodeLegacy(r, size)
 	}
-	return nil, fmt.Errorf("not a weight file: %s", looksLike(head))
+	return nil, looksLike(head)
 }
 
-// looksLike says what a file that is no weight file is, and what to do.
-func looksLike(head []byte) string {
+// NotWeightsError reports a file that is not a weight file.
+type NotWeightsError struct {
+	What   string // what it is, such as "a web page, as a failed download leaves"
+	Remedy string // what to do instead, such as "unpack it"; may be ""
+}
+
+func (e *NotWeightsError) Error() string { return "not a weight file: it is " + e.What }
+
+func notWeights(what, remedy string) error { return &NotWeightsError{what, remedy} }
+
+// otherFiles are files that are no weights, by the text they begin with, in lower case.
+var otherFiles = []struct{ begins, what, remedy string }{
+	{"version https://git-lfs", "a Git LFS pointer to the weights", "git lfs pull, or download the file itself"},
+	{"<!doctype html", "a web page, as a failed download leaves", "download the file itself"},
+	{"<html", "a web page, as a failed download leaves", "download the file itself"},
+	{"<", "XML or HTML text", "download the file itself"},
+	{"{", "JSON text", "the weight file or its folder"},
+	{"[", "JSON text", "the weight file or its folder"},
+	{"\x1f\x8b", "gzip-compressed", "unpack it"},
+	{"\x89hdf", "an HDF5 file, as Keras writes", "the model's PyTorch or safetensors weights"},
+	{"gguf", "a GGUF file", "the model's PyTorch or safetensors weights"},
+}
+
+// looksLike returns the error for a file that is no weight file.
+func looksLike(head []byte) error {
 	text := strings.ToLower(string(bytes.TrimSpace(head)))
+	for _, f := range otherFiles {
+		if strings.HasPrefix(text, strings.ToLower(f.begins)) {
+			return notWeights(f.what, f.remedy)
+		}
+	}
 	switch {
 	case len(head) == 0:
-		return "it is empty; download it again"
-	case strings.HasPrefix(text, "version https://git-lfs"):
-		return "it is a Git LFS pointer that stands for the weights; run git lfs pull, or download the file itself"
-	case strings.HasPrefix(text, "<!doctype html"), strings.HasPrefix(text, "<html"):
-		return "it is a web page, as a failed download leaves; download the file itself"
-	case strings.HasPrefix(text, "<"):
-		return "it is XML or HTML text; download the file itself"
-	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
-		return "it is JSON text; name the weight file or its folder"
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return "it is gzip-compressed; unpack it first"
+		return notWeights("empty", "download it again")
 	case len(head) > 262 && string(head[257:262]) == "ustar":
-		return "it is a tar archive; unpack it first (PyTorch's tar format from before 2018 is not supported)"
-	case bytes.HasPrefix(head, []byte("\x89HDF")):
-		return "it is an HDF5 file, as Keras writes; use the PyTorch or safetensors weights"
-	case bytes.HasPrefix(head, []byte("GGUF")):
-		return "it is a GGUF file; use the PyTorch or safetensors weights"
+		return notWeights("a tar archive", "unpack it; PyTorch's tar format from before 2018 is not supported")
 	case len(bytes.Trim(head, "\x00")) == 0:
-		return "it begins with zeros, as an unfinished download does; download it again"
+		return notWeights("a file that begins with zeros, as an unfinished download does", "download it again")
 	case isText(head):
-		return "it is a text file"
+		return notWeights("a text file", "")
 	}
-	return "its format is not known; use a .pt or .safetensors file"
+	return notWeights("of an unknown format", "a .pt or .safetensors file")
 }
 
-// isText reports whether head is the beginning of a text.
+// isText reports whether head is the beginning of a text file.
 func isText(head []byte) bool {
 	for len(head) > 0 {
 		r, size := utf8.DecodeRune(head)
@@ -68,6 +80,3 @@ func isText(head []byte) bool {
 	}
 	return true
 }
-
-// errCutOff is what a reader of a damaged file reports.
-var errCutOff = errors.New("the file is cut off or damaged: compare its size with the published one and download it again")

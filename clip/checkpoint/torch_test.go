@@ -187,7 +187,7 @@ func TestTorchRefused(t *testing.T) {
 		"expanded":              {state("visual.proj", tensor("1", 6, 0, tuple{7}, tuple{0})), "[7]"},
 		"too many dimensions":   {state("visual.proj", tensor("1", 6, 0, tuple{1, 1, 1, 1, 1, 1, 1, 1, 1}, tuple{1, 1, 1, 1, 1, 1, 1, 1, 1})), "9 dimensions"},
 		"shape without strides": {state("visual.proj", tensor("1", 6, 0, tuple{2}, nil)), "malformed"},
-		"storage too short":     {state("visual.proj", tensor("1", 7, 0, tuple{7}, tuple{1})), "claims 7 elements"},
+		"storage too short":     {state("visual.proj", tensor("1", 7, 0, tuple{7}, tuple{1})), "has 7 elements"},
 		"storage claims all":    {state("visual.proj", tensor("1", huge, 0, tuple{huge}, tuple{1})), "claims"},
 		"negative storage":      {state("visual.proj", tensor("1", -1, 0, tuple{2}, tuple{1})), "malformed id"},
 		"no such storage":       {state("visual.proj", tensor("9", 6, 0, tuple{2}, tuple{1})), "storage 9 is not in the archive"},
@@ -197,7 +197,7 @@ func TestTorchRefused(t *testing.T) {
 		"integers as weights":   {state("visual.proj", typed("torch CharStorage", "1", 6, 0, tuple{6}, tuple{1})), "I8"},
 		"unknown storage":       {state("visual.proj", typed("torch.storage UntypedStorage", "1", 6, 0, tuple{6}, tuple{1})), `"visual.proj": it is stored as a sparse`},
 		"sparse":                {state("visual.proj", call{global("torch._utils _rebuild_sparse_tensor"), nil}), `"visual.proj": it is stored as a sparse`},
-		"views of one storage":  {many, "claim"},
+		"views of one storage":  {many, "its tensors have"},
 		"no tensors":            {dict{"epoch", 0}, "no tensors"},
 		"a list":                {list{1, 2}, "no tensors"},
 		"a loop":                {raw("}q\x00X\x01\x00\x00\x00ah\x00s"), "nests without end"},
@@ -348,7 +348,7 @@ func TestLegacy(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"cut off":             {legacy(value, keys, floats(6), floats(23)[:90]), "does not fit"},
+		"cut off":             {legacy(value, keys, floats(6), floats(23)[:90]), "does not match"},
 		"cut in the data":     {legacy(value, keys, floats(6), floats(24))[:len(legacy(value, keys, floats(6), floats(24)))-1], "cut off"},
 		"no storages":         {legacy(value, keys), "cut off"},
 		"no list of storages": {legacy(value, nil), `storage "0" is not in the file`},

@@ -2,11 +2,25 @@ package checkpoint
 
 import (
 	"fmt"
+	"io"
 
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// storage is a run of numbers that tensors are views of.
+// readAt returns n bytes of a file from byte at.
+func readAt(r io.ReaderAt, at, n int64) ([]byte, error) {
+	release, err := memory.Request(n, "a tensor")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	data := make([]byte, n)
+	_, err = r.ReadAt(data, at)
+	return data, err
+}
+
+// storage is a list of numbers that tensors are views of.
 type storage struct {
 	dtype string
 	n     int64                             // elements

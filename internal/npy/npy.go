@@ -12,12 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -42,18 +43,18 @@ func Write(path string, t safetensors.Tensor) error {
 		}
 	}
 	if descr == "" || t.Len()*safetensors.ElementSize(t.DType) != len(t.Data) {
-		return fmt.Errorf("%s: %d bytes of %s of shape %v cannot be written as .npy", path, len(t.Data), t.DType, t.Shape)
+		return fmt.Errorf("%s: %d bytes of %s with shape %v cannot be written as .npy", path, len(t.Data), t.DType, t.Shape)
 	}
 	var shape strings.Builder
 	for _, n := range t.Shape {
 		fmt.Fprintf(&shape, "%d, ", n)
 	}
-	// A tuple of one number needs its comma; any may have it but the empty one.
+	// A tuple of one number needs a comma at its end.
 	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, strings.TrimSpace(shape.String()))
 	// The data begin at a multiple of 64.
 	header += strings.Repeat(" ", 63-(len(magic)+4+len(header))%64) + "\n"
 	if len(header) >= maxHeader {
-		return fmt.Errorf("%s: an array of %d dimensions cannot be written", path, len(t.Shape))
+		return fmt.Errorf("%s: too many dimensions for .npy: %d", path, len(t.Shape))
 	}
 	start := binary.LittleEndian.AppendUint16([]byte(magic+"\x01\x00"), uint16(len(header)))
 	start = append(start, header...)
@@ -68,18 +69,15 @@ func Write(path string, t safetensors.Tensor) error {
 
 // Read reads an array in C order. An error contains the path.
 func Read(path string) (t safetensors.Tensor, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return t, err
-	}
-	if !info.Mode().IsRegular() { // a pipe would keep whoever opens it waiting
-		return t, fmt.Errorf("%s: not a file", path)
-	}
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return t, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return t, err
+	}
 	if t, err = Decode(f, info.Size()); err != nil {
 		return t, fmt.Errorf("%s: %w", path, err)
 	}
@@ -88,8 +86,15 @@ func Read(path string) (t safetensors.Tensor, err error) {
 
 var errNot = errors.New("not a .npy file")
 
+// ErrType and ErrOrder report arrays that NumPy has to convert before they can be read.
+var (
+	ErrType  = errors.New("elements of an unsupported type")
+	ErrOrder = errors.New("an array in Fortran order is not supported")
+)
+
 // Decode reads an array from a file of size bytes. It never allocates more than size
-// bytes, whatever the header claims.
+// bytes, whatever the header claims; an array beyond the memory budget is an error around
+// [memory.ErrBudget].
 func Decode(r io.ReaderAt, size int64) (t safetensors.Tensor, err error) {
 	var start [12]byte
 	n, err := r.ReadAt(start[:], 0)
@@ -106,10 +111,10 @@ func Decode(r io.ReaderAt, size int64) (t safetensors.Tensor, err error) {
 	case 2, 3:
 		at, length = at+2, int64(binary.LittleEndian.Uint32(start[8:]))
 	default:
-		return t, fmt.Errorf("version %d of the .npy format is not known", start[6])
+		return t, fmt.Errorf("unknown version %d of the .npy format", start[6])
 	}
 	if length > maxHeader || length > size-at {
-		return t, fmt.Errorf("%w: it claims a header of %d bytes", errNot, length)
+		return t, fmt.Errorf("%w: a header of %d bytes", errNot, length)
 	}
 	header := make([]byte, length)
 	if _, err := r.ReadAt(header, at); err != nil && err != io.EOF {
@@ -122,13 +127,18 @@ func Decode(r io.ReaderAt, size int64) (t safetensors.Tensor, err error) {
 	need := int64(safetensors.ElementSize(t.DType))
 	for _, n := range t.Shape {
 		if n > 0 && need > (size-at)/int64(n) {
-			return t, fmt.Errorf("cut off: %s of shape %v has more than the %d bytes that are there", t.DType, t.Shape, size-at)
+			return t, fmt.Errorf("cut off: %s of shape %v has more than the %d bytes of the file", t.DType, t.Shape, size-at)
 		}
 		need *= int64(n)
 	}
 	if need != size-at {
-		return t, fmt.Errorf("%s of shape %v has %d bytes, and %d are there", t.DType, t.Shape, need, size-at)
+		return t, fmt.Errorf("%s of shape %v has %d bytes, but the file has %d", t.DType, t.Shape, need, size-at)
 	}
+	release, err := memory.Request(need, fmt.Sprintf("an array of shape %v", t.Shape))
+	if err != nil {
+		return t, err
+	}
+	defer release()
 	t.Data = make([]byte, need)
 	_, err = io.ReadFull(io.NewSectionReader(r, at, need), t.Data)
 	return t, err
@@ -143,7 +153,7 @@ var (
 func parse(header string) (dtype string, shape []int, err error) {
 	m := dictionary.FindStringSubmatch(header)
 	if m == nil {
-		return "", nil, fmt.Errorf("%w of plain numbers: its header is not understood", errNot)
+		return "", nil, fmt.Errorf("%w of plain numbers: unknown header", errNot)
 	}
 	values := map[string]string{m[1]: m[2], m[3]: m[4], m[5]: m[6]}
 	descr := strings.Trim(values["descr"], "'")
@@ -151,9 +161,9 @@ func parse(header string) (dtype string, shape []int, err error) {
 	order, tuple := values["fortran_order"], values["shape"]
 	switch {
 	case len(values) != 3 || order != "True" && order != "False" || !strings.HasPrefix(tuple, "("):
-		return "", nil, fmt.Errorf("%w of plain numbers: its header is not understood", errNot)
+		return "", nil, fmt.Errorf("%w of plain numbers: unknown header", errNot)
 	case !known:
-		return "", nil, fmt.Errorf("elements of type %q cannot be read; convert them in NumPy with .astype('<f4')", descr)
+		return "", nil, fmt.Errorf("%w: %q", ErrType, descr)
 	}
 	sides := strings.Split(strings.Trim(tuple, "() \t"), ",")
 	for i, side := range sides {
@@ -163,12 +173,12 @@ func parse(header string) (dtype string, shape []int, err error) {
 		}
 		n, err := strconv.ParseUint(side, 10, 31)
 		if err != nil || len(shape) == 32 {
-			return "", nil, fmt.Errorf("shape %s is none", tuple)
+			return "", nil, fmt.Errorf("invalid shape %s", tuple)
 		}
 		shape = append(shape, int(n))
 	}
 	if order == "True" && len(shape) > 1 {
-		return "", nil, errors.New("the array is in Fortran order; save it in NumPy as np.ascontiguousarray(a)")
+		return "", nil, ErrOrder
 	}
 	return dtype, shape, nil
 }

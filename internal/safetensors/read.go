@@ -1,6 +1,6 @@
 // Package safetensors reads and writes the safetensors format: eight bytes
-// with the length of a header, a JSON header with each tensor's type, shape and
-// place, then the tensors' bytes.
+// with the length of a header, a JSON header with the type, shape and position of each
+// tensor, then the tensors' bytes.
 //
 // Format: https://github.com/huggingface/safetensors#format
 package safetensors
@@ -13,12 +13,18 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
+
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/memory"
 )
 
 // maxHeader is the longest header that the format allows, in bytes.
 const maxHeader = 100_000_000
+
+// headerCost is the memory that a header takes at most, with all that is read from it,
+// in multiples of its size.
+const headerCost = 8
 
 // File is the content of a safetensors file.
 type File struct {
@@ -46,18 +52,15 @@ func ReadMetadata(path string) (map[string]string, error) {
 // open opens a file and calls read with it and its size.
 func open[T any](path string, read func(io.ReaderAt, int64) (T, error)) (T, error) {
 	var none T
-	info, err := os.Stat(path)
-	if err != nil {
-		return none, err
-	}
-	if !info.Mode().IsRegular() { // a pipe would keep whoever opens it waiting
-		return none, fmt.Errorf("%s: not a file", path)
-	}
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return none, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return none, err
+	}
 	out, err := read(f, info.Size())
 	if err != nil {
 		return none, fmt.Errorf("%s: %w", path, err)
@@ -65,12 +68,18 @@ func open[T any](path string, read func(io.ReaderAt, int64) (T, error)) (T, erro
 	return out, nil
 }
 
-// Decode reads a file of size bytes from r; see Read.
+// Decode reads a file of size bytes from r; see Read. It is an error around
+// [memory.ErrBudget] if the tensors do not fit in memory.
 func Decode(r io.ReaderAt, size int64) (*File, error) {
 	f, err := NewReader(r, size)
 	if err != nil {
 		return nil, err
 	}
+	release, err := memory.Request(size-f.start, "reading all tensors")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	data := make([]byte, size-f.start)
 	if err := readFull(r, data, f.start); err != nil {
 		return nil, err
@@ -101,23 +110,28 @@ type entry struct {
 	Offsets []int64 `json:"data_offsets"` // begin and end, counted from the header's end
 }
 
-// NewReader reads and checks the header of a file of size bytes. It allocates
-// no more than a small multiple of the header's size.
+// NewReader reads and checks the header of a file of size bytes. It allocates at most
+// headerCost times the size of the header.
 func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 	var length [8]byte
 	if size < 8 {
-		return nil, fmt.Errorf("not a safetensors file: it has only %d bytes", size)
+		return nil, fmt.Errorf("not a safetensors file: only %d bytes", size)
 	}
 	if err := readFull(r, length[:], 0); err != nil {
 		return nil, err
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader {
-		return nil, fmt.Errorf("not a safetensors file: it claims a header of %d bytes, more than the format allows", n)
+		return nil, fmt.Errorf("not a safetensors file: a header of %d bytes exceeds the format's limit", n)
 	}
 	if n > uint64(size-8) {
-		return nil, fmt.Errorf("not a safetensors file, or cut off: it claims a header of %d bytes and has %d after the length", n, size-8)
+		return nil, fmt.Errorf("not a safetensors file, or cut off: the header should have %d bytes, but %d follow its length", n, size-8)
 	}
+	release, err := memory.Request(headerCost*int64(n), "the header")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	header := make([]byte, n)
 	if err := readFull(r, header, 8); err != nil {
 		return nil, err
@@ -137,7 +151,7 @@ func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 func (f *Reader) parse(header []byte) error {
 	d := json.NewDecoder(bytes.NewReader(header))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return errors.New("it is not a JSON object")
+		return errors.New("not a JSON object")
 	}
 	for d.More() {
 		t, err := d.Token()
@@ -147,7 +161,7 @@ func (f *Reader) parse(header []byte) error {
 		name := t.(string) // Token has checked that a key is a string
 		if name == metadataKey {
 			if f.Metadata != nil {
-				return fmt.Errorf("%s stands twice", name)
+				return fmt.Errorf("%s occurs twice", name)
 			}
 			f.Metadata = map[string]string{}
 			if err := d.Decode(&f.Metadata); err != nil {
@@ -156,7 +170,7 @@ func (f *Reader) parse(header []byte) error {
 			continue
 		}
 		if _, twice := f.entries[name]; twice {
-			return fmt.Errorf("tensor %q stands twice", name)
+			return fmt.Errorf("tensor %q occurs twice", name)
 		}
 		var e entry
 		if err := d.Decode(&e); err != nil {
@@ -171,7 +185,7 @@ func (f *Reader) parse(header []byte) error {
 		return err
 	}
 	if rest := bytes.TrimSpace(header[d.InputOffset():]); len(rest) > 0 {
-		return errors.New("something follows the JSON object")
+		return errors.New("data follow the JSON object")
 	}
 	return nil
 }
@@ -187,7 +201,7 @@ func (e entry) check() error {
 	}
 	begin, end := e.Offsets[0], e.Offsets[1]
 	if begin < 0 || end < begin || end-begin != int64(want) {
-		return fmt.Errorf("%s of shape %v takes %d bytes, data_offsets are %v", e.DType, e.Shape, want, e.Offsets)
+		return fmt.Errorf("%s of shape %v has %d bytes, but data_offsets are %v", e.DType, e.Shape, want, e.Offsets)
 	}
 	return nil
 }
@@ -198,12 +212,12 @@ func (f *Reader) checkLayout(size int64) error {
 	for _, name := range f.Names() {
 		e := f.entries[name]
 		if e.Offsets[0] != at {
-			return fmt.Errorf("tensor %q begins at byte %d of the data, not at %d where the one before it ends", name, e.Offsets[0], at)
+			return fmt.Errorf("tensor %q begins at byte %d, but the tensor before it ends at %d", name, e.Offsets[0], at)
 		}
 		at = e.Offsets[1]
 	}
 	if at > size {
-		return fmt.Errorf("the file is cut off: its header places %d bytes of tensors, %d are there; copy or download it again", at, size)
+		return fmt.Errorf("cut off: the header lists %d bytes of tensors, but the file has %d", at, size)
 	}
 	if at < size {
 		return fmt.Errorf("%d bytes follow the last tensor", size-at)
@@ -229,9 +243,15 @@ func (f *Reader) DType(name string) string { return f.entries[name].DType }
 func (f *Reader) Tensor(name string) (Tensor, error) {
 	e, ok := f.entries[name]
 	if !ok {
-		return Tensor{}, fmt.Errorf("there is no tensor %q", name)
+		return Tensor{}, fmt.Errorf("no tensor %q", name)
 	}
-	data := make([]byte, e.Offsets[1]-e.Offsets[0])
+	size := e.Offsets[1] - e.Offsets[0]
+	release, err := memory.Request(size, fmt.Sprintf("tensor %q", name))
+	if err != nil {
+		return Tensor{}, err
+	}
+	defer release()
+	data := make([]byte, size)
 	if err := readFull(f.source, data, f.start+e.Offsets[0]); err != nil {
 		return Tensor{}, fmt.Errorf("tensor %q: %w", name, err)
 	}

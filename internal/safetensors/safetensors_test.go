@@ -3,7 +3,9 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"github.com/clipcue/clipcue/internal/memory"
 	"math"
 	"os"
 	"path/filepath"
@@ -55,20 +57,20 @@ func TestDecodeRefuses(t *testing.T) {
 		"empty":            {nil, "only 0 bytes"},
 		"text":             {[]byte("<!DOCTYPE html><html>"), "not a safetensors file"},
 		"header too long":  {encode("{}")[:9], "cut off"},
-		"length overflows": {slices.Repeat([]byte{255}, 64), "more than the format allows"},
+		"length overflows": {slices.Repeat([]byte{255}, 64), "exceeds the format's limit"},
 		"not JSON":         {encode("hello"), "not a JSON object"},
 		"a JSON array":     {encode("[]"), "not a JSON object"},
 		"unfinished":       {encode(one), "EOF"},
-		"trailing":         {encode("{}{}"), "follows the JSON object"},
+		"trailing":         {encode("{}{}"), "follow the JSON object"},
 		"cut off":          {encode(one + "}"), "cut off"},
 		"too many bytes":   {encode(one+"}", 1, 2), "1 bytes follow"},
-		"twice":            {encode(one+`,"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 1, 2), `"a" stands twice`},
-		"metadata twice":   {encode(`{"__metadata__":{},"__metadata__":{}}`), "stands twice"},
+		"twice":            {encode(one+`,"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 1, 2), `"a" occurs twice`},
+		"metadata twice":   {encode(`{"__metadata__":{},"__metadata__":{}}`), "occurs twice"},
 		"metadata type":    {encode(`{"__metadata__":{"a":1}}`), "__metadata__"},
 		"overlap":          {encode(one+`,"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 1, 2), `"b" begins at byte 0`},
 		"hole":             {encode(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 1, 2), `"a" begins at byte 1`},
 		"unknown type":     {encode(`{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}`, 1), `"F4"`},
-		"wrong size":       {encode(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1]}}`, 1), "takes 4 bytes"},
+		"wrong size":       {encode(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1]}}`, 1), "has 4 bytes"},
 		"negative size":    {encode(`{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}`, 1), "negative"},
 		"size overflows":   {encode(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`), "too large"},
 		"size overflows 0": {encode(`{"a":{"dtype":"F32","shape":[9223372036854775807,4,0],"data_offsets":[0,0]}}`), "too large"},
@@ -308,5 +310,44 @@ func TestHalfFromFloat32s(t *testing.T) {
 	}
 	if _, err := HalfFromFloat32s([]float32{1, 65520}, 2); err == nil {
 		t.Error("a number that half precision cannot hold was written")
+	}
+}
+
+// A sparse file takes no more memory than the budget, whatever sizes it declares.
+func TestMemory(t *testing.T) {
+	const size = 1 << 34 // bytes, of which a sparse file stores none
+	header := fmt.Sprintf(`{"a":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]}}`, size/4, size)
+	path := filepath.Join(t.TempDir(), "sparse.safetensors")
+	data := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64(len(data))+size); err != nil {
+		t.Skip(err)
+	}
+	memory.SetLimit(1 << 30)
+	t.Cleanup(func() { memory.SetLimit(0) })
+	if _, err := Read(path); !errors.Is(err, memory.ErrBudget) || !strings.HasPrefix(err.Error(), path) {
+		t.Errorf("whole file: error %v", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := NewReader(f, int64(len(data))+size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Tensor("a"); !errors.Is(err, memory.ErrBudget) {
+		t.Errorf("one tensor: error %v", err)
+	}
+	memory.SetLimit(100)
+	if _, err := NewReader(f, int64(len(data))+size); !errors.Is(err, memory.ErrBudget) {
+		t.Errorf("header: error %v", err)
+	}
+	memory.SetLimit(1 << 30)
+	if _, err := memory.Request(1<<30, "all"); err != nil {
+		t.Error("memory is not returned:", err)
 	}
 }

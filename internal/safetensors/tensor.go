@@ -31,7 +31,7 @@ func ElementSize(dtype string) int { return elementSize[dtype] }
 func byteSize(dtype string, shape []int) (int, error) {
 	size, ok := elementSize[dtype]
 	if !ok {
-		return 0, fmt.Errorf("data type %q is not known", dtype)
+		return 0, fmt.Errorf("unknown data type %q", dtype)
 	}
 	total := uint64(size)
 	for _, n := range shape {
@@ -54,7 +54,7 @@ func (t Tensor) check() error {
 		return err
 	}
 	if len(t.Data) != want {
-		return fmt.Errorf("%s of shape %v takes %d bytes, the data have %d", t.DType, t.Shape, want, len(t.Data))
+		return fmt.Errorf("%s of shape %v has %d bytes, got %d", t.DType, t.Shape, want, len(t.Data))
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func HalfFromFloat32s(data []float32, shape ...int) (Tensor, error) {
 	for i, v := range data {
 		h := toHalf(v)
 		if h&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
-			return Tensor{}, fmt.Errorf("element %d is %g, which is beyond half precision", i, v)
+			return Tensor{}, fmt.Errorf("element %d is %g, outside the range of half precision", i, v)
 		}
 		out = binary.LittleEndian.AppendUint16(out, h)
 	}
@@ -213,13 +213,13 @@ func toHalf(v float32) uint16 {
 	switch {
 	case x > 0x7f800000: // NaN
 		return sign | 0x7e00
-	case x >= 0x477ff000: // 65520, from where on the nearest is infinity
+	case x >= 0x477ff000: // from 65520 on, infinity is nearest
 		return sign | 0x7c00
 	case x < 0x38800000: // below 2^-14: a multiple of 2^-24
 		return sign | uint16(math.RoundToEven(float64(math.Float32frombits(x))*0x1p24))
 	}
-	// Half of the last place, a little less if that is even; a carry goes on
-	// into the exponent, as it should.
+	// Add half of the last place, a little less if that is even. A carry into the
+	// exponent is right.
 	x += 0xfff + x>>13&1
 	return sign | uint16(x>>13-112<<10)
 }

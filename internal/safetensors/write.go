@@ -55,7 +55,7 @@ func (f *File) header() ([]byte, []string, error) {
 	for _, name := range names {
 		t := f.Tensors[name]
 		if name == metadataKey || !utf8.ValidString(name) {
-			return nil, nil, fmt.Errorf("a tensor cannot be named %q", name)
+			return nil, nil, fmt.Errorf("invalid tensor name %q", name)
 		}
 		if err := t.check(); err != nil {
 			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
@@ -73,7 +73,7 @@ func (f *File) header() ([]byte, []string, error) {
 		text = append(text, ' ')
 	}
 	if len(text) > maxHeader {
-		return nil, nil, fmt.Errorf("the header would have %d bytes, more than the format allows", len(text))
+		return nil, nil, fmt.Errorf("a header of %d bytes exceeds the format's limit", len(text))
 	}
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), names, nil
 }
