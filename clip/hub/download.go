@@ -19,21 +19,26 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// pace are the waits of a downloader.
+// pace holds the waiting times of a downloader.
 type pace struct {
 	retry time.Duration // before the second try; doubled for each one after
-	stall time.Duration // without a byte, after which a connection counts as broken
+	stall time.Duration // without a byte until a connection counts as broken
 }
 
-// tries is how often a file is asked for without a byte of progress.
-const tries = 5
+const (
+	tries    = 5    // requests for a file without progress
+	maxTries = 1000 // requests for a file
+)
 
 // downloader fetches files over HTTP.
 type downloader struct {
 	client   *http.Client
 	token    string
+	user     *url.Userinfo // of a mirror
 	progress func(done, total int64)
 	log      *slog.Logger
 	pace     pace
@@ -57,6 +62,9 @@ func newDownloader(o Options) *downloader {
 		if len(via) >= 10 {
 			return errors.New("the server redirects without end")
 		}
+		if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+			return fmt.Errorf("%w: from %s to %s", ErrInsecure, via[0].URL.Host, r.URL.Host)
+		}
 		// The client itself would still send the token to other ports and to
 		// subdomains, where storage services refuse it.
 		if r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme {
@@ -75,7 +83,7 @@ type fetch struct {
 	progress  func(done, total int64)
 }
 
-// fetched is what came of it.
+// fetched describes a file that was fetched.
 type fetched struct {
 	size     int64
 	sha256   string
@@ -83,17 +91,41 @@ type fetched struct {
 	revision string // commit of the repository
 }
 
-// remote is what the server says of a file.
+// remote describes a file in the words of the server.
 type remote struct {
 	sha256   string // lower-case hexadecimal, or ""
-	tag      string // tells versions of the file apart, or "" if nothing does
+	tag      string // identifies the version of the file, or ""
 	size     int64  // of the whole file; -1 if unknown
 	revision string
 }
 
-// get fetches a file, trying again after failures that may pass.
+// attempts counts the failed attempts to fetch a file.
+type attempts struct {
+	wait     time.Duration // before the next
+	left     int           // until progress
+	restarts int           // downloads that were deleted
+	best     int64         // bytes of the longest partial file
+	total    int
+}
+
+// failed counts a failure after which the partial file has the given size, and reports
+// whether another attempt makes sense. A server whose answers alternate, so that the
+// download never gets longer, does not count as progress.
+func (a *attempts) failed(err error, size int64, first time.Duration) bool {
+	if size > a.best {
+		a.best, a.wait, a.left = size, first, tries
+	}
+	if _, ok := errors.AsType[*failure](err); ok {
+		a.restarts++
+	}
+	a.left--
+	a.total++
+	return a.left > 0 && a.restarts < tries && a.total < maxTries
+}
+
+// get fetches a file, and tries again after failures that may be temporary.
 func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
-	wait, left := d.pace.retry, tries
+	a := attempts{wait: d.pace.retry, left: tries, best: f.partialSize()}
 	restarted := false // the file was wrong once, and the download was restarted
 	for {
 		before := f.partialSize()
@@ -101,9 +133,9 @@ func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
 		var done fetched
 		if err == nil {
 			done, err = f.finish(info)
-			// Parts of two files may have met, but one that came in one go is wrong.
-			if misfit, ok := errors.AsType[*failure](err); ok {
-				misfit.final = restarted || before == 0
+			// Parts of two versions may be joined, but a file from a single answer is wrong.
+			if mismatch, ok := errors.AsType[*failure](err); ok {
+				mismatch.final = restarted || before == 0
 				restarted = true
 			}
 		}
@@ -116,17 +148,10 @@ func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
 		if ctx.Err() != nil {
 			return fetched{}, fmt.Errorf("%s: %w", f.url, ctx.Err())
 		}
-		if f.partialSize() > before {
-			wait, left = d.pace.retry, tries
-		}
-		left--
-		if !d.passes(err) || left == 0 {
-			if u, ok := errors.AsType[*url.Error](err); ok {
-				err = u.Err // without the address again
-			}
+		if more := a.failed(err, f.partialSize(), d.pace.retry); !more || !d.temporary(err) {
 			return fetched{}, fmt.Errorf("%s: %w", f.url, err)
 		}
-		pause := wait
+		pause := a.wait
 		if status, ok := errors.AsType[*statusError](err); ok && status.after > 0 {
 			pause = min(status.after, time.Minute)
 		}
@@ -135,129 +160,24 @@ func (d *downloader) get(ctx context.Context, f fetch) (fetched, error) {
 		case <-time.After(pause):
 		case <-ctx.Done():
 		}
-		wait *= 2
+		a.wait *= 2
 	}
 }
 
-// passes reports whether an error may be gone at the next try.
-func (d *downloader) passes(err error) bool {
+// temporary reports whether another attempt may succeed.
+func (d *downloader) temporary(err error) bool {
 	if status, ok := errors.AsType[*statusError](err); ok {
 		return status.code == 408 || status.code == 429 || status.code >= 500
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		return !f.final
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || errors.Is(err, ErrInsecure) {
 		return false
 	}
 	// Without a network there is no point in waiting.
 	op, ok := errors.AsType[*net.OpError](err)
 	return d.reached || !ok || op.Op != "dial" && op.Op != "proxyconnect"
-}
-
-// once asks for the rest of a file and writes what comes to the partial file.
-func (d *downloader) once(parent context.Context, f fetch) (info remote, err error) {
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	defer func() {
-		if errors.Is(context.Cause(ctx), errStalled) {
-			err = errStalled
-		}
-	}()
-
-	partial, offset := f.partial()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, nil)
-	if err != nil {
-		return info, err
-	}
-	request.Header.Set("User-Agent", "clipcue")
-	request.Header.Set("Accept-Encoding", "identity") // offsets count the bytes of the file
-	if d.token != "" {
-		request.Header.Set("Authorization", "Bearer "+d.token)
-	}
-	if offset > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
-	}
-	response, err := d.client.Do(request)
-	if err != nil {
-		return info, err
-	}
-	defer response.Body.Close()
-	d.reached = true
-	info = describe(response)
-
-	switch response.StatusCode {
-	case http.StatusOK:
-		offset = 0
-	case http.StatusPartialContent:
-		// Restart if the file has changed, or if the server sends another part.
-		if start, ok := rangeStart(response); !ok || start != offset || info.tag == "" || partial != f.partialName(info) {
-			return info, again(partial, "the server sends another part than was asked for")
-		}
-	case http.StatusRequestedRangeNotSatisfiable:
-		// Either all is there, or the partial file is of something else.
-		if offset == 0 || info.size != offset || partial != f.partialName(info) {
-			return info, again(partial, "the server has no such part of the file")
-		}
-		return info, nil
-	default:
-		return info, newStatusError(response)
-	}
-	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
-		return info, &failure{true, errors.New("the server sends a web page instead of the file: is there a login or a proxy in between?")}
-	}
-	if info.size > f.limit {
-		return info, &failure{true, fmt.Errorf("the server announces %d bytes, more than such a file can have", info.size)}
-	}
-	if name := f.partialName(info); name != partial {
-		if err := removeIfThere(partial); err != nil {
-			return info, err
-		}
-		partial = name
-	}
-	out, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE, 0o666)
-	if err != nil {
-		return info, &failure{true, err}
-	}
-	defer func() {
-		if closed := out.Close(); err == nil {
-			err = closed
-		}
-	}()
-	if err := out.Truncate(offset); err != nil {
-		return info, err
-	}
-	if _, err := out.Seek(offset, io.SeekStart); err != nil {
-		return info, err
-	}
-	stall := time.AfterFunc(d.pace.stall, func() { cancel(errStalled) })
-	defer stall.Stop()
-	buffer := make([]byte, 1<<18)
-	for {
-		n, err := response.Body.Read(buffer)
-		stall.Reset(d.pace.stall)
-		if n > 0 {
-			if _, err := out.Write(buffer[:n]); err != nil {
-				return info, &failure{true, err}
-			}
-			if offset += int64(n); offset > f.limit {
-				return info, &failure{true, fmt.Errorf("the server sends more than %d bytes, more than such a file can have", f.limit)}
-			}
-			if f.progress != nil {
-				f.progress(offset, max(info.size, 0))
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return info, err
-		}
-	}
-	if info.size >= 0 && offset < info.size {
-		return info, fmt.Errorf("the server broke off after %d of %d bytes", offset, info.size)
-	}
-	return info, out.Sync()
 }
 
 var errStalled = errors.New("the server has stopped sending")
@@ -269,12 +189,12 @@ func (f fetch) finish(info remote) (fetched, error) {
 	if err != nil {
 		return fetched{}, err
 	}
-	// A file that does not fit is of no use; the next try is from its beginning.
+	// A wrong file is deleted; the next attempt starts at its beginning.
 	if info.size >= 0 && size != info.size {
-		return fetched{}, again(partial, fmt.Sprintf("%d bytes came instead of %d, so they were deleted", size, info.size))
+		return fetched{}, again(partial, fmt.Sprintf("received %d bytes instead of %d, and deleted them", size, info.size))
 	}
 	if info.sha256 != "" && sum != info.sha256 {
-		return fetched{}, again(partial, fmt.Sprintf("the bytes that came have SHA-256 %s, the server promised %s, so they were deleted", sum, info.sha256))
+		return fetched{}, again(partial, fmt.Sprintf("received bytes with SHA-256 %s instead of %s, and deleted them", sum, info.sha256))
 	}
 	if f.json {
 		data, err := os.ReadFile(partial)
@@ -282,17 +202,20 @@ func (f fetch) finish(info remote) (fetched, error) {
 			return fetched{}, err
 		}
 		if !json.Valid(data) {
-			return fetched{}, again(partial, "what came is not JSON")
+			return fetched{}, again(partial, "the answer is not JSON")
 		}
 	}
 	if err := os.Rename(partial, f.path); err != nil {
 		return fetched{}, &failure{true, err}
 	}
+	if err := atomicfile.SyncDir(filepath.Dir(f.path)); err != nil {
+		return fetched{}, &failure{true, err}
+	}
 	return fetched{size, sum, info.sha256 != "", info.revision}, nil
 }
 
-// partialName is where a file grows. The name has a digest of what the server
-// calls this version of the file, so that only its own rest is added to it.
+// partialName returns the path of the partial file. It contains a digest of the version
+// on the server, so that parts of different versions are not joined.
 func (f fetch) partialName(info remote) string {
 	digest := sha256.Sum256(fmt.Appendf(nil, "%s %d", info.tag, info.size))
 	return f.path + "." + hex.EncodeToString(digest[:4]) + partialSuffix
@@ -300,7 +223,7 @@ func (f fetch) partialName(info remote) string {
 
 const partialSuffix = ".partial"
 
-// partial finds the partial file of an earlier try and its size.
+// partial returns the partial file of an earlier attempt and its size.
 func (f fetch) partial() (path string, size int64) {
 	entries, _ := os.ReadDir(filepath.Dir(f.path))
 	prefix := filepath.Base(f.path) + "."
@@ -319,7 +242,7 @@ func (f fetch) partialSize() int64 {
 	return size
 }
 
-// again deletes a partial file and asks for a new try.
+// again deletes a partial file and returns an error that another attempt may resolve.
 func again(partial, why string) error {
 	if err := removeIfThere(partial); err != nil {
 		return err
@@ -350,12 +273,12 @@ func hash(path string) (size int64, sum string, err error) {
 
 var sha256Text = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// describe reads what a response, and the redirects that led to it, say of the
-// file. The hub names the SHA-256 of a large file in X-Linked-Etag before it
-// redirects to a storage service, whose own ETag means something else.
+// describe reads the headers of a response and of the redirects that led to it. The hub
+// gives the SHA-256 of a large file in X-Linked-Etag before it redirects to a storage
+// service, whose own ETag means something else.
 func describe(response *http.Response) remote {
 	info := remote{size: -1}
-	if tag := response.Header.Get("Etag"); !strings.HasPrefix(tag, "W/") { // which stands for several files
+	if tag := response.Header.Get("Etag"); !strings.HasPrefix(tag, "W/") { // weak: shared by several versions
 		info.tag = unquote(tag)
 	}
 	if response.ContentLength >= 0 && response.StatusCode == http.StatusOK {
@@ -366,7 +289,7 @@ func describe(response *http.Response) remote {
 			info.size = n
 		}
 	}
-	// From the file back to the hub, which has the last word.
+	// From the file back to the hub, whose values take precedence.
 	for r := response; r != nil; r = r.Request.Response {
 		if tag := strings.ToLower(unquote(r.Header.Get("X-Linked-Etag"))); sha256Text.MatchString(tag) {
 			info.sha256, info.tag = tag, tag
@@ -392,7 +315,7 @@ func rangeStart(response *http.Response) (int64, bool) {
 	return n, ok && okDash && err == nil
 }
 
-// failure is an error of which it is known whether another try can help.
+// failure is an error that is known to be final or not.
 type failure struct {
 	final bool
 	err   error
@@ -401,10 +324,10 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// statusError is an answer of the server that is not the file.
+// statusError is an answer of the server without the file.
 type statusError struct {
 	code  int
-	after time.Duration // that the server asks to wait
+	after time.Duration // that the server asks clients to wait
 }
 
 func newStatusError(response *http.Response) error {
@@ -419,7 +342,7 @@ func newStatusError(response *http.Response) error {
 }
 
 func (e *statusError) Error() string {
-	return fmt.Sprintf("the server answers %d %s", e.code, http.StatusText(e.code))
+	return fmt.Sprintf("the server answered %d %s", e.code, http.StatusText(e.code))
 }
 
 // isMissing reports whether the server has no such file.

@@ -1,9 +1,7 @@
-// Package hub fetches published CLIP weights by their usual names and finds
-// them again.
+// Package hub downloads published CLIP weights by their usual names and finds them.
 //
-// A model's files stand in a folder of their own,
-// {CLIPCUE_MODELS, or clipcue/models in the user's cache}/{name}, where they
-// may be put by hand as well.
+// Each model has a folder, {CLIPCUE_MODELS, or clipcue/models in the user's cache}/{name}.
+// Files may also be copied there by hand.
 package hub
 
 import (
@@ -23,19 +21,20 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// Options say where to fetch from and where to put it. The zero Options are
-// the usual ones.
+// Options are the source and destination of a download. The zero value downloads from
+// Hugging Face to [Dir].
 type Options struct {
-	// Mirror is the hub's address. Empty means HF_ENDPOINT, or Hugging Face.
+	// Mirror is the hub's address. Empty means HF_ENDPOINT, or Hugging Face. Credentials in
+	// it are sent to the mirror, and are neither stored nor printed.
 	Mirror string
 	// Token is sent to the hub and to no other host. Empty means HF_TOKEN.
 	Token string
 	// Dir is the folder of all models. Empty means Dir().
 	Dir string
-	// Progress, if set, is told the bytes of the weight file that are there, and
-	// all its bytes, 0 where the server does not say.
+	// Progress, if set, is called with the number of bytes of the weight file that are
+	// stored, and its size, or 0 if the server does not give it.
 	Progress func(done, total int64)
-	// Log, if set, is told of retries and of files that could not be verified.
+	// Log, if set, gets retries and files that could not be verified.
 	Log *slog.Logger
 
 	pace pace
@@ -48,13 +47,13 @@ func Dir() (string, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("%w: set CLIPCUE_MODELS to the folder for models", err)
+		return "", fmt.Errorf("%w: %w", ErrNoDir, err)
 	}
 	return filepath.Join(cache, "clipcue", "models"), nil
 }
 
-// Resolve returns the path of a model that Pull or the user has put into
-// Dir(), for use as a weight path. ok is false if there is none of that name.
+// Resolve returns the path of a model in Dir(), for use as a weight path. ok is false if
+// there is none of that name.
 func Resolve(name string) (path string, ok bool, err error) {
 	dir, err := Dir()
 	if err != nil {
@@ -84,21 +83,20 @@ func resolve(dir, name string) (path string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	// The weights are the last file to take its name.
+	// The weights get their name last.
 	ok = slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 		return slices.Contains([]string{".pt", ".pth", ".bin", ".safetensors"}, filepath.Ext(e.Name()))
 	})
 	return path, ok, nil
 }
 
-// layout is a set of files that make a model, in the order to fetch them.
+// layout lists the files of a model, in the order to fetch them.
 type layout struct {
-	configs []string // the first has to be there
+	configs []string // the first is required
 	weights string
 }
 
-// layouts are the ways in which repositories keep CLIP models, in the order of
-// preference. OpenCLIP's come first, because model.safetensors is the image
+// layouts are those of the repositories with CLIP models, in the order of preference. OpenCLIP's come first, because model.safetensors is the image
 // tower alone in timm's repositories; pickles come last.
 var layouts = []layout{
 	{[]string{"open_clip_config.json"}, "open_clip_model.safetensors"},
@@ -107,7 +105,7 @@ var layouts = []layout{
 	{[]string{"config.json", "preprocessor_config.json"}, "pytorch_model.bin"},
 }
 
-// record is the note that Pull leaves beside the files.
+// record is the content of source.json, which Pull writes next to the files.
 type record struct {
 	Name     string       `json:"name"`
 	Repo     string       `json:"repo"`
@@ -121,17 +119,17 @@ type fileRecord struct {
 	URL      string `json:"url"`
 	Size     int64  `json:"size"`
 	SHA256   string `json:"sha256"`
-	Verified bool   `json:"verified"` // the server gave the same SHA-256
+	Verified bool   `json:"verified"` // against the server's SHA-256
 }
 
-// Pull fetches the model of a name, unless it is there already, and returns
-// its folder. A file takes its name only when it is whole and, if the server
-// gives its SHA-256, verified. What a broken or canceled Pull leaves is taken
-// up by the next.
+// Pull downloads the model of a name, unless it exists, and returns its folder. A file
+// gets its name only when it is whole and, if the server gives its SHA-256, verified. The
+// next Pull resumes an interrupted one. Errors: *[UnknownNameError], [ErrNoWeights],
+// *[DownloadError].
 func Pull(ctx context.Context, name string, o Options) (path string, err error) {
 	m, ok := lookup(name)
 	if !ok {
-		return "", unknown(name)
+		return "", &UnknownNameError{name}
 	}
 	if o.Dir == "" {
 		if o.Dir, err = Dir(); err != nil {
@@ -149,16 +147,17 @@ func Pull(ctx context.Context, name string, o Options) (path string, err error) 
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return "", err
 	}
-	base := endpoint + "/" + m.repo + "/resolve/main/"
 	d := newDownloader(o)
+	d.user, endpoint.User = endpoint.User, nil
+	page := strings.TrimRight(endpoint.String(), "/") + "/" + m.repo
 	for _, l := range layouts {
 		r := &record{Name: m.name, Repo: m.repo, Pulled: time.Now().UTC().Truncate(time.Second)}
-		err := l.pull(ctx, d, base, path, r)
+		err := l.pull(ctx, d, page+"/resolve/main/", path, r)
 		if isMissing(err) {
 			continue
 		}
 		if err != nil {
-			return "", l.explain(err, base, path)
+			return "", l.failed(err, page, path)
 		}
 		data, err := json.MarshalIndent(r, "", "\t")
 		if err != nil {
@@ -166,13 +165,12 @@ func Pull(ctx context.Context, name string, o Options) (path string, err error) 
 		}
 		return path, atomicfile.WriteBytes(filepath.Join(path, "source.json"), append(data, '\n'))
 	}
-	// Nothing was written, so the folder goes again.
-	_ = os.Remove(path)
-	return "", fmt.Errorf("%s has none of the weight files that clipcue reads (%s): is it a CLIP model?", strings.TrimSuffix(base, "/resolve/main/"), weightNames())
+	_ = os.Remove(path) // it is empty
+	return "", fmt.Errorf("%s: %w: none of %s", page, ErrNoWeights, weightNames())
 }
 
-// pull fetches the files of a layout into dir. If one that is needed is not in
-// the repository, nothing is left.
+// pull fetches the files of a layout into dir, or none if a required one is not in the
+// repository.
 func (l layout) pull(ctx context.Context, d *downloader, base, dir string, r *record) error {
 	var written []string
 	get := func(name string, f fetch) error {
@@ -203,39 +201,38 @@ func (l layout) pull(ctx context.Context, d *downloader, base, dir string, r *re
 	return err
 }
 
-// endpoint returns the hub's address without a slash at the end.
-func (o Options) endpoint() (string, error) {
+// endpoint returns the hub's address.
+func (o Options) endpoint() (*url.URL, error) {
 	address, source := o.Mirror, "mirror"
 	if address == "" {
 		address, source = os.Getenv("HF_ENDPOINT"), "HF_ENDPOINT"
 	}
 	if address == "" {
-		return "https://huggingface.co", nil
+		address = "https://huggingface.co"
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return "", fmt.Errorf("%s %q is not an address such as https://huggingface.co", source, address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		if at := strings.LastIndex(address, "@"); at >= 0 { // hide credentials
+			address = "..." + address[at:]
+		}
+		return nil, fmt.Errorf("%s %q is not an address such as https://huggingface.co", source, address)
 	}
-	return strings.TrimRight(address, "/"), nil
+	return u, nil
 }
 
-// explain adds what to do to an error of Pull.
-func (l layout) explain(err error, base, dir string) error {
-	page := strings.TrimSuffix(base, "/resolve/main/")
-	status, answered := errors.AsType[*statusError](err)
-	_, local := errors.AsType[*fs.PathError](err)
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w: the same command goes on where this one stopped", err)
-	case answered && status.code == 401:
-		return fmt.Errorf("%w: %s does not exist, or it is private and HF_TOKEN has to be a token that may read it", err, page)
-	case answered && status.code == 403:
-		return fmt.Errorf("%w: accept the terms on %s, and set HF_TOKEN to a token of that account", err, page)
-	case local:
+// failed returns the error for a layout that could not be pulled.
+func (l layout) failed(err error, page, dir string) error {
+	if _, local := errors.AsType[*fs.PathError](err); local {
 		return err
 	}
-	return fmt.Errorf("%w: try again, name a mirror, or download %s%s and %s%s by hand and put them under these names into %s",
-		err, base, l.configs[0], base, l.weights, dir)
+	e := &DownloadError{Page: page, Dir: dir, Err: err}
+	for _, name := range []string{l.configs[0], l.weights} {
+		e.Files = append(e.Files, page+"/resolve/main/"+name)
+	}
+	if status, ok := errors.AsType[*statusError](err); ok {
+		e.Status = status.code
+	}
+	return e
 }
 
 // weightNames lists the weight files of all layouts.

@@ -10,10 +10,6 @@ import (
 	"github.com/clipcue/clipcue/clip/tiny"
 )
 
-// ErrNoModel is wrapped by the error for a model that is neither a file nor the name
-// of a pulled model.
-var ErrNoModel = errors.New("no such file, and no pulled model of that name")
-
 // Find returns the path of a model: model itself if it is a file or folder, else the
 // folder of the pulled model with that name; [ErrNoModel] if there is neither. For the
 // built-in backbone, "" or clipcue-tiny, it returns the name.

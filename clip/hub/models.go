@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,7 +8,7 @@ import (
 
 // model is a published CLIP ViT.
 type model struct {
-	name string // as the field says it
+	name string // its usual one
 	repo string // on the Hugging Face hub, owner/name
 }
 
@@ -47,7 +46,7 @@ var models = []model{
 	{"ViT-H-14:laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"},
 }
 
-// Names lists the names that Pull knows; beside them it takes hf:OWNER/NAME.
+// Names returns the names that Pull knows. It also accepts hf:OWNER/NAME.
 func Names() []string {
 	var names []string
 	for _, m := range models {
@@ -71,9 +70,9 @@ func lookup(name string) (model, bool) {
 	return models[i], true
 }
 
-// spelling takes the liberties that people take with names to one form:
-// ViT-B/16, vit-b-16 and ViT-B-16:openai are the same, as are ViT-L/14@336px
-// and ViT-L-14-336. That a model uses QuickGELU is for its configuration to say.
+// spelling returns one form for the usual spellings of a name: ViT-B/16, vit-b-16 and
+// ViT-B-16:openai are the same, as are ViT-L/14@336px and ViT-L-14-336. The suffix
+// -quickgelu is dropped, because the configuration has the activation.
 func spelling(name string) string {
 	name = strings.ToLower(strings.TrimSpace(name))
 	name = strings.NewReplacer("/", "-", "@", "-", "::", ":").Replace(name)
@@ -85,15 +84,10 @@ func spelling(name string) string {
 	return name + ":" + tag
 }
 
-// folder is the name of a model's folder: no / and no :, which Windows lacks.
+// folder returns the name of a model's folder, without / and :, which Windows forbids.
 func (m model) folder() string {
 	if repo, ok := strings.CutPrefix(m.name, "hf:"); ok {
 		return "hf--" + strings.ReplaceAll(repo, "/", "--")
 	}
 	return strings.NewReplacer("/", "-", ":", ".", "@", "-").Replace(m.name)
-}
-
-// unknown is the error for a name that is not in the table.
-func unknown(name string) error {
-	return fmt.Errorf("no published model is known as %q: take one of %s, or hf:OWNER/NAME for a repository on the hub", name, strings.Join(Names(), ", "))
 }

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/localization"
 	"github.com/clipcue/clipcue/task/pretraining"
@@ -50,6 +55,18 @@ var remedies = []func(error) string{
 	of(func(e *adapter.UnknownClassError) string { return "--model with the backbone" }),
 	is(adapter.ErrTooManyPrompts, "a lower --prefix or --postfix"),
 	is(adapter.ErrNoResidual, "training with --residual and temporal layers; --temporal-drop and --temporal-scale require it"),
+	of(downloadRemedy),
+	of(func(*hub.UnknownNameError) string {
+		return strings.Join(hub.Names(), ", ") + ", or hf:OWNER/NAME for a repository on the hub"
+	}),
+	is(hub.ErrNoDir, "set CLIPCUE_MODELS to a folder for models"),
+	is(hub.ErrNoWeights, "the repository of a CLIP model"),
+	of(func(e *checkpoint.NotWeightsError) string { return e.Remedy }),
+	is(checkpoint.ErrDamaged, "compare its size with the published one and download it again"),
+	is(checkpoint.ErrSeveralFiles, "the path of one of them"),
+	is(clip.ErrNoText, "weights with both towers, such as ViT-B/16; extraction needs the image tower only"),
+	is(npy.ErrOrder, "np.ascontiguousarray(a) in NumPy before saving"),
+	is(npy.ErrType, "a.astype('<f4') in NumPy before saving"),
 	is(hub.ErrNoModel, "clipcue model pull ViT-B/16, or a weight file"),
 	is(train.ErrNotRun, "a run folder that clipcue train wrote, or its best.safetensors"),
 	of(func(e *feature.RateError) string {
@@ -100,6 +117,19 @@ var remedies = []func(error) string{
 		return "mount the disk that has them; or --yes with --prune, if they were really deleted"
 	}),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
+}
+
+// downloadRemedy depends on what the server answered.
+func downloadRemedy(e *hub.DownloadError) string {
+	switch {
+	case errors.Is(e, context.Canceled), errors.Is(e, context.DeadlineExceeded):
+		return "the same command again, to resume"
+	case e.Status == 401:
+		return "check that " + e.Page + " exists; if it is private, set HF_TOKEN to a token that may read it"
+	case e.Status == 403:
+		return "accept the terms on " + e.Page + ", and set HF_TOKEN to a token of that account"
+	}
+	return "again, --mirror ADDRESS, or download " + strings.Join(e.Files, " and ") + " by hand into " + e.Dir
 }
 
 // of returns a remedy for errors of one type.

@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -21,6 +25,16 @@ func TestRemedy(t *testing.T) {
 		"--checkpoint last":  &adapter.NoBestModelError{Dir: "run", Last: "run/last.safetensors"},
 		"episode-001":        &adapter.FewShotRunError{Dir: "few", Episodes: []string{"few/episode-001"}},
 		"clipcue model pull": hub.ErrNoModel,
+		"accept the terms":   &hub.DownloadError{Status: 403, Err: errors.New("no")},
+		"HF_TOKEN":           &hub.DownloadError{Status: 401, Err: errors.New("no")},
+		"to resume":          &hub.DownloadError{Err: context.Canceled},
+		"by hand into dir":   &hub.DownloadError{Status: 500, Dir: "dir", Err: errors.New("no")},
+		"ViT-B/32":           &hub.UnknownNameError{Name: "x"},
+		"git lfs pull":       &checkpoint.NotWeightsError{What: "a pointer", Remedy: "git lfs pull"},
+		"compare its size":   checkpoint.ErrDamaged,
+		"both towers":        clip.ErrNoText,
+		"astype":             npy.ErrType,
+		"ascontiguousarray":  npy.ErrOrder,
 		"clipcue extract":    feature.ErrNoStore,
 	} {
 		if got := remedy(fmt.Errorf("x: %w", err)); !strings.Contains(got, want) {
