@@ -206,6 +206,9 @@ func (a *Adapter) EncodeVideos(ctx context.Context, features []float32) ([]float
 // Classify returns the probabilities [B,C] of windows of frame features [B,T,E] over
 // classes with the embeddings [C,E].
 func (a *Adapter) Classify(ctx context.Context, features, classes []float32) ([]float32, error) {
+	if err := a.checkClasses(nil, classes); err != nil {
+		return nil, err
+	}
 	v, err := a.EncodeVideos(ctx, features)
 	if err != nil {
 		return nil, err

@@ -124,7 +124,7 @@ func TestRecognitionStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := r.adapter.Forward(r.floats("features"), c, nil)
+	p := forward(t, r.adapter, r.floats("features"), c, nil)
 	defer p.Release()
 	r.near("video", p.video, r.floats("video"), 2e-5)
 	r.near("text", p.text, r.floats("text"), 2e-5)
@@ -143,7 +143,7 @@ func TestRetrievalStep(t *testing.T) {
 	if err != nil || cut > 0 {
 		t.Fatal(cut, err)
 	}
-	p := r.adapter.Forward(r.floats("features"), c, nil)
+	p := forward(t, r.adapter, r.floats("features"), c, nil)
 	defer p.Release()
 	r.near("logits", p.logits, r.floats("logits"), 2e-5)
 	r.loss(p.ContrastiveLoss(), r.floats("loss")[0])
@@ -165,7 +165,7 @@ func TestTrajectory(t *testing.T) {
 	for step, want := range r.floats("losses") {
 		at := step % 4 * 8
 		r.adapter.params.ZeroGrad()
-		p := r.adapter.Forward(features[at*each:(at+8)*each], c, nil)
+		p := forward(t, r.adapter, features[at*each:(at+8)*each], c, nil)
 		loss := p.Loss(target[at : at+8])
 		p.Backward()
 		p.Release()
@@ -244,7 +244,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 		}
 		target := []int32{0, 2, 1, 1}
 		loss := func(back bool) float64 {
-			p := a.Forward(features, c, nil)
+			p := forward(t, a, features, c, nil)
 			defer p.Release()
 			l := p.Loss(target)
 			if back {
@@ -322,7 +322,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 	optimizer := nn.NewAdamW(a.params, 0.01)
 	step := func() {
 		a.params.ZeroGrad()
-		p := a.Forward(features, c, nil)
+		p := forward(t, a, features, c, nil)
 		p.Loss(target)
 		p.Backward()
 		p.Release()

@@ -155,7 +155,7 @@ func TestKeepingTheResidualOfSomeWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	video := func(kept []int32) []float32 {
-		p := a.Forward(frames(), c, kept)
+		p := forward(t, a, frames(), c, kept)
 		defer p.Release()
 		v := make([]float32, p.video.Rows*p.video.Cols)
 		a.device.Download(v, p.video)
@@ -201,7 +201,7 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.slopes(t, what, func(back bool) float64 {
-			p := a.Forward(frames(), c, x.kept)
+			p := forward(t, a, frames(), c, x.kept)
 			defer p.Release()
 			l := p.Loss(target)
 			a.device.Scale(p.dlogits, float32(x.cross))
@@ -255,7 +255,7 @@ func TestAnchors(t *testing.T) {
 	}
 	step := func(anchors bool, weight float64) (text, video float64, grad []float32) {
 		a.params.ZeroGrad()
-		p := a.Forward(frames(), c, nil)
+		p := forward(t, a, frames(), c, nil)
 		defer p.Release()
 		p.Loss([]int32{0, 2, 1, 1})
 		if anchors {
@@ -335,7 +335,7 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 	optimizer, average := nn.NewAdamW(a.params, 0.01), nn.NewEMA(a.params, 0.99)
 	step := func() {
 		a.params.ZeroGrad()
-		p := a.Forward(features, c, kept)
+		p := forward(t, a, features, c, kept)
 		p.Loss(target)
 		p.AnchorText(templates, nil, 1)
 		p.AnchorVideo(1)

@@ -48,6 +48,9 @@ func DefaultConfig() Config {
 	return Config{Prefix: 16, Postfix: 16, Layout: LayoutPaper, TemporalLayers: 1, Frames: 16, Temperature: 0.07}
 }
 
+// Limits of the temperature, between which cosines divided by it are exact enough.
+const minTemperature, maxTemperature = 1e-6, 1e6
+
 // check fills in defaults for a model with the given embedding size and context
 // length, and returns an error for an invalid setting.
 func (c *Config) check(embed, context int) error {
@@ -65,12 +68,14 @@ func (c *Config) check(embed, context int) error {
 		return fmt.Errorf("%w: %d+X+%d into %d tokens", ErrTooManyPrompts, c.Prefix, c.Postfix, context)
 	case c.TemporalLayers < 0 || c.TemporalLayers > 64:
 		return fmt.Errorf("number of temporal layers must be from 0 to 64, got %d", c.TemporalLayers)
+	case embed < 1:
+		return fmt.Errorf("the embedding's width must be positive, got %d", embed)
 	case c.TemporalHeads < 1 || embed%c.TemporalHeads != 0:
 		return fmt.Errorf("the embedding's width %d does not divide into %d temporal heads", embed, c.TemporalHeads)
 	case c.Frames < 1 || c.Frames > 4096:
 		return fmt.Errorf("frames per window must be from 1 to 4096, got %d", c.Frames)
-	case !(c.Temperature > 0):
-		return fmt.Errorf("temperature must be positive, got %v", c.Temperature)
+	case !(c.Temperature >= minTemperature && c.Temperature <= maxTemperature):
+		return fmt.Errorf("temperature must be from %v to %v, got %v", minTemperature, maxTemperature, c.Temperature)
 	}
 	return nil
 }

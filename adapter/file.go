@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/clipcue/clipcue/clip"
@@ -108,19 +109,37 @@ func (f *File) check() error {
 	var wrong error
 	tensors(f.Config, size, func(name string, shape ...int) {
 		t, ok := f.Tensors[name]
-		if n := product(shape); wrong == nil && (!ok || len(t.Data) != n) {
+		if wrong == nil && (!ok || !slices.Equal(t.Shape, shape)) {
 			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
 		}
 	})
-	return wrong
+	if wrong != nil {
+		return wrong
+	}
+	return f.checkValues()
 }
 
-func product(shape []int) int {
-	n := 1
-	for _, s := range shape {
-		n *= s
+// checkValues returns an error for values that are not finite, and for a learned
+// temperature out of range.
+func (f *File) checkValues() error {
+	for i, v := range f.Embeddings {
+		if v-v != 0 {
+			return fmt.Errorf("class %q has the value %v in its embedding", f.Classes[i/f.Backbone.Config.Embed], v)
+		}
 	}
-	return n
+	for _, name := range slices.Sorted(maps.Keys(f.Tensors)) {
+		for i, v := range f.Tensors[name].Data {
+			if v-v != 0 { // NaN or infinite
+				return fmt.Errorf("tensor %q has the value %v at %d", name, v, i)
+			}
+		}
+	}
+	if t, ok := f.Tensors[logScaleName]; ok && f.Config.LearnTemperature {
+		if τ := math.Exp(-float64(t.Data[0])); !(τ >= minTemperature && τ <= maxTemperature) {
+			return fmt.Errorf("tensor %q: temperature must be from %v to %v, got %v", logScaleName, minTemperature, maxTemperature, τ)
+		}
+	}
+	return nil
 }
 
 // Adapter returns the file's adapter on a backbone. Another backbone than that of its

@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,4 +58,36 @@ func FuzzDecode(f *testing.F) {
 	f.Add(strings.Replace(whole, `"temporal_heads":1`, `"temporal_heads":-1`, 1))
 	f.Add(strings.NewReplacer(`"prefix":2`, `"prefix":9223372036854775807`, `"postfix":1`, `"postfix":9223372036854775807`).Replace(whole))
 	f.Fuzz(func(t *testing.T, text string) { _ = read(text) })
+}
+
+// Whatever files a folder has, opening it as a run gives a run or an error.
+func FuzzRunFolder(f *testing.F) {
+	a, err := New(tinyModel(f), residual, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(f.TempDir(), "model.safetensors")
+	file := a.File()
+	file.Backbone.Path = "no such model" // loading one takes time
+	if err := file.Write(path); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("best.safetensors", whole, "")
+	f.Add("last.safetensors", whole[:len(whole)/2], "last")
+	f.Add("episode-000", []byte{}, "best")
+	f.Add("x", whole[:9], "../x")
+	f.Fuzz(func(t *testing.T, name string, data []byte, checkpoint string) {
+		dir := t.TempDir()
+		if filepath.IsLocal(name) {
+			_ = os.WriteFile(filepath.Join(dir, filepath.Base(name)), data, 0o600)
+		}
+		run, err := OpenRun(t.Context(), dir, OpenOptions{Checkpoint: checkpoint})
+		if err == nil && run.Backbone == nil {
+			t.Error("a run without backbone")
+		}
+	})
 }

@@ -44,7 +44,7 @@ func TestGradientsOfPairs(t *testing.T) {
 		for _, same := range [][]string{nil, {"a", "b", "c", "b"}} {
 			a, features, s := pairs(t, c)
 			a.slopes(t, "pairs", func(bool) float64 {
-				p := a.Forward(features, s, nil)
+				p := forward(t, a, features, s, nil)
 				defer p.Release()
 				anchor := 0.0
 				if c.Residual {
@@ -61,7 +61,7 @@ func TestGradientsOfPairs(t *testing.T) {
 func TestPairsWithOneKey(t *testing.T) {
 	a, features, s := pairs(t, Config{TemporalLayers: 1})
 	loss := func(same ...[]string) float64 {
-		p := a.Forward(features, s, nil)
+		p := forward(t, a, features, s, nil)
 		defer p.Release()
 		return p.ContrastiveLoss(same...)
 	}

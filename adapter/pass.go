@@ -1,12 +1,13 @@
 package adapter
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
-
-	"github.com/clipcue/clipcue/internal/towers"
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // Pass is a forward pass with everything that its backward pass needs. It holds the
@@ -33,11 +34,27 @@ type Pass struct {
 // temporal Transformer's residual applies to the windows in kept only; the others are
 // the mean of their frames, as in stochastic depth (Huang et al. 2016). nil keeps it
 // for all. Release must be called.
-func (a *Adapter) Forward(features []float32, c *Classes, kept []int32) *Pass {
+func (a *Adapter) Forward(features []float32, c *Classes, kept []int32) (*Pass, error) {
 	return a.forward(features, nil, c, kept)
 }
 
-func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes, kept []int32) *Pass {
+func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes, kept []int32) (*Pass, error) {
+	each := a.config.Frames * a.model.Config().Embed
+	n := len(features) / each
+	if ranges != nil {
+		n = len(ranges)
+	}
+	switch {
+	case len(features) == 0 || len(features)%each != 0:
+		return nil, fmt.Errorf("windows for this adapter are [%d,%d], got %d values", a.config.Frames, each/a.config.Frames, len(features))
+	case c == nil || a.towers.Text == nil:
+		return nil, errors.New("no classes to compare with")
+	}
+	for _, i := range kept {
+		if i < 0 || int(i) >= n {
+			return nil, fmt.Errorf("row %d keeps the residual, but there are %d rows", i, n)
+		}
+	}
 	a.towers.Lock()
 	d, e := a.device, a.model.Config().Embed
 	// The lock makes it the only pass, so one keeps the memory for all.
@@ -45,11 +62,7 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	p.adapter, p.classes, p.mark = a, c, d.Mark()
 	p.anchorText, p.anchorVideo = compute.Matrix{}, compute.Matrix{}
 	p.videoTape.kept = kept
-	rows := len(features) / e
-	x, n := d.Temp(rows, e), rows/a.config.Frames
-	if ranges != nil {
-		n = len(ranges)
-	}
+	x := d.Temp(len(features)/e, e)
 	d.Upload(x, features)
 	p.video = d.Temp(n, e)
 	a.encodeVideo(p.video, x, ranges, &p.videoTape)
@@ -57,7 +70,7 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	a.encodeText(p.text, c, &p.textTape)
 	p.similarity = *nn.NewSimilarity(d, p.video, p.text, a.scale())
 	p.logits = p.similarity.Logits
-	return p
+	return p, nil
 }
 
 // StochasticDepth draws the windows, of n, that keep the residual in

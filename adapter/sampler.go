@@ -36,6 +36,11 @@ func (a *Adapter) ClassSampler(names []string, most int) (*ClassSampler, error) 
 // each sample's target among them. numbers are the chosen classes' places among all
 // names; nil for all of them.
 func (c *ClassSampler) Sample(of []int, rng *rand.Rand) (classes *Classes, numbers, target []int32, err error) {
+	for _, class := range of {
+		if class < 0 || class >= len(c.names) {
+			return nil, nil, nil, fmt.Errorf("class number %d, but there are %d classes", class, len(c.names))
+		}
+	}
 	target = make([]int32, len(of))
 	if c.all != nil {
 		for i, class := range of {

@@ -36,7 +36,7 @@ func (a *Adapter) ForwardSegments(features []float32, segments []RowRange, c *Cl
 	if err != nil {
 		return nil, err
 	}
-	return a.forward(features, r, c, kept), nil
+	return a.forward(features, r, c, kept)
 }
 
 // passWindows is the number of windows that go through the temporal Transformer at
@@ -127,8 +127,20 @@ func (a *Adapter) encodeFrames(ctx context.Context, h, x compute.Matrix) error {
 
 // ClassifySegments returns the probabilities [S,C] of segments with the embeddings
 // [S,E] over classes with the embeddings [C,E].
-func (a *Adapter) ClassifySegments(segments, classes []float32) []float32 {
+func (a *Adapter) ClassifySegments(segments, classes []float32) ([]float32, error) {
+	if err := a.checkClasses(segments, classes); err != nil {
+		return nil, err
+	}
 	a.towers.Lock()
 	defer a.towers.Unlock()
-	return a.probabilities(segments, classes)
+	return a.probabilities(segments, classes), nil
+}
+
+// checkClasses checks the sizes of embeddings [n,E] and of at least one class [C,E].
+func (a *Adapter) checkClasses(embeddings, classes []float32) error {
+	e := a.model.Config().Embed
+	if len(embeddings)%e != 0 || len(classes) == 0 || len(classes)%e != 0 {
+		return fmt.Errorf("embeddings have %d values each, got %d values to classify and %d of classes", e, len(embeddings), len(classes))
+	}
+	return nil
 }

@@ -28,12 +28,12 @@ func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
 			a.config.Embed, b.config.Embed, a.config.ImageSize, b.config.ImageSize)
 	}
 	var out Closeness
-	pictures := testPictures(16, a.config.ImageSize)
+	images := testImages(16, a.config.ImageSize)
 	for _, side := range []struct {
 		into   *Cosines
 		encode func(m *Model) ([]float32, error)
 	}{
-		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, pictures) }},
+		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, images) }},
 		{&out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(ctx, Templates, true) }},
 	} {
 		if side.into == &out.Texts && !a.Has(Text) && !b.Has(Text) {
@@ -69,8 +69,8 @@ func cosines(x, y []float32, e int) Cosines {
 	return c
 }
 
-// testPictures returns n images of side×side RGB bytes with detail at every scale.
-func testPictures(n, side int) []byte {
+// testImages returns n images of side×side RGB bytes with detail at every scale.
+func testImages(n, side int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	out := make([]byte, 0, n*3*side*side)
 	for range n {

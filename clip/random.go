@@ -54,7 +54,7 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 // in the even columns and of its column in the odd ones, with wavelengths from two
 // patches to twice the grid.
 func waves(x []float32, width, grid int) {
-	const amplitude = 0.8 // beside patches whose own size is about 1
+	const amplitude = 0.8 // of patches, it is about 1
 	bands := max(width/4, 1)
 	for i := range x {
 		patch, column := i/width, i%width

@@ -69,7 +69,11 @@ func makeCase(dir, size string, threads int) error {
 	for _, t := range step.Target {
 		target = append(target, float32(t))
 	}
-	loss := float32(step.Run())
+	before, err := step.Run()
+	if err != nil {
+		return err
+	}
+	loss := float32(before)
 	f32 := safetensors.FromFloat32s
 	return safetensors.Write(filepath.Join(dir, "case.safetensors"), &safetensors.File{Tensors: map[string]safetensors.Tensor{
 		"pixels":   f32(pixels, batch, 3, side, side),

@@ -135,9 +135,16 @@ func TestStepLearns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, last := s.Run(), 0.0
+	run := func() float64 {
+		loss, err := s.Run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loss
+	}
+	first, last := run(), 0.0
 	for range 20 {
-		last = s.Run()
+		last = run()
 	}
 	if !(last < first) {
 		t.Errorf("the loss went from %v to %v", first, last)

@@ -55,14 +55,17 @@ func NewStep(m *clip.Model) (*Step, error) {
 
 // Run does the step, from features to changed prompts, and returns the loss
 // before it.
-func (s *Step) Run() float64 {
+func (s *Step) Run() (float64, error) {
 	bridge.Params(s.Adapter).ZeroGrad()
-	p := s.Adapter.Forward(s.Features, s.classes, nil)
+	p, err := s.Adapter.Forward(s.Features, s.classes, nil)
+	if err != nil {
+		return 0, err
+	}
 	loss := p.Loss(s.Target)
 	p.Backward()
 	p.Release()
 	s.optimizer.Update(stepRate)
-	return loss
+	return loss, nil
 }
 
 // Train measures the paper's training step, with the model's text tower.
@@ -81,6 +84,6 @@ func (b *Bench) Train(ctx context.Context, m *clip.Model) (Result, error) {
 		sizes: fmt.Sprintf("%d classes, %d+X+%d, %d windows of %d frames", len(s.Names), c.Prefix, c.Postfix, stepWindows, c.Frames),
 		unit:  "steps", items: 1,
 		flops: stepFlops(m.Config(), 1+c.Prefix, own, stepWindows, c.Frames, c.TemporalLayers),
-		run:   func() error { s.Run(); return nil },
+		run:   func() error { _, err := s.Run(); return err },
 	})
 }

@@ -1,42 +1,46 @@
 // Package bpe is CLIP's tokenizer: a lower-casing byte-pair encoding.
 //
-// It follows simple_tokenizer.py of OpenAI's CLIP. A token id is a byte
-// (0–255), a byte that ends a word (256–511), the result of a merge rule
-// (512 + its rank), or one of two marks after those: start and end of text.
+// It follows simple_tokenizer.py of OpenAI's CLIP. A token id is a byte (0–255), a byte at
+// the end of a word (256–511), the result of a merge rule (512 + its rank), or one of the
+// two highest: the marks for start and end of text.
 package bpe
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
 	"strings"
 )
 
+// ErrTooLong reports a text with more tokens than a model's context.
+var ErrTooLong = errors.New("more than the model's context")
+
 // Tokenizer turns text into token ids. It is safe for concurrent use.
 type Tokenizer struct {
 	rules *rules
-	merge int // how many of the rules apply
+	merge int // number of rules that apply
 }
 
 // FullVocabulary is the number of tokens of the published CLIP models.
 const FullVocabulary = 512 + maxRules + 2
 
-// New returns the tokenizer of a model with the given number of tokens. A
-// smaller vocabulary than CLIP's uses the first vocabulary-514 merge rules.
+// New returns the tokenizer of a model with the given number of tokens. With fewer than
+// CLIP's, only the first vocabulary-514 merge rules apply.
 func New(vocabulary int) (*Tokenizer, error) {
 	if vocabulary < 514 || vocabulary > FullVocabulary {
-		return nil, fmt.Errorf("a vocabulary of %d tokens is not CLIP's, which has 514 to %d", vocabulary, FullVocabulary)
+		return nil, fmt.Errorf("a vocabulary of %d tokens is not CLIP's; must be 514 to %d", vocabulary, FullVocabulary)
 	}
 	return &Tokenizer{loadRules(), vocabulary - 514}, nil
 }
 
-// SOT returns the id of the mark that starts every text.
+// SOT returns the id of the mark at the start of every text.
 func (t *Tokenizer) SOT() int { return 512 + t.merge }
 
-// EOT returns the id of the mark that ends every text.
+// EOT returns the id of the mark at the end of every text.
 func (t *Tokenizer) EOT() int { return 512 + t.merge + 1 }
 
-// Encode returns the ids of text without marks around them. Marks that are
-// spelled out in text, as <|endoftext|>, become their ids.
+// Encode returns the ids of text, without SOT and EOT. Marks that are spelled out in the
+// text, such as <|endoftext|>, become their ids.
 func (t *Tokenizer) Encode(text string) []int {
 	var ids []int
 	for text = clean(text); text != ""; {
@@ -55,18 +59,17 @@ func (t *Tokenizer) Encode(text string) []int {
 	return ids
 }
 
-// Tokenize returns SOT, the ids of text and EOT, at most context of them and
-// not padded. A text that is too long is an error that names it, or is cut
-// with EOT kept last if truncate is set.
+// Tokenize returns SOT, the ids of text and EOT: at most context ids, not padded. A text
+// that is too long is an error around [ErrTooLong]; with truncate, it is cut before EOT.
 func (t *Tokenizer) Tokenize(text string, context int, truncate bool) ([]int, error) {
 	if context < 2 {
-		return nil, fmt.Errorf("a context of %d tokens has no room for the marks around a text", context)
+		return nil, fmt.Errorf("context must be at least 2 tokens, got %d", context)
 	}
 	ids := append([]int{t.SOT()}, t.Encode(text)...)
 	ids = append(ids, t.EOT())
 	if len(ids) > context {
 		if !truncate {
-			return nil, fmt.Errorf("text %q has %d tokens, the model takes %d: shorten it, or allow truncation", shorten(text), len(ids), context)
+			return nil, fmt.Errorf("text %q has %d tokens: %w of %d", shorten(text), len(ids), ErrTooLong, context)
 		}
 		ids = ids[:context]
 		ids[context-1] = t.EOT()
@@ -83,8 +86,8 @@ func shorten(text string) string {
 	return text
 }
 
-// Decode returns the text of ids: lower-case words and marks, each followed by
-// a space. Ids outside the vocabulary are left out.
+// Decode returns the text of ids: lower-case words and marks, each followed by a space.
+// It drops ids outside the vocabulary.
 func (t *Tokenizer) Decode(ids []int) string {
 	var out []byte
 	for _, id := range ids {
@@ -133,7 +136,7 @@ func (t *Tokenizer) encodeWord(ids []int, word string) []int {
 	for len(queue) > 0 {
 		c := heap.Pop(&queue).(candidate)
 		s := &symbols[c.at]
-		// Another merge may have taken one of the two since.
+		// Another merge may have used one of the two since.
 		if r, ok := rank(c.at); !ok || r != c.rank {
 			continue
 		}
@@ -153,19 +156,19 @@ func (t *Tokenizer) encodeWord(ids []int, word string) []int {
 	return ids
 }
 
-// symbol is one token of a word in the making, linked to its neighbors.
+// symbol is a token of a word that is being encoded, linked to its neighbors.
 type symbol struct {
 	id         uint16
 	prev, next int
 }
 
-// none stands for no neighbor.
+// none means no neighbor.
 const none = -1
 
 // candidate is a pair of neighbors that a rule would merge.
 type candidate struct {
 	rank int
-	at   int // place of the left one
+	at   int // position of the left one
 }
 
 // candidates is a heap with the lowest rank, then the leftmost, on top.

@@ -11,8 +11,8 @@ import (
 
 //go:generate go run ./gen -out merges.gz
 
-// merges holds CLIP's merge rules in the order of their rank, each as the ids
-// of its two tokens in two little-endian bytes, compressed. See ./gen.
+// merges holds CLIP's merge rules, ordered by rank and compressed: the ids of the two
+// tokens of each rule, in two little-endian bytes each. See ./gen.
 //
 //go:embed merges.gz
 var merges []byte
@@ -23,7 +23,7 @@ const maxRules = 48894
 // pair is two neighboring tokens.
 type pair struct{ left, right uint16 }
 
-// rules are the merge rules, ready for use.
+// rules are the merge rules in memory.
 type rules struct {
 	pairs  []pair          // by rank; a pair's tokens have lower ids than its result
 	rank   map[pair]uint16 // the inverse of pairs
@@ -31,8 +31,8 @@ type rules struct {
 	byID   [256]byte       // the inverse of byteID
 }
 
-// loadRules unpacks the rules when a tokenizer is first made, not before: most
-// commands need none.
+// loadRules unpacks the rules when the first tokenizer is created: most commands need
+// none.
 var loadRules = sync.OnceValue(func() *rules {
 	z, err := gzip.NewReader(bytes.NewReader(merges))
 	if err != nil {
@@ -60,8 +60,8 @@ var loadRules = sync.OnceValue(func() *rules {
 	return r
 })
 
-// appendToken appends the bytes of a token that is no mark, and a space if it
-// ends a word.
+// appendToken appends the bytes of a token that is not a mark, and a space if it ends a
+// word.
 func (r *rules) appendToken(out []byte, id int) []byte {
 	switch {
 	case id < 256:

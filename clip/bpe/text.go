@@ -12,18 +12,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The marks as they are spelled in text.
+// The marks as spelled in text.
 const (
 	startMark = "<|startoftext|>"
 	endMark   = "<|endoftext|>"
 )
 
-// clean prepares text as CLIP does: repaired characters, HTML entities
-// resolved, runs of white space made one space, lower case.
+// clean prepares text like CLIP: it repairs characters, resolves HTML entities, replaces
+// white space by single spaces, and lowers case.
 //
-// CLIP repairs with the Python package ftfy. This is the part of ftfy that looks
-// at single characters. What is left out is its guess at text that was decoded
-// with a wrong character set.
+// CLIP repairs text with the Python package ftfy. This is the part of ftfy that looks at
+// single characters, without its guesses at text that was decoded with a wrong character
+// set.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if !strings.Contains(text, "<") { // else the entities may be meant
@@ -35,10 +35,10 @@ func clean(text string) string {
 	return cases.Lower(language.Und).String(text)
 }
 
-// isSpace reports what Python's \s matches.
+// isSpace reports whether Python's \s matches.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
-// repair does ftfy's steps in ftfy's order.
+// repair performs the steps of ftfy in its order.
 func repair(text string) string {
 	text = windows1252.Replace(text)
 	text = ligatures.Replace(text)
@@ -48,8 +48,8 @@ func repair(text string) string {
 	return norm.NFC.String(text)
 }
 
-// windows1252 maps the control characters U+0080–U+009F to what Windows shows
-// for these bytes.
+// windows1252 maps the control characters U+0080–U+009F to the characters that Windows
+// shows for these bytes.
 var windows1252 = func() *strings.Replacer {
 	var pairs []string
 	for i, r := range []rune("€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ") {
@@ -58,7 +58,7 @@ var windows1252 = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// ligatures takes Latin ligatures and digraphs apart.
+// ligatures splits Latin ligatures and digraphs.
 var ligatures = strings.NewReplacer(
 	"Ĳ", "IJ", "ĳ", "ij", "ŉ", "ʼn",
 	"Ǳ", "DZ", "ǲ", "Dz", "ǳ", "dz", "Ǆ", "DŽ", "ǅ", "Dž", "ǆ", "dž",
@@ -106,11 +106,11 @@ func dropControl(r rune) rune {
 	return r
 }
 
-// wholeWords are the words that stand for themselves wherever they begin.
+// wholeWords are words wherever they begin.
 var wholeWords = []string{startMark, endMark, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}
 
-// nextWord cuts the first word off a cleaned text: one of wholeWords, a run of
-// letters, one digit, or a run of other characters. White space gives "".
+// nextWord splits a cleaned text after its first word: one of wholeWords, letters, one
+// digit, or other characters. White space gives "".
 func nextWord(text string) (word, rest string) {
 	for _, w := range wholeWords {
 		if strings.HasPrefix(text, w) {

@@ -10,8 +10,8 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// huggingFaceLandmark is a tensor that every model under the names of Hugging
-// Face's CLIPModel has.
+// huggingFaceLandmark is a tensor of every model with the names of Hugging Face's
+// CLIPModel.
 const huggingFaceLandmark = "vision_model.embeddings.class_embedding"
 
 // huggingFaceNames matches the tensors of a CLIPModel.
@@ -20,7 +20,7 @@ var huggingFaceNames = regexp.MustCompile(`^((vision|text)_model\.(embeddings\.(
 	`|encoder\.layers\.[0-9]+\.(layer_norm[12]|self_attn\.[qkv]_proj|self_attn\.out_proj|mlp\.fc[12])\.(weight|bias))` +
 	`|(visual|text)_projection\.weight|logit_scale)$`)
 
-// toOpenAI rewrites the names that differ by spelling alone. The misspelled
+// toOpenAI replaces the names that differ only in spelling. The misspelled
 // pre_layrnorm is Hugging Face's.
 var toOpenAI = strings.NewReplacer(
 	"vision_model.embeddings.class_embedding", "visual.class_embedding",
@@ -38,8 +38,8 @@ var toOpenAI = strings.NewReplacer(
 	"mlp.fc1", "mlp.c_fc", "mlp.fc2", "mlp.c_proj",
 )
 
-// fromHuggingFace turns the tensors of a CLIPModel into OpenAI's: the names
-// change, queries, keys and values are joined, and projections transposed.
+// fromHuggingFace converts the tensors of a CLIPModel to OpenAI's: it renames them, joins
+// queries, keys and values, and transposes projections.
 func fromHuggingFace(tensors map[string]lazy) (map[string]lazy, error) {
 	out := map[string]lazy{}
 	for name, t := range tensors {
@@ -78,14 +78,13 @@ func fromHuggingFace(tensors map[string]lazy) (map[string]lazy, error) {
 	return out, nil
 }
 
-// replaceProjection turns the name of one of the projections q, k and v into
-// that of another.
+// replaceProjection replaces q, k or v in the name of a projection.
 func replaceProjection(name, to string) string {
 	at := strings.Index(name, "_proj.") - 1
 	return name[:at] + to + name[at+1:]
 }
 
-// transposed is a matrix with rows and columns exchanged.
+// transposed returns a matrix with rows and columns exchanged.
 func transposed(t lazy) lazy {
 	shape := slices.Clone(t.shape)
 	slices.Reverse(shape)
@@ -106,7 +105,7 @@ func transposed(t lazy) lazy {
 	}}
 }
 
-// join stacks tensors that differ at most in their outermost size.
+// join concatenates tensors along their outermost dimension.
 func join(parts []lazy) (lazy, error) {
 	shape := slices.Clone(parts[0].shape)
 	if len(shape) == 0 {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// ConfigKey is the metadata key under which a safetensors file that clipcue
-// wrote says, as JSON, what shapes cannot tell of a model.
+// ConfigKey is the metadata key of a safetensors file that clipcue wrote. Its value is
+// JSON with the settings that do not follow from shapes.
 const ConfigKey = "clip_config"
 
-// description is what stands under ConfigKey.
+// description is the value of ConfigKey.
 type description struct {
 	Activation  string    `json:"activation"`
 	VisionHeads int       `json:"vision_heads"`
@@ -19,13 +19,13 @@ type description struct {
 	Std         []float32 `json:"std"`
 }
 
-// Describe returns what a file of these weights says under ConfigKey.
+// Describe returns the value of ConfigKey for a file of these weights.
 func (w *Weights) Describe() (string, error) {
 	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:]})
 	return string(d), err
 }
 
-// fromMetadata reads what Describe wrote.
+// fromMetadata reads the output of Describe.
 func (w *Weights) fromMetadata(data []byte) error {
 	var d description
 	if err := json.Unmarshal(data, &d); err != nil {

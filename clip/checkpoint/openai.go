@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// openAILandmark is a tensor that every model under OpenAI's names has.
+// openAILandmark is a tensor of every model with OpenAI's names.
 const openAILandmark = "visual.conv1.weight"
 
-// block matches what a Transformer block's tensors are called.
+// block matches the names of a Transformer block's tensors.
 const block = `transformer\.resblocks\.[0-9]+\.(ln_[12]\.(weight|bias)|attn\.in_proj_(weight|bias)|attn\.out_proj\.(weight|bias)|mlp\.c_(fc|proj)\.(weight|bias))`
 
 // openAINames matches the tensors of a CLIP ViT.
@@ -63,9 +63,8 @@ func without(tensors map[string]lazy, prefix string) map[string]lazy {
 	return out
 }
 
-// keepOpenAI returns the tensors of a CLIP ViT. Buffers and counters are left
-// out; any other tensor means that the model computes something else, and that
-// is an error.
+// keepOpenAI returns the tensors of a CLIP ViT without buffers and counters. Any other
+// tensor is an error: the model computes something else.
 func keepOpenAI(tensors map[string]lazy) (map[string]lazy, error) {
 	kept := map[string]lazy{}
 	for name, t := range tensors {
@@ -79,15 +78,14 @@ func keepOpenAI(tensors map[string]lazy) (map[string]lazy, error) {
 	return kept, nil
 }
 
-// isBuffer reports whether a tensor is none of the weights: the causal mask, or
-// an index or size, which are integers.
+// isBuffer reports whether a tensor is not a weight, but the causal mask, or an index or
+// size, which are integers.
 func isBuffer(name string, t lazy) bool {
 	return strings.HasSuffix(name, "attn_mask") || strings.HasSuffix(name, "position_ids") ||
 		t.dtype != "" && !isFloat(t.dtype)
 }
 
-// otherModels says what a model is that has a tensor with such a part in its
-// name.
+// otherModels are recognized by a part of a tensor's name.
 var otherModels = []struct{ part, what string }{
 	{`text_decoder\.`, "a CoCa model"},
 	{`visual\.trunk\.`, "an image tower of the timm library"},
@@ -100,13 +98,13 @@ var otherModels = []struct{ part, what string }{
 	{`blocks\.0\.attn\.qkv\.`, "an image tower of the timm library, without text tower"},
 }
 
-// notCLIP says why tensors are not those of a CLIP ViT.
+// notCLIP returns the reason why tensors are not those of a CLIP ViT.
 func notCLIP(tensors map[string]lazy) error {
 	names := slices.Sorted(maps.Keys(tensors))
 	for _, o := range otherModels {
 		part := regexp.MustCompile(`(^|\.)` + o.part)
 		if i := slices.IndexFunc(names, part.MatchString); i >= 0 {
-			return fmt.Errorf("it holds %s (tensor %q), which is not supported; use a CLIP ViT with CLIP's own text tower", o.what, names[i])
+			return fmt.Errorf("it holds %s (tensor %q), which is not supported", o.what, names[i])
 		}
 	}
 	for _, name := range names {

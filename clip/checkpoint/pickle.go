@@ -15,7 +15,7 @@ import (
 // maxPickle bounds the pickles in a weight file, in bytes. They hold names and
 // shapes, about 100 bytes a tensor. Loading one takes at most a few hundred times its
 // size.
-const maxPickle = 4 << 20
+const maxPickle = 2 << 20
 
 // maxMarks bounds how deep a pickle's marks may nest.
 const maxMarks = 256

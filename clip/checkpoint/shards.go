@@ -20,7 +20,7 @@ const indexSuffix = ".index.json"
 // shardName matches the names of such parts.
 var shardName = regexp.MustCompile(`-\d+-of-\d+\.(bin|pt|safetensors)$`)
 
-// indexOf returns the index beside a part, or the part itself without one.
+// indexOf returns the index in the folder of a part, or the part itself without one.
 func indexOf(part string) string {
 	stem := shardName.ReplaceAllString(part, ".$1")
 	if f, err := input.Open(stem + indexSuffix); err == nil {

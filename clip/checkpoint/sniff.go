@@ -25,7 +25,8 @@ func decode(r io.ReaderAt, size int64) (*source, error) {
 	return nil, looksLike(head)
 }
 
-// NotWeightsError reports a file that is not a weight file.
+// NotWeightsError reports a file that is not a weight file. The command line prints
+// Remedy.
 type NotWeightsError struct {
 	What   string // what it is, such as "a web page, as a failed download leaves"
 	Remedy string // what to do instead, such as "unpack it"; may be ""

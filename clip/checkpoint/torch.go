@@ -8,7 +8,7 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// storageTypes are PyTorch's storage classes by what they hold.
+// storageTypes are the element types of PyTorch's storage classes.
 var storageTypes = map[string]string{
 	"torch.DoubleStorage": "F64", "torch.FloatStorage": "F32", "torch.HalfStorage": "F16", "torch.BFloat16Storage": "BF16",
 	"torch.LongStorage": "I64", "torch.IntStorage": "I32", "torch.ShortStorage": "I16", "torch.CharStorage": "I8",
@@ -18,7 +18,7 @@ var storageTypes = map[string]string{
 // storageType is a storage class in a pickle.
 type storageType struct{ dtype string }
 
-// findTorch gives meaning to the few names that state dicts need.
+// findTorch returns the few classes and functions that state dicts need, or nil.
 func findTorch(name string) any {
 	if dtype, ok := storageTypes[name]; ok {
 		return storageType{dtype}
@@ -78,9 +78,9 @@ func ints(v any) ([]int64, bool) {
 	return out, true
 }
 
-// storageID reads the tuple by which a pickle names a storage: "storage", its
-// class, key, device and number of elements. A class that is not known gives no
-// storage and no error.
+// storageID reads the tuple by which a pickle refers to a storage: "storage", its
+// class, key, device and number of elements. An unknown class gives no storage and no
+// error.
 func storageID(id []any) (s *storage, key string, err error) {
 	malformed := errors.New("a storage with a malformed id")
 	if len(id) < 5 || id[0] != "storage" {
@@ -97,11 +97,11 @@ func storageID(id []any) (s *storage, key string, err error) {
 	return nil, key, nil
 }
 
-// flatten gives the tensors in an unpickled value their dotted names: those in
+// flatten returns the tensors of an unpickled value by their dotted names: those in
 // nested dictionaries, and in the attributes of modules.
 func flatten(value any) (map[string]lazy, error) {
 	out := map[string]lazy{}
-	// A hostile pickle can make a small web of objects with endless paths.
+	// A hostile pickle can have few objects with endless paths between them.
 	visits := 0
 	const maxVisits, maxDepth = 1 << 18, 64
 	var walk func(name string, value any, depth int) error
@@ -111,7 +111,7 @@ func flatten(value any) (map[string]lazy, error) {
 		case !ok:
 			return nil // the optimizer's state is keyed by number
 		case k == "_modules" || k == "_parameters" || k == "_buffers":
-			// Where a module that was saved whole keeps its parts.
+			// The parts of a module that was saved whole.
 		case name == "":
 			name = k
 		default:
@@ -121,7 +121,7 @@ func flatten(value any) (map[string]lazy, error) {
 	}
 	walk = func(name string, value any, depth int) error {
 		if visits++; visits > maxVisits || depth > maxDepth || len(name) > 1000 {
-			return errors.New("its pickle is malformed: it nests without end")
+			return errors.New("its pickle is malformed: nested too deeply")
 		}
 		switch v := value.(type) {
 		case *view:
@@ -142,7 +142,7 @@ func flatten(value any) (map[string]lazy, error) {
 		case *object:
 			if strings.HasPrefix(v.class, rebuildOther) {
 				out[name] = lazy{dtype: "", read: func() (safetensors.Tensor, error) {
-					return safetensors.Tensor{}, errors.New("it is stored as a sparse, quantized or other special tensor; save the model as float16 or float32")
+					return safetensors.Tensor{}, errors.New("sparse, quantized and other special tensors are not supported")
 				}}
 			}
 			for _, e := range v.attrs {

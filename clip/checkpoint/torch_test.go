@@ -195,12 +195,12 @@ func TestTorchRefused(t *testing.T) {
 		"malformed id":          {state("visual.proj", persistent{"storage"}), "malformed id"},
 		"id is no tuple":        {state("visual.proj", raw("NQ")), "not a tuple"},
 		"integers as weights":   {state("visual.proj", typed("torch CharStorage", "1", 6, 0, tuple{6}, tuple{1})), "I8"},
-		"unknown storage":       {state("visual.proj", typed("torch.storage UntypedStorage", "1", 6, 0, tuple{6}, tuple{1})), `"visual.proj": it is stored as a sparse`},
-		"sparse":                {state("visual.proj", call{global("torch._utils _rebuild_sparse_tensor"), nil}), `"visual.proj": it is stored as a sparse`},
+		"unknown storage":       {state("visual.proj", typed("torch.storage UntypedStorage", "1", 6, 0, tuple{6}, tuple{1})), `"visual.proj": sparse, quantized`},
+		"sparse":                {state("visual.proj", call{global("torch._utils _rebuild_sparse_tensor"), nil}), `"visual.proj": sparse, quantized`},
 		"views of one storage":  {many, "its tensors have"},
 		"no tensors":            {dict{"epoch", 0}, "no tensors"},
 		"a list":                {list{1, 2}, "no tensors"},
-		"a loop":                {raw("}q\x00X\x01\x00\x00\x00ah\x00s"), "nests without end"},
+		"a loop":                {raw("}q\x00X\x01\x00\x00\x00ah\x00s"), "nested too deeply"},
 		"unhashable key":        {raw("ccollections\nOrderedDict\n)RC\x01xNs"), "malformed"},
 		"odd items":             {raw("}(X\x01\x00\x00\x00au"), "malformed"},
 		"empty stack":           {raw("0"), "malformed"},
@@ -245,7 +245,7 @@ func TestTorchWeb(t *testing.T) {
 	for i := range 40 {
 		value += raw(fmt.Sprintf("}q%c(X\x01\x00\x00\x00ah%cX\x01\x00\x00\x00bh%cu", i+1, i, i))
 	}
-	if _, err := openBytes(t, archive(t, value)); err == nil || !strings.Contains(err.Error(), "nests without end") {
+	if _, err := openBytes(t, archive(t, value)); err == nil || !strings.Contains(err.Error(), "nested too deeply") {
 		t.Errorf("got error %v", err)
 	}
 }

@@ -34,8 +34,8 @@ type view struct {
 	shape, stride []int64 // in elements
 }
 
-// check reports whether the view lies within its storage and has no more
-// elements than it.
+// check returns an error unless the view is within its storage and has at most as many
+// elements.
 func (v *view) check() error {
 	if len(v.shape) > 8 || v.offset < 0 || v.offset > v.storage.n {
 		return fmt.Errorf("a tensor of %d dimensions at %d in a storage of %d", len(v.shape), v.offset, v.storage.n)
@@ -51,7 +51,7 @@ func (v *view) check() error {
 		if d == 0 {
 			return nil
 		}
-		// The comparisons are divisions so that no product overflows.
+		// Divisions, because products could overflow.
 		if n > v.storage.n/d || d > 1 && v.stride[i] > (v.storage.n-1)/(d-1) {
 			return fmt.Errorf("a tensor of shape %v and strides %v in a storage of %d", v.shape, v.stride, v.storage.n)
 		}

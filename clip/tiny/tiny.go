@@ -1,7 +1,6 @@
-// Package tiny holds clipcue-tiny: a small CLIP that was trained on the pictures
-// of package synth, so that everything can be tried before any weights were
-// fetched. It knows colored shapes and nothing else; README.md beside this file
-// says how it was made and what it can do.
+// Package tiny holds clipcue-tiny, a small CLIP that was trained on the images of package
+// synth. With it, clipcue can be tried without downloading weights. It knows colored shapes
+// only; README.md in this folder describes its training and accuracy.
 package tiny
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 )
 
-// Name is what commands and model files call the backbone.
+// Name is the name of the backbone in commands and model files.
 const Name = "clipcue-tiny"
 
 //go:embed clipcue-tiny.safetensors

@@ -81,11 +81,6 @@ func embed(ctx context.Context, m *clip.Model, texts, images []string, truncate 
 	e, side := m.Config().Embed, m.Config().ImageSize
 	var items []embedding
 	if len(texts) > 0 {
-		for _, t := range texts {
-			if _, err := m.Tokenizer().Tokenize(t, m.Config().Context, truncate); err != nil {
-				return nil, fmt.Errorf("%w with --truncate", err)
-			}
-		}
 		f, err := m.EncodeTexts(ctx, texts, truncate)
 		if err != nil {
 			return nil, err

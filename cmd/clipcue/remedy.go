@@ -9,6 +9,7 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/dataset"
@@ -73,6 +74,7 @@ var remedies = []func(error) string{
 	of(func(e *checkpoint.NotWeightsError) string { return e.Remedy }),
 	is(checkpoint.ErrDamaged, "compare its size with the published one and download it again"),
 	is(checkpoint.ErrSeveralFiles, "the path of one of them"),
+	is(bpe.ErrTooLong, "a shorter text, or embed --truncate"),
 	is(clip.ErrNoText, "weights with both towers, such as ViT-B/16; extraction needs the image tower only"),
 	is(npy.ErrOrder, "np.ascontiguousarray(a) in NumPy before saving"),
 	is(npy.ErrType, "a.astype('<f4') in NumPy before saving"),

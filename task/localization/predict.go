@@ -184,7 +184,11 @@ func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings [
 	if err != nil {
 		return nil, err
 	}
-	p, n := a.ClassifySegments(v, embeddings), len(classes)
+	p, err := a.ClassifySegments(v, embeddings)
+	if err != nil {
+		return nil, err
+	}
+	n := len(classes)
 	weight := make([]float64, n)
 	for c := range weight {
 		weight[c] = 1

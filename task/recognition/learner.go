@@ -86,7 +86,10 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.Forward(features, classes, adapter.StochasticDepth(len(videos), l.config.TemporalDrop, rng))
+	p, err := l.adapter.Forward(features, classes, adapter.StochasticDepth(len(videos), l.config.TemporalDrop, rng))
+	if err != nil {
+		return 0, err
+	}
 	defer p.Release()
 	loss := p.Loss(target)
 	if l.config.Anchor > 0 {

@@ -519,7 +519,10 @@ func BenchmarkStep(b *testing.B) {
 	}
 	for b.Loop() {
 		bridge.Params(a).ZeroGrad()
-		p := a.Forward(features, c, nil)
+		p, err := a.Forward(features, c, nil)
+		if err != nil {
+			panic(err)
+		}
 		p.Loss(target)
 		p.Backward()
 		p.Release()

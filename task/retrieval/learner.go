@@ -75,7 +75,10 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p := l.adapter.Forward(features, sentences, adapter.StochasticDepth(len(numbers), l.config.TemporalDrop, rng))
+	p, err := l.adapter.Forward(features, sentences, adapter.StochasticDepth(len(numbers), l.config.TemporalDrop, rng))
+	if err != nil {
+		return 0, err
+	}
 	defer p.Release()
 	anchor := 0.0
 	if l.config.VideoAnchor > 0 {
