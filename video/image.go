@@ -51,7 +51,13 @@ func (notImage) Unwrap() error { return ErrFormat }
 
 const imageFormats = "PNG, JPEG, GIF, WebP, BMP, TIFF"
 
-func decodeImage(r io.ReadSeeker) (Frame, error) {
+func decodeImage(r io.ReadSeeker) (frame Frame, err error) {
+	// A decoder must not end the process because of one file.
+	defer func() {
+		if p := recover(); p != nil {
+			frame, err = Frame{}, fmt.Errorf("the decoder failed: %v", p)
+		}
+	}()
 	config, format, err := image.DecodeConfig(r)
 	if name := unsupportedFormat(r); name != "" {
 		return Frame{}, fmt.Errorf("%s image: %w (only %s)", name, ErrUnsupported, imageFormats)

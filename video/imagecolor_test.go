@@ -140,3 +140,29 @@ func TestImageMemory(t *testing.T) {
 		t.Error("the memory of a failed image is not returned:", err)
 	}
 }
+
+// Whatever a file has, it is an image of the size that it declares, or an error.
+func FuzzImage(f *testing.F) {
+	cmyk, err := os.ReadFile("testdata/cmyk.jpg")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(cmyk)
+	f.Add(inJPEG(cmyk, 6))
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 3, 2))); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(inPNG(b.Bytes(), 8))
+	f.Add([]byte("RIFF\x40\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x0f\x00\x00\x0f\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		config, _, err := image.DecodeConfig(bytes.NewReader(data))
+		if err != nil || config.Width*config.Height > 1<<20 {
+			return // large images take time
+		}
+		frame, err := decodeImage(bytes.NewReader(data))
+		if err == nil && len(frame.Pix) != 3*frame.Width*frame.Height {
+			t.Errorf("%d bytes for %dx%d", len(frame.Pix), frame.Width, frame.Height)
+		}
+	})
+}
