@@ -129,7 +129,7 @@ func TestRecognitionStep(t *testing.T) {
 	r.near("video", p.video, r.floats("video"), 2e-5)
 	r.near("text", p.text, r.floats("text"), 2e-5)
 	r.near("logits", p.logits, r.floats("logits"), 2e-5)
-	loss := p.Loss(r.target(r.file.Tensors["target"].Shape[0]))
+	loss := lossOf(t, p, r.target(r.file.Tensors["target"].Shape[0]))
 	r.loss(loss, r.floats("loss")[0])
 	p.Backward()
 	r.gradients()
@@ -166,7 +166,7 @@ func TestTrajectory(t *testing.T) {
 		at := step % 4 * 8
 		r.adapter.params.ZeroGrad()
 		p := forward(t, r.adapter, features[at*each:(at+8)*each], c, nil)
-		loss := p.Loss(target[at : at+8])
+		loss := lossOf(t, p, target[at:at+8])
 		p.Backward()
 		p.Release()
 		optimizer.Update(1e-3)
@@ -246,7 +246,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 		loss := func(back bool) float64 {
 			p := forward(t, a, features, c, nil)
 			defer p.Release()
-			l := p.Loss(target)
+			l := lossOf(t, p, target)
 			if back {
 				p.Backward()
 			}
@@ -323,7 +323,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 	step := func() {
 		a.params.ZeroGrad()
 		p := forward(t, a, features, c, nil)
-		p.Loss(target)
+		lossOf(t, p, target)
 		p.Backward()
 		p.Release()
 		nn.ClipGrad(a.params, nn.GradNorm(a.params), 1)

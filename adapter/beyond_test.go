@@ -203,7 +203,7 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 		a.slopes(t, what, func(back bool) float64 {
 			p := forward(t, a, frames(), c, x.kept)
 			defer p.Release()
-			l := p.Loss(target)
+			l := lossOf(t, p, target)
 			a.device.Scale(p.dlogits, float32(x.cross))
 			l *= x.cross
 			if x.text > 0 {
@@ -257,7 +257,7 @@ func TestAnchors(t *testing.T) {
 		a.params.ZeroGrad()
 		p := forward(t, a, frames(), c, nil)
 		defer p.Release()
-		p.Loss([]int32{0, 2, 1, 1})
+		lossOf(t, p, []int32{0, 2, 1, 1})
 		if anchors {
 			text, video = p.AnchorText(templates, nil, weight), p.AnchorVideo(weight)
 		}
@@ -336,7 +336,7 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 	step := func() {
 		a.params.ZeroGrad()
 		p := forward(t, a, features, c, kept)
-		p.Loss(target)
+		lossOf(t, p, target)
 		p.AnchorText(templates, nil, 1)
 		p.AnchorVideo(1)
 		p.Backward()

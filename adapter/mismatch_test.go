@@ -21,6 +21,16 @@ func forward(t testing.TB, a *Adapter, features []float32, c *Classes, kept []in
 	return p
 }
 
+// lossOf is [Pass.Loss] for targets that match.
+func lossOf(t testing.TB, p *Pass, target []int32) float64 {
+	t.Helper()
+	loss, err := p.Loss(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loss
+}
+
 // Sizes that do not match are errors of every public function.
 func TestMismatchedSizes(t *testing.T) {
 	a, err := New(tinyModel(t), residual, 1)
@@ -58,7 +68,13 @@ func TestMismatchedSizes(t *testing.T) {
 		}
 	}
 	// An error does not leave the backbone locked.
-	forward(t, a, window, c, []int32{0}).Release()
+	p := forward(t, a, window, c, []int32{0})
+	defer p.Release()
+	for _, target := range [][]int32{{0, 1}, {2}, {-1}} {
+		if _, err := p.Loss(target); err == nil {
+			t.Errorf("targets %v of one window and two classes: no error", target)
+		}
+	}
 }
 
 func TestHostileSettings(t *testing.T) {

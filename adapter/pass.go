@@ -115,13 +115,21 @@ func (p *Pass) back(dvideo, dtext compute.Matrix) {
 // Loss returns the cross entropy of the first len(target) windows against target,
 // the class of each: the mean over these windows. The gradient of the others is 0
 // unless Evenness follows.
-func (p *Pass) Loss(target []int32) float64 {
+func (p *Pass) Loss(target []int32) (float64, error) {
 	d, n := p.adapter.device, len(target)
+	if n > p.logits.Rows {
+		return 0, fmt.Errorf("%d targets for %d windows", n, p.logits.Rows)
+	}
+	for i, class := range target {
+		if class < 0 || int(class) >= p.logits.Cols {
+			return 0, fmt.Errorf("target %d is class %d of %d", i, class, p.logits.Cols)
+		}
+	}
 	p.dlogits, p.labeled = d.Temp(p.logits.Rows, p.logits.Cols), n
 	if n < p.logits.Rows {
 		d.Zero(p.dlogits.RowRange(n, p.logits.Rows))
 	}
-	return d.CrossEntropy(p.dlogits.RowRange(0, n), p.logits.RowRange(0, n), target)
+	return d.CrossEntropy(p.dlogits.RowRange(0, n), p.logits.RowRange(0, n), target), nil
 }
 
 // Evenness returns the loss of the windows that Loss had no target for: weight times

@@ -54,7 +54,7 @@ func TestSegmentGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Release()
-			l := p.Loss(target)
+			l := lossOf(t, p, target)
 			l += p.AnchorVideo(0.3)
 			if back {
 				p.Backward()
@@ -76,7 +76,7 @@ func TestSegmentsThatAreWindows(t *testing.T) {
 		step := func(p *Pass) (values []float32) {
 			defer p.Release()
 			a.params.ZeroGrad()
-			loss := p.Loss(target)
+			loss := lossOf(t, p, target)
 			p.Backward()
 			for _, m := range append([]compute.Matrix{p.video, p.logits}, gradients(a)...) {
 				v := make([]float32, m.Rows*m.Cols)

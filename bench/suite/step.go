@@ -61,7 +61,11 @@ func (s *Step) Run() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	loss := p.Loss(s.Target)
+	loss, err := p.Loss(s.Target)
+	if err != nil {
+		p.Release()
+		return 0, err
+	}
 	p.Backward()
 	p.Release()
 	s.optimizer.Update(stepRate)

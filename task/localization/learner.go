@@ -219,7 +219,10 @@ func (l *learner) Step(step int) (float64, error) {
 		return 0, err
 	}
 	defer p.Release()
-	loss := p.Loss(target)
+	loss, err := p.Loss(target)
+	if err != nil {
+		return 0, err
+	}
 	if len(background) > 0 {
 		loss += p.Evenness(l.config.BackgroundWeight)
 	}

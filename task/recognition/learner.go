@@ -91,7 +91,10 @@ func (l *learner) Step(step int) (float64, error) {
 		return 0, err
 	}
 	defer p.Release()
-	loss := p.Loss(target)
+	loss, err := p.Loss(target)
+	if err != nil {
+		return 0, err
+	}
 	if l.config.Anchor > 0 {
 		loss += p.AnchorText(l.anchor, numbers, l.config.Anchor)
 	}

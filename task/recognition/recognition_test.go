@@ -523,7 +523,9 @@ func BenchmarkStep(b *testing.B) {
 		if err != nil {
 			panic(err)
 		}
-		p.Loss(target)
+		if _, err := p.Loss(target); err != nil {
+			panic(err)
+		}
 		p.Backward()
 		p.Release()
 	}
