@@ -164,9 +164,8 @@ type writer struct {
 	settings Settings
 	captions *background
 	films    *films
-	gone     map[int64]bool // missing videos that were deleted
-	total    int            // videos in the library at the start
-	forget   []string       // folders that were deleted
+	total    int      // videos in the library at the start
+	forget   []string // folders that were deleted
 }
 
 // run does the work with the videos that were found at paths.
