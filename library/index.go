@@ -62,7 +62,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 	}
 	defer unlock()
 	w := &writer{dir: dir, root: root, enc: enc, e: e, o: o, r: &r}
-	if w.db, err = openDB(ctx, dir, true); err != nil {
+	if w.db, err = openDB(ctx, dir, toWrite); err != nil {
 		return r, err
 	}
 	defer w.db.Close()
