@@ -23,10 +23,20 @@ const (
 	lockFile = "lock.db"
 )
 
-// openDB opens a library's database, for writing or only for reading. A database is
-// opened for writing, or queried, only after its schema was found to be ours: the views
-// and triggers of another one could run forever or change it.
-func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) {
+// access is what a database is opened for.
+type access int
+
+const (
+	toRead         access = iota
+	toReadSettings        // of this or an older version
+	toWrite
+)
+
+// openDB opens a library's database. It is opened for writing, or queried, only after its
+// schema was found to be ours: views and triggers of another one could run forever or
+// change it.
+func openDB(ctx context.Context, dir string, a access) (_ *sql.DB, err error) {
+	write := a == toWrite
 	if err := checkFiles(dir, write); err != nil {
 		return nil, err
 	}
@@ -67,7 +77,7 @@ func openDB(ctx context.Context, dir string, write bool) (_ *sql.DB, err error) 
 		return db, explain(dir, migrate(ctx, db, version))
 	case version == 0:
 		return nil, noLibrary(dir)
-	case version < len(migrations):
+	case version < len(migrations) && a == toRead:
 		return nil, fmt.Errorf("%s: %w", dir, ErrOlder)
 	}
 	return db, nil

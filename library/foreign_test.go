@@ -169,6 +169,13 @@ func TestForeignSchema(t *testing.T) {
 	if err := os.WriteFile(database, whole, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	execute(t, database, "UPDATE settings SET json = json || CAST(zeroblob(1 << 25) AS TEXT)")
+	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrDamaged) {
+		t.Errorf("settings of 32 MiB: %v", err)
+	}
+	if err := os.WriteFile(database, whole, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	execute(t, database, "PRAGMA user_version = 77")
 	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrNewer) {
 		t.Errorf("a newer one: %v", err)
@@ -274,7 +281,7 @@ func TestUpgrade(t *testing.T) {
 	old := filepath.Join(t.TempDir(), "library.db")
 	execute(t, old, library.FirstSchema)
 	execute(t, old, "ATTACH '"+database+`' AS new;
-		INSERT INTO settings (only, generation, json) SELECT only, generation, json_remove(json_set(json, '$.adapter', ''), '$.run') FROM new.settings;
+		INSERT INTO settings (only, generation, json) SELECT only, generation, json_remove(json_set(json, '$.adapter', 'earlier'), '$.run') FROM new.settings;
 		INSERT INTO folders SELECT * FROM new.folders; INSERT INTO videos SELECT * FROM new.videos;
 		INSERT INTO moments (id, video, start, "end", thumbnail, picture) SELECT id, video, start, "end", thumbnail, picture FROM new.moments;`)
 	for _, name := range []string{"library.db", "library.db-wal", "library.db-shm"} {
@@ -289,6 +296,9 @@ func TestUpgrade(t *testing.T) {
 	}
 	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrOlder) {
 		t.Errorf("opened: %v", err)
+	}
+	if s, err := library.ReadSettings(t.Context(), w.lib); err != nil || s.Run != "earlier" || s.Window != 1 {
+		t.Errorf("%+v %v", s, err)
 	}
 	if r := w.index(); r.Present != 2 || r.Done != 0 {
 		t.Errorf("%+v", r)
@@ -436,22 +446,16 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// A copy of a video whose disk is not mounted is another video.
-func TestCopyOfUnreachable(t *testing.T) {
-	w := newWorld(t, "red_circle/000.mp4")
+// Videos of a disk that is mounted at another place have moved.
+func TestMountedElsewhere(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	w.index(w.videos)
-	if err := errors.Join(os.Rename(w.videos, w.videos+"-away"), os.Mkdir(w.videos, 0o777)); err != nil {
+	before := w.videos
+	w.videos = filepath.Join(t.TempDir(), "media")
+	if err := errors.Join(os.Rename(before, w.videos), os.Mkdir(before, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := filepath.Join(t.TempDir(), "copy.mp4")
-	data, err := os.ReadFile(filepath.Join(w.videos+"-away", "red_circle", "000.mp4"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(elsewhere, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if r := w.index(elsewhere); r.Moved != 0 || r.Done != 1 || r.LibraryVideos != 2 {
+	if r := w.index(w.videos); r.Moved != 2 || r.Done != 0 || r.LibraryVideos != 2 || len(r.Missing)+len(r.Unreachable) != 0 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -62,7 +62,7 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 	}
 	defer unlock()
 	w := &writer{dir: dir, root: root, enc: enc, e: e, o: o, r: &r}
-	if w.db, err = openDB(ctx, dir, true); err != nil {
+	if w.db, err = openDB(ctx, dir, toWrite); err != nil {
 		return r, err
 	}
 	defer w.db.Close()
@@ -164,9 +164,8 @@ type writer struct {
 	settings Settings
 	captions *background
 	films    *films
-	gone     map[int64]bool // missing videos that were deleted
-	total    int            // videos in the library at the start
-	forget   []string       // folders that were deleted
+	total    int      // videos in the library at the start
+	forget   []string // folders that were deleted
 }
 
 // run does the work with the videos that were found at paths.

@@ -22,7 +22,7 @@ const (
 // Embeddings have width E and length 1.
 type Embedder interface {
 	// Texts returns the embeddings [n,E] of n text queries.
-	Texts(ctx context.Context, sentences []string) ([]float32, error)
+	Texts(ctx context.Context, queries []string) ([]float32, error)
 	// Video returns the embedding [E] of a part of a video, in seconds as a player shows
 	// them.
 	Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error)
@@ -51,7 +51,7 @@ type Library struct {
 // whose vectors are on another server gives a [ServerError].
 func Open(ctx context.Context, dir string, servers ...Server) (_ *Library, err error) {
 	l := &Library{dir: dir}
-	if l.db, err = openDB(ctx, dir, false); err != nil {
+	if l.db, err = openDB(ctx, dir, toRead); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -104,7 +104,7 @@ func (l *Library) Close() error { return errors.Join(l.vectors.Close(), l.db.Clo
 func (l *Library) Settings() Settings { return l.settings }
 
 // Thumbnail returns the JPEG file of a result of this library. A file that does not match
-// its checksum gives ErrNotThumbnail.
+// its checksum, or is not in the library, is an error.
 func (l *Library) Thumbnail(r Result) ([]byte, error) { return r.thumbnail.read(l.root) }
 
 // Info describes a library.

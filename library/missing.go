@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// ErrEmptyFolder is wrapped by the reason for which a missing video is not taken for a
+// errEmptyFolder is wrapped by the reason for which a missing video is not taken for a
 // deleted one: nothing is left in the folder that had it, as in the mount point of a disk
 // that is not mounted.
-var ErrEmptyFolder = errors.New("nothing is in the folder; its disk may not be mounted")
+var errEmptyFolder = errors.New("nothing is in the folder; its disk may not be mounted")
 
 // whyMissing returns nil if the file or folder that was at a path has been deleted: the
 // folder that had it can be read, and does not have it. Otherwise it returns why that is
@@ -48,11 +48,11 @@ func whyMissing(path string, folders []string) error {
 	below := false
 	for _, f := range folders {
 		if below = below || within(path, f); within(path, f) && within(f, dir) {
-			return fmt.Errorf("%s: %w", dir, ErrEmptyFolder)
+			return fmt.Errorf("%s: %w", dir, errEmptyFolder)
 		}
 	}
 	if !below {
-		return fmt.Errorf("%s: %w", dir, ErrEmptyFolder)
+		return fmt.Errorf("%s: %w", dir, errEmptyFolder)
 	}
 	return nil
 }

@@ -35,10 +35,10 @@ func TestWhyMissing(t *testing.T) {
 		"deleted with its folder":         {"root/gone/deep/b.mp4", nil},
 		"the last one of a subfolder":     {"root/emptied/b.mp4", nil},
 		"the whole folder":                {"other/b.mp4", nil},
-		"an empty mount":                  {"empty/b.mp4", ErrEmptyFolder},
-		"below an empty mount":            {"empty/2026/b.mp4", ErrEmptyFolder},
-		"an empty mount in a full folder": {"mounts/disk/2026/b.mp4", ErrEmptyFolder},
-		"a removed mount point":           {"media/disk/b.mp4", ErrEmptyFolder},
+		"an empty mount":                  {"empty/b.mp4", errEmptyFolder},
+		"below an empty mount":            {"empty/2026/b.mp4", errEmptyFolder},
+		"an empty mount in a full folder": {"mounts/disk/2026/b.mp4", errEmptyFolder},
+		"a removed mount point":           {"media/disk/b.mp4", errEmptyFolder},
 		"a dangling link":                 {"root/link.mp4", fs.ErrNotExist},
 		"below a dangling link":           {"root/linked/b.mp4", fs.ErrNotExist},
 		"a loop of links":                 {"root/loop/b.mp4", syscall.ELOOP},
@@ -64,7 +64,7 @@ func TestWhyMissing(t *testing.T) {
 		t.Errorf("a folder that was deleted: %v", err)
 	}
 	// The only video of a folder that the library was not given.
-	if err := whyMissing(path("root/emptied/b.mp4"), nil); !errors.Is(err, ErrEmptyFolder) {
+	if err := whyMissing(path("root/emptied/b.mp4"), nil); !errors.Is(err, errEmptyFolder) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }

@@ -69,8 +69,6 @@ DROP TRIGGER moments_0;
 DROP TRIGGER moments_1;
 UPDATE moments SET sum = CASE WHEN sum IS ` + momentsTable1.sum() + ` THEN ` + momentsTable.sum() + ` END;
 ` + triggers(momentsTable) + `
-UPDATE settings SET json = json_remove(json_set(json, '$.run', json_extract(json, '$.adapter')), '$.adapter')
-	WHERE sum IS ` + settingsTable.sum() + `;
 PRAGMA application_id = ` + strconv.Itoa(applicationID) + `;
 `,
 }

@@ -48,9 +48,6 @@ const defaultGraph = 1_000_000
 // background captions.
 const maxSettings = 16 << 20
 
-// ErrWindows is wrapped by the error for a window or hop that no library can have.
-var ErrWindows = errors.New("invalid windows")
-
 // complete returns s with zero values replaced by those of a library, or the defaults.
 func (s Settings) complete(old Settings) (Settings, error) {
 	s.Window = cmp.Or(s.Window, old.Window, 4)
@@ -63,10 +60,10 @@ func (s Settings) complete(old Settings) (Settings, error) {
 		}
 	}
 	if !(s.Window >= 0.1 && s.Window <= 3600) {
-		return s, fmt.Errorf("%w: the length must be from 0.1 s to an hour, got %g s", ErrWindows, s.Window)
+		return s, fmt.Errorf("window must be from 0.1 s to an hour, got %g s", s.Window)
 	}
 	if !(s.Hop >= 0.1 && s.Hop <= s.Window) {
-		return s, fmt.Errorf("%w: the hop must be from 0.1 s to the length of %g s, so that there are no gaps, got %g s", ErrWindows, s.Window, s.Hop)
+		return s, fmt.Errorf("hop must be from 0.1 s to the window of %g s, so that there are no gaps, got %g s", s.Window, s.Hop)
 	}
 	return s, nil
 }
@@ -119,9 +116,10 @@ func (s Settings) compatible(dir string, given Settings) error {
 	return e
 }
 
-// ReadSettings returns the settings of a library without opening its vectors.
+// ReadSettings returns the settings of a library without opening its vectors. It also reads
+// those of libraries that an older clipcue wrote.
 func ReadSettings(ctx context.Context, dir string) (Settings, error) {
-	db, err := openDB(ctx, dir, false)
+	db, err := openDB(ctx, dir, toReadSettings)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -150,7 +148,12 @@ func readSettings(ctx context.Context, db *sql.DB) (generation int64, s Settings
 	if err != nil {
 		return 0, s, err
 	}
-	whole = whole && json.Unmarshal([]byte(text), &s) == nil
+	stored := struct {
+		*Settings
+		Adapter string `json:"adapter"` // Run in version 1
+	}{Settings: &s}
+	whole = whole && json.Unmarshal([]byte(text), &stored) == nil
+	s.Run = cmp.Or(s.Run, stored.Adapter)
 	if _, err := s.complete(Settings{}); err != nil || !whole || generation < 1 || s.Width < 1 || !(s.Temperature > 0) {
 		return 0, Settings{}, damaged("settings")
 	}

@@ -23,7 +23,6 @@ type record struct {
 // survey looks for all videos of the library at their paths.
 func (w *writer) survey(ctx context.Context, folders []string) (map[string]record, error) {
 	known := map[string]record{}
-	w.gone = map[int64]bool{}
 	var path string
 	var k record
 	var missing bool
@@ -35,9 +34,7 @@ func (w *writer) survey(ctx context.Context, folders []string) (map[string]recor
 			k.same = k.there && size == k.size && modified.UnixNano() == k.modified
 			known[path] = k
 			if !k.there {
-				if err := whyMissing(path, folders); err == nil {
-					w.gone[k.id] = true
-				} else {
+				if err := whyMissing(path, folders); err != nil {
 					w.r.Unreachable = append(w.r.Unreachable, failure(path, err))
 				}
 			}
@@ -124,9 +121,7 @@ func (w *writer) recognize(ctx context.Context, path string, k record, old bool)
 		var sum string
 		var id int64
 		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? ORDER BY id", []any{size}, []any{&sum, &id}, func() error {
-			if w.gone[id] {
-				was[sum] = id
-			}
+			was[sum] = id
 			return nil
 		}); err != nil || len(was) == 0 {
 			return false, err
@@ -142,12 +137,12 @@ func (w *writer) recognize(ctx context.Context, path string, k record, old bool)
 	}
 	if !old {
 		w.r.Moved++
-		delete(w.gone, id)
 		var from string
 		if err := w.db.QueryRowContext(ctx, "SELECT path FROM videos WHERE id = ?", id).Scan(&from); err != nil {
 			return false, err
 		}
 		w.r.Missing = slices.DeleteFunc(w.r.Missing, func(m string) bool { return m == from })
+		w.r.Unreachable = slices.DeleteFunc(w.r.Unreachable, func(f feature.Failure) bool { return f.Path == from })
 	}
 	_, err = w.db.ExecContext(ctx, "UPDATE videos SET path = ?, modified = ?, missing = 0 WHERE id = ?", path, modified.UnixNano(), id)
 	return true, err

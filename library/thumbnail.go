@@ -26,9 +26,9 @@ const (
 	maxThumbnailSide = 4096    // pixels
 )
 
-// ErrNotThumbnail is wrapped by the error for a thumbnail that is not the JPEG file that
+// errNotThumbnail is wrapped by the error for a thumbnail that is not the JPEG file that
 // was written.
-var ErrNotThumbnail = errors.New("the thumbnail does not match its checksum")
+var errNotThumbnail = errors.New("the thumbnail does not match its checksum")
 
 // thumbnail identifies a thumbnail of a library.
 type thumbnail struct {
@@ -52,7 +52,7 @@ func (t thumbnail) read(root *os.Root) ([]byte, error) {
 		return nil, err
 	}
 	if crc32.Checksum(data, castagnoli) != t.sum || !bytes.HasPrefix(data, []byte("\xff\xd8\xff")) {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(root.Name(), t.name()), ErrNotThumbnail)
+		return nil, fmt.Errorf("%s: %w", filepath.Join(root.Name(), t.name()), errNotThumbnail)
 	}
 	return data, nil
 }

@@ -90,7 +90,9 @@ func TestServerOfAForeignLibrary(t *testing.T) {
 		t.Errorf("%q", keys)
 	}
 
-	leading := record(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, given.URL+r.URL.Path, http.StatusTemporaryRedirect) })
+	leading := record(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, given.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	})
 	name(leading.URL)
 	if _, err := library.Open(t.Context(), w.lib, library.Server{Address: leading.URL, Key: "secret"}); err == nil {
 		t.Error("opened through a redirect")

@@ -10,9 +10,6 @@ var (
 	// the index.
 	ErrLocked = errors.New("another process is writing to it")
 
-	// ErrWidth is wrapped by the error of [Open] for an index of vectors of another width.
-	ErrWidth = errors.New("another width")
-
 	// ErrNotFound is wrapped by the error for an id that is not in an index.
 	ErrNotFound = errors.New("not in the index")
 )

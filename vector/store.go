@@ -138,7 +138,7 @@ func openStore(dir string, width int, write bool, open opener) (s *store, err er
 		return nil, &CorruptError{s.log.Name(), "it has no complete commit", false}
 	}
 	if last.width != width {
-		return nil, fmt.Errorf("%s: %w: it holds vectors of width %d, not %d", filepath.Dir(dir), ErrWidth, last.width, width)
+		return nil, fmt.Errorf("%s holds vectors of width %d, not %d", filepath.Dir(dir), last.width, width)
 	}
 	s.commit = last
 	for f, need := range s.sizes() {

@@ -226,7 +226,7 @@ func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) erro
 	warnFew(len(r.Unreachable), func(i int) {
 		a.log.Warn("cannot be found, and is kept in the library", "video", r.Unreachable[i].Path, "reason", r.Unreachable[i].Reason)
 	}, func(more int) { a.log.Warn("cannot be found, and are kept in the library", "more", more) })
-	if r.Pruned == 0 {
+	if _, refused := errors.AsType[*pruneError](err); r.Pruned == 0 && !refused {
 		few("no longer exists; --prune removes it from the library", slices.DeleteFunc(slices.Clone(r.Missing), func(path string) bool { return unreachable[path] }))
 	}
 	few("has changed since it was indexed; update the library: clipcue index --library "+shellArg(dir), r.Changed)

@@ -21,6 +21,7 @@ import (
 	"github.com/clipcue/clipcue/task/pretraining"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
+	"github.com/clipcue/clipcue/vector/weaviate"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -121,6 +122,9 @@ var remedies = []func(error) string{
 	is(library.ErrDiskFull, "the same command again when there is space"),
 	is(library.ErrNotWritable, "a folder and disk that can be written, or another --library"),
 	is(library.ErrDamaged, "a copy of the library, or delete its folder and index again"),
+	is(weaviate.ErrKey, "the key of the server in CLIPCUE_WEAVIATE_KEY"),
+	is(weaviate.ErrAnswer, "the address of a Weaviate server, version 1.35 or later"),
+	is(weaviate.ErrAddress, "an address such as http://localhost:8080, with the key in CLIPCUE_WEAVIATE_KEY"),
 	is(library.ErrForeign, "another --library, or move that file away"),
 	of(func(e *library.VectorsError) string {
 		if e.Missing {
