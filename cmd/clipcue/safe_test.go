@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -195,6 +197,29 @@ func TestPathsInJSON(t *testing.T) {
 func stringsIn(v any) (all []string) {
 	text.Map(v, func(s string) string { all = append(all, s); return s })
 	return all
+}
+
+// A pipe, device or folder among the files of a run is an error, not an endless wait.
+func TestRunOfSpecialFiles(t *testing.T) {
+	w := newWorld(t)
+	run := filepath.Join(t.TempDir(), "run")
+	must(t, exitDone, w.train(run)...)
+	page := filepath.Join(t.TempDir(), "page.html")
+	path := filepath.Join(run, "config.json")
+	for kind, create := range map[string]func() error{
+		"pipe":   func() error { return syscall.Mkfifo(path, 0o666) },
+		"device": func() error { return os.Symlink("/dev/zero", path) },
+		"folder": func() error { return os.Mkdir(path, 0o777) },
+	} {
+		if err := errors.Join(os.Rename(path, path+".whole"), create()); err != nil {
+			t.Skip(err)
+		}
+		r := clipcue(t, "eval", "recognition", "-q", "--run", run, "--features", w.features, "--data", w.labels, "--html", page)
+		checkError(t, r, exitFailed, "config.json", "not a regular file", kind)
+		if err := errors.Join(os.Remove(path), os.Rename(path+".whole", path)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // A file that is missing because HOME is, is reported once.

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -144,7 +145,7 @@ func (d *Data) skip(name, reason string, args ...any) {
 
 // manifest reads a JSONL file.
 func (d *Data) manifest(path string) ([]entry, error) {
-	file, err := os.Open(path)
+	file, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func (d *Data) manifest(path string) ([]entry, error) {
 	var found []entry
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
+	for n := 1; lines.Scan() && (len(found) > 0 || len(d.Skipped) < unusable); n++ {
 		text := bytes.TrimSpace(bytes.TrimPrefix(lines.Bytes(), []byte("\xef\xbb\xbf")))
 		if len(text) == 0 {
 			continue
@@ -192,6 +193,10 @@ func (d *Data) manifest(path string) ([]entry, error) {
 	}
 	return found, nil
 }
+
+// unusable is the number of entries after which a manifest without one good entry is
+// given up: it is a file of other data.
+const unusable = 100_000
 
 func isFile(path string) bool {
 	info, err := os.Stat(path)

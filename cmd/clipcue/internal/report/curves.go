@@ -4,15 +4,16 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/input"
 )
 
 // Curves returns two charts from a run's metrics.jsonl: the loss, and the fractions
 // that were measured during the run. Incomplete lines of an interrupted run are
 // skipped. on describes the data of the measurements, such as "on test videos".
 func Curves(path, on string) ([]Chart, error) {
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -22,6 +23,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
@@ -420,5 +422,28 @@ func TestHostileNamesInPages(t *testing.T) {
 		if n := strings.Count(page, want); n < 10 || strings.Contains(page, name) || !utf8.ValidString(page) {
 			t.Errorf("%q: %d times %q", name, n, want)
 		}
+	}
+}
+
+// A pipe or device in the place of a file of a run does not block a report.
+func TestSpecialFilesOfRuns(t *testing.T) {
+	for _, path := range []string{"/dev/zero", t.TempDir()} {
+		if _, err := os.Stat(path); err != nil {
+			t.Skip(err)
+		}
+		_, settings := Settings(path)
+		_, curves := Curves(path, "")
+		for _, err := range []error{settings, curves} {
+			if !errors.Is(err, input.ErrNotRegular) {
+				t.Errorf("%s: error %v", path, err)
+			}
+		}
+	}
+	large := filepath.Join(t.TempDir(), "config.json")
+	if err := errors.Join(os.WriteFile(large, nil, 0o666), os.Truncate(large, MaxConfig+1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Settings(large); !errors.Is(err, input.ErrTooLarge) {
+		t.Errorf("a large file: error %v", err)
 	}
 }

@@ -4,16 +4,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/input"
 )
+
+// MaxConfig is the size in bytes of the largest config.json that is read.
+const MaxConfig = 16 << 20
 
 // Settings returns the values of a JSON file such as config.json by dotted names.
 func Settings(path string) ([]Value, error) {
-	b, err := os.ReadFile(path)
+	b, err := input.ReadFile(path, MaxConfig)
 	if err != nil {
 		return nil, err
 	}
