@@ -85,7 +85,8 @@ func (c *Config) check() error {
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
 		return fmt.Errorf("thresholds must satisfy 0 <= negative < positive <= 1, got positive %v and negative %v", c.Positive, c.Negative)
 	}
-	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"))
+	detector := c.DetectorTrain // a copy, because Check fills in defaults
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"), c.Detector.Check(), detector.Check())
 }
 
 func (e Evaluation) check() error {

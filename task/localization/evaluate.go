@@ -2,7 +2,7 @@ package localization
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/clipcue/clipcue/adapter"
 )
@@ -23,6 +23,12 @@ type Result struct {
 // embeddings; others are encoded from their names, for which the adapter needs a
 // backbone with its text tower.
 func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result, error) {
+	if s == nil || len(s.Videos) == 0 {
+		return nil, errors.New("the set has no videos")
+	}
+	if err := l.Eval.check(); err != nil {
+		return nil, err
+	}
 	embeddings, err := l.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err
@@ -32,10 +38,11 @@ func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result,
 
 // evaluate measures an adapter over the set's classes with the embeddings [C,E].
 func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, rate float64, s *Set, p Proposals) (*Result, error) {
-	if len(p) != len(s.Videos) {
-		return nil, fmt.Errorf("got proposals of %d videos for a set of %d", len(p), len(s.Videos))
+	recall, err := s.recall(p)
+	if err != nil {
+		return nil, err
 	}
-	r := &Result{Recall: s.Recall(p), Missing: len(s.Missing), Found: Results{}}
+	r := &Result{Recall: recall, Missing: len(s.Missing), Found: Results{}}
 	for i, v := range s.Videos {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -51,7 +58,6 @@ func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings
 			return nil, err
 		}
 	}
-	var err error
 	r.Scores, err = Score(s.Truth(), r.Found, e.TIoU)
 	return r, err
 }

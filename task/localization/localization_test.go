@@ -297,8 +297,8 @@ func TestProposalsOfOthers(t *testing.T) {
 	store, path := world(t, m, 12)
 	_, r := open(t, m, Data{Path: path, Features: store})
 	file := filepath.Join(t.TempDir(), "proposals.json")
-	given := r.Train.Results(r.Train.TrueProposals())
-	for id, p := range r.Test.Results(r.Test.TrueProposals()) {
+	given := r.Train.results(r.Train.TrueProposals())
+	for id, p := range r.Test.results(r.Test.TrueProposals()) {
 		given[strings.TrimSuffix(id, ".mp4")] = p // by its id alone
 	}
 	if err := given.WriteFile(file); err != nil {

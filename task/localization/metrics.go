@@ -72,6 +72,13 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 	if len(tIoUs) == 0 {
 		return nil, errors.New("no tIoU thresholds")
 	}
+	for id, found := range results {
+		for _, d := range found {
+			if err := d.check(); err != nil {
+				return nil, fmt.Errorf("video %q: detection: %w", id, err)
+			}
+		}
+	}
 	s := &Scores{TIoU: tIoUs, MAP: make([]float64, len(tIoUs)), Videos: len(truth.Videos)}
 	real, found, classes := s.gather(truth, results)
 	if s.UnknownVideos > 0 && s.UnknownVideos == len(results) {

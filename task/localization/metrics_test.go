@@ -288,7 +288,10 @@ func TestRecall(t *testing.T) {
 	}
 	// Exact; one in a video where nothing happens; and a tIoU of 0.72, which is enough
 	// at five of the ten thresholds.
-	r := s.Recall(Proposals{{p(50, 60), p(0, 10)}, {p(0, 1)}, {p(0, 7.2)}})
+	r, err := s.recall(Proposals{{p(50, 60), p(0, 10)}, {p(0, 1)}, {p(0, 7.2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(r.AR) != 100 || math.Abs(r.At(1)-0.25) > 1e-9 || math.Abs(r.At(2)-0.5) > 1e-9 || math.Abs(r.At(100)-0.5) > 1e-9 {
 		t.Errorf("recall %v, %v … %v", r.At(1), r.At(2), r.At(100))
 	}

@@ -3,6 +3,7 @@ package localization
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -68,6 +69,9 @@ func (l *Localizer) Detector() *proposal.Detector { return l.detector }
 // SetLimits changes what the detector gives: the width of soft-NMS, the lowest score
 // and the most proposals.
 func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
+	if l.detector == nil {
+		return ErrNoDetector
+	}
 	c := l.detector.Config()
 	c.Sigma, c.MinScore, c.MaxProposals = sigma, floor, topK
 	d, err := proposal.From(l.detector.Width(), c, l.detector.Tensors())
@@ -159,8 +163,8 @@ func (l *Localizer) Localize(ctx context.Context, q *feature.Sequence) ([]Detect
 // probability of its class. Features of another rate than the model's are brought
 // to it, or refused if that cannot be done.
 func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
-	if e := l.adapter.Backbone().Config().Embed; q.Width != e || q.Len() == 0 {
-		return nil, fmt.Errorf("%s: %d features of width %d, but those of this backbone have width %d", q.ID, q.Len(), q.Width, e)
+	if err := errors.Join(l.Eval.check(), q.Check(l.adapter.Backbone().Config().Embed)); err != nil {
+		return nil, err
 	}
 	q, err := q.Resample(l.rate)
 	if err != nil {
@@ -176,6 +180,11 @@ func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals
 
 // detect names proposals over classes with the embeddings [C,E].
 func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
+	for _, x := range proposals {
+		if d := (Detection{Score: x.Score, Span: x.Span}); d.check() != nil {
+			return nil, fmt.Errorf("%s: proposal: %w", q.ID, d.check())
+		}
+	}
 	rows, proposals := spans(q, proposals)
 	if len(rows) == 0 {
 		return []Detection{}, ctx.Err()

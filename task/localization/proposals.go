@@ -115,8 +115,8 @@ func (s *Set) MatchProposals(r Results) (p Proposals, unnamed int, err error) {
 	return p, unnamed, nil
 }
 
-// Results are proposals by the names that the annotations give their videos.
-func (s *Set) Results(p Proposals) Results {
+// results returns the proposals of a set by the video names of its annotations.
+func (s *Set) results(p Proposals) Results {
 	r := Results{}
 	for i, v := range s.Videos {
 		r[v.Path] = FromProposals(p[i])
@@ -150,13 +150,14 @@ const mostProposals = 100
 // At returns the average recall with n proposals a video, from 1 to 100.
 func (r *Recall) At(n int) float64 { return r.AR[n-1] }
 
-// Recall measures proposals of a set.
-func (s *Set) Recall(p Proposals) *Recall {
+// recall measures the proposals of a set.
+func (s *Set) recall(p Proposals) (*Recall, error) {
 	ns := make([]int, mostProposals)
 	for i := range ns {
 		ns[i] = i + 1
 	}
-	return recall(proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, ns))
+	ar, err := proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, ns)
+	return newRecall(ar), err
 }
 
 // WindowRecall measures [Set.Windows], as many as are asked for at each N.
@@ -167,13 +168,17 @@ func (s *Set) WindowRecall() (*Recall, error) {
 		if err != nil {
 			return nil, err
 		}
-		ar[i] = proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, []int{i + 1})[0]
+		r, err := proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, []int{i + 1})
+		if err != nil {
+			return nil, err
+		}
+		ar[i] = r[0]
 	}
-	return recall(ar), nil
+	return newRecall(ar), nil
 }
 
-// recall adds the area, by trapezoids as in ActivityNet's evaluation.
-func recall(ar []float64) *Recall {
+// newRecall adds the area under the curve, by trapezoids as in ActivityNet's evaluation.
+func newRecall(ar []float64) *Recall {
 	r := &Recall{AR: ar}
 	for n := 1; n < len(ar); n++ {
 		r.AUC += (ar[n-1] + ar[n]) / 2 / float64(len(ar))

@@ -41,6 +41,9 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
 	}
+	if r.Train == nil || len(r.Train.Videos) == 0 {
+		return train.Result{}, errors.New("the training set has no videos")
+	}
 	r.Log = cmp.Or(r.Log, slog.Default())
 	if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil && !r.Resume {
 		return train.Result{}, &train.ExistsError{Dir: r.Dir}

@@ -1,6 +1,7 @@
 package pretraining
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"regexp"
@@ -17,6 +18,9 @@ var sided = regexp.MustCompile(`(?i)\b(left|right)`)
 // may be the picture itself.
 func augment(p Pair, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, error) {
 	f, err := p.Picture, error(nil)
+	if f.Width < 1 || f.Height < 1 || len(f.Pix) != 3*f.Width*f.Height {
+		return f, fmt.Errorf("got %d bytes for %dx%d RGB pixels", len(f.Pix), f.Width, f.Height)
+	}
 	if c.Crop < 1 {
 		if x, y, w, h, ok := randomCrop(f.Width, f.Height, c.Crop, rng); ok {
 			f, err = r.Stretch(cut(f, x, y, w, h), c.Model.ImageSize)

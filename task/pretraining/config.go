@@ -94,17 +94,25 @@ func (c *Config) check() error {
 		return fmt.Errorf("chunk must have at least 1 pair, got %d", c.Chunk)
 	case !(c.Crop > 0 && c.Crop <= 1):
 		return fmt.Errorf("minimum crop area must be above 0 and at most 1, got %v", c.Crop)
-	case c.Eval.Pairs < 2 || c.Eval.Group < 2:
-		return fmt.Errorf("evaluation pairs and group size must be at least 2, got %d and %d", c.Eval.Pairs, c.Eval.Group)
 	}
-	if len(c.Eval.Templates) == 0 {
+	if err := c.Eval.check(); err != nil {
+		return err
+	}
+	c.Chunk = min(c.Chunk, c.Batch)
+	return c.Train.Check()
+}
+
+func (e Evaluation) check() error {
+	if e.Pairs < 2 || e.Group < 2 {
+		return fmt.Errorf("evaluation pairs and group size must be at least 2, got %d and %d", e.Pairs, e.Group)
+	}
+	if len(e.Templates) == 0 {
 		return errors.New("no templates for the labels")
 	}
-	for _, t := range c.Eval.Templates {
+	for _, t := range e.Templates {
 		if !strings.Contains(t, "{}") {
 			return fmt.Errorf("template %q has no {} for the label", t)
 		}
 	}
-	c.Chunk = min(c.Chunk, c.Batch)
-	return c.Train.Check()
+	return nil
 }

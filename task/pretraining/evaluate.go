@@ -35,6 +35,9 @@ type Result struct {
 // named among the labels of all sets. failed, which may be nil, is told of pairs
 // that cannot be read; the shares of a set of which none can are 0.
 func Evaluate(ctx context.Context, m *clip.Model, sets []EvalSet, e Evaluation, failed func(name string, err error)) ([]Result, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	embedded := make([]*embedded, len(sets))
 	var labels []string
 	for i, s := range sets {

@@ -56,6 +56,9 @@ func From(width int, c Config, named map[string]train.Tensor) (*Detector, error)
 		if wrong == nil && (!ok || len(t.Data) != product(shape)) {
 			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
 		}
+		if wrong == nil && slices.ContainsFunc(t.Data, func(x float32) bool { return x-x != 0 }) {
+			wrong = fmt.Errorf("tensor %q has a value that is not finite", name)
+		}
 	})
 	if wrong != nil {
 		return nil, wrong

@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/clipcue/clipcue/video"
@@ -10,7 +11,15 @@ import (
 // of all segments that one of the ns[i] best proposals of their video overlaps by at
 // least a tIoU, the mean over the tIoUs. proposals[k] are those of examples[k], by
 // falling score. Without any segment it is 0.
-func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) []float64 {
+func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) ([]float64, error) {
+	if len(proposals) != len(examples) {
+		return nil, fmt.Errorf("got proposals of %d videos for %d videos", len(proposals), len(examples))
+	}
+	for _, n := range ns {
+		if n < 0 {
+			return nil, fmt.Errorf("number of proposals must not be negative, got %d", n)
+		}
+	}
 	hits, segments := make([]float64, len(ns)), 0
 	for k, e := range examples {
 		segments += len(e.Segments)
@@ -31,7 +40,7 @@ func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, 
 	for i := range hits {
 		hits[i] /= float64(max(1, segments*len(tIoUs)))
 	}
-	return hits
+	return hits, nil
 }
 
 // ActivityNetThresholds are the tIoU thresholds of ActivityNet, 0.5 to 0.95.

@@ -49,6 +49,9 @@ func (c Config) padded(n int) int {
 // detector was trained at is brought to that by interpolation, or refused if it is
 // too coarse.
 func (t *Detector) Propose(ctx context.Context, q *feature.Sequence) ([]Proposal, error) {
+	if err := q.Check(t.embed); err != nil {
+		return nil, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, err := t.config.frames(q, t.embed)

@@ -78,7 +78,7 @@ type learner struct {
 
 // newLearner looks at all examples before anything is learned.
 func newLearner(c Config, t train.Config, r Run) (*learner, error) {
-	if len(r.Train) == 0 {
+	if len(r.Train) == 0 || r.Features == nil {
 		return nil, errors.New("no videos to train on")
 	}
 	rate, err := feature.MedianFrameRate(func(yield func(*feature.Sequence, error) bool) {
@@ -279,7 +279,11 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 		}
 		found = append(found, p)
 	}
-	for i, r := range AverageRecall(l.val, found, ActivityNetThresholds, evaluated) {
+	recall, err := AverageRecall(l.val, found, ActivityNetThresholds, evaluated)
+	if err != nil {
+		return e, err
+	}
+	for i, r := range recall {
 		e.Metrics[fmt.Sprintf("ar@%d", evaluated[i])] = r
 		e.Score += r / float64(len(evaluated))
 	}

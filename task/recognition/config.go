@@ -3,6 +3,7 @@
 package recognition
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -59,10 +60,15 @@ func (c *Config) check() error {
 	switch {
 	case c.ClassesPerStep < 2:
 		return fmt.Errorf("classes per step must be at least 2, got %d", c.ClassesPerStep)
-	case c.Eval.Windows < 1:
-		return fmt.Errorf("number of evaluation windows must be at least 1, got %d", c.Eval.Windows)
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
 		return fmt.Errorf("weight of the anchor must be at least 0, got %v", c.Anchor)
 	}
-	return c.TrainConfig.Check(1, "window")
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "window"))
+}
+
+func (e Evaluation) check() error {
+	if e.Windows < 1 {
+		return fmt.Errorf("number of evaluation windows must be at least 1, got %d", e.Windows)
+	}
+	return nil
 }

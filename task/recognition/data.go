@@ -58,11 +58,6 @@ func (d Data) Open(b feature.Backbone) (*Source, error) {
 // cacheBytes bounds the features that are kept in memory.
 const cacheBytes = 1 << 30
 
-// Set finds the features of samples.
-func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
-	return NewSet(d, o.store, o.cache, o.backbone)
-}
-
 // Sets returns the sets of the splits. Val and Test are nil if the data has no such
 // split. Errors of all splits are joined.
 func (d Data) Sets(s *Source) (sets Sets, err error) {
@@ -110,14 +105,13 @@ type Video struct {
 	Start, End float64
 }
 
-// NewSet finds the stored features of a dataset's samples. The features have to
-// come from backbone b.
-func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, b feature.Backbone) (*Set, error) {
-	resolver, err := dataset.Stored(store)
+// Set returns the samples of a dataset that have features in the store.
+func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
+	resolver, err := dataset.Stored(o.store)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Classes: d.Classes, source: feature.NewReader(cache, b)}
+	s := &Set{Classes: d.Classes, source: feature.NewReader(o.cache, o.backbone)}
 	index := d.ClassIndex()
 	matched, missing := d.Match(resolver)
 	s.Missing = missing
@@ -125,9 +119,22 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, b fe
 		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Start: m.Start, End: m.End})
 	}
 	if len(s.Videos) == 0 {
-		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), store.Dir(), missing[0].Err)
+		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), o.store.Dir(), missing[0].Err)
 	}
-	return s, store.CheckBackbone(s.Videos[0].ID, b)
+	return s, o.store.CheckBackbone(s.Videos[0].ID, o.backbone)
+}
+
+// check returns an error unless the set has videos of its classes.
+func (s *Set) check() error {
+	if s == nil || len(s.Videos) == 0 {
+		return errors.New("the set has no videos")
+	}
+	for _, v := range s.Videos {
+		if v.Class < 0 || v.Class >= len(s.Classes) {
+			return fmt.Errorf("video %s: class %d of %d", v.ID, v.Class, len(s.Classes))
+		}
+	}
+	return nil
 }
 
 // load reads a video's features and the range of frames that its label is about.

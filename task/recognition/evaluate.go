@@ -3,6 +3,7 @@ package recognition
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -137,6 +138,9 @@ func ranked(p []float64) []int {
 // its finished embeddings; others are encoded from their names, for which the
 // adapter needs a backbone with its text tower.
 func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
+	if err := errors.Join(s.check(), e.check()); err != nil {
+		return nil, err
+	}
 	embeddings, err := r.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package recognition
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
@@ -78,8 +77,8 @@ type Prediction struct {
 
 // Classify returns the classes of a video by falling probability.
 func (r *Recognizer) Classify(ctx context.Context, q *feature.Sequence) ([]Prediction, error) {
-	if q.Width != r.adapter.Backbone().Config().Embed {
-		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
+	if err := q.Check(r.adapter.Backbone().Config().Embed); err != nil {
+		return nil, err
 	}
 	classes := r.Classes()
 	embeddings, err := r.vocabulary.Embeddings(ctx, classes)

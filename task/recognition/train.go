@@ -2,6 +2,7 @@ package recognition
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/task/internal/loop"
@@ -23,6 +24,14 @@ type Sets = train.Sets[Set]
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
+	}
+	if err := r.Train.check(); err != nil {
+		return train.Result{}, fmt.Errorf("training data: %w", err)
+	}
+	if s := r.Eval(); s != nil {
+		if err := s.check(); err != nil {
+			return train.Result{}, fmt.Errorf("evaluation data: %w", err)
+		}
 	}
 	l, err := newLearner(ctx, r.Backbone, c, r.Train, r.Eval())
 	if err != nil {

@@ -2,7 +2,10 @@ package recognition
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/clipcue/clipcue/feature"
 )
@@ -42,6 +45,9 @@ func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 	if step < 1 || step > frames {
 		return nil, fmt.Errorf("step must be 1 to %d frames, the length of a window, got %d", frames, step)
 	}
+	if math.IsNaN(threshold) {
+		return nil, errors.New("threshold must be a number, got NaN")
+	}
 	return &Watcher{classify: r.Classify, frames: frames, step: step, threshold: threshold,
 		window: feature.Sequence{ID: "live", Width: r.adapter.Backbone().Config().Embed}}, nil
 }
@@ -52,7 +58,10 @@ func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, error) {
 	q := &w.window
 	if len(row) != q.Width {
-		return nil, fmt.Errorf("a feature of width %d is not from this backbone", len(row))
+		return nil, fmt.Errorf("feature has width %d, but this backbone gives %d", len(row), q.Width)
+	}
+	if !finite(t) || slices.ContainsFunc(row, func(x float32) bool { return !finite(float64(x)) }) {
+		return nil, fmt.Errorf("frame at %v s: the feature or its time is not finite", t)
 	}
 	if q.Len() == w.frames {
 		copy(q.Features, q.Features[q.Width:])
@@ -68,6 +77,8 @@ func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, e
 	}
 	return w.name(ctx)
 }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // name takes the window as it stands.
 func (w *Watcher) name(ctx context.Context) ([]Event, error) {

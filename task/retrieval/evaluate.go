@@ -3,6 +3,7 @@ package retrieval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -53,7 +54,7 @@ const (
 // Evaluate measures a retriever on a set: the rank of each caption's video among
 // all videos, and of each video's best caption among all captions.
 func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
-	if err := s.enough(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
@@ -110,9 +111,14 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 	return out, nil
 }
 
-// enough is an error unless there is a choice.
-func (s *Set) enough() error {
-	if len(s.Videos) < 2 {
+// check returns an error unless the set has at least two videos to choose from.
+func (s *Set) check() error {
+	switch {
+	case s == nil || len(s.Videos) == 0:
+		return errors.New("the set has no videos")
+	case slices.ContainsFunc(s.Captions, func(c Caption) bool { return c.Video < 0 || c.Video >= len(s.Videos) }):
+		return errors.New("a caption refers to a video outside the set")
+	case len(s.Videos) < 2:
 		return fmt.Errorf("there is one video only to evaluate on (%s): retrieval needs at least two", s.Videos[0].ID)
 	}
 	return nil
@@ -132,9 +138,7 @@ func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
 			if err != nil {
 				return nil, err
 			}
-			if windows, err = r.window(windows, q, first, last); err != nil {
-				return nil, err
-			}
+			windows = r.window(windows, q, first, last)
 		}
 		y, err := r.videos(ctx, windows)
 		if err != nil {
@@ -179,6 +183,7 @@ type ScoredCaption struct {
 // first if there are so many, the worst ranks ahead; each with the few captions that
 // are found first.
 func (r *Result) Examples(n, few int) []Example {
+	n, few = max(n, 0), max(few, 0)
 	order := make([]int, len(r.ofVideos))
 	for i := range order {
 		order[i] = i

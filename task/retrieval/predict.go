@@ -91,28 +91,23 @@ func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings [
 // Video returns the embedding [E], of unit length, of the frames of a video from
 // start to end seconds; an end of 0 is the video's.
 func (r *Retriever) Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error) {
+	if err := q.Check(r.model.Config().Embed); err != nil {
+		return nil, err
+	}
 	from, to := q.Span(start, end)
 	if from == to {
 		return nil, fmt.Errorf("%s: no frames between %g s and %g s", q.ID, start, end)
 	}
-	x, err := r.window(nil, q, from, to)
-	if err != nil {
-		return nil, err
-	}
-	return r.videos(ctx, x)
+	return r.videos(ctx, r.window(nil, q, from, to))
 }
 
 // window appends what videos takes of the rows from ≤ i < to: [T,E], or for CLIP by
 // itself their mean [E].
-func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]float32, error) {
-	e := r.model.Config().Embed
-	if q.Width != e {
-		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
-	}
+func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) []float32 {
 	if r.adapter != nil {
-		return spread(dst, q, from, to, r.adapter.Config().Frames, nil), nil
+		return spread(dst, q, from, to, r.adapter.Config().Frames, nil)
 	}
-	mean := make([]float64, e)
+	mean := make([]float64, q.Width)
 	for i := from; i < to; i++ {
 		for j, v := range q.Row(i) {
 			mean[j] += float64(v)
@@ -121,7 +116,7 @@ func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]
 	for _, v := range mean {
 		dst = append(dst, float32(v/float64(to-from)))
 	}
-	return dst, nil
+	return dst
 }
 
 // videos returns the embeddings of windows, of unit length.

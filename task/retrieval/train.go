@@ -3,6 +3,7 @@ package retrieval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/clipcue/clipcue/clip"
@@ -27,10 +28,13 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
 	}
+	if r.Train == nil || len(r.Train.Videos) == 0 {
+		return train.Result{}, errors.New("the training set has no videos")
+	}
 	c.Batch = max(2, min(c.Batch, len(r.Train.Videos)))
 	for _, s := range []*Set{r.Val, r.Test} {
 		if s != nil {
-			if err := s.enough(); err != nil {
+			if err := s.check(); err != nil {
 				return train.Result{}, err
 			}
 		}
