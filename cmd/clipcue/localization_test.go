@@ -98,7 +98,7 @@ func TestFromLongVideosToLocalizer(t *testing.T) {
 	}
 	e := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--html", at("eval.html"), "--output", at("found.json"))...))
 	if e.Average == nil || len(e.MAP) != 5 || e.Videos != 2 || e.Segments == 0 || len(e.PerClass) == 0 || len(e.PerClass[0].AP) != 5 || len(e.Recall.AR) != 100 || e.Missing == nil ||
-		e.Errors["right"]+e.Errors["missed"] != float64(e.Segments) {
+		e.Errors["correct"]+e.Errors["missed"] != float64(e.Segments) {
 		t.Errorf("%+v", e)
 	}
 	page, err := os.ReadFile(at("eval.html"))

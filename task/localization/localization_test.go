@@ -195,7 +195,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 		t.Errorf("with true segments the average mAP is %v, with proposals %v", best.Average, got.Average)
 	}
 	// Whoever names a class twice finds it twice; the evaluation says so.
-	if e := got.Errors; e.Right+e.Missed != got.Segments || e.Right < got.Segments/2 {
+	if e := got.Errors; e.Correct+e.Missed != got.Segments || e.Correct < got.Segments/2 {
 		t.Errorf("%+v of %d segments", e, got.Segments)
 	}
 

@@ -96,7 +96,7 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	// A second detection of what is found already is wrong, unless another is near.
 	one := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}})
 	twice := Results{"a": {{"run", 0.9, video.Span{Start: 0, End: 9}}, {"run", 0.95, video.Span{Start: 0, End: 10}}}}
-	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Double != 0 {
+	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Duplicate != 0 {
 		t.Errorf("%+v", s)
 	}
 	near := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 1, End: 10}, Label: "run"}})

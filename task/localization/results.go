@@ -306,10 +306,10 @@ func FromProposals(p []proposal.Proposal) []Detection {
 	return out
 }
 
-// Distinct leaves out detections that share with a better one of their class more than
-// a share of the shorter of the two: people want to be told once. They have to be in
-// falling order of their scores.
-func Distinct(found []Detection, share float64) []Detection {
+// RemoveDuplicates returns the detections without those that overlap a better one of
+// their class by more than a share of the shorter of the two. The detections must be
+// sorted by decreasing score.
+func RemoveDuplicates(found []Detection, share float64) []Detection {
 	kept := []Detection{}
 	for _, d := range found {
 		if !slices.ContainsFunc(kept, func(k Detection) bool { return k.Label == d.Label && d.within(k) > share }) {
@@ -319,7 +319,7 @@ func Distinct(found []Detection, share float64) []Detection {
 	return kept
 }
 
-// within is the share of the shorter of two detections that lies in the other.
+// within returns the share of the shorter of two detections that lies in the other.
 func (d Detection) within(e Detection) float64 {
 	return d.Overlap(e.Span) / min(d.Duration(), e.Duration())
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Data names labeled videos: annotations, and the store that holds the videos'
@@ -102,7 +103,7 @@ type Set struct {
 type Video struct {
 	ID         string
 	Class      int // in Classes
-	Start, End float64
+	video.Span     // that the label describes; an End of 0 is the end of the video
 }
 
 // Set returns the samples of a dataset that have features in the store.
@@ -116,7 +117,7 @@ func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
 	matched, missing := d.Match(resolver)
 	s.Missing = missing
 	for _, m := range matched {
-		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Start: m.Start, End: m.End})
+		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Span: video.Span{Start: m.Start, End: m.End}})
 	}
 	if len(s.Videos) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), o.store.Dir(), missing[0].Err)

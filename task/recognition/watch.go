@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Event is an action that was detected in a stream of frames. Each window's prediction
@@ -15,11 +16,10 @@ import (
 // the start and end of the stream. Consecutive windows with the same label are merged
 // into one event.
 type Event struct {
-	Label string  `json:"label"`
-	Score float64 `json:"score"` // the highest probability of the windows so far
-	Start float64 `json:"start"` // seconds, on the frames' clock
-	End   float64 `json:"end"`   // the end so far
-	Over  bool    `json:"over"`
+	Label      string  `json:"label"`
+	Score      float64 `json:"score"` // the highest probability of the windows so far
+	video.Span         // on the frames' clock; End is the end so far
+	Over       bool    `json:"over"`
 }
 
 // Watcher names the actions in a stream of frames with a window that slides over
@@ -109,7 +109,7 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	}
 	events = w.close()
 	if seen {
-		w.open = &Event{Label: p.Label, Score: p.Score, Start: start, End: end}
+		w.open = &Event{Label: p.Label, Score: p.Score, Span: video.Span{Start: start, End: end}}
 		events = append(events, *w.open)
 	}
 	return events

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Data names captioned videos: annotations, and the store that holds the videos'
@@ -74,7 +75,7 @@ func (o *Source) Set(split string) (*Set, error) {
 	s.Missing = missing
 	at := map[Video]int{}
 	for _, m := range matched {
-		v := Video{m.ID, m.Start, m.End}
+		v := Video{m.ID, video.Span{Start: m.Start, End: m.End}}
 		i, ok := at[v]
 		if !ok {
 			i = len(s.Videos)
@@ -122,7 +123,7 @@ type Set struct {
 // Video is a video, or the part of one that its captions are about.
 type Video struct {
 	ID         string
-	Start, End float64 // seconds; End 0 means the video's end
+	video.Span // an End of 0 is the end of the video
 }
 
 // Caption is what is said of a video.
