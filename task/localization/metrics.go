@@ -74,7 +74,7 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 	}
 	for id, found := range results {
 		for _, d := range found {
-			if err := d.check(); err != nil {
+			if err := d.checkNumbers(); err != nil {
 				return nil, fmt.Errorf("video %q: detection: %w", id, err)
 			}
 		}

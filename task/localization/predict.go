@@ -181,8 +181,8 @@ func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals
 // detect names proposals over classes with the embeddings [C,E].
 func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
 	for _, x := range proposals {
-		if d := (Detection{Score: x.Score, Span: x.Span}); d.check() != nil {
-			return nil, fmt.Errorf("%s: proposal: %w", q.ID, d.check())
+		if err := (Detection{Score: x.Score, Span: x.Span}).checkNumbers(); err != nil {
+			return nil, fmt.Errorf("%s: proposal: %w", q.ID, err)
 		}
 	}
 	rows, proposals := spans(q, proposals)

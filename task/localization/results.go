@@ -257,18 +257,23 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 	}
 }
 
-// check refuses what cannot be a detection.
+// check returns an error for a detection that no file may hold.
 func (d Detection) check() error {
+	if !text.IsLine(d.Label) {
+		return fmt.Errorf("label %q is not plain text", d.Label)
+	}
+	return d.checkNumbers()
+}
+
+// checkNumbers returns an error unless the score is finite and the segment has a length.
+func (d Detection) checkNumbers() error {
 	for _, x := range []float64{d.Score, d.Start, d.End} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("%v is not a number", x)
+			return fmt.Errorf("%v is not a finite number", x)
 		}
 	}
 	if !(d.Start < d.End) {
 		return fmt.Errorf("the segment from %g to %g s must end after its start", d.Start, d.End)
-	}
-	if !text.IsLine(d.Label) {
-		return fmt.Errorf("label %q is not plain text", d.Label)
 	}
 	return nil
 }
