@@ -1,9 +1,3 @@
-// Package synth draws a world of which the truth is known, with a language to
-// speak of it: colored shapes over textured grounds that stand, move, turn,
-// grow and vanish, in captioned pictures ([World]) and in captioned and labeled
-// videos ([Generate]). Most ways to move come in pairs that show the same
-// pictures in the opposite order, so that what is in the frames does not tell
-// them apart and only time does.
 package synth
 
 import (
@@ -23,14 +17,14 @@ type Kind string
 
 // The kinds.
 //
-//   - KindMotions: videos labeled with what happens, whatever it happens to.
-//     A second shape stands by or takes part.
-//   - KindObjects: videos labeled with the one thing that is seen, such as
-//     "red circle", whatever it does.
-//   - KindUntrimmed: longer videos with timed segments: a shape does one to four
-//     things one after the other and rests between them, while another stands by,
-//     or shapes come and go; see [Label].
-//   - KindPictures: pictures.
+//   - KindMotions: videos labeled with the action, whichever shape performs it. A second
+//     shape is idle or takes part.
+//   - KindObjects: videos labeled with their only object, such as "red circle", whatever
+//     it does.
+//   - KindUntrimmed: longer videos with timed segments. Either one shape performs one to
+//     four actions in turn and rests between them, while another is idle, or shapes come
+//     and go; see [Label].
+//   - KindPictures: images.
 const (
 	KindMotions   Kind = "motions"
 	KindObjects   Kind = "objects"
@@ -38,11 +32,11 @@ const (
 	KindPictures  Kind = "pictures"
 )
 
-// Kinds are the names of the kinds.
+// Kinds lists all kinds.
 var Kinds = []Kind{KindMotions, KindObjects, KindUntrimmed, KindPictures}
 
-// Classes returns the labels that a kind of data set can have where the given
-// combinations of color and shape are shown.
+// Classes returns the labels that a kind of data set can have with a set of combinations
+// of color and shape.
 func (k Kind) Classes(s Set) []string {
 	switch k {
 	case KindMotions:
@@ -57,7 +51,7 @@ func (k Kind) Classes(s Set) []string {
 	return names
 }
 
-// Options says what to render. What is zero takes the default.
+// Options holds the settings of [Generate]. Zero fields have defaults.
 type Options struct {
 	Kind     Kind     `json:"kind"`            // KindMotions
 	Label    Label    `json:"label,omitempty"` // of untrimmed videos; LabelMotions

@@ -1,9 +1,3 @@
-// Package localization finds what happens when in long videos: class-agnostic
-// proposals (package proposal), each named by its cosine with prompted class names
-// (Ju et al., ECCV 2022, section 4.2). Both are learned from timed segments; the
-// classes can be exchanged for new ones by their names alone.
-//
-// All times are seconds as a player shows them, unless said otherwise.
 package localization
 
 import (

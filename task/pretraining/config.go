@@ -1,6 +1,3 @@
-// Package pretraining is CLIP's own training: both towers and the logit scale
-// learn from pictures and captions which belong together (Radford et al. 2021,
-// arXiv 2103.00020, section 2).
 package pretraining
 
 import (

@@ -1,18 +1,3 @@
-// Package proposal finds when something happens in a long video, whatever it is:
-// a one-class, anchor-free detector on frozen frame features, in the manner of AFSD
-// (Lin et al., CVPR 2021) and ActionFormer (Zhang et al., ECCV 2022). It takes
-// neither pixels nor optical flow.
-//
-// A convolution projects the features to the detector's width; positions are added;
-// pre-LN blocks with local attention mix the frames; strided convolutions and a
-// block each make a pyramid in which a row of level l stands for 2^l frames. Two
-// light heads, the same for all levels, say for each row how likely it lies at the
-// center of an action, how far away that starts and ends, and how well these two
-// are known.
-//
-// Shapes: T frames of a window, which is a part of a video that goes through
-// together, R rows of several windows, P = R + R/2 + R/4 + … rows of their
-// pyramids, E the features' width, D the detector's.
 package proposal
 
 import (

@@ -1,5 +1,3 @@
-// Package recognition is the task of naming the action in a video: training on
-// labeled videos, evaluation, prediction; closed-set, few-shot and zero-shot.
 package recognition
 
 import (

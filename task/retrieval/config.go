@@ -1,6 +1,3 @@
-// Package retrieval is the task of finding videos by sentences and sentences by
-// videos: training on captioned videos, evaluation, and a [Retriever] that embeds
-// both.
 package retrieval
 
 import "github.com/clipcue/clipcue/adapter"
