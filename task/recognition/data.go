@@ -9,18 +9,17 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Data names labeled videos: annotations, and the store that holds the videos'
-// features. It is written into a run's config.json.
+// Data refers to labeled videos: the annotations, and the store with the features. It is stored in config.json of a run.
 type Data struct {
 	Path     string `json:"path"`     // the annotations
 	Features string `json:"features"` // the store
 	Format   string `json:"format,omitempty"`
 	Fold     int    `json:"fold,omitempty"`
-	// TestShare and Seed divide data that says no splits.
+	// TestShare and SplitSeed divide data without splits.
 	TestShare float64 `json:"test_share"`
 	SplitSeed uint64  `json:"split_seed"`
-	// TrainClasses and TestClasses, for zero-shot: learn from the videos of some
-	// classes, test on those of others. Both are nil otherwise.
+	// For zero-shot, TrainClasses are used for training and TestClasses for testing.
+	// Otherwise both are nil.
 	TrainClasses []string `json:"train_classes,omitempty"`
 	TestClasses  []string `json:"test_classes,omitempty"`
 }
@@ -88,12 +87,12 @@ func (d Data) Sets(s *Source) (sets Sets, err error) {
 	return sets, errors.Join(errs[:]...)
 }
 
-// Set are labeled videos whose features are at hand.
+// Set is a list of labeled videos with stored features.
 type Set struct {
 	Classes []string
 	Videos  []Video
-	// Missing are the samples without features, with the reason: they are left
-	// out, and whoever reports on the set has to say so.
+	// Missing lists the samples without features, with the reason. They are not in
+	// Videos; reports on the set must mention them.
 	Missing []dataset.Missing
 
 	source *feature.Reader
@@ -138,10 +137,10 @@ func (s *Set) check() error {
 	return nil
 }
 
-// load reads a video's features and the range of frames that its label is about.
+// load returns a video's features and the range of frames that its label describes.
 func (s *Set) load(v Video) (q *feature.Sequence, from, to int, err error) {
 	return s.source.Segment(v.ID, v.Start, v.End)
 }
 
-// Provenance says where a video's features come from.
+// Provenance returns the provenance of a video's features.
 func (s *Set) Provenance(v Video) (feature.Provenance, error) { return s.source.Provenance(v.ID) }

@@ -22,8 +22,8 @@ type Event struct {
 	Over       bool    `json:"over"`
 }
 
-// Watcher names the actions in a stream of frames with a window that slides over
-// them. It serves one goroutine.
+// Watcher classifies a stream of frames with a sliding window. Only one goroutine may use
+// it at a time.
 type Watcher struct {
 	classify  func(context.Context, *feature.Sequence) ([]Prediction, error)
 	frames    int // of a window
@@ -31,15 +31,15 @@ type Watcher struct {
 	threshold float64
 
 	window feature.Sequence // the latest frames
-	fresh  int              // frames that came since the last window
-	begun  bool             // there has been a window since the stream began
+	fresh  int              // frames since the last window
+	begun  bool             // whether there was a window since the stream began
 	open   *Event
-	middle float64 // of the last window
-	reach  float64 // its end
+	middle float64 // time of the center of the last window
+	reach  float64 // and of its end
 }
 
-// Watch makes a Watcher whose window moves by step frames, and which takes an
-// action for seen if its probability is at least threshold.
+// Watch returns a Watcher whose window moves by step frames. A window whose most probable
+// class is below threshold has no event.
 func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 	frames := r.Frames()
 	if step < 1 || step > frames {
@@ -52,9 +52,8 @@ func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 		window: feature.Sequence{ID: "live", Width: r.adapter.Backbone().Config().Embed}}, nil
 }
 
-// Add takes the feature [E] of the next frame, which is shown at the time t in
-// seconds. It returns the event that begins with it and the one that is over, the
-// latter first.
+// Add adds the feature [E] of the next frame, shown at t seconds. It returns the event that
+// is over, if any, and then the one that begins.
 func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, error) {
 	q := &w.window
 	if len(row) != q.Width {
@@ -75,13 +74,13 @@ func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, e
 	if q.Len() < w.frames || w.fresh < w.step {
 		return nil, nil
 	}
-	return w.name(ctx)
+	return w.predict(ctx)
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// name takes the window as it stands.
-func (w *Watcher) name(ctx context.Context) ([]Event, error) {
+// predict classifies the current window.
+func (w *Watcher) predict(ctx context.Context) ([]Event, error) {
 	q := &w.window
 	found, err := w.classify(ctx, q)
 	if err != nil {
@@ -94,10 +93,10 @@ func (w *Watcher) name(ctx context.Context) ([]Event, error) {
 		from = (w.middle + middle) / 2
 	}
 	w.fresh, w.begun, w.middle, w.reach = 0, true, middle, last
-	return w.see(found[0], from, middle+half), nil // where the next window will be is a guess
+	return w.see(found[0], from, middle+half), nil // the position of the next window is an estimate
 }
 
-// see takes what a stretch was named.
+// see adds the prediction for the time from start to end.
 func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	seen := p.Score >= w.threshold
 	if w.open != nil && seen && w.open.Label == p.Label {
@@ -115,12 +114,11 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	return events
 }
 
-// Flush says that the frames to come do not follow those that came: the stream is
-// over, or was interrupted. It returns the event that was open. A stream that was
-// shorter than a window is a window.
+// Flush ends the stream or marks an interruption of it, and returns the open event. A
+// stream shorter than a window counts as one window.
 func (w *Watcher) Flush(ctx context.Context) (events []Event, err error) {
 	if !w.begun && w.window.Len() > 0 {
-		events, err = w.name(ctx)
+		events, err = w.predict(ctx)
 	}
 	if w.open != nil {
 		w.open.End = w.reach
