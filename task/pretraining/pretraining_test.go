@@ -553,7 +553,7 @@ func TestTrainRefuses(t *testing.T) {
 		pairs  Pairs
 		want   string
 	}{
-		"batch of one":    {func(c *Config) { c.Batch = 1 }, flags{n: 50}, "a batch of 1 pair has nothing to tell it from"},
+		"batch of one":    {func(c *Config) { c.Batch = 1 }, flags{n: 50}, "batch must have at least 2 pairs"},
 		"no pairs":        {func(*Config) {}, nil, "no pairs to train on"},
 		"evaluated pairs": {func(c *Config) { c.Eval.Pairs = 0 }, flags{n: 50}, "must be at least 2, got 0"},
 		"group":           {func(c *Config) { c.Eval.Group = -1 }, flags{n: 50}, "must be at least 2"},
@@ -562,7 +562,7 @@ func TestTrainRefuses(t *testing.T) {
 		"negative size":   {func(c *Config) { c.Crop = 0.5 }, resized{flags{n: 50}, -16, -16}, "got 768 bytes for -16x-16 RGB pixels"},
 		"one pair":        {func(*Config) {}, flags{n: 1}, "there is 1 pair to train on"},
 		"few pairs":       {func(*Config) {}, flags{n: 5}, "more than the 5 pairs"},
-		"width":           {func(c *Config) { c.Model.TextWidth = 100 }, flags{n: 50}, "the text tower's width is 100: it is a multiple of 64"},
+		"width":           {func(c *Config) { c.Model.TextWidth = 100 }, flags{n: 50}, "the width of the text tower must be a multiple of 64"},
 		"patches":         {func(c *Config) { c.Model.PatchSize = 7 }, flags{n: 50}, "do not divide into patches of 7"},
 		"nothing decodes": {func(*Config) {}, flags{n: 50, broken: func(int) bool { return true }}, "torn"},
 		"vocabulary":      {func(c *Config) { c.Model.Vocab = 500 }, flags{n: 50}, "vocabulary of 500"},
@@ -758,7 +758,7 @@ func TestOpenRefuses(t *testing.T) {
 		open  string
 		want  string
 	}{
-		"one pair":    {map[string]string{"a.png": "", "a.txt": "a"}, ".", "holds one pair only (a.png)"},
+		"one pair":    {map[string]string{"a.png": "", "a.txt": "a"}, ".", "holds only one pair (a.png)"},
 		"no captions": {map[string]string{"a.png": "", "b.png": ""}, ".", "no picture with a caption; of 2 entries the first, a.png: its caption is missing"},
 		"empty":       {nil, ".", "no picture with a caption"},
 		"two":         {map[string]string{"a.png": "", "a.jpg": "x", "a.txt": "a"}, ".", "share one caption"},
