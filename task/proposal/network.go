@@ -189,7 +189,12 @@ func (t *Detector) forward(action, box, x compute.Matrix, l *layout, k *tape) {
 		release()
 	}
 
-	// The heads.
+	t.predict(action, box, pyramid, l, k)
+}
+
+// predict writes the output of the heads for the rows of pyramids [P,D].
+func (t *Detector) predict(action, box, pyramid compute.Matrix, l *layout, k *tape) {
+	d, w := t.device, t.config.Width
 	f, conv := d.Temp(l.rows, w), d.Temp(l.rows, 2*w)
 	t.neck.Forward(f, pyramid)
 	k.pyramid = pyramid

@@ -163,18 +163,9 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 			}
 			n++
 			last = f.Time + shift
-			next := liveFrame{pix: slices.Clone(f.Pix), time: last, dropped: lost}
-			if w.Wait && !again {
-				select {
-				case queue <- next:
-				case <-ctx.Done():
-				}
-				continue
-			}
-			select {
-			case queue <- next:
+			if w.send(ctx, queue, liveFrame{pix: slices.Clone(f.Pix), time: last, dropped: lost}, w.Wait && !again) {
 				lost = 0
-			default:
+			} else {
 				lost++
 			}
 		}
@@ -211,6 +202,24 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// send puts a frame into the queue and reports whether it did. If the queue is full, it waits
+// until ctx is done, or without wait drops the frame.
+func (w *Live) send(ctx context.Context, queue chan<- liveFrame, f liveFrame, wait bool) bool {
+	select {
+	case queue <- f:
+		return true
+	default:
+	}
+	if wait {
+		select {
+		case queue <- f:
+			return true
+		case <-ctx.Done():
+		}
+	}
+	return false
 }
 
 // rest reports the frames that were dropped last.
