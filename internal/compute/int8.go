@@ -102,8 +102,8 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 	})
 }
 
-// levels rounds a row x to levels in q and writes its step and low. Of a row
-// that is not finite no level tells it; its step does, and through it all results.
+// levels rounds a row x to levels in q and writes its step and low. For a row that is not
+// finite, the step is NaN, and so are all results.
 func (k *kernels) levels(q, stepLow, x []float32) {
 	ints := k.ints
 	ints.extent(stepLow, x)
@@ -119,7 +119,7 @@ func (k *kernels) levels(q, stepLow, x []float32) {
 	d := unsafe.Slice((*byte)(unsafe.Pointer(&q[0])), 4*len(q))
 	ints.quantize(d, x, low, inverse)
 	for i := len(x) &^ 15; i < len(q)*ints.group; i++ {
-		var l uint8 // what is beyond the row meets weights of zero
+		var l uint8 // padding is multiplied by weights of zero
 		if i < len(x) {
 			l = level(x[i], low, inverse)
 		}
