@@ -205,6 +205,22 @@ func decode(f *safetensors.File) (*Sequence, error) {
 	return q, q.check()
 }
 
+// Check returns an error unless a sequence has at least one frame, features of the given
+// width, matching sizes, only finite numbers, and timestamps that never decrease.
+func (q *Sequence) Check(width int) error {
+	err := q.check()
+	if err == nil && q.Width != width {
+		err = fmt.Errorf("features have width %d, but this backbone gives %d", q.Width, width)
+	}
+	if err == nil && !slices.IsSorted(q.Timestamps) {
+		err = errors.New("timestamps are not sorted")
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", q.ID, err)
+	}
+	return err
+}
+
 // check returns an error unless the sizes in a sequence match and all its numbers are
 // finite.
 func (q *Sequence) check() error {

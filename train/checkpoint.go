@@ -30,6 +30,13 @@ func WriteCheckpoint(path, key string, description any, tensors map[string]Tenso
 	}
 	out := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{key: string(about)}}
 	for name, t := range tensors {
+		n := 1
+		for _, s := range t.Shape {
+			n *= s
+		}
+		if n != len(t.Data) {
+			return fmt.Errorf("%s: tensor %q has %d values for shape %v", path, name, len(t.Data), t.Shape)
+		}
 		out.Tensors[name] = safetensors.FromFloat32s(t.Data, t.Shape...)
 	}
 	if s != nil {

@@ -60,9 +60,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("unknown schedule %q; available: constant, cosine", c.Schedule)
 	case c.Warmup < 0 || c.EvalEvery < 0 || c.SaveEvery < 0:
 		return errors.New("warm-up, evaluation and checkpoint intervals must not be negative")
-	case !(c.WeightDecay >= 0) || !(c.ClipNorm >= 0):
-		return errors.New("weight decay and gradient norm limit must not be negative")
-	case !(c.Beta2 >= 0 && c.Beta2 < 1) || !(c.Eps >= 0):
+	case !(c.WeightDecay >= 0) || !(c.ClipNorm >= 0) || math.IsInf(c.WeightDecay, 0) || math.IsInf(c.ClipNorm, 0):
+		return fmt.Errorf("weight decay and gradient norm limit must be finite and not negative, got %v and %v", c.WeightDecay, c.ClipNorm)
+	case !(c.Beta2 >= 0 && c.Beta2 < 1) || !(c.Eps >= 0) || math.IsInf(c.Eps, 0):
 		return fmt.Errorf("beta2 must be in [0, 1) and eps must not be negative, got %v and %v", c.Beta2, c.Eps)
 	case !(c.EMADecay >= 0 && c.EMADecay < 1):
 		return fmt.Errorf("EMA decay must be in [0, 1), got %v", c.EMADecay)
@@ -70,7 +70,8 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// RateAt returns the learning rate of a step, counted from 0.
+// RateAt returns the learning rate of a step, counted from 0. The settings must have
+// passed [Config.Check].
 func (c Config) RateAt(step int) float64 {
 	r := c.LearningRate * schedules[c.Schedule](float64(step)/float64(c.Steps))
 	if step < c.Warmup {

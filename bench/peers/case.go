@@ -7,6 +7,7 @@ import (
 
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -50,22 +51,8 @@ func makeCase(dir, size string, threads int) error {
 		return err
 	}
 	tok, config := m.Tokenizer(), step.Adapter.Config()
-	var names [][]int
-	most := 0
-	for _, n := range step.Names {
-		names = append(names, tok.Encode(n))
-		most = max(most, len(names[len(names)-1]))
-	}
-	var ids, target []float32
-	for _, n := range names {
-		for i := range most {
-			id := -1
-			if i < len(n) {
-				id = n[i]
-			}
-			ids = append(ids, float32(id))
-		}
-	}
+	names, most := paddedTokens(tok, step.Names)
+	var target []float32
 	for _, t := range step.Target {
 		target = append(target, float32(t))
 	}
@@ -80,9 +67,28 @@ func makeCase(dir, size string, threads int) error {
 		"features": f32(features, batch, m.Config().Embed),
 		"frames":   f32(step.Features, len(step.Target), config.Frames, m.Config().Embed),
 		"target":   f32(target, len(target)),
-		"names":    f32(ids, len(names), most),
+		"names":    f32(names, len(step.Names), most),
 		"ends":     f32([]float32{float32(tok.SOT()), float32(tok.EOT())}, 2),
 		"prompts":  f32([]float32{float32(config.Prefix), float32(config.Postfix)}, 2),
 		"loss":     f32([]float32{loss}),
 	}})
+}
+
+// paddedTokens returns the tokens [n,most] of names, padded with -1.
+func paddedTokens(tok *bpe.Tokenizer, names []string) (padded []float32, most int) {
+	tokens := make([][]int, len(names))
+	for i, n := range names {
+		tokens[i] = tok.Encode(n)
+		most = max(most, len(tokens[i]))
+	}
+	for _, ids := range tokens {
+		for i := range most {
+			id := -1
+			if i < len(ids) {
+				id = ids[i]
+			}
+			padded = append(padded, float32(id))
+		}
+	}
+	return padded, most
 }

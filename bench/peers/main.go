@@ -61,13 +61,13 @@ func command(ctx context.Context, args []string) error {
 	r := &run{ctx: ctx}
 	f := flag.NewFlagSet("peers", flag.ExitOnError)
 	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(suite.Sizes, ", "))
-	f.IntVar(&r.rounds, "rounds", 5, "how often each is measured")
-	f.Float64Var(&r.seconds, "seconds", 4, "how long a measurement repeats its work, at least three times")
-	f.IntVar(&r.threads, "threads", 2, "threads that each may use")
+	f.IntVar(&r.rounds, "rounds", 5, "number of measurements of each")
+	f.Float64Var(&r.seconds, "seconds", 4, "minimum duration of a measurement in seconds, at least three repetitions")
+	f.IntVar(&r.threads, "threads", 2, "threads per program")
 	asJSON := f.Bool("json", false, "write JSON")
 	readme := f.Bool("readme", false, "write the table into "+readmePath)
 	f.StringVar(&r.only, "only", "", "measure one part: "+strings.Join(partNames, ", "))
-	decode := f.Bool("decode", false, "only decode and resize the videos that are named, and tell how fast")
+	decode := f.Bool("decode", false, "only decode and resize the given videos, and print the speed")
 	writeCase := f.String("write-case", "", "only write the weights and inputs to this folder")
 	_ = f.Parse(args) // exits on errors
 	if *decode {
@@ -103,7 +103,7 @@ func command(ctx context.Context, args []string) error {
 	return r.report.table(os.Stdout)
 }
 
-// say tells people how far it is.
+// say prints progress to standard error.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 func (r *run) measure() (err error) {
@@ -124,7 +124,7 @@ func (r *run) measure() (err error) {
 	r.report = Report{Machine: machine, Go: runtime.Version(), Size: r.size, Rounds: r.rounds, Seconds: r.seconds}
 
 	if l, ok := load(); ok && l > 0.5 {
-		say("other programs are running (load %.1f): these figures will say little, because what waits in a loop for its other thread suffers most", l)
+		say("other programs are running (load %.1f): the measurements are unreliable, because programs that wait for another thread in a loop slow down most", l)
 	}
 	say("building clipcue")
 	r.clipcue = filepath.Join(r.dir, "clipcue"+exe)
@@ -139,14 +139,30 @@ func (r *run) measure() (err error) {
 	if r.only == "extract" {
 		return nil
 	}
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	for i, part := range []func() error{r.images, r.training, r.products, r.memory, r.start} {
+		if !r.wants(partNames[i+1]) {
+			continue
+		}
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare installs the peers and writes the weights and inputs for all of them.
+func (r *run) prepare() error {
 	r.peers = install(r.ctx)
 	for _, missing := range r.peers.missing {
 		r.report.skip(missing)
 	}
 
-	// In a process of its own, because a small process is to measure the others'
-	// memory: the kernel counts the parent's as its children's at first.
-	say("writing random weights and what clipcue makes of the inputs")
+	// In a separate process, so that this one stays small: the kernel counts the memory of
+	// the parent as that of its children at first.
+	say("writing random weights and clipcue's results for the inputs")
 	r.caseDir = filepath.Join(r.dir, "case")
 	self, err := os.Executable()
 	if err != nil {
@@ -163,18 +179,10 @@ func (r *run) measure() (err error) {
 			r.peers.node = ""
 		}
 	}
-	for i, part := range []func() error{r.images, r.training, r.products, r.memory, r.start} {
-		if !r.wants(partNames[i+1]) {
-			continue
-		}
-		if err := part(); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
-// partNames are what can be measured by itself.
+// partNames lists the parts that can be measured alone.
 var partNames = []string{"extract", "images", "training", "products", "memory", "start"}
 
 func (r *run) wants(part string) bool { return r.only == "" || r.only == part }

@@ -117,7 +117,7 @@ func TestNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := Names(stepClasses)
+	names := classNames(stepClasses)
 	for i, n := range names {
 		if got := len(tok.Encode(n)); got != 1+i%3 {
 			t.Errorf("%q has %d tokens", n, got)

@@ -37,7 +37,7 @@ func NewStep(m *clip.Model) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Adapter: a, Names: Names(stepClasses), optimizer: nn.NewAdamW(bridge.Params(a), stepDecay)}
+	s := &Step{Adapter: a, Names: classNames(stepClasses), optimizer: nn.NewAdamW(bridge.Params(a), stepDecay)}
 	if s.classes, err = a.Classes(s.Names); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 		return Result{}, clip.ErrNoTower
 	}
 	texts, own, tokens := make([]string, n), make([]int, n), 0
-	for i, name := range Names(n) {
+	for i, name := range classNames(n) {
 		texts[i] = "a video of a person: " + name
 		own[i] = len(m.Tokenizer().Encode(texts[i])) + 1 // and EOT
 		tokens += 1 + own[i]
@@ -43,8 +43,8 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 	})
 }
 
-// Names returns n made-up action names of one, two and three tokens in turn.
-func Names(n int) []string {
+// classNames returns n made-up action names of one, two and three tokens in turn.
+func classNames(n int) []string {
 	verbs := []string{"run", "jump", "walk", "climb", "throw", "catch", "kick", "hit", "swim", "eat", "drink", "ride", "wave", "smile", "talk", "push", "turn"}
 	where := []string{"up", "down", "left", "right", "out", "back", "around"}
 	how := []string{"fast", "slow", "together", "alone", "again"}

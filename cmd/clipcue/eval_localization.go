@@ -349,8 +349,8 @@ func (a *app) printScores(s *localization.Scores, recall *localization.Recall) e
 			100*recall.At(10), 100*recall.At(50), 100*recall.At(100), 100*recall.AUC)
 	}
 	e := s.Errors
-	terminal.Fprintf(a.out, "the %d best at tIoU %g: %d right, %d double, %d of a wrong class, %d misplaced, %d both, %d where nothing is; %d missed\n\n",
-		e.Right+e.Double+e.WrongClass+e.Misplaced+e.Both+e.Background, e.TIoU, e.Right, e.Double, e.WrongClass, e.Misplaced, e.Both, e.Background, e.Missed)
+	terminal.Fprintf(a.out, "the %d best at tIoU %g: %d correct, %d duplicate, %d of a wrong class, %d misplaced, %d both, %d where nothing is; %d missed\n\n",
+		e.Correct+e.Duplicate+e.WrongClass+e.Misplaced+e.WrongClassAndMisplaced+e.Background, e.TIoU, e.Correct, e.Duplicate, e.WrongClass, e.Misplaced, e.WrongClassAndMisplaced, e.Background, e.Missed)
 	w = tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "class\tsegments\taverage AP")
 	for _, c := range s.Classes {

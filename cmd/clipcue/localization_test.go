@@ -98,7 +98,7 @@ func TestFromLongVideosToLocalizer(t *testing.T) {
 	}
 	e := decode[scoresJSON](t, must(t, exitDone, u.eval("--json", "--html", at("eval.html"), "--output", at("found.json"))...))
 	if e.Average == nil || len(e.MAP) != 5 || e.Videos != 2 || e.Segments == 0 || len(e.PerClass) == 0 || len(e.PerClass[0].AP) != 5 || len(e.Recall.AR) != 100 || e.Missing == nil ||
-		e.Errors["right"]+e.Errors["missed"] != float64(e.Segments) {
+		e.Errors["correct"]+e.Errors["missed"] != float64(e.Segments) {
 		t.Errorf("%+v", e)
 	}
 	page, err := os.ReadFile(at("eval.html"))
@@ -238,12 +238,12 @@ func TestBadInputOfLocalization(t *testing.T) {
 		{"times that are none", train(file("x.csv", header+"a,1,soon,run,train\n")), 1, []string{"x.csv:2", "soon"}},
 		{"results for annotations", train(file("r.json", `{"results": {}}`)), 1, []string{"r.json", "results"}},
 		{"no features", train(file("y.csv", header+"a,1,2,run,train\nb,1,2,sit,test\n")), 1, []string{"none of the 1 videos has features", u.features}},
-		{"no ground truth", train(file("z.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"z.csv", "no segment to learn from"}},
+		{"no ground truth", train(file("z.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"z.csv", "no training segments"}},
 		{"nothing to find", append(u.eval(), "--data", file("n.csv", header+"000000.mp4,,,,train\n000003.mp4,,,,test\n")), 1, []string{"n.csv", "no segments to evaluate on"}},
-		{"segments that make no sense", train(file("s.csv", header+"000000.mp4,5,4,run,train\n000001.mp4,3,3,sit,train\n")), 1, []string{"s.csv", "no segment to learn from"}},
+		{"segments that make no sense", train(file("s.csv", header+"000000.mp4,5,4,run,train\n000001.mp4,3,3,sit,train\n")), 1, []string{"s.csv", "no training segments"}},
 		{"a split that there is not", u.train(out, "--eval-split", "val"), 1, []string{"labels.csv", `"val"`}},
 		{"what is learned from measured", u.train(out, "--eval-split", "train"), 1, []string{`"train"`}},
-		{"segments beyond the videos", train(file("b.csv", header+"000000.mp4,500,501,red circle,train\n000001.mp4,500,501,blue star,train\n")), 1, []string{"b.csv", "no segment to learn from"}},
+		{"segments beyond the videos", train(file("b.csv", header+"000000.mp4,500,501,red circle,train\n000001.mp4,500,501,blue star,train\n")), 1, []string{"b.csv", "no training segments"}},
 		{"a label that was not learned", append(u.eval(), "--data", file("l.csv", header+"000003.mp4,1,2,flying,test\n")), 1, []string{"flying", "--classes"}},
 		{"a class in both lists", train(filepath.Join(u.videos, "labels.csv"), "--train-classes", file("b1.txt", "red circle\nblue star\n"), "--test-classes", file("b2.txt", "Red_Circle\n")), 1, []string{"disjoint"}},
 		{"proposals that are none", u.eval("--proposals", file("p.json", `{"results": {"x": [{"segment": [2, 1], "score": 1}]}}`)), 1, []string{"p.json", "must end after its start"}},

@@ -195,7 +195,7 @@ func (a *app) localize(ctx context.Context, w *localizing, sources []video.Sourc
 			return err
 		}
 		found = slices.DeleteFunc(found, func(d localization.Detection) bool { return d.Score < w.minScore })
-		x.detections = localization.Distinct(found, w.overlap)
+		x.detections = localization.RemoveDuplicates(found, w.overlap)
 		if limit := proposal.MaxPerVideo(w.maxDetections, x.length); len(x.detections) > limit {
 			a.log.Warn("only the best detections are reported: raise --max-detections for more, or --min-score", "video", q.ID, "found", len(x.detections), "reported", limit)
 			x.detections = x.detections[:limit]

@@ -106,7 +106,7 @@ func TestPretrainBadInput(t *testing.T) {
 		{"no data", nil, 2, []string{"--data", "--synth"}},
 		{"two kinds of data", []string{"--data", good, "--synth"}, 2, []string{"--data", "--synth"}},
 		{"no captions", []string{"--data", bare}, 1, []string{bare, "0.png", "caption is missing", "0.txt"}},
-		{"one pair", []string{"--data", captioned(t, 1)}, 1, []string{"one pair only", "0.png"}},
+		{"one pair", []string{"--data", captioned(t, 1)}, 1, []string{"only one pair", "0.png"}},
 		{"a batch of one", []string{"--data", good, "--batch", "1"}, 2, []string{"a batch of 1 pair"}},
 		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
 		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as an image"}},

@@ -6,7 +6,7 @@ func (c *CPU) Activate(y, x Matrix, act Activation) {
 		c.Copy(y, x)
 		return
 	}
-	c.job = job{y: y, x: x, act: act}
+	c.job = job{y: y.open(), x: x.open(), act: act}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, w *worker, item int) {
 		from, to := c.part(item)
 		y, x := c.job.y, c.job.x
@@ -25,7 +25,7 @@ func (c *CPU) ActivateGrad(dx, dy, x Matrix, act Activation) {
 		c.Copy(dx, dy)
 		return
 	}
-	c.job = job{y: dx, u: dy, x: x, act: act}
+	c.job = job{y: dx.open(), u: dy.open(), x: x.open(), act: act}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
 		j := &c.job
 		from, to := c.part(item)

@@ -50,17 +50,17 @@ func (s *AttentionShape) of(g Segment, head, width int) attention {
 }
 
 // queries returns the segment's and head's part of q or of a matrix of its shape.
-func (a *attention) queries(q Matrix) Matrix {
-	return q.RowRange(a.g.Query, a.g.Query+a.g.Queries).ColRange(a.columns.From, a.columns.To)
+func (a *attention) queries(q view) view {
+	return q.rows(a.g.Query, a.g.Query+a.g.Queries).cols(a.columns.From, a.columns.To)
 }
 
 // runs returns the two runs of kv's keys or values.
-func (a *attention) runs(kv Matrix, values bool) (shared, own Matrix) {
+func (a *attention) runs(kv view, values bool) (shared, own view) {
 	if values {
-		kv = kv.ColRange(a.width, 2*a.width)
+		kv = kv.cols(a.width, 2*a.width)
 	}
-	kv = kv.ColRange(a.columns.From, a.columns.To)
-	return kv.RowRange(0, a.shared), kv.RowRange(a.g.Key, a.g.Key+a.g.Keys)
+	kv = kv.cols(a.columns.From, a.columns.To)
+	return kv.rows(0, a.shared), kv.rows(a.g.Key, a.g.Key+a.g.Keys)
 }
 
 // sees returns the number of keys that query i attends to.
@@ -72,14 +72,14 @@ func (a *attention) sees(i int) int {
 }
 
 // columnPanels packs both runs' rows as the columns of B, rowPanels as its rows.
-func (k *kernels) columnPanels(data []float32, shared, own Matrix) panels {
+func (k *kernels) columnPanels(data []float32, shared, own view) panels {
 	b := k.panels(data, shared.Rows+own.Rows, own.Cols)
 	k.putColumns(&b, 0, shared)
 	k.putColumns(&b, shared.Rows, own)
 	return b
 }
 
-func (k *kernels) rowPanels(data []float32, shared, own Matrix) panels {
+func (k *kernels) rowPanels(data []float32, shared, own view) panels {
 	b := k.panels(data, own.Cols, shared.Rows+own.Rows)
 	k.putRows(&b, 0, shared, 0, ceil(own.Cols, k.cols))
 	k.putRows(&b, shared.Rows, own, 0, ceil(own.Cols, k.cols))
@@ -92,7 +92,7 @@ const together = 24
 
 // probabilities fills p's rows with the softmax of the scores of the queries
 // from i on, and with zeros where a query does not attend to a key.
-func (a *attention) probabilities(w *worker, k *kernels, p, q Matrix, keys *panels, i int) {
+func (a *attention) probabilities(w *worker, k *kernels, p, q view, keys *panels, i int) {
 	seen := keys
 	if p.Cols < keys.n {
 		part := *keys
@@ -109,7 +109,7 @@ func (a *attention) probabilities(w *worker, k *kernels, p, q Matrix, keys *pane
 func (c *CPU) Attention(out, q, kv Matrix, s *AttentionShape) {
 	need(out, q)
 	s.check(q, kv)
-	c.job = job{y: out, x: q, u: kv, shape: s}
+	c.job = job{y: out.open(), x: q.open(), u: kv.open(), shape: s}
 	c.parallel(len(s.Segments)*s.Heads, func(c *CPU, w *worker, item int) {
 		s := c.job.shape
 		a := s.of(s.Segments[item/s.Heads], item%s.Heads, c.job.x.Cols)
@@ -117,7 +117,7 @@ func (c *CPU) Attention(out, q, kv Matrix, s *AttentionShape) {
 	})
 }
 
-func (a *attention) forward(w *worker, k *kernels, out, q, kv Matrix) {
+func (a *attention) forward(w *worker, k *kernels, out, q, kv view) {
 	out, q = a.queries(out), a.queries(q)
 	d, rows := q.Cols, min(together, q.Rows)
 	columns, lines := k.panelFloats(a.keys, d), k.panelFloats(d, a.keys)
@@ -129,11 +129,11 @@ func (a *attention) forward(w *worker, k *kernels, out, q, kv Matrix) {
 	all := rest.matrix(rows, a.keys)
 	for i := 0; i < q.Rows; i += rows {
 		n := min(rows, q.Rows-i)
-		p := all.RowRange(0, n).ColRange(0, a.sees(i+n-1))
-		a.probabilities(w, k, p, q.RowRange(i, i+n), &keys, i)
+		p := all.rows(0, n).cols(0, a.sees(i+n-1))
+		a.probabilities(w, k, p, q.rows(i, i+n), &keys, i)
 		part := values
 		part.k = p.Cols
-		w.whole(k, product{y: out.RowRange(i, i+n), x: p, b: part, alpha: 1})
+		w.whole(k, product{y: out.rows(i, i+n), x: p, b: part, alpha: 1})
 	}
 }
 
@@ -148,7 +148,7 @@ func (c *CPU) AttentionGrad(dq, dkv, dout, q, kv Matrix, s *AttentionShape) {
 	need(dout, q)
 	s.check(q, kv)
 	c.Zero(dkv)
-	c.job = job{y: dq, x: q, u: kv, v: dkv, w: dout, shape: s}
+	c.job = job{y: dq.open(), x: q.open(), u: kv.open(), v: dkv.open(), w: dout.open(), shape: s}
 	if s.apart() {
 		c.parallel(len(s.Segments)*s.Heads, func(c *CPU, w *worker, item int) {
 			s := c.job.shape
@@ -185,8 +185,8 @@ func (c *CPU) attentionGrad(w *worker, g Segment, head int) {
 	keys := k.columnPanels(rest.floats(columns), sharedKeys, ownKeys)
 	values := k.columnPanels(rest.floats(columns), sharedValues, ownValues)
 	keyRows := k.rowPanels(rest.floats(lines), sharedKeys, ownKeys)
-	upRows := k.rowPanels(rest.floats(perQuery), Matrix{Cols: d}, dout)
-	queryRows := k.rowPanels(rest.floats(perQuery), Matrix{Cols: d}, q)
+	upRows := k.rowPanels(rest.floats(perQuery), view{Cols: d}, dout)
+	queryRows := k.rowPanels(rest.floats(perQuery), view{Cols: d}, q)
 	p, dp, t := rest.matrix(m, n), rest.matrix(m, n), rest.matrix(n, m)
 
 	a.probabilities(w, k, p, q, &keys, 0)
@@ -202,8 +202,8 @@ func (c *CPU) attentionGrad(w *worker, g Segment, head int) {
 }
 
 // add adds t·b, one row a key, to the rows of dkv's keys or values.
-func (a *attention) add(w *worker, k *kernels, dkv Matrix, values bool, t Matrix, b panels) {
+func (a *attention) add(w *worker, k *kernels, dkv view, values bool, t view, b panels) {
 	shared, own := a.runs(dkv, values)
-	w.whole(k, product{y: shared, x: t.RowRange(0, a.shared), b: b, alpha: 1, Epilogue: onto(shared, true)})
-	w.whole(k, product{y: own, x: t.RowRange(a.shared, a.keys), b: b, alpha: 1, Epilogue: onto(own, true)})
+	w.whole(k, product{y: shared, x: t.rows(0, a.shared), b: b, alpha: 1, residual: shared})
+	w.whole(k, product{y: own, x: t.rows(a.shared, a.keys), b: b, alpha: 1, residual: own})
 }

@@ -3,7 +3,6 @@ package compute
 import (
 	"fmt"
 	"runtime"
-	"unsafe"
 )
 
 // CPU is the [Device] that uses the processor's cores.
@@ -42,8 +41,8 @@ type job struct {
 	strips      int // into which the product's rows are cut
 	splits      int // and the columns of each
 	ints        *intPanels
-	y, x, u, v  Matrix
-	w           Matrix
+	y, x, u, v  view
+	w           view
 	to, from    []int32
 	ranges      []Range
 	shape       *AttentionShape
@@ -146,29 +145,11 @@ func (s *scratch) floats(n int) []float32 {
 }
 
 // matrix allocates a matrix; [matrixFloats] is the number of floats it takes.
-func (s *scratch) matrix(rows, cols int) Matrix {
-	m := Matrix{Rows: rows, Cols: cols, stride: strideFor(cols), offset: s.used, buffer: s.block}
-	s.used += matrixFloats(rows, cols)
-	return m
+func (s *scratch) matrix(rows, cols int) view {
+	return view{rows, cols, strideFor(cols), s.floats(matrixFloats(rows, cols))}
 }
 
 func matrixFloats(rows, cols int) int { return (rows*strideFor(cols) + 15) &^ 15 }
-
-func (m Matrix) row(i int) []float32 {
-	if uint(i) >= uint(m.Rows) {
-		panic("compute: row outside the matrix")
-	}
-	at := m.offset + i*m.stride
-	return m.buffer.(*block).floats[at : at+m.Cols : at+m.Cols]
-}
-
-// at returns the address of an element.
-func (m Matrix) at(i, j int) unsafe.Pointer {
-	return unsafe.Pointer(&m.buffer.(*block).floats[m.offset+i*m.stride+j])
-}
-
-// pitch returns the distance between rows in bytes.
-func (m Matrix) pitch() uintptr { return uintptr(m.stride) * 4 }
 
 // need panics unless a and b have the same shape.
 func need(a, b Matrix) {
@@ -198,8 +179,8 @@ func (c *CPU) Upload(dst Matrix, src []float32) {
 	if len(src) != dst.Rows*dst.Cols {
 		panic(fmt.Sprintf("compute: upload of %d values to [%d,%d]", len(src), dst.Rows, dst.Cols))
 	}
-	for i := range dst.Rows {
-		copy(dst.row(i), src[i*dst.Cols:])
+	for to, i := dst.open(), 0; i < to.Rows; i++ {
+		copy(to.row(i), src[i*dst.Cols:])
 	}
 	runtime.KeepAlive(c) // and with it the memory
 }
@@ -208,8 +189,8 @@ func (c *CPU) Download(dst []float32, src Matrix) {
 	if len(dst) != src.Rows*src.Cols {
 		panic(fmt.Sprintf("compute: download of [%d,%d] to %d values", src.Rows, src.Cols, len(dst)))
 	}
-	for i := range src.Rows {
-		copy(dst[i*src.Cols:], src.row(i))
+	for from, i := src.open(), 0; i < from.Rows; i++ {
+		copy(dst[i*src.Cols:], from.row(i))
 	}
 	runtime.KeepAlive(c)
 }

@@ -6,8 +6,9 @@ func (c *CPU) FocalLoss(dlogits, logits, target Matrix, alpha, gamma, weight flo
 	need(dlogits, logits)
 	need(target, logits)
 	var loss float64
-	for i := range logits.Rows {
-		x, t, d := logits.row(i), target.row(i), dlogits.row(i)
+	in, want, out := logits.open(), target.open(), dlogits.open()
+	for i := range in.Rows {
+		x, t, d := in.row(i), want.row(i), out.row(i)
 		for j := range x {
 			if t[j] < 0 {
 				d[j] = 0
@@ -49,12 +50,13 @@ func (c *CPU) IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) floa
 		panic("compute: intervals need two columns, and their overlap one")
 	}
 	var loss float64
-	for i := range logs.Rows {
-		x, t, d := logs.row(i), target.row(i), dlogs.row(i)
+	in, want, out, overlaps := logs.open(), target.open(), dlogs.open(), iou.open()
+	for i := range in.Rows {
+		x, t, d := in.row(i), want.row(i), out.row(i)
 		left, right := math.Exp(float64(x[0])), math.Exp(float64(x[1]))
 		overlap, l, dleft, dright := interval(left, right, float64(t[0]), float64(t[1]))
 		loss += l
-		iou.row(i)[0] = float32(overlap)
+		overlaps.row(i)[0] = float32(overlap)
 		d[0], d[1] = float32(weight*dleft*left), float32(weight*dright*right)
 	}
 	return weight * loss

@@ -18,6 +18,18 @@
 // that the machine can run. NEON was tested by emulation only: its speed has not
 // been measured, and its tile sizes are derived, not tuned.
 //
+// int8 products use the dot-product instructions of AVX-512 VNNI or Armv8.2; without
+// them NEON machines compute them in plain Go, which is not faster than float32.
+// Resizing ([Resampler]) uses PIL's 8-bit fixed-point arithmetic; in plain Go it took as
+// long as decoding a video.
+//
+// # Shared keys
+//
+// The text tower is causal, so the start token and the prefix vectors give the same
+// activations for every class. They are computed once. The rest of all classes is one
+// ragged matrix whose rows attend to the shared rows and causally to their own class
+// ([AttentionShape]).
+//
 // # Memory
 //
 // A [Matrix] hides its memory and stride. A [Weight] is packed once for the

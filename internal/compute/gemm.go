@@ -25,7 +25,7 @@ func (k *kernels) panels(data []float32, n, depth int) panels {
 }
 
 // putColumns copies the rows of m to the columns at, at+1, … of B.
-func (k *kernels) putColumns(b *panels, at int, m Matrix) {
+func (k *kernels) putColumns(b *panels, at int, m view) {
 	for r := 0; r < m.Rows; {
 		panel, column := (at+r)/k.cols, (at+r)%k.cols
 		n := min(k.transposed, k.cols-column, m.Rows-r)
@@ -35,7 +35,7 @@ func (k *kernels) putColumns(b *panels, at int, m Matrix) {
 }
 
 // putRows copies the rows of m to the rows at, at+1, … of B, in the panels from..to-1.
-func (k *kernels) putRows(b *panels, at int, m Matrix, from, to int) {
+func (k *kernels) putRows(b *panels, at int, m view, from, to int) {
 	for panel := from; panel < to; panel++ {
 		j0, j1 := panel*k.cols, min((panel+1)*k.cols, m.Cols)
 		d := b.data[panel*b.stride+at*k.cols:]
@@ -47,18 +47,18 @@ func (k *kernels) putRows(b *panels, at int, m Matrix, from, to int) {
 
 // packTransposed fills b with B = wᵀ for w [n,k].
 func (c *CPU) packTransposed(b panels, w Matrix) {
-	c.job = job{panels: b, x: w}
+	c.job = job{panels: b, x: w.open()}
 	c.blocks(ceil(b.n, c.kernels.cols), 1, func(c *CPU, _ *worker, item int) {
 		j, width := &c.job, c.kernels.cols
 		from, to := c.part(item)
 		j0, j1 := from*width, min(to*width, j.x.Rows)
-		c.kernels.putColumns(&j.panels, j0, j.x.RowRange(j0, j1))
+		c.kernels.putColumns(&j.panels, j0, j.x.rows(j0, j1))
 	})
 }
 
 // packPlain fills b with B = x for x [k,n].
 func (c *CPU) packPlain(b panels, x Matrix) {
-	c.job = job{panels: b, x: x}
+	c.job = job{panels: b, x: x.open()}
 	c.blocks(ceil(b.n, c.kernels.cols), 1, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		c.kernels.putRows(&c.job.panels, 0, c.job.x, from, to)
@@ -116,7 +116,7 @@ func (c *CPU) Linear(y, x Matrix, w *Weight, e Epilogue) {
 	case p.forms&ForwardInt8 != 0:
 		c.linearInts(y, x, p.ints, e)
 	case p.forms&Forward != 0:
-		c.multiply(product{y: y, x: x, b: p.forward, alpha: 1, Epilogue: e})
+		c.multiply(e.product(y, x, p.forward))
 	default:
 		panic("compute: weight is not packed for Linear")
 	}
@@ -128,7 +128,7 @@ func (c *CPU) InputGrad(dx, dy Matrix, w *Weight, accumulate bool) {
 	if p.forms&Backward == 0 {
 		panic("compute: weight is not packed for InputGrad")
 	}
-	c.multiply(product{y: dx, x: dy, b: p.backward, alpha: 1, Epilogue: onto(dx, accumulate)})
+	c.multiply(onto(dx, accumulate).product(dx, dy, p.backward))
 	runtime.KeepAlive(w)
 }
 
@@ -156,36 +156,42 @@ func (c *CPU) MulNT(dst, a, b Matrix, alpha float32, accumulate bool) {
 		column.Rows, column.Cols, column.stride = dst.Cols, 1, 1
 		p := c.tempPanels(1, a.Cols)
 		c.packTransposed(p, a)
-		c.multiply(product{y: column, x: b, b: p, alpha: alpha, Epilogue: onto(column, accumulate)})
+		product := onto(column, accumulate).product(column, b, p)
+		product.alpha = alpha
+		c.multiply(product)
 		return
 	}
 	p := c.tempPanels(b.Rows, b.Cols)
 	c.packTransposed(p, b)
-	c.multiply(product{y: dst, x: a, b: p, alpha: alpha, Epilogue: onto(dst, accumulate)})
+	product := onto(dst, accumulate).product(dst, a, p)
+	product.alpha = alpha
+	c.multiply(product)
 }
 
 func (c *CPU) MulNN(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
 	p := c.tempPanels(b.Cols, b.Rows)
 	c.packPlain(p, b)
-	c.multiply(product{y: dst, x: a, b: p, alpha: alpha, Epilogue: onto(dst, accumulate)})
+	product := onto(dst, accumulate).product(dst, a, p)
+	product.alpha = alpha
+	c.multiply(product)
 }
 
 func (c *CPU) MulTN(dst, a, b Matrix, alpha float32, accumulate bool) {
 	defer c.Release(c.Mark())
 	t := c.Temp(a.Cols, a.Rows)
-	c.job = job{y: t, x: a}
+	c.job = job{y: t.open(), x: a.open()}
 	c.blocks(ceil(a.Rows, c.kernels.transposed), 4, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		step := c.kernels.transposed
 		from, to = from*step, min(to*step, c.job.x.Rows)
-		c.kernels.transposeTo(c.job.y.ColRange(from, to), c.job.x.RowRange(from, to))
+		c.kernels.transposeTo(c.job.y.cols(from, to), c.job.x.rows(from, to))
 	})
 	c.MulNN(dst, t, b, alpha, accumulate)
 }
 
 // transposeTo writes dst = srcᵀ.
-func (k *kernels) transposeTo(dst, src Matrix) {
+func (k *kernels) transposeTo(dst, src view) {
 	for r := 0; r < src.Rows; r += k.transposed {
 		n := min(k.transposed, src.Rows-r)
 		k.transpose((*float32)(dst.at(0, r)), dst.pitch(), (*float32)(src.at(r, 0)), src.pitch(), n, src.Cols)
@@ -194,20 +200,26 @@ func (k *kernels) transposeTo(dst, src Matrix) {
 
 // product is y [m,n] = act(alpha·x [m,k]·B + bias) + residual.
 type product struct {
-	y, x  Matrix
-	b     panels
-	alpha float32
-	Epilogue
+	y, x           view
+	b              panels
+	alpha          float32
+	act            Activation
+	bias, residual view // without memory for none
+}
+
+// product returns y = act(x·B + bias) + residual.
+func (e Epilogue) product(y, x Matrix, b panels) product {
+	return product{y: y.open(), x: x.open(), b: b, alpha: 1, act: e.Act, bias: e.Bias.open(), residual: e.Residual.open()}
 }
 
 func (p *product) check() {
 	if p.y.Rows != p.x.Rows || p.x.Cols != p.b.k || p.y.Cols != p.b.n {
 		panic(fmt.Sprintf("compute: product [%d,%d]·[%d,%d] to [%d,%d]", p.x.Rows, p.x.Cols, p.b.k, p.b.n, p.y.Rows, p.y.Cols))
 	}
-	if !p.Residual.IsZero() {
-		need(p.y, p.Residual)
+	if r := p.residual; !r.isZero() && (r.Rows != p.y.Rows || r.Cols != p.y.Cols) {
+		panic(fmt.Sprintf("compute: shapes [%d,%d] and [%d,%d] differ", p.y.Rows, p.y.Cols, r.Rows, r.Cols))
 	}
-	if !p.Bias.IsZero() && p.Bias.Cols != p.b.n {
+	if !p.bias.isZero() && p.bias.Cols != p.b.n {
 		panic("compute: the width of the bias differs")
 	}
 }
@@ -289,7 +301,7 @@ func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 	depth := (ceil(p.b.k, blocks) + 3) &^ 3
 	tiles := ceil(i1-i0, k.rows)
 	sums := w.sums
-	if blocks > 1 || p.Act != Identity {
+	if blocks > 1 || p.act != Identity {
 		sums = w.sumsFor(tiles * k.rows * k.cols)
 	}
 	t := &w.tile
@@ -317,11 +329,11 @@ func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 					kernel[r1-r0](t)
 					continue
 				}
-				if !p.Bias.IsZero() {
-					t.bias = p.Bias.at(0, column)
+				if !p.bias.isZero() {
+					t.bias = p.bias.at(0, column)
 				}
 				var own []float32
-				if p.Act != Identity {
+				if p.act != Identity {
 					own = sums[n*k.rows*k.cols:]
 				}
 				w.complete(k, p, kernel[r1-r0], own, k.cols, r0, r1, column)
@@ -340,19 +352,19 @@ func (w *worker) multiply(k *kernels, p *product, i0, i1, j0, j1 int) {
 func (w *worker) complete(k *kernels, p *product, kernel func(*tile), sums []float32, cols, r0, r1, column int) {
 	t, f := &w.tile, &w.finish
 	end := t
-	if p.Act != Identity {
+	if p.act != Identity {
 		t.c, t.ldc = unsafe.Pointer(&sums[0]), uintptr(cols)*4
 		*f = tile{a: t.c, lda: t.ldc, rows: r1 - r0, cols: t.cols}
 		end = f
 	}
 	end.c, end.ldc = p.y.at(r0, column), p.y.pitch()
 	end.r = nil
-	if !p.Residual.IsZero() {
-		end.r, end.ldr = p.Residual.at(r0, column), p.Residual.pitch()
+	if !p.residual.isZero() {
+		end.r, end.ldr = p.residual.at(r0, column), p.residual.pitch()
 	}
 	kernel(t)
-	if p.Act != Identity {
-		k.finish[p.Act](f)
+	if p.act != Identity {
+		k.finish[p.act](f)
 	}
 }
 
@@ -368,7 +380,7 @@ func (c *CPU) SumRows(dst, x Matrix) {
 	if dst.Rows != 1 || dst.Cols != x.Cols {
 		panic("compute: the width of the sum differs")
 	}
-	c.job = job{y: dst, x: x}
+	c.job = job{y: dst.open(), x: x.open()}
 	c.blocks(x.Cols, 256, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		d, x := c.job.y.row(0)[from:to], c.job.x

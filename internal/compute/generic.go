@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// generic are the kernels in plain Go: the portable path, and what the others
-// are tested against.
+// generic holds the kernels in plain Go: the portable implementation and the reference for
+// the tests of the others.
 var generic = &kernels{
 	name: "generic",
 	rows: 2, cols: 4, lanes: 4, depth: 768,
@@ -30,7 +30,7 @@ var generic = &kernels{
 	vector:        1,
 }
 
-// floatsAt is the row of n elements that begins so many bytes after p.
+// floatsAt returns the n elements that start at an offset in bytes from p.
 func floatsAt(p unsafe.Pointer, offset uintptr, n int) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Add(p, offset)), n)
 }
@@ -44,8 +44,8 @@ func genericTile2(t *tile) {
 	genericTile(t, floatsAt(t.a, 0, t.k), floatsAt(t.a, t.lda, t.k), 2)
 }
 
-// genericTile multiplies two rows, of which as many as rows says count, by a
-// panel of four columns.
+// genericTile multiplies two rows, of which only the first rows are used, by a panel of four
+// columns.
 func genericTile(t *tile, x, y []float32, rows int) {
 	const width = 4
 	var sums [2][width]float32
@@ -155,7 +155,7 @@ func genericSoftmaxGrad(dx, p, dp []float32, scale float32) {
 	}
 }
 
-// moments are a row's mean and the reciprocal of its standard deviation.
+// moments returns the mean of a row and the reciprocal of its standard deviation.
 func moments(x []float32, eps float32) (mean, inverse float32) {
 	var sum, square float64
 	for _, v := range x {

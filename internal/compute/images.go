@@ -1,7 +1,7 @@
 package compute
 
 func (c *CPU) ExtractPatches(dst, images Matrix, size, patch int) {
-	c.job = job{y: dst, x: images, size: size, patch: patch}
+	c.job = job{y: dst.open(), x: images.open(), size: size, patch: patch}
 	c.parallel(images.Rows, func(c *CPU, _ *worker, n int) {
 		j := &c.job
 		size, patch := j.size, j.patch
@@ -22,7 +22,7 @@ func (c *CPU) ExtractPatches(dst, images Matrix, size, patch int) {
 }
 
 func (c *CPU) NormalizePixels(dst Matrix, rgb []byte, mean, std [3]float32) {
-	c.job = job{y: dst, rgb: rgb}
+	c.job = job{y: dst.open(), rgb: rgb}
 	for ch := range c.levels {
 		for v := range c.levels[ch] {
 			c.levels[ch][v] = (float32(v)/255 - mean[ch]) / std[ch]

@@ -40,7 +40,7 @@ func (c *CPU) newIntPanels(owner *Weight, n, k int) *intPanels {
 
 // packInts quantizes w [n,k], row by row.
 func (c *CPU) packInts(p *intPanels, w Matrix) {
-	c.job = job{ints: p, x: w}
+	c.job = job{ints: p, x: w.open()}
 	c.blocks(p.n, 16, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -77,7 +77,7 @@ func (p *intPanels) putColumn(ints *intKernels, column int, w []float32) {
 
 // linearInts is Linear for an int8 weight.
 func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
-	f := product{y: y, x: x, b: panels{n: p.n, k: p.k}, Epilogue: e}
+	f := e.product(y, x, panels{n: p.n, k: p.k})
 	f.check()
 	if y.Rows == 0 || y.Cols == 0 {
 		return
@@ -86,7 +86,7 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 	// Quantize all rows first; a row of levels takes p.groups float32 values.
 	q := c.Temp(x.Rows, p.groups)
 	levels := c.Temp(x.Rows, 2) // step and low, one row after the other without a gap
-	c.job = job{x: x, u: q, v: levels}
+	c.job = job{x: x.open(), u: q.open(), v: levels.open()}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
 		j := &c.job
 		from, to := c.part(item)
@@ -94,7 +94,7 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 			c.kernels.levels(j.u.row(i), j.v.row(i), j.x.row(i))
 		}
 	})
-	c.job = job{product: f, ints: p, u: q, v: levels}
+	c.job = job{product: f, ints: p, u: q.open(), v: levels.open()}
 	c.share(c.kernels.ints.cols, p.groups)
 	c.parallel(c.job.strips*c.job.splits, func(c *CPU, w *worker, item int) {
 		i0, i1, j0, j1 := c.shareOf(item, c.kernels.ints.cols)
@@ -102,8 +102,8 @@ func (c *CPU) linearInts(y, x Matrix, p *intPanels, e Epilogue) {
 	})
 }
 
-// levels rounds a row x to levels in q and writes its step and low. Of a row
-// that is not finite no level tells it; its step does, and through it all results.
+// levels rounds a row x to levels in q and writes its step and low. For a row that is not
+// finite, the step is NaN, and so are all results.
 func (k *kernels) levels(q, stepLow, x []float32) {
 	ints := k.ints
 	ints.extent(stepLow, x)
@@ -119,7 +119,7 @@ func (k *kernels) levels(q, stepLow, x []float32) {
 	d := unsafe.Slice((*byte)(unsafe.Pointer(&q[0])), 4*len(q))
 	ints.quantize(d, x, low, inverse)
 	for i := len(x) &^ 15; i < len(q)*ints.group; i++ {
-		var l uint8 // what is beyond the row meets weights of zero
+		var l uint8 // padding is multiplied by weights of zero
 		if i < len(x) {
 			l = level(x[i], low, inverse)
 		}
@@ -139,7 +139,7 @@ func (w *worker) multiplyInts(c *CPU, i0, i1, j0, j1 int) {
 	}
 	tiles := ceil(i1-i0, k.rows)
 	var sums []float32
-	if f.Act != Identity {
+	if f.act != Identity {
 		sums = w.sumsFor(k.rows * ints.cols)
 	}
 	bytes := uintptr(p.groups * ints.cols * 4)
@@ -151,8 +151,8 @@ func (w *worker) multiplyInts(c *CPU, i0, i1, j0, j1 int) {
 		*t = tile{lda: c.job.u.pitch(), k: p.groups, cols: cols, alpha: 1,
 			b:      unsafe.Pointer(&p.data[uintptr(j)*bytes]),
 			scales: unsafe.Pointer(&p.scales[column]), offsets: unsafe.Pointer(&p.offsets[column])}
-		if !f.Bias.IsZero() {
-			t.bias = f.Bias.at(0, column)
+		if !f.bias.isZero() {
+			t.bias = f.bias.at(0, column)
 		}
 		for n := range tiles {
 			r0, r1 := i0+(i1-i0)*n/tiles, i0+(i1-i0)*(n+1)/tiles

@@ -24,7 +24,7 @@ func QuantizeRow(row []byte, x []float32) (scale, rest float32) {
 	}
 	scale = most / 127
 	inverse := 1 / scale
-	if scale < 1e-30 { // too small to divide by: all of x is rest
+	if scale < 1e-30 { // too small to divide by: r is x
 		scale, inverse = 0, 0
 	}
 	var square float64
@@ -50,12 +50,11 @@ type Int8Query struct {
 	ones   []int8
 	bias   int64
 	row    []byte
-	at     [4]int32 // the rows that are left over from fours, and their products
+	at     [4]int32 // the rows beyond the last four, and their products
 	dst    [4]int32
 }
 
-// Quantize makes x the query and returns its scale and the norm of what is lost, as
-// QuantizeRow does.
+// Quantize sets the query to x and returns its scale and rest, as QuantizeRow does.
 func (q *Int8Query) Quantize(x []float32) (scale, rest float32) {
 	if n := Int8Stride(len(x)); len(q.row) != n {
 		q.row = make([]byte, n)
@@ -65,7 +64,7 @@ func (q *Int8Query) Quantize(x []float32) (scale, rest float32) {
 	return scale, rest
 }
 
-// Set makes a row the query.
+// Set sets the query to a row.
 func (q *Int8Query) Set(row []byte) {
 	if q.ints == nil {
 		q.ints = chosen().ints
@@ -80,7 +79,7 @@ func (q *Int8Query) Set(row []byte) {
 	if n == 0 {
 		return
 	}
-	// Eight bytes at a time; rows are whole 64s.
+	// Eight bytes at a time; the length of rows is a multiple of 64.
 	from, to := unsafe.Slice((*uint64)(unsafe.Pointer(&row[0])), n/8), unsafe.Slice((*uint64)(unsafe.Pointer(&q.levels[0])), n/8)
 	for i, b := range from {
 		to[i] = b ^ 0x8080808080808080

@@ -35,7 +35,7 @@ var avx2Ints = &intKernels{cols: 16, lanes: 8, group: 2, tiles: avx2IntTiles, ex
 
 var avx2Resample = &resampleKernels{pack: avx2PackPixels, across: avx2Across, down: avx2Down}
 
-// vnniInts need one more extension than the rest of AVX-512.
+// vnniInts requires one more extension than the rest of AVX-512.
 var vnniInts = &intKernels{cols: 64, lanes: 16, group: 4, tiles: avx512IntTiles, extent: avx512Extent, quantize: avx512Quantize, byteDots: avx512ByteDots}
 
 var avx512 = &kernels{
@@ -61,8 +61,8 @@ var avx512 = &kernels{
 	vector:        16,
 }
 
-// available lists the kernels that the machine runs, the best last. The checks
-// include that the operating system saves the registers.
+// available returns the kernels that the machine can run, fastest last. It also checks that
+// the operating system saves the registers.
 var available = sync.OnceValue(func() []*kernels {
 	all := []*kernels{generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {

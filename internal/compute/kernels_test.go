@@ -159,9 +159,9 @@ func compareTiles(t *testing.T, k *kernels, seed uint64, n int) {
 		for i := range p.data {
 			p.data[i] = float32(math.NaN()) // beyond the last column
 		}
-		k.putColumns(&p, 0, uploaded(d, cols, depth, flatB))
-		new(worker).whole(k, product{y: y.ColRange(0, cols), x: uploaded(d, rows, depth, flatA), b: p, alpha: 0.5,
-			Epilogue: Epilogue{Residual: uploaded(d, rows, cols, flatR)}})
+		k.putColumns(&p, 0, uploaded(d, cols, depth, flatB).open())
+		new(worker).whole(k, product{y: y.ColRange(0, cols).open(), x: uploaded(d, rows, depth, flatA).open(), b: p, alpha: 0.5,
+			residual: uploaded(d, rows, cols, flatR).open()})
 		return downloaded(d, y)
 	}
 	got, want := run(k), run(generic)
@@ -231,7 +231,7 @@ func TestTranspose(t *testing.T) {
 				src[i] = float32(rng.NormFloat64())
 			}
 			m := d.New(cols+1, rows+2)
-			k.transposeTo(m.RowRange(0, cols).ColRange(1, rows+1), uploaded(d, rows, cols, src))
+			k.transposeTo(m.RowRange(0, cols).ColRange(1, rows+1).open(), uploaded(d, rows, cols, src).open())
 			frame := downloaded(d, m)
 			for i := range cols + 1 {
 				for j := range rows + 2 {

@@ -25,7 +25,7 @@ func softmax(y, x []float32) float64 {
 
 func (c *CPU) Softmax(y, x Matrix) {
 	need(y, x)
-	c.job = job{y: y, x: x}
+	c.job = job{y: y.open(), x: x.open()}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -46,10 +46,11 @@ func (c *CPU) CrossEntropy(dlogits, logits Matrix, target []int32) float64 {
 	need(p, logits)
 	var loss float64
 	scale := 1 / float32(logits.Rows)
+	in, out := logits.open(), p.open()
 	for i, t := range target {
-		row := p.row(i)
-		right := float64(logits.row(i)[t])
-		loss += softmax(row, logits.row(i)) - right
+		x, row := in.row(i), out.row(i)
+		right := float64(x[t])
+		loss += softmax(row, x) - right
 		row[t]--
 		for j := range row {
 			row[j] *= scale

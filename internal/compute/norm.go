@@ -4,7 +4,7 @@ import "math"
 
 func (c *CPU) LayerNorm(y, x, gamma, beta Matrix, eps float32) {
 	need(y, x)
-	c.job = job{y: y, x: x, u: gamma, v: beta, eps: eps}
+	c.job = job{y: y.open(), x: x.open(), u: gamma.open(), v: beta.open(), eps: eps}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
 		j := &c.job
 		from, to := c.part(item)
@@ -19,7 +19,7 @@ func (c *CPU) LayerNormGrad(dx, dy, x, gamma Matrix, eps float32, accumulate boo
 	need(dx, x)
 	defer c.Release(c.Mark())
 	stats := c.Temp(x.Rows, 2)
-	c.job = job{y: dx, u: dy, x: x, v: gamma, w: stats, eps: eps}
+	c.job = job{y: dx.open(), u: dy.open(), x: x.open(), v: gamma.open(), w: stats.open(), eps: eps}
 	if accumulate {
 		c.job.scale = 1
 	}
@@ -33,7 +33,7 @@ func (c *CPU) LayerNormGrad(dx, dy, x, gamma Matrix, eps float32, accumulate boo
 	if dgamma.IsZero() {
 		return
 	}
-	c.job = job{y: dgamma, v: dbeta, u: dy, x: x, w: stats}
+	c.job = job{y: dgamma.open(), v: dbeta.open(), u: dy.open(), x: x.open(), w: stats.open()}
 	c.blocks(x.Cols, 128, func(c *CPU, _ *worker, item int) {
 		j := &c.job
 		from, to := c.part(item)
@@ -61,7 +61,7 @@ func (k *kernels) length(x []float32) float32 {
 
 func (c *CPU) Normalize(y, x Matrix) {
 	need(y, x)
-	c.job = job{y: y, x: x}
+	c.job = job{y: y.open(), x: x.open()}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -74,7 +74,7 @@ func (c *CPU) Normalize(y, x Matrix) {
 func (c *CPU) NormalizeGrad(dx, dy, x Matrix) {
 	need(dx, dy)
 	need(dx, x)
-	c.job = job{y: dx, u: dy, x: x}
+	c.job = job{y: dx.open(), u: dy.open(), x: x.open()}
 	c.blocks(x.Rows, grainFor(x.Cols), func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {

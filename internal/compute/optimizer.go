@@ -9,7 +9,7 @@ func (c *CPU) AdamW(param, grad, m, v Matrix, s AdamWStep) {
 	need(param, grad)
 	correct1 := 1 - math.Pow(s.Beta1, float64(s.Step))
 	correct2 := math.Sqrt(1 - math.Pow(s.Beta2, float64(s.Step)))
-	c.job = job{y: param, x: grad, u: m, v: v, adamw: adamw{
+	c.job = job{y: param.open(), x: grad.open(), u: m.open(), v: v.open(), adamw: adamw{
 		keep1: float32(s.Beta1), take1: float32(1 - s.Beta1),
 		keep2: float32(s.Beta2), take2: float32(1 - s.Beta2),
 		decay: float32(1 - s.LearningRate*s.WeightDecay), rate: float32(s.LearningRate / correct1),
@@ -27,8 +27,9 @@ func (c *CPU) AdamW(param, grad, m, v Matrix, s AdamWStep) {
 func (c *CPU) Dot(a, b Matrix) float64 {
 	need(a, b)
 	var sum float64
-	for i := range a.Rows {
-		sum += c.kernels.rowDot(a.row(i), b.row(i))
+	x, y := a.open(), b.open()
+	for i := range x.Rows {
+		sum += c.kernels.rowDot(x.row(i), y.row(i))
 	}
 	runtime.KeepAlive(c) // and with it the memory
 	return sum

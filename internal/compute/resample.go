@@ -72,9 +72,8 @@ func (p *Resampler) Horizontal(dst, src []byte, width int, f *Filter) {
 	}
 }
 
-// Vertical filters rows of so many bytes, which stand every Stride in src, down their
-// columns into dst, whose rows stand one after the other with Padding bytes behind
-// the last.
+// Vertical filters the columns of rows of the given number of bytes, Stride apart in src,
+// into dst, whose rows are contiguous and followed by Padding bytes.
 func (p *Resampler) Vertical(dst, src []byte, row int, f *Filter) {
 	stride := Stride(row)
 	rows := len(src) / stride
@@ -126,7 +125,7 @@ func genericAcross(a, b *byte, packed *uint64, first, weights *int32, taps, n in
 	}
 }
 
-// weigh is an inner loop. On its own it has the registers it needs.
+// weigh is an inner loop. It is not inlined, so that it has enough registers.
 //
 //go:noinline
 func weigh(in []uint64, weights []int32) (r, g, b uint64) {

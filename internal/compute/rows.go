@@ -26,7 +26,7 @@ func (c *CPU) Copy(dst, src Matrix) {
 }
 
 func (c *CPU) Zero(dst Matrix) {
-	c.job = job{y: dst}
+	c.job = job{y: dst.open()}
 	c.blocks(dst.Rows, grainFor(dst.Cols), func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -36,7 +36,7 @@ func (c *CPU) Zero(dst Matrix) {
 }
 
 func (c *CPU) Gather(dst Matrix, to []int32, src Matrix, from []int32) {
-	c.job = job{y: dst, x: src, to: to, from: from}
+	c.job = job{y: dst.open(), x: src.open(), to: to, from: from}
 	c.blocks(pairs(dst, to, src, from), grainFor(src.Cols), func(c *CPU, _ *worker, item int) {
 		j := &c.job
 		a, b := c.part(item)
@@ -48,7 +48,7 @@ func (c *CPU) Gather(dst Matrix, to []int32, src Matrix, from []int32) {
 
 func (c *CPU) ScatterAdd(dst Matrix, to []int32, src Matrix, from []int32) {
 	n := pairs(dst, to, src, from)
-	c.job = job{y: dst, x: src, to: to, from: from, size: n}
+	c.job = job{y: dst.open(), x: src.open(), to: to, from: from, size: n}
 	// Rows may repeat, so the columns are divided between the workers.
 	c.blocks(src.Cols, max(64, 16384/max(n, 1)), func(c *CPU, _ *worker, item int) {
 		j := &c.job
@@ -65,7 +65,7 @@ func (c *CPU) Add(dst, src Matrix) {
 }
 
 func (c *CPU) AddCycle(dst, src Matrix) {
-	c.job = job{y: dst, x: src}
+	c.job = job{y: dst.open(), x: src.open()}
 	c.blocks(dst.Rows, grainFor(dst.Cols), func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -75,7 +75,7 @@ func (c *CPU) AddCycle(dst, src Matrix) {
 }
 
 func (c *CPU) AddCycleGrad(src, dst Matrix) {
-	c.job = job{y: src, x: dst}
+	c.job = job{y: src.open(), x: dst.open()}
 	c.blocks(src.Rows, 1, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for r := from; r < to; r++ {
@@ -87,7 +87,7 @@ func (c *CPU) AddCycleGrad(src, dst Matrix) {
 }
 
 func (c *CPU) Scale(dst Matrix, by float32) {
-	c.job = job{y: dst, scale: by}
+	c.job = job{y: dst.open(), scale: by}
 	c.blocks(dst.Rows, grainFor(dst.Cols), func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -97,7 +97,7 @@ func (c *CPU) Scale(dst Matrix, by float32) {
 }
 
 func (c *CPU) Mean(dst, src Matrix, ranges []Range) {
-	c.job = job{y: dst, x: src, ranges: ranges}
+	c.job = job{y: dst.open(), x: src.open(), ranges: ranges}
 	c.blocks(len(ranges), 1, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
@@ -112,7 +112,7 @@ func (c *CPU) Mean(dst, src Matrix, ranges []Range) {
 }
 
 func (c *CPU) MeanGrad(dsrc, ddst Matrix, ranges []Range) {
-	c.job = job{y: dsrc, x: ddst, ranges: ranges}
+	c.job = job{y: dsrc.open(), x: ddst.open(), ranges: ranges}
 	// Ranges may overlap, so the columns are divided between the workers.
 	c.blocks(dsrc.Cols, 64, func(c *CPU, _ *worker, item int) {
 		from, to := c.part(item)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// caption puts into words some of what is true: always the objects, what they
-// do if anything, and at most two things more, or one where that is a lot already.
-// medium is "picture" or "video".
+// caption describes some of the labels: always the objects and their action, if any, and at
+// most two more properties, or one if there is an action or a second object. medium is
+// "picture" or "video".
 func caption(r *rand.Rand, l Labels, medium, doing string) string {
 	most := 2
 	if doing != "" || l.Other.Shape != "" {
@@ -27,8 +27,24 @@ func caption(r *rand.Rand, l Labels, medium, doing string) string {
 	tell("ground", true, 3)
 	r.Shuffle(len(more), func(i, j int) { more[i], more[j] = more[j], more[i] })
 	more = more[:min(len(more), most)]
-	told := func(what string) bool { return slices.Contains(more, what) }
+	words := phrases(r, l, more, doing)
+	// Only short captions have an introduction.
+	if len(more) < most {
+		switch {
+		case r.IntN(3) == 0:
+			words = slices.Insert(words, 0, "a "+medium+" of")
+		case r.IntN(4) == 0 && l.Count > 1:
+			words = slices.Insert(words, 0, "there are")
+		case r.IntN(4) == 0 && l.Other.Shape == "":
+			words = slices.Insert(words, 0, map[bool]string{false: "there is", true: "there are"}[l.Count > 1])
+		}
+	}
+	return strings.Join(words, " ")
+}
 
+// phrases returns the phrases of a caption that mentions the properties in more.
+func phrases(r *rand.Rand, l Labels, more []string, doing string) []string {
+	told := func(what string) bool { return slices.Contains(more, what) }
 	var words []string
 	add := func(s ...string) {
 		for _, s := range s {
@@ -69,18 +85,7 @@ func caption(r *rand.Rand, l Labels, medium, doing string) string {
 	if told("ground") {
 		add("on", ground(r, l))
 	}
-	// Whoever says much does not say it at length.
-	if len(more) < most {
-		switch {
-		case r.IntN(3) == 0:
-			words = slices.Insert(words, 0, "a "+medium+" of")
-		case r.IntN(4) == 0 && l.Count > 1:
-			words = slices.Insert(words, 0, "there are")
-		case r.IntN(4) == 0 && l.Other.Shape == "":
-			words = slices.Insert(words, 0, map[bool]string{false: "there is", true: "there are"}[l.Count > 1])
-		}
-	}
-	return strings.Join(words, " ")
+	return words
 }
 
 var numbers = []string{2: "two", 3: "three", 4: "four"}

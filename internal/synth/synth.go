@@ -1,9 +1,3 @@
-// Package synth draws a world of which the truth is known, with a language to
-// speak of it: colored shapes over textured grounds that stand, move, turn,
-// grow and vanish, in captioned pictures ([World]) and in captioned and labeled
-// videos ([Generate]). Most ways to move come in pairs that show the same
-// pictures in the opposite order, so that what is in the frames does not tell
-// them apart and only time does.
 package synth
 
 import (
@@ -23,14 +17,14 @@ type Kind string
 
 // The kinds.
 //
-//   - KindMotions: videos labeled with what happens, whatever it happens to.
-//     A second shape stands by or takes part.
-//   - KindObjects: videos labeled with the one thing that is seen, such as
-//     "red circle", whatever it does.
-//   - KindUntrimmed: longer videos with timed segments: a shape does one to four
-//     things one after the other and rests between them, while another stands by,
-//     or shapes come and go; see [Label].
-//   - KindPictures: pictures.
+//   - KindMotions: videos labeled with the action, whichever shape performs it. A second
+//     shape is idle or takes part.
+//   - KindObjects: videos labeled with their only object, such as "red circle", whatever
+//     it does.
+//   - KindUntrimmed: longer videos with timed segments. Either one shape performs one to
+//     four actions in turn and rests between them, while another is idle, or shapes come
+//     and go; see [Label].
+//   - KindPictures: images.
 const (
 	KindMotions   Kind = "motions"
 	KindObjects   Kind = "objects"
@@ -38,11 +32,11 @@ const (
 	KindPictures  Kind = "pictures"
 )
 
-// Kinds are the names of the kinds.
+// Kinds lists all kinds.
 var Kinds = []Kind{KindMotions, KindObjects, KindUntrimmed, KindPictures}
 
-// Classes returns the labels that a kind of data set can have where the given
-// combinations of color and shape are shown.
+// Classes returns the labels that a kind of data set can have with a set of combinations
+// of color and shape.
 func (k Kind) Classes(s Set) []string {
 	switch k {
 	case KindMotions:
@@ -57,7 +51,7 @@ func (k Kind) Classes(s Set) []string {
 	return names
 }
 
-// Options says what to render. What is zero takes the default.
+// Options holds the settings of [Generate]. Zero fields have defaults.
 type Options struct {
 	Kind     Kind     `json:"kind"`            // KindMotions
 	Label    Label    `json:"label,omitempty"` // of untrimmed videos; LabelMotions
@@ -82,7 +76,7 @@ type Options struct {
 func (o Options) complete() (Options, error) {
 	o.Kind = cmp.Or(o.Kind, KindMotions)
 	if !slices.Contains(Kinds, o.Kind) {
-		return o, fmt.Errorf("no kind of data set %q; there are %q", string(o.Kind), Kinds)
+		return o, fmt.Errorf("unknown kind of data set %q; available: %q", string(o.Kind), Kinds)
 	}
 	o.Set = cmp.Or(o.Set, All)
 	if err := o.Set.valid(); err != nil {
@@ -93,7 +87,7 @@ func (o Options) complete() (Options, error) {
 	}
 	known := o.Known()
 	if o.Takes == 1 {
-		o.Takes = 0 // one set of options is to look one way in synth.json
+		o.Takes = 0 // equal options must be equal in synth.json
 	}
 	if o.Takes != 0 && (o.Kind == KindPictures || o.Kind == KindUntrimmed) {
 		return o, fmt.Errorf("%s have no takes", o.Kind)
@@ -102,7 +96,7 @@ func (o Options) complete() (Options, error) {
 		if o.Classes != nil {
 			return o, errors.New("pictures have no classes to choose from; choose a set of combinations")
 		}
-		o.FPS, o.Seconds = 1, 2 // which are not used
+		o.FPS, o.Seconds = 1, 2 // not used, but checked
 	} else if o.Classes == nil {
 		o.Classes = known
 	} else if len(o.Classes) == 0 {
@@ -110,10 +104,10 @@ func (o Options) complete() (Options, error) {
 	}
 	for i, class := range o.Classes {
 		if !slices.Contains(known, class) {
-			return o, fmt.Errorf("no class %q; there are %s", class, strings.Join(known, ", "))
+			return o, fmt.Errorf("unknown class %q; available: %s", class, strings.Join(known, ", "))
 		}
 		if slices.Contains(o.Classes[:i], class) {
-			return o, fmt.Errorf("class %q is named twice", class)
+			return o, fmt.Errorf("duplicate class %q", class)
 		}
 	}
 	seconds, total := 2.0, 1000
@@ -130,22 +124,8 @@ func (o Options) complete() (Options, error) {
 	o.FPS = cmp.Or(o.FPS, 12)
 	o.Seconds = cmp.Or(o.Seconds, seconds)
 	o.TestShare = cmp.Or(o.TestShare, 0.25)
-	side := func(n int) bool { return n >= 16 && n <= 4096 && n%2 == 0 }
-	switch {
-	case o.PerClass < 1 || o.PerClass > 1e6:
-		return o, fmt.Errorf("%d videos a class are not in 1..1000000", o.PerClass)
-	case o.Total < 1 || o.Total > 1e7:
-		return o, fmt.Errorf("%d in all are not in 1..10000000", o.Total)
-	case !side(o.Width) || !side(o.Height):
-		return o, fmt.Errorf("a frame of %dx%d pixels: sides have to be even and in 16..4096", o.Width, o.Height)
-	case !(o.FPS > 0 && o.FPS <= 240):
-		return o, fmt.Errorf("%v frames a second are not in 0..240", o.FPS)
-	case !(o.Seconds > 0 && o.Seconds <= 3600) || o.frames() < 2:
-		return o, fmt.Errorf("%v seconds at %v frames a second are not 2 frames to an hour", o.Seconds, o.FPS)
-	case o.Takes < 0 || o.Takes > 1000:
-		return o, fmt.Errorf("%d takes a video are not in 1..1000", o.Takes)
-	case !(o.TestShare < 1):
-		return o, fmt.Errorf("a test share of %v leaves nothing to train on", o.TestShare)
+	if err := o.check(); err != nil {
+		return o, err
 	}
 	if o.Kind == KindPictures {
 		o.FPS, o.Seconds = 0, 0
@@ -153,13 +133,35 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
+// check returns an error for a size that is out of range.
+func (o Options) check() error {
+	side := func(n int) bool { return n >= 16 && n <= 4096 && n%2 == 0 }
+	switch {
+	case o.PerClass < 1 || o.PerClass > 1e6:
+		return fmt.Errorf("videos per class must be 1 to 1000000, got %d", o.PerClass)
+	case o.Total < 1 || o.Total > 1e7:
+		return fmt.Errorf("total must be 1 to 10000000, got %d", o.Total)
+	case !side(o.Width) || !side(o.Height):
+		return fmt.Errorf("frame width and height must be even and 16 to 4096, got %dx%d", o.Width, o.Height)
+	case !(o.FPS > 0 && o.FPS <= 240):
+		return fmt.Errorf("frame rate must be above 0 and at most 240, got %v", o.FPS)
+	case !(o.Seconds > 0 && o.Seconds <= 3600) || o.frames() < 2:
+		return fmt.Errorf("duration must be 2 frames to an hour, got %v s at %v frames per second", o.Seconds, o.FPS)
+	case o.Takes < 0 || o.Takes > 1000:
+		return fmt.Errorf("takes per video must be 1 to 1000, got %d", o.Takes)
+	case !(o.TestShare < 1):
+		return fmt.Errorf("test share must be below 1, got %v", o.TestShare)
+	}
+	return nil
+}
+
 func (o Options) takes() int { return max(o.Takes, 1) }
 
-// frames is how many frames a scene has.
+// frames returns the number of frames in a scene.
 func (o Options) frames() int { return int(math.Round(o.FPS * o.Seconds)) }
 
-// span is when a take is seen. The cut lies half-way between two frames, so that
-// no rounding of times moves a frame to the other side.
+// span returns the start and end of a take. Cuts are halfway between two frames, so that
+// rounding of times moves no frame to the other side.
 func (o Options) span(take int) (start, end float64) {
 	cut := func(take int) float64 { return thousandth(max(float64(take*o.frames())-0.5, 0) / o.FPS) }
 	return cut(take), cut(take + 1)
@@ -178,17 +180,15 @@ func (o Options) frame() Vec {
 //	                  the same truth in segments.csv with video,start,end,label; seconds
 //	pictures          pictures/<nnnnnn>.png; captions.jsonl alone
 //
-// captions.jsonl has an object with path, caption and split for each video or
-// picture, and with label where there is one and only one: a picture of two
-// different shapes has none. Paths are below dir; a split is "train" or "test".
-// Where a video has several takes, each has its row in labels.csv and its object
-// in captions.jsonl, with start and end.
+// captions.jsonl has an object with path, caption and split for each video or image, and
+// with label if there is exactly one: an image of two different shapes has none. Paths are
+// relative to dir; a split is "train" or "test". Each take of a video with several takes has
+// a row in labels.csv and an object in captions.jsonl, with start and end.
 //
-// What a video or picture shows depends on the options kept in dir/synth.json
-// and its path alone. What is there already is left as it is, so that a second
-// run only adds what is missing; each file appears whole or not at all. A folder
-// made with other options is refused. progress, if not nil, is told now and then
-// how many are there, by one goroutine at a time.
+// The content of a video or image depends only on its path and on the options, which are
+// stored in dir/synth.json. Existing files are not changed, so a second run only adds missing
+// ones. Files are written atomically. A folder with other options is an error. progress, if
+// not nil, is called with the number of files, by one goroutine at a time.
 func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) (manifest string, err error) {
 	o, err = o.complete()
 	if err != nil {

@@ -1,9 +1,3 @@
-// Package localization finds what happens when in long videos: class-agnostic
-// proposals (package proposal), each named by its cosine with prompted class names
-// (Ju et al., ECCV 2022, section 4.2). Both are learned from timed segments; the
-// classes can be exchanged for new ones by their names alone.
-//
-// All times are seconds as a player shows them, unless said otherwise.
 package localization
 
 import (
@@ -16,20 +10,18 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Task is how a model file of a localizer names its task.
+// Task is the name of the task in the model file of a localizer.
 const Task = "localization"
 
-// Config are the settings of training a localizer.
+// Config holds the settings for training a localizer.
 type Config struct {
-	adapter.TrainConfig     // of the second stage; a batch is of labeled segments
+	adapter.TrainConfig     // of the second stage; a batch consists of labeled segments
 	ClassesPerStep      int `json:"classes_per_step"`
 
-	// Half of the labeled segments are true ones, half are proposals that overlap
-	// a true one by the tIoU Positive or more. Proposals of which at most the share
-	// Negative lies in true segments are background: they are no class, but lower
-	// the score of all, because their probabilities are to be even. (By their tIoU,
-	// short parts of long segments would be background, too.) Background is their
-	// weight in the loss.
+	// Half of the labeled segments are true segments; the others are proposals that
+	// overlap one with a tIoU of at least Positive. Proposals of which at most the share
+	// Negative is within true segments are background: they are trained toward equal
+	// probabilities for all classes, with weight BackgroundWeight in the loss.
 	Positive         float64 `json:"positive"`
 	Negative         float64 `json:"negative"`
 	BackgroundWeight float64 `json:"background_weight"`
@@ -40,18 +32,18 @@ type Config struct {
 	DetectorTrain train.Config    `json:"detector_train"`
 }
 
-// Evaluation says how proposals become detections.
+// Evaluation holds the settings that turn proposals into detections.
 type Evaluation struct {
-	ClassesPerProposal int `json:"classes_per_proposal"` // the likeliest ones of a proposal, each a detection
-	MaxDetections      int `json:"max_detections"`       // the best ones of a video; see [proposal.MaxPerVideo]
-	// VideoScore multiplies a detection's score by its class's probability in the
-	// video as a whole: the mean over the proposals, by their scores.
+	ClassesPerProposal int `json:"classes_per_proposal"` // the most probable ones, each a detection
+	MaxDetections      int `json:"max_detections"`       // per video; see [proposal.MaxPerVideo]
+	// VideoScore multiplies the score of a detection by the probability of its class in
+	// the whole video: the mean over the proposals, weighted by their scores.
 	VideoScore bool `json:"video_score"`
-	// TIoU are the thresholds that results are measured at.
+	// TIoU holds the thresholds of the metrics.
 	TIoU []float64 `json:"tiou"`
 }
 
-// Preset returns settings that go together, as [adapter.Preset], for the second stage.
+// Preset returns the settings of a preset of [adapter.Preset] for the second stage.
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
 	c := Config{
@@ -65,7 +57,7 @@ func Preset(name string) (Config, error) {
 	return c, err
 }
 
-// DefaultConfig is the preset of that name.
+// DefaultConfig returns the settings of [adapter.PresetDefault].
 func DefaultConfig() Config {
 	c, err := Preset(adapter.PresetDefault)
 	if err != nil {
@@ -74,7 +66,7 @@ func DefaultConfig() Config {
 	return c
 }
 
-// check completes the settings and reports those that make no sense.
+// check fills in defaults and returns an error for invalid settings.
 func (c *Config) check() error {
 	c.Detector.Overlap = min(c.Detector.Overlap, c.Detector.Frames/4)
 	switch {
@@ -85,7 +77,8 @@ func (c *Config) check() error {
 	case !(c.Positive > 0 && c.Positive <= 1) || !(c.Negative >= 0 && c.Negative < c.Positive):
 		return fmt.Errorf("thresholds must satisfy 0 <= negative < positive <= 1, got positive %v and negative %v", c.Positive, c.Negative)
 	}
-	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"))
+	detector := c.DetectorTrain // a copy, because Check fills in defaults
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"), c.Detector.Check(), detector.Check())
 }
 
 func (e Evaluation) check() error {

@@ -10,20 +10,19 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Data names annotated videos: the annotations, and the store that holds the
-// videos' features. It is written into a run's config.json.
+// Data refers to annotated videos: the annotations, and the store with the features. It is stored in config.json of a run.
 type Data struct {
 	Path     string `json:"path"`     // the annotations
 	Features string `json:"features"` // the store
 	Format   string `json:"format,omitempty"`
-	// TrainSplit is the split to learn from, and EvalSplit the one that is measured.
+	// TrainSplit is the split for training, EvalSplit the one for evaluation.
 	TrainSplit string `json:"train_split"`
 	EvalSplit  string `json:"eval_split"`
-	// TestShare and Seed divide data that says no splits.
+	// TestShare and SplitSeed divide data without splits.
 	TestShare float64 `json:"test_share"`
 	SplitSeed uint64  `json:"split_seed"`
-	// TrainClasses and TestClasses, for zero-shot: learn from videos that show some
-	// classes alone, test on others. Both are nil otherwise.
+	// For zero-shot, videos that show only TrainClasses are used for training, and
+	// TestClasses for testing. Otherwise both are nil.
 	TrainClasses []string `json:"train_classes,omitempty"`
 	TestClasses  []string `json:"test_classes,omitempty"`
 }
@@ -94,12 +93,12 @@ func (d Data) Sets(s *Source) (sets Sets, excluded int, err error) {
 	return sets, excluded, err
 }
 
-// Set are annotated videos whose features are at hand.
+// Set is a list of annotated videos with stored features.
 type Set struct {
 	Classes []string
 	Videos  []dataset.MatchedVideo
-	// Missing are the videos without features, with the reason: they are left out,
-	// and whoever reports on the set has to say so.
+	// Missing lists the videos without features, with the reason. They are not in Videos;
+	// reports on the set must mention them.
 	Missing []dataset.MissingVideo
 
 	source   *dataset.Segments
@@ -107,7 +106,7 @@ type Set struct {
 	features *feature.Reader // through the cache
 }
 
-// Set finds the features of videos.
+// Set returns the videos that have features in the store.
 func (o *Source) Set(s *dataset.Segments) (*Set, error) {
 	resolver, err := dataset.Stored(o.store)
 	if err != nil {
@@ -121,7 +120,7 @@ func (o *Source) Set(s *dataset.Segments) (*Set, error) {
 	return set, o.store.CheckBackbone(set.Videos[0].ID, o.backbone)
 }
 
-// Truth is what is annotated of the videos that have features.
+// Truth returns the annotations of the videos with features.
 func (s *Set) Truth() *dataset.Segments {
 	t := *s.source
 	t.Videos = nil
@@ -131,12 +130,12 @@ func (s *Set) Truth() *dataset.Segments {
 	return &t
 }
 
-// Load reads a video's features.
+// Load returns the features of a video.
 func (s *Set) Load(v dataset.MatchedVideo) (*feature.Sequence, error) {
 	return s.features.Get(v.ID)
 }
 
-// Provenance says where a video's features come from.
+// Provenance returns the provenance of a video's features.
 func (s *Set) Provenance(v dataset.MatchedVideo) (feature.Provenance, error) {
 	return s.features.Provenance(v.ID)
 }
@@ -162,7 +161,7 @@ func (s *Set) OutOfRange() ([]dataset.Fault, error) {
 	return out, nil
 }
 
-// examples are the set's videos for stage 1, on the clock of their features.
+// examples returns the videos for stage 1, on the clock of their features.
 func (s *Set) examples() ([]proposal.Example, error) {
 	out := make([]proposal.Example, len(s.Videos))
 	for i, v := range s.Videos {
@@ -181,8 +180,7 @@ func (s *Set) examples() ([]proposal.Example, error) {
 	return out, nil
 }
 
-// spans returns the frames of proposals, and the proposals that have any: those
-// that do not lie beyond the video's end.
+// spans returns the frame ranges of proposals, and the proposals that contain any frame.
 func spans(q *feature.Sequence, proposals []proposal.Proposal) ([]adapter.RowRange, []proposal.Proposal) {
 	var rows []adapter.RowRange
 	var kept []proposal.Proposal

@@ -5,33 +5,32 @@ import (
 	"slices"
 )
 
-// Errors tells what is right and wrong about as many of the best detections as
-// there are segments to find, after Alwassel et al. (ECCV 2018). Each detection is
-// one of them:
+// Errors classifies the n best detections, where n is the number of annotated segments,
+// after Alwassel et al. (ECCV 2018):
 //
-//   - Right: it takes a segment of its class that it overlaps by the tIoU.
-//   - Double: such a segment is there, but a better detection has it.
-//   - WrongClass: it overlaps a segment of another class by the tIoU.
-//   - Misplaced: it overlaps one of its class by at least 0.1.
-//   - Both: it overlaps one of another class by at least 0.1.
-//   - Background: it overlaps nothing so much.
+//   - Correct: the best detection of a segment of its class, with at least the tIoU.
+//   - Duplicate: the same, but a better detection has the segment.
+//   - WrongClass: overlaps a segment of another class with at least the tIoU.
+//   - Misplaced: overlaps a segment of its class with at least 0.1.
+//   - WrongClassAndMisplaced: overlaps a segment of another class with at least 0.1.
+//   - Background: overlaps no segment with 0.1 or more.
 //
-// Missed are the segments that no detection takes: Right + Missed = Segments.
+// Missed counts the segments without a correct detection, so Correct + Missed = Segments.
 type Errors struct {
-	TIoU       float64 `json:"tiou"`
-	Right      int     `json:"right"`
-	Double     int     `json:"double"`
-	WrongClass int     `json:"wrong_class"`
-	Misplaced  int     `json:"misplaced"`
-	Both       int     `json:"wrong_class_and_misplaced"`
-	Background int     `json:"background"`
-	Missed     int     `json:"missed"`
+	TIoU                   float64 `json:"tiou"`
+	Correct                int     `json:"correct"`
+	Duplicate              int     `json:"duplicate"`
+	WrongClass             int     `json:"wrong_class"`
+	Misplaced              int     `json:"misplaced"`
+	WrongClassAndMisplaced int     `json:"wrong_class_and_misplaced"`
+	Background             int     `json:"background"`
+	Missed                 int     `json:"missed"`
 }
 
-// barely is the tIoU from which a detection is taken to mean a segment.
+// barely is the lowest tIoU at which a detection counts as meant for a segment.
 const barely = 0.1
 
-// diagnose sorts the best detections of all classes by what is wrong with them.
+// diagnose counts the errors of the best detections of all classes.
 func diagnose(real, found []finding, tIoU float64) Errors {
 	found = slices.Clone(found)
 	truth := byVideo(real)
@@ -50,33 +49,33 @@ func diagnose(real, found []finding, tIoU float64) Errors {
 	e := Errors{TIoU: tIoU, Missed: len(real)}
 	taken := map[[2]int]bool{}
 	for _, f := range found[:min(len(found), len(real))] {
-		right, double := false, false
+		correct, duplicate := false, false
 		same, other := 0.0, 0.0
 		for _, o := range overlapping(f, truth[f.video]) {
 			switch {
 			case truth[f.video][o.segment].class != f.class:
 				other = max(other, o.tIoU)
 			case o.tIoU >= tIoU && taken[[2]int{f.video, o.segment}]:
-				double = true
-			case o.tIoU >= tIoU && !right:
-				right = true
+				duplicate = true
+			case o.tIoU >= tIoU && !correct:
+				correct = true
 				taken[[2]int{f.video, o.segment}] = true
 			default:
 				same = max(same, o.tIoU)
 			}
 		}
 		switch {
-		case right:
-			e.Right++
+		case correct:
+			e.Correct++
 			e.Missed--
-		case double:
-			e.Double++
+		case duplicate:
+			e.Duplicate++
 		case other >= tIoU:
 			e.WrongClass++
 		case same >= barely:
 			e.Misplaced++
 		case other >= barely:
-			e.Both++
+			e.WrongClassAndMisplaced++
 		default:
 			e.Background++
 		}

@@ -2,27 +2,32 @@ package localization
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/clipcue/clipcue/adapter"
 )
 
-// Result is how well a localizer does on a set.
+// Result holds the metrics of a localizer on a set.
 type Result struct {
 	*Scores
 	Recall  *Recall `json:"recall"`  // of the proposals
 	Missing int     `json:"missing"` // videos without features
 	// WithoutProposals counts the videos that a file of proposals does not list.
 	WithoutProposals int `json:"without_proposals,omitempty"`
-	// Found are the detections.
+	// Found holds the detections.
 	Found Results `json:"-"`
 }
 
-// Evaluate measures a localizer on a set, over the set's classes, with proposals
-// from wherever they are. Classes that the model file knows use its finished
-// embeddings; others are encoded from their names, for which the adapter needs a
-// backbone with its text tower.
+// Evaluate returns the metrics of a localizer on a set, over the classes of the set and with
+// the given proposals. Classes of the model file use its embeddings; other names are
+// encoded, which requires the text tower of the backbone.
 func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result, error) {
+	if s == nil || len(s.Videos) == 0 {
+		return nil, errors.New("the set has no videos")
+	}
+	if err := l.Eval.check(); err != nil {
+		return nil, err
+	}
 	embeddings, err := l.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err
@@ -30,12 +35,13 @@ func (l *Localizer) Evaluate(ctx context.Context, s *Set, p Proposals) (*Result,
 	return l.Eval.evaluate(ctx, l.adapter, embeddings, l.rate, s, p)
 }
 
-// evaluate measures an adapter over the set's classes with the embeddings [C,E].
+// evaluate evaluates an adapter over the classes of the set with the embeddings [C,E].
 func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, rate float64, s *Set, p Proposals) (*Result, error) {
-	if len(p) != len(s.Videos) {
-		return nil, fmt.Errorf("got proposals of %d videos for a set of %d", len(p), len(s.Videos))
+	recall, err := s.recall(p)
+	if err != nil {
+		return nil, err
 	}
-	r := &Result{Recall: s.Recall(p), Missing: len(s.Missing), Found: Results{}}
+	r := &Result{Recall: recall, Missing: len(s.Missing), Found: Results{}}
 	for i, v := range s.Videos {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -51,7 +57,6 @@ func (e Evaluation) evaluate(ctx context.Context, a *adapter.Adapter, embeddings
 			return nil, err
 		}
 	}
-	var err error
 	r.Scores, err = Score(s.Truth(), r.Found, e.TIoU)
 	return r, err
 }

@@ -39,7 +39,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, d := range localization.Distinct(found, 0.5) {
+	for _, d := range localization.RemoveDuplicates(found, 0.5) {
 		fmt.Printf("%.1f to %.1f s: %s (%.0f %%)\n", d.Start, d.End, d.Label, 100*d.Score)
 	}
 }

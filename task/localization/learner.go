@@ -30,27 +30,27 @@ type learner struct {
 
 	set      *Set
 	examples            // of the set
-	test     *Set       // measured as the run goes, nil if there is none
+	test     *Set       // evaluated during the run; nil for none
 	proposed Proposals  // of the test set
 	selects  bool       // whether test may choose the best step
 	order    loop.Order // of the true segments
 }
 
-// examples are what a set gives to learn from.
+// examples holds the training examples of a set.
 type examples struct{ real, overlapping, background []example }
 
-// example is a part of a video.
+// example is a segment of a video.
 type example struct {
 	video int              // in the set
 	rows  adapter.RowRange // of the video at the model's rate
 	class int              // in the set's classes; 0 for background
 }
 
-// newLearner prepares to learn from a set's true segments, at so many frames a second.
-// What makes that impossible shows here, before there are any proposals.
+// newLearner prepares training on the true segments of a set, at rate frames per second. It
+// finds invalid data before there are any proposals.
 func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error) {
 	if s.Truth().Count() == 0 {
-		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
+		return nil, fmt.Errorf("%s: no training segments", s.source.Source)
 	}
 	a, err := adapter.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {
@@ -71,7 +71,7 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error)
 		}
 	}
 	if len(l.real) == 0 {
-		return nil, fmt.Errorf("%s: there is no segment to learn from", s.source.Source)
+		return nil, fmt.Errorf("%s: no training segments", s.source.Source)
 	}
 	l.order = loop.Order{Seed: c.Train.Seed, N: len(l.real)}
 	q, err := s.Load(s.Videos[0])
@@ -82,7 +82,7 @@ func newLearner(m *clip.Model, c Config, s *Set, rate float64) (*learner, error)
 	return l, nil
 }
 
-// classes are the numbers of the set's classes.
+// classes returns the class numbers of the set by name.
 func (l *learner) classes() map[string]int {
 	class := map[string]int{}
 	for i, c := range l.set.Classes {
@@ -91,7 +91,7 @@ func (l *learner) classes() map[string]int {
 	return class
 }
 
-// add appends a part of a video as an example, if it has any rows.
+// add appends a segment of a video as an example if it contains any frame.
 func add(to []example, q *feature.Sequence, video int, start, end float64, class int) []example {
 	if from, end := q.Span(start, end); from < end {
 		to = append(to, example{video, adapter.RowRange{From: from, To: end}, class})
@@ -99,7 +99,7 @@ func add(to []example, q *feature.Sequence, video int, start, end float64, class
 	return to
 }
 
-// gather sorts the set's proposals into examples.
+// gather divides the proposals of the set into overlapping and background examples.
 func (l *learner) gather(p Proposals) error {
 	class := l.classes()
 	for i, v := range l.set.Videos {
@@ -126,7 +126,7 @@ func (l *learner) gather(p Proposals) error {
 	return nil
 }
 
-// load reads a training video's features at the model's rate.
+// load returns the features of a training video at the rate of the model.
 func (l *learner) load(video int) (*feature.Sequence, error) {
 	q, err := l.set.Load(l.set.Videos[video])
 	if err != nil {
@@ -137,8 +137,8 @@ func (l *learner) load(video int) (*feature.Sequence, error) {
 
 func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }
 
-// draw returns the examples of a step: labeled ones, every other of which is a
-// proposal if there are any, and background.
+// draw returns the labeled and the background examples of a step. Half of the labeled ones
+// are proposals if there are any.
 func (l *learner) draw(step int) (labeled, background []example, rng *rand.Rand) {
 	rng = l.order.Rand(step)
 	drawn := 0
@@ -169,11 +169,12 @@ func (l *learner) Batch(step int) string {
 	return loop.Few(slices.Compact(ids))
 }
 
-// Samples says what a step takes.
+// Samples returns the number of segments per step.
 func (l *learner) Samples() (int, string) { return l.config.Batch, "segments" }
 
-// window appends a window of T frames that holds an example, somewhere in it, or
-// lies in it if that is longer; rows are the example's in the window.
+// window appends a window of T frames that contains an example at a random position, or
+// that is within it if the example is longer. It returns the rows of the example in the
+// window.
 func (l *learner) window(features []float32, x example, rng *rand.Rand) ([]float32, adapter.RowRange, error) {
 	q, err := l.load(x.video)
 	if err != nil {

@@ -195,7 +195,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 		t.Errorf("with true segments the average mAP is %v, with proposals %v", best.Average, got.Average)
 	}
 	// Whoever names a class twice finds it twice; the evaluation says so.
-	if e := got.Errors; e.Right+e.Missed != got.Segments || e.Right < got.Segments/2 {
+	if e := got.Errors; e.Correct+e.Missed != got.Segments || e.Correct < got.Segments/2 {
 		t.Errorf("%+v of %d segments", e, got.Segments)
 	}
 
@@ -269,7 +269,7 @@ func TestResumingIsExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []string{"evaluated", "to learn from"} {
+	for _, at := range []string{"evaluated", "training examples"} {
 		_, r := open(t, m, data)
 		ctx, cancel := context.WithCancel(t.Context())
 		r.Log = slog.New(stopping{slog.NewTextHandler(io.Discard, nil), at, cancel})
@@ -297,8 +297,8 @@ func TestProposalsOfOthers(t *testing.T) {
 	store, path := world(t, m, 12)
 	_, r := open(t, m, Data{Path: path, Features: store})
 	file := filepath.Join(t.TempDir(), "proposals.json")
-	given := r.Train.Results(r.Train.TrueProposals())
-	for id, p := range r.Test.Results(r.Test.TrueProposals()) {
+	given := r.Train.results(r.Train.TrueProposals())
+	for id, p := range r.Test.results(r.Test.TrueProposals()) {
 		given[strings.TrimSuffix(id, ".mp4")] = p // by its id alone
 	}
 	if err := given.WriteFile(file); err != nil {
@@ -606,7 +606,7 @@ func TestBadData(t *testing.T) {
 	if err := run("video,start,end,label,split\nv001,1,2,run,train\n"); err == nil || !strings.Contains(err.Error(), "at least two classes") {
 		t.Errorf("one class: %v", err)
 	}
-	if err := run("video,start,end,label,split\nv001,500,600,run,train\nv002,500,600,sit,train\n"); err == nil || !strings.Contains(err.Error(), "no segment to learn from") {
+	if err := run("video,start,end,label,split\nv001,500,600,run,train\nv002,500,600,sit,train\n"); err == nil || !strings.Contains(err.Error(), "no training segments") {
 		t.Errorf("all segments beyond the videos: %v", err)
 	}
 	// Missing videos, and segments beyond the features, are told.
@@ -655,7 +655,7 @@ func TestNothingIsTrainedInVain(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"v001,1,2,run,train\n": "at least two classes",
-		"v001,,,,train\n":      "no segment to learn from",
+		"v001,,,,train\n":      "no training segments",
 		"v001,1,2," + strings.Repeat("long ", 30) + ",train\nv002,1,2,sit,train\n": "long long",
 		some + "coarse,1,2,run,test\n":                                             "features of coarse have 0.5 frames per second",
 	} {

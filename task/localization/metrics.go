@@ -15,17 +15,17 @@ import (
 // are [proposal.ActivityNetThresholds].
 var THUMOSThresholds = []float64{0.3, 0.4, 0.5, 0.6, 0.7}
 
-// Scores is how good detections are, by the protocol of ActivityNet: for each class
-// the detections, by falling score, take the truth that they overlap most, among
-// what is not taken and overlaps by at least a tIoU; the average precision is the
-// area under the interpolated curve. Detections of equal score count together, so
-// that no order of the input makes a difference.
+// Scores holds the metrics of detections by the protocol of ActivityNet. For each class, the
+// detections by decreasing score each match the annotated segment that they overlap most,
+// among those that are not matched yet and overlap by at least a tIoU. The average precision
+// is the area under the interpolated curve. Detections with equal scores count together, so
+// the order of the input has no effect.
 type Scores struct {
 	TIoU    []float64 `json:"tiou"`
 	MAP     []float64 `json:"map"` // at each tIoU, the mean over the classes that occur
 	Average float64   `json:"average_map"`
 	Classes []ClassAP `json:"per_class"`
-	// Errors is what is wrong, at the tIoU nearest to 0.5.
+	// Errors counts the kinds of errors at the tIoU nearest to 0.5.
 	Errors Errors `json:"errors"`
 
 	Videos     int `json:"videos"`
@@ -47,22 +47,21 @@ type ClassAP struct {
 	Average  float64   `json:"average"`
 }
 
-// finding is a detection or a segment of the truth, with its video's and its
-// class's number.
+// finding is a detection or an annotated segment, with the numbers of its video and class.
 type finding struct {
 	video, class int
 	at           video.Span
 	score        float64
 }
 
-// compare orders what is of one video by time.
+// compare orders findings of one video by time.
 func (f finding) compare(g finding) int {
 	return cmp.Or(cmp.Compare(f.at.Start, g.at.Start), cmp.Compare(f.at.End, g.at.End))
 }
 
-// Score measures results against the truth at tIoU thresholds. Results may name
-// videos with more or fewer folders than the truth does; see [dataset.Resolver].
-// Detections in videos that the truth does not have are false ones.
+// Score returns the metrics of results at tIoU thresholds. Video names may have more or
+// fewer folders in the results than in the truth; see [dataset.Resolver]. Detections in
+// videos that are not in the truth count as wrong.
 func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, error) {
 	for _, t := range tIoUs {
 		if !(t > 0 && t <= 1) {
@@ -71,6 +70,13 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 	}
 	if len(tIoUs) == 0 {
 		return nil, errors.New("no tIoU thresholds")
+	}
+	for id, found := range results {
+		for _, d := range found {
+			if err := d.checkNumbers(); err != nil {
+				return nil, fmt.Errorf("video %q: detection: %w", id, err)
+			}
+		}
 	}
 	s := &Scores{TIoU: tIoUs, MAP: make([]float64, len(tIoUs)), Videos: len(truth.Videos)}
 	real, found, classes := s.gather(truth, results)
@@ -93,8 +99,8 @@ func Score(truth *dataset.Segments, results Results, tIoUs []float64) (*Scores, 
 	return s, nil
 }
 
-// gather numbers videos and classes, which are those that occur, and sorts out
-// what is of each class.
+// gather numbers the videos and the classes that occur, and groups segments and detections
+// by class.
 func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [][]finding, classes []string) {
 	class := map[string]int{}
 	for i, v := range truth.Videos {
@@ -130,8 +136,8 @@ func (s *Scores) gather(truth *dataset.Segments, results Results) (real, found [
 	return real, found, classes
 }
 
-// finder returns what finds the number of the annotated video that results mean by a
-// name, -1 if none is.
+// finder returns a function that finds the number of the annotated video with a name in
+// results, or -1.
 func finder(truth *dataset.Segments) func(id string) int {
 	video, names := map[string]int{}, make([]string, len(truth.Videos))
 	for i, v := range truth.Videos {
@@ -153,8 +159,8 @@ func finder(truth *dataset.Segments) func(id string) int {
 	}
 }
 
-// InSplit returns the results but for those of videos that are in another split of the
-// annotations.
+// InSplit returns the results without those of videos that the annotations assign to
+// another split.
 func (r Results) InSplit(truth *dataset.Segments, split string) Results {
 	find, out := finder(truth), Results{}
 	for id, found := range r {
@@ -165,7 +171,7 @@ func (r Results) InSplit(truth *dataset.Segments, split string) Results {
 	return out
 }
 
-// byVideo sorts findings into their videos, in the order of time.
+// byVideo groups findings by video, sorted by time.
 func byVideo(f []finding) map[int][]finding {
 	m := map[int][]finding{}
 	for _, x := range f {
@@ -220,13 +226,13 @@ func averagePrecision(real, found []finding, tIoUs []float64) []float64 {
 	return ap
 }
 
-// overlap is how much a detection overlaps one of its video's segments.
+// overlap is the tIoU of a detection with a segment of its video.
 type overlap struct {
 	segment int
 	tIoU    float64
 }
 
-// overlapping returns the segments that a detection overlaps, the most first.
+// overlapping returns the segments that a detection overlaps, by decreasing tIoU.
 func overlapping(f finding, truth []finding) []overlap {
 	var out []overlap
 	for j, g := range truth {
@@ -238,8 +244,8 @@ func overlapping(f finding, truth []finding) []overlap {
 	return out
 }
 
-// interpolated is the area under a curve of precision by recall in which each
-// precision is the highest of those at this recall or more.
+// interpolated returns the area under the precision-recall curve in which each precision is
+// the highest at this recall or more.
 func interpolated(recall, precision []float64) float64 {
 	area, highest := 0.0, 0.0
 	for i := len(recall) - 1; i >= 0; i-- {

@@ -96,7 +96,7 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	// A second detection of what is found already is wrong, unless another is near.
 	one := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}})
 	twice := Results{"a": {{"run", 0.9, video.Span{Start: 0, End: 9}}, {"run", 0.95, video.Span{Start: 0, End: 10}}}}
-	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Double != 0 {
+	if s := score(t, one, twice, 0.5); s.MAP[0] != 1 || s.Errors.Duplicate != 0 {
 		t.Errorf("%+v", s)
 	}
 	near := annotated([]dataset.Segment{{Span: video.Span{Start: 0, End: 10}, Label: "run"}, {Span: video.Span{Start: 1, End: 10}, Label: "run"}})
@@ -288,7 +288,10 @@ func TestRecall(t *testing.T) {
 	}
 	// Exact; one in a video where nothing happens; and a tIoU of 0.72, which is enough
 	// at five of the ten thresholds.
-	r := s.Recall(Proposals{{p(50, 60), p(0, 10)}, {p(0, 1)}, {p(0, 7.2)}})
+	r, err := s.recall(Proposals{{p(50, 60), p(0, 10)}, {p(0, 1)}, {p(0, 7.2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(r.AR) != 100 || math.Abs(r.At(1)-0.25) > 1e-9 || math.Abs(r.At(2)-0.5) > 1e-9 || math.Abs(r.At(100)-0.5) > 1e-9 {
 		t.Errorf("recall %v, %v … %v", r.At(1), r.At(2), r.At(100))
 	}

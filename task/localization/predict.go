@@ -3,6 +3,7 @@ package localization
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,26 +16,25 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Localizer finds what happens when in videos.
+// Localizer finds actions in videos.
 type Localizer struct {
 	Eval Evaluation
 
 	adapter    *adapter.Adapter
-	detector   *proposal.Detector // nil if the model was trained on proposals of others
-	rate       float64            // frames a second of the features that it was trained on
+	detector   *proposal.Detector // nil if the model was trained on proposals from a file
+	rate       float64            // frames per second of the training features
 	vocabulary *vocabulary.Vocabulary
 	sampling   func() (video.Sampling, error) // of videos, as in training
 }
 
-// settings is what a model file says of a localizer beside the adapter.
+// settings is the part of a model file that only localizers have.
 type settings struct {
 	Rate     float64          `json:"rate"`
 	Eval     Evaluation       `json:"evaluation"`
 	Detector *proposal.Config `json:"detector,omitempty"`
 }
 
-// New makes a localizer from a model file and its backbone, over the classes that
-// the file knows.
+// New returns a localizer of a model file and its backbone, with the classes of the file.
 func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 	if f.Task != Task {
 		return nil, &adapter.WrongTaskError{Have: f.Task, Want: Task}
@@ -62,14 +62,17 @@ func New(f *adapter.File, m *clip.Model) (*Localizer, error) {
 	return l, nil
 }
 
-// Detector is the model's first stage, nil if it has none.
+// Detector returns the first stage of the model, or nil.
 func (l *Localizer) Detector() *proposal.Detector { return l.detector }
 
-// SetLimits changes what the detector gives: the width of soft-NMS, the lowest score
-// and the most proposals.
-func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
+// SetLimits sets the width of the detector's soft-NMS, the minimum score and the maximum
+// number of proposals.
+func (l *Localizer) SetLimits(sigma, minScore float64, maxProposals int) error {
+	if l.detector == nil {
+		return ErrNoDetector
+	}
 	c := l.detector.Config()
-	c.Sigma, c.MinScore, c.MaxProposals = sigma, floor, topK
+	c.Sigma, c.MinScore, c.MaxProposals = sigma, minScore, maxProposals
 	d, err := proposal.From(l.detector.Width(), c, l.detector.Tensors())
 	if err == nil {
 		l.detector = d
@@ -77,10 +80,10 @@ func (l *Localizer) SetLimits(sigma, floor float64, topK int) error {
 	return err
 }
 
-// Rate is the frames a second of the features that the model was trained on.
+// Rate returns the frames per second of the training features.
 func (l *Localizer) Rate() float64 { return l.rate }
 
-// Classes returns the names that the localizer chooses from.
+// Classes returns the class names.
 func (l *Localizer) Classes() []string { return l.vocabulary.Classes() }
 
 // SetClasses replaces the class names. Names that the model file does not know are encoded
@@ -107,9 +110,8 @@ func (l *Localizer) UseBaseline(ctx context.Context, templates []string) error {
 	return l.SetClasses(ctx, classes)
 }
 
-// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
-// as it was trained, down to 0 for prompts alone. A model without a residual has
-// no scale.
+// SetTemporalScale scales the residual of the temporal Transformer, from 1, as trained, to
+// 0, prompts alone. A model without a residual is an error.
 func (l *Localizer) SetTemporalScale(s float64) error { return l.adapter.SetTemporalScale(s) }
 
 // readably returns encode for class names as words: "HighJump" is encoded as "High Jump".
@@ -127,8 +129,7 @@ func readable(classes []string) []string {
 	return words
 }
 
-// Propose returns where something happens in a video, whatever it is, by falling
-// score.
+// Propose returns the segments of a video in which something happens, by decreasing score.
 func (l *Localizer) Propose(ctx context.Context, q *feature.Sequence) ([]proposal.Proposal, error) {
 	if l.detector == nil {
 		return nil, ErrNoDetector
@@ -136,7 +137,7 @@ func (l *Localizer) Propose(ctx context.Context, q *feature.Sequence) ([]proposa
 	return propose(ctx, l.detector, q)
 }
 
-// propose brings a detector's proposals onto the player's clock.
+// propose returns the proposals of a detector on the player's clock.
 func propose(ctx context.Context, d *proposal.Detector, q *feature.Sequence) ([]proposal.Proposal, error) {
 	found, err := d.Propose(ctx, q)
 	for i := range found {
@@ -146,7 +147,7 @@ func propose(ctx context.Context, d *proposal.Detector, q *feature.Sequence) ([]
 	return slices.DeleteFunc(found, func(p proposal.Proposal) bool { return !(p.Start < p.End) }), err
 }
 
-// Localize returns what happens in a video and when, by falling score.
+// Localize returns the detections in a video by decreasing score.
 func (l *Localizer) Localize(ctx context.Context, q *feature.Sequence) ([]Detection, error) {
 	proposals, err := l.Propose(ctx, q)
 	if err != nil {
@@ -155,12 +156,12 @@ func (l *Localizer) Localize(ctx context.Context, q *feature.Sequence) ([]Detect
 	return l.Classify(ctx, q, proposals)
 }
 
-// Classify names proposals: a detection's score is its proposal's times the
-// probability of its class. Features of another rate than the model's are brought
-// to it, or refused if that cannot be done.
+// Classify classifies proposals. The score of a detection is the score of the proposal times
+// the probability of the class. Features of another rate are resampled to the rate of the
+// model; a *[feature.RateError] reports features with too low a rate.
 func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
-	if e := l.adapter.Backbone().Config().Embed; q.Width != e || q.Len() == 0 {
-		return nil, fmt.Errorf("%s: %d features of width %d, but those of this backbone have width %d", q.ID, q.Len(), q.Width, e)
+	if err := errors.Join(l.Eval.check(), q.Check(l.adapter.Backbone().Config().Embed)); err != nil {
+		return nil, err
 	}
 	q, err := q.Resample(l.rate)
 	if err != nil {
@@ -174,8 +175,13 @@ func (l *Localizer) Classify(ctx context.Context, q *feature.Sequence, proposals
 	return l.Eval.detect(ctx, l.adapter, embeddings, classes, q, proposals)
 }
 
-// detect names proposals over classes with the embeddings [C,E].
+// detect classifies proposals over classes with the embeddings [C,E].
 func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings []float32, classes []string, q *feature.Sequence, proposals []proposal.Proposal) ([]Detection, error) {
+	for _, x := range proposals {
+		if err := (Detection{Score: x.Score, Span: x.Span}).checkNumbers(); err != nil {
+			return nil, fmt.Errorf("%s: proposal: %w", q.ID, err)
+		}
+	}
 	rows, proposals := spans(q, proposals)
 	if len(rows) == 0 {
 		return []Detection{}, ctx.Err()
@@ -206,7 +212,7 @@ func (e Evaluation) detect(ctx context.Context, a *adapter.Adapter, embeddings [
 	return out[:min(len(out), proposal.MaxPerVideo(e.MaxDetections, Duration(q)))], nil
 }
 
-// likeliest are the k classes of the highest probabilities, the first of equals first.
+// likeliest returns the k most probable classes. Equal ones keep their order.
 func likeliest(p []float32, k int) []int {
 	var best []int
 	for c, v := range p {
@@ -223,8 +229,8 @@ func likeliest(p []float32, k int) []int {
 	return best
 }
 
-// classInVideo is the probability of class c of n in a video: the mean over its
-// proposals with the probabilities p [S,n], each weighing as much as its score.
+// classInVideo returns the probability of class c of n in a video: the mean of p [S,n] over
+// the proposals, weighted by their scores.
 func classInVideo(p []float32, c, n int, proposals []proposal.Proposal) float64 {
 	sum, weights := 0.0, 0.0
 	for i, x := range proposals {

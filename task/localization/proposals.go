@@ -10,8 +10,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Proposals of a set are a list for each of its videos, by falling score, in the
-// set's order.
+// Proposals holds a list of proposals by decreasing score for each video of a set, in the
+// order of the set.
 type Proposals [][]proposal.Proposal
 
 // Propose runs a detector over a set.
@@ -41,8 +41,8 @@ func (s *Set) each(of func(i int, q *feature.Sequence) ([]proposal.Proposal, err
 	return out, nil
 }
 
-// TrueProposals are the annotated segments, all of score 1: what the second stage
-// can reach at best.
+// TrueProposals returns the annotated segments with score 1. They give the upper limit of
+// the second stage.
 func (s *Set) TrueProposals() Proposals {
 	out := make(Proposals, len(s.Videos))
 	for i, v := range s.Videos {
@@ -53,8 +53,8 @@ func (s *Set) TrueProposals() Proposals {
 	return out
 }
 
-// Windows are n windows for each video, spread evenly, all of score 1: the proposals
-// of one who knows nothing but how long the segments are.
+// Windows returns n windows with score 1 for each video, spread evenly: a baseline that
+// knows only the lengths of segments.
 func (s *Set) Windows(n int) (Proposals, error) {
 	lengths := proposal.SegmentLengths(s.onPlayersClock(), 8)
 	return s.each(func(_ int, q *feature.Sequence) ([]proposal.Proposal, error) {
@@ -66,8 +66,8 @@ func (s *Set) Windows(n int) (Proposals, error) {
 	})
 }
 
-// Duration is when a video is over: as declared, unless there are frames after that,
-// or when its last frame is.
+// Duration returns the end of a video: the declared duration, or the end of the last frame
+// if that is later or no duration is declared.
 func Duration(q *feature.Sequence) float64 {
 	end := q.Timestamps[q.Len()-1] - q.Provenance.StartTime
 	if q.Provenance.Duration > end {
@@ -79,8 +79,7 @@ func Duration(q *feature.Sequence) float64 {
 	return end
 }
 
-// ClipProposals clips proposals to a video of the given seconds, and leaves out those that do
-// not reach into it.
+// ClipProposals limits proposals to a video of the given seconds, and drops those outside it.
 func ClipProposals(p []proposal.Proposal, seconds float64) []proposal.Proposal {
 	var kept []proposal.Proposal
 	for _, x := range p {
@@ -115,8 +114,8 @@ func (s *Set) MatchProposals(r Results) (p Proposals, unnamed int, err error) {
 	return p, unnamed, nil
 }
 
-// Results are proposals by the names that the annotations give their videos.
-func (s *Set) Results(p Proposals) Results {
+// results returns the proposals of a set by the video names of its annotations.
+func (s *Set) results(p Proposals) Results {
 	r := Results{}
 	for i, v := range s.Videos {
 		r[v.Path] = FromProposals(p[i])
@@ -135,31 +134,31 @@ func (s *Set) onPlayersClock() []proposal.Example {
 	return out
 }
 
-// Recall is how much of what happens proposals find, whatever it is: the share of
-// all segments that one of each video's N best proposals overlaps by a tIoU, the
-// mean over the tIoUs 0.5:0.05:0.95 (ActivityNet's AR@AN, with the same N for every
-// video).
+// Recall holds the class-agnostic recall of proposals: the share of all segments that one of
+// the N best proposals of their video overlaps by a tIoU, the mean over the tIoUs
+// 0.5:0.05:0.95 (ActivityNet's AR@AN, with the same N for every video).
 type Recall struct {
 	AR  []float64 `json:"ar"`  // at N = 1, 2, … 100
-	AUC float64   `json:"auc"` // the area under AR over N, as a share of what it can be
+	AUC float64   `json:"auc"` // the area under AR over N, from 0 to 1
 }
 
-// mostProposals is how many proposals a video recall is measured with.
+// mostProposals is the highest N of Recall.
 const mostProposals = 100
 
 // At returns the average recall with n proposals a video, from 1 to 100.
 func (r *Recall) At(n int) float64 { return r.AR[n-1] }
 
-// Recall measures proposals of a set.
-func (s *Set) Recall(p Proposals) *Recall {
+// recall measures the proposals of a set.
+func (s *Set) recall(p Proposals) (*Recall, error) {
 	ns := make([]int, mostProposals)
 	for i := range ns {
 		ns[i] = i + 1
 	}
-	return recall(proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, ns))
+	ar, err := proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, ns)
+	return newRecall(ar), err
 }
 
-// WindowRecall measures [Set.Windows], as many as are asked for at each N.
+// WindowRecall returns the recall of [Set.Windows] with N windows for each N.
 func (s *Set) WindowRecall() (*Recall, error) {
 	ar := make([]float64, mostProposals)
 	for i := range ar {
@@ -167,13 +166,17 @@ func (s *Set) WindowRecall() (*Recall, error) {
 		if err != nil {
 			return nil, err
 		}
-		ar[i] = proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, []int{i + 1})[0]
+		r, err := proposal.AverageRecall(s.onPlayersClock(), p, proposal.ActivityNetThresholds, []int{i + 1})
+		if err != nil {
+			return nil, err
+		}
+		ar[i] = r[0]
 	}
-	return recall(ar), nil
+	return newRecall(ar), nil
 }
 
-// recall adds the area, by trapezoids as in ActivityNet's evaluation.
-func recall(ar []float64) *Recall {
+// newRecall adds the area under the curve, by trapezoids as in ActivityNet's evaluation.
+func newRecall(ar []float64) *Recall {
 	r := &Recall{AR: ar}
 	for n := 1; n < len(ar); n++ {
 		r.AUC += (ar[n-1] + ar[n]) / 2 / float64(len(ar))

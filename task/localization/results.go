@@ -24,7 +24,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Detection is a part of a video in which something happens.
+// Detection is a segment of a video with a class and a score.
 type Detection struct {
 	Label string // "" for a proposal
 	Score float64
@@ -44,15 +44,15 @@ func (d Detection) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// compare orders detections by falling score.
+// compare orders detections by decreasing score.
 func (d Detection) compare(e Detection) int {
 	return cmp.Or(cmp.Compare(e.Score, d.Score), cmp.Compare(d.Start, e.Start), cmp.Compare(d.End, e.End), cmp.Compare(d.Label, e.Label))
 }
 
-// Results are the detections or proposals of videos by their paths or ids.
+// Results holds the detections or proposals of videos by path or id.
 type Results map[string][]Detection
 
-// resultsFile is ActivityNet's shape of results.
+// resultsFile is ActivityNet's JSON format of results.
 type resultsFile struct {
 	Version  string         `json:"version"`
 	Results  Results        `json:"results"`
@@ -86,7 +86,7 @@ func (r Results) WriteCSV(w io.Writer) error {
 	for _, id := range slices.Sorted(maps.Keys(r)) {
 		for _, d := range r[id] {
 			start, end := decimal(d.Start), decimal(d.End)
-			if start == end { // which nobody could read
+			if start == end { // a segment without length could not be read back
 				start, end = fmt.Sprint(d.Start), fmt.Sprint(d.End)
 			}
 			c.Write([]string{cell(id), start, end, cell(d.Label), strconv.FormatFloat(d.Score, 'g', 6, 64)})
@@ -121,12 +121,12 @@ func isFormula(s string) bool {
 
 const formulaStart = "=+-@\t\r\n＝＋－＠"
 
-// decimal is a time to the millisecond.
+// decimal formats a time to the millisecond.
 func decimal(t float64) string { return strconv.FormatFloat(math.Round(t*1000)/1000, 'f', -1, 64) }
 
-// ReadResults reads detections, or proposals, which have no label, of this program or
-// others: ActivityNet's JSON, or CSV with the columns video, start, end and score and
-// maybe label. Each video's come in falling order of their scores.
+// ReadResults reads detections, or proposals, which have no label, of clipcue or another
+// program: ActivityNet's JSON, or CSV with the columns video, start, end, score and
+// optionally label. It sorts those of each video by decreasing score.
 func ReadResults(path string) (Results, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -147,9 +147,9 @@ func ReadResults(path string) (Results, error) {
 	return r, nil
 }
 
-// ReadProposals reads results to be named: their scores, which are multiplied by
-// probabilities, have to lie in 0..1. Of a negative one the unlikeliest class would
-// become the best.
+// ReadProposals reads results to be classified. Their scores must be from 0 to 1, because
+// they are multiplied by probabilities; a negative score would favor the least probable
+// class. Otherwise the error wraps [ErrScoreRange].
 func ReadProposals(path string) (Results, error) {
 	r, err := ReadResults(path)
 	if err != nil {
@@ -165,7 +165,7 @@ func ReadProposals(path string) (Results, error) {
 	return r, nil
 }
 
-// largest bounds a file of results, which has to be in memory as a whole.
+// largest is the maximum size of a file of results, which is held in memory.
 const largest = 4 << 30
 
 func parseResults(r io.Reader, name string) (Results, error) {
@@ -257,26 +257,31 @@ func parseResultsCSV(r io.Reader, name string) (Results, error) {
 	}
 }
 
-// check refuses what cannot be a detection.
+// check returns an error for a detection that no file may hold.
 func (d Detection) check() error {
+	if !text.IsLine(d.Label) {
+		return fmt.Errorf("label %q is not plain text", d.Label)
+	}
+	return d.checkNumbers()
+}
+
+// checkNumbers returns an error unless the score is finite and the segment has a length.
+func (d Detection) checkNumbers() error {
 	for _, x := range []float64{d.Score, d.Start, d.End} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("%v is not a number", x)
+			return fmt.Errorf("%v is not a finite number", x)
 		}
 	}
 	if !(d.Start < d.End) {
 		return fmt.Errorf("the segment from %g to %g s must end after its start", d.Start, d.End)
 	}
-	if !text.IsLine(d.Label) {
-		return fmt.Errorf("label %q is not plain text", d.Label)
-	}
 	return nil
 }
 
-// Finder returns what finds the results of a video that goes by a path or an id. As
-// in annotations, either may have more folders or a file ending, and ids of
-// ActivityNet's may begin with "v_". Not finding any is no error; a name that may mean
-// two of them is one.
+// Finder returns a function that finds the results of a video by path or id. As in
+// annotations, either may have more folders or an extension, and ids of ActivityNet may
+// begin with "v_". The id is empty if there are none. A name that matches several is an
+// error.
 func (r Results) Finder() func(name string) (id string, found []Detection, err error) {
 	resolver := dataset.NewResolver(slices.Collect(maps.Keys(r)))
 	return func(name string) (string, []Detection, error) {
@@ -288,7 +293,7 @@ func (r Results) Finder() func(name string) (id string, found []Detection, err e
 	}
 }
 
-// ToProposals makes proposals of results, whatever their labels.
+// ToProposals returns detections as proposals, without their labels.
 func ToProposals(found []Detection) []proposal.Proposal {
 	out := make([]proposal.Proposal, len(found))
 	for i, d := range found {
@@ -297,7 +302,7 @@ func ToProposals(found []Detection) []proposal.Proposal {
 	return out
 }
 
-// FromProposals makes results of proposals.
+// FromProposals returns proposals as detections without labels.
 func FromProposals(p []proposal.Proposal) []Detection {
 	out := make([]Detection, len(p))
 	for i, x := range p {
@@ -306,10 +311,10 @@ func FromProposals(p []proposal.Proposal) []Detection {
 	return out
 }
 
-// Distinct leaves out detections that share with a better one of their class more than
-// a share of the shorter of the two: people want to be told once. They have to be in
-// falling order of their scores.
-func Distinct(found []Detection, share float64) []Detection {
+// RemoveDuplicates returns the detections without those that overlap a better one of
+// their class by more than a share of the shorter of the two. The detections must be
+// sorted by decreasing score.
+func RemoveDuplicates(found []Detection, share float64) []Detection {
 	kept := []Detection{}
 	for _, d := range found {
 		if !slices.ContainsFunc(kept, func(k Detection) bool { return k.Label == d.Label && d.within(k) > share }) {
@@ -319,7 +324,7 @@ func Distinct(found []Detection, share float64) []Detection {
 	return kept
 }
 
-// within is the share of the shorter of two detections that lies in the other.
+// within returns the share of the shorter of two detections that lies in the other.
 func (d Detection) within(e Detection) float64 {
 	return d.Overlap(e.Span) / min(d.Duration(), e.Duration())
 }

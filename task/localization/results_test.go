@@ -302,13 +302,13 @@ func TestEDLOfTimecode(t *testing.T) {
 	}
 }
 
-func TestDistinct(t *testing.T) {
+func TestRemoveDuplicates(t *testing.T) {
 	all := []Detection{{"run", 0.9, video.Span{Start: 0, End: 10}}, {"sit", 0.8, video.Span{Start: 0, End: 10}}, {"run", 0.7, video.Span{Start: 1, End: 2}}, {"run", 0.6, video.Span{Start: 8, End: 20}}}
-	got := Distinct(all, 0.4)
+	got := RemoveDuplicates(all, 0.4)
 	if want := []Detection{all[0], all[1], all[3]}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
-	if got := Distinct(all, 1); len(got) != 4 { // nothing is more than all
+	if got := RemoveDuplicates(all, 1); len(got) != 4 { // nothing is more than all
 		t.Errorf("at 1 it leaves %d", len(got))
 	}
 }

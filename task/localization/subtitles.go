@@ -15,7 +15,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// ByTime are detections in the order in which they are seen.
+// ByTime returns detections sorted by start.
 func ByTime(found []Detection) []Detection {
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b Detection) int {
@@ -24,8 +24,8 @@ func ByTime(found []Detection) []Detection {
 	return found
 }
 
-// Subtitles returns what writes detections as subtitles in the format that a file's
-// name asks for, SubRip (.srt) or WebVTT (.vtt).
+// Subtitles returns a function that writes detections as subtitles, in the format of the
+// file extension: SubRip (.srt) or WebVTT (.vtt).
 func Subtitles(path string) (func(w io.Writer, found []Detection) error, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".srt":
@@ -68,21 +68,21 @@ var srtMarkup = regexp.MustCompile(`(?i)[<{](/?(?:b|i|u|s|font)\b|\\)`)
 
 var escapeVTT = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 
-// shown is when a subtitle is, for at least a millisecond: both formats ask that it
-// ends after it starts.
+// shown returns the times of a subtitle. It lasts at least a millisecond, because both
+// formats require an end after the start.
 func (d Detection) shown(point string) string {
 	from := int64(math.Round(max(d.Start, 0) * 1000))
 	to := max(int64(math.Round(d.End*1000)), from+1)
 	return clock(from, point) + " --> " + clock(to, point)
 }
 
-// clock is a time as hours:minutes:seconds and milliseconds.
+// clock formats a time as hours:minutes:seconds and milliseconds.
 func clock(ms int64, point string) string {
 	return fmt.Sprintf("%02d:%02d:%02d%s%03d", ms/3600000, ms/60000%60, ms/1000%60, point, ms%1000)
 }
 
-// WriteEDL writes the detections in a video as an edit decision list (CMX 3600), which
-// video editors read: its parts, one after the other. The source times are those of tc,
+// WriteEDL writes the detections in a video as an edit decision list (CMX 3600) for video
+// editors, one after the other. The source times are those of tc,
 // the timecode of the video, in its notation; the record times start at 00:00:00:00.
 func WriteEDL(w io.Writer, path string, tc video.Timecode, found []Detection) error {
 	if !(tc.Rate > 0 && tc.Rate < 1000) {

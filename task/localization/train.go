@@ -16,30 +16,33 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// DetectorDir is the folder within a run's that holds the run of its first stage.
+// DetectorDir is the folder within a run folder that holds the run of the first stage.
 const DetectorDir = "proposals"
 
-// Run is a training run: where it goes, what it learns from, and the frozen backbone.
+// Run is a training run: its folder, its data and the frozen backbone.
 type Run struct {
 	train.Run
 	Sets
 	Backbone     *clip.Model
 	BackbonePath string // of the weight file; stored in model files
-	// Detector is the first stage, trained before; nil to train one.
+	// Detector is a trained first stage; nil to train one.
 	Detector *proposal.Detector
-	// Proposals are used instead of a detector's; nil for none.
+	// Proposals replace those of a detector; nil for none.
 	Proposals Results
 }
 
 // Sets holds the training set of a run, and the validation or the test set.
 type Sets = train.Sets[Set]
 
-// Train trains a localizer and writes the run's folder: first the detector, in a run
-// folder of its own within, then what names its proposals. Each stage is resumed by
-// itself; together they end, resumed or not, with the same bits.
+// Train trains a localizer and writes the run folder: first the detector, in a run folder
+// within it, then the classifier of its proposals. Each stage can be resumed; the result is
+// bitwise the same.
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
+	}
+	if r.Train == nil || len(r.Train.Videos) == 0 {
+		return train.Result{}, errors.New("the training set has no videos")
 	}
 	r.Log = cmp.Or(r.Log, slog.Default())
 	if _, err := os.Stat(filepath.Join(r.Dir, train.LastFile)); err == nil && !r.Resume {
@@ -49,7 +52,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	// What the second stage cannot do shows before the first is trained.
+	// Invalid data of the second stage is found before the first is trained.
 	l, err := newLearner(r.Backbone, c, r.Train, rate)
 	if err != nil {
 		return train.Result{}, err
@@ -71,7 +74,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 		}
 		p, unnamed, err := s.MatchProposals(r.Proposals)
 		if unnamed > 0 {
-			r.Log.Warn("the proposals say nothing of some videos, in which nothing is found then", "videos", unnamed)
+			r.Log.Warn("some videos have no entry in the proposals, so nothing is found in them", "videos", unnamed)
 		}
 		return p, err
 	}
@@ -82,7 +85,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := l.gather(learned); err != nil {
 		return train.Result{}, err
 	}
-	r.Log.Info("to learn from", "segments", len(l.real), "proposals_that_overlap", len(l.overlapping), "background", len(l.background))
+	r.Log.Info("training examples", "segments", len(l.real), "proposals_that_overlap", len(l.overlapping), "background", len(l.background))
 	l.detector, l.backbone = r.Detector, r.BackbonePath
 	l.test, l.selects = r.Eval(), r.Val != nil
 	if l.proposed, err = of(r.Eval()); err != nil {
@@ -100,7 +103,7 @@ func (r Run) interrupted(err error) error {
 	return err
 }
 
-// propose sees to the first stage, and notes its settings in c.
+// propose trains or checks the first stage, and stores its settings in c.
 func (r *Run) propose(ctx context.Context, c *Config, rate float64) error {
 	if r.Proposals != nil {
 		return nil
@@ -144,7 +147,7 @@ func (s *Set) rate() (float64, error) {
 	return rate, err
 }
 
-// measurable says why a set cannot be measured at so many frames a second.
+// measurable returns an error if a set cannot be evaluated at rate frames per second.
 func (s *Set) measurable(rate float64) error {
 	if s.Truth().Count() == 0 {
 		return fmt.Errorf("%s: the evaluation videos have no segments", s.source.Source)
@@ -161,7 +164,7 @@ func (s *Set) measurable(rate float64) error {
 	return nil
 }
 
-// config is what config.json says: everything resolved.
+// config returns the content of config.json: all settings, resolved.
 func (r Run) config(c Config) any {
 	return struct {
 		Config

@@ -1,6 +1,7 @@
 package pretraining
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"regexp"
@@ -8,15 +9,18 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// sided are words that a mirrored picture makes untrue.
+// sided matches words that are wrong for a flipped image.
 var sided = regexp.MustCompile(`(?i)\b(left|right)`)
 
-// augment brings a pair's picture to the model's size: by a random crop as torchvision's
-// RandomResizedCrop takes it, with sides of 3:4 to 4:3, or without crops as CLIP
-// does when it is used. The result is valid until the resizer's next call, and
-// may be the picture itself.
+// augment resizes the image of a pair to the size of the model: with a random crop as in
+// torchvision's RandomResizedCrop, with aspect ratios of 3:4 to 4:3, or without crops as in
+// inference. The result is valid until the next call of the resizer, and may be the image
+// itself.
 func augment(p Pair, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, error) {
 	f, err := p.Picture, error(nil)
+	if f.Width < 1 || f.Height < 1 || len(f.Pix) != 3*f.Width*f.Height {
+		return f, fmt.Errorf("got %d bytes for %dx%d RGB pixels", len(f.Pix), f.Width, f.Height)
+	}
 	if c.Crop < 1 {
 		if x, y, w, h, ok := randomCrop(f.Width, f.Height, c.Crop, rng); ok {
 			f, err = r.Stretch(cut(f, x, y, w, h), c.Model.ImageSize)
@@ -32,8 +36,8 @@ func augment(p Pair, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, e
 	return f, err
 }
 
-// randomCrop draws a box of at least a share of a w×h picture's area; ok is false
-// when the picture is of a shape that has none.
+// randomCrop returns a random box with at least the share least of an image's area; ok is
+// false if ten attempts found none.
 func randomCrop(width, height int, least float64, rng *rand.Rand) (x, y, w, h int, ok bool) {
 	for range 10 {
 		area := float64(width) * float64(height) * (least + (1-least)*rng.Float64())
@@ -46,7 +50,7 @@ func randomCrop(width, height int, least float64, rng *rand.Rand) (x, y, w, h in
 	return 0, 0, 0, 0, false
 }
 
-// cut copies a box of a picture.
+// cut returns a copy of a box of an image.
 func cut(f video.Frame, x, y, w, h int) video.Frame {
 	pix := make([]byte, 0, 3*w*h)
 	for i := y; i < y+h; i++ {
@@ -55,7 +59,7 @@ func cut(f video.Frame, x, y, w, h int) video.Frame {
 	return video.Frame{Width: w, Height: h, Pix: pix}
 }
 
-// mirror returns the picture with left and right exchanged.
+// mirror returns the image flipped horizontally.
 func mirror(f video.Frame) video.Frame {
 	pix := make([]byte, len(f.Pix))
 	for i := 0; i < len(pix); i += 3 {

@@ -1,6 +1,3 @@
-// Package pretraining is CLIP's own training: both towers and the logit scale
-// learn from pictures and captions which belong together (Radford et al. 2021,
-// arXiv 2103.00020, section 2).
 package pretraining
 
 import (
@@ -12,38 +9,38 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Config are the settings of pre-training.
+// Config holds the settings of pre-training.
 type Config struct {
-	// Model are the towers' sizes. Heads follow from the widths, 64 each, and
-	// need not be given, nor what CLIP itself always has.
+	// Model holds the sizes of the towers. The numbers of heads follow from the widths,
+	// which are 64 per head.
 	Model clip.Config  `json:"model"`
 	Train train.Config `json:"train"`
-	Batch int          `json:"batch"` // pairs a step
-	// Chunk is how many pairs go through the towers at once with all that their
-	// backward pass needs. A smaller one than the batch takes less memory and
-	// one forward pass more; the gradients are the same.
+	Batch int          `json:"batch"` // pairs per step
+	// Chunk is the number of pairs per forward and backward pass. If it is smaller than
+	// the batch, training takes less memory and one more forward pass; the gradients are
+	// the same.
 	Chunk int `json:"chunk"`
-	// Crop is the least share of a picture's area that a random crop keeps; 1
-	// means no random crops.
+	// Crop is the minimum share of an image's area in a random crop; 1 means no random
+	// crops.
 	Crop float64 `json:"crop"`
-	// Flip mirrors every other picture, except where the caption says left or right.
+	// Flip flips every other image, unless the caption contains left or right.
 	Flip bool `json:"flip"`
-	// UniqueCaptions keeps pictures of equal captions from being one another's
-	// negatives.
+	// UniqueCaptions excludes images with equal captions from each other's negatives.
 	UniqueCaptions bool `json:"unique_captions"`
 	// Half writes the model in half precision.
 	Half bool       `json:"half"`
 	Eval Evaluation `json:"evaluation"`
 }
 
-// Evaluation says how held-out pairs are measured.
+// Evaluation holds the settings for evaluating held-out pairs.
 type Evaluation struct {
-	Pairs     int      `json:"pairs"`     // of each set, at most
-	Group     int      `json:"group"`     // pairs among which the right one is to be found
-	Templates []string `json:"templates"` // for labels; {} stands for one
+	Pairs     int      `json:"pairs"`     // maximum per set
+	Group     int      `json:"group"`     // number of candidates in retrieval
+	Templates []string `json:"templates"` // for labels; {} is replaced by the label
 }
 
-// DefaultConfig is a small model, of some 2.6 million values, for small pictures.
+// DefaultConfig returns the settings of a small model, with 2.6 million values, for small
+// images.
 func DefaultConfig() Config {
 	return Config{
 		Model: clip.Config{Embed: 128, ImageSize: 64, PatchSize: 8, VisionWidth: 192, VisionLayers: 4,
@@ -55,7 +52,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// check completes the settings and reports those that make no sense.
+// check fills in defaults and returns an error for invalid settings.
 func (c *Config) check() error {
 	m := &c.Model
 	for _, t := range []struct {
@@ -65,7 +62,7 @@ func (c *Config) check() error {
 		heads  *int
 	}{{"image", m.VisionWidth, m.VisionLayers, &m.VisionHeads}, {"text", m.TextWidth, m.TextLayers, &m.TextHeads}} {
 		if t.width < 64 || t.width%64 != 0 {
-			return fmt.Errorf("the %s tower's width is %d: it is a multiple of 64, because CLIP's heads are 64 wide", t.name, t.width)
+			return fmt.Errorf("the width of the %s tower must be a multiple of 64, because CLIP's heads are 64 wide, got %d", t.name, t.width)
 		}
 		if t.layers < 1 || t.layers > 1000 {
 			return fmt.Errorf("the %s tower must have 1 to 1000 layers, got %d", t.name, t.layers)
@@ -79,7 +76,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("images of %d pixels do not divide into patches of %d, at most 128 per side", m.ImageSize, m.PatchSize)
 	}
 	if m.Context < 3 {
-		return fmt.Errorf("a context of %d tokens has no room for a word between SOT and EOT", m.Context)
+		return fmt.Errorf("context must be at least 3 tokens, SOT, a word and EOT, got %d", m.Context)
 	}
 	const most = 1 << 30
 	if n := m.Parameters(); n > most {
@@ -87,24 +84,32 @@ func (c *Config) check() error {
 	}
 	switch {
 	case c.Batch == 1:
-		return errors.New("a batch of 1 pair has nothing to tell it from: it must have at least 2")
+		return errors.New("batch must have at least 2 pairs, because the other pairs are the negatives, got 1")
 	case c.Batch < 2 || c.Batch > 1<<16:
 		return fmt.Errorf("batch must have 2 to %d pairs, got %d", 1<<16, c.Batch)
 	case c.Chunk < 1:
 		return fmt.Errorf("chunk must have at least 1 pair, got %d", c.Chunk)
 	case !(c.Crop > 0 && c.Crop <= 1):
 		return fmt.Errorf("minimum crop area must be above 0 and at most 1, got %v", c.Crop)
-	case c.Eval.Pairs < 2 || c.Eval.Group < 2:
-		return fmt.Errorf("evaluation pairs and group size must be at least 2, got %d and %d", c.Eval.Pairs, c.Eval.Group)
 	}
-	if len(c.Eval.Templates) == 0 {
+	if err := c.Eval.check(); err != nil {
+		return err
+	}
+	c.Chunk = min(c.Chunk, c.Batch)
+	return c.Train.Check()
+}
+
+func (e Evaluation) check() error {
+	if e.Pairs < 2 || e.Group < 2 {
+		return fmt.Errorf("evaluation pairs and group size must be at least 2, got %d and %d", e.Pairs, e.Group)
+	}
+	if len(e.Templates) == 0 {
 		return errors.New("no templates for the labels")
 	}
-	for _, t := range c.Eval.Templates {
+	for _, t := range e.Templates {
 		if !strings.Contains(t, "{}") {
 			return fmt.Errorf("template %q has no {} for the label", t)
 		}
 	}
-	c.Chunk = min(c.Chunk, c.Batch)
-	return c.Train.Check()
+	return nil
 }

@@ -6,11 +6,8 @@ import (
 	"github.com/clipcue/clipcue/internal/towers"
 )
 
-// contrast is a step of CLIP's symmetric training on batches of any size in
-// bounded memory: all pairs are embedded, chunk by chunk, and nothing else is
-// kept; the loss over the whole batch gives the gradients of the embeddings; and
-// each chunk is embedded once more to send its own back through the towers (Gao
-// et al. 2021, arXiv 2101.06983). A batch of one chunk goes through once.
+// contrast performs a step of CLIP's symmetric training on batches of any size in limited
+// memory, as the package comment describes. A batch of one chunk is embedded only once.
 type contrast struct {
 	*model
 	chunk  int
@@ -26,10 +23,9 @@ type layout struct {
 
 func newContrast(m *model, chunk int) contrast { return contrast{model: m, chunk: chunk} }
 
-// step adds the gradients of the loss to the parameters' and returns the loss.
-// pixels writes the normalized pictures from..to-1; texts are token sequences
-// from SOT to EOT; captions, which may be nil, say which texts are equal and so
-// not one another's negatives.
+// step adds to the gradients of the parameters and returns the loss. pixels writes the
+// normalized images from..to-1. texts are token sequences from SOT to EOT. Texts with equal
+// captions are not each other's negatives; captions may be nil.
 func (c *contrast) step(texts [][]int, captions []string, pixels func(dst compute.Matrix, from, to int)) float64 {
 	d, n, e := c.towers.Device, len(texts), c.Config().Embed
 	defer d.Release(d.Mark())
@@ -39,7 +35,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 		c.layout = append(c.layout, layout{ids, s})
 	}
 	f, g, df, dg := d.Temp(n, e), d.Temp(n, e), d.Temp(n, e), d.Temp(n, e)
-	// each calls do for the rows of every chunk, whose memory it releases.
+	// each calls do for the rows of every chunk, and releases its temporary memory.
 	each := func(do func(i, from, to int)) {
 		for i := range c.layout {
 			mark := d.Mark()

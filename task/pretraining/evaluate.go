@@ -14,27 +14,30 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Result is how well a model fits held-out pairs. Shares are from 0 to 1.
+// Result holds the metrics of a model on held-out pairs. Shares are from 0 to 1.
 type Result struct {
-	Pairs  int `json:"pairs"`  // that were measured
-	Failed int `json:"failed"` // that could not be read
-	// Retrieval: how often the nearest caption in a group is the picture's, and
-	// the nearest picture the caption's. Equal captions are each other's, and so
-	// are all captions of one picture.
+	Pairs  int `json:"pairs"`  // evaluated
+	Failed int `json:"failed"` // unreadable
+	// Retrieval: how often the nearest caption in a group is that of the image, and the
+	// nearest image that of the caption. Equal captions, and all captions of an image, count
+	// as correct for each other.
 	ImageToText float64 `json:"image_to_text"`
 	TextToImage float64 `json:"text_to_image"`
 	Group       int     `json:"group"` // pairs in a group
-	// ZeroShot is the share of the pictures with a label that are named rightly
-	// among all labels, by name alone.
+	// ZeroShot is the share of the labeled images that are classified correctly among all
+	// labels, by name alone.
 	ZeroShot float64 `json:"zero_shot"`
 	Labeled  int     `json:"labeled"`
 	Labels   int     `json:"labels"`
 }
 
-// Evaluate measures a model on pairs that lie evenly over each set. A picture is
-// named among the labels of all sets. failed, which may be nil, is told of pairs
-// that cannot be read; the shares of a set of which none can are 0.
+// Evaluate returns the metrics of a model on pairs spread evenly over each set. Images are
+// classified among the labels of all sets. It calls failed, if not nil, for pairs that cannot
+// be read. The shares of a set without readable pairs are 0.
 func Evaluate(ctx context.Context, m *clip.Model, sets []EvalSet, e Evaluation, failed func(name string, err error)) ([]Result, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	embedded := make([]*embedded, len(sets))
 	var labels []string
 	for i, s := range sets {
@@ -53,7 +56,7 @@ func Evaluate(ctx context.Context, m *clip.Model, sets []EvalSet, e Evaluation, 
 	var classes []float32
 	if len(labels) > 0 {
 		var err error
-		// Cut, as the captions that it learned from were.
+		// Truncated, as the training captions were.
 		if classes, err = m.EncodeClasses(ctx, labels, e.Templates, true); err != nil {
 			return nil, err
 		}
@@ -76,8 +79,7 @@ type embedded struct {
 	failed                  int
 }
 
-// embed reads and encodes n pairs, evenly over all: files may be in the order of
-// their labels.
+// embed reads and encodes n pairs, spread evenly, because files may be sorted by label.
 func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(string, error)) (*embedded, error) {
 	out := &embedded{width: m.Config().Embed}
 	side := m.Config().ImageSize
@@ -138,7 +140,7 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 	return out, nil
 }
 
-// read reads a pair at the model's size.
+// read reads a pair and resizes its image to the size of the model.
 func read(p Pairs, i, side int, r *video.Resizer) (Pair, error) {
 	pair, err := p.Pair(i)
 	if err != nil {
@@ -153,8 +155,8 @@ func read(p Pairs, i, side int, r *video.Resizer) (Pair, error) {
 	return pair, err
 }
 
-// retrieve compares the pairs within groups that are drawn at random, always the
-// same. Pairs that fill no group are left over.
+// retrieve compares the pairs within random groups, which are the same in every call. Pairs
+// beyond the last complete group are not used.
 func (s *embedded) retrieve(r *Result) {
 	if r.Group == 0 {
 		return
@@ -177,7 +179,7 @@ func (s *embedded) retrieve(r *Result) {
 	r.ImageToText, r.TextToImage = float64(images)/float64(n), float64(texts)/float64(n)
 }
 
-// name finds each picture's label by the embeddings [C,width] of all.
+// name classifies each image by the embeddings [C,width] of the labels.
 func (s *embedded) name(r *Result, labels []string, classes []float32) {
 	all := make([]int, len(labels))
 	for i := range all {
@@ -199,8 +201,8 @@ func (s *embedded) name(r *Result, labels []string, classes []float32) {
 func (s *embedded) image(i int) []float32 { return s.images[i*s.width:][:s.width] }
 func (s *embedded) text(i int) []float32  { return s.texts[i*s.width:][:s.width] }
 
-// nearest is which of some rows has the largest product with x; -1 if none has
-// any, as when something is not a number.
+// nearest returns the row with the largest dot product with x, or -1 if all products are
+// NaN.
 func nearest(x []float32, among []int, row func(i int) []float32) int {
 	best, at := math.Inf(-1), -1
 	for _, i := range among {

@@ -21,7 +21,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Files is captioned picture files.
+// Files holds captioned image files.
 type Files struct{ entries []entry }
 
 type entry struct{ path, name, caption, label, split string }
@@ -39,10 +39,10 @@ func (f *Files) Pair(i int) (Pair, error) {
 	return Pair{frame, e.caption, e.label}, err
 }
 
-// Data is what a folder or a manifest holds.
+// Data holds the pairs of a folder or a manifest.
 type Data struct {
 	Train *Files
-	// Val and Test are nil when there are none.
+	// Val and Test are nil if there are none.
 	Val, Test *Files
 	Skipped   []Skipped
 }
@@ -50,16 +50,15 @@ type Data struct {
 // Skipped is an entry that cannot be used, and why.
 type Skipped struct{ Name, Reason string }
 
-// pictureExtensions are the endings of files that count as pictures.
+// pictureExtensions lists the extensions of image files.
 var pictureExtensions = strings.Fields(".png .jpg .jpeg .gif .webp .bmp .tif .tiff")
 
-// Open finds captioned pictures: in a JSONL manifest whose lines have path (from
-// the manifest's folder) and caption, and may have label and split; or in a
-// folder and those below it, where the caption of cat.png stands in cat.txt. If
-// no split is said, the share test is kept from training; which pairs these are
-// follows from the seed and their names alone.
+// Open finds captioned images: in a JSONL manifest whose lines have path (relative to the
+// folder of the manifest) and caption, and optionally label and split; or in a folder and its
+// subfolders, where cat.txt holds the caption of cat.png. Without splits, the share test of
+// the pairs is the test split; which ones follows from the seed and their names.
 //
-// A picture without a caption, and a caption without a picture, are skipped.
+// Images without a caption, and captions without an image, are skipped.
 func Open(path string, test float64, seed uint64) (*Data, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -83,7 +82,7 @@ func Open(path string, test float64, seed uint64) (*Data, error) {
 		}
 		return nil, fmt.Errorf("%s holds no picture with a caption%s", path, why)
 	case 1:
-		return nil, fmt.Errorf("%s holds one pair only (%s): training needs at least two", path, found[0].name)
+		return nil, fmt.Errorf("%s holds only one pair (%s): training needs at least two", path, found[0].name)
 	}
 	if !slices.ContainsFunc(found, func(e entry) bool { return e.caption != found[0].caption }) {
 		return nil, fmt.Errorf("all %d captions of %s are the same (%q)", len(found), path, found[0].caption)
@@ -110,8 +109,8 @@ func Open(path string, test float64, seed uint64) (*Data, error) {
 	return d, nil
 }
 
-// divide keeps a share of pairs for testing: two at least, among which one can be
-// found, as long as two are left to train on.
+// divide assigns a share of the pairs to the test split: at least two, if at least two are
+// left for training.
 func divide(found []entry, test float64, seed uint64) {
 	place := func(e entry) uint64 {
 		h := fnv.New64a()
@@ -127,7 +126,7 @@ func divide(found []entry, test float64, seed uint64) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(place(found[a]), place(found[b])) })
 	n := min(max(2, int(math.Round(test*float64(len(found))))), len(found)-2)
-	// A picture has all its captions on one side.
+	// All captions of an image are in the same split.
 	for n > 0 && n < len(found)-2 && found[order[n]].name == found[order[n-1]].name {
 		n++
 	}

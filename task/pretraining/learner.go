@@ -20,7 +20,7 @@ type learner struct {
 	model    *model
 	contrast contrast
 	loader   *loader
-	names    []string // of the latest batch
+	names    []string // of the pairs in the latest batch
 	held     []EvalSet
 	selects  bool
 	log      *slog.Logger
@@ -50,14 +50,14 @@ func (l *learner) Step(step int) (float64, error) {
 	loss := l.contrast.step(b.ids, captions, func(dst compute.Matrix, from, to int) {
 		d.NormalizePixels(dst, b.rgb[from*each:to*each], m.Mean, m.Std)
 	})
-	if err := l.collapsed(); err != nil && !math.IsNaN(loss) { // of which the run itself knows more to say
+	if err := l.collapsed(); err != nil && !math.IsNaN(loss) { // the run reports a NaN loss in more detail
 		return 0, fmt.Errorf("step %d: %w", step+1, err)
 	}
 	return loss, nil
 }
 
-// leastScale is a logit scale at which the loss is the same whatever belongs
-// together, to a hundredth, so that nothing is learned any more.
+// leastScale is a logit scale at which the loss hardly depends on which pairs match, so that
+// nothing more is learned.
 const leastScale = 0.01
 
 // collapsed reports a logit scale that has fallen to nothing.
@@ -85,7 +85,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	results, err := Evaluate(ctx, l.model.Model, l.held, l.config.Eval, func(name string, err error) {
 		if !l.unread[name] {
 			l.unread[name] = true
-			l.log.Warn("left out", "pair", name, "reason", err)
+			l.log.Warn("skipped", "pair", name, "reason", err)
 		}
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 			name += "_"
 		}
 		metrics[name+"pairs"] = r.Pairs
-		// Of one alone the first is always right.
+		// In a group of one, the first is always correct.
 		if r.Group > 1 {
 			metrics[name+"image_to_text"], metrics[name+"text_to_image"], metrics[name+"group"] = r.ImageToText, r.TextToImage, r.Group
 		}
@@ -107,14 +107,14 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	}
 	if l.selects && results[0].Group < 2 {
 		l.selects = false
-		l.log.Warn("too few validation pairs can be read to choose the best step on them: the last is the model")
+		l.log.Warn("too few validation pairs can be read to select the best step; the model is that of the last step")
 	}
 	e.Selects, e.Score = l.selects, (results[0].ImageToText+results[0].TextToImage)/2
 	return e, nil
 }
 
-// MetadataKey is where a model that was trained here says, as JSON, how: its
-// settings, and what was measured.
+// MetadataKey is the metadata key under which a model file stores its settings and metrics as
+// JSON.
 const MetadataKey = "clipcue_pretraining"
 
 // description is stored under MetadataKey.

@@ -13,9 +13,9 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// loader reads the batches of steps ahead of them, on all cores. What is in a
-// batch follows from the seed and the step's number, and from which pictures can
-// be read: in place of one that cannot, another is drawn.
+// loader reads batches in advance, on all cores. The content of a batch follows from the
+// seed, the step number and which images can be read: an unreadable one is replaced by
+// another.
 type loader struct {
 	config    Config
 	pairs     Pairs
@@ -31,7 +31,7 @@ type loader struct {
 
 	mu     sync.Mutex
 	failed map[int]error
-	cut    bool // whether a caption that is too long was told of
+	cut    bool // whether a truncated caption was reported
 }
 
 // batch is the pairs of one step.
@@ -50,15 +50,15 @@ type slot struct {
 	at    int
 }
 
-// ahead is how many batches are read beside the one in use.
+// ahead is the number of batches that are read in advance.
 const ahead = 2
 
 func newLoader(c Config, p Pairs, t *bpe.Tokenizer, log *slog.Logger) *loader {
 	return &loader{config: c, pairs: p, tokenizer: t, log: log, order: loop.Order{Seed: c.Train.Seed, N: p.Len()}, failed: map[int]error{}}
 }
 
-// next returns the batch of a step, which has to be given back by done before
-// the next but one is asked for. Steps come one after the other.
+// next returns the batch of a step, which the caller returns with done. Steps must be
+// consecutive.
 func (l *loader) next(step int) (*batch, error) {
 	if l.quit == nil {
 		l.start(step)
@@ -66,7 +66,7 @@ func (l *loader) next(step int) (*batch, error) {
 	b := <-l.ready
 	b.filled.Wait()
 	if b.step != step {
-		panic(fmt.Sprintf("pretraining: batch of step %d asked for, that of %d is next", step, b.step))
+		panic(fmt.Sprintf("pretraining: batch of step %d requested, but that of step %d is next", step, b.step))
 	}
 	for _, err := range b.errs {
 		if err != nil {
@@ -103,7 +103,7 @@ func (l *loader) start(first int) {
 	}
 }
 
-// stop ends what start began.
+// stop ends the goroutines that start started.
 func (l *loader) stop() {
 	if l.quit != nil {
 		close(l.quit)
@@ -111,7 +111,7 @@ func (l *loader) stop() {
 	}
 }
 
-// produce hands out the slots of the batches from a step on.
+// produce sends the slots of the batches, starting at a step.
 func (l *loader) produce(step int) {
 	defer close(l.slots)
 	for ; ; step++ {
@@ -121,7 +121,7 @@ func (l *loader) produce(step int) {
 		case b := <-l.free:
 			b.step = step
 			b.filled.Add(l.config.Batch)
-			l.ready <- b // as many places as batches
+			l.ready <- b // never blocks: the capacity is the number of batches
 			index := l.order.Batch(step, l.config.Batch)
 			for i := range index {
 				b.index[i] = index[i]
@@ -135,21 +135,21 @@ func (l *loader) produce(step int) {
 	}
 }
 
-// attempts is how many pictures in a row are tried for one place in a batch.
+// attempts is the maximum number of images that are tried for one slot of a batch.
 const attempts = 64
 
-// fill reads the pair at a place of the batch.
+// fill reads the pair for a slot of the batch.
 func (l *loader) fill(b *batch, at int, r *video.Resizer) error {
 	k := b.step*l.config.Batch + at
 	var err error
 	for try := range uint64(attempts) {
-		// An attempt has a stream of its own, whatever those before it took of theirs.
+		// Every attempt has its own random numbers, independent of earlier attempts.
 		rng := rand.New(rand.NewPCG(l.config.Train.Seed+try, uint64(k)<<1|1))
 		if try > 0 {
 			b.index[at] = rng.IntN(l.pairs.Len())
 		}
 		i := b.index[at]
-		// What could not be read is not tried again: that may take long each time.
+		// An unreadable pair is not tried again, because each try may take long.
 		if err = l.failure(i); err == nil {
 			err = l.take(b, at, i, rng, r)
 		}
@@ -175,23 +175,23 @@ func (l *loader) take(b *batch, at, i int, rng *rand.Rand, r *video.Resizer) err
 	b.captions[at] = p.Caption
 	b.ids[at], err = l.tokenizer.Tokenize(p.Caption, l.config.Model.Context, false)
 	if err != nil {
-		l.tellCut(i)
+		l.reportTruncation(i)
 		b.ids[at], err = l.tokenizer.Tokenize(p.Caption, l.config.Model.Context, true)
 	}
 	return err
 }
 
-// fail names a pair that cannot be read, once.
+// fail reports a pair that cannot be read, once.
 func (l *loader) fail(i int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed[i] == nil {
 		l.failed[i] = err
-		l.log.Warn("left out", "pair", l.pairs.Name(i), "reason", err)
+		l.log.Warn("skipped", "pair", l.pairs.Name(i), "reason", err)
 	}
 }
 
-// failure is why a pair could not be read, nil if it was not tried.
+// failure returns the error of a pair that could not be read.
 func (l *loader) failure(i int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,12 +204,12 @@ func (l *loader) failures() int {
 	return len(l.failed)
 }
 
-// tellCut says once that captions are cut, as CLIP's training does.
-func (l *loader) tellCut(i int) {
+// reportTruncation reports once that captions are truncated, as in CLIP's training.
+func (l *loader) reportTruncation(i int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.cut {
 		l.cut = true
-		l.log.Warn("a caption has more tokens than the model takes and is cut, and so will be others", "pair", l.pairs.Name(i), "context", l.config.Model.Context)
+		l.log.Warn("captions with more tokens than the context of the model are truncated", "pair", l.pairs.Name(i), "context", l.config.Model.Context)
 	}
 }

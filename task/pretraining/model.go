@@ -14,7 +14,7 @@ import (
 // maxScale is the limit at which CLIP clips its logit scale.
 const maxScale = 100
 
-// model is a backbone whose weights are all learned, and its logit scale.
+// model is a trainable backbone with its logit scale.
 type model struct {
 	*clip.Model // encodes with the current weights
 	towers      *towers.Model

@@ -2,26 +2,25 @@ package pretraining
 
 import "github.com/clipcue/clipcue/video"
 
-// Pair is a picture and what is said of it.
+// Pair is an image with its caption.
 type Pair struct {
 	Picture video.Frame
 	Caption string
-	Label   string // what class it is of, "" for none
+	Label   string // class name, or ""
 }
 
-// Pairs is a source of pairs. Its methods may be called by several goroutines at
-// once, and give the same for the same number every time.
+// Pairs is a source of pairs. Several goroutines may call its methods at the same time.
+// Repeated calls return the same pair.
 type Pairs interface {
 	Len() int
-	// Name says what pair i is, for messages.
+	// Name returns a name of pair i, for messages.
 	Name(i int) string
-	// Pair reads pair i. An error says why it cannot be read; the pair is then
-	// left out.
+	// Pair reads pair i. A pair with an error is skipped.
 	Pair(i int) (Pair, error)
 }
 
-// EvalSet is a set of pairs kept from training for evaluation.
+// EvalSet is a set of held-out pairs.
 type EvalSet struct {
-	Name  string // put before the names of its metrics, may be ""
+	Name  string // prefix of the names of its metrics; may be ""
 	Pairs Pairs
 }

@@ -553,10 +553,16 @@ func TestTrainRefuses(t *testing.T) {
 		pairs  Pairs
 		want   string
 	}{
-		"batch of one":    {func(c *Config) { c.Batch = 1 }, flags{n: 50}, "a batch of 1 pair has nothing to tell it from"},
+		"batch of one":    {func(c *Config) { c.Batch = 1 }, flags{n: 50}, "batch must have at least 2 pairs"},
+		"no pairs":        {func(*Config) {}, nil, "no pairs to train on"},
+		"evaluated pairs": {func(c *Config) { c.Eval.Pairs = 0 }, flags{n: 50}, "must be at least 2, got 0"},
+		"group":           {func(c *Config) { c.Eval.Group = -1 }, flags{n: 50}, "must be at least 2"},
+		"no templates":    {func(c *Config) { c.Eval.Templates = nil }, flags{n: 50}, "no templates"},
+		"few pixels":      {func(*Config) {}, resized{flags{n: 50}, 16, 17}, "got 768 bytes for 16x17 RGB pixels"},
+		"negative size":   {func(c *Config) { c.Crop = 0.5 }, resized{flags{n: 50}, -16, -16}, "got 768 bytes for -16x-16 RGB pixels"},
 		"one pair":        {func(*Config) {}, flags{n: 1}, "there is 1 pair to train on"},
 		"few pairs":       {func(*Config) {}, flags{n: 5}, "more than the 5 pairs"},
-		"width":           {func(c *Config) { c.Model.TextWidth = 100 }, flags{n: 50}, "the text tower's width is 100: it is a multiple of 64"},
+		"width":           {func(c *Config) { c.Model.TextWidth = 100 }, flags{n: 50}, "the width of the text tower must be a multiple of 64"},
 		"patches":         {func(c *Config) { c.Model.PatchSize = 7 }, flags{n: 50}, "do not divide into patches of 7"},
 		"nothing decodes": {func(*Config) {}, flags{n: 50, broken: func(int) bool { return true }}, "torn"},
 		"vocabulary":      {func(c *Config) { c.Model.Vocab = 500 }, flags{n: 50}, "vocabulary of 500"},
@@ -571,6 +577,41 @@ func TestTrainRefuses(t *testing.T) {
 				t.Errorf("got error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// resized is pairs whose images claim another size.
+type resized struct {
+	flags
+	width, height int
+}
+
+func (r resized) Pair(i int) (Pair, error) {
+	p, err := r.flags.Pair(i)
+	p.Picture.Width, p.Picture.Height = r.width, r.height
+	return p, err
+}
+
+// Invalid settings of an evaluation are errors, not panics.
+func TestEvaluateRefuses(t *testing.T) {
+	k := small()
+	if err := k.check(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := newModel(clip.RandomWeights(k.Model, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Evaluation){
+		"pairs":     func(e *Evaluation) { e.Pairs = 0 },
+		"group":     func(e *Evaluation) { e.Group = -3 },
+		"templates": func(e *Evaluation) { e.Templates = nil },
+	} {
+		e := k.Eval
+		change(&e)
+		if _, err := Evaluate(t.Context(), l.Model, []EvalSet{{Pairs: flags{n: 8}}}, e, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 
@@ -717,7 +758,7 @@ func TestOpenRefuses(t *testing.T) {
 		open  string
 		want  string
 	}{
-		"one pair":    {map[string]string{"a.png": "", "a.txt": "a"}, ".", "holds one pair only (a.png)"},
+		"one pair":    {map[string]string{"a.png": "", "a.txt": "a"}, ".", "holds only one pair (a.png)"},
 		"no captions": {map[string]string{"a.png": "", "b.png": ""}, ".", "no picture with a caption; of 2 entries the first, a.png: its caption is missing"},
 		"empty":       {nil, ".", "no picture with a caption"},
 		"two":         {map[string]string{"a.png": "", "a.jpg": "x", "a.txt": "a"}, ".", "share one caption"},

@@ -36,6 +36,9 @@ func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 	if err := c.check(); err != nil {
 		return TrainResult{}, &train.ConfigError{Err: err}
 	}
+	if r.Train == nil {
+		return TrainResult{}, errors.New("no pairs to train on")
+	}
 	switch n := r.Train.Len(); {
 	case n < 2:
 		return TrainResult{}, fmt.Errorf("there is %d pair to train on: training needs at least two", n)

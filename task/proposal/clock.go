@@ -8,16 +8,16 @@ import (
 	"github.com/clipcue/clipcue/feature"
 )
 
-// frames are the rows that a detector takes of a sequence. The time of a row is its
-// timestamp, and timestamps need not be regular: a place between two rows lies as
-// far between their times.
+// frames holds the rows of a sequence that a detector uses. The time of a row is its
+// timestamp. Timestamps need not be regular: positions between two rows are interpolated
+// linearly in time.
 type frames struct {
 	*feature.Sequence
-	step float64 // seconds from row to row before the first and behind the last
+	step float64 // seconds between rows before the first and after the last
 }
 
-// frames returns the rows of a sequence at the detector's rate, or why it cannot be
-// taken.
+// frames returns the rows of a sequence at the rate of the detector, or an error for a
+// sequence that it cannot use.
 func (c Config) frames(q *feature.Sequence, width int) (*frames, error) {
 	if q.Width != width || q.Len() == 0 || len(q.Features) != q.Len()*width {
 		return nil, fmt.Errorf("features %s: %d frames of width %d, but the detector takes width %d", q.ID, q.Len(), q.Width, width)
@@ -38,7 +38,7 @@ func (c Config) frames(q *feature.Sequence, width int) (*frames, error) {
 	return f, nil
 }
 
-// index is the place of a time among the rows; seconds is the other way.
+// index returns the position of a time among the rows; seconds is its inverse.
 func (f *frames) index(seconds float64) float64 {
 	t := f.Timestamps
 	switch i := sort.SearchFloat64s(t, seconds); i {
@@ -63,8 +63,7 @@ func (f *frames) seconds(x float64) float64 {
 	}
 }
 
-// fill writes rows from, from+1, … to dst [·,E], and repeats the last row beyond
-// the end.
+// fill writes the rows from, from+1, … to dst [·,E]. Beyond the end it repeats the last row.
 func (f *frames) fill(dst []float32, from int) {
 	n := copy(dst, f.Features[from*f.Width:])
 	for ; n < len(dst); n += f.Width {

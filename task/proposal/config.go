@@ -1,18 +1,3 @@
-// Package proposal finds when something happens in a long video, whatever it is:
-// a one-class, anchor-free detector on frozen frame features, in the manner of AFSD
-// (Lin et al., CVPR 2021) and ActionFormer (Zhang et al., ECCV 2022). It takes
-// neither pixels nor optical flow.
-//
-// A convolution projects the features to the detector's width; positions are added;
-// pre-LN blocks with local attention mix the frames; strided convolutions and a
-// block each make a pyramid in which a row of level l stands for 2^l frames. Two
-// light heads, the same for all levels, say for each row how likely it lies at the
-// center of an action, how far away that starts and ends, and how well these two
-// are known.
-//
-// Shapes: T frames of a window, which is a part of a video that goes through
-// together, R rows of several windows, P = R + R/2 + R/4 + … rows of their
-// pyramids, E the features' width, D the detector's.
 package proposal
 
 import (
@@ -29,28 +14,28 @@ type Proposal struct {
 	Score float64 `json:"score"`
 }
 
-// Config are the settings of a detector and of its training.
+// Config holds the settings of a detector and of its training.
 type Config struct {
 	Width  int `json:"width"`  // D
 	Heads  int `json:"heads"`  // of the attention
 	Blocks int `json:"blocks"` // before the pyramid; each level above the first has one more
 	Levels int `json:"levels"` // of the pyramid
-	// Window is how many rows attend together, an even number: they see each other
-	// and half as many on either side.
+	// Window is the number of rows that attend to each other and to half as many on
+	// either side; even.
 	Window int `json:"window"`
-	// Frames is T, the most frames that go through together. A longer video is cut
+	// Frames is T, the maximum number of frames in a window. A longer video is divided
 	// into windows that overlap by Overlap frames.
 	Frames  int `json:"frames"`
 	Overlap int `json:"overlap"`
-	// Rate is the features' frames a second, and Sampling says how they were taken.
-	// For training 0 and "" mean those of the training data.
+	// Rate is the frames per second of the features, Sampling how they were sampled. In
+	// training, 0 and "" mean those of the training data.
 	Rate     float64 `json:"rate"`
 	Sampling string  `json:"sampling"`
 
-	// Training: windows a step, which share of one may be cut off at random, so that
-	// no two are alike; how far from a segment's center, in rows, a row may stand that
-	// is to find it; and the weights of the loss of segments and of their quality
-	// beside that of actionness.
+	// Training: Batch is the number of windows per step. Crop is the maximum share of a
+	// window that is cut off at random. Radius is the maximum distance, in rows, from the
+	// center of a segment to a row that is to find it. BoxWeight and QualityWeight are the
+	// weights of the losses of segments and of their quality; that of actionness is 1.
 	Batch         int     `json:"batch"`
 	Crop          float64 `json:"crop"`
 	Radius        float64 `json:"radius"`
@@ -71,12 +56,12 @@ func DefaultConfig() Config {
 		Batch: 8, Crop: 0.5, Radius: 1.5, BoxWeight: 2, QualityWeight: 0.5, Sigma: 0.5, MinScore: 0.05, MaxProposals: 1000}
 }
 
-// stride is how many frames a row of the last level stands for.
+// stride returns the number of frames per row of the last level.
 func (c Config) stride() int { return 1 << (c.Levels - 1) }
 
-// Check reports settings that make no sense.
+// Check returns an error for an invalid setting.
 func (c Config) Check() error {
-	within := func(x, from, to float64) bool { return x >= from && x <= to } // not so for NaN
+	within := func(x, from, to float64) bool { return x >= from && x <= to } // false for NaN
 	switch {
 	case c.Width < 1 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:
 		return fmt.Errorf("detector width must be 1 to 4096 and a multiple of the number of heads, got %d with %d heads", c.Width, c.Heads)

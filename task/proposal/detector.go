@@ -14,11 +14,10 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Prefix is what the names of all tensors of a detector begin with.
+// Prefix is the prefix of the names of all tensors of a detector.
 const Prefix = "proposal."
 
-// Detector finds segments. Its methods may be called from several goroutines; they
-// take turns.
+// Detector finds segments. Several goroutines may call its methods; they take turns.
 type Detector struct {
 	config Config
 	embed  int // E
@@ -56,6 +55,9 @@ func From(width int, c Config, named map[string]train.Tensor) (*Detector, error)
 		if wrong == nil && (!ok || len(t.Data) != product(shape)) {
 			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
 		}
+		if wrong == nil && slices.ContainsFunc(t.Data, func(x float32) bool { return x-x != 0 }) {
+			wrong = fmt.Errorf("tensor %q has a value that is not finite", name)
+		}
 	})
 	if wrong != nil {
 		return nil, wrong
@@ -73,25 +75,25 @@ func (c Config) checkFor(width int) error {
 	return c.Check()
 }
 
-// build makes a detector from tensors whose shapes have been checked.
+// build returns a detector of tensors whose shapes have been checked.
 func build(width int, c Config, source nn.Source) *Detector {
 	d := compute.NewCPU(0)
 	t := &Detector{config: c, embed: width, device: d, params: &nn.Params{Device: d}}
 	t.network = newNetwork(&nn.Builder{Device: d, Source: source, Params: t.params}, c, width)
 	for _, p := range t.params.List {
-		// Vectors, positions and scales are no products' weights.
+		// Only weights of products decay, not vectors, positions and scales.
 		p.WeightDecay = len(p.Shape) > 1 && p.Name != positionsName && p.Name != scaleName
 	}
 	return t
 }
 
-// Config are the settings that the detector was made with.
+// Config returns the settings of the detector.
 func (t *Detector) Config() Config { return t.config }
 
-// Width is E, the width of the features that it takes.
+// Width returns E, the width of the features.
 func (t *Detector) Width() int { return t.embed }
 
-// Tensors are copies of the learned tensors, for a model file.
+// Tensors returns copies of the trained tensors, for a model file.
 func (t *Detector) Tensors() map[string]train.Tensor {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,10 +104,11 @@ func (t *Detector) Tensors() map[string]train.Tensor {
 	return out
 }
 
-// initial draws a tensor: products' weights from a uniform distribution that keeps
-// the size of what goes through, halved where a block adds to its input, positions
-// from N(0, 0.02²), norms' scales 1 and the rest 0; but actionness begins at 1 in
-// 100, since most rows are background (Lin et al. 2017), and distances near 2 rows.
+// initial returns the initial values of a tensor. Weights of products are uniform with the
+// variance that preserves the size of activations, and half as large where a block adds to
+// its input. Positions are from N(0, 0.02²), scales of norms are 1 and the rest is 0. The
+// probability of actionness starts at 0.01, because most rows are background (Lin et al.
+// 2017), and distances start near 2 rows.
 func initial(name string, rng *rand.Rand, shape []int) []float32 {
 	x := make([]float32, product(shape))
 	fill := func(v func() float64) {

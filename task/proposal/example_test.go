@@ -50,8 +50,16 @@ func ExampleAverageRecall() {
 	}
 	even := proposal.SlidingWindows(video.Span{Start: 0, End: 10}, []float64{4}, 2)
 	tIoUs, ns := []float64{0.5, 0.7, 0.9}, []int{1, 2}
-	fmt.Println("proposals", proposal.AverageRecall(examples, [][]proposal.Proposal{found}, tIoUs, ns))
-	fmt.Println("windows  ", proposal.AverageRecall(examples, [][]proposal.Proposal{even}, tIoUs, ns))
+	recall, err := proposal.AverageRecall(examples, [][]proposal.Proposal{found}, tIoUs, ns)
+	if err != nil {
+		log.Fatal(err)
+	}
+	baseline, err := proposal.AverageRecall(examples, [][]proposal.Proposal{even}, tIoUs, ns)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("proposals", recall)
+	fmt.Println("windows  ", baseline)
 	// Output:
 	// proposals [0.5 1]
 	// windows   [0.3333333333333333 0.5]

@@ -6,13 +6,13 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// task is how a detector's own file names its task.
+// task is the name of the task in the file of a detector.
 const task = "proposals"
 
 const metadataKey = "clipcue"
 
-// description is the metadata of a detector's own file. A run writes such files; the
-// model file of a localizer holds the detector's tensors beside its own.
+// description is the metadata of the file of a detector, which its run writes. The model
+// file of a localizer contains the tensors of the detector.
 type description struct {
 	Task    string         `json:"task"`
 	Width   int            `json:"width"` // E
@@ -25,7 +25,7 @@ func (t *Detector) write(path string, s *train.State, metrics map[string]any) er
 	return train.WriteCheckpoint(path, metadataKey, description{task, t.embed, t.config, metrics}, t.Tensors(), s)
 }
 
-// readFile reads what write wrote.
+// readFile reads a file that write wrote.
 func readFile(path string) (*description, map[string]train.Tensor, *train.State, error) {
 	d := &description{}
 	named, s, err := train.ReadCheckpoint(path, metadataKey, d)
@@ -35,7 +35,7 @@ func readFile(path string) (*description, map[string]train.Tensor, *train.State,
 	return d, named, s, err
 }
 
-// ReadFile reads a detector that a run wrote.
+// ReadFile reads the detector of a run.
 func ReadFile(path string) (*Detector, error) {
 	about, named, _, err := readFile(path)
 	if err != nil {

@@ -7,9 +7,8 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// layout says how the rows of several windows and of their pyramids belong
-// together. The pyramid's levels stand one after the other, and in each the
-// windows.
+// layout describes the order of the rows of several windows and their pyramids: level by
+// level, and in each level window by window.
 type layout struct {
 	lengths []int // rows of each window, multiples of the last level's stride
 	rows    int   // P
@@ -54,8 +53,8 @@ func (c Config) layout(lengths []int) *layout {
 	return l
 }
 
-// local are the segments of attention among n rows from first on, in groups of so
-// many: each sees itself and half as many rows on either side.
+// local returns the attention segments of n rows that start at first. Each group of rows
+// attends to itself and to half a group on either side.
 func local(first, n, group int) []compute.Segment {
 	var s []compute.Segment
 	for i := 0; i < n; i += group {

@@ -1,15 +1,15 @@
 package proposal
 
-// The focal loss's settings, those of Lin et al. (2017) and of ActionFormer.
+// The settings of the focal loss, as in Lin et al. (2017) and ActionFormer.
 const (
 	focalAlpha = 0.25
 	focalGamma = 2
 )
 
-// learn adds to the gradients of all tensors for windows x [R,E] and returns the
-// loss: the focal loss of actionness over all rows, and over the rows that are to
-// find a segment the distance-IoU loss of theirs and the cross entropy of the
-// quality against the IoU that came out; each divided by the number of those rows.
+// learn adds to the gradients of all tensors for windows x [R,E] and returns the loss. It is
+// the sum of the focal loss of actionness over all rows and, over the rows that are to find
+// a segment, the distance-IoU loss and the cross entropy of the quality with the achieved
+// IoU as target. Each is divided by the number of these rows.
 func (t *Detector) learn(x []float32, l *layout, want targets) float64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,16 +1,25 @@
 package proposal
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/clipcue/clipcue/video"
 )
 
-// AverageRecall returns the average recall at each of several numbers of proposals: the share
-// of all segments that one of the ns[i] best proposals of their video overlaps by at
-// least a tIoU, the mean over the tIoUs. proposals[k] are those of examples[k], by
-// falling score. Without any segment it is 0.
-func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) []float64 {
+// AverageRecall returns the average recall for each number of proposals in ns: the share of
+// all segments that one of the ns[i] best proposals of their video overlaps by at least a
+// tIoU, the mean over the tIoUs. proposals[k] holds those of examples[k] by decreasing score.
+// Without any segment, the recall is 0.
+func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) ([]float64, error) {
+	if len(proposals) != len(examples) {
+		return nil, fmt.Errorf("got proposals of %d videos for %d videos", len(proposals), len(examples))
+	}
+	for _, n := range ns {
+		if n < 0 {
+			return nil, fmt.Errorf("number of proposals must not be negative, got %d", n)
+		}
+	}
 	hits, segments := make([]float64, len(ns)), 0
 	for k, e := range examples {
 		segments += len(e.Segments)
@@ -31,15 +40,15 @@ func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, 
 	for i := range hits {
 		hits[i] /= float64(max(1, segments*len(tIoUs)))
 	}
-	return hits
+	return hits, nil
 }
 
 // ActivityNetThresholds are the tIoU thresholds of ActivityNet, 0.5 to 0.95.
 var ActivityNetThresholds = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
 
-// SlidingWindows returns n windows spread evenly over a video, equally many of each
-// length: a baseline that knows only how long actions are. Lengths beyond the video's are
-// cut to it. All scores are 1.
+// SlidingWindows returns n windows with score 1, spread evenly over a video, equally many of
+// each length: a baseline that knows only the lengths of actions. Lengths are limited to
+// that of the video.
 func SlidingWindows(whole video.Span, lengths []float64, n int) []Proposal {
 	var out []Proposal
 	duration := whole.Duration()
@@ -54,8 +63,8 @@ func SlidingWindows(whole video.Span, lengths []float64, n int) []Proposal {
 	return out
 }
 
-// SegmentLengths returns n lengths of segments that stand for all: quantiles, evenly spaced.
-// Without any segment there are none.
+// SegmentLengths returns n evenly spaced quantiles of the lengths of all segments, or none
+// if there are no segments.
 func SegmentLengths(examples []Example, n int) []float64 {
 	var all, out []float64
 	for _, e := range examples {

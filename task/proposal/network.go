@@ -20,11 +20,11 @@ const (
 	scaleName     = Prefix + "scale"
 )
 
-const epsilon = 1e-5 // of the norms
+const epsilon = 1e-5 // of the layer norms
 
-// network are the layers of a detector, with the shapes of their tensors. A weight
-// is [out,in], that of a convolution [out,3·in] with one tap after the other, and has
-// a bias [out]; a norm's two tensors have its width.
+// network holds the layers of a detector, with the shapes of their tensors. A weight is
+// [out,in], that of a convolution [out,3·in], tap by tap, and has a bias [out]. The two
+// tensors of a norm have its width.
 type network struct {
 	input       *nn.LayerNorm // E
 	project     *nn.Conv      // [D,3E]
@@ -36,21 +36,21 @@ type network struct {
 	mix                      []*nn.Transformer // one block of width D each, on level i+1
 	neck                     *nn.LayerNorm     // D, of all levels
 	heads                    *nn.Conv          // [2D,3D], a half for each head
-	action                   *head             // gives actionness, a logit
-	box                      *head             // gives the distances to start and end and the quality
-	// scale [Levels,2] is added to the logarithms of the distances to start and end,
-	// which box gives in rows of its level.
+	action                   *head             // returns actionness, a logit
+	box                      *head             // returns the distances to start and end and the quality
+	// scale [Levels,2] is added to the logarithms of the distances to start and end, which
+	// box returns in rows of the level.
 	scale, scaleGrad compute.Matrix
 }
 
-// head is what follows on the heads' convolution: a norm, QuickGELU and a linear
+// head holds the layers after the convolution of the heads: a norm, QuickGELU and a linear
 // layer.
 type head struct {
 	norm *nn.LayerNorm // D
 	out  *nn.Linear    // [1,D], or [3,D] for box
 }
 
-// tensors lists what a detector learns.
+// tensors calls f for each tensor of a detector.
 func tensors(c Config, width int, f func(name string, shape ...int)) {
 	norm := func(name string, d int) {
 		f(name+".weight", d)
@@ -80,7 +80,7 @@ func tensors(c Config, width int, f func(name string, shape ...int)) {
 	f(scaleName, c.Levels, 2)
 }
 
-// outputs are the heads and how many numbers each gives for a row.
+// outputs lists the heads and the number of values of each per row.
 var outputs = []struct {
 	name string
 	out  int
@@ -114,7 +114,7 @@ func newNetwork(b *nn.Builder, c Config, width int) network {
 	return n
 }
 
-// tape is what back needs of forward: temporary memory of the device.
+// tape holds the results of forward that back needs, in temporary memory of the device.
 type tape struct {
 	x, normed compute.Matrix // [R,E]
 	seen      compute.Matrix // [R,3E] of project
@@ -135,10 +135,9 @@ type levelTape struct {
 
 type headTape struct{ conv, norm, act compute.Matrix } // [P,D] each
 
-// forward writes for windows x [R,E] the actionness [P,1] of the rows of their
-// pyramids and, in box [P,3], the logarithms of the distances to start and end, in
-// rows of the level, and the quality as a logit. The tape may be nil; temporary
-// memory is then released at once.
+// forward writes for windows x [R,E] the actionness [P,1] of the rows of their pyramids and,
+// in box [P,3], the logarithms of the distances to start and end, in rows of the level, and
+// the quality as a logit. The tape may be nil; temporary memory is then released early.
 func (t *Detector) forward(action, box, x compute.Matrix, l *layout, k *tape) {
 	d, w, keep := t.device, t.config.Width, k != nil
 	if !keep {
@@ -190,7 +189,12 @@ func (t *Detector) forward(action, box, x compute.Matrix, l *layout, k *tape) {
 		release()
 	}
 
-	// The heads.
+	t.predict(action, box, pyramid, l, k)
+}
+
+// predict writes the output of the heads for the rows of pyramids [P,D].
+func (t *Detector) predict(action, box, pyramid compute.Matrix, l *layout, k *tape) {
+	d, w := t.device, t.config.Width
 	f, conv := d.Temp(l.rows, w), d.Temp(l.rows, 2*w)
 	t.neck.Forward(f, pyramid)
 	k.pyramid = pyramid
@@ -202,7 +206,7 @@ func (t *Detector) forward(action, box, x compute.Matrix, l *layout, k *tape) {
 	}
 }
 
-// forward writes y for the head's half of the convolution.
+// forward writes y for the half of the convolution that belongs to the head.
 func (h *head) forward(d compute.Device, y, conv compute.Matrix) headTape {
 	k := headTape{conv: conv, norm: d.Temp(conv.Rows, conv.Cols), act: d.Temp(conv.Rows, conv.Cols)}
 	h.norm.Forward(k.norm, conv)

@@ -6,21 +6,19 @@ import (
 	"slices"
 )
 
-// SoftNMS takes the proposal of the highest score out of all, again and again, and
-// lowers the score of the others by exp(-tIoU²/sigma) (Bodla et al., ICCV 2017,
-// with a Gaussian). It returns at most most of them, of at least the score floor,
-// by falling score, and overwrites p.
-func SoftNMS(p []Proposal, sigma, floor float64, most int) []Proposal {
-	p = slices.DeleteFunc(p, func(q Proposal) bool { return !(q.Score >= max(floor, 0)) })
-	// Of equal scores the earliest is taken, so that it does not depend on what came
-	// first.
+// SoftNMS repeatedly selects the proposal with the highest score and multiplies the scores of
+// the others by exp(-tIoU²/sigma) (Bodla et al., ICCV 2017, with a Gaussian). It returns up to
+// n proposals with a score of at least minScore by decreasing score, and overwrites p.
+func SoftNMS(p []Proposal, sigma, minScore float64, n int) []Proposal {
+	p = slices.DeleteFunc(p, func(q Proposal) bool { return !(q.Score >= max(minScore, 0)) })
+	// Of equal scores the earliest is selected, so the order of the input has no effect.
 	slices.SortFunc(p, func(a, b Proposal) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
 	})
 	var out []Proposal
 	groups := grouped(p)
-	for len(out) < most {
-		// Of equals the first.
+	for len(out) < n {
+		// The first of equal ones.
 		var first *group
 		for i := range groups {
 			if g := &groups[i]; g.best >= 0 && (first == nil || g.p[g.best].Score > first.p[first.best].Score) {
@@ -45,7 +43,7 @@ func SoftNMS(p []Proposal, sigma, floor float64, most int) []Proposal {
 			for j := range g.p {
 				if q := &g.p[j]; q.Score != gone && q.Start < b.End && q.End > b.Start {
 					o := b.TIoU(q.Span)
-					if q.Score *= math.Exp(-o * o / sigma); q.Score < floor {
+					if q.Score *= math.Exp(-o * o / sigma); q.Score < minScore {
 						q.Score = gone
 					}
 				}
@@ -56,14 +54,14 @@ func SoftNMS(p []Proposal, sigma, floor float64, most int) []Proposal {
 	return out
 }
 
-// MaxPerVideo returns the limit for a video of the given length in seconds: most for
-// every started ten minutes.
-func MaxPerVideo(most int, seconds float64) int {
-	return int(min(float64(most)*max(1, math.Ceil(seconds/600)), math.MaxInt32))
+// MaxPerVideo returns the limit for a video of the given length in seconds: n for every
+// started ten minutes.
+func MaxPerVideo(n int, seconds float64) int {
+	return int(min(float64(n)*max(1, math.Ceil(seconds/600)), math.MaxInt32))
 }
 
-// group are proposals that follow on each other in time: in a long video most are far
-// from where the scores change.
+// group holds proposals that are neighbors in time: in a long video, most groups are far
+// from the proposals whose scores change.
 type group struct {
 	p    []Proposal
 	best int     // of them, -1 if none is left

@@ -87,6 +87,15 @@ func TestSoftNMSOfManyProposals(t *testing.T) {
 	}
 }
 
+func averageRecall(t *testing.T, examples []Example, proposals [][]Proposal, tIoUs []float64, ns []int) []float64 {
+	t.Helper()
+	r, err := AverageRecall(examples, proposals, tIoUs, ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestRecall(t *testing.T) {
 	examples := []Example{
 		{ID: "a", Segments: []video.Span{{Start: 0, End: 10}, {Start: 20, End: 30}}},
@@ -104,11 +113,11 @@ func TestRecall(t *testing.T) {
 	}{
 		{0, 0}, {1, 1.0 / 6}, {2, 3.0 / 6}, {100, 3.0 / 6},
 	} {
-		if got := AverageRecall(examples, found, []float64{0.7, 0.9}, []int{c.n})[0]; math.Abs(got-c.want) > 1e-12 {
+		if got := averageRecall(t, examples, found, []float64{0.7, 0.9}, []int{c.n})[0]; math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("average recall at %d: %v instead of %v", c.n, got, c.want)
 		}
 	}
-	if got := AverageRecall([]Example{{ID: "b"}}, [][]Proposal{nil}, ActivityNetThresholds, []int{5})[0]; got != 0 {
+	if got := averageRecall(t, []Example{{ID: "b"}}, [][]Proposal{nil}, ActivityNetThresholds, []int{5})[0]; got != 0 {
 		t.Errorf("without any segment it is %v", got)
 	}
 }

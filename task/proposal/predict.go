@@ -8,19 +8,19 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// passFrames are how many frames go through at a time, which bounds the memory.
+// passFrames is the number of frames per forward pass, which limits the memory.
 const passFrames = 4096
 
-// part is a window of a video: the rows from..to-1, of which proposals are taken
-// from those whose center lies in [first, last).
+// part is a window of a video: the rows from..to-1. It contributes the proposals whose
+// center is in [first, last).
 type part struct {
 	from, to    int
 	first, last float64
 }
 
-// parts cuts n rows into windows, the last one as long as the others. Where two
-// overlap each gives the proposals of its half of the overlap, so that every row has
-// something on both sides.
+// parts divides n rows into windows, the last one as long as the others. Where two overlap,
+// each contributes the proposals of its half of the overlap, so every row has context on
+// both sides.
 func (c Config) parts(n int) []part {
 	var out []part
 	for from := 0; ; from += c.Frames - c.Overlap {
@@ -38,17 +38,19 @@ func (c Config) parts(n int) []part {
 	}
 }
 
-// padded is how many rows a window of n frames takes.
+// padded returns the number of rows of a window of n frames.
 func (c Config) padded(n int) int {
 	s := c.stride()
 	return (n + s - 1) / s * s
 }
 
-// Propose finds segments in a whole video of any length, by falling score. Times
-// are those of the sequence's timestamps; what was sampled at another rate than the
-// detector was trained at is brought to that by interpolation, or refused if it is
-// too coarse.
+// Propose returns the segments in a video of any length by decreasing score. Times are on
+// the clock of the timestamps. Features of another rate are interpolated to that of the
+// training features; a *[feature.RateError] reports a rate that is too low.
 func (t *Detector) Propose(ctx context.Context, q *feature.Sequence) ([]Proposal, error) {
+	if err := q.Check(t.embed); err != nil {
+		return nil, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, err := t.config.frames(q, t.embed)
@@ -102,7 +104,7 @@ func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []P
 					continue
 				}
 				b := boxes[3*row : 3*row+3]
-				// The geometric mean, so that it stays on the scale of both.
+				// The geometric mean keeps the scale of both.
 				score := math.Sqrt(sigmoid(scores[row]) * sigmoid(b[2]))
 				from := max(place-math.Exp(float64(b[0]))*float64(stride), 0)
 				to := min(place+math.Exp(float64(b[1]))*float64(stride), float64(f.Len()))

@@ -126,9 +126,9 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 			even[n] = append(even[n], SlidingWindows(video.Span{Start: 0, End: q.Timestamps[q.Len()-1]}, SegmentLengths(learn, 5), n))
 		}
 	}
-	got := AverageRecall(test, found, ActivityNetThresholds, ns)
+	got := averageRecall(t, test, found, ActivityNetThresholds, ns)
 	for i, n := range ns {
-		base := AverageRecall(test, even[n], ActivityNetThresholds, []int{n})[0]
+		base := averageRecall(t, test, even[n], ActivityNetThresholds, []int{n})[0]
 		t.Logf("average recall at %d: %.3f, of sliding windows %.3f", n, got[i], base)
 		if got[i] < 2*base || got[i] < 0.5 {
 			t.Errorf("average recall at %d is %.3f, of sliding windows %.3f", n, got[i], base)
@@ -137,7 +137,7 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 	// A video of many windows is no harder.
 	long := Example{ID: "long.mp4", Segments: acts(rand.New(rand.NewPCG(3, 1)), 300)}
 	p := propose(t, d, film(long.ID, rand.New(rand.NewPCG(4, 1)), 300*8, 12, 8, long.Segments))
-	if r := AverageRecall([]Example{long}, [][]Proposal{p}, ActivityNetThresholds, []int{2 * len(long.Segments)})[0]; r < 0.9*got[1] {
+	if r := averageRecall(t, []Example{long}, [][]Proposal{p}, ActivityNetThresholds, []int{2 * len(long.Segments)})[0]; r < 0.9*got[1] {
 		t.Errorf("average recall of %d segments in five minutes is %.3f, in short videos %.3f", len(long.Segments), r, got[1])
 	}
 	// Where nothing happens nothing scores as high.

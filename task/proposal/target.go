@@ -6,17 +6,15 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// span is a segment in rows of a window. One that is only to be left out of the
-// loss has skip set.
+// span is a segment in rows of a window. Rows of one with skip set are ignored by the loss.
 type span struct {
 	from, to float64
 	skip     bool
 }
 
-// spans are the segments that reach into the rows from..to-1. What lies outside is
-// cut off, and a segment of which less than half is left is skipped: nobody could
-// tell it by that part. Segments shorter than a row are taken to be one row long, so
-// that there is a row to find them.
+// spans returns the segments that overlap the rows from..to-1, limited to them. A segment of
+// which less than half is left has skip set, because it cannot be recognized by that part.
+// Segments shorter than a row are extended to one row, so that there is a row to find them.
 func (f *frames) spans(segments []video.Span, from, to int) []span {
 	var out []span
 	for _, s := range segments {
@@ -33,19 +31,19 @@ func (f *frames) spans(segments []video.Span, from, to int) []span {
 	return out
 }
 
-// targets say what the rows of pyramids are to find.
+// targets holds the training targets of the rows of pyramids.
 type targets struct {
-	action    []float32 // [P] 1 for a row that is to find a segment, 0 for background, -1 for neither
-	rows      []int32   // [M] those that are to find one
-	distances []float32 // [M,2] to its start and end, in rows of the level
+	action    []float32 // [P] 1 for a row that is to find a segment, 0 for background, -1 to ignore the row
+	rows      []int32   // [M] the rows that are to find a segment
+	distances []float32 // [M,2] from these to its start and end, in rows of the level
 }
 
-// center is the place of row i of a level with the given stride, in frames.
+// center returns the position of row i of a level with the given stride, in frames.
 func center(i, stride int) float64 { return (float64(i)+0.5)*float64(stride) - 0.5 }
 
-// reach is how far from a row of a level the farther end of a segment may lie that
-// the row is to find, in frames: 0 to 4 on the first level, 4 to 8 on the second,
-// and so on, and any more on the last.
+// reach returns the range of the distance, in frames, from a row of a level to the farther
+// end of a segment that the row is to find: 0 to 4 on the first level, 4 to 8 on the second,
+// and so on, without an upper limit on the last.
 func (c Config) reach(level int) (least, most float64) {
 	least, most = float64(int(2)<<level), float64(int(4)<<level)
 	if level == 0 {
@@ -57,9 +55,9 @@ func (c Config) reach(level int) (least, most float64) {
 	return least, most
 }
 
-// targets gives each segment to the rows inside it that stand within Radius rows of
-// its center, on the levels that its length is for; a row takes the shortest one.
-// Of the windows' rows, only the first so many are frames.
+// targets assigns each segment to the rows inside it that are within Radius rows of its
+// center, on the levels for its length; a row gets the shortest one. Only the first frames[w]
+// rows of window w are frames, the others are padding.
 func (c Config) targets(l *layout, frames []int, spans [][]span) targets {
 	t := targets{action: make([]float32, l.rows)}
 	for level, v := range l.levels {
@@ -89,7 +87,7 @@ func (c Config) targets(l *layout, frames []int, spans [][]span) targets {
 					}
 				}
 				if best != nil {
-					// A row at a segment's very end is a little inside it.
+					// Distances are positive, also for a row at the very end of a segment.
 					distance := func(d float64) float32 { return float32(max(d/float64(stride), 1e-2)) }
 					t.action[row] = 1
 					t.rows = append(t.rows, int32(row))

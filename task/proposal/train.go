@@ -15,8 +15,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Example is a video with the segments in which something happens. There may be
-// none: it is background then.
+// Example is a video with the segments in which something happens. A video without
+// segments is background.
 type Example struct {
 	ID       string
 	Segments []video.Span
@@ -70,15 +70,14 @@ type learner struct {
 	train    []Example
 	val      []Example
 
-	// items are the numbers of the training examples, each as often as it has
-	// windows.
+	// items holds the numbers of the training examples, each once per window of its video.
 	items []int
 	order loop.Order // of the items
 }
 
-// newLearner looks at all examples before anything is learned.
+// newLearner checks all examples before training.
 func newLearner(c Config, t train.Config, r Run) (*learner, error) {
-	if len(r.Train) == 0 {
+	if len(r.Train) == 0 || r.Features == nil {
 		return nil, errors.New("no videos to train on")
 	}
 	rate, err := feature.MedianFrameRate(func(yield func(*feature.Sequence, error) bool) {
@@ -122,17 +121,17 @@ func newLearner(c Config, t train.Config, r Run) (*learner, error) {
 	return l, l.standardize()
 }
 
-// statistics is how many training videos, and how many frames of each, a detector's
-// first layers are fitted to.
+// statistics is the maximum number of training videos, and of frames of each, that the first
+// layers are initialized from.
 const statistics = 200
 
-// standardize fits the first layers to the training features before anything is
-// learned, as Salimans & Kingma (2016) fit all. CLIP's features have a large part
-// that all pictures share, a smaller one that a video's frames share, and beside
-// them what changes from frame to frame is small, although it may tell most of when
-// something happens. So the input norm begins such that every channel has mean 0 and
-// variance 1, and half of the projection begins with differences between the frame
-// after and the frame before, scaled to variance 1.
+// standardize initializes the first layers from the training features, as Salimans & Kingma
+// (2016) do for all layers. CLIP's features have a large component that all images share and
+// a smaller one that the frames of a video share. The changes between frames are small in
+// comparison, although they are most informative about when something happens. The input
+// norm therefore starts with mean 0 and variance 1 for every channel, and half of the
+// projection starts with differences between the next and the previous frame, scaled to
+// variance 1.
 func (l *learner) standardize() error {
 	e := l.detector.embed
 	sum, squares, changes := make([]float64, e), make([]float64, e), make([]float64, e)
@@ -164,8 +163,8 @@ func (l *learner) standardize() error {
 		scale[j], shift[j] = float32(1/math.Sqrt(variance)), float32(-mean/math.Sqrt(variance))
 		change += changes[j] / n / variance / float64(e)
 	}
-	// The taps of a row of weights: x₋₁, x₀ and x₁. The middle one's values, which
-	// nothing else needs, are three times too small for one alone.
+	// A row of weights has the taps x₋₁, x₀ and x₁. The values of the middle tap, which
+	// becomes 0, are reused; they were drawn for three taps and are scaled for one.
 	weights := values[projectName+".weight"]
 	by := float32(math.Sqrt(3 / (change + epsilon)))
 	for w := weights[:len(weights)/2/(3*e)*(3*e)]; len(w) > 0; w = w[3*e:] {
@@ -177,7 +176,7 @@ func (l *learner) standardize() error {
 	return l.Params().Set(values)
 }
 
-// normal writes what the input norm makes of a row before it scales.
+// normal writes a row as the input norm normalizes it, without its scale and shift.
 func normal(dst []float64, row []float32) {
 	var mean, variance float64
 	for _, x := range row {
@@ -210,7 +209,7 @@ func (l *learner) frames(e Example) (*frames, error) {
 
 func (l *learner) Params() *nn.Params { return l.detector.params }
 
-// Samples tells the loop what a step takes.
+// Samples returns the number of windows per step.
 func (l *learner) Samples() (int, string) { return l.detector.config.Batch, "windows" }
 
 // examples returns the examples of a step.
@@ -230,7 +229,7 @@ func (l *learner) Batch(step int) string {
 	return loop.Few(ids)
 }
 
-// Step learns from a random window of each example.
+// Step trains on a random window of each example.
 func (l *learner) Step(step int) (float64, error) {
 	rng := l.order.Rand(step)
 	c := l.detector.config
@@ -255,8 +254,8 @@ func (l *learner) Step(step int) (float64, error) {
 	return l.detector.learn(x, layout, c.targets(layout, counts, all)), nil
 }
 
-// evaluated are the numbers of proposals that the average recall is measured at
-// during a run.
+// evaluated lists the numbers of proposals for which the average recall is measured during a
+// run.
 var evaluated = []int{5, 10, 20, 50, 100}
 
 func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
@@ -279,7 +278,11 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 		}
 		found = append(found, p)
 	}
-	for i, r := range AverageRecall(l.val, found, ActivityNetThresholds, evaluated) {
+	recall, err := AverageRecall(l.val, found, ActivityNetThresholds, evaluated)
+	if err != nil {
+		return e, err
+	}
+	for i, r := range recall {
 		e.Metrics[fmt.Sprintf("ar@%d", evaluated[i])] = r
 		e.Score += r / float64(len(evaluated))
 	}

@@ -1,41 +1,39 @@
-// Package recognition is the task of naming the action in a video: training on
-// labeled videos, evaluation, prediction; closed-set, few-shot and zero-shot.
 package recognition
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/clipcue/clipcue/adapter"
 )
 
-// Config are the settings of training a recognizer.
+// Config holds the settings for training a recognizer.
 type Config struct {
 	adapter.TrainConfig
-	ClassesPerStep int `json:"classes_per_step"` // classes a step, at most
+	ClassesPerStep int `json:"classes_per_step"` // maximum classes per step
 
-	// Anchor is the weight of [adapter.Pass.AnchorText], to the ensemble of Templates,
-	// in the loss.
+	// Anchor is the weight in the loss of [adapter.Pass.AnchorText], the distance of the
+	// class embeddings from the ensemble of AnchorTemplates.
 	Anchor float64 `json:"anchor,omitempty"`
-	// Templates are the sentences that Anchor ties classes to; nil means
-	// [clip.Templates].
+	// AnchorTemplates are the templates of Anchor; nil means [clip.Templates].
 	AnchorTemplates []string `json:"anchor_templates,omitempty"`
 
 	Eval Evaluation `json:"evaluation"`
 }
 
-// Evaluation says how a video is classified: the mean of the softmax over
-// several windows of it.
+// Evaluation holds the settings for classifying a video: the probabilities are the mean
+// over several windows.
 type Evaluation struct {
 	Windows int `json:"windows"`
-	// Random draws windows as in training, as the authors do, instead of
+	// RandomWindows draws windows as in training, as the authors do, instead of
 	// spacing them evenly.
 	RandomWindows bool   `json:"random_windows"`
 	WindowSeed    uint64 `json:"window_seed"`
 }
 
-// Preset returns settings that go together, as [adapter.Preset]; the default ties the
-// classes to the templates, too.
+// Preset returns the settings of a preset of [adapter.Preset]. The default preset also
+// sets Anchor.
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
 	c := Config{TrainConfig: l, ClassesPerStep: 400, Eval: Evaluation{Windows: 5}}
@@ -45,7 +43,7 @@ func Preset(name string) (Config, error) {
 	return c, err
 }
 
-// DefaultConfig is the preset of that name.
+// DefaultConfig returns the settings of [adapter.PresetDefault].
 func DefaultConfig() Config {
 	c, err := Preset(adapter.PresetDefault)
 	if err != nil {
@@ -54,15 +52,20 @@ func DefaultConfig() Config {
 	return c
 }
 
-// check completes the settings and reports those that make no sense.
+// check fills in defaults and returns an error for invalid settings.
 func (c *Config) check() error {
 	switch {
 	case c.ClassesPerStep < 2:
 		return fmt.Errorf("classes per step must be at least 2, got %d", c.ClassesPerStep)
-	case c.Eval.Windows < 1:
-		return fmt.Errorf("number of evaluation windows must be at least 1, got %d", c.Eval.Windows)
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
 		return fmt.Errorf("weight of the anchor must be at least 0, got %v", c.Anchor)
 	}
-	return c.TrainConfig.Check(1, "window")
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "window"))
+}
+
+func (e Evaluation) check() error {
+	if e.Windows < 1 {
+		return fmt.Errorf("number of evaluation windows must be at least 1, got %d", e.Windows)
+	}
+	return nil
 }

@@ -6,20 +6,20 @@ import (
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
-// Data names labeled videos: annotations, and the store that holds the videos'
-// features. It is written into a run's config.json.
+// Data refers to labeled videos: the annotations, and the store with the features. It is stored in config.json of a run.
 type Data struct {
 	Path     string `json:"path"`     // the annotations
 	Features string `json:"features"` // the store
 	Format   string `json:"format,omitempty"`
 	Fold     int    `json:"fold,omitempty"`
-	// TestShare and Seed divide data that says no splits.
+	// TestShare and SplitSeed divide data without splits.
 	TestShare float64 `json:"test_share"`
 	SplitSeed uint64  `json:"split_seed"`
-	// TrainClasses and TestClasses, for zero-shot: learn from the videos of some
-	// classes, test on those of others. Both are nil otherwise.
+	// For zero-shot, TrainClasses are used for training and TestClasses for testing.
+	// Otherwise both are nil.
 	TrainClasses []string `json:"train_classes,omitempty"`
 	TestClasses  []string `json:"test_classes,omitempty"`
 }
@@ -58,11 +58,6 @@ func (d Data) Open(b feature.Backbone) (*Source, error) {
 // cacheBytes bounds the features that are kept in memory.
 const cacheBytes = 1 << 30
 
-// Set finds the features of samples.
-func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
-	return NewSet(d, o.store, o.cache, o.backbone)
-}
-
 // Sets returns the sets of the splits. Val and Test are nil if the data has no such
 // split. Errors of all splits are joined.
 func (d Data) Sets(s *Source) (sets Sets, err error) {
@@ -92,12 +87,12 @@ func (d Data) Sets(s *Source) (sets Sets, err error) {
 	return sets, errors.Join(errs[:]...)
 }
 
-// Set are labeled videos whose features are at hand.
+// Set is a list of labeled videos with stored features.
 type Set struct {
 	Classes []string
 	Videos  []Video
-	// Missing are the samples without features, with the reason: they are left
-	// out, and whoever reports on the set has to say so.
+	// Missing lists the samples without features, with the reason. They are not in
+	// Videos; reports on the set must mention them.
 	Missing []dataset.Missing
 
 	source *feature.Reader
@@ -107,33 +102,45 @@ type Set struct {
 type Video struct {
 	ID         string
 	Class      int // in Classes
-	Start, End float64
+	video.Span     // that the label describes; an End of 0 is the end of the video
 }
 
-// NewSet finds the stored features of a dataset's samples. The features have to
-// come from backbone b.
-func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, b feature.Backbone) (*Set, error) {
-	resolver, err := dataset.Stored(store)
+// Set returns the samples of a dataset that have features in the store.
+func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
+	resolver, err := dataset.Stored(o.store)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Classes: d.Classes, source: feature.NewReader(cache, b)}
+	s := &Set{Classes: d.Classes, source: feature.NewReader(o.cache, o.backbone)}
 	index := d.ClassIndex()
 	matched, missing := d.Match(resolver)
 	s.Missing = missing
 	for _, m := range matched {
-		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Start: m.Start, End: m.End})
+		s.Videos = append(s.Videos, Video{ID: m.ID, Class: index[m.Label], Span: video.Span{Start: m.Start, End: m.End}})
 	}
 	if len(s.Videos) == 0 {
-		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), store.Dir(), missing[0].Err)
+		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), o.store.Dir(), missing[0].Err)
 	}
-	return s, store.CheckBackbone(s.Videos[0].ID, b)
+	return s, o.store.CheckBackbone(s.Videos[0].ID, o.backbone)
 }
 
-// load reads a video's features and the range of frames that its label is about.
+// check returns an error unless the set has videos of its classes.
+func (s *Set) check() error {
+	if s == nil || len(s.Videos) == 0 {
+		return errors.New("the set has no videos")
+	}
+	for _, v := range s.Videos {
+		if v.Class < 0 || v.Class >= len(s.Classes) {
+			return fmt.Errorf("video %s: class %d of %d", v.ID, v.Class, len(s.Classes))
+		}
+	}
+	return nil
+}
+
+// load returns a video's features and the range of frames that its label describes.
 func (s *Set) load(v Video) (q *feature.Sequence, from, to int, err error) {
 	return s.source.Segment(v.ID, v.Start, v.End)
 }
 
-// Provenance says where a video's features come from.
+// Provenance returns the provenance of a video's features.
 func (s *Set) Provenance(v Video) (feature.Provenance, error) { return s.source.Provenance(v.ID) }

@@ -3,13 +3,14 @@ package recognition
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/clipcue/clipcue/adapter"
 )
 
-// Result is how well a recognizer does on a set. Shares are from 0 to 1.
+// Result holds the accuracy of a recognizer on a set. Shares are from 0 to 1.
 type Result struct {
 	Top1     float64         `json:"top1"`
 	Top5     float64         `json:"top5"`
@@ -17,8 +18,7 @@ type Result struct {
 	Missing  int             `json:"missing"` // samples without features
 	Classes  int             `json:"classes"`
 	PerClass []ClassAccuracy `json:"per_class"`
-	// Confusion counts the videos of each class by what they were taken for; it
-	// holds the pairs that occur.
+	// Confusion holds the cells of the confusion matrix that are not 0.
 	Confusion []Confusion `json:"confusion"`
 	// PerVideo holds the prediction for each video, in the set's order.
 	PerVideo []VideoResult `json:"-"`
@@ -30,7 +30,7 @@ type VideoResult struct {
 	Top   []Prediction
 }
 
-// ClassAccuracy is the share of a class's videos that were recognized.
+// ClassAccuracy is the top-1 accuracy for one class.
 type ClassAccuracy struct {
 	Label  string  `json:"label"`
 	Videos int     `json:"videos"`
@@ -44,7 +44,7 @@ type Confusion struct {
 	Videos    int    `json:"videos"`
 }
 
-// chunk is how many videos are classified at once.
+// chunk is the number of videos that are classified at once.
 const chunk = 32
 
 // evaluate classifies a set's videos over classes with the embeddings [C,E].
@@ -103,7 +103,7 @@ func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *
 	return r, nil
 }
 
-// likeliest are the classes with these numbers.
+// likeliest returns the predictions for the classes with these numbers.
 func likeliest(classes []string, p []float64, numbers []int) []Prediction {
 	out := make([]Prediction, len(numbers))
 	for i, c := range numbers {
@@ -114,7 +114,7 @@ func likeliest(classes []string, p []float64, numbers []int) []Prediction {
 
 func share(k, n int) float64 { return float64(k) / float64(max(n, 1)) }
 
-// meanRows is the mean over the rows of p [W,C].
+// meanRows returns the mean over the rows of p [W,C].
 func meanRows(p []float32, c int) []float64 {
 	mean := make([]float64, c)
 	for i, v := range p {
@@ -123,7 +123,7 @@ func meanRows(p []float32, c int) []float64 {
 	return mean
 }
 
-// ranked is the order of classes by falling probability; equal ones keep theirs.
+// ranked returns the classes by decreasing probability; equal ones keep their order.
 func ranked(p []float64) []int {
 	order := make([]int, len(p))
 	for i := range order {
@@ -133,10 +133,12 @@ func ranked(p []float64) []int {
 	return order
 }
 
-// Evaluate measures a recognizer on a set. Classes that the model file knows use
-// its finished embeddings; others are encoded from their names, for which the
-// adapter needs a backbone with its text tower.
+// Evaluate returns the accuracy of a recognizer on a set. Classes of the model file use its
+// embeddings; other names are encoded, which requires the text tower of the backbone.
 func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
+	if err := errors.Join(s.check(), e.check()); err != nil {
+		return nil, err
+	}
 	embeddings, err := r.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err

@@ -35,15 +35,14 @@ func (r *FewShotResult) summarize() {
 	r.Top5, _ = ConfidenceInterval(r.top5)
 }
 
-// EpisodesFile is where a run folder keeps a [FewShotResult].
+// EpisodesFile is the name of the file with the [FewShotResult] in a run folder.
 const EpisodesFile = "episodes.json"
 
-// EpisodeDir is the name of an episode's run folder.
+// EpisodeDir returns the name of the run folder of an episode.
 func EpisodeDir(i int) string { return fmt.Sprintf("episode-%03d", i) }
 
-// FewShot trains and tests a recognizer on every episode, each in a folder of
-// its own below the run's, and summarizes. With Resume, episodes that were done
-// are not done again.
+// FewShot trains and tests a recognizer on every episode, each in its own folder below the
+// run folder, and returns the summary. With Resume, completed episodes are not repeated.
 func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []dataset.Episode) (*FewShotResult, error) {
 	if len(episodes) == 0 {
 		return nil, errors.New("no episodes")
@@ -63,7 +62,7 @@ func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []data
 		if err != nil {
 			return nil, err
 		}
-		// Shots that are missing make another problem of the episode.
+		// An episode with missing shots would be a different problem.
 		if n := len(sub.Train.Missing); n > 0 {
 			return nil, fmt.Errorf("episode %d: %d training videos have no features: %w", i, n, sub.Train.Missing[0].Err)
 		}
@@ -100,8 +99,8 @@ func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []data
 	return out, atomicfile.WriteBytes(filepath.Join(r.Dir, EpisodesFile), append(b, '\n'))
 }
 
-// ConfidenceInterval returns the mean of x and half the width of its 95 % confidence interval by
-// Student's distribution, 0 where there is one value only.
+// ConfidenceInterval returns the mean of x and half the width of its 95 % confidence
+// interval by Student's distribution, 0 for a single value.
 func ConfidenceInterval(x []float64) (mean, half float64) {
 	mean, n := stat.Mean(x, nil), float64(len(x))
 	if n > 1 {
@@ -111,7 +110,7 @@ func ConfidenceInterval(x []float64) (mean, half float64) {
 	return mean, half
 }
 
-// Summary describes what was found of a set, for a log.
+// Summary describes the set in one line, for a log.
 func (s *Set) Summary() string {
 	return fmt.Sprintf("%d videos of %d classes, %d missing", len(s.Videos), len(s.Classes), len(s.Missing))
 }

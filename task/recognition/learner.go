@@ -19,7 +19,7 @@ type learner struct {
 	contrast *adapter.ClassSampler
 	anchor   *adapter.Anchor // the templates' embeddings of the training classes; nil without an anchor loss
 	train    *Set
-	test     *Set // measured as the run goes, nil if there is none
+	test     *Set // evaluated during the run; nil for none
 	selects  bool // whether test may choose the best step
 	backbone string
 	sampling string
@@ -136,7 +136,7 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	return f.Write(path)
 }
 
-// Task is how a model file of a recognizer names its task.
+// Task is the name of the task in the model file of a recognizer.
 const Task = "recognition"
 
 func (l *learner) Read(path string) (*train.State, error) { return l.adapter.Resume(path) }

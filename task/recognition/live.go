@@ -15,40 +15,41 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Live names the actions in a source of video that is watched while it comes.
+// Live classifies a video source while it is being received.
 type Live struct {
-	Video   video.Live // but for Size, which is the backbone's
+	Video   video.Live // Size is set to that of the backbone
 	Model   *clip.Model
 	Watcher *Watcher
 
-	// Wait lets a file or a pipe wait where frames come faster than they can be
-	// encoded; else, and in other sources always, some are dropped.
+	// Wait makes a file or a pipe wait if frames arrive faster than they can be encoded.
+	// Otherwise, and always for other sources, frames are dropped.
 	Wait bool
-	// Retries is how often in a row to take up a stream or a camera that broke off.
+	// Retries is the maximum number of consecutive attempts to reconnect a stream or camera.
 	Retries int
 	Log     *slog.Logger // nil for slog's default
 }
 
 // LiveSummary counts the frames of a run.
 type LiveSummary struct {
-	Frames  int `json:"frames"`  // that were encoded
-	Dropped int `json:"dropped"` // because they came faster than they could be
+	Frames  int `json:"frames"`  // encoded
+	Dropped int `json:"dropped"` // because they arrived faster than they could be encoded
 }
 
-// liveFrame is a frame on its way to the encoder. Without pix it says that the
-// frames before and after it do not follow each other.
+// liveFrame is a frame in the queue of the encoder. Without pix it marks an interruption
+// of the stream.
 type liveFrame struct {
 	pix     []byte
 	time    float64
-	dropped int // frames before this one, since the last that was not dropped
+	dropped int // frames dropped directly before this one
 }
 
-// backlog is how many frames may wait for the encoder, and how many it takes at once.
+// backlog is the capacity of the encoder's queue, and the maximum number of frames that it
+// encodes at once.
 const backlog = 16
 
-// Run hands each event to see when it begins and when it is over, until the source
-// ends or ctx is done. Times are seconds on the source's clock for a file or a
-// pipe, and since the start for a stream or a camera.
+// Run calls see when an event begins and when it is over, until the source ends or ctx is
+// done. Times are seconds on the clock of the source for a file or a pipe, and since the
+// start for a stream or a camera.
 func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary, err error) {
 	if w.Log == nil {
 		w.Log = slog.Default()
@@ -78,9 +79,9 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary
 	return done, err
 }
 
-// consume encodes what is in the queue, as much at once as there is.
+// consume encodes the frames in the queue, all that are there at once.
 func (w *Live) consume(ctx context.Context, queue <-chan liveFrame, see func(Event) error, done *LiveSummary) error {
-	var told time.Time
+	var warned time.Time
 	for f := range queue {
 		batch := []liveFrame{f}
 		for more := true; more && len(batch) < backlog; {
@@ -98,8 +99,8 @@ func (w *Live) consume(ctx context.Context, queue <-chan liveFrame, see func(Eve
 			if f.pix != nil {
 				done.Frames++
 			}
-			if f.dropped > 0 && time.Since(told) > 10*time.Second {
-				told = time.Now()
+			if f.dropped > 0 && time.Since(warned) > 10*time.Second {
+				warned = time.Now()
 				w.Log.Warn("frames come faster than they can be encoded; some are dropped", "dropped", done.Dropped, "encoded", done.Frames)
 			}
 		}
@@ -114,7 +115,7 @@ func (w *Live) consume(ctx context.Context, queue <-chan liveFrame, see func(Eve
 	return nil
 }
 
-// encode passes frames through the backbone and on to the watcher.
+// encode encodes frames and passes the features to the watcher.
 func (w *Live) encode(ctx context.Context, batch []liveFrame) (events []Event, err error) {
 	var pix []byte
 	for _, f := range batch {
@@ -143,8 +144,8 @@ func (w *Live) encode(ctx context.Context, batch []liveFrame) (events []Event, e
 	return events, nil
 }
 
-// receive puts the source's frames into the queue until the source is over, and
-// takes it up again where it broke off.
+// receive puts the frames of the source into the queue until the source ends, and
+// reconnects when it breaks off.
 func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 	kind := w.Video.Kind()
 	again := kind == "url" || kind == "device"
@@ -162,18 +163,9 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 			}
 			n++
 			last = f.Time + shift
-			next := liveFrame{pix: slices.Clone(f.Pix), time: last, dropped: lost}
-			if w.Wait && !again {
-				select {
-				case queue <- next:
-				case <-ctx.Done():
-				}
-				continue
-			}
-			select {
-			case queue <- next:
+			if w.send(ctx, queue, liveFrame{pix: slices.Clone(f.Pix), time: last, dropped: lost}, w.Wait && !again) {
 				lost = 0
-			default:
+			} else {
 				lost++
 			}
 		}
@@ -181,7 +173,7 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil && (!again || strings.HasPrefix(w.Video.Source, "http")):
-			return w.rest(ctx, queue, lost) // it said that it is over
+			return w.rest(ctx, queue, lost) // the source ended regularly
 		case !again && n == 0 && (errors.Is(err, video.ErrFormat) || errors.Is(err, video.ErrNoFrames)):
 			return fmt.Errorf("%w; a live source must be readable while it grows, such as MPEG-TS, Matroska or fragmented MP4", err)
 		case !again || first && n == 0:
@@ -197,7 +189,7 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 			return fmt.Errorf("%w; gave up after %d attempts to reconnect", err, w.Retries)
 		}
 		pause := backoff(failures)
-		w.Log.Warn("the source broke off; taking it up again", "reason", fmt.Sprint(err), "in", pause)
+		w.Log.Warn("the source broke off; reconnecting", "reason", fmt.Sprint(err), "in", pause)
 		select {
 		case queue <- liveFrame{dropped: lost}:
 			lost = 0
@@ -212,7 +204,25 @@ func (w *Live) receive(ctx context.Context, queue chan<- liveFrame) error {
 	}
 }
 
-// rest tells of the frames that were dropped last.
+// send puts a frame into the queue and reports whether it did. If the queue is full, it waits
+// until ctx is done, or without wait drops the frame.
+func (w *Live) send(ctx context.Context, queue chan<- liveFrame, f liveFrame, wait bool) bool {
+	select {
+	case queue <- f:
+		return true
+	default:
+	}
+	if wait {
+		select {
+		case queue <- f:
+			return true
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+// rest reports the frames that were dropped last.
 func (w *Live) rest(ctx context.Context, queue chan<- liveFrame, lost int) error {
 	if lost > 0 {
 		select {

@@ -2,7 +2,6 @@ package recognition
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
@@ -11,8 +10,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Recognizer names the actions in videos: one that was trained, or CLIP by
-// itself with hand-written templates.
+// Recognizer classifies videos, either with a trained model or with the backbone alone
+// and hand-written templates.
 type Recognizer struct {
 	adapter    *adapter.Adapter
 	vocabulary *vocabulary.Vocabulary
@@ -20,8 +19,7 @@ type Recognizer struct {
 	sampling   func() (video.Sampling, error) // of videos, as in training
 }
 
-// New makes a recognizer from a model file and its backbone, over the classes
-// that the file knows.
+// New returns a recognizer of a model file and its backbone, with the classes of the file.
 func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 	if f.Task != Task {
 		return nil, &adapter.WrongTaskError{Have: f.Task, Want: Task}
@@ -53,15 +51,14 @@ func Baseline(ctx context.Context, m *clip.Model, classes, templates []string) (
 	return r, r.SetClasses(ctx, classes)
 }
 
-// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
-// as it was trained, down to 0 for prompts alone. A model without a residual has
-// no scale.
+// SetTemporalScale scales the residual of the temporal Transformer, from 1, as trained, to
+// 0, prompts alone. A model without a residual is an error.
 func (r *Recognizer) SetTemporalScale(s float64) error { return r.adapter.SetTemporalScale(s) }
 
-// Classes returns the names that the recognizer chooses from.
+// Classes returns the class names.
 func (r *Recognizer) Classes() []string { return r.vocabulary.Classes() }
 
-// Frames is how many frames a window of the recognizer has.
+// Frames returns the number of frames in a window.
 func (r *Recognizer) Frames() int { return r.adapter.Config().Frames }
 
 // SetClasses replaces the class names. Names that the model file does not know are encoded
@@ -76,10 +73,10 @@ type Prediction struct {
 	Score float64 `json:"score"`
 }
 
-// Classify returns the classes of a video by falling probability.
+// Classify returns all classes by decreasing probability for a video.
 func (r *Recognizer) Classify(ctx context.Context, q *feature.Sequence) ([]Prediction, error) {
-	if q.Width != r.adapter.Backbone().Config().Embed {
-		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
+	if err := q.Check(r.adapter.Backbone().Config().Embed); err != nil {
+		return nil, err
 	}
 	classes := r.Classes()
 	embeddings, err := r.vocabulary.Embeddings(ctx, classes)

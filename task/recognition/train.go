@@ -2,13 +2,14 @@ package recognition
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
 
-// Run is a training run: where it goes, what it learns from, and the frozen backbone.
+// Run is a training run: its folder, its data and the frozen backbone.
 type Run struct {
 	train.Run
 	Sets
@@ -19,10 +20,18 @@ type Run struct {
 // Sets holds the training, validation and test set of a run.
 type Sets = train.Sets[Set]
 
-// Train trains a recognizer and writes the run's folder.
+// Train trains a recognizer and writes the run folder.
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
+	}
+	if err := r.Train.check(); err != nil {
+		return train.Result{}, fmt.Errorf("training data: %w", err)
+	}
+	if s := r.Eval(); s != nil {
+		if err := s.check(); err != nil {
+			return train.Result{}, fmt.Errorf("evaluation data: %w", err)
+		}
 	}
 	l, err := newLearner(ctx, r.Backbone, c, r.Train, r.Eval())
 	if err != nil {
@@ -33,7 +42,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	return loop.Run(ctx, r.Run, r.config(c), c.Train, l)
 }
 
-// config is what config.json says: everything resolved.
+// config returns the content of config.json: all settings, resolved.
 func (r Run) config(c Config) any {
 	return struct {
 		Config

@@ -2,9 +2,13 @@ package recognition
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Event is an action that was detected in a stream of frames. Each window's prediction
@@ -12,15 +16,14 @@ import (
 // the start and end of the stream. Consecutive windows with the same label are merged
 // into one event.
 type Event struct {
-	Label string  `json:"label"`
-	Score float64 `json:"score"` // the highest probability of the windows so far
-	Start float64 `json:"start"` // seconds, on the frames' clock
-	End   float64 `json:"end"`   // the end so far
-	Over  bool    `json:"over"`
+	Label      string  `json:"label"`
+	Score      float64 `json:"score"` // the highest probability of the windows so far
+	video.Span         // on the frames' clock; End is the end so far
+	Over       bool    `json:"over"`
 }
 
-// Watcher names the actions in a stream of frames with a window that slides over
-// them. It serves one goroutine.
+// Watcher classifies a stream of frames with a sliding window. Only one goroutine may use
+// it at a time.
 type Watcher struct {
 	classify  func(context.Context, *feature.Sequence) ([]Prediction, error)
 	frames    int // of a window
@@ -28,31 +31,36 @@ type Watcher struct {
 	threshold float64
 
 	window feature.Sequence // the latest frames
-	fresh  int              // frames that came since the last window
-	begun  bool             // there has been a window since the stream began
+	fresh  int              // frames since the last window
+	begun  bool             // whether there was a window since the stream began
 	open   *Event
-	middle float64 // of the last window
-	reach  float64 // its end
+	middle float64 // time of the center of the last window
+	reach  float64 // and of its end
 }
 
-// Watch makes a Watcher whose window moves by step frames, and which takes an
-// action for seen if its probability is at least threshold.
+// Watch returns a Watcher whose window moves by step frames. A window whose most probable
+// class is below threshold has no event.
 func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
 	frames := r.Frames()
 	if step < 1 || step > frames {
 		return nil, fmt.Errorf("step must be 1 to %d frames, the length of a window, got %d", frames, step)
 	}
+	if math.IsNaN(threshold) {
+		return nil, errors.New("threshold must be a number, got NaN")
+	}
 	return &Watcher{classify: r.Classify, frames: frames, step: step, threshold: threshold,
 		window: feature.Sequence{ID: "live", Width: r.adapter.Backbone().Config().Embed}}, nil
 }
 
-// Add takes the feature [E] of the next frame, which is shown at the time t in
-// seconds. It returns the event that begins with it and the one that is over, the
-// latter first.
+// Add adds the feature [E] of the next frame, shown at t seconds. It returns the event that
+// is over, if any, and then the one that begins.
 func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, error) {
 	q := &w.window
 	if len(row) != q.Width {
-		return nil, fmt.Errorf("a feature of width %d is not from this backbone", len(row))
+		return nil, fmt.Errorf("feature has width %d, but this backbone gives %d", len(row), q.Width)
+	}
+	if !finite(t) || slices.ContainsFunc(row, func(x float32) bool { return !finite(float64(x)) }) {
+		return nil, fmt.Errorf("frame at %v s: the feature or its time is not finite", t)
 	}
 	if q.Len() == w.frames {
 		copy(q.Features, q.Features[q.Width:])
@@ -66,11 +74,13 @@ func (w *Watcher) Add(ctx context.Context, row []float32, t float64) ([]Event, e
 	if q.Len() < w.frames || w.fresh < w.step {
 		return nil, nil
 	}
-	return w.name(ctx)
+	return w.predict(ctx)
 }
 
-// name takes the window as it stands.
-func (w *Watcher) name(ctx context.Context) ([]Event, error) {
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// predict classifies the current window.
+func (w *Watcher) predict(ctx context.Context) ([]Event, error) {
 	q := &w.window
 	found, err := w.classify(ctx, q)
 	if err != nil {
@@ -83,10 +93,10 @@ func (w *Watcher) name(ctx context.Context) ([]Event, error) {
 		from = (w.middle + middle) / 2
 	}
 	w.fresh, w.begun, w.middle, w.reach = 0, true, middle, last
-	return w.see(found[0], from, middle+half), nil // where the next window will be is a guess
+	return w.see(found[0], from, middle+half), nil // the position of the next window is an estimate
 }
 
-// see takes what a stretch was named.
+// see adds the prediction for the time from start to end.
 func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	seen := p.Score >= w.threshold
 	if w.open != nil && seen && w.open.Label == p.Label {
@@ -98,18 +108,17 @@ func (w *Watcher) see(p Prediction, start, end float64) (events []Event) {
 	}
 	events = w.close()
 	if seen {
-		w.open = &Event{Label: p.Label, Score: p.Score, Start: start, End: end}
+		w.open = &Event{Label: p.Label, Score: p.Score, Span: video.Span{Start: start, End: end}}
 		events = append(events, *w.open)
 	}
 	return events
 }
 
-// Flush says that the frames to come do not follow those that came: the stream is
-// over, or was interrupted. It returns the event that was open. A stream that was
-// shorter than a window is a window.
+// Flush ends the stream or marks an interruption of it, and returns the open event. A
+// stream shorter than a window counts as one window.
 func (w *Watcher) Flush(ctx context.Context) (events []Event, err error) {
 	if !w.begun && w.window.Len() > 0 {
-		events, err = w.name(ctx)
+		events, err = w.predict(ctx)
 	}
 	if w.open != nil {
 		w.open.End = w.reach

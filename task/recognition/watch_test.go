@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // A window of 4 frames, one a second, moves by 2; the class is the value of its
@@ -52,11 +53,11 @@ func TestWatcher(t *testing.T) {
 	add(200, 2) // shorter than a window
 	cut()
 	want := []Event{
-		{"run", 0.9, 0, 2.5, false}, {"run", 0.9, 0, 4.5, true},
-		{"jump", 0.9, 4.5, 6.5, false}, {"jump", 0.9, 4.5, 6.5, true},
-		{"run", 0.9, 8.5, 10.5, false}, {"run", 0.9, 8.5, 11, true},
-		{"run", 0.9, 100, 102.5, false}, {"run", 0.9, 100, 103, true},
-		{"jump", 0.9, 200, 200, false}, {"jump", 0.9, 200, 200, true},
+		{"run", 0.9, video.Span{Start: 0, End: 2.5}, false}, {"run", 0.9, video.Span{Start: 0, End: 4.5}, true},
+		{"jump", 0.9, video.Span{Start: 4.5, End: 6.5}, false}, {"jump", 0.9, video.Span{Start: 4.5, End: 6.5}, true},
+		{"run", 0.9, video.Span{Start: 8.5, End: 10.5}, false}, {"run", 0.9, video.Span{Start: 8.5, End: 11}, true},
+		{"run", 0.9, video.Span{Start: 100, End: 102.5}, false}, {"run", 0.9, video.Span{Start: 100, End: 103}, true},
+		{"jump", 0.9, video.Span{Start: 200, End: 200}, false}, {"jump", 0.9, video.Span{Start: 200, End: 200}, true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -68,9 +69,9 @@ func TestWatcher(t *testing.T) {
 	add(321, 1, 2, 2, 2, 1, 1)
 	cut()
 	want = []Event{
-		{"run", 0.9, 300, 302.5, false}, {"run", 0.9, 300, 308.25, true},
-		{"jump", 0.9, 308.25, 319, false}, {"jump", 0.9, 308.25, 323.5, true},
-		{"run", 0.9, 323.5, 325.5, false}, {"run", 0.9, 323.5, 326, true},
+		{"run", 0.9, video.Span{Start: 300, End: 302.5}, false}, {"run", 0.9, video.Span{Start: 300, End: 308.25}, true},
+		{"jump", 0.9, video.Span{Start: 308.25, End: 319}, false}, {"jump", 0.9, video.Span{Start: 308.25, End: 323.5}, true},
+		{"run", 0.9, video.Span{Start: 323.5, End: 325.5}, false}, {"run", 0.9, video.Span{Start: 323.5, End: 326}, true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

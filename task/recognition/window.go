@@ -7,16 +7,16 @@ import (
 	"github.com/clipcue/clipcue/feature"
 )
 
-// strides are how far apart the frames of a training window lie; one is drawn
-// for each window. The authors draw the rates 1, 1/2, 1/3, 1/3, 1/3, 1/4.
+// strides are the distances between frames of a training window; one is drawn for each
+// window. The authors draw the rates 1, 1/2, 1/3, 1/3, 1/3, 1/4.
 var strides = []int{1, 2, 3, 3, 3, 4}
 
-// usual is the stride that is drawn most often, which evaluation uses.
-const usual = 3
+// commonStride is the stride that is drawn most often, which evaluation uses.
+const commonStride = 3
 
-// randomWindow fills rows with t of the frames 0..n-1 in order, at a random
-// stride and start. A video that is too short for the stride is taken frame by
-// frame, and one of fewer than t frames is padded with its last frame.
+// randomWindow fills rows with t of the frames 0..n-1 in order, at a random stride and
+// start. A video that is too short for the stride uses stride 1, and one of fewer than t
+// frames is padded with its last frame.
 func randomWindow(rows []int, n int, rng *rand.Rand) {
 	t, stride := len(rows), strides[rng.IntN(len(strides))]
 	first := rng.IntN(stride)
@@ -39,7 +39,7 @@ func randomWindow(rows []int, n int, rng *rand.Rand) {
 // spaced evenly over the frames 0..n-1.
 func evenWindow(rows []int, n, w, count int) {
 	t := len(rows)
-	stride := max(1, min(usual, n/t))
+	stride := max(1, min(commonStride, n/t))
 	room := max(0, n-1-(t-1)*stride)
 	start := room / 2
 	if count > 1 {
@@ -51,7 +51,7 @@ func evenWindow(rows []int, n, w, count int) {
 }
 
 // windows appends the evaluation windows of the frames from..to-1 of a sequence,
-// [Windows,T,E]. number tells videos apart when windows are random.
+// [Windows,T,E]. number is the number of the video, from which random windows follow.
 func (e Evaluation) windows(dst []float32, q *feature.Sequence, from, to, frames, number int) []float32 {
 	rows := make([]int, frames)
 	rng := rand.New(rand.NewPCG(e.WindowSeed, uint64(number)))

@@ -1,26 +1,23 @@
-// Package retrieval is the task of finding videos by sentences and sentences by
-// videos: training on captioned videos, evaluation, and a [Retriever] that embeds
-// both.
 package retrieval
 
 import "github.com/clipcue/clipcue/adapter"
 
-// Task is how a model file of a retriever names its task.
+// Task is the name of the task in the model file of a retriever.
 const Task = "retrieval"
 
-// Config are the settings of training a retriever. Among a batch's videos, each with
-// one of its captions, the right one has to be found.
+// Config holds the settings for training a retriever. A batch consists of videos, each
+// with one of its captions.
 type Config struct{ adapter.TrainConfig }
 
-// Preset returns settings that go together, as [adapter.Preset]: the paper's are those
-// of section 4.4 (Ju et al.), 4+X+4 prompt vectors and two temporal layers.
+// Preset returns the settings of a preset of [adapter.Preset], with 4+X+4 prompt vectors
+// and two temporal layers as in section 4.4 of Ju et al.
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
 	l.Adapter.Prefix, l.Adapter.Postfix, l.Adapter.TemporalLayers = 4, 4, 2
 	return Config{l}, err
 }
 
-// DefaultConfig is the preset of that name.
+// DefaultConfig returns the settings of [adapter.PresetDefault].
 func DefaultConfig() Config {
 	c, err := Preset(adapter.PresetDefault)
 	if err != nil {
@@ -29,5 +26,5 @@ func DefaultConfig() Config {
 	return c
 }
 
-// check completes the settings and reports those that make no sense.
+// check fills in defaults and returns an error for invalid settings.
 func (c *Config) check() error { return c.TrainConfig.Check(2, "videos to tell apart") }

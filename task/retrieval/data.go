@@ -6,16 +6,16 @@ import (
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
-// Data names captioned videos: annotations, and the store that holds the videos'
-// features. It is written into a run's config.json.
+// Data refers to captioned videos: the annotations, and the store with the features. It is stored in config.json of a run.
 type Data struct {
 	Path      string `json:"path"`     // the annotations
 	Features  string `json:"features"` // the store
 	Format    string `json:"format,omitempty"`
 	TrainList string `json:"train_list,omitempty"` // MSR-VTT's, "9k" or "7k"
-	// TestShare and Seed divide data that says no splits.
+	// TestShare and SplitSeed divide data without splits.
 	TestShare float64 `json:"test_share"`
 	SplitSeed uint64  `json:"split_seed"`
 }
@@ -23,7 +23,7 @@ type Data struct {
 // Source is an opened dataset with its feature store.
 type Source struct {
 	Dataset *dataset.Dataset
-	// Skipped are the annotations that cannot be used, such as empty captions.
+	// Skipped lists the annotations that cannot be used, such as empty captions.
 	Skipped []dataset.Skipped
 
 	store  *feature.Store
@@ -57,7 +57,7 @@ func (d Data) Open(b feature.Backbone) (*Source, error) {
 		feature.NewReader(feature.NewCache(store, cacheBytes), b), resolver}, nil
 }
 
-// Set finds the features of a split's videos.
+// Set returns the videos of a split that have features in the store.
 func (o *Source) Set(split string) (*Set, error) {
 	d, err := o.Dataset.Split(split)
 	if err != nil {
@@ -68,13 +68,13 @@ func (o *Source) Set(split string) (*Set, error) {
 	if len(matched) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d captions of the %s split has a video with features in %s; first error: %w", d.Source, len(d.Samples), split, o.store.Dir(), missing[0].Err)
 	}
-	if _, err := o.source.Get(matched[0].ID); err != nil { // of another backbone, perhaps
+	if _, err := o.source.Get(matched[0].ID); err != nil { // such as features of another backbone
 		return nil, err
 	}
 	s.Missing = missing
 	at := map[Video]int{}
 	for _, m := range matched {
-		v := Video{m.ID, m.Start, m.End}
+		v := Video{m.ID, video.Span{Start: m.Start, End: m.End}}
 		i, ok := at[v]
 		if !ok {
 			i = len(s.Videos)
@@ -102,36 +102,36 @@ func (o *Source) Sets() (sets Sets, err error) {
 	sets.Val, errs[1] = part(dataset.Val)
 	sets.Test, errs[2] = part(dataset.Test)
 	if sets.Train == nil && errs[0] == nil {
-		errs[0] = fmt.Errorf("%s has no captions to learn from", o.Dataset.Source)
+		errs[0] = fmt.Errorf("%s has no training captions", o.Dataset.Source)
 	}
 	return sets, errors.Join(errs[:]...)
 }
 
-// Set are captioned videos whose features are at hand.
+// Set is a list of captioned videos with stored features.
 type Set struct {
 	Videos   []Video
 	Captions []Caption
-	// Missing are the captions of videos without features, with the reason: they
-	// are left out, and whoever reports on the set has to say so.
+	// Missing lists the captions of videos without features, with the reason. They are
+	// not in Captions; reports on the set must mention them.
 	Missing []dataset.Missing
 
 	of     [][]int // the captions of each video, at least one
 	source *feature.Reader
 }
 
-// Video is a video, or the part of one that its captions are about.
+// Video is a video, or the part of one that its captions describe.
 type Video struct {
 	ID         string
-	Start, End float64 // seconds; End 0 means the video's end
+	video.Span // an End of 0 is the end of the video
 }
 
-// Caption is what is said of a video.
+// Caption is the caption of a video.
 type Caption struct {
 	Text  string
 	Video int // in Videos
 }
 
-// Texts are the texts of all captions.
+// Texts returns the texts of all captions.
 func (s *Set) Texts() []string {
 	texts := make([]string, len(s.Captions))
 	for i, c := range s.Captions {
@@ -140,5 +140,5 @@ func (s *Set) Texts() []string {
 	return texts
 }
 
-// Provenance says where a video's features come from.
+// Provenance returns the provenance of a video's features.
 func (s *Set) Provenance(v Video) (feature.Provenance, error) { return s.source.Provenance(v.ID) }

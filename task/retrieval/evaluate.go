@@ -3,6 +3,7 @@ package retrieval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,23 +11,23 @@ import (
 	"github.com/clipcue/clipcue/internal/bridge"
 )
 
-// Evaluation says what is measured beside the ranks by similarity alone.
+// Evaluation selects what is measured in addition to the ranks by similarity.
 type Evaluation struct {
-	// DualSoftmax ranks by the dual softmax as well, which needs all queries of the
-	// test set at once: it says nothing of single queries.
+	// DualSoftmax also ranks by the dual softmax. It needs all queries of the test set
+	// at once, so it does not apply to single queries.
 	DualSoftmax bool
-	// QueryBank are sentences, not of the test set, by which QB-Norm corrects videos
+	// QueryBank holds texts from outside the test set, with which QB-Norm corrects videos
 	// that are found too often; nil for none.
 	QueryBank []string
 }
 
-// Result is how well a retriever does on a set.
+// Result holds the recall of a retriever on a set.
 type Result struct {
 	Videos    int `json:"videos"`    // that were embedded
 	Captions  int `json:"captions"`  // of these
 	Missing   int `json:"missing"`   // captions of videos without features
 	Truncated int `json:"truncated"` // captions that were too long for the model
-	// Rows are the ways of ranking; the first is similarity alone.
+	// Rows holds one entry per ranking method; the first is similarity alone.
 	Rows []Row `json:"rows"`
 
 	set           *Set
@@ -36,7 +37,7 @@ type Result struct {
 	ofVideos      []int // ranks by similarity
 }
 
-// Row is a way of ranking with what it comes to.
+// Row is the result of one ranking method.
 type Row struct {
 	Name        string  `json:"name"`
 	TextToVideo Recall  `json:"text_to_video"`
@@ -50,10 +51,10 @@ const (
 	RowQueryBank   = "query bank"
 )
 
-// Evaluate measures a retriever on a set: the rank of each caption's video among
-// all videos, and of each video's best caption among all captions.
+// Evaluate returns the recall of a retriever on a set, from the rank of each caption's video
+// among all videos and of each video's best caption among all captions.
 func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
-	if err := s.enough(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	out := &Result{Videos: len(s.Videos), Captions: len(s.Captions), Missing: len(s.Missing),
@@ -110,10 +111,15 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 	return out, nil
 }
 
-// enough is an error unless there is a choice.
-func (s *Set) enough() error {
-	if len(s.Videos) < 2 {
-		return fmt.Errorf("there is one video only to evaluate on (%s): retrieval needs at least two", s.Videos[0].ID)
+// check returns an error unless the set has at least two videos to choose from.
+func (s *Set) check() error {
+	switch {
+	case s == nil || len(s.Videos) == 0:
+		return errors.New("the set has no videos")
+	case slices.ContainsFunc(s.Captions, func(c Caption) bool { return c.Video < 0 || c.Video >= len(s.Videos) }):
+		return errors.New("a caption refers to a video outside the set")
+	case len(s.Videos) < 2:
+		return fmt.Errorf("retrieval needs at least two videos, but the set has only %s", s.Videos[0].ID)
 	}
 	return nil
 }
@@ -132,9 +138,7 @@ func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
 			if err != nil {
 				return nil, err
 			}
-			if windows, err = r.window(windows, q, first, last); err != nil {
-				return nil, err
-			}
+			windows = r.window(windows, q, first, last)
 		}
 		y, err := r.videos(ctx, windows)
 		if err != nil {
@@ -145,7 +149,8 @@ func (r *Retriever) embed(ctx context.Context, s *Set) ([]float32, error) {
 	return out, nil
 }
 
-// pairing compares embeddings of unit length, texts [n,E] with videos [m,E].
+// pairing returns the similarities of embeddings of unit length, texts [n,E] and videos
+// [m,E].
 func (r *Retriever) pairing(texts, videos []float32) *pairing {
 	e, t := r.model.Config().Embed, bridge.Towers(r.model)
 	d := t.Device
@@ -161,29 +166,30 @@ func (r *Retriever) pairing(texts, videos []float32) *pairing {
 	}}
 }
 
-// Example is a video with the captions that are found for it.
+// Example is a video with the captions that are ranked first for it.
 type Example struct {
 	Video   Video
-	Caption string // its own, the best one by rank
-	Rank    int    // of that
+	Caption string // its own caption with the best rank
+	Rank    int    // of Caption
 	Top     []ScoredCaption
 }
 
-// ScoredCaption is a caption with its probability among all.
+// ScoredCaption is a caption with its probability among all captions.
 type ScoredCaption struct {
 	Caption string
 	Score   float64
 }
 
-// Examples picks up to n videos, half of them with another one's caption found
-// first if there are so many, the worst ranks ahead; each with the few captions that
-// are found first.
+// Examples returns up to n videos, sorted by decreasing rank, each with the given number of
+// captions that are ranked first. If possible, half of the videos have the caption of
+// another video at rank 1.
 func (r *Result) Examples(n, few int) []Example {
+	n, few = max(n, 0), max(few, 0)
 	order := make([]int, len(r.ofVideos))
 	for i := range order {
 		order[i] = i
 	}
-	// The right ones keep the set's order.
+	// Correct ones keep the order of the set.
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.ofVideos[b], r.ofVideos[a]) })
 	wrong := slices.IndexFunc(order, func(v int) bool { return r.ofVideos[v] == 1 })
 	if wrong < 0 {

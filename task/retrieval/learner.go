@@ -17,7 +17,7 @@ type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
 	train    *Set
-	test     *Set // measured as the run goes, nil if there is none
+	test     *Set // evaluated during the run; nil for none
 	selects  bool // whether test may choose the best step
 	backbone string
 	sampling string
@@ -27,7 +27,7 @@ type learner struct {
 
 func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, error) {
 	if len(trainSet.Videos) < 2 {
-		return nil, fmt.Errorf("the training data has one video only (%s): training needs at least two", trainSet.Videos[0].ID)
+		return nil, fmt.Errorf("training needs at least two videos, but the data has only %s", trainSet.Videos[0].ID)
 	}
 	a, err := adapter.New(m, c.Adapter, c.Train.Seed)
 	if err != nil {
@@ -44,7 +44,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 
 func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }
 
-// Updated keeps a temperature that is learned within its bound.
+// Updated limits a learned temperature.
 func (l *learner) Updated() { l.adapter.ClipTemperature() }
 
 func (l *learner) Batch(step int) string {
@@ -67,7 +67,7 @@ func (l *learner) Step(step int) (float64, error) {
 			return 0, err
 		}
 		features = spread(features, q, from, to, l.config.Adapter.Frames, rng)
-		// One caption, so that no two of a video are one another's negatives.
+		// One caption per video: captions of the same video must not be negatives.
 		captions[i] = l.train.Captions[of[rng.IntN(len(of))]].Text
 		videos[i] = fmt.Sprint(n)
 	}

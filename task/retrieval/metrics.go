@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// Recall is how well the right one is found. Shares are from 0 to 1; a rank is 1
-// and the number of candidates that are scored strictly higher than the right one.
+// Recall summarizes ranks. Shares are from 0 to 1. A rank is 1 plus the number of
+// candidates that score strictly higher than the correct one.
 type Recall struct {
-	R1         float64 `json:"r1"` // share of the queries with the right one first
-	R5         float64 `json:"r5"` // among the first five
+	R1         float64 `json:"r1"` // share of the queries with the correct candidate at rank 1
+	R5         float64 `json:"r5"` // at rank 5 or better
 	R10        float64 `json:"r10"`
 	MedianRank float64 `json:"median_rank"`
 	MeanRank   float64 `json:"mean_rank"`
 }
 
-// recall summarizes ranks, at least one.
+// recall summarizes at least one rank.
 func recall(ranks []int) Recall {
 	within := func(most int) float64 {
 		k := 0
@@ -39,25 +39,25 @@ func recall(ranks []int) Recall {
 	return r
 }
 
-// pairing are similarities of texts with videos that are computed piece by piece,
-// so that all of them never stand in memory.
+// pairing holds the similarities of texts and videos. They are computed in blocks, so they
+// are never all in memory.
 type pairing struct {
 	texts, videos int
-	video         []int // which one each text belongs to
-	// piece writes the similarities [t1-t0,v1-v0] of texts with videos. The same
-	// piece is the same to the bit every time.
+	video         []int // of each text
+	// piece writes the similarities [t1-t0,v1-v0] of a block. Repeated calls give the same
+	// bits.
 	piece      func(dst []float32, t0, t1, v0, v1 int)
-	tall, wide int // the sides of a piece; 0 for the usual
+	tall, wide int // the size of a block; 0 for the default
 }
 
-// The sides of a piece, if a pairing does not say others.
+// The default size of a block.
 const (
 	pieceTexts  = 1024
 	pieceVideos = 2048
 )
 
-// each calls f with each similarity, piece by piece, texts first. wanted, if not
-// nil, says which pieces are needed.
+// each calls f with each similarity, block by block, texts first. It skips the blocks for
+// which wanted, if not nil, returns false.
 func (p *pairing) each(ctx context.Context, wanted func(t0, t1, v0, v1 int) bool, f func(t, v int, s float64)) error {
 	tall, wide := cmp.Or(p.tall, pieceTexts), cmp.Or(p.wide, pieceVideos)
 	buffer := make([]float32, min(p.texts, tall)*min(p.videos, wide))
@@ -83,14 +83,14 @@ func (p *pairing) each(ctx context.Context, wanted func(t0, t1, v0, v1 int) bool
 	return nil
 }
 
-// score is what candidates are ranked by, made of a similarity.
+// score returns the score that candidates are ranked by, given the similarity.
 type score func(text, video int, s float64) float64
 
 func plain(_, _ int, s float64) float64 { return s }
 
-// ranks are those of each text's video among the videos by one score, and of each
-// video's best text among the texts by another. A score that is nil has no ranks.
-// What is no number counts as scored higher than the right one.
+// ranks returns the rank of each text's video among all videos by one score, and the rank
+// of each video's best text among all texts by another. A nil score has no ranks. NaN
+// counts as higher than the score of the correct candidate.
 func (p *pairing) ranks(ctx context.Context, byText, byVideo score) (ofTexts, ofVideos []int, err error) {
 	right, best := make([]float64, p.texts), make([]float64, p.videos)
 	for v := range best {
@@ -139,7 +139,7 @@ func (p *pairing) ranks(ctx context.Context, byText, byVideo score) (ofTexts, of
 	return ofTexts, ofVideos, err
 }
 
-// logSum is the logarithm of a sum of exponentials that come one by one.
+// logSum computes the logarithm of a sum of exponentials incrementally.
 type logSum struct{ most, sum float64 }
 
 func newLogSums(n int) []logSum {
@@ -168,9 +168,8 @@ func values(sums []logSum) []float64 {
 	return out
 }
 
-// dualSoftmax is the dual softmax (Cheng et al. 2021, arXiv 2109.04290): a
-// similarity times its share, by the softmax at temperature tau, of all queries for
-// the candidate. It needs all queries of the test set at once.
+// dualSoftmax returns the scores of the dual softmax (Cheng et al. 2021, arXiv 2109.04290):
+// the similarity times the softmax, at temperature tau, over all queries for the candidate. It needs all queries of the test set at once.
 func (p *pairing) dualSoftmax(ctx context.Context, tau float64) (byText, byVideo score, err error) {
 	texts, videos := newLogSums(p.texts), newLogSums(p.videos)
 	err = p.each(ctx, nil, func(t, v int, s float64) {
@@ -186,11 +185,11 @@ func (p *pairing) dualSoftmax(ctx context.Context, tau float64) (byText, byVideo
 // bankBeta is the inverse temperature of the query bank, as its authors set it.
 const bankBeta = 20
 
-// queryBank is the dynamic inverted softmax of QB-Norm (Bogolin et al., CVPR 2022,
-// arXiv 2112.12777): a query that comes first to a video which some sentence of the
-// bank comes first to is ranked by its similarities over what the whole bank has
-// with each video; others stay as they are. bank are the similarities of the bank's
-// sentences with the same videos.
+// queryBank returns the score of the dynamic inverted softmax of QB-Norm (Bogolin et al.,
+// CVPR 2022, arXiv 2112.12777). If the first video of a query is also the first video of a
+// text in the bank, the query's similarities are divided by the bank's sum for each video;
+// other queries keep their similarities. bank holds the similarities of the bank's texts
+// with the same videos.
 func (p *pairing) queryBank(ctx context.Context, bank *pairing) (score, error) {
 	first, err := p.firsts(ctx, nil)
 	if err != nil {
@@ -213,8 +212,8 @@ func (p *pairing) queryBank(ctx context.Context, bank *pairing) (score, error) {
 	}, nil
 }
 
-// firsts are the first videos with each text's highest similarity. also, if not
-// nil, is told of all similarities.
+// firsts returns the first video with the highest similarity for each text. It calls also,
+// if not nil, with every similarity.
 func (p *pairing) firsts(ctx context.Context, also func(v int, s float64)) ([]int, error) {
 	first, most := make([]int, p.texts), make([]float64, p.texts)
 	for t := range most {

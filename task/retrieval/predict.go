@@ -13,16 +13,16 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Retriever embeds sentences and videos in one space, in which what belongs
-// together lies together: one that was trained, or CLIP by itself. It may be used
-// by several goroutines, which take turns.
+// Retriever embeds texts and videos in one space, in which matching ones are close: either
+// with a trained model or with the backbone alone. Several goroutines may use it; they take
+// turns.
 type Retriever struct {
 	model       *clip.Model
-	adapter     *adapter.Adapter // nil for CLIP by itself
+	adapter     *adapter.Adapter // nil for the backbone alone
 	fingerprint string
 }
 
-// New makes a retriever from a model file and its backbone.
+// New returns a retriever of a model file and its backbone.
 func New(f *adapter.File, m *clip.Model) (*Retriever, error) {
 	if f.Task != Task {
 		return nil, &adapter.WrongTaskError{Have: f.Task, Want: Task}
@@ -42,21 +42,21 @@ func New(f *adapter.File, m *clip.Model) (*Retriever, error) {
 // text embeddings of the text tower, and the mean of a video's frame features.
 func Baseline(m *clip.Model) *Retriever { return &Retriever{model: m, fingerprint: m.Fingerprint()} }
 
-// Backbone is the model that the retriever stands on.
+// Backbone returns the backbone of the retriever.
 func (r *Retriever) Backbone() *clip.Model { return r.model }
 
-// Fingerprint identifies the backbone and what was learned on it together:
-// embeddings of one fingerprint can be compared.
+// Fingerprint identifies the backbone together with the trained tensors. Embeddings with the
+// same fingerprint can be compared.
 func (r *Retriever) Fingerprint() string { return r.fingerprint }
 
-// Texts returns the embeddings [n,E] of sentences, of unit length. What does not
-// fit into the model's context is cut off. The backbone needs its text tower.
+// Texts returns the embeddings [n,E] of texts, of unit length. Texts longer than the context
+// of the model are truncated. The backbone needs its text tower.
 func (r *Retriever) Texts(ctx context.Context, sentences []string) ([]float32, error) {
 	embeddings, _, err := r.texts(ctx, sentences)
 	return embeddings, err
 }
 
-// texts is Texts with the number of sentences that were cut.
+// texts is Texts with the number of truncated texts.
 func (r *Retriever) texts(ctx context.Context, sentences []string) (embeddings []float32, cut int, err error) {
 	if r.adapter != nil {
 		embeddings, cut, err = r.adapter.EncodeTexts(ctx, sentences)
@@ -67,7 +67,7 @@ func (r *Retriever) texts(ctx context.Context, sentences []string) (embeddings [
 	return embeddings, cut, err
 }
 
-// plain is the backbone's own encoding.
+// plain encodes texts with the backbone alone.
 func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings []float32, cut int, err error) {
 	tok := r.model.Tokenizer()
 	if tok == nil {
@@ -88,31 +88,26 @@ func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings [
 	return embeddings, cut, err
 }
 
-// Video returns the embedding [E], of unit length, of the frames of a video from
-// start to end seconds; an end of 0 is the video's.
+// Video returns the embedding [E], of unit length, of the frames of a video from start to
+// end seconds; an end of 0 is the end of the video.
 func (r *Retriever) Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error) {
+	if err := q.Check(r.model.Config().Embed); err != nil {
+		return nil, err
+	}
 	from, to := q.Span(start, end)
 	if from == to {
 		return nil, fmt.Errorf("%s: no frames between %g s and %g s", q.ID, start, end)
 	}
-	x, err := r.window(nil, q, from, to)
-	if err != nil {
-		return nil, err
-	}
-	return r.videos(ctx, x)
+	return r.videos(ctx, r.window(nil, q, from, to))
 }
 
-// window appends what videos takes of the rows from ≤ i < to: [T,E], or for CLIP by
-// itself their mean [E].
-func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]float32, error) {
-	e := r.model.Config().Embed
-	if q.Width != e {
-		return nil, fmt.Errorf("%s: features of width %d are not from this backbone", q.ID, q.Width)
-	}
+// window appends the input of videos for the rows from ≤ i < to: [T,E], or their mean [E]
+// without an adapter.
+func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) []float32 {
 	if r.adapter != nil {
-		return spread(dst, q, from, to, r.adapter.Config().Frames, nil), nil
+		return spread(dst, q, from, to, r.adapter.Config().Frames, nil)
 	}
-	mean := make([]float64, e)
+	mean := make([]float64, q.Width)
 	for i := from; i < to; i++ {
 		for j, v := range q.Row(i) {
 			mean[j] += float64(v)
@@ -121,7 +116,7 @@ func (r *Retriever) window(dst []float32, q *feature.Sequence, from, to int) ([]
 	for _, v := range mean {
 		dst = append(dst, float32(v/float64(to-from)))
 	}
-	return dst, nil
+	return dst
 }
 
 // videos returns the embeddings of windows, of unit length.
@@ -135,7 +130,7 @@ func (r *Retriever) videos(ctx context.Context, windows []float32) (embeddings [
 	return embeddings, nil
 }
 
-// Temperature is that of the probabilities of similarities.
+// Temperature returns the temperature that turns similarities into probabilities.
 func (r *Retriever) Temperature() float64 {
 	if r.adapter != nil {
 		return r.adapter.Temperature()
@@ -143,9 +138,9 @@ func (r *Retriever) Temperature() float64 {
 	return 1 / float64(r.model.LogitScale())
 }
 
-// SetTemporalScale sets how much of the temporal Transformer's residual counts: 1,
-// as it was trained, down to 0 for prompts alone. Only a trained retriever with a
-// residual has a scale. It becomes part of the fingerprint.
+// SetTemporalScale scales the residual of the temporal Transformer, from 1, as trained, to
+// 0, prompts alone. A retriever without a residual is an error. The scale becomes part of
+// the fingerprint.
 func (r *Retriever) SetTemporalScale(s float64) error {
 	if r.adapter == nil {
 		return fmt.Errorf("the baseline has no residual to scale by %v", s)
@@ -157,9 +152,9 @@ func (r *Retriever) SetTemporalScale(s float64) error {
 	return nil
 }
 
-// spread appends t of the rows from ≤ i < to, one of each of t equal parts of them:
-// the one in its middle, or if rng is not nil a random one (Wang et al., ECCV
-// 2016). A caption tells of a video as a whole, so the frames are of all of it.
+// spread appends t of the rows from ≤ i < to, one from each of t equal parts: the middle
+// one, or a random one if rng is not nil (Wang et al., ECCV 2016). A caption describes the
+// whole video, so the frames cover all of it.
 func spread(dst []float32, q *feature.Sequence, from, to, t int, rng *rand.Rand) []float32 {
 	n := to - from
 	for i := range t {

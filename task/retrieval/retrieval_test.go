@@ -401,11 +401,11 @@ func TestBadData(t *testing.T) {
 		return err
 	}
 	for name, tt := range map[string]struct{ rows, want string }{
-		"one pair":             {"star/moves left/0.mp4,a star,train\n", "one video only"},
-		"one video":            {"star/moves left/0.mp4,a star,train\nstar/moves left/0.mp4,again,train\n", "one video only"},
-		"one video to test on": {"star/moves left/0.mp4,a,train\nring/moves left/0.mp4,b,train\nring/moves left/1.mp4,c,test\n", "one video only"},
+		"one pair":             {"star/moves left/0.mp4,a star,train\n", "at least two videos"},
+		"one video":            {"star/moves left/0.mp4,a star,train\nstar/moves left/0.mp4,again,train\n", "at least two videos"},
+		"one video to test on": {"star/moves left/0.mp4,a,train\nring/moves left/0.mp4,b,train\nring/moves left/1.mp4,c,test\n", "at least two videos"},
 		"no features":          {"gone.mp4,a ghost,train\n", "none of the 1 captions"},
-		"nothing to learn":     {"star/moves left/0.mp4,a star,test\n", "no captions to learn from"},
+		"nothing to learn":     {"star/moves left/0.mp4,a star,test\n", "no training captions"},
 		"empty captions":       {"star/moves left/0.mp4,,train\n", "none of 1 captions can be used"},
 	} {
 		if err := run(tt.rows); err == nil || !strings.Contains(err.Error(), tt.want) {

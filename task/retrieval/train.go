@@ -3,6 +3,7 @@ package retrieval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/clipcue/clipcue/clip"
@@ -10,7 +11,7 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Run is a training run: where it goes, what it learns from, and the frozen backbone.
+// Run is a training run: its folder, its data and the frozen backbone.
 type Run struct {
 	train.Run
 	Sets
@@ -21,16 +22,19 @@ type Run struct {
 // Sets holds the training, validation and test set of a run.
 type Sets = train.Sets[Set]
 
-// Train trains a retriever and writes the run's folder. Captions that do not fit
-// into the model's context are cut, with a warning that counts them.
+// Train trains a retriever and writes the run folder. Captions longer than the context of
+// the model are truncated, with a warning that counts them.
 func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	if err := c.check(); err != nil {
 		return train.Result{}, &train.ConfigError{Err: err}
 	}
+	if r.Train == nil || len(r.Train.Videos) == 0 {
+		return train.Result{}, errors.New("the training set has no videos")
+	}
 	c.Batch = max(2, min(c.Batch, len(r.Train.Videos)))
 	for _, s := range []*Set{r.Val, r.Test} {
 		if s != nil {
-			if err := s.enough(); err != nil {
+			if err := s.check(); err != nil {
 				return train.Result{}, err
 			}
 		}
@@ -42,7 +46,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	c.Adapter = l.adapter.Config()
 	l.selects, l.backbone = r.Val != nil, r.BackbonePath
 	r.Log = cmp.Or(r.Log, slog.Default())
-	// Every caption has to be one that can be learned, whether a step takes it or not.
+	// Every caption must be valid, whether a step uses it or not.
 	if _, cut, err := l.adapter.Texts(r.Train.Texts()); err != nil {
 		return train.Result{}, err
 	} else if cut > 0 {
@@ -51,7 +55,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	return loop.Run(ctx, r.Run, r.config(c), c.Train, l)
 }
 
-// config is what config.json says: everything resolved.
+// config returns the content of config.json: all settings, resolved.
 func (r Run) config(c Config) any {
 	return struct {
 		Config

@@ -111,7 +111,7 @@ func (g *asm) fn(name string, params ...string) {
 	}
 }
 
-// begin begins a function whose arguments take so many bytes.
+// begin starts a function; size is the size of its arguments in bytes.
 func (g *source) begin(name, params, result string, size int) {
 	fmt.Fprintf(&g.stubs, "//go:noescape\nfunc %s(%s)%s\n\n", name, params, result)
 	fmt.Fprintf(&g.text, "// func %s(%s)%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, result, name, size)

@@ -163,7 +163,7 @@ func (g *asm) tile(kind tileKind, mr, nv int) {
 		}
 		g.ret()
 	} else {
-		// From integers to what they stand for: step·scale·sum + low·offset.
+		// Convert integers to values: step·scale·sum + low·offset.
 		g.op("MOVQ tile_scales(AX), R13")
 		g.op("MOVQ tile_offsets(AX), R12")
 		g.op("MOVQ tile_levels(AX), R9")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What is committed is what the generator writes.
+// The committed files equal the output of the generator.
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	for name, want := range generate() {
 		got, err := os.ReadFile("../" + name)

@@ -79,7 +79,7 @@ func (g *neon) tile(kind tileKind, mr, nv int) {
 		}
 	}
 
-	// levels makes what was loaded of A fit for multiplication.
+	// levels converts the loaded values of A for multiplication.
 	levels := func() {
 		for r := range mr {
 			if kind == intTile {
@@ -161,7 +161,7 @@ func (g *neon) tile(kind tileKind, mr, nv int) {
 func (g *neon) finish(kind tileKind, mr, nv, n int) {
 	const factor, temp, step, low, columns = 16, 17, 18, 19, 30
 	sum := func(r, j int) int { return r*nv + j }
-	// A register's worth at so many bytes after a pointer.
+	// A vector at an offset in bytes from a pointer.
 	whole := func(j int) bool { return j < nv-1 || n == neonLanes }
 	size := map[int]string{1: "FMOVS", 2: "FMOVD", 3: "FMOVD"}[n]
 	load := func(pointer string, j, r int) {

@@ -274,7 +274,7 @@ func (g *neon) moments() {
 	g.f("fdiv", neonInverse, 1, neonInverse)
 }
 
-// standard makes register x what the layer norm makes of it before gamma and beta.
+// standard normalizes register x as the layer norm does before gamma and beta.
 func (g *neon) standard(x int) {
 	g.f("fsub", x, x, neonMean)
 	g.f("fmul", x, x, neonInverse)
@@ -451,7 +451,7 @@ func (g *neon) adamw() {
 	g.ret()
 }
 
-// quantize writes what turns a row of float32 into levels: its least and greatest
+// quantize writes the kernels that convert a row of float32 to levels: its minimum and maximum
 // element, and q = round((x-low)·inverse) for whole groups of 16.
 func (g *neon) quantize() {
 	const n = 4

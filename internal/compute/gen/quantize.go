@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// quantize writes what turns a row of float32 into the small integers that the
+// quantize writes the kernels that convert a row of float32 to the small integers that the
 // integer tiles take: bytes for AVX-512, 16-bit numbers for AVX2.
 func (g *asm) quantize() {
 	// The least and the greatest element of a row.

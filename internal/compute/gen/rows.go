@@ -204,7 +204,7 @@ func (g *asm) norms() {
 	g.ret()
 }
 
-// rows writes what is done to a row as a whole.
+// rows writes the kernels that process a whole row.
 func (g *asm) rows() {
 	a := fmt.Sprintf("a float32 %d", g.hold(0))
 	n := g.unroll(8)

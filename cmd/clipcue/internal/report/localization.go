@@ -62,8 +62,8 @@ func (m Located) Sections(ctx context.Context) ([]Section, error) {
 	for _, row := range []struct {
 		what string
 		n    int
-	}{{"right", e.Right}, {"double: a better one has the segment", e.Double}, {"wrong class", e.WrongClass}, {"misplaced: overlaps too little", e.Misplaced},
-		{"wrong class and misplaced", e.Both}, {"where nothing is", e.Background}, {"segments that were missed", e.Missed}} {
+	}{{"correct", e.Correct}, {"duplicate: a better one has the segment", e.Duplicate}, {"wrong class", e.WrongClass}, {"misplaced: overlaps too little", e.Misplaced},
+		{"wrong class and misplaced", e.WrongClassAndMisplaced}, {"where nothing is", e.Background}, {"segments that were missed", e.Missed}} {
 		mistakes.Rows = append(mistakes.Rows, Row{Cells: []string{row.what, strconv.Itoa(row.n)}})
 	}
 	classes := &Table{Columns: []string{"class", "segments", "average AP"}}
@@ -105,7 +105,7 @@ func (m Located) timelines(ctx context.Context) ([]Timeline, error) {
 			truth = append(truth, localization.Detection{Label: x.Label, Score: 1, Span: video.Span{Start: x.Start, End: x.End}})
 		}
 		each, cancel := context.WithTimeout(ctx, decodeLimit)
-		out = append(out, NewTimeline(each, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.Distinct(found, 0.5), truth))
+		out = append(out, NewTimeline(each, q.Provenance.Source, localization.Duration(q), q.Provenance.StartTime, localization.RemoveDuplicates(found, 0.5), truth))
 		cancel()
 		out[i].Title = v.Path
 	}
