@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/memory"
 )
 
@@ -17,7 +18,7 @@ import (
 // MB, MSR-VTT's up to 100 MB.
 const maxJSON = 1 << 30
 
-// readJSON reads a JSON file for json.Unmarshal, with quoteNumbers applied. It returns an
+// readJSON reads a JSON file for json.Unmarshal, with [input.QuoteNumbers] applied. It returns an
 // error for a file with so many objects that it would take a multiple of its size as
 // memory.
 func readJSON(r io.Reader, name string) ([]byte, error) {
@@ -38,64 +39,26 @@ func readJSON(r io.Reader, name string) ([]byte, error) {
 		case len(text) > maxJSON:
 			return nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrNotAnnotations, maxJSON)
 		case errors.Is(err, io.EOF):
-			return quoteNumbers(text, name)
+			return input.QuoteNumbers(text), checkObjects(text, name)
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 }
 
-// quoteNumbers returns JSON text with the numbers that JSON does not have, as Python writes
-// them, in quotation marks: NaN, Infinity and -Infinity. A [jsonNumber] reads them, so that
-// an error can say which video has one.
-func quoteNumbers(text []byte, name string) ([]byte, error) {
-	var out []byte
-	var objects rowCount
-	done, inString := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{':
-			objects.bytes = int64(i)
-			if err := objects.add(1); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-		case c == 'N' || c == 'I' || c == '-':
-			if word := strange(text[i:]); word != "" {
-				out = append(append(out, text[done:i]...), `"`+word+`"`...)
-				i += len(word) - 1
-				done = i + 1
-			}
-		}
+// checkObjects returns an error for JSON text with implausibly many objects.
+func checkObjects(text []byte, name string) error {
+	objects := rowCount{rows: int64(bytes.Count(text, []byte("{"))), bytes: int64(len(text))}
+	if err := objects.add(0); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	if out == nil {
-		return text, nil
-	}
-	return append(out, text[done:]...), nil
-}
-
-// strange returns the number that JSON does not have at the start of text, or "".
-func strange(text []byte) string {
-	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
-		if bytes.HasPrefix(text, []byte(word)) {
-			return word
-		}
-	}
-	return ""
+	return nil
 }
 
 // decodeLine decodes the JSON object of one line. A key that v does not have is an error
 // if strict.
 func decodeLine(text string, v any, strict bool) error {
-	data, err := quoteNumbers([]byte(text), "line")
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(input.QuoteNumbers([]byte(text))))
 	if strict {
 		d.DisallowUnknownFields()
 	}
@@ -141,7 +104,7 @@ type plainTime float64
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *plainTime) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '"' && strange(b[1:]) == "" {
+	if len(b) > 0 && b[0] == '"' && input.NotNumber(b[1:]) == "" {
 		return fmt.Errorf("time %s is a string and not a number", b)
 	}
 	return (*jsonNumber)(t).UnmarshalJSON(b)

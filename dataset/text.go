@@ -2,16 +2,12 @@ package dataset
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	utf "golang.org/x/text/encoding/unicode"
 
 	"github.com/clipcue/clipcue/internal/input"
 )
@@ -37,24 +33,7 @@ func openText(path string) (textFile, error) {
 	if err != nil {
 		return textFile{}, err
 	}
-	return textFile{decodeText(f), f}, nil
-}
-
-// decodeText removes a byte order mark and converts UTF-16.
-func decodeText(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
-	start, _ := b.Peek(3)
-	var decoder *encoding.Decoder
-	switch {
-	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
-		b.Discard(3)
-		return b
-	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		decoder = utf.UTF16(utf.LittleEndian, utf.UseBOM).NewDecoder()
-	default:
-		return b
-	}
-	return decoder.Reader(b)
+	return textFile{input.DecodeText(f), f}, nil
 }
 
 // readFile runs a parser on an annotation file.

@@ -22,7 +22,7 @@ import (
 // failures are the IDs in a store's file of failures.
 func failures(t *testing.T, s *Store) (ids []string) {
 	t.Helper()
-	failed, err := readFailures(filepath.Join(s.Dir(), failuresFile))
+	failed, err := s.failures()
 	if err != nil {
 		t.Fatal(err)
 	}

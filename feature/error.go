@@ -7,13 +7,14 @@ import (
 
 // Errors for errors.Is.
 var (
-	ErrNoStore   = errors.New("no feature store")         // there is no folder at the path
-	ErrNotStored = errors.New("not in the feature store") // the store has no sequence with the ID
-	ErrDamaged   = errors.New("damaged feature file")     // the file can be read but is not a valid sequence
-	ErrEmpty     = errors.New("no features")              // the store has no sequences, or the folder no arrays
-	ErrBusy      = errors.New("another run is writing features of another backbone, preprocessing or sampling")
-	ErrAllFailed = errors.New("all videos failed")
-	ErrStopped   = errors.New("stopped") // by Options.Strict or Options.MaxFailures
+	ErrNoStore     = errors.New("no feature store")         // there is no folder at the path
+	ErrNotStored   = errors.New("not in the feature store") // the store has no sequence with the ID
+	ErrDamaged     = errors.New("damaged feature file")     // the file can be read but is not a valid sequence
+	ErrEmpty       = errors.New("no features")              // the store has no sequences, or the folder no arrays
+	ErrBusy        = errors.New("another run is writing features of another backbone, preprocessing or sampling")
+	ErrAllFailed   = errors.New("all videos failed")
+	ErrForeignFile = errors.New("another program's file has a name that the store uses")
+	ErrStopped     = errors.New("stopped") // by Options.Strict or Options.MaxFailures
 )
 
 // Errors of a single video or file, which are found in a [Failure] by errors.Is.
@@ -31,7 +32,7 @@ var (
 // made with another backbone, preprocessing or sampling.
 type MismatchError struct {
 	Store, ID  string
-	What       string // "backbone", "preprocessing" or "sampling"
+	What       string // "backbone", "width", "preprocessing" or "sampling"
 	Have, Want string // of the features, and of the run or store that was to take them
 }
 

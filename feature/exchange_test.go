@@ -1,6 +1,8 @@
 package feature
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,7 +89,7 @@ func TestImportFromElsewhere(t *testing.T) {
 func TestImportNamesWhatItCannotUse(t *testing.T) {
 	x := safetensors.FromFloat32s([]float32{1, 2, 3, 4}, 2, 2)
 	provenance := func(backbone, sampling string) string {
-		text, err := json.Marshal(side{[]float64{0, 1}, &Provenance{Backbone: backbone, Preprocessing: "imported", Sampling: sampling}})
+		text, err := json.Marshal(sidecar{[]float64{0, 1}, &Provenance{Backbone: backbone, Preprocessing: "imported", Sampling: sampling}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +233,7 @@ func FuzzSide(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		write(t, filepath.Join(dir, "a.json"), string(data))
-		q, err := ImportOptions{Backbone: "clip-1"}.read(filepath.Join(dir, "a.npy"))
+		q, err := ImportOptions{Backbone: "clip-1"}.read(t.Context(), filepath.Join(dir, "a.npy"))
 		if err != nil {
 			return
 		}
@@ -266,4 +268,32 @@ func FuzzProvenance(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// archive writes a .npz file.
+func archive(t *testing.T, path string, arrays map[string]safetensors.Tensor) {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, x := range arrays {
+		one := filepath.Join(t.TempDir(), "a.npy")
+		if err := npy.Write(one, x); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := z.Create(name + ".npy")
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, b.String())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -126,7 +127,7 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 		return x.report, err
 	}
 	defer leave()
-	if x.stored, err = store.reusable(ctx, x.made, sources, o.Force); err != nil {
+	if err := x.findStored(ctx); err != nil {
 		return x.report, x.orInterrupted(ctx, err)
 	}
 	x.keep = func(q *Sequence) error {
@@ -141,6 +142,24 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 		err = e
 	}
 	return report, err
+}
+
+// findStored reads which sequences are stored, and gives the sources the IDs of theirs.
+func (x *extraction) findStored(ctx context.Context) error {
+	stored, err := x.store.IDs()
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(x.sources))
+	for i, s := range x.sources {
+		ids[i] = s.ID
+	}
+	x.sources = slices.Clone(x.sources)
+	for i, id := range storedForm(stored, ids) {
+		x.sources[i].ID = id
+	}
+	x.stored, err = x.store.reusable(ctx, x.made, stored, x.sources, x.o.Force)
+	return err
 }
 
 // ExtractFunc is like [Extract] without a store: it calls use with the sequence of each

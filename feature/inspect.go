@@ -8,9 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -45,7 +48,7 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 		p.SHA256, err = Hash(ctx, s.Path)
 		return err
 	}
-	if _, err := x.store.path(s.ID); err != nil {
+	if _, err := file(s.ID); err != nil {
 		return &video.Error{Path: s.Path, Kind: err}
 	}
 	old, stored := x.stored[s.ID]
@@ -90,9 +93,7 @@ func (x *extraction) forget(j *job) {
 	if p.SHA256 == "" || err != nil || old.SHA256 == p.SHA256 && x.wanted(old, p) && x.made.mismatch(old) == nil {
 		return
 	}
-	if path, err := x.store.path(j.ID); err == nil {
-		_ = os.Remove(path)
-	}
+	_ = x.store.remove(j.ID)
 }
 
 // another reports whether the path of an earlier run still leads to a file, and to a
@@ -156,7 +157,7 @@ func Hash(ctx context.Context, path string) (string, error) {
 }
 
 func add(ctx context.Context, to io.Writer, file string) error {
-	f, err := os.Open(file)
+	f, err := input.Open(file)
 	if err != nil {
 		return err
 	}
@@ -183,17 +184,33 @@ func fault(path string, err error) error {
 	return err
 }
 
+// storedForm returns IDs in the form in which they are stored, so that a video whose name
+// comes in another Unicode form from another system is not stored twice. If both forms are
+// among the IDs, they are different videos.
+func storedForm(stored, ids []string) []string {
+	byKey, given := map[string]string{}, map[string]bool{}
+	for _, id := range stored {
+		byKey[text.Key(id)] = id
+	}
+	for _, id := range ids {
+		given[id] = true
+	}
+	out := slices.Clone(ids)
+	for i, id := range ids {
+		if known, ok := byKey[text.Key(id)]; ok && !given[known] {
+			out[i], given[known] = known, true
+		}
+	}
+	return out
+}
+
 // reusable returns the provenance of the stored sequences of the sources that have the
 // recipe of this run. A stored sequence with another recipe is a [*MismatchError], except
 // with force one of the sources, which will replace it.
-func (s *Store) reusable(ctx context.Context, made Provenance, sources []video.Source, force bool) (map[string]Provenance, error) {
+func (s *Store) reusable(ctx context.Context, made Provenance, ids []string, sources []video.Source, force bool) (map[string]Provenance, error) {
 	given := make(map[string]bool, len(sources))
 	for _, source := range sources {
 		given[source.ID] = true
-	}
-	ids, err := s.IDs()
-	if err != nil {
-		return nil, err
 	}
 	fit := make(map[string]Provenance, len(sources))
 	for _, id := range ids {

@@ -34,11 +34,11 @@ func TestPipesAreNoFiles(t *testing.T) {
 	pipe(filepath.Join(dir, "pipe.npy"))
 	s := create(t)
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1"})
-	if err != nil || r.Done != 2 || len(r.Failed) != 2 || !strings.Contains(r.Failed[0].Reason, "not a file") || !strings.Contains(r.Failed[1].Reason, "not a file") {
+	if err != nil || r.Done != 2 || len(r.Failed) != 2 || !strings.Contains(r.Failed[0].Reason, "not a ") || !strings.Contains(r.Failed[1].Reason, "not a ") {
 		t.Errorf("%+v, error %v", r, err)
 	}
 	pipe(filepath.Join(s.Dir(), "pipe.safetensors"))
-	if _, err := s.Get("pipe"); err == nil || !strings.Contains(err.Error(), "not a file") {
+	if _, err := s.Get("pipe"); err == nil || !strings.Contains(err.Error(), "not a ") {
 		t.Errorf("error %v", err)
 	}
 	if sum, err := s.Summary(); err != nil || sum.Sequences != 2 || len(sum.Damaged) != 1 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
 )
@@ -42,7 +43,7 @@ type extraction struct {
 
 	// The fields below are used only by the goroutine that called run.
 	report   Report
-	finished map[string]bool // IDs, as in JSON, of all videos that do not remain
+	finished map[string]bool // text.Key of the IDs of all videos that do not remain
 	bar      *progress.Stage
 	began    time.Time
 	encoding time.Duration
@@ -408,7 +409,7 @@ func (x *extraction) fail(j *job, err error) error {
 
 // count counts a video as finished.
 func (x *extraction) count(j *job) {
-	x.finished[inJSON(j.ID)] = true
+	x.finished[text.Key(j.ID)] = true
 	delete(x.under, j)
 	x.report.Remaining--
 	x.show()

@@ -3,20 +3,13 @@ package feature
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/clipcue/clipcue/internal/text"
-
 	"github.com/dustin/go-humanize/english"
 
-	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -63,6 +56,29 @@ func NewFailure(id string, err *video.Error) Failure {
 	return Failure{Path: err.Path, ID: id, Reason: reason(err), Time: time.Now().UTC().Truncate(time.Millisecond), err: err}
 }
 
+// plainFailure is Failure without its methods.
+type plainFailure Failure
+
+// MarshalJSON returns f as JSON. Bytes of Path and ID that are not UTF-8 are written as
+// \xHH.
+func (f Failure) MarshalJSON() ([]byte, error) {
+	f.Path, f.ID = text.Escape(f.Path), text.Escape(f.ID)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(plainFailure(f))
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (f *Failure) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, (*plainFailure)(f)); err != nil {
+		return err
+	}
+	f.Path, f.ID = text.Unescape(f.Path), text.Unescape(f.ID)
+	return nil
+}
+
 // Error returns the ID and the reason.
 func (f Failure) Error() string { return text.Quote(f.ID) + ": " + f.Reason }
 
@@ -94,78 +110,6 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, ", %d remaining", r.Remaining)
 	}
 	return b.String()
-}
-
-// failuresFile is the file in the folder of a store that lists the videos that failed, one
-// [Failure] as JSON per line. A run updates the entries of the videos that it finished. The
-// other entries stay unless the video has been deleted. There is no file if there are no
-// failures.
-const failuresFile = "failures.jsonl"
-
-// inJSON returns an ID as it is after a round trip through JSON, which replaces bytes that
-// are not UTF-8.
-func inJSON(id string) string { return string([]rune(id)) }
-
-// writeFailures updates the file with the failures of a run. Done has the IDs, as in JSON,
-// of all videos that the run finished, failed or not.
-func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
-	defer lockFolder(s.dir)()
-	path := filepath.Join(s.dir, failuresFile)
-	old, err := readFailures(path)
-	if err != nil {
-		return err
-	}
-	old = slices.DeleteFunc(old, func(f Failure) bool { return done[f.ID] || deleted(f.Path) })
-	all := slices.Concat(old, failed)
-	if len(all) == 0 {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	var b bytes.Buffer
-	lines := json.NewEncoder(&b)
-	lines.SetEscapeHTML(false)
-	for _, f := range all {
-		if err := lines.Encode(f); err != nil {
-			return err
-		}
-	}
-	return atomicfile.WriteBytes(path, b.Bytes())
-}
-
-// Failures returns the reasons for which videos failed to be extracted, by their IDs.
-func (s *Store) Failures() (map[string]string, error) {
-	failed, err := readFailures(filepath.Join(s.dir, failuresFile))
-	reasons := make(map[string]string, len(failed))
-	for _, f := range failed {
-		reasons[f.ID] = f.Reason
-	}
-	return reasons, err
-}
-
-// deleted reports whether a file no longer exists. If its folder does not exist either, the
-// path may be relative to the working directory of another run, and deleted returns false.
-func deleted(path string) bool {
-	_, err := os.Stat(path)
-	_, there := os.Stat(filepath.Dir(path))
-	return errors.Is(err, fs.ErrNotExist) && there == nil
-}
-
-// readFailures reads a file of failures, if it exists. It skips invalid lines: the file is
-// for people, and nothing depends on it.
-func readFailures(path string) (failed []Failure, err error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	for line := range bytes.Lines(data) {
-		var f Failure
-		if json.Unmarshal(line, &f) == nil && f.ID != "" {
-			failed = append(failed, f)
-		}
-	}
-	return failed, err
 }
 
 // reason returns the text of an error without the path.

@@ -1,28 +1,60 @@
 package feature
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
-// Reader reads the sequences of a store through a cache, and checks that they were made
-// with one backbone.
+// Backbone identifies the backbone that features must come from.
+type Backbone struct {
+	Fingerprint string
+	Width       int // E
+}
+
+// BackboneOf returns the identity of an encoder.
+func BackboneOf(e Encoder) Backbone { return Backbone{e.Fingerprint(), e.Config().Embed} }
+
+// check returns a [*MismatchError] unless features with the given width and fingerprint come
+// from the backbone. The fingerprint alone is not enough: that of imported features was
+// declared and not computed.
+func (b Backbone) check(store, id, fingerprint string, width int) error {
+	switch {
+	case fingerprint != b.Fingerprint:
+		return &MismatchError{Store: store, ID: id, What: "backbone", Have: fingerprint, Want: b.Fingerprint}
+	case width != b.Width:
+		return &MismatchError{Store: store, ID: id, What: "width", Have: strconv.Itoa(width), Want: strconv.Itoa(b.Width)}
+	}
+	return nil
+}
+
+// CheckBackbone returns a [*MismatchError] unless a stored sequence comes from the backbone.
+// It reads only the header of the sequence.
+func (s *Store) CheckBackbone(id string, b Backbone) error {
+	h, err := s.header(id)
+	if err != nil {
+		return err
+	}
+	return b.check(s.dir, id, h.Backbone, h.width)
+}
+
+// Reader reads the sequences of a store through a cache, and checks that they come from one
+// backbone.
 type Reader struct {
-	cache       *Cache
-	fingerprint string
-	dir         string
+	cache    *Cache
+	backbone Backbone
 }
 
-// NewReader returns a reader of sequences made with the backbone that has the fingerprint.
-func NewReader(c *Cache, fingerprint string) *Reader {
-	return &Reader{c, fingerprint, c.store.dir}
-}
+// NewReader returns a reader of sequences of a backbone.
+func NewReader(c *Cache, b Backbone) *Reader { return &Reader{c, b} }
 
 // Get returns a sequence, which must not be changed. The error is a [*MismatchError] if it
-// was made with another backbone.
+// comes from another backbone.
 func (s *Reader) Get(id string) (*Sequence, error) {
 	q, err := s.cache.Get(id)
-	if err == nil && q.Provenance.Backbone != s.fingerprint {
-		err = &MismatchError{Store: s.dir, ID: id, What: "backbone", Have: q.Provenance.Backbone, Want: s.fingerprint}
+	if err != nil {
+		return nil, err
 	}
-	return q, err
+	return q, s.backbone.check(s.cache.store.dir, id, q.Provenance.Backbone, q.Width)
 }
 
 // Segment returns a sequence and the rows from ≤ i < to of its part from start to end

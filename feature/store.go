@@ -4,14 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -30,27 +33,8 @@ func (q *Sequence) Len() int { return len(q.Timestamps) }
 // Row returns the feature [E] of frame i, which shares memory with q.
 func (q *Sequence) Row(i int) []float32 { return q.Features[i*q.Width : (i+1)*q.Width] }
 
-// Provenance describes the origin of a sequence: enough to decide whether it fits a model
-// and whether its video has changed.
-type Provenance struct {
-	Source        string    `json:"source"`              // the video's path as it was given
-	Size          int64     `json:"size"`                // bytes
-	Modified      time.Time `json:"modified"`            // UTC
-	SHA256        string    `json:"sha256"`              // hexadecimal
-	StartTime     float64   `json:"start_time"`          // timestamp that players show as 0:00, seconds
-	Duration      float64   `json:"duration"`            // as declared, seconds; 0 = unknown
-	FrameRate     float64   `json:"frame_rate"`          // of the video, average frames per second; 0 = unknown
-	Stream        int       `json:"stream,omitempty"`    // number of the requested video stream; 0 = the default one
-	Treatment     string    `json:"treatment,omitempty"` // of frames before they are resized; see [video.Info.Treatment]
-	Partial       string    `json:"partial,omitempty"`   // why only a part of the video was decoded; "" = all of it
-	Decoder       string    `json:"decoder"`
-	Backbone      string    `json:"backbone"` // fingerprint
-	Preprocessing string    `json:"preprocessing"`
-	Sampling      string    `json:"sampling"`
-}
-
-// Store is a folder of sequences, one safetensors file each: <id>.safetensors
-// with features [T,E] and timestamps [T].
+// Store is a folder of sequences, one safetensors file each: <id>.safetensors with features
+// [T,E] and timestamps [T].
 type Store struct{ dir string }
 
 const (
@@ -83,54 +67,119 @@ func Create(dir string) (*Store, error) {
 // Dir returns the folder of the store.
 func (s *Store) Dir() string { return s.dir }
 
-// path returns the file of a sequence. An ID that would lead out of the store, or name a
-// hidden file, is an error.
-func (s *Store) path(id string) (string, error) {
+// in calls do with the folder of the store. All files of a store are opened below it, so a
+// link that someone put into the store cannot lead to other files. An error of the file
+// system gets the path of the file.
+func (s *Store) in(do func(*os.Root) error) error {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	err = do(root)
+	if e, ok := errors.AsType[*fs.PathError](err); ok && !filepath.IsAbs(e.Path) {
+		e.Path = filepath.Join(s.dir, e.Path)
+	}
+	return err
+}
+
+// file returns the path of the file of a sequence below the store. An ID that would lead
+// out of the store, or name a hidden file, is an error.
+func file(id string) (string, error) {
 	if id != path.Clean(id) || !filepath.IsLocal(filepath.FromSlash(id)) || strings.HasPrefix(path.Base(id), ".") {
 		return "", fmt.Errorf("feature ID %q is not the path of a file below the store", id)
 	}
-	return filepath.Join(s.dir, filepath.FromSlash(id)+suffix), nil
+	return filepath.FromSlash(id) + suffix, nil
+}
+
+// path returns the path of the file of a sequence, for messages.
+func (s *Store) path(id string) string {
+	return filepath.Join(s.dir, filepath.FromSlash(id)+suffix)
 }
 
 // IDs returns the IDs of the stored sequences, sorted.
 func (s *Store) IDs() ([]string, error) {
 	var ids []string
-	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if !d.IsDir() && strings.HasSuffix(path, suffix) && !strings.HasPrefix(d.Name(), ".") {
-			rel, err := filepath.Rel(s.dir, path)
-			if err != nil {
-				return err
-			}
+	err := s.walk(func(rel string, d fs.DirEntry) {
+		if strings.HasSuffix(rel, suffix) && !strings.HasPrefix(d.Name(), ".") {
 			ids = append(ids, strings.TrimSuffix(filepath.ToSlash(rel), suffix))
 		}
-		return nil
 	})
 	slices.Sort(ids)
 	return ids, err
 }
 
-// Get reads a sequence and checks that it is valid. The error is ErrNotStored or
-// ErrDamaged, or one of the file system.
-func (s *Store) Get(id string) (*Sequence, error) {
-	path, err := s.path(id)
+// walk calls do with the path of each file below the store. It does not follow links. fs.FS
+// would not accept names that are not UTF-8.
+func (s *Store) walk(do func(rel string, d fs.DirEntry)) error {
+	// The separator makes WalkDir enter a store that is a link.
+	return filepath.WalkDir(s.dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(s.dir, path)
+		if err == nil {
+			do(rel, d)
+		}
+		return err
+	})
+}
+
+// open calls read with the file of a sequence and its size. If there is none, the error is
+// ErrNotStored.
+func (s *Store) open(id string, read func(f *os.File, size int64) error) error {
+	name, err := file(id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f, err := safetensors.Read(path)
+	err = s.in(func(root *os.Root) error {
+		f, err := input.OpenIn(root, name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		return read(f, info.Size())
+	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w %s", id, ErrNotStored, s.dir)
+		return fmt.Errorf("%s: %w %s", id, ErrNotStored, s.dir)
 	}
+	return err
+}
+
+// Get reads a sequence and checks that it is valid. The error is ErrNotStored or
+// ErrDamaged, one of the file system, or that the sequence does not fit in memory.
+func (s *Store) Get(id string) (q *Sequence, err error) {
+	err = s.open(id, func(f *os.File, size int64) error {
+		q, err = read(f, size, s.path(id))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	q, err := decode(f)
+	q.ID = id
+	return q, nil
+}
+
+// read reads a sequence from a file of size bytes; path is for errors.
+func read(f io.ReaderAt, size int64, path string) (*Sequence, error) {
+	// The file and the numbers in it. A sparse file of a few kilobytes can have any size.
+	release, err := memory.Request(2*size, path)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	content, err := safetensors.Decode(f, size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	q, err := decode(content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
-	q.ID = id
 	return q, nil
 }
 
@@ -175,41 +224,16 @@ func (q *Sequence) check() error {
 	return nil
 }
 
-func parseProvenance(meta map[string]string) (p Provenance, err error) {
-	text, ok := meta[provenance]
-	if !ok {
-		return p, errors.New("no provenance")
-	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, fmt.Errorf("provenance: %w", err)
-	}
-	return p, nil
-}
-
 // Provenance reads the provenance of a stored sequence, without its features.
 func (s *Store) Provenance(id string) (Provenance, error) {
-	path, err := s.path(id)
-	if err != nil {
-		return Provenance{}, err
-	}
-	meta, err := safetensors.ReadMetadata(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Provenance{}, fmt.Errorf("%s: %w %s", id, ErrNotStored, s.dir)
-	}
-	if err != nil {
-		return Provenance{}, err
-	}
-	p, err := parseProvenance(meta)
-	if err != nil {
-		return p, fmt.Errorf("%s: %w", path, err)
-	}
-	return p, nil
+	h, err := s.header(id)
+	return h.Provenance, err
 }
 
 // Put writes a sequence under its ID, completely or not at all, and replaces an existing
 // one. It returns an error for a sequence that Get would reject.
 func (s *Store) Put(q *Sequence) error {
-	path, err := s.path(q.ID)
+	name, err := file(q.ID)
 	if err != nil {
 		return err
 	}
@@ -220,24 +244,26 @@ func (s *Store) Put(q *Sequence) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
-	}
-	return safetensors.Write(path, &safetensors.File{
+	content := &safetensors.File{
 		Tensors: map[string]safetensors.Tensor{
 			"features":   safetensors.ViewFloat32s(q.Features, q.Len(), q.Width),
 			"timestamps": safetensors.FromFloat64s(q.Timestamps, q.Len()),
 		},
 		Metadata: map[string]string{provenance: string(p)},
+	}
+	return s.in(func(root *os.Root) error {
+		if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return err
+		}
+		return atomicfile.WriteIn(root, name, content.Encode)
 	})
 }
 
-// CheckBackbone returns a [*MismatchError] unless the sequence was made with the backbone
-// that has the fingerprint.
-func (s *Store) CheckBackbone(id, fingerprint string) error {
-	p, err := s.Provenance(id)
-	if err == nil && p.Backbone != fingerprint {
-		err = &MismatchError{Store: s.dir, ID: id, What: "backbone", Have: p.Backbone, Want: fingerprint}
+// remove deletes the sequence with an ID, if there is one.
+func (s *Store) remove(id string) error {
+	name, err := file(id)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.in(func(root *os.Root) error { return root.Remove(name) })
 }

@@ -123,14 +123,18 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 func TestCheckBackbone(t *testing.T) {
 	s := create(t)
 	put(t, s, sequence("a", 1))
-	if err := s.CheckBackbone("a", "clip-1"); err != nil {
+	if err := s.CheckBackbone("a", Backbone{"clip-1", 2}); err != nil {
 		t.Error(err)
 	}
-	err := s.CheckBackbone("a", "clip-2")
+	err := s.CheckBackbone("a", Backbone{"clip-2", 2})
 	if m, ok := errors.AsType[*MismatchError](err); !ok || m.Have != "clip-1" || m.Want != "clip-2" {
 		t.Errorf("got error %v", err)
 	}
-	if err := s.CheckBackbone("b", "clip-1"); !errors.Is(err, ErrNotStored) {
+	err = s.CheckBackbone("a", Backbone{"clip-1", 3})
+	if m, ok := errors.AsType[*MismatchError](err); !ok || m.What != "width" || m.Have != "2" || m.Want != "3" {
+		t.Errorf("got error %v", err)
+	}
+	if err := s.CheckBackbone("b", Backbone{"clip-1", 2}); !errors.Is(err, ErrNotStored) {
 		t.Errorf("got error %v, want %v", err, ErrNotStored)
 	}
 }

@@ -2,9 +2,12 @@ package feature
 
 import (
 	"fmt"
+	"io"
+	"math"
 	"os"
-	"path/filepath"
+	"strings"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/video"
 )
@@ -31,7 +34,7 @@ type Recipe struct {
 	Sequences     int    `json:"sequences"`
 }
 
-// Summary returns a summary of the store. It reads the headers of all files, and the
+// Summary returns a summary of the store. It reads the headers of all files, and two
 // timestamps of sequences that have no constant rate.
 func (s *Store) Summary() (*Summary, error) {
 	ids, err := s.IDs()
@@ -41,18 +44,19 @@ func (s *Store) Summary() (*Summary, error) {
 	sum := &Summary{Store: s.dir, Recipes: []Recipe{}, Damaged: []Failure{}, Failed: []Failure{}}
 	place := map[Recipe]int{}
 	for _, id := range ids {
-		path, err := s.path(id)
-		if err != nil {
-			return nil, err
+		h, err := s.header(id)
+		seconds := 0.
+		if err == nil {
+			seconds, err = s.seconds(id, h)
 		}
-		h, err := readHeader(path)
 		if err != nil {
-			sum.Damaged = append(sum.Damaged, Failure{Path: path, ID: id, Reason: bare(err).Error()})
+			path := s.path(id)
+			sum.Damaged = append(sum.Damaged, Failure{Path: path, ID: id, Reason: strings.TrimPrefix(bare(err).Error(), path+": ")})
 			continue
 		}
 		sum.Sequences++
 		sum.Frames += h.frames
-		sum.Seconds += h.seconds
+		sum.Seconds += seconds
 		sum.Bytes += h.bytes
 		m := Recipe{Backbone: h.Backbone, Preprocessing: h.Preprocessing, Sampling: h.Sampling, Width: h.width}
 		at, known := place[m]
@@ -63,33 +67,30 @@ func (s *Store) Summary() (*Summary, error) {
 		}
 		sum.Recipes[at].Sequences++
 	}
-	failed, err := readFailures(filepath.Join(s.dir, failuresFile))
+	failed, err := s.failures()
 	sum.Failed = append(sum.Failed, failed...)
 	return sum, err
 }
 
-// header is the content of the header of a feature file.
+// header is what can be read of a feature file without its features.
 type header struct {
 	Provenance
 	frames, width int
 	bytes         int64 // of the file
-	seconds       float64
 }
 
-func readHeader(path string) (h header, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return h, err
-	}
-	if !info.Mode().IsRegular() {
-		return h, ErrNotFile
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return h, err
-	}
-	defer f.Close()
-	r, err := safetensors.NewReader(f, info.Size())
+func (s *Store) header(id string) (h header, err error) {
+	err = s.open(id, func(f *os.File, size int64) error {
+		if h, err = readHeader(f, size); err != nil {
+			err = fmt.Errorf("%s: %w", s.path(id), err)
+		}
+		return err
+	})
+	return h, err
+}
+
+func readHeader(f io.ReaderAt, size int64) (h header, err error) {
+	r, err := safetensors.NewReader(f, size)
 	if err != nil {
 		return h, err
 	}
@@ -97,47 +98,60 @@ func readHeader(path string) (h header, err error) {
 	if len(features) != 2 || len(times) != 1 || features[0] != times[0] || features[0] == 0 {
 		return h, fmt.Errorf("features %v and timestamps %v are not [T,E] and [T]", features, times)
 	}
-	h.frames, h.width, h.bytes = features[0], features[1], info.Size()
-	if h.Provenance, err = parseProvenance(r.Metadata); err != nil {
-		return h, err
-	}
-	h.seconds, err = storedSeconds(r, h)
+	h.frames, h.width, h.bytes = features[0], features[1], size
+	h.Provenance, err = parseProvenance(r.Metadata)
 	return h, err
 }
 
-// storedSeconds returns how many seconds of video the rows cover. At a constant rate each
-// covers the same time, even if a frame repeats. Otherwise the last one is displayed as
+// seconds returns how many seconds of video the rows of a sequence cover. At a constant rate
+// each covers the same time, even if a frame repeats. Otherwise the last one is displayed as
 // long as the others on average; of a single one that is unknown, and counts as 0.
-func storedSeconds(r *safetensors.Reader, h header) (float64, error) {
-	if s, err := video.ParseSampling(h.Sampling); err == nil {
-		if fps, ok := s.Rate(); ok {
+func (s *Store) seconds(id string, h header) (total float64, err error) {
+	if sampling, err := video.ParseSampling(h.Sampling); err == nil {
+		if fps, ok := sampling.Rate(); ok {
 			return float64(h.frames) / fps, nil
 		}
 	}
-	tensor, err := r.Tensor("timestamps")
-	if err != nil {
-		return 0, err
+	if h.frames == 1 {
+		return 0, nil
 	}
-	t, err := tensor.Float64s()
-	if n := len(t); err == nil && n > 1 && t[n-1] > t[0] {
-		return (t[n-1] - t[0]) * float64(n) / float64(n-1), nil
-	}
-	return 0, err
+	err = s.open(id, func(f *os.File, size int64) error {
+		r, err := safetensors.NewReader(f, size)
+		if err != nil {
+			return err
+		}
+		var ends [2]float64
+		for i, row := range []int{0, h.frames - 1} {
+			t, err := r.Rows("timestamps", row, row+1)
+			if err != nil {
+				return err
+			}
+			one, err := t.Float64s()
+			if err != nil {
+				return err
+			}
+			ends[i] = one[0]
+		}
+		total = (ends[1] - ends[0]) * float64(h.frames) / float64(h.frames-1)
+		if !(total >= 0) || math.IsInf(total, 0) {
+			return fmt.Errorf("timestamps from %g to %g s", ends[0], ends[1])
+		}
+		return nil
+	})
+	return total, err
 }
 
 // ReadFile reads a sequence from a file at any path. Its ID is empty. The error is
 // ErrDamaged if the file is not a feature file.
 func ReadFile(path string) (*Sequence, error) {
-	f, err := safetensors.Read(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if len(f.Tensors["features"].Shape) == 0 {
-		return nil, fmt.Errorf("%s: %w: it has no features", path, ErrDamaged)
-	}
-	q, err := decode(f)
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return nil, err
 	}
-	return q, nil
+	return read(f, info.Size(), path)
 }

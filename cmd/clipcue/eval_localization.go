@@ -17,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/localization"
 )
 
@@ -177,7 +178,7 @@ func (a *app) evalSegments(o evalLocalizationFlags, f *adapter.File) (*localizat
 		return nil, err
 	}
 	o.data.TestShare, o.data.SplitSeed = trained.TestShare, trained.SplitSeed
-	data, err := o.data.Open(f.Backbone.Fingerprint)
+	data, err := o.data.Open(feature.Backbone{Fingerprint: f.Backbone.Fingerprint, Width: f.Backbone.Config.Embed})
 	if err != nil {
 		return nil, err
 	}

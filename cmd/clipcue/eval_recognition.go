@@ -14,6 +14,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/recognition"
 )
 
@@ -108,7 +109,7 @@ func (a *app) evalSamples(o evalRecognitionFlags, f *adapter.File) (set *recogni
 		return nil, 0, err
 	}
 	o.data.TestShare, o.data.SplitSeed = trained.TestShare, trained.SplitSeed
-	data, err := o.data.Open(f.Backbone.Fingerprint)
+	data, err := o.data.Open(feature.Backbone{Fingerprint: f.Backbone.Fingerprint, Width: f.Backbone.Config.Embed})
 	if err != nil {
 		return nil, 0, err
 	}

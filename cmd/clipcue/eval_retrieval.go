@@ -13,6 +13,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/retrieval"
 )
 
@@ -80,7 +81,7 @@ func (a *app) evalRetrieval(c *cobra.Command, o evalRetrievalFlags) error {
 	if err := setTemporalScale(c, r, o.temporalScale); err != nil {
 		return err
 	}
-	data, err := o.data.Open(r.Backbone().Fingerprint())
+	data, err := o.data.Open(feature.BackboneOf(r.Backbone()))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/localization"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/train"
@@ -130,7 +131,7 @@ func (a *app) openLocalizationData(c *cobra.Command, k localization.Config, o tr
 	if err != nil {
 		return err
 	}
-	data, err := d.Open(m.Fingerprint())
+	data, err := d.Open(feature.BackboneOf(m))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/recognition"
 	"github.com/clipcue/clipcue/train"
 )
@@ -90,7 +91,7 @@ func (a *app) trainRecognition(c *cobra.Command, k recognition.Config, o trainRe
 	if err != nil {
 		return err
 	}
-	data, err := o.data.Open(m.Fingerprint())
+	data, err := o.data.Open(feature.BackboneOf(m))
 	if err != nil {
 		return err
 	}

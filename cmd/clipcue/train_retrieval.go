@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/train"
 )
@@ -73,7 +74,7 @@ func (a *app) trainRetrieval(c *cobra.Command, k retrieval.Config, o trainRetrie
 	if err != nil {
 		return err
 	}
-	data, err := o.data.Open(m.Fingerprint())
+	data, err := o.data.Open(feature.BackboneOf(m))
 	if err != nil {
 		return err
 	}

@@ -258,6 +258,23 @@ func (f *Reader) Tensor(name string) (Tensor, error) {
 	return Tensor{e.DType, e.Shape, data}, nil
 }
 
+// Rows reads rows from ≤ i < to of a tensor: entries of its first dimension.
+func (f *Reader) Rows(name string, from, to int) (Tensor, error) {
+	e, ok := f.entries[name]
+	if !ok || len(e.Shape) == 0 || from < 0 || to < from || to > e.Shape[0] {
+		return Tensor{}, fmt.Errorf("there are no rows %d to %d of a tensor %q", from, to, name)
+	}
+	if from == to {
+		return Tensor{e.DType, append([]int{0}, e.Shape[1:]...), nil}, nil
+	}
+	row := (e.Offsets[1] - e.Offsets[0]) / int64(e.Shape[0])
+	data := make([]byte, row*int64(to-from))
+	if err := readFull(f.source, data, f.start+e.Offsets[0]+row*int64(from)); err != nil {
+		return Tensor{}, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return Tensor{e.DType, append([]int{to - from}, e.Shape[1:]...), data}, nil
+}
+
 // readFull reads len(p) bytes at offset. It returns an error if there are fewer.
 func readFull(r io.ReaderAt, p []byte, offset int64) error {
 	n, err := r.ReadAt(p, offset)

@@ -19,21 +19,27 @@ const metadataKey = "__metadata__"
 // Write writes f to path atomically. Equal content gives equal bytes. In metadata,
 // bytes that are not valid UTF-8 are replaced by U+FFFD.
 func Write(path string, f *File) error {
-	header, names, err := f.header()
-	if err != nil {
+	if _, _, err := f.header(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		if _, err := w.Write(header); err != nil {
+	return atomicfile.Write(path, f.Encode)
+}
+
+// Encode writes f to w as Write does.
+func (f *File) Encode(w io.Writer) error {
+	header, names, err := f.header()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := w.Write(f.Tensors[name].Data); err != nil {
 			return err
 		}
-		for _, name := range names {
-			if _, err := w.Write(f.Tensors[name].Data); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // header returns the bytes before the tensors' data, and the tensors' order:

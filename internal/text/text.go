@@ -117,51 +117,47 @@ func unsafe(r rune) bool {
 	return r != joiner && r != nonJoiner && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029')
 }
 
-// Escape returns s as valid UTF-8 that [Unescape] turns back into s: a byte that is not
-// UTF-8 becomes \xHH with two lower-case hexadecimal digits, and a backslash that is followed
-// by such digits in s becomes \x5c. Other text is unchanged. Files have names that are not
-// UTF-8 on Linux; JSON would replace their bytes.
-func Escape(s string) string {
-	if utf8.ValidString(s) && !strings.Contains(s, `\x`) {
-		return s
+// Escape returns a path as a text for JSON, which cannot hold bytes that are not UTF-8.
+// Such a byte becomes \xHH, with lower-case digits, and a backslash before xHH becomes
+// \x5c. All other texts are unchanged. [Unescape] is the inverse.
+func Escape(path string) string {
+	if utf8.ValidString(path) && !strings.Contains(path, `\x`) {
+		return path
 	}
 	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if _, escaped := escape(s[i:]); escaped || r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-			n = 1
+	for i := 0; i < len(path); {
+		r, n := utf8.DecodeRuneInString(path[i:])
+		if _, isEscape := escapedByte(path[i:]); isEscape || r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, path[i])
 		} else {
-			b.WriteString(s[i : i+n])
+			b.WriteString(path[i : i+n])
 		}
 		i += n
 	}
 	return b.String()
 }
 
-// Unescape is the inverse of [Escape].
+// Unescape returns the path of which Escape made s.
 func Unescape(s string) string {
-	if !strings.Contains(s, `\x`) {
-		return s
-	}
-	var b []byte
+	var b strings.Builder
 	for i := 0; i < len(s); {
-		if c, ok := escape(s[i:]); ok {
-			b = append(b, c)
-			i += 4
-			continue
+		if c, ok := escapedByte(s[i:]); ok {
+			b.WriteByte(c)
+			i += len(`\xHH`)
+		} else {
+			b.WriteByte(s[i])
+			i++
 		}
-		b = append(b, s[i])
-		i++
 	}
-	return string(b)
+	return b.String()
 }
 
-// escape returns the byte of the escape \xHH that s starts with.
-func escape(s string) (byte, bool) {
-	if len(s) < 4 || s[:2] != `\x` || strings.Trim(s[2:4], "0123456789abcdef") != "" {
+// escapedByte returns the byte that s begins with if s begins with \xHH.
+func escapedByte(s string) (byte, bool) {
+	digit := func(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+	if len(s) < 4 || s[:2] != `\x` || !digit(s[2]) || !digit(s[3]) {
 		return 0, false
 	}
-	c, err := strconv.ParseUint(s[2:4], 16, 8)
-	return byte(c), err == nil
+	n, err := strconv.ParseUint(s[2:4], 16, 8)
+	return byte(n), err == nil
 }

@@ -33,17 +33,17 @@ type Source struct {
 	Segments *dataset.Segments
 	Warnings []string // about the annotations
 
-	store       *feature.Store
-	cache       *feature.Cache
-	fingerprint string
+	store    *feature.Store
+	cache    *feature.Cache
+	backbone feature.Backbone
 }
 
 // cacheBytes bounds the features that are kept in memory.
 const cacheBytes = 1 << 30
 
 // Open reads the annotations and opens the store. The features have to come from
-// the backbone with this fingerprint.
-func (d Data) Open(fingerprint string) (*Source, error) {
+// backbone b.
+func (d Data) Open(b feature.Backbone) (*Source, error) {
 	store, err := feature.Open(d.Features)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (d Data) Open(fingerprint string) (*Source, error) {
 	if n := s.Splits(); n[""] > 0 {
 		return nil, fmt.Errorf("%s: %d of %d videos have no split, but the others have one", d.Path, n[""], len(s.Videos))
 	}
-	return &Source{s, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
+	return &Source{s, warnings, store, feature.NewCache(store, cacheBytes), b}, nil
 }
 
 // Sets returns the training set, and the set of EvalSplit: as Val if that is the
@@ -113,12 +113,12 @@ func (o *Source) Set(s *dataset.Segments) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewReader(o.cache, o.fingerprint)}
+	set := &Set{Classes: s.Classes, source: s, cache: o.cache, features: feature.NewReader(o.cache, o.backbone)}
 	set.Videos, set.Missing = s.Match(resolver)
 	if len(set.Videos) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d videos has features in %s; first error: %w", s.Source, len(s.Videos), o.store.Dir(), set.Missing[0].Err)
 	}
-	return set, o.store.CheckBackbone(set.Videos[0].ID, o.fingerprint)
+	return set, o.store.CheckBackbone(set.Videos[0].ID, o.backbone)
 }
 
 // Truth is what is annotated of the videos that have features.

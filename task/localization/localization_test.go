@@ -124,7 +124,7 @@ func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	if d.TrainSplit == "" {
 		d.TrainSplit, d.EvalSplit = dataset.Train, dataset.Test
 	}
-	o, err := d.Open(m.Fingerprint())
+	o, err := d.Open(feature.BackboneOf(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -575,7 +575,7 @@ func TestBadData(t *testing.T) {
 		return Data{Path: p, Features: store, TrainSplit: dataset.Train, EvalSplit: dataset.Test, TestShare: 0.2}
 	}
 	sets := func(d Data) (*Set, *Set, error) {
-		o, err := d.Open(m.Fingerprint())
+		o, err := d.Open(feature.BackboneOf(m))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -621,7 +621,7 @@ func TestBadData(t *testing.T) {
 	}
 	// Features of another backbone.
 	other := Data{Path: path, Features: store, TrainSplit: dataset.Train, EvalSplit: dataset.Test}
-	o, err := other.Open("another")
+	o, err := other.Open(feature.Backbone{Fingerprint: "another"})
 	if err != nil {
 		t.Fatal(err)
 	}

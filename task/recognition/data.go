@@ -29,14 +29,14 @@ type Source struct {
 	Dataset  *dataset.Dataset
 	Warnings []string // about the annotations
 
-	store       *feature.Store
-	cache       *feature.Cache
-	fingerprint string
+	store    *feature.Store
+	cache    *feature.Cache
+	backbone feature.Backbone
 }
 
 // Open reads the annotations and opens the store. The features have to come from
-// the backbone with this fingerprint.
-func (d Data) Open(fingerprint string) (*Source, error) {
+// backbone b.
+func (d Data) Open(b feature.Backbone) (*Source, error) {
 	store, err := feature.Open(d.Features)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (d Data) Open(fingerprint string) (*Source, error) {
 	if data, err = data.Divide(d.TestShare, d.SplitSeed); err != nil {
 		return nil, err
 	}
-	return &Source{data, warnings, store, feature.NewCache(store, cacheBytes), fingerprint}, nil
+	return &Source{data, warnings, store, feature.NewCache(store, cacheBytes), b}, nil
 }
 
 // cacheBytes bounds the features that are kept in memory.
@@ -60,7 +60,7 @@ const cacheBytes = 1 << 30
 
 // Set finds the features of samples.
 func (o *Source) Set(d *dataset.Dataset) (*Set, error) {
-	return NewSet(d, o.store, o.cache, o.fingerprint)
+	return NewSet(d, o.store, o.cache, o.backbone)
 }
 
 // Sets returns the sets of the splits. Val and Test are nil if the data has no such
@@ -111,13 +111,13 @@ type Video struct {
 }
 
 // NewSet finds the stored features of a dataset's samples. The features have to
-// come from the backbone with this fingerprint.
-func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fingerprint string) (*Set, error) {
+// come from backbone b.
+func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, b feature.Backbone) (*Set, error) {
 	resolver, err := dataset.Stored(store)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Classes: d.Classes, source: feature.NewReader(cache, fingerprint)}
+	s := &Set{Classes: d.Classes, source: feature.NewReader(cache, b)}
 	index := d.ClassIndex()
 	matched, missing := d.Match(resolver)
 	s.Missing = missing
@@ -127,7 +127,7 @@ func NewSet(d *dataset.Dataset, store *feature.Store, cache *feature.Cache, fing
 	if len(s.Videos) == 0 {
 		return nil, fmt.Errorf("%s: none of the %d samples has features in %s; first error: %w", d.Source, len(d.Samples), store.Dir(), missing[0].Err)
 	}
-	return s, store.CheckBackbone(s.Videos[0].ID, fingerprint)
+	return s, store.CheckBackbone(s.Videos[0].ID, b)
 }
 
 // load reads a video's features and the range of frames that its label is about.

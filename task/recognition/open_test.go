@@ -63,7 +63,7 @@ func trainRun(ctx context.Context) error {
 		return err
 	}
 	d := recognition.Data{Path: data, Features: features}
-	opened, err := d.Open(backbone.Fingerprint())
+	opened, err := d.Open(feature.BackboneOf(backbone))
 	if err != nil {
 		return err
 	}

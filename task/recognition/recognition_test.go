@@ -90,7 +90,7 @@ func settings() Config {
 // open prepares a run over made-up data.
 func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	t.Helper()
-	o, err := d.Open(m.Fingerprint())
+	o, err := d.Open(feature.BackboneOf(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -472,7 +472,7 @@ func TestBadData(t *testing.T) {
 		`unknown column`:             {Path: write("path,label,weight\n"), Features: store},
 		"is among both":              {Path: path, Features: store, TrainClasses: names[:2], TestClasses: names[1:]},
 	} {
-		o, err := d.Open(m.Fingerprint())
+		o, err := d.Open(feature.BackboneOf(m))
 		if err == nil {
 			_, err = d.Sets(o)
 		}
@@ -483,7 +483,7 @@ func TestBadData(t *testing.T) {
 	// Features of another backbone.
 	var mismatch *feature.MismatchError
 	d := Data{Path: path, Features: store}
-	o, err := d.Open("clip-other")
+	o, err := d.Open(feature.Backbone{Fingerprint: "clip-other"})
 	if err == nil {
 		_, err = d.Sets(o)
 	}

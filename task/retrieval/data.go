@@ -35,8 +35,8 @@ type Source struct {
 const cacheBytes = 1 << 30
 
 // Open reads the annotations and opens the store. The features have to come from
-// the backbone with this fingerprint.
-func (d Data) Open(fingerprint string) (*Source, error) {
+// backbone b.
+func (d Data) Open(b feature.Backbone) (*Source, error) {
 	store, err := feature.Open(d.Features)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (d Data) Open(fingerprint string) (*Source, error) {
 		return nil, err
 	}
 	return &Source{divided, captions.Skipped, store,
-		feature.NewReader(feature.NewCache(store, cacheBytes), fingerprint), resolver}, nil
+		feature.NewReader(feature.NewCache(store, cacheBytes), b), resolver}, nil
 }
 
 // Set finds the features of a split's videos.

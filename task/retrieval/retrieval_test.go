@@ -110,7 +110,7 @@ func everything() Config {
 // open prepares a run over made-up data.
 func open(t testing.TB, m *clip.Model, store, path string) (*Source, Run) {
 	t.Helper()
-	o, err := Data{Path: path, Features: store, TestShare: 0.2}.Open(m.Fingerprint())
+	o, err := Data{Path: path, Features: store, TestShare: 0.2}.Open(feature.BackboneOf(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestBadData(t *testing.T) {
 	file := filepath.Join(dir, "captions.csv")
 	set := func(rows string) (*Source, error) {
 		write(t, file, "video,caption,split\n"+rows)
-		return Data{Path: file, Features: store, TestShare: 0.2}.Open(m.Fingerprint())
+		return Data{Path: file, Features: store, TestShare: 0.2}.Open(feature.BackboneOf(m))
 	}
 	o, err := set("star/moves left/0.mp4,a star,train\nstar/moves left/0.mp4,,train\ngone.mp4,a ghost,train\ngone.mp4,two ghosts,train\nring/moves left/1.mp4,a ring,train\n")
 	if err != nil {
@@ -415,7 +415,7 @@ func TestBadData(t *testing.T) {
 	if _, err := set("star/moves left/0.mp4,a star,train\n"); err != nil {
 		t.Fatal(err)
 	}
-	o, err = (Data{Path: file, Features: store}).Open("another backbone")
+	o, err = (Data{Path: file, Features: store}).Open(feature.Backbone{Fingerprint: "another backbone"})
 	if err == nil {
 		_, err = o.Sets()
 	}

@@ -68,7 +68,7 @@ func (o Options) prepare(ctx context.Context, m *clip.Model, w *world, each, tak
 	}
 	o.Log.Info("extracted", "what", w.name, "report", report.String())
 	data := recognition.Data{Path: manifest, Features: features}
-	opened, err := data.Open(m.Fingerprint())
+	opened, err := data.Open(feature.BackboneOf(m))
 	if err != nil {
 		return nil, err
 	}

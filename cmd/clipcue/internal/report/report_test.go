@@ -309,7 +309,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := recognition.Data{Path: manifest, Features: features}
-	opened, err := data.Open(m.Fingerprint())
+	opened, err := data.Open(feature.BackboneOf(m))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestRetrieval(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := retrieval.Data{Path: captions, Features: store.Dir()}
-	opened, err := data.Open(m.Fingerprint())
+	opened, err := data.Open(feature.BackboneOf(m))
 	if err != nil {
 		t.Fatal(err)
 	}

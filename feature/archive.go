@@ -1,0 +1,80 @@
+package feature
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/memory"
+	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// readArchive reads the arrays of a .npz file: "features" or the only array besides
+// "timestamps", and "timestamps" [T], if there is one.
+func readArchive(path string) (features safetensors.Tensor, times []float64, err error) {
+	f, err := input.Open(path)
+	if err != nil {
+		return features, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return features, nil, err
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return features, nil, fmt.Errorf("not a .npz file: %w", err)
+	}
+	arrays := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return f.Name == "timestamps.npy" || !strings.HasSuffix(f.Name, arraySuffix) })
+	at := slices.IndexFunc(arrays, func(f *zip.File) bool { return f.Name == "features.npy" })
+	switch {
+	case at < 0 && len(arrays) != 1:
+		return features, nil, fmt.Errorf(".npz file with %d arrays, none of which is named features", len(arrays))
+	case at < 0:
+		at = 0
+	}
+	if features, err = readMember(arrays[at]); err != nil {
+		return features, nil, err
+	}
+	at = slices.IndexFunc(z.File, func(f *zip.File) bool { return f.Name == "timestamps.npy" })
+	if at < 0 {
+		return features, nil, nil
+	}
+	t, err := readMember(z.File[at])
+	if err == nil && len(t.Shape) != 1 {
+		err = fmt.Errorf("timestamps of shape %v instead of [T]", t.Shape)
+	}
+	if err == nil {
+		times, err = t.Float64s()
+	}
+	return features, times, err
+}
+
+// readMember reads an array in an archive.
+func readMember(f *zip.File) (t safetensors.Tensor, err error) {
+	size := int64(min(f.UncompressedSize64, math.MaxInt64/4))
+	release, err := memory.Request(2*size, f.Name)
+	if err != nil {
+		return t, err
+	}
+	defer release()
+	r, err := f.Open()
+	if err != nil {
+		return t, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, size))
+	if err == nil {
+		t, err = npy.Decode(bytes.NewReader(data), int64(len(data)))
+	}
+	if err != nil {
+		return t, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return t, nil
+}

@@ -1,0 +1,100 @@
+package feature
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/progress"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Exchange with other programs: a sequence is the file <id>.npy, an array [T,E] of float32,
+// and the file <id>.json, a sidecar. Import also reads <id>.npz, which may have both.
+const (
+	arraySuffix   = ".npy"
+	archiveSuffix = ".npz"
+	sidecarSuffix = ".json"
+)
+
+// sidecar is what the array does not contain.
+type sidecar struct {
+	Timestamps []float64   `json:"timestamps"` // [T] seconds
+	Provenance *Provenance `json:"provenance,omitempty"`
+}
+
+// imported is the preprocessing, and without a frame rate the sampling, of features from
+// other programs that do not declare them.
+const imported = "imported"
+
+// Export writes the sequences of a store to a folder for NumPy and other programs: ID.npy,
+// an array [T,E] of float32, and ID.json with "timestamps" [T] in seconds and
+// "provenance". A sequence that cannot be read is listed in Report.Failed.
+func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report, error) {
+	ids, err := s.IDs()
+	if err == nil && len(ids) == 0 {
+		err = fmt.Errorf("%s: %w", s.dir, ErrEmpty)
+	}
+	if err != nil {
+		return Report{Failed: []Failure{}}, err
+	}
+	return each(ctx, "export", ids, p, func(id string) (int, error) {
+		q, err := s.Get(id)
+		if err != nil {
+			return 0, &video.Error{Path: id, Kind: err}
+		}
+		about, err := json.Marshal(sidecar{q.Timestamps, &q.Provenance})
+		if err != nil {
+			return 0, err
+		}
+		path := filepath.Join(dir, filepath.FromSlash(id))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return 0, err
+		}
+		if err := atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n')); err != nil {
+			return 0, err
+		}
+		return q.Len(), npy.Write(path+arraySuffix, safetensors.FromFloat32s(q.Features, q.Len(), q.Width))
+	})
+}
+
+// each calls do for each ID and returns the report. do returns a number of frames; a
+// *video.Error is a failure of one file, and errPresent means that there is nothing to do.
+func each(ctx context.Context, name string, ids []string, p progress.Func, do func(id string) (int, error)) (Report, error) {
+	r := Report{Videos: len(ids), Failed: []Failure{}, Partial: []Failure{}, Remaining: len(ids)}
+	began := time.Now()
+	bar := p.Start(name, int64(len(ids)), "sequences")
+	defer bar.Finish()
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return r, &InterruptedError{r.Remaining, r.Videos, err}
+		}
+		n, err := do(id)
+		fault, ok := errors.AsType[*video.Error](err)
+		switch {
+		case err == nil:
+			r.Done++
+			r.Frames += n
+		case err == errPresent:
+			r.Skipped++
+		case ok:
+			r.Failed = append(r.Failed, NewFailure(id, fault))
+		default:
+			return r, err
+		}
+		r.Remaining--
+		bar.Add(1)
+		r.Seconds = time.Since(began).Seconds()
+	}
+	if len(r.Failed) == len(ids) {
+		return r, allFailed(r.Failed)
+	}
+	return r, nil
+}
