@@ -55,6 +55,9 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 		return none, err
 	}
 	r, err := each(ctx, "import", tree.Files, o.Progress, func(file string) (int, error) { return m.add(ctx, file) })
+	for i, f := range r.Failed {
+		r.Failed[i].ID = m.ids[f.ID] // each knows only the files
+	}
 	for _, e := range tree.Unreadable {
 		r.Videos++
 		r.Failed = append(r.Failed, NewFailure(e.Path, &video.Error{Path: e.Path, Kind: e.Err, Reason: "cannot read the folder"}))
