@@ -46,11 +46,11 @@ func Index(ctx context.Context, dir string, enc feature.Encoder, e Embedder, pat
 	if _, err := o.Settings.complete(old); err != nil {
 		return r, err
 	}
-	given, unreadable, err := discover(paths)
+	given, rest, err := discover(paths)
 	if err != nil {
 		return r, err
 	}
-	r.skip(unreadable)
+	r.skip(rest)
 	root, err := create(dir)
 	if err != nil {
 		return r, explain(dir, err)
@@ -295,32 +295,40 @@ func (w *writer) drop(ctx context.Context, generation int64, old Settings) {
 	}
 }
 
-// discover lists the videos of paths by absolute path. Folders that cannot be read are
-// returned as unreadable.
-func discover(paths []string) (given []string, unreadable []*video.Error, err error) {
+// discover lists the videos of paths by absolute path. Folders that cannot be read, and the
+// number of other files, are in rest.
+func discover(paths []string) (given []string, rest video.Listing, err error) {
+	rest.Skipped = map[string]int{}
 	for _, path := range paths {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, rest, err
 		}
 		// One by one, because two folders may have videos of the same names.
 		found, err := video.Discover([]string{absolute})
 		if err != nil {
-			return nil, nil, err
+			return nil, rest, err
 		}
-		unreadable = append(unreadable, found.Unreadable...)
+		rest.Unreadable = append(rest.Unreadable, found.Unreadable...)
+		for reason, n := range found.Skipped {
+			rest.Skipped[reason] += n
+		}
 		for _, s := range found.Videos {
 			given = append(given, filepath.Clean(s.Path))
 		}
 	}
-	return given, unreadable, nil
+	return given, rest, nil
 }
 
-// skip counts folders that cannot be read as failed videos.
-func (r *Report) skip(unreadable []*video.Error) {
-	for _, e := range unreadable {
+// skip adds what is not a video to the report. A folder that cannot be read counts as a
+// failed video.
+func (r *Report) skip(rest video.Listing) {
+	for _, e := range rest.Unreadable {
 		r.Failed = append(r.Failed, feature.NewFailure(e.Path, e))
 		r.Videos++
+	}
+	for reason, n := range rest.Skipped {
+		r.NotVideos[reason] += n
 	}
 }
 
@@ -344,8 +352,8 @@ func (w *writer) remember(ctx context.Context, paths []string) error {
 // folder that cannot be searched is a failure, unless it was deleted and is to be pruned.
 func (w *writer) discoverAgain(folders []string) (given []string) {
 	for _, path := range folders {
-		found, unreadable, err := discover([]string{path})
-		w.r.skip(unreadable)
+		found, rest, err := discover([]string{path})
+		w.r.skip(rest)
 		if w.o.Prune != nil && errors.Is(err, fs.ErrNotExist) && whyMissing(path, folders) == nil {
 			w.forget = append(w.forget, path)
 			continue

@@ -33,14 +33,15 @@ type Options struct {
 // Report is the summary of a run. Videos = Done + Present + Moved + len(Failed) +
 // Remaining.
 type Report struct {
-	Videos    int               `json:"videos"`    // that the run had to bring up to date
-	Done      int               `json:"done"`      // indexed in this run
-	Present   int               `json:"present"`   // up to date in the library
-	Moved     int               `json:"moved"`     // known by another path, where they no longer exist
-	Failed    []feature.Failure `json:"failed"`    // in the order of paths
-	Partial   []feature.Failure `json:"partial"`   // those of Done that were decoded only in part
-	Remaining int               `json:"remaining"` // not processed because the run ended early
-	Moments   int               `json:"moments"`   // of the videos in Done
+	Videos    int               `json:"videos"`     // that the run had to bring up to date
+	Done      int               `json:"done"`       // indexed in this run
+	Present   int               `json:"present"`    // up to date in the library
+	Moved     int               `json:"moved"`      // known by another path, where they no longer exist
+	NotVideos map[string]int    `json:"not_videos"` // number of skipped files and folders, by extension or reason
+	Failed    []feature.Failure `json:"failed"`     // in the order of paths
+	Partial   []feature.Failure `json:"partial"`    // those of Done that were decoded only in part
+	Remaining int               `json:"remaining"`  // not processed because the run ended early
+	Moments   int               `json:"moments"`    // of the videos in Done
 
 	Changed []string `json:"changed"` // in the library and not among the given ones, but changed
 	Missing []string `json:"missing"` // in the library, but not at their paths
@@ -59,7 +60,7 @@ type Report struct {
 }
 
 func newReport() Report {
-	return Report{Failed: []feature.Failure{}, Partial: []feature.Failure{}, Unreachable: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
+	return Report{NotVideos: map[string]int{}, Failed: []feature.Failure{}, Partial: []feature.Failure{}, Unreachable: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
 }
 
 // String returns the summary as one line.

@@ -138,14 +138,15 @@ func (a *app) featuresImportCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "import DIR --out STORE",
-		Short: "Import .npy files into a feature store",
-		Long: `Reads every .npy file below a folder, an array [T,E] of floating-point numbers,
-into a store under its path without .npy. A .json file of the same name has
+		Short: "Import .npy and .npz files into a feature store",
+		Long: `Reads every .npy or .npz file below a folder, an array [T,E] of floating-point
+numbers, into a store under its path without extension. A .npz file has the array alone or
+as "features", and may have "timestamps". A .json file of the same name has
 "timestamps" (T numbers, in seconds) and may have "provenance", as written by export.
 Files without timestamps need --fps. Files without provenance need the backbone that
 the features come from: --model or --fingerprint.`,
 		Example: "  clipcue features import arrays --out features\n  clipcue features import arrays --fps 8 --model ViT-B/16 --out features",
-		Args:    arguments(1, 1, "one folder of .npy files"),
+		Args:    arguments(1, 1, "one folder of .npy or .npz files"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if b.Model != "" && o.Backbone != "" {
 				return usageError{errors.New("--model and --fingerprint are alternatives: give one")}

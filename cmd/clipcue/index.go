@@ -209,6 +209,7 @@ func (a *app) confirmPrune(gone []string, total int, yes bool) error {
 
 // indexed logs and prints the result of a run, and returns the error of the command.
 func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) error {
+	a.noteSkipped(video.Listing{Skipped: r.NotVideos})
 	for _, f := range r.Failed {
 		a.skipped("video", f)
 	}

@@ -81,7 +81,10 @@ var remedies = []func(error) string{
 	of(func(e *feature.RateError) string {
 		return fmt.Sprintf("extract the video again with --fps %.4g", e.Want)
 	}),
-	of(func(*feature.MismatchError) string {
+	of(func(e *feature.MismatchError) string {
+		if e.What == "width" {
+			return "features of the same model; if they were imported as [E,T], import the transposed arrays"
+		}
 		return "another --out, --force with all videos of the store, or features of the same model: clipcue extract --model MODEL --out NEW-STORE VIDEOS"
 	}),
 	of(func(e *feature.InterruptedError) string { return "the same command again, to resume" }),
@@ -102,6 +105,10 @@ var remedies = []func(error) string{
 	is(localization.ErrNoDetector, "--proposals with a file of proposals"),
 	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),
 	is(localization.ErrTooManyDetections, "a higher --min-score"),
+	is(dataset.ErrAmbiguous, "a longer part of the video's path in the annotation"),
+	is(dataset.ErrUnknownFormat, "--format"),
+	is(dataset.ErrNotText, "the file saved as UTF-8"),
+	is(feature.ErrForeignFile, "another --out"),
 	is(dataset.ErrNoFeatures, "clipcue extract --model MODEL --out STORE VIDEOS"),
 	is(dataset.ErrNoClasses, "a file with class names, one a line"),
 	is(library.ErrNotLibrary, "clipcue index --library LIBRARY VIDEOS, to create one"),
