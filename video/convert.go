@@ -48,8 +48,8 @@ func (i *Info) filters(ctx context.Context) (string, error) {
 			return "", &Error{Path: i.Path, Kind: ErrUnsupported, Reason: fmt.Sprintf("interlaced frames need deinterlacing: %v", err)}
 		}
 		// One output frame per stored frame, with its time. Frames not marked as
-		// interlaced pass unchanged.
-		chain += ",bwdif=mode=send_frame:deint=interlaced"
+		// interlaced pass unchanged. showinfo reports which frames bwdif has output.
+		chain += ",bwdif=mode=send_frame:deint=interlaced,showinfo=checksum=0"
 	}
 	if i.Alpha {
 		// Colors that are hidden in the file stay hidden.

@@ -59,6 +59,11 @@ type Info struct {
 	// between keyframes and decoding or Check found it out. Their frames are left out.
 	Undecodable int `json:"undecodable,omitempty"`
 
+	// Changes lists the properties of frames that change within the stream, such as "the rotation
+	// changes from 0 to 90 at 4.000 s", as far as decoding found any. Each frame is processed
+	// by its own properties.
+	Changes []string `json:"changes,omitempty"`
+
 	// Outliers is the number of frames whose timestamps contradict those of their neighbors
 	// and were corrected. Frames and Check set it.
 	Outliers int `json:"outliers"`
@@ -70,6 +75,7 @@ type Info struct {
 	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
 	tickDen   int64  //
 	primaries string // of the colors, such as "bt2020"
+	angle     int    // by which the header's display matrix rotates counterclockwise, 0 to 270, as showinfo prints it
 	pixels    int    // of a stored frame
 	start     float64
 
@@ -317,7 +323,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspectRatio)
 	for _, d := range v.SideData {
 		if d.Matrix != "" {
-			info.Rotation, info.Flipped = orientation(d.Matrix)
+			info.Rotation, info.Flipped, info.angle = orientation(d.Matrix)
 		}
 		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
 			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5, whose colors other formats cannot represent"}
@@ -387,8 +393,9 @@ func seconds(s string) float64 {
 
 // orientation parses a display matrix as ffprobe prints it: three lines of an offset and
 // three numbers. The matrix maps a stored position to a displayed one:
-// x' = a·x + c·y, y' = b·x + d·y, where a b and c d start the first two lines.
-func orientation(matrix string) (rotation int, flipped bool) {
+// x' = a·x + c·y, y' = b·x + d·y, where a b and c d start the first two lines. The angle is
+// what ffmpeg prints for the matrix: counterclockwise, and regardless of a flip.
+func orientation(matrix string) (rotation int, flipped bool, angle int) {
 	var m [2][2]float64
 	row := 0
 	for line := range strings.Lines(matrix) {
@@ -402,12 +409,15 @@ func orientation(matrix string) (rotation int, flipped bool) {
 		row++
 	}
 	a, b, c, d := m[0][0], m[0][1], m[1][0], m[1][1]
+	angle = quarter(-math.Atan2(b, a) * 180 / math.Pi)
 	if flipped = a*d-b*c < 0; flipped {
 		a, b = -a, -b // undo the flip, which negates x
 	}
-	turn := math.Atan2(b, a) / (math.Pi / 2)
-	return (int(math.Round(turn))*90 + 360) % 360, flipped
+	return quarter(math.Atan2(b, a) * 180 / math.Pi), flipped, angle
 }
+
+// quarter rounds an angle to a multiple of 90 from 0 to 270.
+func quarter(degrees float64) int { return (int(math.Round(degrees/90))%4 + 4) % 4 * 90 }
 
 // transparent reports whether a stream has an alpha channel. That of VP8 and VP9 is in
 // additional data of each packet, which a tag announces. Image files are no videos, and the
