@@ -72,6 +72,7 @@ type Info struct {
 	Timecode Timecode `json:"timecode"`
 
 	index     int    // of the stream among all streams of the file
+	track     uint32 // number of the stream within its container; 0 = unknown
 	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
 	tickDen   int64  //
 	primaries string // of the colors, such as "bt2020"
@@ -104,7 +105,7 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 		return nil, err
 	}
 	info, err := parseProbe(path, out, o.Stream)
-	if err == nil && info.Container == "asf" && protectedASF(path) {
+	if err == nil && (info.Container == "asf" && protectedASF(path) || strings.Contains(info.Container, "mp4") && protectedMP4(path, info.track)) {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	}
 	return info, err
@@ -182,6 +183,7 @@ func plain(reason string) string {
 // probed is a stream in the JSON output of ffprobe.
 type probed struct {
 	Index             int
+	ID                string // within the container, such as "0x1"
 	Type              string `json:"codec_type"`
 	Codec             string `json:"codec_name"`
 	Tag               string `json:"codec_tag_string"`
@@ -312,6 +314,9 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	}
 	if n, err := strconv.Atoi(v.Frames); err == nil && n > 0 {
 		info.Frames = n
+	}
+	if n, err := strconv.ParseUint(v.ID, 0, 32); err == nil {
+		info.track = uint32(n)
 	}
 	if v.Width > 0 && v.Height > 0 {
 		if v.Width > maxPixels/v.Height {
