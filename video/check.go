@@ -125,6 +125,7 @@ func (i *Info) notes() (odd []string) {
 	}
 	add(i.Rotation != 0, "rotated %d", i.Rotation)
 	add(i.Flipped, "flipped")
+	add(i.crop != nil, "cropped")
 	w, h := squared(1000, 1000, i.SampleAspectRatio)
 	add(w != h, "non-square pixels %.4g", i.SampleAspectRatio)
 	add(i.Interlaced, "interlaced")

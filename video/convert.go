@@ -12,6 +12,9 @@ import (
 // resized, such as "upright, square pixels, bwdif, hable from PQ".
 func (i *Info) Treatment() string {
 	parts := []string{"upright", "square pixels"}
+	if i.crop != nil {
+		parts = append(parts, "cropped")
+	}
 	if i.Interlaced {
 		parts = append(parts, "bwdif")
 	}
@@ -38,7 +41,7 @@ func (i *Info) orient() string {
 	return turn
 }
 
-// filters returns the filters for what Treatment describes, except orientation. After
+// filters returns the filters for what Treatment describes, except crop and orientation. After
 // them ffmpeg converts to RGB by the stream's matrix and range, or by BT.601 if the stream
 // declares none.
 func (i *Info) filters(ctx context.Context) (string, error) {

@@ -78,6 +78,7 @@ type Info struct {
 	primaries string // of the colors, such as "bt2020"
 	angle     int    // by which the header's display matrix rotates counterclockwise, 0 to 270, as showinfo prints it
 	pixels    int    // of a stored frame
+	crop      *crop  // the part of it that is shown; nil = all
 	start     float64
 
 	// from and end limit the bytes of the file that are read, see findTail; an end of 0
@@ -108,7 +109,21 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 	if err == nil && (info.Container == "asf" && protectedASF(path) || strings.Contains(info.Container, "mp4") && protectedMP4(path, info.track)) {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	}
+	if err == nil && strings.Contains(info.Container, "matroska") {
+		info.cropTo(matroskaCrop(path, info.index))
+	}
 	return info, err
+}
+
+// cropTo limits the frames to a part of the stored ones.
+func (i *Info) cropTo(c *crop) {
+	if c == nil || c.stored[0]*c.stored[1] != i.pixels {
+		return
+	}
+	i.crop, i.SampleAspectRatio = c, c.aspect(i.SampleAspectRatio)
+	if i.Width, i.Height = squared(c.width(), c.height(), i.SampleAspectRatio); i.Rotation%180 != 0 {
+		i.Width, i.Height = i.Height, i.Width
+	}
 }
 
 // isImage reports whether the file is an image or a numbered sequence of images.

@@ -105,7 +105,7 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
 	s.header, s.codec = info, info.Codec
 	s.log.header, s.log.angle, s.log.merges = info.angle, info.angle, info.Interlaced
-	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.orient())...), nil)
+	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.crop.filter()+info.orient())...), nil)
 }
 
 // seekTo returns the arguments that start a file at the keyframe of a part.
@@ -192,6 +192,7 @@ func (s *stream) next() (stamp, bool) {
 	}
 	turns := 0
 	if s.header != nil {
+		s.header.crop.apply(&st)
 		if s.header.Rotation%180 != 0 {
 			st.transpose()
 		}
