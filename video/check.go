@@ -3,8 +3,6 @@ package video
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -67,7 +65,7 @@ func Check(ctx context.Context, path string, c CheckOptions) (*Report, error) {
 		var d decoded
 		d, err = decodeAll(ctx, path, info, x, o)
 		r.Frames, r.First, r.Last, r.Interlaced = d.frames, d.first, d.last, info.Interlaced
-		r.Notes = append(r.Notes, d.notes()...)
+		r.Changes = info.Changes
 	} else if x.encrypted {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	} else if r.Frames == 0 {
@@ -100,8 +98,7 @@ func decodeOne(ctx context.Context, path string, info *Info, o Options) error {
 // decoded is what decoding all frames of a file shows.
 type decoded struct {
 	frames      int
-	first, last float64  // times
-	sizes       []string // each size once, in order
+	first, last float64 // times
 }
 
 func decodeAll(ctx context.Context, path string, info *Info, x *packetIndex, o Options) (d decoded, err error) {
@@ -115,22 +112,8 @@ func decodeAll(ctx context.Context, path string, info *Info, x *packetIndex, o O
 		}
 		d.last = f.Time
 		d.frames++
-		if size := fmt.Sprintf("%dx%d", f.Width, f.Height); !slices.Contains(d.sizes, size) {
-			d.sizes = append(d.sizes, size)
-		}
 	}
 	return d, nil
-}
-
-func (d decoded) notes() []string {
-	const few = 4
-	switch n := len(d.sizes); {
-	case n < 2:
-		return nil
-	case n > few:
-		return []string{fmt.Sprintf("the size changes: %s and %d more", strings.Join(d.sizes[:few], ", "), n-few)}
-	}
-	return []string{"the size changes: " + strings.Join(d.sizes, ", ")}
 }
 
 // notes returns what the headers show.
@@ -142,6 +125,7 @@ func (i *Info) notes() (odd []string) {
 	}
 	add(i.Rotation != 0, "rotated %d", i.Rotation)
 	add(i.Flipped, "flipped")
+	add(i.crop != nil, "cropped")
 	w, h := squared(1000, 1000, i.SampleAspectRatio)
 	add(w != h, "non-square pixels %.4g", i.SampleAspectRatio)
 	add(i.Interlaced, "interlaced")
@@ -150,7 +134,7 @@ func (i *Info) notes() (odd []string) {
 	add(i.HDR != "", "HDR %s", i.HDR)
 	add(i.Streams > 1, "%d video streams, this is %d", i.Streams, i.Stream)
 	add(i.Width%2 != 0 || i.Height%2 != 0, "odd size")
-	return odd
+	return append(odd, i.Changes...)
 }
 
 // notes returns what the packets show.

@@ -12,6 +12,9 @@ import (
 // resized, such as "upright, square pixels, bwdif, hable from PQ".
 func (i *Info) Treatment() string {
 	parts := []string{"upright", "square pixels"}
+	if i.crop != nil {
+		parts = append(parts, "cropped")
+	}
 	if i.Interlaced {
 		parts = append(parts, "bwdif")
 	}
@@ -38,7 +41,7 @@ func (i *Info) orient() string {
 	return turn
 }
 
-// filters returns the filters for what Treatment describes, except orientation. After
+// filters returns the filters for what Treatment describes, except crop and orientation. After
 // them ffmpeg converts to RGB by the stream's matrix and range, or by BT.601 if the stream
 // declares none.
 func (i *Info) filters(ctx context.Context) (string, error) {
@@ -48,8 +51,8 @@ func (i *Info) filters(ctx context.Context) (string, error) {
 			return "", &Error{Path: i.Path, Kind: ErrUnsupported, Reason: fmt.Sprintf("interlaced frames need deinterlacing: %v", err)}
 		}
 		// One output frame per stored frame, with its time. Frames not marked as
-		// interlaced pass unchanged.
-		chain += ",bwdif=mode=send_frame:deint=interlaced"
+		// interlaced pass unchanged. showinfo reports which frames bwdif has output.
+		chain += ",bwdif=mode=send_frame:deint=interlaced,showinfo=checksum=0"
 	}
 	if i.Alpha {
 		// Colors that are hidden in the file stay hidden.

@@ -41,8 +41,14 @@
 // [Info.Treatment] describes these steps for the provenance of features.
 //
 // The default stream is the first one that the file marks as default. Cover art is not a
-// video stream. Size and pixel shape may change within a stream: each frame has its own. A
-// stream that changes between HDR and standard dynamic range is refused.
+// video stream.
+//
+// Size, pixel aspect ratio, rotation, interlacing and color may change within a stream.
+// Each frame is processed by its own properties, and [Info.Changes] lists what changes. A
+// frame is rotated as the last display matrix says; a keyframe without one, as the header
+// says. A decoder keeps a color description until the stream gives another. Where HDR
+// changes, the file is decoded again from its start for the frames that follow. bwdif loses
+// the last frame before a change of size.
 //
 // # Damage
 //

@@ -59,6 +59,11 @@ type Info struct {
 	// between keyframes and decoding or Check found it out. Their frames are left out.
 	Undecodable int `json:"undecodable,omitempty"`
 
+	// Changes lists the properties of frames that change within the stream, such as "the rotation
+	// changes from 0 to 90 at 4.000 s", as far as decoding found any. Each frame is processed
+	// by its own properties.
+	Changes []string `json:"changes,omitempty"`
+
 	// Outliers is the number of frames whose timestamps contradict those of their neighbors
 	// and were corrected. Frames and Check set it.
 	Outliers int `json:"outliers"`
@@ -67,10 +72,13 @@ type Info struct {
 	Timecode Timecode `json:"timecode"`
 
 	index     int    // of the stream among all streams of the file
+	track     uint32 // number of the stream within its container; 0 = unknown
 	tickNum   int64  // a tick of the stream's clock, in seconds, is tickNum/tickDen
 	tickDen   int64  //
 	primaries string // of the colors, such as "bt2020"
+	angle     int    // by which the header's display matrix rotates counterclockwise, 0 to 270, as showinfo prints it
 	pixels    int    // of a stored frame
+	crop      *crop  // the part of it that is shown; nil = all
 	start     float64
 
 	// from and end limit the bytes of the file that are read, see findTail; an end of 0
@@ -98,10 +106,24 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 		return nil, err
 	}
 	info, err := parseProbe(path, out, o.Stream)
-	if err == nil && info.Container == "asf" && protectedASF(path) {
+	if err == nil && (info.Container == "asf" && protectedASF(path) || strings.Contains(info.Container, "mp4") && protectedMP4(path, info.track)) {
 		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
 	}
+	if err == nil && strings.Contains(info.Container, "matroska") {
+		info.cropTo(matroskaCrop(path, info.index))
+	}
 	return info, err
+}
+
+// cropTo limits the frames to a part of the stored ones.
+func (i *Info) cropTo(c *crop) {
+	if c == nil || c.stored[0]*c.stored[1] != i.pixels {
+		return
+	}
+	i.crop, i.SampleAspectRatio = c, c.aspect(i.SampleAspectRatio)
+	if i.Width, i.Height = squared(c.width(), c.height(), i.SampleAspectRatio); i.Rotation%180 != 0 {
+		i.Width, i.Height = i.Height, i.Width
+	}
 }
 
 // isImage reports whether the file is an image or a numbered sequence of images.
@@ -176,6 +198,7 @@ func plain(reason string) string {
 // probed is a stream in the JSON output of ffprobe.
 type probed struct {
 	Index             int
+	ID                string // within the container, such as "0x1"
 	Type              string `json:"codec_type"`
 	Codec             string `json:"codec_name"`
 	Tag               string `json:"codec_tag_string"`
@@ -307,6 +330,9 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	if n, err := strconv.Atoi(v.Frames); err == nil && n > 0 {
 		info.Frames = n
 	}
+	if n, err := strconv.ParseUint(v.ID, 0, 32); err == nil {
+		info.track = uint32(n)
+	}
 	if v.Width > 0 && v.Height > 0 {
 		if v.Width > maxPixels/v.Height {
 			return nil, &Error{Path: path, Kind: ErrTooLarge,
@@ -317,7 +343,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspectRatio)
 	for _, d := range v.SideData {
 		if d.Matrix != "" {
-			info.Rotation, info.Flipped = orientation(d.Matrix)
+			info.Rotation, info.Flipped, info.angle = orientation(d.Matrix)
 		}
 		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
 			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5, whose colors other formats cannot represent"}
@@ -387,8 +413,9 @@ func seconds(s string) float64 {
 
 // orientation parses a display matrix as ffprobe prints it: three lines of an offset and
 // three numbers. The matrix maps a stored position to a displayed one:
-// x' = a·x + c·y, y' = b·x + d·y, where a b and c d start the first two lines.
-func orientation(matrix string) (rotation int, flipped bool) {
+// x' = a·x + c·y, y' = b·x + d·y, where a b and c d start the first two lines. The angle is
+// what ffmpeg prints for the matrix: counterclockwise, and regardless of a flip.
+func orientation(matrix string) (rotation int, flipped bool, angle int) {
 	var m [2][2]float64
 	row := 0
 	for line := range strings.Lines(matrix) {
@@ -402,12 +429,15 @@ func orientation(matrix string) (rotation int, flipped bool) {
 		row++
 	}
 	a, b, c, d := m[0][0], m[0][1], m[1][0], m[1][1]
+	angle = quarter(-math.Atan2(b, a) * 180 / math.Pi)
 	if flipped = a*d-b*c < 0; flipped {
 		a, b = -a, -b // undo the flip, which negates x
 	}
-	turn := math.Atan2(b, a) / (math.Pi / 2)
-	return (int(math.Round(turn))*90 + 360) % 360, flipped
+	return quarter(math.Atan2(b, a) * 180 / math.Pi), flipped, angle
 }
+
+// quarter rounds an angle to a multiple of 90 from 0 to 270.
+func quarter(degrees float64) int { return (int(math.Round(degrees/90))%4 + 4) % 4 * 90 }
 
 // transparent reports whether a stream has an alpha channel. That of VP8 and VP9 is in
 // additional data of each packet, which a tag announces. Image files are no videos, and the

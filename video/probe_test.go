@@ -131,7 +131,7 @@ func TestLog(t *testing.T) {
 		{number: 1, time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
 		{number: 2, time: 2, width: 8, height: 4, aspect: 1},
 		{number: 3, time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{}, colorimetry{})); diff != "" {
 		t.Error(diff)
 	}
 	if !log.opened || log.damage || log.reason != "" {

@@ -138,11 +138,8 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 			break
 		}
 		seen++
-		if now.width*now.height != p.info.pixels {
-			return false, errInexact // the size changes within the stream
-		}
-		if now.interlaced && p.info.mergesFields() {
-			return false, errInexact
+		if now.interlaced && p.info.mergesFields() || hdr[now.color.transfer] != p.info.HDR {
+			return false, errInexact // frames that the header does not describe
 		}
 		if at < 0 {
 			// Frames before the first keyframe may depend on missing ones.

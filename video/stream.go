@@ -29,14 +29,15 @@ type stream struct {
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
 
-	codec    string // of the video, if it is known
-	now      stamp  // that next returned last, after rotation
-	sideways bool   // frames are rotated by 90° after showinfo
-	buf      []byte
-	frames   int // whose pixels were read
-	broken   bool
-	stopped  bool
-	cut      bool // the file is known to be truncated
+	codec   string // of the video, if it is known
+	header  *Info  // whose orientation ffmpeg applies after showinfo; nil = none
+	now     layout // of the frame whose stamp next returned last
+	buf     []byte
+	turned  []byte // a frame that is rotated by its own properties
+	frames  int    // whose pixels were read
+	broken  bool
+	stopped bool
+	cut     bool // the file is known to be truncated
 
 	tooLarge string    // the frame size that was refused
 	log      ffmpegLog // to be used after stamps is closed
@@ -52,7 +53,16 @@ type stamp struct {
 	damaged       bool  // the log reported damage before it
 	width, height int
 	aspect        float64 // width / height of a pixel
+	angle         int     // of its display matrix, see [Info.angle]
+	color         colorimetry
 }
+
+// colorimetry is how a frame represents colors, in ffmpeg's words; "" = unknown.
+type colorimetry struct{ matrix, primaries, transfer, reach string }
+
+// layout is the size of a frame as ffmpeg writes it, and how often it is then rotated
+// clockwise by 90°.
+type layout struct{ width, height, turns int }
 
 // part is a part of a file: it starts at the keyframe before a time, and only some of its
 // frames are output.
@@ -93,8 +103,9 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	}
 	args = append(append(args, "-noautorotate"), info.input(path)...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", info.index))
-	s.sideways, s.codec = info.Rotation%180 != 0, info.Codec
-	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.orient())...), nil)
+	s.header, s.codec = info, info.Codec
+	s.log.header, s.log.angle, s.log.merges = info.angle, info.angle, info.Interlaced
+	return s, s.start(append(args, rawOutput(version, "showinfo=checksum=0"+filters+info.crop.filter()+info.orient())...), nil)
 }
 
 // seekTo returns the arguments that start a file at the keyframe of a part.
@@ -176,11 +187,27 @@ func (s *stream) next() (stamp, bool) {
 	s.guard.arm()
 	defer s.guard.disarm()
 	st, ok := <-s.stamps
-	if s.sideways && ok {
-		st.width, st.height, st.aspect = st.height, st.width, 1/st.aspect
+	if !ok {
+		return stamp{}, false
 	}
-	s.now = st
-	return st, ok
+	turns := 0
+	if s.header != nil {
+		s.header.crop.apply(&st)
+		if s.header.Rotation%180 != 0 {
+			st.transpose()
+		}
+		turns = (s.header.angle - st.angle + 360) / 90 % 4
+	}
+	s.now = layout{st.width, st.height, turns}
+	if turns%2 != 0 {
+		st.transpose()
+	}
+	return st, true
+}
+
+// transpose swaps the sides of a frame.
+func (s *stamp) transpose() {
+	s.width, s.height, s.aspect = s.height, s.width, 1/s.aspect
 }
 
 // read returns the pixels of the frame whose stamp next returned last, valid until the next
@@ -198,7 +225,12 @@ func (s *stream) read() ([]byte, bool) {
 		return nil, false
 	}
 	s.frames++
-	return s.buf, true
+	if s.now.turns == 0 {
+		return s.buf, true
+	}
+	s.turned = slices.Grow(s.turned[:0], len(s.buf))[:len(s.buf)]
+	rotate(s.turned, s.buf, w, h, s.now.turns)
+	return s.turned, true
 }
 
 // stop stops the process if it is still running. It may be called more than once.
@@ -240,8 +272,6 @@ func (s *stream) finish() error {
 	s.guard.stop()
 	e := &Error{Path: s.path, Reason: plain(s.log.reason), Frames: s.frames}
 	switch {
-	case s.log.mixed:
-		e.Kind, e.Reason = ErrUnsupported, "the stream changes between HDR and standard dynamic range"
 	case s.tooLarge != "":
 		e.Kind, e.Reason = ErrTooLarge, s.tooLarge
 	case strings.Contains(e.Reason, "matches no streams"):
@@ -285,10 +315,14 @@ type ffmpegLog struct {
 	excused    bool // the last report was such a report
 	fromKey    int  // number of frames from the first keyframe on
 
+	header  int     // angle of the header's display matrix
+	angle   int     // of the last display matrix; a keyframe without one has that of the header
+	merges  bool    // a second showinfo follows bwdif
+	current *stamp  // the frame whose lines are being read
+	inside  []stamp // frames that bwdif has not output yet
+
 	num, den float64 // the time base
 	rate     float64 // frames per second as declared; 0 = unknown
-	transfer string  // of the colors of the first frame that declares it
-	mixed    bool    // a frame needs tone mapping and another one does not
 	frames   int     // that were logged
 	last     float64 // the time of the last frame
 	gap      float64 // between the last two
@@ -301,7 +335,7 @@ func (l *ffmpegLog) read(r io.Reader, emit func(stamp)) {
 	for {
 		line, more, err := lines.ReadLine()
 		if err != nil {
-			return
+			break
 		}
 		text := string(line)
 		for more && err == nil {
@@ -309,26 +343,15 @@ func (l *ffmpegLog) read(r io.Reader, emit func(stamp)) {
 		}
 		l.line(text, emit)
 	}
+	l.complete(emit)
+	for _, st := range l.inside {
+		emit(st)
+	}
 }
 
 func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	if strings.HasPrefix(text, "[Parsed_showinfo_") {
-		switch {
-		case strings.Contains(text, " config in time_base: "):
-			_, _ = fmt.Sscanf(after(text, " config in time_base: "), "%g/%g", &l.num, &l.den)
-			l.rate = ratio(after(text, " frame_rate: "), "/")
-		case strings.Contains(text, "] n:"):
-			if st, ok := l.stamp(text); ok {
-				l.seen = true
-				l.waits = l.waits && !st.key
-				if st.key || l.fromKey > 0 {
-					l.fromKey++
-				}
-				emit(st)
-			}
-		default:
-			l.colors(known(after(text, " color_trc:")))
-		}
+		l.frameLine(text, emit)
 		return
 	}
 	if strings.HasPrefix(text, "[info] Input #0") {
@@ -340,13 +363,53 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	}
 }
 
-// colors compares the transfer characteristic of a frame with that of the others.
-func (l *ffmpegLog) colors(transfer string) {
-	if transfer == "" {
-		return
+// frameLine reads a line of showinfo.
+func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
+	isFrame := strings.Contains(text, "] n:")
+	switch {
+	case l.merges && !strings.HasPrefix(text, "[Parsed_showinfo_0 "): // after bwdif
+		if isFrame && len(l.inside) > 0 {
+			emit(l.inside[0])
+			l.inside = l.inside[1:]
+		}
+	case strings.Contains(text, " config in time_base: "):
+		// When the size changes, ffmpeg replaces the filters, and bwdif loses a frame.
+		l.complete(emit)
+		l.inside = nil
+		_, _ = fmt.Sscanf(after(text, " config in time_base: "), "%g/%g", &l.num, &l.den)
+		l.rate = ratio(after(text, " frame_rate: "), "/")
+	case isFrame:
+		l.complete(emit)
+		if st, ok := l.stamp(text); ok {
+			l.seen = true
+			l.waits = l.waits && !st.key
+			if st.key || l.fromKey > 0 {
+				l.fromKey++
+			}
+			l.current = &st
+		}
+	case l.current == nil:
+	case strings.Contains(text, "displaymatrix: rotation of "):
+		l.angle = quarter(seconds(after(text, "displaymatrix: rotation of ")))
+		l.current.angle = l.angle
+	case strings.Contains(text, "] color_range:"):
+		l.current.color = colorimetry{known(after(text, " color_space:")), known(after(text, " color_primaries:")),
+			known(after(text, " color_trc:")), known(after(text, " color_range:"))}
+		l.complete(emit)
 	}
-	l.transfer = cmp.Or(l.transfer, transfer)
-	l.mixed = l.mixed || hdr[transfer] != hdr[l.transfer]
+}
+
+// complete passes on the frame whose lines were read.
+func (l *ffmpegLog) complete(emit func(stamp)) {
+	switch st := l.current; {
+	case st == nil:
+		return
+	case l.merges:
+		l.inside = append(l.inside, *st)
+	default:
+		emit(*st)
+	}
+	l.current = nil
 }
 
 // report adds a message that may mean damage.
@@ -430,6 +493,10 @@ func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 		return st, false
 	}
 	st.key = after(text, " iskey:") == "1" && strings.HasPrefix(after(text, " type:"), "I")
+	if st.key {
+		l.angle = l.header
+	}
+	st.angle = l.angle
 	fields := after(text, " i:")
 	st.interlaced = (fields == "T" || fields == "B") && min(st.width, st.height) >= minInterlaced
 	st.damaged = l.damage

@@ -162,6 +162,12 @@ type player struct {
 	emitted int // frames
 	skip    int // wanted frames that have been emitted already, before decoding again
 	stopped bool
+
+	// Where HDR changes, the file is decoded again, and the frames from this one on are
+	// processed as other says.
+	other  *Info
+	from   int
+	looked int // number of such changes
 }
 
 // play decodes by the cheaper route.
@@ -226,7 +232,7 @@ func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
 
 // decode decodes the file from its first frame.
 func (p *player) decode(ctx context.Context, x *packetIndex) error {
-	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), nil)
+	s, err := openStream(ctx, p.path, p.looks(), p.o.timeout(), nil)
 	if err != nil {
 		return err
 	}
@@ -246,10 +252,20 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 	now.time = time(now)
 	pick := p.o.picker(now.time, x.span())
 	gap := 0.0
+	var changed changes
 	for ; ; index++ {
+		changed.add(now)
 		if now.interlaced && !p.info.Interlaced && p.info.mergesFields() {
 			// The frames emitted so far were not interlaced. Emit the rest through bwdif.
-			p.info.Interlaced, p.skip = true, p.emitted
+			p.info.Interlaced, p.skip, p.other, p.from = true, p.emitted, nil, 0
+			s.stop()
+			return p.decode(ctx, x)
+		}
+		if look := p.look(changed.first, now); index >= p.from && look.HDR != p.looks().HDR {
+			if p.looked++; p.looked > maxLooks {
+				return &Error{Path: p.path, Kind: ErrUnsupported, Reason: fmt.Sprintf("HDR changes more than %d times", maxLooks), Frames: s.frames}
+			}
+			p.other, p.from, p.skip = look, index, p.emitted
 			s.stop()
 			return p.decode(ctx, x)
 		}
@@ -281,6 +297,7 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 		}
 		now = next
 	}
+	p.info.Changes = changed.list
 	if err := s.finish(); err != nil {
 		return err
 	}
