@@ -69,20 +69,20 @@ func activityNetVideo(id string, d *json.Decoder) (Untrimmed, error) {
 	var in struct {
 		Subset      string     `json:"subset"`
 		Duration    jsonNumber `json:"duration"`
-		Annotations []struct {
-			Segment []jsonNumber `json:"segment"`
-			Label   string       `json:"label"`
-		} `json:"annotations"`
+		Annotations jsonList[struct {
+			Segment jsonSegment `json:"segment"`
+			Label   string      `json:"label"`
+		}] `json:"annotations"`
 	}
 	if err := d.Decode(&in); err != nil {
 		return Untrimmed{}, err
 	}
 	v := Untrimmed{Path: id, Split: in.Subset, Duration: float64(in.Duration)}
 	for i, a := range in.Annotations {
-		if len(a.Segment) != 2 {
-			return v, fmt.Errorf("segment %d has %d times instead of a start and an end", i+1, len(a.Segment))
+		if a.Segment.n != 2 {
+			return v, fmt.Errorf("segment %d has %d times instead of a start and an end", i+1, a.Segment.n)
 		}
-		v.Segments = append(v.Segments, Segment{video.Span{Start: float64(a.Segment[0]), End: float64(a.Segment[1])}, strings.TrimSpace(a.Label)})
+		v.Segments = append(v.Segments, Segment{video.Span{Start: float64(a.Segment.times[0]), End: float64(a.Segment.times[1])}, strings.TrimSpace(a.Label)})
 	}
 	return v, v.check()
 }

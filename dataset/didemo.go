@@ -28,7 +28,7 @@ func loadDiDeMo(path string, _ CaptionOptions, c *Captions) error {
 }
 
 func parseDiDeMo(r io.Reader, name, split string, c *Captions) error {
-	var moments []struct{ Video, Description string }
+	var moments jsonList[struct{ Video, Description string }]
 	text, err := readJSON(r, name)
 	if err != nil {
 		return err

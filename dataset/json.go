@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,10 +74,58 @@ func decodeLine(text string, v any, strict bool) error {
 
 // jsonError adds what was expected to an error of the JSON decoder.
 func jsonError(err error, expected string) error {
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
-		return fmt.Errorf("%s cannot be a %s; expected %s", strings.ToLower(mistyped.Field), mistyped.Value, expected)
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s cannot be a %s; expected %s", cmp.Or(strings.ToLower(mistyped.Field), "the value"), mistyped.Value, expected)
 	}
 	return fmt.Errorf("%s; expected %s", strings.ReplaceAll(err.Error(), "\n", " "), expected)
+}
+
+// jsonList is a list in JSON that is decoded one item at a time. Reading it ends at the first
+// item that is null or has another type, while encoding/json would make a T of each.
+type jsonList[T any] []T
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *jsonList[T]) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		if open == nil && err == nil { // null
+			return nil
+		}
+		return errors.New("not a list")
+	}
+	for n := 1; d.More(); n++ {
+		var item *T
+		err := d.Decode(&item)
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return fmt.Errorf("item %d: %s cannot be a %s", n, cmp.Or(wrong.Field, "an object"), wrong.Value)
+		}
+		if err != nil {
+			return err
+		}
+		if item == nil {
+			return fmt.Errorf("item %d is null", n)
+		}
+		*l = append(*l, *item)
+	}
+	return nil
+}
+
+// jsonSegment is a list of two times in JSON.
+type jsonSegment struct {
+	times [2]jsonNumber
+	n     int // length of the list
+}
+
+// UnmarshalJSON implements json.Unmarshaler. A list of another length is no error, so that
+// the caller can report the number of the segment.
+func (s *jsonSegment) UnmarshalJSON(b []byte) error {
+	if s.n = bytes.Count(b, []byte(",")) + 1; s.n > len(s.times) {
+		return nil
+	}
+	var times []jsonNumber
+	err := json.Unmarshal(b, &times)
+	s.n = copy(s.times[:], times)
+	return err
 }
 
 // jsonNumber is a number in JSON, or a string with a number. It may be NaN or infinite,

@@ -53,6 +53,9 @@ var loaders = map[string]func(path string, o Options) (parsed, error){
 	"mmaction2": loadMMAction2,
 }
 
+// maxClasses is the largest plausible number of classes; ImageNet has 21,841.
+const maxClasses = 1 << 16
+
 // Load reads annotations from a file or folder; the package comment lists the formats. The
 // result has at least one sample. Labels with the same [Canonical] form become one class,
 // spelled as in the class list, or else as the first of them.
@@ -90,6 +93,9 @@ func Load(path string, o Options) (*Dataset, error) {
 		}
 	}
 	d := assemble(p)
+	if len(d.Classes) > maxClasses {
+		return nil, fmt.Errorf("%s: %w: %d classes", path, ErrNotAnnotations, len(d.Classes))
+	}
 	d.Source, d.Format = path, format
 	if o.Classes != nil {
 		return d.WithClasses(o.Classes)

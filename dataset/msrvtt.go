@@ -94,14 +94,14 @@ func (c *Captions) addTraining(all *Captions, test, list string) error {
 // parseMSRVTT reads the captions of MSR-VTT, a file of 10 to 100 MB.
 func parseMSRVTT(r io.Reader, name string, c *Captions) error {
 	var data struct {
-		Videos []struct {
+		Videos jsonList[struct {
 			ID    string `json:"video_id"`
 			Split string `json:"split"`
-		} `json:"videos"`
-		Sentences []struct {
+		}] `json:"videos"`
+		Sentences jsonList[struct {
 			ID      string `json:"video_id"`
 			Caption string `json:"caption"`
-		} `json:"sentences"`
+		}] `json:"sentences"`
 	}
 	text, err := readJSON(r, name)
 	if err != nil {

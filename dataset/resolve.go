@@ -56,7 +56,7 @@ func (r *Resolver) Resolve(p string) (id string, err error) {
 func (r *Resolver) resolve(p string) (id string, err error) {
 	key := resolveKey(p)
 	if key == "" {
-		return "", fmt.Errorf("%q: %w", p, ErrNotFound)
+		return "", &notFoundError{p, ""}
 	}
 	// IDs that end with p, including p itself.
 	if found := r.below(key); len(found) > 0 {
@@ -70,15 +70,22 @@ func (r *Resolver) resolve(p string) (id string, err error) {
 	}
 	if r.failed != nil {
 		if id, err := r.failed.Resolve(p); err == nil {
-			return "", fmt.Errorf("%q: %w because its extraction failed: %s", p, ErrNotFound, r.reasons[id])
+			return "", &notFoundError{p, " because its extraction failed: " + r.reasons[id]}
 		}
 	}
 	file := key[:strings.IndexByte(key, 0)+1]
 	if near := r.below(file); len(near) > 0 {
-		return "", fmt.Errorf("%q: %w (%q is in another folder)", p, ErrNotFound, near[0].id)
+		return "", &notFoundError{p, fmt.Sprintf(" (%q is in another folder)", near[0].id)}
 	}
-	return "", fmt.Errorf("%q: %w", p, ErrNotFound)
+	return "", &notFoundError{p, ""}
 }
+
+// notFoundError is [ErrNotFound] with the path and an explanation. There may be millions.
+type notFoundError struct{ path, why string }
+
+func (e *notFoundError) Error() string { return fmt.Sprintf("%q: %v%s", e.path, ErrNotFound, e.why) }
+
+func (e *notFoundError) Unwrap() error { return ErrNotFound }
 
 // resolveKey returns a path in reverse order, the file's stem first, with a zero byte after
 // each element: paths with a common ending have keys with a common prefix, and are adjacent

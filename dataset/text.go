@@ -16,7 +16,7 @@ import (
 // of another kind, or made to exhaust the memory.
 const (
 	maxLine   = 1 << 20 // bytes of a line, and of a record of a CSV file
-	minPerRow = 32      // average bytes of a row, beyond the first maxShort rows
+	minPerRow = 64      // average bytes of a row, beyond the first maxShort rows
 	maxShort  = 1 << 20
 )
 

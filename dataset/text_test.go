@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -105,6 +106,23 @@ func TestImplausibleFiles(t *testing.T) {
 	load := func(path string) error { _, err := Load(path, Options{}); return err }
 	segments := func(path string) error { _, err := LoadSegments(path, ""); return err }
 	captions := func(path string) error { _, err := LoadCaptions(path, CaptionOptions{}); return err }
+	refused := func(read func(string) error) func(string) error {
+		return func(path string) error {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := read(path)
+			runtime.ReadMemStats(&after)
+			if used := after.TotalAlloc - before.TotalAlloc; err != nil && used < 100<<20 {
+				return fmt.Errorf("%w, after %d bytes", ErrNotAnnotations, used)
+			}
+			return err
+		}
+	}
+	var classes strings.Builder
+	classes.WriteString("path,label\n")
+	for i := range maxClasses + 1 {
+		fmt.Fprintf(&classes, "v%d,class %d\n", i, i)
+	}
 	for _, c := range []struct {
 		name, text string
 		read       func(string) error
@@ -117,6 +135,11 @@ func TestImplausibleFiles(t *testing.T) {
 		{"videos.json", "{" + many(`"v":{},`, 9<<20) + `"v":{}}`, segments},
 		{"x_data.json", "[" + many("{},", 4<<20) + "{}]", captions},
 		{"line.jsonl", many(" ", 2<<20), load},
+		{"items.json", `{"database": {"v": {"annotations": [` + many("0,", 4<<20) + `0]}}}`, refused(segments)},
+		{"nulls.json", `{"database": {"v": {"annotations": [` + many("null,", 4<<20) + `null]}}}`, refused(segments)},
+		{"times.json", `{"database": {"v": {"annotations": [{"segment": [` + many("0,", 4<<20) + `0]}]}}}`, refused(segments)},
+		{"nulls_data.json", `[` + many("null,", 4<<20) + `{"num_segments": 1}]`, refused(captions)},
+		{"classes.csv", classes.String(), load},
 	} {
 		root := tree(t, map[string]string{c.name: c.text})
 		if err := c.read(filepath.Join(root, c.name)); !errors.Is(err, ErrNotAnnotations) || len(err.Error()) > 500 {
