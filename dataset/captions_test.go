@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// captioned writes files and reads captions from one of them, or from their folder.
+// captioned writes files and reads captions from one of them or from their folder.
 func captioned(t *testing.T, files map[string]string, path string, o CaptionOptions) (*Captions, error) {
 	t.Helper()
 	dir := t.TempDir()

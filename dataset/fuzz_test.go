@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// fuzz runs a parser on hostile text: it may refuse, in one line that names the
-// file, and what it accepts has to be samples that all else can rely on.
+// fuzz runs a parser on hostile text. It has to return valid samples, or an error of one line
+// that starts with the file's name.
 func fuzz(f *testing.F, parse func(r io.Reader, name string) ([]Sample, error), seeds ...string) {
 	for _, s := range append(seeds, "", "\n", "\xef\xbb\xbf", "\x00", "\xff", "a", " / ", "0", "\"") {
 		f.Add(s)

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// stored is a store of nothing but names.
+// stored is a store with IDs only.
 type stored struct {
 	ids    []string
 	failed map[string]string
@@ -75,8 +75,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolveAgainstDefinition compares the index with the rule applied to every
-// id in turn.
+// TestResolveAgainstDefinition compares the index with the rule applied to each ID.
 func TestResolveAgainstDefinition(t *testing.T) {
 	element := rapid.SampledFrom([]string{"a", "b", "a_b", "a b", "a.mp4", "a.avi", "b.mp4"})
 	somePath := rapid.Custom(func(t *rapid.T) string {

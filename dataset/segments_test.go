@@ -31,7 +31,7 @@ func mustSegments(t *testing.T, name, text string) *Segments {
 	return s
 }
 
-// The same videos and segments, written in every form.
+// The same videos and segments in every format.
 func TestSegmentFormats(t *testing.T) {
 	want := []Untrimmed{
 		{"a", Train, 60, []Segment{{video.Span{Start: 1, End: 2.5}, "HighJump"}, {video.Span{Start: 3, End: 10}, "run"}}},
@@ -52,7 +52,7 @@ func TestSegmentFormats(t *testing.T) {
 	}
 }
 
-// Segments that make no sense are left out, told and counted; the rest stays.
+// Invalid segments are dropped and reported; the others stay.
 func TestFaultySegments(t *testing.T) {
 	s := mustSegments(t, "x.csv", `video,start,end,label,duration
 a,5,5,run,60
@@ -165,7 +165,7 @@ func TestSegmentSplits(t *testing.T) {
 	}
 }
 
-// New classes are in no training video, and nothing else is in the truth.
+// Training videos have no new classes, and the ground truth has nothing else.
 func TestSplitSegments(t *testing.T) {
 	s := mustSegments(t, "x.csv", eventful)
 	train, test, leftOut, err := SplitSegments(s, []string{"run", "Jump"}, []string{"sit"})
@@ -262,8 +262,8 @@ func TestRealSegments(t *testing.T) {
 	}
 }
 
-// fuzzSegments runs a parser on hostile text: it may refuse, in one line that names
-// the file, and what it accepts is sound when it has been cleaned.
+// fuzzSegments runs a parser on hostile text. It has to return an error of one line that
+// starts with the file's name, or videos that are valid after clean.
 func fuzzSegments(f *testing.F, parse func(io.Reader, string) ([]Untrimmed, error), seeds ...string) {
 	for _, s := range append(seeds, "", "\n", "\xef\xbb\xbf", "\x00", "\xff", "0", "\"", "{}") {
 		f.Add(s)

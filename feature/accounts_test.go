@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// failures are the IDs in a store's file of failures.
+// failures returns the IDs in the failures.jsonl of a store.
 func failures(t *testing.T, s *Store) (ids []string) {
 	t.Helper()
 	failed, err := s.failures()
@@ -35,7 +35,7 @@ func failures(t *testing.T, s *Store) (ids []string) {
 	return ids
 }
 
-// A failure stays on record until a run finishes the video or it is gone.
+// A failure stays in failures.jsonl until a run finishes the video or the video is deleted.
 func TestFailuresAreOfTheStore(t *testing.T) {
 	dir, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "text", "c.mp4": "empty", "d.mp4": "broken"})
 	s := create(t)
@@ -64,7 +64,7 @@ func TestFailuresAreOfTheStore(t *testing.T) {
 	}
 }
 
-// A damaged video is taken in part only where that is allowed, and said to be one.
+// A part of a damaged video is stored only with AllowPartial, and marked.
 func TestExtractInPart(t *testing.T) {
 	_, sources := folder(t, map[string]string{"cut.mkv": "cut off", "none.mp4": "broken", "one.mp4": "one"})
 	s := create(t)
@@ -89,8 +89,8 @@ func TestExtractInPart(t *testing.T) {
 	whole(t, s, "one.mp4")
 }
 
-// A video that failed is not in the store: not as it was before either. One that
-// could not even be read may be as it was.
+// A video that failed is not in the store, not even in its earlier version, unless the file
+// could not be read.
 func TestStoreForgetsWhatAVideoWas(t *testing.T) {
 	dir, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one", "c.mp4": "two"})
 	s := create(t)
@@ -152,7 +152,7 @@ func TestExtractAnotherStream(t *testing.T) {
 	}
 }
 
-// needLocks skips where this package has none.
+// needLocks skips the test on systems without file locks.
 func needLocks(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files are not locked here")
@@ -222,7 +222,7 @@ func TestStoreIsCleanedOfWhatKilledRunsLeft(t *testing.T) {
 	leave()
 }
 
-// What another run stores while this one is under way is not done again.
+// A video that another run stores in the meantime is not extracted again.
 func TestExtractSkipsWhatAnotherRunStoredMeanwhile(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "long", "b.mp4": "long", "c.mp4": "one"})
 	s := create(t)
@@ -240,7 +240,7 @@ func TestExtractSkipsWhatAnotherRunStoredMeanwhile(t *testing.T) {
 	}
 }
 
-// Frames that are equal to the one before are encoded once and stored each.
+// A frame that equals the one before it is stored, but not encoded again.
 func TestExtractEncodesRepeatedFramesOnce(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "two", "b.mp4": "still", "c.mp4": "one"})
 	for _, batch := range []int{1, 3, 64} {
@@ -275,8 +275,8 @@ func TestExtractEncodesRepeatedFramesOnce(t *testing.T) {
 	}
 }
 
-// The encoder does not wait while finished videos are saved, and is not far ahead
-// of a saver that is slow.
+// The encoder does not wait while finished videos are saved, and a slow saver limits how far
+// it is ahead.
 func TestExtractSavesWhileItEncodes(t *testing.T) {
 	var contents = map[string]string{}
 	for _, name := range strings.Split("abcdefghij", "") {
@@ -316,7 +316,7 @@ func TestSlowestStage(t *testing.T) {
 	}
 }
 
-// What a stage takes is in its account, and waiting is not.
+// The time of a stage does not include waiting.
 func TestReportOfStages(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one"})
 	const pause = 300 * time.Millisecond
@@ -329,7 +329,7 @@ func TestReportOfStages(t *testing.T) {
 	}
 }
 
-// A full disk ends the run with what is stored whole, and it can be gone on with.
+// A full disk ends the run; stored sequences are complete, and the next run resumes.
 func TestExtractOnAFullDisk(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a tmpfs")
@@ -381,7 +381,7 @@ func (w wide) EncodeImages(ctx context.Context, rgb []byte) (y []float32, err er
 	return y, err
 }
 
-// Of a long video neither frames nor features are kept in memory.
+// Neither the frames nor the features of a long video are kept in memory.
 func TestExtractMemoryIsFlat(t *testing.T) {
 	dir := t.TempDir()
 	f, err := unnamed(dir)

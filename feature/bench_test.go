@@ -12,8 +12,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// BenchmarkStages measures what extraction does with a clip of 640×360 pixels, its
-// stages apart and together, with ViT-B/16 on random weights.
+// BenchmarkStages measures the stages of an extraction, separately and together, for a clip
+// of 640×360 pixels and ViT-B/16 with random weights.
 func BenchmarkStages(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "clip.mp4")
 	if out, err := exec.CommandContext(b.Context(), "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i",

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// bytesOf is what a sequence of n frames by the function sequence takes.
+// bytesOf returns the size in memory of a sequence with n frames.
 func bytesOf(n int64) int64 { return n * (2*4 + 8) }
 
-// cachedIDs lists what a cache holds, the one asked for last in front.
+// cachedIDs returns the IDs in a cache, the most recently used first.
 func (c *Cache) ids() (ids []string) {
 	for e := c.latest.Front(); e != nil; e = e.Next() {
 		ids = append(ids, e.Value.(*cached).id)

@@ -21,8 +21,8 @@ var unusable = map[string]string{
 	"wuffs__no-frames.gif":             "no frames",
 }
 
-// Of the real clips, which stand in the folder that CLIPCUE_VIDEOS names or in
-// ../shared/videos beside the module, exactly those that cannot be decoded fail.
+// Exactly the real clips that cannot be decoded fail. The clips are in the folder
+// CLIPCUE_VIDEOS, or in ../shared/videos next to the module.
 func TestExtractRealClips(t *testing.T) {
 	dir := os.Getenv("CLIPCUE_VIDEOS")
 	if dir == "" {

@@ -26,6 +26,18 @@
 // sequence has a [Provenance], which shows whether it fits a model and whether its video
 // has changed since.
 //
+// # Files
+//
+// A store is a folder that others may have written to. Its files are opened below it, through
+// os.Root, and only if they are regular files, so a link in it leads nowhere else and a pipe
+// stops no run. The size of a file is checked against the memory budget before it is read.
+// The hidden file .run, on which the runs that write to the store share a lock, has their
+// recipe; one with other content is left alone, with [ErrForeignFile].
+//
+// IDs are compared in one Unicode form: a video whose name comes with "é" as one character
+// or as two keeps the ID under which it was first stored. A byte of a name that is not UTF-8
+// is written as \xHH in JSON.
+//
 // # Interruption and failure
 //
 // A sequence is written completely or not at all, so running Extract again resumes an

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is exported and imported is the same, to the bit.
+// Exported and imported sequences are bitwise identical.
 func TestExchangeIsExact(t *testing.T) {
 	from := create(t)
 	ids := []string{"a.mp4", "a.mp4.json", "b/a b.mp4", "b/-%s\n.mp4", "ü.mp4"}
@@ -52,7 +52,7 @@ func TestExchangeIsExact(t *testing.T) {
 	}
 }
 
-// array writes an .npy file and, unless it is "", its side file.
+// array writes an .npy file and, unless side is "", its sidecar.
 func array(t *testing.T, path string, x safetensors.Tensor, side string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -218,7 +218,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// Any side file is times and a provenance that a store takes, or an error.
+// Any sidecar gives timestamps and a provenance that a store accepts, or an error.
 func FuzzSide(f *testing.F) {
 	f.Add([]byte(`{"timestamps": [0, 1], "provenance": {"backbone": "clip-1", "modified": "2026-01-02T03:04:05Z"}}`))
 	f.Add([]byte(`{"timestamps": [1e308, -0.5]}`))
@@ -250,7 +250,7 @@ func FuzzSide(f *testing.F) {
 	})
 }
 
-// Any provenance is read or an error, and what is read can be written.
+// Any provenance can be read and written again, or is an error.
 func FuzzProvenance(f *testing.F) {
 	text, err := json.Marshal(sequence("a", 1).Provenance)
 	if err != nil {

@@ -60,8 +60,8 @@ func (f *fake) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) 
 	return y, nil
 }
 
-// films are the videos that the tests copy, by the name of their content: 10
-// frames a second of 64x48 pixels.
+// films are the videos that the tests copy, by the name of their content: 10 frames per
+// second of 64×48 pixels.
 var films = map[string][]string{
 	"one":       {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=1"},
 	"same size": {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-metadata", "title=2"},
@@ -140,7 +140,7 @@ func discover(t *testing.T, paths ...string) []video.Source {
 	return found.Videos
 }
 
-// noDecoder makes every attempt at decoding an error that stops a run.
+// noDecoder makes decoding fail with an error that ends a run.
 func noDecoder(t *testing.T) {
 	t.Setenv("CLIPCUE_FFMPEG", filepath.Join(t.TempDir(), "none"))
 	t.Setenv("CLIPCUE_FFPROBE", filepath.Join(t.TempDir(), "none"))
@@ -402,8 +402,8 @@ func TestExtractRefusesAStoreOfAnotherMaking(t *testing.T) {
 	}
 }
 
-// A file that is given itself is called by its base name, so that files of
-// several folders may come to one name.
+// The ID of a file that was given is its base name, so files of several folders may have the
+// same ID.
 func TestExtractDoesNotReplaceAnotherVideo(t *testing.T) {
 	dir, _ := folder(t, map[string]string{"a/v.mp4": "one", "b/v.mp4": "two", "c/v.mp4": "one"})
 	path := func(name string) string { return filepath.Join(dir, name, "v.mp4") }
@@ -590,7 +590,7 @@ func TestExtractNoticesAFileThatChanges(t *testing.T) {
 	whole(t, s)
 }
 
-// What is decoded ahead is bounded: a decoder waits for a slow encoder.
+// The number of frames decoded in advance is limited: a decoder waits for a slow encoder.
 func TestExtractBoundsItsQueue(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "long", "b.mp4": "long", "c.mp4": "long"})
 	x, err := newExtraction(newFake(), sources, Options{Batch: 2})

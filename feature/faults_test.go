@@ -24,8 +24,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// standIn makes the test binary an ffmpeg or ffprobe that is not to be trusted. It
-// names a folder, in which honest output is kept.
+// standIn is an environment variable that makes the test binary a faulty ffmpeg or ffprobe.
+// Its value is a folder for the output of the real ones.
 const standIn = "CLIPCUE_TEST_STAND_IN"
 
 func TestMain(m *testing.M) {
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// faults are what a stand-in may do, by the end of the video's name. All but
-// "none" and "noise" make a video fail.
+// faults are the faults of the fake ffmpeg, by the end of the video's name. All except "none"
+// and "noise" make a video fail.
 var faults = map[string][]string{
 	"none": {"none"},
 	// It goes on, and ends well.
@@ -48,8 +48,8 @@ var faults = map[string][]string{
 	"lie":   {"more pixels", "less stamps", "huge frame", "no shape", "words", "empty", "braces", "numbers"},
 }
 
-// stand is the program: it gives what the real one gives for these arguments,
-// and fails as the video's name says.
+// stand is the fake program: it writes the real one's output for the same arguments, with the
+// fault in the video's name.
 func stand(dir, name string, args []string) int {
 	at := slices.Index(args, "-i")
 	if at < 0 {
@@ -168,8 +168,8 @@ func stand(dir, name string, args []string) int {
 	return code
 }
 
-// honest is what the real program gives. What it gave for a file of the same
-// content before is on record.
+// honest returns the output of the real program, which it keeps for files with the same
+// content.
 func honest(dir, name string, args []string, at int, path string) (out, log []byte, code int) {
 	content, _ := os.ReadFile(path)
 	same := slices.Clone(args)
@@ -201,7 +201,7 @@ func real(name string, args []string, out, log io.Writer) int {
 	return 0
 }
 
-// useStandIn puts the stand-in in the place of ffmpeg.
+// useStandIn replaces ffmpeg by the fake one.
 func useStandIn(t *testing.T, seed int) (dir string) {
 	dir = t.TempDir()
 	self, err := os.Executable()
@@ -224,7 +224,7 @@ func useStandIn(t *testing.T, seed int) (dir string) {
 	return dir
 }
 
-// processes counts those that have the stand-in's folder in their environment.
+// processes returns the number of processes with the fake's folder in their environment.
 func processes(dir string) (n int) {
 	all, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range all {
@@ -235,8 +235,8 @@ func processes(dir string) (n int) {
 	return n
 }
 
-// An ffmpeg that hangs, dies, floods, breaks off and lies costs the videos that it
-// does so with, and nothing else.
+// If ffmpeg hangs, crashes, floods, truncates or reports wrong values for a video, only that
+// video fails.
 func TestExtractWithAnFFmpegThatCannotBeTrusted(t *testing.T) {
 	n := 100
 	if os.Getenv("CLIPCUE_SLOW") != "" {

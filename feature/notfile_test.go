@@ -12,7 +12,7 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// What stands where a file is expected, and is none, keeps nobody waiting.
+// A pipe in the place of a file is an error, and no one waits for it.
 func TestPipesAreNoFiles(t *testing.T) {
 	pipe := func(path string) {
 		t.Helper()

@@ -63,7 +63,7 @@ func TestResample(t *testing.T) {
 	}
 }
 
-// Frames that are sampled from others lie unevenly, and a rate is one all the same.
+// Sampled frames are unevenly spaced, and still have a rate.
 func TestRate(t *testing.T) {
 	for _, c := range []struct{ of, sampled float64 }{{12, 8}, {30, 8}, {25, 8}, {24, 10}, {29.97, 4}, {8, 8}} {
 		for _, n := range []int{20, 41, 1000} {

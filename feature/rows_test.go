@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Features that go to a file on the way are those that stay in memory, and nothing
-// else is left in the store, or in the folder for temporary files.
+// Features that pass through a file equal those that stay in memory, and no file is left in
+// the store or in the folder for temporary files.
 func TestFeaturesThroughAFile(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "long", "b.mp4": "still", "c.mp4": "two", "d.mp4": "broken"})
 	handed := func() map[string]*Sequence {
@@ -63,7 +63,7 @@ func TestFeaturesThroughAFile(t *testing.T) {
 	}
 }
 
-// A file that cannot be made or written ends the run; it is not the video's fault.
+// A temporary file that cannot be written ends the run; the video does not fail.
 func TestFeaturesWithoutAFolder(t *testing.T) {
 	r := rows{dir: filepath.Join(t.TempDir(), "none")}
 	old := spillAt
@@ -78,7 +78,7 @@ func TestFeaturesWithoutAFolder(t *testing.T) {
 	}
 }
 
-// Hours of one picture take no more memory than hours of many.
+// Hours of one repeated frame take no more memory than hours of different frames.
 func TestFeaturesOfAStillPicture(t *testing.T) {
 	r := rows{dir: t.TempDir()}
 	const n = 1 << 15

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A sequence of numbered pictures is a video, which has changed when one of them has.
+// Numbered images are one video, which has changed if one of the images has.
 func TestExtractPictures(t *testing.T) {
 	dir := t.TempDir()
 	picture := func(n int, grey uint8) {

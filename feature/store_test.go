@@ -165,7 +165,7 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// A file of any bytes is read as a sequence whose parts fit, or is an error.
+// Any file is a valid sequence or an error.
 func FuzzDecode(f *testing.F) {
 	s := create(f)
 	put(f, s, sequence("a", 0, 1, 2))

@@ -9,8 +9,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Who watches sees each frame of each video, in order, at its time; an error of his
-// ends the run.
+// OnFrame gets the frames of each video in order, with their times; its error ends the run.
 func TestWatch(t *testing.T) {
 	_, sources := folder(t, map[string]string{"one.mp4": "one", "still.mp4": "still"})
 	var mu sync.Mutex
