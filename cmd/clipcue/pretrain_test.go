@@ -107,7 +107,7 @@ func TestPretrainBadInput(t *testing.T) {
 		{"two kinds of data", []string{"--data", good, "--synth"}, 2, []string{"--data", "--synth"}},
 		{"no captions", []string{"--data", bare}, 1, []string{bare, "0.png", "caption is missing", "0.txt"}},
 		{"one pair", []string{"--data", captioned(t, 1)}, 1, []string{"only one pair", "0.png"}},
-		{"a batch of one", []string{"--data", good, "--batch", "1"}, 2, []string{"a batch of 1 pair"}},
+		{"a batch of one", []string{"--data", good, "--batch", "1"}, 2, []string{"batch must have at least 2 pairs"}},
 		{"a batch too large", []string{"--data", good, "--batch", "100"}, 1, []string{"--batch 7"}},
 		{"nothing decodes", []string{"--data", torn}, 1, []string{"cannot be read", "as an image"}},
 		{"a rate that blows up", []string{"--data", good, "--learning-rate", "1e30", "--warmup", "0", "--eval-every", "4"}, 1, []string{"the loss is", ".png", "--learning-rate"}},
