@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // Moment is a span of a video with what the head looks at.
@@ -219,6 +220,7 @@ func (m *Moments) Scores(h *Head) []float32 {
 	parts := make(chan int)
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
+			defer crash.Recover()
 			s := newScorer(h, m.stride)
 			for first := range parts {
 				s.score(out[first:min(len(out), first+part)], m, first)

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // Interval is an estimate with the interval that contains the truth with a probability of
@@ -125,6 +127,7 @@ func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, er
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for f := range folds {
 		group.Go(func() error {
+			defer crash.Recover()
 			var learn []Mark
 			skip := map[int64]bool{}
 			for _, k := range t.marks {

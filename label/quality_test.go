@@ -56,11 +56,17 @@ func TestQualityTargets(t *testing.T) {
 			t.Errorf("%+v is accepted", target)
 		}
 	}
-	few, err := Teach(w.m, w.text, []Mark{w.mark(0), w.mark(3)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := few.Quality(t.Context(), Target{Precision: 0.5}); !errors.Is(err, ErrFewVideos) {
-		t.Errorf("marks of one video: %v", err)
+	yes, no := Mark{Video: 1, End: 4, Positive: true}, Mark{Video: 1, Start: 6, End: 10}
+	for _, c := range []struct {
+		marks []Mark
+		want  error
+	}{{nil, ErrNoPositives}, {[]Mark{no}, ErrNoPositives}, {[]Mark{yes}, ErrNoNegatives}, {[]Mark{yes, no}, ErrFewVideos}} {
+		few, err := Teach(w.m, w.text, c.marks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := few.Quality(t.Context(), Target{Precision: 0.5}); !errors.Is(err, c.want) {
+			t.Errorf("marks %+v: %v, want %v", c.marks, err, c.want)
+		}
 	}
 }

@@ -33,10 +33,11 @@ func TestMotionsOfRenderedVideos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, _, err := video.Discover([]string{dir})
+	listing, err := video.Discover([]string{dir})
 	if err != nil {
 		t.Fatal(err)
 	}
+	sources := listing.Videos
 	found := map[string]label.Moment{}
 	if _, err := feature.ExtractFunc(t.Context(), model, sources, feature.Options{Sampling: video.AtRate(8)}, func(q *feature.Sequence) error {
 		mean := make([]float32, q.Width)

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // Teacher teaches one label: it learns the head, proposes the moments to mark next, and
@@ -130,6 +132,7 @@ func (t *Teacher) Suspects(ctx context.Context) ([]Suspect, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, k := range t.marks {
 		group.Go(func() error {
+			defer crash.Recover()
 			if err := ctx.Err(); err != nil {
 				return err
 			}
