@@ -42,6 +42,11 @@ type Head struct {
 	Spread float64
 }
 
+// Score returns the score of a moment that is not in an archive.
+func (h *Head) Score(embedding, motion []float32) float64 {
+	return compute.Dot(h.Weights[:len(embedding)], embedding) + compute.Dot(h.motion(), motion) + h.Bias
+}
+
 func (h *Head) motion() []float32 { return h.Weights[len(h.Weights)/(1+orders):] }
 
 // The prior of the head, a normal distribution over its parameters. Log-odds are

@@ -1,14 +1,22 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/webhook"
+	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/task/recognition"
 )
 
 func TestLabelFromNothingToSegments(t *testing.T) {
@@ -144,7 +152,7 @@ func TestLabelsThatAreRefused(t *testing.T) {
 		{[]string{"import", unknown}, exitFailed, "not in the library"},
 		{[]string{"import", filepath.Join(dir, "none.csv")}, exitFailed, "none.csv"},
 		{[]string{"export", "--out", filepath.Join(dir, "x.doc")}, exitUsage, "unknown format"},
-		{[]string{"eval", "red", "--precision", "2"}, exitUsage, "precision"},
+		{[]string{"eval", "red", "--min-precision", "2"}, exitUsage, "precision"},
 	} {
 		r := clipcue(t, append([]string{"label", c.args[0], "--library", lib}, c.args[1:]...)...)
 		if r.code != c.code || !strings.Contains(r.stderr, c.want) {
@@ -160,6 +168,55 @@ func TestLabelsThatAreRefused(t *testing.T) {
 		r := clipcue(t, append([]string{"label", args[0], "--library", lib}, args[1:]...)...)
 		if r.code != exitFailed || !strings.Contains(r.stderr, c.want) || !strings.Contains(r.stderr, "try: ") {
 			t.Errorf("%q: exit code %d: %s", c.args, r.code, r.stderr)
+		}
+	}
+}
+
+func TestWatchByLabel(t *testing.T) {
+	videos, lib := newLibrary(t)
+	text := "video,start,end,label,negative\n"
+	for _, name := range []string{"red_circle/000", "red_circle/001", "red_circle/002", "blue_ring/000", "blue_ring/001", "blue_ring/002", "green_cross/000", "green_cross/001"} {
+		text += fmt.Sprintf("%[1]s.mp4,0,1,red,%[2]t\n%[1]s.mp4,1,2,red,%[2]t\n", name, !strings.HasPrefix(name, "red"))
+	}
+	table := write(t, t.TempDir(), "marks.csv", text)
+	must(t, exitDone, "label", "import", "--library", lib, table)
+	var mu sync.Mutex
+	var posted []recognition.Event
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var e recognition.Event
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil || r.Header.Get(webhook.SignatureHeader) == "" {
+			t.Errorf("request without event or signature: %v", err)
+		}
+		posted = append(posted, e)
+	}))
+	defer server.Close()
+	t.Setenv("CLIPCUE_WEBHOOK_SECRET", "secret")
+	for name, want := range map[string]bool{"red_circle/002.mp4": true, "blue_ring/002.mp4": false} {
+		live := filepath.Join(t.TempDir(), "live.ts")
+		c, err := ffmpeg.Command(t.Context(), "ffmpeg", "-nostdin", "-loglevel", "error", "-i", filepath.Join(videos, name), "-c:v", "libx264", live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		posted = nil
+		r := must(t, exitDone, "watch", "-q", "--library", lib, "--label", "red", "--min-precision", "0.8", "--json", "--wait", "--idle", "300ms", "--webhook", server.URL, live)
+		events := eventsOf(t, r)
+		if (len(events) > 0) != want || !slices.Equal(events, posted) {
+			t.Errorf("%s: events %+v, posted %+v", name, events, posted)
+		}
+		for _, e := range events {
+			if e.Label != "red" {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	for _, args := range [][]string{{"--label", "red"}, {"--library", lib}, {"--library", lib, "--label", "red", "--run", "x"}, {"--library", lib, "--label", "red", "--webhook", "ftp://x"}, {}} {
+		if r := clipcue(t, append([]string{"watch", "x.ts"}, args...)...); r.code != exitUsage {
+			t.Errorf("%q: exit code %d: %s", args, r.code, r.stderr)
 		}
 	}
 }
