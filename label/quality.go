@@ -174,13 +174,15 @@ func (t *Teacher) parts() map[int64]int {
 	return out
 }
 
-// divide returns the positive and negative moments that are marked, and the sorted scores
+// divide returns the positive and negative moments that lie within marks, and the sorted scores
 // of all others.
 func (t *Teacher) divide() (known []held, unknown []float32) {
 	marked := map[int]Mark{}
 	for _, k := range t.marks {
 		for _, i := range t.p.m.showing(k) {
-			marked[i] = k
+			if s := t.p.m.spans[i]; s.overlap(k.span()) >= 0.9*(s.end-s.start) {
+				marked[i] = k
+			}
 		}
 	}
 	for i, s := range t.scores {
