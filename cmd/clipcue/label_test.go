@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/webhook"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
@@ -219,4 +220,33 @@ func TestWatchByLabel(t *testing.T) {
 			t.Errorf("%q: exit code %d: %s", args, r.code, r.stderr)
 		}
 	}
+}
+
+// A process that is killed while it adds marks adds all or none, and harms nothing else.
+func TestMarksOfAKilledProcess(t *testing.T) {
+	_, lib := newLibrary(t)
+	must(t, exitDone, "label", "new", "--library", lib, "red")
+	have, killed := 0, 0
+	for i := range 12 {
+		text := "video,start,end,label,negative\n"
+		for j, name := range []string{"red_circle/000", "red_circle/001", "red_circle/002", "blue_ring/000", "blue_ring/001"} {
+			text += fmt.Sprintf("%s.mp4,%g,%g,red,%t\n", name, 0.15*float64(i), 0.15*float64(i)+0.1, j > 2)
+		}
+		c := program(t.Context(), t, "label", "import", "--library", lib, write(t, t.TempDir(), "marks.csv", text))
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(10*i) * time.Millisecond)
+		_ = c.Process.Kill()
+		if err := c.Wait(); err != nil {
+			killed++
+		}
+		must(t, exitDone, "library", "check", "--library", lib)
+		marks := decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "red"))
+		if n := len(marks) - have; n != 0 && n != 5 {
+			t.Fatalf("%d of 5 marks were added", n)
+		}
+		have = len(marks)
+	}
+	t.Logf("%d of 12 processes were killed before their end, %d marks were added", killed, have)
 }
