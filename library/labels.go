@@ -89,7 +89,7 @@ func modify(ctx context.Context, dir string, do func(*sql.Tx) error) error {
 		return err
 	}
 	defer unlock()
-	db, err := openDB(ctx, dir, true)
+	db, err := openDB(ctx, dir, toWrite)
 	if err != nil {
 		return err
 	}
