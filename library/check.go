@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/vector"
 )
 
@@ -71,7 +72,18 @@ func (l *Library) checkDatabase(ctx context.Context) (out []Damage, err error) {
 			return out, err
 		}
 	}
-	return out, nil
+	var packed []byte
+	broken := 0
+	err = each(ctx, l.db, "SELECT packed FROM motions", nil, []any{&packed}, func() error {
+		if label.CheckMotion(packed) != nil {
+			broken++
+		}
+		return ctx.Err()
+	})
+	if broken > 0 {
+		found(english.Plural(broken, "motion descriptor", "") + " damaged")
+	}
+	return out, err
 }
 
 // checkIndex verifies the vectors.

@@ -71,6 +71,32 @@ UPDATE moments SET sum = CASE WHEN sum IS ` + momentsTable1.sum() + ` THEN ` + m
 ` + triggers(momentsTable) + `
 PRAGMA application_id = ` + strconv.Itoa(applicationID) + `;
 `,
+
+	`CREATE TABLE motions (
+	moment INTEGER PRIMARY KEY REFERENCES moments ON DELETE CASCADE,
+	packed BLOB NOT NULL -- of label.PackMotion, which has a checksum of its own
+);
+CREATE TABLE labels (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	name    TEXT NOT NULL UNIQUE,
+	texts   TEXT NOT NULL, -- JSON
+	created TEXT NOT NULL,
+	sum     INTEGER
+);
+CREATE TABLE marks (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	label    INTEGER NOT NULL REFERENCES labels ON DELETE CASCADE,
+	sha256   TEXT NOT NULL, -- of the video, which may move or be re-indexed
+	path     TEXT NOT NULL, -- where the video was
+	start    REAL NOT NULL,
+	"end"    REAL NOT NULL,
+	positive INTEGER NOT NULL,
+	author   TEXT NOT NULL,
+	time     TEXT NOT NULL,
+	sum      INTEGER
+);
+CREATE INDEX marks_label ON marks (label, sha256);
+` + triggers(labelsTable, marksTable),
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

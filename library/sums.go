@@ -30,8 +30,10 @@ var (
 	momentsTable1 = table{"moments", []string{"id", "video", "start", `"end"`, "thumbnail", "picture"}} // of version 1
 	momentsTable  = table{"moments", append(slices.Clone(momentsTable1.columns), "blank")}
 	failuresTable = table{"failures", []string{"path", "reason", "time"}}
+	labelsTable   = table{"labels", []string{"id", "name", "texts", "created"}}
+	marksTable    = table{"marks", []string{"id", "label", "sha256", "path", "start", `"end"`, "positive", "author", "time"}}
 
-	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable}
+	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable}
 )
 
 func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }

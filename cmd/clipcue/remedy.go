@@ -16,6 +16,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/localization"
 	"github.com/clipcue/clipcue/task/pretraining"
@@ -139,6 +140,16 @@ var remedies = []func(error) string{
 	of(func(*pruneError) string {
 		return "mount the disk that has them; or --yes with --prune, if they were really deleted"
 	}),
+	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
+	is(library.ErrLabelExists, "another name, or clipcue label mark"),
+	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
+	is(library.ErrNoMark, "clipcue label list --library LIBRARY NAME"),
+	of(func(e *library.ConflictError) string {
+		return fmt.Sprintf("clipcue label mark --remove with the older mark, %g to %g s, first", e.Old.Start, e.Old.End)
+	}),
+	is(label.ErrNoPositives, "clipcue label mark for moments that show the label"),
+	is(label.ErrNoNegatives, "clipcue label mark --not for wrong suggestions of: clipcue label suggest --feed uncertain"),
+	is(label.ErrFewVideos, "clipcue label mark for moments of other videos"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 

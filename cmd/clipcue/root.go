@@ -164,6 +164,7 @@ Library: search the moments of many videos
   clipcue index ...            create or update a library
   clipcue search ...           find moments by text, image or video
   clipcue duplicates ...       find videos that occur more than once
+  clipcue label ...            teach a label from a few marks, and find it everywhere
 
 clipcue demo runs an experiment from rendering videos to a report. clipcue pretrain
 trains a backbone from captioned images.
@@ -222,7 +223,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.modelCommand(), a.embedCommand(),
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
-		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(),
+		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {

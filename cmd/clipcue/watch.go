@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/webhook"
 	"github.com/clipcue/clipcue/task/recognition"
 )
 
@@ -22,12 +24,18 @@ type watchFlags struct {
 	hop      int // frames
 	minScore float64
 	json     bool
+
+	// Instead of a run, labels of a library.
+	library, webhook string
+	server           flags.Server
+	labels           []string
+	point            pointFlags
 }
 
 func (a *app) watchCommand() *cobra.Command {
 	var o watchFlags
 	c := &cobra.Command{
-		Use:   "watch --run RUN SOURCE",
+		Use:   "watch --run RUN|--library DIR --label NAME SOURCE",
 		Short: "Recognize actions in live video",
 		Long: `Recognizes actions while they happen, with a window that slides over the frames.
 SOURCE is a file that is still being written, the URL of a stream (rtsp, http, rtmp,
@@ -40,8 +48,14 @@ how many. With --wait a file or a pipe waits instead. clipcue reconnects to a st
 or camera that breaks off. Times are seconds on the clock of a file or pipe; for other
 sources they are seconds since watching started. Interrupt the command to end it.
 
---json prints one JSON object per line, when an event begins and when it ends.`,
+--json prints one JSON object per line, when an event begins and when it ends.
+
+With --library and --label, it finds what labels of a library show, at the operating
+point of --min-precision or --min-recall. --webhook posts each event as JSON to an address. The
+requests are signed if CLIPCUE_WEBHOOK_SECRET is set, and repeated if they fail; a
+server that does not answer never delays the stream.`,
 		Example: `  clipcue watch --run run rtsp://camera.local/stream
+  clipcue watch --library lib --label leash --webhook http://localhost:8123/hook rtsp://camera.local/stream
   clipcue watch --run run --wait --json - < recording.ts`,
 		Args: arguments(1, 1, "one source"),
 		RunE: func(c *cobra.Command, args []string) error { return a.watch(c, args[0], o) },
@@ -52,7 +66,6 @@ sources they are seconds since watching started. Interrupt the command to end it
 
 func (o *watchFlags) add(c *cobra.Command) {
 	o.run.Add(c)
-	flags.Required(c, "run")
 	o.backbone.AddOfRun(c)
 	o.backbone.AddPrecision(c)
 	flags.Classes(c, &o.classes)
@@ -69,9 +82,31 @@ func (o *watchFlags) add(c *cobra.Command) {
 	flags.Timeout(c, &w.Video.Timeout)
 	c.Flags().BoolVar(&w.Wait, "wait", false, "let a file or a pipe wait instead of dropping frames")
 	flags.JSON(c, &o.json)
+	f := c.Flags()
+	f.StringVar(&o.library, "library", "", "folder of the library that has the labels")
+	f.StringArrayVar(&o.labels, "label", nil, "label to watch for, instead of --run; repeatable")
+	o.server.Add(c)
+	o.point.add(c)
+	f.StringVar(&o.webhook, "webhook", "", "HTTP address to post events to")
 }
 
 func (a *app) watch(c *cobra.Command, source string, o watchFlags) error {
+	o.live.Video.Source, o.live.Video.Stdin = source, os.Stdin
+	given := c.Flags().Changed
+	switch {
+	case len(o.labels) == 0 && !given("library"):
+		return a.watchRun(c, o)
+	case len(o.labels) == 0 || !given("library") || given("run") || given("classes") || given("min-score"):
+		return usageError{errors.New("--label and --library belong together, without --run, --classes and --min-score; see: clipcue watch --help")}
+	}
+	return a.watchLabels(c, o)
+}
+
+// watchRun recognizes the classes of a run.
+func (a *app) watchRun(c *cobra.Command, o watchFlags) error {
+	if !c.Flags().Changed("run") {
+		return &flags.MissingError{Command: c.CommandPath(), Flag: "run"}
+	}
 	names, err := readClasses(o.classes)
 	if err != nil {
 		return err
@@ -97,9 +132,24 @@ func (a *app) watch(c *cobra.Command, source string, o watchFlags) error {
 	if w.Watcher, err = r.Watch(o.hop, o.minScore); err != nil {
 		return usageError{err}
 	}
-	w.Model, w.Log = run.Backbone, a.log
-	w.Video.Source, w.Video.Stdin = source, os.Stdin
-	done, err := w.Run(c.Context(), a.eventPrinter(o.json))
+	w.Model = run.Backbone
+	return a.watchLive(c, o)
+}
+
+// watchLive prints the events of a source, and posts them.
+func (a *app) watchLive(c *cobra.Command, o watchFlags) error {
+	o.live.Log = a.log
+	see := a.eventPrinter(o.json)
+	if o.webhook != "" {
+		hook, err := webhook.Start(o.webhook, os.Getenv("CLIPCUE_WEBHOOK_SECRET"), a.log)
+		if err != nil {
+			return usageError{err}
+		}
+		defer hook.Close()
+		printed := see
+		see = func(e recognition.Event) error { return errors.Join(hook.Send(e), printed(e)) }
+	}
+	done, err := o.live.Run(c.Context(), see)
 	a.log.Info("watched", "frames", done.Frames, "dropped", done.Dropped)
 	return err
 }

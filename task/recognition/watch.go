@@ -41,15 +41,20 @@ type Watcher struct {
 // Watch returns a Watcher whose window moves by step frames. A window whose most probable
 // class is below threshold has no event.
 func (r *Recognizer) Watch(step int, threshold float64) (*Watcher, error) {
-	frames := r.Frames()
+	return NewWatcher(r.Classify, r.adapter.Backbone().Config().Embed, r.Frames(), step, threshold)
+}
+
+// NewWatcher makes a Watcher of windows of the given number of frames, whose features have
+// width E. classify returns the predictions for a window, the best first.
+func NewWatcher(classify func(context.Context, *feature.Sequence) ([]Prediction, error), width, frames, step int, threshold float64) (*Watcher, error) {
 	if step < 1 || step > frames {
 		return nil, fmt.Errorf("step must be 1 to %d frames, the length of a window, got %d", frames, step)
 	}
 	if math.IsNaN(threshold) {
 		return nil, errors.New("threshold must be a number, got NaN")
 	}
-	return &Watcher{classify: r.Classify, frames: frames, step: step, threshold: threshold,
-		window: feature.Sequence{ID: "live", Width: r.adapter.Backbone().Config().Embed}}, nil
+	return &Watcher{classify: classify, frames: frames, step: step, threshold: threshold,
+		window: feature.Sequence{ID: "live", Width: width}}, nil
 }
 
 // Add adds the feature [E] of the next frame, shown at t seconds. It returns the event that

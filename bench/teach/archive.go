@@ -1,0 +1,177 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/tiny"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/markfile"
+	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/task/retrieval"
+	"github.com/clipcue/clipcue/video"
+)
+
+const (
+	window = 2.0 // seconds of a moment
+	rate   = 8   // frames per second
+)
+
+// archive is a library with its truth, in memory.
+type archive struct {
+	moments   *label.Moments
+	videos    int
+	retriever *retrieval.Retriever
+	shows     map[string]map[int]bool     // label, moments
+	spans     map[string][]label.Mark     // label, true segments
+	kinds     map[string]synth.Kind       // of the videos in which a label occurs
+	of        map[synth.Kind]map[int]bool // moments
+}
+
+// film is a video with its features and true segments.
+type film struct {
+	q    *feature.Sequence
+	kind synth.Kind
+	rows []markfile.Row
+}
+
+func newArchive(ctx context.Context, o options) (*archive, error) {
+	model, err := tiny.Load(clip.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var films []film
+	seconds := 0.
+	for _, w := range []synth.Options{
+		{Kind: synth.KindUntrimmed, Label: synth.LabelObjects, Total: o.objects, Seconds: 60, Width: 64, Height: 64, FPS: rate, TestShare: -1},
+		{Kind: synth.KindUntrimmed, Label: synth.LabelMotions, Total: o.motions, Seconds: 12, Width: 64, Height: 64, FPS: rate, TestShare: -1},
+	} {
+		more, err := encode(ctx, model, filepath.Join(o.dir, string(w.Label)), w)
+		if err != nil {
+			return nil, err
+		}
+		seconds += float64(w.Total) * w.Seconds
+		films = append(films, more...)
+	}
+	a := &archive{moments: label.NewMoments(model.Config().Embed, o.moments), videos: len(films), retriever: retrieval.Baseline(model),
+		shows: map[string]map[int]bool{}, spans: map[string][]label.Mark{}, kinds: map[string]synth.Kind{}, of: map[synth.Kind]map[int]bool{}}
+	hop := (seconds - window*float64(len(films))) / float64(o.moments)
+	for i, f := range films {
+		if err := a.add(ctx, int64(i+1), f, hop); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// encode renders videos and encodes their frames.
+func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options) (films []film, err error) {
+	if _, err := synth.Generate(ctx, dir, w, nil); err != nil {
+		return nil, err
+	}
+	rows, err := markfile.Read(filepath.Join(dir, "segments.csv"), markfile.CSV, 0)
+	if err != nil {
+		return nil, err
+	}
+	truth := map[string][]markfile.Row{}
+	for _, r := range rows {
+		truth[filepath.Base(r.Video)] = append(truth[filepath.Base(r.Video)], r)
+	}
+	found, err := video.Discover([]string{filepath.Join(dir, "videos")})
+	if err != nil {
+		return nil, err
+	}
+	_, err = feature.ExtractFunc(ctx, model, found.Videos, feature.Options{Sampling: video.AtRate(rate)}, func(q *feature.Sequence) error {
+		c := *q
+		c.Features, c.Timestamps = slices.Clone(q.Features), slices.Clone(q.Timestamps)
+		films = append(films, film{&c, synth.Kind(w.Label), truth[filepath.Base(q.ID)]})
+		return nil
+	})
+	slices.SortFunc(films, func(a, b film) int { return cmp.Compare(a.q.ID, b.q.ID) })
+	return films, err
+}
+
+// add adds the moments of a video.
+func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error {
+	q := f.q
+	end := q.Timestamps[q.Len()-1] + 1./rate
+	for k := 0; ; k++ {
+		start := hop * float64(k)
+		if start+window > end {
+			break
+		}
+		from, to := q.Span(start, start+window)
+		if from == to {
+			continue
+		}
+		embedding, err := a.retriever.Video(ctx, q, start, start+window)
+		if err != nil {
+			return err
+		}
+		times := make([]float64, to-from)
+		for i := range times {
+			times[i] = q.Timestamps[from+i] - q.Provenance.StartTime
+		}
+		motion := label.Motion(q.Features[from*q.Width:to*q.Width], times, start, start+window)
+		row := a.moments.Len()
+		if err := a.moments.Add(label.Moment{Video: id, Start: start, End: start + window, Embedding: embedding, Motion: label.PackMotion(motion)}); err != nil {
+			return err
+		}
+		set(a.of, f.kind, row)
+		for _, r := range f.rows {
+			shared := min(r.End, start+window) - max(r.Start, start)
+			if shared >= window/2 || shared >= 0.75*(r.End-r.Start) {
+				set(a.shows, r.Label, row)
+			}
+		}
+	}
+	for _, r := range f.rows {
+		a.kinds[r.Label] = f.kind
+		a.spans[r.Label] = append(a.spans[r.Label], label.Mark{Video: id, Start: r.Start, End: r.End, Positive: true})
+	}
+	return nil
+}
+
+func set[K comparable](m map[K]map[int]bool, key K, row int) {
+	if m[key] == nil {
+		m[key] = map[int]bool{}
+	}
+	m[key][row] = true
+}
+
+// target is a label to learn.
+type target struct {
+	name, group string
+	share       float64 // of the moments that show it
+}
+
+// choose returns n labels each that are frequent, rare, and of motions.
+func (a *archive) choose(n int) (out []target) {
+	names := map[synth.Kind][]target{}
+	for name, rows := range a.shows {
+		k := a.kinds[name]
+		names[k] = append(names[k], target{name: name, share: float64(len(rows)) / float64(a.moments.Len())})
+	}
+	for k := range names {
+		slices.SortFunc(names[k], func(a, b target) int { return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.name, b.name)) })
+	}
+	take := func(group string, list []target) {
+		for _, t := range list {
+			t.group = group
+			out = append(out, t)
+		}
+	}
+	objects, motions := names[synth.Kind(synth.LabelObjects)], names[synth.Kind(synth.LabelMotions)]
+	n = min(n, len(objects)/2, len(motions))
+	take("objects", objects[:n])
+	take("rare objects", objects[len(objects)-n:])
+	take("motions", motions[:n])
+	return out
+}
+
+func (t target) String() string { return fmt.Sprintf("%s (%s, %.2f %%)", t.name, t.group, 100*t.share) }

@@ -1,0 +1,75 @@
+// Command teach measures how well labels are learned from marks. A simulated user, who
+// always tells the truth, marks what the label suggests in a library of rendered videos of
+// which the truth is known. Run it with: go run ./bench/teach. It renders its videos once
+// and takes minutes.
+//
+// The videos show colored shapes, and the backbone knows nothing else. The results
+// demonstrate the mechanism, and say little about other videos.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+)
+
+// options are the settings of a measurement.
+type options struct {
+	dir              string // of the videos
+	objects, motions int    // videos
+	moments          int    // at least
+	seeds            int
+	labels           int // of objects that are frequent, of rare ones, and of motions
+	json             string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "clipcue-teach"), "folder of the rendered videos")
+	flag.IntVar(&o.objects, "objects", 160, "videos of 60 s with objects")
+	flag.IntVar(&o.motions, "motions", 240, "videos of 12 s with motions")
+	flag.IntVar(&o.moments, "moments", 100_000, "number of moments")
+	flag.IntVar(&o.seeds, "seeds", 5, "number of repetitions with another random seed")
+	flag.IntVar(&o.labels, "labels", 10, "number of frequent, of rare, and of motion labels")
+	flag.StringVar(&o.json, "json", "", "file for all results")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "teach:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	a, err := newArchive(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d moments of %d videos\n", a.moments.Len(), a.videos)
+	var all []result
+	for _, l := range a.choose(o.labels) {
+		for seed := range o.seeds {
+			r, err := a.teach(ctx, l, uint64(seed))
+			if err != nil {
+				return fmt.Errorf("label %q: %w", l.name, err)
+			}
+			all = append(all, r)
+			fmt.Fprintln(os.Stderr, r)
+		}
+	}
+	if o.json != "" {
+		data, err := json.MarshalIndent(all, "", "  ")
+		if err == nil {
+			err = os.WriteFile(o.json, data, 0o666)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return report(os.Stdout, all)
+}

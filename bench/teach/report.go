@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// report prints tables in Markdown.
+func report(w io.Writer, all []result) error {
+	fmt.Fprintln(w, "\n| labels | ranking |", "0 marks | 1 | 5 | 10 | 20 | 50 |\n|---|---|---|---|---|---|---|---|")
+	groups := []string{"objects", "rare objects", "motions"}
+	for _, g := range groups {
+		rows := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.Group != g })
+		if len(rows) == 0 {
+			continue
+		}
+		line(w, g, "suggested marks", rows, func(r result, n int) float64 { return r.Head[n] })
+		line(w, g, "random marks", rows, func(r result, n int) float64 { return r.Random[n] })
+		fmt.Fprintf(w, "| %s | text query, best of %d | %.3f | | | | | |\n", g, len(templates), mean(rows, func(r result) float64 { return r.Best }))
+	}
+	for _, n := range []int{20, 50} {
+		covered, estimated, worse := 0, 0, 0
+		for _, r := range all {
+			if i, ok := r.Estimated[n]; ok {
+				estimated++
+				if i.Low <= r.Precision[n] && r.Precision[n] <= i.High {
+					covered++
+				}
+			}
+			if r.Head[n] < r.Text {
+				worse++
+			}
+		}
+		fmt.Fprintf(w, "\nAfter %d marks: %d of %d intervals cover the true precision; %d of %d heads are worse than their text query.\n", n, covered, estimated, worse, len(all))
+		for _, g := range groups {
+			rows := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.Group != g })
+			if len(rows) > 0 {
+				fmt.Fprintf(w, "%s: average precision of segments at tIoU 0.5: %.3f; share of moments %.2f %%\n", g,
+					mean(rows, func(r result) float64 { return r.Segments[n] }), 100*mean(rows, func(r result) float64 { return r.Share }))
+			}
+		}
+	}
+	return nil
+}
+
+func line(w io.Writer, group, what string, rows []result, value func(result, int) float64) {
+	fmt.Fprintf(w, "| %s | %s |", group, what)
+	for _, n := range budgets {
+		fmt.Fprintf(w, " %.3f |", mean(rows, func(r result) float64 { return value(r, n) }))
+	}
+	fmt.Fprintln(w)
+}
+
+func mean(rows []result, value func(result) float64) float64 {
+	x := make([]float64, len(rows))
+	for i, r := range rows {
+		x[i] = value(r)
+	}
+	return stat.Mean(x, nil)
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/label"
+)
+
+// budgets are the numbers of marks after which a label is measured.
+var budgets = []int{0, 1, 5, 10, 20, 50}
+
+// result is what one label came to.
+type result struct {
+	Label, Group string
+	Share        float64
+	Seed         uint64
+	Text         float64         // average precision of the text query
+	Best         float64         // of the best of several text queries
+	Head, Random map[int]float64 // average precision after marks that are suggested, or drawn at random
+	// At 20 and 50 marks: the estimated precision, and the true one.
+	Estimated map[int]label.Interval
+	Precision map[int]float64
+	Segments  map[int]float64 // average precision of segments at tIoU 0.5
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("%-30s seed %d text %.3f head %.3f after 20 marks, %.3f after 50", r.Label, r.Seed, r.Text, r.Head[20], r.Head[50])
+}
+
+// templates are the text queries of which the best counts.
+var templates = []string{"%s", "a %s", "a photo of a %s", "a video of a %s", "something is %s"}
+
+// teach lets a truthful user mark what is suggested: two likely moments, then an uncertain
+// one. The first mark is a true moment that the user knows, drawn at random.
+func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, error) {
+	r := result{Label: t.name, Group: t.group, Share: t.share, Seed: seed, Head: map[int]float64{}, Random: map[int]float64{},
+		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{}}
+	var query []float32
+	for i, template := range templates {
+		text, err := a.retriever.Texts(ctx, []string{fmt.Sprintf(template, t.name)})
+		if err != nil {
+			return r, err
+		}
+		clip.Normalize(text, len(text))
+		zero, err := label.Teach(a.moments, text, nil)
+		if err != nil {
+			return r, err
+		}
+		ap := a.averagePrecision(t.name, zero.Scores())
+		if i == 0 {
+			query, r.Text = text, ap
+		}
+		r.Best = max(r.Best, ap)
+	}
+	random := rand.New(rand.NewPCG(seed, 15))
+	var marks, drawn []label.Mark
+	for n := range budgets[len(budgets)-1] + 1 {
+		teacher, err := label.Teach(a.moments, query, marks)
+		if err != nil {
+			return r, err
+		}
+		if slices.Contains(budgets, n) {
+			if err := a.measure(ctx, &r, teacher, marks, drawn, query); err != nil {
+				return r, err
+			}
+		}
+		row := a.next(t.name, teacher, n, random)
+		marks, drawn = append(marks, a.mark(t.name, row)), append(drawn, a.mark(t.name, random.IntN(a.moments.Len())))
+	}
+	return r, nil
+}
+
+// next returns the moment that the user marks next.
+func (a *archive) next(name string, teacher *label.Teacher, n int, random *rand.Rand) int {
+	if n == 0 {
+		var rows []int
+		for row := range a.shows[name] {
+			rows = append(rows, row)
+		}
+		slices.Sort(rows)
+		return rows[random.IntN(len(rows))]
+	}
+	feed := label.Likely
+	if n%3 == 2 {
+		feed = label.Uncertain
+	}
+	return teacher.Suggest(feed, 1, 0, nil)[0]
+}
+
+// mark returns the true mark of a moment.
+func (a *archive) mark(name string, row int) label.Mark {
+	video, start, end := a.moments.Span(row)
+	return label.Mark{Video: video, Start: start, End: end, Positive: a.shows[name][row]}
+}
+
+// measure adds what a label knows after some marks.
+func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher, marks, drawn []label.Mark, query []float32) error {
+	n := len(marks)
+	r.Head[n] = a.averagePrecision(r.Label, teacher.Scores())
+	other, err := label.Teach(a.moments, query, drawn)
+	if err != nil {
+		return err
+	}
+	r.Random[n] = a.averagePrecision(r.Label, other.Scores())
+	if n < 20 {
+		return nil
+	}
+	threshold := teacher.Head().Threshold
+	q, err := teacher.Quality(ctx, label.Target{Precision: 0.8})
+	switch {
+	case errors.Is(err, label.ErrFewVideos), errors.Is(err, label.ErrNoNegatives): // no estimate
+	case err != nil:
+		return err
+	default:
+		threshold = q.Threshold
+		r.Estimated[n], r.Precision[n] = q.Precision, a.truePrecision(r.Label, teacher.Scores(), threshold)
+	}
+	found, err := label.Segments(a.moments, teacher.Scores(), teacher.Cut(threshold))
+	r.Segments[n] = segmentPrecision(found, a.spans[r.Label])
+	return err
+}
+
+// truePrecision returns the share of the moments above a threshold that show a label.
+func (a *archive) truePrecision(name string, scores []float32, threshold float64) float64 {
+	var all, right float64
+	for i, s := range scores {
+		if float64(s) >= threshold {
+			all++
+			if a.shows[name][i] {
+				right++
+			}
+		}
+	}
+	return right / max(1, all)
+}
+
+// averagePrecision returns that of all moments, marked ones among them: what a user sees.
+func (a *archive) averagePrecision(name string, scores []float32) float64 {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(x, y int) int { return cmp.Or(cmp.Compare(scores[y], scores[x]), x-y) })
+	var right, sum float64
+	for i, row := range order {
+		if a.shows[name][row] {
+			right++
+			sum += right / float64(i+1)
+		}
+	}
+	return sum / max(1, right)
+}
+
+// segmentPrecision returns the average precision of segments at a temporal IoU of 0.5.
+func segmentPrecision(found []label.Segment, truth []label.Mark) float64 {
+	slices.SortStableFunc(found, func(a, b label.Segment) int { return cmp.Compare(b.Score, a.Score) })
+	taken := make([]bool, len(truth))
+	var right, sum float64
+	for i, s := range found {
+		best, at := 0.5, -1
+		for j, k := range truth {
+			if o := k.Overlap(label.Mark{Video: s.Video, Start: s.Start, End: s.End}); o >= best && !taken[j] {
+				best, at = o, j
+			}
+		}
+		if at >= 0 {
+			taken[at] = true
+			right++
+			sum += right / float64(i+1)
+		}
+	}
+	return sum / math.Max(1, float64(len(truth)))
+}

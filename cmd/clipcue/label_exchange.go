@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/internal/markfile"
+	"github.com/clipcue/clipcue/library"
+)
+
+// exchangeFlags choose the format of a file of marks or segments.
+type exchangeFlags struct {
+	format markfile.Format
+	fps    float64
+}
+
+func (x *exchangeFlags) add(c *cobra.Command) {
+	flags.OneOf(c, &x.format, "format", markfile.Formats(), "csv, jsonl, activitynet, labelstudio, srt, vtt or edl")
+	c.Flags().Lookup("format").DefValue = "by the extension"
+	x.fps = 25
+	flags.Positive(c, &x.fps, "frame-rate", "frames per second of edl and of Label Studio timelines")
+}
+
+// write writes rows to a file in the format, or that of its extension.
+func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
+	f := x.format
+	if f == "" {
+		var err error
+		if f, err = markfile.FormatOf(out, nil); err != nil {
+			return usageError{fmt.Errorf("%w; choose one with --format", err)}
+		}
+	}
+	_, err := markfile.Write(out, f, rows, x.fps)
+	return err
+}
+
+func segmentRows(segments []library.Segment) (rows []markfile.Row) {
+	for _, s := range segments {
+		rows = append(rows, markfile.Row{Video: s.Video, Start: s.Start, End: s.End, Label: s.Label})
+	}
+	return rows
+}
+
+func (a *app) labelExportCommand() *cobra.Command {
+	var dir, out string
+	var server flags.Server
+	var negatives bool
+	var x exchangeFlags
+	c := &cobra.Command{
+		Use:   "export --library DIR --out FILE [NAME]",
+		Short: "Write the marks of a label, or of all, to a file",
+		Long: `Writes the positive marks. CSV (video,start,end,label), JSONL and ActivityNet JSON are
+valid data for clipcue train. --negatives adds the negative marks, authors and dates to
+CSV and JSONL; use these files for clipcue label import only.
+
+srt, vtt and edl have one file per video; --out is then a folder. srt rounds times to
+milliseconds, edl to frames.`,
+		Example: `  clipcue label export --library lib --out marks.csv
+  clipcue label export --library lib --out all.jsonl --negatives
+  clipcue label export --library lib leash --out subtitles --format vtt`,
+		Args: arguments(0, 1, "at most one name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			l, err := server.Open(c, dir)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
+			}
+			marks, err := l.Marks(c.Context(), name)
+			if err != nil {
+				return err
+			}
+			var rows []markfile.Row
+			for _, m := range marks {
+				if m.Positive || negatives {
+					rows = append(rows, markfile.Row{Video: m.Video, Start: m.Start, End: m.End, Label: m.Label, Negative: !m.Positive, Author: m.Author, Time: m.Time})
+				}
+			}
+			return x.write(out, rows)
+		},
+	}
+	flags.Library(c, &dir)
+	server.Add(c)
+	flags.Out(c, &out, "file, or folder for srt, vtt and edl")
+	x.add(c)
+	c.Flags().BoolVar(&negatives, "negatives", false, "also write negative marks, to csv or jsonl")
+	return c
+}
+
+func (a *app) labelImportCommand() *cobra.Command {
+	var dir, author, videoPath string
+	var asJSON bool
+	var x exchangeFlags
+	c := &cobra.Command{
+		Use:   "import --library DIR FILE|FOLDER...",
+		Short: "Add marks from files",
+		Long: `Adds marks, all or none. Labels that do not exist are created. Marks that the library has
+already are skipped. Videos are named by their path, or by the end of it that only one
+video of the library has. Files of srt, vtt and edl are named as their video, with the
+extension added; --video names it otherwise.`,
+		Example: `  clipcue label import --library lib marks.csv
+  clipcue label import --library lib talk.srt --video talk.mp4`,
+		Args: arguments(1, -1, "files or folders"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if videoPath != "" && len(args) > 1 {
+				return usageError{errors.New("--video is for one file, got several")}
+			}
+			var marks []library.Mark
+			for _, path := range args {
+				rows, err := markfile.Read(path, x.format, x.fps)
+				if err != nil {
+					return err
+				}
+				for _, r := range rows {
+					m := library.Mark{Label: r.Label, Video: r.Video, Start: r.Start, End: r.End, Positive: !r.Negative, Author: r.Author, Time: r.Time}
+					if videoPath != "" {
+						m.Video = filepath.Clean(videoPath)
+					}
+					if m.Author == "" {
+						m.Author = author
+					}
+					marks = append(marks, m)
+				}
+			}
+			added, err := library.AddMarks(c.Context(), dir, marks, true)
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return a.json(map[string]int{"marks": len(marks), "added": added})
+			}
+			_, err = fmt.Fprintf(a.out, "%s added, %d were there already\n", english.Plural(added, "mark", ""), len(marks)-added)
+			return err
+		},
+	}
+	flags.Library(c, &dir)
+	x.add(c)
+	c.Flags().StringVar(&videoPath, "video", "", "video of the marks, if the file does not name it")
+	c.Flags().StringVar(&author, "author", userName(), "name stored with marks that have none")
+	c.Flags().Lookup("author").DefValue = "your user name"
+	flags.JSON(c, &asJSON)
+	return c
+}

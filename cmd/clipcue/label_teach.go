@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/library"
+)
+
+// lesson holds labels that were learned, and the model of their library.
+type lesson struct {
+	teachers []*library.Teacher
+	model    *clip.Model
+	embedder library.Embedder
+	settings library.Settings
+}
+
+// teach opens a library, learns labels, all if none is given, and calls use with them.
+func (a *app) teach(c *cobra.Command, o searchFlags, towers clip.Tower, names []string, use func(lesson) error) error {
+	l, err := o.server.Open(c, o.library)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	labels, err := l.Labels(c.Context())
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		for _, x := range labels {
+			names = append(names, x.Name)
+		}
+	}
+	x := lesson{settings: l.Settings()}
+	if x.model, x.embedder, _, err = a.libraryModel(c, l, o, towers); err != nil {
+		return err
+	}
+	m, err := l.Moments(c.Context())
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	for _, name := range names {
+		t, err := l.Teach(c.Context(), x.embedder, m, name)
+		if err != nil {
+			return err
+		}
+		if t.Unused > 0 {
+			a.log.Warn("marks are not used: their videos are not in the library or wait to be re-indexed", "label", t.Name, "marks", t.Unused)
+		}
+		x.teachers = append(x.teachers, t)
+	}
+	return use(x)
+}
+
+// teachOne is teach for one label.
+func (a *app) teachOne(c *cobra.Command, o searchFlags, name string, use func(*library.Teacher) error) error {
+	return a.teach(c, o, clip.Text, []string{name}, func(x lesson) error { return use(x.teachers[0]) })
+}
+
+// suspects is the feed of marks that the others contradict.
+const suspects label.Feed = "suspects"
+
+func (a *app) labelSuggestCommand() *cobra.Command {
+	var o searchFlags
+	var seed uint64
+	var prefix string
+	feed := label.Likely
+	c := &cobra.Command{
+		Use:   "suggest --library DIR NAME",
+		Short: "Print moments to mark",
+		Long: `Prints moments that are not marked yet. Mark them with: clipcue label mark.
+
+likely     those that most probably show the label
+uncertain  those that the label cannot decide; marking them teaches the most
+random     drawn evenly from the library
+suspects   marks that the other marks contradict, with the worst first
+
+Scores are log-odds: higher is more likely. They are comparable within one label only.`,
+		Example: `  clipcue label suggest --library lib leash
+  clipcue label suggest --library lib leash --feed uncertain --top 20 --json`,
+		Args: arguments(1, 1, "a name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.teachOne(c, o, args[0], func(t *library.Teacher) error {
+				if feed == suspects {
+					return a.printSuspects(c.Context(), t, o.top, o.json)
+				}
+				return a.printSuggestions(t.Suggest(feed, o.top, seed, prefix), o.json)
+			})
+		},
+	}
+	o.addLabel(c)
+	flags.OneOf(c, &feed, "feed", append(label.Feeds(), suspects), "what to suggest: likely, uncertain, random or suspects")
+	o.top = 10
+	flags.Int(c, &o.top, "top", 1, "number of suggestions")
+	c.Flags().StringVar(&prefix, "prefix", "", "only videos whose absolute path begins with this")
+	flags.Seed(c, &seed)
+	return c
+}
+
+// addLabel adds the flags of commands that learn a label.
+func (o *searchFlags) addLabel(c *cobra.Command) {
+	o.backbone.AddOfLibrary(c)
+	o.run.Add(c)
+	flags.Library(c, &o.library)
+	o.server.Add(c)
+	flags.JSON(c, &o.json)
+}
+
+func (a *app) printSuggestions(found []library.Suggestion, asJSON bool) error {
+	if asJSON {
+		return a.json(found)
+	}
+	return a.rows("score\tstart\tend\tvideo\tthumbnail", len(found), func(i int) string {
+		s := found[i]
+		return fmt.Sprintf("%.2f\t%g\t%g\t%s\t%s", s.Score, s.Start, s.End, shown(s.Video), shown(s.Thumbnail))
+	})
+}
+
+func (a *app) printSuspects(ctx context.Context, t *library.Teacher, top int, asJSON bool) error {
+	found, err := t.Suspects(ctx)
+	if err != nil {
+		return err
+	}
+	found = found[:min(top, len(found))]
+	if asJSON {
+		return a.json(found)
+	}
+	return a.rows("margin\tmark\tstart\tend\tvideo", len(found), func(i int) string {
+		s := found[i]
+		return fmt.Sprintf("%.2f\t%s\t%g\t%g\t%s", s.Margin, sign(s.Positive), s.Start, s.End, shown(s.Video))
+	})
+}

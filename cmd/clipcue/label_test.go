@@ -1,0 +1,252 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/webhook"
+	"github.com/clipcue/clipcue/internal/ffmpeg"
+	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/task/recognition"
+)
+
+func TestLabelFromNothingToSegments(t *testing.T) {
+	_, lib := newLibrary(t)
+	do := func(command string, args ...string) result {
+		t.Helper()
+		return must(t, exitDone, append([]string{"label", command, "-q", "--library", lib}, args...)...)
+	}
+	do("new", "round", "--text", "a red circle", "--text", "red")
+	suggest := func(feed string) []library.Suggestion {
+		t.Helper()
+		return decode[[]library.Suggestion](t, do("suggest", "round", "--top", "6", "--json", "--feed", feed))
+	}
+	for range 3 { // a truthful user
+		for _, feed := range []string{"likely", "uncertain", "random"} {
+			s := suggest(feed)[0]
+			args := []string{"round", s.Video, number(s.Start), number(s.End), "--author", "ann"}
+			if !strings.Contains(s.Video, "red_circle") {
+				args = append(args, "--not")
+			}
+			do("mark", args...)
+		}
+	}
+	labels := decode[[]library.Label](t, do("list", "--json"))
+	if len(labels) != 1 || labels[0].Positive+labels[0].Negative != 9 || labels[0].Positive < 3 {
+		t.Fatalf("labels %+v", labels)
+	}
+	q := decode[struct {
+		Precision, Recall struct{ Mean, Low, High float64 }
+	}](t, do("eval", "round", "--json"))
+	if q.Precision.Low > q.Precision.Mean || q.Precision.Mean > q.Precision.High || q.Recall.Mean == 0 {
+		t.Errorf("quality %+v", q)
+	}
+	out := filepath.Join(t.TempDir(), "segments.csv")
+	found := decode[[]applied](t, do("apply", "--json", "--out", out))
+	if len(found) != 1 || len(found[0].Segments) == 0 || found[0].Quality == nil {
+		t.Fatalf("applied %+v", found)
+	}
+	right := 0
+	for _, s := range found[0].Segments {
+		if strings.Contains(s.Video, "red_circle") {
+			right++
+		}
+	}
+	if 3*right < 2*len(found[0].Segments) {
+		t.Errorf("%d of %d segments are right", right, len(found[0].Segments))
+	}
+	if data, err := os.ReadFile(out); err != nil || strings.Count(string(data), "\n") != len(found[0].Segments)+1 {
+		t.Errorf("%s: %v\n%s", out, err, data)
+	}
+	for _, args := range [][]string{{"suggest", "round"}, {"suggest", "round", "--feed", "suspects"}, {"eval", "round"}, {"apply", "round"}, {"list"}, {"list", "round"}} {
+		if r := do(args[0], args[1:]...); !strings.Contains(r.stdout, " ") {
+			t.Errorf("%q prints %q", args, r.stdout)
+		}
+	}
+
+}
+
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+func TestMarksThroughFiles(t *testing.T) {
+	_, lib := newLibrary(t)
+	dir := t.TempDir()
+	table := write(t, dir, "marks.csv", "video,start,end,label,negative\nred_circle/000.mp4,0,1,red,false\nred_circle/001.mp4,0.5,1.5,red,false\nblue_ring/000.mp4,0,1.5,red,true\nblue_ring/000.mp4,0,1.5,blue,false\n")
+	imported := func(path string) map[string]int {
+		t.Helper()
+		return decode[map[string]int](t, must(t, exitDone, "label", "import", "--library", lib, "--json", path))
+	}
+	if n := imported(table); n["added"] != 4 {
+		t.Fatalf("%v", n)
+	}
+	marks := func() []library.Mark {
+		marks := decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "red"))
+		slices.SortFunc(marks, func(a, b library.Mark) int { return strings.Compare(a.Video, b.Video) })
+		return marks
+	}
+	before := marks()
+	for _, file := range []string{"all.csv", "all.jsonl"} {
+		path := filepath.Join(dir, file)
+		must(t, exitDone, "label", "export", "--library", lib, "--out", path, "--negatives")
+		must(t, exitDone, "label", "delete", "--library", lib, "red")
+		if n := imported(path); n["added"] != 3 || n["marks"] != 4 {
+			t.Errorf("%s: %v", file, n)
+		}
+		for i, m := range marks() {
+			if m != before[i] {
+				t.Errorf("%s: %+v became %+v", file, before[i], m)
+			}
+		}
+	}
+	for _, out := range []string{"m.json", "m.csv", "m.jsonl"} {
+		path := filepath.Join(dir, out)
+		must(t, exitDone, "label", "export", "--library", lib, "--out", path)
+		if n := imported(path); n["added"] != 0 || n["marks"] != 3 {
+			t.Errorf("%s: %v", out, n)
+		}
+	}
+	for _, format := range []string{"labelstudio", "srt", "vtt", "edl"} {
+		path := filepath.Join(dir, format)
+		must(t, exitDone, "label", "export", "--library", lib, "--out", path, "--format", format)
+		if n := decode[map[string]int](t, must(t, exitDone, "label", "import", "--library", lib, "--json", "--format", format, path)); n["marks"] != 3 || n["added"] > 0 {
+			t.Errorf("%s: %v", format, n)
+		}
+	}
+}
+
+func TestLabelsThatAreRefused(t *testing.T) {
+	_, lib := newLibrary(t)
+	must(t, exitDone, "label", "new", "--library", lib, "red")
+	dir := t.TempDir()
+	unknown := write(t, dir, "unknown.csv", "video,start,end,label\nnowhere.mp4,0,1,red\n")
+	video := "red_circle/000.mp4"
+	other := backbone(t, dir, 7)
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"new", "red"}, exitFailed, "has a label of this name"},
+		{[]string{"new", " "}, exitFailed, "name of a label"},
+		{[]string{"mark", "red", video, "100", "101"}, exitFailed, "outside"},
+		{[]string{"mark", "red", video, "1", "0.5"}, exitFailed, "outside"},
+		{[]string{"mark", "red", video, "1:99", "200"}, exitUsage, "h:mm:ss"},
+		{[]string{"mark", "red", video, "-1", "2"}, exitUsage, ""},
+		{[]string{"mark", "red", "nowhere.mp4", "0", "1"}, exitFailed, "not in the library"},
+		{[]string{"mark", "blue", video, "0", "1"}, exitFailed, "no such label"},
+		{[]string{"mark", "red", video, "0", "1", "--remove"}, exitFailed, "no such mark"},
+		{[]string{"eval", "red"}, exitFailed, "no positive marks"},
+		{[]string{"apply", "red"}, exitFailed, "no positive marks"},
+		{[]string{"suggest", "blue"}, exitFailed, "no such label"},
+		{[]string{"suggest", "red", "--feed", "best"}, exitUsage, "likely"},
+		{[]string{"suggest", "red", "--model", other}, exitFailed, "model"},
+		{[]string{"import", unknown}, exitFailed, "not in the library"},
+		{[]string{"import", filepath.Join(dir, "none.csv")}, exitFailed, "none.csv"},
+		{[]string{"export", "--out", filepath.Join(dir, "x.doc")}, exitUsage, "unknown format"},
+		{[]string{"eval", "red", "--min-precision", "2"}, exitUsage, "precision"},
+	} {
+		r := clipcue(t, append([]string{"label", c.args[0], "--library", lib}, c.args[1:]...)...)
+		if r.code != c.code || !strings.Contains(r.stderr, c.want) {
+			t.Errorf("%q: exit code %d, want %d: %s", c.args, r.code, c.code, r.stderr)
+		}
+	}
+	must(t, exitDone, "label", "mark", "--library", lib, "red", video, "0", "1")
+	for _, c := range []struct{ args, want string }{
+		{"mark red red_circle/000.mp4 0.1 1 --not", "contradicts"}, {"mark red red_circle/000.mp4 0.1 1", "overlaps"},
+		{"eval red", "only positive"},
+	} {
+		args := strings.Fields(c.args)
+		r := clipcue(t, append([]string{"label", args[0], "--library", lib}, args[1:]...)...)
+		if r.code != exitFailed || !strings.Contains(r.stderr, c.want) || !strings.Contains(r.stderr, "try: ") {
+			t.Errorf("%q: exit code %d: %s", c.args, r.code, r.stderr)
+		}
+	}
+}
+
+func TestWatchByLabel(t *testing.T) {
+	videos, lib := newLibrary(t)
+	text := "video,start,end,label,negative\n"
+	for _, name := range []string{"red_circle/000", "red_circle/001", "red_circle/002", "blue_ring/000", "blue_ring/001", "blue_ring/002", "green_cross/000", "green_cross/001"} {
+		text += fmt.Sprintf("%[1]s.mp4,0,1,red,%[2]t\n%[1]s.mp4,1,2,red,%[2]t\n", name, !strings.HasPrefix(name, "red"))
+	}
+	table := write(t, t.TempDir(), "marks.csv", text)
+	must(t, exitDone, "label", "import", "--library", lib, table)
+	var mu sync.Mutex
+	var posted []recognition.Event
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var e recognition.Event
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil || r.Header.Get(webhook.SignatureHeader) == "" {
+			t.Errorf("request without event or signature: %v", err)
+		}
+		posted = append(posted, e)
+	}))
+	defer server.Close()
+	t.Setenv("CLIPCUE_WEBHOOK_SECRET", "secret")
+	for name, want := range map[string]bool{"red_circle/002.mp4": true, "blue_ring/002.mp4": false} {
+		live := filepath.Join(t.TempDir(), "live.ts")
+		c, err := ffmpeg.Command(t.Context(), "ffmpeg", "-nostdin", "-loglevel", "error", "-i", filepath.Join(videos, name), "-c:v", "libx264", live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		posted = nil
+		r := must(t, exitDone, "watch", "-q", "--library", lib, "--label", "red", "--min-precision", "0.8", "--json", "--wait", "--idle", "300ms", "--webhook", server.URL, live)
+		events := eventsOf(t, r)
+		if (len(events) > 0) != want || !slices.Equal(events, posted) {
+			t.Errorf("%s: events %+v, posted %+v", name, events, posted)
+		}
+		for _, e := range events {
+			if e.Label != "red" {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	for _, args := range [][]string{{"--label", "red"}, {"--library", lib}, {"--library", lib, "--label", "red", "--run", "x"}, {"--library", lib, "--label", "red", "--webhook", "ftp://x"}, {}} {
+		if r := clipcue(t, append([]string{"watch", "x.ts"}, args...)...); r.code != exitUsage {
+			t.Errorf("%q: exit code %d: %s", args, r.code, r.stderr)
+		}
+	}
+}
+
+// A process that is killed while it adds marks adds all or none, and harms nothing else.
+func TestMarksOfAKilledProcess(t *testing.T) {
+	_, lib := newLibrary(t)
+	must(t, exitDone, "label", "new", "--library", lib, "red")
+	have, killed := 0, 0
+	for i := range 12 {
+		text := "video,start,end,label,negative\n"
+		for j, name := range []string{"red_circle/000", "red_circle/001", "red_circle/002", "blue_ring/000", "blue_ring/001"} {
+			text += fmt.Sprintf("%s.mp4,%g,%g,red,%t\n", name, 0.15*float64(i), 0.15*float64(i)+0.1, j > 2)
+		}
+		c := program(t.Context(), t, "label", "import", "--library", lib, write(t, t.TempDir(), "marks.csv", text))
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(10*i) * time.Millisecond)
+		_ = c.Process.Kill()
+		if err := c.Wait(); err != nil {
+			killed++
+		}
+		must(t, exitDone, "library", "check", "--library", lib)
+		marks := decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "red"))
+		if n := len(marks) - have; n != 0 && n != 5 {
+			t.Fatalf("%d of 5 marks were added", n)
+		}
+		have = len(marks)
+	}
+	t.Logf("%d of 12 processes were killed before their end, %d marks were added", killed, have)
+}

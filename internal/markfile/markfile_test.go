@@ -1,0 +1,119 @@
+package markfile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var rows = []Row{
+	{Video: "/films/a/one.mp4", Start: 0, End: 2.5, Label: "opening a door"},
+	{Video: "/films/a/one.mp4", Start: 3.25, End: 4, Label: "waving, \"twice\""},
+	{Video: "/films/b/two.mkv", Start: 3661.125, End: 3662.5, Label: "öffnen"},
+}
+
+func TestEveryFormatReadsBack(t *testing.T) {
+	for _, f := range Formats() {
+		t.Run(string(f), func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
+			files, err := Write(out, f, rows, 40)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := map[bool]int{true: 2, false: 1}[codecs[f].perVideo]; len(files) != want {
+				t.Fatalf("files %q", files)
+			}
+			got, err := Read(out, "", 40)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range got {
+				if codecs[f].perVideo && f != EDL {
+					got[i].Video = "/films/" + got[i].Video
+				}
+			}
+			if d := cmp.Diff(rows, got, cmpopts.EquateApprox(0, 1e-9)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestNegativeMarksReadBack(t *testing.T) {
+	all := append([]Row{{Video: "/films/a/one.mp4", Start: 5, End: 6, Label: "waving", Negative: true, Author: "a", Time: time.Unix(9, 5).UTC()}}, rows...)
+	for _, f := range []Format{CSV, JSONL} {
+		out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
+		if _, err := Write(out, f, all, 0); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(out, "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(all, got, cmpopts.SortSlices(func(a, b Row) bool { return a.Video+number(a.Start) < b.Video+number(b.Start) })); d != "" {
+			t.Errorf("%s: %s", f, d)
+		}
+	}
+}
+
+func TestFilesOfOtherPrograms(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []Row
+	}{
+		"crlf.srt":  {"1\r\n00:00:01,000 --> 00:00:02,500\r\ntwo\r\nlines\r\n\r\n", []Row{{Video: "crlf", Start: 1, End: 2.5, Label: "two lines"}}},
+		"short.vtt": {"WEBVTT - title\n\nNOTE a note\n\nid\n01:02.000 --> 01:03.000 align:start\nhello\n", []Row{{Video: "short", Start: 62, End: 63, Label: "hello"}}},
+		"path.csv":  {"\ufeffpath,label,start,end,extra\nv.mp4,x,1,2,3\n", []Row{{Video: "v.mp4", Start: 1, End: 2, Label: "x"}}},
+		"timeline.json": {`[{"data":{"video":"v.mp4"},"annotations":[{"result":[{"type":"timelinelabels","value":{"ranges":[{"start":1,"end":25}],"timelinelabels":["x"]}}]}]}]`,
+			[]Row{{Video: "v.mp4", Start: 0, End: 1, Label: "x"}}},
+		"drop.edl": {"TITLE: x\n001  AX V C 00:00:01:00 00:00:02:12 01:00:00:00 01:00:01:12\n* FROM CLIP NAME: v.mp4\n* COMMENT: x\n", []Row{{Video: "v.mp4", Start: 1, End: 2.48, Label: "x"}}},
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(path, "", 25)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestBrokenFiles(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty.csv": "", "columns.csv": "a,b\n1,2\n", "number.csv": "video,start,end,label\nv,x,2,l\n", "backward.csv": "video,start,end,label\nv,3,2,l\n",
+		"nan.csv": "video,start,end,label\nv,NaN,2,l\n", "infinite.csv": "video,start,end,label\nv,0,Inf,l\n", "nolabel.csv": "video,start,end,label\nv,0,1,\n",
+		"key.jsonl": `{"video":"v","begin":1}`, "noend.jsonl": `{"video":"v","start":1,"label":"x"}`, "cut.jsonl": `{"video":`,
+		"other.json": `{"x":1}`, "cut.json": `[{"data":`, "nothing.srt": "hello", "label.vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n\n",
+		"nothing.edl": "TITLE: x\n", "unknown.txt": "x",
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := Read(path, "", 25); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, %v", name, rows, err)
+		}
+	}
+}
+
+func TestVideosStayBelowTheFolder(t *testing.T) {
+	out := t.TempDir()
+	files, err := Write(filepath.Join(out, "subtitles"), SRT, []Row{{Video: "../../x.mp4", End: 1, Label: "x"}, {Video: "/y/../../z.mp4", End: 1, Label: "x"}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if r, err := filepath.Rel(filepath.Join(out, "subtitles"), f); err != nil || strings.HasPrefix(r, "..") {
+			t.Errorf("%s is outside", f)
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package markfile
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var columns = []string{"video", "start", "end", "label", "negative", "author", "time"}
+
+// required is the number of columns that every file has. Files of positive marks without
+// authors and dates have only these, so that they can be used for training.
+const required = 4
+
+// plain reports whether the first columns say everything about rows.
+func plain(rows []Row) bool {
+	return !slices.ContainsFunc(rows, func(r Row) bool { return r.Negative })
+}
+
+func writeCSV(w io.Writer, rows []Row, _ float64) error {
+	out := csv.NewWriter(w)
+	n := len(columns)
+	if plain(rows) {
+		n = required
+	}
+	out.Write(columns[:n])
+	for _, r := range rows {
+		out.Write([]string{r.Video, number(r.Start), number(r.End), r.Label, strconv.FormatBool(r.Negative), r.Author, stamp(r.Time)}[:n])
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func readCSV(data []byte, _ float64) (rows []Row, err error) {
+	in := csv.NewReader(bytes.NewReader(data))
+	head, err := in.Read()
+	if err != nil {
+		return nil, fmt.Errorf("it has no line of column names: %w", err)
+	}
+	at := map[string]int{}
+	for i, name := range head {
+		at[strings.ToLower(strings.TrimSpace(name))] = i
+	}
+	if _, ok := at["video"]; !ok {
+		at["video"] = slices.Index(head, "path")
+	}
+	for _, name := range columns[:required] {
+		if i, ok := at[name]; !ok || i < 0 {
+			return nil, fmt.Errorf("the first line has no column %s; it has %s", name, strings.Join(head, ", "))
+		}
+	}
+	for {
+		fields, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		field := func(name string) string {
+			if i, ok := at[name]; ok {
+				return strings.TrimSpace(fields[i])
+			}
+			return ""
+		}
+		r := Row{Video: field("video"), Label: field("label"), Author: field("author")}
+		var errs [4]error
+		r.Start, errs[0] = strconv.ParseFloat(field("start"), 64)
+		r.End, errs[1] = strconv.ParseFloat(field("end"), 64)
+		if s := field("negative"); s != "" {
+			r.Negative, errs[2] = strconv.ParseBool(s)
+		}
+		if s := field("time"); s != "" {
+			r.Time, errs[3] = time.Parse(time.RFC3339Nano, s)
+		}
+		if err := errors.Join(errs[:]...); err != nil {
+			line, _ := in.FieldPos(0)
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		rows = append(rows, r)
+	}
+}
+
+// object is a line of JSONL.
+type object struct {
+	Video    string     `json:"video"`
+	Start    *float64   `json:"start"`
+	End      *float64   `json:"end"`
+	Label    string     `json:"label"`
+	Negative bool       `json:"negative,omitempty"`
+	Author   string     `json:"author,omitempty"`
+	Time     *time.Time `json:"time,omitempty"`
+}
+
+func writeJSONL(w io.Writer, rows []Row, _ float64) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	bare := plain(rows)
+	for _, r := range rows {
+		o := object{Video: r.Video, Start: &r.Start, End: &r.End, Label: r.Label}
+		if !bare {
+			o.Negative, o.Author = r.Negative, r.Author
+			if !r.Time.IsZero() {
+				o.Time = &r.Time
+			}
+		}
+		if err := out.Encode(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readJSONL(data []byte, _ float64) (rows []Row, err error) {
+	in := json.NewDecoder(bytes.NewReader(data))
+	in.DisallowUnknownFields()
+	for {
+		var o object
+		switch err := in.Decode(&o); {
+		case errors.Is(err, io.EOF):
+			return rows, nil
+		case err != nil:
+			return nil, fmt.Errorf("object %d: %w", len(rows)+1, err)
+		case o.Start == nil || o.End == nil:
+			return nil, fmt.Errorf("object %d has no start or no end", len(rows)+1)
+		}
+		r := Row{Video: o.Video, Start: *o.Start, End: *o.End, Label: o.Label, Negative: o.Negative, Author: o.Author}
+		if o.Time != nil {
+			r.Time = *o.Time
+		}
+		rows = append(rows, r)
+	}
+}
+
+// activityNet is the file of ActivityNet's annotations.
+type activityNet struct {
+	Version  string                   `json:"version,omitempty"`
+	Database map[string]*activityItem `json:"database"`
+}
+
+type activityItem struct {
+	Subset      string          `json:"subset"`
+	Annotations []activityLabel `json:"annotations"`
+}
+
+type activityLabel struct {
+	Segment [2]float64 `json:"segment"`
+	Label   string     `json:"label"`
+}
+
+func writeActivityNet(w io.Writer, rows []Row, _ float64) error {
+	a := activityNet{Version: "clipcue", Database: map[string]*activityItem{}}
+	for _, r := range rows {
+		item := a.Database[r.Video]
+		if item == nil {
+			item = &activityItem{Subset: "training"}
+			a.Database[r.Video] = item
+		}
+		item.Annotations = append(item.Annotations, activityLabel{[2]float64{r.Start, r.End}, r.Label})
+	}
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", " ")
+	return out.Encode(a)
+}
+
+func readActivityNet(data []byte, _ float64) (rows []Row, err error) {
+	var a activityNet
+	if err := json.Unmarshal(data, &a); err != nil {
+		return nil, err
+	}
+	if a.Database == nil {
+		return nil, errors.New(`it has no "database"`)
+	}
+	for video, item := range a.Database {
+		if item == nil {
+			continue
+		}
+		for _, x := range item.Annotations {
+			rows = append(rows, Row{Video: video, Start: x.Segment[0], End: x.Segment[1], Label: x.Label})
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
+	return rows, nil
+}
+
+// task is a task of Label Studio.
+type task struct {
+	Data struct {
+		Video string `json:"video"`
+	} `json:"data"`
+	Annotations []annotation `json:"annotations"`
+}
+
+type annotation struct {
+	Result []region `json:"result"`
+}
+
+// region is a span in seconds (type labels) or in frames from 1 on (type timelinelabels).
+type region struct {
+	From  string `json:"from_name"`
+	To    string `json:"to_name"`
+	Type  string `json:"type"`
+	Value struct {
+		Start    *float64 `json:"start,omitempty"`
+		End      *float64 `json:"end,omitempty"`
+		Labels   []string `json:"labels,omitempty"`
+		Ranges   []frames `json:"ranges,omitempty"`
+		Timeline []string `json:"timelinelabels,omitempty"`
+	} `json:"value"`
+}
+
+type frames struct {
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
+}
+
+func writeLabelStudio(w io.Writer, rows []Row, _ float64) error {
+	tasks := []*task{}
+	for _, r := range rows {
+		if n := len(tasks); n == 0 || tasks[n-1].Data.Video != r.Video {
+			t := &task{Annotations: []annotation{{}}}
+			t.Data.Video = r.Video
+			tasks = append(tasks, t)
+		}
+		x := region{From: "label", To: "video", Type: "labels"}
+		x.Value.Start, x.Value.End, x.Value.Labels = &r.Start, &r.End, []string{r.Label}
+		results := &tasks[len(tasks)-1].Annotations[0].Result
+		*results = append(*results, x)
+	}
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", " ")
+	return out.Encode(tasks)
+}
+
+func readLabelStudio(data []byte, fps float64) (rows []Row, err error) {
+	var tasks []task
+	if err := json.Unmarshal(data, &tasks); err != nil {
+		return nil, err
+	}
+	for i, t := range tasks {
+		for _, a := range t.Annotations {
+			for _, x := range a.Result {
+				v := x.Value
+				for _, label := range v.Labels {
+					if v.Start == nil || v.End == nil {
+						return nil, fmt.Errorf("a label of task %d has no start or no end", i+1)
+					}
+					rows = append(rows, Row{Video: t.Data.Video, Start: *v.Start, End: *v.End, Label: label})
+				}
+				if len(v.Timeline) > 0 && !(fps > 0) {
+					return nil, fmt.Errorf("task %d counts frames, and the frame rate is unknown", i+1)
+				}
+				for _, label := range v.Timeline {
+					for _, f := range v.Ranges {
+						rows = append(rows, Row{Video: t.Data.Video, Start: max(0, f.Start-1) / fps, End: f.End / fps, Label: label})
+					}
+				}
+			}
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,247 @@
+package library_test
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/task/retrieval"
+)
+
+func (w *world) label(name string, marks ...library.Mark) {
+	w.t.Helper()
+	if err := library.CreateLabel(w.t.Context(), w.lib, library.Label{Name: name}); err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range marks {
+		marks[i].Label = name
+	}
+	if n, err := library.AddMarks(w.t.Context(), w.lib, marks, false); err != nil || n != len(marks) {
+		w.t.Fatalf("%d marks added: %v", n, err)
+	}
+}
+
+func (w *world) marks(name string) []library.Mark {
+	w.t.Helper()
+	l := w.open()
+	defer l.Close()
+	marks, err := l.Marks(w.t.Context(), name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return marks
+}
+
+// teach learns a label and calls use with it.
+func (w *world) teach(name string, use func(*library.Teacher)) {
+	w.t.Helper()
+	l := w.open()
+	defer l.Close()
+	m, err := l.Moments(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer m.Close()
+	t, err := l.Teach(w.t.Context(), retrieval.Baseline(w.model), m, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	use(t)
+}
+
+// db changes the database without the library.
+func (w *world) db(statements ...string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.lib, "library.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			w.t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestLabelFindsMoreOfTheSame(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4", "blue_ring/000.mp4", "blue_ring/001.mp4", "green_cross/000.mp4", "film.mp4")
+	w.o.Settings.Window, w.o.Settings.Hop = 1, 0.5
+	w.index(w.videos)
+	w.label("thing", library.Mark{Video: "red_circle/000.mp4", Start: 0, End: 2, Positive: true}, library.Mark{Video: "blue_ring/000.mp4", Start: 0, End: 2})
+	w.teach("thing", func(teacher *library.Teacher) {
+		found := teacher.Suggest(label.Likely, 3, 0, w.videos)
+		if len(found) != 3 {
+			t.Fatalf("suggestions %+v", found)
+		}
+		for _, s := range found {
+			if !strings.Contains(s.Video, "red_circle/001") && !(strings.Contains(s.Video, "film") && s.Start < 2) {
+				t.Errorf("suggests %s at %g s", s.Video, s.Start)
+			}
+		}
+		if other := teacher.Suggest(label.Likely, 3, 0, filepath.Join(w.videos, "green_cross")); len(other) == 0 || !strings.Contains(other[0].Video, "green_cross") {
+			t.Errorf("suggestions of a folder: %+v", other)
+		}
+		segments, err := teacher.Segments(teacher.Cut(teacher.Head().Threshold))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range segments {
+			if strings.Contains(s.Video, "film") && (s.Start > 0.3 || s.End < 1.5 || s.End > 2.7) {
+				t.Errorf("the red circle of the film is from 0 to 2 s, found %g to %g s", s.Start, s.End)
+			}
+			if strings.Contains(s.Video, "blue_ring") || s.Label != "thing" {
+				t.Errorf("segment %+v", s)
+			}
+		}
+	})
+	w.whole()
+}
+
+func TestMarksStayWithTheContent(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
+	w.index(w.videos)
+	w.label("thing", library.Mark{Video: "red_circle/000.mp4", Start: 0.5, End: 1.5, Positive: true, Author: "ann"})
+	moved := w.path("elsewhere.mp4")
+	if err := os.Rename(w.path("red_circle/000.mp4"), moved); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.index(w.videos); r.Moved != 1 {
+		t.Fatalf("%+v", r)
+	}
+	w.o.Reindex, w.o.Settings.Window, w.o.Settings.Hop = true, 1, 1
+	w.index()
+	marks := w.marks("thing")
+	if len(marks) != 1 || marks[0].Video != moved || marks[0].Start != 0.5 || marks[0].End != 1.5 || !marks[0].Positive || marks[0].Author != "ann" || marks[0].Time.IsZero() {
+		t.Errorf("marks %+v", marks)
+	}
+	w.teach("thing", func(teacher *library.Teacher) {
+		if teacher.Unused != 0 {
+			t.Errorf("%d marks are unused", teacher.Unused)
+		}
+	})
+	w.copy("green_cross/000.mp4", "elsewhere.mp4") // another video in its place
+	w.o.Reindex = false
+	w.index()
+	w.teach("thing", func(teacher *library.Teacher) {
+		if teacher.Unused != 1 {
+			t.Errorf("%d marks are unused, want the one of the replaced video", teacher.Unused)
+		}
+	})
+	w.whole()
+}
+
+func TestMarksThatAreRefused(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4")
+	w.index(w.videos)
+	w.label("thing", library.Mark{Video: "000.mp4", Start: 0, End: 1, Positive: true})
+	var conflict *library.ConflictError
+	for _, c := range []struct {
+		name string
+		mark library.Mark
+		want error
+		as   any
+	}{
+		{"another label", library.Mark{Label: "other", Video: "000.mp4", End: 1}, library.ErrNoLabel, nil},
+		{"unknown video", library.Mark{Label: "thing", Video: "nowhere.mp4", End: 1}, library.ErrUnknownVideo, nil},
+		{"part of a name", library.Mark{Label: "thing", Video: "0.mp4", End: 1}, library.ErrUnknownVideo, nil},
+		{"before the start", library.Mark{Label: "thing", Video: "000.mp4", Start: -1, End: 1}, library.ErrOutside, nil},
+		{"after the end", library.Mark{Label: "thing", Video: "000.mp4", Start: 1, End: 100}, library.ErrOutside, nil},
+		{"empty", library.Mark{Label: "thing", Video: "000.mp4", Start: 1, End: 1}, library.ErrOutside, nil},
+		{"contradiction", library.Mark{Label: "thing", Video: "000.mp4", Start: 0.1, End: 1}, nil, &conflict},
+		{"overlap", library.Mark{Label: "thing", Video: "000.mp4", Start: 0.1, End: 1, Positive: true}, nil, &conflict},
+	} {
+		good := library.Mark{Label: "thing", Video: "001.mp4", Start: 0, End: 1, Positive: true}
+		_, err := library.AddMarks(t.Context(), w.lib, []library.Mark{good, c.mark}, false)
+		if c.want != nil && !errors.Is(err, c.want) || c.as != nil && !errors.As(err, c.as) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if marks := w.marks("thing"); len(marks) != 1 {
+		t.Errorf("of refused calls, marks stay: %+v", marks)
+	}
+	if n, err := library.AddMarks(t.Context(), w.lib, w.marks("thing"), false); n != 0 || err != nil {
+		t.Errorf("the same marks again: %d added, %v", n, err)
+	}
+	for _, l := range []library.Label{{Name: "thing"}, {Name: "thing\u200b"}, {Name: " "}, {Name: "a\nb"}, {Name: "x", Texts: []string{""}}} {
+		if err := library.CreateLabel(t.Context(), w.lib, l); err == nil {
+			t.Errorf("label %+v is accepted", l)
+		}
+	}
+	if _, err := library.AddMarks(t.Context(), t.TempDir(), nil, false); !errors.Is(err, library.ErrNotLibrary) {
+		t.Errorf("no library: %v", err)
+	}
+	if err := library.RemoveMarks(t.Context(), w.lib, []library.Mark{{Label: "thing", Video: "000.mp4", Start: 0.5, End: 1}}); !errors.Is(err, library.ErrNoMark) {
+		t.Errorf("removing what is not there: %v", err)
+	}
+	if err := library.RemoveMarks(t.Context(), w.lib, w.marks("thing")); err != nil || len(w.marks("thing")) != 0 {
+		t.Errorf("removing: %v", err)
+	}
+	if err := library.DeleteLabel(t.Context(), w.lib, "thing"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMarksWhileARunWrites(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4")
+	w.index(w.path("red_circle/000.mp4"))
+	w.label("thing")
+	var refused error
+	_, err := library.Index(t.Context(), w.lib, hooked{w.model, func() {
+		_, refused = library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "thing", Video: "000.mp4", End: 1}}, false)
+	}}, retrieval.Baseline(w.model), []string{w.videos}, w.o)
+	if err != nil || !errors.Is(refused, library.ErrBusy) {
+		t.Errorf("indexing: %v, marking: %v", err, refused)
+	}
+}
+
+func TestOlderLibraryGainsMotions(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
+	before := w.index(w.videos)
+	w.db("DROP TABLE motions", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
+	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrOlder) {
+		t.Fatalf("%v", err)
+	}
+	if r := w.index(); r.Done != 2 || r.LibraryMoments != before.LibraryMoments {
+		t.Errorf("%+v", r)
+	}
+	if r := w.index(); r.Done != 0 {
+		t.Errorf("indexed again: %+v", r)
+	}
+	w.label("thing")
+	w.whole()
+}
+
+func TestDamagedMarksAndMotions(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	w.label("thing", library.Mark{Video: "000.mp4", End: 1, Positive: true})
+	for _, c := range []struct{ name, damage, repair string }{
+		{"a mark", "UPDATE marks SET sum = sum + 1", "UPDATE marks SET sum = sum - 1"},
+		{"a label", "UPDATE labels SET sum = sum + 1", "UPDATE labels SET sum = sum - 1"},
+		{"a motion", "UPDATE motions SET packed = zeroblob(length(packed))", ""},
+	} {
+		w.db(c.damage)
+		l := w.open()
+		damage, err := l.Check(t.Context())
+		if err != nil || len(damage) != 1 {
+			t.Errorf("%s: damage %v, %v", c.name, damage, err)
+		}
+		m, err := l.Moments(t.Context())
+		if err == nil {
+			_, err = l.Teach(t.Context(), retrieval.Baseline(w.model), m, "thing")
+			m.Close()
+		}
+		if !errors.Is(err, library.ErrDamaged) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if c.repair != "" {
+			w.db(c.repair)
+		}
+	}
+}

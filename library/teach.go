@@ -1,0 +1,255 @@
+package library
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/memory"
+	"github.com/clipcue/clipcue/label"
+)
+
+// Moments holds what teaching needs of all moments of a library, in memory: 6 bytes for
+// each element of an embedding. It is the state of the library when it was loaded.
+type Moments struct {
+	dir        string
+	moments    *label.Moments
+	videos     map[int64]videoRow
+	rows       videoRows // the same, by path
+	thumbnails []int32
+	release    func()
+}
+
+// Close gives the memory back.
+func (m *Moments) Close() { m.release() }
+
+// loaded is the number of embeddings that are read at a time.
+const loaded = 4096
+
+// Moments loads the moments of the library.
+func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
+	var n int64
+	if err := l.db.QueryRowContext(ctx, "SELECT count(*) FROM moments").Scan(&n); err != nil {
+		return nil, explain(l.dir, err)
+	}
+	width := l.settings.Width
+	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}}
+	if m.release, err = memory.Request(n*int64(4*width+label.MotionWidth(width)+64), fmt.Sprintf("the %d moments of %s", n, l.dir)); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			m.release()
+		}
+	}()
+	m.moments = label.NewMoments(width, int(n))
+	if m.rows, err = readVideos(ctx, l.db); err != nil {
+		return nil, explain(l.dir, err)
+	}
+	for _, v := range m.rows {
+		m.videos[v.id] = v
+	}
+	return m, explain(l.dir, l.loadMoments(ctx, m))
+}
+
+// loadMoments fills m.
+func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
+	still := label.PackMotion(make([]float32, label.MotionWidth(l.settings.Width)))
+	var ids []int64
+	var batch []label.Moment
+	flush := func() error {
+		if len(ids) == 0 {
+			return nil
+		}
+		embeddings, err := l.vectors.Get(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for i, x := range batch {
+			x.Embedding = embeddings[i*l.settings.Width:][:l.settings.Width]
+			if err := m.moments.Add(x); err != nil {
+				return fmt.Errorf("a moment of %s: %w: %w", m.videos[x.Video].path, errDamaged, err)
+			}
+		}
+		ids, batch = ids[:0], batch[:0]
+		return nil
+	}
+	var id int64
+	var x label.Moment
+	var number int32
+	var whole bool
+	err := each(ctx, l.db, `SELECT moments.id, video, start, "end", thumbnail, packed, `+intact("moments")+` FROM moments
+		LEFT JOIN motions ON moment = moments.id WHERE (SELECT generation FROM settings) = ? ORDER BY video, start`, []any{l.generation},
+		[]any{&id, &x.Video, &x.Start, &x.End, &number, &x.Motion, &whole}, func() error {
+			if !whole {
+				return damaged("moments")
+			}
+			if x.Motion == nil {
+				x.Motion = still
+			}
+			ids, batch, m.thumbnails = append(ids, id), append(batch, x), append(m.thumbnails, number)
+			x.Motion = nil
+			if len(ids) < loaded {
+				return nil
+			}
+			return flush()
+		})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// Teacher teaches a label of a library.
+type Teacher struct {
+	Name string // of the label
+	// Unused is the number of marks whose videos are not in the library now, or are waiting
+	// to be re-indexed.
+	Unused int
+
+	m       *Moments
+	marks   []Mark // that are used
+	teacher *label.Teacher
+}
+
+// Teach learns a label from its marks and its texts. The embedder has to be the one that
+// the library was indexed with, or there is a [MismatchError].
+func (l *Library) Teach(ctx context.Context, e Embedder, m *Moments, name string) (*Teacher, error) {
+	if err := l.CheckEmbedder(e); err != nil {
+		return nil, err
+	}
+	id, stored, err := findLabel(ctx, l.db, name)
+	if err != nil {
+		return nil, explain(l.dir, err)
+	}
+	query, err := l.query(ctx, e, stored)
+	if err != nil {
+		return nil, err
+	}
+	t := &Teacher{Name: stored, m: m}
+	marks, err := l.marksIn(ctx, t, id)
+	if err != nil {
+		return nil, explain(l.dir, err)
+	}
+	t.teacher, err = label.Teach(m.moments, query, marks)
+	return t, err
+}
+
+// query returns the mean embedding of the texts of a label.
+func (l *Library) query(ctx context.Context, e Embedder, name string) ([]float32, error) {
+	labels, err := l.Labels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	texts := []string{name}
+	for _, x := range labels {
+		if x.Name == name && len(x.Texts) > 0 {
+			texts = x.Texts
+		}
+	}
+	y, err := e.Texts(ctx, texts)
+	if err != nil {
+		return nil, fmt.Errorf("the texts of label %q: %w", name, err)
+	}
+	sum := make([]float32, len(y)/len(texts))
+	for i, v := range y {
+		sum[i%len(sum)] += v
+	}
+	length := float32(math.Sqrt(compute.Dot(sum, sum)))
+	for i := range sum {
+		sum[i] /= max(length, 1e-12)
+	}
+	return sum, nil
+}
+
+// marksIn returns the marks of a label whose videos have moments, for package label, and
+// stores them in t.
+func (l *Library) marksIn(ctx context.Context, t *Teacher, id int64) (out []label.Mark, err error) {
+	err = eachMark(ctx, l.db, "WHERE labels.id = ?", []any{id}, func(k storedMark) error {
+		v, ok := t.m.rows.holding(k)
+		if !ok || !t.m.moments.Shows(k.engine(v.id)) {
+			t.Unused++
+			return nil
+		}
+		k.Video = v.path
+		t.marks, out = append(t.marks, k.Mark), append(out, k.engine(v.id))
+		return nil
+	})
+	return out, err
+}
+
+// Suggestion is a moment to mark.
+type Suggestion struct {
+	Video     string  `json:"video"` // path
+	Start     float64 `json:"start"`
+	End       float64 `json:"end"`
+	Time      string  `json:"time"`  // start and end to be read
+	Score     float64 `json:"score"` // log-odds
+	Thumbnail string  `json:"thumbnail"`
+}
+
+// Suggest returns at most n moments of a feed to mark, of videos whose path begins with a
+// prefix. See [label.Teacher.Suggest].
+func (t *Teacher) Suggest(feed label.Feed, n int, seed uint64, prefix string) []Suggestion {
+	m := t.m
+	rows := t.teacher.Suggest(feed, n, seed, func(row int) bool {
+		video, _, _ := m.moments.Span(row)
+		return strings.HasPrefix(m.videos[video].path, prefix)
+	})
+	out := []Suggestion{}
+	for _, i := range rows {
+		video, start, end := m.moments.Span(i)
+		out = append(out, Suggestion{m.videos[video].path, start, end, FormatTime(start) + "–" + FormatTime(end),
+			float64(t.teacher.Scores()[i]), thumbnail{video: video, number: int(m.thumbnails[i])}.path(m.dir)})
+	}
+	return out
+}
+
+// Suspect is a mark that the other marks of its label contradict.
+type Suspect struct {
+	Mark
+	Margin float64 `json:"margin"` // see label.Suspect
+}
+
+// Suspects returns the marks that the others contradict, the worst first.
+func (t *Teacher) Suspects(ctx context.Context) ([]Suspect, error) {
+	found, err := t.teacher.Suspects(ctx)
+	out := []Suspect{}
+	for _, s := range found {
+		out = append(out, Suspect{t.marks[s.Mark], s.Margin})
+	}
+	return out, err
+}
+
+// Quality finds an operating point; see [label.Teacher.Quality].
+func (t *Teacher) Quality(ctx context.Context, target label.Target) (label.Quality, error) {
+	return t.teacher.Quality(ctx, target)
+}
+
+// Head returns what the label learned.
+func (t *Teacher) Head() *label.Head { return t.teacher.Head() }
+
+// Cut returns the settings of segments for a threshold; see [label.Teacher.Cut].
+func (t *Teacher) Cut(threshold float64) label.Cut { return t.teacher.Cut(threshold) }
+
+// Segment is a span of a video that shows a label.
+type Segment struct {
+	Video string  `json:"video"` // path
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
+	Time  string  `json:"time"`
+	Label string  `json:"label"`
+	Score float64 `json:"score"` // log-odds of the best moment
+}
+
+// Segments returns the segments of the library that show the label, by video and start.
+func (t *Teacher) Segments(c label.Cut) ([]Segment, error) {
+	found, err := label.Segments(t.m.moments, t.teacher.Scores(), c)
+	out := []Segment{}
+	for _, s := range found {
+		out = append(out, Segment{t.m.videos[s.Video].path, s.Start, s.End, FormatTime(s.Start) + "–" + FormatTime(s.End), t.Name, s.Score})
+	}
+	return out, err
+}
