@@ -160,7 +160,7 @@ func TestBadCaptions(t *testing.T) {
 		{"a retriever", []string{"classify", "--run", run, filepath.Join(w.videos, "growing/000.mp4")}, 1, []string{"recognition", "retrieval"}},
 		{"a bank of what is measured", append(eval, "--query-bank", "train", "--split", "train"), 2, []string{"--query-bank", "--split"}},
 		{"a bank of nothing", append(eval, "--query-bank", file("bank.txt", "\n")), 1, []string{"bank.txt", "no sentences"}},
-		{"prompts that do not fit", w.retrieval(out, "--prefix", "70", "--postfix", "16"), 1, []string{"70", "--prefix"}},
+		{"prompts that do not fit", w.retrieval(out, "--prefix", "70", "--postfix", "16"), 2, []string{"70", "--prefix"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := clipcue(t, c.args...)
