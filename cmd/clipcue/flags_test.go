@@ -33,8 +33,10 @@ var differing = map[string]string{
 	"template":        "pretrain measures zero-shot accuracy with a template by default",
 	"temporal-layers": "each task has its own depth",
 	"test-share":      "pretrain has more data and keeps a smaller share",
+	"text":            "label new describes a label, and has a default",
 	"top":             "search shows more results than classify",
 	"total":           "untrimmed videos take longer to render than images",
+	"video":           "search compares with a video, label import names that of the marks",
 	"warmup":          "pretrain starts from random weights",
 	"weight-decay":    "pretrain starts from random weights",
 }

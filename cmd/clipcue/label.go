@@ -183,7 +183,7 @@ Reject a suggestion with --not. A marked moment is not suggested again.`,
 	f := c.Flags()
 	f.BoolVar(&not, "not", false, "the span does not show the label")
 	f.BoolVar(&remove, "remove", false, "remove the mark of this span")
-	f.StringVar(&author, "author", userName(), "name stored with the mark")
+	f.StringVar(&author, "author", userName(), "author of marks that have none")
 	f.Lookup("author").DefValue = "your user name"
 	flags.JSON(c, &asJSON)
 	return c

@@ -144,7 +144,7 @@ extension added; --video names it otherwise.`,
 	flags.Library(c, &dir)
 	x.add(c)
 	c.Flags().StringVar(&videoPath, "video", "", "video of the marks, if the file does not name it")
-	c.Flags().StringVar(&author, "author", userName(), "name stored with marks that have none")
+	c.Flags().StringVar(&author, "author", userName(), "author of marks that have none")
 	c.Flags().Lookup("author").DefValue = "your user name"
 	flags.JSON(c, &asJSON)
 	return c

@@ -98,7 +98,7 @@ Scores are log-odds: higher is more likely. They are comparable within one label
 	flags.OneOf(c, &feed, "feed", append(label.Feeds(), suspects), "what to suggest: likely, uncertain, random or suspects")
 	o.top = 10
 	flags.Int(c, &o.top, "top", 1, "number of suggestions")
-	c.Flags().StringVar(&prefix, "prefix", "", "only videos whose absolute path begins with this")
+	c.Flags().StringVar(&prefix, "below", "", "only videos whose absolute path begins with this")
 	flags.Seed(c, &seed)
 	return c
 }

@@ -63,7 +63,7 @@ func newUntrimmed(t *testing.T) untrimmed {
 	}
 	at := func(name string) string { return filepath.Join(w.dir, "long", name) }
 	u := untrimmed{w.dir, w.model, at("videos"), at("videos/segments.csv"), at("features"), at("run")}
-	must(t, exitDone, "synth", "untrimmed", "-q", "--out", u.videos, "--label", "objects", "--total", "10", "--seconds", "16", "--fps", "4",
+	must(t, exitDone, "synth", "untrimmed", "-q", "--out", u.videos, "--labels", "objects", "--total", "10", "--seconds", "16", "--fps", "4",
 		"--width", "48", "--height", "48", "--only", "red circle,blue star,green ring")
 	must(t, exitDone, "extract", "-q", "--model", u.model, "--fps", "4", "--out", u.features, u.videos)
 	must(t, exitDone, u.train(u.run)...)
@@ -228,7 +228,7 @@ func TestBadInputOfLocalization(t *testing.T) {
 		{"two sources of proposals", train(u.segments, "--proposals", "p.json", "--detector", u.run), 2, []string{"--proposals", "--detector"}},
 		{"a detector's settings where there is none to train", u.train(out, "--detector", u.run, "--min-proposal-score", "0.1"), 2, []string{"--min-proposal-score"}},
 		{"train classes alone", train(u.segments, "--train-classes", file("a.txt", "red circle\n")), 2, []string{"--test-classes"}},
-		{"a label where there is none", []string{"synth", "motions", "--out", out, "--label", "objects"}, 2, []string{"--label", "synth motions"}},
+		{"a label where there is none", []string{"synth", "motions", "--out", out, "--labels", "objects"}, 2, []string{"--labels", "synth motions"}},
 
 		{"a recognizer", []string{"localize", "-q", "--run", recognizer, video}, 1, []string{"recognition", "localization"}},
 		{"a localizer to classify by", []string{"classify", "-q", "--run", u.run, video}, 1, []string{"localization", "recognition"}},

@@ -61,14 +61,14 @@ func (a *app) synthObjectsCommand() *cobra.Command {
 func (a *app) synthUntrimmedCommand() *cobra.Command {
 	o := synthDefaults(synth.KindUntrimmed)
 	c := a.synthKind(&o, "Render longer videos with timed segments",
-		`Renders mp4 videos that show one to four motions each. With --label objects, shapes
+		`Renders mp4 videos that show one to four motions each. With --labels objects, shapes
 appear and disappear instead, and segments are labeled with the shape.`,
-		"  clipcue synth untrimmed --out videos --label objects --total 24")
-	flags.OneOf(c, &o.Label, "label", synth.LabelNames, "what segments are labeled with: motions or objects")
+		"  clipcue synth untrimmed --out videos --labels objects --total 24")
+	flags.OneOf(c, &o.Label, "labels", synth.LabelNames, "what segments are labeled with: motions or objects")
 	o.Total = 60
 	flags.Int(c, &o.Total, "total", 1, "number of files to render")
 	synthVideoFlags(c, &o, 0)
-	c.Flags().Lookup("seconds").DefValue = "12, or 60 with --label objects"
+	c.Flags().Lookup("seconds").DefValue = "12, or 60 with --labels objects"
 	synthOnlyFlag(c, &o)
 	return c
 }

@@ -17,7 +17,7 @@ func smallTHUMOS(t *testing.T, dir string) {
 	t.Helper()
 	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
 	made := at("made")
-	must(t, exitDone, "synth", "untrimmed", "-q", "--out", made, "--label", "objects", "--total", "9", "--seconds", "10", "--fps", "10",
+	must(t, exitDone, "synth", "untrimmed", "-q", "--out", made, "--labels", "objects", "--total", "9", "--seconds", "10", "--fps", "10",
 		"--width", "48", "--height", "48", "--only", "red circle,blue star,green ring,white cross")
 	s, err := dataset.LoadSegments(filepath.Join(made, "labels.csv"), "")
 	if err != nil {

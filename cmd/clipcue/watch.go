@@ -83,7 +83,7 @@ func (o *watchFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&w.Wait, "wait", false, "let a file or a pipe wait instead of dropping frames")
 	flags.JSON(c, &o.json)
 	f := c.Flags()
-	f.StringVar(&o.library, "library", "", "folder of the library that has the labels")
+	f.StringVar(&o.library, "library", "", "folder of the library")
 	f.StringArrayVar(&o.labels, "label", nil, "label to watch for, instead of --run; repeatable")
 	o.server.Add(c)
 	o.point.add(c)
