@@ -51,22 +51,23 @@ func (h *Head) motion() []float32 { return h.Weights[len(h.Weights)/(1+orders):]
 
 // The prior of the head, a normal distribution over its parameters. Log-odds are
 //
-//	reach·(w·x) + (textSlope + v)·z + rareness + 2·u
+//	reach·(w·x) + (2 + 2v)·z + rareness + 2·u
 //
 // where w, v and u have mean 0 and variance 1; x is the centered embedding and motion,
 // each scaled to mean square 1/2 over the archive; and z is the cosine with the text,
 // standardized over the archive. None of them depends on the backbone or its temperature.
+// bench/teach compared other constants.
 const (
-	// reach lets a few marks outweigh a text that contradicts them. On rendered videos and
-	// on simulated ones, values from 4 to 8 hardly differ.
-	reach = 8
-	// textSlope makes a moment four standard deviations above the archive's mean e⁴ times as
-	// likely. With 2, texts that describe a label badly did harm for longer.
-	textSlope = 1
+	// textSlope makes a moment two standard deviations above the archive's mean e⁴ times as
+	// likely. textSpread is how far marks that contradict the text may change that.
+	textSlope, textSpread = 2, 2
 	// rareness: before anything is known, 1 moment in 50 shows a label.
 	rareness = -4
+	// reach grows from one seventh of mostReach, with one positive mark, to mostReach. It is
+	// half of that squared with fewMarks. So the text decides while marks are few.
+	mostReach, fewMarks = 8, 50
 	// weak is the number of unmarked moments that are taken as negatives. Together they
-	// weigh as much as the positive marks: a few of them show the label.
+	// weigh as much as one mark: some of them may show the label.
 	weak = 256
 	// perMark is the greatest number of moments of one mark that are learned from.
 	perMark = 8
@@ -88,7 +89,7 @@ type problem struct {
 	text  []float32
 	mean  float64 // of the cosines with the text
 	sd    float64
-	scale [2]float64 // of embeddings and motions
+	scale [2]float64 // of embeddings and motions, for a reach of 1
 }
 
 func newProblem(m *Moments, text []float32) (*problem, error) {
@@ -113,7 +114,7 @@ func newProblem(m *Moments, text []float32) (*problem, error) {
 	}
 	for k, square := range []float64{s.embedding, s.mo} {
 		if square > 1e-9 {
-			p.scale[k] = reach / math.Sqrt(2*square)
+			p.scale[k] = 1 / math.Sqrt(2*square)
 		}
 	}
 	return p, nil
@@ -130,7 +131,6 @@ type example struct {
 // the videos to skip.
 func (p *problem) examples(marks []Mark, skip map[int64]bool) ([]example, error) {
 	var out []example
-	var positive float64
 	for _, k := range marks {
 		rows := spread(p.m.showing(k), perMark)
 		if len(rows) == 0 {
@@ -139,7 +139,6 @@ func (p *problem) examples(marks []Mark, skip map[int64]bool) ([]example, error)
 		target := 0.
 		if k.Positive {
 			target = 1
-			positive++
 		}
 		for _, i := range rows {
 			out = append(out, example{i, target, 1 / float64(len(rows))})
@@ -156,7 +155,7 @@ func (p *problem) examples(marks []Mark, skip map[int64]bool) ([]example, error)
 		}
 	}
 	for _, i := range negatives {
-		out = append(out, example{i, 0, max(1, positive) / float64(len(negatives))})
+		out = append(out, example{i, 0, 1 / float64(len(negatives))})
 	}
 	return out, nil
 }
@@ -184,17 +183,34 @@ func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
+	reached := p.reaching(marks)
 	x := mat.NewDense(len(examples), width+2, nil)
 	offset := make([]float64, len(examples))
 	for i, e := range examples {
-		offset[i] = p.features(x.RawRowView(i), e.row)
+		offset[i] = reached.features(x.RawRowView(i), e.row)
 	}
 	if theta, err = maximize(x, offset, examples); err != nil {
 		return nil, err
 	}
-	h := p.head(theta)
+	h := reached.head(theta)
 	h.Threshold, h.Spread = p.threshold(h, examples)
 	return h, nil
+}
+
+// reaching returns the problem with the reach of some marks.
+func (p *problem) reaching(marks []Mark) *problem {
+	positive := 0.
+	for _, k := range marks {
+		if k.Positive {
+			positive++
+		}
+	}
+	n := max(1, positive)
+	reach := mostReach * math.Sqrt(n/(n+fewMarks))
+	out := *p
+	out.scale[0] *= reach
+	out.scale[1] *= reach
+	return &out
 }
 
 // features writes what theta is multiplied by, and returns the log-odds at theta 0.
@@ -206,7 +222,7 @@ func (p *problem) features(dst []float64, row int) float64 {
 	floats.Scale(p.scale[0], w[:e])
 	floats.Scale(p.scale[1], w[e:])
 	z := (compute.Dot(p.text, p.m.embedding(row)) - p.mean) / p.sd
-	dst[len(w)], dst[len(w)+1] = z, 2
+	dst[len(w)], dst[len(w)+1] = textSpread*z, 2
 	return textSlope*z + rareness
 }
 
@@ -257,7 +273,7 @@ func (p *problem) head(theta []float64) *Head {
 	w := slices.Clone(theta[:len(mean)])
 	floats.Scale(p.scale[0], w[:e])
 	floats.Scale(p.scale[1], w[e:])
-	slope := textSlope + theta[len(w)]
+	slope := textSlope + textSpread*theta[len(w)]
 	h := &Head{Weights: make([]float32, len(w)), Threshold: math.Inf(1),
 		Bias: rareness + 2*theta[len(w)+1] - floats.Dot(w, mean) - slope*p.mean/p.sd}
 	for i, v := range w {

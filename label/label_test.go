@@ -234,13 +234,11 @@ func TestSuspectsAreWrongMarks(t *testing.T) {
 	for _, positive := range []bool{true, false} {
 		w := newWorld(t, 5, 100, false)
 		_, marks := w.teach(t, 30)
-		var wrong int
-		for i, k := range marks { // the user errs once
-			if k.Positive == positive {
-				wrong = i
-			}
-		}
-		marks[wrong].Positive = !positive
+		row := slices.IndexFunc(w.true[500:], func(shows bool) bool { return shows == positive }) + 500
+		mistake := w.mark(row) // the user errs once
+		mistake.Positive = !positive
+		marks = append(slices.DeleteFunc(marks, func(k Mark) bool { return k.Video == mistake.Video }), mistake)
+		wrong := len(marks) - 1
 		teacher, err := Teach(w.m, w.text, marks)
 		if err != nil {
 			t.Fatal(err)

@@ -14,8 +14,7 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 )
 
-// Interval is an estimate with the interval that contains the truth with a probability of
-// 95 %.
+// Interval is an estimate with the central 95 % of its posterior distribution.
 type Interval struct {
 	Mean float64 `json:"mean"`
 	Low  float64 `json:"low"`
@@ -63,7 +62,9 @@ type held struct {
 // moments; a stratum without marks widens the interval. Moments that are marked count as they
 // are marked. Marks of one video count once in
 // each stratum. The estimate assumes that the marks of a stratum are typical of its
-// moments: marks from the feeds are, marks that were searched for are better.
+// moments. Marks that were searched for are better than these, and those of the feed
+// Uncertain are worse: bench/teach finds that the truth is more often above the interval
+// than within it, and hardly ever below.
 func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 	q := Quality{Target: target, Marks: len(t.marks)}
 	if p, r := target.Precision, target.Recall; !(p >= 0 && p <= 1 && r >= 0 && r <= 1) || (p > 0) == (r > 0) {
