@@ -72,16 +72,24 @@ func (p *player) looks() *Info {
 	return p.info
 }
 
-// look returns how a frame is processed: as the header says, unless its kind of HDR is not
-// that of the first frame.
-func (p *player) look(first *stamp, now stamp) *Info {
-	kind := hdr[now.color.transfer]
-	if kind == hdr[first.color.transfer] {
-		return p.info
+// turnsTo reports whether a frame needs other processing than those before it, so that the
+// file has to be decoded again for the rest: its kind of HDR is another one. A frame is
+// processed as the header says unless its kind of HDR is not that of the first frame.
+func (p *player) turnsTo(first *stamp, now stamp, index int) (bool, error) {
+	look, kind := p.info, hdr[now.color.transfer]
+	if kind != hdr[first.color.transfer] {
+		other := *p.info
+		other.HDR, other.Matrix, other.primaries, other.FullRange = kind, now.color.matrix, now.color.primaries, now.color.reach == "pc"
+		look = &other
 	}
-	look := *p.info
-	look.HDR, look.Matrix, look.primaries, look.FullRange = kind, now.color.matrix, now.color.primaries, now.color.reach == "pc"
-	return &look
+	if index < p.from || look.HDR == p.looks().HDR {
+		return false, nil
+	}
+	if p.looked++; p.looked > maxLooks {
+		return false, &Error{Path: p.path, Kind: ErrUnsupported, Reason: fmt.Sprintf("HDR changes more than %d times", maxLooks), Frames: index}
+	}
+	p.other, p.from, p.skip = look, index, p.emitted
+	return true, nil
 }
 
 // rotate writes an RGB frame to dst, rotated clockwise by 90° so many times.

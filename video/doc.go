@@ -26,7 +26,8 @@
 //
 // Frames look as a player shows them:
 //
-//   - They are rotated and flipped as the display matrix says.
+//   - They are rotated and flipped as the display matrix says, and cropped as a Matroska
+//     file says, which only ffmpeg 7.1 and later do.
 //   - They are scaled to square pixels, because CLIP was trained on square pixels. One
 //     side grows and none shrinks, so no detail is lost.
 //   - Interlaced frames pass through bwdif, one output frame per stored frame: a comb is
@@ -66,6 +67,12 @@
 // keyframe and a frame that the end cuts are left out, which [Check] reports. Jumps of
 // packet counters, where parts were joined, are ignored. Damage is an error unless
 // [Options.AllowPartial].
+//
+// # Encryption
+//
+// An encrypted file has no frames, whatever the options: [ErrEncrypted]. ASF and MP4 files
+// declare encryption in their headers, and MP4 files also in any fragment. ffmpeg finds only
+// some of these declarations.
 //
 // # Seeking
 //

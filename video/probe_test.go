@@ -26,7 +26,7 @@ func TestParseProbe(t *testing.T) {
 	}
 	want := &Info{Path: "a.mkv", Container: "matroska,webm", Codec: "h264", PixelFormat: "yuv420p10le",
 		Stream: 1, Streams: 2, BitDepth: 10, HDR: "PQ", Matrix: "bt2020nc", FullRange: true,
-		index: 2, tickNum: 1, tickDen: 1000, primaries: "bt2020", pixels: 720 * 576,
+		index: 2, tickNum: 1, tickDen: 1000, primaries: "bt2020", angle: 270, pixels: 720 * 576,
 		Width: 576, Height: 768, Rotation: 90, SampleAspectRatio: 16. / 15, Interlaced: true,
 		StartTime: 1.5, Duration: 12.25, FrameRate: 25, Frames: 17, HasAudio: true}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Info{})); diff != "" {

@@ -261,11 +261,9 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 			s.stop()
 			return p.decode(ctx, x)
 		}
-		if look := p.look(changed.first, now); index >= p.from && look.HDR != p.looks().HDR {
-			if p.looked++; p.looked > maxLooks {
-				return &Error{Path: p.path, Kind: ErrUnsupported, Reason: fmt.Sprintf("HDR changes more than %d times", maxLooks), Frames: s.frames}
-			}
-			p.other, p.from, p.skip = look, index, p.emitted
+		if other, err := p.turnsTo(changed.first, now, index); err != nil {
+			return err
+		} else if other {
 			s.stop()
 			return p.decode(ctx, x)
 		}

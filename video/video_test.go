@@ -485,6 +485,7 @@ echo "[info] Input #0, fake, from 'x':" >&2
 echo "[Parsed_showinfo_0 @ 0x1] [info] config in time_base: 1/10, frame_rate: 10/1" >&2
 frame() { echo "[Parsed_showinfo_0 @ 0x1] [info] n: $1 pts: $1 pts_time:0 sar:1/1 s:16x16 i:$2" >&2; head -c 768 /dev/zero | tr '\0' $3; }
 case "$*" in
+*-filters*) echo " bwdif ";;
 *bwdif*) frame 0 P a; frame 1 P b; frame 2 T C; frame 3 P d;;
 *) frame 0 P a; frame 1 P b; frame 2 T c; frame 3 P d;;
 esac`)
