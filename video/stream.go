@@ -354,6 +354,7 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		l.frameLine(text, emit)
 		return
 	}
+	l.complete(emit)
 	if strings.HasPrefix(text, "[info] Input #0") {
 		l.opened = true
 		return
