@@ -14,6 +14,9 @@ const (
 	BestFile    = "best.safetensors" // the finished model
 )
 
+// MaxConfig is the size in bytes of the largest config.json that is read.
+const MaxConfig = 16 << 20
+
 // Run holds what the training runs of all tasks have in common.
 type Run struct {
 	Dir      string        // the run folder

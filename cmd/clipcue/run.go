@@ -12,7 +12,6 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
-	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/train"
@@ -62,7 +61,7 @@ func runData[D any](run string) (data D, err error) {
 		run = filepath.Dir(run)
 	}
 	path := filepath.Join(run, train.ConfigFile)
-	text, err := input.ReadFile(path, report.MaxConfig)
+	text, err := input.ReadFile(path, train.MaxConfig)
 	if err != nil {
 		return data, err
 	}

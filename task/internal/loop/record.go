@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/train"
 )
 
@@ -26,7 +27,7 @@ type record struct {
 // leftovers of an interrupted run beyond its last checkpoint and will be written
 // again.
 func openRecord(path string, step int) (*record, error) {
-	old, err := os.ReadFile(path)
+	old, err := input.ReadFile(path, maxMetrics)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -83,10 +84,13 @@ func writeConfig(path string, config any) error {
 	return atomicfile.WriteBytes(path, append(b, '\n'))
 }
 
+// maxMetrics is the size in bytes of the largest metrics.jsonl that is read.
+const maxMetrics = 1 << 28
+
 // sameConfig returns an error with the differences between config and the one that the
 // run was started with.
 func sameConfig(path string, config any) error {
-	old, err := os.ReadFile(path)
+	old, err := input.ReadFile(path, train.MaxConfig)
 	if err != nil {
 		return err
 	}

@@ -440,7 +440,7 @@ func TestSpecialFilesOfRuns(t *testing.T) {
 		}
 	}
 	large := filepath.Join(t.TempDir(), "config.json")
-	if err := errors.Join(os.WriteFile(large, nil, 0o666), os.Truncate(large, MaxConfig+1)); err != nil {
+	if err := errors.Join(os.WriteFile(large, nil, 0o666), os.Truncate(large, train.MaxConfig+1)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Settings(large); !errors.Is(err, input.ErrTooLarge) {

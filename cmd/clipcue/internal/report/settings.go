@@ -10,14 +10,12 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/train"
 )
-
-// MaxConfig is the size in bytes of the largest config.json that is read.
-const MaxConfig = 16 << 20
 
 // Settings returns the values of a JSON file such as config.json by dotted names.
 func Settings(path string) ([]Value, error) {
-	b, err := input.ReadFile(path, MaxConfig)
+	b, err := input.ReadFile(path, train.MaxConfig)
 	if err != nil {
 		return nil, err
 	}
