@@ -235,11 +235,11 @@ func (s *Store) reusable(ctx context.Context, made Provenance, ids []string, sou
 
 // mismatch returns how the recipe of a stored sequence differs from that of this run, or
 // nil if it does not.
-func (made Provenance) mismatch(stored Provenance) *MismatchError {
+func (p Provenance) mismatch(stored Provenance) *MismatchError {
 	for _, m := range []MismatchError{
-		{What: "backbone", Have: stored.Backbone, Want: made.Backbone},
-		{What: "preprocessing", Have: stored.Preprocessing, Want: made.Preprocessing},
-		{What: "sampling", Have: stored.Sampling, Want: made.Sampling},
+		{What: "backbone", Have: stored.Backbone, Want: p.Backbone},
+		{What: "preprocessing", Have: stored.Preprocessing, Want: p.Preprocessing},
+		{What: "sampling", Have: stored.Sampling, Want: p.Sampling},
 	} {
 		if m.Have != m.Want {
 			return &m

@@ -49,7 +49,7 @@ func (s *Store) enter(made Provenance) (leave func(), err error) {
 		case errors.Is(err, errNoLocks):
 			f.Close()
 			s.clean(root, time.Hour)
-			return func() { root.Remove(runFile); root.Close() }, nil
+			return func() { _ = root.Remove(runFile); root.Close() }, nil
 		case err != nil:
 			f.Close()
 			root.Close()
@@ -57,7 +57,7 @@ func (s *Store) enter(made Provenance) (leave func(), err error) {
 		case same:
 			return func() {
 				if lockAlone(f) { // this is the last run
-					root.Remove(runFile)
+					_ = root.Remove(runFile)
 				}
 				f.Close()
 				root.Close()

@@ -34,7 +34,7 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 	if film == nil || len(film.times) == 0 {
 		return fmt.Errorf("%s: the decoder returned no frame", q.ID)
 	}
-	defer w.root.RemoveAll(film.folder) // what was not moved
+	defer func() { _ = w.root.RemoveAll(film.folder) }() // what was not moved
 	var dropped dropped
 	err = inTx(ctx, w.db, func(tx *sql.Tx) error {
 		if err := dropped.video(ctx, tx, q.ID); err != nil {

@@ -91,7 +91,7 @@ func TestEncryptedASF(t *testing.T) {
 }
 
 func FuzzASF(f *testing.F) {
-	f.Add([]byte(asfHeader[:]))
+	f.Add(asfHeader[:])
 	f.Add(append(append(asfHeader[:], 60, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 2), asfProtection[0][:]...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "a.wmv")

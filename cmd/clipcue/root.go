@@ -101,7 +101,7 @@ func exitCode(err error) int {
 // isPartial reports whether nothing but inputs failed. Of several errors, each has to
 // be a partialError: a summary that could not be written is a failure.
 func isPartial(err error) bool {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree of errors itself
 	case partialError:
 		return true
 	case interface{ Unwrap() error }:
@@ -124,7 +124,7 @@ func isUsage(err error) bool {
 // panic is printed before, if CLIPCUE_DEBUG is set.
 func printError(w io.Writer, err error) {
 	if e, ok := errors.AsType[*crash.Error](err); ok && os.Getenv("CLIPCUE_DEBUG") != "" {
-		w.Write(e.Stack)
+		fmt.Fprintf(w, "%s", e.Stack)
 	}
 	fmt.Fprintf(w, "clipcue: %s\n", text.Quote(oneLine(err)))
 	if advice := remedy(err); advice != "" {

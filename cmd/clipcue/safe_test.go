@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -224,9 +223,6 @@ func TestRunOfSpecialFiles(t *testing.T) {
 
 // A file that is missing because HOME is, is reported once.
 func TestNoHome(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("other variables")
-	}
 	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "CLIPCUE_MODELS"} {
 		t.Setenv(name, "")
 	}

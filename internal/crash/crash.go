@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Handle, if set, is called with a panic that [Recover] caught. It must not return.
+// Handle is called, if set, with a panic that [Recover] caught. It must not return.
 // Without it the panic continues, as in programs that import clipcue's packages.
 var Handle func(*Error)
 

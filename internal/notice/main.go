@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"log"
@@ -57,7 +58,7 @@ func notice(dir string) ([]byte, error) {
 		owners[text] = append(owners[text], owner)
 		return err
 	}
-	modules, err := linked(dir)
+	modules, err := linked(context.Background(), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +100,10 @@ func format(owners map[string][]string) []byte {
 
 // linked returns the folders of the modules whose packages the program contains on any
 // system, and of Go itself.
-func linked(dir string) (map[string]string, error) {
+func linked(ctx context.Context, dir string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, system := range systems {
-		c := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "./cmd/clipcue")
+		c := exec.CommandContext(ctx, "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "./cmd/clipcue")
 		c.Dir, c.Env = dir, append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0")
 		out, err := output(c)
 		if err != nil {
@@ -114,7 +115,7 @@ func linked(dir string) (map[string]string, error) {
 			}
 		}
 	}
-	c := exec.Command("go", "env", "GOROOT")
+	c := exec.CommandContext(ctx, "go", "env", "GOROOT")
 	c.Dir = dir
 	out, err := output(c)
 	all["Go"] = strings.TrimSpace(out)

@@ -14,7 +14,7 @@ func TestNotice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules, err := linked(root)
+	modules, err := linked(t.Context(), root)
 	if err != nil {
 		t.Skip(err) // the modules of other systems may not be downloaded
 	}

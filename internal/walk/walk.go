@@ -4,6 +4,7 @@ package walk
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -130,7 +131,7 @@ func (w *walker) path(rel string) string { return filepath.Join(w.root, filepath
 
 func (w *walker) unreadable(rel string, err error) {
 	fault := &fs.PathError{Op: "open", Path: w.path(rel), Err: err}
-	if e, ok := err.(*fs.PathError); ok {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		fault.Op, fault.Err = e.Op, e.Err
 	}
 	w.Unreadable = append(w.Unreadable, fault)
