@@ -71,6 +71,7 @@ type job struct {
 	last     int          // index of the last of them in the rows of the batch
 	repeated int          // frames that were equal to the one before
 	partial  *video.Error // why only a part was decoded; nil if all was
+	outliers int          // wrong timestamps
 }
 
 func (j *job) failure(err *video.Error) Failure {
@@ -102,6 +103,9 @@ const (
 	// the encoder busy while one is flushed to a slow disk.
 	behind = 4
 )
+
+// errOutliers means that timestamps contradict those of their neighbors.
+var errOutliers = errors.New("wrong timestamps")
 
 // errUnsaved means that a job was not saved because one before it could not be.
 var errUnsaved = errors.New("not saved")
@@ -155,7 +159,7 @@ func (x *extraction) run(ctx context.Context) (Report, error) {
 	}
 	x.summarize()
 	failed := x.report.Failed
-	for _, list := range [][]Failure{failed, x.report.Partial} {
+	for _, list := range [][]Failure{failed, x.report.Partial, x.report.Corrected} {
 		slices.SortFunc(list, func(a, b Failure) int { return a.at - b.at })
 	}
 	if err == nil && len(failed) == len(x.sources) {
@@ -192,6 +196,9 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 		if err != nil {
 			return err
 		}
+		if before == nil { // wrong timestamps may have made the headers wrong
+			j.seq.Provenance.StartTime, j.seq.Provenance.Duration = headers.StartTime, headers.Duration
+		}
 		if x.o.OnFrame != nil {
 			if err := x.o.OnFrame(j.seq, f); err != nil {
 				return err
@@ -211,6 +218,7 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 		mark = time.Now() // waiting does not count
 	}
 	spend(&x.decoding, &mark)
+	j.outliers = headers.Outliers
 	j.seq.Provenance.Treatment = headers.Treatment() // decoded frames may show more than the headers
 	return unchanged(j.Path, p)
 }
@@ -378,6 +386,10 @@ func (x *extraction) settle(k saved) error {
 	x.report.Done++
 	if j := k.job; j.partial != nil {
 		x.report.Partial = append(x.report.Partial, j.failure(j.partial))
+	}
+	if j := k.job; j.outliers > 0 {
+		why := &video.Error{Path: j.Path, Kind: errOutliers, Reason: fmt.Sprintf("%d, corrected", j.outliers)}
+		x.report.Corrected = append(x.report.Corrected, j.failure(why))
 	}
 	x.report.Frames += k.job.seq.Len()
 	x.report.Repeated += k.job.repeated

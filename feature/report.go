@@ -15,14 +15,15 @@ import (
 
 // Report is the summary of a run. Videos = Done + Skipped + len(Failed) + Remaining.
 type Report struct {
-	Videos    int       `json:"videos"`    // number of videos given
-	Done      int       `json:"done"`      // decoded and encoded in this run
-	Partial   []Failure `json:"partial"`   // those of Done that were decoded only in part, and why
-	Skipped   int       `json:"skipped"`   // up to date in the store
-	Failed    []Failure `json:"failed"`    // in the order of the sources
-	Remaining int       `json:"remaining"` // not processed because the run ended early
-	Frames    int       `json:"frames"`    // of the videos in Done
-	Repeated  int       `json:"repeated"`  // those of Frames that were not encoded, because they equal the one before after resizing
+	Videos    int       `json:"videos"`              // number of videos given
+	Done      int       `json:"done"`                // decoded and encoded in this run
+	Partial   []Failure `json:"partial"`             // those of Done that were decoded only in part, and why
+	Corrected []Failure `json:"corrected,omitempty"` // those of Done with wrong timestamps that were corrected
+	Skipped   int       `json:"skipped"`             // up to date in the store
+	Failed    []Failure `json:"failed"`              // in the order of the sources
+	Remaining int       `json:"remaining"`           // not processed because the run ended early
+	Frames    int       `json:"frames"`              // of the videos in Done
+	Repeated  int       `json:"repeated"`            // those of Frames that were not encoded, because they equal the one before after resizing
 
 	Seconds         float64 `json:"seconds"`
 	FramesPerSecond float64 `json:"frames_per_second"` // Frames / Seconds
@@ -104,6 +105,9 @@ func (r Report) String() string {
 	}
 	if n := len(r.Partial); n > 0 {
 		fmt.Fprintf(&b, ", %d of them in part", n)
+	}
+	if n := len(r.Corrected); n > 0 {
+		fmt.Fprintf(&b, ", %d of them with wrong timestamps", n)
 	}
 	fmt.Fprintf(&b, ", %d already present, %d failed", r.Skipped, len(r.Failed))
 	if r.Remaining > 0 {

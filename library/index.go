@@ -377,7 +377,7 @@ func (w *writer) extract(ctx context.Context, todo []video.Source) error {
 	o.OnFrame, o.Force = w.films.watch, false
 	account, err := feature.ExtractFunc(ctx, w.enc, todo, o, func(q *feature.Sequence) error { return w.add(context.WithoutCancel(ctx), q) })
 	r := w.r
-	r.Done, r.Remaining, r.Partial = account.Done, account.Remaining, account.Partial
+	r.Done, r.Remaining, r.Partial, r.Corrected = account.Done, account.Remaining, account.Partial, account.Corrected
 	r.FramesPerSecond, r.EncoderBusy = account.FramesPerSecond, account.EncoderBusy
 	r.Failed = append(r.Failed, account.Failed...)
 	if errors.Is(err, feature.ErrAllFailed) && r.Present+r.Moved > 0 { // not all

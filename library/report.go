@@ -33,15 +33,16 @@ type Options struct {
 // Report is the summary of a run. Videos = Done + Present + Moved + len(Failed) +
 // Remaining.
 type Report struct {
-	Videos    int               `json:"videos"`     // that the run had to bring up to date
-	Done      int               `json:"done"`       // indexed in this run
-	Present   int               `json:"present"`    // up to date in the library
-	Moved     int               `json:"moved"`      // known by another path, where they no longer exist
-	NotVideos map[string]int    `json:"not_videos"` // number of skipped files and folders, by extension or reason
-	Failed    []feature.Failure `json:"failed"`     // in the order of paths
-	Partial   []feature.Failure `json:"partial"`    // those of Done that were decoded only in part
-	Remaining int               `json:"remaining"`  // not processed because the run ended early
-	Moments   int               `json:"moments"`    // of the videos in Done
+	Videos    int               `json:"videos"`              // that the run had to bring up to date
+	Done      int               `json:"done"`                // indexed in this run
+	Present   int               `json:"present"`             // up to date in the library
+	Moved     int               `json:"moved"`               // known by another path, where they no longer exist
+	NotVideos map[string]int    `json:"not_videos"`          // number of skipped files and folders, by extension or reason
+	Failed    []feature.Failure `json:"failed"`              // in the order of paths
+	Partial   []feature.Failure `json:"partial"`             // those of Done that were decoded only in part
+	Corrected []feature.Failure `json:"corrected,omitempty"` // those of Done with wrong timestamps that were corrected
+	Remaining int               `json:"remaining"`           // not processed because the run ended early
+	Moments   int               `json:"moments"`             // of the videos in Done
 
 	Changed []string `json:"changed"` // in the library and not among the given ones, but changed
 	Missing []string `json:"missing"` // in the library, but not at their paths

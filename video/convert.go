@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
@@ -23,6 +25,9 @@ func (i *Info) Treatment() string {
 	}
 	if i.HDR != "" {
 		parts = append(parts, "hable from "+i.HDR)
+	}
+	if i.Outliers > 0 {
+		parts = append(parts, english.Plural(i.Outliers, "wrong timestamp", "")+" corrected")
 	}
 	return strings.Join(parts, ", ")
 }

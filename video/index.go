@@ -88,6 +88,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	}
 	slices.SortStableFunc(x.packets, inTime)
 	x.held = x.lastHeld(info)
+	x.correctHeaders(info)
 	for _, c := range complaints {
 		x.complaint = cmp.Or(x.complaint, c)
 		if x.end == "" && isEnd(c) {

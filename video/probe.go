@@ -65,7 +65,8 @@ type Info struct {
 	Changes []string `json:"changes,omitempty"`
 
 	// Outliers is the number of frames whose timestamps contradict those of their neighbors
-	// and were corrected. Frames and Check set it.
+	// and were corrected. Frames and Check set it, and then also correct StartTime and
+	// Duration.
 	Outliers int `json:"outliers"`
 
 	// Timecode is that of the file's timecode track or tags; the zero value if it has none.

@@ -284,6 +284,22 @@ func (x *packetIndex) correct(stream *timeline, stamps []stamp, info *Info) {
 	info.Outliers = l.outliers
 }
 
+// correctHeaders corrects the start and the duration that the headers of a file with
+// outliers declare, if they follow from the outliers. The streams of a file, its sound
+// included, start and end within a few seconds of each other.
+func (x *packetIndex) correctHeaders(info *Info) {
+	if x.timeline == nil || info.Outliers == 0 {
+		return
+	}
+	span := x.span()
+	if math.Abs(info.StartTime-span.start) > jump {
+		info.StartTime, info.start = span.start, span.start
+	}
+	if length := span.end - info.StartTime; info.Duration > length+jump {
+		info.Duration = length
+	}
+}
+
 // differ reports whether each packet has a timestamp and a frame, but not all frames have
 // the timestamp of a packet.
 func (x *packetIndex) differ(frames []int64) bool {

@@ -308,11 +308,17 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 			return err
 		}
 	}
-	if p.emitted == 0 {
-		return &Error{Path: p.path, Kind: ErrNoFrames, Frames: s.frames,
-			Reason: fmt.Sprintf("none at or after %g s; the last frame is at %.3f s", p.o.Start, now.time)}
+	return p.someWanted(s.frames, now.time)
+}
+
+// someWanted returns an error if no frame was emitted, given the number of frames and the
+// time of the last.
+func (p *player) someWanted(frames int, last float64) error {
+	if p.emitted > 0 {
+		return nil
 	}
-	return nil
+	return &Error{Path: p.path, Kind: ErrNoFrames, Frames: frames,
+		Reason: fmt.Sprintf("none at or after %g s; the last frame is at %.3f s", p.o.Start, last)}
 }
 
 // interFrame are the codecs whose frames depend on others, and whose keyframes ffprobe

@@ -87,13 +87,22 @@ func (a *app) noteSkipped(l video.Listing) {
 	}
 }
 
-// warnVideos logs the videos that failed or could be decoded only in part.
+// warnVideos logs the videos that failed or could be decoded only in part, and those with
+// wrong timestamps.
 func (a *app) warnVideos(r feature.Report) {
 	for _, f := range r.Failed {
 		a.skipped("video", f)
 	}
 	for _, f := range r.Partial {
 		a.log.Warn("decoded only in part", "video", f.Path, "reason", f.Reason)
+	}
+	a.warnCorrected(r.Corrected)
+}
+
+// warnCorrected logs the videos whose timestamps were corrected.
+func (a *app) warnCorrected(videos []feature.Failure) {
+	for _, f := range videos {
+		a.log.Warn("corrected", "video", f.Path, "reason", f.Reason)
 	}
 }
 

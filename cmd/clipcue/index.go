@@ -216,6 +216,7 @@ func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) erro
 	for _, f := range r.Partial {
 		a.log.Warn("decoded only in part", "video", f.Path, "reason", f.Reason)
 	}
+	a.warnCorrected(r.Corrected)
 	few := func(message string, paths []string) {
 		warnFew(len(paths), func(i int) { a.log.Warn(message, "video", paths[i]) }, func(more int) { a.log.Warn(message, "more", more) })
 	}
