@@ -134,6 +134,7 @@ func (i *Info) notes() (odd []string) {
 	add(i.Alpha, "transparent, shown on black")
 	add(i.BitDepth > 8, "%d-bit", i.BitDepth)
 	add(i.HDR != "", "HDR %s", i.HDR)
+	add(i.assumesBT709(), "color matrix not declared, BT.709 assumed")
 	add(i.Streams > 1, "%d video streams, this is %d", i.Streams, i.Stream)
 	add(i.Width%2 != 0 || i.Height%2 != 0, "odd size")
 	return append(odd, i.Changes...)

@@ -3,6 +3,7 @@ package video
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -26,10 +27,20 @@ func (i *Info) Treatment() string {
 	if i.HDR != "" {
 		parts = append(parts, "hable from "+i.HDR)
 	}
+	if i.assumesBT709() {
+		parts = append(parts, "BT.709 assumed")
+	}
 	if i.Outliers > 0 {
 		parts = append(parts, english.Plural(i.Outliers, "wrong timestamp", "")+" corrected")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// assumesBT709 reports whether a stream does not declare the matrix of its colors and has the
+// size of HD video. Players and the standards of HD use BT.709 then; ffmpeg uses BT.601.
+func (i *Info) assumesBT709() bool {
+	yuv := slices.ContainsFunc([]string{"yuv", "nv", "p0", "p2", "uyvy", "yuyv", "y2"}, func(s string) bool { return strings.HasPrefix(i.PixelFormat, s) })
+	return i.Matrix == "" && i.HDR == "" && yuv && !i.isImage() && i.hd
 }
 
 // mergesFields reports whether decoders of the codec merge the two fields of a frame. Those
@@ -48,7 +59,7 @@ func (i *Info) orient() string {
 
 // filters returns the filters for what Treatment describes, except crop and orientation. After
 // them ffmpeg converts to RGB by the stream's matrix and range, or by BT.601 if the stream
-// declares none.
+// declares none and is not HD.
 func (i *Info) filters(ctx context.Context) (string, error) {
 	chain := ""
 	if i.Interlaced {
@@ -58,6 +69,9 @@ func (i *Info) filters(ctx context.Context) (string, error) {
 		// One output frame per stored frame, with its time. Frames not marked as
 		// interlaced pass unchanged. showinfo reports which frames bwdif has output.
 		chain += ",bwdif=mode=send_frame:deint=interlaced,showinfo=checksum=0"
+	}
+	if i.assumesBT709() {
+		chain += ",setparams=colorspace=bt709"
 	}
 	if i.Alpha {
 		// Colors that are hidden in the file stay hidden.

@@ -22,6 +22,16 @@
 // timestamps start again or jump. Sampling then uses the clock of a player, which
 // continues (see [AtRate]).
 //
+// An outlier, a timestamp that its neighbors on both sides contradict, is ignored: its frame
+// is placed between its neighbors. So are up to three in a row, and the first or the last
+// timestamps of a stream whose other frames follow each other without a jump. [Info.Outliers]
+// is their number.
+//
+// A frame is displayed until the next one, the last one as long as its packet declares, if
+// that agrees with the durations of the other packets and of the stream. All frames
+// together wait for jumps ahead of more than 10 s at most a day, plus a minute per frame, so
+// that the number of samples is bounded by the number of frames.
+//
 // # Frames
 //
 // Frames look as a player shows them:
@@ -36,8 +46,9 @@
 //     are rotated after it.
 //   - HDR (PQ, HLG) is tone-mapped with hable, or refused with [ErrUnsupported] if ffmpeg
 //     was built without zscale.
-//   - A stream that does not name its color matrix is read as BT.601, as ffmpeg does. The
-//     pixels of a plain file equal those of ffmpeg -pix_fmt rgb24.
+//   - A stream that does not name its color matrix is read as BT.709 if it is at least 1280
+//     pixels wide or 720 high, as players do, and as BT.601 otherwise. The pixels of a plain
+//     file equal those of ffmpeg -pix_fmt rgb24.
 //
 // [Info.Treatment] describes these steps for the provenance of features.
 //

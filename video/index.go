@@ -291,11 +291,12 @@ func (x *packetIndex) span() timeSpan {
 	for i := n - 1; i >= 0 && before == last; i-- {
 		before = x.packets[i].ticks
 	}
-	hold := x.hold(last, float64(max(0, last-before))*x.seconds)
 	if x.timeline != nil {
 		played := x.timeline.played
-		return timeSpan{played[0], slices.Max(played) + hold}
+		gap := played[len(played)-1] - played[max(0, len(played)-2)]
+		return timeSpan{played[0], slices.Max(played) + x.hold(last, max(0, gap))}
 	}
+	hold := x.hold(last, float64(max(0, last-before))*x.seconds)
 	end := x.time(n - 1)
 	if x.restarts > 0 {
 		end = x.lastPlayed

@@ -144,9 +144,19 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		t.ctx = s.guard.ctx
 	}
 	args = append(args, "-map", "0:V:0")
-	filters := "fps=" + strconv.FormatFloat(l.FPS, 'f', -1, 64) + ",showinfo=checksum=0"
+	filters := steady + "fps=" + strconv.FormatFloat(l.FPS, 'f', -1, 64) + ",showinfo=checksum=0"
 	return s, s.start(append(args, rawOutput(version, filters)...), stdin)
 }
+
+// steady are filters that make the timestamps of a live source those of a player's clock. A
+// live source cannot be read ahead: frames whose timestamps jump by more than 10 s or by 20
+// times the usual distance, or go back by more than 1 s, are dropped until four of them
+// follow each other. Where timestamps then start again, or are more than a day ahead, the
+// clock continues. ld(0) counts these frames, ld(1) is the usual distance.
+const steady = "select='if(isnan(prev_selected_t)+between(t-prev_selected_t,-1,max(10,20*ld(1)))," +
+	"st(0,0);if(gt(t-prev_selected_t,0),st(1,t-prev_selected_t),0);1," +
+	"st(0,if(lt(t-prev_t,-1),1,ld(0)+1));gte(ld(0),4))'," +
+	"setpts='if(isnan(PREV_INPTS),PTS,PREV_OUTPTS+if(between(T-PREV_INT,-1,86400),PTS-PREV_INPTS,0.04/TB))',"
 
 // tail reads a growing file until it has not grown for the idle time.
 type tail struct {

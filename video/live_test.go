@@ -1,6 +1,7 @@
 package video
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -106,6 +107,47 @@ func TestKind(t *testing.T) {
 	for source, want := range map[string]string{"-": "pipe", "rtsp://x/y": "url", "https://x": "url", "http:x.mkv": "file", "file.ts": "file", "concat:a|b": "file"} {
 		if got := (Live{Source: source}).Kind(); got != want {
 			t.Errorf("%s is a %s, want %s", source, got, want)
+		}
+	}
+}
+
+// A wrong timestamp neither stops a live source nor makes it repeat frames for hours, and
+// one that starts again continues.
+func TestWatchPastWrongTimestamps(t *testing.T) {
+	needFFmpeg(t)
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain.ts")
+	run(t, "-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=8", "-c:v", "libx264", "-bf", "0", "-output_ts_offset", "1000", plain)
+	once, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		wrong map[int]float64
+		times int // how often the recording is repeated
+		want  int
+	}{
+		"none":           {nil, 1, 40},
+		"ahead":          {map[int]float64{60: 9000}, 1, 40},
+		"back":           {map[int]float64{60: -300}, 1, 40},
+		"three in a row": {map[int]float64{60: 9000, 61: 9000, 62: 9000}, 1, 40},
+		"starts again":   {nil, 2, 79},
+	} {
+		path := filepath.Join(dir, name+".ts")
+		shiftTS(t, plain, path, c.wrong)
+		if c.times > 1 {
+			if err := os.WriteFile(path, bytes.Repeat(once, c.times), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := watched(t, Live{Source: "-", Stdin: f})
+		f.Close()
+		if n < c.want-1 || n > c.want+1 || err != nil {
+			t.Errorf("%s: %d frames, want %d (%v)", name, n, c.want, err)
 		}
 	}
 }

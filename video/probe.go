@@ -79,6 +79,7 @@ type Info struct {
 	primaries string // of the colors, such as "bt2020"
 	angle     int    // by which the header's display matrix rotates counterclockwise, 0 to 270, as showinfo prints it
 	pixels    int    // of a stored frame
+	hd        bool   // a stored frame has the size of HD video
 	crop      *crop  // the part of it that is shown; nil = all
 	start     float64
 
@@ -340,6 +341,7 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 				Reason: fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxPixels>>20)}
 		}
 		info.pixels = v.Width * v.Height
+		info.hd = v.Width >= 1280 || v.Height >= 720
 	}
 	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspectRatio)
 	for _, d := range v.SideData {

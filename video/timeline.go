@@ -386,7 +386,9 @@ func (l *timeline) settle(tick float64) map[int]int64 {
 // readStamps decodes a file and returns the stamps of its frames. Damage is reported by
 // the run of the decoder that also returns the pixels.
 func readStamps(ctx context.Context, path string, info *Info, timeout time.Duration) ([]stamp, error) {
-	s, err := openStream(ctx, path, info, timeout, &part{whole: true, pick: "0"})
+	plain := *info // frames are only counted
+	plain.Interlaced, plain.Alpha, plain.HDR = false, false, ""
+	s, err := openStream(ctx, path, &plain, timeout, &part{whole: true, pick: "0"})
 	if err != nil {
 		return nil, err
 	}
