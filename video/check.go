@@ -175,7 +175,7 @@ func (x *packetIndex) notes(r *Report) (odd []string) {
 	add(n > 0 && missing == n, "no timestamps")
 	add(missing > 0 && missing < n, "%d frames without a timestamp", missing)
 	add(x.restarts > 0, "timestamps restart %d times", x.restarts)
-	add(r.Outliers > 0, "%s corrected, which neighbors contradict", english.Plural(r.Outliers, "wrong timestamp", ""))
+	add(r.Outliers > 0, "%s corrected", english.Plural(r.Outliers, "wrong timestamp", ""))
 	add(repeated > 0, "%d repeated timestamps", repeated)
 	add(n > 0 && r.First > 0.5, "starts at %.3f s", r.First)
 	add(n > 0 && r.First < 0, "starts at %.3f s", r.First)
