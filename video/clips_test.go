@@ -194,7 +194,11 @@ func TestPixelsAreFFmpegs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := clipPath(t, name)
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "0:V:0",
+			matrix := "null"
+			if info, err := Probe(t.Context(), path, Options{}); err != nil || info.assumesBT709() {
+				matrix = "setparams=colorspace=bt709" // as players do, and ffmpeg does not
+			}
+			cmd := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "0:V:0", "-vf", matrix,
 				"-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
 			out, err := cmd.StdoutPipe()
 			if err != nil {
