@@ -3,6 +3,8 @@ package feature
 import (
 	"math"
 	"sort"
+
+	"github.com/clipcue/clipcue/video"
 )
 
 // Span returns the rows from ≤ i < to whose timestamps are in [start, end), in seconds on
@@ -26,7 +28,7 @@ func (q *Sequence) Span(start, end float64) (from, to int) {
 	const slack = 1e-6
 	from = sort.SearchFloat64s(t, start-slack)
 	to = sort.SearchFloat64s(t, end-slack)
-	if from < to || len(t) == 0 || start >= q.end() {
+	if from < to || len(t) == 0 || start >= q.End() {
 		return from, max(from, to)
 	}
 	if middle := (start + end) / 2; from == len(t) || from > 0 && middle-t[from-1] < t[from]-middle {
@@ -35,13 +37,23 @@ func (q *Sequence) Span(start, end float64) (from, to int) {
 	return from, from + 1
 }
 
-// end returns the time on the stream's clock at which the video ends, assuming that the
-// last frame is displayed as long as the average frame.
-func (q *Sequence) end() float64 {
+// End returns the time on the stream's clock at which the video ends. The last frame is
+// displayed as long as the average frame or, at a constant rate, as long as it repeats. A
+// single frame is displayed until the declared end.
+func (q *Sequence) End() float64 {
 	t := q.Timestamps
 	last := len(t) - 1
-	if last == 0 {
-		return max(t[0]+1e-6, q.Provenance.StartTime+q.Provenance.Duration)
+	repeats, hold := 1, 0.0
+	for repeats <= last && t[last-repeats] == t[last] {
+		repeats++
 	}
-	return t[last] + (t[last]-t[0])/float64(last)
+	if s, err := video.ParseSampling(q.Provenance.Sampling); err == nil && repeats > 1 {
+		if fps, ok := s.Rate(); ok {
+			hold = float64(repeats) / fps
+		}
+	}
+	if t[0] == t[last] {
+		return max(t[0]+max(hold, 1e-6), q.Provenance.StartTime+q.Provenance.Duration)
+	}
+	return t[last] + max(hold, (t[last]-t[0])/float64(last))
 }

@@ -2,6 +2,7 @@ package feature
 
 import (
 	"fmt"
+	"math"
 	"testing"
 )
 
@@ -65,4 +66,28 @@ func ExampleSequence_Span() {
 	from, to := q.Span(0.5, 1.5)
 	fmt.Println(from, to, q.Timestamps[from:to])
 	// Output: 1 3 [8.9 9.4]
+}
+
+// A video whose last or only frame repeats ends when it does.
+func TestEndOfRepeatedFrames(t *testing.T) {
+	for _, c := range []struct {
+		sampling string
+		times    []float64
+		want     float64
+	}{
+		{"fps=2", []float64{0, 0, 0, 0}, 2},
+		{"fps=2", []float64{0, 0.3, 0.9, 0.9, 0.9, 0.9}, 2.9},
+		{"fps=2", []float64{0, 0.5, 1, 1.5}, 2},
+		{"frames=3", []float64{1, 1, 1}, 1 + 1e-6},
+		{"frames=3", []float64{1, 2, 3}, 4},
+	} {
+		q := sequence("a", c.times...)
+		q.Provenance.Sampling, q.Provenance.StartTime, q.Provenance.Duration = c.sampling, 0, 0
+		if got := q.End(); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%s %v: ends at %v, want %v", c.sampling, c.times, got, c.want)
+		}
+		if from, to := q.Span(0, 0); from != 0 || to != len(c.times) {
+			t.Errorf("%s %v: rows %d to %d", c.sampling, c.times, from, to)
+		}
+	}
 }

@@ -21,13 +21,12 @@ const slack = 1e-6
 func windows(q *feature.Sequence, window, hop float64) ([]video.Span, error) {
 	t, zero := q.Timestamps, q.Provenance.StartTime
 	last := len(t) - 1
-	// The last frame is shown as long as the others are on average, but not longer than a
-	// window.
+	// The last frame is shown for at most a window.
 	end := t[last] - zero
-	if last > 0 {
-		end += min(window, (t[last]-t[0])/float64(last))
+	if t[last] > t[0] {
+		end += min(window, q.End()-t[last])
 	} else {
-		end = max(end+1e-3, min(end+window, q.Provenance.Duration))
+		end = max(end+1e-3, min(end+window, q.End()-zero))
 	}
 	if d := q.Provenance.Duration; d > t[last]-zero {
 		end = min(end, d)

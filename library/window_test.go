@@ -51,6 +51,13 @@ func TestWindows(t *testing.T) {
 			}
 		})
 	}
+	for want, times := range map[float64][]float64{4: {0, 0, 0, 0, 0, 0, 0, 0, 0}, 2.5: {0, 0.3, 0.5, 0.5, 0.5, 0.5}} {
+		q := sequence(0, times...)
+		q.Provenance.Sampling = "fps=2"
+		if got, err := windows(q, 4, 2); err != nil || len(got) != 1 || got[0].End != want {
+			t.Errorf("a last frame that repeats, %v: %v %v", times, got, err)
+		}
+	}
 	q := sequence(0, 0, 1, 2)
 	q.Provenance.Duration = 2.4
 	if got, err := windows(q, 4, 2); err != nil || len(got) != 1 || got[0].End != 2.4 {
