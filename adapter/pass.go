@@ -3,7 +3,6 @@ package adapter
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
@@ -71,21 +70,6 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	p.similarity = *nn.NewSimilarity(d, p.video, p.text, a.scale())
 	p.logits = p.similarity.Logits
 	return p, nil
-}
-
-// StochasticDepth draws the windows, of n, that keep the residual in
-// [Adapter.Forward]: each loses it with probability drop. nil means all keep it.
-func StochasticDepth(n int, drop float64, rng *rand.Rand) []int32 {
-	if drop == 0 {
-		return nil
-	}
-	kept := []int32{}
-	for i := range n {
-		if rng.Float64() >= drop {
-			kept = append(kept, int32(i))
-		}
-	}
-	return kept
 }
 
 // Backward adds the gradients of the losses since Forward, Loss, Evenness and the

@@ -74,9 +74,9 @@ func stripNumbers(lines []string) []string {
 	return names
 }
 
-// ReadClassNames reads a JSON object with the readable names of folder names or codes, for
+// readClassNames reads a JSON object with the readable names of folder names or codes, for
 // Options.ClassNames: {"brush_hair": "brush hairs"}.
-func ReadClassNames(path string) (map[string]string, error) {
+func readClassNames(path string) (map[string]string, error) {
 	return readFile(path, func(r io.Reader, name string) (names map[string]string, err error) {
 		text, err := readJSON(io.LimitReader(r, maxNames), name)
 		if err != nil {

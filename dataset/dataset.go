@@ -128,9 +128,9 @@ func (d *Dataset) WithClasses(classes []string) (*Dataset, error) {
 	return &out, nil
 }
 
-// Only returns the samples of the given classes, in their order and spelling. A class without
+// only returns the samples of the given classes, in their order and spelling. A class without
 // samples is an error.
-func (d *Dataset) Only(classes []string) (*Dataset, error) {
+func (d *Dataset) only(classes []string) (*Dataset, error) {
 	spelling, err := classSet(classes)
 	if err != nil {
 		return nil, err
@@ -161,10 +161,10 @@ func SplitClasses(d *Dataset, trainClasses, testClasses []string) (train, test *
 	if err := disjoint(trainClasses, testClasses); err != nil {
 		return nil, nil, err
 	}
-	if train, err = d.Only(trainClasses); err != nil {
+	if train, err = d.only(trainClasses); err != nil {
 		return nil, nil, fmt.Errorf("training classes: %w", err)
 	}
-	if test, err = d.Only(testClasses); err != nil {
+	if test, err = d.only(testClasses); err != nil {
 		return nil, nil, fmt.Errorf("test classes: %w", err)
 	}
 	return train, test, nil

@@ -31,7 +31,7 @@ func Episodes(d *Dataset, way, shots, episodes int, seed uint64) ([]Episode, err
 	}
 	// Drawing for all classes at once finds a class with too few videos, whether or not an
 	// episode has it.
-	if _, err := Shots(d, shots, seed); err != nil {
+	if _, err := takeShots(d, shots, seed); err != nil {
 		return nil, err
 	}
 	pool, err := d.trainingPool()
@@ -53,7 +53,7 @@ func Episodes(d *Dataset, way, shots, episodes int, seed uint64) ([]Episode, err
 		for j, c := range picked {
 			classes[j] = d.Classes[c]
 		}
-		train, err := pool.Only(classes)
+		train, err := pool.only(classes)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func Episodes(d *Dataset, way, shots, episodes int, seed uint64) ([]Episode, err
 		if pool == d {
 			rest = d.without(train)
 		}
-		if rest, err = rest.Only(classes); err != nil {
+		if rest, err = rest.only(classes); err != nil {
 			return nil, fmt.Errorf("test samples: %w", err)
 		}
 		if out[i], err = newEpisode(train, rest); err != nil {
@@ -114,7 +114,7 @@ func LoadEpisodes(train, test string, o Options) ([]Episode, error) {
 	}
 	if path, ok := beside(filepath.Dir(trainLists[0].path), "HMDB51_clsname.json"); ok && o.ClassNames == nil {
 		// The test annotation may be elsewhere and needs the same names.
-		if o.ClassNames, err = ReadClassNames(path); err != nil {
+		if o.ClassNames, err = readClassNames(path); err != nil {
 			return nil, err
 		}
 	}
@@ -181,7 +181,7 @@ func (t episodeTests) of(list episodeList, classes []string) (*Dataset, error) {
 			return nil, fmt.Errorf("%w in %s", err, list.path)
 		}
 	}
-	rest, err := rest.Only(classes)
+	rest, err := rest.only(classes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", list.path, err)
 	}

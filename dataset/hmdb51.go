@@ -62,7 +62,7 @@ func parseHMDB51(r io.Reader, name, class string) ([]Sample, error) {
 func (p *parsed) addHMDB51Names(dir string) error {
 	var err error
 	if path, ok := beside(dir, "HMDB51_clsname.json"); ok {
-		if p.names, err = ReadClassNames(path); err != nil {
+		if p.names, err = readClassNames(path); err != nil {
 			return err
 		}
 	}

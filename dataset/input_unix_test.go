@@ -27,7 +27,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 			"x.json":    func(p string) error { _, err := LoadSegments(p, ""); return err },
 			"c.csv":     func(p string) error { _, err := LoadCaptions(p, CaptionOptions{}); return err },
 			"classes":   func(p string) error { _, err := ReadClasses(p); return err },
-			"names":     func(p string) error { _, err := ReadClassNames(p); return err },
+			"names":     func(p string) error { _, err := readClassNames(p); return err },
 			"sentences": func(p string) error { _, err := ReadSentences(p); return err },
 		} {
 			link := filepath.Join(t.TempDir(), name)

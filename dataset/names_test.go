@@ -96,7 +96,7 @@ func TestVideosCompareForms(t *testing.T) {
 		}
 		side[pathKey(s.Path)] = s.Split
 	}
-	if drawn, err := Shots(d, 8, 1); err != nil || len(drawn.Samples) != 16 {
+	if drawn, err := takeShots(d, 8, 1); err != nil || len(drawn.Samples) != 16 {
 		t.Errorf("%v, error %v", drawn, err)
 	}
 	d.Samples = append(d.Samples, Sample{Path: forms[3] + "0", Label: "b"})

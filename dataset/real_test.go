@@ -158,7 +158,7 @@ func TestRealClassLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range read("efficient_prompt/splits/localization_75_25/train/split_0.list") {
-		if _, err := ucf.Only([]string{c}); err != nil {
+		if _, err := ucf.only([]string{c}); err != nil {
 			t.Error(err)
 		}
 	}

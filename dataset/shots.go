@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Shots draws k videos of each class from the training split, or from all samples if d has
+// takeShots draws k videos of each class from the training split, or from all samples if d has
 // no splits: the few-shot training set. It takes one segment of each video and class. The
 // draw depends only on the seed, the class and its videos, not on the order of the samples
 // or on other classes. A class with fewer than k videos is an error.
-func Shots(d *Dataset, k int, seed uint64) (*Dataset, error) {
+func takeShots(d *Dataset, k int, seed uint64) (*Dataset, error) {
 	if k < 1 {
 		return nil, fmt.Errorf("number of shots must be at least 1, got %d", k)
 	}

@@ -35,7 +35,7 @@ func paths(d *Dataset) []string {
 
 func TestShots(t *testing.T) {
 	// The draw is part of what a seed promises: it may not change with a release.
-	got, err := Shots(grid(2, 9, Train, Test), 3, 7)
+	got, err := takeShots(grid(2, 9, Train, Test), 3, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestShots(t *testing.T) {
 	if diff := cmp.Diff(want, paths(got)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	other, err := Shots(grid(2, 9, Train, Test), 3, 8)
+	other, err := takeShots(grid(2, 9, Train, Test), 3, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +54,11 @@ func TestShots(t *testing.T) {
 		t.Error("two seeds gave one draw")
 	}
 
-	_, err = Shots(grid(2, 2, Train, Test), 3, 0)
+	_, err = takeShots(grid(2, 2, Train, Test), 3, 0)
 	wantError(t, err, `grid: class "class 00" has 2 training videos, too few for 3 shots`)
-	_, err = Shots(grid(2, 2, Test), 1, 0)
+	_, err = takeShots(grid(2, 2, Test), 1, 0)
 	wantError(t, err, `no samples in split "train"`)
-	_, err = Shots(grid(2, 2, ""), 0, 0)
+	_, err = takeShots(grid(2, 2, ""), 0, 0)
 	wantError(t, err, "must be at least 1")
 }
 
@@ -67,14 +67,14 @@ func TestShotsTakeEachVideoOnce(t *testing.T) {
 	for i := range 8 {
 		d.Samples = append(d.Samples, Sample{Path: fmt.Sprint("v", i/4), Label: "run", Start: float64(i)})
 	}
-	got, err := Shots(d, 2, 0)
+	got, err := takeShots(d, 2, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Samples[0].Path == got.Samples[1].Path {
 		t.Errorf("one video twice: %v", got.Samples)
 	}
-	_, err = Shots(d, 3, 0)
+	_, err = takeShots(d, 3, 0)
 	wantError(t, err, "has 2 training videos")
 }
 
@@ -83,7 +83,7 @@ func TestShotsDependOnSeedAndClassOnly(t *testing.T) {
 		d := grid(rapid.IntRange(1, 6).Draw(t, "classes"), rapid.IntRange(3, 9).Draw(t, "videos"), Train, Test)
 		k := rapid.IntRange(1, 3).Draw(t, "k")
 		seed := rapid.Uint64().Draw(t, "seed")
-		want, err := Shots(d, k, seed)
+		want, err := takeShots(d, k, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestShotsDependOnSeedAndClassOnly(t *testing.T) {
 				more.Samples = append(more.Samples, Sample{Path: fmt.Sprint(c, i), Label: c, Split: Train})
 			}
 		}
-		got, err := Shots(more, k, seed)
+		got, err := takeShots(more, k, seed)
 		if err != nil {
 			t.Fatal(err)
 		}

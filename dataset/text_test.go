@@ -45,7 +45,7 @@ func TestEncodings(t *testing.T) {
 		{"c.jsonl", `{"video": "a", "caption": "une façade"}`, captions},
 		{"MSRVTT_data.json", `{"videos": [{"video_id": "a"}], "sentences": [{"video_id": "a", "caption": "une façade"}]}`, captions},
 		{"classes.txt", "façade\n", func(path string) (any, error) { return ReadClasses(path) }},
-		{"names.json", `{"f": "façade"}`, func(path string) (any, error) { return ReadClassNames(path) }},
+		{"names.json", `{"f": "façade"}`, func(path string) (any, error) { return readClassNames(path) }},
 	} {
 		path := filepath.Join(t.TempDir(), c.name)
 		var want any

@@ -22,7 +22,7 @@ import (
 )
 
 // Options are the source and destination of a download. The zero value downloads from
-// Hugging Face to [Dir].
+// Hugging Face to [defaultDir].
 type Options struct {
 	// Mirror is the hub's address. Empty means HF_ENDPOINT, or Hugging Face. Credentials in
 	// it are sent to the mirror, and are neither stored nor printed.
@@ -40,8 +40,8 @@ type Options struct {
 	pace pace
 }
 
-// Dir returns the folder of all models.
-func Dir() (string, error) {
+// defaultDir returns the folder of all models.
+func defaultDir() (string, error) {
 	if dir := os.Getenv("CLIPCUE_MODELS"); dir != "" {
 		return dir, nil
 	}
@@ -55,7 +55,7 @@ func Dir() (string, error) {
 // Resolve returns the path of a model in Dir(), for use as a weight path. ok is false if
 // there is none of that name.
 func Resolve(name string) (path string, ok bool, err error) {
-	dir, err := Dir()
+	dir, err := defaultDir()
 	if err != nil {
 		return "", false, err
 	}
@@ -132,7 +132,7 @@ func Pull(ctx context.Context, name string, o Options) (path string, err error) 
 		return "", &UnknownNameError{name}
 	}
 	if o.Dir == "" {
-		if o.Dir, err = Dir(); err != nil {
+		if o.Dir, err = defaultDir(); err != nil {
 			return "", err
 		}
 	}

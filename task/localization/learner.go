@@ -215,7 +215,7 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := l.adapter.ForwardSegments(features, rows, classes, adapter.StochasticDepth(len(rows), l.config.TemporalDrop, rng))
+	p, err := l.adapter.ForwardSegments(features, rows, classes, loop.KeepResidual(len(rows), l.config.TemporalDrop, rng))
 	if err != nil {
 		return 0, err
 	}

@@ -113,9 +113,9 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	return e, nil
 }
 
-// MetadataKey is the metadata key under which a model file stores its settings and metrics as
+// metadataKey is the metadata key under which a model file stores its settings and metrics as
 // JSON.
-const MetadataKey = "clipcue_pretraining"
+const metadataKey = "clipcue_pretraining"
 
 // description is stored under MetadataKey.
 type description struct {
@@ -130,17 +130,17 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 		if err != nil {
 			return err
 		}
-		return clip.WriteFile(path, l.model.weights(), l.config.Half, map[string]string{MetadataKey: string(meta)})
+		return clip.WriteFile(path, l.model.weights(), l.config.Half, map[string]string{metadataKey: string(meta)})
 	}
 	tensors, values := map[string]train.Tensor{}, l.Params().Values()
 	for _, p := range l.Params().List {
 		tensors[p.Name] = train.Tensor{Shape: p.Shape, Data: values[p.Name]}
 	}
-	return train.WriteCheckpoint(path, MetadataKey, about, tensors, s)
+	return train.WriteCheckpoint(path, metadataKey, about, tensors, s)
 }
 
 func (l *learner) Read(path string) (*train.State, error) {
-	tensors, s, err := train.ReadCheckpoint(path, MetadataKey, &description{})
+	tensors, s, err := train.ReadCheckpoint(path, metadataKey, &description{})
 	if err != nil {
 		return nil, err
 	}

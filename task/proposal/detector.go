@@ -14,8 +14,8 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// Prefix is the prefix of the names of all tensors of a detector.
-const Prefix = "proposal."
+// tensorPrefix is the prefix of the names of all tensors of a detector.
+const tensorPrefix = "proposal."
 
 // Detector finds segments. Several goroutines may call its methods; they take turns.
 type Detector struct {

@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	inputName     = Prefix + "input_norm"
-	projectName   = Prefix + "project"
-	positionsName = Prefix + "positions"
-	stemName      = Prefix + "stem"
-	levelsName    = Prefix + "levels" // .1, .2, …: each with down and one block, .0
-	neckName      = Prefix + "neck_norm"
-	headsName     = Prefix + "heads" // the convolution of both
-	actionName    = Prefix + "action"
-	boxName       = Prefix + "box"
-	scaleName     = Prefix + "scale"
+	inputName     = tensorPrefix + "input_norm"
+	projectName   = tensorPrefix + "project"
+	positionsName = tensorPrefix + "positions"
+	stemName      = tensorPrefix + "stem"
+	levelsName    = tensorPrefix + "levels" // .1, .2, …: each with down and one block, .0
+	neckName      = tensorPrefix + "neck_norm"
+	headsName     = tensorPrefix + "heads" // the convolution of both
+	actionName    = tensorPrefix + "action"
+	boxName       = tensorPrefix + "box"
+	scaleName     = tensorPrefix + "scale"
 )
 
 const epsilon = 1e-5 // of the layer norms

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// SoftNMS repeatedly selects the proposal with the highest score and multiplies the scores of
+// softNMS repeatedly selects the proposal with the highest score and multiplies the scores of
 // the others by exp(-tIoU²/sigma) (Bodla et al., ICCV 2017, with a Gaussian). It returns up to
 // n proposals with a score of at least minScore by decreasing score, and overwrites p.
-func SoftNMS(p []Proposal, sigma, minScore float64, n int) []Proposal {
+func softNMS(p []Proposal, sigma, minScore float64, n int) []Proposal {
 	p = slices.DeleteFunc(p, func(q Proposal) bool { return !(q.Score >= max(minScore, 0)) })
 	// Of equal scores the earliest is selected, so the order of the input has no effect.
 	slices.SortFunc(p, func(a, b Proposal) int {

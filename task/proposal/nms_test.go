@@ -18,7 +18,7 @@ func TestSoftNMS(t *testing.T) {
 	second := 0.8 * math.Exp(-1.0/9/0.5)
 	fourth := 0.6 * math.Exp(-0.81/0.5) * math.Exp(-16.0/225/0.5)
 	want := []Proposal{p[0], {p[1].Span, second}, p[2], {p[3].Span, fourth}}
-	got := SoftNMS(slices.Clone(p), 0.5, 0.05, 10)
+	got := softNMS(slices.Clone(p), 0.5, 0.05, 10)
 	if len(got) != len(want) {
 		t.Fatalf("%v instead of %v", got, want)
 	}
@@ -27,7 +27,7 @@ func TestSoftNMS(t *testing.T) {
 			t.Errorf("%v instead of %v", got[i], want[i])
 		}
 	}
-	if two := SoftNMS(slices.Clone(p), 0.5, 0.05, 2); fmt.Sprint(two) != fmt.Sprint(got[:2]) {
+	if two := softNMS(slices.Clone(p), 0.5, 0.05, 2); fmt.Sprint(two) != fmt.Sprint(got[:2]) {
 		t.Errorf("the best two are %v", two)
 	}
 }
@@ -40,10 +40,10 @@ func TestSoftNMSTakesAnyOrder(t *testing.T) {
 		start := float64(rng.IntN(50))
 		p = append(p, Proposal{video.Span{Start: start, End: start + 1 + float64(rng.IntN(20))}, float64(1+rng.IntN(4)) / 4})
 	}
-	want := SoftNMS(slices.Clone(p), 0.5, 0.01, 100)
+	want := softNMS(slices.Clone(p), 0.5, 0.01, 100)
 	for range 5 {
 		rng.Shuffle(len(p), func(i, j int) { p[i], p[j] = p[j], p[i] })
-		if got := SoftNMS(slices.Clone(p), 0.5, 0.01, 100); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := softNMS(slices.Clone(p), 0.5, 0.01, 100); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("another order gives\n%v\ninstead of\n%v", got, want)
 		}
 	}
@@ -64,7 +64,7 @@ func TestSoftNMSOfManyProposals(t *testing.T) {
 			p = append(p, Proposal{video.Span{Start: start, End: start + 1 + float64(rng.IntN(20)*(1+rng.IntN(4)))}, float64(rng.IntN(20)) / 20})
 		}
 		most := 1 + rng.IntN(600)
-		got := SoftNMS(slices.Clone(p), 0.5, 0.1, most)
+		got := softNMS(slices.Clone(p), 0.5, 0.1, most)
 		slices.SortFunc(p, func(a, b Proposal) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
 		var want []Proposal
 		for len(want) < most {

@@ -72,7 +72,7 @@ func (t *Detector) Propose(ctx context.Context, q *feature.Sequence) ([]Proposal
 		parts = parts[n:]
 	}
 	seconds := f.seconds(float64(f.Len())) - f.Timestamps[0]
-	return SoftNMS(found, t.config.Sigma, t.config.MinScore, MaxPerVideo(t.config.MaxProposals, seconds)), nil
+	return softNMS(found, t.config.Sigma, t.config.MinScore, MaxPerVideo(t.config.MaxProposals, seconds)), nil
 }
 
 // pass appends the proposals of a few windows of so many rows together.

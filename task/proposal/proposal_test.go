@@ -420,8 +420,8 @@ func TestTensorsThereAndBack(t *testing.T) {
 	d := ready(t, c, 5)
 	named := d.Tensors()
 	for name := range named {
-		if !strings.HasPrefix(name, Prefix) {
-			t.Errorf("tensor %q does not begin with %q", name, Prefix)
+		if !strings.HasPrefix(name, tensorPrefix) {
+			t.Errorf("tensor %q does not begin with %q", name, tensorPrefix)
 		}
 	}
 	named["other"] = named[scaleName]

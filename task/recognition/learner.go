@@ -86,7 +86,7 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := l.adapter.Forward(features, classes, adapter.StochasticDepth(len(videos), l.config.TemporalDrop, rng))
+	p, err := l.adapter.Forward(features, classes, loop.KeepResidual(len(videos), l.config.TemporalDrop, rng))
 	if err != nil {
 		return 0, err
 	}

@@ -75,7 +75,7 @@ func (l *learner) Step(step int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := l.adapter.Forward(features, sentences, adapter.StochasticDepth(len(numbers), l.config.TemporalDrop, rng))
+	p, err := l.adapter.Forward(features, sentences, loop.KeepResidual(len(numbers), l.config.TemporalDrop, rng))
 	if err != nil {
 		return 0, err
 	}

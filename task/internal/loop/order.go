@@ -44,3 +44,18 @@ func Few(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// KeepResidual draws the windows, of n, that keep the residual in adapter.Forward: each
+// loses it with probability drop (stochastic depth). nil means all keep it.
+func KeepResidual(n int, drop float64, rng *rand.Rand) []int32 {
+	if drop == 0 {
+		return nil
+	}
+	kept := []int32{}
+	for i := range n {
+		if rng.Float64() >= drop {
+			kept = append(kept, int32(i))
+		}
+	}
+	return kept
+}
