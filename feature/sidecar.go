@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
@@ -25,15 +24,12 @@ const (
 // not exist, the result is empty.
 func readSidecar(path string, frames int) (about sidecar, err error) {
 	name := filepath.Base(path)
-	data, err := input.ReadFile(path, bytesOfRest+bytesPerTime*int64(frames))
+	data, err := input.ReadText(path, bytesOfRest+bytesPerTime*int64(frames))
 	if errors.Is(err, fs.ErrNotExist) {
 		return about, nil
 	}
 	if err != nil {
 		return about, fmt.Errorf("%s: %w", name, bare(err))
-	}
-	if data, err = io.ReadAll(input.DecodeText(bytes.NewReader(data))); err != nil {
-		return about, fmt.Errorf("%s: %w", name, err)
 	}
 	var in struct {
 		Timestamps []timestamp `json:"timestamps"`

@@ -3,8 +3,13 @@ package input
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"unicode/utf8"
 
+	"github.com/clipcue/clipcue/internal/memory"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -20,6 +25,35 @@ func DecodeText(r io.Reader) io.Reader {
 		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Reader(b)
 	}
 	return b
+}
+
+// ErrNotText reports a file that holds other data than text in UTF-8 or marked UTF-16.
+var ErrNotText = errors.New("not UTF-8 text")
+
+// ReadText returns the content of the regular file at path, of at most limit bytes, as UTF-8
+// without a byte order mark. The memory is requested from the budget while the file is read.
+// Text in another encoding gives an *fs.PathError around ErrNotText.
+func ReadText(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	release, err := memory.Request(min(info.Size(), limit), path)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	data, err := ReadFile(path, limit)
+	if err != nil {
+		return nil, err
+	}
+	if data, err = io.ReadAll(DecodeText(bytes.NewReader(data))); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	if !utf8.Valid(data) {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotText}
+	}
+	return data, nil
 }
 
 // QuoteNumbers returns JSON text with the numbers that JSON does not have, as Python writes

@@ -2,7 +2,10 @@ package input
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,6 +17,26 @@ func TestDecodeText(t *testing.T) {
 	} {
 		if got, err := io.ReadAll(DecodeText(strings.NewReader(in))); err != nil || string(got) != want {
 			t.Errorf("%q: %q, error %v", in, got, err)
+		}
+	}
+}
+
+func TestReadText(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "text")
+	for in, want := range map[string]string{"é": "é", "\ufeffé": "é", "\xff\xfe\xe9\x00": "é", "\xfe\xff\x00\xe9": "é"} {
+		if err := os.WriteFile(path, []byte(in), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadText(path, 10); err != nil || string(got) != want {
+			t.Errorf("%q: %q, error %v", in, got, err)
+		}
+	}
+	for in, want := range map[string]error{"\xe9": ErrNotText, "long enough to refuse": ErrTooLarge} {
+		if err := os.WriteFile(path, []byte(in), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadText(path, 10); !errors.Is(err, want) {
+			t.Errorf("%q: %q, error %v, want %v", in, got, err, want)
 		}
 	}
 }

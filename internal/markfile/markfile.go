@@ -126,11 +126,10 @@ func Read(name string, f Format, fps float64) ([]Row, error) {
 }
 
 func readFile(name, relative string, f Format, fps float64) ([]Row, error) {
-	data, err := input.ReadFile(name, limit)
+	data, err := input.ReadText(name, limit)
 	if err != nil {
 		return nil, err
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if f == "" {
 		if f, err = FormatOf(name, data); err != nil {
 			return nil, err

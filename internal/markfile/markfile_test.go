@@ -1,6 +1,7 @@
 package markfile
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/text/encoding/unicode"
 )
 
 var rows = []Row{
@@ -71,7 +73,9 @@ func TestFilesOfOtherPrograms(t *testing.T) {
 		"path.csv":  {"\ufeffpath,label,start,end,extra\nv.mp4,x,1,2,3\n", []Row{{Video: "v.mp4", Start: 1, End: 2, Label: "x"}}},
 		"timeline.json": {`[{"data":{"video":"v.mp4"},"annotations":[{"result":[{"type":"timelinelabels","value":{"ranges":[{"start":1,"end":25}],"timelinelabels":["x"]}}]}]}]`,
 			[]Row{{Video: "v.mp4", Start: 0, End: 1, Label: "x"}}},
-		"drop.edl": {"TITLE: x\n001  AX V C 00:00:01:00 00:00:02:12 01:00:00:00 01:00:01:12\n* FROM CLIP NAME: v.mp4\n* COMMENT: x\n", []Row{{Video: "v.mp4", Start: 1, End: 2.48, Label: "x"}}},
+		"drop.edl":    {"TITLE: x\n001  AX V C 00:00:01:00 00:00:02:12 01:00:00:00 01:00:01:12\n* FROM CLIP NAME: v.mp4\n* COMMENT: x\n", []Row{{Video: "v.mp4", Start: 1, End: 2.48, Label: "x"}}},
+		"windows.csv": {utf16("video,start,end,label\nv.mp4,1,2,é\n"), []Row{{Video: "v.mp4", Start: 1, End: 2, Label: "é"}}},
+		"windows.srt": {utf16("1\r\n00:00:01,000 --> 00:00:02,500\r\né\r\n\r\n"), []Row{{Video: "windows", Start: 1, End: 2.5, Label: "é"}}},
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
@@ -85,6 +89,42 @@ func TestFilesOfOtherPrograms(t *testing.T) {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
+}
+
+// utf16 returns text as Windows programs save it.
+func utf16(s string) string {
+	out, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(s)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// Whatever a file holds, reading it gives spans that are valid, or an error.
+func FuzzRead(f *testing.F) {
+	for name := range codecs {
+		var b bytes.Buffer
+		if err := codecs[name].write(&b, []Row{{Video: "v.mp4", Start: 1, End: 2.5, Label: "a label"}}, 25); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(name), b.Bytes())
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, format string, data []byte) {
+		if _, ok := codecs[Format(format)]; !ok {
+			return
+		}
+		path := filepath.Join(dir, "file")
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := Read(path, Format(format), 25)
+		for _, r := range rows {
+			if err != nil || r.Label == "" || !(r.Start >= 0 && r.Start < r.End) {
+				t.Errorf("%+v, error %v", r, err)
+			}
+		}
+	})
 }
 
 func TestBrokenFiles(t *testing.T) {

@@ -1,7 +1,6 @@
 package localization
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/csv"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/task/proposal"
 	"github.com/clipcue/clipcue/video"
@@ -128,16 +127,15 @@ func decimal(t float64) string { return strconv.FormatFloat(math.Round(t*1000)/1
 // program: ActivityNet's JSON, or CSV with the columns video, start, end, score and
 // optionally label. It sorts those of each video by decreasing score.
 func ReadResults(path string) (Results, error) {
-	f, err := os.Open(path)
+	content, err := input.ReadText(path, largest)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	parse := parseResults
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
 		parse = parseResultsCSV
 	}
-	r, err := parse(f, path)
+	r, err := parse(content, path)
 	if err != nil {
 		return nil, err
 	}
@@ -168,14 +166,7 @@ func ReadProposals(path string) (Results, error) {
 // largest is the maximum size of a file of results, which is held in memory.
 const largest = 4 << 30
 
-func parseResults(r io.Reader, name string) (Results, error) {
-	content, err := io.ReadAll(io.LimitReader(r, largest+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(content) > largest {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, int64(largest))
-	}
+func parseResults(content []byte, name string) (Results, error) {
 	var in struct {
 		Results map[string][]struct {
 			Label   string            `json:"label"`
@@ -183,7 +174,7 @@ func parseResults(r io.Reader, name string) (Results, error) {
 			Segment []dataset.Seconds `json:"segment"`
 		} `json:"results"`
 	}
-	if err := json.Unmarshal(content, &in); err != nil {
+	if err := json.Unmarshal(input.QuoteNumbers(content), &in); err != nil {
 		return nil, fmt.Errorf("%s: not results in ActivityNet's shape: %w", name, err)
 	}
 	if in.Results == nil {
@@ -206,12 +197,8 @@ func parseResults(r io.Reader, name string) (Results, error) {
 	return out, nil
 }
 
-func parseResultsCSV(r io.Reader, name string) (Results, error) {
-	b := bufio.NewReader(r)
-	if start, _ := b.Peek(3); bytes.Equal(start, []byte("\xef\xbb\xbf")) {
-		b.Discard(3)
-	}
-	c := csv.NewReader(b)
+func parseResultsCSV(content []byte, name string) (Results, error) {
+	c := csv.NewReader(bytes.NewReader(content))
 	c.TrimLeadingSpace = true
 	header, err := c.Read()
 	if err != nil {

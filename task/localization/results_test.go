@@ -2,6 +2,7 @@ package localization
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -47,11 +49,22 @@ func TestResultsRoundTrip(t *testing.T) {
 	}
 }
 
+// wide returns text in UTF-16.
+func wide(text string) string {
+	b := []byte("\xff\xfe")
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
 // Files of others: strings for times, columns in any order, no labels.
 func TestResultsOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"p.json": `{"version": "VERSION 1.3", "external_data": {"used": true}, "results": {"x": [{"score": 0.25, "segment": ["1.5", "3"]}, {"score": 2, "segment": [0, 1]}]}}`,
+		"b.json": "\ufeff" + `{"results": {"x": [{"score": 0.25, "segment": [1.5, 3]}, {"score": 2, "segment": [0, 1]}]}}`,
+		"u.csv":  wide("video,start,end,score\r\nx,1.5,3,0.25\r\nx,0,1,2\r\n"),
 		"p.csv":  "\xef\xbb\xbfscore,video,end,start\r\n0.25,x,3,1.5\r\n2, x ,1,0\r\n",
 	} {
 		path := filepath.Join(dir, name)
@@ -89,7 +102,7 @@ func TestBadResults(t *testing.T) {
 		`{"results": {"x": [{"score": 1, "segment": ["a", 2]}]}}`:                           "time a",
 		`{"results": {"x": [{"score": 1, "segment": [1, 2], "label": "a` + "\\n" + `b"}]}}`: "plain text",
 	} {
-		if _, err := parseResults(strings.NewReader(text), "file"); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "file: ") {
+		if _, err := parseResults([]byte(text), "file"); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "file: ") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -104,12 +117,14 @@ func TestBadResults(t *testing.T) {
 		"video,start,end,score\n\"a,1,2,0.5\n":  "file:",
 		"video,start,end,score\na,1,2,1e9999\n": "not a number",
 	} {
-		if _, err := parseResultsCSV(strings.NewReader(text), "file"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseResultsCSV([]byte(text), "file"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := ReadResults(filepath.Join(t.TempDir(), "none.json")); err == nil {
-		t.Error("a file that there is not")
+	for _, path := range []string{filepath.Join(t.TempDir(), "none.json"), "/dev/zero", t.TempDir()} {
+		if _, err := ReadResults(path); err == nil {
+			t.Error(path, "has no results")
+		}
 	}
 }
 
@@ -135,8 +150,8 @@ func FuzzResults(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, parse := range []func(string) (Results, error){
-			func(s string) (Results, error) { return parseResults(strings.NewReader(s), "file") },
-			func(s string) (Results, error) { return parseResultsCSV(strings.NewReader(s), "file") },
+			func(s string) (Results, error) { return parseResults([]byte(s), "file") },
+			func(s string) (Results, error) { return parseResultsCSV([]byte(s), "file") },
 		} {
 			r, err := parse(text)
 			if err != nil {
@@ -269,10 +284,10 @@ func TestNamesRoundTrip(t *testing.T) {
 				t.Errorf("a formula: %q", cell)
 			}
 		}
-		if got, err := parseResultsCSV(&csvText, "r.csv"); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := parseResultsCSV(csvText.Bytes(), "r.csv"); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("CSV: %+v became %+v, %v", want, got, err)
 		}
-		if got, err := parseResults(&jsonText, "r.json"); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := parseResults(jsonText.Bytes(), "r.json"); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("JSON: %+v became %+v, %v", want, got, err)
 		}
 	})
@@ -281,7 +296,7 @@ func TestNamesRoundTrip(t *testing.T) {
 	if err := latin.Write(&b); err != nil || !strings.Contains(b.String(), `"gr\\xf6\\xdfe.mp4"`) {
 		t.Errorf("%v: %s", err, b.String())
 	}
-	if got, err := parseResults(&b, "r.json"); err != nil || !reflect.DeepEqual(got, latin) {
+	if got, err := parseResults(b.Bytes(), "r.json"); err != nil || !reflect.DeepEqual(got, latin) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

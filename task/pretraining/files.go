@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/input"
@@ -150,7 +149,7 @@ func (d *Data) manifest(path string) ([]entry, error) {
 	}
 	defer file.Close()
 	var found []entry
-	lines := bufio.NewScanner(file)
+	lines := bufio.NewScanner(input.DecodeText(file))
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan() && (len(found) > 0 || len(d.Skipped) < unusable); n++ {
 		text := bytes.TrimSpace(bytes.TrimPrefix(lines.Bytes(), []byte("\xef\xbb\xbf")))
@@ -267,19 +266,6 @@ func (d *Data) folder(root string) ([]entry, error) {
 }
 
 func readCaption(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("not a regular file")
-	}
-	if info.Size() > 1<<20 {
-		return "", fmt.Errorf("%d bytes are too long for a caption", info.Size())
-	}
-	text, err := os.ReadFile(path)
-	if err == nil && !utf8.Valid(text) {
-		err = errors.New("not UTF-8 text")
-	}
-	return oneLine(strings.TrimPrefix(string(text), "\ufeff")), err
+	text, err := input.ReadText(path, 1<<20)
+	return oneLine(string(text)), err
 }

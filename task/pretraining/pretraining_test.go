@@ -641,6 +641,39 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
+// Whatever a manifest holds, its pairs have an image and a caption of one line.
+func FuzzManifest(f *testing.F) {
+	dir := f.TempDir()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range []string{"a.png", "b.png", "c.png"} {
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o666); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add([]byte(`{"path":"a.png","caption":"one"}` + "\n" + `{"path":"b.png","caption":"two","label":"x","split":"test"}` + "\n" + `{"path":"c.png","caption":"three"}`))
+	f.Add([]byte("\xff\xfe{\x00}\x00"))
+	path := filepath.Join(dir, "pairs.jsonl")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(path, text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(path, 0.5, 1)
+		if err != nil {
+			return
+		}
+		for _, files := range []*Files{d.Train, d.Val, d.Test} {
+			for i := 0; files != nil && i < files.Len(); i++ {
+				if p, err := files.Pair(i); err == nil && (p.Caption == "" || strings.ContainsAny(p.Caption, "\r\n") || p.Picture.Width < 1) {
+					t.Errorf("%s: %q, %d pixels wide", files.Name(i), p.Caption, p.Picture.Width)
+				}
+			}
+		}
+	})
+}
+
 func TestOpenFolder(t *testing.T) {
 	dir := write(t, map[string]string{"a.png": "", "a.txt": " two\n words ", "sub/b.PNG": "", "sub/b.txt": "b",
 		"x.png": "", "x.txt": "\ufeffx", "y.png": "", "y.txt": "y",
