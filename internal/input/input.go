@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 )
@@ -19,8 +20,13 @@ var ErrNotRegular = errors.New("not a regular file")
 var ErrTooLarge = errors.New("file too large")
 
 // Open opens the regular file at path for reading, through links, without waiting. Any
-// other kind of file gives an *fs.PathError around ErrNotRegular.
+// other kind of file gives an *fs.PathError around ErrNotRegular, except a file that the
+// process inherited and that path names as such (/dev/stdin, /dev/fd/3): that is how shells
+// pass the output of a command, and the user asked for it.
 func Open(path string) (*os.File, error) {
+	if path == "/dev/stdin" || strings.HasPrefix(path, "/dev/fd/") {
+		return os.Open(path)
+	}
 	return regular(os.OpenFile(path, os.O_RDONLY|nonblocking, 0))
 }
 

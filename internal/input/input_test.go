@@ -4,6 +4,7 @@ package input
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,6 +27,13 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	if l, err := net.Listen("unix", filepath.Join(dir, "socket")); err == nil {
 		defer l.Close()
 		paths[filepath.Join(dir, "socket")] = "" // the kernel refuses to open it
+	}
+	inherited := filepath.Join(dir, "inherited")
+	if err := os.Symlink("/dev/fd/0", inherited); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stdin.Stat(); err == nil && !info.Mode().IsRegular() {
+		paths[inherited] = "" // a link to it is no wish of the user
 	}
 	for path, want := range paths {
 		_, err := ReadFile(path, 1<<20)
@@ -70,5 +78,24 @@ func TestLinksDoNotLeaveTheRoot(t *testing.T) {
 	defer root.Close()
 	if data, err := ReadFileIn(root, "link", 100); err == nil {
 		t.Errorf("read %q", data)
+	}
+}
+
+func TestOutputOfACommand(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("wave\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	path := fmt.Sprintf("/dev/fd/%d", r.Fd())
+	if _, err := os.Stat(path); err != nil {
+		t.Skip(err)
+	}
+	if got, err := ReadText(path, 10); err != nil || string(got) != "wave\n" {
+		t.Errorf("%q, error %v", got, err)
 	}
 }
