@@ -51,21 +51,12 @@ func sameAddress(a, b string) bool {
 // folder, or on one of the servers.
 func openVectors(ctx context.Context, dir string, generation int64, s Settings, write bool, servers ...Server) (vector.Index, error) {
 	if s.Server == "" {
-		x, err := vector.Open(vectorsIn(dir, generation), s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
-		if err != nil {
-			return nil, err // and not a nil of another type
-		}
-		return x, nil
+		return vector.Open(vectorsIn(dir, generation), s.Width, vector.Options{ReadOnly: !write, Graph: s.Graph})
 	}
 	for _, server := range servers {
-		if !sameAddress(server.Address, s.Server) {
-			continue
+		if sameAddress(server.Address, s.Server) {
+			return weaviate.Open(ctx, server.Address, fmt.Sprintf("%s_%d", s.Collection, generation), s.Width, weaviate.Options{Key: server.Key})
 		}
-		x, err := weaviate.Open(ctx, server.Address, fmt.Sprintf("%s_%d", s.Collection, generation), s.Width, weaviate.Options{Key: server.Key})
-		if err != nil {
-			return nil, err
-		}
-		return x, nil
 	}
 	return nil, &ServerError{dir, s.Server}
 }

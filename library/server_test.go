@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
 
@@ -26,7 +27,7 @@ func TestOnServer(t *testing.T) {
 		t.Errorf("vectors are in the library's own folder: %v %v", folders, err)
 	}
 	s := w.whole().Settings
-	collection := func(generation string) *weaviate.Collection {
+	collection := func(generation string) vector.Index {
 		x, err := weaviate.Open(t.Context(), address, s.Collection+generation, s.Width, weaviate.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -67,7 +67,7 @@ func (c *clusters) point(x []float32, stream uint64, i int) {
 // another time.
 const vectorsEnv = "CLIPCUE_VECTORS"
 
-func million(b *testing.B, graph bool) (*Embedded, *clusters) {
+func million(b *testing.B, graph bool) (*embedded, *clusters) {
 	n, err := strconv.Atoi(os.Getenv(vectorsEnv))
 	if err != nil {
 		b.Skipf("%s is not set to a number of vectors (1000000 take a few minutes)", vectorsEnv)
@@ -83,7 +83,7 @@ func million(b *testing.B, graph bool) (*Embedded, *clusters) {
 		o.Graph = n
 	}
 	begin := time.Now()
-	x, err := Open(filepath.Join(dir, "index"), width, o)
+	x, err := openFolder(filepath.Join(dir, "index"), width, o)
 	if err != nil {
 		b.Fatal(err)
 	}

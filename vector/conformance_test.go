@@ -7,7 +7,7 @@ import (
 	"github.com/clipcue/clipcue/vector/internal/vectortest"
 )
 
-func open(t *testing.T, dir string, width int, o vector.Options) *vector.Embedded {
+func open(t *testing.T, dir string, width int, o vector.Options) vector.Index {
 	t.Helper()
 	x, err := vector.Open(dir, width, o)
 	if err != nil {

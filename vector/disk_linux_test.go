@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(tale); dir != "" {
 		testing.Init()
 		testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "tell", F: func(t *testing.T) {
-			x, err := Open(dir, narrow, Options{})
+			x, err := openFolder(dir, narrow, Options{})
 			for i := 0; err == nil; i++ {
 				if err = step(t, x, model{}, i); err == nil {
 					fmt.Println("done", i)
@@ -73,7 +73,7 @@ func TestKill(t *testing.T) {
 // retell makes the change that step makes, in a model alone.
 func retell(t *testing.T, m model, i int) {
 	t.Helper()
-	silent := &Embedded{width: narrow, o: Options{ReadOnly: true}}
+	silent := &embedded{width: narrow, o: Options{ReadOnly: true}}
 	_ = step(t, silent, m, i)
 }
 
@@ -139,7 +139,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	if err := unix.Mount("", disk, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, narrow, Options{}); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), dir) {
+	if _, err := openFolder(dir, narrow, Options{}); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
 	}
 	x = mustOpen(t, dir, Options{ReadOnly: true})

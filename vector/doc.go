@@ -41,7 +41,7 @@
 //
 // # The graph
 //
-// The graph (Options.Graph, [Embedded.Build]) is HNSW over the levels, with exact scores for
+// The graph (Options.Graph, [Index.Build]) is HNSW over the levels, with exact scores for
 // its results. Rows added after it was built are searched exactly. Rows with equal levels,
 // as still images produce, are one node with a list; otherwise they would be each other's
 // only neighbors. It is built in parts of 1024 rows. Each part searches the existing graph

@@ -87,7 +87,7 @@ func TestExactIsBruteForce(t *testing.T) {
 			rng := rand.New(rand.NewPCG(31, 32))
 			for _, width := range []int{1, 2, 64, 100, 512} {
 				const n = 1500
-				x, err := Open(t.TempDir(), width, Options{})
+				x, err := openFolder(t.TempDir(), width, Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -31,14 +31,11 @@ type Options struct {
 	open opener // of files, for tests
 }
 
-// Embedded is an [Index] in a folder. Search is exact, unless Options.Graph is set. One
-// process writes to it at a time. A killed process or a full disk leaves the state of the
-// last Add or Delete that returned without an error, or of the next one. On systems without
-// file locks (Windows), the user has to ensure that there is one writer.
+// embedded is an [Index] in a folder, see [Open].
 //
 // The folder has a generation: a folder of append-only files. If most vectors are deleted or
 // replaced when a writer opens the index, it copies the others to the next generation.
-type Embedded struct {
+type embedded struct {
 	dir   string
 	width int
 	o     Options
@@ -57,23 +54,36 @@ const (
 	buildingName = "next" // the next generation, until it is complete
 )
 
-// Open opens an index of vectors of the given width in dir, and creates it if it does not
-// exist. A damaged file is a [CorruptError].
-func Open(dir string, width int, o Options) (*Embedded, error) {
+// Open opens an index of vectors of the given width in the folder dir, and creates it if it
+// does not exist. A damaged file is a [CorruptError].
+//
+// Search is exact, unless Options.Graph is set. One process writes to the index at a time. A
+// killed process or a full disk leaves the state of the last Add or Delete that returned
+// without an error, or of the next one. On systems without file locks (Windows), the user has
+// to ensure that there is one writer.
+func Open(dir string, width int, o Options) (Index, error) {
+	e, err := openFolder(dir, width, o)
+	if err != nil {
+		return nil, err // not an interface around nil
+	}
+	return e, nil
+}
+
+func openFolder(dir string, width int, o Options) (*embedded, error) {
 	if width < 1 || width > maxWidth {
 		return nil, fmt.Errorf("width must be from 1 to %d, got %d", maxWidth, width)
 	}
 	if o.open == nil {
 		o.open = openFile
 	}
-	e := &Embedded{dir: dir, width: width, o: o}
+	e := &embedded{dir: dir, width: width, o: o}
 	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
-func (e *Embedded) begin() error {
+func (e *embedded) begin() error {
 	if e.o.ReadOnly {
 		if err := e.openLast(nil); err != nil {
 			return err
@@ -115,7 +125,7 @@ func (e *Embedded) begin() error {
 
 // readGraph reads the graph if searches use it. A damaged graph is treated as missing:
 // Build makes it again.
-func (e *Embedded) readGraph() {
+func (e *embedded) readGraph() {
 	if e.o.Graph > 0 {
 		if e.graph, e.spoilt = readGraph(e.store.dir, e.store.rows); errors.Is(e.spoilt, fs.ErrNotExist) {
 			e.spoilt = nil
@@ -124,7 +134,7 @@ func (e *Embedded) readGraph() {
 }
 
 // enter locks the index, or waits for the lock.
-func (e *Embedded) enter() (err error) {
+func (e *embedded) enter() (err error) {
 	path := filepath.Join(e.dir, lockName)
 	if e.lock, err = input.OpenInside(path, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
 		return err
@@ -143,7 +153,7 @@ func (e *Embedded) enter() (err error) {
 
 // openLast opens the last of the generations, nil for those in the folder. A writer may
 // remove it before it is open; then there is another.
-func (e *Embedded) openLast(numbers []int) (err error) {
+func (e *embedded) openLast(numbers []int) (err error) {
 	for range 10 {
 		if e.o.ReadOnly {
 			if numbers, err = generations(e.dir); err != nil {
@@ -165,7 +175,7 @@ func (e *Embedded) openLast(numbers []int) (err error) {
 	return &CorruptError{e.generation(e.number), err.Error(), false}
 }
 
-func (e *Embedded) generation(n int) string { return filepath.Join(e.dir, fmt.Sprintf("%06d", n)) }
+func (e *embedded) generation(n int) string { return filepath.Join(e.dir, fmt.Sprintf("%06d", n)) }
 
 var isGeneration = regexp.MustCompile(`^[0-9]{6,9}$`)
 
@@ -186,17 +196,17 @@ func generations(dir string) ([]int, error) {
 }
 
 // Width returns the number of elements of a vector.
-func (e *Embedded) Width() int { return e.width }
+func (e *embedded) Width() int { return e.width }
 
 // Len returns the number of vectors.
-func (e *Embedded) Len(context.Context) (int, error) {
+func (e *embedded) Len(context.Context) (int, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return len(e.store.byID), nil
 }
 
 // Add stores vectors [n,E] under n ids: all of them, durably, or none.
-func (e *Embedded) Add(ctx context.Context, ids []int64, vectors []float32) error {
+func (e *embedded) Add(ctx context.Context, ids []int64, vectors []float32) error {
 	if err := CheckAdd(e.width, ids, vectors); err != nil {
 		return err
 	}
@@ -204,7 +214,7 @@ func (e *Embedded) Add(ctx context.Context, ids []int64, vectors []float32) erro
 }
 
 // Delete removes ids: all of them, durably, or none.
-func (e *Embedded) Delete(ctx context.Context, ids []int64) error {
+func (e *embedded) Delete(ctx context.Context, ids []int64) error {
 	return e.change(ctx, func() (c change) {
 		seen := map[int64]bool{}
 		for _, id := range ids {
@@ -217,7 +227,7 @@ func (e *Embedded) Delete(ctx context.Context, ids []int64) error {
 	})
 }
 
-func (e *Embedded) change(ctx context.Context, what func() change) error {
+func (e *embedded) change(ctx context.Context, what func() change) error {
 	if e.o.ReadOnly {
 		return e.errReadOnly()
 	}
@@ -239,7 +249,7 @@ func (e *Embedded) change(ctx context.Context, what func() change) error {
 	return e.store.take(next, records)
 }
 
-func (e *Embedded) errReadOnly() error {
+func (e *embedded) errReadOnly() error {
 	return fmt.Errorf("%s: the index was opened for reading only", e.dir)
 }
 
@@ -248,7 +258,7 @@ const few = 4096
 
 // compact copies the living vectors to a new generation, if most are dead. Without space
 // for that, nothing changes.
-func (e *Embedded) compact() error {
+func (e *embedded) compact() error {
 	if e.store.rows <= few+2*len(e.store.byID) {
 		return nil
 	}
@@ -269,7 +279,7 @@ func (e *Embedded) compact() error {
 }
 
 // copyAlive makes the next generation, which gets its name when it is complete.
-func (e *Embedded) copyAlive(building string) (err error) {
+func (e *embedded) copyAlive(building string) (err error) {
 	defer func() {
 		if err != nil {
 			_ = os.RemoveAll(building)
@@ -293,7 +303,7 @@ func (e *Embedded) copyAlive(building string) (err error) {
 }
 
 // copyTo adds the living vectors to an empty generation.
-func (e *Embedded) copyTo(to *store) error {
+func (e *embedded) copyTo(to *store) error {
 	const many = 4096
 	var c change
 	flush := func() error {
@@ -323,7 +333,7 @@ func (e *Embedded) copyTo(to *store) error {
 }
 
 // Get returns the vectors [n,E] of n ids.
-func (e *Embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
+func (e *embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	vectors := make([]float32, 0, len(ids)*e.width)
@@ -354,7 +364,7 @@ func (e *Embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 // to it; until then, Search compares these one by one. It takes minutes for a million.
 // report, which may be nil, is called with the numbers of rows done and of all rows.
 // Searches continue meanwhile; changes wait.
-func (e *Embedded) Build(ctx context.Context, report func(done, total int)) error {
+func (e *embedded) Build(ctx context.Context, report func(done, total int)) error {
 	if e.o.ReadOnly {
 		return e.errReadOnly()
 	}
@@ -386,7 +396,7 @@ func (e *Embedded) Build(ctx context.Context, report func(done, total int)) erro
 func breadthFor(k int) int { return max(256, 4*k) }
 
 // approximate searches the graph, and one by one the rows that were added after it.
-func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]Hit, error) {
+func (e *embedded) approximate(ctx context.Context, query []float32, k int) ([]Hit, error) {
 	s := e.store
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -408,7 +418,7 @@ func (e *Embedded) approximate(ctx context.Context, query []float32, k int) ([]H
 }
 
 // Search returns the k vectors nearest to a query.
-func (e *Embedded) Search(ctx context.Context, query []float32, k int) (hits []Hit, err error) {
+func (e *embedded) Search(ctx context.Context, query []float32, k int) (hits []Hit, err error) {
 	if err := CheckSearch(e.width, query, k); err != nil {
 		return nil, err
 	}
@@ -426,7 +436,7 @@ func (e *Embedded) Search(ctx context.Context, query []float32, k int) (hits []H
 }
 
 // IDs iterates over the ids that the index had when the iteration began.
-func (e *Embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
+func (e *embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
 		e.mu.RLock()
 		ids := make([]int64, 0, len(e.store.byID))
@@ -451,7 +461,7 @@ func (e *Embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 // Verify reads all of the index and returns the [CorruptError] of the first damage that it
 // finds, of the graph last. Damaged data is never used even without Verify: Open checks all
 // but the vectors, and a vector is checked when it is read.
-func (e *Embedded) Verify(ctx context.Context) error {
+func (e *embedded) Verify(ctx context.Context) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if err := e.store.each(ctx, func(row int) error {
@@ -464,10 +474,10 @@ func (e *Embedded) Verify(ctx context.Context) error {
 }
 
 // Location returns the folder of the index.
-func (e *Embedded) Location() string { return e.dir }
+func (e *embedded) Location() string { return e.dir }
 
 // Drop closes the index and deletes its folder.
-func (e *Embedded) Drop(context.Context) error {
+func (e *embedded) Drop(context.Context) error {
 	if e.o.ReadOnly {
 		return e.errReadOnly()
 	}
@@ -475,7 +485,7 @@ func (e *Embedded) Drop(context.Context) error {
 }
 
 // Close closes the files and releases the lock.
-func (e *Embedded) Close() error {
+func (e *embedded) Close() error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
 	e.mu.Lock()

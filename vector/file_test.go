@@ -19,16 +19,16 @@ func vectorsOf(seed uint64, n int) []float32 {
 	return worlds["anywhere"](rand.New(rand.NewPCG(seed, 41)), n, narrow)
 }
 
-func mustOpen(t *testing.T, dir string, o Options) *Embedded {
+func mustOpen(t *testing.T, dir string, o Options) *embedded {
 	t.Helper()
-	x, err := Open(dir, narrow, o)
+	x, err := openFolder(dir, narrow, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return x
 }
 
-func mustClose(t *testing.T, x *Embedded) {
+func mustClose(t *testing.T, x *embedded) {
 	t.Helper()
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func mustClose(t *testing.T, x *Embedded) {
 }
 
 // contents are an index's vectors by id.
-func contents(t *testing.T, x *Embedded) map[int64][narrow]float32 {
+func contents(t *testing.T, x *embedded) map[int64][narrow]float32 {
 	t.Helper()
 	all := map[int64][narrow]float32{}
 	for id, err := range x.IDs(t.Context()) {
@@ -79,7 +79,7 @@ func (m model) copy() model {
 }
 
 // step is the i-th change of a long story of additions, replacements and deletions.
-func step(t *testing.T, x *Embedded, m model, i int) error {
+func step(t *testing.T, x *embedded, m model, i int) error {
 	rng := rand.New(rand.NewPCG(uint64(i), 42))
 	if i%4 == 3 {
 		gone := []int64{int64(rng.IntN(30)), int64(rng.IntN(30))}
@@ -119,7 +119,7 @@ func TestReopen(t *testing.T) {
 // A reader sees the state at its opening, whatever a writer does.
 func TestReadBesideWriter(t *testing.T) {
 	dir, m := t.TempDir(), model{}
-	if _, err := Open(filepath.Join(dir, "none"), narrow, Options{ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "none") {
+	if _, err := openFolder(filepath.Join(dir, "none"), narrow, Options{ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("no index: %v", err)
 	}
 	writer := mustOpen(t, dir, Options{})
@@ -143,12 +143,12 @@ func TestReadBesideWriter(t *testing.T) {
 func TestTwoWriters(t *testing.T) {
 	dir := t.TempDir()
 	first := mustOpen(t, dir, Options{})
-	if _, err := Open(dir, narrow, Options{}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), dir) {
+	if _, err := openFolder(dir, narrow, Options{}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a second writer: %v", err)
 	}
-	opened := make(chan *Embedded)
+	opened := make(chan *embedded)
 	go func() {
-		x, err := Open(dir, narrow, Options{Wait: time.Minute})
+		x, err := openFolder(dir, narrow, Options{Wait: time.Minute})
 		if err != nil {
 			t.Error(err)
 		}
@@ -164,11 +164,11 @@ func TestTwoWriters(t *testing.T) {
 func TestAnotherWidth(t *testing.T) {
 	dir := t.TempDir()
 	mustClose(t, mustOpen(t, dir, Options{}))
-	if _, err := Open(dir, narrow+1, Options{}); err == nil || !strings.Contains(err.Error(), "width 8, not 9") {
+	if _, err := openFolder(dir, narrow+1, Options{}); err == nil || !strings.Contains(err.Error(), "width 8, not 9") {
 		t.Errorf("%v", err)
 	}
 	for _, width := range []int{0, -1, 1 << 30} {
-		if _, err := Open(t.TempDir(), width, Options{}); err == nil {
+		if _, err := openFolder(t.TempDir(), width, Options{}); err == nil {
 			t.Errorf("width %d opened", width)
 		}
 	}
@@ -290,7 +290,7 @@ func TestKilledAnywhere(t *testing.T) {
 		dir, m := t.TempDir(), model{}
 		disk := &faults{left: left, err: errKilled}
 		var before model
-		x, err := Open(dir, narrow, Options{open: disk.open})
+		x, err := openFolder(dir, narrow, Options{open: disk.open})
 		for i := 0; err == nil && i < 6; i++ {
 			before = m.copy()
 			err = step(t, x, m, i)
@@ -371,7 +371,7 @@ func TestDamage(t *testing.T) {
 			if err := os.WriteFile(path, damaged, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			x, err := Open(dir, narrow, Options{ReadOnly: true})
+			x, err := openFolder(dir, narrow, Options{ReadOnly: true})
 			if err == nil {
 				err = x.Verify(t.Context())
 				if found := contentsIfSound(x); found != nil && !m.equal(found) {
@@ -410,7 +410,7 @@ func TestDamage(t *testing.T) {
 }
 
 // contentsIfSound are an index's vectors, nil if one of them cannot be had.
-func contentsIfSound(x *Embedded) model {
+func contentsIfSound(x *embedded) model {
 	m := model{}
 	for row, id := range x.store.ids {
 		if x.store.alive(int32(row)) {
@@ -427,7 +427,7 @@ func contentsIfSound(x *Embedded) model {
 // Drop closes an index and leaves nothing of it.
 func TestDrop(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "index")
-	x, err := Open(dir, 4, Options{})
+	x, err := openFolder(dir, 4, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

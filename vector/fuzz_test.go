@@ -12,7 +12,7 @@ import (
 // fails by name, and what opens can be read and searched.
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
-	x, err := Open(dir, narrow, Options{})
+	x, err := openFolder(dir, narrow, Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 		disk := &faults{left: 1 << 40} // which does not wait for the real one
-		x, err := Open(dir, narrow, Options{open: disk.open})
+		x, err := openFolder(dir, narrow, Options{open: disk.open})
 		if err != nil {
 			return
 		}

@@ -47,7 +47,7 @@ var graphWorlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 
 // recall is the share of the k nearest that a search finds, where another of the
 // same score is as good.
-func recall(t *testing.T, x *Embedded, queries []float32, k int) float64 {
+func recall(t *testing.T, x *embedded, queries []float32, k int) float64 {
 	t.Helper()
 	found, wanted := 0, 0
 	for query := range slices.Chunk(queries, x.width) {
@@ -72,7 +72,7 @@ func recall(t *testing.T, x *Embedded, queries []float32, k int) float64 {
 	return float64(found) / float64(wanted)
 }
 
-func addScenes(t *testing.T, x *Embedded, first int64, vectors []float32) {
+func addScenes(t *testing.T, x *embedded, first int64, vectors []float32) {
 	t.Helper()
 	ids := make([]int64, len(vectors)/scene)
 	for i := range ids {
@@ -83,7 +83,7 @@ func addScenes(t *testing.T, x *Embedded, first int64, vectors []float32) {
 	}
 }
 
-func build(t *testing.T, x *Embedded) {
+func build(t *testing.T, x *embedded) {
 	t.Helper()
 	if err := x.Build(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestGraph(t *testing.T) {
 			vectors := world(rng, n, scene)
 			queries := slices.Concat(world(rng, 40, scene), vectors[:40*scene])
 			dir := t.TempDir()
-			x, err := Open(dir, scene, Options{Graph: 1000})
+			x, err := openFolder(dir, scene, Options{Graph: 1000})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestGraph(t *testing.T) {
 				t.Errorf("recall %v", r)
 			}
 			mustClose(t, x)
-			if x, err = Open(dir, scene, Options{Graph: 1000, ReadOnly: true}); err != nil || x.graph.rows != n {
+			if x, err = openFolder(dir, scene, Options{Graph: 1000, ReadOnly: true}); err != nil || x.graph.rows != n {
 				t.Fatalf("the graph is not there: %v", err)
 			}
 			if r := recall(t, x, queries, 10); r < 0.98 {
@@ -122,7 +122,7 @@ func TestGraph(t *testing.T) {
 			}
 			mustClose(t, x)
 			// The dead are on the ways, but are not found.
-			if x, err = Open(dir, scene, Options{Graph: 1000}); err != nil {
+			if x, err = openFolder(dir, scene, Options{Graph: 1000}); err != nil {
 				t.Fatal(err)
 			}
 			var gone []int64
@@ -173,7 +173,7 @@ func TestGraphIsDeterministic(t *testing.T) {
 func TestDamagedGraph(t *testing.T) {
 	dir := t.TempDir()
 	vectors := inClusters(nil, 1500, scene)
-	x, err := Open(dir, scene, Options{Graph: 100})
+	x, err := openFolder(dir, scene, Options{Graph: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestDamagedGraph(t *testing.T) {
 			t.Fatalf("byte %d: %v", at, err)
 		}
 	}
-	if x, err = Open(dir, scene, Options{Graph: 100}); err != nil {
+	if x, err = openFolder(dir, scene, Options{Graph: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if r := recall(t, x, vectors[:20*scene], 10); r != 1 || x.graph != nil {
@@ -222,7 +222,7 @@ func TestDamagedGraph(t *testing.T) {
 func FuzzGraph(f *testing.F) {
 	vectors := worlds["anywhere"](rand.New(rand.NewPCG(71, 72)), 30, narrow)
 	dir := f.TempDir()
-	x, err := Open(dir, narrow, Options{Graph: 1})
+	x, err := openFolder(dir, narrow, Options{Graph: 1})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func FuzzGraph(f *testing.F) {
 func TestInterruptedBuild(t *testing.T) {
 	dir := t.TempDir()
 	vectors := worlds["anywhere"](rand.New(rand.NewPCG(81, 82)), 3000, scene)
-	x, err := Open(dir, scene, Options{Graph: 100})
+	x, err := openFolder(dir, scene, Options{Graph: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestInterruptedBuild(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !slices.Equal(told, []int{batch}) || x.graph != nil {
 		t.Errorf("%v after %v rows", err, told)
 	}
-	reader, err := Open(dir, scene, Options{Graph: 100, ReadOnly: true})
+	reader, err := openFolder(dir, scene, Options{Graph: 100, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func TestPlantedFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, o := range []Options{{ReadOnly: true, Graph: 10}, {Graph: 10}} {
-				x, err := Open(dir, narrow, o)
+				x, err := openFolder(dir, narrow, o)
 				if err != nil {
 					continue
 				}
@@ -66,7 +66,7 @@ func TestPlantedFiles(t *testing.T) {
 	if err := errors.Join(os.Remove(filepath.Join(generation, logName)), syscall.Mkfifo(filepath.Join(generation, logName), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(filepath.Dir(generation), narrow, Options{ReadOnly: true}); !errors.Is(err, input.ErrNotRegular) {
+	if _, err := openFolder(filepath.Dir(generation), narrow, Options{ReadOnly: true}); !errors.Is(err, input.ErrNotRegular) {
 		t.Errorf("a pipe: %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestMemoryBudget(t *testing.T) {
 	defer memory.SetLimit(0)
 	for limit, want := range map[int64]error{100: memory.ErrBudget, 100*rowMemory - 1: memory.ErrBudget, 100 * rowMemory: nil, 1 << 30: nil} {
 		memory.SetLimit(limit)
-		x, err := Open(dir, narrow, Options{ReadOnly: true, Graph: 10})
+		x, err := openFolder(dir, narrow, Options{ReadOnly: true, Graph: 10})
 		if !errors.Is(err, want) {
 			t.Errorf("%d bytes: %v", limit, err)
 		}

@@ -51,17 +51,14 @@ type Options struct {
 	Retries int
 }
 
-// Collection is a [vector.Index] in a collection of a server, which searches with its own
-// approximate index. An Add or Delete of more than 256 ids takes several requests: after an
-// error a part may have been done. Search is limited by the server's
-// QUERY_MAXIMUM_RESULTS, 10,000 by default.
-type Collection struct {
+// collection is a [vector.Index] on a server, see [Open].
+type collection struct {
 	server server
 	name   string
 	width  int
 }
 
-var _ vector.Index = (*Collection)(nil)
+var _ vector.Index = (*collection)(nil)
 
 // many is the largest number of objects in a request.
 const many = 256
@@ -83,7 +80,11 @@ type indexConfig struct {
 
 // Open opens a collection of vectors of the given width on the server at a URL such as
 // http://localhost:8080, and creates it if it does not exist.
-func Open(ctx context.Context, address, collection string, width int, o Options) (*Collection, error) {
+//
+// The server searches with its own approximate index. An Add or Delete of more than 256 ids
+// takes several requests: after an error a part may have been done. Search is limited by the
+// server's QUERY_MAXIMUM_RESULTS, 10,000 by default.
+func Open(ctx context.Context, address, name string, width int, o Options) (vector.Index, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
@@ -92,22 +93,22 @@ func Open(ctx context.Context, address, collection string, width int, o Options)
 		return nil, fmt.Errorf("%w: only a scheme, host, port and path are allowed", ErrAddress)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, fmt.Errorf("%w: %q is not like http://localhost:8080", ErrAddress, address)
-	case !validName.MatchString(collection):
-		return nil, fmt.Errorf("name of a collection must be a capital followed by letters, digits and _, got %q", collection)
+	case !validName.MatchString(name):
+		return nil, fmt.Errorf("name of a collection must be a capital followed by letters, digits and _, got %q", name)
 	case width < 1:
 		return nil, fmt.Errorf("width must be at least 1, got %d", width)
 	}
-	c := &Collection{newServer(strings.TrimSuffix(u.String(), "/"), o), collection, width}
+	c := &collection{newServer(strings.TrimSuffix(u.String(), "/"), o), name, width}
 	want := class{
-		Class: collection, Description: fmt.Sprintf("clipcue: unit vectors of width %d", width),
+		Class: name, Description: fmt.Sprintf("clipcue: unit vectors of width %d", width),
 		Vectorizer: "none", VectorIndexType: "hnsw", VectorIndexConfig: indexConfig{"cosine"},
 	}
 	var found class
-	err = c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, answerSize(1, 0), &found)
+	err = c.server.ask(ctx, http.MethodGet, "/v1/schema/"+name, nil, answerSize(1, 0), &found)
 	if status(err) == http.StatusNotFound {
 		// Another client may create it at the same moment.
 		if err = c.server.ask(ctx, http.MethodPost, "/v1/schema", want, answerSize(1, 0), nil); err == nil || status(err) == http.StatusUnprocessableEntity {
-			if again := c.server.ask(ctx, http.MethodGet, "/v1/schema/"+collection, nil, answerSize(1, 0), &found); again == nil {
+			if again := c.server.ask(ctx, http.MethodGet, "/v1/schema/"+name, nil, answerSize(1, 0), &found); again == nil {
 				err = nil
 			}
 		}
@@ -117,13 +118,13 @@ func Open(ctx context.Context, address, collection string, width int, o Options)
 	}
 	if found.Description != want.Description || found.VectorIndexConfig != want.VectorIndexConfig {
 		return nil, fmt.Errorf("%s: the collection %s is %q with distance %q, not %q with distance cosine",
-			address, collection, found.Description, found.VectorIndexConfig.Distance, want.Description)
+			address, name, found.Description, found.VectorIndexConfig.Distance, want.Description)
 	}
 	return c, nil
 }
 
 // Width returns the number of elements of a vector.
-func (c *Collection) Width() int { return c.width }
+func (c *collection) Width() int { return c.width }
 
 // prefix is the first half of all UUIDs; the second is the id.
 const prefix = "636c6970-6375-6500-"
@@ -150,7 +151,7 @@ type object struct {
 }
 
 // Add stores vectors [n,E] under n ids.
-func (c *Collection) Add(ctx context.Context, ids []int64, vectors []float32) error {
+func (c *collection) Add(ctx context.Context, ids []int64, vectors []float32) error {
 	if err := vector.CheckAdd(c.width, ids, vectors); err != nil {
 		return err
 	}
@@ -194,7 +195,7 @@ func uuids(ids []int64) []string {
 }
 
 // Delete removes ids.
-func (c *Collection) Delete(ctx context.Context, ids []int64) error {
+func (c *collection) Delete(ctx context.Context, ids []int64) error {
 	for part := range slices.Chunk(uuids(ids), many) {
 		type where struct {
 			Path     []string `json:"path"`
@@ -231,7 +232,7 @@ type hit struct {
 }
 
 // get asks for objects in GraphQL.
-func (c *Collection) get(ctx context.Context, arguments, fields string, limit int64) ([]hit, error) {
+func (c *collection) get(ctx context.Context, arguments, fields string, limit int64) ([]hit, error) {
 	var data struct{ Get map[string][]hit }
 	if err := c.server.query(ctx, fmt.Sprintf("{Get{%s(%s){_additional{%s}}}}", c.name, arguments, fields), limit, &data); err != nil {
 		return nil, err
@@ -240,7 +241,7 @@ func (c *Collection) get(ctx context.Context, arguments, fields string, limit in
 }
 
 // Get returns the vectors [n,E] of n ids.
-func (c *Collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
+func (c *collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
 	found := map[string][]float32{}
 	for part := range slices.Chunk(uuids(ids), many) {
 		list := `"` + strings.Join(part, `","`) + `"`
@@ -270,7 +271,7 @@ func (c *Collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
 const maxResults = 1 << 20
 
 // Search returns the k vectors nearest to a query, as far as the server finds them.
-func (c *Collection) Search(ctx context.Context, query []float32, k int) ([]vector.Hit, error) {
+func (c *collection) Search(ctx context.Context, query []float32, k int) ([]vector.Hit, error) {
 	if err := vector.CheckSearch(c.width, query, k); err != nil {
 		return nil, err
 	}
@@ -300,7 +301,7 @@ func (c *Collection) Search(ctx context.Context, query []float32, k int) ([]vect
 }
 
 // Len returns the number of vectors.
-func (c *Collection) Len(ctx context.Context) (int, error) {
+func (c *collection) Len(ctx context.Context) (int, error) {
 	var data struct {
 		Aggregate map[string][]struct{ Meta struct{ Count int } }
 	}
@@ -314,7 +315,7 @@ func (c *Collection) Len(ctx context.Context) (int, error) {
 }
 
 // IDs iterates over all ids, page by page.
-func (c *Collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
+func (c *collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
 		after := "00000000-0000-0000-0000-000000000000"
 		for {
@@ -343,21 +344,21 @@ func (c *Collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
 }
 
 // Build does nothing: the server maintains its own index.
-func (c *Collection) Build(context.Context, func(done, total int)) error { return nil }
+func (c *collection) Build(context.Context, func(done, total int)) error { return nil }
 
 // Verify does nothing: the server is responsible for its own files.
-func (c *Collection) Verify(context.Context) error { return nil }
+func (c *collection) Verify(context.Context) error { return nil }
 
 // Location returns the server's address.
-func (c *Collection) Location() string { return c.server.address }
+func (c *collection) Location() string { return c.server.address }
 
 // Drop deletes the collection and closes the connection.
-func (c *Collection) Drop(ctx context.Context) error {
+func (c *collection) Drop(ctx context.Context) error {
 	return errors.Join(c.server.ask(ctx, http.MethodDelete, "/v1/schema/"+c.name, nil, answerSize(1, 0), nil), c.Close())
 }
 
 // Close closes idle connections.
-func (c *Collection) Close() error {
+func (c *collection) Close() error {
 	c.server.client.CloseIdleConnections()
 	return nil
 }

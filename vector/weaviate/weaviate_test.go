@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
 
 const ours = `{"class":"C","description":"clipcue: unit vectors of width 2","vectorIndexConfig":{"distance":"cosine"}}`
 
 // fake is a server that has the collection C and leaves all else to handle.
-func fake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) (*weaviate.Collection, error) {
+func fake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) (vector.Index, error) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/schema/C" && r.Method == http.MethodGet {
 			fmt.Fprint(w, ours)
@@ -29,7 +30,7 @@ func fake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) (*weaviate.
 	return weaviate.Open(t.Context(), s.URL, "C", 2, o)
 }
 
-func mustFake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) *weaviate.Collection {
+func mustFake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) vector.Index {
 	t.Helper()
 	c, err := fake(t, handle, o)
 	if err != nil {
