@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/video"
 )
@@ -210,14 +209,7 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 
 // graph builds the graph of the vectors, or adds the new ones to it, if there are enough.
 func (w *writer) graph(ctx context.Context) error {
-	var bar *progress.Stage
-	defer func() { bar.Finish() }()
-	return w.vectors.Build(ctx, func(done, total int) {
-		if bar == nil {
-			bar = w.o.Extract.Progress.Start("graph", int64(total), "moments")
-		}
-		bar.Set(int64(done))
-	})
+	return w.vectors.Build(ctx, w.o.Extract.Progress)
 }
 
 // begin determines the settings and opens the vectors. It returns true if all videos have

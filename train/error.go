@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,10 +14,11 @@ var ErrNotCheckpoint = errors.New("not a clipcue model file")
 var ErrNotRun = errors.New("not a run folder")
 
 // InterruptedError reports that the context ended a run. Everything is saved, and
-// the run can be resumed. It unwraps to [context.Canceled].
+// the run can be resumed. It unwraps to the context's error.
 type InterruptedError struct {
 	Step, Steps int // completed, and in all; both are 0 between the stages of a localizer
 	Dir         string
+	Err         error
 }
 
 func (e *InterruptedError) Error() string {
@@ -28,7 +28,7 @@ func (e *InterruptedError) Error() string {
 	return fmt.Sprintf("interrupted after step %d of %d; everything is saved in %s", e.Step, e.Steps, e.Dir)
 }
 
-func (e *InterruptedError) Unwrap() error { return context.Canceled }
+func (e *InterruptedError) Unwrap() error { return e.Err }
 
 // ConfigError reports that a setting of a training is invalid.
 type ConfigError struct{ Err error }

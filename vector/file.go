@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/progress"
 )
 
 // Options control how an index is opened.
@@ -362,9 +363,8 @@ func (e *embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 
 // Build builds the graph of an index of at least Options.Graph vectors, or adds new vectors
 // to it; until then, Search compares these one by one. It takes minutes for a million.
-// report, which may be nil, is called with the numbers of rows done and of all rows.
 // Searches continue meanwhile; changes wait.
-func (e *embedded) Build(ctx context.Context, report func(done, total int)) error {
+func (e *embedded) Build(ctx context.Context, report progress.Func) error {
 	if e.o.ReadOnly {
 		return e.errReadOnly()
 	}
@@ -378,11 +378,9 @@ func (e *embedded) Build(ctx context.Context, report func(done, total int)) erro
 	if e.graph != nil {
 		g = e.graph.clone()
 	}
-	err := g.build(ctx, s, func(rows int) {
-		if report != nil {
-			report(rows, s.rows)
-		}
-	})
+	stage := report.Start("graph", int64(s.rows), "vectors")
+	defer stage.Finish()
+	err := g.build(ctx, s, func(rows int) { stage.Set(int64(rows)) })
 	if err != nil {
 		return err
 	}

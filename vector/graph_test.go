@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/progress"
 )
 
 const scene = 64 // the width of vectors of the graph's tests
@@ -265,14 +267,16 @@ func TestInterruptedBuild(t *testing.T) {
 	defer x.Close()
 	addScenes(t, x, 0, vectors)
 	ctx, cancel := context.WithCancel(t.Context())
-	var told []int
-	err = x.Build(ctx, func(done, total int) {
-		if told = append(told, done); total != 3000 {
-			t.Errorf("%d rows in all", total)
+	var told []int64
+	err = x.Build(ctx, func(u progress.Update) {
+		if told = append(told, u.Done); u.Total != 3000 {
+			t.Errorf("%d rows in all", u.Total)
 		}
-		cancel()
+		if u.Done > 0 {
+			cancel()
+		}
 	})
-	if !errors.Is(err, context.Canceled) || !slices.Equal(told, []int{batch}) || x.graph != nil {
+	if !errors.Is(err, context.Canceled) || !slices.Equal(told, []int64{0, batch, batch}) || x.graph != nil {
 		t.Errorf("%v after %v rows", err, told)
 	}
 	reader, err := openFolder(dir, scene, Options{Graph: 100, ReadOnly: true})

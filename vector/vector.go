@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/progress"
 )
 
 // Hit is a result of a search.
@@ -42,8 +43,8 @@ type Index interface {
 	// either state of what changes is seen. An error ends the iteration.
 	IDs(ctx context.Context) iter.Seq2[int64, error]
 	// Build prepares approximate search, if the index does so on request and has enough
-	// vectors. report, which may be nil, receives progress.
-	Build(ctx context.Context, report func(done, total int)) error
+	// vectors. report may be nil.
+	Build(ctx context.Context, report progress.Func) error
 	// Verify reads the whole index. Damage is a *CorruptError.
 	Verify(ctx context.Context) error
 	// Location returns where the vectors are, for messages: a folder or an address.

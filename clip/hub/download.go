@@ -52,7 +52,7 @@ func newDownloader(o Options) *downloader {
 		d.token = os.Getenv("HF_TOKEN")
 	}
 	if d.log == nil {
-		d.log = slog.New(slog.DiscardHandler)
+		d.log = slog.Default()
 	}
 	if d.pace == (pace{}) {
 		d.pace = pace{time.Second, time.Minute}

@@ -10,7 +10,7 @@ var (
 	// of a pulled model.
 	ErrNoModel = errors.New("no such file, and no pulled model of that name")
 
-	// ErrNoDir is wrapped by the error of [Dir] if the user has no cache folder.
+	// ErrNoDir is wrapped by the error if the user has no cache folder.
 	ErrNoDir = errors.New("no folder for models")
 
 	// ErrNoWeights is wrapped by the error for a repository without weights that can be

@@ -22,19 +22,20 @@ import (
 )
 
 // Options are the source and destination of a download. The zero value downloads from
-// Hugging Face to [defaultDir].
+// Hugging Face to the folder that the package comment names.
 type Options struct {
 	// Mirror is the hub's address. Empty means HF_ENDPOINT, or Hugging Face. Credentials in
 	// it are sent to the mirror, and are neither stored nor printed.
 	Mirror string
 	// Token is sent to the hub and to no other host. Empty means HF_TOKEN.
 	Token string
-	// Dir is the folder of all models. Empty means Dir().
+	// Dir is the folder of all models. Empty means the one that the package comment
+	// names.
 	Dir string
 	// Progress, if set, is called with the number of bytes of the weight file that are
 	// stored, and its size, or 0 if the server does not give it.
 	Progress func(done, total int64)
-	// Log, if set, gets retries and files that could not be verified.
+	// Log gets retries and files that could not be verified; nil means slog.Default().
 	Log *slog.Logger
 
 	pace pace
@@ -52,7 +53,7 @@ func defaultDir() (string, error) {
 	return filepath.Join(cache, "clipcue", "models"), nil
 }
 
-// Resolve returns the path of a model in Dir(), for use as a weight path. ok is false if
+// Resolve returns the path of a pulled model, for use as a weight path. ok is false if
 // there is none of that name.
 func Resolve(name string) (path string, ok bool, err error) {
 	dir, err := defaultDir()

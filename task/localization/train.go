@@ -80,7 +80,7 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	}
 	learned, err := of(r.Train)
 	if err != nil {
-		return train.Result{}, r.interrupted(err)
+		return train.Result{}, r.interrupted(ctx, err)
 	}
 	if err := l.gather(learned); err != nil {
 		return train.Result{}, err
@@ -89,16 +89,16 @@ func Train(ctx context.Context, c Config, r Run) (train.Result, error) {
 	l.detector, l.backbone = r.Detector, r.BackbonePath
 	l.test, l.selects = r.Eval(), r.Val != nil
 	if l.proposed, err = of(r.Eval()); err != nil {
-		return train.Result{}, r.interrupted(err)
+		return train.Result{}, r.interrupted(ctx, err)
 	}
 	c.Adapter = l.adapter.Config()
 	return loop.Run(ctx, r.Run, r.config(c), c.Train, l)
 }
 
 // interrupted returns the error of a run for a context that ended between the stages.
-func (r Run) interrupted(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return &train.InterruptedError{Dir: r.Dir}
+func (r Run) interrupted(ctx context.Context, err error) error {
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return &train.InterruptedError{Dir: r.Dir, Err: err}
 	}
 	return err
 }

@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/vector"
 )
 
@@ -344,7 +345,7 @@ func (c *collection) IDs(ctx context.Context) iter.Seq2[int64, error] {
 }
 
 // Build does nothing: the server maintains its own index.
-func (c *collection) Build(context.Context, func(done, total int)) error { return nil }
+func (c *collection) Build(context.Context, progress.Func) error { return nil }
 
 // Verify does nothing: the server is responsible for its own files.
 func (c *collection) Verify(context.Context) error { return nil }

@@ -129,8 +129,8 @@ func (r *run) loop(ctx context.Context, done func(loss float64)) error {
 	for {
 		// An interrupted evaluation is repeated on resuming.
 		if s := r.state.Step; s > 0 && (s == r.c.Steps || s%r.c.EvalEvery == 0) && !r.metrics.evaluated(s) {
-			if err := r.evaluate(ctx); errors.Is(err, context.Canceled) {
-				return r.interrupted()
+			if err := r.evaluate(ctx); err != nil && errors.Is(err, ctx.Err()) {
+				return r.interrupted(ctx)
 			} else if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func (r *run) loop(ctx context.Context, done func(loss float64)) error {
 		case end:
 			return nil
 		case ctx.Err() != nil:
-			return r.interrupted()
+			return r.interrupted(ctx)
 		}
 		loss, err := r.step()
 		if err != nil {
@@ -202,11 +202,11 @@ func (r *run) rate() string {
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // interrupted saves the run where it is.
-func (r *run) interrupted() error {
+func (r *run) interrupted(ctx context.Context) error {
 	if err := r.save(); err != nil {
 		return err
 	}
-	return &train.InterruptedError{Step: r.state.Step, Steps: r.c.Steps, Dir: r.dir}
+	return &train.InterruptedError{Step: r.state.Step, Steps: r.c.Steps, Dir: r.dir, Err: ctx.Err()}
 }
 
 // swap exchanges the weights and their averages, if there are any, and returns a
