@@ -30,7 +30,7 @@ func load(t *testing.T, name string, c Config) *reference {
 	if err := json.Unmarshal([]byte(r.file.Metadata["names"]), &r.names); err != nil {
 		t.Fatal(err)
 	}
-	m, err := clip.Load(filepath.Join(fixture.Dir(t), filepath.Dir(name), r.file.Metadata["backbone"]), clip.Options{Towers: clip.Text})
+	m, err := clip.Load(filepath.Join(fixture.Dir(t), filepath.Dir(name), r.file.Metadata["backbone"]), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestSharedPrefixIsExact(t *testing.T) {
 // The gradients of both layouts are those of central differences.
 func TestGradientsByCentralDifferences(t *testing.T) {
 	for _, layout := range Layouts {
-		m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.Text})
+		m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.TextTower})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func (a *Adapter) slopes(t *testing.T, what string, loss func(back bool) float64
 
 // After the first, a training step leaves no garbage.
 func TestStepsAllocateNothing(t *testing.T) {
-	m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.Text})
+	m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}

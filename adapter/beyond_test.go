@@ -21,7 +21,7 @@ func tinyModel(t testing.TB) *clip.Model {
 	t.Helper()
 	size := tiny()
 	size.Context = 48 // which the templates need
-	m, err := clip.New(clip.RandomWeights(size, 1), clip.Options{Towers: clip.Text})
+	m, err := clip.New(clip.RandomWeights(size, 1), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,9 +54,9 @@ func OpenRun(ctx context.Context, run string, o OpenOptions) (*Run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	towers := cmp.Or(o.Towers, clip.Image)
+	towers := cmp.Or(o.Towers, clip.ImageTower)
 	if r.File.Lacks(o.Classes) {
-		towers |= clip.Text
+		towers |= clip.TextTower
 	}
 	r.Backbone, err = hub.Load(cmp.Or(o.Backbone, r.File.Backbone.Path), clip.Options{Towers: towers,
 		Activation: cmp.Or(o.Activation, r.File.Backbone.Config.Activation), Precision: o.Precision, Threads: o.Threads})

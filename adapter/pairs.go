@@ -95,8 +95,8 @@ func (a *Adapter) Temperature() float64 {
 	return 1 / float64(a.scale())
 }
 
-// ClipTemperature limits a learned τ to at least 0.01, CLIP's own limit.
-func (a *Adapter) ClipTemperature() {
+// LimitTemperature limits a learned τ to at least 0.01, CLIP's own limit.
+func (a *Adapter) LimitTemperature() {
 	if a.logScale == nil {
 		return
 	}

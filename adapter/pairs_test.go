@@ -13,7 +13,7 @@ import (
 // pairs is an adapter with four windows and sentences that belong to them.
 func pairs(t *testing.T, c Config) (a *Adapter, features []float32, s *Classes) {
 	t.Helper()
-	m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.Text})
+	m, err := clip.New(clip.RandomWeights(tiny(), 1), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestLearnedTemperature(t *testing.T) {
 		t.Errorf("temperature %v after reading", tau)
 	}
 	b.device.Upload(b.logScale.Value, []float32{20})
-	b.ClipTemperature()
+	b.LimitTemperature()
 	if tau := b.Temperature(); math.Abs(tau-0.01) > 1e-6 {
 		t.Errorf("temperature %v after clipping", tau)
 	}

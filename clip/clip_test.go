@@ -158,7 +158,7 @@ func TestFingerprintTellsBackbonesApart(t *testing.T) {
 		"same":        func(*map[string][]float32, *clip.Options) {},
 		"one value":   func(w *map[string][]float32, _ *clip.Options) { (*w)["ln_final.bias"][3]++ },
 		"other gelu":  func(_ *map[string][]float32, o *clip.Options) { o.Activation = "gelu" },
-		"only images": func(_ *map[string][]float32, o *clip.Options) { o.Towers = clip.Image },
+		"only images": func(_ *map[string][]float32, o *clip.Options) { o.Towers = clip.ImageTower },
 	} {
 		w := clip.RandomWeights(small(), 1)
 		data := map[string][]float32{}
@@ -281,7 +281,7 @@ func TestInt8FeaturesAreClose(t *testing.T) {
 func BenchmarkImageTower(b *testing.B) {
 	c := clip.Config{Embed: 512, ImageSize: 224, PatchSize: 16, VisionWidth: 768, VisionLayers: 12, VisionHeads: 12,
 		Context: 77, Vocab: 600, TextWidth: 64, TextLayers: 1, TextHeads: 1, Activation: "quick_gelu", Eps: 1e-5}
-	m, err := clip.New(clip.RandomWeights(c, 1), clip.Options{Towers: clip.Image})
+	m, err := clip.New(clip.RandomWeights(c, 1), clip.Options{Towers: clip.ImageTower})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
 		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, images) }},
 		{&out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(ctx, Templates, true) }},
 	} {
-		if side.into == &out.Texts && !a.Has(Text) && !b.Has(Text) {
+		if side.into == &out.Texts && !a.Has(TextTower) && !b.Has(TextTower) {
 			continue
 		}
 		x, err := side.encode(a)

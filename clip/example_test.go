@@ -11,7 +11,7 @@ import (
 
 // Compare texts by the cosine of their embeddings. [clip.Load] loads another model.
 func ExampleModel_EncodeTexts() {
-	model, err := tiny.Load(clip.Options{Towers: clip.Text})
+	model, err := tiny.Load(clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func TestTowerGradients(t *testing.T) {
 func TestFramesAllocateNothing(t *testing.T) {
 	c := Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 64, VisionLayers: 2, VisionHeads: 2,
 		Context: 20, Vocab: 600, TextWidth: 64, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5}
-	m, err := New(RandomWeights(c, 1), Options{Towers: Image})
+	m, err := New(RandomWeights(c, 1), Options{Towers: ImageTower})
 	if err != nil {
 		t.Fatal(err)
 	}

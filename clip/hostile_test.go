@@ -181,10 +181,10 @@ func TestImageTowerAlone(t *testing.T) {
 	if _, err := m.EncodeTexts(t.Context(), []string{"a"}, false); !errors.Is(err, clip.ErrNoTower) {
 		t.Errorf("texts: error %v", err)
 	}
-	if _, err := clip.New(w, clip.Options{Towers: clip.Text}); !errors.Is(err, clip.ErrNoText) || !strings.Contains(err.Error(), "for a test") {
+	if _, err := clip.New(w, clip.Options{Towers: clip.TextTower}); !errors.Is(err, clip.ErrNoText) || !strings.Contains(err.Error(), "for a test") {
 		t.Errorf("text tower: error %v", err)
 	}
-	if err := m.Config().Check(); err != nil || m.Has(clip.Text) {
+	if err := m.Config().Check(); err != nil || m.Has(clip.TextTower) {
 		t.Error(err)
 	}
 }

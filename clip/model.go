@@ -30,8 +30,8 @@ type Tower uint8
 
 // The towers.
 const (
-	Image Tower = 1 << iota
-	Text
+	ImageTower Tower = 1 << iota
+	TextTower
 )
 
 // Options control how a model is loaded. The zero value loads all towers.
@@ -105,11 +105,11 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		return nil, err
 	}
 	if o.Towers == 0 && !c.HasText() {
-		o.Towers = Image
+		o.Towers = ImageTower
 	} else if o.Towers == 0 {
-		o.Towers = Image | Text
+		o.Towers = ImageTower | TextTower
 	}
-	if o.Towers&Text != 0 && !c.HasText() {
+	if o.Towers&TextTower != 0 && !c.HasText() {
 		return nil, fmt.Errorf("%w: %s", ErrNoText, w.NoText)
 	}
 	forms, ok := precisions[o.Precision]
@@ -151,10 +151,10 @@ func (c Config) memory(o Options) int64 {
 			largest = max(largest, n)
 		}
 	}
-	if o.Towers&Image != 0 {
+	if o.Towers&ImageTower != 0 {
 		c.imageTensors(add(1))
 	}
-	if o.Towers&Text != 0 {
+	if o.Towers&TextTower != 0 {
 		c.textTensors(add(2)) // forward and backward
 	}
 	tokens, side := int64(c.sizes().Tokens()), int64(c.ImageSize)
@@ -165,11 +165,11 @@ func (c Config) memory(o Options) int64 {
 // build builds towers from the weights.
 func (m *Model) build(w *checkpoint.Weights, which Tower, forms compute.Form) (err error) {
 	build := nn.Builder{Device: m.towers.Device, Source: sourceOf(w, &err), Params: m.towers.Params, Forms: forms}
-	if which&Image != 0 {
+	if which&ImageTower != 0 {
 		b := build
 		m.towers.Image = towers.NewImageTower(&b, m.config.sizes())
 	}
-	if which&Text != 0 {
+	if which&TextTower != 0 {
 		b := build
 		if forms == compute.Forward {
 			// Gradients pass through the frozen text tower to the prompts.
@@ -286,7 +286,7 @@ func (m *Model) Tokenizer() *bpe.Tokenizer { return m.tokenizer }
 
 // Has reports whether the model was loaded with the given towers.
 func (m *Model) Has(t Tower) bool {
-	return (t&Image == 0 || m.towers.Image != nil) && (t&Text == 0 || m.towers.Text != nil)
+	return (t&ImageTower == 0 || m.towers.Image != nil) && (t&TextTower == 0 || m.towers.Text != nil)
 }
 
 // imageBatch and textRows bound the memory of one pass through a tower.

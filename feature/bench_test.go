@@ -53,11 +53,11 @@ func BenchmarkStages(b *testing.B) {
 		}
 		rate(b, frames)
 	})
-	w, err := suite.RandomWeights("ViT-B/16", clip.Image)
+	w, err := suite.RandomWeights("ViT-B/16", clip.ImageTower)
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, err := clip.New(w, clip.Options{Towers: clip.Image})
+	m, err := clip.New(w, clip.Options{Towers: clip.ImageTower})
 	if err != nil {
 		b.Fatal(err)
 	}

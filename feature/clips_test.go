@@ -37,7 +37,7 @@ func TestExtractRealClips(t *testing.T) {
 	m, err := clip.New(clip.RandomWeights(clip.Config{
 		Embed: 16, ImageSize: 32, PatchSize: 16, VisionWidth: 32, VisionLayers: 1, VisionHeads: 2,
 		Context: 8, Vocab: 514, TextWidth: 32, TextLayers: 1, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5,
-	}, 1), clip.Options{Towers: clip.Image})
+	}, 1), clip.Options{Towers: clip.ImageTower})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func ExampleExtract() {
 	ctx := context.Background()
-	model, err := clip.Load("ViT-B-16.pt", clip.Options{Towers: clip.Image})
+	model, err := clip.Load("ViT-B-16.pt", clip.Options{Towers: clip.ImageTower})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (o Options) validate() (Options, error) {
 	case o.MaxFailures < 0:
 		return o, fmt.Errorf("maximum number of failures must not be negative, got %d", o.MaxFailures)
 	}
-	return o, o.video().Validate()
+	return o, o.video().Check()
 }
 
 // video returns the options of the decoder, except the size of frames.

@@ -23,7 +23,7 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 	embeddings := make([]float32, 0, len(spans)*w.settings.Width)
 	background := 0.
 	for _, s := range spans {
-		y, err := w.e.Video(ctx, q, s.Start, s.End)
+		y, err := w.e.EncodeVideo(ctx, q, s.Start, s.End)
 		if err != nil {
 			return fmt.Errorf("%s: %w", q.ID, err)
 		}

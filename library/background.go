@@ -16,9 +16,9 @@ import (
 //go:embed background.txt
 var backgroundText string
 
-// Captions returns the default background captions: 183 everyday ones, and 100 of colored
+// DefaultCaptions returns the default background captions: 183 everyday ones, and 100 of colored
 // shapes, which clipcue-tiny was trained on.
-func Captions() []string { return strings.Split(strings.TrimSpace(backgroundText), "\n") }
+func DefaultCaptions() []string { return strings.Split(strings.TrimSpace(backgroundText), "\n") }
 
 // background has the captions that text queries are compared with.
 //
@@ -38,7 +38,7 @@ type background struct {
 }
 
 func newBackground(ctx context.Context, e Embedder, captions []string) (*background, error) {
-	y, err := e.Texts(ctx, captions)
+	y, err := e.EncodeTexts(ctx, captions)
 	if err != nil {
 		return nil, fmt.Errorf("background captions: %w", err)
 	}

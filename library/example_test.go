@@ -14,7 +14,7 @@ import (
 // A service that answers GET /?q=a+man+opens+a+door with moments as JSON. The
 // library is opened once; searches may run at the same time.
 func ExampleLibrary_Search() {
-	model, err := clip.Load("ViT-B-16.pt", clip.Options{Towers: clip.Text})
+	model, err := clip.Load("ViT-B-16.pt", clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		log.Fatal(err)
 	}

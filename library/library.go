@@ -21,11 +21,11 @@ const (
 // Embedder embeds text queries and moments in one space. A retrieval.Retriever is one.
 // Embeddings have width E and length 1.
 type Embedder interface {
-	// Texts returns the embeddings [n,E] of n text queries.
-	Texts(ctx context.Context, queries []string) ([]float32, error)
-	// Video returns the embedding [E] of a part of a video, in seconds as a player shows
+	// EncodeTexts returns the embeddings [n,E] of n text queries.
+	EncodeTexts(ctx context.Context, queries []string) ([]float32, error)
+	// EncodeVideo returns the embedding [E] of a part of a video, in seconds as a player shows
 	// them.
-	Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error)
+	EncodeVideo(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error)
 	// Fingerprint identifies everything that embeddings depend on.
 	Fingerprint() string
 	// Temperature is what the model divides cosines by to compare them.

@@ -616,7 +616,7 @@ func TestDamagedRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caption := library.Captions()[0]
+	caption := library.DefaultCaptions()[0]
 	for what, c := range map[string]struct {
 		from, to   string
 		searchable bool

@@ -22,7 +22,7 @@ func EmbedImage(ctx context.Context, enc feature.Encoder, e Embedder, path strin
 	if err != nil {
 		return nil, err
 	}
-	return e.Video(ctx, &feature.Sequence{ID: path, Width: enc.Config().Embed, Features: y, Timestamps: []float64{0}}, 0, 0)
+	return e.EncodeVideo(ctx, &feature.Sequence{ID: path, Width: enc.Config().Embed, Features: y, Timestamps: []float64{0}}, 0, 0)
 }
 
 // EmbedVideo returns one embedding of a whole short video for [Library.SearchEmbedding].
@@ -32,5 +32,5 @@ func EmbedVideo(ctx context.Context, enc feature.Encoder, e Embedder, path strin
 	if err != nil {
 		return nil, err
 	}
-	return e.Video(ctx, q, 0, 0)
+	return e.EncodeVideo(ctx, q, 0, 0)
 }

@@ -68,7 +68,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, query string, top int)
 	if err := l.CheckEmbedder(e); err != nil {
 		return nil, err
 	}
-	embedding, err := e.Texts(ctx, []string{query})
+	embedding, err := e.EncodeTexts(ctx, []string{query})
 	if err != nil {
 		return nil, err
 	}

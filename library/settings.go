@@ -56,7 +56,7 @@ func (s Settings) complete(old Settings) (Settings, error) {
 	s.Collection = cmp.Or(old.Collection, "Clipcue"+rand.Text())
 	if s.Captions == nil {
 		if s.Captions = old.Captions; s.Captions == nil {
-			s.Captions = Captions()
+			s.Captions = DefaultCaptions()
 		}
 	}
 	if !(s.Window >= 0.1 && s.Window <= 3600) {

@@ -149,7 +149,7 @@ func (l *Library) query(ctx context.Context, e Embedder, name string) ([]float32
 			texts = x.Texts
 		}
 	}
-	y, err := e.Texts(ctx, texts)
+	y, err := e.EncodeTexts(ctx, texts)
 	if err != nil {
 		return nil, fmt.Errorf("the texts of label %q: %w", name, err)
 	}

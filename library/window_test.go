@@ -209,7 +209,7 @@ func TestProbability(t *testing.T) {
 // each is there once.
 func TestCaptions(t *testing.T) {
 	seen := map[string]bool{}
-	for _, c := range Captions() {
+	for _, c := range DefaultCaptions() {
 		if c == "" || seen[c] {
 			t.Errorf("%q is empty or there twice", c)
 		}

@@ -62,14 +62,14 @@ func ParseSampling(text string) (Sampling, error) {
 	kind, known := map[string]samplingKind{"fps": rate, "frames": count}[name]
 	value, err := strconv.ParseFloat(number, 64)
 	s := Sampling{kind, value}
-	if !known || err != nil || s.Validate() != nil {
+	if !known || err != nil || s.Check() != nil {
 		return Sampling{}, fmt.Errorf("sampling must be fps=RATE, frames=NUMBER or all, got %q", text)
 	}
 	return s, nil
 }
 
-// Validate returns an error if the rate or the count is out of range.
-func (s Sampling) Validate() error {
+// Check returns an error if the rate or the count is out of range.
+func (s Sampling) Check() error {
 	switch {
 	case s.kind == rate && !(s.value >= 1e-6 && s.value <= 1e6):
 		return fmt.Errorf("sampling rate must be 1e-6 to 1e6 frames per second, got %v", s.value)

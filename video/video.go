@@ -75,9 +75,9 @@ func (o Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// Validate returns an error if a value is out of range.
-func (o Options) Validate() error {
-	if err := o.Sampling.Validate(); err != nil {
+// Check returns an error if a value is out of range.
+func (o Options) Check() error {
+	if err := o.Sampling.Check(); err != nil {
 		return err
 	}
 	switch {
@@ -126,7 +126,7 @@ func Frames(ctx context.Context, path string, o Options) iter.Seq2[Frame, error]
 // frames calls emit with each wanted frame until emit returns false, and reports
 // whether emit did so.
 func frames(ctx context.Context, path string, o Options, emit func(Frame) bool) (stopped bool, err error) {
-	if err := o.Validate(); err != nil {
+	if err := o.Check(); err != nil {
 		return false, err
 	}
 	info := o.Info

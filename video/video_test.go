@@ -329,7 +329,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		{Sampling: AtRate(0)}, {Sampling: AtRate(-1)}, {Sampling: AtRate(1e300)}, {Sampling: Count(0)}, {Sampling: Count(-3)},
 		{Start: -1}, {Start: 3, End: 2}, {Start: 3, End: 3}, {Size: -1}, {Size: 1 << 30},
 	} {
-		if o.Validate() == nil {
+		if o.Check() == nil {
 			t.Errorf("%+v is taken", o)
 		}
 	}

@@ -23,7 +23,7 @@ const batch = 8
 //	                      target [64], names [51,most tokens] (-1: none), ends (SOT, EOT),
 //	                      prompts (before, after the name) and the first step's loss
 func makeCase(dir, size string, threads int) error {
-	w, err := suite.RandomWeights(size, clip.Image|clip.Text)
+	w, err := suite.RandomWeights(size, clip.ImageTower|clip.TextTower)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 func tiny(t *testing.T, o clip.Options) *clip.Model {
 	t.Helper()
-	w, err := RandomWeights("tiny", clip.Image|clip.Text)
+	w, err := RandomWeights("tiny", clip.ImageTower|clip.TextTower)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,14 +72,14 @@ func TestInterrupted(t *testing.T) {
 
 // What cannot be measured is an error.
 func TestWrong(t *testing.T) {
-	if _, err := RandomWeights("ViT-B/15", clip.Image); err == nil {
+	if _, err := RandomWeights("ViT-B/15", clip.ImageTower); err == nil {
 		t.Error("a size that does not exist was taken")
 	}
 	b := New(time.Millisecond, 1)
 	if _, err := b.Train(t.Context(), tiny(t, clip.Options{Precision: "int8"})); err == nil {
 		t.Error("a training step in 8 bits was measured")
 	}
-	m := tiny(t, clip.Options{Towers: clip.Image})
+	m := tiny(t, clip.Options{Towers: clip.ImageTower})
 	for _, f := range []func() error{
 		func() error { _, err := b.Text(t.Context(), m, 1); return err },
 		func() error { _, err := b.Train(t.Context(), m); return err },
@@ -96,11 +96,11 @@ func TestRandomWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := RandomWeights("ViT-B/32", clip.Image)
+	w, err := RandomWeights("ViT-B/32", clip.ImageTower)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := clip.New(w, clip.Options{Towers: clip.Image})
+	m, err := clip.New(w, clip.Options{Towers: clip.ImageTower})
 	if err != nil {
 		t.Fatal(err)
 	}

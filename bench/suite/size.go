@@ -42,10 +42,10 @@ func RandomWeights(name string, towers clip.Tower) (*checkpoint.Weights, error) 
 	if err != nil {
 		return nil, err
 	}
-	if towers&clip.Image == 0 {
+	if towers&clip.ImageTower == 0 {
 		c.ImageSize, c.PatchSize, c.VisionWidth, c.VisionLayers, c.VisionHeads = 8, 8, 64, 1, 1
 	}
-	if towers&clip.Text == 0 {
+	if towers&clip.TextTower == 0 {
 		c.Vocab, c.TextWidth, c.TextLayers, c.TextHeads = 514, 64, 1, 1
 	}
 	return clip.RandomWeights(c, 1), nil

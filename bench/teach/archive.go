@@ -109,7 +109,7 @@ func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error 
 		if from == to {
 			continue
 		}
-		embedding, err := a.retriever.Video(ctx, q, start, start+window)
+		embedding, err := a.retriever.EncodeVideo(ctx, q, start, start+window)
 		if err != nil {
 			return err
 		}

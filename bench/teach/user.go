@@ -44,7 +44,7 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{}}
 	var query []float32
 	for i, template := range templates {
-		text, err := a.retriever.Texts(ctx, []string{fmt.Sprintf(template, t.name)})
+		text, err := a.retriever.EncodeTexts(ctx, []string{fmt.Sprintf(template, t.name)})
 		if err != nil {
 			return r, err
 		}

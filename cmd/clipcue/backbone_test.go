@@ -11,7 +11,7 @@ import (
 // Without --model a command takes the backbone that comes with the program, and
 // says so once; asked for by name, it is the same one.
 func TestWithoutModel(t *testing.T) {
-	m, err := tiny.Load(clip.Options{Towers: clip.Text})
+	m, err := tiny.Load(clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}

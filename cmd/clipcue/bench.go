@@ -114,15 +114,15 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 	for _, w := range works {
 		switch w {
 		case "image":
-			towers |= clip.Image
+			towers |= clip.ImageTower
 		case "text", "train":
-			towers |= clip.Text
+			towers |= clip.TextTower
 		}
 	}
 	var m *clip.Model
 	if towers != 0 || f.Model != "" {
 		if f.Precision == "int8" {
-			towers = clip.Image | clip.Text // for the comparison
+			towers = clip.ImageTower | clip.TextTower // for the comparison
 		}
 		if m, r.Model, err = a.benchModel(f, f.Precision, towers); err != nil {
 			return nil, err

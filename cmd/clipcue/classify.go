@@ -135,7 +135,7 @@ func (o *classifyFlags) check(c *cobra.Command) error {
 // also returns the sampling that the run was trained with.
 func (a *app) classifier(c *cobra.Command, o classifyFlags, names []string) (m *clip.Model, r *recognition.Recognizer, trained video.Sampling, err error) {
 	if o.run.Path == "" {
-		if m, _, err = a.load(o.backbone, clip.Image|clip.Text); err == nil {
+		if m, _, err = a.load(o.backbone, clip.ImageTower|clip.TextTower); err == nil {
 			r, err = recognition.Baseline(c.Context(), m, names, o.templates)
 		}
 		return m, r, trained, err

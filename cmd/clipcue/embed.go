@@ -35,10 +35,10 @@ func (a *app) embedCommand() *cobra.Command {
 			}
 			var towers clip.Tower
 			if len(texts) > 0 {
-				towers |= clip.Text
+				towers |= clip.TextTower
 			}
 			if len(images) > 0 {
-				towers |= clip.Image
+				towers |= clip.ImageTower
 			}
 			m, _, err := a.load(b, towers)
 			if err != nil {

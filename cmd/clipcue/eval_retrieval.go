@@ -136,7 +136,7 @@ func queryBank(bank string, data *retrieval.Source) (queries []string, err error
 // no --run. It sets how the data of a run is divided.
 func (a *app) retriever(run flags.Run, b flags.Backbone, d *retrieval.Data) (r *retrieval.Retriever, dir string, err error) {
 	if run.Path == "" {
-		m, _, err := a.load(b, clip.Text)
+		m, _, err := a.load(b, clip.TextTower)
 		if err != nil {
 			return nil, "", err
 		}
@@ -151,7 +151,7 @@ func (a *app) retriever(run flags.Run, b flags.Backbone, d *retrieval.Data) (r *
 		return nil, "", err
 	}
 	d.TestShare, d.SplitSeed = trained.TestShare, trained.SplitSeed
-	m, err := a.loadOf(f, b, clip.Text)
+	m, err := a.loadOf(f, b, clip.TextTower)
 	if err != nil {
 		return nil, "", err
 	}

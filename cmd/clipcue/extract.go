@@ -64,7 +64,7 @@ func (a *app) extract(c *cobra.Command, paths []string, o extractFlags) error {
 		return err
 	}
 	a.noteSkipped(found)
-	m, _, err := a.load(o.backbone, clip.Image)
+	m, _, err := a.load(o.backbone, clip.ImageTower)
 	if err != nil {
 		return err
 	}

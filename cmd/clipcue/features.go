@@ -152,7 +152,7 @@ the features come from: --model or --fingerprint.`,
 				return usageError{errors.New("--model and --fingerprint are alternatives: give one")}
 			}
 			if b.Model != "" {
-				m, _, err := a.load(b, clip.Image)
+				m, _, err := a.load(b, clip.ImageTower)
 				if err != nil {
 					return err
 				}

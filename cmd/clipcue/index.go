@@ -118,7 +118,7 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	if !given("precision") && old.Precision != "" {
 		o.backbone.Precision = old.Precision
 	}
-	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, clip.Image|clip.Text, s)
+	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, clip.ImageTower|clip.TextTower, s)
 	if err != nil {
 		return err
 	}

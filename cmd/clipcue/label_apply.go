@@ -113,7 +113,7 @@ closed follow from the lengths of the marks.`,
 		Example: `  clipcue label apply --library lib leash
   clipcue label apply --library lib leash --min-precision 0.9 --out segments.csv`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.teach(c, o.search, clip.Text, args, func(x lesson) error { return a.labelApply(c, x.teachers, o) })
+			return a.teach(c, o.search, clip.TextTower, args, func(x lesson) error { return a.labelApply(c, x.teachers, o) })
 		},
 	}
 	o.search.addLabel(c)

@@ -60,7 +60,7 @@ func (a *app) teach(c *cobra.Command, o searchFlags, towers clip.Tower, names []
 
 // teachOne is teach for one label.
 func (a *app) teachOne(c *cobra.Command, o searchFlags, name string, use func(*library.Teacher) error) error {
-	return a.teach(c, o, clip.Text, []string{name}, func(x lesson) error { return use(x.teachers[0]) })
+	return a.teach(c, o, clip.TextTower, []string{name}, func(x lesson) error { return use(x.teachers[0]) })
 }
 
 // suspects is the feed of marks that the others contradict.

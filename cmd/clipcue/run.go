@@ -44,7 +44,7 @@ func (a *app) textTower(f *adapter.File, b flags.Backbone, classes []string, alw
 	if !always && !f.Lacks(classes) {
 		return a.bare(f), nil
 	}
-	return a.loadOf(f, b, clip.Text)
+	return a.loadOf(f, b, clip.TextTower)
 }
 
 // loadOf loads the backbone of a model file: the given one, or that of its training.

@@ -129,12 +129,12 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 // find searches a library by the query of the flags.
 func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*searched, error) {
 	out := &searched{Library: o.library, Query: o.queryText, Kind: "text"}
-	towers := clip.Text
+	towers := clip.TextTower
 	switch {
 	case o.image != "":
-		out.Query, out.Kind, towers = o.image, "image", clip.Image
+		out.Query, out.Kind, towers = o.image, "image", clip.ImageTower
 	case o.video != "":
-		out.Query, out.Kind, towers = o.video, "video", clip.Image
+		out.Query, out.Kind, towers = o.video, "video", clip.ImageTower
 	}
 	m, e, f, err := a.libraryModel(c, l, o, towers)
 	if err != nil {

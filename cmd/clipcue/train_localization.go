@@ -127,7 +127,7 @@ func (a *app) openLocalizationData(c *cobra.Command, k localization.Config, o tr
 	if err := o.classes.read(&d.TrainClasses, &d.TestClasses); err != nil {
 		return err
 	}
-	m, path, err := a.load(o.backbone, clip.Text)
+	m, path, err := a.load(o.backbone, clip.TextTower)
 	if err != nil {
 		return err
 	}

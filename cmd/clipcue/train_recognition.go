@@ -87,7 +87,7 @@ func (a *app) trainRecognition(c *cobra.Command, k recognition.Config, o trainRe
 	if err := o.classes.read(&o.data.TrainClasses, &o.data.TestClasses); err != nil {
 		return err
 	}
-	m, path, err := a.load(o.backbone, clip.Text)
+	m, path, err := a.load(o.backbone, clip.TextTower)
 	if err != nil {
 		return err
 	}

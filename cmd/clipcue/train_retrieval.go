@@ -70,7 +70,7 @@ it, so that the backbone's knowledge is kept. Other flags override the preset.`,
 }
 
 func (a *app) trainRetrieval(c *cobra.Command, k retrieval.Config, o trainRetrievalFlags) error {
-	m, path, err := a.load(o.backbone, clip.Text)
+	m, path, err := a.load(o.backbone, clip.TextTower)
 	if err != nil {
 		return err
 	}

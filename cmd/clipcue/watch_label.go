@@ -20,7 +20,7 @@ import (
 // moments, and have as many frames.
 func (a *app) watchLabels(c *cobra.Command, o watchFlags) error {
 	search := searchFlags{backbone: o.backbone, run: o.run, library: o.library, server: o.server}
-	err := a.teach(c, search, clip.Image|clip.Text, o.labels, func(x lesson) error {
+	err := a.teach(c, search, clip.ImageTower|clip.TextTower, o.labels, func(x lesson) error {
 		heads, err := a.heads(c.Context(), x.teachers, o.point.target())
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func (a *app) heads(ctx context.Context, teachers []*library.Teacher, target lab
 // score of the label exceeds its threshold.
 func classifyByLabels(e library.Embedder, heads []labelHead) func(context.Context, *feature.Sequence) ([]recognition.Prediction, error) {
 	return func(ctx context.Context, q *feature.Sequence) (out []recognition.Prediction, err error) {
-		embedding, err := e.Video(ctx, q, 0, 0)
+		embedding, err := e.EncodeVideo(ctx, q, 0, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	model, err := hub.Load("clipcue-tiny", clip.Options{Towers: clip.Image}) // or "ViT-B/16"
+	model, err := hub.Load("clipcue-tiny", clip.Options{Towers: clip.ImageTower}) // or "ViT-B/16"
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func Classify(ctx context.Context, run, path string) ([]recognition.Prediction, 
 
 // Extract stores the frame features of videos, eight per second.
 func Extract(ctx context.Context, model, dir string, paths ...string) (feature.Report, error) {
-	backbone, err := hub.Load(model, clip.Options{Towers: clip.Image})
+	backbone, err := hub.Load(model, clip.Options{Towers: clip.ImageTower})
 	found, err2 := video.Discover(paths)
 	store, err3 := feature.Create(dir)
 	if err := errors.Join(err, err2, err3); err != nil {

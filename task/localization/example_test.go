@@ -16,7 +16,7 @@ import (
 
 // A model that was trained finds new classes by their names in stored features.
 func Example() {
-	m, err := tiny.Load(clip.Options{Towers: clip.Text})
+	m, err := tiny.Load(clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		log.Fatal(err)
 	}

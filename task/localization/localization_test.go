@@ -30,7 +30,7 @@ import (
 func backbone(t testing.TB) *clip.Model {
 	c := clip.Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 32, VisionLayers: 1, VisionHeads: 1,
 		Context: 24, Vocab: 700, TextWidth: 32, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5}
-	m, err := clip.New(clip.RandomWeights(c, 1), clip.Options{Towers: clip.Text})
+	m, err := clip.New(clip.RandomWeights(c, 1), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ var sided = regexp.MustCompile(`(?i)\b(left|right)`)
 // inference. The result is valid until the next call of the resizer, and may be the image
 // itself.
 func augment(p Pair, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, error) {
-	f, err := p.Picture, error(nil)
+	f, err := p.Image, error(nil)
 	if f.Width < 1 || f.Height < 1 || len(f.Pix) != 3*f.Width*f.Height {
 		return f, fmt.Errorf("got %d bytes for %dx%d RGB pixels", len(f.Pix), f.Width, f.Height)
 	}

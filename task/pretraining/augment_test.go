@@ -19,7 +19,7 @@ func TestFlipKeepsCaptionsTrue(t *testing.T) {
 		var r video.Resizer
 		flips := 0
 		for seed := range uint64(200) {
-			f, err := augment(Pair{Picture: video.Frame{Width: 2, Height: 2, Pix: pix}, Caption: caption}, c, rand.New(rand.NewPCG(seed, 1)), &r)
+			f, err := augment(Pair{Image: video.Frame{Width: 2, Height: 2, Pix: pix}, Caption: caption}, c, rand.New(rand.NewPCG(seed, 1)), &r)
 			if err != nil {
 				t.Fatal(err)
 			}

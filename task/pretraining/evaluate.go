@@ -111,7 +111,7 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 				}
 				continue
 			}
-			rgb = append(rgb, pairs[i].Picture.Pix...)
+			rgb = append(rgb, pairs[i].Image.Pix...)
 			captions = append(captions, pairs[i].Caption)
 			out.names = append(out.names, p.Name(number(from+i)))
 			out.labels = append(out.labels, pairs[i].Label)
@@ -149,9 +149,9 @@ func read(p Pairs, i, side int, r *video.Resizer) (Pair, error) {
 	if pair.Caption == "" {
 		return pair, errors.New("its caption is empty")
 	}
-	f, err := r.Resize(pair.Picture, side)
+	f, err := r.Resize(pair.Image, side)
 	f.Pix = slices.Clone(f.Pix)
-	pair.Picture = f
+	pair.Image = f
 	return pair, err
 }
 

@@ -4,7 +4,7 @@ import "github.com/clipcue/clipcue/video"
 
 // Pair is an image with its caption.
 type Pair struct {
-	Picture video.Frame
+	Image   video.Frame
 	Caption string
 	Label   string // class name, or ""
 }

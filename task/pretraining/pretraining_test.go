@@ -588,7 +588,7 @@ type resized struct {
 
 func (r resized) Pair(i int) (Pair, error) {
 	p, err := r.flags.Pair(i)
-	p.Picture.Width, p.Picture.Height = r.width, r.height
+	p.Image.Width, p.Image.Height = r.width, r.height
 	return p, err
 }
 
@@ -666,8 +666,8 @@ func FuzzManifest(f *testing.F) {
 		}
 		for _, files := range []*Files{d.Train, d.Val, d.Test} {
 			for i := 0; files != nil && i < files.Len(); i++ {
-				if p, err := files.Pair(i); err == nil && (p.Caption == "" || strings.ContainsAny(p.Caption, "\r\n") || p.Picture.Width < 1) {
-					t.Errorf("%s: %q, %d pixels wide", files.Name(i), p.Caption, p.Picture.Width)
+				if p, err := files.Pair(i); err == nil && (p.Caption == "" || strings.ContainsAny(p.Caption, "\r\n") || p.Image.Width < 1) {
+					t.Errorf("%s: %q, %d pixels wide", files.Name(i), p.Caption, p.Image.Width)
 				}
 			}
 		}
@@ -689,8 +689,8 @@ func TestOpenFolder(t *testing.T) {
 	for _, f := range []*Files{d.Train, d.Test} {
 		for i := range f.Len() {
 			p, err := f.Pair(i)
-			if err != nil || p.Picture.Width != 9 {
-				t.Errorf("%s: %v, %d pixels wide", f.Name(i), err, p.Picture.Width)
+			if err != nil || p.Image.Width != 9 {
+				t.Errorf("%s: %v, %d pixels wide", f.Name(i), err, p.Image.Width)
 			}
 			got[f.Name(i)] = p.Caption
 		}

@@ -30,7 +30,7 @@ func (w World) Name(i int) string { return fmt.Sprintf("picture %d", w.First+uin
 func (w World) Pair(i int) (Pair, error) {
 	world := synth.World{Seed: w.Seed, Side: cmp.Or(w.ImageSize, 64), Set: synth.Set(cmp.Or(w.Combinations, string(synth.All))), Single: w.Single}
 	p := world.Picture(w.First + uint64(i))
-	pair := Pair{Picture: video.Frame{Width: world.Side, Height: world.Side, Pix: p.Pix}, Caption: p.Caption}
+	pair := Pair{Image: video.Frame{Width: world.Side, Height: world.Side, Pix: p.Pix}, Caption: p.Caption}
 	if p.Labels.Count == 1 && p.Labels.Relation == "" {
 		pair.Label = p.Labels.Object.String()
 	}

@@ -96,7 +96,7 @@ func (r *Retriever) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Result
 		}
 	}
 	if e.QueryBank != nil {
-		bank, err := r.Texts(ctx, e.QueryBank)
+		bank, err := r.EncodeTexts(ctx, e.QueryBank)
 		if err != nil {
 			return nil, fmt.Errorf("query bank: %w", err)
 		}

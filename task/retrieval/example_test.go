@@ -14,12 +14,12 @@ import (
 // Which of two videos does a sentence mean? Their features are made up here of what
 // the backbone thinks of words; package feature extracts those of real ones.
 func Example() {
-	backbone, err := tiny.Load(clip.Options{Towers: clip.Text})
+	backbone, err := tiny.Load(clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		log.Fatal(err)
 	}
 	r := retrieval.Baseline(backbone) // or retrieval.New(file, backbone), from a model file
-	query, err := r.Texts(context.Background(), []string{"a red circle"})
+	query, err := r.EncodeTexts(context.Background(), []string{"a red circle"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func Example() {
 			log.Fatal(err)
 		}
 		video := &feature.Sequence{ID: shows, Width: len(frame), Features: frame, Timestamps: []float64{0}}
-		v, err := r.Video(context.Background(), video, 0, 0)
+		v, err := r.EncodeVideo(context.Background(), video, 0, 0)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func TestInvalidArguments(t *testing.T) {
 		"NaN":            {Width: e, Features: nan, Timestamps: []float64{0, 1}},
 		"NaN time":       {Width: e, Features: row, Timestamps: []float64{0, math.NaN()}},
 	} {
-		if _, err := x.Video(t.Context(), q, 0, 0); err == nil {
+		if _, err := x.EncodeVideo(t.Context(), q, 0, 0); err == nil {
 			t.Errorf("Video accepts a sequence with %s", name)
 		}
 	}
@@ -44,7 +44,7 @@ func TestInvalidArguments(t *testing.T) {
 		return err
 	}
 	for name, err := range map[string]error{
-		"no texts":         func() error { _, err := x.Texts(t.Context(), nil); return err }(),
+		"no texts":         func() error { _, err := x.EncodeTexts(t.Context(), nil); return err }(),
 		"evaluate nil":     evaluate(nil, Evaluation{}),
 		"evaluate empty":   evaluate(&Set{}, Evaluation{}),
 		"evaluate caption": evaluate(&Set{Videos: make([]Video, 2), Captions: []Caption{{"a star", 2}}}, Evaluation{}),
@@ -93,9 +93,9 @@ func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, run := range map[string]func() error{
-		"Texts":              func() error { _, err := trained.Texts(ctx, things); return err },
-		"Texts, baseline":    func() error { _, err := Baseline(m).Texts(ctx, things); return err },
-		"Video":              func() error { _, err := trained.Video(ctx, q, 0, 0); return err },
+		"Texts":              func() error { _, err := trained.EncodeTexts(ctx, things); return err },
+		"Texts, baseline":    func() error { _, err := Baseline(m).EncodeTexts(ctx, things); return err },
+		"Video":              func() error { _, err := trained.EncodeVideo(ctx, q, 0, 0); return err },
 		"Evaluate":           func() error { _, err := trained.Evaluate(ctx, r.Test, Evaluation{}); return err },
 		"Evaluate, dual":     func() error { _, err := trained.Evaluate(ctx, r.Test, Evaluation{DualSoftmax: true}); return err },
 		"Evaluate, baseline": func() error { _, err := Baseline(m).Evaluate(ctx, r.Test, Evaluation{}); return err },

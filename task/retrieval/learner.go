@@ -45,7 +45,7 @@ func newLearner(m *clip.Model, c Config, trainSet, testSet *Set) (*learner, erro
 func (l *learner) Params() *nn.Params { return bridge.Params(l.adapter) }
 
 // Updated limits a learned temperature.
-func (l *learner) Updated() { l.adapter.ClipTemperature() }
+func (l *learner) Updated() { l.adapter.LimitTemperature() }
 
 func (l *learner) Batch(step int) string {
 	var ids []string

@@ -11,7 +11,7 @@ import (
 // Open opens a run folder or a model file together with both towers of its backbone.
 // Errors are those of [adapter.OpenRun], and *[adapter.WrongTaskError].
 func Open(ctx context.Context, run string, o adapter.OpenOptions) (*Retriever, error) {
-	o.Towers |= clip.Image | clip.Text
+	o.Towers |= clip.ImageTower | clip.TextTower
 	opened, err := adapter.OpenRun(ctx, run, o)
 	if err != nil {
 		return nil, err

@@ -49,9 +49,9 @@ func (r *Retriever) Backbone() *clip.Model { return r.model }
 // same fingerprint can be compared.
 func (r *Retriever) Fingerprint() string { return r.fingerprint }
 
-// Texts returns the embeddings [n,E] of texts, of unit length. Texts longer than the context
+// EncodeTexts returns the embeddings [n,E] of texts, of unit length. Texts longer than the context
 // of the model are truncated. The backbone needs its text tower.
-func (r *Retriever) Texts(ctx context.Context, sentences []string) ([]float32, error) {
+func (r *Retriever) EncodeTexts(ctx context.Context, sentences []string) ([]float32, error) {
 	embeddings, _, err := r.texts(ctx, sentences)
 	return embeddings, err
 }
@@ -88,9 +88,9 @@ func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings [
 	return embeddings, cut, err
 }
 
-// Video returns the embedding [E], of unit length, of the frames of a video from start to
+// EncodeVideo returns the embedding [E], of unit length, of the frames of a video from start to
 // end seconds; an end of 0 is the end of the video.
-func (r *Retriever) Video(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error) {
+func (r *Retriever) EncodeVideo(ctx context.Context, q *feature.Sequence, start, end float64) ([]float32, error) {
 	if err := q.Check(r.model.Config().Embed); err != nil {
 		return nil, err
 	}

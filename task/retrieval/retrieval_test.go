@@ -26,7 +26,7 @@ import (
 func backbone(t testing.TB) *clip.Model {
 	c := clip.Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 32, VisionLayers: 1, VisionHeads: 1,
 		Context: 24, Vocab: 700, TextWidth: 32, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5}
-	m, err := clip.New(clip.RandomWeights(c, 1), clip.Options{Towers: clip.Text})
+	m, err := clip.New(clip.RandomWeights(c, 1), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,11 +282,11 @@ func TestRetriever(t *testing.T) {
 	e := m.Config().Embed
 	long := strings.Repeat("star ", 40)
 	for _, x := range []*Retriever{x, Baseline(m)} {
-		texts, err := x.Texts(t.Context(), []string{"a star", "a star moves left", long})
+		texts, err := x.EncodeTexts(t.Context(), []string{"a star", "a star moves left", long})
 		if err != nil || len(texts) != 3*e {
 			t.Fatal(len(texts), err)
 		}
-		video, err := x.Video(t.Context(), q, 0, 0)
+		video, err := x.EncodeVideo(t.Context(), q, 0, 0)
 		if err != nil || len(video) != e {
 			t.Fatal(len(video), err)
 		}
@@ -299,19 +299,19 @@ func TestRetriever(t *testing.T) {
 				t.Errorf("an embedding has length %v", math.Sqrt(sum))
 			}
 		}
-		part, err := x.Video(t.Context(), q, 0, 0.4)
+		part, err := x.EncodeVideo(t.Context(), q, 0, 0.4)
 		if err != nil || fmt.Sprint(part) == fmt.Sprint(video) {
 			t.Errorf("a part of a video is embedded like the whole: %v", err)
 		}
 		for _, bad := range [][]string{nil, {"a star", ""}} {
-			if _, err := x.Texts(t.Context(), bad); err == nil {
+			if _, err := x.EncodeTexts(t.Context(), bad); err == nil {
 				t.Errorf("%q has embeddings", bad)
 			}
 		}
-		if _, err := x.Video(t.Context(), q, 100, 200); err == nil {
+		if _, err := x.EncodeVideo(t.Context(), q, 100, 200); err == nil {
 			t.Error("a part beyond the video's end has an embedding")
 		}
-		if _, err := x.Video(t.Context(), &feature.Sequence{ID: "x", Width: 3, Features: make([]float32, 3), Timestamps: make([]float64, 1)}, 0, 0); err == nil || !strings.Contains(err.Error(), "width 3") {
+		if _, err := x.EncodeVideo(t.Context(), &feature.Sequence{ID: "x", Width: 3, Features: make([]float32, 3), Timestamps: make([]float64, 1)}, 0, 0); err == nil || !strings.Contains(err.Error(), "width 3") {
 			t.Errorf("features of another backbone: %v", err)
 		}
 	}
@@ -333,7 +333,7 @@ func TestRetriever(t *testing.T) {
 	if _, err := New(f, m); err == nil || !strings.Contains(err.Error(), "for recognition") {
 		t.Errorf("a model of another task: %v", err)
 	}
-	if _, err := Baseline(clip.Bare(m.Config(), m.Fingerprint(), 1)).Texts(t.Context(), []string{"a"}); !errors.Is(err, clip.ErrNoTower) {
+	if _, err := Baseline(clip.Bare(m.Config(), m.Fingerprint(), 1)).EncodeTexts(t.Context(), []string{"a"}); !errors.Is(err, clip.ErrNoTower) {
 		t.Errorf("texts without a text tower: %v", err)
 	}
 }
@@ -349,7 +349,7 @@ func TestFrozenIsTheMeanOfFrames(t *testing.T) {
 			q.Features = append(q.Features, float32(i*j))
 		}
 	}
-	got, err := Baseline(m).Video(t.Context(), q, 1, 4)
+	got, err := Baseline(m).EncodeVideo(t.Context(), q, 1, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -522,11 +522,11 @@ func TestRetrieverAtOnce(t *testing.T) {
 	}
 	for _, x := range []*Retriever{learned, Baseline(m)} {
 		both := func() string {
-			texts, err := x.Texts(t.Context(), []string{"a star moves left", "a ring"})
+			texts, err := x.EncodeTexts(t.Context(), []string{"a star moves left", "a ring"})
 			if err != nil {
 				return err.Error()
 			}
-			video, err := x.Video(t.Context(), q, 0, 0)
+			video, err := x.EncodeVideo(t.Context(), q, 0, 0)
 			return fmt.Sprint(texts, video, err)
 		}
 		want := both()

@@ -64,7 +64,7 @@ func (v *Vocabulary) Embeddings(ctx context.Context, classes []string) ([]float3
 	}
 	e := v.model.Config().Embed
 	if len(unknown) > 0 {
-		if !v.model.Has(clip.Text) {
+		if !v.model.Has(clip.TextTower) {
 			return nil, &adapter.UnknownClassError{Class: unknown[0]}
 		}
 		f, err := v.encode(ctx, unknown)

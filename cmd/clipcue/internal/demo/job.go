@@ -77,7 +77,7 @@ func (o Options) run(ctx context.Context, work []*job) error {
 	for range o.Threads {
 		group.Go(func() error {
 			defer crash.Recover()
-			m, err := tiny.Load(clip.Options{Towers: clip.Text, Threads: 1})
+			m, err := tiny.Load(clip.Options{Towers: clip.TextTower, Threads: 1})
 			if err != nil {
 				return err
 			}

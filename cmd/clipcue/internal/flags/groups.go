@@ -200,7 +200,7 @@ func (s *Sampling) Choose(c *cobra.Command) (video.Sampling, error) {
 	case count:
 		out = video.Count(s.Frames)
 	}
-	return out, out.Validate()
+	return out, out.Check()
 }
 
 // Decoding adds --stream, --timeout and --allow-partial.

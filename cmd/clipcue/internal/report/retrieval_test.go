@@ -20,7 +20,7 @@ import (
 func TestRetrieval(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	m, err := clip.New(clip.RandomWeights(clip.Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 32, VisionLayers: 1, VisionHeads: 1,
-		Context: 24, Vocab: 700, TextWidth: 32, TextLayers: 1, TextHeads: 1, Activation: "quick_gelu", Eps: 1e-5}, 1), clip.Options{Towers: clip.Text})
+		Context: 24, Vocab: 700, TextWidth: 32, TextLayers: 1, TextHeads: 1, Activation: "quick_gelu", Eps: 1e-5}, 1), clip.Options{Towers: clip.TextTower})
 	if err != nil {
 		t.Fatal(err)
 	}

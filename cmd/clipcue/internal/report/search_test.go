@@ -28,7 +28,7 @@ func TestSearchPage(t *testing.T) {
 	write := func(query, kind string) string {
 		t.Helper()
 		path := filepath.Join(dir, "found.html")
-		if err := Search(query, kind, found, library.Settings{Window: 4, Captions: library.Captions()}, func(r library.Result) ([]byte, error) { return os.ReadFile(r.Thumbnail) }).WriteFile(path); err != nil {
+		if err := Search(query, kind, found, library.Settings{Window: 4, Captions: library.DefaultCaptions()}, func(r library.Result) ([]byte, error) { return os.ReadFile(r.Thumbnail) }).WriteFile(path); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
