@@ -78,7 +78,8 @@ var ErrNoTower = errors.New("the model was loaded without this tower")
 var ErrNoText = errors.New("the weights have no text tower")
 
 // Load reads a weight file or folder: OpenAI's .pt, OpenCLIP's .safetensors and
-// training .pt, or a Hugging Face folder.
+// training .pt, or a Hugging Face folder. Errors are those of package
+// clip/checkpoint, and of [New].
 func Load(path string, o Options) (*Model, error) {
 	w, err := checkpoint.Open(path)
 	if err != nil {
@@ -275,7 +276,7 @@ func (m *Model) ActivationAssumed() bool { return m.assumed }
 // trained models carry it.
 func (m *Model) Fingerprint() string { return m.fingerprint }
 
-// LogitScale returns CLIP's own 1/τ.
+// LogitScale returns CLIP's own 1/τ, such as 100.
 func (m *Model) LogitScale() float32 { return m.logitScale }
 
 // Parameters returns the number of values in the weight file.
@@ -295,8 +296,8 @@ const (
 	textRows   = 4096
 )
 
-// EncodeImages returns the features [n,E] of n images of ImageSize×ImageSize RGB
-// bytes, concatenated.
+// EncodeImages returns the features [n,E], not normalized, of n images [n,S,S,3] of RGB
+// bytes; S is Config.ImageSize.
 func (m *Model) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) {
 	side := m.config.ImageSize
 	return m.encodeImages(ctx, len(rgb), 3*side*side, func(dst compute.Matrix, from, to int) {
@@ -339,8 +340,9 @@ func (m *Model) encodeImages(ctx context.Context, size, each int, load func(dst 
 	return out, nil
 }
 
-// EncodeTexts returns the features [n,E] of n texts. A text with too many tokens is an
-// error unless truncate is set.
+// EncodeTexts returns the features [n,E], not normalized, of n texts. A text with too many
+// tokens is a bpe.ErrTooLong unless truncate is set; a model without a text tower gives
+// ErrNoTower.
 func (m *Model) EncodeTexts(ctx context.Context, texts []string, truncate bool) ([]float32, error) {
 	if m.towers.Text == nil {
 		return nil, ErrNoTower

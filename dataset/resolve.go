@@ -42,7 +42,7 @@ func NewResolver(ids []string) *Resolver {
 }
 
 // Resolve returns the ID that p refers to. The error is [ErrNotFound] or [ErrAmbiguous]. In
-// p, \xHH may be a byte that is not UTF-8; see [text.Escape].
+// p, \xHH may be a byte that is not UTF-8, as in the JSON that clipcue writes.
 func (r *Resolver) Resolve(p string) (id string, err error) {
 	id, err = r.resolve(p)
 	if raw := text.Unescape(p); errors.Is(err, ErrNotFound) && raw != p {

@@ -1,5 +1,4 @@
-// Package tiny holds clipcue-tiny, a small CLIP that was trained on the images of package
-// synth. With it, clipcue can be tried without downloading weights. It knows colored shapes
+// Package tiny holds clipcue-tiny, a small CLIP that was trained on rendered images. With it, clipcue can be tried without downloading weights. It knows colored shapes
 // only; README.md in this folder describes its training and accuracy.
 package tiny
 

@@ -11,7 +11,7 @@
 // distances to its start and end, and how accurate these are.
 //
 // Attention is local: a group of rows attends to itself and to half a group on either
-// side. These are segments of compute.AttentionShape. Convolutions are gathered rows
+// side. These are segments of the attention of package internal/compute. Convolutions are gathered rows
 // followed by a linear layer. Neither needs a kernel of its own.
 //
 // The first layers are initialized from the training features: every channel is

@@ -25,6 +25,7 @@ type Config struct {
 // Evaluation holds the settings for classifying a video: the probabilities are the mean
 // over several windows.
 type Evaluation struct {
+	// Windows is their number; they are spread evenly over the video.
 	Windows int `json:"windows"`
 	// RandomWindows draws windows as in training, as the authors do, instead of
 	// spacing them evenly.
