@@ -23,8 +23,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `Renders videos of colored shapes that move, grow and vanish, several takes each.
 Extracts features with the built-in backbone and repeats the paper's comparison on a
 small scale: hand-written templates, prompts of three lengths, prompts with a temporal
-Transformer, and clipcue's default; closed-set, few-shot, and zero-shot on classes that
-were not in training. Then it classifies videos that were rendered afterwards.
+Transformer, and clipcue's default; closed-set, few-shot, one-shot, and zero-shot on
+classes that were not in training. Then it classifies videos that were rendered afterwards.
 
 All files stay in one folder, with the tables in report.html. Files that exist are not
 made again.`,

@@ -41,7 +41,8 @@ If the data has no splits, a share of each class's videos is kept for testing. W
 validation split the best step is selected on it; otherwise the last step is used.
 
 Few-shot: --shots K trains on K videos per class, over all classes or over --episodes
-problems of --way classes. --episode-lists reads the authors' lists.
+problems of --way classes. --episode-lists reads the authors' lists. With at most
+--motion-shots videos per class, new videos are also compared with their motions.
 Zero-shot: --train-classes and --test-classes train on the videos of some classes and
 test on others, of which only the names are known.
 
@@ -75,6 +76,7 @@ func (o *trainRecognitionFlags) add(c *cobra.Command, k *recognition.Config) {
 	flags.Int(c, &k.Batch, "batch", 1, "number of windows per step")
 	flags.NotNegative(c, &k.Anchor, "anchor", "loss weight of the distance of classes from the templates")
 	c.Flags().StringArrayVar(&k.AnchorTemplates, "anchor-template", nil, "template for --anchor, with {} for the name; repeatable (default built-in)")
+	flags.Int(c, &k.MotionShots, "motion-shots", 0, "up to this number of training videos per class, compare new videos with their motions; 0 means never")
 	classesPerStep(c, &k.ClassesPerStep)
 	flags.Windows(c, &k.Eval.Windows, &k.Eval.RandomWindows)
 	o.data.TestShare = 0.2

@@ -19,6 +19,10 @@ type Config struct {
 	// AnchorTemplates are the templates of Anchor; nil means [clip.Templates].
 	AnchorTemplates []string `json:"anchor_templates,omitempty"`
 
+	// MotionShots is the number of training videos per class up to which their motions are
+	// kept in the model, as examples that new videos are compared with; 0 means never.
+	MotionShots int `json:"motion_shots,omitempty"`
+
 	Eval Evaluation `json:"evaluation"`
 }
 
@@ -34,12 +38,12 @@ type Evaluation struct {
 }
 
 // Preset returns the settings of a preset of [adapter.Preset]. The default preset also
-// sets Anchor.
+// sets Anchor and MotionShots.
 func Preset(name string) (Config, error) {
 	l, err := adapter.Preset(name)
 	c := Config{TrainConfig: l, ClassesPerStep: 400, Eval: Evaluation{Windows: 5}}
 	if name == adapter.PresetDefault {
-		c.Anchor = 1
+		c.Anchor, c.MotionShots = 1, 16
 	}
 	return c, err
 }
@@ -58,6 +62,8 @@ func (c *Config) check() error {
 	switch {
 	case c.ClassesPerStep < 2:
 		return fmt.Errorf("classes per step must be at least 2, got %d", c.ClassesPerStep)
+	case c.MotionShots < 0:
+		return fmt.Errorf("number of shots with motion must be at least 0, got %d", c.MotionShots)
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
 		return fmt.Errorf("weight of the anchor must be at least 0, got %v", c.Anchor)
 	}

@@ -47,8 +47,50 @@ type Confusion struct {
 // chunk is the number of videos that are classified at once.
 const chunk = 32
 
-// evaluate classifies a set's videos over classes with the embeddings [C,E].
-func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *Set, e Evaluation) (*Result, error) {
+// classifier is what a set is evaluated with.
+type classifier struct {
+	adapter    *adapter.Adapter
+	embeddings []float32 // [C,E] of the set's classes
+	examples   *examples // nil for none
+}
+
+// predict calls use with the probabilities of a set's classes for each of its videos.
+func (m classifier) predict(ctx context.Context, s *Set, e Evaluation, use func(v Video, p []float64)) error {
+	c := len(s.Classes)
+	for from := 0; from < len(s.Videos); from += chunk {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		videos := s.Videos[from:min(from+chunk, len(s.Videos))]
+		var features []float32
+		for i, v := range videos {
+			q, first, last, err := s.load(v)
+			if err != nil {
+				return err
+			}
+			features = e.windows(features, q, first, last, m.adapter.Config().Frames, from+i)
+		}
+		p, err := m.adapter.Classify(ctx, features, m.embeddings)
+		if err != nil {
+			return err
+		}
+		for i, v := range videos {
+			mean := meanRows(p[i*e.Windows*c:(i+1)*e.Windows*c], c)
+			if m.examples != nil {
+				q, first, last, err := s.load(v)
+				if err != nil {
+					return err
+				}
+				mean = m.examples.apply(mean, q, first, last, s.Classes)
+			}
+			use(v, mean)
+		}
+	}
+	return nil
+}
+
+// evaluate classifies a set's videos.
+func (m classifier) evaluate(ctx context.Context, s *Set, e Evaluation) (*Result, error) {
 	c := len(s.Classes)
 	r := &Result{Videos: len(s.Videos), Missing: len(s.Missing), Classes: c}
 	counts := make([][]int, c)
@@ -56,36 +98,20 @@ func evaluate(ctx context.Context, a *adapter.Adapter, embeddings []float32, s *
 		counts[i] = make([]int, c)
 	}
 	top1, top5 := 0, 0
-	for from := 0; from < len(s.Videos); from += chunk {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	err := m.predict(ctx, s, e, func(v Video, p []float64) {
+		order := ranked(p)
+		counts[v.Class][order[0]]++
+		r.PerVideo = append(r.PerVideo, VideoResult{v, likeliest(s.Classes, p, order[:min(5, c)])})
+		place := slices.Index(order, v.Class)
+		if place == 0 {
+			top1++
 		}
-		videos := s.Videos[from:min(from+chunk, len(s.Videos))]
-		var features []float32
-		for i, v := range videos {
-			q, first, last, err := s.load(v)
-			if err != nil {
-				return nil, err
-			}
-			features = e.windows(features, q, first, last, a.Config().Frames, from+i)
+		if place < 5 {
+			top5++
 		}
-		p, err := a.Classify(ctx, features, embeddings)
-		if err != nil {
-			return nil, err
-		}
-		for i, v := range videos {
-			mean := meanRows(p[i*e.Windows*c:(i+1)*e.Windows*c], c)
-			order := ranked(mean)
-			counts[v.Class][order[0]]++
-			r.PerVideo = append(r.PerVideo, VideoResult{v, likeliest(s.Classes, mean, order[:min(5, c)])})
-			place := slices.Index(order, v.Class)
-			if place == 0 {
-				top1++
-			}
-			if place < 5 {
-				top5++
-			}
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	r.Top1, r.Top5 = share(top1, r.Videos), share(top5, r.Videos)
 	for i, row := range counts {
@@ -146,5 +172,5 @@ func (r *Recognizer) Evaluate(ctx context.Context, s *Set, e Evaluation) (*Resul
 	if len(s.Classes) < 2 {
 		return nil, fmt.Errorf("evaluation needs at least two classes, got %d", len(s.Classes))
 	}
-	return evaluate(ctx, r.adapter, embeddings, s, e)
+	return classifier{r.adapter, embeddings, r.examples}.evaluate(ctx, s, e)
 }

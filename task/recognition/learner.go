@@ -17,6 +17,7 @@ type learner struct {
 	config   Config
 	adapter  *adapter.Adapter
 	contrast *adapter.ClassSampler
+	examples *examples       // nil if there are many training videos
 	anchor   *adapter.Anchor // the templates' embeddings of the training classes; nil without an anchor loss
 	train    *Set
 	test     *Set // evaluated during the run; nil for none
@@ -40,6 +41,9 @@ func newLearner(ctx context.Context, m *clip.Model, c Config, trainSet, testSet 
 		if l.anchor, err = a.Anchor(ctx, trainSet.Classes, c.AnchorTemplates); err != nil {
 			return nil, fmt.Errorf("anchor embeddings of the templates: %w", err)
 		}
+	}
+	if l.examples, err = learnExamples(ctx, m, trainSet, c.AnchorTemplates, c.MotionShots); err != nil {
+		return nil, fmt.Errorf("motions of the training videos: %w", err)
 	}
 	q, _, _, err := trainSet.load(trainSet.Videos[0])
 	if err != nil {
@@ -113,7 +117,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if err != nil {
 		return loop.Evaluation{}, err
 	}
-	r, err := evaluate(ctx, l.adapter, embeddings, l.test, l.config.Eval)
+	r, err := classifier{l.adapter, embeddings, l.examples}.evaluate(ctx, l.test, l.config.Eval)
 	if err != nil {
 		return loop.Evaluation{}, err
 	}
@@ -131,6 +135,9 @@ func (l *learner) Write(path string, s *train.State, metrics map[string]any) err
 	// Not the context of the run: an interrupted run still writes its checkpoint.
 	var err error
 	if f.Embeddings, err = l.adapter.EncodeClasses(context.Background(), f.Classes); err != nil {
+		return err
+	}
+	if err := l.examples.write(f); err != nil {
 		return err
 	}
 	return f.Write(path)

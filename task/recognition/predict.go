@@ -15,6 +15,7 @@ import (
 type Recognizer struct {
 	adapter    *adapter.Adapter
 	vocabulary *vocabulary.Vocabulary
+	examples   *examples // nil for none
 	eval       Evaluation
 	sampling   func() (video.Sampling, error) // of videos, as in training
 }
@@ -28,7 +29,11 @@ func New(f *adapter.File, m *clip.Model) (*Recognizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Recognizer{adapter: a, vocabulary: vocabulary.FromFile(f, m, a.EncodeClasses),
+	x, err := readExamples(f)
+	if err != nil {
+		return nil, err
+	}
+	return &Recognizer{adapter: a, vocabulary: vocabulary.FromFile(f, m, a.EncodeClasses), examples: x,
 		eval: Evaluation{Windows: 5}, sampling: f.VideoSampling}, nil
 }
 
@@ -88,6 +93,16 @@ func (r *Recognizer) Classify(ctx context.Context, q *feature.Sequence) ([]Predi
 	if err != nil {
 		return nil, err
 	}
-	mean := meanRows(p, len(classes))
+	mean := r.examples.apply(meanRows(p, len(classes)), q, 0, q.Len(), classes)
 	return likeliest(classes, mean, ranked(mean)), nil
+}
+
+// predict returns the probabilities of a set's classes for each of its videos.
+func (r *Recognizer) predict(ctx context.Context, s *Set) (out [][]float64, err error) {
+	embeddings, err := r.vocabulary.Embeddings(ctx, s.Classes)
+	if err != nil {
+		return nil, err
+	}
+	err = classifier{r.adapter, embeddings, r.examples}.predict(ctx, s, r.eval, func(_ Video, p []float64) { out = append(out, p) })
+	return out, err
 }

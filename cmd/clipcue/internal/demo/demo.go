@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		sources[x.world] = s
 		out.Videos += s.videos
 	}
-	studies := []study{closedSet, fewShot, zeroShot}
+	studies := []study{closedSet, fewShot, oneShot, zeroShot}
 	if o.Ablation {
 		studies = append(studies, ablations...)
 	}

@@ -24,6 +24,9 @@ type job struct {
 	data  recognition.Data
 	steps int
 	top1  *float64
+	// without is the accuracy of the same model without its examples; nil if it is not
+	// measured.
+	without *float64
 }
 
 // plan returns a study's table and the jobs that fill it.
@@ -41,14 +44,21 @@ func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
 	}
 	var jobs []*job
 	for _, w := range s.ways {
-		r := &Row{Name: w.title}
+		r, without := &Row{Name: w.title}, &Row{Name: w.without}
 		here := problems
 		if w.preset == "" && first.test == problems[len(problems)-1].test {
 			here = problems[:1] // nothing is random
 		}
 		r.Each = make([]float64, len(here))
 		for i, p := range here {
-			jobs = append(jobs, &job{w, p, filepath.Join(o.Dir, "runs", s.name, w.name, p.name), from.data, steps, &r.Each[i]})
+			jobs = append(jobs, &job{way: w, problem: p, dir: filepath.Join(o.Dir, "runs", s.name, w.name, p.name), data: from.data, steps: steps, top1: &r.Each[i]})
+		}
+		if w.without != "" {
+			without.Each = make([]float64, len(here))
+			for i, j := range jobs[len(jobs)-len(here):] {
+				j.without = &without.Each[i]
+			}
+			t.Rows = append(t.Rows, without)
 		}
 		t.Rows = append(t.Rows, r)
 	}
@@ -82,7 +92,7 @@ func (o Options) run(ctx context.Context, work []*job) error {
 				return err
 			}
 			for j := range jobs {
-				if *j.top1, err = o.do(ctx, m, j); err != nil {
+				if err := o.do(ctx, m, j); err != nil {
 					return fmt.Errorf("%s: %w", j.dir, err)
 				}
 				bar.Add(1)
@@ -94,41 +104,61 @@ func (o Options) run(ctx context.Context, work []*job) error {
 }
 
 // do trains and evaluates one job.
-func (o Options) do(ctx context.Context, m *clip.Model, j *job) (float64, error) {
-	c, err := recognition.Preset(adapter.PresetPaper)
-	if err != nil {
-		return 0, err
-	}
-	r, err := recognition.Baseline(ctx, m, j.test.Classes, []string{template})
-	if err != nil {
-		return 0, err
-	}
-	if j.preset != "" {
-		if c, err = recognition.Preset(j.preset); err != nil {
-			return 0, err
-		}
-		j.settings(&c)
-		run := recognition.Run{Run: train.Run{Dir: j.dir, Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)},
-			Sets: recognition.Sets{Train: j.train}, Backbone: m, BackbonePath: tiny.Name}
-		if j.dir == o.shown() { // its accuracy as it went is in the report
-			c.Train.EvalEvery, run.Test = 0, j.test
-		}
-		if _, err := recognition.Train(ctx, c, run); err != nil {
-			return 0, err
-		}
-		f, err := adapter.ReadFile(filepath.Join(j.dir, train.BestFile))
+func (o Options) do(ctx context.Context, m *clip.Model, j *job) error {
+	if j.preset == "" {
+		r, err := recognition.Baseline(ctx, m, j.test.Classes, []string{template})
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if r, err = recognition.New(f, m); err != nil {
-			return 0, err
+		c, err := recognition.Preset(adapter.PresetPaper)
+		if err != nil {
+			return err
+		}
+		return j.measure(ctx, r, c, j.top1)
+	}
+	c, err := recognition.Preset(j.preset)
+	if err != nil {
+		return err
+	}
+	j.settings(&c)
+	run := recognition.Run{Run: train.Run{Dir: j.dir, Resume: true, Note: j.data, Log: slog.New(slog.DiscardHandler)},
+		Sets: recognition.Sets{Train: j.train}, Backbone: m, BackbonePath: tiny.Name}
+	if j.dir == o.shown() { // its accuracy as it went is in the report
+		c.Train.EvalEvery, run.Test = 0, j.test
+	}
+	if _, err := recognition.Train(ctx, c, run); err != nil {
+		return err
+	}
+	f, err := adapter.ReadFile(filepath.Join(j.dir, train.BestFile))
+	if err != nil {
+		return err
+	}
+	for _, top1 := range []*float64{j.top1, j.without} {
+		if top1 == nil {
+			continue
+		}
+		if top1 == j.without {
+			f.Settings = nil // which refer to the examples
+		}
+		r, err := recognition.New(f, m)
+		if err != nil {
+			return err
+		}
+		if err := j.measure(ctx, r, c, top1); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// measure stores the accuracy of a recognizer on the job's test takes.
+func (j *job) measure(ctx context.Context, r *recognition.Recognizer, c recognition.Config, top1 *float64) error {
 	result, err := r.Evaluate(ctx, j.test, c.Eval)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return result.Top1, nil
+	*top1 = result.Top1
+	return nil
 }
 
 // settings returns settings for videos this simple and trainings this short.

@@ -31,7 +31,10 @@ var (
 		&motions, []way{handWritten, paperWay(2, 0), paperWay(4, 0), promptsOnly, paper, paperWay(16, 2), defaultWay}, false, seeds(nil)}
 	fewShot = study{"few-shot", "Few-shot: 5 motions, 5 takes of each to learn from",
 		"Each episode draws other classes and other takes.",
-		&motions, []way{handWritten, promptsOnly, paper, defaultWay}, true, episodes}
+		&motions, []way{handWritten, promptsOnly, paper, fewWay}, true, episodes(5)}
+	oneShot = study{"one-shot", "One-shot: 5 motions, 1 take of each to learn from",
+		"Each episode draws other classes and other takes.",
+		&motions, []way{handWritten, fewWay}, true, episodes(1)}
 	zeroShot = study{"zero-shot", "Zero-shot: colored shapes that were not in training, by name alone",
 		"Two thirds of the combinations of color and shape are learned, the others tested.",
 		&objects, []way{handWritten, promptsOnly, paper, defaultWay}, true, seeds(unlearned)}
@@ -85,21 +88,24 @@ func unlearned(d *dataset.Dataset) (learned, tested []string) {
 	return learned, tested
 }
 
-func episodes(o Options, from *source) ([]problem, error) {
-	drawn, err := dataset.Episodes(from.opened.Dataset, 5, 5, o.Episodes, o.Seed)
-	if err != nil {
-		return nil, err
-	}
-	var out []problem
-	for i, e := range drawn {
-		p := problem{name: recognition.EpisodeDir(i), seed: o.Seed + uint64(i)}
-		if p.train, err = from.opened.Set(e.Train); err != nil {
+// episodes returns few-shot problems of five classes with a number of takes of each.
+func episodes(shots int) func(Options, *source) ([]problem, error) {
+	return func(o Options, from *source) ([]problem, error) {
+		drawn, err := dataset.Episodes(from.opened.Dataset, 5, shots, o.Episodes, o.Seed)
+		if err != nil {
 			return nil, err
 		}
-		if p.test, err = from.opened.Set(e.Test); err != nil {
-			return nil, err
+		var out []problem
+		for i, e := range drawn {
+			p := problem{name: recognition.EpisodeDir(i), seed: o.Seed + uint64(i)}
+			if p.train, err = from.opened.Set(e.Train); err != nil {
+				return nil, err
+			}
+			if p.test, err = from.opened.Set(e.Test); err != nil {
+				return nil, err
+			}
+			out = append(out, p)
 		}
-		out = append(out, p)
+		return out, nil
 	}
-	return out, nil
 }

@@ -11,8 +11,11 @@ import (
 // with hand-written templates.
 type way struct {
 	name, title string
-	preset      string
-	change      func(c *recognition.Config)
+	// without is the title of a row for the same model without its examples of motions; ""
+	// for no such row.
+	without string
+	preset  string
+	change  func(c *recognition.Config)
 }
 
 func prompts(n, layers int) func(*recognition.Config) {
@@ -30,14 +33,16 @@ func paperWay(n, layers int) way {
 	case 2:
 		what = "2 temporal layers"
 	}
-	return way{fmt.Sprintf("paper-%d-%d", n, layers), fmt.Sprintf("%d+X+%d, %s", n, n, what), adapter.PresetPaper, prompts(n, layers)}
+	return way{name: fmt.Sprintf("paper-%d-%d", n, layers), title: fmt.Sprintf("%d+X+%d, %s", n, n, what), preset: adapter.PresetPaper, change: prompts(n, layers)}
 }
 
 var (
 	handWritten = way{name: "templates", title: "hand-written template, no training"}
 	promptsOnly = paperWay(16, 0)
 	paper       = paperWay(16, 1)
-	defaultWay  = way{"default", "default: 16+X+16, 1 temporal layer as a residual", adapter.PresetDefault, prompts(16, 1)}
+	defaultWay  = way{name: "default", title: "default: 16+X+16, 1 temporal layer as a residual", preset: adapter.PresetDefault, change: prompts(16, 1)}
+	fewWay      = way{name: "default", title: "default: the same, and the motions of the examples", preset: adapter.PresetDefault, change: prompts(16, 1),
+		without: "16+X+16, 1 temporal layer as a residual"}
 )
 
 // beyond are the methods of the ablations.
@@ -49,7 +54,7 @@ var beyond = func() []way {
 	drop := func(c *recognition.Config) { c.TemporalDrop = 0.5 }
 	clips := func(c *recognition.Config) { c.Adapter.Temperature = 0 }
 	with := func(name, title string, changes ...func(*recognition.Config)) way {
-		return way{name, title, adapter.PresetPaper, func(c *recognition.Config) {
+		return way{name: name, title: title, preset: adapter.PresetPaper, change: func(c *recognition.Config) {
 			prompts(16, 1)(c)
 			for _, f := range changes {
 				f(c)
