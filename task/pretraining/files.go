@@ -8,15 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io/fs"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/walk"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -206,60 +207,56 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // folder reads a folder of pictures with text files of the same name.
 func (d *Data) folder(root string) ([]entry, error) {
-	captions, pictures := map[string]string{}, map[string]string{}
-	var names []string // of pictures and captions, without ending, once each
-	// The slash at the end makes WalkDir enter a root that is a link.
-	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, f fs.DirEntry, err error) error {
-		if err != nil || f.IsDir() || strings.HasPrefix(f.Name(), ".") {
-			return err
-		}
-		ext := filepath.Ext(path)
-		stem := strings.TrimSuffix(path, ext)
-		ext = strings.ToLower(ext)
-		if ext != ".txt" && !slices.Contains(pictureExtensions, ext) {
-			return nil
-		}
-		if captions[stem] == "" && pictures[stem] == "" {
-			names = append(names, stem)
-		}
-		switch {
-		case ext == ".txt":
-			captions[stem] = path
-		case pictures[stem] != "":
-			return fmt.Errorf("%s and %s would share one caption", pictures[stem], path)
-		default:
-			pictures[stem] = path
-		}
-		return nil
+	tree, err := walk.Files(root, func(name string) bool {
+		ext := strings.ToLower(filepath.Ext(name))
+		return ext == ".txt" || slices.Contains(pictureExtensions, ext)
 	})
 	if err != nil {
 		return nil, err
 	}
-	var found []entry
-	for _, stem := range names {
-		picture := pictures[stem]
-		path := cmp.Or(picture, captions[stem])
-		name, err := filepath.Rel(root, path)
+	for _, e := range tree.Unreadable {
+		name, err := filepath.Rel(root, e.Path)
 		if err != nil {
 			return nil, err
 		}
-		name = filepath.ToSlash(name)
+		d.skip(filepath.ToSlash(name), "it cannot be read: %v", e.Err)
+	}
+	captions, pictures := map[string]string{}, map[string]string{}
+	var stems []string // of pictures and captions, once each
+	for _, name := range tree.Files {
+		ext := filepath.Ext(name)
+		stem := strings.TrimSuffix(name, ext)
+		if captions[stem] == "" && pictures[stem] == "" {
+			stems = append(stems, stem)
+		}
+		switch {
+		case strings.EqualFold(ext, ".txt"):
+			captions[stem] = name
+		case pictures[stem] != "":
+			return nil, fmt.Errorf("%s and %s would share one caption", pictures[stem], name)
+		default:
+			pictures[stem] = name
+		}
+	}
+	var found []entry
+	for _, stem := range stems {
+		picture, text := pictures[stem], captions[stem]
 		if picture == "" {
-			d.skip(name, "there is no picture for this caption")
+			d.skip(text, "there is no picture for this caption")
 			continue
 		}
-		if captions[stem] == "" {
-			d.skip(name, "its caption is missing: there is no %s", filepath.Base(stem)+".txt")
+		if text == "" {
+			d.skip(picture, "its caption is missing: there is no %s", path.Base(stem)+".txt")
 			continue
 		}
-		caption, err := readCaption(captions[stem])
+		caption, err := readCaption(filepath.Join(root, filepath.FromSlash(text)))
 		switch {
 		case err != nil:
-			d.skip(name, "its caption cannot be read: %v", err)
+			d.skip(picture, "its caption cannot be read: %v", err)
 		case caption == "":
-			d.skip(name, "its caption is empty")
+			d.skip(picture, "its caption is empty")
 		default:
-			found = append(found, entry{picture, name, caption, "", ""})
+			found = append(found, entry{filepath.Join(root, filepath.FromSlash(picture)), picture, caption, "", ""})
 		}
 	}
 	return found, nil

@@ -641,6 +641,28 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
+// Folders are searched as those of videos are: through links, and without hidden files.
+func TestOpenFollowsLinks(t *testing.T) {
+	elsewhere := write(t, map[string]string{"a.png": "", "a.txt": "one", "b.png": "", "b.txt": "two"})
+	dir := write(t, map[string]string{".hidden/c.png": "", ".hidden/c.txt": "three"})
+	for name, to := range map[string]string{"linked": elsewhere, "loop": dir, "nowhere": filepath.Join(dir, "gone")} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	d, err := Open(dir, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := d.Train.Len()
+	if d.Test != nil {
+		n += d.Test.Len()
+	}
+	if n != 2 || len(d.Skipped) != 1 || d.Skipped[0].Name != "nowhere" {
+		t.Errorf("%d pairs; skipped: %v", n, d.Skipped)
+	}
+}
+
 // Whatever a manifest holds, its pairs have an image and a caption of one line.
 func FuzzManifest(f *testing.F) {
 	dir := f.TempDir()
