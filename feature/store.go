@@ -212,17 +212,14 @@ func (q *Sequence) Check(width int) error {
 	if err == nil && q.Width != width {
 		err = fmt.Errorf("features have width %d, but this backbone gives %d", q.Width, width)
 	}
-	if err == nil && !slices.IsSorted(q.Timestamps) {
-		err = errors.New("timestamps are not sorted")
-	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", q.ID, err)
 	}
 	return err
 }
 
-// check returns an error unless the sizes in a sequence match and all its numbers are
-// finite.
+// check returns an error unless the sizes in a sequence match, all its numbers are finite,
+// and its timestamps are sorted.
 func (q *Sequence) check() error {
 	if q.Len() == 0 || q.Width < 1 || len(q.Features) != q.Len()*q.Width {
 		return fmt.Errorf("%d values for %d frames of width %d", len(q.Features), q.Len(), q.Width)
@@ -236,6 +233,9 @@ func (q *Sequence) check() error {
 		if v-v != 0 {
 			return fmt.Errorf("frame %d has a timestamp that is not finite", i)
 		}
+	}
+	if !slices.IsSorted(q.Timestamps) {
+		return errors.New("timestamps are not sorted")
 	}
 	return nil
 }

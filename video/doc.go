@@ -19,8 +19,8 @@
 // ffmpeg's showinfo filter prints the timestamp of each frame before its pixels are
 // written; no time is computed from a frame number. Only streams without timestamps,
 // such as raw H.264, get times from their frame rate. Where recordings were joined,
-// timestamps start again or jump. Sampling then uses the clock of a player, which
-// continues (see [AtRate]).
+// timestamps start again or jump. The times then continue ([EveryFrame]), and sampling uses
+// the clock of a player, which does not wait either ([AtRate]).
 //
 // An outlier, a timestamp that its neighbors on both sides contradict, is ignored: its frame
 // is placed between its neighbors. So are up to three in a row, and the first or the last

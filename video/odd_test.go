@@ -424,6 +424,41 @@ func TestJoinedRecordings(t *testing.T) {
 	}
 }
 
+// The times of all frames continue where timestamps start again, and agree with sampled
+// ones.
+func TestEveryFrameOfJoinedRecordings(t *testing.T) {
+	needFFmpeg(t)
+	dir := t.TempDir()
+	for _, name := range []string{"a.ts", "a.mpg", "a.m2ts"} {
+		one, joined := filepath.Join(dir, name), filepath.Join(dir, "joined"+filepath.Ext(name))
+		args := []string{"-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=3"}
+		if filepath.Ext(name) != ".mpg" {
+			args = append(args, "-c:v", "libx264")
+		}
+		run(t, append(args, one)...)
+		data, err := os.ReadFile(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(joined, slices.Concat(data, data, data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var times []float64
+		for f, err := range Frames(t.Context(), joined, Options{AllowPartial: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			times = append(times, f.Time)
+		}
+		if n := len(times); n < 220 || !slices.IsSorted(times) || math.Abs(times[n-1]-times[0]-9) > 0.3 {
+			t.Errorf("%s: %d frames over %g s, sorted: %v", name, n, times[n-1]-times[0], slices.IsSorted(times))
+		}
+		if r, err := Check(t.Context(), joined, CheckOptions{}); errors.Is(err, ErrDamaged) || math.Abs(r.Duration-9) > 0.3 {
+			t.Errorf("%s: check: %g s, error %v", name, r.Duration, err)
+		}
+	}
+}
+
 // A decoder that stops giving anything is ended, and so is one that eats memory.
 func TestDecoderIsStopped(t *testing.T) {
 	const frame = `

@@ -21,7 +21,8 @@ const (
 	count
 )
 
-// EveryFrame selects each frame once.
+// EveryFrame selects each frame once. Where timestamps start again, Frame.Time continues; it
+// never goes back.
 func EveryFrame() Sampling { return Sampling{} }
 
 // AtRate selects fps frames per second: for each time k/fps seconds after the first frame
@@ -29,8 +30,8 @@ func EveryFrame() Sampling { return Sampling{} }
 // which is the latest one with a timestamp ≤ that time. Above the video's own rate frames
 // repeat.
 //
-// Where recordings were joined, timestamps start again. The clock of a player continues;
-// for AtRate and Count, Frame.Time is then the time on that clock and not the timestamp.
+// Where recordings were joined, timestamps start again or jump. Frame.Time is then the time
+// on the clock of a player, which continues and does not wait, and not the timestamp.
 func AtRate(fps float64) Sampling { return Sampling{rate, fps} }
 
 // Count selects n frames: those that a player shows at the centers of n equal parts of

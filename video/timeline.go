@@ -285,9 +285,13 @@ func (x *packetIndex) correct(stream *timeline, stamps []stamp, info *Info) {
 }
 
 // correctHeaders corrects the start and the duration that the headers of a file with
-// outliers declare, if they follow from the outliers. The streams of a file, its sound
-// included, start and end within a few seconds of each other.
+// outliers declare, if they follow from the outliers, and the duration of a file whose
+// timestamps start again. The streams of a file, its sound included, start and end within a
+// few seconds of each other.
 func (x *packetIndex) correctHeaders(info *Info) {
+	if span := x.span(); x.restarts > 0 {
+		info.Duration = max(info.Duration, span.end-span.start)
+	}
 	if x.timeline == nil || info.Outliers == 0 {
 		return
 	}

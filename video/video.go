@@ -339,17 +339,26 @@ func (s *stream) skipTo(now stamp, key int64) (st stamp, skipped int, ok bool) {
 }
 
 // times returns a function that returns the times of frames, to be called once for each in
-// display order.
+// display order. Where the timestamps start again, the times continue.
 func (p *player) times(x *packetIndex) func(stamp) float64 {
-	played := p.o.Sampling.kind != every
-	if x != nil && x.timeline != nil {
-		return func(st stamp) float64 { return x.timeline.at(st.number, played) }
-	}
-	if !played {
-		return func(st stamp) float64 { return st.time }
-	}
 	clock := p.info.clock()
-	return func(st stamp) float64 { return clock.played(st.time) }
+	if p.o.Sampling.kind != every {
+		if x != nil && x.timeline != nil {
+			return func(st stamp) float64 { return x.timeline.at(st.number, true) }
+		}
+		return func(st stamp) float64 { return clock.played(st.time) }
+	}
+	own := func(st stamp) float64 { return st.time }
+	if x != nil && x.timeline != nil {
+		own = func(st stamp) float64 { return x.timeline.at(st.number, false) }
+	}
+	// The frames have their own timestamps, but the times of a video never go back.
+	clock.leap = math.Inf(1)
+	last := math.Inf(-1)
+	return func(st stamp) float64 {
+		last = max(last, clock.played(own(st)))
+		return last
+	}
 }
 
 // hidesNoise reports whether encrypted packets of the stream could be decoded to noise
