@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/input"
 )
 
@@ -143,14 +143,11 @@ func rewrite(f *os.File, data []byte) error {
 	return err
 }
 
-// leftover matches the names of temporary files of internal/atomicfile.
-var leftover = regexp.MustCompile(`^\..+\.[A-Z2-7]{8}\.tmp$`)
-
 // clean deletes temporary files that are at least of the given age. One that cannot be
 // deleted does no harm.
 func (s *Store) clean(root *os.Root, age time.Duration) {
 	_ = s.walk(func(rel string, d fs.DirEntry) {
-		if !d.Type().IsRegular() || !leftover.MatchString(d.Name()) {
+		if !d.Type().IsRegular() || !atomicfile.IsLeftover(d.Name()) {
 			return
 		}
 		if info, err := d.Info(); err == nil && time.Since(info.ModTime()) >= age {

@@ -14,7 +14,7 @@ import (
 // unnamed creates a file without a name in a folder, so that the system deletes it when it
 // is closed or the process is killed.
 func unnamed(dir string) (*os.File, error) {
-	name := filepath.Join(dir, ".features."+rand.Text()[:8]+".tmp") // matches leftover
+	name := filepath.Join(dir, ".features."+rand.Text()[:8]+".tmp") // as of atomicfile
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,9 @@ import (
 // file of the wanted kind.
 var ErrNotCheckpoint = errors.New("not a clipcue model file")
 
+// ErrBusy is wrapped by the error for a run folder in which another process is training.
+var ErrBusy = errors.New("another process is training in this folder")
+
 // ErrNotRun is wrapped by the error for a folder that holds no training run.
 var ErrNotRun = errors.New("not a run folder")
 

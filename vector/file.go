@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/filelock"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/progress"
 )
@@ -141,7 +142,7 @@ func (e *embedded) enter() (err error) {
 		return err
 	}
 	for end := time.Now().Add(e.o.Wait); ; time.Sleep(20 * time.Millisecond) {
-		switch alone, err := lock(e.lock); {
+		switch alone, err := filelock.Try(e.lock); {
 		case err != nil:
 			return fmt.Errorf("%s: %w", path, err)
 		case alone:

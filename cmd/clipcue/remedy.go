@@ -53,6 +53,7 @@ var remedies = []func(error) string{
 	}),
 	of(func(e *advisedError) string { return e.advice }),
 	of(func(*train.InterruptedError) string { return "the same command with --resume, to continue the run" }),
+	is(train.ErrBusy, "another --out, or the same command with --resume when that process has ended"),
 	of(func(*train.ExistsError) string { return "--resume to continue the run, or another --out" }),
 	of(func(*train.SettingsError) string {
 		return "the same settings as before with --resume, or another --out"

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -60,6 +61,27 @@ func Write(path string, write func(io.Writer) error) (err error) {
 }
 
 var errNotFile = errors.New("not a regular file")
+
+// IsLeftover reports whether a file has the name of a temporary file, which a process that
+// was killed may have left.
+func IsLeftover(name string) bool { return leftover.MatchString(name) }
+
+var leftover = regexp.MustCompile(`^\..+\.[A-Z2-7]{8}\.tmp$`)
+
+// RemoveLeftovers removes the temporary files that killed processes left in a folder. No
+// process may be writing there.
+func RemoveLeftovers(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && IsLeftover(e.Name()) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
 
 // SyncDir flushes a folder to the disk, so that a power failure does not undo the renames
 // in it. Systems that cannot flush folders are no error.

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/filelock"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/train"
 )
@@ -68,7 +70,7 @@ func Run(ctx context.Context, about train.Run, config any, c train.Config, task 
 	if err := r.open(config, about.Resume); err != nil {
 		return train.Result{}, err
 	}
-	defer r.metrics.Close()
+	defer r.close()
 	bar := about.Progress.Start("train", int64(c.Steps), "steps")
 	defer bar.Finish()
 	bar.Set(int64(r.state.Step))
@@ -93,15 +95,24 @@ type run struct {
 	state     train.State
 	unsaved   bool // whether the state has changed since it was saved
 	metrics   *record
+	lock      *os.File // the folder
 }
 
 // open prepares the folder and restores the last checkpoint if there is one.
-func (r *run) open(config any, resume bool) error {
+func (r *run) open(config any, resume bool) (err error) {
 	if err := os.MkdirAll(r.dir, 0o777); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if err := r.enter(); err != nil {
+		return err
+	}
 	last := filepath.Join(r.dir, train.LastFile)
-	_, err := os.Stat(last)
+	_, err = os.Stat(last)
 	there := err == nil
 	if there && !resume {
 		return &train.ExistsError{Dir: r.dir}
@@ -123,6 +134,30 @@ func (r *run) open(config any, resume bool) error {
 	}
 	r.metrics, err = openRecord(filepath.Join(r.dir, train.MetricsFile), r.state.Step)
 	return err
+}
+
+// enter locks the folder and removes what killed runs left in it.
+func (r *run) enter() (err error) {
+	if r.lock, err = os.Open(r.dir); err != nil {
+		return err
+	}
+	switch alone, err := filelock.Try(r.lock); {
+	case err != nil:
+		return fmt.Errorf("%s: %w", r.dir, err)
+	case !alone:
+		return fmt.Errorf("%s: %w", r.dir, train.ErrBusy)
+	}
+	return atomicfile.RemoveLeftovers(r.dir)
+}
+
+// close ends the use of the folder. What the run wrote is complete already.
+func (r *run) close() {
+	if r.metrics != nil {
+		r.metrics.Close()
+	}
+	if r.lock != nil {
+		r.lock.Close()
+	}
 }
 
 func (r *run) loop(ctx context.Context, done func(loss float64)) error {

@@ -1,0 +1,2 @@
+// Package filelock locks files and folders against other processes.
+package filelock
