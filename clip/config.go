@@ -202,7 +202,7 @@ func layers(w *checkpoint.Weights, blocks string) int {
 // maxTokens is the number of patches of an image, and the class token.
 const maxTokens = 1<<14 + 1
 
-// Check returns an error for settings that no model has, so that a hostile file cannot
+// Check returns an error for implausible settings, so that a hostile file cannot
 // request absurd amounts of memory or divide by zero. The sizes of the text tower are all
 // 0 in a model without it; Eps, Mean and Std are 0 for CLIP's own.
 func (c Config) Check() error {

@@ -9,9 +9,8 @@ import (
 )
 
 // RandomWeights returns seeded random weights of the given sizes with CLIP's initial
-// scales, for tests and benchmarks. Only the positions of patches are not random: they
-// are sines and cosines, so that neighboring patches look alike to a tower that was
-// never trained.
+// scales, for tests and benchmarks. Only the positions of patches are not random: they are
+// sines and cosines, so that neighboring patches have similar positions without training.
 func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970))
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",

@@ -13,8 +13,8 @@ import (
 )
 
 // WriteFile writes weights to one safetensors file under OpenAI's names, in half
-// precision if half is set. The metadata hold what shapes cannot tell, so that Load
-// needs no other file; more, which may be nil, is added to the metadata.
+// precision if half is set. The metadata has the settings that do not follow from the shapes,
+// so that Load needs no other file; more, which may be nil, is added to it.
 func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]string) error {
 	c, err := configOf(w, w.Activation)
 	if err != nil {

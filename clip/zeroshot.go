@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Templates are hand-written sentences for naming an action; {} is replaced by the
-// name. The first is the one that the paper's baseline uses.
+// Templates are hand-written sentences for the name of an action, which replaces {}. The
+// paper's baseline uses the first.
 var Templates = []string{
 	"a video of a person {}.",
 	"a photo of a person {}.",

@@ -18,8 +18,7 @@ var (
 type CorruptError struct {
 	File string
 	What string
-	// Derived means that the file holds nothing of its own: [Index.Build] makes it
-	// again from the vectors.
+	// Derived means that [Index.Build] can rebuild the file from the vectors.
 	Derived bool
 }
 

@@ -97,8 +97,8 @@ var consecutive = func() (at [scanned]int32) {
 // scan returns the rows of from..rows-1 that may be among the k best of these.
 func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound, error) {
 	var (
-		next  atomic.Int64
-		limit = newRising() // the greatest L of all goroutines
+		next  atomic.Int64  // first row that no goroutine has claimed
+		limit = newRising() // the highest k-th lower bound of all goroutines
 		mu    sync.Mutex
 		all   []bound
 	)
@@ -109,56 +109,61 @@ func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound
 		group.Go(func() error {
 			defer crash.Recover()
 			return s.guarded(func() error {
-				var (
-					q     compute.Int8Query
-					dots  [scanned]int32
-					found []bound
-					lower = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}
-					least = limit.get()
-				)
-				step, m := roundQuery(&q, query)
-				for {
-					first := int(next.Add(scanned)) - scanned
-					if first >= s.rows {
-						break
-					}
-					if err := ctx.Err(); err != nil {
-						return err
-					}
-					n := min(scanned, s.rows-first)
-					q.Dots(dots[:n], s.levelMap.data[first*s.stride:][:n*s.stride], consecutive[:n])
-					scales, rests := s.scales[first:][:n], s.rests[first:][:n]
-					least = max(least, limit.get())
-					for i, dot := range dots[:n] {
-						middle := scales[i] * step * float32(dot)
-						margin := m.of(rests[i])
-						if middle+margin >= least {
-							found = append(found, bound{int32(first + i), middle + margin})
-						}
-						if middle-margin > least {
-							lower.add(middle - margin)
-							if worst, full := lower.worst(); full {
-								least = max(least, worst)
-							}
-						}
-					}
-					limit.raise(least)
-				}
+				found, err := s.scanParts(ctx, query, k, &next, limit)
 				mu.Lock()
 				all = append(all, found...)
 				mu.Unlock()
-				return nil
+				return err
 			})
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	least := limit.get()
-	return slices.DeleteFunc(all, func(b bound) bool { return b.upper < least }), nil
+	lowest := limit.get()
+	return slices.DeleteFunc(all, func(b bound) bool { return b.upper < lowest }), nil
 }
 
-// rising is a number that only rises.
+// scanParts is the part of scan that one goroutine does: it claims rows from next until none
+// are left.
+func (s *store) scanParts(ctx context.Context, query []float32, k int, next *atomic.Int64, limit *rising) (found []bound, err error) {
+	var (
+		q      compute.Int8Query
+		dots   [scanned]int32
+		lower  = top[float32]{limit: k, compare: func(a, b float32) int { return cmp.Compare(b, a) }}
+		lowest = limit.get() // rows with an upper bound below it are not among the best
+	)
+	step, m := roundQuery(&q, query)
+	for {
+		first := int(next.Add(scanned)) - scanned
+		if first >= s.rows {
+			return found, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n := min(scanned, s.rows-first)
+		q.Dots(dots[:n], s.levelMap.data[first*s.stride:][:n*s.stride], consecutive[:n])
+		scales, rests := s.scales[first:][:n], s.rests[first:][:n]
+		lowest = max(lowest, limit.get())
+		for i, dot := range dots[:n] {
+			middle := scales[i] * step * float32(dot)
+			margin := m.of(rests[i])
+			if middle+margin >= lowest {
+				found = append(found, bound{int32(first + i), middle + margin})
+			}
+			if middle-margin > lowest {
+				lower.add(middle - margin)
+				if worst, full := lower.worst(); full {
+					lowest = max(lowest, worst)
+				}
+			}
+		}
+		limit.raise(lowest)
+	}
+}
+
+// rising is a number that can only increase.
 type rising struct{ bits atomic.Uint32 }
 
 func newRising() *rising {

@@ -26,8 +26,8 @@ type Options struct {
 	ReadOnly bool
 	// Wait is how long to wait for another writer to close the index.
 	Wait time.Duration
-	// Graph is the minimum number of vectors for approximate search, with the graph that
-	// Build makes; 0 means never. The graph is read when the index is opened.
+	// Graph is the minimum number of vectors for approximate search, which uses the graph
+	// that Build creates; 0 means never. The graph is read when the index is opened.
 	Graph int
 
 	open opener // of files, for tests
@@ -125,8 +125,8 @@ func (e *embedded) begin() error {
 	return nil
 }
 
-// readGraph reads the graph if searches use it. A damaged graph is treated as missing:
-// Build makes it again.
+// readGraph reads the graph if searches use it. A damaged graph is treated as missing;
+// Build rebuilds it.
 func (e *embedded) readGraph() {
 	if e.o.Graph > 0 {
 		if e.graph, e.spoilt = readGraph(e.store.dir, e.store.rows); errors.Is(e.spoilt, fs.ErrNotExist) {
@@ -391,7 +391,7 @@ func (e *embedded) Build(ctx context.Context, report progress.Func) error {
 	return g.write(s.dir)
 }
 
-// breadthFor returns the number of places that a walk for the k nearest keeps.
+// breadthFor returns the number of candidates that a graph search for the k nearest keeps.
 func breadthFor(k int) int { return max(256, 4*k) }
 
 // approximate searches the graph, and one by one the rows that were added after it.
@@ -400,7 +400,7 @@ func (e *embedded) approximate(ctx context.Context, query []float32, k int) ([]H
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// Dead rows take places, too.
+	// Dead rows are candidates, too.
 	limit := int(float64(breadthFor(k)) * float64(s.rows) / float64(len(s.byID)))
 	candidates := e.graph.search(s, query, limit)
 	if len(candidates) < min(k, len(s.byID)) {

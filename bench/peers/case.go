@@ -11,17 +11,17 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// batch is how many pictures go through the image tower at once.
+// batch is the number of images in a batch of the image tower.
 const batch = 8
 
-// makeCase writes what all sides compute on, and what clipcue makes of it, so that
-// each can show that it computes the same:
+// makeCase writes the weights and inputs of all programs, and clipcue's results, which the
+// others are compared with:
 //
 //	backbone/             random weights
-//	adapter.safetensors   what is learned, before the first step
+//	adapter.safetensors   the adapter before the first step
 //	case.safetensors      pixels [8,3,S,S] and their features [8,E]; frames [64,16,E],
-//	                      target [64], names [51,most tokens] (-1: none), ends (SOT, EOT),
-//	                      prompts (before, after the name) and the first step's loss
+//	                      target [64], names [51,n] (tokens, padded with -1), ends (SOT, EOT),
+//	                      prompts (number before and after the name), loss of the first step
 func makeCase(dir, size string, threads int) error {
 	w, err := suite.RandomWeights(size, clip.ImageTower|clip.TextTower)
 	if err != nil {
@@ -51,7 +51,7 @@ func makeCase(dir, size string, threads int) error {
 		return err
 	}
 	tok, config := m.Tokenizer(), step.Adapter.Config()
-	names, most := paddedTokens(tok, step.Names)
+	names, length := paddedTokens(tok, step.Names)
 	var target []float32
 	for _, t := range step.Target {
 		target = append(target, float32(t))
@@ -67,22 +67,22 @@ func makeCase(dir, size string, threads int) error {
 		"features": f32(features, batch, m.Config().Embed),
 		"frames":   f32(step.Features, len(step.Target), config.Frames, m.Config().Embed),
 		"target":   f32(target, len(target)),
-		"names":    f32(names, len(step.Names), most),
+		"names":    f32(names, len(step.Names), length),
 		"ends":     f32([]float32{float32(tok.SOT()), float32(tok.EOT())}, 2),
 		"prompts":  f32([]float32{float32(config.Prefix), float32(config.Postfix)}, 2),
 		"loss":     f32([]float32{loss}),
 	}})
 }
 
-// paddedTokens returns the tokens [n,most] of names, padded with -1.
-func paddedTokens(tok *bpe.Tokenizer, names []string) (padded []float32, most int) {
+// paddedTokens returns the tokens [n,length] of names, padded with -1.
+func paddedTokens(tok *bpe.Tokenizer, names []string) (padded []float32, length int) {
 	tokens := make([][]int, len(names))
 	for i, n := range names {
 		tokens[i] = tok.Encode(n)
-		most = max(most, len(tokens[i]))
+		length = max(length, len(tokens[i]))
 	}
 	for _, ids := range tokens {
-		for i := range most {
+		for i := range length {
 			id := -1
 			if i < len(ids) {
 				id = ids[i]
@@ -90,5 +90,5 @@ func paddedTokens(tok *bpe.Tokenizer, names []string) (padded []float32, most in
 			padded = append(padded, float32(id))
 		}
 	}
-	return padded, most
+	return padded, length
 }

@@ -1,11 +1,11 @@
-"""Decoding and resizing with OpenCV and PIL, as a peer to measure clipcue against.
+"""Decoding and resizing with OpenCV and PIL, to compare with clipcue.
 
     decode.py SECONDS THREADS FILE...
 
-Every frame of every file becomes what CLIP's preprocessing makes of it before it
-normalises: RGB, the shorter side 224 by PIL's bicubic filter, the middle cut out.
-The last line written is JSON: the median time of a frame, and of each file the
-number of frames and the mean of all their bytes.
+Every frame of every file is preprocessed as by CLIP, except for normalization: RGB, the
+shorter side resized to 224 by PIL's bicubic filter, the center cropped. The last line of the
+output is JSON: the median time per frame, and for each file the number of frames and the mean of
+all their bytes.
 """
 import json
 import statistics
@@ -43,7 +43,7 @@ def frames(path):
 
 def main(seconds, threads, *files):
     cv2.setNumThreads(int(threads))
-    seen = []  # the check, which is also the warm-up
+    seen = []  # this pass is also the warm-up
     for path in files:
         sums = [int(f.sum(dtype=numpy.int64)) for f in frames(path)]
         seen.append({"frames": len(sums), "mean": sum(sums) / (len(sums) * 3 * SIZE * SIZE)})

@@ -20,23 +20,22 @@ import (
 //go:embed decode.py
 var decodeScript string
 
-// frameSize is the side of the pictures that both make.
+// frameSize is the side of the resized frames.
 const frameSize = 224
 
-// decoded is what one process tells of decoding and resizing.
+// decoded is the result that a process prints for decoding and resizing.
 type decoded struct {
 	sample
 	Clips []seen `json:"clips"`
 }
 
-// seen is what came of one clip: both sides have to see the same.
+// seen describes the frames of one clip, which must agree between the programs.
 type seen struct {
 	Frames int     `json:"frames"`
-	Mean   float64 `json:"mean"` // of all bytes of all frames
+	Mean   float64 `json:"mean"` // mean of all bytes of all frames
 }
 
-// extraction compares decoding and resizing of every frame of some clips, one clip
-// at a time.
+// extraction compares decoding and resizing of every frame of the clips, one clip at a time.
 func (r *run) extraction() error {
 	const what = "decoding and resizing"
 	clips, err := r.renderClips()
@@ -64,7 +63,7 @@ func (r *run) extraction() error {
 		c.Stdin = strings.NewReader(decodeScript)
 		d, err := decodedBy(c)
 		if err == nil {
-			d.Error, err = differ(want, d.Clips)
+			d.Error, err = difference(want, d.Clips)
 		}
 		return d.sample, err
 	}}
@@ -75,7 +74,7 @@ func (r *run) extraction() error {
 	return err
 }
 
-// renderClips makes clips of two sizes that move and are not too easy to decode.
+// renderClips renders moving clips of two sizes, with noise so that they are hard to decode.
 func (r *run) renderClips() (paths []string, err error) {
 	for _, size := range []string{"640x360", "320x240"} {
 		path := filepath.Join(r.dir, size+".mp4")
@@ -98,25 +97,26 @@ func decodedBy(c *exec.Cmd) (d decoded, err error) {
 	return d, json.Unmarshal(lastLine(out), &d)
 }
 
-// differ is the largest difference of two sides' means, of the whole range. The
-// two convert YUV to RGB with different rounding.
-func differ(ours, theirs []seen) (float64, error) {
-	most := 0.
+// difference returns the largest difference between the means of two programs, relative to the
+// range of a byte. The programs round differently when they convert YUV to RGB.
+func difference(ours, theirs []seen) (float64, error) {
+	largest := 0.
 	for i, a := range ours {
 		b := theirs[i]
 		if a.Frames != b.Frames {
-			return 0, fmt.Errorf("it sees %d frames in clip %d, clipcue %d", b.Frames, i+1, a.Frames)
+			return 0, fmt.Errorf("clip %d has %d frames, clipcue reads %d", i+1, b.Frames, a.Frames)
 		}
-		most = max(most, math.Abs(a.Mean-b.Mean)/255)
+		largest = max(largest, math.Abs(a.Mean-b.Mean)/255)
 	}
-	return most, nil
+	return largest, nil
 }
 
-// decodeClips is the process that measures clipcue.
+// decodeClips decodes and resizes clips repeatedly for the given time. It runs in the process that
+// measures clipcue.
 func decodeClips(ctx context.Context, paths []string, seconds float64) (d decoded, err error) {
 	o := video.Options{Size: frameSize}
 	total := 0
-	for _, path := range paths { // the check, which is also the warm-up
+	for _, path := range paths { // this pass is also the warm-up
 		var c seen
 		for f, err := range video.Frames(ctx, path, o) {
 			if err != nil {
@@ -132,7 +132,7 @@ func decodeClips(ctx context.Context, paths []string, seconds float64) (d decode
 		total += c.Frames
 	}
 	if total == 0 {
-		return d, errors.New("there are no frames")
+		return d, errors.New("the clips have no frames")
 	}
 	var times []float64
 	for end := time.Now().Add(time.Duration(seconds * float64(time.Second))); len(times) < 3 || time.Now().Before(end); {
@@ -150,7 +150,7 @@ func decodeClips(ctx context.Context, paths []string, seconds float64) (d decode
 	return d, nil
 }
 
-// findOpenCV finds a Python with OpenCV and PIL, or gets Debian's.
+// findOpenCV returns a Python with OpenCV and PIL. If there is none, it installs Debian's.
 func findOpenCV(ctx context.Context) (string, error) {
 	find := func() string {
 		for _, python := range []string{"python3", "/usr/bin/python3"} {

@@ -18,24 +18,24 @@ var (
 	onnxScript string
 )
 
-// peers are the programs to compare with; "" is one that cannot be had.
+// peers are the programs to compare with. A path is "" if the program cannot be installed.
 type peers struct {
-	python  string // with PyTorch
-	node    string // ONNX Runtime's script lies beside node_modules
-	script  string
-	blas    []blas // to run PyTorch with, the faster first
+	python  string // a Python with PyTorch
+	node    string
+	script  string // the script for ONNX Runtime, in the folder that has node_modules
+	blas    []blas // variants to run PyTorch with, faster ones first
 	missing []string
 }
 
-// blas is a variant of OpenBLAS for a PyTorch that takes whichever BLAS there is.
+// blas is a variant of OpenBLAS. Debian's PyTorch uses whichever BLAS is installed.
 type blas struct{ name, dir string }
 
-// variants are Debian's: one whose threads are PyTorch's own, and the one that
-// its libopenblas0 installs, where the two kinds of threads wait for each other
-// in loops on the same cores.
+// variants are Debian's variants of OpenBLAS. openmp shares PyTorch's threads. pthread, which
+// libopenblas0 installs, has its own threads, which compete with PyTorch's for the cores.
 var variants = []string{"openmp", "pthread"}
 
-// install finds the peers, or gets PyTorch from Debian and ONNX Runtime from npm.
+// install finds the peers. It installs PyTorch from Debian and ONNX Runtime from npm if they are
+// missing.
 func install(ctx context.Context) peers {
 	var p peers
 	lack := func(format string, args ...any) {
@@ -43,7 +43,7 @@ func install(ctx context.Context) peers {
 	}
 	if err := p.findPyTorch(ctx); err != nil {
 		lack("PyTorch: %v", err)
-		lack("ONNX Runtime: PyTorch, which would write its graph, is missing")
+		lack("ONNX Runtime: its graph is exported by PyTorch, which is missing")
 		return p
 	}
 	if err := p.findONNX(ctx); err != nil {
@@ -73,14 +73,14 @@ func (p *peers) findPyTorch(ctx context.Context) error {
 		}
 	}
 	p.blas = []blas{{name: "its own BLAS"}}
-	// Debian's PyTorch takes whichever BLAS there is, and the plain one would be
-	// no fair comparison.
+	// Debian's PyTorch uses whichever BLAS is installed; the reference BLAS would not be a
+	// fair comparison.
 	if strings.Contains(build, "BLAS_INFO=generic") {
 		p.blas = nil
 		for _, variant := range variants {
 			dir, err := openblas(ctx, variant)
 			if err != nil {
-				return fmt.Errorf("it is there, but without OpenBLAS it would be slow: %w", err)
+				return fmt.Errorf("it is installed, but would be slow without OpenBLAS: %w", err)
 			}
 			p.blas = append(p.blas, blas{"OpenBLAS " + variant, dir})
 		}
@@ -112,7 +112,7 @@ func apt(ctx context.Context, packages ...string) error {
 		root = []string{"sudo", "-n"}
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("%s cannot be installed: there is no apt-get here", packages[0])
+		return fmt.Errorf("%s cannot be installed: apt-get is missing", packages[0])
 	}
 	for _, args := range [][]string{
 		{"apt-get", "update", "-qq"},
@@ -130,11 +130,11 @@ func apt(ctx context.Context, packages ...string) error {
 
 func (p *peers) findONNX(ctx context.Context) (err error) {
 	if p.node, err = exec.LookPath("node"); err != nil {
-		return fmt.Errorf("there is no node here: %w", err)
+		return fmt.Errorf("node is missing: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(workDir, "node_modules", "onnxruntime-node", "package.json")); err != nil {
 		say("installing onnxruntime-node")
-		// Its install script only fetches the parts for graphics cards.
+		// Its install script only downloads the files for GPUs.
 		c := exec.CommandContext(ctx, "npm", "install", "--prefix", workDir, "--ignore-scripts", "--no-audit", "--no-fund", "onnxruntime-node")
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("npm install onnxruntime-node: %w: %s", err, lastLine(out))
@@ -144,7 +144,7 @@ func (p *peers) findONNX(ctx context.Context) (err error) {
 	return os.WriteFile(p.script, []byte(onnxScript), 0o666)
 }
 
-// lastLine is the last line of a program's output.
+// lastLine returns the last line of a program's output.
 func lastLine(out []byte) []byte {
 	out = bytes.TrimSpace(out)
 	return out[bytes.LastIndexByte(out, '\n')+1:]

@@ -1,13 +1,13 @@
-// Peers measures clipcue beside what people would use instead, ONNX Runtime and
-// PyTorch on the same weights and the same inputs, OpenCV and PIL on the same clips:
+// Peers compares the speed of clipcue with that of ONNX Runtime and PyTorch on the same weights
+// and inputs, and of OpenCV and PIL on the same clips. Run it in the repository's root:
 //
-//	go run ./bench/peers                  from the repository's root
-//	go run ./bench/peers --readme         and write the table into bench/README.md
-//	go run ./bench/peers --only extract   one part
+//	go run ./bench/peers                  print the table
+//	go run ./bench/peers --readme         also write it to bench/README.md
+//	go run ./bench/peers --only extract   measure one part
 //
-// What is compared runs in turn, A B A B, every time in a process of its own that
-// warms up and tells its median; the ratio of the medians over all rounds is what
-// counts. A peer that cannot be had is named and left out.
+// The programs run alternately. Each measurement is a separate process that warms up and prints
+// its median. The result is the ratio of the medians over all rounds. Peers that cannot be
+// installed are reported and skipped.
 package main
 
 import (
@@ -27,10 +27,10 @@ import (
 	"github.com/clipcue/clipcue/bench/suite"
 )
 
-// workDir keeps what is installed; git ignores it, and so does Go.
+// workDir holds installed peers. Git and Go ignore it.
 const workDir = "bench/.work"
 
-// run is one run of this program.
+// run holds the settings and state of a run of this program.
 type run struct {
 	ctx     context.Context
 	size    string
@@ -39,8 +39,8 @@ type run struct {
 	threads int
 	only    string
 
-	dir     string // temporary
-	clipcue string // the program
+	dir     string // temporary folder
+	clipcue string // path of the clipcue binary
 	caseDir string
 	graph   string
 	peers   peers
@@ -61,7 +61,7 @@ func command(ctx context.Context, args []string) error {
 	r := &run{ctx: ctx}
 	f := flag.NewFlagSet("peers", flag.ExitOnError)
 	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(suite.Sizes, ", "))
-	f.IntVar(&r.rounds, "rounds", 5, "number of measurements of each")
+	f.IntVar(&r.rounds, "rounds", 5, "number of measurements of each program")
 	f.Float64Var(&r.seconds, "seconds", 4, "minimum duration of a measurement in seconds, at least three repetitions")
 	f.IntVar(&r.threads, "threads", 2, "threads per program")
 	asJSON := f.Bool("json", false, "write JSON")

@@ -18,33 +18,32 @@ import (
 	"github.com/clipcue/clipcue/clip"
 )
 
-// sample is what one process tells of one measurement.
+// sample is the result that a process prints for one measurement.
 type sample struct {
 	Peer    string  `json:"peer"`
-	Seconds float64 `json:"seconds"` // an item, by median
-	Error   float64 `json:"error"`   // from what clipcue computes, of its largest value
-	share   float64 // of the multiply-add peak
-	lowest  float64 // cosine of features to float32's
+	Seconds float64 `json:"seconds"` // median time per item
+	Error   float64 `json:"error"`   // difference from clipcue's result, relative to its largest value
+	share   float64 // share of the multiply-add peak
+	lowest  float64 // lowest cosine between int8 and float32 features
 }
 
-// process makes a measurement.
+// process runs one measurement.
 type process func(ctx context.Context) (sample, error)
 
-// side is one of those that are compared.
+// side is a program to compare.
 type side struct {
 	name    string
-	variant string // of a peer that is measured in several
+	variant string // "" if the program has only one
 	run     process
-	allow   float64  // instead of tolerance, unless 0
-	samples []sample // one a round
+	allow   float64  // replaces tolerance unless 0
+	samples []sample // one per round
 }
 
-// tolerance is how far a peer may be from what clipcue computes before the two do
-// not do the same.
+// tolerance is the largest accepted difference between a peer's result and clipcue's.
 const tolerance = 1e-3
 
-// alternate measures the sides in turn. A side that fails is named and left out
-// of the result.
+// alternate measures the sides alternately. A side that fails is reported, and is nil in the
+// result.
 func (r *run) alternate(what string, sides ...*side) ([]*side, error) {
 	for round := range r.rounds {
 		for i, s := range sides {
@@ -123,7 +122,7 @@ func (r *run) training() error {
 	return nil
 }
 
-// products measures what share of the peak the matrix products reach.
+// products measures the rate of the matrix products relative to the peak.
 func (r *run) products() error {
 	var sides []*side
 	backends := []string{"avx512", "avx2"}
@@ -166,7 +165,7 @@ func (r *run) memory() error {
 		}
 		bytes, ok := peakMemory(c.ProcessState)
 		if !ok {
-			r.report.skip(what + ": this system does not tell it")
+			r.report.skip(what + ": not available on this system")
 			return nil
 		}
 		peaks = append(peaks, bytes/1e6)
@@ -176,7 +175,7 @@ func (r *run) memory() error {
 	return nil
 }
 
-// start measures how long the program takes to do nothing.
+// start measures the time to start clipcue and print its help.
 func (r *run) start() error {
 	var times []float64
 	for range 20 {
@@ -193,7 +192,7 @@ func (r *run) start() error {
 
 func (r *run) backbone() string { return filepath.Join(r.caseDir, "backbone") }
 
-// bench is a run of clipcue bench, of one work for so long each.
+// bench returns a process that runs one benchmark of `clipcue bench` for the given time.
 func (r *run) bench(env []string, seconds float64, work string, flags ...string) process {
 	args := append([]string{"bench", work, "--json", "--quiet", "--threads", fmt.Sprint(r.threads),
 		"--measure-seconds", fmt.Sprint(seconds), "--batch", fmt.Sprint(batch)}, flags...)
@@ -204,30 +203,30 @@ func (r *run) bench(env []string, seconds float64, work string, flags ...string)
 		if err != nil {
 			return s, err
 		}
-		var told struct {
+		var report struct {
 			Results []suite.Result
 			Int8    *clip.Closeness
 		}
-		if err := json.Unmarshal(out, &told); err != nil {
+		if err := json.Unmarshal(out, &report); err != nil {
 			return s, err
 		}
 		var items int
 		var seconds, flops, peak float64
-		for _, x := range told.Results {
+		for _, x := range report.Results {
 			items += x.Items
 			seconds += x.Seconds
 			flops += x.GFLOPS * x.Seconds
 			peak += x.PeakGFLOPS * x.Seconds
 		}
 		s.Seconds, s.share = seconds/float64(items), flops/peak
-		if told.Int8 != nil {
-			s.lowest = told.Int8.Images.Lowest
+		if report.Int8 != nil {
+			s.lowest = report.Int8.Images.Lowest
 		}
 		return s, nil
 	}
 }
 
-// pytorches are the sides that PyTorch has with each OpenBLAS.
+// pytorches returns a side for PyTorch with each variant of OpenBLAS.
 func (r *run) pytorches(what string) (sides []*side) {
 	for _, b := range r.peers.blas {
 		sides = append(sides, &side{name: "PyTorch", variant: b.name, run: r.pytorch(b, what)})
@@ -235,7 +234,7 @@ func (r *run) pytorches(what string) (sides []*side) {
 	return sides
 }
 
-// pytorch is a run of peer.py.
+// pytorch returns a process that runs peer.py.
 func (r *run) pytorch(b blas, what string, rest ...string) process {
 	if len(rest) == 0 {
 		rest = []string{fmt.Sprint(r.seconds), fmt.Sprint(r.threads)}
@@ -246,39 +245,38 @@ func (r *run) pytorch(b blas, what string, rest ...string) process {
 		threads := fmt.Sprint(r.threads)
 		c.Env = append(os.Environ(), "OMP_NUM_THREADS="+threads, "OPENBLAS_NUM_THREADS="+threads)
 		if cpu.X86.HasAVX512F {
-			// It does not know newer processors, and would take the kernels of
-			// older ones.
+			// OpenBLAS would choose slower kernels for processors that are newer than it.
 			c.Env = append(c.Env, "OPENBLAS_CORETYPE=SkylakeX")
 		}
 		if b.dir != "" {
 			c.Env = append(c.Env, "LD_LIBRARY_PATH="+b.dir+":"+os.Getenv("LD_LIBRARY_PATH"))
 		}
-		return told(output(c))
+		return parse(output(c))
 	}
 }
 
-// onnx is a run of onnx.js.
+// onnx returns a process that runs onnx.js.
 func (r *run) onnx() process {
 	return func(ctx context.Context) (sample, error) {
-		return told(output(exec.CommandContext(ctx, r.peers.node, r.peers.script, r.caseDir, r.graph, fmt.Sprint(r.seconds), fmt.Sprint(r.threads))))
+		return parse(output(exec.CommandContext(ctx, r.peers.node, r.peers.script, r.caseDir, r.graph, fmt.Sprint(r.seconds), fmt.Sprint(r.threads))))
 	}
 }
 
-// told reads the last line that a peer has written.
-func told(out []byte, err error) (s sample, _ error) {
+// parse parses the last line of a peer's output.
+func parse(out []byte, err error) (s sample, _ error) {
 	if err != nil {
 		return s, err
 	}
 	return s, json.Unmarshal(lastLine(out), &s)
 }
 
-// output runs a command; an error has the last line of its complaints.
+// output runs a command and returns its output. An error contains the last line of standard error.
 func output(c *exec.Cmd) ([]byte, error) {
-	var complaints bytes.Buffer
-	c.Stderr = &complaints
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
 	out, err := c.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, lastLine(complaints.Bytes()))
+		return nil, fmt.Errorf("%w: %s", err, lastLine(stderr.Bytes()))
 	}
 	return out, nil
 }

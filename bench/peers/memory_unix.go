@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-// peakMemory is the most memory, in bytes, that a process that has ended had
-// resident.
+// peakMemory returns the peak resident memory, in bytes, of a process that has ended.
 func peakMemory(p *os.ProcessState) (float64, bool) {
 	usage, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {

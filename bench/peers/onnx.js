@@ -1,9 +1,8 @@
-// ONNX Runtime on the image tower, as a peer to measure clipcue against:
+// The image tower with ONNX Runtime, to compare with clipcue:
 //
 //	node onnx.js CASE GRAPH SECONDS THREADS
 //
-// CASE is a folder with the inputs and what clipcue makes of them. The last line
-// written is JSON.
+// CASE is a folder with the inputs and clipcue's results. The last line of the output is JSON.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -34,7 +33,7 @@ async function main(folder, graph, seconds, threads) {
   });
   const { shape, data } = inputs.pixels;
   const feeds = { pixels: new ort.Tensor('float32', data, shape) };
-  const got = (await session.run(feeds)).features.data; // the warm-up
+  const got = (await session.run(feeds)).features.data; // warm-up
   const want = inputs.features.data;
   let error = 0;
   let most = 0;

@@ -1,12 +1,11 @@
-"""CLIP ViT in plain PyTorch, as a peer to measure clipcue against.
+"""CLIP ViT in plain PyTorch, to compare with clipcue.
 
     peer.py export CASE GRAPH            write the image tower as an ONNX graph
     peer.py image CASE SECONDS THREADS   time the image tower
     peer.py train CASE SECONDS THREADS   time a training step
 
-CASE is a folder with the weights, the inputs and what clipcue makes of them.
-The last line written is JSON. Shapes: B batch, T frames, C classes, L tokens, D
-width.
+CASE is a folder with the weights, the inputs and clipcue's results. The last line of the output
+is JSON. Shapes: B batch, T frames, C classes, L tokens, D width.
 """
 import json
 import os
@@ -38,7 +37,7 @@ def load(path):
 
 
 def count(w, prefix):
-    """How many blocks stand under prefix."""
+    """The number of blocks under prefix."""
     return len({k[len(prefix):].split(".")[0] for k in w if k.startswith(prefix)})
 
 
@@ -90,14 +89,14 @@ class Image(torch.nn.Module):
 
 
 class Step:
-    """The paper's training step: all positions of all classes are encoded, as
-    in the authors' code, but put together without a loop over the classes."""
+    """The paper's training step. It encodes all positions of all classes, as the
+    authors' code does, but without a loop over the classes."""
 
     def __init__(self, w, adapter, case, prefix, postfix):
         self.w, self.case = w, case
         self.adapter = {k: v.requires_grad_() for k, v in adapter.items()}
-        self.optimiser = torch.optim.AdamW(self.adapter.values(), lr=1e-4, weight_decay=0.01)
-        names = case["names"].long()  # [C, most tokens], -1 where there is none
+        self.optimizer = torch.optim.AdamW(self.adapter.values(), lr=1e-4, weight_decay=0.01)
+        names = case["names"].long()  # [C, n], padded with -1
         lengths = (names >= 0).sum(1)
         sot, eot = case["ends"].long().tolist()
         table = w["token_embedding.weight"]
@@ -122,15 +121,15 @@ class Step:
         return F.cross_entropy(logits, self.target)
 
     def run(self):
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss()
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         return loss.item()
 
 
 def measure(f, seconds, items):
-    """Warm up, then the median time of an item in at least three runs."""
+    """Warm up, and return the median time per item of at least three runs."""
     f()
     times, end = [], time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
@@ -144,7 +143,7 @@ def main(what, folder, *rest):
     w = load(os.path.join(folder, "backbone", "open_clip_model.safetensors"))
     case = load(os.path.join(folder, "case.safetensors"))
     if what == "export":
-        warnings.simplefilter("ignore")  # sizes become constants, as they should
+        warnings.simplefilter("ignore")  # sizes become constants, as intended
         with torch.inference_mode():
             torch.onnx.export(Image(w), case["pixels"], rest[0], opset_version=17, do_constant_folding=True,
                               input_names=["pixels"], output_names=["features"])

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// exe is how the names of programs end.
+// exe is the extension of executable files.
 var exe = map[string]string{"windows": ".exe"}[runtime.GOOS]
 
-// timed runs a command and tells its wall time.
+// timed runs a command and returns its wall time.
 func timed(c *exec.Cmd) (time.Duration, error) {
 	begin := time.Now()
 	if err := c.Run(); err != nil {
@@ -20,13 +20,13 @@ func timed(c *exec.Cmd) (time.Duration, error) {
 	return time.Since(begin), nil
 }
 
-// load is how many processes were running of late, by the system's own measure.
+// load returns the system's load average of the last minute, if it is available.
 func load() (float64, bool) {
-	told, err := os.ReadFile("/proc/loadavg")
+	averages, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return 0, false
 	}
 	var one float64
-	_, err = fmt.Sscan(string(told), &one)
+	_, err = fmt.Sscan(string(averages), &one)
 	return one, err == nil
 }

@@ -12,43 +12,43 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// Report is what was measured.
+// Report holds the results of a run.
 type Report struct {
 	suite.Machine
 	Go      string   `json:"go"`
 	Size    string   `json:"size"`
 	Rounds  int      `json:"rounds"`
-	Seconds float64  `json:"seconds"` // of each measurement
+	Seconds float64  `json:"seconds"` // minimum duration of each measurement
 	Rows    []Row    `json:"rows"`
 	Skipped []string `json:"skipped,omitempty"`
 }
 
-// Row is a line of the table.
+// Row is a row of the table.
 type Row struct {
 	What    string  `json:"what"`
-	Clipcue float64 `json:"clipcue,omitempty"` // units a second, by median, in a comparison
+	Clipcue float64 `json:"clipcue,omitempty"` // units per second, median; comparisons only
 	Peer    string  `json:"peer,omitempty"`
-	Theirs  float64 `json:"peers,omitempty"`
+	Theirs  float64 `json:"peers,omitempty"` // the same for the peer
 	Unit    string  `json:"unit,omitempty"`
-	// Value is in a comparison how many times as fast clipcue is: the ratio of the
-	// medians over all rounds, and the extremes of the rounds' own ratios.
+	// Value is the measured value. In a comparison, it is the speed relative to the peer: the
+	// ratio of the medians over all rounds, and the extremes of the single rounds' ratios.
 	Value Spread `json:"value"`
 	Goal  string `json:"goal,omitempty"`
 	Note  string `json:"note,omitempty"`
 }
 
-// Spread is a value over some rounds.
+// Spread summarizes a value over all rounds.
 type Spread struct {
 	Median float64 `json:"median"`
-	Least  float64 `json:"least"`
-	Most   float64 `json:"most"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
 }
 
 func spreadOf(x []float64) Spread {
 	return Spread{suite.Median(x), slices.Min(x), slices.Max(x)}
 }
 
-// digits is how many decimals a value is written with.
+// digits returns the number of decimals to print.
 func digits(v float64) int {
 	switch {
 	case v >= 100:
@@ -61,17 +61,17 @@ func digits(v float64) int {
 
 func (s Spread) String() string {
 	digits := digits(s.Median)
-	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.Median, digits, s.Least, digits, s.Most)
+	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.Median, digits, s.Min, digits, s.Max)
 }
 
 func (r *Report) add(row Row) { r.Rows = append(r.Rows, row) }
 
 func (r *Report) skip(why string) {
-	say("left out: %s", why)
+	say("skipped: %s", why)
 	r.Skipped = append(r.Skipped, why)
 }
 
-// ratio adds a comparison, if both sides are there.
+// ratio adds a comparison, unless a side is nil.
 func (r *Report) ratio(what, unit string, ours, theirs *side, goal, note string) {
 	if ours == nil || theirs == nil {
 		return
@@ -89,9 +89,9 @@ func (r *Report) ratio(what, unit string, ours, theirs *side, goal, note string)
 
 func rate(v float64, unit string) string { return fmt.Sprintf("%.*f %s", digits(v), v, unit) }
 
-// cells are the table's lines.
+// cells returns the rows of the table, starting with the heading.
 func (r *Report) cells() [][]string {
-	out := [][]string{{"what", "clipcue", "peer", "", "result (least–most)", "goal"}}
+	out := [][]string{{"what", "clipcue", "peer", "", "result (min–max)", "goal"}}
 	for _, x := range r.Rows {
 		what := x.What
 		if x.Note != "" {
@@ -107,7 +107,7 @@ func (r *Report) cells() [][]string {
 	return out
 }
 
-// about is what the figures were measured on.
+// about describes the machine and the measurement.
 func (r *Report) about() string {
 	return fmt.Sprintf("%s, %s, %d threads, %s; %d rounds of %g s", r.CPU, r.Backend, r.Threads, r.Go, r.Rounds, r.Seconds)
 }
@@ -126,7 +126,7 @@ func (r *Report) table(out io.Writer) error {
 		return err
 	}
 	for _, s := range r.Skipped {
-		fmt.Fprintf(out, "left out: %s\n", s)
+		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ const (
 	end        = "<!-- end -->\n"
 )
 
-// markdown is the table as it stands in the README.
+// markdown returns the table in the format of the README.
 func (r *Report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s.\n\n", r.about())
@@ -148,7 +148,7 @@ func (r *Report) markdown() string {
 		}
 	}
 	for _, s := range r.Skipped {
-		fmt.Fprintf(&b, "\nLeft out: %s.\n", s)
+		fmt.Fprintf(&b, "\nSkipped: %s.\n", s)
 	}
 	return b.String()
 }
@@ -166,12 +166,12 @@ func (r *Report) writeReadme(path string) error {
 	return atomicfile.WriteBytes(path, []byte(text))
 }
 
-// between puts a table between the marks in a text.
+// between replaces the text between the marks by a table.
 func between(text, table string) (string, error) {
 	before, rest, ok := strings.Cut(text, begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		return "", fmt.Errorf("the marks %q and %q are not there", begin, end)
+		return "", fmt.Errorf("the marks %q and %q are missing", begin, end)
 	}
 	return before + begin + "\n" + table + "\n" + end + after, nil
 }

@@ -1,6 +1,6 @@
 // Package suite measures the speed of clipcue's computations on this machine: the
-// towers, a training step, a search, and the matrix products they consist of. Speed
-// does not depend on the values of the weights, so random weights are used.
+// towers, a training step, a search, and their matrix products. Speed does not depend on the
+// values of the weights, so random weights are used.
 package suite
 
 import (
@@ -27,9 +27,9 @@ func New(each time.Duration, threads int) *Bench {
 // Result is the measured speed of one benchmark.
 type Result struct {
 	Work  string `json:"work"`  // such as "image"
-	Case  string `json:"case"`  // its sizes, for people
-	Unit  string `json:"unit"`  // what is counted: "images"
-	Items int    `json:"items"` // units a run
+	Case  string `json:"case"`  // its sizes, as text
+	Unit  string `json:"unit"`  // such as "images"
+	Items int    `json:"items"` // units per run
 	Runs  int    `json:"runs"`
 	// Seconds is the median time of a run, between Fastest and Slowest.
 	Seconds float64 `json:"seconds"`
@@ -50,14 +50,14 @@ type Result struct {
 type work struct {
 	name, sizes, unit string
 	items             int
-	flops             float64 // of a run: those of its products and attention
+	flops             float64 // per run, of matrix products and attention
 	run               func() error
 }
 
 const (
 	leastRuns = 3
-	// peakEvery is the time of work between two measurements of the peak, which
-	// is not the same at all times: clocks change, and neighbors come and go.
+	// peakEvery is the time between two measurements of the peak, which varies with the clock
+	// rate and with other programs.
 	peakEvery = 500 * time.Millisecond
 )
 
@@ -94,8 +94,7 @@ func (b *Bench) measure(ctx context.Context, w work) (Result, error) {
 	return r, nil
 }
 
-// Median of at least one value; of an even number of them, the mean of the two in
-// the middle.
+// Median returns the median of at least one value.
 func Median(x []float64) float64 {
 	x = slices.Sorted(slices.Values(x))
 	n := len(x)
@@ -104,7 +103,7 @@ func Median(x []float64) float64 {
 
 // Machine describes the machine of a measurement.
 type Machine struct {
-	CPU     string `json:"cpu"`     // its model, or the architecture where that is not told
+	CPU     string `json:"cpu"`     // model name, or the architecture if it is unknown
 	Backend string `json:"backend"` // the instruction set: "avx512", "avx2", "generic"
 	Threads int    `json:"threads"`
 }

@@ -2,36 +2,35 @@ package suite
 
 import "github.com/clipcue/clipcue/clip"
 
-// Floating-point operations are counted as two for each multiply-add of the
-// matrix products and of attention, and only those that have to be done: what
-// several sequences share counts once, and of a tower's last block only the rows
-// that are looked at.
+// The functions below count two operations for each multiply-add of matrix products and of
+// attention. Only necessary operations count: rows that sequences share count once, and the
+// last block of a tower counts only for the rows that are used.
 
-// blockFlops is one block of width d on so many rows, with pairs of a query and
-// a key, of which only some rows are wanted.
-func blockFlops(d, rows, wanted, pairs int) float64 {
-	// Keys and values; then queries, projection and the MLP's 4+4.
-	return 2*float64(d)*float64(d)*float64(2*rows+10*wanted) + attentionFlops(d, pairs)
+// blockFlops returns the operations of a block of width d with the given numbers of rows, of
+// rows that are used, and of pairs of a query and a key.
+func blockFlops(d, rows, used, pairs int) float64 {
+	// Keys and values for all rows; queries, projection and MLP (1+1+4+4) for used ones.
+	return 2*float64(d)*float64(d)*float64(2*rows+10*used) + attentionFlops(d, pairs)
 }
 
-// attentionFlops are scores and the sum of values.
+// attentionFlops returns the operations of scores and of the weighted sums of values.
 func attentionFlops(d, pairs int) float64 { return 4 * float64(d) * float64(pairs) }
 
-// patches is the number of a picture's patches.
+// patches returns the number of patches of an image.
 func patches(c clip.Config) int { g := c.ImageSize / c.PatchSize; return g * g }
 
-// imageFlops is the image tower on n pictures.
+// imageFlops returns the operations of the image tower on n images.
 func imageFlops(c clip.Config, n int) float64 {
 	p, d := patches(c), c.VisionWidth
 	rows := n * (1 + p)
 	return 2*float64(n*p)*float64(3*c.PatchSize*c.PatchSize)*float64(d) +
 		float64(c.VisionLayers-1)*blockFlops(d, rows, rows, rows*(1+p)) +
-		blockFlops(d, rows, n, rows) + // each picture's one query sees all its rows
+		blockFlops(d, rows, n, rows) + // the only query of an image attends to all its rows
 		2*float64(n)*float64(d)*float64(c.Embed)
 }
 
-// textFlops is the text tower on sequences that share their first rows and have
-// so many of their own: its products, and apart its attention.
+// textFlops returns the operations of the text tower, separately for products and attention, on
+// sequences with a number of shared first rows and the given numbers of own rows.
 func textFlops(c clip.Config, shared int, own []int) (products, attention float64) {
 	rows, pairs, last := shared, shared*(shared+1)/2, 0
 	for _, n := range own {
@@ -46,9 +45,10 @@ func textFlops(c clip.Config, shared int, own []int) (products, attention float6
 	return products, attention
 }
 
-// stepFlops is a training step: the text tower is frozen, so that its backward
-// pass has the inputs' gradients only; the temporal blocks' has the weights', too.
-// Attention's backward pass makes the scores again: 2.5 times the forward pass.
+// stepFlops returns the operations of a training step. The backward pass of the frozen text
+// tower computes the gradients of its inputs only, that of the temporal blocks also those of the
+// weights. The backward pass of attention recomputes the scores and costs 2.5 times the forward
+// pass.
 func stepFlops(c clip.Config, shared int, own []int, windows, frames, layers int) float64 {
 	products, attention := textFlops(c, shared, own)
 	rows := windows * frames

@@ -9,8 +9,8 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Products measures the four products of an image tower's block on a batch of
-// pictures, each with what is fused into it, one result each.
+// Products measures the four matrix products of a block of the image tower on a batch of images,
+// each with the operations fused into it. It returns one result for each.
 func (b *Bench) Products(ctx context.Context, c clip.Config, batch int, precision string) ([]Result, error) {
 	d, rng := b.device, rand.New(rand.NewPCG(1, 4))
 	random := func(rows, cols int) compute.Matrix {

@@ -43,8 +43,8 @@ func (b *Bench) Search(ctx context.Context, vectors int) (Result, error) {
 	})
 }
 
-// best returns the places of the n highest scores, the highest first; of equal
-// scores the first wins.
+// best returns the indices of the n highest scores in decreasing order. Among equal scores,
+// the first has precedence.
 func best(scores []float32, n int) []int {
 	n = min(n, len(scores))
 	places := make([]int, 0, n+1)

@@ -12,8 +12,8 @@ import (
 // Sizes lists the model sizes that can be measured without weights.
 var Sizes = []string{"ViT-B/32", "ViT-B/16", "ViT-L/14", "tiny"}
 
-// Size returns the sizes of the published model of that name, or of one that is
-// fast enough for tests.
+// Size returns the sizes of the published model with a name, or of a model that is fast enough
+// for tests.
 func Size(name string) (clip.Config, error) {
 	c := clip.Config{Embed: 512, ImageSize: 224, PatchSize: 16, VisionWidth: 768, VisionLayers: 12, VisionHeads: 12,
 		Context: 77, Vocab: bpe.FullVocabulary, TextWidth: 512, TextLayers: 12, TextHeads: 8, Activation: "quick_gelu", Eps: 1e-5}
@@ -35,8 +35,8 @@ func Size(name string) (clip.Config, error) {
 	return c, nil
 }
 
-// RandomWeights are random weights of a size for some towers. A tower that is
-// not wanted is there, but as small as can be: it has to be drawn, too.
+// RandomWeights returns random weights of a size for the given towers. The other tower exists,
+// but is as small as possible, because generating it takes time.
 func RandomWeights(name string, towers clip.Tower) (*checkpoint.Weights, error) {
 	c, err := Size(name)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// The paper's training step: 51 classes, as HMDB51 has, and 64 windows.
+// The paper's training step has 51 classes, as HMDB51 does, and 64 windows.
 const (
 	stepClasses = 51
 	stepWindows = 64
@@ -31,7 +31,7 @@ type Step struct {
 	optimizer *nn.AdamW
 }
 
-// NewStep makes a step on a model with a text tower.
+// NewStep returns a step on a model with a text tower.
 func NewStep(m *clip.Model) (*Step, error) {
 	a, err := adapter.New(m, adapter.DefaultConfig(), 1)
 	if err != nil {
@@ -53,8 +53,7 @@ func NewStep(m *clip.Model) (*Step, error) {
 	return s, nil
 }
 
-// Run does the step, from features to changed prompts, and returns the loss
-// before it.
+// Run executes one step and returns the loss before the update.
 func (s *Step) Run() (float64, error) {
 	bridge.Params(s.Adapter).ZeroGrad()
 	p, err := s.Adapter.Forward(s.Features, s.classes, nil)

@@ -8,7 +8,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 )
 
-// Image measures the image tower on batches of random pictures.
+// Image measures the image tower on batches of random images.
 func (b *Bench) Image(ctx context.Context, m *clip.Model, batch int) (Result, error) {
 	c := m.Config()
 	rgb := make([]byte, batch*3*c.ImageSize*c.ImageSize)
@@ -23,8 +23,7 @@ func (b *Bench) Image(ctx context.Context, m *clip.Model, batch int) (Result, er
 	})
 }
 
-// Text measures the text tower on short sentences, each computed at its own
-// length.
+// Text measures the text tower on short texts, each encoded at its own length.
 func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) {
 	if m.Tokenizer() == nil {
 		return Result{}, clip.ErrNoTower
@@ -32,7 +31,7 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 	texts, own, tokens := make([]string, n), make([]int, n), 0
 	for i, name := range classNames(n) {
 		texts[i] = "a video of a person: " + name
-		own[i] = len(m.Tokenizer().Encode(texts[i])) + 1 // and EOT
+		own[i] = len(m.Tokenizer().Encode(texts[i])) + 1 // with EOT
 		tokens += 1 + own[i]
 	}
 	products, attention := textFlops(m.Config(), 1, own)
@@ -43,7 +42,7 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 	})
 }
 
-// classNames returns n made-up action names of one, two and three tokens in turn.
+// classNames returns n artificial action names, alternately of one, two and three tokens.
 func classNames(n int) []string {
 	verbs := []string{"run", "jump", "walk", "climb", "throw", "catch", "kick", "hit", "swim", "eat", "drink", "ride", "wave", "smile", "talk", "push", "turn"}
 	where := []string{"up", "down", "left", "right", "out", "back", "around"}

@@ -1,10 +1,9 @@
-// Command teach measures how well labels are learned from marks. A simulated user, who
-// always tells the truth, marks what the label suggests in a library of rendered videos of
-// which the truth is known. Run it with: go run ./bench/teach. It renders its videos once
-// and takes minutes.
+// Command teach measures how well labels are learned from marks. A simulated user correctly
+// marks what the label suggests in a library of rendered videos with known content. Run it with:
+// go run ./bench/teach. It renders its videos once and takes minutes.
 //
-// The videos show colored shapes, and the backbone knows nothing else. The results
-// demonstrate the mechanism, and say little about other videos.
+// The videos show colored shapes, which are all that the backbone recognizes. The results
+// demonstrate the mechanism, but may not apply to other videos.
 package main
 
 import (

@@ -16,13 +16,13 @@ import (
 // budgets are the numbers of marks after which a label is measured.
 var budgets = []int{0, 1, 5, 10, 20, 50}
 
-// result is what one label came to.
+// result holds the measurements of one label.
 type result struct {
 	Label, Group string
 	Share        float64
 	Seed         uint64
 	Text         float64         // average precision of the text query
-	Best         float64         // of the best of several text queries
+	Best         float64         // average precision of the best of several text queries
 	Head, Random map[int]float64 // average precision after marks that are suggested, or drawn at random
 	// At 20 and 50 marks: the estimated precision, and the true one.
 	Estimated map[int]label.Interval
@@ -34,7 +34,7 @@ func (r result) String() string {
 	return fmt.Sprintf("%-30s seed %d text %.3f head %.3f after 20 marks, %.3f after 50", r.Label, r.Seed, r.Text, r.Head[20], r.Head[50])
 }
 
-// templates are the text queries of which the best counts.
+// templates are the text queries among which result.Best is the best.
 var templates = []string{"%s", "a %s", "a photo of a %s", "a video of a %s", "something is %s"}
 
 // teach lets a truthful user mark what is suggested: two likely moments, then an uncertain
@@ -100,7 +100,7 @@ func (a *archive) mark(name string, row int) label.Mark {
 	return label.Mark{Video: video, Start: start, End: end, Positive: a.shows[name][row]}
 }
 
-// measure adds what a label knows after some marks.
+// measure adds the measurements of a label after some marks.
 func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher, marks, drawn []label.Mark, query []float32) error {
 	n := len(marks)
 	r.Head[n] = a.averagePrecision(r.Label, teacher.Scores())
@@ -141,7 +141,8 @@ func (a *archive) truePrecision(name string, scores []float32, threshold float64
 	return right / max(1, all)
 }
 
-// averagePrecision returns that of all moments, marked ones among them: what a user sees.
+// averagePrecision returns the average precision over all moments, including marked ones, as a
+// user sees them.
 func (a *archive) averagePrecision(name string, scores []float32) float64 {
 	order := make([]int, len(scores))
 	for i := range order {

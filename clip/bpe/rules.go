@@ -36,7 +36,7 @@ type rules struct {
 var loadRules = sync.OnceValue(func() *rules {
 	z, err := gzip.NewReader(bytes.NewReader(merges))
 	if err != nil {
-		panic(err) // the embedded file is part of the program
+		panic(err) // the embedded file is damaged
 	}
 	data, err := io.ReadAll(z)
 	if err != nil {

@@ -79,7 +79,7 @@ func readEntry(f *zip.File) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, 64))
 }
 
-// inArchive makes s read from a file of a zip archive of size bytes.
+// inArchive sets s to read from a file in a zip archive of size bytes.
 func (s *storage) inArchive(r io.ReaderAt, size int64, f *zip.File, key string) error {
 	if f == nil {
 		return fmt.Errorf("storage %s is not in the archive: %w", key, ErrDamaged)

@@ -202,7 +202,7 @@ const huggingFace = "huggingface"
 var families = []struct {
 	landmark string
 	convert  func(map[string]lazy) (map[string]lazy, error) // to OpenAI's names
-	format   string                                         // "" to tell by the file
+	format   string                                         // "" to detect it by the file
 }{
 	{openAILandmark, fromOpenAI, ""},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace},
@@ -367,7 +367,7 @@ func openFile(path string) (*source, error) {
 	return s, nil
 }
 
-// withoutPath drops the path that Open puts before every error.
+// withoutPath removes the path that Open adds to every error.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

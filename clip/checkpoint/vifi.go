@@ -13,8 +13,8 @@ const viFiLandmark = "image_encoder.conv1.weight"
 
 // fromViFi turns the tensors of a ViFi-CLIP checkpoint into OpenAI's. The checkpoint
 // holds CLIP's towers under other names, and the embedded prompts of its training
-// classes, which are left out. It has no token embeddings; without them the rest of the
-// text tower is of no use and is left out, too.
+// classes, which are dropped. It has no token embeddings; without them the rest of the
+// text tower cannot be used, and is dropped too.
 func fromViFi(tensors map[string]lazy) (map[string]lazy, error) {
 	out := map[string]lazy{}
 	for name, t := range tensors {

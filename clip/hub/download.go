@@ -79,7 +79,7 @@ func newDownloader(o Options) *downloader {
 type fetch struct {
 	url, path string
 	limit     int64 // bytes, more than such a file can have
-	json      bool  // the file has to be JSON
+	json      bool  // whether the file must be JSON
 	progress  func(done, total int64)
 }
 
@@ -91,7 +91,7 @@ type fetched struct {
 	revision string // commit of the repository
 }
 
-// remote describes a file in the words of the server.
+// remote describes a file as reported by the server.
 type remote struct {
 	sha256   string // lower-case hexadecimal, or ""
 	tag      string // identifies the version of the file, or ""
@@ -182,7 +182,7 @@ func (d *downloader) temporary(err error) bool {
 
 var errStalled = errors.New("the server has stopped sending")
 
-// finish checks the partial file and gives it its name.
+// finish checks the partial file and renames it.
 func (f fetch) finish(info remote) (fetched, error) {
 	partial := f.partialName(info)
 	size, sum, err := hash(partial)

@@ -22,15 +22,14 @@ import (
 )
 
 // Options are the source and destination of a download. The zero value downloads from
-// Hugging Face to the folder that the package comment names.
+// Hugging Face to the folder in the package comment.
 type Options struct {
 	// Mirror is the hub's address. Empty means HF_ENDPOINT, or Hugging Face. Credentials in
 	// it are sent to the mirror, and are neither stored nor printed.
 	Mirror string
 	// Token is sent to the hub and to no other host. Empty means HF_TOKEN.
 	Token string
-	// Dir is the folder of all models. Empty means the one that the package comment
-	// names.
+	// Dir is the folder of all models. Empty means the one in the package comment.
 	Dir string
 	// Progress, if set, is called with the number of bytes of the weight file that are
 	// stored, and its size, or 0 if the server does not give it.
@@ -64,7 +63,7 @@ func Resolve(name string) (path string, ok bool, err error) {
 }
 
 func resolve(dir, name string) (path string, ok bool, err error) {
-	folder := name // one that the user has made
+	folder := name // a folder that the user created
 	if m, known := lookup(name); known {
 		folder = m.folder()
 	}

@@ -29,7 +29,7 @@ func Find(model string) (string, error) {
 }
 
 // Load loads a backbone: a weight file, a folder, or the name of a pulled model such
-// as ViT-B/16. "" and clipcue-tiny are the built-in backbone, which knows colored
+// as ViT-B/16. "" and clipcue-tiny are the built-in backbone, which recognizes colored
 // shapes only. Errors are those of [Find] and [clip.Load].
 func Load(model string, o clip.Options) (*clip.Model, error) {
 	path, err := Find(model)

@@ -12,7 +12,7 @@ type model struct {
 	repo string // on the Hugging Face hub, owner/name
 }
 
-// models are the names that Pull knows: OpenAI's, then OpenCLIP's as
+// models are the names that Pull accepts: OpenAI's, then OpenCLIP's as
 // architecture:tag. The repositories are those that OpenCLIP itself uses.
 var models = []model{
 	{"ViT-B/32", "timm/vit_base_patch32_clip_224.openai"},
@@ -46,7 +46,7 @@ var models = []model{
 	{"ViT-H-14:laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"},
 }
 
-// Names returns the names that Pull knows. It also accepts hf:OWNER/NAME.
+// Names returns the model names that Pull accepts. It also accepts hf:OWNER/NAME.
 func Names() []string {
 	var names []string
 	for _, m := range models {

@@ -1,5 +1,6 @@
-// Package tiny holds clipcue-tiny, a small CLIP that was trained on rendered images. With it, clipcue can be tried without downloading weights. It knows colored shapes
-// only; README.md in this folder describes its training and accuracy.
+// Package tiny holds clipcue-tiny, a small CLIP that was trained on rendered images, so that you
+// can try clipcue without downloading weights. It recognizes colored shapes only; README.md in
+// this folder describes its training and accuracy.
 package tiny
 
 import (

@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// Write makes path hold exactly what write sends to its writer.
+// Write replaces the content of path with what write sends to its writer.
 //
 // The bytes go to a hidden temporary file in path's own folder, which is
 // flushed to the disk and then renamed to path. If write or another step fails, or
@@ -131,11 +131,11 @@ func WriteBytes(path string, data []byte) error {
 // the added characters it stays below 255, the usual limit of file systems.
 const longest = 200
 
-// createTemp opens a new hidden file beside path. os.CreateTemp would do, but
-// its files are private to the user and would stay so after the rename.
+// createTemp opens a new hidden file next to path. It does not use os.CreateTemp, because the
+// files of that are private to the user, also after the rename.
 func createTemp(path string) (*os.File, error) {
 	dir, base := filepath.Split(path)
-	if len(base) > longest { // so that every name that can be has a temporary one
+	if len(base) > longest { // so that the temporary name is valid
 		base = strings.ToValidUTF8(base[:longest], "")
 	}
 	for {

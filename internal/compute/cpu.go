@@ -15,22 +15,22 @@ type CPU struct {
 	job     job
 	length  int // of the range that blocks divides
 	parts   int
-	levels  [3][256]float32 // of a picture's channels, by byte
+	levels  [3][256]float32 // normalized values of each channel, by byte
 }
 
 // memory is what a device must free.
 type memory struct {
 	arena   arena
-	scratch []block // one a worker
+	scratch []block // one per worker
 }
 
 // worker is the state of one thread.
 type worker struct {
 	id     int
 	memory *memory
-	tile   tile      // the argument of the kernel under way
-	finish tile      // and of the one that ends a tile
-	sums   []float32 // a strip's unfinished tiles
+	tile   tile      // argument of the current kernel
+	finish tile      // argument of the kernel that completes a tile
+	sums   []float32 // unfinished tiles of a strip
 	_      [64]byte
 }
 
@@ -38,8 +38,8 @@ type worker struct {
 // are plain functions, because a closure would allocate memory on every operation.
 type job struct {
 	product     product
-	strips      int // into which the product's rows are cut
-	splits      int // and the columns of each
+	strips      int // number of parts of the product's rows
+	splits      int // number of parts of each strip's columns
 	ints        *intPanels
 	y, x, u, v  view
 	w           view
@@ -182,7 +182,7 @@ func (c *CPU) Upload(dst Matrix, src []float32) {
 	for to, i := dst.open(), 0; i < to.Rows; i++ {
 		copy(to.row(i), src[i*dst.Cols:])
 	}
-	runtime.KeepAlive(c) // and with it the memory
+	runtime.KeepAlive(c) // keeps the memory alive
 }
 
 func (c *CPU) Download(dst []float32, src Matrix) {

@@ -1,7 +1,6 @@
-// Package compute does clipcue's arithmetic: float32 matrices and the operations
-// that the models consist of. Each operation works on whole matrices in a
-// [Device]'s memory. Only this package contains threads, SIMD instructions and
-// memory layouts.
+// Package compute has clipcue's arithmetic: float32 matrices and the operations of the
+// models. Each operation works on whole matrices in a [Device]'s memory. Only this package
+// contains threads, SIMD instructions and memory layouts.
 //
 // # Determinism
 //
@@ -18,10 +17,10 @@
 // that the machine can run. NEON was tested by emulation only: its speed has not
 // been measured, and its tile sizes are derived, not tuned.
 //
-// int8 products use the dot-product instructions of AVX-512 VNNI or Armv8.2; without
-// them NEON machines compute them in plain Go, which is not faster than float32.
-// Resizing ([Resampler]) uses PIL's 8-bit fixed-point arithmetic; in plain Go it took as
-// long as decoding a video.
+// int8 products use AVX2, or the dot-product instructions of AVX-512 VNNI and Armv8.2. NEON
+// machines without these use plain Go, which is not faster than float32.
+// Resizing ([Resampler]) uses PIL's 8-bit fixed-point arithmetic. It has kernels because it
+// took as long as decoding a video in plain Go.
 //
 // # Shared keys
 //

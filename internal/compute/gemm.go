@@ -108,7 +108,7 @@ func (c *CPU) Repack(dst *Weight, w Matrix) {
 	if p.forms&Backward != 0 {
 		c.packPlain(p.backward, w)
 	}
-	runtime.KeepAlive(dst) // and with it the panels
+	runtime.KeepAlive(dst) // keeps the panels alive
 }
 
 func (c *CPU) Linear(y, x Matrix, w *Weight, e Epilogue) {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// neon is what every arm64 machine runs. It was written for the large cores, with
-// four multiply-adds under way at once, but has been run by emulation only.
+// neon holds the kernels that every arm64 machine can run. They were designed for large cores
+// and have only been run under emulation.
 var neon = &kernels{
 	name: "neon",
 	rows: 8, cols: 8, lanes: 4, depth: 512,
@@ -31,10 +31,10 @@ var neon = &kernels{
 	vector:        4,
 }
 
-// dotInts need the dot product of bytes, which came with Armv8.2.
+// dotInts require the dot-product instructions of Armv8.2.
 var dotInts = &intKernels{cols: 8, lanes: 4, group: 4, tiles: neonIntTiles, extent: neonExtent, quantize: neonQuantize, byteDots: neonByteDots}
 
-// plainInts are in plain Go, in tiles as high as those of floats.
+// plainInts are in plain Go, with tiles of the same height as for float32.
 var plainInts = func() *intKernels {
 	ints, heights := *generic.ints, []func(*tile){nil}
 	for rows := 1; rows <= 8; rows++ {
@@ -44,7 +44,7 @@ var plainInts = func() *intKernels {
 	return &ints
 }()
 
-// available lists the kernels that the machine runs, the best last.
+// available returns the kernels that the machine can run, fastest last.
 var available = sync.OnceValue(func() []*kernels {
 	if cpu.ARM64.HasASIMDDP {
 		neon.ints = dotInts

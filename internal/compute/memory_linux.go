@@ -5,8 +5,7 @@ import (
 	"unsafe"
 )
 
-// hugePage is the size of the pages that spare large matrices most of the
-// misses in the address cache.
+// hugePage is the size of huge pages, with which large matrices cause few TLB misses.
 const hugePage = 2 << 20
 
 func newBlock(n int) block {
@@ -22,7 +21,7 @@ func newBlock(n int) block {
 	at := pages
 	if spare > 0 {
 		at = pages[-uintptr(unsafe.Pointer(&pages[0]))%hugePage:]
-		// Without huge pages it goes slower, no more.
+		// Without huge pages, the memory is only slower.
 		_ = syscall.Madvise(at, syscall.MADV_HUGEPAGE)
 	}
 	return block{floats: unsafe.Slice((*float32)(unsafe.Pointer(&at[0])), n), pages: pages}

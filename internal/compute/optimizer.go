@@ -31,6 +31,6 @@ func (c *CPU) Dot(a, b Matrix) float64 {
 	for i := range x.Rows {
 		sum += c.kernels.rowDot(x.row(i), y.row(i))
 	}
-	runtime.KeepAlive(c) // and with it the memory
+	runtime.KeepAlive(c) // keeps the memory alive
 	return sum
 }

@@ -2,11 +2,10 @@ package compute
 
 import "time"
 
-// peakLoops makes one loop take a few milliseconds.
+// peakLoops is the number of iterations of a loop, which takes a few milliseconds.
 const peakLoops = 1 << 21
 
-// peakLoop runs a loop of independent multiply-adds on registers, on each thread:
-// the processor's peak.
+// peakLoop runs a loop of independent multiply-adds on registers on each thread.
 func (c *CPU) peakLoop() {
 	c.parallel(c.threads, func(c *CPU, _ *worker, _ int) { c.kernels.peak(peakLoops) })
 }

@@ -27,9 +27,9 @@ type pool struct {
 	// helpers may join and the number of those that have.
 	state atomic.Uint64
 	_     [64]byte
-	next  atomic.Int64 // the first item that nobody has claimed
+	next  atomic.Int64 // first item that is not claimed
 	_     [64]byte
-	waits atomic.Bool // the caller sleeps until the last helper is done
+	waits atomic.Bool // whether the caller sleeps until the last helper finishes
 	wake  chan struct{}
 	ended atomic.Bool
 }
@@ -62,7 +62,7 @@ func newPool(threads, processors int) *pool {
 
 // run executes each of the items 0..items-1 once and returns when all are done.
 func (p *pool) run(c *CPU, items int, do itemFunc) {
-	defer runtime.KeepAlive(c) // and with it the memory that items work on
+	defer runtime.KeepAlive(c) // keeps the memory of the items alive
 	if len(p.helpers) == 0 || items <= 1 {
 		for i := range items {
 			do(c, c.workers[0], i)

@@ -1,5 +1,5 @@
-// Package crash is the last resort for a panic: the program ends with one line instead
-// of a stack trace.
+// Package crash handles panics: the program ends with a one-line error instead of a stack
+// trace.
 package crash
 
 import (
@@ -16,9 +16,9 @@ var Handle func(*Error)
 
 // Error is a panic: a defect of the program.
 type Error struct {
-	Value any    // of the panic
+	Value any    // the value of the panic
 	Where string // the innermost calls, such as "adapter/file.go:33 < train/run.go:10"
-	Stack []byte // of the goroutine
+	Stack []byte // stack of the goroutine
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("internal error: %v (%s)", e.Value, e.Where) }

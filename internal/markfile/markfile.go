@@ -70,7 +70,7 @@ var codecs = map[Format]codec{
 	EDL:         {true, ".edl", readEDL, writeEDL},
 }
 
-// ErrFormat is wrapped by the error for a file of which the format is not known.
+// ErrFormat is wrapped by the error for a file of unknown format.
 var ErrFormat = errors.New("unknown format")
 
 // FormatOf returns the format that the extension of a path indicates. JSON files are

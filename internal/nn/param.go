@@ -1,7 +1,7 @@
 // Package nn contains the layers and losses of Transformers, each with an explicit
 // forward and backward pass: linear layers, layer norms, residual attention blocks,
-// convolutions, similarity losses, and the optimizer AdamW. Shapes are written as [rows,columns]; n is a
-// number of rows (tokens or frames), D a width.
+// convolutions, similarity losses, and the optimizer AdamW. Shapes are written as
+// [rows,columns]; n is a number of rows (tokens or frames), D a width.
 package nn
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Param is a tensor that is learned.
+// Param is a learnable tensor.
 type Param struct {
 	Name        string
-	Shape       []int // as it is stored; Value is [Shape[0], the rest], vectors are [1,n]
+	Shape       []int // in files; Value is [Shape[0], product of the others], or [1,n] for vectors
 	Value, Grad compute.Matrix
 	WeightDecay bool // whether weight decay applies
 }

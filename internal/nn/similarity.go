@@ -7,7 +7,7 @@ import "github.com/clipcue/clipcue/internal/compute"
 type Similarity struct {
 	device      compute.Device
 	scale       float32
-	video, text compute.Matrix // [B,E], [C,E] as given
+	video, text compute.Matrix // [B,E], [C,E], not normalized
 	nv, nt      compute.Matrix // normalized
 	Logits      compute.Matrix // [B,C]
 }
@@ -30,8 +30,8 @@ func (s *Similarity) forward() {
 	d.MulNT(s.Logits, s.nv, s.nt, s.scale, false)
 }
 
-// Backward writes the gradients of both sides for dlogits [B,C]; either may be
-// zero when it is not wanted.
+// Backward writes the gradients of both sides for dlogits [B,C]. Either may be the zero
+// Matrix, which is skipped.
 func (s *Similarity) Backward(dvideo, dtext, dlogits compute.Matrix) {
 	d := s.device
 	defer d.Release(d.Mark())

@@ -2,14 +2,13 @@ package nn
 
 import "math"
 
-// smoothed changes a block's tensors so that its result stays the same but its
-// activations lose less when they are quantized to int8. If the columns of a
-// product's input differ much in size, the large ones determine the step, and the
-// small ones are lost. As in SmoothQuant (Xiao et al. 2023) each column is divided by a factor
-// and the weight's column multiplied by it; here the factors need no calibration
-// data, because behind a layer norm a column's size follows from its gain and
-// bias. The input of c_proj stays as it is, because the activation before it does
-// not let factors through.
+// smoothed changes a block's tensors so that quantization to int8 loses less, without changing
+// the block's float32 result. If the columns of a product's input differ much in size, the
+// large ones determine the quantization step, and the small ones are lost. As in SmoothQuant
+// (Xiao et al. 2023), each column is divided by a factor, and the weight's column is multiplied
+// by it. The factors need no calibration data, because the size of a column after a layer norm
+// follows from its gain and bias. The input of c_proj is not changed, because factors do not
+// commute with the activation before it.
 func smoothed(source Source, name string, width int) Source {
 	changed := map[string][]float32{}
 	get := func(part string) []float32 {
@@ -21,8 +20,8 @@ func smoothed(source Source, name string, width int) Source {
 	gain, bias := get(".ln_1.weight"), get(".ln_1.bias")
 	out := get(".attn.out_proj.weight")
 	smoothNorm(gain, bias, in)
-	// A value's column is a sum over the norm's, its size that of a few standard
-	// deviations; attention averages it over the tokens.
+	// A column of the values is a weighted sum of the norm's columns. Its size is taken to be
+	// a few standard deviations; attention averages it over the tokens.
 	values, valueBias := in[2*width*width:], inBias[2*width:]
 	size := make([]float64, width)
 	for j := range size {

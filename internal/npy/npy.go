@@ -27,7 +27,7 @@ const (
 	maxHeader = 1 << 16 // bytes; those of plain arrays have about 100
 )
 
-// types are the supported element types, little-endian: NumPy's name and that of
+// types maps NumPy's names of the supported element types, little-endian, to those of
 // safetensors.
 var types = map[string]string{
 	"<f2": "F16", "<f4": "F32", "<f8": "F64", "|u1": "U8", "|i1": "I8",

@@ -22,8 +22,8 @@ import (
 // maxHeader is the longest header that the format allows, in bytes.
 const maxHeader = 100_000_000
 
-// headerCost is the memory that a header takes at most, with all that is read from it,
-// in multiples of its size.
+// headerCost is the maximum memory for a header and all values read from it, in multiples of
+// the header's size.
 const headerCost = 8
 
 // File is the content of a safetensors file.

@@ -7,14 +7,13 @@ import (
 	"slices"
 )
 
-// A class is a way to move. Those that come in pairs show the same pictures in
-// the opposite order, so that only time tells them apart. Each of them directs
-// the second of two actors, both of which stand still so far; the first stays a
-// bystander unless the class needs two.
+// A class is a kind of motion. Classes that form a pair show the same frames in opposite
+// order, so only time distinguishes them. direct gets two actors without motion and sets
+// the motion of the second. The first is a bystander unless the class needs both.
 var classes = []struct {
 	name   string
 	direct func(actors []Actor, r *rand.Rand, seconds float64)
-	both   bool // need two actors
+	both   bool // needs both actors
 }{
 	{"moving left", moving(Vec{-1, 0}), false},
 	{"moving right", moving(Vec{1, 0}), false},
@@ -44,11 +43,10 @@ var classes = []struct {
 	{"swapping places", swapping, true},
 }
 
-// Classes returns the names of all ways to move, such as "moving left".
+// Classes returns the names of all motion classes, such as "moving left".
 func Classes() []string { return names(true) }
 
-// names returns the names of the classes, with those that need two actors or
-// without.
+// names returns the names of the classes, with or without those that need both actors.
 func names(both bool) []string {
 	var names []string
 	for _, c := range classes {
@@ -59,23 +57,22 @@ func names(both bool) []string {
 	return names
 }
 
-// NewScene makes up a scene of a class that fills a video of some seconds, with
-// two of the given objects. All but the motion is drawn from the same
-// distributions for each class.
+// NewScene returns a random scene with an act of a class that lasts the given number of
+// seconds, and two of the objects in set. Only the motion depends on the class.
 func NewScene(class string, set []Object, r *rand.Rand, seconds float64) (*Scene, error) {
 	i := slices.Index(Classes(), class)
 	if i < 0 {
-		return nil, fmt.Errorf("no class %q; there are %q", class, Classes())
+		return nil, fmt.Errorf("unknown class %q; available: %q", class, Classes())
 	}
 	if len(set) == 0 {
-		return nil, fmt.Errorf("no objects to show")
+		return nil, fmt.Errorf("a scene needs at least one object")
 	}
 	actors := cast(set, r, anySize(r))
 	classes[i].direct(actors, r, seconds)
 	return newScene(r, seconds, []Act{{0, seconds, class, actors}}), nil
 }
 
-// simplify takes out the shape that only stands by, and the camera's drift.
+// simplify removes the bystander and the camera's motion.
 func (s *Scene) simplify() {
 	s.Drift = Vec{}
 	if a := &s.Acts[0]; slices.Contains(names(false), a.Class) {
@@ -83,12 +80,12 @@ func (s *Scene) simplify() {
 	}
 }
 
-// objectScene makes up a scene in which the object that a class names, and no
-// other, does anything that one can do alone.
+// objectScene returns a random scene in which the object of the given name, alone, performs
+// a motion that needs no second actor.
 func objectScene(class string, r *rand.Rand, seconds float64) (*Scene, error) {
 	o, ok := object(class)
 	if !ok {
-		return nil, fmt.Errorf("no object %q", class)
+		return nil, fmt.Errorf("unknown object %q", class)
 	}
 	motions := names(false)
 	s, err := NewScene(motions[r.IntN(len(motions))], []Object{o}, r, seconds)
@@ -98,8 +95,8 @@ func objectScene(class string, r *rand.Rand, seconds float64) (*Scene, error) {
 	return s, err
 }
 
-// cast places two actors, of two colors and shapes where the set allows it; the
-// second has a radius within size.
+// cast returns two actors at random positions, the second with a radius within size. They
+// differ in color and shape if the set allows it.
 func cast(set []Object, r *rand.Rand, size [2]float64) []Actor {
 	one, other := set[r.IntN(len(set))], set[r.IntN(len(set))]
 	for try := 0; try < 50 && (one.Color == other.Color || one.Shape == other.Shape); try++ {
@@ -109,15 +106,15 @@ func cast(set []Object, r *rand.Rand, size [2]float64) []Actor {
 	for i := range actors {
 		actors[i].At = Vec{between(r, -0.25, 0.25), between(r, -0.25, 0.25)}
 	}
-	// The bystander is not to be in the way, as far as a few tries help.
+	// Move the bystander until it does not overlap the other actor, with few attempts.
 	for try := 0; try < 20 && !apart(actors[0], actors[1:]); try++ {
 		actors[0].At = Vec{between(r, -0.35, 0.35), between(r, -0.35, 0.35)}
 	}
 	return actors
 }
 
-// moving shapes start anywhere and come back on the other side, so that where
-// they are tells nothing of where they go.
+// moving lets shapes start anywhere and wrap around, so that their position does not reveal
+// the direction.
 func moving(direction Vec) func([]Actor, *rand.Rand, float64) {
 	return func(actors []Actor, r *rand.Rand, seconds float64) {
 		a := &actors[1]
@@ -135,12 +132,12 @@ func growing(sign float64) func([]Actor, *rand.Rand, float64) {
 	return func(actors []Actor, r *rand.Rand, seconds float64) {
 		a := &actors[1]
 		a.Motion.Growth = sign * between(r, 0.8, 1.2) / seconds
-		a.Size *= math.Exp(-a.Motion.Growth * seconds / 2) // as large as others half-way
+		a.Size *= math.Exp(-a.Motion.Growth * seconds / 2) // normal size halfway
 	}
 }
 
-// turning shapes begin at any angle. If they began upright, each frame would show
-// which way they have turned so far.
+// turning lets shapes start at a random angle. If they started upright, a single frame
+// would show the direction.
 func turning(sign float64) func([]Actor, *rand.Rand, float64) {
 	return func(actors []Actor, r *rand.Rand, seconds float64) {
 		actors[1].Angle = between(r, 0, 2*math.Pi)
@@ -156,8 +153,8 @@ func circling(sign float64) func([]Actor, *rand.Rand, float64) {
 	}
 }
 
-// meeting actors come together where sign is positive; the opposite is the same
-// film backwards.
+// meeting moves the actors together if sign is positive. A negative sign plays the same
+// motion backward.
 func meeting(sign float64) func([]Actor, *rand.Rand, float64) {
 	return func(actors []Actor, r *rand.Rand, seconds float64) {
 		middle := Vec{between(r, -0.1, 0.1), between(r, -0.1, 0.1)}
@@ -175,7 +172,7 @@ func meeting(sign float64) func([]Actor, *rand.Rand, float64) {
 	}
 }
 
-// swapping actors go half a turn round the middle between them.
+// swapping moves both actors half a turn around the point between them.
 func swapping(actors []Actor, r *rand.Rand, seconds float64) {
 	middle := Vec{between(r, -0.1, 0.1), between(r, -0.1, 0.1)}
 	radius := (actors[0].Size+actors[1].Size)/2 + between(r, 0.02, 0.15)
@@ -190,7 +187,7 @@ func swapping(actors []Actor, r *rand.Rand, seconds float64) {
 	}
 }
 
-// ramp is a change in the middle of the video.
+// ramp returns a random ramp in the middle of the video.
 func ramp(r *rand.Rand, seconds float64) Ramp {
 	length := between(r, 0.1, 0.3)
 	return Ramp{At: between(r, 0.25, 0.75-length) * seconds, For: length * seconds}

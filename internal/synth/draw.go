@@ -2,8 +2,8 @@ package synth
 
 import "math"
 
-// Draw paints the scene at time t over dst, 3·w·h bytes of RGB, and depends on
-// nothing else.
+// Draw draws the scene at time t into dst, 3·w·h bytes of RGB. The pixels depend only on
+// the scene, the size and t.
 func (s *Scene) Draw(dst []byte, w, h int, t float64) {
 	dst = dst[:3*w*h]
 	c := canvas{dst, w, h, float64(min(w, h)), 0}
@@ -29,8 +29,8 @@ func (s *Scene) Draw(dst []byte, w, h int, t float64) {
 	c.develop(s, t)
 }
 
-// canvas is a picture with the length of a unit and the width of an edge in
-// pixels.
+// canvas is an image; unit is the length of a unit and edge the width of a soft edge, both
+// in pixels.
 type canvas struct {
 	pix  []byte
 	w, h int
@@ -38,7 +38,7 @@ type canvas struct {
 	edge float64
 }
 
-// position returns where the middle of a pixel is.
+// position returns the center of a pixel in scene coordinates.
 func (c *canvas) position(x, y int) Vec {
 	return Vec{(float64(x) + 0.5 - float64(c.w)/2) / c.unit, (float64(y) + 0.5 - float64(c.h)/2) / c.unit}
 }
@@ -68,10 +68,10 @@ func (c *canvas) actor(a *Actor, p pose) {
 	if body.brightness() > 125 {
 		ink = RGB{10, 10, 10}
 	}
-	second := body.toward(ink, 0.5) // of the texture
+	second := body.toward(ink, 0.5) // second color of the texture
 	sin, cos := math.Sincos(p.angle)
-	scale := p.size * c.unit // pixels of the shape's radius
-	// A shape reaches little farther than its radius (the cross does).
+	scale := p.size * c.unit // radius in pixels
+	// The cross extends slightly beyond its radius.
 	reach := 1.1*scale + c.edge
 	x0, x1 := span(p.at.X*c.unit+float64(c.w)/2, reach, c.w)
 	y0, y1 := span(p.at.Y*c.unit+float64(c.h)/2, reach, c.h)
@@ -102,15 +102,16 @@ func (c *canvas) actor(a *Actor, p pose) {
 	}
 }
 
-// inside is how much of a pixel is inside an outline that is some pixels away.
+// inside returns the covered share of a pixel at a signed distance, in pixels, from an
+// outline.
 func (c *canvas) inside(distance float64) float64 { return min(max(0.5-distance/c.edge, 0), 1) }
 
-// span is the range of pixels within reach of a middle, of n that there are.
+// span returns the range of the pixels 0..n-1 within reach of a center.
 func span(middle, reach float64, n int) (int, int) {
 	return int(max(middle-reach, 0)), int(min(max(middle+reach+1, 0), float64(n)))
 }
 
-// develop lights the picture and moves each byte by up to s.Noise either way.
+// develop applies the light and changes each byte by up to ±s.Noise.
 func (c *canvas) develop(s *Scene, t float64) {
 	seed := s.Seed ^ math.Float64bits(t)
 	width := uint32(2*s.Noise + 1)

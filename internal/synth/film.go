@@ -10,7 +10,7 @@ import (
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
 
-// encode writes a film's scenes to mp4 files, as many to each.
+// encode writes the scenes of a film to mp4 files, the same number to each.
 func encode(ctx context.Context, paths []string, f *film) error {
 	args := []string{"-hide_banner", "-loglevel", "level+error", "-y",
 		"-f", "rawvideo", "-pix_fmt", "rgb24", "-s", fmt.Sprintf("%dx%d", f.o.Width, f.o.Height),
@@ -37,13 +37,13 @@ func encode(ctx context.Context, paths []string, f *film) error {
 	return nil
 }
 
-// film reads as the frames of scenes, one after the other.
+// film is an io.Reader of the raw frames of scenes in order.
 type film struct {
 	o      Options
 	scenes []*Scene
-	next   int    // frame to draw
-	pix    []byte // of the last frame drawn
-	rest   []byte // of pix, not read yet
+	next   int    // index of the next frame to draw
+	pix    []byte // pixels of the last frame drawn
+	rest   []byte // unread part of pix
 }
 
 func (f *film) Read(p []byte) (int, error) {

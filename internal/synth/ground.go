@@ -6,19 +6,18 @@ import (
 	"slices"
 )
 
-// Ground is a texture of two shades of a color that lies under the actors and
-// covers the plane.
+// Ground is the background: a texture of two shades of a color.
 type Ground struct {
 	Kind  string // one of Grounds
-	Color string // one of Colors, or "" where it has no name
-	A, B  RGB    // the shades between which it varies
+	Color string // one of Colors, or "" for a dull tone without a name
+	A, B  RGB    // the two shades
 	Scale float64
 	Angle float64 // radians
 	Seed  uint64
 }
 
-// textures give for a position (in units of Scale) how much of shade B there
-// is, from 0 to 1.
+// textures has functions that return the share of shade B, 0 to 1, at a position in units
+// of Scale.
 var textures = map[string]func(x, y float64, seed uint64) float64{
 	"plain":     func(x, y float64, _ uint64) float64 { return 0 },
 	"shaded":    func(x, y float64, _ uint64) float64 { return 0.5 + 0.5*math.Sin(x*0.5) },
@@ -32,10 +31,10 @@ var textures = map[string]func(x, y float64, seed uint64) float64{
 	},
 }
 
-// Grounds are the kinds of ground.
+// Grounds lists the kinds of ground.
 var Grounds = []string{"plain", "shaded", "striped", "checkered", "dotted", "noisy"}
 
-// newGround makes up a ground from which all the actors stand out.
+// newGround returns a random ground that contrasts with all actors.
 func newGround(r *rand.Rand, actors []Actor) Ground {
 	for {
 		g := anyGround(r)
@@ -52,10 +51,10 @@ func anyGround(r *rand.Rand) Ground {
 		Angle: between(r, 0, 2*math.Pi),
 		Seed:  r.Uint64(),
 	}
-	if r.IntN(2) == 0 { // a dull tone that is called nothing
-		grey := between(r, 60, 190)
+	if r.IntN(2) == 0 { // a dull tone without a name
+		level := between(r, 60, 190)
 		for i := range g.A {
-			g.A[i] = grey + between(r, -25, 25)
+			g.A[i] = level + between(r, -25, 25)
 		}
 	} else {
 		c := palette[r.IntN(len(palette))]
@@ -71,7 +70,7 @@ func anyGround(r *rand.Rand) Ground {
 	return g
 }
 
-// shows tells whether a color stands out from the ground.
+// shows reports whether a color contrasts with the ground.
 func (g *Ground) shows(name string) bool {
 	c := color(name)
 	return name != g.Color && distance(c, g.A) > 90 && distance(c, g.B) > 90
@@ -85,10 +84,10 @@ func distance(a, b RGB) float64 {
 	return math.Sqrt(s)
 }
 
-// soft takes -1..1 to 0..1 with a short slope in the middle.
+// soft maps -1..1 to 0..1 by a step with a short slope at 0.
 func soft(v float64) float64 { return min(max(0.5+2*v, 0), 1) }
 
-// lattice is value noise: random values at whole positions, smooth between.
+// lattice returns value noise: random values at integer positions, interpolated smoothly.
 func lattice(x, y float64, seed uint64) float64 {
 	fx, fy := math.Floor(x), math.Floor(y)
 	ix, iy := int64(fx), int64(fy)
@@ -102,7 +101,7 @@ func lattice(x, y float64, seed uint64) float64 {
 	return top*(1-v) + bottom*v
 }
 
-// mix is the finalizer of SplitMix64: it makes neighboring numbers unrelated.
+// mix is the finalizer of SplitMix64; it decorrelates neighboring numbers.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// job is a video or picture to render: number n of its class, or of all.
+// job is a video or image to render: number n of its class or, without classes, of all.
 type job struct {
-	path  string // below the folder of the data set, with slashes
-	class string // of motions and objects
+	path  string // relative to the dataset's folder, with slashes
+	class string // "" except for motions and objects
 	n     int
 }
 
@@ -39,8 +39,8 @@ func (o Options) jobs() []job {
 
 func (j job) in(dir string) string { return filepath.Join(dir, filepath.FromSlash(j.path)) }
 
-// split spreads the test videos evenly over the numbers of a class, the same
-// however many there are.
+// split returns "train" or "test". Test videos are spread evenly over the numbers of a
+// class; the split of a video does not depend on how many there are.
 func (j job) split(testShare float64) string {
 	if math.Floor(float64(j.n+1)*testShare) > math.Floor(float64(j.n)*testShare) {
 		return "test"
@@ -48,7 +48,7 @@ func (j job) split(testShare float64) string {
 	return "train"
 }
 
-// scene makes up what a take of a job shows and says it in words.
+// scene returns the content of one take of a job, and its caption.
 func (o Options) scene(j job, take int) (*Scene, string, error) {
 	if o.Kind == KindPictures {
 		s, words := World{Seed: o.Seed, Set: o.Set}.scene(uint64(j.n))

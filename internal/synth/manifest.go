@@ -11,18 +11,17 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// captioned is a line of captions.jsonl.
+// captioned is one line of captions.jsonl.
 type captioned struct {
 	Path    string  `json:"path"`
 	Caption string  `json:"caption"`
 	Label   string  `json:"label,omitempty"`
 	Split   string  `json:"split"`
-	Start   float64 `json:"start,omitempty"` // seconds, of a take
+	Start   float64 `json:"start,omitempty"` // seconds; for takes only
 	End     float64 `json:"end,omitempty"`
 }
 
-// writeManifests writes the manifests of a data set and returns the path of the
-// one to begin with.
+// writeManifests writes the manifests of a dataset and returns the path of the main one.
 func writeManifests(dir string, o Options, jobs []job) (path string, err error) {
 	labels, segments := [][]string{{"path", "label", "split"}}, [][]string{{"video", "start", "end", "label"}}
 	if o.Kind == KindUntrimmed || o.Takes > 1 {
@@ -79,11 +78,11 @@ func seconds(t float64) string { return strconv.FormatFloat(t, 'f', -1, 64) }
 
 func table(rows [][]string) []byte {
 	var b bytes.Buffer
-	csv.NewWriter(&b).WriteAll(rows) // a buffer takes everything
+	csv.NewWriter(&b).WriteAll(rows) // writing to a buffer cannot fail
 	return b.Bytes()
 }
 
-// write writes a file unless it is as it should be.
+// write writes a file unless it already has these contents.
 func write(path string, data []byte) error {
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		return nil

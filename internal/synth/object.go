@@ -6,36 +6,36 @@ import (
 	"strings"
 )
 
-// Object is a shape of a color.
+// Object is a combination of color and shape.
 type Object struct{ Color, Shape string }
 
 // String returns the object's name, such as "red circle".
 func (o Object) String() string { return o.Color + " " + o.Shape }
 
-// Set says which combinations of color and shape are shown.
+// Set selects combinations of color and shape.
 type Set string
 
-// The sets. A sixth of all combinations is unseen: one shape of each color,
-// every shape in two colors, the same always. What learns from the seen
-// ones has met every color and every shape, but not these two together.
+// The sets. One fixed sixth of all combinations is unseen: one shape of each color, and each
+// shape in two colors. So a model trained on the seen ones has seen every color and every
+// shape, but not these combinations.
 const (
 	All    Set = "all"
 	Seen   Set = "seen"
 	Unseen Set = "unseen"
 )
 
-// Sets are the names of the sets.
+// Sets lists all sets.
 var Sets = []Set{All, Seen, Unseen}
 
 func (s Set) valid() error {
 	if !slices.Contains(Sets, s) {
-		return fmt.Errorf("no set of combinations %q; there are %q", string(s), Sets)
+		return fmt.Errorf("unknown set of combinations %q; available: %q", string(s), Sets)
 	}
 	return nil
 }
 
-// Objects returns the combinations of a set, those of one color together. It
-// is empty for a set that there is not.
+// Objects returns the combinations of a set, grouped by color. It returns none for an
+// unknown set.
 func Objects(s Set) []Object { return slices.Clone(objects[s]) }
 
 var objects = func() map[Set][]Object {
@@ -53,15 +53,15 @@ var objects = func() map[Set][]Object {
 	return m
 }()
 
-// object finds an object by its name.
+// object returns the object with a name, and whether it exists.
 func object(name string) (Object, bool) {
 	color, shape, _ := strings.Cut(name, " ")
 	o := Object{color, shape}
 	return o, slices.Contains(objects[All], o)
 }
 
-// palette has the colors of objects and grounds, far enough apart to be told
-// from each other in any light.
+// palette has the colors of objects and grounds. They differ enough to be distinguished in
+// any light.
 var palette = []struct {
 	name string
 	rgb  RGB

@@ -7,39 +7,38 @@ import (
 	"slices"
 )
 
-// World is an endless row of captioned pictures, to train towers on and to test
-// them with. What a picture shows follows from the world and the picture's
-// number alone. What is zero takes the default. A World may be used by several
-// goroutines at once.
+// World is an endless sequence of captioned images for training and testing towers. An
+// image depends only on the world and the image's number. Zero fields have defaults. A
+// World is safe for concurrent use.
 type World struct {
 	Seed   uint64
-	Side   int  // of a picture, pixels; 64
-	Set    Set  // combinations of color and shape that are shown; All
-	Single bool // one shape a picture, and no more
+	Side   int  // width and height of an image, pixels; 64
+	Set    Set  // combinations of color and shape to show; All
+	Single bool // exactly one shape per image
 }
 
-// Picture is one picture of a world.
+// Picture is one image of a world.
 type Picture struct {
 	Pix     []byte // Side·Side·3 bytes of RGB, row by row
-	Caption string // true of the picture, and never all of it
-	Labels  Labels // what is true
-	Scene   *Scene // what was drawn, at time 0
+	Caption string // describes part of the image
+	Labels  Labels // describes all of it
+	Scene   *Scene // drawn at time 0
 }
 
-// Labels says what a scene shows. What does not apply, or has no name, is zero.
+// Labels describes the content of a scene. Fields that do not apply are zero.
 type Labels struct {
-	Object      Object // of the Count shapes, or of the subject
-	Count       int    // of shapes that are Object
+	Object      Object // the subject
+	Count       int    // number of shapes that equal Object
 	Texture     string // one of Textures
 	Size        string // "small", "large" or ""
-	Place       string // of a single shape, such as "at the top left"
+	Place       string // position of a single shape, such as "at the top left"
 	Relation    string // "above", "below", "left of" or "right of" Other
 	Other       Object // a second shape
 	Ground      string // one of Grounds
 	GroundColor string
 }
 
-// Picture renders the n-th picture. It panics if the world's set is none of Sets.
+// Picture renders image n. It panics if the world's set is not one of Sets.
 func (w World) Picture(n uint64) Picture {
 	s, caption := w.scene(n)
 	side := cmp.Or(w.Side, 64)
@@ -70,15 +69,15 @@ func single(r *rand.Rand, set []Object) []Actor {
 	return []Actor{a}
 }
 
-// anySize is small or large for a quarter of the actors each.
+// anySize returns a random range of radii: small and large have probability 1/4 each.
 func anySize(r *rand.Rand) [2]float64 { return [][2]float64{small, medium, medium, large}[r.IntN(4)] }
 
-// anywhere is a place where a shape is wholly in the frame.
+// anywhere returns a random position at which a shape is completely in the frame.
 func anywhere(r *rand.Rand, size float64) Vec {
 	return Vec{between(r, size-0.5, 0.5-size), between(r, size-0.5, 0.5-size)}
 }
 
-// several are two to four alike.
+// several returns two to four equal actors that do not overlap.
 func several(r *rand.Rand, set []Object) []Actor {
 	first := newActor(r, set[r.IntN(len(set))], [2]float64{small[0], 0.17})
 	actors := make([]Actor, 2+r.IntN(3))
@@ -96,7 +95,7 @@ func several(r *rand.Rand, set []Object) []Actor {
 	return actors
 }
 
-// pair is two objects that differ in color and shape, clearly beside, above or
+// pair returns two actors that differ in color and shape and are clearly next to, above or
 // below each other.
 func pair(r *rand.Rand, set []Object) []Actor {
 	a, b := set[r.IntN(len(set))], set[r.IntN(len(set))]
@@ -114,7 +113,7 @@ func pair(r *rand.Rand, set []Object) []Actor {
 	}
 }
 
-// apart tells whether an actor is apart from others.
+// apart reports whether an actor overlaps none of others.
 func apart(a Actor, others []Actor) bool {
 	for _, b := range others {
 		if a.At.minus(b.At).length() < 1.1*(a.Size+b.Size) {
@@ -124,8 +123,7 @@ func apart(a Actor, others []Actor) bool {
 	return true
 }
 
-// relation is where something is that is d away, or "" where that is between
-// two answers.
+// relation returns the word for the offset d between two objects, or "" if it is ambiguous.
 func relation(d Vec) string {
 	x, y := math.Abs(d.X), math.Abs(d.Y)
 	switch {
@@ -141,7 +139,7 @@ func relation(d Vec) string {
 	return ""
 }
 
-// place is where in the frame something is, or "" between two answers.
+// place returns the words for a position in the frame, or "" if it is ambiguous.
 func place(at Vec) string {
 	third := func(v float64, low, middle, high string) (string, bool) {
 		switch {
@@ -167,9 +165,8 @@ func place(at Vec) string {
 	return "at the " + row + " " + column
 }
 
-// Labels returns what is true of the scene at time t. A shape that does
-// something has no place, one that ever grows or shrinks no size, and what only
-// stands by is not spoken of.
+// Labels returns the labels of the scene at time t. A shape that moves has no place, and one
+// that grows or shrinks in any act has no size. Bystanders are omitted.
 func (s *Scene) Labels(t float64) Labels {
 	act, at := s.now(t)
 	last := len(act.Actors) - 1

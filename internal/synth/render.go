@@ -19,8 +19,8 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 )
 
-// claim makes dir a folder of what the given options make, or says that it is
-// one with others.
+// claim creates dir with a file that stores the options. A folder with other options is an
+// error.
 func claim(dir string, o Options) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -37,12 +37,13 @@ func claim(dir string, o Options) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(have, want):
-		return fmt.Errorf("%s: what is there was made with other options; remove the folder or choose another", path)
+		return fmt.Errorf("%s: this folder has a dataset with other options; remove the folder or choose another", path)
 	}
 	return nil
 }
 
-// renderAll renders what is missing on all CPUs and stops at the first error.
+// renderAll renders the files that do not exist yet, on all CPUs. It stops at the first
+// error.
 func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress func(done, total int)) error {
 	var missing []job
 	for _, j := range jobs {
@@ -93,11 +94,11 @@ func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress 
 	return context.Cause(ctx)
 }
 
-// batchSize is how many videos one ffmpeg encodes. It takes ffmpeg longer to
-// start than to encode a small video; the files do not depend on the batch.
+// batchSize is the number of videos that one ffmpeg process encodes. Starting ffmpeg takes
+// longer than encoding a small video. The files do not depend on the batch.
 const batchSize = 8
 
-// render renders to temporary files and then gives them their names.
+// render renders a batch to temporary files and renames them.
 func render(ctx context.Context, dir string, o Options, batch []job) (err error) {
 	f := film{o: o}
 	temporary := make([]string, len(batch))
@@ -109,10 +110,10 @@ func render(ctx context.Context, dir string, o Options, batch []job) (err error)
 			}
 			f.scenes = append(f.scenes, scene)
 		}
-		// Two runs in one folder must not write one temporary file.
+		// Concurrent runs in one folder need different temporary files.
 		path := j.in(dir)
 		temporary[i] = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
-		defer os.Remove(temporary[i]) // which fails once it is renamed
+		defer os.Remove(temporary[i]) // fails after the rename
 	}
 	write := encode
 	if o.Kind == KindPictures {
@@ -132,7 +133,7 @@ func render(ctx context.Context, dir string, o Options, batch []job) (err error)
 	return nil
 }
 
-// writePNG writes one picture for each scene of a film.
+// writePNG writes one image for each scene of a film.
 func writePNG(ctx context.Context, paths []string, f *film) error {
 	pix := make([]byte, 3*f.o.Width*f.o.Height)
 	img := image.NewNRGBA(image.Rect(0, 0, f.o.Width, f.o.Height))

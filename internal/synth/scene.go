@@ -5,28 +5,27 @@ import (
 	"math/rand/v2"
 )
 
-// Scene is what a video or a picture shows, as data. Positions are in units of
-// the frame's shorter side, with the origin in its middle and y pointing down;
-// times are in seconds.
+// Scene describes the content of a video or an image. Positions are in units of the
+// frame's shorter side, with the origin at the center and y pointing down. Times are in
+// seconds.
 type Scene struct {
 	Ground Ground
-	Specks []Actor // that nobody speaks of; they lie on the ground
-	Acts   []Act   // one after the other, at least one
-	Visits []Visit // of objects that come and go, if the acts say nothing
-	Drift  Vec     // of the camera, units a second
-	Light  float64 // by which all is multiplied in the middle of the frame
-	Slope  Vec     // how the light changes over a unit
-	Blur   float64 // of edges, frame sides
-	Noise  int     // grey levels that a pixel is off by at most, different in each frame
-	Seed   uint64  // of the noise
+	Specks []Actor // clutter behind the actors; captions and labels ignore it
+	Acts   []Act   // in order of time, at least one
+	Visits []Visit // the segments of a scene whose objects come and go; nil if the acts are the segments
+	Drift  Vec     // speed of the camera, units per second
+	Light  float64 // brightness factor at the center of the frame
+	Slope  Vec     // change of the brightness factor per unit
+	Blur   float64 // width of soft edges, units
+	Noise  int     // largest change of a byte by noise, which differs between frames
+	Seed   uint64  // seed of the noise
 }
 
-// Act is a time in which the actors do something. Before the first act, between
-// two and after the last they rest as they are.
+// Act is an interval in which the actors move. Outside all acts they rest.
 type Act struct {
 	Start, End float64
-	Class      string  // one of Classes, or "" where nothing happens
-	Actors     []Actor // the last one is on top and the subject of the act
+	Class      string  // one of Classes, or "" for an act without a motion class
+	Actors     []Actor // drawn in this order; the last one is the subject of the act
 }
 
 // Vec is a position or a speed.
@@ -40,40 +39,39 @@ func polar(radius, radians float64) Vec {
 	return Vec{radius * math.Cos(radians), radius * math.Sin(radians)}
 }
 
-// Actor is an object with a dot of another color, by which one sees how it is
-// turned.
+// Actor is an object with its appearance and motion. A dot of another color shows its
+// rotation.
 type Actor struct {
 	Object
 	Texture string  // one of Textures
-	Shade   float64 // brightness of the color, 1 = as it is
-	At      Vec     // where it is when the act begins
-	Size    float64 // radius then
-	Angle   float64 // clockwise then, radians
+	Shade   float64 // brightness of the color; 1 leaves it unchanged
+	At      Vec     // position at the start of the act
+	Size    float64 // radius at the start of the act
+	Angle   float64 // clockwise rotation at the start of the act, radians
 	Motion  Motion
 }
 
-// Motion is how an actor changes; what is zero does not.
+// Motion describes how an actor changes over time. The zero value is no motion.
 type Motion struct {
-	Velocity Vec     // units a second
-	Wrap     bool    // what leaves the frame on one side comes back on the other
-	Growth   float64 // size multiplies by e^Growth a second
-	Spin     float64 // clockwise, radians a second
-	Orbit    Wave    // round a circle, clockwise
+	Velocity Vec     // units per second
+	Wrap     bool    // an actor that leaves the frame enters on the opposite side
+	Growth   float64 // the size is multiplied by e^Growth each second
+	Spin     float64 // clockwise, radians per second
+	Orbit    Wave    // along a circle, clockwise
 	Swing    Wave    // from side to side
-	Bounce   Wave    // hops up from a floor
+	Bounce   Wave    // hops from a floor
 	Appear   Ramp
 	Vanish   Ramp
 }
 
-// Wave repeats Rate times a second (backwards where negative), from Phase of a
-// turn on.
+// Wave is a periodic motion with an amplitude Size and Rate periods per second, backward if
+// negative. It starts at Phase, a fraction of a period.
 type Wave struct{ Size, Rate, Phase float64 }
 
-// Ramp is a change that begins at a time and lasts for another; one that lasts
-// no time does not happen.
+// Ramp is a change that starts at At and lasts For seconds; with For 0 there is no change.
 type Ramp struct{ At, For float64 }
 
-// pose is an actor at one time.
+// pose is the state of an actor at one time.
 type pose struct {
 	at      Vec
 	size    float64
@@ -81,8 +79,8 @@ type pose struct {
 	opacity float64 // 0 to 1
 }
 
-// now returns the act that is on or was the last at time t, and the time that
-// its actors have come to.
+// now returns the last act that started by time t, or else the first, and the time within
+// the act.
 func (s *Scene) now(t float64) (*Act, float64) {
 	a := &s.Acts[0]
 	for i := range s.Acts {
@@ -93,7 +91,7 @@ func (s *Scene) now(t float64) (*Act, float64) {
 	return a, min(max(t-a.Start, 0), a.End-a.Start)
 }
 
-// pose returns how an actor stands t into its act.
+// pose returns the state of an actor t seconds after the start of its act.
 func (a *Actor) pose(t float64) pose {
 	m := &a.Motion
 	at := a.At.plus(m.Velocity.times(t))
@@ -112,20 +110,19 @@ func (a *Actor) pose(t float64) pose {
 	}
 }
 
-// within brings an actor that leaves the frame, as large as given, back on the
-// other side.
+// within moves an actor that left a frame of the given size to the opposite side.
 func (p pose) within(frame Vec) pose {
 	p.at.X = wrap(p.at.X, frame.X+2*p.size)
 	p.at.Y = wrap(p.at.Y, frame.Y+2*p.size)
 	return p
 }
 
-// wrap brings v into a period round 0.
+// wrap shifts v by whole periods into the period centered at 0.
 func wrap(v, period float64) float64 { return v - period*math.Round(v/period) }
 
 func (w Wave) turn(t float64) float64 { return w.Phase + w.Rate*t }
 
-// progress goes from 0 to 1; it is otherwise for a ramp that does not happen.
+// progress returns the completed share of a ramp, 0 to 1, or otherwise without a ramp.
 func (r Ramp) progress(t, otherwise float64) float64 {
 	if r.For == 0 {
 		return otherwise
@@ -138,7 +135,8 @@ func between(r *rand.Rand, lo, hi float64) float64 { return lo + (hi-lo)*r.Float
 // Textures are the textures of actors.
 var Textures = []string{"plain", "striped", "dotted"}
 
-// newActor makes up all but the place and the motion of an actor.
+// newActor returns an actor with random appearance, a radius within size, and no position
+// or motion.
 func newActor(r *rand.Rand, o Object, size [2]float64) Actor {
 	a := Actor{
 		Object:  o,
@@ -153,17 +151,17 @@ func newActor(r *rand.Rand, o Object, size [2]float64) Actor {
 	return a
 }
 
-// upright is an angle of what stands nearly straight, as most things do.
+// upright returns the random angle of an object that stands nearly straight.
 func upright(r *rand.Rand) float64 { return between(r, -0.35, 0.35) }
 
-// The radii of actors that are called small, not called anything, and large.
+// The ranges of radii of actors that captions call small, do not qualify, and call large.
 var (
 	small  = [2]float64{0.13, 0.155}
 	medium = [2]float64{0.18, 0.24}
 	large  = [2]float64{0.28, 0.34}
 )
 
-// sizeName is the name of a radius, or "".
+// sizeName returns the name of a radius, or "" for a medium one.
 func sizeName(radius float64) string {
 	switch {
 	case radius <= small[1]:
@@ -174,8 +172,8 @@ func sizeName(radius float64) string {
 	return ""
 }
 
-// newScene surrounds acts by all that is drawn from the same distributions
-// whatever happens in them.
+// newScene adds ground, light, camera, noise and specks to acts. Their distributions do not
+// depend on the classes of the acts.
 func newScene(r *rand.Rand, seconds float64, acts []Act) *Scene {
 	s := &Scene{
 		Ground: newGround(r, acts[0].Actors),

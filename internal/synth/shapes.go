@@ -2,8 +2,8 @@ package synth
 
 import "math"
 
-// outlines give the distance of a point to the outline of a shape of radius 1,
-// negative inside. Shapes turn, so none is another one turned.
+// outlines has functions that return the signed distance of a point to the outline of a
+// shape of radius 1, negative inside. Shapes rotate, so no shape is a rotation of another.
 var outlines = map[string]func(p Vec) float64{
 	"circle":   func(p Vec) float64 { return math.Hypot(p.X, p.Y) - 1 },
 	"square":   polygon([]Vec{{-0.75, -0.75}, {0.75, -0.75}, {0.75, 0.75}, {-0.75, 0.75}}),
@@ -15,21 +15,21 @@ var outlines = map[string]func(p Vec) float64{
 	speck:  func(p Vec) float64 { return math.Hypot(max(math.Abs(p.X)-0.6, 0), p.Y) - 0.4 },
 }
 
-// Shapes are the names of the shapes.
+// Shapes lists the names of the shapes.
 var Shapes = []string{"circle", "square", "triangle", "star", "cross", "ring"}
 
-// speck is the shape of what is small, has no name in the language and is in
-// nobody's way.
+// speck is the shape of clutter: small, without a name in captions, and ignored when actors
+// are placed.
 const speck = "speck"
 
-// mark is the middle of the dot that every shape but a speck has, by which one
-// sees how it is turned, and markSize the dot's radius.
+// mark is the center of the dot that shows a shape's rotation, and markSize its radius.
+// Specks have no dot.
 var mark = Vec{0.44, 0}
 
 const markSize = 0.18
 
-// corners are n points round a circle, by turns at an outer and an inner
-// radius; the first is at the top.
+// corners returns n points around the origin, alternately at an outer and an inner radius.
+// The first is at the top.
 func corners(n int, outer, inner float64) []Vec {
 	points := make([]Vec, n)
 	for i := range points {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Kind is a kind of data set.
+// Kind is a kind of dataset.
 type Kind string
 
 // The kinds.
@@ -23,7 +23,7 @@ type Kind string
 //     it does.
 //   - KindUntrimmed: longer videos with timed segments. Either one shape performs one to
 //     four actions in turn and rests between them, while another is idle, or shapes come
-//     and go; see [Label].
+//     appear and disappear; see [Label].
 //   - KindPictures: images.
 const (
 	KindMotions   Kind = "motions"
@@ -35,7 +35,7 @@ const (
 // Kinds lists all kinds.
 var Kinds = []Kind{KindMotions, KindObjects, KindUntrimmed, KindPictures}
 
-// Classes returns the labels that a kind of data set can have with a set of combinations
+// Classes returns the labels that a kind of dataset can have with a set of combinations
 // of color and shape.
 func (k Kind) Classes(s Set) []string {
 	switch k {
@@ -53,30 +53,31 @@ func (k Kind) Classes(s Set) []string {
 
 // Options holds the settings of [Generate]. Zero fields have defaults.
 type Options struct {
-	Kind     Kind     `json:"kind"`            // KindMotions
-	Label    Label    `json:"label,omitempty"` // of untrimmed videos; LabelMotions
+	Kind     Kind     `json:"kind"`            // default KindMotions
+	Label    Label    `json:"label,omitempty"` // for untrimmed videos; default LabelMotions
 	Seed     uint64   `json:"seed"`
-	Set      Set      `json:"combinations"`      // of color and shape that are shown; All
-	Classes  []string `json:"classes,omitempty"` // of Kind.Classes, not for pictures; nil = all
-	PerClass int      `json:"-"`                 // videos a class, of motions and objects; 24
-	Total    int      `json:"-"`                 // untrimmed videos, 60, or pictures, 1000
-	// Simple motions are those of one shape alone, where the motion needs no second
-	// one, before a camera that stands still.
-	Simple  bool    `json:"simple,omitempty"`
-	Width   int     `json:"width"`             // even; 96
-	Height  int     `json:"height"`            // even; 96
-	FPS     float64 `json:"fps,omitempty"`     // 12
-	Seconds float64 `json:"seconds,omitempty"` // of each video or take; 2, of untrimmed ones 12 or, labeled with objects, 60
-	// Takes of its class follow one another in a video of motions or objects, each
-	// a scene of its own; 1. A label is then of a take, from its start to its end.
+	Set      Set      `json:"combinations"`      // combinations of color and shape to show; default All
+	Classes  []string `json:"classes,omitempty"` // a subset of Known, not for pictures; default all
+	PerClass int      `json:"-"`                 // videos per class, for motions and objects; default 24
+	Total    int      `json:"-"`                 // number of untrimmed videos (default 60) or pictures (default 1000)
+	// Simple omits bystanders and camera motion from videos of motions.
+	Simple bool    `json:"simple,omitempty"`
+	Width  int     `json:"width"`         // even; default 96
+	Height int     `json:"height"`        // even; default 96
+	FPS    float64 `json:"fps,omitempty"` // default 12
+	// Seconds is the duration of each video or take. The default is 2; for untrimmed videos
+	// it is 12, or 60 if they are labeled with objects.
+	Seconds float64 `json:"seconds,omitempty"`
+	// Takes is the number of scenes of its class that a video of motions or objects
+	// shows in turn, each with its own label, start and end; default 1.
 	Takes     int     `json:"takes,omitempty"`
-	TestShare float64 `json:"-"` // of each class, or of all, for the test split; 0.25, none if negative
+	TestShare float64 `json:"-"` // share of each class, or of all, in the test split; default 0.25, negative for none
 }
 
 func (o Options) complete() (Options, error) {
 	o.Kind = cmp.Or(o.Kind, KindMotions)
 	if !slices.Contains(Kinds, o.Kind) {
-		return o, fmt.Errorf("unknown kind of data set %q; available: %q", string(o.Kind), Kinds)
+		return o, fmt.Errorf("unknown kind of dataset %q; available: %q", string(o.Kind), Kinds)
 	}
 	o.Set = cmp.Or(o.Set, All)
 	if err := o.Set.valid(); err != nil {
@@ -173,7 +174,7 @@ func (o Options) frame() Vec {
 	return Vec{float64(o.Width) / unit, float64(o.Height) / unit}
 }
 
-// Generate renders a data set into dir and returns the path of its manifest:
+// Generate renders a dataset into dir and returns the path of its manifest:
 //
 //	motions, objects  <class_with_underscores>/<nnn>.mp4; labels.csv with path,label,split
 //	untrimmed         videos/<nnnnnn>.mp4; labels.csv with path,label,split,start,end, and

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// untrimmed makes up a scene in which one of two actors does one to four of the
-// given things, each of them from where the last one left it. The frame is as
-// large as given.
+// untrimmed returns a random scene in which one of two actors performs one to four actions
+// of the given classes. Each action continues from the state after the previous one.
 func untrimmed(classes []string, set []Object, r *rand.Rand, seconds float64, frame Vec) *Scene {
 	lengths := make([]float64, 1+r.IntN(4))
 	pauses := make([]float64, len(lengths)+1)
@@ -22,7 +21,7 @@ func untrimmed(classes []string, set []Object, r *rand.Rand, seconds float64, fr
 		pauses[i] = between(r, 0.3, 1)
 		sum += pauses[i]
 	}
-	// Of medium size, it can both grow and shrink.
+	// An actor of medium size can both grow and shrink.
 	actors := cast(set, r, medium)
 	var acts []Act
 	start := 0.0
@@ -31,12 +30,12 @@ func untrimmed(classes []string, set []Object, r *rand.Rand, seconds float64, fr
 		a := Act{Start: thousandth(start), End: thousandth(start + length), Actors: actors}
 		start += length
 		if !a.choose(classes, r, frame, i == 0) {
-			break // after this there is nothing that can be done
+			break // no action can follow
 		}
 		acts = append(acts, a)
 		actors = a.left(frame)
 	}
-	// What turns in any act stands at any angle from the first on: see turning.
+	// An actor that turns in some act starts at a random angle, for the reason given at turning.
 	if slices.ContainsFunc(acts, func(a Act) bool { return a.Actors[1].Motion.Spin != 0 }) {
 		angle := between(r, 0, 2*math.Pi)
 		for _, a := range acts {
@@ -46,14 +45,13 @@ func untrimmed(classes []string, set []Object, r *rand.Rand, seconds float64, fr
 	return newScene(r, seconds, acts)
 }
 
-// thousandth rounds a time to what a manifest says of it.
+// thousandth rounds a time to milliseconds, the resolution of manifests.
 func thousandth(t float64) float64 { return math.Round(t*1000) / 1000 }
 
-// choose gives an act a class and its second actor a motion that goes on from
-// where the actor is, in sight and at a size that can be seen. Only what is not
-// there can appear, and it can do nothing else. It returns whether it found one.
-// The first act begins as it likes and always has one, which would be the last one
-// tried if none were in sight.
+// choose sets a random class of an act and a motion of its second actor that continues from
+// the actor's state and keeps it visible. An invisible actor can only appear, and a visible
+// one cannot. choose reports whether it found a class. The first act may start in any
+// state and always gets a class: the last one tried if none keeps the actor visible.
 func (a *Act) choose(names []string, r *rand.Rand, frame Vec, first bool) bool {
 	before, seconds := a.Actors, a.End-a.Start
 	from := before[1].pose(0)
@@ -63,7 +61,7 @@ func (a *Act) choose(names []string, r *rand.Rand, frame Vec, first bool) bool {
 		subject := &a.Actors[1]
 		subject.Motion = Motion{}
 		classes[slices.Index(Classes(), a.Class)].direct(a.Actors, r, seconds)
-		// Outside its act, nothing changes; inside, it does so all the time.
+		// Appearing and vanishing take the whole act.
 		for _, ramp := range []*Ramp{&subject.Motion.Appear, &subject.Motion.Vanish} {
 			if ramp.For > 0 {
 				*ramp = Ramp{0, seconds}
@@ -85,8 +83,8 @@ func (a *Act) choose(names []string, r *rand.Rand, frame Vec, first bool) bool {
 	return first
 }
 
-// seen tells whether an actor stays within the frame, or at least comes back
-// there at the end, and is of a size that shapes have.
+// seen reports whether an actor has a valid size and stays within the frame for the given
+// duration. With Wrap, only the start and the end count.
 func (a *Actor) seen(seconds float64, frame Vec) bool {
 	const steps = 16
 	for i := range steps + 1 {
@@ -104,7 +102,7 @@ func (a *Actor) seen(seconds float64, frame Vec) bool {
 	return true
 }
 
-// left returns the actors as they are when the act is over.
+// left returns the actors in their state after the act.
 func (a *Act) left(frame Vec) []Actor {
 	actors := slices.Clone(a.Actors)
 	s := &actors[1]
@@ -114,12 +112,12 @@ func (a *Act) left(frame Vec) []Actor {
 	}
 	s.At, s.Size, s.Angle, s.Motion = p.at, p.size, p.angle, Motion{}
 	if p.opacity == 0 {
-		s.Motion.Vanish = Ramp{-1, 1} // it has gone before
+		s.Motion.Vanish = Ramp{-1, 1} // ended before the next act
 	}
 	return actors
 }
 
-// doing says what happens, of several things the first two.
+// doing returns the words for the actions of a scene, of which it names the first two.
 func (s *Scene) doing() string {
 	var names []string
 	for _, a := range s.Acts[:min(len(s.Acts), 2)] {

@@ -7,38 +7,39 @@ import (
 	"slices"
 )
 
-// Label says what the segments of untrimmed videos are labeled with.
+// Label selects the labels of the segments of untrimmed videos.
 type Label string
 
 // The labels.
 //
-//   - LabelMotions: what a shape does. The pictures alone do not tell it.
-//   - LabelObjects: which shape is there, such as "red circle". Shapes come, do
-//     anything that one can do alone, and go again; sometimes the next one comes
-//     before. Segments last from half a second to half a minute.
+//   - LabelMotions: the motion of a shape, which single frames do not show.
+//   - LabelObjects: the visible shape, such as "red circle". Each shape appears, performs
+//     a motion that needs no second shape, and disappears. Sometimes the next one appears
+//     earlier. Segments last from half a second to half a minute.
 const (
 	LabelMotions Label = "motions"
 	LabelObjects Label = "objects"
 )
 
-// LabelNames are the names of the labels.
+// LabelNames lists all labels.
 var LabelNames = []Label{LabelMotions, LabelObjects}
 
-// valid completes the label of a kind: motions, which is not noted, is "".
+// valid checks the label for a kind and replaces LabelMotions, the default, by "", so that
+// synth.json omits it.
 func (l *Label) valid(k Kind) error {
 	if *l == LabelMotions {
 		*l = ""
 	}
 	switch {
 	case *l != "" && *l != LabelObjects:
-		return fmt.Errorf("no label %q; there are %q", string(*l), LabelNames)
+		return fmt.Errorf("unknown label %q; available: %q", string(*l), LabelNames)
 	case *l != "" && k != KindUntrimmed:
-		return fmt.Errorf("a choice of labels is for %s videos, not for %s", KindUntrimmed, k)
+		return fmt.Errorf("label %q requires %s videos, got %s", string(*l), KindUntrimmed, k)
 	}
 	return nil
 }
 
-// Known returns the labels that a data set of these options can have.
+// Known returns the class names that a dataset with these options can have.
 func (o Options) Known() []string {
 	if o.Kind == KindUntrimmed && o.Label == LabelObjects {
 		return KindObjects.Classes(o.Set)
@@ -46,13 +47,13 @@ func (o Options) Known() []string {
 	return o.Kind.Classes(o.Set)
 }
 
-// Visit is a time in which an object is there.
+// Visit is an interval in which an object is visible.
 type Visit struct {
 	Start, End float64 // seconds
 	Class      string  // the object's name
 }
 
-// segments are the timed labels of an untrimmed video.
+// segments returns the timed labels of an untrimmed video.
 func (s *Scene) segments() []Visit {
 	if s.Visits != nil {
 		return s.Visits
@@ -64,7 +65,7 @@ func (s *Scene) segments() []Visit {
 	return v
 }
 
-// visitors says which objects come, of several the first two.
+// visitors returns the caption of a scene with visits, which names the first two objects.
 func (s *Scene) visitors() string {
 	words := article(s.Visits[0].Class)
 	if len(s.Visits) > 1 {
@@ -75,12 +76,12 @@ func (s *Scene) visitors() string {
 
 const (
 	shortest, longest = 0.5, 30.0 // seconds of a visit
-	fade              = 0.15      // seconds in which a shape comes or goes
+	fade              = 0.15      // seconds that a shape takes to appear or disappear
 )
 
-// visited makes up a scene in which up to three kinds of objects come and go. How
-// long they stay is spread evenly on a logarithmic scale; one in five comes while
-// the one before is still there.
+// visited returns a random scene in which up to three different objects appear and
+// disappear. The logarithm of a visit's duration is distributed uniformly. One visit in
+// five starts during the previous one.
 func visited(classes []string, r *rand.Rand, seconds float64, frame Vec) *Scene {
 	var chosen []Object
 	for _, i := range r.Perm(len(classes))[:min(len(classes), 1+r.IntN(3))] {
@@ -89,7 +90,7 @@ func visited(classes []string, r *rand.Rand, seconds float64, frame Vec) *Scene 
 	}
 	var visits []Visit
 	var actors []Actor
-	at, end := min(pause(r, seconds), seconds/2), 0.0 // a video of a second, too, shows something
+	at, end := min(pause(r, seconds), seconds/2), 0.0 // even a video of one second shows an object
 	for {
 		length := math.Exp(between(r, math.Log(shortest), math.Log(min(longest, 0.45*seconds))))
 		v := Visit{Start: thousandth(at), End: thousandth(at + length)}
@@ -101,14 +102,14 @@ func visited(classes []string, r *rand.Rand, seconds float64, frame Vec) *Scene 
 		}
 		o := chosen[r.IntN(len(chosen))]
 		if n := len(visits); v.Start < end {
-			// Two at a time are two that can be told apart, one on either side.
+			// Two objects that are visible together differ, and are on opposite sides.
 			for o.String() == visits[n-1].Class {
 				o = chosen[r.IntN(len(chosen))]
 			}
 		}
 		v.Class = o.String()
 		visits, actors = append(visits, v), append(actors, visitor(o, v, len(visits)%2, r, frame))
-		alone := v.Start >= end // at most two are there at a time
+		alone := v.Start >= end // at most two objects are visible together
 		end = max(end, v.End)
 		at = end + pause(r, seconds)
 		if alone && len(chosen) > 1 && r.IntN(5) == 0 {
@@ -120,12 +121,12 @@ func visited(classes []string, r *rand.Rand, seconds float64, frame Vec) *Scene 
 	return s
 }
 
-// pause is a time in which nothing is there.
+// pause returns the random duration of an interval without objects.
 func pause(r *rand.Rand, seconds float64) float64 {
 	return math.Exp(between(r, math.Log(0.5), math.Log(max(0.1*seconds, 1))))
 }
 
-// visitor is an object on one of two sides, which is there for a visit.
+// visitor returns an actor that is visible during a visit, on side 0 or 1 of the frame.
 func visitor(o Object, v Visit, side int, r *rand.Rand, frame Vec) Actor {
 	length := v.End - v.Start
 	motions := slices.DeleteFunc(names(false), func(name string) bool { return name == "appearing" || name == "vanishing" })
@@ -144,7 +145,7 @@ func visitor(o Object, v Visit, side int, r *rand.Rand, frame Vec) Actor {
 	return a
 }
 
-// begin puts an actor's motion off until a time: then it is as it was at 0.
+// begin delays an actor's motion, so that its state at time t is the previous state at 0.
 func (a *Actor) begin(t float64) {
 	m := &a.Motion
 	a.At = a.At.minus(m.Velocity.times(t))

@@ -137,7 +137,7 @@ func Escape(path string) string {
 	return b.String()
 }
 
-// Unescape returns the path of which Escape made s.
+// Unescape returns the path that Escape converted to s.
 func Unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {

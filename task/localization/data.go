@@ -10,7 +10,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Data refers to annotated videos: the annotations, and the store with the features. It is stored in config.json of a run.
+// Data refers to annotated videos: the annotations, and the store with the features. It is
+// stored in config.json of a run.
 type Data struct {
 	Path     string `json:"path"`     // the annotations
 	Features string `json:"features"` // the store

@@ -86,7 +86,7 @@ func (l *Localizer) Rate() float64 { return l.rate }
 // Classes returns the class names.
 func (l *Localizer) Classes() []string { return l.vocabulary.Classes() }
 
-// SetClasses replaces the class names. Names that the model file does not know are encoded
+// SetClasses replaces the class names. Names that are not in the model file are encoded
 // by the backbone's text tower; without it they are an *[adapter.UnknownClassError].
 func (l *Localizer) SetClasses(ctx context.Context, classes []string) error {
 	return l.vocabulary.SetClasses(ctx, classes)

@@ -53,8 +53,8 @@ func (s *Set) TrueProposals() Proposals {
 	return out
 }
 
-// Windows returns n windows with score 1 for each video, spread evenly: a baseline that
-// knows only the lengths of segments.
+// Windows returns n windows with score 1 for each video, spread evenly: a baseline that uses
+// only the lengths of segments.
 func (s *Set) Windows(n int) (Proposals, error) {
 	lengths := proposal.SegmentLengths(s.onPlayersClock(), 8)
 	return s.each(func(_ int, q *feature.Sequence) ([]proposal.Proposal, error) {
@@ -145,7 +145,7 @@ type Recall struct {
 // mostProposals is the highest N of Recall.
 const mostProposals = 100
 
-// At returns the average recall with n proposals a video, from 1 to 100.
+// At returns the average recall with n proposals per video, from 1 to 100.
 func (r *Recall) At(n int) float64 { return r.AR[n-1] }
 
 // recall measures the proposals of a set.

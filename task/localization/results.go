@@ -34,7 +34,7 @@ type Detection struct {
 func (d Detection) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // the outer encoder escapes, unless told otherwise
+	e.SetEscapeHTML(false) // the outer encoder decides whether to escape
 	err := e.Encode(struct {
 		Label   string     `json:"label,omitempty"`
 		Score   float64    `json:"score"`
@@ -67,8 +67,8 @@ func (r Results) Write(w io.Writer) error {
 	return e.Encode(resultsFile{"1.3", text.Map(r, text.Escape), map[string]any{}})
 }
 
-// WriteFile writes results, a file whole or not at all: as CSV with the header
-// video,start,end,label,score if the path ends in .csv, else as ActivityNet's JSON.
+// WriteFile writes results atomically: as CSV with the header video,start,end,label,score if
+// the path ends in .csv, otherwise as ActivityNet's JSON.
 func (r Results) WriteFile(path string) error {
 	write := r.Write
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
@@ -95,9 +95,8 @@ func (r Results) WriteCSV(w io.Writer) error {
 	return c.Error()
 }
 
-// cell returns a text for a cell of a spreadsheet, and uncell the text of such a cell.
-// Spreadsheets run a text that begins with one of formulaStart, unless an apostrophe
-// precedes it.
+// cell returns a text as a cell of a spreadsheet; uncell is its inverse. Spreadsheets run a
+// text that begins with one of formulaStart, unless an apostrophe precedes it.
 func cell(s string) string {
 	if isFormula(s) {
 		return "'" + s
@@ -244,7 +243,7 @@ func parseResultsCSV(content []byte, name string) (Results, error) {
 	}
 }
 
-// check returns an error for a detection that no file may hold.
+// check returns an error for a detection that is not valid in a file.
 func (d Detection) check() error {
 	if !text.IsLine(d.Label) {
 		return fmt.Errorf("label %q is not plain text", d.Label)

@@ -58,7 +58,7 @@ func (d Detection) cue(escape func(string) string) string {
 	return fmt.Sprintf("%s (%.0f %%)", escape(text.Quote(d.Label)), 100*d.Score)
 }
 
-// escapeSRT returns a text without SubRip's arrow and the markup that players know; the
+// escapeSRT returns a text without SubRip's arrow and the markup that players interpret; the
 // format has no escapes.
 func escapeSRT(s string) string {
 	return srtMarkup.ReplaceAllString(strings.ReplaceAll(s, "-->", "→"), "‹$1")

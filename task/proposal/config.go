@@ -50,7 +50,7 @@ type Config struct {
 	MaxProposals int     `json:"max_proposals"`
 }
 
-// DefaultConfig returns settings for a few hundred videos, at about eight frames a second.
+// DefaultConfig returns settings for a few hundred videos, at about eight frames per second.
 func DefaultConfig() Config {
 	return Config{Width: 128, Heads: 4, Blocks: 1, Levels: 6, Window: 32, Frames: 1024, Overlap: 256,
 		Batch: 8, Crop: 0.5, Radius: 1.5, BoxWeight: 2, QualityWeight: 0.5, Sigma: 0.5, MinScore: 0.05, MaxProposals: 1000}

@@ -1,6 +1,6 @@
-// Package proposal finds segments of a long video in which something happens, whatever
-// it is. The detector has one class, is anchor-free and uses only frozen frame features,
-// after AFSD (Lin et al., CVPR 2021) and ActionFormer (Zhang et al., ECCV 2022).
+// Package proposal finds segments of a long video in which something happens, without
+// classifying them. The detector is anchor-free and uses only frozen frame features, after
+// AFSD (Lin et al., CVPR 2021) and ActionFormer (Zhang et al., ECCV 2022).
 //
 // # Network
 //
@@ -11,12 +11,12 @@
 // distances to its start and end, and how accurate these are.
 //
 // Attention is local: a group of rows attends to itself and to half a group on either
-// side. These are segments of the attention of package internal/compute. Convolutions are gathered rows
-// followed by a linear layer. Neither needs a kernel of its own.
+// side, which are attention segments of package internal/compute. Convolutions are gathered
+// rows followed by a linear layer. Neither needs its own kernel.
 //
 // The first layers are initialized from the training features: every channel is
 // standardized, and half of the projection computes differences between frames, because
-// what all frames of a video have in common is far larger than what changes. On 42 videos
+// the component that all frames of a video share is far larger than the changes. On 42 videos
 // of `synth untrimmed`, after training on 168 others, the class-agnostic average
 // precision at tIoU 0.5 was 0.80 with differences and 0.18 without.
 //

@@ -7,9 +7,9 @@ const (
 )
 
 // learn adds to the gradients of all tensors for windows x [R,E] and returns the loss. It is
-// the sum of the focal loss of actionness over all rows and, over the rows that are to find
-// a segment, the distance-IoU loss and the cross entropy of the quality with the achieved
-// IoU as target. Each is divided by the number of these rows.
+// the sum of the focal loss of actionness over all rows and, over the rows that are assigned
+// to a segment, the distance-IoU loss and the cross entropy of the quality with the achieved
+// IoU as target. Each is divided by the number of assigned rows.
 func (t *Detector) learn(x []float32, l *layout, want targets) float64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

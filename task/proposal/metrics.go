@@ -47,7 +47,7 @@ func AverageRecall(examples []Example, proposals [][]Proposal, tIoUs []float64, 
 var ActivityNetThresholds = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
 
 // SlidingWindows returns n windows with score 1, spread evenly over a video, equally many of
-// each length: a baseline that knows only the lengths of actions. Lengths are limited to
+// each length: a baseline that uses only the lengths of actions. Lengths are limited to
 // that of the video.
 func SlidingWindows(whole video.Span, lengths []float64, n int) []Proposal {
 	var out []Proposal

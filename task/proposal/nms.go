@@ -64,11 +64,11 @@ func MaxPerVideo(n int, seconds float64) int {
 // from the proposals whose scores change.
 type group struct {
 	p    []Proposal
-	best int     // of them, -1 if none is left
-	end  float64 // of the last to end
+	best int     // index of the best, -1 if none is left
+	end  float64 // latest end
 }
 
-// gone is the score of proposals that are left no longer.
+// gone is the score of proposals that have been removed.
 const gone = -1
 
 func grouped(p []Proposal) []group {

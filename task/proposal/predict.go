@@ -75,7 +75,7 @@ func (t *Detector) Propose(ctx context.Context, q *feature.Sequence) ([]Proposal
 	return softNMS(found, t.config.Sigma, t.config.MinScore, MaxPerVideo(t.config.MaxProposals, seconds)), nil
 }
 
-// pass appends the proposals of a few windows of so many rows together.
+// pass appends the proposals of windows that are processed together.
 func (t *Detector) pass(found []Proposal, f *frames, parts []part, rows int) []Proposal {
 	d := t.device
 	defer d.Release(d.Mark())

@@ -13,8 +13,8 @@ type span struct {
 }
 
 // spans returns the segments that overlap the rows from..to-1, limited to them. A segment of
-// which less than half is left has skip set, because it cannot be recognized by that part.
-// Segments shorter than a row are extended to one row, so that there is a row to find them.
+// which less than half is left has skip set, because that part may not suffice to recognize it.
+// Segments shorter than a row are extended to one row, so that a row is assigned to them.
 func (f *frames) spans(segments []video.Span, from, to int) []span {
 	var out []span
 	for _, s := range segments {
@@ -33,8 +33,8 @@ func (f *frames) spans(segments []video.Span, from, to int) []span {
 
 // targets holds the training targets of the rows of pyramids.
 type targets struct {
-	action    []float32 // [P] 1 for a row that is to find a segment, 0 for background, -1 to ignore the row
-	rows      []int32   // [M] the rows that are to find a segment
+	action    []float32 // [P] 1 for a row that is assigned to a segment, 0 for background, -1 to ignore the row
+	rows      []int32   // [M] the assigned rows
 	distances []float32 // [M,2] from these to its start and end, in rows of the level
 }
 

@@ -169,7 +169,8 @@ func values(sums []logSum) []float64 {
 }
 
 // dualSoftmax returns the scores of the dual softmax (Cheng et al. 2021, arXiv 2109.04290):
-// the similarity times the softmax, at temperature tau, over all queries for the candidate. It needs all queries of the test set at once.
+// the similarity times the softmax, at temperature tau, over all queries for the candidate. It
+// needs all queries of the test set at once.
 func (p *pairing) dualSoftmax(ctx context.Context, tau float64) (byText, byVideo score, err error) {
 	texts, videos := newLogSums(p.texts), newLogSums(p.videos)
 	err = p.each(ctx, nil, func(t, v int, s float64) {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// attend is attention straight from its definition.
+// attend computes attention directly from its definition.
 func attend(q, kv wide, s *compute.AttentionShape) wide {
 	w := len(q[0])
 	d := w / s.Heads
@@ -81,11 +81,11 @@ func testAttention(t *testing.T, open Open) {
 	})
 }
 
-// At the sizes of real towers gradients are compared with the portable path's,
-// which the small sizes check.
+// At the sizes of real towers, gradients are compared with those of the portable kernels, which
+// the small sizes check.
 func testAttentionAtSize(t *testing.T, open Open) {
 	for name, s := range map[string]struct {
-		dim, shared, queries int // queries of a segment, 0 for as many as it has keys
+		dim, shared, queries int // queries per segment; 0 means the number of its keys
 		causal               bool
 		keys                 []int
 	}{

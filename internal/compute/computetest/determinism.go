@@ -8,8 +8,8 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Results must not depend on the number of threads: a run resumed on another
-// machine setting has to go on bit for bit.
+// Results must not depend on the number of threads, so that a run can be resumed bitwise with
+// another number.
 func testThreadsDoNotChangeBits(t *testing.T, open Open) {
 	var want []wide
 	for _, threads := range []int{1, 2, 5} {

@@ -206,7 +206,7 @@ func testPatches(t *testing.T, open Open) {
 	d.ExtractPatches(dst, put(d, images), size, patch)
 	got := get(d, dst)
 	near(t, "class row", got[:1], newWide(1, 12), 0)
-	// The second patch of the second picture: columns 2-3 of rows 0-1.
+	// The second patch of the second image: columns 2-3 of rows 0-1.
 	near(t, "patch", got[7:8], wide{{103, 104, 107, 108, 119, 120, 123, 124, 135, 136, 139, 140}}, 0)
 }
 

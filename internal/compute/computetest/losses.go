@@ -73,7 +73,7 @@ func testFocal(t *testing.T, open Open) {
 	})
 }
 
-// Logits beyond the range of the exponential have a loss and a slope.
+// Logits beyond the range of the exponential have a finite loss and gradient.
 func testFocalFarOut(t *testing.T, open Open) {
 	for name, d := range devices(open) {
 		dx := d.New(1, 4)
@@ -89,7 +89,7 @@ func testIntervals(t *testing.T, open Open) {
 		x, target := random(rng, n, 2), random(rng, n, 2)
 		for i := range target {
 			for j := range target[i] {
-				// Where both ends meet the loss has a kink, and no slope to compare.
+				// If two ends coincide, the loss has a kink and no derivative.
 				if math.Abs(target[i][j]-x[i][j]) < 1e-3 {
 					target[i][j] += 1e-2
 				}
@@ -100,7 +100,7 @@ func testIntervals(t *testing.T, open Open) {
 		loss := func() wide {
 			sum := 0.0
 			for i := range x {
-				// Straight from the definition, on the line.
+				// The definition, in one dimension.
 				s, e, a, b := -math.Exp(x[i][0]), math.Exp(x[i][1]), -target[i][0], target[i][1]
 				both := min(e, b) - max(s, a)
 				overlaps[i][0] = both / (e - s + b - a - both)

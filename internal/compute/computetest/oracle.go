@@ -7,7 +7,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// wide is a matrix in float64, the oracle's arithmetic.
+// wide is a float64 matrix, in which the oracle computes.
 type wide [][]float64
 
 func newWide(rows, cols int) wide {
@@ -28,8 +28,7 @@ func random(rng *rand.Rand, rows, cols int) wide {
 	return w
 }
 
-// put places w in a matrix that is a view inside a larger one, so that strides
-// are tested too.
+// put uploads w to a view inside a larger matrix, so that strides are tested too.
 func put(d compute.Device, w wide) compute.Matrix {
 	cols := 0
 	if len(w) > 0 {
@@ -63,7 +62,7 @@ type failer interface {
 	Fatalf(string, ...any)
 }
 
-// near fails unless got is want up to tol times the largest entry of want.
+// near fails unless got equals want within tol times the largest entry of want.
 func near(t failer, what string, got, want wide, tol float64) {
 	t.Helper()
 	most := 1e-30
@@ -81,7 +80,7 @@ func near(t failer, what string, got, want wide, tol float64) {
 	}
 }
 
-// nearAbs is near with an absolute tolerance, for gradients that may vanish.
+// nearAbs is near with an absolute tolerance, for gradients that may be zero.
 func nearAbs(t failer, what string, got, want wide, tol float64) {
 	t.Helper()
 	for i := range want {
@@ -128,7 +127,7 @@ func sum(a, b wide) wide {
 	return c
 }
 
-// slopes is the gradient of Σ up∘f by central differences at x, in float64.
+// slopes returns the gradient of Σ up∘f at x by central differences, in float64.
 func slopes(x, up wide, f func() wide) wide {
 	const h = 1e-5
 	at := func() (s float64) {

@@ -66,7 +66,7 @@ func testLinear(t *testing.T, open Open) {
 	})
 }
 
-// Sizes on both sides of every edge: of vectors, tiles, strips, blocks of k.
+// Sizes just below and above those of vectors, tiles, strips and blocks of k.
 func testProductsAroundEdges(t *testing.T, open Open) {
 	ms := []int{1, 2, 3, 5, 6, 7, 12, 13, 107, 109, 217}
 	ns := []int{1, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 130}
@@ -105,7 +105,7 @@ func testProductsAroundEdges(t *testing.T, open Open) {
 	}
 }
 
-// Bits must not depend on which rows and columns are multiplied together.
+// The bits of a result must not depend on which rows and columns are multiplied together.
 func testRowsDoNotChangeBits(t *testing.T, open Open) {
 	d := open(2)
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -124,7 +124,7 @@ func testRowsDoNotChangeBits(t *testing.T, open Open) {
 	}
 }
 
-// rounded is what 8 bits make of a row of activations and of weights.
+// rounded returns a row of activations or weights after quantization to 8 bits.
 func rounded(x wide, signed bool) wide {
 	y := newWide(len(x), len(x[0]))
 	for i, r := range x {
@@ -147,7 +147,7 @@ func rounded(x wide, signed bool) wide {
 	return y
 }
 
-// A product in 8 bits is the exact product of the rounded matrices.
+// An int8 product is the exact product of the quantized matrices.
 func testInt8(t *testing.T, open Open) {
 	for name, d := range devices(open) {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +172,7 @@ func testInt8(t *testing.T, open Open) {
 	}
 }
 
-// Rounding costs about a hundredth of the result, a row of nothing nothing.
+// Quantization causes an error of about 1 % of the result, and none for a row of zeros.
 func testInt8IsClose(t *testing.T, open Open) {
 	d := open(2)
 	rng := rand.New(rand.NewPCG(13, 14))

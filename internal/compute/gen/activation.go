@@ -2,13 +2,13 @@ package main
 
 import "math"
 
-// exp writes p = e^x for x <= 88; x and n are used up. Below -87.3, where the
-// result would leave the normal range, it stays at e^-87.3 = 1.2e-38. The
-// reduction is to |r| <= ln 2 / 2, the polynomial Cephes's (Moshier) of degree
-// 7, together good to 1e-7 of the result. NaN stays NaN.
+// exp writes p = e^x for x <= 88; x and n are overwritten. Below -87.3, where the result
+// would not be a normal number, it is e^-87.3 = 1.2e-38. The argument is reduced to
+// |r| <= ln 2 / 2, for which the degree-7 polynomial of Cephes (Moshier) is used. The relative
+// error is at most 1e-7. NaN stays NaN.
 func (g *asm) exp(x, n, p int) {
 	g.set(-87.33654, n)
-	// MAX returns its first operand, in the order here, if either is NaN.
+	// In this order of operands, MAX returns the first if either is NaN.
 	g.op("VMAXPS %s, %s, %s", g.v(x), g.v(n), g.v(x))
 	g.opk("VMULPS", math.Log2E, g.v(x), g.v(n))
 	if g.wide {
@@ -31,7 +31,7 @@ func (g *asm) exp(x, n, p int) {
 	g.op("VPADDD %s, %s, %s", g.v(n), g.v(p), g.v(p))
 }
 
-// logistic writes d = 1 + e^(-1.702·x); n and p are used up.
+// logistic writes d = 1 + e^(-1.702·x); n and p are overwritten.
 func (g *asm) logistic(x, n, p, d int) {
 	g.opk("VMULPS", -1.702, g.v(x), g.v(n))
 	g.set(87, d) // so that 1/d is a normal number
@@ -40,9 +40,9 @@ func (g *asm) logistic(x, n, p, d int) {
 	g.opk("VADDPS", 1, g.v(d), g.v(d))
 }
 
-// tailArea writes c = Φ(-|x|), the area of the normal distribution beyond |x|,
-// and e = e^(-x²/2); a and b are used up. It is Abramowitz & Stegun 7.1.26, off
-// by at most 8e-8.
+// tailArea writes c = Φ(-|x|), the area of the normal distribution beyond |x|, and
+// e = e^(-x²/2); a and b are overwritten. It uses formula 7.1.26 of Abramowitz and Stegun, with
+// an error of at most 8e-8.
 func (g *asm) tailArea(x, a, b, c, e int) {
 	from, size := g.v(x), g.v(a)
 	g.zero(a)
@@ -64,7 +64,7 @@ func (g *asm) tailArea(x, a, b, c, e int) {
 	g.ops3("VMULPS", c, e, c)
 }
 
-// activations are those with kernels, by the names of their Go constants.
+// activations are the activations with kernels, by the names of their Go constants.
 var activations = []struct {
 	name   string
 	temps  int
@@ -91,7 +91,7 @@ var activations = []struct {
 	},
 	{
 		name: "GELU", temps: 4, unroll: 4,
-		// max(x,0) - |x|·Φ(-|x|), which cancels nothing on either side
+		// max(x,0) - |x|·Φ(-|x|), which has no cancellation for either sign
 		value: func(g *asm, x, t int) {
 			g.tailArea(x, t, t+1, t+2, t+3)
 			g.zero(t)
@@ -115,8 +115,8 @@ var activations = []struct {
 	},
 }
 
-// finishes writes c = act(a) + r for the rows and columns of a tile's argument,
-// r being optional.
+// finishes writes the kernels for c = act(a) + r, where a, c and the optional r are given by
+// a tile.
 func (g *asm) finishes() {
 	for _, act := range activations {
 		g.fn("Finish"+act.name, "t *tile AX")
@@ -155,7 +155,7 @@ func (g *asm) finishes() {
 	}
 }
 
-// slopes writes dx = dy·act'(x).
+// slopes writes the kernels for dx = dy·act'(x).
 func (g *asm) slopes() {
 	for _, act := range activations {
 		g.fn(act.name+"Grad", "dx []float32 DI CX", "dy []float32 R9 _", "x []float32 SI _")

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// isa is an instruction set: how its vectors are called, how many float32 one
-// holds, and whether it has mask registers and broadcasts from memory.
+// isa is an instruction set.
 type isa struct {
-	name  string // how its kernels' names begin
+	name  string // prefix of the names of its kernels
 	reg   string
 	lanes int
-	wide  bool // AVX-512
+	wide  bool // AVX-512: mask registers, broadcasts from memory
 }
 
 var (
@@ -27,11 +26,11 @@ type source struct {
 	labels      int
 }
 
-// asm is the source for amd64. Kernels are written once for both instruction
-// sets where their instructions allow it.
+// asm is the source for amd64. Where possible, both instruction sets share the code of a
+// kernel.
 //
-// Registers by habit: with AVX2, Y15 is the mask of a row's last elements; with
-// AVX-512 that is K1. R13 is free for short use everywhere.
+// Conventions for registers: the mask of a row's last elements is Y15 with AVX2 and K1 with
+// AVX-512. R13 is a scratch register.
 type asm struct {
 	source
 	isa
@@ -45,17 +44,17 @@ func (g *source) op(format string, args ...any) { fmt.Fprintf(&g.text, "\t"+form
 // at writes a label.
 func (g *source) at(label string) { fmt.Fprintf(&g.text, "%s:\n", label) }
 
-// label is a new label.
+// label returns a new label.
 func (g *source) label(what string) string {
 	g.labels++
 	return fmt.Sprintf("%s%d", what, g.labels)
 }
 
-// v names vector register i.
+// v returns the name of vector register i.
 func (g *asm) v(i int) string { return fmt.Sprintf("%s%d", g.reg, i) }
 
-// hold names a register for a value that lives through a kernel: they are
-// counted from the top, as those of a loop are from the bottom.
+// hold returns register i, counted from the last, for a value that a whole kernel uses. Loops
+// use the registers from 0.
 func (g *asm) hold(i int) int {
 	if g.wide {
 		return 31 - i
@@ -63,11 +62,11 @@ func (g *asm) hold(i int) int {
 	return 14 - i
 }
 
-// bytes is the size of a vector.
+// bytes returns the size of a vector.
 func (g *asm) bytes() int { return 4 * g.lanes }
 
-// unroll is how many vectors a loop handles at once, given how many AVX-512's
-// twice as many registers allow.
+// unroll returns the number of vectors that a loop processes at once, given the number for
+// AVX-512, which has twice as many registers as AVX2.
 func (g *asm) unroll(wide int) int {
 	if g.wide {
 		return wide
@@ -75,10 +74,11 @@ func (g *asm) unroll(wide int) int {
 	return max(1, wide/2)
 }
 
-// fn begins a function. A parameter is "name type", then the register that it
-// is loaded to: a general one for pointers and integers, two for a slice's base
-// and length ("_" for one not wanted), the number of a vector register for a
-// float32, which is broadcast.
+// fn starts a function. A parameter is "name type" and the registers it is loaded to:
+//
+//   - a general register for a pointer or an integer
+//   - two general registers for the base and the length of a slice, "_" for unused
+//   - the number of a vector register for a float32, which is broadcast
 func (g *asm) fn(name string, params ...string) {
 	full := g.name + name
 	var decl, loads []string
@@ -111,13 +111,13 @@ func (g *asm) fn(name string, params ...string) {
 	}
 }
 
-// begin starts a function; size is the size of its arguments in bytes.
+// begin starts a function with arguments of the given size in bytes.
 func (g *source) begin(name, params, result string, size int) {
 	fmt.Fprintf(&g.stubs, "//go:noescape\nfunc %s(%s)%s\n\n", name, params, result)
 	fmt.Fprintf(&g.text, "// func %s(%s)%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, result, name, size)
 }
 
-// load8 loads a parameter, "name register", from its place among the arguments.
+// load8 loads a parameter, "name register", from an offset in the arguments.
 func (g *source) load8(param string, offset int) {
 	name, register, _ := strings.Cut(param, " ")
 	g.op("MOVQ %s+%d(FP), %s", name, offset, register)
@@ -130,7 +130,7 @@ func (g *asm) ret() {
 	g.text.WriteString("\n")
 }
 
-// k is the address of the constant x, repeated for a whole AVX2 vector.
+// k returns the address of the constant x, repeated for a whole AVX2 vector.
 func (g *asm) k(x float64) string {
 	bits := math.Float32bits(float32(x))
 	name := fmt.Sprintf("k_%08x<>", bits)
@@ -154,7 +154,7 @@ func (g *asm) opk(op string, x float64, rest ...string) {
 	g.op("%s %s, %s", op, g.k(x), strings.Join(rest, ", "))
 }
 
-// set puts the constant x into register r.
+// set writes the constant x to register r.
 func (g *asm) set(x float64, r int) { g.op("VBROADCASTSS %s, %s", g.k(x), g.v(r)) }
 
 // zero clears register r.
@@ -166,15 +166,15 @@ func (g *asm) zero(r int) {
 	g.op("%s %s, %s, %s", op, g.v(r), g.v(r), g.v(r))
 }
 
-// lane is one vector of a loop: its place among those handled at once, and
-// whether it is a row's last, incomplete one.
+// lane is one vector of a loop: its index among those processed at once, and whether it is the
+// last, incomplete vector of a row.
 type lane struct {
 	u    int
 	tail bool
 }
 
-// each writes a loop over the CX elements of some rows, CX > 0 not required;
-// DX is the offset in bytes that load and store add to their pointers.
+// each writes a loop over the CX elements of rows; CX may be 0. load and store add the offset
+// DX, in bytes, to their pointers.
 func (g *asm) each(unroll int, body func(l lane)) {
 	many, one, tail, done := g.label("many"), g.label("one"), g.label("tail"), g.label("done")
 	g.op("XORQ DX, DX")
@@ -204,11 +204,11 @@ func (g *asm) each(unroll int, body func(l lane)) {
 	g.at(done)
 }
 
-// mask makes the mask of the first elements of a vector, as many as register
-// count says (less than a vector full), in K<k> or in Y<y>.
+// mask writes the mask of the first elements of a vector to K<k> or Y<y>. Register count has
+// their number, which is less than the length of a vector.
 func (g *asm) mask(count string, k, y int) {
 	if g.wide {
-		// BZHI takes the low bits of all ones.
+		// BZHI keeps the low bits of all ones.
 		g.op("MOVQ $-1, R13")
 		g.op("BZHIQ %s, R13, R13", count)
 		g.op("KMOVW R13, K%d", k)
@@ -234,7 +234,7 @@ func (g *asm) place(l lane, ptr string) string {
 	return fmt.Sprintf("%d(%s)(DX*1)", l.u*g.bytes(), ptr)
 }
 
-// load loads a vector to register r, with zeros behind a row's end.
+// load loads a vector to register r, with zeros after the end of the row.
 func (g *asm) load(l lane, ptr string, r int) { g.loadAt(l.tail, g.place(l, ptr), r) }
 
 func (g *asm) loadAt(tail bool, address string, r int) {
@@ -248,7 +248,7 @@ func (g *asm) loadAt(tail bool, address string, r int) {
 	}
 }
 
-// loadOr is load with the elements of register fill behind a row's end.
+// loadOr is load with the elements of register fill after the end of the row.
 func (g *asm) loadOr(l lane, ptr string, r, fill int) {
 	if l.tail && g.wide {
 		g.op("VMOVAPS %s, %s", g.v(fill), g.v(r))
@@ -261,7 +261,7 @@ func (g *asm) loadOr(l lane, ptr string, r, fill int) {
 	}
 }
 
-// store stores register r, nothing behind a row's end.
+// store stores register r up to the end of the row.
 func (g *asm) store(l lane, r int, ptr string) { g.storeAt(l.tail, r, g.place(l, ptr)) }
 
 func (g *asm) storeAt(tail bool, r int, address string) {
@@ -275,7 +275,7 @@ func (g *asm) storeAt(tail bool, r int, address string) {
 	}
 }
 
-// clip clears what lies behind a row's end in register r.
+// clip clears the elements of register r after the end of the row.
 func (g *asm) clip(l lane, r int) {
 	if !l.tail {
 		return
@@ -287,8 +287,8 @@ func (g *asm) clip(l lane, r int) {
 	}
 }
 
-// fold combines all elements of the registers from..from+n-1 by op, in an order
-// that depends on nothing else, and leaves the result in all elements of from.
+// fold combines all elements of the registers from..from+n-1 by op, in a fixed order, and
+// writes the result to all elements of register from.
 func (g *asm) fold(op string, from, n, temp int) {
 	for step := 1; step < n; step *= 2 {
 		for i := 0; i+step < n; i += 2 * step {
@@ -312,6 +312,5 @@ func (g *asm) fold(op string, from, n, temp int) {
 	}
 }
 
-// ops3 writes a three-operand instruction on registers: dst = a op b, in the
-// order of the formula.
+// ops3 writes dst = a op b, with the operands in the order of the formula.
 func (g *asm) ops3(op string, a, b, dst int) { g.op("%s %s, %s, %s", op, g.v(b), g.v(a), g.v(dst)) }

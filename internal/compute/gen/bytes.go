@@ -1,9 +1,9 @@
 package main
 
-// byteDots writes the dot products of four rows of bytes at a time with one query
-// of signed bytes: dst[i] = bias + Σ row·query, the rows unsigned. Rows lie
-// anywhere, so those of the next four are fetched while four are multiplied. The
-// query's length, a multiple of 64, is also the distance of the rows.
+// byteDots writes the kernel for dst[i] = bias + Σ row·query, four rows at a time. Rows are
+// unsigned bytes, the query is signed. Rows need not be adjacent, so the next four are
+// prefetched while four are multiplied. The length of the query, a multiple of 64, is also
+// the distance between rows.
 func (g *asm) byteDots() {
 	g.fn("ByteDots", "dst []int32 DI CX", "rows []byte SI _", "at []int32 R8 _", "query []int8 R9 _", "bias int64 _")
 	const length = "query_len+80(FP)"
@@ -30,36 +30,19 @@ func (g *asm) byteDots() {
 		g.zero(r)
 	}
 	g.op("XORQ DX, DX")
-	const query, row = 4, 5
 	g.op("PCALIGN $32")
 	g.at("loop")
 	for _, p := range next {
 		g.op("PREFETCHT0 (%s)(DX*1)", p)
 	}
-	if g.wide {
-		g.op("VMOVUPS (R9)(DX*1), Z%d", query)
-		for r, p := range now {
-			g.op("VMOVUPS (%s)(DX*1), Z%d", p, row+r)
-			g.op("VPDPBUSD Z%d, Z%d, Z%d", query, row+r, r)
-		}
-	} else {
-		for u := 0; u < 64; u += 16 {
-			g.op("VPMOVSXBW %d(R9)(DX*1), Y%d", u, query)
-			for r, p := range now {
-				// As 16-bit numbers: the instruction for bytes saturates.
-				g.op("VPMOVZXBW %d(%s)(DX*1), Y%d", u, p, row+r)
-				g.op("VPMADDWD Y%d, Y%d, Y%d", query, row+r, row+r)
-				g.op("VPADDD Y%d, Y%d, Y%d", row+r, r, r)
-			}
-		}
-	}
+	g.addByteProducts(now)
 	g.op("ADDQ $64, DX")
 	g.op("CMPQ DX, %s", length)
 	g.op("JLT loop")
 	if g.wide {
 		for r := range now {
-			g.op("VEXTRACTI64X4 $1, Z%d, Y%d", r, row)
-			g.op("VPADDD Y%d, Y%d, Y%d", row, r, r)
+			g.op("VEXTRACTI64X4 $1, Z%d, Y5", r)
+			g.op("VPADDD Y5, Y%d, Y%d", r, r)
 		}
 	}
 	g.op("VPHADDD Y1, Y0, Y0")
@@ -81,9 +64,31 @@ func (g *asm) byteDots() {
 	g.ret()
 }
 
-// byteDots is the same for arm64. The dot product of bytes there is one of signed
-// ones: what is multiplied is row-128, which is what the bias makes of the
-// others' sums, so that it is left out.
+// addByteProducts adds the products of 64 bytes of the query and of the row at each pointer
+// to the sums in the registers 0 to 3.
+func (g *asm) addByteProducts(pointers []string) {
+	const query, row = 4, 5
+	if g.wide {
+		g.op("VMOVUPS (R9)(DX*1), Z%d", query)
+		for r, p := range pointers {
+			g.op("VMOVUPS (%s)(DX*1), Z%d", p, row+r)
+			g.op("VPDPBUSD Z%d, Z%d, Z%d", query, row+r, r)
+		}
+		return
+	}
+	for u := 0; u < 64; u += 16 {
+		g.op("VPMOVSXBW %d(R9)(DX*1), Y%d", u, query)
+		for r, p := range pointers {
+			// In 16 bits, because the instruction for bytes saturates.
+			g.op("VPMOVZXBW %d(%s)(DX*1), Y%d", u, p, row+r)
+			g.op("VPMADDWD Y%d, Y%d, Y%d", query, row+r, row+r)
+			g.op("VPADDD Y%d, Y%d, Y%d", row+r, r, r)
+		}
+	}
+}
+
+// byteDots is the same for arm64. NEON multiplies signed bytes, so the kernel computes
+// Σ (row-128)·query, which already includes the bias.
 func (g *neon) byteDots() {
 	g.fn("ByteDots", "dst []int32 R0 R1", "rows []byte R2 _", "at []int32 R3 _", "query []int8 R4 R5", "bias int64 _")
 	const query, row, flip = 4, 5, 28
@@ -104,7 +109,7 @@ func (g *neon) byteDots() {
 	for r := range 4 {
 		g.op("FMOVQ.P 16(R%d), F%d", pointer(r), row+r)
 		g.op("VEOR V%d.B16, V%d.B16, V%d.B16", flip, row+r, row+r)
-		g.word(0x4e809400|uint32(query<<16|(row+r)<<5|r), "sdot v%d.4s, v%d.16b, v%d.16b", r, row+r, query)
+		g.sdot(r, row+r, query)
 	}
 	g.op("SUBS $16, R7")
 	g.op("BNE loop")

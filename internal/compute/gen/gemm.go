@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// tileRows is the height of a tile of the product, tileVectors its width. With
-// its 24 (AVX2: 12) sums a tile hides the latency of the multiply-add and
-// leaves registers for a row of B and two elements of A.
+// tileRows is the height of a tile of the product, and tileVectors its width. The 24 sums of
+// a tile (12 with AVX2) hide the latency of the multiply-add and leave registers for a row of
+// B and two elements of A.
 const tileRows = 6
 
 func (g *asm) tileVectors() int {
@@ -17,8 +17,8 @@ func (g *asm) tileVectors() int {
 	return 2
 }
 
-// tiles writes the tiles of all heights and widths, and the table of them: an
-// edge costs what it holds and no full tile.
+// tiles writes the kernels for all heights and widths, and the table of them, so that tiles
+// at the edges of a product do not cost as much as full ones.
 func (g *asm) tiles(kind tileKind) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "var %s%ss = [][]func(*tile){\n\tnil,\n", g.name, kind)
@@ -33,8 +33,8 @@ func (g *asm) tiles(kind tileKind) {
 	g.stubs.WriteString(table.String() + "}\n\n")
 }
 
-// tileKind is what a tile multiplies: float32, or small integers, of which four
-// bytes hold as many as are added up by one instruction.
+// tileKind is the type of a tile's operands: float32, or integers in groups of four bytes,
+// which one instruction multiplies and sums.
 type tileKind string
 
 const (
@@ -48,205 +48,234 @@ func (g *asm) multiplyAdd(kind tileKind, a, b, sum, temp int) {
 	case kind == floatTile:
 		g.op("VFMADD231PS %s, %s, %s", g.v(b), g.v(a), g.v(sum))
 	case g.wide:
-		// four unsigned bytes of a by four signed ones of b
+		// Four unsigned bytes of a times four signed bytes of b.
 		g.op("VPDPBUSD %s, %s, %s", g.v(b), g.v(a), g.v(sum))
 	default:
-		// Two 16-bit numbers: the instruction for bytes saturates.
+		// Two 16-bit numbers, because the instruction for bytes saturates.
 		g.op("VPMADDWD %s, %s, %s", g.v(b), g.v(a), g.v(temp))
 		g.op("VPADDD %s, %s, %s", g.v(temp), g.v(sum), g.v(sum))
 	}
 }
 
-// tile writes the kernel for mr rows and nv vectors of columns. Each sum is one
-// chain of multiply-adds in the order of k, so that its bits depend neither on
-// the tile's size nor on its neighbors.
-func (g *asm) tile(kind tileKind, mr, nv int) {
-	sum := func(r, j int) int { return r*nv + j }
-	b := func(j int) int { return mr*nv + j }
-	a := func(r int) int { return mr*nv + nv + r%2 }
-	temp := mr*nv + nv + 1
-	if kind == intTile && !g.wide {
-		a = func(int) int { return mr*nv + nv }
-	}
-	row := g.tileVectors() * g.bytes()
+// amd64Tile is a kernel for mr rows and nv vectors of columns. Each sum is one chain of
+// multiply-adds in the order of k, so its bits depend neither on the size of the tile nor on
+// the neighbors of the sum.
+type amd64Tile struct {
+	*asm
+	kind   tileKind
+	mr, nv int
+}
 
+// The vector registers: the sums, then a row of B, then elements of A.
+
+func (t *amd64Tile) sum(r, j int) int { return r*t.nv + j }
+
+func (t *amd64Tile) b(j int) int { return t.mr*t.nv + j }
+
+func (t *amd64Tile) a(r int) int {
+	if t.kind == intTile && !t.wide {
+		r = 0 // the next register is temporary
+	}
+	return t.b(t.nv) + r%2
+}
+
+// rowBytes returns the size of a row of B in its panel.
+func (t *amd64Tile) rowBytes() int { return t.tileVectors() * t.bytes() }
+
+// bases returns the registers that point to rows 0 and 3 of A.
+func (t *amd64Tile) bases() []string { return []string{"SI", "R8"}[:1+(t.mr-1)/3] }
+
+func (g *asm) tile(kind tileKind, mr, nv int) {
+	t := &amd64Tile{g, kind, mr, nv}
 	g.fn(fmt.Sprintf("%s%dx%d", kind, mr, nv*g.lanes), "t *tile AX")
 	g.op("MOVQ tile_a(AX), SI")
 	g.op("MOVQ tile_lda(AX), BX")
 	g.op("MOVQ tile_b(AX), DI")
 	g.op("MOVQ tile_k(AX), CX")
 	g.op("MOVQ tile_next(AX), DX")
-	bases := []string{"SI"}
 	if mr > 3 {
-		bases = append(bases, "R8")
 		g.op("LEAQ (BX)(BX*2), R13")
 		g.op("LEAQ (SI)(R13*1), R8")
 	}
-	element := func(r, offset int) string {
-		index := []string{"", "(BX*1)", "(BX*2)"}[r%3]
-		return fmt.Sprintf("%d(%s)%s", offset, bases[r/3], index)
-	}
-
-	// Begin at zero or at the sums over earlier k.
+	t.start()
+	t.loops()
 	if kind == floatTile {
-		g.op("MOVQ tile_from(AX), R13")
-		g.op("TESTQ R13, R13")
-		g.op("JZ zero")
-		for r := range mr {
-			for j := range nv {
-				g.op("VMOVUPS %d(R13), %s", r*row+j*g.bytes(), g.v(sum(r, j)))
-			}
-		}
-		g.op("JMP start")
-		g.at("zero")
-	}
-	for i := range mr * nv {
-		g.zero(i)
-	}
-	if kind == floatTile {
-		g.at("start")
-	}
-
-	step := func(u int) {
-		for j := range nv {
-			offset := u*row + j*g.bytes()
-			g.op("VMOVUPS %d(DI), %s", offset, g.v(b(j)))
-			if offset%64 == 0 {
-				g.op("PREFETCHT0 %d(DI)", offset+g.ahead())
-			}
-		}
-		for r := range mr {
-			g.op("VBROADCASTSS %s, %s", element(r, 4*u), g.v(a(r)))
-			for j := range nv {
-				g.multiplyAdd(kind, a(r), b(j), sum(r, j), temp)
-			}
-		}
-	}
-	advance := func(steps int) {
-		g.op("ADDQ $%d, DI", steps*row)
-		for _, r := range bases {
-			g.op("ADDQ $%d, %s", 4*steps, r)
-		}
-	}
-	const unroll = 4
-	g.op("MOVQ CX, R13")
-	g.op("SHRQ $2, R13")
-	g.op("JZ rest")
-	g.op("PCALIGN $64")
-	g.at("loop")
-	g.op("PREFETCHT1 (DX)") // the next block of B, a line at a time
-	g.op("ADDQ $64, DX")
-	for u := range unroll {
-		step(u)
-	}
-	advance(unroll)
-	g.op("DECQ R13")
-	g.op("JNZ loop")
-	g.at("rest")
-	g.op("ANDQ $3, CX")
-	g.op("JZ end")
-	g.at("single")
-	step(0)
-	advance(1)
-	g.op("DECQ CX")
-	g.op("JNZ single")
-
-	g.at("end")
-	if kind == floatTile {
-		g.op("MOVQ tile_to(AX), R13")
-		g.op("TESTQ R13, R13")
-		g.op("JZ finish")
-		for r := range mr {
-			for j := range nv {
-				g.op("VMOVUPS %s, %d(R13)", g.v(sum(r, j)), r*row+j*g.bytes())
-			}
-		}
-		g.ret()
-	} else {
-		// Convert integers to values: step·scale·sum + low·offset.
-		g.op("MOVQ tile_scales(AX), R13")
-		g.op("MOVQ tile_offsets(AX), R12")
-		g.op("MOVQ tile_levels(AX), R9")
-		step, low := mr*nv, mr*nv+1
-		for r := range mr {
-			g.op("VBROADCASTSS %d(R9), %s", 8*r, g.v(step))
-			g.op("VBROADCASTSS %d(R9), %s", 8*r+4, g.v(low))
-			for j := range nv {
-				s := g.v(sum(r, j))
-				g.op("VCVTDQ2PS %s, %s", s, s)
-				g.op("VMULPS %d(R13), %s, %s", j*g.bytes(), s, s)
-				g.op("VMULPS %s, %s, %s", g.v(step), s, s)
-				g.op("VFMADD231PS %d(R12), %s, %s", j*g.bytes(), g.v(low), s)
-			}
-		}
-	}
-
-	// c = alpha·sum + bias + residual
-	finish := func(tail bool, label string) {
-		last := func(j int) bool { return tail && j == nv-1 }
-		t0, t1 := mr*nv, mr*nv+1
-		g.op("VBROADCASTSS tile_alpha(AX), %s", g.v(t0))
-		g.op("MOVQ tile_bias(AX), R13")
-		g.op("TESTQ R13, R13")
-		g.op("JZ %splain", label)
-		for j := range nv {
-			g.loadAt(last(j), fmt.Sprintf("%d(R13)", j*g.bytes()), t1)
-			for r := range mr {
-				g.op("VFMADD213PS %s, %s, %s", g.v(t1), g.v(t0), g.v(sum(r, j)))
-			}
-		}
-		g.op("JMP %sresidual", label)
-		g.at(label + "plain")
-		for i := range mr * nv {
-			g.ops3("VMULPS", i, t0, i)
-		}
-		g.at(label + "residual")
-		g.op("MOVQ tile_r(AX), R13")
-		g.op("TESTQ R13, R13")
-		g.op("JZ %sstore", label)
-		g.op("MOVQ tile_ldr(AX), R12")
-		for r := range mr {
-			for j := range nv {
-				g.loadAt(last(j), fmt.Sprintf("%d(R13)", j*g.bytes()), t1)
-				g.ops3("VADDPS", sum(r, j), t1, sum(r, j))
-			}
-			if r < mr-1 {
-				g.op("ADDQ R12, R13")
-			}
-		}
-		g.at(label + "store")
-		g.op("MOVQ tile_c(AX), DX")
-		g.op("MOVQ tile_ldc(AX), R12")
-		for r := range mr {
-			for j := range nv {
-				g.storeAt(last(j), sum(r, j), fmt.Sprintf("%d(DX)", j*g.bytes()))
-			}
-			if r < mr-1 {
-				g.op("ADDQ R12, DX")
-			}
-		}
-		g.ret()
-	}
-	if kind == floatTile {
+		t.storeSums()
 		g.at("finish")
+	} else {
+		t.dequantize()
 	}
 	g.op("MOVQ tile_cols(AX), CX")
 	g.op("SUBQ $%d, CX", (nv-1)*g.lanes)
 	if g.wide {
 		g.mask("CX", 1, 0)
-		finish(true, "")
+		t.finish(true, "")
 		return
 	}
-	// Masked stores are slow with AVX2: only where a row ends.
+	// Masked stores are slow with AVX2, so whole vectors have their own code.
 	g.op("CMPQ CX, $%d", g.lanes)
 	g.op("JLT edge")
-	finish(false, "full")
+	t.finish(false, "full")
 	g.at("edge")
 	g.mask("CX", 1, 15)
-	finish(true, "edge")
+	t.finish(true, "edge")
 }
 
-// ahead is how far before its use a row of B is fetched from L2, in bytes.
+// start sets the sums to zero, or to the sums over earlier k.
+func (t *amd64Tile) start() {
+	if t.kind == floatTile {
+		t.op("MOVQ tile_from(AX), R13")
+		t.op("TESTQ R13, R13")
+		t.op("JZ zero")
+		for r := range t.mr {
+			for j := range t.nv {
+				t.op("VMOVUPS %d(R13), %s", r*t.rowBytes()+j*t.bytes(), t.v(t.sum(r, j)))
+			}
+		}
+		t.op("JMP start")
+		t.at("zero")
+	}
+	for i := range t.mr * t.nv {
+		t.zero(i)
+	}
+	if t.kind == floatTile {
+		t.at("start")
+	}
+}
+
+// loops adds the products for all k, four at a time and then one at a time.
+func (t *amd64Tile) loops() {
+	const unroll = 4
+	t.op("MOVQ CX, R13")
+	t.op("SHRQ $2, R13")
+	t.op("JZ rest")
+	t.op("PCALIGN $64")
+	t.at("loop")
+	t.op("PREFETCHT1 (DX)") // one cache line of the next block of B
+	t.op("ADDQ $64, DX")
+	for u := range unroll {
+		t.step(u)
+	}
+	t.advance(unroll)
+	t.op("DECQ R13")
+	t.op("JNZ loop")
+	t.at("rest")
+	t.op("ANDQ $3, CX")
+	t.op("JZ end")
+	t.at("single")
+	t.step(0)
+	t.advance(1)
+	t.op("DECQ CX")
+	t.op("JNZ single")
+	t.at("end")
+}
+
+// step adds the products of column u of A and row u of B, relative to their pointers.
+func (t *amd64Tile) step(u int) {
+	for j := range t.nv {
+		offset := u*t.rowBytes() + j*t.bytes()
+		t.op("VMOVUPS %d(DI), %s", offset, t.v(t.b(j)))
+		if offset%64 == 0 {
+			t.op("PREFETCHT0 %d(DI)", offset+t.ahead())
+		}
+	}
+	for r := range t.mr {
+		index := []string{"", "(BX*1)", "(BX*2)"}[r%3]
+		t.op("VBROADCASTSS %d(%s)%s, %s", 4*u, t.bases()[r/3], index, t.v(t.a(r)))
+		for j := range t.nv {
+			t.multiplyAdd(t.kind, t.a(r), t.b(j), t.sum(r, j), t.b(t.nv)+1)
+		}
+	}
+}
+
+func (t *amd64Tile) advance(steps int) {
+	t.op("ADDQ $%d, DI", steps*t.rowBytes())
+	for _, r := range t.bases() {
+		t.op("ADDQ $%d, %s", 4*steps, r)
+	}
+}
+
+// storeSums stores the sums and returns, unless they are complete.
+func (t *amd64Tile) storeSums() {
+	t.op("MOVQ tile_to(AX), R13")
+	t.op("TESTQ R13, R13")
+	t.op("JZ finish")
+	for r := range t.mr {
+		for j := range t.nv {
+			t.op("VMOVUPS %s, %d(R13)", t.v(t.sum(r, j)), r*t.rowBytes()+j*t.bytes())
+		}
+	}
+	t.ret()
+}
+
+// dequantize converts integer sums to values: step·scale·sum + low·offset.
+func (t *amd64Tile) dequantize() {
+	t.op("MOVQ tile_scales(AX), R13")
+	t.op("MOVQ tile_offsets(AX), R12")
+	t.op("MOVQ tile_levels(AX), R9")
+	step, low := t.mr*t.nv, t.mr*t.nv+1
+	for r := range t.mr {
+		t.op("VBROADCASTSS %d(R9), %s", 8*r, t.v(step))
+		t.op("VBROADCASTSS %d(R9), %s", 8*r+4, t.v(low))
+		for j := range t.nv {
+			s := t.v(t.sum(r, j))
+			t.op("VCVTDQ2PS %s, %s", s, s)
+			t.op("VMULPS %d(R13), %s, %s", j*t.bytes(), s, s)
+			t.op("VMULPS %s, %s, %s", t.v(step), s, s)
+			t.op("VFMADD231PS %d(R12), %s, %s", j*t.bytes(), t.v(low), s)
+		}
+	}
+}
+
+// finish writes c = alpha·sum + bias + residual and returns. With tail, the last vector of
+// each row is masked. The label distinguishes the two versions in one kernel.
+func (t *amd64Tile) finish(tail bool, label string) {
+	last := func(j int) bool { return tail && j == t.nv-1 }
+	alpha, temp := t.mr*t.nv, t.mr*t.nv+1
+	t.op("VBROADCASTSS tile_alpha(AX), %s", t.v(alpha))
+	t.op("MOVQ tile_bias(AX), R13")
+	t.op("TESTQ R13, R13")
+	t.op("JZ %splain", label)
+	for j := range t.nv {
+		t.loadAt(last(j), fmt.Sprintf("%d(R13)", j*t.bytes()), temp)
+		for r := range t.mr {
+			t.op("VFMADD213PS %s, %s, %s", t.v(temp), t.v(alpha), t.v(t.sum(r, j)))
+		}
+	}
+	t.op("JMP %sresidual", label)
+	t.at(label + "plain")
+	for i := range t.mr * t.nv {
+		t.ops3("VMULPS", i, alpha, i)
+	}
+	t.at(label + "residual")
+	t.op("MOVQ tile_r(AX), R13")
+	t.op("TESTQ R13, R13")
+	t.op("JZ %sstore", label)
+	t.op("MOVQ tile_ldr(AX), R12")
+	for r := range t.mr {
+		for j := range t.nv {
+			t.loadAt(last(j), fmt.Sprintf("%d(R13)", j*t.bytes()), temp)
+			t.ops3("VADDPS", t.sum(r, j), temp, t.sum(r, j))
+		}
+		if r < t.mr-1 {
+			t.op("ADDQ R12, R13")
+		}
+	}
+	t.at(label + "store")
+	t.op("MOVQ tile_c(AX), DX")
+	t.op("MOVQ tile_ldc(AX), R12")
+	for r := range t.mr {
+		for j := range t.nv {
+			t.storeAt(last(j), t.sum(r, j), fmt.Sprintf("%d(DX)", j*t.bytes()))
+		}
+		if r < t.mr-1 {
+			t.op("ADDQ R12, DX")
+		}
+	}
+	t.ret()
+}
+
+// ahead returns the distance in bytes between the use of a row of B and its prefetch from L2.
 func (g *asm) ahead() int {
 	if g.wide {
 		return 1536
@@ -254,8 +283,7 @@ func (g *asm) ahead() int {
 	return 768
 }
 
-// peak writes a loop of nothing but independent multiply-adds, in the measure of
-// which the GEMM is told.
+// peak writes a loop of independent multiply-adds on registers, to measure the peak.
 func (g *asm) peak() {
 	const sums = 12
 	g.fn("Peak", "n int CX")
@@ -272,7 +300,7 @@ func (g *asm) peak() {
 	g.ret()
 }
 
-// pause writes the hint that a loop waits for another thread.
+// pause writes a function that tells the processor that a loop waits for another thread.
 func (g *asm) pause() {
 	g.begin("pause", "", "", 0)
 	for range 4 {

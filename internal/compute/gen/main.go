@@ -1,7 +1,6 @@
-// Gen writes the kernels of package compute: kernels_amd64.s and
-// kernels_arm64.s, and their declarations in stubs_amd64.go and stubs_arm64.go.
-// It is plain text because avo has neither PCALIGN nor arm64, and because the
-// kernels share their bodies between AVX2 and AVX-512.
+// Gen writes the kernels of package compute to kernels_amd64.s and kernels_arm64.s, and their
+// declarations to stubs_amd64.go and stubs_arm64.go. It does not use avo, which lacks PCALIGN
+// and arm64, and because the kernels for AVX2 and AVX-512 share their code.
 package main
 
 import (
@@ -43,7 +42,10 @@ func generateAMD64() *source {
 		g.finishes()
 		g.slopes()
 		g.softmax()
-		g.norms()
+		g.softmaxGrad()
+		g.layerNorm()
+		g.layerNormGrad()
+		g.normParamGrad()
 		g.rows()
 		g.adamw()
 		g.transpose()

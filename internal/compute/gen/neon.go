@@ -6,26 +6,27 @@ import (
 	"strings"
 )
 
-// neon is the source for arm64. The assembler of Go lacks most floating-point
-// instructions on vectors: they are written as words, with the instruction in
-// Arm's own notation behind them.
+// neon is the source for arm64. Go's assembler lacks most floating-point instructions on
+// vectors, so they are written as words, with a comment in Arm's notation.
 //
-// Registers by habit: arguments that are pointers are in R0 to R5, a row's
-// length is in R6; each uses R7 and copies of the pointers in R8 to R13. R14 is
-// free for short use everywhere, R19 points to the constants. V24 to V31 hold
-// what lives through a kernel.
+// Conventions for registers:
+//
+//   - R0 to R5: pointers passed as arguments
+//   - R6: length of a row
+//   - R7, R8 to R13: used by each, the latter as copies of the pointers
+//   - R14: scratch
+//   - R19: address of the constants
+//   - V24 to V31: values that a whole kernel uses
 type neon struct {
 	source
 	constants []uint32
 }
 
-// neonLanes is how many float32 a vector holds.
+// neonLanes is the number of float32 in a vector.
 const neonLanes = 4
 
-// fn begins a function. A parameter is "name type", then the register that it is
-// loaded to: a general one for pointers and integers, two for a slice's base and
-// length ("_" for one not wanted), the number of a vector register for a float32,
-// which fills all its elements.
+// fn starts a function. A parameter is "name type" and the registers it is loaded to, as for
+// amd64.
 func (g *neon) fn(name string, params ...string) {
 	var decl, loads []string
 	offset := 0
@@ -63,7 +64,7 @@ func (g *neon) ret() {
 	g.text.WriteString("\n")
 }
 
-// word writes an instruction by its code.
+// word writes an instruction as a number, with a comment.
 func (g *neon) word(code uint32, format string, args ...any) {
 	g.op("WORD $0x%08x // %s", code, fmt.Sprintf(format, args...))
 }
@@ -79,8 +80,8 @@ func (g *neon) f(op string, dst, a, b int) {
 	g.word(binaries[op]|uint32(b<<16|a<<5|dst), "%s v%d.4s, v%d.4s, v%d.4s", op, dst, a, b)
 }
 
-// unaries are instructions on one vector; fcvtns and fcvtnu round to integers,
-// to even where there are two nearest, and NaN to 0.
+// unaries are instructions on one vector. fcvtns and fcvtnu round to the nearest integer, ties
+// to even, and NaN to 0.
 var unaries = map[string]uint32{
 	"fabs": 0x4ea0f800, "fneg": 0x6ea0f800, "fsqrt": 0x6ea1f800, "frintn": 0x4e218800,
 	"fcvtns": 0x4e21a800, "fcvtnu": 0x6e21a800, "scvtf": 0x4e21d800,
@@ -95,8 +96,8 @@ func (g *neon) f1(op string, dst, a int) {
 func (g *neon) mla(sum, a, b int) { g.op("VFMLA V%d.S4, V%d.S4, V%d.S4", b, a, sum) }
 func (g *neon) mls(sum, a, b int) { g.op("VFMLS V%d.S4, V%d.S4, V%d.S4", b, a, sum) }
 
-// byElement writes sum += a[e]·b: for float32, or (dots) for four signed bytes of
-// each of b's elements with the four of a[e].
+// byElement writes sum += a[e]·b for float32. With dots, it writes the dot products of the four
+// signed bytes of each element of b and of a[e].
 func (g *neon) byElement(dots bool, sum, b, a, e int) {
 	at := uint32(e&1<<21 | a<<16 | e>>1<<11 | b<<5 | sum)
 	if dots {
@@ -109,7 +110,12 @@ func (g *neon) byElement(dots bool, sum, b, a, e int) {
 func (g *neon) move(dst, a int) { g.op("VMOV V%d.B16, V%d.B16", a, dst) }
 func (g *neon) zero(r int)      { g.op("VEOR V%d.B16, V%d.B16, V%d.B16", r, r, r) }
 
-// set fills register r with the constant x.
+// sdot writes sum += a·b, with the products of four signed bytes added to each integer.
+func (g *neon) sdot(sum, a, b int) {
+	g.word(0x4e809400|uint32(b<<16|a<<5|sum), "sdot v%d.4s, v%d.16b, v%d.16b", sum, a, b)
+}
+
+// set writes the constant x to all elements of register r.
 func (g *neon) set(x float64, r int) {
 	bits, i := math.Float32bits(float32(x)), 0
 	for i < len(g.constants) && g.constants[i] != bits {
@@ -121,7 +127,7 @@ func (g *neon) set(x float64, r int) {
 	g.op("FMOVQ %d(R19), F%d", 16*i, r)
 }
 
-// table writes the constants that set used, each for a whole vector.
+// table writes the constants used by set, each repeated for a whole vector.
 func (g *neon) table() {
 	for i, bits := range g.constants {
 		for half := range 2 {
@@ -131,9 +137,9 @@ func (g *neon) table() {
 	fmt.Fprintf(&g.text, "GLOBL neonConstants<>(SB), RODATA|NOPTR, $%d\n", 16*len(g.constants))
 }
 
-// each writes a loop over the R6 elements of the rows at pointers R0, R1, … up to
-// so many, which may be none: whole vectors, unroll at once, and then one element
-// after the other, as there are no masks. R6 and the pointers stay.
+// each writes a loop over the R6 elements of the rows at the first pointers R0, R1, …; R6 may
+// be 0. It processes whole vectors, unroll at once, and then single elements, because NEON has
+// no masks. It does not change R6 and the pointers.
 func (g *neon) each(pointers, unroll int, body func(l lane)) {
 	g.op("MOVD R6, R7")
 	for i := range pointers {
@@ -161,8 +167,8 @@ func (g *neon) each(pointers, unroll int, body func(l lane)) {
 	loop("tail", 1, 1, true)
 }
 
-// load loads a loop's next elements of the row at pointer p to register r: with a
-// lone element come zeros.
+// load loads the next vector of the row at pointer p to register r, or a single element and
+// zeros.
 func (g *neon) load(l lane, p, r int) {
 	if l.tail {
 		g.op("FMOVS (R%d), F%d", 8+p, r)
@@ -171,7 +177,7 @@ func (g *neon) load(l lane, p, r int) {
 	}
 }
 
-// loadSame is load, but a lone element fills the whole register.
+// loadSame is load, but it writes a single element to the whole register.
 func (g *neon) loadSame(l lane, p, r int) {
 	if l.tail {
 		g.op("VLD1R (R%d), [V%d.S4]", 8+p, r)
@@ -180,7 +186,7 @@ func (g *neon) loadSame(l lane, p, r int) {
 	}
 }
 
-// store is load the other way.
+// store stores register r to the next vector or element of the row at pointer p.
 func (g *neon) store(l lane, r, p int) {
 	if l.tail {
 		g.op("FMOVS F%d, (R%d)", r, 8+p)
@@ -189,15 +195,15 @@ func (g *neon) store(l lane, r, p int) {
 	}
 }
 
-// clip clears what lies behind a lone element in register r.
+// clip clears register r after a single element.
 func (g *neon) clip(l lane, r int) {
 	if l.tail {
 		g.op("FMOVS F%d, F%d", r, r)
 	}
 }
 
-// fold combines all elements of the registers from..from+n-1 by op, in an order
-// that depends on nothing else, and leaves the result in all elements of from.
+// fold combines all elements of the registers from..from+n-1 by op, in a fixed order, and
+// writes the result to all elements of register from.
 func (g *neon) fold(op string, from, n, temp int) {
 	for step := 1; step < n; step *= 2 {
 		for i := 0; i+step < n; i += 2 * step {
@@ -218,7 +224,10 @@ func generateARM64() *source {
 	g.byteDots()
 	g.activations()
 	g.softmax()
-	g.norms()
+	g.softmaxGrad()
+	g.layerNorm()
+	g.layerNormGrad()
+	g.normParamGrad()
 	g.rows()
 	g.dot()
 	g.adamw()

@@ -5,16 +5,15 @@ import (
 	"strings"
 )
 
-// A tile of the product has 8 rows and 2 vectors of columns: its 16 sums keep
-// four multiply-adds of a latency of four under way, which is what the largest
-// cores do, and leave registers for four elements of each row of A and, twice, a
-// row of B.
+// A tile of the product has 8 rows and 2 vectors of columns. The largest cores start four
+// multiply-adds per cycle, with a latency of four cycles; 16 sums keep them busy. They leave
+// registers for four elements of each row of A and for two rows of B.
 const (
 	neonRows    = 8
 	neonVectors = 2
 )
 
-// tiles writes the tiles of all heights and widths, and the table of them.
+// tiles writes the kernels for all heights and widths, and the table of them.
 func (g *neon) tiles(kind tileKind) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "var neon%ss = [][]func(*tile){\n\tnil,\n", kind)
@@ -29,119 +28,52 @@ func (g *neon) tiles(kind tileKind) {
 	g.stubs.WriteString(table.String() + "}\n\n")
 }
 
-// tile writes the kernel for mr rows and nv vectors of columns. Each sum is one
-// chain of multiply-adds in the order of k, so that its bits depend neither on
-// the tile's size nor on its neighbors.
+// neonTile is a kernel for mr rows and nv vectors of columns. Each sum is one chain of
+// multiply-adds in the order of k, so its bits depend neither on the size of the tile nor on
+// the neighbors of the sum.
 //
-// For integers, the dot product of bytes is one of signed ones, and levels of A
-// are unsigned: what is multiplied is level-128, and 128 times the sum of B's
-// column is added in the end. All this is exact.
+// NEON multiplies signed bytes, but the levels of A are unsigned. So the kernel multiplies
+// level-128, and finally adds 128 times the sum of B's column. This is exact.
 //
-// Nothing is fetched ahead (tile.next): B and the rows of A are read in order,
-// and what more would gain has to be measured on real machines.
-func (g *neon) tile(kind tileKind, mr, nv int) {
-	const row = neonVectors * 16
-	sum := func(r, j int) int { return r*nv + j }
-	a := func(r int) int { return 16 + r }
-	b := func(u, j int) int { return 24 + u%2*nv + j }
-	const flip, ones, columns = 28, 29, 30
-	pointer := func(r int) int { return 8 + r } // to the rows of A
+// The kernel does not use tile.next to prefetch: it reads B and the rows of A in order. Whether
+// prefetching helps has to be measured on real machines.
+type neonTile struct {
+	*neon
+	kind   tileKind
+	mr, nv int
+}
 
+// The vector registers of integer tiles: 128 and 1 in every byte, and the sums of B's columns.
+const (
+	neonFlip    = 28
+	neonOnes    = 29
+	neonColumns = 30
+)
+
+// neonRowBytes is the size of a row of B in its panel.
+const neonRowBytes = neonVectors * 16
+
+func (t *neonTile) sum(r, j int) int { return r*t.nv + j }
+func (t *neonTile) a(r int) int      { return 16 + r }
+func (t *neonTile) b(u, j int) int   { return 24 + u%2*t.nv + j }
+
+// pointer returns the general register that points to row r of A.
+func (t *neonTile) pointer(r int) int { return 8 + r }
+
+func (g *neon) tile(kind tileKind, mr, nv int) {
+	t := &neonTile{g, kind, mr, nv}
 	g.fn(fmt.Sprintf("%s%dx%d", kind, mr, nv*neonLanes), "t *tile R0")
 	g.op("MOVD tile_a(R0), R8")
 	g.op("MOVD tile_lda(R0), R1")
 	for r := 1; r < mr; r++ {
-		g.op("ADD R1, R%d, R%d", pointer(r-1), pointer(r))
+		g.op("ADD R1, R%d, R%d", t.pointer(r-1), t.pointer(r))
 	}
 	g.op("MOVD tile_b(R0), R2")
 	g.op("MOVD tile_k(R0), R3")
+	t.start()
+	t.loops()
 	if kind == floatTile {
-		g.op("MOVD tile_from(R0), R4")
-		g.op("CBZ R4, zero")
-		for r := range mr {
-			for j := range nv {
-				g.op("FMOVQ %d(R4), F%d", r*row+16*j, sum(r, j))
-			}
-		}
-		g.op("B start")
-		g.at("zero")
-	}
-	for i := range mr * nv {
-		g.zero(i)
-	}
-	if kind == floatTile {
-		g.at("start")
-	} else {
-		g.op("VMOVI $128, V%d.B16", flip)
-		g.op("VMOVI $1, V%d.B16", ones)
-		for j := range nv {
-			g.zero(columns + j)
-		}
-	}
-
-	// levels converts the loaded values of A for multiplication.
-	levels := func() {
-		for r := range mr {
-			if kind == intTile {
-				g.op("VEOR V%d.B16, V%d.B16, V%d.B16", flip, a(r), a(r))
-			}
-		}
-	}
-	step := func(u int) {
-		if nv == 2 {
-			g.op("FLDPQ %d(R2), (F%d, F%d)", u*row, b(u, 0), b(u, 1))
-		} else {
-			g.op("FMOVQ %d(R2), F%d", u*row, b(u, 0))
-		}
-		for r := range mr {
-			for j := range nv {
-				g.byElement(kind == intTile, sum(r, j), b(u, j), a(r), u)
-			}
-		}
-		for j := range nv {
-			if kind == intTile {
-				c, b := columns+j, b(u, j)
-				g.word(0x4e809400|uint32(ones<<16|b<<5|c), "sdot v%d.4s, v%d.16b, v%d.16b", c, b, ones)
-			}
-		}
-	}
-	const unroll = 4
-	g.op("LSR $2, R3, R5")
-	g.op("CBZ R5, rest")
-	g.op("PCALIGN $32")
-	g.at("loop")
-	for r := range mr {
-		g.op("FMOVQ.P 16(R%d), F%d", pointer(r), a(r))
-	}
-	levels()
-	for u := range unroll {
-		step(u)
-	}
-	g.op("ADD $%d, R2", unroll*row)
-	g.op("SUBS $1, R5")
-	g.op("BNE loop")
-	g.at("rest")
-	g.op("ANDS $3, R3")
-	g.op("BEQ end")
-	g.at("single")
-	for r := range mr {
-		g.op("FMOVS.P 4(R%d), F%d", pointer(r), a(r))
-	}
-	levels()
-	step(0)
-	g.op("ADD $%d, R2", row)
-	g.op("SUBS $1, R3")
-	g.op("BNE single")
-	g.at("end")
-	if kind == floatTile {
-		g.op("MOVD tile_to(R0), R4")
-		g.op("CBZ R4, finish")
-		for r := range mr {
-			for j := range nv {
-				g.op("FMOVQ F%d, %d(R4)", sum(r, j), r*row+16*j)
-			}
-		}
-		g.ret()
+		t.storeSums()
 		g.at("finish")
 	}
 	g.op("MOVD tile_cols(R0), R5")
@@ -151,105 +83,213 @@ func (g *neon) tile(kind tileKind, mr, nv int) {
 		g.op("BEQ edge%d", n)
 	}
 	for n := neonLanes; n > 0; n-- {
-		g.finish(kind, mr, nv, n)
+		t.finish(n)
 	}
 }
 
-// finish writes c = alpha·sum + bias + residual for a tile whose last vector has
-// n columns; integers become what they stand for, step·scale·sum + low·offset,
-// where others are multiplied by alpha.
-func (g *neon) finish(kind tileKind, mr, nv, n int) {
-	const factor, temp, step, low, columns = 16, 17, 18, 19, 30
-	sum := func(r, j int) int { return r*nv + j }
-	// A vector at an offset in bytes from a pointer.
-	whole := func(j int) bool { return j < nv-1 || n == neonLanes }
-	size := map[int]string{1: "FMOVS", 2: "FMOVD", 3: "FMOVD"}[n]
-	load := func(pointer string, j, r int) {
-		if whole(j) {
-			g.op("FMOVQ %d(%s), F%d", 16*j, pointer, r)
-			return
-		}
-		g.op("%s %d(%s), F%d", size, 16*j, pointer, r)
-		if n == 3 {
-			g.op("ADD $%d, %s, R14", 16*j+8, pointer)
-			g.op("VLD1 (R14), V%d.S[2]", r)
-		}
-	}
-	store := func(r int, pointer string, j int) {
-		if whole(j) {
-			g.op("FMOVQ F%d, %d(%s)", r, 16*j, pointer)
-			return
-		}
-		g.op("%s F%d, %d(%s)", size, r, 16*j, pointer)
-		if n == 3 {
-			g.op("ADD $%d, %s, R14", 16*j+8, pointer)
-			g.op("VST1 V%d.S[2], (R14)", r)
-		}
-	}
-
-	g.at(fmt.Sprintf("edge%d", n))
-	if kind == floatTile {
-		g.op("FMOVS tile_alpha(R0), F%d", factor)
-		g.op("VDUP V%d.S[0], V%d.S4", factor, factor)
-		for i := range mr * nv {
-			g.f("fmul", i, i, factor)
-		}
-	} else {
-		g.op("MOVD tile_scales(R0), R4")
-		g.op("MOVD tile_offsets(R0), R5")
-		g.op("MOVD tile_levels(R0), R6")
-		for j := range nv {
-			g.op("VSHL $7, V%d.S4, V%d.S4", columns+j, columns+j)
-		}
-		for r := range mr {
-			g.op("VLD1R.P 4(R6), [V%d.S4]", step)
-			g.op("VLD1R.P 4(R6), [V%d.S4]", low)
-			for j := range nv {
-				s := sum(r, j)
-				g.op("VADD V%d.S4, V%d.S4, V%d.S4", columns+j, s, s)
-				g.f1("scvtf", s, s)
-				g.op("FMOVQ %d(R4), F%d", 16*j, temp)
-				g.f("fmul", s, s, temp)
-				g.f("fmul", s, s, step)
-				g.op("FMOVQ %d(R5), F%d", 16*j, temp)
-				g.mla(s, temp, low)
+// start sets the sums to zero, or to the sums over earlier k.
+func (t *neonTile) start() {
+	if t.kind == floatTile {
+		t.op("MOVD tile_from(R0), R4")
+		t.op("CBZ R4, zero")
+		for r := range t.mr {
+			for j := range t.nv {
+				t.op("FMOVQ %d(R4), F%d", r*neonRowBytes+16*j, t.sum(r, j))
 			}
 		}
+		t.op("B start")
+		t.at("zero")
 	}
-	g.op("MOVD tile_bias(R0), R4")
-	g.op("CBZ R4, plain%d", n)
-	for j := range nv {
-		load("R4", j, temp)
-		for r := range mr {
-			g.f("fadd", sum(r, j), sum(r, j), temp)
-		}
+	t.zeros(t.mr * t.nv)
+	if t.kind == floatTile {
+		t.at("start")
+		return
 	}
-	g.at(fmt.Sprintf("plain%d", n))
-	g.op("MOVD tile_r(R0), R4")
-	g.op("CBZ R4, store%d", n)
-	g.op("MOVD tile_ldr(R0), R5")
-	for r := range mr {
-		for j := range nv {
-			load("R4", j, temp)
-			g.f("fadd", sum(r, j), sum(r, j), temp)
-		}
-		g.op("ADD R5, R4")
+	t.op("VMOVI $128, V%d.B16", neonFlip)
+	t.op("VMOVI $1, V%d.B16", neonOnes)
+	for j := range t.nv {
+		t.zero(neonColumns + j)
 	}
-	g.at(fmt.Sprintf("store%d", n))
-	g.op("MOVD tile_c(R0), R4")
-	g.op("MOVD tile_ldc(R0), R5")
-	for r := range mr {
-		for j := range nv {
-			store(sum(r, j), "R4", j)
-		}
-		g.op("ADD R5, R4")
-	}
-	g.ret()
 }
 
-// transpose writes dst[c][r] = src[r][c]; the leading dimensions are in bytes. It
-// takes eight rows at a time, then four, then one, in registers by squares of
-// four and what columns are left element by element.
+// loops adds the products for all k, four at a time and then one at a time.
+func (t *neonTile) loops() {
+	const unroll = 4
+	t.op("LSR $2, R3, R5")
+	t.op("CBZ R5, rest")
+	t.op("PCALIGN $32")
+	t.at("loop")
+	t.loadA("FMOVQ", 16)
+	for u := range unroll {
+		t.step(u)
+	}
+	t.op("ADD $%d, R2", unroll*neonRowBytes)
+	t.op("SUBS $1, R5")
+	t.op("BNE loop")
+	t.at("rest")
+	t.op("ANDS $3, R3")
+	t.op("BEQ end")
+	t.at("single")
+	t.loadA("FMOVS", 4)
+	t.step(0)
+	t.op("ADD $%d, R2", neonRowBytes)
+	t.op("SUBS $1, R3")
+	t.op("BNE single")
+	t.at("end")
+}
+
+// loadA loads the next bytes of each row of A by an instruction, and makes levels signed.
+func (t *neonTile) loadA(load string, bytes int) {
+	for r := range t.mr {
+		t.op("%s.P %d(R%d), F%d", load, bytes, t.pointer(r), t.a(r))
+	}
+	if t.kind == intTile {
+		for r := range t.mr {
+			t.op("VEOR V%d.B16, V%d.B16, V%d.B16", neonFlip, t.a(r), t.a(r))
+		}
+	}
+}
+
+// step adds the products of element u of the loaded rows of A and row u of B.
+func (t *neonTile) step(u int) {
+	if t.nv == 2 {
+		t.op("FLDPQ %d(R2), (F%d, F%d)", u*neonRowBytes, t.b(u, 0), t.b(u, 1))
+	} else {
+		t.op("FMOVQ %d(R2), F%d", u*neonRowBytes, t.b(u, 0))
+	}
+	for r := range t.mr {
+		for j := range t.nv {
+			t.byElement(t.kind == intTile, t.sum(r, j), t.b(u, j), t.a(r), u)
+		}
+	}
+	if t.kind == intTile {
+		for j := range t.nv {
+			t.sdot(neonColumns+j, t.b(u, j), neonOnes)
+		}
+	}
+}
+
+// storeSums stores the sums and returns, unless they are complete.
+func (t *neonTile) storeSums() {
+	t.op("MOVD tile_to(R0), R4")
+	t.op("CBZ R4, finish")
+	for r := range t.mr {
+		for j := range t.nv {
+			t.op("FMOVQ F%d, %d(R4)", t.sum(r, j), r*neonRowBytes+16*j)
+		}
+	}
+	t.ret()
+}
+
+// The vector registers of finish.
+const (
+	neonFactor = 16 + iota
+	neonTemp
+	neonStep
+	neonLow
+)
+
+// finish writes c = alpha·sum + bias + residual for a tile whose last vector has n columns,
+// and returns. Integer sums are dequantized instead of multiplied by alpha.
+func (t *neonTile) finish(n int) {
+	t.at(fmt.Sprintf("edge%d", n))
+	if t.kind == floatTile {
+		t.op("FMOVS tile_alpha(R0), F%d", neonFactor)
+		t.op("VDUP V%d.S[0], V%d.S4", neonFactor, neonFactor)
+		for i := range t.mr * t.nv {
+			t.f("fmul", i, i, neonFactor)
+		}
+	} else {
+		t.dequantize()
+	}
+	t.op("MOVD tile_bias(R0), R4")
+	t.op("CBZ R4, plain%d", n)
+	for j := range t.nv {
+		t.loadPart(n, j, neonTemp)
+		for r := range t.mr {
+			t.f("fadd", t.sum(r, j), t.sum(r, j), neonTemp)
+		}
+	}
+	t.at(fmt.Sprintf("plain%d", n))
+	t.op("MOVD tile_r(R0), R4")
+	t.op("CBZ R4, store%d", n)
+	t.op("MOVD tile_ldr(R0), R5")
+	for r := range t.mr {
+		for j := range t.nv {
+			t.loadPart(n, j, neonTemp)
+			t.f("fadd", t.sum(r, j), t.sum(r, j), neonTemp)
+		}
+		t.op("ADD R5, R4")
+	}
+	t.at(fmt.Sprintf("store%d", n))
+	t.op("MOVD tile_c(R0), R4")
+	t.op("MOVD tile_ldc(R0), R5")
+	for r := range t.mr {
+		for j := range t.nv {
+			t.storePart(n, t.sum(r, j), j)
+		}
+		t.op("ADD R5, R4")
+	}
+	t.ret()
+}
+
+// dequantize converts integer sums to values: step·scale·sum + low·offset.
+func (t *neonTile) dequantize() {
+	t.op("MOVD tile_scales(R0), R4")
+	t.op("MOVD tile_offsets(R0), R5")
+	t.op("MOVD tile_levels(R0), R6")
+	for j := range t.nv {
+		t.op("VSHL $7, V%d.S4, V%d.S4", neonColumns+j, neonColumns+j)
+	}
+	for r := range t.mr {
+		t.op("VLD1R.P 4(R6), [V%d.S4]", neonStep)
+		t.op("VLD1R.P 4(R6), [V%d.S4]", neonLow)
+		for j := range t.nv {
+			s := t.sum(r, j)
+			t.op("VADD V%d.S4, V%d.S4, V%d.S4", neonColumns+j, s, s)
+			t.f1("scvtf", s, s)
+			t.op("FMOVQ %d(R4), F%d", 16*j, neonTemp)
+			t.f("fmul", s, s, neonTemp)
+			t.f("fmul", s, s, neonStep)
+			t.op("FMOVQ %d(R5), F%d", 16*j, neonTemp)
+			t.mla(s, neonTemp, neonLow)
+		}
+	}
+}
+
+// neonMoves are the instructions that move the first n elements of a vector; those for three
+// elements move two.
+var neonMoves = map[int]string{1: "FMOVS", 2: "FMOVD", 3: "FMOVD"}
+
+// loadPart loads vector j at R4 to register r: n columns if it is the last vector.
+func (t *neonTile) loadPart(n, j, r int) {
+	if j < t.nv-1 || n == neonLanes {
+		t.op("FMOVQ %d(R4), F%d", 16*j, r)
+		return
+	}
+	t.op("%s %d(R4), F%d", neonMoves[n], 16*j, r)
+	if n == 3 {
+		t.op("ADD $%d, R4, R14", 16*j+8)
+		t.op("VLD1 (R14), V%d.S[2]", r)
+	}
+}
+
+// storePart stores register r to vector j at R4: n columns if it is the last vector.
+func (t *neonTile) storePart(n, r, j int) {
+	if j < t.nv-1 || n == neonLanes {
+		t.op("FMOVQ F%d, %d(R4)", r, 16*j)
+		return
+	}
+	t.op("%s F%d, %d(R4)", neonMoves[n], r, 16*j)
+	if n == 3 {
+		t.op("ADD $%d, R4, R14", 16*j+8)
+		t.op("VST1 V%d.S[2], (R14)", r)
+	}
+}
+
+// transpose writes dst[c][r] = src[r][c]; the leading dimensions are in bytes. It processes
+// eight rows at a time, then four, then one. Within them it transposes squares of four in
+// registers, and copies the remaining columns element by element.
 func (g *neon) transpose() {
 	g.fn("Transpose", "dst *float32 R0", "ldd uintptr R1", "src *float32 R2", "lds uintptr R3", "rows int R4", "cols int R5")
 	for _, height := range []int{8, 4, 1} {
@@ -308,8 +348,8 @@ func (g *neon) transpose() {
 	g.ret()
 }
 
-// peak writes a loop of nothing but independent multiply-adds. It does 24 of them
-// half as often, because 12 would not keep the largest cores busy.
+// peak writes a loop of independent multiply-adds on registers, to measure the peak. It
+// executes 24 of them half as often, because 12 would not keep the largest cores busy.
 func (g *neon) peak() {
 	const sums = 24
 	g.fn("Peak", "n int R0")
@@ -329,7 +369,7 @@ func (g *neon) peak() {
 	g.ret()
 }
 
-// pause writes the hint that a loop waits for another thread.
+// pause writes a function that tells the processor that a loop waits for another thread.
 func (g *neon) pause() {
 	g.begin("pause", "", "", 0)
 	for range 4 {

@@ -2,11 +2,11 @@ package main
 
 import "math"
 
-// horner writes p = the polynomial in x with the given coefficients, the highest
-// first, each step rounded once; t is used up.
+// horner writes p = the polynomial in x with the given coefficients, highest order first.
+// Each step is rounded once. t is overwritten.
 func (g *neon) horner(x, p, t int, coefficients ...float64) {
 	if len(coefficients)%2 == 0 {
-		p, t = t, p // they change places with every step and end in p
+		p, t = t, p // the result alternates between the two and ends in p
 	}
 	g.set(coefficients[0], p)
 	for _, c := range coefficients[1:] {
@@ -16,8 +16,7 @@ func (g *neon) horner(x, p, t int, coefficients ...float64) {
 	}
 }
 
-// exp writes p = e^x for x <= 88; x, n and t are used up. It is the same as the
-// one for amd64, where it is explained.
+// exp writes p = e^x for x <= 88, with the method of exp for amd64. x, n and t are overwritten.
 func (g *neon) exp(x, n, p, t int) {
 	g.set(-87.33654, n)
 	g.f("fmax", x, x, n)
@@ -34,7 +33,7 @@ func (g *neon) exp(x, n, p, t int) {
 	g.op("VADD V%d.S4, V%d.S4, V%d.S4", n, p, p)
 }
 
-// logistic writes d = 1 + e^(-1.702·x); a, b and c are used up.
+// logistic writes d = 1 + e^(-1.702·x); a, b and c are overwritten.
 func (g *neon) logistic(x, a, b, c, d int) {
 	g.set(-1.702, a)
 	g.f("fmul", a, a, x)
@@ -45,8 +44,8 @@ func (g *neon) logistic(x, a, b, c, d int) {
 	g.f("fadd", d, d, a)
 }
 
-// tailArea writes c = Φ(-|x|) and e = e^(-x²/2) like the one for amd64; a, b and
-// t are used up.
+// tailArea writes c = Φ(-|x|) and e = e^(-x²/2), with the method of tailArea for amd64. a, b
+// and t are overwritten.
 func (g *neon) tailArea(x, a, b, c, e, t int) {
 	g.f1("fabs", a, x)
 	g.set(math.Sqrt(0.5), b)
@@ -64,9 +63,9 @@ func (g *neon) tailArea(x, a, b, c, e, t int) {
 	g.f("fmul", c, c, e)
 }
 
-// neonActivations are those with kernels, by the names of their Go constants.
-// value writes x = act(x), slope x = act'(x), with temporaries from t on; the
-// formulas are those for amd64.
+// neonActivations are the activations with kernels, by the names of their Go constants, with
+// the formulas for amd64. value writes x = act(x) and slope x = act'(x); the registers from t
+// are temporary.
 var neonActivations = []struct {
 	name          string
 	temps, unroll int
@@ -114,8 +113,8 @@ var neonActivations = []struct {
 	},
 }
 
-// activations writes c = act(a) + r for the rows and columns of a tile's argument,
-// r being optional, and dx = dy·act'(x).
+// activations writes the kernels for c = act(a) + r, where a, c and the optional r are given
+// by a tile, and for dx = dy·act'(x).
 func (g *neon) activations() {
 	for _, act := range neonActivations {
 		body := func(residual bool) {
@@ -178,7 +177,7 @@ func (g *neon) zeros(n int) {
 	}
 }
 
-// softmax writes y = softmax(scale·x), for scale > 0, and the gradient of that.
+// softmax writes the kernel for y = softmax(scale·x), scale > 0.
 func (g *neon) softmax() {
 	const n, scale, least = 4, 31, 30
 	g.fn("Softmax", "y []float32 R0 _", "x []float32 R1 R6", "scale float32 31")
@@ -212,8 +211,11 @@ func (g *neon) softmax() {
 		g.store(l, 1+l.u, 0)
 	})
 	g.ret()
+}
 
-	// dx = scale·p·(dp - Σ p·dp)
+// softmaxGrad writes the kernel for dx = scale·p·(dp - Σ p·dp).
+func (g *neon) softmaxGrad() {
+	const n, scale = 4, 31
 	g.fn("SoftmaxGrad", "dx []float32 R0 R6", "p []float32 R1 _", "dp []float32 R2 _", "scale float32 31")
 	g.zeros(n)
 	g.each(3, n, func(l lane) {
@@ -235,7 +237,8 @@ func (g *neon) softmax() {
 	g.ret()
 }
 
-// The registers of the layer norm's kernels.
+// The registers of the layer norm kernels: the row's mean, 1/σ (eps before moments), 1/length,
+// and for the gradient keep, mean(h) and mean(h·z).
 const (
 	neonMean = 24 + iota
 	neonInverse
@@ -245,8 +248,7 @@ const (
 	neonMeanHZ
 )
 
-// moments writes the mean and the reciprocal of the standard deviation of the row
-// at pointer 2, and one divided by its length; inverse holds eps before.
+// moments computes the first three of these registers for the row at pointer 2.
 func (g *neon) moments() {
 	const n = 4
 	g.op("SCVTFS R6, F0")
@@ -274,13 +276,14 @@ func (g *neon) moments() {
 	g.f("fdiv", neonInverse, 1, neonInverse)
 }
 
-// standard normalizes register x as the layer norm does before gamma and beta.
+// standard writes x = (x-mean)·inverse.
 func (g *neon) standard(x int) {
 	g.f("fsub", x, x, neonMean)
 	g.f("fmul", x, x, neonInverse)
 }
 
-func (g *neon) norms() {
+// layerNorm writes the kernel for y = (x-mean)·inverse·gamma + beta.
+func (g *neon) layerNorm() {
 	const n = 4
 	g.fn("LayerNorm", "y []float32 R0 _", "x []float32 R2 R6", "gamma []float32 R1 _", "beta []float32 R3 _", "eps float32 25")
 	g.moments()
@@ -294,9 +297,12 @@ func (g *neon) norms() {
 		g.store(l, x+2, 0)
 	})
 	g.ret()
+}
 
-	// With z = (x-mean)·inverse and h = dy·gamma:
-	// dx = keep·dx + inverse·(h - mean(h) - z·mean(h·z)); keep is 0 or 1.
+// layerNormGrad writes the kernel for the gradient of a layer norm's input, with the formula
+// for amd64.
+func (g *neon) layerNormGrad() {
+	const n = 4
 	g.fn("LayerNormGrad", "dx []float32 R0 _", "dy []float32 R1 _", "x []float32 R2 R6", "gamma []float32 R3 _", "stats []float32 R4 _",
 		"eps float32 25", "keep float32 27")
 	g.moments()
@@ -317,7 +323,7 @@ func (g *neon) norms() {
 	g.fold("fadd", n, n, 2*n)
 	g.f("fmul", neonMeanH, 0, neonPart)
 	g.f("fmul", neonMeanHZ, n, neonPart)
-	// Without accumulation dx holds anything: then its bits are masked away.
+	// Without accumulation, dx is undefined, so its bits are masked.
 	g.op("VCMTST V%d.S4, V%d.S4, V%d.S4", neonKeep, neonKeep, neonKeep)
 	g.each(4, n, func(l lane) {
 		x := 3 * l.u
@@ -335,8 +341,11 @@ func (g *neon) norms() {
 		g.store(l, x, 0)
 	})
 	g.ret()
+}
 
-	// dgamma += dy·(x-mean)·inverse, dbeta += dy
+// normParamGrad writes the kernel for dgamma += dy·(x-mean)·inverse, dbeta += dy.
+func (g *neon) normParamGrad() {
+	const n = 4
 	g.fn("NormParamGrad", "dgamma []float32 R0 R6", "dbeta []float32 R1 _", "dy []float32 R3 _", "x []float32 R2 _", "mean float32 24", "inverse float32 25")
 	g.each(4, n, func(l lane) {
 		x := 4 * l.u
@@ -353,7 +362,7 @@ func (g *neon) norms() {
 	g.ret()
 }
 
-// rows writes y += a·x and y = a·x.
+// rows writes the kernels for y += a·x and y = a·x.
 func (g *neon) rows() {
 	const n, a = 4, 31
 	g.fn("Axpy", "y []float32 R0 R6", "x []float32 R1 _", "a float32 31")
@@ -374,8 +383,8 @@ func (g *neon) rows() {
 	g.ret()
 }
 
-// dot writes the sum of products in double precision, of as many elements of x as
-// make whole groups of 16.
+// dot writes the kernel for the sum of products in double precision, of the whole groups of
+// 16 elements of x.
 func (g *neon) dot() {
 	g.begin("neonDot", "x, y []float32", " (sum float64)", 56)
 	g.op("MOVD x_base+0(FP), R0")
@@ -417,7 +426,7 @@ func (g *neon) dot() {
 	g.ret()
 }
 
-// adamw writes the step of AdamW.
+// adamw writes the kernel for a step of AdamW.
 func (g *neon) adamw() {
 	const keep1, take1, keep2, take2, decay, rate, root, eps = 24, 25, 26, 27, 28, 29, 30, 31
 	g.fn("AdamW", "p []float32 R0 R6", "d []float32 R1 _", "m []float32 R2 _", "v []float32 R3 _", "s *adamw R4")
@@ -439,7 +448,7 @@ func (g *neon) adamw() {
 		g.f("fmul", v, v, keep2)
 		g.mla(v, d, take2)
 		g.store(l, v, 3)
-		// p = p·decay - rate·m / (√v/root + eps), root being its reciprocal here
+		// p = p·decay - rate·m / (√v·root + eps)
 		g.f1("fsqrt", v, v)
 		g.move(t, eps)
 		g.mla(t, v, root)
@@ -481,7 +490,7 @@ func (g *neon) quantize() {
 		g.f("fmul", i, i, inverse)
 		g.f1("fcvtnu", i, i)
 	}
-	// narrow halves the integers of a, saturating, to one half of dst.
+	// narrow converts the integers of a to half their width, saturated, in one half of dst.
 	narrow := func(size, half, dst, a int) {
 		code := uint32(0x2e214800 | (size/32)<<22 | half<<30 | a<<5 | dst)
 		if size == 32 {

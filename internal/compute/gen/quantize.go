@@ -2,10 +2,10 @@ package main
 
 import "fmt"
 
-// quantize writes the kernels that convert a row of float32 to the small integers that the
-// integer tiles take: bytes for AVX-512, 16-bit numbers for AVX2.
+// quantize writes the kernels that convert a row of float32 to levels for integer tiles:
+// bytes for AVX-512, 16-bit numbers for AVX2.
 func (g *asm) quantize() {
-	// The least and the greatest element of a row.
+	// The minimum and maximum element of a row.
 	n := g.unroll(4)
 	first := g.hold(0)
 	g.fn("Extent", "lohi []float32 DI _", "x []float32 SI CX")

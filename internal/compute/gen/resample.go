@@ -1,14 +1,20 @@
 package main
 
-// resample writes the kernels that filter bytes, once, with AVX2: see resampleKernels.
-// A pixel of two rows makes eight integers of 32 bits.
+// resample writes the kernels of resampleKernels, for AVX2 only. A pixel of two rows is
+// eight 32-bit integers.
 func (g *asm) resample() {
 	g.data = append(g.data,
 		"DATA spread<>+0(SB)/8, $0x8005040380020100\nDATA spread<>+8(SB)/8, $0x800b0a0980080706\nGLOBL spread<>(SB), RODATA|NOPTR, $16\n",
 		"DATA order<>+0(SB)/8, $0x0000000400000000\nDATA order<>+8(SB)/8, $0x0000000500000001\n"+
 			"DATA order<>+16(SB)/8, $0x0000000600000002\nDATA order<>+24(SB)/8, $0x0000000700000003\nGLOBL order<>(SB), RODATA|NOPTR, $32\n")
 
-	// Four pixels, with four bytes more that are read.
+	g.packPixels()
+	g.across()
+	g.down()
+}
+
+// packPixels packs four pixels at a time, and reads four bytes more.
+func (g *asm) packPixels() {
 	loop, done := g.label("loop"), g.label("done")
 	g.begin("avx2PackPixels", "dst []uint64, a, b []byte", " (n int)", 80)
 	g.op("MOVQ dst_base+0(FP), DI")
@@ -37,19 +43,22 @@ func (g *asm) resample() {
 	g.at(done)
 	g.op("MOVQ AX, n+72(FP)")
 	g.ret()
+}
 
-	half := func(r string) {
-		g.op("MOVL $%d, AX", 1<<21)
-		g.op("VMOVD AX, X%s", r)
-		g.op("VPBROADCASTD X%s, Y%s", r, r)
-	}
+// half sets register r to one half, by which fixed-point sums are rounded.
+func (g *asm) half(r int) {
+	g.op("MOVL $%d, AX", 1<<21)
+	g.op("VMOVD AX, X%d", r)
+	g.op("VPBROADCASTD X%d, Y%d", r, r)
+}
 
+func (g *asm) across() {
 	loop, tap := g.label("loop"), g.label("tap")
 	g.begin("avx2Across", "a, b *byte, packed *uint64, first, weights *int32, taps, n int", "", 56)
 	for i, r := range []string{"a DI", "b SI", "packed R8", "first R9", "weights R10", "taps R11", "n CX"} {
 		g.load8(r, 8*i)
 	}
-	half("7")
+	g.half(7)
 	g.at(loop)
 	g.op("MOVLQSX (R9), AX")
 	g.op("LEAQ (R8)(AX*8), AX")
@@ -76,13 +85,15 @@ func (g *asm) resample() {
 	g.op("DECQ CX")
 	g.op("JNZ %s", loop)
 	g.ret()
+}
 
-	loop, tap = g.label("loop"), g.label("tap")
+func (g *asm) down() {
+	loop, tap := g.label("loop"), g.label("tap")
 	g.begin("avx2Down", "dst, src *byte, stride uintptr, weights *int32, taps, n int", "", 48)
 	for i, r := range []string{"dst DI", "src SI", "stride R8", "weights R9", "taps R11", "n CX"} {
 		g.load8(r, 8*i)
 	}
-	half("15")
+	g.half(15)
 	g.op("VMOVDQU order<>(SB), Y14")
 	g.at(loop)
 	for i := range 4 {

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// softmax writes y = softmax(scale·x), for scale > 0, and the gradient of that.
+// softmax writes the kernel for y = softmax(scale·x), scale > 0.
 func (g *asm) softmax() {
 	n := g.unroll(4)
 	scale, most := g.hold(0), g.hold(1)
@@ -45,8 +45,11 @@ func (g *asm) softmax() {
 		g.store(l, 1+l.u, "DI")
 	})
 	g.ret()
+}
 
-	// dx = scale·p·(dp - Σ p·dp)
+// softmaxGrad writes the kernel for dx = scale·p·(dp - Σ p·dp).
+func (g *asm) softmaxGrad() {
+	n, scale := g.unroll(4), g.hold(0)
 	g.fn("SoftmaxGrad", "dx []float32 DI R8", "p []float32 SI _", "dp []float32 R9 _", fmt.Sprintf("scale float32 %d", scale))
 	for u := range n {
 		g.zero(u)
@@ -72,9 +75,13 @@ func (g *asm) softmax() {
 	g.ret()
 }
 
-// moments writes a row's mean and the reciprocal of its standard deviation, for
-// the row at SI of R8 elements; part becomes 1/R8, inverse holds eps before.
-func (g *asm) moments(mean, inverse, part int) {
+// normRegisters are the registers of the layer norm kernels: the row's mean, 1/σ (eps before
+// moments) and 1/length.
+func (g *asm) normRegisters() (mean, inverse, part int) { return g.hold(0), g.hold(1), g.hold(2) }
+
+// moments computes the contents of normRegisters for the row of R8 elements at SI.
+func (g *asm) moments() {
+	mean, inverse, part := g.normRegisters()
 	n := g.unroll(4)
 	low := func(r int) string { return fmt.Sprintf("X%d", r) }
 	g.op("VCVTSI2SSQ R8, %s, %s", low(1), low(1))
@@ -108,14 +115,14 @@ func (g *asm) moments(mean, inverse, part int) {
 	g.ops3("VDIVPS", 1, 0, inverse)
 }
 
-func (g *asm) norms() {
-	mean, inverse, part := g.hold(0), g.hold(1), g.hold(2)
-	n := g.unroll(4)
-	eps := fmt.Sprintf("eps float32 %d", inverse)
-	g.fn("LayerNorm", "y []float32 DI _", "x []float32 SI R8", "gamma []float32 R9 _", "beta []float32 R10 _", eps)
-	g.moments(mean, inverse, part)
+// layerNorm writes the kernel for y = (x-mean)·inverse·gamma + beta.
+func (g *asm) layerNorm() {
+	mean, inverse, _ := g.normRegisters()
+	g.fn("LayerNorm", "y []float32 DI _", "x []float32 SI R8", "gamma []float32 R9 _", "beta []float32 R10 _",
+		fmt.Sprintf("eps float32 %d", inverse))
+	g.moments()
 	g.op("MOVQ R8, CX")
-	g.each(n, func(l lane) {
+	g.each(g.unroll(4), func(l lane) {
 		x := 3 * l.u
 		g.load(l, "SI", x)
 		g.ops3("VSUBPS", x, mean, x)
@@ -126,13 +133,18 @@ func (g *asm) norms() {
 		g.store(l, x, "DI")
 	})
 	g.ret()
+}
 
-	// With z = (x-mean)·inverse and h = dy·gamma:
-	// dx = keep·dx + inverse·(h - mean(h) - z·mean(h·z)); keep is 0 or 1.
+// layerNormGrad writes the kernel for the gradient of a layer norm's input. With
+// z = (x-mean)·inverse and h = dy·gamma, it is
+// dx = keep·dx + inverse·(h - mean(h) - z·mean(h·z)); keep is 0 or 1.
+func (g *asm) layerNormGrad() {
+	mean, inverse, part := g.normRegisters()
 	keep, mh, mhz := g.hold(3), g.hold(2), g.hold(4)
+	n := g.unroll(4)
 	g.fn("LayerNormGrad", "dx []float32 DI _", "dy []float32 R9 _", "x []float32 SI R8", "gamma []float32 R10 _", "stats []float32 R11 _",
-		eps, fmt.Sprintf("keep float32 %d", keep))
-	g.moments(mean, inverse, part)
+		fmt.Sprintf("eps float32 %d", inverse), fmt.Sprintf("keep float32 %d", keep))
+	g.moments()
 	g.op("VMOVSS X%d, (R11)", mean)
 	g.op("VMOVSS X%d, 4(R11)", inverse)
 	for u := range 2 * n {
@@ -154,7 +166,7 @@ func (g *asm) norms() {
 	g.fold("VADDPS", n, n, 2*n)
 	g.ops3("VMULPS", n, part, mhz)
 	g.ops3("VMULPS", 0, part, mh)
-	// Without accumulation dx holds anything: then its bits are masked away.
+	// Without accumulation, dx is undefined, so its bits are masked.
 	zero := 0
 	g.zero(zero)
 	if g.wide {
@@ -184,11 +196,14 @@ func (g *asm) norms() {
 		g.store(l, x, "DI")
 	})
 	g.ret()
+}
 
-	// dgamma += dy·(x-mean)·inverse, dbeta += dy
+// normParamGrad writes the kernel for dgamma += dy·(x-mean)·inverse, dbeta += dy.
+func (g *asm) normParamGrad() {
+	mean, inverse, _ := g.normRegisters()
 	g.fn("NormParamGrad", "dgamma []float32 DI CX", "dbeta []float32 R8 _", "dy []float32 R9 _", "x []float32 SI _",
 		fmt.Sprintf("mean float32 %d", mean), fmt.Sprintf("inverse float32 %d", inverse))
-	g.each(n, func(l lane) {
+	g.each(g.unroll(4), func(l lane) {
 		x := 3 * l.u
 		g.load(l, "SI", x)
 		g.ops3("VSUBPS", x, mean, x)
@@ -204,7 +219,7 @@ func (g *asm) norms() {
 	g.ret()
 }
 
-// rows writes the kernels that process a whole row.
+// rows writes the kernels for y += a·x, y = a·x and x·y.
 func (g *asm) rows() {
 	a := fmt.Sprintf("a float32 %d", g.hold(0))
 	n := g.unroll(8)
@@ -225,8 +240,12 @@ func (g *asm) rows() {
 	})
 	g.ret()
 
-	// The sum of products in double precision, of as many elements of x as make
-	// whole groups of 16.
+	g.dot()
+}
+
+// dot writes the kernel for the sum of products in double precision, of the whole groups of
+// 16 elements of x.
+func (g *asm) dot() {
 	g.begin(g.name+"Dot", "x, y []float32", " (sum float64)", 56)
 	g.op("MOVQ x_base+0(FP), SI")
 	g.op("MOVQ x_len+8(FP), CX")
@@ -265,7 +284,7 @@ func (g *asm) rows() {
 	g.ret()
 }
 
-// adamw writes the step of AdamW.
+// adamw writes the kernel for a step of AdamW.
 func (g *asm) adamw() {
 	g.fn("AdamW", "p []float32 DI CX", "d []float32 SI _", "m []float32 R8 _", "v []float32 R9 _", "s *adamw AX")
 	fields := []string{"keep1", "take1", "keep2", "take2", "decay", "rate", "root", "eps"}
@@ -287,7 +306,7 @@ func (g *asm) adamw() {
 		g.ops3("VMULPS", v, hold["keep2"], v)
 		g.op("VFMADD231PS %s, %s, %s", g.v(d), g.v(hold["take2"]), g.v(v))
 		g.store(l, v, "R9")
-		// p = p·decay - rate·m / (√v/root + eps), root being its reciprocal here
+		// p = p·decay - rate·m / (√v·root + eps)
 		g.op("VSQRTPS %s, %s", g.v(v), g.v(v))
 		g.op("VFMADD213PS %s, %s, %s", g.v(hold["eps"]), g.v(hold["root"]), g.v(v))
 		g.ops3("VMULPS", m, hold["rate"], m)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Order is the order in which a run visits N samples. Every epoch visits all of them
-// in an order of its own; batches continue across epochs. The order follows from the
-// seed and the step.
+// Order is the order in which a run visits N samples. Every epoch visits all of them in
+// another random order; batches continue across epochs. The order depends only on the seed and
+// the step.
 type Order struct {
 	Seed uint64
 	N    int

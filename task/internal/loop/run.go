@@ -90,8 +90,8 @@ type run struct {
 	params    *nn.Params
 	optimizer *nn.AdamW
 	average   *nn.EMA // nil for none
-	pace      float64 // seconds a step, the latest counting most
-	timed     int     // steps that pace is of
+	pace      float64 // moving average of the seconds per step
+	timed     int     // number of steps in pace
 	state     train.State
 	unsaved   bool // whether the state has changed since it was saved
 	metrics   *record
@@ -190,7 +190,7 @@ func (r *run) loop(ctx context.Context, done func(loss float64)) error {
 	}
 }
 
-// step makes one step.
+// step executes one step.
 func (r *run) step() (loss float64, err error) {
 	step, begin := r.state.Step, time.Now()
 	r.params.ZeroGrad()
@@ -254,7 +254,7 @@ func (r *run) swap() func() {
 	return r.average.Swap
 }
 
-// evaluate measures, and writes the best file if this step is the best so far.
+// evaluate evaluates the parameters, and writes the best file if this step is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
 	defer r.swap()()
 	e, err := r.task.Evaluate(ctx)
@@ -332,7 +332,7 @@ func (r *run) restore(s *train.State) error {
 		restore(secondMoment+p.Name, v)
 	})
 	if r.average != nil {
-		// The file's model, which the task has read, are the averages.
+		// The task has read the file's model, which are the averages.
 		r.average.Averages(func(p *nn.Param, m compute.Matrix) { restore(weights+p.Name, m) })
 		r.average.Swap()
 	}
