@@ -204,7 +204,10 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 			return err
 		}
 	}
-	return w.graph(ctx)
+	if err := w.graph(ctx); err != nil {
+		return err
+	}
+	return w.calibrate(ctx)
 }
 
 // graph builds the graph of the vectors, or adds the new ones to it, if there are enough.

@@ -97,6 +97,20 @@ CREATE TABLE marks (
 );
 CREATE INDEX marks_label ON marks (label, sha256);
 ` + triggers(labelsTable, marksTable),
+
+	`CREATE TABLE chance (
+	only       INTEGER PRIMARY KEY CHECK (only = 1),
+	generation INTEGER NOT NULL, -- of the vectors
+	cosine     REAL NOT NULL, -- see chance.go
+	sum        INTEGER
+);
+CREATE TABLE searches (
+	name    TEXT PRIMARY KEY,
+	query   TEXT NOT NULL, -- JSON
+	created TEXT NOT NULL,
+	sum     INTEGER
+) WITHOUT ROWID;
+` + triggers(chanceTable, searchesTable),
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

@@ -1,18 +1,12 @@
 package library
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 
-	"github.com/dustin/go-humanize/english"
-
-	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/video"
 )
@@ -21,8 +15,10 @@ import (
 type Response struct {
 	// Results are sorted by score, the highest first.
 	Results []Result `json:"results"`
-	// Matched reports whether the best score is at least MatchScore. If not, nothing in the
-	// library matches the query well.
+	// Matched reports whether the best result is better than chance. The score of a text has
+	// to reach MatchScore, and its cosine to exceed by 5.5 temperatures what half of the
+	// background captions reach anywhere in the library. The score of an example has to reach
+	// MatchScore, and that of an excluded text to be lower.
 	Matched bool `json:"matched"`
 	// Warnings are about the query or the library.
 	Warnings []Warning `json:"warnings"`
@@ -51,38 +47,51 @@ type Result struct {
 	thumbnail thumbnail
 }
 
-// Search finds the moments that a text query describes, at most top. Adjacent moments of
-// a video are one result, if none of them scores less than half of the best; weaker ones
-// beside it are left out.
+// Search finds the moments that a text query describes, at most top; see [Library.Find].
+func (l *Library) Search(ctx context.Context, e Embedder, query string, top int) (*Response, error) {
+	return l.Find(ctx, nil, e, Query{Texts: []string{query}}, top)
+}
+
+// Find finds the moments that match a query, at most top, the best first. Adjacent moments
+// of a video are one result, if none of them scores less than half of the best; weaker ones
+// beside it are left out. enc is only required for images and videos.
 //
-// A score is the probability, from 0 to 1, that the model gives the query when it chooses a
-// moment's caption from the query and the background captions (Settings.Captions), which
-// are taken to be as likely as on average in the library. At [MatchScore] the query is as
-// likely as all of them together. It is not the rate of correct results.
+// The score of a text is the probability, from 0 to 1, that the model gives it when it
+// chooses a moment's caption from the text and the background captions (Settings.Captions),
+// which are taken to be as likely as on average in the library. At [MatchScore] the text is
+// as likely as all of them together. It is not the rate of correct results. The score of an
+// example is that of [Library.SearchEmbedding].
+//
+// The score of a combined query is the geometric mean of the scores of its parts, times 1
+// minus the score of each excluded text. The results are the best of all moments that the
+// filter allows, as far as the vectors are searched exactly; see Settings.Graph and
+// Settings.Server.
 //
 // An embedder other than the one that the library was made with gives a [MismatchError].
-func (l *Library) Search(ctx context.Context, e Embedder, query string, top int) (*Response, error) {
-	if strings.IndexFunc(query, unicode.IsGraphic) < 0 || strings.TrimSpace(query) == "" {
-		return nil, ErrEmptyQuery
+func (l *Library) Find(ctx context.Context, enc feature.Encoder, e Embedder, q Query, top int) (*Response, error) {
+	q, err := q.split()
+	if err != nil {
+		return nil, err
 	}
 	if err := l.CheckEmbedder(e); err != nil {
 		return nil, err
 	}
-	embedding, err := e.EncodeTexts(ctx, []string{query})
+	s := &search{l: l, top: top}
+	if s.shown, s.without, err = l.terms(ctx, enc, e, q); err == nil {
+		s.scope, err = l.scope(ctx, e, q)
+	}
+	if err != nil {
+		return nil, explain(l.dir, err)
+	}
+	response, err := s.run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	level, err := l.backgroundLevel(ctx)
-	if err != nil {
-		return nil, err
+	for _, t := range slices.Concat(q.Texts, q.Without) {
+		response.Warnings = append(response.Warnings, queryWarnings(t)...)
 	}
-	response, err := l.find(ctx, embedding, top, func(cosine float64) float64 { return probability(l.settings.Temperature, cosine, level) })
-	if err != nil {
-		return nil, err
-	}
-	response.Warnings = append(response.Warnings, queryWarnings(query)...)
-	if !response.Matched && len(response.Results) > 0 {
-		response.Warnings = append(response.Warnings, Warning{WarnNoMatch, fmt.Sprintf("nothing fits well: the %d background captions together are likelier than the query everywhere; these are the least bad", len(l.settings.Captions))})
+	if !response.Matched && len(response.Results) > 0 && len(q.Texts) > 0 {
+		response.Warnings = append(response.Warnings, Warning{WarnNoMatch, fmt.Sprintf("no good match: the best moment fits the query hardly better than chance, by the %d background captions; these are the least bad", len(l.settings.Captions))})
 	}
 	return response, nil
 }
@@ -104,110 +113,11 @@ func (l *Library) CheckEmbedder(e Embedder) error {
 // library's moments: 0 for a moment that is no more similar than the others, 1 for the same
 // frames. Matched has little meaning then.
 func (l *Library) SearchEmbedding(ctx context.Context, embedding []float32, top int) (*Response, error) {
-	mean, err := l.meanEmbedding(ctx)
+	t, err := l.exampleTerm(ctx, embedding)
 	if err != nil {
 		return nil, err
 	}
-	usual := 0.
-	if len(mean) == len(embedding) {
-		usual = compute.Dot(mean, embedding)
-	}
-	return l.find(ctx, embedding, top, func(cosine float64) float64 { return stretch(cosine, usual) })
-}
-
-// stretch returns the similarity for a cosine: 0 for the usual one, 1 for 1.
-func stretch(cosine, usual float64) float64 {
-	return max(0, (cosine-usual)/max(1e-6, 1-usual))
-}
-
-// candidate is a moment that may be in the results.
-type candidate struct {
-	Result
-	video int64
-}
-
-// find looks up the vectors nearest to a query and merges them to results. It looks up more
-// than are wanted, and more again while they merge to too few results. score rises with the
-// cosine.
-func (l *Library) find(ctx context.Context, query []float32, top int, score func(cosine float64) float64) (*Response, error) {
-	if top < 1 {
-		return nil, fmt.Errorf("number of results must be at least 1, got %d", top)
-	}
-	all, err := l.vectors.Len(ctx)
-	if err != nil {
-		return nil, err
-	}
-	response := &Response{Results: []Result{}, Warnings: []Warning{}}
-	if all == 0 {
-		response.Warnings = append(response.Warnings, Warning{WarnEmpty, "the library has no moments yet"})
-		return response, nil
-	}
-	most := min(all, enough)
-	for k := 200 + 20*min(top, most); ; k *= 8 {
-		hits, err := l.vectors.Search(ctx, query, min(k, most))
-		if err != nil {
-			return nil, explain(l.dir, err)
-		}
-		moments, err := l.moments(ctx, hits, score)
-		if err != nil {
-			return nil, explain(l.dir, err)
-		}
-		response.Results = merge(moments, top)
-		if len(response.Results) == top || k >= most {
-			break
-		}
-	}
-	if response.Matched = len(response.Results) > 0 && response.Results[0].Score >= MatchScore; len(response.Results) == 0 {
-		response.Warnings = append(response.Warnings, Warning{WarnReopen, "the library was re-indexed since it was opened"})
-	}
-	var pending int
-	if err := l.db.QueryRowContext(ctx, "SELECT count(*) FROM videos WHERE pending").Scan(&pending); err != nil {
-		return nil, explain(l.dir, err)
-	}
-	if pending > 0 {
-		response.Warnings = append(response.Warnings, Warning{WarnPending, english.Plural(pending, "video", "") + " of the library are waiting to be re-indexed and cannot be found yet"})
-	}
-	return response, nil
-}
-
-// enough is the largest number of moments that are looked up, however few results they
-// merge to: five hours that all match the query, and as many as a Weaviate server returns.
-const enough = 10_000
-
-// moments looks up the moments of hits. Those that no longer exist are left out.
-func (l *Library) moments(ctx context.Context, hits []vector.Hit, score func(cosine float64) float64) ([]candidate, error) {
-	ids := make([]int64, len(hits))
-	cosines := make(map[int64]float64, len(hits))
-	for i, h := range hits {
-		ids[i], cosines[h.ID] = h.ID, float64(h.Score)
-	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]candidate, 0, len(hits))
-	var id int64
-	var c candidate
-	var blank float64
-	var whole bool
-	t := &c.Result.thumbnail
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, picture, coalesce(blank, 0), videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
-		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &t.number, &t.sum, &blank, &c.video, &c.Video, &c.Missing, &whole}, func() error {
-			if !whole {
-				return damaged("moments or videos")
-			}
-			c.Cosine, c.Best, c.Blank = cosines[id], c.Start, blank > blankShare
-			c.Score = score(c.Cosine)
-			t.video = c.video
-			c.Thumbnail = t.path(l.dir)
-			out = append(out, c)
-			return nil
-		})
-	slices.SortStableFunc(out, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.video, b.video), cmp.Compare(a.Start, b.Start))
-	})
-	return out, err
+	return (&search{l: l, shown: []term{t}, scope: scope{all: true}, top: top}).run(ctx)
 }
 
 // merge merges candidates, which are sorted by score, to results.

@@ -31,9 +31,11 @@ var (
 	momentsTable  = table{"moments", append(slices.Clone(momentsTable1.columns), "blank")}
 	failuresTable = table{"failures", []string{"path", "reason", "time"}}
 	labelsTable   = table{"labels", []string{"id", "name", "texts", "created"}}
+	chanceTable   = table{"chance", []string{"only", "generation", "cosine"}}
+	searchesTable = table{"searches", []string{"name", "query", "created"}}
 	marksTable    = table{"marks", []string{"id", "label", "sha256", "path", "start", `"end"`, "positive", "author", "time"}}
 
-	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable}
+	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable}
 )
 
 func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }

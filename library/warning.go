@@ -23,6 +23,7 @@ const (
 	WarnEmpty    WarningKind = "empty"     // the library has no moments
 	WarnPending  WarningKind = "pending"   // videos are waiting to be re-indexed
 	WarnReopen   WarningKind = "reindexed" // the library was re-indexed since it was opened
+	WarnFilter   WarningKind = "filter"    // no moment passes the filter
 )
 
 // Warning is about a query or the library. It is a string in JSON.

@@ -7,13 +7,12 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 )
 
 func (a *app) duplicatesCommand() *cobra.Command {
-	var dir string
-	var server flags.Server
-	var asJSON bool
+	var o libraryFlags
 	threshold := library.DefaultThreshold
 	c := &cobra.Command{
 		Use:   "duplicates --library DIR",
@@ -27,7 +26,7 @@ Moments without content (black, one color, noise, color bars) do not count. Two 
 		Example: "  clipcue duplicates --library lib --min-similarity 0.95",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := server.Open(c, dir)
+			l, err := o.server.Open(c, o.library)
 			if err != nil {
 				return err
 			}
@@ -36,16 +35,14 @@ Moments without content (black, one color, noise, color bars) do not count. Two 
 			switch {
 			case err != nil:
 				return err
-			case asJSON:
+			case o.json:
 				return a.json(d)
 			}
 			return a.printDuplicates(d)
 		},
 	}
-	flags.Library(c, &dir)
-	server.Add(c)
+	o.add(c)
 	flags.UpTo1(c, &threshold, "min-similarity", "minimum similarity of two moments, from 0 to 1")
-	flags.JSON(c, &asJSON)
 	return c
 }
 
@@ -57,11 +54,11 @@ func (a *app) printDuplicates(d *library.Duplicates) error {
 	for _, c := range d.Exact {
 		terminal.Fprintf(a.out, "same file, %d bytes:\n", c.Bytes)
 		for _, v := range c.Videos {
-			terminal.Fprintf(a.out, "  %s\n", shown(v))
+			terminal.Fprintf(a.out, "  %s\n", text.Quote(v))
 		}
 	}
 	for _, n := range d.Near {
-		terminal.Fprintf(a.out, "same frames:\n  %s\n  %s\n", shown(n.A), shown(n.B))
+		terminal.Fprintf(a.out, "same frames:\n  %s\n  %s\n", text.Quote(n.A), text.Quote(n.B))
 		for _, p := range n.Parts {
 			terminal.Fprintf(a.out, "    %s–%s is %s–%s, similarity %.3f\n", library.FormatTime(p.A.Start), library.FormatTime(p.A.End), library.FormatTime(p.B.Start), library.FormatTime(p.B.End), p.Similarity)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -72,16 +73,14 @@ func (a *app) labelDeleteCommand() *cobra.Command {
 }
 
 func (a *app) labelListCommand() *cobra.Command {
-	var dir string
-	var server flags.Server
-	var asJSON bool
+	var o libraryFlags
 	c := &cobra.Command{
 		Use:     "list --library DIR [NAME]",
 		Short:   "List the labels, or the marks of a label",
 		Example: "  clipcue label list --library lib\n  clipcue label list --library lib leash --json",
 		Args:    arguments(0, 1, "at most one name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := server.Open(c, dir)
+			l, err := o.server.Open(c, o.library)
 			if err != nil {
 				return err
 			}
@@ -91,18 +90,16 @@ func (a *app) labelListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printMarks(marks, asJSON)
+				return a.printMarks(marks, o.json)
 			}
 			labels, err := l.Labels(c.Context())
 			if err != nil {
 				return err
 			}
-			return a.printLabels(labels, asJSON)
+			return a.printLabels(labels, o.json)
 		},
 	}
-	flags.Library(c, &dir)
-	server.Add(c)
-	flags.JSON(c, &asJSON)
+	o.add(c)
 	return c
 }
 
@@ -112,7 +109,7 @@ func (a *app) printLabels(labels []library.Label, asJSON bool) error {
 	}
 	return a.rows("label\tpositive\tnegative\ttexts", len(labels), func(i int) string {
 		l := labels[i]
-		return fmt.Sprintf("%s\t%d\t%d\t%s", shown(l.Name), l.Positive, l.Negative, shown(strings.Join(l.Texts, "; ")))
+		return fmt.Sprintf("%s\t%d\t%d\t%s", text.Quote(l.Name), l.Positive, l.Negative, text.Quote(strings.Join(l.Texts, "; ")))
 	})
 }
 
@@ -122,7 +119,7 @@ func (a *app) printMarks(marks []library.Mark, asJSON bool) error {
 	}
 	return a.rows("mark\tstart\tend\tvideo\tauthor\ttime", len(marks), func(i int) string {
 		m := marks[i]
-		return fmt.Sprintf("%s\t%g\t%g\t%s\t%s\t%s", sign(m.Positive), m.Start, m.End, shown(m.Video), shown(m.Author), m.Time.Local().Format(time.DateTime))
+		return fmt.Sprintf("%s\t%g\t%g\t%s\t%s\t%s", sign(m.Positive), m.Start, m.End, text.Quote(m.Video), text.Quote(m.Author), m.Time.Local().Format(time.DateTime))
 	})
 }
 

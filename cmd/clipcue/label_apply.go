@@ -12,6 +12,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 )
@@ -35,7 +36,7 @@ func (p *pointFlags) target() label.Target {
 }
 
 func (a *app) labelEvalCommand() *cobra.Command {
-	var o searchFlags
+	var o embedderFlags
 	var point pointFlags
 	c := &cobra.Command{
 		Use:   "eval --library DIR NAME",
@@ -68,7 +69,7 @@ share of the marked videos that are found; it says nothing about what nobody mar
 			})
 		},
 	}
-	o.addLabel(c)
+	o.add(c)
 	point.add(c)
 	return c
 }
@@ -87,7 +88,7 @@ type applied struct {
 
 // applyFlags are the flags of `label apply`.
 type applyFlags struct {
-	search    searchFlags
+	embedderFlags
 	point     pointFlags
 	threshold float64
 	minLength time.Duration
@@ -113,10 +114,10 @@ closed follow from the lengths of the marks.`,
 		Example: `  clipcue label apply --library lib leash
   clipcue label apply --library lib leash --min-precision 0.9 --out segments.csv`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.teach(c, o.search, clip.TextTower, args, func(x lesson) error { return a.labelApply(c, x.teachers, o) })
+			return a.teach(c, o.embedderFlags, clip.TextTower, args, func(x lesson) error { return a.labelApply(c, x.teachers, o) })
 		},
 	}
-	o.search.addLabel(c)
+	o.embedderFlags.add(c)
 	o.point.add(c)
 	o.threshold = math.NaN()
 	f := c.Flags()
@@ -144,12 +145,12 @@ func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyF
 			return err
 		}
 	}
-	if o.search.json {
+	if o.json {
 		return a.json(all)
 	}
 	return a.rows("score\ttime\tstart\tend\tlabel\tvideo", len(segments), func(i int) string {
 		s := segments[i]
-		return fmt.Sprintf("%.2f\t%s\t%.4g\t%.4g\t%s\t%s", s.Score, s.Time, s.Start, s.End, shown(s.Label), shown(s.Video))
+		return fmt.Sprintf("%.2f\t%s\t%.4g\t%.4g\t%s\t%s", s.Score, s.Time, s.Start, s.End, text.Quote(s.Label), text.Quote(s.Video))
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 )
@@ -21,7 +22,7 @@ type lesson struct {
 }
 
 // teach opens a library, learns labels, all if none is given, and calls use with them.
-func (a *app) teach(c *cobra.Command, o searchFlags, towers clip.Tower, names []string, use func(lesson) error) error {
+func (a *app) teach(c *cobra.Command, o embedderFlags, towers clip.Tower, names []string, use func(lesson) error) error {
 	l, err := o.server.Open(c, o.library)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func (a *app) teach(c *cobra.Command, o searchFlags, towers clip.Tower, names []
 }
 
 // teachOne is teach for one label.
-func (a *app) teachOne(c *cobra.Command, o searchFlags, name string, use func(*library.Teacher) error) error {
+func (a *app) teachOne(c *cobra.Command, o embedderFlags, name string, use func(*library.Teacher) error) error {
 	return a.teach(c, o, clip.TextTower, []string{name}, func(x lesson) error { return use(x.teachers[0]) })
 }
 
@@ -67,7 +68,8 @@ func (a *app) teachOne(c *cobra.Command, o searchFlags, name string, use func(*l
 const suspects label.Feed = "suspects"
 
 func (a *app) labelSuggestCommand() *cobra.Command {
-	var o searchFlags
+	var o embedderFlags
+	var top int
 	var seed uint64
 	var prefix string
 	feed := label.Likely
@@ -88,28 +90,19 @@ Scores are log-odds: higher is more likely. They are comparable within one label
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.teachOne(c, o, args[0], func(t *library.Teacher) error {
 				if feed == suspects {
-					return a.printSuspects(c.Context(), t, o.top, o.json)
+					return a.printSuspects(c.Context(), t, top, o.json)
 				}
-				return a.printSuggestions(t.Suggest(feed, o.top, seed, prefix), o.json)
+				return a.printSuggestions(t.Suggest(feed, top, seed, prefix), o.json)
 			})
 		},
 	}
-	o.addLabel(c)
+	o.add(c)
 	flags.OneOf(c, &feed, "feed", append(label.Feeds(), suspects), "what to suggest: likely, uncertain, random or suspects")
-	o.top = 10
-	flags.Int(c, &o.top, "top", 1, "number of suggestions")
+	top = 10
+	flags.Int(c, &top, "top", 1, "number of suggestions")
 	c.Flags().StringVar(&prefix, "below", "", "only videos whose absolute path begins with this")
 	flags.Seed(c, &seed)
 	return c
-}
-
-// addLabel adds the flags of commands that learn a label.
-func (o *searchFlags) addLabel(c *cobra.Command) {
-	o.backbone.AddOfLibrary(c)
-	o.run.Add(c)
-	flags.Library(c, &o.library)
-	o.server.Add(c)
-	flags.JSON(c, &o.json)
 }
 
 func (a *app) printSuggestions(found []library.Suggestion, asJSON bool) error {
@@ -118,7 +111,7 @@ func (a *app) printSuggestions(found []library.Suggestion, asJSON bool) error {
 	}
 	return a.rows("score\tstart\tend\tvideo\tthumbnail", len(found), func(i int) string {
 		s := found[i]
-		return fmt.Sprintf("%.2f\t%g\t%g\t%s\t%s", s.Score, s.Start, s.End, shown(s.Video), shown(s.Thumbnail))
+		return fmt.Sprintf("%.2f\t%g\t%g\t%s\t%s", s.Score, s.Start, s.End, text.Quote(s.Video), text.Quote(s.Thumbnail))
 	})
 }
 
@@ -133,6 +126,6 @@ func (a *app) printSuspects(ctx context.Context, t *library.Teacher, top int, as
 	}
 	return a.rows("margin\tmark\tstart\tend\tvideo", len(found), func(i int) string {
 		s := found[i]
-		return fmt.Sprintf("%.2f\t%s\t%g\t%g\t%s", s.Margin, sign(s.Positive), s.Start, s.End, shown(s.Video))
+		return fmt.Sprintf("%.2f\t%s\t%g\t%g\t%s", s.Margin, sign(s.Positive), s.Start, s.End, text.Quote(s.Video))
 	})
 }

@@ -2,26 +2,25 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 )
 
 func (a *app) libraryCommand() *cobra.Command {
-	c := &cobra.Command{Use: "library", Short: "Describe a library, or check it for damage",
-		Example: "  clipcue library info --library lib\n  clipcue library check --library lib"}
-	c.AddCommand(a.libraryInfoCommand(), a.libraryCheckCommand())
+	c := &cobra.Command{Use: "library", Short: "Describe a library, check it for damage, or list its saved searches",
+		Example: "  clipcue library info --library lib\n  clipcue library check --library lib\n  clipcue library searches --library lib"}
+	c.AddCommand(a.libraryInfoCommand(), a.libraryCheckCommand(), a.librarySearchesCommand())
 	return c
 }
 
 func (a *app) libraryInfoCommand() *cobra.Command {
-	var dir string
-	var server flags.Server
-	var asJSON bool
+	var o libraryFlags
 	c := &cobra.Command{
 		Use:   "info --library DIR",
 		Short: "Describe a library and its settings",
@@ -30,7 +29,7 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 		Example: "  clipcue library info --library lib --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := server.Open(c, dir)
+			l, err := o.server.Open(c, o.library)
 			if err != nil {
 				return err
 			}
@@ -39,7 +38,7 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if o.json {
 				return a.json(i)
 			}
 			s := i.Settings
@@ -61,7 +60,7 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 				paths []string
 			}{{"folder", i.Folders}, {"missing", i.Missing}, {"waiting", i.Pending}} {
 				for _, p := range list.paths {
-					rows = append(rows, [2]string{list.name, shown(p)})
+					rows = append(rows, [2]string{list.name, text.Quote(p)})
 				}
 			}
 			for _, list := range []struct {
@@ -69,22 +68,18 @@ are missing, were decoded only in part, failed, or are waiting to be re-indexed.
 				items []feature.Failure
 			}{{"in part", i.Partial}, {"failed", i.Failed}} {
 				for _, f := range list.items {
-					rows = append(rows, [2]string{list.name, shown(f.Path) + ": " + f.Reason})
+					rows = append(rows, [2]string{list.name, text.Quote(f.Path) + ": " + f.Reason})
 				}
 			}
 			return a.pairs(rows)
 		},
 	}
-	flags.Library(c, &dir)
-	server.Add(c)
-	flags.JSON(c, &asJSON)
+	o.add(c)
 	return c
 }
 
 func (a *app) libraryCheckCommand() *cobra.Command {
-	var dir string
-	var server flags.Server
-	var asJSON bool
+	var o libraryFlags
 	c := &cobra.Command{
 		Use:   "check --library DIR",
 		Short: "Read all of a library and report damage",
@@ -95,7 +90,7 @@ running.`,
 		Example: "  clipcue library check --library lib",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := server.Open(c, dir)
+			l, err := o.server.Open(c, o.library)
 			if err != nil {
 				return err
 			}
@@ -110,27 +105,62 @@ running.`,
 			}
 			list := []damaged{}
 			for _, d := range damage {
-				list = append(list, damaged{d, damageRemedy(dir, d)})
+				list = append(list, damaged{d, damageRemedy(o.library, d)})
 			}
 			switch {
-			case asJSON:
-				err = a.json(map[string]any{"library": dir, "damage": list})
+			case o.json:
+				err = a.json(map[string]any{"library": o.library, "damage": list})
 			case len(damage) == 0:
 				_, err = fmt.Fprintln(a.out, "all is well")
 			}
-			if !asJSON {
+			if !o.json {
 				for _, d := range list {
 					terminal.Fprintf(a.out, "%s; %s\n", d.String(), d.Remedy)
 				}
 			}
 			if err == nil && len(damage) > 0 {
-				err = partialError{fmt.Errorf("%d damaged in %s", len(damage), dir)}
+				err = partialError{fmt.Errorf("%d damaged in %s", len(damage), o.library)}
 			}
 			return err
 		},
 	}
-	flags.Library(c, &dir)
-	server.Add(c)
-	flags.JSON(c, &asJSON)
+	o.add(c)
+	return c
+}
+
+func (a *app) librarySearchesCommand() *cobra.Command {
+	var o libraryFlags
+	var remove string
+	c := &cobra.Command{
+		Use:   "searches --library DIR",
+		Short: "List the saved searches of a library, or delete one",
+		Long: `Prints the searches that clipcue search --save stored. Repeat one with
+clipcue search --saved NAME.`,
+		Example: "  clipcue library searches --library lib\n  clipcue library searches --library lib --delete dogs",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("delete") {
+				return library.DeleteSearch(c.Context(), o.library, remove)
+			}
+			l, err := o.server.Open(c, o.library)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			list, err := l.SavedSearches(c.Context())
+			switch {
+			case err != nil:
+				return err
+			case o.json:
+				return a.json(list)
+			}
+			return a.rows("name\tsaved\tquery\tfilter", len(list), func(i int) string {
+				s := list[i]
+				return fmt.Sprintf("%s\t%s\t%s\t%s", text.Quote(s.Name), s.Created.Local().Format(time.DateTime), text.Quote(s.Query.String()), text.Quote(s.Query.Filter.String()))
+			})
+		},
+	}
+	o.add(c)
+	c.Flags().StringVar(&remove, "delete", "", "name of a saved search to delete")
 	return c
 }

@@ -115,7 +115,7 @@ func TestLibrary(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(table.stdout), "\n"); len(lines) != 2 || !strings.Contains(lines[1], found.Results[0].Video) || !strings.Contains(lines[1], found.Results[0].Time) {
 		t.Errorf("%s", table.stdout)
 	}
-	if none := must(t, exitDone, "search", "--library", lib, "a man opens a door"); !strings.Contains(none.stderr, "nothing fits well") {
+	if none := must(t, exitDone, "search", "--library", lib, "a man opens a door"); !strings.Contains(none.stderr, "no good match") {
 		t.Errorf("%s", none.stderr)
 	}
 	for flag, kind := range map[string]string{"--image": found.Results[0].Thumbnail, "--video": found.Results[0].Video} {
@@ -237,7 +237,16 @@ func TestLibraryBadInput(t *testing.T) {
 		"no query":               {[]string{"search", "--library", lib}, exitUsage, []string{"text query", "--image"}},
 		"empty query":            {[]string{"search", "--library", lib, "  "}, exitUsage, []string{"empty"}},
 		"nothing to be seen":     {[]string{"search", "--library", lib, "\x01\u200b"}, exitUsage, []string{"empty"}},
-		"two queries":            {[]string{"search", "--library", lib, "x", "--image", text}, exitUsage, []string{"one of"}},
+		"text and no picture":    {[]string{"search", "--library", lib, "x", "--image", text}, exitFailed, []string{text}},
+		"only excludes":          {[]string{"search", "--library", lib, "--without", "x"}, exitUsage, []string{"nothing says", "--image"}},
+		"like no time":           {[]string{"search", "--library", lib, "--like", "x.mp4"}, exitUsage, []string{"--like", "walk.mp4@1:20"}},
+		"like no number":         {[]string{"search", "--library", lib, "--like", "x.mp4@y"}, exitUsage, []string{"--like", "h:mm:ss"}},
+		"like another video":     {[]string{"search", "--library", lib, "--like", "x.mp4@1"}, exitFailed, []string{"x.mp4", "not in the library", "clipcue index"}},
+		"no date":                {[]string{"search", "--library", lib, "x", "--since", "May"}, exitUsage, []string{"--since", "2024-05-31"}},
+		"dates that exclude":     {[]string{"search", "--library", lib, "x", "--since", "2024-06-02", "--until", "2024-06-01"}, exitFailed, []string{"2024-06-02"}},
+		"not saved":              {[]string{"search", "--library", lib, "--saved", "dogs"}, exitFailed, []string{`"dogs"`, "library searches"}},
+		"saved and more":         {[]string{"search", "--library", lib, "--saved", "dogs", "--path", "*"}, exitUsage, []string{"--saved"}},
+		"nothing to delete":      {[]string{"library", "searches", "--library", lib, "--delete", "dogs"}, exitFailed, []string{`"dogs"`}},
 		"none wanted":            {[]string{"search", "--library", lib, "x", "--top", "0"}, exitUsage, []string{"--top"}},
 		"no picture":             {[]string{"search", "--library", lib, "--image", text}, exitFailed, []string{text}},
 		"no such picture":        {[]string{"search", "--library", lib, "--image", nothing}, exitFailed, []string{nothing}},

@@ -20,7 +20,7 @@ func TestNegationWarns(t *testing.T) {
 			t.Errorf("%s: %s", query, r.stderr)
 		}
 	}
-	r := decode[searchedJSON](t, must(t, exitDone, "search", "-q", "--library", lib, "--json", "--", "circle -red"))
+	r := decode[searchedJSON](t, must(t, exitDone, "search", "-q", "--library", lib, "--json", "circle, not red"))
 	if !strings.Contains(strings.Join(r.Warnings, " "), "negation") {
 		t.Errorf("%q", r.Warnings)
 	}

@@ -143,6 +143,8 @@ var remedies = []func(error) string{
 	of(func(*pruneError) string {
 		return "mount the disk that has them; or --yes with --prune, if they were really deleted"
 	}),
+	is(library.ErrEmptyQuery, "a text query, --image, --video or --like"),
+	is(library.ErrNoSearch, "clipcue library searches --library LIBRARY, for their names"),
 	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),

@@ -61,10 +61,11 @@ func damageRemedy(dir string, d library.Damage) string {
 
 // warningAdvice says what to do about a warning of a search.
 var warningAdvice = map[library.WarningKind]string{
-	library.WarnNegation: "a query with only what is visible; search for what to exclude separately, and skip those results",
+	library.WarnNegation: "a query with only what is visible, and --without TEXT for what to exclude",
 	library.WarnScript:   "a query in English",
 	library.WarnEmpty:    "clipcue index --library LIBRARY VIDEOS",
 	library.WarnPending:  "clipcue index --library LIBRARY, to continue",
+	library.WarnFilter:   "clipcue library info --library LIBRARY, for what it holds; or another filter",
 	library.WarnReopen:   "the same command again",
 }
 

@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +19,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
-	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
@@ -31,67 +29,78 @@ import (
 type searched struct {
 	Library string `json:"library"`
 	Query   string `json:"query"`
-	Kind    string `json:"kind"` // "text", "image" or "video"
+	Kind    string `json:"kind"` // "text", "image", "video", "moment" or "combined"
 	*library.Response
-	Clips []string `json:"clips,omitempty"` // of the results, "" where it failed
+	Parts library.Query `json:"parts"`
+	Clips []string      `json:"clips,omitempty"` // of the results, "" where it failed
 }
 
 // searchFlags are the flags of `search`.
 type searchFlags struct {
-	backbone               flags.Backbone
-	run                    flags.Run
-	library                string
-	server                 flags.Server
-	image, video           string // of the query, if not text
-	top                    int
-	clips, html, queryText string
-	json                   bool
+	embedderFlags
+	query       queryFlags
+	save, saved string // names
+	top         int
+	clips, html string
 }
 
 func (a *app) searchCommand() *cobra.Command {
 	var o searchFlags
 	c := &cobra.Command{
-		Use:   "search --library DIR QUERY",
-		Short: "Find the moments of a library that match a text query",
-		Long: `Finds the moments that match a text query, or that look like an image (--image) or a
-video (--video). Adjacent moments are merged into one result.
+		Use:   "search --library DIR [QUERY]",
+		Short: "Find the moments of a library that match a query",
+		Long: `Finds the moments that match a text query, or that look like an image (--image), a video
+(--video) or a moment of the library (--like). All parts of a query are combined.
+Adjacent moments are merged into one result.
 
 The score of a text query is the probability that the model gives it for a moment,
-compared with the library's background captions. If no moment reaches 50 %, nothing
-matches well, and the command prints a warning. The score of an image or a video is 1
-for the same frames and 0 for a moment no more similar than the others. Neither score
-is a rate of correct results.
+compared with the library's background captions. The score of an image or a video is 1
+for the same frames and 0 for a moment no more similar than the others. The score of a
+combined query is the geometric mean of its parts. Neither score is a rate of correct
+results. If the best moment is hardly better than chance, by what the background
+captions reach in the library, the command prints a warning.
+
+CLIP does not understand "not". --without TEXT, or -word and -"several words" in QUERY,
+search for the excluded text, too, and multiply the score by 1 minus its score.
+
+--folder, --path, --since, --until, --min-length, --max-length and --label restrict
+the search; the results are the best that pass. --save stores the query without
+--top, --clips and --html; --saved repeats it. List and delete saved searches with:
+clipcue library searches.
 
 --clips cuts the results out. They are re-encoded, so that they start and end exactly.`,
 		Example: `  clipcue search --library lib "a man opens a door"
-  clipcue search --library lib --image door.jpg --top 5 --clips clips`,
+  clipcue search --library lib "a dog -leash" --folder videos/park --since 2024-05-01
+  clipcue search --library lib "at night" --image door.jpg --top 5 --clips clips
+  clipcue search --library lib --like walk.mp4@1:20`,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.queryText = strings.Join(args, " ")
-			given := 0
-			for _, q := range []bool{len(args) > 0, o.image != "", o.video != ""} {
-				if q {
-					given++
-				}
-			}
-			if given != 1 {
-				return usageError{errors.New("search takes one of a text query, --image and --video; see: clipcue search --help")}
+			if err := o.read(c, args); err != nil {
+				return usageError{err}
 			}
 			return a.search(c, o)
 		},
 	}
-	o.backbone.AddOfLibrary(c)
-	o.run.Add(c)
-	flags.Library(c, &o.library)
-	o.server.Add(c)
+	o.embedderFlags.add(c)
+	o.query.add(c)
 	f := c.Flags()
-	f.StringVar(&o.image, "image", "", "image to search by, instead of a text query")
-	f.StringVar(&o.video, "video", "", "video to search by, instead of a text query")
+	f.StringVar(&o.save, "save", "", "name under which the library stores the query")
+	f.StringVar(&o.saved, "saved", "", "name of a stored query, instead of a query")
 	o.top = 10
 	flags.Int(c, &o.top, "top", 1, "number of best results")
 	f.StringVar(&o.clips, "clips", "", "folder to cut the results into")
 	flags.HTML(c, &o.html)
-	flags.JSON(c, &o.json)
 	return c
+}
+
+// read reads the query of a command line, if it is not a stored one.
+func (o *searchFlags) read(c *cobra.Command, args []string) error {
+	if err := o.query.read(args); err != nil {
+		return err
+	}
+	if c.Flags().Changed("saved") && (o.save != "" || !o.query.empty()) {
+		return errors.New("--saved takes no other query, filter or --save; see: clipcue search --help")
+	}
+	return nil
 }
 
 func (a *app) search(c *cobra.Command, o searchFlags) error {
@@ -100,9 +109,22 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 		return err
 	}
 	defer l.Close()
-	out, err := a.find(c, l, o)
+	q := o.query.query
+	if o.saved != "" {
+		s, err := l.SavedSearch(c.Context(), o.saved)
+		if err != nil {
+			return err
+		}
+		q = s.Query
+	}
+	out, err := a.find(c, l, o, q)
 	if err != nil {
 		return err
+	}
+	if o.save != "" {
+		if err := library.SaveSearch(c.Context(), o.library, o.save, q); err != nil {
+			return err
+		}
 	}
 	for _, w := range out.Warnings {
 		a.warn(w, o.library)
@@ -126,49 +148,50 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 	return errors.Join(err, failedClips(failed))
 }
 
-// find searches a library by the query of the flags.
-func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags) (*searched, error) {
-	out := &searched{Library: o.library, Query: o.queryText, Kind: "text"}
-	towers := clip.TextTower
-	switch {
-	case o.image != "":
-		out.Query, out.Kind, towers = o.image, "image", clip.ImageTower
-	case o.video != "":
-		out.Query, out.Kind, towers = o.video, "video", clip.ImageTower
+// find searches a library.
+func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags, q library.Query) (*searched, error) {
+	out := &searched{Library: o.library, Parts: q}
+	out.Query, out.Kind = describe(q)
+	var towers clip.Tower
+	if len(q.Texts)+len(q.Without)+len(q.Filter.Labels) > 0 {
+		towers |= clip.TextTower
 	}
-	m, e, f, err := a.libraryModel(c, l, o, towers)
+	if len(q.Images)+len(q.Videos) > 0 || towers == 0 {
+		towers |= clip.ImageTower
+	}
+	m, e, f, err := a.libraryModel(c, l, o.embedderFlags, towers)
 	if err != nil {
 		return nil, err
 	}
-	ctx := c.Context()
-	if out.Kind == "text" {
-		a.warnCut(m, f, o.queryText)
-		out.Response, err = l.Search(ctx, e, o.queryText, o.top)
-		if errors.Is(err, library.ErrEmptyQuery) {
-			err = usageError{err}
-		}
-		return out, err
+	for _, t := range q.Texts {
+		a.warnCut(m, f, t)
 	}
-	if err := l.CheckEmbedder(e); err != nil {
-		return nil, err
-	}
-	var query []float32
-	if out.Kind == "image" {
-		query, err = library.EmbedImage(ctx, m, e, o.image)
-	} else {
-		var extract feature.Options
-		if extract.Sampling, err = video.ParseSampling(l.Settings().Sampling); err == nil {
-			query, err = library.EmbedVideo(ctx, m, e, o.video, extract)
-		}
-	}
-	if err == nil {
-		out.Response, err = l.SearchEmbedding(ctx, query, o.top)
+	out.Response, err = l.Find(c.Context(), m, e, q, o.top)
+	if errors.Is(err, library.ErrEmptyQuery) {
+		err = usageError{err}
 	}
 	return out, err
 }
 
+// describe returns a query as text, and what it consists of.
+func describe(q library.Query) (query, kind string) {
+	if len(q.Texts)+len(q.Without)+len(q.Images)+len(q.Videos)+len(q.Like) == 1 {
+		switch {
+		case len(q.Texts) == 1:
+			return q.Texts[0], "text"
+		case len(q.Images) == 1:
+			return q.Images[0], "image"
+		case len(q.Videos) == 1:
+			return q.Videos[0], "video"
+		case len(q.Like) == 1:
+			return q.Like[0].String(), "moment"
+		}
+	}
+	return q.String(), "combined"
+}
+
 // libraryModel loads the model of a library, or the given one.
-func (a *app) libraryModel(c *cobra.Command, l *library.Library, o searchFlags, towers clip.Tower) (*clip.Model, *retrieval.Retriever, *adapter.File, error) {
+func (a *app) libraryModel(c *cobra.Command, l *library.Library, o embedderFlags, towers clip.Tower) (*clip.Model, *retrieval.Retriever, *adapter.File, error) {
 	s := l.Settings()
 	if !c.Flags().Changed("model") && !c.Flags().Changed("run") {
 		o.backbone.Model, o.run.Path = s.Model, s.Run
@@ -201,7 +224,7 @@ func (a *app) printFound(s searched) error {
 	fmt.Fprintln(w, "score\ttime\tvideo\tthumbnail")
 	for _, r := range s.Results {
 		score := fmt.Sprintf("%5.1f %%", 100*r.Score)
-		if s.Kind != "text" {
+		if len(s.Parts.Texts) == 0 {
 			score = fmt.Sprintf("%.3f", r.Score)
 		}
 		mark := ""
@@ -211,18 +234,9 @@ func (a *app) printFound(s searched) error {
 		if r.Blank {
 			mark += " (no content)"
 		}
-		terminal.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, shown(r.Video), mark, r.Thumbnail)
+		terminal.Fprintf(w, "%s\t%s\t%s%s\t%s\n", score, r.Time, text.Quote(r.Video), mark, r.Thumbnail)
 	}
 	return w.Flush()
-}
-
-// shown returns a file's name for a line on a terminal. Names with line ends or other
-// control characters are quoted.
-func shown(name string) string {
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(name)
-	}
-	return name
 }
 
 // cut writes results as video files. It returns their paths and how many failed;

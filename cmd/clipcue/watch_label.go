@@ -19,8 +19,8 @@ import (
 // watchLabels finds what labels of a library show. Windows are as long as the library's
 // moments, and have as many frames.
 func (a *app) watchLabels(c *cobra.Command, o watchFlags) error {
-	search := searchFlags{backbone: o.backbone, run: o.run, library: o.library, server: o.server}
-	err := a.teach(c, search, clip.ImageTower|clip.TextTower, o.labels, func(x lesson) error {
+	of := embedderFlags{libraryFlags{library: o.library, server: o.server}, o.backbone, o.run}
+	err := a.teach(c, of, clip.ImageTower|clip.TextTower, o.labels, func(x lesson) error {
 		heads, err := a.heads(c.Context(), x.teachers, o.point.target())
 		if err != nil {
 			return err

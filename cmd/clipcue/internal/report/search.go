@@ -9,9 +9,9 @@ import (
 	"github.com/clipcue/clipcue/library"
 )
 
-// Search returns a page with the results of a search and their thumbnails. kind is "text"
-// or another kind of query; made are the settings of the library, and thumbnail returns the
-// JPEG file of a result.
+// Search returns a page with the results of a search and their thumbnails. kind is "text",
+// "combined" or a kind of example; made are the settings of the library, and thumbnail
+// returns the JPEG file of a result.
 func Search(query, kind string, found *library.Response, made library.Settings, thumbnail func(library.Result) ([]byte, error)) *Report {
 	s := Section{Title: "Moments, the likeliest first"}
 	for _, r := range found.Results {
@@ -31,11 +31,15 @@ func Search(query, kind string, found *library.Response, made library.Settings, 
 		s.Strips = append(s.Strips, strip)
 	}
 	page := &Report{Title: query, Verdict: english.Plural(len(found.Results), "result", "") + ".", Footer: Version()}
-	if kind == "text" {
+	example := "1 for the same frames and 0 for a moment that is no more similar than others"
+	switch kind {
+	case "text":
 		s.Text = fmt.Sprintf("The score is the probability that the model gives the text query for the moment, among %d background captions.", len(made.Captions))
-	} else {
+	case "combined":
+		s.Text = fmt.Sprintf("The score is the geometric mean of the scores of the parts of the query, times 1 minus that of each excluded text. The score of a text is its probability among %d background captions; that of an example is %s.", len(made.Captions), example)
+	default:
 		page.Title = "Like " + filepath.Base(query)
-		s.Text = "The score is 1 for the same frames and 0 for a moment that is no more similar than others."
+		s.Text = "The score is " + example + "."
 	}
 	for _, w := range found.Warnings {
 		page.Sections = append(page.Sections, Section{Title: "Note", Text: w.Text})

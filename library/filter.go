@@ -1,0 +1,238 @@
+package library
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Filter restricts a search. The zero value allows every moment.
+type Filter struct {
+	Folder string `json:"folder,omitempty"` // the video is in it, or in a folder below
+	// Path is a pattern of the video's absolute path. *, ? and [a-z] match what they match
+	// in a shell, but also slashes.
+	Path string `json:"path,omitempty"`
+	// Since and Until bound the modification time of the video's file when it was indexed.
+	// Until is not included.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	// MinSeconds and MaxSeconds bound the length of the video; 0 means no bound.
+	MinSeconds float64 `json:"min_seconds,omitempty"`
+	MaxSeconds float64 `json:"max_seconds,omitempty"`
+	// Labels are names of labels, at least one of which the moment shows: more than half of
+	// it is in a positive mark, or in a segment at a precision of 80 %. With too few marks to
+	// estimate the precision, segments are at the label's own threshold.
+	Labels []string `json:"labels,omitempty"`
+}
+
+// String returns the filter on one line, "" without one.
+func (f Filter) String() string {
+	var parts []string
+	for _, p := range []struct {
+		set  bool
+		text string
+	}{
+		{f.Folder != "", "in " + f.Folder},
+		{f.Path != "", "path " + f.Path},
+		{!f.Since.IsZero(), "since " + f.Since.Format(time.DateTime)},
+		{!f.Until.IsZero(), "before " + f.Until.Format(time.DateTime)},
+		{f.MinSeconds > 0, fmt.Sprintf("at least %g s", f.MinSeconds)},
+		{f.MaxSeconds > 0, fmt.Sprintf("at most %g s", f.MaxSeconds)},
+		{len(f.Labels) > 0, "label " + strings.Join(f.Labels, " or ")},
+	} {
+		if p.set {
+			parts = append(parts, p.text)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_key", 1, pathKey) }
+
+// pathKey returns the form in which a path is compared.
+func pathKey(_ *sqlite.FunctionContext, values []driver.Value) (driver.Value, error) {
+	p, _ := values[0].(string)
+	return text.Key(p), nil
+}
+
+// condition is a condition on videos in SQL.
+type condition struct {
+	sql   string
+	value any
+}
+
+// conditions returns the conditions on the videos.
+func (f Filter) conditions() (out []condition, err error) {
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return nil, fmt.Errorf("no video is from %s or later and before %s", f.Since.Format(time.DateTime), f.Until.Format(time.DateTime))
+	}
+	if f.MaxSeconds > 0 && f.MinSeconds > f.MaxSeconds {
+		return nil, fmt.Errorf("no video has at least %g s and at most %g s", f.MinSeconds, f.MaxSeconds)
+	}
+	if f.Folder != "" {
+		folder, err := filepath.Abs(f.Folder)
+		if err != nil {
+			return nil, err
+		}
+		separator := string(filepath.Separator)
+		out = append(out, condition{"instr(clipcue_key(path), ?) = 1", text.Key(strings.TrimSuffix(folder, separator) + separator)})
+	}
+	if f.Path != "" {
+		if _, err := path.Match(f.Path, ""); err != nil {
+			return nil, fmt.Errorf("invalid pattern of paths %q: %w", f.Path, err)
+		}
+		out = append(out, condition{"clipcue_key(path) GLOB ?", text.Key(f.Path)})
+	}
+	if !f.Since.IsZero() {
+		out = append(out, condition{"modified >= ?", nanoseconds(f.Since)})
+	}
+	if !f.Until.IsZero() {
+		out = append(out, condition{"modified < ?", nanoseconds(f.Until)})
+	}
+	if f.MinSeconds > 0 {
+		out = append(out, condition{"seconds >= ?", f.MinSeconds})
+	}
+	if f.MaxSeconds > 0 {
+		out = append(out, condition{"seconds <= ?", f.MaxSeconds})
+	}
+	return out, nil
+}
+
+// nanoseconds returns a time as the library stores it, or the closest one that it can store.
+func nanoseconds(t time.Time) int64 {
+	switch first, last := time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64); {
+	case t.Before(first):
+		return math.MinInt64
+	case t.After(last):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// scope is the set of moments that a search may find.
+type scope struct {
+	all     bool
+	ids     []int64 // sorted; of all moments that the filter allows, unless all
+	without map[int64]bool
+}
+
+func (s scope) has(id int64) bool {
+	if s.without[id] {
+		return false
+	}
+	_, ok := slices.BinarySearch(s.ids, id)
+	return s.all || ok
+}
+
+// scope returns the moments that a query may find.
+func (l *Library) scope(ctx context.Context, e Embedder, q Query) (s scope, err error) {
+	s.without = map[int64]bool{}
+	var id int64
+	for _, p := range q.Like {
+		_, v, span, err := l.momentAt(ctx, p)
+		if err == nil {
+			err = each(ctx, l.db, `SELECT id FROM moments WHERE video = ? AND start < ? AND "end" > ?`, []any{v.id, span.End, span.Start}, []any{&id}, func() error {
+				s.without[id] = true
+				return nil
+			})
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	conditions, err := q.Filter.conditions()
+	if err != nil {
+		return s, err
+	}
+	if s.all = len(conditions)+len(q.Filter.Labels) == 0; s.all {
+		return s, nil
+	}
+	where, args := "true", []any{}
+	for _, c := range conditions {
+		where, args = where+" AND "+c.sql, append(args, c.value)
+	}
+	if err := verify(ctx, l.db, "videos"); err != nil {
+		return s, err
+	}
+	if len(q.Filter.Labels) == 0 {
+		err = each(ctx, l.db, "SELECT moments.id FROM moments JOIN videos ON videos.id = video WHERE "+where+" ORDER BY moments.id", args, []any{&id}, func() error {
+			s.ids = append(s.ids, id)
+			return nil
+		})
+		return s, err
+	}
+	s.ids, err = l.labeled(ctx, e, q.Filter.Labels, where, args)
+	return s, err
+}
+
+// labeled returns the ids of moments that show one of the labels, of videos that match a
+// condition in SQL.
+func (l *Library) labeled(ctx context.Context, e Embedder, names []string, where string, args []any) (ids []int64, err error) {
+	spans := map[string][]video.Span{} // by path
+	m, err := l.Moments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	for _, name := range names {
+		if err := l.labelSpans(ctx, e, m, name, spans); err != nil {
+			return nil, fmt.Errorf("label %q: %w", name, err)
+		}
+	}
+	var id int64
+	var file string
+	var s video.Span
+	err = each(ctx, l.db, `SELECT moments.id, path, start, "end" FROM moments JOIN videos ON videos.id = video WHERE `+where+" ORDER BY moments.id", args,
+		[]any{&id, &file, &s.Start, &s.End}, func() error {
+			if slices.ContainsFunc(spans[file], func(x video.Span) bool { return 2*(min(s.End, x.End)-max(s.Start, x.Start)) > s.End-s.Start }) {
+				ids = append(ids, id)
+			}
+			return nil
+		})
+	return ids, err
+}
+
+// labelPrecision is the precision at which a filter applies labels.
+const labelPrecision = 0.8
+
+// labelSpans adds the spans of videos that show a label, by path.
+func (l *Library) labelSpans(ctx context.Context, e Embedder, m *Moments, name string, spans map[string][]video.Span) error {
+	t, err := l.Teach(ctx, e, m, name)
+	if err != nil {
+		return err
+	}
+	threshold := t.Head().Threshold
+	q, err := t.Quality(ctx, label.Target{Precision: labelPrecision})
+	switch {
+	case err == nil:
+		threshold = q.Threshold
+	case !errors.Is(err, label.ErrFewVideos) && !errors.Is(err, label.ErrNoNegatives):
+		return err
+	}
+	segments, err := t.Segments(t.Cut(threshold))
+	if err != nil {
+		return err
+	}
+	for _, s := range segments {
+		spans[s.Video] = append(spans[s.Video], video.Span{Start: s.Start, End: s.End})
+	}
+	for _, k := range t.marks {
+		if k.Positive {
+			spans[k.Video] = append(spans[k.Video], video.Span{Start: k.Start, End: k.End})
+		}
+	}
+	return nil
+}
