@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/label"
@@ -84,7 +84,7 @@ func modify(ctx context.Context, dir string, do func(*sql.Tx) error) error {
 	if err := checkFiles(dir, false); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, dir)
+	unlock, err := waitLock(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -97,14 +97,34 @@ func modify(ctx context.Context, dir string, do func(*sql.Tx) error) error {
 	return explain(dir, inTx(ctx, db, do))
 }
 
+// lockWait is how long a short change waits for others of its kind.
+const lockWait = 3 * time.Second
+
+// waitLock is lock for a short change. It waits for a short change of another process, but
+// not for a run of Index.
+func waitLock(ctx context.Context, dir string) (unlock func(), err error) {
+	for end := time.Now().Add(lockWait); ; {
+		unlock, err = lock(ctx, dir)
+		if !errors.Is(err, ErrBusy) || time.Now().After(end) {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // CreateLabel adds a label to a library. Only its name and texts are used.
 func CreateLabel(ctx context.Context, dir string, l Label) error {
 	return modify(ctx, dir, func(tx *sql.Tx) error { return createLabel(ctx, tx, l) })
 }
 
 func createLabel(ctx context.Context, tx *sql.Tx, l Label) error {
-	if strings.TrimSpace(text.Key(l.Name)) == "" || strings.ContainsFunc(l.Name, unicode.IsControl) {
-		return fmt.Errorf("the name of a label must have visible characters and no control characters, got %q", l.Name)
+	l.Name = strings.TrimSpace(l.Name)
+	if text.Key(l.Name) == "" || !text.IsLine(l.Name) || strings.ContainsRune(l.Name, utf8.RuneError) {
+		return fmt.Errorf("the name of a label must have visible characters and no control characters, in UTF-8, got %q", l.Name)
 	}
 	for _, t := range l.Texts {
 		if strings.TrimSpace(text.Key(t)) == "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/retrieval"
+	"golang.org/x/sync/errgroup"
 )
 
 func (w *world) label(name string, marks ...library.Mark) {
@@ -184,6 +185,30 @@ func TestMarksThatAreRefused(t *testing.T) {
 	}
 	if err := library.DeleteLabel(t.Context(), w.lib, "thing"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Short changes wait for each other.
+func TestManyMarkAtOnce(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	w.label("  red ")
+	if _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "red", Video: "red_circle/000.mp4", End: 0.01}}, false); err != nil {
+		t.Errorf("a label whose name was given with spaces: %v", err)
+	}
+	var group errgroup.Group
+	for i := range 8 {
+		group.Go(func() error {
+			start := float64(i+1) / 10
+			_, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "red", Video: "red_circle/000.mp4", Start: start, End: start + 0.05}}, false)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	if n := len(w.marks("red")); n != 9 {
+		t.Errorf("%d marks", n)
 	}
 }
 

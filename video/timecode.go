@@ -43,6 +43,13 @@ func (t Timecode) Label(frame int64) string {
 	return fmt.Sprintf("%02d:%02d:%02d%s%02d", s/3600, s/60%60, s%60, point, n%base)
 }
 
+// Frame returns the frame with a timecode, counted from the first frame of the video;
+// negative before it. ok is false if the text is not a timecode at this rate.
+func (t Timecode) Frame(label string) (frame int64, ok bool) {
+	at, ok := parseTimecode(label, t.Rate)
+	return at.First - t.First, ok
+}
+
 // String returns the timecode of the first frame, or "" for the zero value.
 func (t Timecode) String() string {
 	if t.Rate == 0 {

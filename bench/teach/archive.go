@@ -74,7 +74,7 @@ func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options)
 	if _, err := synth.Generate(ctx, dir, w, nil); err != nil {
 		return nil, err
 	}
-	rows, err := markfile.Read(filepath.Join(dir, "segments.csv"), markfile.CSV, 0)
+	rows, err := markfile.Read(filepath.Join(dir, "segments.csv"), markfile.CSV, markfile.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/video"
 )
 
 // exchangeFlags choose the format of a file of marks or segments.
@@ -23,7 +25,7 @@ func (x *exchangeFlags) add(c *cobra.Command) {
 	flags.OneOf(c, &x.format, "format", markfile.Formats(), "csv, jsonl, activitynet, labelstudio, srt, vtt or edl")
 	c.Flags().Lookup("format").DefValue = "by the extension"
 	x.fps = 25
-	flags.Positive(c, &x.fps, "frame-rate", "frames per second of edl and of Label Studio timelines")
+	flags.Positive(c, &x.fps, "frame-rate", "frames per second of Label Studio timelines, and of edl for missing videos")
 }
 
 // write writes rows to a file in the format, or that of its extension.
@@ -35,8 +37,24 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 			return usageError{fmt.Errorf("%w; choose one with --format", err)}
 		}
 	}
-	_, err := markfile.Write(out, f, rows, x.fps)
+	_, err := markfile.Write(out, f, rows, x.options())
 	return err
+}
+
+// options returns the options of the format. A list for a video editor counts the frames of
+// a video, from its own timecode on, if the video can be read.
+func (x *exchangeFlags) options() markfile.Options {
+	return markfile.Options{Rate: x.fps, Clock: func(path string) (float64, markfile.Clock) {
+		info, err := video.Probe(context.Background(), path, video.Options{})
+		if err != nil || !(info.FrameRate > 0) {
+			return 0, nil
+		}
+		clock := info.Timecode
+		if clock.Rate == 0 {
+			clock.Rate = info.FrameRate
+		}
+		return clock.Rate, clock
+	}}
 }
 
 func segmentRows(segments []library.Segment) (rows []markfile.Row) {
@@ -115,7 +133,7 @@ extension added; --video names it otherwise.`,
 			}
 			var marks []library.Mark
 			for _, path := range args {
-				rows, err := markfile.Read(path, x.format, x.fps)
+				rows, err := markfile.Read(path, x.format, x.options())
 				if err != nil {
 					return err
 				}

@@ -5,29 +5,49 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"math"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
-// writeCues writes subtitles in the format SRT or VTT.
-func writeCues(w io.Writer, rows []Row, f Format) error {
+func writeSRT(w io.Writer, rows []Row, _ Options) error {
 	b := bufio.NewWriter(w)
-	comma := "."
-	if f == VTT {
-		fmt.Fprint(b, "WEBVTT\n\n")
-	} else {
-		comma = ","
-	}
 	for i, r := range rows {
-		if f == SRT {
-			fmt.Fprintln(b, i+1)
-		}
-		fmt.Fprintf(b, "%s --> %s\n%s\n\n", clock(r.Start, comma), clock(r.End, comma), strings.Join(strings.Fields(r.Label), " "))
+		fmt.Fprintf(b, "%d\n%s --> %s\n%s\n\n", i+1, clock(r.Start, ","), clock(r.End, ","), oneLine(r.Label))
 	}
 	return b.Flush()
+}
+
+func writeVTT(w io.Writer, rows []Row, _ Options) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprint(b, "WEBVTT\n\n")
+	for _, r := range rows {
+		fmt.Fprintf(b, "%s --> %s\n%s\n\n", clock(r.Start, "."), clock(r.End, "."), vttEscapes.Replace(oneLine(r.Label)))
+	}
+	return b.Flush()
+}
+
+// vttEscapes are the characters that text in WebVTT cannot have: they start an entity and a
+// tag, and are part of the arrow between two times.
+var vttEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func readSRT(data []byte, _ Options) ([]Row, error) { return readCues(data) }
+
+var vttTag = regexp.MustCompile(`<[^>]*>`)
+
+func readVTT(data []byte, _ Options) ([]Row, error) {
+	rows, err := readCues(data)
+	for i := range rows {
+		rows[i].Label = oneLine(html.UnescapeString(vttTag.ReplaceAllString(rows[i].Label, "")))
+	}
+	return rows, err
 }
 
 // clock returns a time as hh:mm:ss.mmm.
@@ -38,8 +58,8 @@ func clock(seconds float64, comma string) string {
 
 var cueLine = regexp.MustCompile(`^\s*((?:\d+:)?\d+:\d+[.,]\d+)\s+-->\s+((?:\d+:)?\d+:\d+[.,]\d+)`)
 
-// readCues reads SRT and VTT. The lines of a cue are one label.
-func readCues(data []byte, _ float64) (rows []Row, err error) {
+// readCues reads SRT or VTT. The lines of a cue are one label.
+func readCues(data []byte) (rows []Row, err error) {
 	var open *Row
 	for line := range strings.Lines(strings.ReplaceAll(string(data), "\r\n", "\n") + "\n") {
 		line = strings.TrimSpace(line)
@@ -68,46 +88,67 @@ func cueTime(s string) (seconds float64) {
 	return math.Round(seconds*1000) / 1000
 }
 
+// errRate reports that frames cannot be counted.
+var errRate = errors.New("an edit decision list counts frames, and the frame rate is unknown")
+
+// clock returns the frame rate and the timecodes of a video.
+func (o Options) clock(video string) (rate float64, c Clock, err error) {
+	if o.Clock != nil {
+		if rate, c = o.Clock(video); c != nil {
+			return rate, c, nil
+		}
+	}
+	if !(o.Rate > 0) {
+		return 0, nil, errRate
+	}
+	return o.Rate, plainClock(max(1, math.Round(o.Rate))), nil
+}
+
 // writeEDL writes the spans of a video as events of CMX 3600. Source and record times are
 // the same, so that the list shows the spans on the video's timeline.
-func writeEDL(w io.Writer, rows []Row, fps float64) error {
-	if !(fps > 0) {
-		return errors.New("an edit decision list counts frames, and the frame rate is unknown")
+func writeEDL(w io.Writer, rows []Row, o Options) error {
+	rate, clock, err := o.clock(text.Unescape(rows[0].Video))
+	if err != nil {
+		return err
+	}
+	mode := "NON-DROP FRAME"
+	if strings.Contains(clock.Label(0), ";") {
+		mode = "DROP FRAME"
 	}
 	b := bufio.NewWriter(w)
-	fmt.Fprint(b, "TITLE: clipcue\nFCM: NON-DROP FRAME\n\n")
+	fmt.Fprintf(b, "TITLE: clipcue\nFCM: %s\n\n", mode)
 	for i, r := range rows {
-		from, to := timecode(r.Start, fps), timecode(r.End, fps)
+		from, to := clock.Label(int64(math.Round(r.Start*rate))), clock.Label(int64(math.Round(r.End*rate)))
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s\n\n",
-			i+1, from, to, from, to, strings.Join(strings.Fields(r.Video), " "), strings.Join(strings.Fields(r.Label), " "))
+			i+1, from, to, from, to, oneLine(r.Video), oneLine(r.Label))
 	}
 	return b.Flush()
 }
 
-// timecode returns hh:mm:ss:ff.
-func timecode(seconds, fps float64) string {
-	rate := int64(math.Round(fps))
-	n := int64(math.Round(seconds * fps))
+// plainClock counts from 00:00:00:00, so many frames per second.
+type plainClock int64
+
+func (c plainClock) Label(n int64) string {
+	rate := int64(c)
 	return fmt.Sprintf("%02d:%02d:%02d:%02d", n/rate/3600, n/rate/60%60, n/rate%60, n%rate)
 }
 
-var eventLine = regexp.MustCompile(`^\d+\s+\S+\s+\S+\s+\S+.*?(\d+):(\d+):(\d+)[:;](\d+)\s+(\d+):(\d+):(\d+)[:;](\d+)\s+\d+:\d+:\d+[:;]\d+\s+\d+:\d+:\d+[:;]\d+`)
+func (c plainClock) Frame(label string) (int64, bool) {
+	var n [4]int64
+	k, err := fmt.Sscanf(strings.ReplaceAll(label, ";", ":"), "%d:%d:%d:%d", &n[0], &n[1], &n[2], &n[3])
+	return ((n[0]*60+n[1])*60+n[2])*int64(c) + n[3], k == 4 && err == nil
+}
+
+var eventLine = regexp.MustCompile(`^\d+\s+\S+\s+\S+\s+\S+.*?(\d+:\d+:\d+[:;]\d+)\s+(\d+:\d+:\d+[:;]\d+)\s+\d+:\d+:\d+[:;]\d+\s+\d+:\d+:\d+[:;]\d+`)
 
 // readEDL reads the events of CMX 3600. An event's label is its comment.
-func readEDL(data []byte, fps float64) (rows []Row, err error) {
-	if !(fps > 0) {
-		return nil, errors.New("an edit decision list counts frames, and the frame rate is unknown")
-	}
-	rate := math.Round(fps)
+func readEDL(data []byte, o Options) (rows []Row, err error) {
+	var times [][2]string // timecodes, by row
 	s := bufio.NewScanner(bytes.NewReader(data))
 	for s.Scan() {
 		line := strings.TrimSpace(s.Text())
 		if m := eventLine.FindStringSubmatch(line); m != nil {
-			var n [8]float64
-			for i := range n {
-				n[i], _ = strconv.ParseFloat(m[i+1], 64)
-			}
-			rows = append(rows, Row{Start: (((n[0]*60+n[1])*60+n[2])*rate + n[3]) / fps, End: (((n[4]*60+n[5])*60+n[6])*rate + n[7]) / fps})
+			rows, times = append(rows, Row{}), append(times, [2]string{m[1], m[2]})
 		}
 		if len(rows) == 0 {
 			continue
@@ -120,8 +161,24 @@ func readEDL(data []byte, fps float64) (rows []Row, err error) {
 			last.Video = strings.TrimSpace(video)
 		}
 	}
-	if len(rows) == 0 && s.Err() == nil {
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
 		return nil, errors.New("it has no events")
 	}
-	return rows, s.Err()
+	for i := range rows {
+		r := &rows[i]
+		rate, clock, err := o.clock(text.Unescape(r.Video))
+		if err != nil {
+			return nil, err
+		}
+		from, ok := clock.Frame(times[i][0])
+		to, okay := clock.Frame(times[i][1])
+		if !ok || !okay || from < 0 {
+			return nil, fmt.Errorf("event %d: %s to %s is not within the timecodes of %q, which start at %s", i+1, times[i][0], times[i][1], r.Video, clock.Label(0))
+		}
+		r.Start, r.End = float64(from)/rate, float64(to)/rate
+	}
+	return rows, nil
 }

@@ -17,9 +17,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // Row says that a span of a video shows a label, or, if Negative, does not.
@@ -56,8 +58,8 @@ func Formats() []Format { return []Format{CSV, JSONL, ActivityNet, LabelStudio, 
 type codec struct {
 	perVideo  bool
 	extension string
-	read      func(data []byte, fps float64) ([]Row, error)
-	write     func(w io.Writer, rows []Row, fps float64) error
+	read      func(data []byte, o Options) ([]Row, error)
+	write     func(w io.Writer, rows []Row, o Options) error
 }
 
 var codecs = map[Format]codec{
@@ -65,9 +67,32 @@ var codecs = map[Format]codec{
 	JSONL:       {false, ".jsonl", readJSONL, writeJSONL},
 	ActivityNet: {false, ".json", readActivityNet, writeActivityNet},
 	LabelStudio: {false, ".json", readLabelStudio, writeLabelStudio},
-	SRT:         {true, ".srt", readCues, func(w io.Writer, rows []Row, _ float64) error { return writeCues(w, rows, SRT) }},
-	VTT:         {true, ".vtt", readCues, func(w io.Writer, rows []Row, _ float64) error { return writeCues(w, rows, VTT) }},
+	SRT:         {true, ".srt", readSRT, writeSRT},
+	VTT:         {true, ".vtt", readVTT, writeVTT},
 	EDL:         {true, ".edl", readEDL, writeEDL},
+}
+
+// Options control formats that count frames.
+type Options struct {
+	Rate float64 // frames per second; 0 = unknown
+	// Clock returns the frame rate and the timecodes of a video, or nil if they are unknown;
+	// then they start at 0, at Rate. It may be nil.
+	Clock func(video string) (rate float64, c Clock)
+}
+
+// Clock numbers the frames of a video, from 0, as video editors do.
+type Clock interface {
+	Label(frame int64) string                  // such as 14:09:42:00
+	Frame(label string) (frame int64, ok bool) // of a Label
+}
+
+// escaped returns rows with their videos as text, without bytes that are not UTF-8.
+func escaped(rows []Row) []Row {
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].Video = text.Escape(out[i].Video)
+	}
+	return out
 }
 
 // ErrFormat is wrapped by the error for a file of unknown format.
@@ -92,16 +117,16 @@ func FormatOf(name string, data []byte) (Format, error) {
 const limit = 256 << 20
 
 // Read reads a file, or all files of a folder that have a known extension. The format is
-// detected if it is empty. fps is the frame rate of formats that count frames. Rows of
+// detected if it is empty. Rows of
 // formats with a file for each video get the file's name without the extension as their
 // video.
-func Read(name string, f Format, fps float64) ([]Row, error) {
+func Read(name string, f Format, o Options) ([]Row, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return readFile(name, filepath.Base(name), f, fps)
+		return readFile(name, filepath.Base(name), f, o)
 	}
 	var out []Row
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
@@ -118,14 +143,14 @@ func Read(name string, f Format, fps float64) ([]Row, error) {
 		if err != nil {
 			return err
 		}
-		rows, err := readFile(p, relative, f, fps)
+		rows, err := readFile(p, relative, f, o)
 		out = append(out, rows...)
 		return err
 	})
 	return out, err
 }
 
-func readFile(name, relative string, f Format, fps float64) ([]Row, error) {
+func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 	data, err := input.ReadText(name, limit)
 	if err != nil {
 		return nil, err
@@ -135,7 +160,7 @@ func readFile(name, relative string, f Format, fps float64) ([]Row, error) {
 			return nil, err
 		}
 	}
-	rows, err := codecs[f].read(data, fps)
+	rows, err := codecs[f].read(data, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -144,8 +169,10 @@ func readFile(name, relative string, f Format, fps float64) ([]Row, error) {
 		if codecs[f].perVideo && r.Video == "" {
 			r.Video = filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative)))
 		}
-		r.Label = strings.TrimSpace(r.Label)
+		r.Video, r.Label = text.Unescape(r.Video), strings.TrimSpace(r.Label)
 		switch {
+		case !text.IsLine(r.Label) || strings.ContainsRune(r.Label, utf8.RuneError):
+			return nil, fmt.Errorf("%s: the label of span %d is not a line of text: %q", name, i+1, r.Label)
 		case r.Video == "" || r.Label == "":
 			return nil, fmt.Errorf("%s: span %d has no video or no label", name, i+1)
 		case !(r.Start >= 0 && r.End > r.Start) || math.IsInf(r.End, 0):
@@ -157,7 +184,7 @@ func readFile(name, relative string, f Format, fps float64) ([]Row, error) {
 
 // Write writes rows to a file, or, for formats with a file for each video, to files below
 // a folder, which are named by the videos below their common folder. It returns the files.
-func Write(name string, f Format, rows []Row, fps float64) ([]string, error) {
+func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 	c := codecs[f]
 	if f != CSV && f != JSONL {
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Negative })
@@ -165,7 +192,7 @@ func Write(name string, f Format, rows []Row, fps float64) ([]string, error) {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Video, b.Video), cmp.Compare(a.Start, b.Start)) })
 	if !c.perVideo {
-		return []string{name}, atomicfile.Write(name, func(w io.Writer) error { return c.write(w, rows, fps) })
+		return []string{name}, atomicfile.Write(name, func(w io.Writer) error { return c.write(w, escaped(rows), o) })
 	}
 	var files []string
 	common := commonFolder(rows)
@@ -179,7 +206,7 @@ func Write(name string, f Format, rows []Row, fps float64) ([]string, error) {
 		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 			return files, err
 		}
-		if err := atomicfile.Write(file, func(w io.Writer) error { return c.write(w, rows[:n], fps) }); err != nil {
+		if err := atomicfile.Write(file, func(w io.Writer) error { return c.write(w, escaped(rows[:n]), o) }); err != nil {
 			return files, err
 		}
 		files, rows = append(files, file), rows[n:]

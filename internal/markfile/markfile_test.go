@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,14 +24,14 @@ func TestEveryFormatReadsBack(t *testing.T) {
 	for _, f := range Formats() {
 		t.Run(string(f), func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
-			files, err := Write(out, f, rows, 40)
+			files, err := Write(out, f, rows, Options{Rate: 40})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if want := map[bool]int{true: 2, false: 1}[codecs[f].perVideo]; len(files) != want {
 				t.Fatalf("files %q", files)
 			}
-			got, err := Read(out, "", 40)
+			got, err := Read(out, "", Options{Rate: 40})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,10 +51,10 @@ func TestNegativeMarksReadBack(t *testing.T) {
 	all := append([]Row{{Video: "/films/a/one.mp4", Start: 5, End: 6, Label: "waving", Negative: true, Author: "a", Time: time.Unix(9, 5).UTC()}}, rows...)
 	for _, f := range []Format{CSV, JSONL} {
 		out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
-		if _, err := Write(out, f, all, 0); err != nil {
+		if _, err := Write(out, f, all, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := Read(out, "", 0)
+		got, err := Read(out, "", Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +82,7 @@ func TestFilesOfOtherPrograms(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		got, err := Read(path, "", 25)
+		got, err := Read(path, "", Options{Rate: 25})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -104,7 +105,7 @@ func utf16(s string) string {
 func FuzzRead(f *testing.F) {
 	for name := range codecs {
 		var b bytes.Buffer
-		if err := codecs[name].write(&b, []Row{{Video: "v.mp4", Start: 1, End: 2.5, Label: "a label"}}, 25); err != nil {
+		if err := codecs[name].write(&b, []Row{{Video: "v.mp4", Start: 1, End: 2.5, Label: "a label"}}, Options{Rate: 25}); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(string(name), b.Bytes())
@@ -118,7 +119,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := Read(path, Format(format), 25)
+		rows, err := Read(path, Format(format), Options{Rate: 25})
 		for _, r := range rows {
 			if err != nil || r.Label == "" || !(r.Start >= 0 && r.Start < r.End) {
 				t.Errorf("%+v, error %v", r, err)
@@ -132,14 +133,16 @@ func TestBrokenFiles(t *testing.T) {
 		"empty.csv": "", "columns.csv": "a,b\n1,2\n", "number.csv": "video,start,end,label\nv,x,2,l\n", "backward.csv": "video,start,end,label\nv,3,2,l\n",
 		"nan.csv": "video,start,end,label\nv,NaN,2,l\n", "infinite.csv": "video,start,end,label\nv,0,Inf,l\n", "nolabel.csv": "video,start,end,label\nv,0,1,\n",
 		"key.jsonl": `{"video":"v","begin":1}`, "noend.jsonl": `{"video":"v","start":1,"label":"x"}`, "cut.jsonl": `{"video":`,
-		"other.json": `{"x":1}`, "cut.json": `[{"data":`, "nothing.srt": "hello", "label.vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n\n",
+		"twice.csv": "video,start,end,label,start\nv,0,1,l,5\n", "latin.csv": "video,start,end,label\nv,0,1,caf\xe9\n",
+		"surrogate.jsonl": `{"video":"v","start":0,"end":1,"label":"a\ud800"}`,
+		"other.json":      `{"x":1}`, "cut.json": `[{"data":`, "nothing.srt": "hello", "label.vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n\n",
 		"nothing.edl": "TITLE: x\n", "unknown.txt": "x",
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if rows, err := Read(path, "", 25); err == nil || !strings.Contains(err.Error(), name) {
+		if rows, err := Read(path, "", Options{Rate: 25}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
 	}
@@ -147,7 +150,7 @@ func TestBrokenFiles(t *testing.T) {
 
 func TestVideosStayBelowTheFolder(t *testing.T) {
 	out := t.TempDir()
-	files, err := Write(filepath.Join(out, "subtitles"), SRT, []Row{{Video: "../../x.mp4", End: 1, Label: "x"}, {Video: "/y/../../z.mp4", End: 1, Label: "x"}}, 0)
+	files, err := Write(filepath.Join(out, "subtitles"), SRT, []Row{{Video: "../../x.mp4", End: 1, Label: "x"}, {Video: "/y/../../z.mp4", End: 1, Label: "x"}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,5 +158,86 @@ func TestVideosStayBelowTheFolder(t *testing.T) {
 		if r, err := filepath.Rel(filepath.Join(out, "subtitles"), f); err != nil || strings.HasPrefix(r, "..") {
 			t.Errorf("%s is outside", f)
 		}
+	}
+}
+
+// Whatever a label or a path holds, every format gives it back.
+func TestHardNamesReadBack(t *testing.T) {
+	var hard []Row
+	for i, label := range []string{"=cmd|calc", "'=1", "a < b & c", "<b>bold</b>", "x --> y", "&amp;", "@home", "NOTE", "日本 مرحبا", "-1", "12"} {
+		hard = append(hard, Row{Video: "/films/gr\xf6\xdfe.mp4", Start: float64(i), End: float64(i) + 0.5, Label: label})
+	}
+	hard = append(hard, Row{Video: `/films/literal\xf6.mp4`, Start: 1, End: 2, Label: "x"}, Row{Video: "=films/one.mp4", Start: 1, End: 2, Label: "x"})
+	slices.SortStableFunc(hard, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
+	for _, f := range Formats() {
+		if codecs[f].perVideo && f != EDL {
+			continue
+		}
+		out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
+		if _, err := Write(out, f, hard, Options{Rate: 50}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(out, "", Options{Rate: 50})
+		if err != nil {
+			t.Errorf("%s: %v", f, err)
+			continue
+		}
+		slices.SortStableFunc(got, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
+		if d := cmp.Diff(hard, got, cmpopts.EquateApprox(0, 1e-9)); d != "" {
+			t.Errorf("%s: %s", f, d)
+		}
+	}
+	for _, f := range []Format{SRT, VTT} { // the labels of one video
+		out := t.TempDir()
+		files, err := Write(out, f, hard[:11], Options{})
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		got, err := Read(files[0], f, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range got {
+			if r.Label != hard[i].Label {
+				t.Errorf("%s: %q became %q", f, hard[i].Label, r.Label)
+			}
+		}
+	}
+}
+
+// late is the clock of a video whose first frame has the timecode 01:00:00:00 at 25.
+type late struct{ plainClock }
+
+func (c late) Label(n int64) string { return c.plainClock.Label(n + 90000) }
+func (c late) Frame(label string) (int64, bool) {
+	n, ok := c.plainClock.Frame(label)
+	return n - 90000, ok
+}
+
+func TestListsCountFromTheTimecode(t *testing.T) {
+	o := Options{Clock: func(video string) (float64, Clock) {
+		if video == "/v.mp4" {
+			return 25, late{25}
+		}
+		return 0, nil
+	}}
+	want := []Row{{Video: "/v.mp4", Start: 2, End: 4, Label: "x"}}
+	files, err := Write(t.TempDir(), EDL, want, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(files[0]); !strings.Contains(string(text), "01:00:02:00 01:00:04:00") {
+		t.Errorf("%s", text)
+	}
+	got, err := Read(files[0], EDL, o)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	if _, err := Write(t.TempDir(), EDL, []Row{{Video: "/other.mp4", End: 1, Label: "x"}}, o); err == nil {
+		t.Error("an unknown frame rate: no error")
+	}
+	o.Rate = 25
+	if got, err := Read(files[0], EDL, Options{Rate: 25}); err != nil || got[0].Start != 3602 {
+		t.Errorf("of a video that is not there: %v, error %v", got, err)
 	}
 }

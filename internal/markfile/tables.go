@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 var columns = []string{"video", "start", "end", "label", "negative", "author", "time"}
@@ -24,7 +26,7 @@ func plain(rows []Row) bool {
 	return !slices.ContainsFunc(rows, func(r Row) bool { return r.Negative })
 }
 
-func writeCSV(w io.Writer, rows []Row, _ float64) error {
+func writeCSV(w io.Writer, rows []Row, _ Options) error {
 	out := csv.NewWriter(w)
 	n := len(columns)
 	if plain(rows) {
@@ -32,7 +34,7 @@ func writeCSV(w io.Writer, rows []Row, _ float64) error {
 	}
 	out.Write(columns[:n])
 	for _, r := range rows {
-		out.Write([]string{r.Video, number(r.Start), number(r.End), r.Label, strconv.FormatBool(r.Negative), r.Author, stamp(r.Time)}[:n])
+		out.Write([]string{text.Cell(r.Video), number(r.Start), number(r.End), text.Cell(r.Label), strconv.FormatBool(r.Negative), text.Cell(r.Author), stamp(r.Time)}[:n])
 	}
 	out.Flush()
 	return out.Error()
@@ -47,7 +49,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func readCSV(data []byte, _ float64) (rows []Row, err error) {
+func readCSV(data []byte, _ Options) (rows []Row, err error) {
 	in := csv.NewReader(bytes.NewReader(data))
 	head, err := in.Read()
 	if err != nil {
@@ -55,7 +57,11 @@ func readCSV(data []byte, _ float64) (rows []Row, err error) {
 	}
 	at := map[string]int{}
 	for i, name := range head {
-		at[strings.ToLower(strings.TrimSpace(name))] = i
+		name = strings.ToLower(strings.TrimSpace(name))
+		if _, twice := at[name]; twice {
+			return nil, fmt.Errorf("there are two columns %q", name)
+		}
+		at[name] = i
 	}
 	if _, ok := at["video"]; !ok {
 		at["video"] = slices.Index(head, "path")
@@ -75,7 +81,7 @@ func readCSV(data []byte, _ float64) (rows []Row, err error) {
 		}
 		field := func(name string) string {
 			if i, ok := at[name]; ok {
-				return strings.TrimSpace(fields[i])
+				return text.Uncell(strings.TrimSpace(fields[i]))
 			}
 			return ""
 		}
@@ -108,7 +114,7 @@ type object struct {
 	Time     *time.Time `json:"time,omitempty"`
 }
 
-func writeJSONL(w io.Writer, rows []Row, _ float64) error {
+func writeJSONL(w io.Writer, rows []Row, _ Options) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	bare := plain(rows)
@@ -127,7 +133,7 @@ func writeJSONL(w io.Writer, rows []Row, _ float64) error {
 	return nil
 }
 
-func readJSONL(data []byte, _ float64) (rows []Row, err error) {
+func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 	in := json.NewDecoder(bytes.NewReader(data))
 	in.DisallowUnknownFields()
 	for {
@@ -164,7 +170,7 @@ type activityLabel struct {
 	Label   string     `json:"label"`
 }
 
-func writeActivityNet(w io.Writer, rows []Row, _ float64) error {
+func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
 	a := activityNet{Version: "clipcue", Database: map[string]*activityItem{}}
 	for _, r := range rows {
 		item := a.Database[r.Video]
@@ -180,7 +186,7 @@ func writeActivityNet(w io.Writer, rows []Row, _ float64) error {
 	return out.Encode(a)
 }
 
-func readActivityNet(data []byte, _ float64) (rows []Row, err error) {
+func readActivityNet(data []byte, _ Options) (rows []Row, err error) {
 	var a activityNet
 	if err := json.Unmarshal(data, &a); err != nil {
 		return nil, err
@@ -231,7 +237,7 @@ type frames struct {
 	End   float64 `json:"end"`
 }
 
-func writeLabelStudio(w io.Writer, rows []Row, _ float64) error {
+func writeLabelStudio(w io.Writer, rows []Row, _ Options) error {
 	tasks := []*task{}
 	for _, r := range rows {
 		if n := len(tasks); n == 0 || tasks[n-1].Data.Video != r.Video {
@@ -250,7 +256,8 @@ func writeLabelStudio(w io.Writer, rows []Row, _ float64) error {
 	return out.Encode(tasks)
 }
 
-func readLabelStudio(data []byte, fps float64) (rows []Row, err error) {
+func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
+	fps := o.Rate
 	var tasks []task
 	if err := json.Unmarshal(data, &tasks); err != nil {
 		return nil, err

@@ -88,36 +88,12 @@ func (r Results) WriteCSV(w io.Writer) error {
 			if start == end { // a segment without length could not be read back
 				start, end = fmt.Sprint(d.Start), fmt.Sprint(d.End)
 			}
-			c.Write([]string{cell(id), start, end, cell(d.Label), strconv.FormatFloat(d.Score, 'g', 6, 64)})
+			c.Write([]string{text.Cell(id), start, end, text.Cell(d.Label), strconv.FormatFloat(d.Score, 'g', 6, 64)})
 		}
 	}
 	c.Flush()
 	return c.Error()
 }
-
-// cell returns a text as a cell of a spreadsheet; uncell is its inverse. Spreadsheets run a
-// text that begins with one of formulaStart, unless an apostrophe precedes it.
-func cell(s string) string {
-	if isFormula(s) {
-		return "'" + s
-	}
-	return s
-}
-
-func uncell(s string) string {
-	if rest, ok := strings.CutPrefix(s, "'"); ok && isFormula(rest) {
-		return rest
-	}
-	return s
-}
-
-// isFormula reports whether s is a formula for a spreadsheet, or the cell of one.
-func isFormula(s string) bool {
-	s = strings.TrimLeft(s, "'")
-	return s != "" && strings.ContainsRune(formulaStart, []rune(s)[0])
-}
-
-const formulaStart = "=+-@\t\r\n＝＋－＠"
 
 // decimal formats a time to the millisecond.
 func decimal(t float64) string { return strconv.FormatFloat(math.Round(t*1000)/1000, 'f', -1, 64) }
@@ -205,7 +181,11 @@ func parseResultsCSV(content []byte, name string) (Results, error) {
 	}
 	at := map[string]int{}
 	for i, column := range header {
-		at[strings.ToLower(strings.TrimSpace(column))] = i
+		column = strings.ToLower(strings.TrimSpace(column))
+		if _, twice := at[column]; twice {
+			return nil, fmt.Errorf("%s:1: there are two columns %q", name, column)
+		}
+		at[column] = i
 	}
 	for _, column := range []string{"video", "start", "end", "score"} {
 		if _, ok := at[column]; !ok {
@@ -230,9 +210,9 @@ func parseResultsCSV(content []byte, name string) (Results, error) {
 		}
 		d := Detection{Score: n[2], Span: video.Span{Start: n[0], End: n[1]}}
 		if i, ok := at["label"]; ok {
-			d.Label = uncell(strings.TrimSpace(row[i]))
+			d.Label = text.Uncell(strings.TrimSpace(row[i]))
 		}
-		id := uncell(strings.TrimSpace(row[at["video"]]))
+		id := text.Uncell(strings.TrimSpace(row[at["video"]]))
 		if err := d.check(); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
