@@ -28,9 +28,9 @@ func (c *crop) aspect(otherwise float64) float64 {
 	return float64(c.display[0]) * float64(c.height()) / (float64(c.display[1]) * float64(c.width()))
 }
 
-// matroskaCrop returns the crop of the stream with an index among all streams of a Matroska
-// file, or nil if there is none.
-func matroskaCrop(path string, index int) *crop {
+// readMatroska reads the description of the stream with an index among all streams of a
+// Matroska file. It returns nil if there is none.
+func readMatroska(path string, index int) *matroska {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil // ffmpeg reports the error
@@ -42,8 +42,19 @@ func matroskaCrop(path string, index int) *crop {
 	}
 	m := &matroska{r: f, left: maxBoxes, wanted: index}
 	m.walk(0, info.Size(), 0)
+	if !m.video {
+		return nil
+	}
+	return m
+}
+
+// part returns the crop, or nil if there is none.
+func (m *matroska) part() *crop {
+	if m == nil {
+		return nil
+	}
 	c := m.crop
-	if !m.video || c.top|c.bottom|c.left|c.right == 0 || min(c.width(), c.height(), c.stored[0], c.stored[1]) < 1 {
+	if c.top|c.bottom|c.left|c.right == 0 || min(c.width(), c.height(), c.stored[0], c.stored[1]) < 1 {
 		return nil
 	}
 	return &c
@@ -75,6 +86,8 @@ type matroska struct {
 	crop    crop
 	unit    int  // of display; all but 4, unknown, give a ratio
 	video   bool // the stream is video
+
+	encrypted bool
 }
 
 // variable reads a number of variable length and returns its own length, or 0 at an error.
@@ -133,7 +146,7 @@ func (m *matroska) walk(at, end int64, depth int) {
 // track reads the description of a stream if it is the wanted one. Only video, audio,
 // subtitles and metadata are streams.
 func (m *matroska) track(at, end int64, depth int) {
-	kind := 0
+	kind, encrypted := 0, false
 	var video [2]int64
 	m.each(at, end, func(id, at, size int64) {
 		switch id {
@@ -141,6 +154,10 @@ func (m *matroska) track(at, end int64, depth int) {
 			kind = m.number(at, size)
 		case matroskaVideo:
 			video = [2]int64{at, at + size}
+		case 0x6d80: // the encodings, one after the other
+			m.each(at, at+size, func(_, at, size int64) {
+				m.each(at, at+size, func(id, _, _ int64) { encrypted = encrypted || id == 0x5035 })
+			})
 		}
 	})
 	if kind != 1 && kind != 2 && kind != 0x11 && kind != 0x21 {
@@ -149,7 +166,7 @@ func (m *matroska) track(at, end int64, depth int) {
 	if m.streams++; m.streams != m.wanted+1 || kind != 1 {
 		return
 	}
-	m.video = true
+	m.video, m.encrypted = true, encrypted
 	c := &m.crop
 	fields := map[int64]*int{0xb0: &c.stored[0], 0xba: &c.stored[1], 0x54bb: &c.top, 0x54aa: &c.bottom,
 		0x54cc: &c.left, 0x54dd: &c.right, 0x54b0: &c.display[0], 0x54ba: &c.display[1], 0x54b2: &m.unit}

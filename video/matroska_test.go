@@ -78,6 +78,6 @@ func FuzzMatroskaCrop(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		matroskaCrop(path, 0)
+		readMatroska(path, 0).part()
 	})
 }

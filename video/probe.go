@@ -104,15 +104,16 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 		out, err = io.ReadAll(io.LimitReader(r, 1<<24))
 		return err
 	}, "-show_format", "-show_streams", "-of", "json")
-	if err != nil {
-		return nil, err
+	var info *Info
+	if err == nil {
+		info, err = parseProbe(path, out, o.Stream)
 	}
-	info, err := parseProbe(path, out, o.Stream)
-	if err == nil && (info.Container == "asf" && protectedASF(path) || strings.Contains(info.Container, "mp4") && protectedMP4(path, info.track)) {
-		err = &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
-	}
-	if err == nil && strings.Contains(info.Container, "matroska") {
-		info.cropTo(matroskaCrop(path, info.index))
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && declaresEncryption(path, info), err != nil && scrambled(path, 0):
+		return info, &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
+	case err == nil && strings.Contains(info.Container, "matroska"):
+		info.cropTo(readMatroska(path, info.index).part())
 	}
 	return info, err
 }
