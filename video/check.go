@@ -183,7 +183,8 @@ func (x *packetIndex) notes(r *Report) (odd []string) {
 	length := x.span().end - min(r.First, 0) // some containers declare only the end of all streams, audio included
 	add(n > 1 && x.restarts == 0 && r.Duration > 1.2*length+1, "the header declares %.1f s", r.Duration)
 	add(x.undecodable > 0, "starts with %d undecodable frames", x.undecodable)
-	add(r.Info.end > 0, "ends within a frame")
+	add(r.Info.end > 0 && r.Container != "gif", "ends within a frame")
+	add(r.Info.end > 0 && r.Container == "gif", "other data follows the end of the GIF")
 	add(x.complaint != "" && x.complaint != x.end, "%s", x.complaint)
 	return odd
 }

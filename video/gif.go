@@ -3,15 +3,21 @@ package video
 import (
 	"bufio"
 	"io"
+	"os"
 )
 
 // wholeGIF reports whether a GIF has its trailer. ffmpeg reads a truncated one as a
 // shorter one.
-func wholeGIF(f *io.SectionReader) bool {
+func wholeGIF(f *io.SectionReader) bool { return endOfGIF(f) > 0 }
+
+// endOfGIF returns the position after the trailer of a GIF, or 0 if it has none. ffmpeg
+// takes what follows the trailer for damaged frames.
+func endOfGIF(f *io.SectionReader) int64 {
+	_, _ = f.Seek(0, io.SeekStart)
 	r := bufio.NewReaderSize(f, 1<<16)
 	var head [13]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return false
+		return 0
 	}
 	skip := func(n int) bool {
 		_, err := r.Discard(n)
@@ -28,9 +34,10 @@ func wholeGIF(f *io.SectionReader) bool {
 		kind, err := r.ReadByte()
 		switch {
 		case err != nil:
-			return false
+			return 0
 		case kind == ';':
-			return true
+			at, _ := f.Seek(0, io.SeekCurrent)
+			return at - int64(r.Buffered())
 		case kind == '!': // an extension: a label, then blocks
 			ok = skip(1)
 		case kind == ',': // a frame: its position, colors and code size, then blocks
@@ -48,5 +55,19 @@ func wholeGIF(f *io.SectionReader) bool {
 			ok = ok && skip(int(n))
 		}
 	}
-	return false
+	return 0
+}
+
+// pastGIF is endOfGIF for a file.
+func pastGIF(path string) int64 {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0 // ffmpeg reports the error
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return endOfGIF(io.NewSectionReader(f, 0, info.Size()))
 }

@@ -145,6 +145,12 @@ func findTail(ctx context.Context, path string, info *Info, timeout time.Duratio
 	}
 	info.tailKnown = true
 	size := fileSize(path)
+	if info.Container == "gif" {
+		if end := pastGIF(path); end > 0 && end < size {
+			info.end = end
+		}
+		return nil
+	}
 	if !slices.Contains(endless, info.Container) || size == 0 {
 		return nil
 	}
