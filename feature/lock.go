@@ -30,7 +30,7 @@ func (s *Store) enter(made Provenance) (leave func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(s.dir)
+	root, err := input.OpenRoot(s.dir)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (s *Store) Dir() string { return s.dir }
 // link that someone put into the store cannot lead to other files. An error of the file
 // system gets the path of the file.
 func (s *Store) in(do func(*os.Root) error) error {
-	root, err := os.OpenRoot(s.dir)
+	root, err := input.OpenRoot(s.dir)
 	if err != nil {
 		return err
 	}

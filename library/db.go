@@ -89,7 +89,7 @@ const heapLimit = "268435456"
 // checkFiles returns an error unless the files of a library's folder that SQLite opens
 // are regular files. SQLite follows links and waits for pipes.
 func checkFiles(dir string, write bool) error {
-	root, err := os.OpenRoot(dir)
+	root, err := input.OpenRoot(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return noLibrary(dir)

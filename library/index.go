@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/video"
 )
@@ -86,7 +87,7 @@ func create(dir string) (_ *os.Root, err error) {
 	if err := checkFiles(dir, true); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := input.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}

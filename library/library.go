@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/vector"
 )
 
@@ -62,7 +63,7 @@ func Open(ctx context.Context, dir string, servers ...Server) (_ *Library, err e
 			}
 		}
 	}()
-	if l.root, err = os.OpenRoot(dir); err != nil {
+	if l.root, err = input.OpenRoot(dir); err != nil {
 		return nil, err
 	}
 	for {

@@ -52,12 +52,14 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 		x.seconds = float64(info.tickNum) / float64(info.tickDen)
 	}
 	clock := info.clock()
+	fromKey := false // whether a keyframe that is not shown comes first
 	complaints, err := probeInput(ctx, path, timeout, info.input(path), func(r io.Reader) error {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() && len(x.packets) < maxPackets {
 			p, dts, ok := parsePacket(lines.Text())
 			switch {
 			case !ok:
+				fromKey = fromKey || len(x.packets) == 0 && strings.Contains(lines.Text(), discardedKey)
 				continue
 			case p.timed:
 				x.packets = append(x.packets, p)
@@ -80,7 +82,7 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(interFrame, " "+info.Codec+" ") {
+	if !fromKey && strings.Contains(interFrame, " "+info.Codec+" ") {
 		x.dropUndecodable()
 	}
 	if err := x.findOutliers(ctx, path, info, timeout); err != nil {
@@ -183,6 +185,10 @@ func (x *packetIndex) pair(apart int64) bool {
 
 // noTimestamp represents a missing timestamp.
 const noTimestamp = math.MinInt64
+
+// discardedKey is in what ffprobe prints about a keyframe that is decoded but not shown, as
+// before the start of an edit list.
+const discardedKey = "flags=KD"
 
 // parsePacket parses a line such as "pts=512|dts=-512|duration=512|flags=K_". It also returns the
 // decoding timestamp. It returns false for a packet that is marked to be discarded.

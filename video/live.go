@@ -2,12 +2,15 @@ package video
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
@@ -68,10 +71,23 @@ func (l Live) validate() error {
 	return nil
 }
 
+// String returns the source without a password, for messages.
+func (l Live) String() string {
+	if u, err := url.Parse(l.Source); err == nil && l.Kind() == "url" {
+		return u.Redacted()
+	}
+	return l.Source
+}
+
 func (l Live) frames(ctx context.Context, emit func(Frame) bool) (stopped bool, err error) {
 	if err := l.validate(); err != nil {
 		return false, err
 	}
+	defer func() {
+		if e, ok := errors.AsType[*Error](err); ok { // in ffmpeg's words
+			e.Reason = strings.ReplaceAll(e.Reason, l.Source, l.String())
+		}
+	}()
 	s, err := l.open(ctx)
 	if err != nil {
 		return false, err
@@ -89,7 +105,7 @@ func (l Live) frames(ctx context.Context, emit func(Frame) bool) (stopped bool, 
 		}
 		shape := shapeOf(now.width, now.height, now.aspect, l.Size)
 		if err := shape.check(); err != nil {
-			return false, &Error{Path: l.Source, Kind: ErrTooLarge, Reason: err.Error()}
+			return false, &Error{Path: l.String(), Kind: ErrTooLarge, Reason: err.Error()}
 		}
 		if !emit(Frame{Index: index, Time: now.time, Width: shape.cropW, Height: shape.cropH, Pix: resizer.apply(pix, shape)}) {
 			return true, nil
@@ -138,7 +154,7 @@ func (l Live) open(ctx context.Context) (*stream, error) {
 		stdin = &tail{f: f, idle: idle}
 		args = append(args, "-protocol_whitelist", "pipe", "-format_whitelist", formats, "-i", "pipe:0")
 	}
-	s := newStream(ctx, l.Source, timeout)
+	s := newStream(ctx, l.String(), timeout)
 	s.log.strict, s.log.waits, s.log.joined = true, true, true // there is no second pass
 	if t, ok := stdin.(*tail); ok {
 		t.ctx = s.guard.ctx

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -420,6 +421,43 @@ func TestJoinedRecordings(t *testing.T) {
 		r, err := Check(t.Context(), path, CheckOptions{})
 		if err != nil || r.Frames != 80 || !slices.Contains(r.Notes, "timestamps restart 1 times") {
 			t.Errorf("%s: %v, %+v", name, err, r)
+		}
+	}
+}
+
+// A recording that an editor cut between keyframes, without encoding it again, starts with
+// frames that are decoded but not shown.
+func TestCutBetweenKeyframes(t *testing.T) {
+	needFFmpeg(t)
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"a.mp4", []string{"-c:v", "libx264", "-g", "12", "-bf", "0"}},
+		{"b.mp4", []string{"-c:v", "libx264", "-g", "12", "-bf", "2"}},
+		{"a.mov", []string{"-c:v", "mpeg4", "-g", "12"}},
+	} {
+		whole, cut := filepath.Join(dir, "whole"+c.name), filepath.Join(dir, c.name)
+		run(t, append(append([]string{"-f", "lavfi", "-i", "testsrc2=s=64x48:r=12:d=4"}, c.args...), whole)...)
+		run(t, "-ss", "1.3", "-i", whole, "-c", "copy", cut)
+		out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0", cut).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Fields(string(out))
+		var got []float64
+		for f, err := range Frames(t.Context(), cut, Options{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, f.Time)
+		}
+		if len(got) != len(want) || len(got) < 30 {
+			t.Errorf("%s: %d frames from %v s, want %d from %v s", c.name, len(got), got[:min(1, len(got))], len(want), want[:min(1, len(want))])
+		}
+		if r, err := Check(t.Context(), cut, CheckOptions{Decode: true}); err != nil || r.Undecodable != 0 {
+			t.Errorf("%s: check: %d frames are undecodable, error %v", c.name, r.Undecodable, err)
 		}
 	}
 }
