@@ -16,6 +16,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
@@ -50,10 +51,11 @@ the embedding, the thumbnail and the times of each moment.
 Run again, the command processes videos that are new or have changed in size and in
 time or content. Without a VIDEO it updates everything in the library, and adds new
 videos of the folders that were given before. Videos that no longer exist are reported
-and stay in the library. --prune removes those that were deleted, after listing them;
-more than a fifth of the library requires --yes. Videos whose folder cannot be read, or is
-empty like the mount point of a disk that is not mounted, are never removed. Run the same
-command again to resume an interrupted run.
+and stay in the library. --prune removes those that were deleted, after listing them. It
+requires --yes to remove more than three videos and a fifth of the library, or videos
+whose folder is gone, too. Videos whose folder cannot be read, or is empty like the mount
+point of a disk that is not mounted, are never removed. Run the same command again to
+resume an interrupted run.
 
 The model is chosen when the library is created: a backbone (--model) or a retrieval
 run (--run). The library stores this choice. Changing the model or the window settings
@@ -181,27 +183,40 @@ func rooted(path string) string {
 }
 
 // pruneFreely is the number of videos that --prune removes without --yes, whatever share
-// of the library they are; pruneShare is the share above which it requires --yes.
+// of the library they are; pruneShare is the share above which it requires --yes. It also
+// requires --yes for videos whose folder is gone, as that of an ejected disk is.
 const (
 	pruneFreely = 3
 	pruneShare  = 0.2
 )
 
-// pruneError reports that --prune would remove a large part of a library.
-type pruneError struct{ gone, total int }
+// pruneError reports that --prune would remove a large part of a library, or videos that may
+// be on an ejected disk.
+type pruneError struct {
+	gone, total int
+	folder      string // one that is gone, or ""
+}
 
 func (e *pruneError) Error() string {
-	return fmt.Sprintf("--prune would remove %d of %d videos from the library", e.gone, e.total)
+	s := fmt.Sprintf("--prune would remove %d of %d videos from the library", e.gone, e.total)
+	if e.folder != "" {
+		s += fmt.Sprintf("; the folder %s is gone, and its disk may not be mounted", text.Quote(e.folder))
+	}
+	return s
 }
 
 // confirmPrune lists the videos that are about to be removed, and refuses to remove a large
 // part of the library without --yes.
 func (a *app) confirmPrune(gone []string, total int, yes bool) error {
+	folder := ""
 	for _, path := range gone {
 		a.log.Warn("deleted", "video", path)
+		if _, err := os.Stat(filepath.Dir(path)); err != nil && folder == "" {
+			folder = filepath.Dir(path)
+		}
 	}
-	if n := len(gone); n > pruneFreely && float64(n) > pruneShare*float64(total) && !yes {
-		return &pruneError{n, total}
+	if n := len(gone); (folder != "" || n > pruneFreely && float64(n) > pruneShare*float64(total)) && !yes {
+		return &pruneError{n, total, folder}
 	}
 	a.log.Warn("removing deleted videos from the library", "videos", len(gone), "of", total)
 	return nil

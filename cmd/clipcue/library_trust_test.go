@@ -71,6 +71,16 @@ func TestPruneAsks(t *testing.T) {
 	if got := decode[indexedJSON](t, empty); got.Pruned != 0 || len(got.Missing) != 4 || !strings.Contains(empty.stderr, "may not be mounted") {
 		t.Errorf("%+v %s", got, empty.stderr)
 	}
+	if err := os.Remove(videos); err != nil { // as an ejected disk's mount point is
+		t.Fatal(err)
+	}
+	checkError(t, clipcue(t, prune...), exitFailed, "its disk may not be mounted", "--yes")
+	if err := os.Rename(videos+"-away", videos); err != nil {
+		t.Fatal(err)
+	}
+	if got := decode[indexedJSON](t, must(t, exitDone, "index", "--library", lib, "--json")); got.Present != 4 || got.LibraryVideos != 4 {
+		t.Errorf("the folder is back: %+v", got)
+	}
 }
 
 // A page shows only thumbnails of the library.
