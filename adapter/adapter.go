@@ -115,10 +115,7 @@ func adds(name string) bool {
 // initial draws a tensor as the authors' PyTorch code does: both tables from N(0,
 // 0.01²), the rest by the defaults of PyTorch's modules.
 func initial(name string, rng *rand.Rand, shape []int) []float32 {
-	n := 1
-	for _, s := range shape {
-		n *= s
-	}
+	n := nn.Elements(shape)
 	x := make([]float32, n)
 	uniform := func(bound float64) {
 		for i := range x {
