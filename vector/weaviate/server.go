@@ -17,7 +17,7 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-// server makes requests, and repeats them where that may help: all of them are
+// server sends requests, and retries them after temporary failures: all requests are
 // idempotent.
 type server struct {
 	address string
@@ -151,7 +151,7 @@ func (s *server) once(ctx context.Context, method, path string, body []byte, lim
 	return data, nil
 }
 
-// query asks in GraphQL, which reports errors with the status of success.
+// query sends a GraphQL query. GraphQL reports errors with the status of success.
 func (s *server) query(ctx context.Context, query string, limit int64, data any) error {
 	answer := struct {
 		Data   any
