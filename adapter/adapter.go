@@ -182,14 +182,14 @@ func (a *Adapter) EncodeVideos(ctx context.Context, features []float32) ([]float
 	}
 	a.towers.Lock()
 	defer a.towers.Unlock()
-	const most = 256 // windows per pass
+	const batch = 256 // windows per pass
 	d, b := a.device, len(features)/(a.config.Frames*e)
 	out := make([]float32, b*e)
-	for from := 0; from < b; from += most {
+	for from := 0; from < b; from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+most, b)
+		to := min(from+batch, b)
 		mark := d.Mark()
 		x, y := d.Temp((to-from)*a.config.Frames, e), d.Temp(to-from, e)
 		d.Upload(x, features[from*a.config.Frames*e:to*a.config.Frames*e])

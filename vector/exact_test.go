@@ -51,7 +51,8 @@ var worlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 	},
 }
 
-// fill returns n unit vectors; next writes one before normalization.
+// fill returns n unit vectors. next returns the next element of a vector before normalization,
+// given the elements before it.
 func fill(n, width int, next func(x []float32) float64) []float32 {
 	all := make([]float32, 0, n*width)
 	for range n {

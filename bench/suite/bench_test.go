@@ -46,7 +46,7 @@ func TestWorks(t *testing.T) {
 			continue
 		}
 		for _, r := range results {
-			if r.Work == "" || r.Case == "" || r.Unit == "" || r.Items < 1 || r.Runs < leastRuns {
+			if r.Work == "" || r.Case == "" || r.Unit == "" || r.Items < 1 || r.Runs < minRuns {
 				t.Errorf("%s: %+v", name, r)
 			}
 			for _, v := range []float64{r.Seconds, r.Fastest, r.Slowest, r.PerSecond, r.GFLOPS, r.PeakGFLOPS, r.PeakShare} {

@@ -193,7 +193,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	if best := evaluate(t, l, r.Test, r.Test.TrueProposals()); best.Average < got.Average-0.02 || best.Recall.At(100) < 1-1e-9 {
 		t.Errorf("with true segments the average mAP is %v, with proposals %v", best.Average, got.Average)
 	}
-	// A class that is given twice is detected twice, and the evaluation reports it.
+	// The errors account for every segment, and at least half of the segments are found.
 	if e := got.Errors; e.Correct+e.Missed != got.Segments || e.Correct < got.Segments/2 {
 		t.Errorf("%+v of %d segments", e, got.Segments)
 	}
@@ -440,7 +440,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 
 // Background lowers the scores of all classes, by a cross entropy whose gradient matches
 // central differences.
-func TestEvenness(t *testing.T) {
+func TestUniformLoss(t *testing.T) {
 	const n, c, weight = 3, 4, 0.7
 	d := compute.NewCPU(1)
 	values := make([]float32, n*c)

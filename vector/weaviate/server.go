@@ -141,10 +141,10 @@ func (s *server) once(ctx context.Context, method, path string, body []byte, lim
 		return nil, &refusal{s.address, response.StatusCode, fmt.Sprintf("redirected to %q, which is not followed", response.Header.Get("Location"))}
 	}
 	if response.StatusCode/100 != 2 {
-		var told struct{ Error []message }
+		var answer struct{ Error []message }
 		reason := text.Quote(strings.TrimSpace(string(data[:min(len(data), 300)])))
-		if json.Unmarshal(data, &told) == nil && len(told.Error) > 0 {
-			reason = told.Error[0].String()
+		if json.Unmarshal(data, &answer) == nil && len(answer.Error) > 0 {
+			reason = answer.Error[0].String()
 		}
 		return nil, &refusal{s.address, response.StatusCode, reason}
 	}
