@@ -56,7 +56,7 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	}
 	a.towers.Lock()
 	d, e := a.device, a.model.Config().Embed
-	// The lock makes it the only pass, so one keeps the memory for all.
+	// Because of the lock, there is only one pass at a time, which uses the same memory.
 	p := &a.pass
 	p.adapter, p.classes, p.mark = a, c, d.Mark()
 	p.anchorText, p.anchorVideo = compute.Matrix{}, compute.Matrix{}

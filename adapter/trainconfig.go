@@ -30,9 +30,8 @@ const (
 // Presets lists the names that [Preset] accepts.
 var Presets = []string{PresetDefault, PresetPaper}
 
-// Preset returns settings that belong together: "paper" is exactly the paper's;
-// "default" adds what keeps new classes recognizable, the best settings of
-// docs/beyond-the-paper.md.
+// Preset returns the settings of a preset: "paper" is exactly the paper's; "default" adds
+// terms that preserve accuracy on new classes, the best settings of docs/beyond-the-paper.md.
 func Preset(name string) (TrainConfig, error) {
 	if !slices.Contains(Presets, name) {
 		return TrainConfig{}, fmt.Errorf("unknown preset %q; available: %s", name, strings.Join(Presets, ", "))
@@ -49,7 +48,7 @@ func Preset(name string) (TrainConfig, error) {
 // have at least the given number of units.
 func (l *TrainConfig) Check(minBatch int, unit string) error {
 	if l.Adapter.TemporalLayers == 0 {
-		l.VideoAnchor, l.TemporalDrop = 0, 0 // there is nothing to anchor or drop
+		l.VideoAnchor, l.TemporalDrop = 0, 0 // without layers, they have no effect
 	}
 	switch {
 	case l.Batch < minBatch:
