@@ -115,10 +115,7 @@ func adds(name string) bool {
 // initial draws a tensor as the authors' PyTorch code does: both tables from N(0,
 // 0.01²), the rest by the defaults of PyTorch's modules.
 func initial(name string, rng *rand.Rand, shape []int) []float32 {
-	n := 1
-	for _, s := range shape {
-		n *= s
-	}
+	n := nn.Elements(shape)
 	x := make([]float32, n)
 	uniform := func(bound float64) {
 		for i := range x {
@@ -185,14 +182,14 @@ func (a *Adapter) EncodeVideos(ctx context.Context, features []float32) ([]float
 	}
 	a.towers.Lock()
 	defer a.towers.Unlock()
-	const most = 256 // windows per pass
+	const batch = 256 // windows per pass
 	d, b := a.device, len(features)/(a.config.Frames*e)
 	out := make([]float32, b*e)
-	for from := 0; from < b; from += most {
+	for from := 0; from < b; from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+most, b)
+		to := min(from+batch, b)
 		mark := d.Mark()
 		x, y := d.Temp((to-from)*a.config.Frames, e), d.Temp(to-from, e)
 		d.Upload(x, features[from*a.config.Frames*e:to*a.config.Frames*e])

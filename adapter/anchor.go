@@ -29,7 +29,7 @@ func (a *Adapter) Anchor(ctx context.Context, names, templates []string) (*Ancho
 	return &Anchor{y}, nil
 }
 
-// AnchorText ties the prompted classes to what the backbone knows of them. It returns
+// AnchorText keeps the prompted classes close to the backbone's own embeddings. It returns
 // weight times the mean over the classes of 1 − cosine to the given rows of the
 // anchor; nil rows means all in order. Backward adds the gradient.
 func (p *Pass) AnchorText(to *Anchor, rows []int32, weight float64) float64 {

@@ -27,7 +27,7 @@ type Run struct {
 type OpenOptions struct {
 	// Checkpoint is "best" (default) or "last"; ignored for a model file.
 	Checkpoint string
-	// Classes are the classes to tell apart; nil means those of the model. Classes
+	// Classes are the classes to distinguish; nil means those of the model. Classes
 	// that are new to the model need the text tower, which is then loaded.
 	Classes []string
 	// Towers are the towers to load at least; 0 means the image tower.
@@ -83,9 +83,8 @@ func OpenModel[M interface {
 	return r, m, err
 }
 
-// VideoSampling returns how to sample the frames of a video for this model, as in its
-// training. It is an error if the model was trained on imported features that do not
-// say how they were sampled.
+// VideoSampling returns the sampling of the model's training features. It is an error if
+// these were imported without a known sampling.
 func (f *File) VideoSampling() (video.Sampling, error) {
 	s, err := video.ParseSampling(f.Sampling)
 	if err != nil {

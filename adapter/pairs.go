@@ -39,13 +39,13 @@ func (a *Adapter) Texts(texts []string) (c *Classes, truncated int, err error) {
 // EncodeTexts returns the embeddings [n,E] of prompted texts, not normalized, and how
 // many were truncated.
 func (a *Adapter) EncodeTexts(ctx context.Context, texts []string) (embeddings []float32, truncated int, err error) {
-	const most = 64 // texts per pass
+	const batch = 64 // texts per pass
 	e := a.model.Config().Embed
-	for from := 0; from < len(texts) || from == 0; from += most {
+	for from := 0; from < len(texts) || from == 0; from += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, 0, err
 		}
-		c, n, err := a.Texts(texts[from:min(from+most, len(texts))])
+		c, n, err := a.Texts(texts[from:min(from+batch, len(texts))])
 		if err != nil {
 			return nil, 0, err
 		}
@@ -100,7 +100,7 @@ func (a *Adapter) LimitTemperature() {
 	if a.logScale == nil {
 		return
 	}
-	if least := 0.01; a.Temperature() < least {
-		a.device.Upload(a.logScale.Value, []float32{float32(-math.Log(least))})
+	if lowest := 0.01; a.Temperature() < lowest {
+		a.device.Upload(a.logScale.Value, []float32{float32(-math.Log(lowest))})
 	}
 }

@@ -56,7 +56,7 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	}
 	a.towers.Lock()
 	d, e := a.device, a.model.Config().Embed
-	// The lock makes it the only pass, so one keeps the memory for all.
+	// Because of the lock, there is only one pass at a time, which uses the same memory.
 	p := &a.pass
 	p.adapter, p.classes, p.mark = a, c, d.Mark()
 	p.anchorText, p.anchorVideo = compute.Matrix{}, compute.Matrix{}
@@ -72,7 +72,7 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	return p, nil
 }
 
-// Backward adds the gradients of the losses since Forward, Loss, Evenness and the
+// Backward adds the gradients of the losses since Forward, Loss, UniformLoss and the
 // anchors, to those of all learned tensors.
 func (p *Pass) Backward() {
 	d := p.adapter.device
@@ -98,7 +98,7 @@ func (p *Pass) back(dvideo, dtext compute.Matrix) {
 
 // Loss returns the cross entropy of the first len(target) windows against target,
 // the class of each: the mean over these windows. The gradient of the others is 0
-// unless Evenness follows.
+// unless UniformLoss follows.
 func (p *Pass) Loss(target []int32) (float64, error) {
 	d, n := p.adapter.device, len(target)
 	if n > p.logits.Rows {
@@ -116,10 +116,10 @@ func (p *Pass) Loss(target []int32) (float64, error) {
 	return d.CrossEntropy(p.dlogits.RowRange(0, n), p.logits.RowRange(0, n), target), nil
 }
 
-// Evenness returns the loss of the windows that Loss had no target for: weight times
+// UniformLoss returns the loss of the windows that Loss had no target for: weight times
 // the mean of their cross entropies against a distribution that is the same for all
 // classes (Hendrycks et al. 2019). Without such windows it is 0.
-func (p *Pass) Evenness(weight float64) float64 {
+func (p *Pass) UniformLoss(weight float64) float64 {
 	n := p.logits.Rows
 	if p.labeled == n {
 		return 0

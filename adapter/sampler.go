@@ -10,13 +10,13 @@ import (
 type ClassSampler struct {
 	adapter *Adapter
 	names   []string
-	most    int
+	limit   int
 	all     *Classes // nil if a step has fewer
 }
 
 // ClassSampler returns a sampler of these classes with at most the given number per
 // step. There must be at least two classes, and every name must fit.
-func (a *Adapter) ClassSampler(names []string, most int) (*ClassSampler, error) {
+func (a *Adapter) ClassSampler(names []string, limit int) (*ClassSampler, error) {
 	if len(names) < 2 {
 		return nil, fmt.Errorf("training needs at least two classes, got %d", len(names))
 	}
@@ -25,8 +25,8 @@ func (a *Adapter) ClassSampler(names []string, most int) (*ClassSampler, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &ClassSampler{adapter: a, names: names, most: most}
-	if len(names) <= most {
+	c := &ClassSampler{adapter: a, names: names, limit: limit}
+	if len(names) <= limit {
 		c.all = all
 	}
 	return c, nil
@@ -63,7 +63,7 @@ func (c *ClassSampler) Sample(of []int, rng *rand.Rand) (classes *Classes, numbe
 		target[i] = take(class)
 	}
 	for _, class := range rng.Perm(len(c.names)) {
-		if len(names) >= c.most {
+		if len(names) >= c.limit {
 			break
 		}
 		take(class)

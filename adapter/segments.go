@@ -97,9 +97,9 @@ func (a *Adapter) encodeFrames(ctx context.Context, h, x compute.Matrix) error {
 		}
 		mark := d.Mark()
 		windows := min(passWindows, (n-first+t-1)/t)
-		from := make([]int32, windows*t)    // the rows of x in the windows
-		to := make([]int32, 0, windows*t)   // the rows of h to write,
-		rows := make([]int32, 0, windows*t) // and the windows' rows to write there
+		from := make([]int32, windows*t)    // rows of x in the windows
+		to := make([]int32, 0, windows*t)   // rows of h to write
+		rows := make([]int32, 0, windows*t) // rows of the windows to write there
 		for i := range from {
 			at := first + i
 			start := first + i/t*t

@@ -30,9 +30,8 @@ const (
 // Presets lists the names that [Preset] accepts.
 var Presets = []string{PresetDefault, PresetPaper}
 
-// Preset returns settings that belong together: "paper" is exactly the paper's;
-// "default" adds what keeps new classes recognizable, the best settings of
-// docs/beyond-the-paper.md.
+// Preset returns the settings of a preset: "paper" is exactly the paper's; "default" adds
+// terms that preserve accuracy on new classes, the best settings of docs/beyond-the-paper.md.
 func Preset(name string) (TrainConfig, error) {
 	if !slices.Contains(Presets, name) {
 		return TrainConfig{}, fmt.Errorf("unknown preset %q; available: %s", name, strings.Join(Presets, ", "))
@@ -47,13 +46,13 @@ func Preset(name string) (TrainConfig, error) {
 
 // Check fills in defaults and returns an error for an invalid setting. A batch must
 // have at least the given number of units.
-func (l *TrainConfig) Check(least int, unit string) error {
+func (l *TrainConfig) Check(minBatch int, unit string) error {
 	if l.Adapter.TemporalLayers == 0 {
-		l.VideoAnchor, l.TemporalDrop = 0, 0 // there is nothing to anchor or drop
+		l.VideoAnchor, l.TemporalDrop = 0, 0 // without layers, they have no effect
 	}
 	switch {
-	case l.Batch < least:
-		return fmt.Errorf("batch size must be at least %d %s, got %d", least, unit, l.Batch)
+	case l.Batch < minBatch:
+		return fmt.Errorf("batch size must be at least %d %s, got %d", minBatch, unit, l.Batch)
 	case !(l.VideoAnchor >= 0) || math.IsInf(l.VideoAnchor, 0):
 		return fmt.Errorf("weight of the video anchor must not be negative, got %v", l.VideoAnchor)
 	case !(l.TemporalDrop >= 0 && l.TemporalDrop < 1):

@@ -47,9 +47,9 @@ type videoTape struct {
 // to the mean of its frames: y = mean(x) + s·mean(blocks(x+p) − (x+p)). The blocks'
 // two output projections are initialized to zero, so y starts exactly in CLIP's space,
 // as the mean of the frames, and every layer has a gradient from the first step. A
-// further projection after the blocks would add a linear map of the frames themselves
-// to what the blocks compute. s = 0 is prompts alone; s = 1 is the paper's module
-// except for the mean of its positions.
+// further projection after the blocks would also add a linear map of the frames to their
+// output. s = 0 gives the result of prompts alone; s = 1 is the paper's module except for the
+// mean of its positions.
 func (a *Adapter) encodeVideo(y, x compute.Matrix, ranges []compute.Range, tape *videoTape) {
 	d, w := a.device, a.windows(x.Rows/a.config.Frames)
 	if ranges == nil {

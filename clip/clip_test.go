@@ -11,7 +11,7 @@ import (
 	"github.com/clipcue/clipcue/internal/fixture"
 )
 
-// near fails unless got is want up to tol times the largest entry of want.
+// near fails unless got equals want within tol times the largest entry of want.
 func near(t *testing.T, what string, got, want []float32, tol float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -27,7 +27,7 @@ func near(t *testing.T, what string, got, want []float32, tol float64) {
 	}
 }
 
-// Every kind of weight file gives the reference's features.
+// Every kind of weight file gives the features of the reference.
 func TestFeaturesOfEveryFile(t *testing.T) {
 	want := fixture.Load(t, "clip/expected.safetensors")
 	floats := func(name string) []float32 {
@@ -64,8 +64,7 @@ func TestFeaturesOfEveryFile(t *testing.T) {
 	}
 }
 
-// rows cuts padded token ids into sequences that end with EOT, which has the
-// highest id.
+// rows cuts padded token ids into sequences that end with EOT, which has the highest id.
 func rows(ids []int64, context int) [][]int {
 	var out [][]int
 	for ; len(ids) > 0; ids = ids[context:] {
@@ -185,7 +184,7 @@ func TestFingerprintTellsBackbonesApart(t *testing.T) {
 	}
 }
 
-// Encoding many texts at once gives what encoding each alone gives.
+// Encoding many texts together gives the same features as encoding each alone.
 func TestTextsDoNotDisturbEachOther(t *testing.T) {
 	m, err := clip.New(clip.RandomWeights(small(), 1), clip.Options{})
 	if err != nil {
@@ -246,7 +245,7 @@ func TestClassEmbeddingsAreNormalized(t *testing.T) {
 	}
 }
 
-// In 8 bits, features point where those of float32 do.
+// The directions of int8 features are those of float32.
 func TestInt8FeaturesAreClose(t *testing.T) {
 	w := clip.RandomWeights(small(), 1)
 	load := func(precision string) *clip.Model {

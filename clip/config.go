@@ -95,7 +95,7 @@ func (c Config) HasText() bool { return c.Context != 0 || c.Vocab != 0 || c.Text
 // Parameters returns the number of values in such a model.
 func (c Config) Parameters() int {
 	n := 0
-	c.tensors(func(_ string, shape ...int) { n += product(shape) })
+	c.tensors(func(_ string, shape ...int) { n += nn.Elements(shape) })
 	return n
 }
 

@@ -12,8 +12,7 @@ import (
 	"github.com/clipcue/clipcue/internal/towers"
 )
 
-// The gradients of CLIP's pre-training loss by every tensor of both towers are
-// the reference's.
+// The gradients of CLIP's pre-training loss by every tensor of both towers equal the reference.
 func TestTowerGradients(t *testing.T) {
 	want := fixture.Load(t, "pretrain/step.safetensors")
 	w, err := checkpoint.Open(filepath.Join(fixture.Dir(t), "clip/openclip.safetensors"))
@@ -106,7 +105,7 @@ func TestTowerGradients(t *testing.T) {
 	}
 }
 
-// After the first, a batch of frames leaves no garbage.
+// After the first, encoding a batch of frames allocates no memory.
 func TestFramesAllocateNothing(t *testing.T) {
 	c := Config{Embed: 32, ImageSize: 16, PatchSize: 8, VisionWidth: 64, VisionLayers: 2, VisionHeads: 2,
 		Context: 20, Vocab: 600, TextWidth: 64, TextLayers: 2, TextHeads: 2, Activation: "quick_gelu", Eps: 1e-5}

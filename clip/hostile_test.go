@@ -22,7 +22,7 @@ func reshape(w *checkpoint.Weights, name string, shape ...int) {
 	w.Tensors[name] = checkpoint.InMemory(make([]float32, min(n, 1<<20)), shape...)
 }
 
-// No weights may reach the arithmetic with sizes or values that it cannot compute with.
+// Weights with sizes or values that cannot be computed with are rejected on loading.
 func TestHostileWeights(t *testing.T) {
 	set := func(name string, v float32) func(w *checkpoint.Weights) {
 		return func(w *checkpoint.Weights) {
@@ -77,7 +77,7 @@ func TestHostileWeights(t *testing.T) {
 	}
 }
 
-// Settings that a file can declare are checked, too.
+// Settings in files are checked as well.
 func TestHostileConfig(t *testing.T) {
 	for name, spoil := range map[string]func(c *clip.Config){
 		"zero":            func(c *clip.Config) { *c = clip.Config{} },
@@ -129,7 +129,7 @@ func TestMismatchedInputs(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	// Normalize has no error to return: it stops at the last whole row.
+	// Normalize returns no error: it stops at the last complete row.
 	x := []float32{3, 4, 5}
 	clip.Normalize(x, 0)
 	clip.Normalize(x, 2)
@@ -152,7 +152,7 @@ func TestModelMemory(t *testing.T) {
 	}
 }
 
-// A model without text tower encodes images and says why it encodes no texts.
+// A model without text tower encodes images; encoding texts is an error with the reason.
 func TestImageTowerAlone(t *testing.T) {
 	w := clip.RandomWeights(small(), 1)
 	whole, err := clip.New(w, clip.Options{})

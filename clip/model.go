@@ -147,7 +147,7 @@ func (c Config) memory(o Options) int64 {
 	values, largest := int64(0), int64(0)
 	add := func(weight int64) func(string, ...int) {
 		return func(_ string, shape ...int) {
-			n := int64(product(shape))
+			n := int64(nn.Elements(shape))
 			values += weight * n
 			largest = max(largest, n)
 		}
@@ -212,7 +212,7 @@ func read(w *checkpoint.Weights, name string) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) != product(t.Shape) {
+	if len(data) != nn.Elements(t.Shape) {
 		return nil, fmt.Errorf("tensor %q of shape %v has %d values", name, t.Shape, len(data))
 	}
 	for i, v := range data {
@@ -248,18 +248,10 @@ func sourceOf(w *checkpoint.Weights, err *error) nn.Source {
 		data, bad := read(w, name)
 		if bad != nil {
 			*err = bad
-			data = make([]float32, product(w.Tensors[name].Shape))
+			data = make([]float32, nn.Elements(w.Tensors[name].Shape))
 		}
 		return data
 	}
-}
-
-func product(shape []int) int {
-	n := 1
-	for _, s := range shape {
-		n *= s
-	}
-	return n
 }
 
 // Config returns the model's sizes.

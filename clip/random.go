@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/clip/checkpoint"
+	"github.com/clipcue/clipcue/internal/nn"
 )
 
 // RandomWeights returns seeded random weights of the given sizes with CLIP's initial
@@ -16,10 +17,7 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",
 		Activation: c.Activation, VisionHeads: c.VisionHeads, TextHeads: c.TextHeads}
 	c.tensors(func(name string, shape ...int) {
-		n := 1
-		for _, s := range shape {
-			n *= s
-		}
+		n := nn.Elements(shape)
 		data := make([]float32, n)
 		var mean, std float64
 		switch {

@@ -108,7 +108,7 @@ func TestLoadCaptionsRefuses(t *testing.T) {
 	}
 }
 
-// Captions without splits are divided by video: no video is on both sides.
+// Captions without splits are divided by video, so each video is in one split.
 func TestDivideCaptions(t *testing.T) {
 	c := &Captions{}
 	for i := range 60 {

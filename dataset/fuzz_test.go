@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// fuzz runs a parser on hostile text. It has to return valid samples, or an error of one line
-// that starts with the file's name.
+// fuzz runs a parser on arbitrary text. It must return valid samples, or a one-line error that
+// starts with the name of the file.
 func fuzz(f *testing.F, parse func(r io.Reader, name string) ([]Sample, error), seeds ...string) {
 	for _, s := range append(seeds, "", "\n", "\xef\xbb\xbf", "\x00", "\xff", "a", " / ", "0", "\"") {
 		f.Add(s)

@@ -81,7 +81,7 @@ func jsonError(err error, expected string) error {
 }
 
 // jsonList is a list in JSON that is decoded one item at a time. Reading it ends at the first
-// item that is null or has another type, while encoding/json would make a T of each.
+// item that is null or has another type, which encoding/json would accept.
 type jsonList[T any] []T
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -129,7 +129,7 @@ func (s *jsonSegment) UnmarshalJSON(b []byte) error {
 }
 
 // jsonNumber is a number in JSON, or a string with a number. It may be NaN or infinite,
-// which the caller checks when it knows the video.
+// which the caller checks for each video.
 type jsonNumber float64
 
 // UnmarshalJSON implements json.Unmarshaler.

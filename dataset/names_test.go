@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// forms are spellings of "façade rouge" that look alike: NFC, NFD as in a Mac's file names,
-// a no-break space and a zero-width space as copied from web pages.
+// forms are spellings of "façade rouge" that look equal: NFC, NFD as in file names on macOS, a
+// no-break space and a zero-width space as copied from web pages.
 var forms = []string{"fa\u00e7ade rouge", "fac\u0327ade rouge", "fa\u00e7ade\u00a0rouge", "fa\u200b\u00e7ade rouge", "\ufefffa\u00e7ade  rouge"}
 
-// The same name in another form finds the same video.
+// Another form of a name finds the same video.
 func TestResolveComparesForms(t *testing.T) {
 	for _, stored := range forms {
 		r := NewResolver([]string{stored + "/0.mp4", "bleu/0.mp4"})
@@ -23,7 +23,7 @@ func TestResolveComparesForms(t *testing.T) {
 			}
 		}
 	}
-	// A store may have two forms, for instance of two disks: the exact one is found.
+	// A store may have two forms, for example of two disks; the exact one is found.
 	r := NewResolver([]string{forms[0] + ".mp4", forms[1] + ".mp4"})
 	for _, name := range forms[:2] {
 		if id, err := r.Resolve(name + ".mp4"); err != nil || id != name+".mp4" {
@@ -45,7 +45,7 @@ func TestResolveEscapes(t *testing.T) {
 	}
 }
 
-// Labels in several forms are one class, spelled as the first of them.
+// Labels in several forms are one class, with the spelling of the first.
 func TestLabelsCompareForms(t *testing.T) {
 	csv, segments := "path,label\n", "video,start,end,label\n"
 	for i, f := range forms {
@@ -76,8 +76,8 @@ func TestLabelsCompareForms(t *testing.T) {
 	}
 }
 
-// A video in two forms of its name is one video: on one side of a split, drawn once, and
-// not labeled twice.
+// A video whose name occurs in two forms is one video: it is in one split, drawn once, and not
+// labeled twice.
 func TestVideosCompareForms(t *testing.T) {
 	d := &Dataset{Classes: []string{"a", "b"}}
 	for i := range 8 {

@@ -101,7 +101,7 @@ func TestRealEpisodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Stored videos lie in folders with underscores and carry endings.
+	// Stored videos are in folders with underscores and have extensions.
 	store := NewResolver(paths(all))
 	for _, tt := range []struct {
 		train, test string
@@ -152,7 +152,7 @@ func TestRealClassLists(t *testing.T) {
 	if len(train.Classes) != 400 || len(test.Classes) != 300 || len(train.Samples)+len(test.Samples) != 700 {
 		t.Errorf("%d training and %d test classes", len(train.Classes), len(test.Classes))
 	}
-	// The Thumos names in these lists are UCF101's: BaseballPitch, Baseball Pitch.
+	// The THUMOS names in these lists are those of UCF101: BaseballPitch, Baseball Pitch.
 	ucf, err := Load(filepath.Join(dir, "ucf101"), Options{})
 	if err != nil {
 		t.Fatal(err)

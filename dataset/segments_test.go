@@ -165,7 +165,7 @@ func TestSegmentSplits(t *testing.T) {
 	}
 }
 
-// Training videos have no new classes, and the ground truth has nothing else.
+// Training videos have no new classes, and the ground truth has only these.
 func TestSplitSegments(t *testing.T) {
 	s := mustSegments(t, "x.csv", eventful)
 	train, test, leftOut, err := SplitSegments(s, []string{"run", "Jump"}, []string{"sit"})
@@ -262,8 +262,8 @@ func TestRealSegments(t *testing.T) {
 	}
 }
 
-// fuzzSegments runs a parser on hostile text. It has to return an error of one line that
-// starts with the file's name, or videos that are valid after clean.
+// fuzzSegments runs a parser on arbitrary text. It must return a one-line error that starts
+// with the name of the file, or videos that are valid after clean.
 func fuzzSegments(f *testing.F, parse func(io.Reader, string) ([]Untrimmed, error), seeds ...string) {
 	for _, s := range append(seeds, "", "\n", "\xef\xbb\xbf", "\x00", "\xff", "0", "\"", "{}") {
 		f.Add(s)

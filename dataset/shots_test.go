@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// grid has n videos in each split of each class.
+// grid returns n videos in each split of each class.
 func grid(classes, n int, splits ...string) *Dataset {
 	d := &Dataset{Source: "grid"}
 	for c := range classes {
@@ -34,7 +34,7 @@ func paths(d *Dataset) []string {
 }
 
 func TestShots(t *testing.T) {
-	// The draw is part of what a seed promises: it may not change with a release.
+	// The draw for a seed must not change between releases.
 	got, err := takeShots(grid(2, 9, Train, Test), 3, 7)
 	if err != nil {
 		t.Fatal(err)

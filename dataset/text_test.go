@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// encode returns text in each encoding that programs save as "Unicode".
+// encode returns text in each encoding that programs call "Unicode".
 func encode(text string) map[string]string {
 	utf16le, utf16be := []byte{0xff, 0xfe}, []byte{0xfe, 0xff}
 	for _, u := range utf16.Encode([]rune(text)) {
@@ -97,7 +97,7 @@ func TestNotNumbers(t *testing.T) {
 	}
 }
 
-// Files that would take many times their size as memory are refused early.
+// Files that would need many times their size in memory are rejected early.
 func TestImplausibleFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes large files")

@@ -63,7 +63,7 @@ func (s *Stage) Set(n int64) { s.change(func(u *Update) { u.Done = n }) }
 // reported with the next Add, Set or Finish, so that no update counts a unit twice.
 func (s *Stage) Underway(units float64) { s.set(func(u *Update) { u.Underway = units }) }
 
-// Note sets a short text to show beside the numbers. It is reported with the next Add,
+// Note sets a short text to show next to the numbers. It is reported with the next Add,
 // Set or Finish.
 func (s *Stage) Note(text string) { s.set(func(u *Update) { u.Note = text }) }
 

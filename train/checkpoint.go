@@ -22,7 +22,7 @@ const (
 
 // WriteCheckpoint writes tensors to one safetensors file, atomically. The
 // description is stored as JSON under a metadata key. The state of training is
-// stored beside it unless it is nil, as in a finished model.
+// stored in the same file unless it is nil, as in a finished model.
 func WriteCheckpoint(path, key string, description any, tensors map[string]Tensor, s *State) error {
 	about, err := json.Marshal(description)
 	if err != nil {

@@ -46,7 +46,7 @@ type Result struct {
 	Metrics  map[string]any // measured at BestStep
 }
 
-// State is what a run needs besides the parameters to resume.
+// State is what a run needs to resume, in addition to the parameters.
 type State struct {
 	Step      int            `json:"step"` // completed steps
 	BestStep  int            `json:"best_step"`

@@ -18,10 +18,9 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// clustered fills vectors with points of as many clusters as the square root of
-// all: a center and, twice as long, a difference in 24 directions that are the
-// cluster's own (as features of scenes differ in few ways) and, a quarter as long,
-// in all.
+// clustered fills vectors with points of clusters, as many as the square root of their number:
+// the center, a difference of twice that length in 24 directions of the cluster (features of
+// scenes differ in few directions), and noise of a quarter of the length.
 type clusters struct {
 	width   int
 	centers []float32
@@ -39,7 +38,7 @@ func newClusters(n, width int) *clusters {
 	return c
 }
 
-// point writes the i-th point of a stream to x.
+// point writes point i of a stream to x.
 func (c *clusters) point(x []float32, stream uint64, i int) {
 	rng := rand.New(rand.NewPCG(stream, uint64(i)))
 	count := len(c.centers) / c.width
@@ -49,7 +48,7 @@ func (c *clusters) point(x []float32, stream uint64, i int) {
 		x[j] = center[j] + 0.25*float32(rng.NormFloat64())
 	}
 	for d := range inCluster {
-		// A direction is another center's, the cluster's place further.
+		// The directions are the centers of other clusters.
 		along := c.centers[(cluster*37+d*11+1)%count*c.width:][:c.width]
 		by := float32(rng.NormFloat64() * 2 / math.Sqrt(inCluster))
 		for j := range x {
@@ -62,9 +61,8 @@ func (c *clusters) point(x []float32, stream uint64, i int) {
 	}
 }
 
-// vectorsEnv is how many vectors of width 512 the benchmarks take; without it they
-// are skipped. The folder that its namesake with _DIR names keeps the index for
-// another time.
+// vectorsEnv has the number of vectors of width 512 for the benchmarks; without it they are
+// skipped. With the suffix _DIR, it names a folder in which the index is kept for later runs.
 const vectorsEnv = "CLIPCUE_VECTORS"
 
 func million(b *testing.B, graph bool) (*embedded, *clusters) {
@@ -117,9 +115,9 @@ func million(b *testing.B, graph bool) (*embedded, *clusters) {
 	return x, c
 }
 
-// BenchmarkExact and BenchmarkGraph search for the ten nearest: the time of a
-// search, the share of the true ten that it finds, and the most memory that the
-// process has had, mapped files included.
+// BenchmarkExact and BenchmarkGraph search for the ten nearest. They report the time of a
+// search, the share of the true ten that it finds, and the peak memory of the process,
+// including mapped files.
 func BenchmarkExact(b *testing.B) {
 	x, c := million(b, false)
 	measure(b, "10", c, x.Search, nil)
@@ -143,8 +141,7 @@ func BenchmarkGraph(b *testing.B) {
 	}
 }
 
-// measure times a search, and compares what it finds with what exact does, if that
-// is not nil.
+// measure times a search, and compares its results with those of exact unless that is nil.
 func measure(b *testing.B, name string, c *clusters, search func(context.Context, []float32, int) ([]Hit, error), exact func([]float32) []Hit) {
 	const queries, k = 200, 10
 	vectors := make([]float32, queries*c.width)
@@ -184,7 +181,7 @@ func measure(b *testing.B, name string, c *clusters, search func(context.Context
 	})
 }
 
-// peakMiB is the most memory that the process has had, where the system tells.
+// peakMiB returns the peak memory of the process, if the system reports it.
 func peakMiB() float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

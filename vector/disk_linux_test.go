@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A writer that is killed leaves all that it said was done.
+// A writer that is killed has stored every change that it reported as done.
 func TestKill(t *testing.T) {
 	for round := range 5 {
 		dir, last := t.TempDir(), -1
@@ -70,14 +70,14 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// retell makes the change that step makes, in a model alone.
+// retell applies the change of step to a model only.
 func retell(t *testing.T, m model, i int) {
 	t.Helper()
 	silent := &embedded{width: narrow, o: Options{ReadOnly: true}}
 	_ = step(t, silent, m, i)
 }
 
-// mount gives a file system of its own.
+// mount mounts a separate file system.
 func mount(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -149,7 +149,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	mustClose(t, x)
 }
 
-// A file that is cut short under an open index is an error, and no crash.
+// A file that is truncated while its index is open causes an error, not a crash.
 func TestCutShortWhileOpen(t *testing.T) {
 	for _, name := range []string{levelsName, vectorsName} {
 		dir := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// worlds are sets of vectors that are hard to tell apart, in one way or another.
+// worlds are sets of vectors that are hard to distinguish, for various reasons.
 var worlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 	"anywhere": func(rng *rand.Rand, n, width int) []float32 {
 		return fill(n, width, func([]float32) float64 { return rng.NormFloat64() })
@@ -19,14 +19,14 @@ var worlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 		return slices.Repeat(fill(1, width, func([]float32) float64 { return rng.NormFloat64() }), n)
 	},
 	"near ties": func(rng *rand.Rand, n, width int) []float32 {
-		// Less apart than 8 bits, and now and then than 24, can tell.
+		// The differences are below 8 bits, and sometimes below 24.
 		center := fill(1, width, func([]float32) float64 { return rng.NormFloat64() })
 		return fill(n, width, func(x []float32) float64 {
 			return float64(center[len(x)]) + math.Pow(10, -3-6*rng.Float64())*rng.NormFloat64()
 		})
 	},
 	"one large element": func(rng *rand.Rand, n, width int) []float32 {
-		// The levels of all others are hardly more than nothing.
+		// The levels of all other elements are close to zero.
 		return fill(n, width, func(x []float32) float64 {
 			if len(x) == width/2 {
 				return 40
@@ -51,7 +51,8 @@ var worlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 	},
 }
 
-// fill makes n unit vectors; next gets what there is of one.
+// fill returns n unit vectors. next returns the next element of a vector before normalization,
+// given the elements before it.
 func fill(n, width int, next func(x []float32) float64) []float32 {
 	all := make([]float32, 0, n*width)
 	for range n {
@@ -67,7 +68,7 @@ func fill(n, width int, next func(x []float32) float64) []float32 {
 	return all
 }
 
-// brute is what exact has to return, to the bit.
+// brute returns the result that exact must return bitwise.
 func brute(s *store, query []float32, k int) []Hit {
 	var hits []Hit
 	for row := range s.ids {
@@ -80,7 +81,7 @@ func brute(s *store, query []float32, k int) []Hit {
 	return hits[:min(k, len(hits))]
 }
 
-// The bounds of the scan lose no hit, however close scores are.
+// The bounds of the scan lose no hit, even if scores are very close.
 func TestExactIsBruteForce(t *testing.T) {
 	for name, world := range worlds {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +126,7 @@ func TestExactIsBruteForce(t *testing.T) {
 	}
 }
 
-// Every score lies within the bounds that the levels give.
+// Every score is within the bounds from the levels.
 func TestBoundsHold(t *testing.T) {
 	for name, world := range worlds {
 		rng := rand.New(rand.NewPCG(33, 34))
@@ -157,7 +158,7 @@ func TestBoundsHold(t *testing.T) {
 	}
 }
 
-// storeOf is a generation that holds these vectors under 0, 1, 2, ….
+// storeOf returns a generation with these vectors under the ids 0, 1, 2, ….
 func storeOf(t *testing.T, vectors []float32, width int) *store {
 	t.Helper()
 	dir := t.TempDir() + "/000001"

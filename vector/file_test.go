@@ -35,7 +35,7 @@ func mustClose(t *testing.T, x *embedded) {
 	}
 }
 
-// contents are an index's vectors by id.
+// contents returns an index's vectors by id.
 func contents(t *testing.T, x *embedded) map[int64][narrow]float32 {
 	t.Helper()
 	all := map[int64][narrow]float32{}
@@ -55,7 +55,7 @@ func contents(t *testing.T, x *embedded) map[int64][narrow]float32 {
 	return all
 }
 
-// model is what contents has to be.
+// model is the expected content.
 type model map[int64][narrow]float32
 
 func (m model) equal(other map[int64][narrow]float32) bool {
@@ -78,7 +78,7 @@ func (m model) copy() model {
 	return c
 }
 
-// step is the i-th change of a long story of additions, replacements and deletions.
+// step is change i of a long sequence of additions, replacements and deletions.
 func step(t *testing.T, x *embedded, m model, i int) error {
 	rng := rand.New(rand.NewPCG(uint64(i), 42))
 	if i%4 == 3 {
@@ -116,7 +116,7 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// A reader sees the state at its opening, whatever a writer does.
+// A reader sees the state at its opening, independent of later writes.
 func TestReadBesideWriter(t *testing.T) {
 	dir, m := t.TempDir(), model{}
 	if _, err := openFolder(filepath.Join(dir, "none"), narrow, Options{ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "none") {
@@ -174,8 +174,8 @@ func TestAnotherWidth(t *testing.T) {
 	}
 }
 
-// When most vectors are dead, the next writer throws them away, and a reader that
-// has the old files keeps them.
+// If most vectors are dead, the next writer drops them. A reader that has the old files open
+// still sees them.
 func TestCompaction(t *testing.T) {
 	dir := t.TempDir()
 	x := mustOpen(t, dir, Options{})
@@ -239,8 +239,8 @@ func namesIn(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// faults counts down what is written, byte by byte, and syncs; at zero a write
-// stops in its middle and so does all that follows.
+// faults counts written bytes and syncs down. At zero, a write stops in the middle and later
+// ones fail.
 type faults struct {
 	left int
 	err  error
@@ -283,8 +283,7 @@ func (f *faulty) Truncate(size int64) error {
 
 var errKilled = errors.New("killed")
 
-// Whatever byte was the last that reached the disk: what is there is the state
-// before a change or the one after it.
+// If writing stops at any byte, the index has the state before or after a change.
 func TestKilledAnywhere(t *testing.T) {
 	for left := 0; ; left += 1 + left%61 {
 		dir, m := t.TempDir(), model{}
@@ -312,8 +311,7 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// A full disk costs only the change under way: when there is space again, the
-// index goes on.
+// A full disk loses only the current change; the index can be used when there is space again.
 func TestDiskFull(t *testing.T) {
 	for left := 1; ; left += 29 {
 		dir, m := t.TempDir(), model{}
@@ -349,8 +347,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// Every byte that is part of the index is under a checksum: what is changed is
-// found, in the file where it is, and never shows as data.
+// Every byte of the index has a checksum: a change of it is detected in its file and never
+// returned as data.
 func TestDamage(t *testing.T) {
 	dir, m := t.TempDir(), model{}
 	x := mustOpen(t, dir, Options{})
@@ -409,7 +407,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// contentsIfSound are an index's vectors, nil if one of them cannot be had.
+// contentsIfSound returns an index's vectors, or nil if one of them cannot be read.
 func contentsIfSound(x *embedded) model {
 	m := model{}
 	for row, id := range x.store.ids {
@@ -424,7 +422,7 @@ func contentsIfSound(x *embedded) model {
 	return m
 }
 
-// Drop closes an index and leaves nothing of it.
+// Drop closes an index and deletes its files.
 func TestDrop(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "index")
 	x, err := openFolder(dir, 4, Options{})

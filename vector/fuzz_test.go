@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzOpen opens what may be the files of an index. Whatever they are, it opens or
-// fails by name, and what opens can be read and searched.
+// FuzzOpen opens arbitrary files as an index. Opening succeeds, or fails with the name of a
+// file; an index that opens can be read and searched.
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	x, err := openFolder(dir, narrow, Options{})
@@ -37,7 +37,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.Mkdir(filepath.Join(dir, "000001"), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		// With checksums that are right, so that what is behind them is reached.
+		// With valid checksums, so that later checks are reached.
 		log := commit{number, narrow, int(records), int(rows)}.encode()
 		log = append(log, make([]byte, page-len(log))...)
 		log = append(log, log...)
@@ -80,7 +80,7 @@ func allFinite(hits []Hit) bool {
 	return true
 }
 
-// FuzzLog decodes what may be the beginning of a log and an entry of it.
+// FuzzLog decodes an arbitrary start of a log and an arbitrary entry.
 func FuzzLog(f *testing.F) {
 	f.Add(commit{1, 2, 3, 3}.encode())
 	f.Add(appendRecord(nil, record{added, -1, 1, 0.5, 2, 3}, 0))

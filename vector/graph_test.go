@@ -26,7 +26,7 @@ func inClusters(_ *rand.Rand, n, width int) []float32 {
 	return all
 }
 
-// graphWorlds are what a graph has to find its way in.
+// graphWorlds are sets of vectors for the graph.
 var graphWorlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 	"anywhere": worlds["anywhere"],
 	"clusters": inClusters,
@@ -47,8 +47,8 @@ var graphWorlds = map[string]func(rng *rand.Rand, n, width int) []float32{
 	"one and the same": worlds["one and the same"],
 }
 
-// recall is the share of the k nearest that a search finds, where another of the
-// same score is as good.
+// recall returns the share of the k nearest that a search finds. Another vector with the same
+// score counts as well.
 func recall(t *testing.T, x *embedded, queries []float32, k int) float64 {
 	t.Helper()
 	found, wanted := 0, 0
@@ -107,7 +107,7 @@ func TestGraph(t *testing.T) {
 			addScenes(t, x, 0, vectors[:n/2*scene])
 			build(t, x)
 			addScenes(t, x, n/2, vectors[n/2*scene:])
-			// What came after the graph is searched, too.
+			// Vectors that were added after the graph was built are found, too.
 			if r := recall(t, x, queries, 10); r < 0.98 {
 				t.Errorf("recall %v of a graph of half", r)
 			}
@@ -123,7 +123,7 @@ func TestGraph(t *testing.T) {
 				t.Errorf("recall %v when it is opened again", r)
 			}
 			mustClose(t, x)
-			// The dead are on the ways, but are not found.
+			// Deleted vectors are visited, but not returned.
 			if x, err = openFolder(dir, scene, Options{Graph: 1000}); err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +150,7 @@ func TestGraph(t *testing.T) {
 	}
 }
 
-// The links do not depend on how many threads made them.
+// The links do not depend on the number of threads.
 func TestGraphIsDeterministic(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	s := storeOf(t, inClusters(nil, 3000, scene), scene)
@@ -171,7 +171,7 @@ func TestGraphIsDeterministic(t *testing.T) {
 	}
 }
 
-// A graph that is damaged is not used, and is made again.
+// A damaged graph is not used, and is rebuilt.
 func TestDamagedGraph(t *testing.T) {
 	dir := t.TempDir()
 	vectors := inClusters(nil, 1500, scene)
@@ -220,7 +220,7 @@ func TestDamagedGraph(t *testing.T) {
 	}
 }
 
-// FuzzGraph reads what may be a graph, and walks where it leads.
+// FuzzGraph reads an arbitrary graph and searches it.
 func FuzzGraph(f *testing.F) {
 	vectors := worlds["anywhere"](rand.New(rand.NewPCG(71, 72)), 30, narrow)
 	dir := f.TempDir()
@@ -256,7 +256,7 @@ func FuzzGraph(f *testing.F) {
 	})
 }
 
-// A build that is interrupted changes nothing, and tells how far it came.
+// An interrupted build changes nothing, and reports its progress.
 func TestInterruptedBuild(t *testing.T) {
 	dir := t.TempDir()
 	vectors := worlds["anywhere"](rand.New(rand.NewPCG(81, 82)), 3000, scene)

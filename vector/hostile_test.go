@@ -13,7 +13,7 @@ import (
 	"github.com/clipcue/clipcue/internal/memory"
 )
 
-// planted makes an index with a graph and returns its folder and that of its files.
+// planted creates an index with a graph and returns its folder and that of its files.
 func planted(t *testing.T) (dir, generation string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -29,8 +29,8 @@ func planted(t *testing.T) (dir, generation string) {
 	return dir, x.generation(x.number)
 }
 
-// Links and pipes in place of files are refused without waiting, and what a link leads to
-// stays as it is.
+// Links and pipes instead of files are rejected without waiting, and the targets of links do
+// not change.
 func TestPlantedFiles(t *testing.T) {
 	for _, name := range []string{logName, levelsName, vectorsName, graphFile, "../" + lockName} {
 		for what, plant := range map[string]func(from, path string) error{
@@ -71,7 +71,7 @@ func TestPlantedFiles(t *testing.T) {
 	}
 }
 
-// The log has to fit in the memory budget, and searches do without a graph that does not.
+// The log must fit in the memory budget. A graph that does not fit is not used by searches.
 func TestMemoryBudget(t *testing.T) {
 	dir, _ := planted(t)
 	defer memory.SetLimit(0)

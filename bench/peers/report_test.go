@@ -13,7 +13,7 @@ func samples(seconds ...float64) (out []sample) {
 	return out
 }
 
-// A ratio is that of the medians over all rounds; its extremes are the rounds'.
+// A ratio is that of the medians over all rounds; its extremes are those of single rounds.
 func TestRatio(t *testing.T) {
 	var r Report
 	ours, theirs := &side{name: "clipcue", samples: samples(1, 2, 4)}, &side{name: "other", samples: samples(3, 3, 20)}
@@ -30,8 +30,8 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// The table is written between the marks, again and again, and nothing else is
-// touched; the README has the marks.
+// The table replaces the text between the marks, repeatedly, and nothing else changes. The
+// README has the marks.
 func TestBetween(t *testing.T) {
 	r := Report{Skipped: []string{"other: there is none"}}
 	r.ratio("work", "items/s", &side{name: "clipcue", samples: samples(1)}, &side{name: "other", samples: samples(2)}, "≥ 1", "note")

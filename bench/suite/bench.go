@@ -55,7 +55,7 @@ type work struct {
 }
 
 const (
-	leastRuns = 3
+	minRuns = 3
 	// peakEvery is the time between two measurements of the peak, which varies with the clock
 	// rate and with other programs.
 	peakEvery = 500 * time.Millisecond
@@ -69,7 +69,7 @@ func (b *Bench) measure(ctx context.Context, w work) (Result, error) {
 	var times, peaks []float64
 	var total, sincePeak time.Duration
 	sincePeak = peakEvery
-	for len(times) < leastRuns || total < b.time {
+	for len(times) < minRuns || total < b.time {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}

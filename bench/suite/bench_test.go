@@ -26,7 +26,7 @@ func tiny(t *testing.T, o clip.Options) *clip.Model {
 	return m
 }
 
-// Every work can be measured, and says of itself what it should.
+// Every benchmark runs and reports plausible results.
 func TestWorks(t *testing.T) {
 	b, m, ctx := New(time.Millisecond, 2), tiny(t, clip.Options{}), t.Context()
 	low := tiny(t, clip.Options{Precision: "int8"})
@@ -46,7 +46,7 @@ func TestWorks(t *testing.T) {
 			continue
 		}
 		for _, r := range results {
-			if r.Work == "" || r.Case == "" || r.Unit == "" || r.Items < 1 || r.Runs < leastRuns {
+			if r.Work == "" || r.Case == "" || r.Unit == "" || r.Items < 1 || r.Runs < minRuns {
 				t.Errorf("%s: %+v", name, r)
 			}
 			for _, v := range []float64{r.Seconds, r.Fastest, r.Slowest, r.PerSecond, r.GFLOPS, r.PeakGFLOPS, r.PeakShare} {
@@ -61,7 +61,7 @@ func TestWorks(t *testing.T) {
 	}
 }
 
-// A measurement that is interrupted ends with that.
+// A canceled measurement ends with the error of its context.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -70,7 +70,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// What cannot be measured is an error.
+// Invalid settings are errors.
 func TestWrong(t *testing.T) {
 	if _, err := RandomWeights("ViT-B/15", clip.ImageTower); err == nil {
 		t.Error("a size that does not exist was taken")
@@ -90,7 +90,7 @@ func TestWrong(t *testing.T) {
 	}
 }
 
-// A model drawn for one tower has the other as small as can be, and its own whole.
+// In a model with random weights for one tower, the other tower is as small as possible.
 func TestRandomWeights(t *testing.T) {
 	full, err := Size("ViT-B/32")
 	if err != nil {
@@ -110,8 +110,7 @@ func TestRandomWeights(t *testing.T) {
 	}
 }
 
-// The made-up names have one, two and three tokens in turn, and no name is there
-// twice.
+// The artificial names have one, two and three tokens alternately, and no name repeats.
 func TestNames(t *testing.T) {
 	tok, err := bpe.New(bpe.FullVocabulary)
 	if err != nil {
@@ -129,7 +128,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Training steps learn the random targets by heart.
+// Training steps memorize the random targets.
 func TestStepLearns(t *testing.T) {
 	s, err := NewStep(tiny(t, clip.Options{}))
 	if err != nil {
@@ -166,22 +165,22 @@ func TestBest(t *testing.T) {
 	}
 }
 
-// The counts are those of the literature, where they count the same: 2·12·D² and
-// the attention for each token of each block.
+// The counts match those of the literature where both count the same: 2·12·D² and the attention
+// for each token of each block.
 func TestFlops(t *testing.T) {
 	c, err := Size("ViT-B/16")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 17.6 GMAC a picture, less what the last block saves, about 1/12 · 10/12 of it.
+	// 17.6 GMAC per image, minus the share that the last block saves, about 1/12 · 10/12.
 	if got := imageFlops(c, 1) / 2e9; got < 16 || got > 16.6 {
 		t.Errorf("%.2f thousand million multiply-adds a picture", got)
 	}
 	if got, want := imageFlops(c, 8), 8*imageFlops(c, 1); math.Abs(got/want-1) > 1e-12 {
 		t.Errorf("8 pictures take %v, one %v", got, want/8)
 	}
-	// A sequence that shares rows with another is the cheaper, and costs the same
-	// wherever the border is when it is alone.
+	// A sequence that shares rows with another costs less. For a single sequence, the number of
+	// shared rows does not matter.
 	products, attention := textFlops(c, 17, []int{20})
 	whole, all := textFlops(c, 0, []int{37})
 	if products != whole || attention != all {

@@ -93,7 +93,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// The fixture model knows only the first rules.
+// The fixture model uses only the first rules.
 func TestSmallVocabulary(t *testing.T) {
 	f := fixture.Load(t, "clip/expected.safetensors")
 	merges, err := strconv.Atoi(f.Metadata["merges"])
@@ -128,7 +128,7 @@ func TestSmallVocabulary(t *testing.T) {
 	}
 }
 
-// Every embedded rule is the one in OpenAI's file.
+// Every embedded rule equals that in OpenAI's file.
 func TestRulesAreOpenAIs(t *testing.T) {
 	f, err := os.Open(fixture.Path(t, "tokenizer/bpe_simple_vocab_16e6.txt.gz"))
 	if err != nil {
@@ -139,8 +139,8 @@ func TestRulesAreOpenAIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The file spells bytes that do not print, which have the last ids, as
-	// characters from U+0100 up.
+	// The file spells bytes that do not print, which have the last ids, as characters from
+	// U+0100.
 	rules := loadRules()
 	spell := map[rune]byte{}
 	for id, b := range rules.byID {
@@ -174,7 +174,7 @@ func TestRulesAreOpenAIs(t *testing.T) {
 	}
 }
 
-// Encoding and decoding rely on a rule's tokens coming before its result.
+// Encoding and decoding require that a rule's tokens come before its result.
 func TestRulesUseEarlierTokens(t *testing.T) {
 	for rank, p := range loadRules().pairs {
 		if max(p.left, p.right) >= uint16(512+rank) {
@@ -287,8 +287,8 @@ func FuzzEncode(f *testing.F) {
 				t.Fatalf("id %d outside a vocabulary of %d", id, vocabulary)
 			}
 		}
-		// Text that was cleaned once stays as it is, except that entities which
-		// the first round made visible are resolved in the second.
+		// Cleaning a clean text does not change it, except that entities which became visible
+		// in the first pass are resolved in the second.
 		once := tok.Decode(ids)
 		if twice := tok.Decode(tok.Encode(once)); twice != once && !strings.Contains(text, "&") {
 			t.Errorf("%q becomes %q and then %q", text, once, twice)

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// float returns the fixture model as its float file holds it.
+// float returns the fixture model from its float32 file.
 func float(t *testing.T) map[string]Tensor {
 	t.Helper()
 	out := map[string]Tensor{}
@@ -28,8 +28,7 @@ func float(t *testing.T) map[string]Tensor {
 	return out
 }
 
-// readAll opens a file and reads all its tensors, as a model does that is built
-// from them.
+// readAll opens a file and reads all its tensors, as loading a model does.
 func readAll(path string) (*Weights, error) {
 	w, err := Open(path)
 	if err != nil {
@@ -46,16 +45,16 @@ func readAll(path string) (*Weights, error) {
 	return w, nil
 }
 
-// content is a tensor as a value that can be compared.
+// content is the comparable content of a tensor.
 func content(v Tensor) any { return []any{v.Shape, values(v)} }
 
-// values are the elements of a tensor in memory.
+// values returns the elements of a tensor in memory.
 func values(v Tensor) []float32 {
 	data, _ := v.Read()
 	return data
 }
 
-// sameShapes reports tensors that are missing, too many or of another shape.
+// sameShapes reports tensors that are missing, unexpected or of another shape.
 func sameShapes(t *testing.T, got, want map[string]Tensor) {
 	t.Helper()
 	shapes := func(all map[string]Tensor) map[string][]int {
@@ -80,7 +79,7 @@ func sameTensors(t *testing.T, got, want map[string]Tensor) {
 	}
 }
 
-// One model in the five forms that people have it.
+// The same model in the five file formats in use.
 func TestFixtureForms(t *testing.T) {
 	want := float(t)
 	half := map[string]Tensor{}
@@ -114,7 +113,7 @@ func TestFixtureForms(t *testing.T) {
 			sameTensors(t, w.Tensors, half)
 			for name, v := range w.Tensors {
 				for i, x := range values(v) {
-					// Half precision keeps 11 bits, and nothing below 2^-25.
+					// Half precision has 11 bits, and rounds to 0 below 2^-25.
 					if f := values(want[name])[i]; max(x-f, f-x) > max(f, -f)/2048+0x1p-25 {
 						t.Fatalf("tensor %q has %v at %d, want %v", name, x, i, f)
 					}
@@ -149,7 +148,7 @@ func TestHuggingFaceConfiguration(t *testing.T) {
 	}
 }
 
-// tiny is a model in miniature: the smallest tensors that have the right names.
+// tiny is a miniature model: the smallest tensors with the right names.
 func tiny() map[string]safetensors.Tensor {
 	f := func(shape ...int) safetensors.Tensor {
 		n := safetensors.Tensor{Shape: shape}.Len()
@@ -178,7 +177,7 @@ func tinyHF() map[string]safetensors.Tensor {
 	}
 }
 
-// write puts files into a new folder: texts as they are, tensors as safetensors.
+// write writes files to a new folder: texts unchanged, tensors as safetensors.
 func write(t *testing.T, files map[string]any) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -290,7 +289,7 @@ func with(tensors map[string]safetensors.Tensor, names ...string) map[string]saf
 	return tensors
 }
 
-// Anything but a CLIP ViT is refused by a word on what it is.
+// Files that are not a CLIP ViT are rejected with a description of what they are.
 func TestOtherModelsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		tensors map[string]safetensors.Tensor
@@ -325,7 +324,7 @@ func TestOtherModelsRefused(t *testing.T) {
 // none is a file without tensors.
 func none() map[string]safetensors.Tensor { return map[string]safetensors.Tensor{} }
 
-// Types that hold no weights are named, not read as numbers.
+// Types that cannot be weights are errors that name the type.
 func TestDataTypes(t *testing.T) {
 	for dtype, ok := range map[string]bool{"F16": true, "BF16": true, "F32": true, "F64": true, "I8": false, "U8": false, "F8_E4M3": false} {
 		tensors := tiny()
@@ -408,7 +407,7 @@ func TestFolders(t *testing.T) {
 	if _, err := readAll(dir); err == nil || !strings.Contains(err.Error(), "a.safetensors, b.safetensors") {
 		t.Errorf("two files: got error %v", err)
 	}
-	// timm's repositories keep the image tower alone in model.safetensors.
+	// In timm's repositories, model.safetensors has only the image tower.
 	dir = write(t, map[string]any{"open_clip_model.safetensors": tiny(), "model.safetensors": with(none(), "blocks.0.attn.qkv.weight")})
 	if _, err := readAll(dir); err != nil {
 		t.Errorf("timm's folder: %v", err)
@@ -418,7 +417,7 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// What is no weight file gets one line that says what it is.
+// A file that is not a weight file gives a one-line error that describes it.
 func TestOtherFilesRefused(t *testing.T) {
 	whole, err := os.ReadFile(fixture.Path(t, "clip/openai_archive.pt"))
 	if err != nil {

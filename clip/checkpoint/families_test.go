@@ -12,7 +12,7 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// rename returns the tensors under other names; a name that becomes "" is left out.
+// rename returns the tensors under other names; tensors renamed to "" are dropped.
 func rename(tensors map[string]safetensors.Tensor, to func(name string) string) map[string]safetensors.Tensor {
 	out := map[string]safetensors.Tensor{}
 	for name, v := range tensors {
@@ -23,8 +23,8 @@ func rename(tensors map[string]safetensors.Tensor, to func(name string) string) 
 	return out
 }
 
-// torchFile returns the tensors as torch.save writes a state dict, under the keys of
-// outer, if there are any.
+// torchFile returns the tensors as torch.save writes a state dict, nested under the keys in
+// outer.
 func torchFile(t *testing.T, tensors map[string]safetensors.Tensor, outer ...string) []byte {
 	t.Helper()
 	files, state := map[string][]byte{}, dict{}
@@ -49,7 +49,7 @@ func torchFile(t *testing.T, tensors map[string]safetensors.Tensor, outer ...str
 	return makeZip(t, files)
 }
 
-// viFiNames gives the names of ViFi-CLIP.
+// viFiNames translates names to those of ViFi-CLIP.
 func viFiNames(name string) string {
 	switch {
 	case name == "token_embedding.weight":
@@ -199,7 +199,7 @@ func TestIndexIsAuthoritative(t *testing.T) {
 	bin := index(".bin")
 	files := map[string]any{names(".bin")[0]: torchFile(t, parts[0]), names(".bin")[1]: torchFile(t, parts[1]), "pytorch_model.bin.index.json": list(bin)}
 	dir := write(t, files)
-	// The folder, the index and each part stand for the same model.
+	// The folder, the index and each part open the same model.
 	for _, path := range []string{"", "pytorch_model.bin.index.json", names(".bin")[0], names(".bin")[1]} {
 		got, err := readAll(filepath.Join(dir, path))
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// A pipe or a device in the place of any file of a model is an error, not a wait.
+// A pipe or a device instead of any file of a model is an error, without waiting.
 func TestSpecialFiles(t *testing.T) {
 	const index = `{"weight_map":{"visual.conv1.weight":"a.safetensors"}}`
 	for kind, make := range map[string]func(path string) error{

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The values that pickled makes pickles of, beside int, string, bool and nil.
+// The values that pickled writes, in addition to int, string, bool and nil.
 type (
 	dict   []any // keys and values in turn
 	list   []any
@@ -79,7 +79,7 @@ func appendPickle(out []byte, v any) []byte {
 	panic(fmt.Sprintf("%T", v))
 }
 
-// tensor is what torch.save writes of a tensor over a float storage.
+// tensor is the pickle of a tensor over a float storage, as torch.save writes it.
 func tensor(key string, elements, offset int, shape, stride tuple) any {
 	return typed("torch FloatStorage", key, elements, offset, shape, stride)
 }
@@ -109,7 +109,7 @@ func makeZip(t testing.TB, files map[string][]byte) []byte {
 	return out.Bytes()
 }
 
-// floats are the bytes of 0, 1, 2, ...
+// floats returns the bytes of 0, 1, 2, ...
 func floats(n int) []byte {
 	var out []byte
 	for i := range n {
@@ -222,7 +222,7 @@ func TestTorchRefused(t *testing.T) {
 	}
 }
 
-// What a pickle asks to call is not called, and does no harm beside weights.
+// Functions that a pickle requests are not called, and do not affect the weights.
 func TestTorchExecutesNothing(t *testing.T) {
 	dir := t.TempDir()
 	mark := filepath.Join(dir, "mark")
@@ -239,7 +239,7 @@ func TestTorchExecutesNothing(t *testing.T) {
 	}
 }
 
-// A web of dictionaries with more paths than could ever be walked.
+// A graph of dictionaries with more paths than can be walked.
 func TestTorchWeb(t *testing.T) {
 	value := raw("}q\x00")
 	for i := range 40 {
@@ -364,7 +364,7 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
-// Any bytes give an error or tensors that hold together.
+// Any bytes give an error or consistent tensors.
 func FuzzDecode(f *testing.F) {
 	good := state("visual.proj", tensor("1", 6, 1, tuple{2, 2}, tuple{1, 2}))
 	f.Add(archive(f, good))
@@ -392,7 +392,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// Pickles alone, so that the fuzzer need not keep archives intact.
+// Only pickles, so that the fuzzer need not preserve archives.
 func FuzzPickle(f *testing.F) {
 	f.Add(pickled(state("visual.proj", tensor("1", 6, 1, tuple{2, 2}, tuple{1, 2}))))
 	f.Add(pickled(dict{"state_dict", instance{"a B", dict{"c", list{1, "x", nil, true}}}}))
@@ -406,7 +406,7 @@ func FuzzPickle(f *testing.F) {
 	})
 }
 
-// Configurations give an error or values that make sense.
+// Configurations give an error or plausible values.
 func FuzzConfiguration(f *testing.F) {
 	f.Add([]byte(`{"model_cfg":{"quick_gelu":true,"vision_cfg":{"width":4,"head_width":2,"norm_kwargs":{"eps":1e-6}},"text_cfg":{"heads":1}},"preprocess_cfg":{"mean":[0,0,0],"std":[1,1,1]}}`))
 	f.Add([]byte(`{"hidden_act":"gelu","num_attention_heads":3,"layer_norm_eps":1e-5}`))

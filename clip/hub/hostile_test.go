@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// A redirect from https to http is refused: what follows could come from anyone.
+// A redirect from https to http is rejected, because the answer would not be authenticated.
 func TestInsecureRedirects(t *testing.T) {
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
 	defer plain.Close()
@@ -49,7 +49,7 @@ func TestInsecureRedirects(t *testing.T) {
 	}
 }
 
-// The credentials of a mirror reach the mirror, and nothing that is stored or printed.
+// The credentials of a mirror are sent to the mirror only, and are neither stored nor printed.
 func TestMirrorCredentials(t *testing.T) {
 	h := newHub(t)
 	asked := ""
@@ -151,7 +151,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(a.body)), Request: r}, nil
 }
 
-// Whatever a hub answers, a file is stored only if it is what the answer promised.
+// For any answer of a hub, a file is stored only if it matches what the answer announced.
 func FuzzAnswers(f *testing.F) {
 	f.Add(200, "", "", "", []byte("{}"), false)
 	f.Add(206, `"a"`, "bytes 0-1/2", "3", []byte("[]"), true)

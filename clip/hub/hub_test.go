@@ -28,7 +28,7 @@ const (
 	weights = "open_clip_model.safetensors"
 )
 
-// fakeHub is a hub whose large files lie on another host, as Hugging Face's do.
+// fakeHub is a hub whose large files are on another host, as with Hugging Face.
 type fakeHub struct {
 	hub, storage *httptest.Server
 
@@ -36,8 +36,8 @@ type fakeHub struct {
 	files    map[string][]byte // by name in the repository
 	unsigned bool              // the hub gives no SHA-256
 	token    string            // that the hub demands
-	// faults answer the next requests for weights in place of the storage;
-	// nil lets a request through.
+	// faults replace the storage's answers to the next requests for weights; nil lets a request
+	// pass.
 	faults []http.HandlerFunc
 	log    []string // "hub name" or "storage name range"
 	leaked bool     // the storage has seen a token
@@ -56,7 +56,7 @@ func newHub(t *testing.T) *fakeHub {
 	return h
 }
 
-// content is n bytes that differ from place to place.
+// content returns n bytes that depend on their position.
 func content(n int) []byte {
 	out := make([]byte, n)
 	for i := range out {
@@ -113,16 +113,16 @@ func (h *fakeHub) serveStorage(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 }
 
-// pull pulls with waits that suit a test.
+// pull pulls with short waits.
 func (h *fakeHub) pull(ctx context.Context, o Options) (string, error) {
 	o.pace = pace{time.Millisecond, 5 * time.Second}
 	return Pull(ctx, "hf:"+repo, o)
 }
 
-// folder is where the files of a pull go.
+// folder returns the destination folder of a pull.
 func folder() string { return filepath.Join(os.Getenv("CLIPCUE_MODELS"), "hf--owner--name") }
 
-// names lists what stands in the folder.
+// names lists the files in the folder.
 func names(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(folder())
@@ -136,7 +136,7 @@ func names(t *testing.T) []string {
 	return out
 }
 
-// mustPull pulls and compares what is there with what the hub has.
+// mustPull pulls, and compares the folder with the hub's files.
 func (h *fakeHub) mustPull(t *testing.T, o Options, want ...string) {
 	t.Helper()
 	path, err := h.pull(t.Context(), o)
@@ -160,8 +160,8 @@ func (h *fakeHub) mustPull(t *testing.T, o Options, want ...string) {
 	}
 }
 
-// mustFail pulls and expects an error of one line with all of want, and no
-// weights.
+// mustFail expects pulling to fail with a one-line error that contains all of want, and to
+// store no weights.
 func (h *fakeHub) mustFail(t *testing.T, want ...string) {
 	t.Helper()
 	_, err := h.pull(t.Context(), Options{})
@@ -179,7 +179,7 @@ func (h *fakeHub) mustFail(t *testing.T, want ...string) {
 	}
 }
 
-// requests returns the log and empties it.
+// requests returns the log and clears it.
 func (h *fakeHub) requests() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -188,7 +188,7 @@ func (h *fakeHub) requests() []string {
 	return log
 }
 
-// breakOff sends the file up to byte n and cuts the connection.
+// breakOff sends the file up to byte n and closes the connection.
 func (h *fakeHub) breakOff(n int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		data := h.files[weights]
@@ -239,7 +239,7 @@ func TestPull(t *testing.T) {
 func TestTransformersLayout(t *testing.T) {
 	h := newHub(t)
 	data := h.files[weights]
-	// OpenCLIP's configuration alone makes no model, and is not kept.
+	// OpenCLIP's configuration without weights is not a model, and is not kept.
 	h.files = map[string][]byte{config: []byte("{}"), "config.json": []byte("{}"), "model.safetensors": data}
 	h.mustPull(t, Options{}, "config.json", "model.safetensors")
 }
@@ -301,7 +301,7 @@ func TestResumeAfterCancel(t *testing.T) {
 	}
 }
 
-// leave puts the partial file of an earlier pull into the folder.
+// leave writes the partial file of an earlier pull to the folder.
 func (h *fakeHub) leave(t *testing.T, data []byte, of []byte) {
 	t.Helper()
 	if err := os.MkdirAll(folder(), 0o777); err != nil {
@@ -492,7 +492,7 @@ func TestTokenAndMirrorOptions(t *testing.T) {
 	}
 }
 
-// Without a network the error has what to fetch by hand and where to put it.
+// Without a network, the error lists the files to download by hand and their destination.
 func TestNoNetwork(t *testing.T) {
 	newHub(t)
 	closed := httptest.NewServer(http.NotFoundHandler())
@@ -512,7 +512,7 @@ func TestNoNetwork(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	// Doing what it says makes the model known.
+	// Following these instructions makes the model available.
 	for _, name := range []string{config, weights} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
 			t.Fatal(err)

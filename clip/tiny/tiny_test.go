@@ -8,9 +8,8 @@ import (
 	"github.com/clipcue/clipcue/task/pretraining"
 )
 
-// It names what it was trained to name, among all combinations of color and
-// shape, on pictures that it was not trained on; and combinations that it was
-// never shown.
+// The model classifies images that it was not trained on, among all combinations of color and
+// shape, including combinations that were never shown in training.
 func TestNaming(t *testing.T) {
 	m, err := Load(clip.Options{})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/localization"
@@ -108,6 +109,7 @@ var remedies = []func(error) string{
 	is(video.ErrDuplicateID, "a folder above both videos"),
 	of(func(e *pretraining.BatchError) string { return fmt.Sprintf("--batch %d", e.Pairs) }),
 	is(pretraining.ErrCollapsed, "a lower --learning-rate, or a longer --warmup"),
+	is(synth.ErrOtherOptions, "another --out, or remove the folder"),
 	is(localization.ErrNoDetector, "--proposals with a file of proposals"),
 	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),
 	is(localization.ErrTooManyDetections, "a higher --min-score"),

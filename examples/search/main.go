@@ -25,7 +25,7 @@ func main() {
 		log.Fatal(err)
 	}
 	embedder := retrieval.Baseline(model)
-	if len(paths) > 0 { // without, search what is indexed
+	if len(paths) > 0 { // without paths, only search
 		options := library.Options{Extract: feature.Options{Sampling: video.AtRate(2)}}
 		if _, err := library.Index(ctx, dir, model, embedder, paths, options); err != nil {
 			log.Fatal(err)

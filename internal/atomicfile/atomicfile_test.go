@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// names lists what stands in dir.
+// names lists the files in dir.
 func names(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -107,7 +107,7 @@ func TestMissingFolder(t *testing.T) {
 	}
 }
 
-// Every name that a file system takes can be written, whatever is added meanwhile.
+// Every valid file name can be written, although the temporary name is longer.
 func TestLongNames(t *testing.T) {
 	for _, name := range []string{strings.Repeat("x", 255), strings.Repeat("ü", 127), strings.Repeat("x", 199) + "ü" + strings.Repeat("x", 50)} {
 		path := filepath.Join(t.TempDir(), name)

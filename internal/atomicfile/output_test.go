@@ -15,7 +15,7 @@ func writeX(w io.Writer) error {
 	return err
 }
 
-// What is not a regular file is never replaced by one.
+// Only regular files are replaced.
 func TestOutputKeepsSpecialFiles(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

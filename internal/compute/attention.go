@@ -14,8 +14,8 @@ func (s *AttentionShape) check(q, kv Matrix) {
 	}
 }
 
-// apart reports whether the segments obviously have no key rows in common: they
-// are in order, and there are no shared rows.
+// apart reports whether the segments can be seen to have no key rows in common: they are in
+// order, and there are no shared rows.
 func (s *AttentionShape) apart() bool {
 	end := 0
 	for _, g := range s.Segments {

@@ -9,10 +9,9 @@ import (
 	"time"
 )
 
-// against times f, which does so many floating-point operations, in turn with
-// the loop of [CPU.Peak]. It reports the median of f's rate, by the clock, and
-// its share of that loop's rate, by processor time: where other programs run
-// too, the first says little.
+// against measures f, which executes the given number of floating-point operations, alternately
+// with the loop of [CPU.Peak]. It reports the median rate of f by wall time, and its share of
+// the loop's rate by processor time, because wall time is unreliable while other programs run.
 func against(b *testing.B, c *CPU, flops float64, f func()) {
 	f()
 	var rates []float64
@@ -35,8 +34,8 @@ func against(b *testing.B, c *CPU, flops float64, f func()) {
 	b.ReportMetric(flops/c.peakFlops()*loop.Seconds()/took.Seconds(), "of-peak")
 }
 
-// benchmarkDevices runs f for each instruction set but the portable one, on one
-// thread and on all.
+// benchmarkDevices runs f for each instruction set except the portable one, on one thread and
+// on all.
 func benchmarkDevices(b *testing.B, f func(b *testing.B, c *CPU)) {
 	for _, k := range available()[1:] {
 		for _, threads := range []int{1, runtime.GOMAXPROCS(0)} {
@@ -55,7 +54,7 @@ func filled(c *CPU, rows, cols int) Matrix {
 	return m
 }
 
-// ViT-B/16 on eight pictures.
+// ViT-B/16 on eight images.
 const (
 	pictures, tokens, width, heads = 8, 197, 768, 12
 	rowsAll                        = pictures * tokens
@@ -90,7 +89,7 @@ func BenchmarkLinear(b *testing.B) {
 	})
 }
 
-// A search: one row against many.
+// A search multiplies one row by many.
 func BenchmarkSearch(b *testing.B) {
 	benchmarkDevices(b, func(b *testing.B, c *CPU) {
 		const n, k = 200_000, 512
@@ -102,7 +101,7 @@ func BenchmarkSearch(b *testing.B) {
 	})
 }
 
-// The gradient of a weight: both operands are packed on the way.
+// The gradient of a weight, for which both operands are packed first.
 func BenchmarkWeightGrad(b *testing.B) {
 	benchmarkDevices(b, func(b *testing.B, c *CPU) {
 		const rows, in, out = 1024, 512, 2048

@@ -10,12 +10,11 @@
 //
 // # Instruction sets
 //
-// On amd64 the inner loops are assembly for AVX2 or AVX-512, on arm64 for NEON.
-// The program in gen generates it. Every kernel has a twin in plain Go, which the
-// tests compare it with and which other processors use. The environment variable
-// CLIPCUE_CPU selects generic, avx2, avx512 or neon; the default is the fastest
-// that the machine can run. NEON was tested by emulation only: its speed has not
-// been measured, and its tile sizes are derived, not tuned.
+// On amd64 the inner loops (kernels) are assembly for AVX2 or AVX-512, on arm64 for NEON. The
+// program in gen generates it. Every kernel has a reference version in plain Go, which other
+// processors use. The environment variable CLIPCUE_CPU selects generic, avx2, avx512 or neon;
+// the default is the fastest that the machine can run. NEON is tested under emulation only
+// (make test-arm64): its speed is not measured, and its tile sizes are derived, not tuned.
 //
 // int8 products use AVX2, or the dot-product instructions of AVX-512 VNNI and Armv8.2. NEON
 // machines without these use plain Go, which is not faster than float32.

@@ -130,13 +130,13 @@ func geluGrad(dx, dy, x []float32) {
 }
 
 func genericSoftmax(y, x []float32, scale float32) {
-	most := float32(math.Inf(-1))
+	largest := float32(math.Inf(-1))
 	for _, v := range x {
-		most = max(most, v)
+		largest = max(largest, v)
 	}
 	var sum float64
 	for i, v := range x {
-		e := math.Exp(float64(v-most) * float64(scale))
+		e := math.Exp(float64(v-largest) * float64(scale))
 		sum += e
 		y[i] = float32(e)
 	}

@@ -50,11 +50,11 @@ func (c *CPU) packInts(p *intPanels, w Matrix) {
 }
 
 func (p *intPanels) putColumn(ints *intKernels, column int, w []float32) {
-	most := float32(0)
+	largest := float32(0)
 	for _, v := range w {
-		most = max(most, v, -v)
+		largest = max(largest, v, -v)
 	}
-	scale := most / 127
+	scale := largest / 127
 	inverse := float32(0)
 	if scale > 0 {
 		inverse = 1 / scale

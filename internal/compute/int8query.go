@@ -18,11 +18,11 @@ func Int8Stride(width int) int { return ceil(width, byteGroup) * byteGroup }
 // of 0, and returns the scale and rest, an upper bound of the L2 norm of r. All of x
 // must be finite.
 func QuantizeRow(row []byte, x []float32) (scale, rest float32) {
-	most := float32(0)
+	largest := float32(0)
 	for _, v := range x {
-		most = max(most, v, -v)
+		largest = max(largest, v, -v)
 	}
-	scale = most / 127
+	scale = largest / 127
 	inverse := 1 / scale
 	if scale < 1e-30 { // too small to divide by: r is x
 		scale, inverse = 0, 0

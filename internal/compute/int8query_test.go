@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What QuantizeRow calls the norm of the rest bounds it, and hardly more.
+// The norm of the rest that QuantizeRow returns is an upper bound, and a tight one.
 func TestRoundRow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	for n := range 300 {
@@ -37,7 +37,7 @@ func TestRoundRow(t *testing.T) {
 	}
 }
 
-// Products of bytes are exact with every instruction set, whatever the rows are.
+// Products of bytes are exact with every instruction set and for all rows.
 func TestByteDots(t *testing.T) {
 	for _, k := range available() {
 		rng := rand.New(rand.NewPCG(23, 24))

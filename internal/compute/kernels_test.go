@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// hostile are rows that hold what arithmetic stumbles over.
+// hostile are rows with values that are difficult for arithmetic.
 func hostile(seed uint64, n int) []float32 {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, 100, -100, 88.5, -88.5, 1e-40, -1e-40, 1e30, -1e30, 3e38}
@@ -25,9 +25,9 @@ func hostile(seed uint64, n int) []float32 {
 	return x
 }
 
-// FuzzKernels compares the vector kernels with their Go twins. Where a twin's
-// result is not finite, so must the kernel's be; elsewhere it is close, by the
-// size of what went in.
+// FuzzKernels compares the vector kernels with the plain Go versions. If a result of the latter
+// is not finite, that of the kernel must not be either. Otherwise they agree within a tolerance
+// relative to the size of the inputs.
 func FuzzKernels(f *testing.F) {
 	for seed := range uint64(64) {
 		f.Add(seed, uint16(seed*seed%300+1))
@@ -50,11 +50,11 @@ func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
 	for i, v := range x {
 		mild[i] = max(min(v, 50), -50)
 	}
-	// same compares what the two write to copies of dst; scale is what rounding
-	// errors are measured against.
+	// same compares the results that both write to copies of dst; the tolerance is relative to
+	// scale.
 	same := func(what string, dst []float32, tol float64, scale func(i int) float64, run func(k *kernels, dst []float32)) {
 		t.Helper()
-		// Kernels stop at a row's end.
+		// Kernels do not write beyond the end of a row.
 		got := append(append([]float32{}, dst...), 7, 7)
 		want := append([]float32{}, dst...)
 		run(k, got[:n:n])
@@ -131,8 +131,8 @@ func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
 	}
 }
 
-// hostileRows returns rows of hostile values, limited so that no sum overflows in
-// one order and not in another.
+// hostileRows returns rows of hostile values, limited so that overflow does not depend on the
+// order of a sum.
 func hostileRows(seed uint64, rows, cols int) (flat []float32, byRow [][]float32) {
 	flat = hostile(seed, rows*cols)
 	for i, v := range flat {
@@ -248,7 +248,7 @@ func TestTranspose(t *testing.T) {
 	}
 }
 
-// CLIPCUE_CPU picks the kernels by name and refuses what is not there.
+// CLIPCUE_CPU selects the kernels by name; an unavailable name is an error.
 func TestBackend(t *testing.T) {
 	for _, k := range available() {
 		t.Setenv("CLIPCUE_CPU", k.name)

@@ -7,20 +7,20 @@ import (
 
 // softmax writes softmax(x) to y, which may be x, and returns log Σ exp(x).
 func softmax(y, x []float32) float64 {
-	most := float32(math.Inf(-1))
+	largest := float32(math.Inf(-1))
 	for _, v := range x {
-		most = max(most, v)
+		largest = max(largest, v)
 	}
 	var sum float64
 	for i, v := range x {
-		e := math.Exp(float64(v - most))
+		e := math.Exp(float64(v - largest))
 		sum += e
 		y[i] = float32(e)
 	}
 	for i := range y {
 		y[i] = float32(float64(y[i]) / sum)
 	}
-	return float64(most) + math.Log(sum)
+	return float64(largest) + math.Log(sum)
 }
 
 func (c *CPU) Softmax(y, x Matrix) {

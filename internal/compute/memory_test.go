@@ -30,7 +30,7 @@ func TestMatrixOfAnotherDevice(t *testing.T) {
 	}
 }
 
-// After steps of different sizes, memory is held for the largest step only.
+// After steps of different sizes, only the memory for the largest step is kept.
 func TestTemporaryMemoryDoesNotPileUp(t *testing.T) {
 	d := newCPU(1, generic)
 	for i := range 40 {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Every item is done exactly once, however many helpers come late or sleep.
+// Every item is executed exactly once, even if helpers arrive late or sleep.
 func TestEveryItemOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 4} {
 		c := newCPU(threads, generic)
@@ -26,7 +26,7 @@ func TestEveryItemOnce(t *testing.T) {
 	}
 }
 
-// A device that nobody uses any more takes its helpers with it.
+// The helpers of an unused device end.
 func TestDevicesEndTheirHelpers(t *testing.T) {
 	collect := func(most int) int {
 		n := 0

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The kernels filter as the definition says, at every edge of their vectors.
+// The kernels match the definition of the filter at every edge of their vectors.
 func TestResampler(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	filter := func(in, out int) *Filter {

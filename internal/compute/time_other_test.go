@@ -6,5 +6,5 @@ import "time"
 
 var begin = time.Now()
 
-// processorTime is the time of day where nothing better is at hand.
+// processorTime returns the wall time on systems without a better clock.
 func processorTime() time.Duration { return time.Since(begin) }

@@ -62,7 +62,7 @@ func TestHeadIsBounded(t *testing.T) {
 	}
 }
 
-// However a log comes, by Write or by io.Copy, no more than its head is kept.
+// Only the head of a log is kept, whether it arrives by Write or by io.Copy.
 func TestHeadIsBoundedForCopies(t *testing.T) {
 	var h Head
 	if n, err := io.Copy(&h, io.LimitReader(endless{}, 1<<20)); n != 1<<20 || err != nil {

@@ -54,7 +54,7 @@ func TestQuoteNumbers(t *testing.T) {
 	}
 }
 
-// Valid JSON stays as it is.
+// Valid JSON does not change.
 func FuzzQuoteNumbers(f *testing.F) {
 	for _, s := range []string{`{"a":[1,-2.5e3,"NaN \" Infinity"]}`, `"\\"`, `NaN`, `"`, `\`} {
 		f.Add(s)

@@ -101,7 +101,7 @@ func utf16(s string) string {
 	return out
 }
 
-// Whatever a file holds, reading it gives spans that are valid, or an error.
+// Any file gives valid spans or an error.
 func FuzzRead(f *testing.F) {
 	for name := range codecs {
 		var b bytes.Buffer

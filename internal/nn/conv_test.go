@@ -8,8 +8,8 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// A convolution over two sequences is what its definition says, and so are its
-// gradients, by central differences in float64.
+// A convolution over two sequences matches its definition, and its gradients match central
+// differences in float64.
 func TestConv(t *testing.T) {
 	const in, out = 3, 2
 	for _, stride := range []int{1, 2} {
@@ -108,7 +108,7 @@ func TestConv(t *testing.T) {
 				}
 			}
 		}
-		// Where the input needs no gradient, none is made.
+		// If the input needs no gradient, none is computed.
 		c.Backward(compute.Matrix{}, matrix(up, out), seen, taps)
 	}
 }

@@ -18,6 +18,15 @@ type Param struct {
 	WeightDecay bool // whether weight decay applies
 }
 
+// Elements returns the number of elements of a tensor with the given shape.
+func Elements(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
 // Params holds the tensors that an optimizer updates, in a fixed order, and the
 // functions to call after their values change.
 type Params struct {

@@ -67,15 +67,15 @@ func smoothNorm(gain, bias, w []float32) {
 // columns of w [n,len(size)], which it multiplies by them.
 func factors(size []float64, w []float32) []float32 {
 	n := len(size)
-	most := make([]float64, n)
+	largest := make([]float64, n)
 	for i, v := range w {
-		most[i%n] = max(most[i%n], math.Abs(float64(v)))
+		largest[i%n] = max(largest[i%n], math.Abs(float64(v)))
 	}
 	f := make([]float32, n)
 	for j := range f {
 		f[j] = 1
-		if size[j] > 0 && most[j] > 0 {
-			f[j] = float32(math.Sqrt(size[j] / most[j]))
+		if size[j] > 0 && largest[j] > 0 {
+			f[j] = float32(math.Sqrt(size[j] / largest[j]))
 		}
 	}
 	for i := range w {

@@ -8,8 +8,8 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// unevenBlock has a layer norm whose columns differ in size a hundredfold, as
-// those of trained models do.
+// unevenBlock has a layer norm in which the sizes of columns differ by a factor of 100, as in
+// trained models.
 func unevenBlock(width int) Source {
 	rng := rand.New(rand.NewPCG(3, 4))
 	values := map[string][]float32{}
@@ -33,7 +33,7 @@ func unevenBlock(width int) Source {
 	return func(name string) []float32 { return values[name] }
 }
 
-// blockOutput runs a block of some form on random rows.
+// blockOutput runs a block with the given form on random rows.
 func blockOutput(source Source, form compute.Form, width int) []float32 {
 	d := compute.NewCPU(1)
 	b := &Builder{Device: d, Source: source, Forms: form}

@@ -7,7 +7,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// A training step leaves no garbage: after the first, its memory is all there.
+// After the first training step, further steps allocate no memory.
 func TestStepsAllocateNothing(t *testing.T) {
 	const width, frames, videos, classes = 64, 8, 6, 5
 	d := compute.NewCPU(2)

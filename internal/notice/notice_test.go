@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// NOTICE has the license of everything that is linked and embedded.
+// NOTICE has the license of everything that is linked or embedded.
 func TestNotice(t *testing.T) {
 	root := filepath.Join("..", "..")
 	got, err := os.ReadFile(filepath.Join(root, "NOTICE"))
@@ -31,7 +31,7 @@ func TestNotice(t *testing.T) {
 	}
 }
 
-// What the program embeds is clipcue's own or has its license in NOTICE.
+// Embedded files are clipcue's own or have their license in NOTICE.
 func TestEmbeddedFilesAreKnown(t *testing.T) {
 	own := map[string]bool{"background.txt": true, "clipcue-tiny.safetensors": true, "page.html": true, "style.css": true, "decode.py": true, "peer.py": true, "onnx.js": true}
 	licensed := map[string]bool{"merges.gz": true} // in the list embedded

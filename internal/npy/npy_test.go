@@ -50,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// NumPy reads what is written, and what NumPy writes is read.
+// NumPy reads the files that are written, and files of NumPy are read.
 func TestNumPy(t *testing.T) {
 	if exec.Command("python3", "-c", "import numpy").Run() != nil {
 		t.Skip("needs NumPy")
@@ -86,7 +86,7 @@ np.save("objects.npy", np.array([{}]))`)
 	}
 }
 
-// file makes a file of version 1 with this header and so many bytes of data.
+// file returns a file of version 1 with this header and the given number of bytes of data.
 func file(header string, n int) []byte {
 	b := binary.LittleEndian.AppendUint16([]byte(magic+"\x01\x00"), uint16(len(header)))
 	return append(append(b, header...), make([]byte, n)...)
@@ -140,7 +140,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Any bytes are an array whose parts fit, or an error.
+// Any bytes give a consistent array or an error.
 func FuzzDecode(f *testing.F) {
 	f.Add(file(`{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, 24))
 	f.Add(file(`{'descr': '<f8', 'fortran_order': True, 'shape': (3L,), }`, 24))

@@ -18,7 +18,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// encode lays out a file by hand.
+// encode assembles a file from its parts.
 func encode(header string, data ...byte) []byte {
 	out := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(out, header...), data...)
@@ -134,7 +134,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-// drawFile makes a file of a few small tensors of any type.
+// drawFile returns a file of a few small tensors of any type.
 func drawFile(t *rapid.T) *File {
 	types := slices.Sorted(func(yield func(string) bool) {
 		for k := range elementSize {
@@ -280,8 +280,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// Every half-precision number is written as itself, and what lies between two of
-// them as the nearer one.
+// Every half-precision number is preserved, and values between two of them are rounded to the
+// nearer one.
 func TestHalfFromFloat32s(t *testing.T) {
 	for h := range uint16(0x7c00) {
 		v := fromHalf(h)

@@ -10,26 +10,26 @@ import (
 // most two more properties, or one if there is an action or a second object. medium is
 // "picture" or "video".
 func caption(r *rand.Rand, l Labels, medium, doing string) string {
-	most := 2
+	limit := 2
 	if doing != "" || l.Other.Shape != "" {
-		most = 1
+		limit = 1
 	}
 	var more []string
-	tell := func(what string, known bool, oneIn int) {
+	mention := func(what string, known bool, oneIn int) {
 		if known && r.IntN(oneIn) == 0 {
 			more = append(more, what)
 		}
 	}
-	tell("size", l.Size != "", 2)
-	tell("texture", l.Texture != "plain", 2)
-	tell("texture", l.Texture == "plain", 12)
-	tell("place", l.Place != "", 2)
-	tell("ground", true, 3)
+	mention("size", l.Size != "", 2)
+	mention("texture", l.Texture != "plain", 2)
+	mention("texture", l.Texture == "plain", 12)
+	mention("place", l.Place != "", 2)
+	mention("ground", true, 3)
 	r.Shuffle(len(more), func(i, j int) { more[i], more[j] = more[j], more[i] })
-	more = more[:min(len(more), most)]
+	more = more[:min(len(more), limit)]
 	words := phrases(r, l, more, doing)
 	// Only short captions have an introduction.
-	if len(more) < most {
+	if len(more) < limit {
 		switch {
 		case r.IntN(3) == 0:
 			words = slices.Insert(words, 0, "a "+medium+" of")
@@ -44,7 +44,7 @@ func caption(r *rand.Rand, l Labels, medium, doing string) string {
 
 // phrases returns the phrases of a caption that mentions the properties in more.
 func phrases(r *rand.Rand, l Labels, more []string, doing string) []string {
-	told := func(what string) bool { return slices.Contains(more, what) }
+	mentioned := func(what string) bool { return slices.Contains(more, what) }
 	var words []string
 	add := func(s ...string) {
 		for _, s := range s {
@@ -53,10 +53,10 @@ func phrases(r *rand.Rand, l Labels, more []string, doing string) []string {
 			}
 		}
 	}
-	if told("size") {
+	if mentioned("size") {
 		add(l.Size)
 	}
-	if told("texture") {
+	if mentioned("texture") {
 		add(l.Texture)
 	}
 	add(l.Object.Color)
@@ -79,10 +79,10 @@ func phrases(r *rand.Rand, l Labels, more []string, doing string) []string {
 		add(article(l.Other.String()))
 	}
 	add(doing)
-	if told("place") {
+	if mentioned("place") {
 		add(l.Place)
 	}
-	if told("ground") {
+	if mentioned("ground") {
 		add("on", ground(r, l))
 	}
 	return words

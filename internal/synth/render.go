@@ -19,8 +19,11 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 )
 
-// claim creates dir with a file that stores the options. A folder with other options is an
-// error.
+// ErrOtherOptions reports a folder that has a dataset with other options.
+var ErrOtherOptions = errors.New("the folder has a dataset with other options")
+
+// claim creates dir with a file that stores the options. A folder with other options is
+// an error.
 func claim(dir string, o Options) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -37,7 +40,7 @@ func claim(dir string, o Options) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(have, want):
-		return fmt.Errorf("%s: this folder has a dataset with other options; remove the folder or choose another", path)
+		return fmt.Errorf("%s: %w", path, ErrOtherOptions)
 	}
 	return nil
 }

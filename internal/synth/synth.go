@@ -95,7 +95,7 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Kind == KindPictures {
 		if o.Classes != nil {
-			return o, errors.New("pictures have no classes to choose from; choose a set of combinations")
+			return o, errors.New("pictures have no classes to choose from")
 		}
 		o.FPS, o.Seconds = 1, 2 // not used, but checked
 	} else if o.Classes == nil {
@@ -188,8 +188,8 @@ func (o Options) frame() Vec {
 //
 // The content of a video or image depends only on its path and on the options, which are
 // stored in dir/synth.json. Existing files are not changed, so a second run only adds missing
-// ones. Files are written atomically. A folder with other options is an error. progress, if
-// not nil, is called with the number of files, by one goroutine at a time.
+// ones. Files are written atomically. A folder with other options is an [ErrOtherOptions].
+// progress, if not nil, is called with the number of files, by one goroutine at a time.
 func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) (manifest string, err error) {
 	o, err = o.complete()
 	if err != nil {

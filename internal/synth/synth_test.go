@@ -26,10 +26,10 @@ func needFFmpeg(t testing.TB) {
 	}
 }
 
-// tiny renders in a moment.
+// tiny are options for videos that render quickly.
 var tiny = Options{Seed: 7, Classes: []string{"moving left", "turning counter-clockwise"}, PerClass: 4, Width: 32, Height: 24, FPS: 8, Seconds: 1}
 
-// contents returns every file below dir with what is in it.
+// contents returns the content of every file below dir.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -99,8 +99,8 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// A second run adds what is missing, the same as before, and touches nothing
-// else; another seed gives other videos.
+// A second run adds missing files, equal to those of the first, and does not change others.
+// Another seed gives other videos.
 func TestGenerateCompletes(t *testing.T) {
 	needFFmpeg(t)
 	dir := t.TempDir()
@@ -192,7 +192,7 @@ func TestGenerateRefuses(t *testing.T) {
 func TestEncoderFails(t *testing.T) {
 	needFFmpeg(t)
 	dir := t.TempDir()
-	// A folder stands where the first temporary file is to be.
+	// A folder has the name of the first temporary file.
 	if err := os.MkdirAll(filepath.Join(dir, "moving_left", fmt.Sprintf(".000.mp4.%d.tmp", os.Getpid()), "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestDrawIsPure(t *testing.T) {
 	}
 }
 
-// Each class does what its name says, whatever the seed.
+// Each class performs the motion in its name, for every seed.
 func TestClassesAreTrue(t *testing.T) {
 	type poses = [2]pose // of the second actor, a moment apart
 	checks := map[string]func(s *Scene, p poses) bool{
@@ -275,7 +275,7 @@ func TestClassesAreTrue(t *testing.T) {
 	}
 }
 
-// around is above zero where an actor goes clockwise round its place.
+// around is positive if an actor moves clockwise around its position.
 func around(s *Scene, p [2]pose) float64 {
 	a, b := p[0].at.minus(s.Acts[0].Actors[1].At), p[1].at.minus(s.Acts[0].Actors[1].At)
 	return a.X*b.Y - a.Y*b.X // y points down
@@ -286,9 +286,9 @@ func gap(s *Scene, t float64) float64 {
 	return a.minus(b).length()
 }
 
-// What a single frame shows is distributed alike in both classes of a pair:
-// the mean picture, over many scenes, is about the same at every time for what
-// moves, turns and circles, and over the whole video for the others.
+// Single frames do not reveal which class of a pair they show: the mean frame over many scenes
+// is about the same. For moving, turning and circling this holds at every time, for the others
+// over the whole video.
 func TestFramesDoNotTellPairsApart(t *testing.T) {
 	const scenes, w, h = 400, 12, 12
 	mean := func(class string, times ...float64) []float64 {
@@ -296,7 +296,7 @@ func TestFramesDoNotTellPairsApart(t *testing.T) {
 		pix := make([]byte, 3*w*h)
 		for seed := range uint64(scenes) {
 			s := scene(t, class, seed)
-			// Black and white, to see the actor and nothing else.
+			// White on black, so that only the actor counts.
 			s.Ground.A, s.Ground.B = RGB{}, RGB{}
 			s.Noise, s.Specks = 0, nil
 			s.Light, s.Slope = 1, Vec{}
@@ -337,14 +337,14 @@ func TestFramesDoNotTellPairsApart(t *testing.T) {
 		for i := range a {
 			worst = max(worst, math.Abs(a[i]-b[i]))
 		}
-		// The mean of 400 pixels of 0 or 255 that are mostly 0 varies by 5.
+		// The mean of 400 pixels, most of them 0 and the others 255, varies by 5.
 		if worst > 20 {
 			t.Errorf("%s and %s at %d times: the mean pictures differ by %.1f of 255", c.a, c.b, len(c.times), worst)
 		}
 	}
 }
 
-// Whatever is shown stands out from what is behind it, in every light.
+// Everything contrasts with what is behind it, in every light.
 func TestActorsStandOut(t *testing.T) {
 	for n := range uint64(3000) {
 		p := World{Seed: 2}.Picture(n)
@@ -371,7 +371,7 @@ func TestTablesAgree(t *testing.T) {
 		t.Error("a shape or ground has no name")
 	}
 	for name, outline := range outlines {
-		// The middle of the dot is inside, far away is outside.
+		// The center of the dot is inside, a distant point is outside.
 		if outline(mark) >= 0 || outline(Vec{0, -2}) <= 0 {
 			t.Errorf("%s: wrong way round", name)
 		}

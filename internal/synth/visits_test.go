@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Shapes are seen exactly when they are labeled, two at most at a time and these
-// two different, and stay from half a second to half a minute.
+// Shapes are visible exactly while they are labeled. At most two are visible together, and
+// these differ. A visit lasts from half a second to half a minute.
 func TestVisits(t *testing.T) {
 	const seconds = 80.0
 	known := Options{Kind: KindUntrimmed, Label: LabelObjects, Set: All}.Known()
@@ -60,7 +60,7 @@ func TestVisits(t *testing.T) {
 	if len(count) < len(known)/2 || overlapping < videos/4 || short < videos/4 || long < videos/4 {
 		t.Errorf("%d classes, %d overlaps, %d shorter than a second, %d longer than ten", len(count), overlapping, short, long)
 	}
-	// However short a video is, and however few the classes are, it shows something.
+	// Even the shortest video with the fewest classes shows an object.
 	for seed := range uint64(50) {
 		for _, seconds := range []float64{0.01, 0.5, 1, 2} {
 			s := visited(known[:1], random(seed), seconds, Vec{1.5, 1})
@@ -92,7 +92,7 @@ func TestVisitsRendered(t *testing.T) {
 	if !strings.HasPrefix(words, article(first.Class)) {
 		t.Errorf("%q of %+v", words, first)
 	}
-	// Where nothing is, nothing but noise changes.
+	// While no object is visible, only noise changes.
 	draw := func(at float64) []byte {
 		s.Noise, s.Drift = 0, Vec{}
 		pix := make([]byte, 3*32*32)
@@ -107,7 +107,7 @@ func TestVisitsRendered(t *testing.T) {
 			t.Errorf("%+v is taken", bad)
 		}
 	}
-	// What was the default before there was a choice is noted as it was.
+	// The default, motions, is not stored in synth.json.
 	if plain, err := (Options{Kind: KindUntrimmed, Label: LabelMotions}).complete(); err != nil || plain.Label != "" {
 		t.Errorf("%+v, %v", plain, err)
 	}

@@ -20,10 +20,10 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// reader takes words off a caption.
+// reader parses the words of a caption.
 type reader struct{ words []string }
 
-// take takes one of the given phrases if it is next.
+// take removes one of the given phrases if it is next.
 func (p *reader) take(phrases ...string) string {
 	for _, phrase := range phrases {
 		words := strings.Fields(phrase)
@@ -35,7 +35,7 @@ func (p *reader) take(phrases ...string) string {
 	return ""
 }
 
-// article takes a or an, whichever fits the word after it.
+// article removes "a" or "an", whichever fits the next word.
 func (p *reader) article() error {
 	got := p.take("an", "a")
 	if got == "" || len(p.words) == 0 || (got == "an") != strings.Contains("aeiou", p.words[0][:1]) {
@@ -44,8 +44,8 @@ func (p *reader) article() error {
 	return nil
 }
 
-// object takes "a small striped red circle" or "two red circles" and says which
-// of the actors that is not true of.
+// object parses a phrase such as "a small striped red circle" or "two red circles", and returns
+// the actors that it does not describe.
 func (p *reader) object(actors []Actor) error {
 	count := slices.Index([]string{"", "one", "two", "three", "four"}, p.take("two", "three", "four"))
 	if count == 0 {
@@ -95,7 +95,7 @@ func (p *reader) ground(g Ground) error {
 	return nil
 }
 
-// lie returns what in a caption is not true of a scene, nil if it is all true.
+// lie returns the part of a caption that is not true of a scene, or nil.
 func lie(caption string, s *Scene) error {
 	p := reader{strings.Fields(caption)}
 	act := s.Acts[0]
@@ -154,7 +154,7 @@ func lie(caption string, s *Scene) error {
 	return nil
 }
 
-// Captions say nothing that is false, in few words of a small language.
+// Captions are true, short, and have a small vocabulary.
 func TestCaptionsAreTrue(t *testing.T) {
 	tokens, err := bpe.New(49408)
 	if err != nil {
@@ -201,7 +201,7 @@ func TestCaptionsAreTrue(t *testing.T) {
 	}
 }
 
-// The checker of captions notices what is false.
+// The checker of captions detects false ones.
 func TestLiesAreFound(t *testing.T) {
 	s := &Scene{Ground: Ground{Kind: "striped"}, Acts: []Act{{Actors: []Actor{
 		{Object: Object{"blue", "square"}, Texture: "plain", At: Vec{0, 0.2}, Size: 0.15},
@@ -270,7 +270,7 @@ func TestUnseenCombinations(t *testing.T) {
 	World{Set: "some"}.Picture(0)
 }
 
-// A picture depends on its world and number, not on who draws it and when.
+// An image depends only on its world and number.
 func TestPicturesAreRepeatable(t *testing.T) {
 	const n = 60
 	w := World{Seed: 4}
@@ -334,9 +334,9 @@ func TestPicturesAreBalanced(t *testing.T) {
 	}
 }
 
-// Whatever moves, what it moves on, how large it is and how it stands say nothing
-// of how. What turns does so at any angle, which says that it turns and not which
-// way; all else stands upright.
+// The object, its size, its angle and the ground do not depend on the motion. Objects that turn
+// have a random angle, which reveals that they turn but not the direction; all others stand
+// nearly upright.
 func TestLooksAreIndependentOfMotions(t *testing.T) {
 	const n = 1200
 	for _, class := range Classes() {
@@ -378,8 +378,8 @@ func TestLooksAreIndependentOfMotions(t *testing.T) {
 	}
 }
 
-// An untrimmed video goes on from act to act without a jump, rests between them,
-// and does something all through them.
+// The acts of an untrimmed video continue each other without a jump. Between acts nothing
+// moves; during them something always does.
 func TestUntrimmed(t *testing.T) {
 	const total, fps = 150, 50.0
 	frame := Vec{1.5, 1}
@@ -431,8 +431,8 @@ func TestUntrimmed(t *testing.T) {
 			t.Errorf("%d videos with %d acts", acts[n], n)
 		}
 	}
-	// How something stands says nothing of which way it turns, not even after it has
-	// grown as it stood.
+	// The angle of an object does not reveal in which direction it turns, even after an act in
+	// which it grew.
 	sum, n := 0.0, 0.0
 	for seed := range uint64(600) {
 		acts := untrimmed([]string{"growing", "turning clockwise"}, Objects(All), random(seed), 12, frame).Acts
@@ -446,7 +446,7 @@ func TestUntrimmed(t *testing.T) {
 	if n < 200 || math.Abs(sum) > 4*math.Sqrt(n) {
 		t.Errorf("%v shapes that turn clockwise are turned by a sine of %v", n, sum/n)
 	}
-	// A single class is always possible, though some can be done once only.
+	// A video with a single class is possible, although some classes can occur only once.
 	for _, class := range names(false) {
 		for seed := range uint64(50) {
 			s := untrimmed([]string{class}, Objects(All), random(seed), 12, Vec{1, 1})
@@ -457,7 +457,7 @@ func TestUntrimmed(t *testing.T) {
 	}
 }
 
-// The manifests of every kind load as annotations and say what is drawn.
+// The manifests of every kind load as annotations and match the rendered content.
 func TestKinds(t *testing.T) {
 	for kind, o := range map[Kind]Options{
 		KindObjects:   {Kind: KindObjects, Classes: []string{"red circle", "orange ring"}, PerClass: 4, Width: 32, Height: 32, FPS: 4, Seconds: 1},
@@ -527,7 +527,7 @@ func TestKinds(t *testing.T) {
 				}
 			}
 
-			// A second run makes what is missing, and the same.
+			// A second run adds missing files, equal to those of the first.
 			if err := os.Remove(filepath.Join(dir, filepath.FromSlash(jobs[1].path))); err != nil {
 				t.Fatal(err)
 			}
@@ -551,8 +551,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// A video of several takes is made of scenes that differ; each take's label and
-// caption are of the frames between its start and its end.
+// The takes of a video are different scenes. The label and caption of each take describe the
+// frames between its start and end.
 func TestTakes(t *testing.T) {
 	needFFmpeg(t)
 	for kind, class := range map[Kind]string{KindMotions: "moving left", KindObjects: "red circle"} {

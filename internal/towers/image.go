@@ -17,11 +17,11 @@ type ImageTower struct {
 	lnPre, lnPost *nn.LayerNorm
 	blocks        *nn.Transformer
 	proj          *nn.Projection
-	layout        *pictures // of the latest batch
+	layout        *layout // of the latest batch
 }
 
-// pictures describes which rows of a batch of images belong together.
-type pictures struct {
+// layout describes which rows of a batch of images belong together.
+type layout struct {
 	attends nn.AttentionPattern
 	zeros   []int32 // one per image: all use the same class embedding
 }
@@ -43,21 +43,21 @@ func NewImageTower(b *nn.Builder, c Sizes) *ImageTower {
 	return t
 }
 
-// ImageTape holds what Backward needs of Forward, in the device's temporary memory.
+// ImageTape holds the activations that Backward needs, in the device's temporary memory.
 type ImageTape struct {
 	patches, x0, last, normed compute.Matrix
 	blocks                    nn.Tape
 }
 
-// pictures lets every row of an image attend to all rows of that image. In the last
-// block only the class rows are needed. The layout is rebuilt only when n changes.
-func (t *ImageTower) pictures(n int) *pictures {
+// layoutOf returns the layout of n images: every row of an image attends to all rows of that
+// image. The last block needs only the class rows. The layout is rebuilt only when n changes.
+func (t *ImageTower) layoutOf(n int) *layout {
 	if l := t.layout; l != nil && len(l.zeros) == n {
 		return l
 	}
 	p := t.size.Tokens()
 	full, last := &compute.AttentionShape{}, &compute.AttentionShape{}
-	l := &pictures{nn.AttentionPattern{Full: full, Last: last}, make([]int32, n)}
+	l := &layout{nn.AttentionPattern{Full: full, Last: last}, make([]int32, n)}
 	for i := range n {
 		full.Segments = append(full.Segments, compute.Segment{Query: i * p, Queries: p, Key: i * p, Keys: p})
 		last.Segments = append(last.Segments, compute.Segment{Query: i, Queries: 1, Key: i * p, Keys: p})
@@ -79,7 +79,7 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	} else {
 		blocks = &tape.blocks
 	}
-	l := t.pictures(n)
+	l := t.layoutOf(n)
 	tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
 	d.ExtractPatches(tape.patches, pixels, c.ImageSize, c.PatchSize)
 	// The class token's patch is zero, so its row comes out of the convolution
@@ -102,7 +102,7 @@ func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {
 	d, c := t.device, t.size
 	defer d.Release(d.Mark())
 	n, rows := dout.Rows, tape.x0.Rows
-	l := t.pictures(n)
+	l := t.layoutOf(n)
 	dnormed, dlast := d.Temp(n, c.Vision.Width), d.Temp(n, c.Vision.Width)
 	t.proj.Backward(dnormed, dout, tape.normed)
 	t.lnPost.Backward(dlast, dnormed, tape.last, false)

@@ -71,7 +71,7 @@ func NewSequences(shared int, lengths []int) *Sequences {
 // Rows returns the number of rows of the matrix that s describes.
 func (s *Sequences) Rows() int { return len(s.positions) }
 
-// TextTape holds what Backward needs of Forward, in the device's temporary memory.
+// TextTape holds the activations that Backward needs, in the device's temporary memory.
 type TextTape struct {
 	last, normed compute.Matrix
 	blocks       nn.Tape

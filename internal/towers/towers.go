@@ -1,6 +1,6 @@
 // Package towers holds CLIP's two Transformers with their forward and backward
-// passes: images to features, and token vectors to features. It knows tensors
-// and shapes only; package clip reads weight files and builds the towers.
+// passes: images to features, and token vectors to features. It uses tensors and shapes only;
+// package clip reads weight files and builds the towers.
 package towers
 
 import (

@@ -15,7 +15,7 @@ import (
 
 func text(name string) bool { return strings.HasSuffix(name, ".txt") }
 
-// tree makes files, and links written as "from -> to", below a new folder.
+// tree creates files, and links written as "from -> to", below a new folder.
 func tree(t *testing.T, names ...string) string {
 	t.Helper()
 	root := t.TempDir()

@@ -12,8 +12,8 @@ import (
 	"github.com/clipcue/clipcue/task/proposal"
 )
 
-// BenchmarkAnHour localizes 200 classes in an hour of features of ViT-B/16's width,
-// four a second, both stages of the default sizes.
+// BenchmarkAnHour localizes 200 classes in an hour of features of ViT-B/16's width at four
+// frames per second. Both stages have their default sizes.
 func BenchmarkAnHour(b *testing.B) {
 	const rate, frames, classes = 4, 4 * 3600, 200
 	size := clip.Config{Embed: 512, ImageSize: 224, PatchSize: 16, VisionWidth: 768, VisionLayers: 12, VisionHeads: 12,

@@ -225,7 +225,7 @@ func (l *learner) Step(step int) (float64, error) {
 		return 0, err
 	}
 	if len(background) > 0 {
-		loss += p.Evenness(l.config.BackgroundWeight)
+		loss += p.UniformLoss(l.config.BackgroundWeight)
 	}
 	if l.config.VideoAnchor > 0 {
 		loss += p.AnchorVideo(l.config.VideoAnchor)
@@ -246,7 +246,7 @@ func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {
 	if err != nil {
 		return loop.Evaluation{}, err
 	}
-	metrics := map[string]any{"average_map": r.Average, "videos": r.Videos, "ar@100": r.Recall.At(mostProposals)}
+	metrics := map[string]any{"average_map": r.Average, "videos": r.Videos, "ar@100": r.Recall.At(maxProposals)}
 	for i, t := range r.TIoU {
 		metrics[fmt.Sprintf("map@%g", t)] = r.MAP[i]
 	}

@@ -39,9 +39,8 @@ func backbone(t testing.TB) *clip.Model {
 
 var names = []string{"moving left", "moving right", "growing", "shrinking"}
 
-// sequence makes up the features of a video of n frames, rate a second, in which
-// segments happen: each adds a pattern of its class to noise. The player's clock
-// begins at zero on the stream's.
+// sequence returns the features of a video of n frames at the given rate. Each segment adds a
+// pattern of its class to noise. The player's clock starts at zero of the stream's.
 func sequence(m *clip.Model, id string, n int, rate, zero float64, segments []dataset.Segment, rng *rand.Rand) *feature.Sequence {
 	e := m.Config().Embed
 	q := &feature.Sequence{ID: id, Width: e, Provenance: feature.Provenance{Backbone: m.Fingerprint(), Sampling: fmt.Sprintf("fps=%g", rate), StartTime: zero, Duration: float64(n) / rate}}
@@ -64,7 +63,7 @@ func sequence(m *clip.Model, id string, n int, rate, zero float64, segments []da
 	return q
 }
 
-// world writes a store and annotations of made-up videos.
+// world writes a store and annotations of artificial videos.
 func world(t testing.TB, m *clip.Model, videos int) (store, data string) {
 	dir := t.TempDir()
 	s, err := feature.Create(filepath.Join(dir, "features"))
@@ -118,7 +117,7 @@ func quick() Config {
 	return c
 }
 
-// open prepares a run over made-up data.
+// open prepares a run over artificial data.
 func open(t testing.TB, m *clip.Model, d Data) (*Source, Run) {
 	t.Helper()
 	if d.TrainSplit == "" {
@@ -157,8 +156,8 @@ func evaluate(t testing.TB, l *Localizer, s *Set, p Proposals) *Result {
 	return r
 }
 
-// Both stages learn: what they find is far better than named windows, and naming
-// true segments is better still. The file says what the run measured.
+// Both stages learn: detections are far better than classified windows, and classified true
+// segments are better still. The model file has the metrics of the run.
 func TestLearnsWhatHappensWhen(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 64)
@@ -194,12 +193,12 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	if best := evaluate(t, l, r.Test, r.Test.TrueProposals()); best.Average < got.Average-0.02 || best.Recall.At(100) < 1-1e-9 {
 		t.Errorf("with true segments the average mAP is %v, with proposals %v", best.Average, got.Average)
 	}
-	// Whoever names a class twice finds it twice; the evaluation says so.
+	// The errors account for every segment, and at least half of the segments are found.
 	if e := got.Errors; e.Correct+e.Missed != got.Segments || e.Correct < got.Segments/2 {
 		t.Errorf("%+v of %d segments", e, got.Segments)
 	}
 
-	// The features of another rate give about the same; too coarse ones are refused.
+	// Features of another rate give similar results; too low a rate is an error.
 	rng := rand.New(rand.NewPCG(8, 8))
 	truth := []dataset.Segment{{Span: video.Span{Start: 4, End: 9}, Label: "growing"}, {Span: video.Span{Start: 14, End: 17}, Label: "growing"}}
 	for _, rate := range []float64{4, 2.5, 16} {
@@ -222,7 +221,7 @@ func TestLearnsWhatHappensWhen(t *testing.T) {
 	if _, err := l.Localize(t.Context(), sequence(m, "coarse.mp4", 20, 0.5, 0, nil, rng)); err == nil || !strings.Contains(err.Error(), "coarse.mp4") || !strings.Contains(err.Error(), "too few to resample to 4") {
 		t.Errorf("two seconds from frame to frame: %v", err)
 	}
-	// Other limits, other proposals; the rest is the same.
+	// With other limits, only the proposals change.
 	before := l.Detector().Config()
 	if err := l.SetLimits(before.Sigma, before.MinScore, 3); err != nil {
 		t.Fatal(err)
@@ -255,8 +254,8 @@ func (s stopping) Handle(ctx context.Context, r slog.Record) error {
 	return s.Handler.Handle(ctx, r)
 }
 
-// A run that was interrupted in either stage, or between them, ends bitwise where
-// one ends that was not.
+// A run that is interrupted in either stage, or between them, ends bitwise like an
+// uninterrupted one.
 func TestResumingIsExact(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 12)
@@ -291,7 +290,7 @@ func TestResumingIsExact(t *testing.T) {
 	}
 }
 
-// Proposals of others take the place of the detector, in training and afterwards.
+// Proposals from a file replace the detector, in training and afterwards.
 func TestProposalsOfOthers(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 12)
@@ -332,15 +331,15 @@ func TestProposalsOfOthers(t *testing.T) {
 	if _, unnamed, err := r.Test.MatchProposals(Results{"v000": nil}); unnamed != len(r.Test.Videos)-1 || err != nil {
 		t.Errorf("%d unnamed (%v)", unnamed, err)
 	}
-	// What may be of two videos is nobody's.
+	// A name that matches two videos is an error.
 	twins := &Set{Videos: []dataset.MatchedVideo{{Untrimmed: dataset.Untrimmed{Path: "a/x.mp4"}}, {Untrimmed: dataset.Untrimmed{Path: "b/x.mp4"}}}}
 	if _, _, err := twins.MatchProposals(Results{"x": nil}); err == nil || !strings.Contains(err.Error(), `"a/x.mp4"`) {
 		t.Errorf("one name for two videos: %v", err)
 	}
 }
 
-// Zero-shot: the classes to be tested are in no training video, and their names
-// alone make the localizer tell them.
+// Zero-shot: no training video has the test classes; the localizer distinguishes them by their
+// names.
 func TestNewClasses(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 24)
@@ -375,11 +374,12 @@ func TestNewClasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The second proposal lies beyond the video; the other's scores sum to its own.
+	// The second proposal is outside the video; the scores of the other one's detections sum to
+	// its own.
 	if len(found) != 2 || math.Abs(found[0].Score+found[1].Score-0.5) > 1e-5 || found[0].Span != (video.Span{Start: 1, End: 3}) {
 		t.Errorf("%+v", found)
 	}
-	// The name is said in words, and told as it was given.
+	// The name is encoded as words, and returned as it was given.
 	again := localizer(t, r)
 	if err := again.SetClasses(t.Context(), []string{"sitting_down", "shrinking"}); err != nil {
 		t.Fatal(err)
@@ -416,7 +416,7 @@ func TestLikeliest(t *testing.T) {
 	}
 }
 
-// Detections are the best, in a long video as many for every ten minutes.
+// The best detections are returned; the limit of a long video applies to every ten minutes.
 func TestLimitsGrowWithTheVideo(t *testing.T) {
 	m := backbone(t)
 	a, err := adapter.New(m, quick().Adapter, 1)
@@ -438,9 +438,9 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 	}
 }
 
-// Background lowers the scores of all classes, by a cross entropy whose gradient is
-// that of central differences.
-func TestEvenness(t *testing.T) {
+// Background lowers the scores of all classes, by a cross entropy whose gradient matches
+// central differences.
+func TestUniformLoss(t *testing.T) {
 	const n, c, weight = 3, 4, 0.7
 	d := compute.NewCPU(1)
 	values := make([]float32, n*c)
@@ -479,15 +479,15 @@ func TestEvenness(t *testing.T) {
 			t.Errorf("entry %d: slope %v, gradient %v", i, slope, grad[i])
 		}
 	}
-	// It is lowest where all classes are equal.
+	// The loss is lowest if all classes are equal.
 	clear(values)
 	if low := loss(); math.Abs(low-weight*math.Log(c)) > 1e-6 || low >= want {
 		t.Errorf("even logits have a loss of %v", low)
 	}
 }
 
-// A step draws true segments and proposals in equal parts, and background that
-// overlaps nothing; a window holds its example, or lies in it.
+// A step draws equal numbers of true segments and proposals, and background that overlaps no
+// segment. A window contains its example, or is inside it.
 func TestExamples(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 16)
@@ -523,7 +523,7 @@ func TestExamples(t *testing.T) {
 			t.Fatalf("step %d: %d and %d examples", step, len(labeled), len(background))
 		}
 		for _, x := range labeled {
-			// Frames cut times, so the overlap may be a little less.
+			// Times are rounded to frames, so the overlap may be slightly less.
 			if o, class := tIoU(x); o < c.Positive-0.25 || class != r.Train.Classes[x.class] {
 				t.Errorf("an example of %q overlaps %q by %v", r.Train.Classes[x.class], class, o)
 			}
@@ -552,7 +552,7 @@ func TestExamples(t *testing.T) {
 				}
 			}
 		}
-		// Frames cut times: one more may be inside.
+		// Times are rounded to frames, so one more may be inside.
 		if float64(inside) > c.Negative*float64(frames)+1 {
 			t.Errorf("of background of %d frames %d are in true segments", frames, inside)
 		}
@@ -562,7 +562,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// What is wrong with the data is said, with its name.
+// Invalid data is an error that names it.
 func TestBadData(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 8)
@@ -609,7 +609,7 @@ func TestBadData(t *testing.T) {
 	if err := run("video,start,end,label,split\nv001,500,600,run,train\nv002,500,600,sit,train\n"); err == nil || !strings.Contains(err.Error(), "no training segments") {
 		t.Errorf("all segments beyond the videos: %v", err)
 	}
-	// Missing videos, and segments beyond the features, are told.
+	// Missing videos, and segments beyond the features, are reported.
 	d := file("more.csv", "video,start,end,label,split\nv001,1,2,run,train\nv002,23,40,sit,train\nv003,30,31,sit,train\nx.mp4,1,2,sit,train\n")
 	a, _, err := sets(d)
 	if err != nil {
@@ -631,7 +631,7 @@ func TestBadData(t *testing.T) {
 	}
 }
 
-// What would stop the second stage stops the run before the first one is trained.
+// Invalid data of the second stage is found before the first stage is trained.
 func TestNothingIsTrainedInVain(t *testing.T) {
 	m := backbone(t)
 	store, _ := world(t, m, 8)
@@ -667,12 +667,13 @@ func TestNothingIsTrainedInVain(t *testing.T) {
 			t.Errorf("%q: something was trained", text)
 		}
 	}
-	// Without a segment to find there is nothing to measure, and nothing that chooses.
+	// Without segments there is nothing to evaluate, and no set selects the best step.
 	r, err := run(some + "v003,,,,test\n")
 	if err != nil || r.Test != nil {
 		t.Errorf("a test video in which nothing happens: %v", err)
 	}
-	// One odd video, though it is the first, does not set the rate of all.
+	// A single video with another rate does not determine the model's rate, even if it is the
+	// first.
 	if _, err := run("coarse,1,2,run,train\n" + some + "v003,1,2,sit,train\n"); err == nil || !strings.Contains(err.Error(), "features of coarse have 0.5 frames per second") {
 		t.Errorf("one odd video: %v", err)
 	}

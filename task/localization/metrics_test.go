@@ -103,13 +103,12 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	if s := score(t, near, twice, 0.5); s.MAP[0] != 1 {
 		t.Errorf("the second does not take the second: %+v", s)
 	}
-	// What is found in a video that is not annotated is wrong.
+	// Detections in a video that is not annotated are wrong.
 	elsewhere := Results{"a": {{"run", 0.5, video.Span{Start: 0, End: 10}}}, "z": {{"run", 0.9, video.Span{Start: 0, End: 10}}}}
 	if s := score(t, one, elsewhere, 0.5); s.MAP[0] != 0.5 || s.UnknownVideos != 1 {
 		t.Errorf("%+v", s)
 	}
-	// Results name the same video by another path; if all are of other videos, that is
-	// no result.
+	// Results may name a video by another path. If no video matches, it is an error.
 	if s := score(t, one, Results{"videos/a.mp4": {{"run", 0.5, video.Span{Start: 0, End: 10}}}}, 0.5); s.MAP[0] != 1 || s.UnknownVideos != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -125,7 +124,7 @@ func TestAveragePrecisionByHand(t *testing.T) {
 	}
 }
 
-// random makes up a truth and detections whose scores are often the same.
+// random returns random annotations and detections with many equal scores.
 func random(rng *rand.Rand) (*dataset.Segments, Results) {
 	segment := func() (float64, float64) {
 		start := float64(rng.IntN(20))
@@ -146,8 +145,8 @@ func random(rng *rand.Rand) (*dataset.Segments, Results) {
 	return truth, r
 }
 
-// The order in which truth and detections come, and the videos' names, make no
-// difference, however many scores are equal.
+// The result depends neither on the order of annotations and detections nor on the names of
+// videos, even with many equal scores.
 func TestOrderDoesNotMatter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -173,8 +172,8 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 }
 
-// Detections of distinct scores have the average precision that the definition
-// gives when it is written down plainly.
+// For distinct scores, the average precision equals that of a direct implementation of the
+// definition.
 func TestAveragePrecisionAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
@@ -193,8 +192,8 @@ func TestAveragePrecisionAgainstDefinition(t *testing.T) {
 	}
 }
 
-// plainAP is the area under the interpolated curve by a sum over the segments: the
-// k-th right one adds the best precision that is reached at recall k or more.
+// plainAP returns the area under the interpolated curve as a sum over the segments: the k-th
+// correct detection adds the best precision at recall k or more.
 func plainAP(truth *dataset.Segments, r Results, label string, threshold float64) float64 {
 	type found struct {
 		video string
@@ -286,8 +285,8 @@ func TestRecall(t *testing.T) {
 	p := func(start, end float64) proposal.Proposal {
 		return proposal.Proposal{Span: video.Span{Start: start, End: end}}
 	}
-	// Exact; one in a video where nothing happens; and a tIoU of 0.72, which is enough
-	// at five of the ten thresholds.
+	// An exact detection, one in a video without segments, and one with a tIoU of 0.72, which
+	// counts at five of the ten thresholds.
 	r, err := s.recall(Proposals{{p(50, 60), p(0, 10)}, {p(0, 1)}, {p(0, 7.2)}})
 	if err != nil {
 		t.Fatal(err)

@@ -142,15 +142,15 @@ type Recall struct {
 	AUC float64   `json:"auc"` // the area under AR over N, from 0 to 1
 }
 
-// mostProposals is the highest N of Recall.
-const mostProposals = 100
+// maxProposals is the highest N of Recall.
+const maxProposals = 100
 
 // At returns the average recall with n proposals per video, from 1 to 100.
 func (r *Recall) At(n int) float64 { return r.AR[n-1] }
 
 // recall measures the proposals of a set.
 func (s *Set) recall(p Proposals) (*Recall, error) {
-	ns := make([]int, mostProposals)
+	ns := make([]int, maxProposals)
 	for i := range ns {
 		ns[i] = i + 1
 	}
@@ -160,7 +160,7 @@ func (s *Set) recall(p Proposals) (*Recall, error) {
 
 // WindowRecall returns the recall of [Set.Windows] with N windows for each N.
 func (s *Set) WindowRecall() (*Recall, error) {
-	ar := make([]float64, mostProposals)
+	ar := make([]float64, maxProposals)
 	for i := range ar {
 		p, err := s.Windows(i + 1)
 		if err != nil {

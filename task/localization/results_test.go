@@ -24,7 +24,7 @@ var found = Results{
 	"b.mp4":            {},
 }
 
-// Results come back as they were written, in both forms.
+// Results are read as they were written, in both formats.
 func TestResultsRoundTrip(t *testing.T) {
 	for _, name := range []string{"r.json", "r.csv"} {
 		path := filepath.Join(t.TempDir(), name)
@@ -58,7 +58,7 @@ func wide(text string) string {
 	return string(b)
 }
 
-// Files of others: strings for times, columns in any order, no labels.
+// Files of other programs: times as strings, columns in any order, no labels.
 func TestResultsOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -128,7 +128,7 @@ func TestBadResults(t *testing.T) {
 	}
 }
 
-// Scores that are no probabilities are measured, but not multiplied by some.
+// Scores that are not probabilities can be evaluated, but not classified.
 func TestScoresOfProposals(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.csv")
 	for score, ok := range map[string]bool{"0": true, "0.25": true, "1": true, "-0.1": false, "13": false} {
@@ -190,7 +190,8 @@ func TestSubtitles(t *testing.T) {
 	}
 }
 
-// A detection of less than a millisecond is shown for one, and comes back from CSV.
+// A detection of less than a millisecond is written with one millisecond, and can be read from
+// CSV.
 func TestVeryShortDetections(t *testing.T) {
 	short := Results{"x": {{"jump", 0.5, video.Span{Start: 5, End: 5.0002}}}}
 	for path, want := range map[string]string{"x.srt": "00:00:05,000 --> 00:00:05,001", "x.vtt": "00:00:05.000 --> 00:00:05.001"} {
@@ -238,8 +239,7 @@ FCM: NON-DROP FRAME
 	}
 }
 
-// A name cannot leave its place in a file: it starts no new line or cue, no markup and
-// no formula.
+// A name cannot start a new line or cue, markup or a formula in a file.
 func TestHostileNames(t *testing.T) {
 	for _, name := range []string{"a\n\n2\n00:00:00,000 --> 99:00:00,000\nb", "a\r\nNOTE", "<font color=red>", "{\\an8}x", "\u202egnp.mp4", "a\u2028b", "\x1b[2J", "--> x", "\xff"} {
 		d := []Detection{{name, 0.5, video.Span{Start: 1, End: 2}}}
@@ -264,7 +264,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// Results come back from both formats, and no cell of CSV is a formula.
+// Results are read as they were written in both formats, and no CSV cell is a formula.
 func TestNamesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := func(what string) string {
@@ -301,7 +301,7 @@ func TestNamesRoundTrip(t *testing.T) {
 	}
 }
 
-// An edit decision list has the source's own timecode, in its notation.
+// An edit decision list has the timecode of the source in its notation.
 func TestEDLOfTimecode(t *testing.T) {
 	seen := []Detection{{"run", 0.5, video.Span{Start: 2, End: 61}}}
 	const ntsc = 30000. / 1001

@@ -8,7 +8,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 )
 
-// An hour of features of ViT-B/16's width at four frames a second.
+// An hour of features of ViT-B/16's width at four frames per second.
 func BenchmarkPropose(b *testing.B) {
 	const frames, width, rate = 14400, 512, 4
 	c := DefaultConfig()

@@ -52,7 +52,7 @@ func From(width int, c Config, named map[string]train.Tensor) (*Detector, error)
 	var wrong error
 	tensors(c, width, func(name string, shape ...int) {
 		t, ok := named[name]
-		if wrong == nil && (!ok || len(t.Data) != product(shape)) {
+		if wrong == nil && (!ok || len(t.Data) != nn.Elements(shape)) {
 			wrong = fmt.Errorf("tensor %q is missing or has shape %v instead of %v", name, t.Shape, shape)
 		}
 		if wrong == nil && slices.ContainsFunc(t.Data, func(x float32) bool { return x-x != 0 }) {
@@ -110,7 +110,7 @@ func (t *Detector) Tensors() map[string]train.Tensor {
 // probability of actionness starts at 0.01, because most rows are background (Lin et al.
 // 2017), and distances start near 2 rows.
 func initial(name string, rng *rand.Rand, shape []int) []float32 {
-	x := make([]float32, product(shape))
+	x := make([]float32, nn.Elements(shape))
 	fill := func(v func() float64) {
 		for i := range x {
 			x[i] = float32(v())
@@ -136,14 +136,6 @@ func initial(name string, rng *rand.Rand, shape []int) []float32 {
 		fill(func() float64 { return (2*rng.Float64() - 1) * bound })
 	}
 	return x
-}
-
-func product(shape []int) int {
-	n := 1
-	for _, s := range shape {
-		n *= s
-	}
-	return n
 }
 
 // layout returns the layout of windows of these lengths. It is rebuilt only when they

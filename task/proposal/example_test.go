@@ -11,7 +11,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Learn from videos whose features are stored, and find what happens in another.
+// Train on videos with stored features, and find segments in another video.
 func Example() {
 	store, err := feature.Open("features")
 	if err != nil {
@@ -41,7 +41,7 @@ func Example() {
 	}
 }
 
-// How many of the actions two proposals a video find, and two windows.
+// Recall of two proposals per video, and of two windows.
 func ExampleAverageRecall() {
 	examples := []proposal.Example{{ID: "a.mp4", Segments: []video.Span{{Start: 1, End: 5}, {Start: 6, End: 9}}}}
 	found := []proposal.Proposal{

@@ -7,7 +7,7 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
-// Whatever a file says of itself, it is a detector or an error.
+// Any file gives a detector or an error.
 func FuzzDecode(f *testing.F) {
 	d, err := New(3, small(), 1)
 	if err != nil {

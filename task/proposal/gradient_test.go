@@ -7,20 +7,20 @@ import (
 	"testing"
 )
 
-// small is a detector that tests can afford.
+// small is a detector that is small enough for tests.
 func small() Config {
 	c := DefaultConfig()
 	c.Width, c.Heads, c.Levels, c.Window, c.Frames, c.Overlap, c.Rate, c.Sampling = 16, 2, 3, 4, 32, 8, 8, "fps=8"
 	return c
 }
 
-// The gradients of all tensors are those of central differences.
+// The gradients of all tensors match central differences.
 func TestGradientsByCentralDifferences(t *testing.T) {
 	const width = 6
 	for name, change := range map[string]func(*Config){
 		"actionness and distances": func(c *Config) { c.QualityWeight = 0 },
-		// What quality has to tell is the IoU as it is, which does not count as
-		// changing; along the gradient of the last layer it does not.
+		// The target of the quality is the current IoU, which is treated as a constant. Along
+		// the gradient of the last layer, it is constant.
 		"quality": func(c *Config) { c.BoxWeight, c.QualityWeight = 0, 1 },
 		"no blocks before the pyramid": func(c *Config) {
 			c.Blocks, c.QualityWeight = 0, 0
@@ -33,7 +33,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Layers that begin at zero, or close to it, would hide the others.
+			// Layers that start at or near zero would hide the others.
 			rng := rand.New(rand.NewPCG(1, 2))
 			values := d.params.Values()
 			for _, p := range d.params.List {
@@ -79,8 +79,8 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 					t.Errorf("%s has a gradient of length %v", p.Name, norm)
 					continue
 				}
-				// The loss along the gradient's own direction, where float32 can
-				// see it best, and along another, which sees what it lacks.
+				// The loss along the direction of the gradient, where float32 is most precise,
+				// and along another direction, which detects missing parts of the gradient.
 				along := map[string][]float64{"its gradient": make([]float64, len(grad))}
 				for i, g := range grad {
 					along["its gradient"][i] = float64(g) / norm
@@ -114,7 +114,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 	}
 }
 
-// unit is a random direction.
+// unit returns a random direction.
 func unit(rng *rand.Rand, n int) []float64 {
 	u, sum := make([]float64, n), 0.0
 	for i := range u {

@@ -13,8 +13,8 @@ import (
 
 func TestSoftNMS(t *testing.T) {
 	p := []Proposal{{video.Span{Start: 0, End: 10}, 0.9}, {video.Span{Start: 5, End: 15}, 0.8}, {video.Span{Start: 20, End: 30}, 0.5}, {video.Span{Start: 0, End: 9}, 0.6}, {video.Span{Start: 3, End: 4}, 0.01}}
-	// The tIoU of the first with the second is 1/3; with the fourth 0.9; of the
-	// second with the fourth 4/15.
+	// The tIoU of the first is 1/3 with the second and 0.9 with the fourth; that of the second
+	// with the fourth is 4/15.
 	second := 0.8 * math.Exp(-1.0/9/0.5)
 	fourth := 0.6 * math.Exp(-0.81/0.5) * math.Exp(-16.0/225/0.5)
 	want := []Proposal{p[0], {p[1].Span, second}, p[2], {p[3].Span, fourth}}
@@ -32,7 +32,7 @@ func TestSoftNMS(t *testing.T) {
 	}
 }
 
-// The order of what comes in does not matter, even where scores are equal.
+// The result does not depend on the order of the input, even for equal scores.
 func TestSoftNMSTakesAnyOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var p []Proposal
@@ -54,7 +54,7 @@ func TestSoftNMSTakesAnyOrder(t *testing.T) {
 	}
 }
 
-// Groups save time, and nothing else: one after the other gives the same.
+// Groups do not change the result: a plain loop gives the same.
 func TestSoftNMSOfManyProposals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
 	for range 20 {

@@ -22,8 +22,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// film makes up a sequence of n frames at a rate: noise around a mean, to which
-// each segment adds a pattern, one way for as long as it lasts.
+// film returns a sequence of n frames at a rate: noise around a mean, to which each segment
+// adds a constant pattern.
 func film(id string, rng *rand.Rand, n, width int, rate float64, segments []video.Span) *feature.Sequence {
 	q := &feature.Sequence{ID: id, Width: width, Features: make([]float32, n*width), Timestamps: make([]float64, n)}
 	q.Provenance.Backbone, q.Provenance.Sampling = "made up", fmt.Sprintf("fps=%v", rate)
@@ -42,7 +42,7 @@ func film(id string, rng *rand.Rand, n, width int, rate float64, segments []vide
 	return q
 }
 
-// acts are segments of 1 to 8 s with pauses between them.
+// acts returns segments of 1 to 8 s with pauses between them.
 func acts(rng *rand.Rand, seconds float64) []video.Span {
 	var out []video.Span
 	for at := 4 * rng.Float64(); ; {
@@ -85,7 +85,7 @@ func newStore(t *testing.T) *feature.Store {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// learnable is a detector that learns made-up films in a moment.
+// learnable is a detector that learns artificial videos quickly.
 func learnable() (Config, train.Config) {
 	c := DefaultConfig()
 	c.Width, c.Levels, c.Window, c.Frames, c.Overlap, c.Batch = 32, 5, 16, 128, 32, 4
@@ -95,8 +95,7 @@ func learnable() (Config, train.Config) {
 	return c, t
 }
 
-// A detector that has learned for a moment finds what happens with fewer proposals
-// than windows spread evenly.
+// After a short training, a detector needs fewer proposals than evenly spaced windows.
 func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 	store := newStore(t)
 	learn, test := films(t, store, "learn", 24, 12, 1), films(t, store, "test", 10, 12, 2)
@@ -134,20 +133,20 @@ func TestLearnedProposalsBeatSlidingWindows(t *testing.T) {
 			t.Errorf("average recall at %d is %.3f, of sliding windows %.3f", n, got[i], base)
 		}
 	}
-	// A video of many windows is no harder.
+	// Dividing a video into many windows does not lower the recall.
 	long := Example{ID: "long.mp4", Segments: acts(rand.New(rand.NewPCG(3, 1)), 300)}
 	p := propose(t, d, film(long.ID, rand.New(rand.NewPCG(4, 1)), 300*8, 12, 8, long.Segments))
 	if r := averageRecall(t, []Example{long}, [][]Proposal{p}, ActivityNetThresholds, []int{2 * len(long.Segments)})[0]; r < 0.9*got[1] {
 		t.Errorf("average recall of %d segments in five minutes is %.3f, in short videos %.3f", len(long.Segments), r, got[1])
 	}
-	// Where nothing happens nothing scores as high.
+	// Segments outside all actions have lower scores.
 	if none := found[0]; len(none) > 0 && none[0].Score > 0.8*found[1][0].Score {
 		t.Errorf("where nothing happens it finds %v; where something does, %v", none[0], found[1][0])
 	}
 }
 
-// Before the first step the input norm standardizes the channels of the training
-// features, and half of the projection tells what changes and nothing else.
+// Before the first step, the input norm standardizes the channels of the training features, and
+// half of the projection returns only differences between frames.
 func TestFirstLayersFitTheFeatures(t *testing.T) {
 	const width = 6
 	store := newStore(t)
@@ -183,7 +182,7 @@ func TestFirstLayersFitTheFeatures(t *testing.T) {
 		}
 		n += float64(f.Len())
 
-		// A video that stands still.
+		// A video without any change.
 		for i := range f.Len() {
 			copy(values[i*width:], f.Row(0))
 		}
@@ -208,8 +207,7 @@ func TestFirstLayersFitTheFeatures(t *testing.T) {
 	}
 }
 
-// A run that was interrupted at any step ends bitwise where an uninterrupted one
-// does.
+// A run that is interrupted at any step ends bitwise like an uninterrupted one.
 func TestResumeIsBitwise(t *testing.T) {
 	store := newStore(t)
 	learn, val := films(t, store, "learn", 5, 4, 1), films(t, store, "val", 2, 4, 2)
@@ -250,7 +248,7 @@ func TestResumeIsBitwise(t *testing.T) {
 	}
 }
 
-// endsAfter is a context that is canceled from a certain look at it on.
+// endsAfter is a context that is canceled after a number of calls of Err.
 type endsAfter struct {
 	context.Context
 	calls int
@@ -263,7 +261,7 @@ func (c *endsAfter) Err() error {
 	return nil
 }
 
-// ready is a detector with random values that give it something to say.
+// ready returns a detector with random values, so that all of its outputs vary.
 func ready(t *testing.T, c Config, width int) *Detector {
 	t.Helper()
 	d, err := New(width, c, 7)
@@ -294,7 +292,7 @@ func propose(t *testing.T, d *Detector, q *feature.Sequence) []Proposal {
 	return p
 }
 
-// Videos of any length have proposals that lie inside them.
+// Proposals of videos of any length are inside them.
 func TestVideosOfAnyLength(t *testing.T) {
 	c := small()
 	c.MinScore = 0
@@ -314,7 +312,7 @@ func TestVideosOfAnyLength(t *testing.T) {
 	}
 }
 
-// A video of hours has as many proposals for every ten minutes as a short one in all.
+// A video of several hours has as many proposals for every ten minutes as a short one in total.
 func TestLimitsGrowWithTheVideo(t *testing.T) {
 	c := small()
 	c.MinScore, c.MaxProposals = 0, 7
@@ -330,7 +328,7 @@ func TestLimitsGrowWithTheVideo(t *testing.T) {
 	}
 }
 
-// Times are those of the timestamps: late ones, and such that are not regular.
+// Times are those of the timestamps, also if these start late or are irregular.
 func TestTimesAreTheTimestamps(t *testing.T) {
 	c := small()
 	c.Sigma = 1e6 // soft-NMS goes by seconds, so that it would tell the two apart
@@ -376,8 +374,8 @@ func TestTimesAreTheTimestamps(t *testing.T) {
 	}
 }
 
-// Features of another rate are brought to the detector's, and where that cannot be
-// they are refused by name.
+// Features of another rate are resampled to that of the detector; if that is impossible, the
+// error names the video.
 func TestOtherRates(t *testing.T) {
 	c := small()
 	smooth := func(rate float64, n int) *feature.Sequence {
@@ -414,7 +412,7 @@ func TestOtherRates(t *testing.T) {
 	}
 }
 
-// What goes into a model file comes out of it, whatever stands beside it.
+// A detector is read from a model file as it was written; other tensors do not matter.
 func TestTensorsThereAndBack(t *testing.T) {
 	c := small()
 	d := ready(t, c, 5)
@@ -456,7 +454,7 @@ func TestTensorsThereAndBack(t *testing.T) {
 	}
 }
 
-// Goroutines that share a detector take turns.
+// Several goroutines can use a detector.
 func TestSharedDetector(t *testing.T) {
 	d := ready(t, small(), 5)
 	var want, got [4]string
@@ -478,7 +476,7 @@ func TestSharedDetector(t *testing.T) {
 	}
 }
 
-// Videos in which nothing happens teach that nothing happens.
+// Videos without segments are background.
 func TestNothingHappens(t *testing.T) {
 	store := newStore(t)
 	var learn []Example
@@ -503,7 +501,7 @@ func TestNothingHappens(t *testing.T) {
 	}
 }
 
-// Bad training data is refused by name before anything is learned.
+// Invalid training data is an error that names it, before training starts.
 func TestBadTrainingData(t *testing.T) {
 	store := newStore(t)
 	good := films(t, store, "learn", 3, 4, 1)

@@ -44,15 +44,15 @@ func center(i, stride int) float64 { return (float64(i)+0.5)*float64(stride) - 0
 // reach returns the range of the distance, in frames, from a row of a level to the farther
 // end of a segment that the row is to find: 0 to 4 on the first level, 4 to 8 on the second,
 // and so on, without an upper limit on the last.
-func (c Config) reach(level int) (least, most float64) {
-	least, most = float64(int(2)<<level), float64(int(4)<<level)
+func (c Config) reach(level int) (low, high float64) {
+	low, high = float64(int(2)<<level), float64(int(4)<<level)
 	if level == 0 {
-		least = 0
+		low = 0
 	}
 	if level == c.Levels-1 {
-		most = math.Inf(1)
+		high = math.Inf(1)
 	}
-	return least, most
+	return low, high
 }
 
 // targets assigns each segment to the rows inside it that are within Radius rows of its
@@ -62,7 +62,7 @@ func (c Config) targets(l *layout, frames []int, spans [][]span) targets {
 	t := targets{action: make([]float32, l.rows)}
 	for level, v := range l.levels {
 		stride := 1 << level
-		least, most := c.reach(level)
+		low, high := c.reach(level)
 		for w, rows := range v.windows {
 			for i := range rows.To - rows.From {
 				at, row := center(i, stride), v.rows.From+rows.From+i
@@ -81,7 +81,7 @@ func (c Config) targets(l *layout, frames []int, spans [][]span) targets {
 						continue
 					}
 					far := max(at-s.from, s.to-at)
-					if far >= least && far < most && math.Abs(at-(s.from+s.to)/2) <= c.Radius*float64(stride) &&
+					if far >= low && far < high && math.Abs(at-(s.from+s.to)/2) <= c.Radius*float64(stride) &&
 						(best == nil || s.to-s.from < best.to-best.from) {
 						best = s
 					}

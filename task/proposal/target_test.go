@@ -11,8 +11,7 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Each segment of a window has a row that is to find it, and the row's distances
-// lead to its ends.
+// Each segment of a window has an assigned row, and the row's distances lead to its ends.
 func TestEverySegmentHasARow(t *testing.T) {
 	c := small()
 	rapid.Check(t, func(t *rapid.T) {
@@ -42,8 +41,8 @@ func TestEverySegmentHasARow(t *testing.T) {
 	})
 }
 
-// What a window cuts off more than half of is no example, neither of an action nor
-// of background; padding is none of background.
+// A segment with less than half of it in a window is neither an action nor background. Padding
+// is not background.
 func TestWhatDoesNotCount(t *testing.T) {
 	c := small()
 	q := film("a.mp4", rand.New(rand.NewPCG(1, 1)), 100, 2, 8, nil)
@@ -68,8 +67,7 @@ func TestWhatDoesNotCount(t *testing.T) {
 	}
 }
 
-// Of windows over a video, each place belongs to one, and has something of it on
-// both sides.
+// Each position of a video belongs to one window, which has context on both sides of it.
 func TestPartsCoverAVideo(t *testing.T) {
 	c := small()
 	for _, n := range []int{1, 31, 32, 33, 56, 57, 80, 1000} {
@@ -91,7 +89,7 @@ func TestPartsCoverAVideo(t *testing.T) {
 	}
 }
 
-// Local attention has each row ask once, and see itself and both neighbors.
+// In local attention, each row is a query once, and attends to its group and both neighbors.
 func TestLocalAttention(t *testing.T) {
 	for _, n := range []int{1, 3, 4, 5, 8, 31, 32} {
 		asked := make([]int, n)
@@ -111,7 +109,7 @@ func TestLocalAttention(t *testing.T) {
 	}
 }
 
-// A clock goes there and back, whatever the timestamps.
+// The conversion between times and rows is invertible for any timestamps.
 func TestClock(t *testing.T) {
 	c := small()
 	rapid.Check(t, func(t *rapid.T) {

@@ -206,7 +206,7 @@ func (r *Result) Examples(n, few int) []Example {
 func (r *Result) example(video, few int) Example {
 	e := r.width
 	scores, order := make([]float64, len(r.set.Captions)), make([]int, len(r.set.Captions))
-	norm := logSum{most: math.Inf(-1)}
+	norm := logSum{largest: math.Inf(-1)}
 	for t := range scores {
 		for j, v := range r.videos[video*e : (video+1)*e] {
 			scores[t] += float64(v * r.texts[t*e+j])

@@ -11,8 +11,8 @@ import (
 	"github.com/clipcue/clipcue/task/retrieval"
 )
 
-// Which of two videos does a sentence mean? Their features are made up here of what
-// the backbone thinks of words; package feature extracts those of real ones.
+// Find which of two videos a text describes. Their features are made from the backbone's own
+// text embeddings; package feature extracts those of real videos.
 func Example() {
 	backbone, err := tiny.Load(clip.Options{Towers: clip.TextTower})
 	if err != nil {

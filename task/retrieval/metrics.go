@@ -19,10 +19,10 @@ type Recall struct {
 
 // recall summarizes at least one rank.
 func recall(ranks []int) Recall {
-	within := func(most int) float64 {
+	within := func(rank int) float64 {
 		k := 0
 		for _, r := range ranks {
-			if r <= most {
+			if r <= rank {
 				k++
 			}
 		}
@@ -140,25 +140,25 @@ func (p *pairing) ranks(ctx context.Context, byText, byVideo score) (ofTexts, of
 }
 
 // logSum computes the logarithm of a sum of exponentials incrementally.
-type logSum struct{ most, sum float64 }
+type logSum struct{ largest, sum float64 }
 
 func newLogSums(n int) []logSum {
 	l := make([]logSum, n)
 	for i := range l {
-		l[i].most = math.Inf(-1)
+		l[i].largest = math.Inf(-1)
 	}
 	return l
 }
 
 func (l *logSum) add(x float64) {
-	if x > l.most {
-		l.sum *= math.Exp(l.most - x)
-		l.most = x
+	if x > l.largest {
+		l.sum *= math.Exp(l.largest - x)
+		l.largest = x
 	}
-	l.sum += math.Exp(x - l.most)
+	l.sum += math.Exp(x - l.largest)
 }
 
-func (l *logSum) value() float64 { return l.most + math.Log(l.sum) }
+func (l *logSum) value() float64 { return l.largest + math.Log(l.sum) }
 
 func values(sums []logSum) []float64 {
 	out := make([]float64, len(sums))
@@ -216,13 +216,13 @@ func (p *pairing) queryBank(ctx context.Context, bank *pairing) (score, error) {
 // firsts returns the first video with the highest similarity for each text. It calls also,
 // if not nil, with every similarity.
 func (p *pairing) firsts(ctx context.Context, also func(v int, s float64)) ([]int, error) {
-	first, most := make([]int, p.texts), make([]float64, p.texts)
-	for t := range most {
-		most[t] = math.Inf(-1)
+	first, largest := make([]int, p.texts), make([]float64, p.texts)
+	for t := range largest {
+		largest[t] = math.Inf(-1)
 	}
 	err := p.each(ctx, nil, func(t, v int, s float64) {
-		if s > most[t] {
-			most[t], first[t] = s, v
+		if s > largest[t] {
+			largest[t], first[t] = s, v
 		}
 		if also != nil {
 			also(v, s)

@@ -14,7 +14,7 @@ import (
 	"github.com/clipcue/clipcue/internal/npy"
 )
 
-// matrix is a pairing whose similarities [texts,videos] are at hand.
+// matrix is a pairing with precomputed similarities [texts,videos].
 func matrix(s []float32, video []int, videos int) *pairing {
 	return &pairing{texts: len(video), videos: videos, video: video, piece: func(dst []float32, t0, t1, v0, v1 int) {
 		for t := t0; t < t1; t++ {
@@ -31,8 +31,7 @@ func diagonal(n int) []int {
 	return video
 }
 
-// On real similarities of MSR-VTT, with ties, recall and ranks are those that the
-// fixture says.
+// Recall and ranks on real similarities of MSR-VTT, with ties, equal the fixture.
 func TestRecallOfRealMatrix(t *testing.T) {
 	dir := cmp.Or(os.Getenv("CLIPCUE_FIXTURES"), filepath.Join("..", "..", "shared", "fixtures"))
 	path := filepath.Join(dir, "metrics", "msrvtt_vit16_sim_matrix.npy")
@@ -79,7 +78,7 @@ func TestRecallOfRealMatrix(t *testing.T) {
 	}
 }
 
-// random are similarities with one to three texts a video, of few enough values
+// random returns similarities with one to three texts per video, with few distinct values, so
 // that many are equal.
 func random(videos int) (s []float32, video []int) {
 	rng := rand.New(rand.NewPCG(1, uint64(videos)))
@@ -101,8 +100,7 @@ func random(videos int) (s []float32, video []int) {
 	return s, video
 }
 
-// Ranks of every way of ranking, computed piece by piece, are those of the whole
-// matrix.
+// Ranks by every method, computed in blocks, equal those of the whole matrix.
 func TestRanksByPieces(t *testing.T) {
 	const videos, tau = 250, 0.1
 	s, video := random(videos)
@@ -167,7 +165,7 @@ func TestRanksByPieces(t *testing.T) {
 			row[i] += math.Exp(at(i, v) / tau)
 		}
 	}
-	// Rounded, because a sum in another order must not break a tie.
+	// Rounded, so that another order of the sum does not break a tie.
 	round := func(s score) score {
 		return func(t, v int, x float64) float64 { return math.Round(s(t, v, x)*1e12) / 1e12 }
 	}
@@ -177,10 +175,10 @@ func TestRanksByPieces(t *testing.T) {
 	})
 }
 
-// QB-Norm: a video that is near to everything is found less often; a query that
-// comes first to a video which the bank never finds stays as it is.
+// QB-Norm ranks a video lower that is close to all texts. A query whose first video is never
+// first for a text of the bank does not change.
 func TestQueryBank(t *testing.T) {
-	// Video 0 is a hub. Text 0 belongs to video 1, which it is nearly as near to.
+	// Video 0 is a hub. Text 0 belongs to video 1, which is almost as close to it.
 	s := []float32{
 		0.60, 0.58, 0.10,
 		0.10, 0.20, 0.90,
@@ -206,7 +204,7 @@ func TestQueryBank(t *testing.T) {
 	if !slices.Equal(before, []int{2, 1, 1}) || !slices.Equal(after, []int{1, 1, 1}) {
 		t.Errorf("ranks %v, with the bank %v", before, after)
 	}
-	// By hand: exp(20·s) over the bank's sum of the same.
+	// Computed directly: exp(20·s) over the bank's sum of the same.
 	norm := math.Exp(20*0.60) + math.Exp(20*0.65)
 	if got, want := f(0, 0, 0.6), 20*0.6-math.Log(norm); math.Abs(got-want) > 1e-6 {
 		t.Errorf("score %v instead of %v", got, want)
@@ -226,7 +224,7 @@ func TestRecall(t *testing.T) {
 	}
 }
 
-// What is no number is never the right one's gain.
+// NaN never improves the rank of the correct candidate.
 func TestNotANumberRanksLast(t *testing.T) {
 	nan := float32(math.NaN())
 	ofTexts, ofVideos, err := matrix([]float32{nan, 0.5, 0.1, 0.4, nan, 0.2, 0.1, 0.1, 0.9}, diagonal(3), 3).ranks(context.Background(), plain, plain)

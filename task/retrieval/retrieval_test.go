@@ -38,8 +38,8 @@ var (
 	doings = []string{"moves left", "moves right"}
 )
 
-// world writes a store and captions of a made-up world: what a thing does shows in
-// the order of its frames alone. Every video has two captions.
+// world writes a store and captions of artificial videos, in which only the order of frames
+// shows the motion. Every video has two captions.
 func world(t testing.TB, m *clip.Model, each int) (store, data string) {
 	dir := t.TempDir()
 	s, err := feature.Create(filepath.Join(dir, "features"))
@@ -99,7 +99,7 @@ func settings() Config {
 	return c
 }
 
-// everything are settings with all that goes beyond the paper.
+// everything returns settings with all options beyond the paper.
 func everything() Config {
 	c := settings()
 	c.Adapter.Residual, c.Adapter.LearnTemperature = true, true
@@ -107,7 +107,7 @@ func everything() Config {
 	return c
 }
 
-// open prepares a run over made-up data.
+// open prepares a run over artificial data.
 func open(t testing.TB, m *clip.Model, store, path string) (*Source, Run) {
 	t.Helper()
 	o, err := Data{Path: path, Features: store, TestShare: 0.2}.Open(feature.BackboneOf(m))
@@ -121,8 +121,8 @@ func open(t testing.TB, m *clip.Model, store, path string) (*Source, Run) {
 	return o, r
 }
 
-// Captions that differ in the motion alone are told apart by a temporal
-// Transformer, and by nothing without one.
+// Captions that differ only in the motion are distinguished with a temporal Transformer, and
+// not without one.
 func TestLearnsWhatOnlyTimeTells(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 24)
@@ -155,7 +155,7 @@ func TestLearnsWhatOnlyTimeTells(t *testing.T) {
 	}
 }
 
-// stopAt cancels a run when it comes to a step, or dies there.
+// stopAt cancels or kills a run at a step.
 type stopAt struct {
 	*learner
 	step   int
@@ -172,8 +172,8 @@ func (s stopAt) Step(step int) (float64, error) {
 	return s.learner.Step(step)
 }
 
-// A run that was interrupted at any step, or killed after any, ends bitwise where
-// an uninterrupted one ends.
+// A run that is interrupted at any step, or killed after any, ends bitwise like an
+// uninterrupted one.
 func TestResumeIsBitwiseTheSame(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 3)
@@ -248,8 +248,8 @@ func trained(t testing.TB, m *clip.Model, c Config, r Run) (*adapter.File, *Retr
 	return f, x, res
 }
 
-// A model file does what it did in training; its embeddings have unit length and
-// a fingerprint of their own.
+// A model file gives the results of the training; its embeddings have unit length and their own
+// fingerprint.
 func TestRetriever(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 3)
@@ -338,7 +338,7 @@ func TestRetriever(t *testing.T) {
 	}
 }
 
-// CLIP by itself compares a sentence with the mean of the frames.
+// CLIP alone compares a text with the mean of the frames.
 func TestFrozenIsTheMeanOfFrames(t *testing.T) {
 	m := backbone(t)
 	e := m.Config().Embed
@@ -365,7 +365,7 @@ func TestFrozenIsTheMeanOfFrames(t *testing.T) {
 	}
 }
 
-// What cannot be used is counted or refused, never dropped silently.
+// Unusable data is counted or rejected, never dropped silently.
 func TestBadData(t *testing.T) {
 	m := backbone(t)
 	store, _ := world(t, m, 2)
@@ -422,13 +422,13 @@ func TestBadData(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "another backbone") {
 		t.Errorf("features of another backbone: %v", err)
 	}
-	// Two videos are enough, for a batch of more as well.
+	// Two videos are enough, even for a larger batch.
 	if err := run("star/moves left/0.mp4,a star,train\nring/moves left/0.mp4,a ring,train\n"); err != nil {
 		t.Error(err)
 	}
 }
 
-// Long captions are cut, with a warning that counts them.
+// Long captions are truncated, with a warning that counts them.
 func TestLongCaptions(t *testing.T) {
 	m := backbone(t)
 	store, _ := world(t, m, 2)
@@ -482,8 +482,8 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// A training window has a frame of every part of the video, in order; evaluation
-// takes the middle ones, and shorter videos repeat theirs.
+// A training window has a random frame of every part of the video, in order. Evaluation uses
+// the middle frames. Shorter videos repeat frames.
 func TestSpread(t *testing.T) {
 	q := &feature.Sequence{Width: 1}
 	for i := range 40 {
@@ -510,7 +510,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// A retriever that several goroutines use at once gives what it gives one.
+// Several goroutines that use a retriever get the same results as one.
 func TestRetrieverAtOnce(t *testing.T) {
 	m := backbone(t)
 	store, path := world(t, m, 2)

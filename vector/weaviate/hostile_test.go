@@ -14,7 +14,7 @@ import (
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
 
-// A redirect is an error, wherever it leads, and nobody else gets the key.
+// Any redirect is an error, and its target does not get the key.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var led atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// An answer is read only as far as one to the request can be long.
+// An answer is read only up to the maximum length of an answer to the request.
 func TestAnswersAreLimited(t *testing.T) {
 	for _, status := range []int{200, 400} {
 		c := mustFake(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -65,7 +65,7 @@ func TestAnswersAreLimited(t *testing.T) {
 	}
 }
 
-// A password in an address would be printed and stored with a library.
+// A password in an address would be printed, and stored in a library.
 func TestAddressHasNoSecrets(t *testing.T) {
 	for _, address := range []string{"http://user:hidden@localhost", "https://hidden@localhost", "http://localhost?key=hidden", "http://localhost#hidden"} {
 		_, err := weaviate.Open(t.Context(), address, "C", 2, weaviate.Options{Retries: 1})
@@ -84,7 +84,7 @@ func TestKeyIsRefused(t *testing.T) {
 	}
 }
 
-// Any answer gives a result or an error in one line, soon.
+// Any answer gives a result or a one-line error within a short time.
 func FuzzAnswers(f *testing.F) {
 	for _, answer := range []string{
 		``, `null`, `[]`, `{}`, stored, ours,

@@ -17,7 +17,7 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-// server makes requests, and repeats them where that may help: all of them are
+// server sends requests, and retries them after temporary failures: all requests are
 // idempotent.
 type server struct {
 	address string
@@ -141,17 +141,17 @@ func (s *server) once(ctx context.Context, method, path string, body []byte, lim
 		return nil, &refusal{s.address, response.StatusCode, fmt.Sprintf("redirected to %q, which is not followed", response.Header.Get("Location"))}
 	}
 	if response.StatusCode/100 != 2 {
-		var told struct{ Error []message }
+		var answer struct{ Error []message }
 		reason := text.Quote(strings.TrimSpace(string(data[:min(len(data), 300)])))
-		if json.Unmarshal(data, &told) == nil && len(told.Error) > 0 {
-			reason = told.Error[0].String()
+		if json.Unmarshal(data, &answer) == nil && len(answer.Error) > 0 {
+			reason = answer.Error[0].String()
 		}
 		return nil, &refusal{s.address, response.StatusCode, reason}
 	}
 	return data, nil
 }
 
-// query asks in GraphQL, which reports errors with the status of success.
+// query sends a GraphQL query. GraphQL reports errors with the status of success.
 func (s *server) query(ctx context.Context, query string, limit int64, data any) error {
 	answer := struct {
 		Data   any

@@ -20,11 +20,11 @@ import (
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
 
-// version is the server's that the tests build.
+// version is the version of the server that the tests build.
 const version = "v1.35.2"
 
-// TestServer runs the tests of all engines against a real server. CLIPCUE_WEAVIATE
-// names its program; otherwise, with CLIPCUE_SLOW, it is built.
+// TestServer runs the conformance suite against a real server. CLIPCUE_WEAVIATE is the path of
+// its program; otherwise it is built if CLIPCUE_SLOW is set.
 func TestServer(t *testing.T) {
 	address := start(t, program(t))
 	var number atomic.Int32
@@ -71,7 +71,7 @@ func program(t *testing.T) string {
 	return filepath.Join(dir, "weaviate-server")
 }
 
-// start runs a server of its own for the test.
+// start runs a separate server for the test.
 func start(t *testing.T, program string) (address string) {
 	ports := freePorts(t, 6)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -123,7 +123,7 @@ func start(t *testing.T, program string) (address string) {
 	return ""
 }
 
-// freePorts returns free ports; the second follows the first, as the server wants.
+// freePorts returns free ports. The second follows the first, because the server requires it.
 func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
 	var open []net.Listener

@@ -232,7 +232,7 @@ type hit struct {
 	} `json:"_additional"`
 }
 
-// get asks for objects in GraphQL.
+// get requests objects through GraphQL.
 func (c *collection) get(ctx context.Context, arguments, fields string, limit int64) ([]hit, error) {
 	var data struct{ Get map[string][]hit }
 	if err := c.server.query(ctx, fmt.Sprintf("{Get{%s(%s){_additional{%s}}}}", c.name, arguments, fields), limit, &data); err != nil {
@@ -271,7 +271,7 @@ func (c *collection) Get(ctx context.Context, ids []int64) ([]float32, error) {
 // maxResults is more than any server returns.
 const maxResults = 1 << 20
 
-// Search returns the k vectors nearest to a query, as far as the server finds them.
+// Search returns the k vectors nearest to a query that the server's index finds.
 func (c *collection) Search(ctx context.Context, query []float32, k int) ([]vector.Hit, error) {
 	if err := vector.CheckSearch(c.width, query, k); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 
 const ours = `{"class":"C","description":"clipcue: unit vectors of width 2","vectorIndexConfig":{"distance":"cosine"}}`
 
-// fake is a server that has the collection C and leaves all else to handle.
+// fake is a server that has the collection C and passes all other requests to handle.
 func fake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) (vector.Index, error) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/schema/C" && r.Method == http.MethodGet {
@@ -42,7 +42,7 @@ func mustFake(t *testing.T, handle http.HandlerFunc, o weaviate.Options) vector.
 
 const stored = `[{"result":{"status":"SUCCESS"}}]`
 
-// What fails for a while is tried again, and what is refused is not.
+// Temporary failures are retried, refusals are not.
 func TestRetries(t *testing.T) {
 	for _, status := range []int{429, 500, 502, 503, 504} {
 		var tries atomic.Int32
@@ -87,7 +87,7 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
-// A server that does not answer costs the time limit and no more.
+// A server that does not answer costs at most the time limit.
 func TestTimeout(t *testing.T) {
 	release := make(chan struct{})
 	c := mustFake(t, func(http.ResponseWriter, *http.Request) { <-release }, weaviate.Options{Timeout: 500 * time.Millisecond, Retries: 1})
@@ -97,7 +97,7 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// Answers that make no sense are errors.
+// Invalid answers are errors.
 func TestStrangeAnswers(t *testing.T) {
 	for _, answer := range []string{
 		``, `[`, `null`, `7`, `{}`, `[]`, `[{}]`, `{"errors":[{"message":"no"}]}`,

@@ -65,16 +65,16 @@ type failer interface {
 // near fails unless got equals want within tol times the largest entry of want.
 func near(t failer, what string, got, want wide, tol float64) {
 	t.Helper()
-	most := 1e-30
+	largest := 1e-30
 	for _, r := range want {
 		for _, v := range r {
-			most = max(most, math.Abs(v))
+			largest = max(largest, math.Abs(v))
 		}
 	}
 	for i := range want {
 		for j := range want[i] {
-			if d := math.Abs(got[i][j] - want[i][j]); !(d <= tol*most) {
-				t.Fatalf("%s [%d,%d]: %v instead of %v (largest %v)", what, i, j, got[i][j], want[i][j], most)
+			if d := math.Abs(got[i][j] - want[i][j]); !(d <= tol*largest) {
+				t.Fatalf("%s [%d,%d]: %v instead of %v (largest %v)", what, i, j, got[i][j], want[i][j], largest)
 			}
 		}
 	}

@@ -179,7 +179,7 @@ func (g *neon) zeros(n int) {
 
 // softmax writes the kernel for y = softmax(scale·x), scale > 0.
 func (g *neon) softmax() {
-	const n, scale, least = 4, 31, 30
+	const n, scale, negated = 4, 31, 30
 	g.fn("Softmax", "y []float32 R0 _", "x []float32 R1 R6", "scale float32 31")
 	for u := range n {
 		g.set(math.Inf(-1), u)
@@ -189,13 +189,13 @@ func (g *neon) softmax() {
 		g.f("fmax", l.u, l.u, n+l.u)
 	})
 	g.fold("fmax", 0, n, n)
-	g.f("fmul", least, 0, scale)
-	g.f1("fneg", least, least)
+	g.f("fmul", negated, 0, scale)
+	g.f1("fneg", negated, negated)
 	g.zeros(n)
 	g.each(2, n, func(l lane) {
 		x := n + 5*l.u
 		g.load(l, 1, x+1)
-		g.move(x, least)
+		g.move(x, negated)
 		g.mla(x, x+1, scale)
 		g.exp(x, x+1, x+2, x+3)
 		g.clip(l, x+2)

@@ -8,7 +8,7 @@ import (
 // softmax writes the kernel for y = softmax(scale·x), scale > 0.
 func (g *asm) softmax() {
 	n := g.unroll(4)
-	scale, most := g.hold(0), g.hold(1)
+	scale, largest := g.hold(0), g.hold(1)
 	g.fn("Softmax", "y []float32 DI _", "x []float32 SI R8", fmt.Sprintf("scale float32 %d", scale))
 	fill := g.hold(2)
 	g.set(math.Inf(-1), fill)
@@ -21,7 +21,7 @@ func (g *asm) softmax() {
 		g.ops3("VMAXPS", l.u, n+l.u, l.u)
 	})
 	g.fold("VMAXPS", 0, n, n)
-	g.ops3("VMULPS", 0, scale, most)
+	g.ops3("VMULPS", 0, scale, largest)
 	for u := range n {
 		g.zero(u)
 	}
@@ -29,7 +29,7 @@ func (g *asm) softmax() {
 	g.each(n, func(l lane) {
 		x := n + 3*l.u
 		g.load(l, "SI", x)
-		g.op("VFMSUB213PS %s, %s, %s", g.v(most), g.v(scale), g.v(x))
+		g.op("VFMSUB213PS %s, %s, %s", g.v(largest), g.v(scale), g.v(x))
 		g.exp(x, x+1, x+2)
 		g.clip(l, x+2)
 		g.ops3("VADDPS", l.u, x+2, l.u)

@@ -15,7 +15,7 @@ import (
 	"github.com/clipcue/clipcue/train"
 )
 
-// valley is a task: to bring a vector to a point that jumps from step to step.
+// valley is a task that moves a vector to a target that changes with every step.
 type valley struct {
 	params    *nn.Params
 	cancel    context.CancelFunc
@@ -56,7 +56,7 @@ func (v *valley) Evaluate(context.Context) (Evaluation, error) {
 	return Evaluation{Metrics: map[string]any{}}, nil
 }
 
-// file is all that a valley writes.
+// file is the file that a valley writes.
 type file struct {
 	Values    map[string][]float32
 	State     *train.State
@@ -106,8 +106,7 @@ func read(t *testing.T, dir, name string) string {
 	return string(b)
 }
 
-// What is evaluated and written is the moving average of the weights; training
-// itself does not notice.
+// The moving average of the weights is evaluated and written; training itself is not affected.
 func TestAveragesAreEvaluatedAndWritten(t *testing.T) {
 	c := train.Config{Steps: 40, LearningRate: 0.1, EvalEvery: 10, SaveEvery: 7}
 	plain := newValley()
@@ -149,8 +148,7 @@ func TestAveragesAreEvaluatedAndWritten(t *testing.T) {
 	}
 }
 
-// A run with averages that was interrupted at any step ends bitwise where an
-// uninterrupted one ends.
+// A run with averages that is interrupted at any step ends bitwise like an uninterrupted one.
 func TestResumingWithAverages(t *testing.T) {
 	c := train.Config{Steps: 12, LearningRate: 0.1, EMADecay: 0.9, EvalEvery: 4, SaveEvery: 3}
 	whole := t.TempDir()

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// Every epoch holds each sample once, in another order, and a batch is the same
-// whichever steps came before it.
+// Every epoch has each sample once, in another order. A batch does not depend on earlier steps.
 func TestOrder(t *testing.T) {
 	const n, size, steps = 10, 4, 15 // six epochs
 	var all []int

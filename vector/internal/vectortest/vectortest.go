@@ -1,4 +1,4 @@
-// Package vectortest holds what every vector.Index has to do, as tests.
+// Package vectortest is the conformance suite of vector.Index.
 package vectortest
 
 import (
@@ -12,18 +12,18 @@ import (
 	"github.com/clipcue/clipcue/vector"
 )
 
-// Run tests an engine. open returns an empty index each time, and cleans up after
-// the test.
+// Run tests an implementation. open returns an empty index each time, and cleans up after the
+// test.
 func Run(t *testing.T, open func(t *testing.T, width int) vector.Index) {
 	for name, test := range behaviors {
 		t.Run(name, func(t *testing.T) { test(t, open(t, width)) })
 	}
 }
 
-// width is no multiple of what vector instructions like.
+// width is not a multiple of the length of vector registers.
 const width = 37
 
-// Random returns n unit vectors of this width, one after the other.
+// Random returns n random unit vectors of this width.
 func Random(rng *rand.Rand, n, width int) []float32 {
 	x := make([]float32, n*width)
 	for i := range x {
@@ -35,7 +35,7 @@ func Random(rng *rand.Rand, n, width int) []float32 {
 	return x
 }
 
-// Normalize makes a vector's length 1.
+// Normalize scales a vector to length 1.
 func Normalize(x []float32) {
 	var square float64
 	for _, v := range x {
@@ -46,7 +46,7 @@ func Normalize(x []float32) {
 	}
 }
 
-// Nearest is what a search ought to find: all hits of score, by falling score.
+// Nearest returns the expected result of a search: all hits, by decreasing score.
 func Nearest(ids []int64, vectors, query []float32) []vector.Hit {
 	hits := make([]vector.Hit, len(ids))
 	for i, id := range ids {
@@ -91,7 +91,7 @@ func count(t *testing.T, x vector.Index, want int) {
 	}
 }
 
-// same allows for the rounding of another order of sums.
+// same compares scores with a tolerance for another order of summation.
 func same(t *testing.T, got, want []vector.Hit) {
 	t.Helper()
 	if len(got) != len(want) {
