@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
@@ -23,6 +24,10 @@ func TestOnServer(t *testing.T) {
 	w.index(w.videos)
 	w.server = address
 	w.findsShown(t)
+	film := w.find(library.Query{Texts: []string{"a blue ring"}, Without: []string{"a red circle"}, Filter: library.Filter{Path: "*/film.mp4"}}, 1)
+	if r := film.Results[0]; r.Video != w.path("film.mp4") || r.Start < 1.5 || r.End > 4.5 {
+		t.Errorf("filtered and combined: %+v", r)
+	}
 	if folders, err := filepath.Glob(filepath.Join(w.lib, "vectors-*")); err != nil || len(folders) > 0 {
 		t.Errorf("vectors are in the library's own folder: %v %v", folders, err)
 	}
