@@ -60,6 +60,7 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		return err
 	}
 	w.r.Moments += len(spans)
+	w.r.Indexed = append(w.r.Indexed, q.ID)
 	return w.remove(ctx, dropped)
 }
 

@@ -1,11 +1,12 @@
 // Package library makes many videos searchable by a text query, an image or another
 // video. [Index] creates and updates a library; [Open] opens it for [Library.Search],
-// [Library.SearchEmbedding] and [Library.Duplicates].
+// [Library.Find], which combines queries and filters, and [Library.Duplicates].
 //
 // A library is a folder. Each video is divided into moments, overlapping windows of a few
 // seconds.
 //
-//	library.db      SQLite, WAL mode: videos, moments and their times, settings
+//	library.db      SQLite, WAL mode: videos, moments and their times, settings, labels,
+//	                saved searches
 //	vectors-1/      the embeddings, by the moments' ids (a vector.Index; the number is a
 //	                generation); they may be on a Weaviate server instead
 //	thumbnails/     a folder for each video, by its id: NUMBER.jpg

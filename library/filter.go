@@ -168,7 +168,7 @@ func (l *Library) scope(ctx context.Context, e Embedder, q Query) (s scope, err 
 		return s, err
 	}
 	if len(q.Filter.Labels) == 0 {
-		err = each(ctx, l.db, "SELECT moments.id FROM moments JOIN videos ON videos.id = video WHERE "+where+" ORDER BY moments.id", args, []any{&id}, func() error {
+		err = each(ctx, l.db, "SELECT id FROM moments WHERE video IN (SELECT id FROM videos WHERE "+where+") ORDER BY id", args, []any{&id}, func() error {
 			s.ids = append(s.ids, id)
 			return nil
 		})
@@ -195,7 +195,8 @@ func (l *Library) labeled(ctx context.Context, e Embedder, names []string, where
 	var id int64
 	var file string
 	var s video.Span
-	err = each(ctx, l.db, `SELECT moments.id, path, start, "end" FROM moments JOIN videos ON videos.id = video WHERE `+where+" ORDER BY moments.id", args,
+	err = each(ctx, l.db, `SELECT moments.id, path, start, "end" FROM moments JOIN videos ON videos.id = video
+		WHERE video IN (SELECT id FROM videos WHERE `+where+") ORDER BY moments.id", args,
 		[]any{&id, &file, &s.Start, &s.End}, func() error {
 			if slices.ContainsFunc(spans[file], func(x video.Span) bool { return 2*(min(s.End, x.End)-max(s.Start, x.Start)) > s.End-s.Start }) {
 				ids = append(ids, id)

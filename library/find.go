@@ -104,22 +104,36 @@ func (s *search) best(ctx context.Context, all int) ([]candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		moments, err := s.l.moments(ctx, found)
-		if err != nil {
-			return nil, err
-		}
-		results := merge(moments, s.top)
-		final := len(results) == s.top && results[s.top-1].Score >= bound
-		switch {
-		case final, k >= all, k >= most && s.single() && s.scope.all:
-			return moments, nil
-		case k >= most:
-			if found, err = s.everything(ctx); err != nil {
+		complete := k >= all || k >= most && s.single() && s.scope.all
+		if complete || enoughReach(bound, s.top, found) {
+			moments, err := s.l.moments(ctx, found)
+			if err != nil {
 				return nil, err
 			}
-			return s.l.moments(ctx, found)
+			if results := merge(moments, s.top); complete || len(results) == s.top && results[s.top-1].Score >= bound {
+				return moments, nil
+			}
+		}
+		if k >= most {
+			break
 		}
 	}
+	found, err := s.everything(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.l.moments(ctx, found)
+}
+
+// enoughReach reports whether at least n moments score as much as the bound. Looking moments
+// up takes most of the time.
+func enoughReach(bound float64, n int, found []scored) bool {
+	for _, x := range found {
+		if x.score >= bound {
+			n--
+		}
+	}
+	return n <= 0
 }
 
 // nearest scores the k moments nearest to each shown term, as far as they are in scope.

@@ -611,6 +611,9 @@ func TestDamage(t *testing.T) {
 func TestDamagedRows(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	w.index(w.videos)
+	if err := library.SaveSearch(t.Context(), w.lib, "violets", library.Query{Texts: []string{"a violet"}}); err != nil {
+		t.Fatal(err)
+	}
 	database := filepath.Join(w.lib, "library.db")
 	whole, err := os.ReadFile(database)
 	if err != nil {
@@ -625,6 +628,7 @@ func TestDamagedRows(t *testing.T) {
 		"a setting": {caption, strings.Repeat("x", len(caption)), false},
 		// 1.5, where a moment begins, made 10.5.
 		"a time":          {"\x3f\xf8\x00\x00\x00\x00\x00\x00", "\x40\x25\x00\x00\x00\x00\x00\x00", false},
+		"a saved search":  {"a violet", "a violin", true},
 		"a folder's name": {w.videos, w.videos[:len(w.videos)-1] + "S", true},
 	} {
 		damaged := strings.ReplaceAll(string(whole), c.from, c.to)

@@ -28,7 +28,7 @@ type Query struct {
 	Videos  []string `json:"videos,omitempty"` // short video files that look like the moment
 	// Like are moments of the library to find more of. They are not in the results.
 	Like   []Point `json:"like,omitempty"`
-	Filter Filter  `json:"filter"`
+	Filter Filter  `json:"filter,omitzero"`
 }
 
 // Point is a time of a video of a library.

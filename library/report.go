@@ -35,6 +35,7 @@ type Options struct {
 type Report struct {
 	Videos    int               `json:"videos"`              // that the run had to bring up to date
 	Done      int               `json:"done"`                // indexed in this run
+	Indexed   []string          `json:"indexed"`             // paths of these
 	Present   int               `json:"present"`             // up to date in the library
 	Moved     int               `json:"moved"`               // known by another path, where they no longer exist
 	NotVideos map[string]int    `json:"not_videos"`          // number of skipped files and folders, by extension or reason
@@ -61,7 +62,7 @@ type Report struct {
 }
 
 func newReport() Report {
-	return Report{NotVideos: map[string]int{}, Failed: []feature.Failure{}, Partial: []feature.Failure{}, Unreachable: []feature.Failure{}, Changed: []string{}, Missing: []string{}}
+	return Report{NotVideos: map[string]int{}, Failed: []feature.Failure{}, Partial: []feature.Failure{}, Unreachable: []feature.Failure{}, Indexed: []string{}, Changed: []string{}, Missing: []string{}}
 }
 
 // String returns the summary as one line.

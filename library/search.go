@@ -122,16 +122,18 @@ func (l *Library) SearchEmbedding(ctx context.Context, embedding []float32, top 
 
 // merge merges candidates, which are sorted by score, to results.
 func merge(moments []candidate, top int) []Result {
-	var groups []*candidate // no two are adjacent
+	var groups []*candidate           // in the order of their best moments
+	apart := map[int64][]*candidate{} // those of a video, of which no two are adjacent
+	gone := map[*candidate]bool{}     // merged into others
 	for _, m := range moments {
 		var beside []*candidate
-		for _, g := range groups {
-			if g.video == m.video && m.Start <= g.End && m.End >= g.Start {
+		for _, g := range apart[m.video] {
+			if m.Start <= g.End && m.End >= g.Start {
 				beside = append(beside, g)
 			}
 		}
 		if len(beside) == 0 {
-			groups = append(groups, &m)
+			groups, apart[m.video] = append(groups, &m), append(apart[m.video], &m)
 			continue
 		}
 		if slices.ContainsFunc(beside, func(g *candidate) bool { return m.Score < g.Score/2 }) {
@@ -140,13 +142,19 @@ func merge(moments []candidate, top int) []Result {
 		into := beside[0] // the best
 		for _, g := range append(beside, &m) {
 			into.Start, into.End = min(into.Start, g.Start), max(into.End, g.End)
+			gone[g] = g != into
 		}
-		groups = slices.DeleteFunc(groups, func(g *candidate) bool { return slices.Contains(beside[1:], g) })
+		apart[m.video] = slices.DeleteFunc(apart[m.video], func(g *candidate) bool { return gone[g] })
 	}
 	out := []Result{}
-	for _, g := range groups[:min(top, len(groups))] {
-		g.Time = FormatTime(g.Start) + "–" + FormatTime(g.End)
-		out = append(out, g.Result)
+	for _, g := range groups {
+		if len(out) == top {
+			break
+		}
+		if !gone[g] {
+			g.Time = FormatTime(g.Start) + "–" + FormatTime(g.End)
+			out = append(out, g.Result)
+		}
 	}
 	return out
 }

@@ -1,12 +1,14 @@
 package library_test
 
 import (
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/vector"
 	"github.com/clipcue/clipcue/vector/weaviate"
 )
@@ -23,6 +25,16 @@ func TestOnServer(t *testing.T) {
 	w.index(w.videos)
 	w.server = address
 	w.findsShown(t)
+	query := library.Query{Texts: []string{"a blue ring"}, Without: []string{"a red circle"}, Filter: library.Filter{Path: "*/film.mp4"}}
+	film := w.find(query, 1).Results[0]
+	if film.Video != w.path("film.mp4") || film.Start < 1.5 || film.End > 4.5 {
+		t.Errorf("filtered and combined: %+v", film)
+	}
+	reset := library.SetLists(-18, 6)
+	if again := w.find(query, 1).Results[0]; again.Best != film.Best || math.Abs(again.Score-film.Score) > 1e-6 {
+		t.Errorf("by all vectors: %+v, want %+v", again, film)
+	}
+	reset()
 	if folders, err := filepath.Glob(filepath.Join(w.lib, "vectors-*")); err != nil || len(folders) > 0 {
 		t.Errorf("vectors are in the library's own folder: %v %v", folders, err)
 	}

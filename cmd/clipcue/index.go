@@ -34,6 +34,8 @@ type indexFlags struct {
 	captions    string // a file
 	window, hop time.Duration
 	server      flags.Server
+	labels      []string
+	point       pointFlags
 	prune, yes  bool
 	fps         float64
 	options     library.Options
@@ -67,10 +69,14 @@ The key in CLIPCUE_WEAVIATE_KEY is sent only to the address of --server or
 CLIPCUE_WEAVIATE_URL, so later commands need it again. Scores are relative to the background captions,
 everyday ones unless --background-captions is given.
 
+With --label, the command also prints the segments of the videos that it indexed in which
+a label of the library is seen, at the operating point of --min-precision or --min-recall.
+
 Unreadable videos are skipped and reported. The exit code is 0 if all is well, 3 if
 some videos failed, and 1 if all failed or the run was stopped.`,
 		Example: `  clipcue index --library lib --model ViT-B/16 videos/
-  clipcue index --library lib`,
+  clipcue index --library lib
+  clipcue index --library lib --label leash --json`,
 		RunE: func(c *cobra.Command, args []string) error { return a.index(c, args, o) },
 	}
 	o.add(c)
@@ -91,6 +97,8 @@ func (o *indexFlags) add(c *cobra.Command) {
 	f.StringVar(&o.captions, "background-captions", "", "file of captions that scores are relative to, one per line")
 	flags.Int(c, &o.options.Settings.Graph, "graph", 0, "minimum number of moments for approximate search (default 1,000,000)")
 	o.server.Add(c)
+	f.StringArrayVar(&o.labels, "label", nil, "label to look for in the videos that are indexed; repeatable")
+	o.point.add(c)
 	f.BoolVar(&o.options.Reindex, "reindex", false, "re-index the given videos, or all of the library")
 	f.BoolVar(&o.prune, "prune", false, "remove videos and folders that were deleted")
 	f.BoolVar(&o.yes, "yes", false, "let --prune remove a large part of the library")
@@ -103,6 +111,9 @@ func (o *indexFlags) add(c *cobra.Command) {
 func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	old, err := library.ReadSettings(c.Context(), o.library)
 	if err != nil && !errors.Is(err, library.ErrNotLibrary) {
+		return err
+	}
+	if err := o.checkLabels(c); err != nil {
 		return err
 	}
 	given := c.Flags().Changed
@@ -141,8 +152,12 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	if o.prune {
 		o.options.Prune = func(gone []string, total int) error { return a.confirmPrune(gone, total, o.yes) }
 	}
-	report, err := library.Index(c.Context(), o.library, m, e, paths, o.options)
-	return a.indexed(o.library, report, err, o.json)
+	var out labeledReport
+	out.Report, err = library.Index(c.Context(), o.library, m, e, paths, o.options)
+	if err == nil && len(o.labels) > 0 && len(out.Indexed) > 0 {
+		out.Segments, err = a.labelIndexed(c, e, o, out.Indexed)
+	}
+	return a.indexed(o.library, out, err, o.json)
 }
 
 // embedder loads what embeds videos and text queries: a run, or the backbone alone if
@@ -223,7 +238,7 @@ func (a *app) confirmPrune(gone []string, total int, yes bool) error {
 }
 
 // indexed logs and prints the result of a run, and returns the error of the command.
-func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) error {
+func (a *app) indexed(dir string, r labeledReport, err error, asJSON bool) error {
 	a.noteSkipped(video.Listing{Skipped: r.NotVideos})
 	for _, f := range r.Failed {
 		a.skipped("video", f)
@@ -253,9 +268,11 @@ func (a *app) indexed(dir string, r library.Report, err error, asJSON bool) erro
 	case asJSON && (err == nil || r.Videos > 0):
 		err = errors.Join(err, a.json(r))
 	case err != nil && r.Done > 0:
-		a.log.Info("stopped", "summary", r)
+		a.log.Info("stopped", "summary", r.Report)
 	case err == nil:
-		_, err = fmt.Fprintln(a.out, r)
+		if _, err = fmt.Fprintln(a.out, r.Report); err == nil && len(r.Segments) > 0 {
+			err = a.printSegments(r.Segments)
+		}
 	}
 	return cmp.Or(err, failedVideos(len(r.Failed)))
 }

@@ -148,6 +148,10 @@ func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyF
 	if o.json {
 		return a.json(all)
 	}
+	return a.printSegments(segments)
+}
+
+func (a *app) printSegments(segments []library.Segment) error {
 	return a.rows("score\ttime\tstart\tend\tlabel\tvideo", len(segments), func(i int) string {
 		s := segments[i]
 		return fmt.Sprintf("%.2f\t%s\t%.4g\t%.4g\t%s\t%s", s.Score, s.Time, s.Start, s.End, text.Quote(s.Label), text.Quote(s.Video))

@@ -41,13 +41,18 @@ func (a *app) teach(c *cobra.Command, o embedderFlags, towers clip.Tower, names 
 	if x.model, x.embedder, _, err = a.libraryModel(c, l, o, towers); err != nil {
 		return err
 	}
-	m, err := l.Moments(c.Context())
+	return a.learn(c.Context(), l, x, names, use)
+}
+
+// learn learns labels of an open library with the model of x, and calls use with them.
+func (a *app) learn(ctx context.Context, l *library.Library, x lesson, names []string, use func(lesson) error) error {
+	m, err := l.Moments(ctx)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	for _, name := range names {
-		t, err := l.Teach(c.Context(), x.embedder, m, name)
+		t, err := l.Teach(ctx, x.embedder, m, name)
 		if err != nil {
 			return err
 		}
