@@ -10,6 +10,7 @@ import (
 
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/vector"
 )
 
@@ -65,7 +66,11 @@ func (e *VectorsError) Unwrap() error { return e.Err }
 // explain returns the typed error for an error of the disk or the database.
 func explain(dir string, err error) error {
 	var vectors *vector.CorruptError
-	switch c := code(err); {
+	c := code(err)
+	if c != 0 {
+		err = quotedError{err}
+	}
+	switch {
 	case err == nil:
 		return nil
 	case c == sqlite3.SQLITE_FULL, full(err), errors.Is(err, syscall.ENOSPC):
@@ -85,3 +90,9 @@ func explain(dir string, err error) error {
 	}
 	return err
 }
+
+// quotedError is an error of SQLite, which may quote several lines of a database.
+type quotedError struct{ error }
+
+func (e quotedError) Error() string { return text.Quote(e.error.Error()) }
+func (e quotedError) Unwrap() error { return e.error }

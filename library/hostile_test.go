@@ -1,6 +1,7 @@
 package library_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,36 @@ import (
 )
 
 // A database of any content is read or refused in one line.
+// SQLite quotes a damaged schema; the error is one line all the same.
+func TestDamagedSchema(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	path := filepath.Join(w.lib, "library.db")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, damage := range []struct{ old, new string }{
+		{"CREATE TABLE motions", "CREATE TABLE 'otions"}, {"BLOB NOT NULL", "BLOB 'OT NULL"}, {"TEXT NOT NULL", "TEXT (OT NULL"},
+	} {
+		at := bytes.LastIndex(whole, []byte(damage.old))
+		if at < 0 {
+			t.Fatalf("the schema has no %q", damage.old)
+		}
+		data := bytes.Clone(whole)
+		copy(data[at:], damage.new)
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := library.Open(t.Context(), w.lib); err == nil {
+			l.Close()
+			t.Errorf("%q: no error", damage.new)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", damage.new, err)
+		}
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	saved := f.TempDir()
 	f.Add([]byte("no database"), uint16(0))
