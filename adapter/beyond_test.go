@@ -207,7 +207,7 @@ func TestGradientsBeyondThePaper(t *testing.T) {
 			a.device.Scale(p.dlogits, float32(x.cross))
 			l *= x.cross
 			if x.text > 0 {
-				l += p.AnchorText(templates, []int32{1, 2, 0}, x.text)
+				l += noError(t)(p.AnchorText(templates, []int32{1, 2, 0}, x.text))
 			}
 			if x.vid > 0 {
 				l += p.AnchorVideo(x.vid)
@@ -259,7 +259,7 @@ func TestAnchors(t *testing.T) {
 		defer p.Release()
 		lossOf(t, p, []int32{0, 2, 1, 1})
 		if anchors {
-			text, video = p.AnchorText(templates, nil, weight), p.AnchorVideo(weight)
+			text, video = noError(t)(p.AnchorText(templates, nil, weight)), p.AnchorVideo(weight)
 		}
 		p.Backward()
 		for _, q := range a.params.List {
@@ -337,7 +337,9 @@ func TestStepsBeyondThePaperAllocateNothing(t *testing.T) {
 		a.params.ZeroGrad()
 		p := forward(t, a, features, c, kept)
 		lossOf(t, p, target)
-		p.AnchorText(templates, nil, 1)
+		if _, err := p.AnchorText(templates, nil, 1); err != nil {
+			t.Fatal(err)
+		}
 		p.AnchorVideo(1)
 		p.Backward()
 		p.Release()

@@ -31,6 +31,53 @@ func lossOf(t testing.TB, p *Pass, target []int32) float64 {
 	return loss
 }
 
+// noError returns a function that returns the loss of a call without an error.
+func noError(t testing.TB) func(loss float64, err error) float64 {
+	return func(loss float64, err error) float64 {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loss
+	}
+}
+
+// Losses on embeddings that do not match are errors.
+func TestMismatchedLosses(t *testing.T) {
+	a, err := New(tinyModel(t), residual, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.Classes([]string{"eat", "run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchor, err := a.Anchor(t.Context(), []string{"eat", "run", "sit down"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := forward(t, a, make([]float32, 3*a.Config().Frames*a.Backbone().Config().Embed), c, nil)
+	defer p.Release()
+	for name, f := range map[string]func() error{
+		"no anchor":                 func() error { _, err := p.AnchorText(nil, nil, 1); return err },
+		"all rows of a long anchor": func() error { _, err := p.AnchorText(anchor, nil, 1); return err },
+		"too few rows":              func() error { _, err := p.AnchorText(anchor, []int32{0}, 1); return err },
+		"row beyond the anchor":     func() error { _, err := p.AnchorText(anchor, []int32{0, 3}, 1); return err },
+		"row below 0":               func() error { _, err := p.AnchorText(anchor, []int32{0, -1}, 1); return err },
+		"pairs of 3 and 2":          func() error { _, err := p.ContrastiveLoss(); return err },
+	} {
+		if f() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	pair, features, s := pairs(t, Config{TemporalLayers: 1})
+	q := forward(t, pair, features, s, nil)
+	defer q.Release()
+	if _, err := q.ContrastiveLoss([]string{"a", "b"}); err == nil {
+		t.Error("too few keys: no error")
+	}
+}
+
 // Sizes that do not match are errors of every public function.
 func TestMismatchedSizes(t *testing.T) {
 	a, err := New(tinyModel(t), residual, 1)

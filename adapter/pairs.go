@@ -68,9 +68,18 @@ func (a *Adapter) EncodeTexts(ctx context.Context, texts []string) (embeddings [
 // texts and of each text against all windows (Ju et al., section 3.3). It adds the
 // gradients, including those of the anchors, to all learned tensors.
 //
-// same are keys of the rows, such as the videos and the texts: rows that share a key
-// are not negatives of each other.
-func (p *Pass) ContrastiveLoss(same ...[]string) float64 {
+// same are lists of keys, one per row, such as the videos and the texts: rows that share
+// a key are not negatives of each other. Different numbers of windows, texts or keys are an
+// error; an empty list of keys is ignored.
+func (p *Pass) ContrastiveLoss(same ...[]string) (float64, error) {
+	if p.video.Rows != p.text.Rows {
+		return 0, fmt.Errorf("pairs of %d windows and %d texts", p.video.Rows, p.text.Rows)
+	}
+	for _, keys := range same {
+		if n := len(keys); n > 0 && n != p.text.Rows {
+			return 0, fmt.Errorf("%d keys for %d pairs", n, p.text.Rows)
+		}
+	}
 	a, d := p.adapter, p.adapter.device
 	defer d.Release(d.Mark())
 	dvideo, dtext := d.Temp(p.video.Rows, p.video.Cols), d.Temp(p.text.Rows, p.text.Cols)
@@ -82,7 +91,7 @@ func (p *Pass) ContrastiveLoss(same ...[]string) float64 {
 		d.Upload(a.logScale.Grad, g[:])
 	}
 	p.back(dvideo, dtext)
-	return loss
+	return loss, nil
 }
 
 // Temperature returns the current τ.

@@ -50,7 +50,7 @@ func TestGradientsOfPairs(t *testing.T) {
 				if c.Residual {
 					anchor = p.AnchorVideo(0.5)
 				}
-				return p.ContrastiveLoss(same) + anchor
+				return noError(t)(p.ContrastiveLoss(same)) + anchor
 			})
 		}
 	}
@@ -63,7 +63,7 @@ func TestPairsWithOneKey(t *testing.T) {
 	loss := func(same ...[]string) float64 {
 		p := forward(t, a, features, s, nil)
 		defer p.Release()
-		return p.ContrastiveLoss(same...)
+		return noError(t)(p.ContrastiveLoss(same...))
 	}
 	all := loss()
 	differ := []string{"1", "2", "3", "4"}

@@ -27,6 +27,16 @@ type learner struct {
 	unread   map[string]bool // held-out pairs that could not be read
 }
 
+func newLearner(c Config, r Run) (*learner, error) {
+	m, err := newModel(clip.RandomWeights(c.Model, c.Train.Seed), r.Threads)
+	if err != nil {
+		return nil, err
+	}
+	c.Model = m.Config()
+	return &learner{config: c, model: m, contrast: newContrast(m, c.Chunk), held: r.EvalSets, selects: r.SelectBest,
+		loader: newLoader(c, r.Train, m.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
+}
+
 func (l *learner) Params() *nn.Params { return l.model.params }
 
 func (l *learner) Samples() (int, string) { return l.config.Batch, "images" }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/train"
 )
@@ -64,14 +63,4 @@ func Train(ctx context.Context, c Config, r Run) (TrainResult, error) {
 	}{l.config, "pretraining", r.Train.Len(), r.Note}
 	result, err := loop.Run(ctx, r.Run, config, c.Train, l)
 	return TrainResult{result, l.loader.failures() + len(l.unread)}, err
-}
-
-func newLearner(c Config, r Run) (*learner, error) {
-	m, err := newModel(clip.RandomWeights(c.Model, c.Train.Seed), r.Threads)
-	if err != nil {
-		return nil, err
-	}
-	c.Model = m.Config()
-	return &learner{config: c, model: m, contrast: newContrast(m, c.Chunk), held: r.EvalSets, selects: r.SelectBest,
-		loader: newLoader(c, r.Train, m.Tokenizer(), r.Log), log: r.Log, unread: map[string]bool{}}, nil
 }

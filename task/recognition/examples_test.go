@@ -73,44 +73,95 @@ func TestManyVideosKeepNoExamples(t *testing.T) {
 	}
 }
 
-// A class without examples has only its name, so the others may have no more than theirs.
+// Classes without examples keep the probability that their names have; the others divide the
+// rest.
 func TestClassesWithoutExamples(t *testing.T) {
 	f, _, r := fewShot(t, 3, 5)
-	scores := func() []Prediction {
+	scores := func() map[string]float64 {
 		model, err := New(f, r.Backbone)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := model.SetClasses(context.Background(), append(slices.Clone(names), "new")); err != nil {
+		if err := model.SetClasses(context.Background(), append(slices.Clone(names), "new", "other")); err != nil {
 			t.Fatal(err)
 		}
 		q, _, _, err := r.Train.load(r.Train.Videos[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := model.Classify(context.Background(), q)
+		found, err := model.Classify(context.Background(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p
+		scores := map[string]float64{}
+		for _, p := range found {
+			scores[p.Label] = p.Score
+		}
+		return scores
 	}
 	with := scores()
 	f.Settings = nil
-	if without := scores(); !slices.Equal(with, without) {
+	without := scores()
+	if with["new"] != without["new"] || with["other"] != without["other"] || with[names[0]] == without[names[0]] {
 		t.Errorf("%v, without examples %v", with, without)
 	}
 }
 
 func TestCombine(t *testing.T) {
-	text, motion := []float64{0.5, 0.25, 0.25}, []float64{0, 0.1, 0.3}
-	if got := combine(text, motion, 1, 0); math.Abs(got[0]-0.5) > 1e-9 || math.Abs(got[1]-0.25) > 1e-9 {
-		t.Errorf("without the motion: %v", got)
+	text, motion := []float64{0.4, 0.2, 0.2, 0.2}, []float64{0, 0.1, 0.3, -1}
+	for _, c := range []struct {
+		about            string
+		wt, wm           float64
+		first, last, new float64
+	}{
+		{"text alone", 1, 0, 0.4, 0.2, 0.2},
+		{"motion alone", 0, 1, 0, 0.6, 0.2},
+		{"both", 1, 1, 0, 0.6, 0.2},
+	} {
+		got := combine(text, motion, c.wt, c.wm)
+		if math.Abs(got[0]-c.first) > 1e-9 || math.Abs(got[2]-c.last) > 1e-9 || got[3] != c.new {
+			t.Errorf("%s: %v", c.about, got)
+		}
 	}
-	if got := combine(text, motion, 0, 1); got[0] > 1e-9 || math.Abs(got[2]-0.75) > 1e-9 {
-		t.Errorf("without the text: %v", got)
+}
+
+// Takes of one file are as similar as copies, so they do not vouch for each other.
+func TestWeightsIgnoreTakesOfTheSameFile(t *testing.T) {
+	x := &examples{exampleSettings: exampleSettings{Classes: []string{"a", "a", "b", "b"}}, motions: []float32{1, 0, 1, 0, 0, 1, 0, 1}}
+	text := [][]float64{{0.9, 0.1}, {0.9, 0.1}, {0.1, 0.9}, {0.1, 0.9}}
+	s := &Set{Classes: []string{"a", "b"}, Videos: []Video{{ID: "1"}, {ID: "1"}, {ID: "2", Class: 1}, {ID: "2", Class: 1}}}
+	if x.weigh(text, s); x.Motion != singleWeight {
+		t.Errorf("one file per class: weight %v", x.Motion)
 	}
-	if got := combine(text, motion, 1, 1); ranked(got)[0] != 2 || math.Abs(got[0]+got[1]+got[2]-1) > 1e-9 {
-		t.Errorf("both: %v", got)
+	s.Videos[1].ID, s.Videos[3].ID = "3", "4"
+	if x.weigh(text, s); x.Motion != motionWeights[len(motionWeights)-1] {
+		t.Errorf("two equal files per class: weight %v", x.Motion)
+	}
+}
+
+func TestTemporalScaleZeroIsPromptsAlone(t *testing.T) {
+	f, test, r := fewShot(t, 3, 5)
+	f.Config.Residual = true
+	score := func(change func(m *Recognizer)) *Result {
+		model, err := New(f, r.Backbone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(model)
+		result, err := model.Evaluate(context.Background(), test, Evaluation{Windows: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	zero := score(func(m *Recognizer) {
+		if err := m.SetTemporalScale(0); err != nil {
+			t.Fatal(err)
+		}
+	})
+	alone := score(func(m *Recognizer) { m.examples = nil; _ = m.adapter.SetTemporalScale(0) })
+	if zero.Top1 != alone.Top1 || zero.PerVideo[0].Top[0] != alone.PerVideo[0].Top[0] {
+		t.Errorf("scale 0 has top-1 %v, prompts alone %v", zero.Top1, alone.Top1)
 	}
 }
 

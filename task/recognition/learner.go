@@ -100,7 +100,11 @@ func (l *learner) Step(step int) (float64, error) {
 		return 0, err
 	}
 	if l.config.Anchor > 0 {
-		loss += p.AnchorText(l.anchor, numbers, l.config.Anchor)
+		distance, err := p.AnchorText(l.anchor, numbers, l.config.Anchor)
+		if err != nil {
+			return 0, err
+		}
+		loss += distance
 	}
 	if l.config.VideoAnchor > 0 {
 		loss += p.AnchorVideo(l.config.VideoAnchor)

@@ -57,8 +57,15 @@ func Baseline(ctx context.Context, m *clip.Model, classes, templates []string) (
 }
 
 // SetTemporalScale scales the residual of the temporal Transformer, from 1, as trained, to
-// 0, prompts alone. A model without a residual is an error.
-func (r *Recognizer) SetTemporalScale(s float64) error { return r.adapter.SetTemporalScale(s) }
+// 0, prompts alone, which ignore the motions of examples as well. A model without a residual
+// is an error.
+func (r *Recognizer) SetTemporalScale(s float64) error {
+	err := r.adapter.SetTemporalScale(s)
+	if err == nil && s == 0 {
+		r.examples = nil
+	}
+	return err
+}
 
 // Classes returns the class names.
 func (r *Recognizer) Classes() []string { return r.vocabulary.Classes() }

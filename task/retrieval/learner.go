@@ -84,7 +84,8 @@ func (l *learner) Step(step int) (float64, error) {
 	if l.config.VideoAnchor > 0 {
 		anchor = p.AnchorVideo(l.config.VideoAnchor)
 	}
-	return p.ContrastiveLoss(captions, videos) + anchor, nil
+	loss, err := p.ContrastiveLoss(captions, videos)
+	return loss + anchor, err
 }
 
 func (l *learner) Evaluate(ctx context.Context) (loop.Evaluation, error) {

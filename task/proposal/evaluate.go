@@ -2,7 +2,6 @@ package proposal
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/clipcue/clipcue/video"
 )
@@ -58,24 +57,6 @@ func SlidingWindows(whole video.Span, lengths []float64, n int) []Proposal {
 		for k := range count {
 			start := whole.Start + (duration-length)*(float64(k)+0.5)/float64(count)
 			out = append(out, Proposal{video.Span{Start: start, End: start + length}, 1})
-		}
-	}
-	return out
-}
-
-// SegmentLengths returns n evenly spaced quantiles of the lengths of all segments, or none
-// if there are no segments.
-func SegmentLengths(examples []Example, n int) []float64 {
-	var all, out []float64
-	for _, e := range examples {
-		for _, s := range e.Segments {
-			all = append(all, s.End-s.Start)
-		}
-	}
-	slices.Sort(all)
-	for i := range n {
-		if len(all) > 0 {
-			out = append(out, all[(2*i+1)*len(all)/(2*n)])
 		}
 	}
 	return out
