@@ -54,6 +54,9 @@ func (a *app) teach(c *cobra.Command, o embedderFlags, towers clip.Tower, names 
 		if t.Unused > 0 {
 			a.log.Warn("marks are not used: their videos are not in the library or wait to be re-indexed", "label", t.Name, "marks", t.Unused)
 		}
+		if t.Outdated {
+			a.log.Warn("the label has at least twice as many marks as when it was trained; train it again", "label", t.Name)
+		}
 		x.teachers = append(x.teachers, t)
 	}
 	return use(x)
