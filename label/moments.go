@@ -140,40 +140,6 @@ func (m *Moments) touched(marks []Mark, share float64) []bool {
 	return out
 }
 
-// stats describes the distribution of an archive's moments. They are measured on at most
-// sampled moments, chosen by a hash of their place: moments that are added later replace
-// few of them.
-type stats struct {
-	order         []int // the sample
-	mean          []float64
-	embedding, mo float64 // mean squares of the centered embeddings and motions
-}
-
-const sampled = 4096
-
-func (m *Moments) measure() *stats {
-	s := &stats{order: m.sample(sampled), mean: make([]float64, m.embed+MotionWidth(m.embed))}
-	row := make([]float64, len(s.mean))
-	for _, i := range s.order {
-		m.row(row, i)
-		for j, v := range row {
-			s.mean[j] += v / float64(len(s.order))
-		}
-	}
-	for _, i := range s.order {
-		m.row(row, i)
-		for j, v := range row {
-			d := v - s.mean[j]
-			if j < m.embed {
-				s.embedding += d * d / float64(len(s.order))
-			} else {
-				s.mo += d * d / float64(len(s.order))
-			}
-		}
-	}
-	return s
-}
-
 // row writes the embedding and the motion of a moment to dst [3E].
 func (m *Moments) row(dst []float64, i int) {
 	for j, v := range m.embedding(i) {
@@ -239,6 +205,7 @@ func (m *Moments) Scores(h *Head) []float32 {
 // second time what the first lost: 16 bits in all.
 type scorer struct {
 	h      *Head
+	kernel *kernel
 	coarse compute.Int8Query
 	fine   compute.Int8Query
 	steps  [2]float32
@@ -247,7 +214,7 @@ type scorer struct {
 }
 
 func newScorer(h *Head, stride int) *scorer {
-	s := &scorer{h: h}
+	s := &scorer{h: h, kernel: h.kernel.clone()}
 	motion := h.motion()
 	row := make([]byte, stride)
 	rest := make([]float32, len(motion))
@@ -276,5 +243,16 @@ func (s *scorer) score(dst []float32, m *Moments, first int) {
 	for i := range dst {
 		motion := float64(m.scales[first+i]) * (float64(s.steps[0])*float64(s.dots[0][i]) + float64(s.steps[1])*float64(s.dots[1][i]))
 		dst[i] = float32(compute.Dot(text, m.embedding(first+i)) + motion + s.h.Bias)
+	}
+	if s.kernel == nil {
+		return
+	}
+	exact, narrow := make([]float64, len(s.h.motion())), make([]float32, len(s.h.motion()))
+	for i := range dst {
+		m.motion(exact, first+i)
+		for j, v := range exact {
+			narrow[j] = float32(v)
+		}
+		dst[i] += float32(s.kernel.at(m.embedding(first+i), narrow))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/label"
@@ -22,12 +23,18 @@ type result struct {
 	Share        float64
 	Seed         uint64
 	Text         float64         // average precision of the text query
-	Best         float64         // average precision of the best of several text queries
+	Best         float64         // of the best of several text queries
+	Most         float64         // of a head that learned from many marks; see most
 	Head, Random map[int]float64 // average precision after marks that are suggested, or drawn at random
 	// At 20 and 50 marks: the estimated precision, and the true one.
 	Estimated map[int]label.Interval
 	Precision map[int]float64
 	Segments  map[int]float64 // average precision of segments at tIoU 0.5
+	// At 20 and 50 marks: the average precision of a trained head, whether the comparison
+	// says that it is better, and the seconds that both took.
+	Trained map[int]float64
+	Better  map[int]bool
+	Seconds map[int]float64
 }
 
 func (r result) String() string {
@@ -41,7 +48,8 @@ var templates = []string{"%s", "a %s", "a photo of a %s", "a video of a %s", "so
 // one. The first mark is a true moment that the user knows, drawn at random.
 func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, error) {
 	r := result{Label: t.name, Group: t.group, Share: t.share, Seed: seed, Head: map[int]float64{}, Random: map[int]float64{},
-		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{}}
+		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{},
+		Trained: map[int]float64{}, Better: map[int]bool{}, Seconds: map[int]float64{}}
 	var query []float32
 	for i, template := range templates {
 		text, err := a.retriever.EncodeTexts(ctx, []string{fmt.Sprintf(template, t.name)})
@@ -60,6 +68,10 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 		r.Best = max(r.Best, ap)
 	}
 	random := rand.New(rand.NewPCG(seed, 15))
+	var err error
+	if r.Most, err = a.most(t.name, query, random); err != nil {
+		return r, err
+	}
 	var marks, drawn []label.Mark
 	for n := range budgets[len(budgets)-1] + 1 {
 		teacher, err := label.Teach(a.moments, query, marks)
@@ -75,6 +87,34 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 		marks, drawn = append(marks, a.mark(t.name, row)), append(drawn, a.mark(t.name, random.IntN(a.moments.Len())))
 	}
 	return r, nil
+}
+
+// most returns the average precision in every second video of a head that learned from 200
+// moments of the others that show a label, or all if there are fewer, and 200 that do not:
+// what such a head can reach.
+func (a *archive) most(name string, query []float32, random *rand.Rand) (float64, error) {
+	var marks []label.Mark
+	count := map[bool]int{}
+	for _, row := range random.Perm(a.moments.Len()) {
+		k := a.mark(name, row)
+		if k.Video%2 == 0 && count[k.Positive] < 200 {
+			count[k.Positive]++
+			marks = append(marks, k)
+		}
+	}
+	head, err := label.Fit(a.moments, query, marks)
+	if err != nil {
+		return 0, err
+	}
+	scores := a.moments.Scores(head)
+	var kept []float32
+	var shows []bool
+	for row, s := range scores {
+		if video, _, _ := a.moments.Span(row); video%2 == 1 {
+			kept, shows = append(kept, s), append(shows, a.shows[name][row])
+		}
+	}
+	return averagePrecision(kept, func(i int) bool { return shows[i] }), nil
 }
 
 // next returns the moment that the user marks next.
@@ -124,6 +164,28 @@ func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher
 	}
 	found, err := label.Segments(a.moments, teacher.Scores(), teacher.Cut(threshold))
 	r.Segments[n] = segmentPrecision(found, a.spans[r.Label])
+	if err != nil {
+		return err
+	}
+	return a.train(ctx, r, teacher, marks, query)
+}
+
+// train adds what training comes to after some marks.
+func (a *archive) train(ctx context.Context, r *result, teacher *label.Teacher, marks []label.Mark, query []float32) error {
+	n, start := len(marks), time.Now()
+	trained, err := label.Train(a.moments, query, marks)
+	if err != nil {
+		return err
+	}
+	r.Trained[n] = a.averagePrecision(r.Label, trained.Scores())
+	c, err := teacher.Compare(ctx)
+	switch {
+	case errors.Is(err, label.ErrFewVideos), errors.Is(err, label.ErrNoNegatives): // nothing to compare
+		err = nil
+	default:
+		r.Better[n] = c.Better
+	}
+	r.Seconds[n] = time.Since(start).Seconds()
 	return err
 }
 
@@ -144,6 +206,10 @@ func (a *archive) truePrecision(name string, scores []float32, threshold float64
 // averagePrecision returns the average precision over all moments, including marked ones, as a
 // user sees them.
 func (a *archive) averagePrecision(name string, scores []float32) float64 {
+	return averagePrecision(scores, func(i int) bool { return a.shows[name][i] })
+}
+
+func averagePrecision(scores []float32, shows func(int) bool) float64 {
 	order := make([]int, len(scores))
 	for i := range order {
 		order[i] = i
@@ -151,7 +217,7 @@ func (a *archive) averagePrecision(name string, scores []float32) float64 {
 	slices.SortFunc(order, func(x, y int) int { return cmp.Or(cmp.Compare(scores[y], scores[x]), x-y) })
 	var right, sum float64
 	for i, row := range order {
-		if a.shows[name][row] {
+		if shows(row) {
 			right++
 			sum += right / float64(i+1)
 		}
