@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // applicationID ("clip") marks a database as one of clipcue, in PRAGMA application_id.
@@ -122,16 +123,14 @@ CREATE TABLE searches (
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {
-	for ; version < len(migrations); version++ {
-		err := inTx(ctx, db, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, migrations[version]+fmt.Sprintf("PRAGMA user_version = %d;", version+1))
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	if version == len(migrations) {
+		return nil
 	}
-	return nil
+	// All in one transaction: a new library is whole or not there.
+	return inTx(ctx, db, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, strings.Join(migrations[version:], "")+fmt.Sprintf("PRAGMA user_version = %d;", len(migrations)))
+		return err
+	})
 }
 
 // schemaVersion returns the version of a database whose schema is exactly that of this
