@@ -53,22 +53,20 @@ func (h *Head) motion() []float32 { return h.Weights[len(h.Weights)/(1+orders):]
 //
 //	reach·(w·x) + (2 + 2v)·z + rareness + 2·u
 //
-// where w, v and u have mean 0 and variance 1; x is the centered embedding and motion,
-// each scaled to mean square 1/2 over the archive; and z is the cosine with the text,
-// standardized over the archive. None of them depends on the backbone or its temperature.
-// bench/teach compared other constants.
+// where w, v and u have mean 0 and variance 1; x is the whitened embedding (whitening.go)
+// and the centered motion, each scaled to mean square 1/2 over the archive; z is the cosine
+// with the text, standardized over the archive; and reach follows from the marks (reach.go).
+// None of them depends on the backbone or its temperature. bench/teach compared other
+// constants.
 const (
 	// textSlope makes a moment two standard deviations above the archive's mean e⁴ times as
 	// likely. textSpread is how far marks that contradict the text may change that.
 	textSlope, textSpread = 2, 2
 	// rareness: before anything is known, 1 moment in 50 shows a label.
 	rareness = -4
-	// reach grows from one seventh of mostReach, with one positive mark, to mostReach. It is
-	// half of that squared with fewMarks. So the text decides while marks are few.
-	mostReach, fewMarks = 8, 50
-	// weak is the number of unmarked moments that are taken as negatives. Together they
-	// weigh as much as one mark: some of them may show the label.
-	weak = 256
+	// negatives is the number of unmarked moments that are taken as negatives. Together
+	// they weigh as much as one mark: some of them may show the label.
+	negatives = 256
 	// perMark is the greatest number of moments of one mark that are learned from.
 	perMark = 8
 )
@@ -99,8 +97,8 @@ func newProblem(m *Moments, text []float32) (*problem, error) {
 	case len(text) != m.embed:
 		return nil, fmt.Errorf("the text embedding has width %d, want %d", len(text), m.embed)
 	}
-	p := &problem{m: m, text: text}
 	s := m.stats()
+	p := &problem{m: m, text: text, scale: s.scale}
 	for _, i := range s.order {
 		c := compute.Dot(text, m.embedding(i))
 		p.mean += c
@@ -111,11 +109,6 @@ func newProblem(m *Moments, text []float32) (*problem, error) {
 	p.sd = math.Sqrt(max(0, p.sd/n-p.mean*p.mean))
 	if p.sd < 1e-6 { // all moments are the same
 		p.sd = 1
-	}
-	for k, square := range []float64{s.embedding, s.mo} {
-		if square > 1e-9 {
-			p.scale[k] = 1 / math.Sqrt(2*square)
-		}
 	}
 	return p, nil
 }
@@ -144,20 +137,24 @@ func (p *problem) examples(marks []Mark, skip map[int64]bool) ([]example, error)
 			out = append(out, example{i, target, 1 / float64(len(rows))})
 		}
 	}
+	return append(out, p.weak(marks, skip, negatives)...), nil
+}
+
+// weak returns n unmarked moments as negatives, which together weigh as much as one mark.
+func (p *problem) weak(marks []Mark, skip map[int64]bool, n int) (out []example) {
 	touched := p.m.touched(marks, 0)
-	var negatives []int
 	for _, i := range p.m.stats().order {
-		if len(negatives) == weak {
+		if len(out) == n {
 			break
 		}
 		if !touched[i] && !skip[p.m.spans[i].video] {
-			negatives = append(negatives, i)
+			out = append(out, example{row: i})
 		}
 	}
-	for _, i := range negatives {
-		out = append(out, example{i, 0, 1 / float64(len(negatives))})
+	for i := range out {
+		out[i].weight = 1 / float64(len(out))
 	}
-	return out, nil
+	return out
 }
 
 // spread returns at most n of the rows, evenly.
@@ -183,7 +180,7 @@ func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	reached := p.reaching(marks)
+	reached := p.reaching(marks, skip)
 	x := mat.NewDense(len(examples), width+2, nil)
 	offset := make([]float64, len(examples))
 	for i, e := range examples {
@@ -197,28 +194,15 @@ func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
 	return h, nil
 }
 
-// reaching returns the problem with the reach of some marks.
-func (p *problem) reaching(marks []Mark) *problem {
-	positive := 0.
-	for _, k := range marks {
-		if k.Positive {
-			positive++
-		}
-	}
-	n := max(1, positive)
-	reach := mostReach * math.Sqrt(n/(n+fewMarks))
-	out := *p
-	out.scale[0] *= reach
-	out.scale[1] *= reach
-	return &out
-}
-
 // features writes what theta is multiplied by, and returns the log-odds at theta 0.
 func (p *problem) features(dst []float64, row int) float64 {
-	e, mean := p.m.embed, p.m.stats().mean
-	w := dst[:len(mean)]
-	p.m.row(w, row)
-	floats.Sub(w, mean)
+	e, s := p.m.embed, p.m.stats()
+	w := dst[:len(s.mean)]
+	if known := s.prepared[row]; known != nil {
+		copy(w, known)
+	} else {
+		p.m.input(s, w, row)
+	}
 	floats.Scale(p.scale[0], w[:e])
 	floats.Scale(p.scale[1], w[e:])
 	z := (compute.Dot(p.text, p.m.embedding(row)) - p.mean) / p.sd
@@ -269,13 +253,14 @@ func softplus(x float64) float64 { return max(0, x) + math.Log1p(math.Exp(-math.
 
 // head folds centering, scaling and the text into one vector.
 func (p *problem) head(theta []float64) *Head {
-	e, mean := p.m.embed, p.m.stats().mean
-	w := slices.Clone(theta[:len(mean)])
+	e, s := p.m.embed, p.m.stats()
+	w := slices.Clone(theta[:len(s.mean)])
 	floats.Scale(p.scale[0], w[:e])
 	floats.Scale(p.scale[1], w[e:])
+	s.white.weights(w[:e])
 	slope := textSlope + textSpread*theta[len(w)]
 	h := &Head{Weights: make([]float32, len(w)), Threshold: math.Inf(1),
-		Bias: rareness + 2*theta[len(w)+1] - floats.Dot(w, mean) - slope*p.mean/p.sd}
+		Bias: rareness + 2*theta[len(w)+1] - floats.Dot(w, s.mean) - slope*p.mean/p.sd}
 	for i, v := range w {
 		if i < e {
 			v += slope / p.sd * float64(p.text[i])

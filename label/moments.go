@@ -140,40 +140,6 @@ func (m *Moments) touched(marks []Mark, share float64) []bool {
 	return out
 }
 
-// stats describes the distribution of an archive's moments. They are measured on at most
-// sampled moments, chosen by a hash of their place: moments that are added later replace
-// few of them.
-type stats struct {
-	order         []int // the sample
-	mean          []float64
-	embedding, mo float64 // mean squares of the centered embeddings and motions
-}
-
-const sampled = 4096
-
-func (m *Moments) measure() *stats {
-	s := &stats{order: m.sample(sampled), mean: make([]float64, m.embed+MotionWidth(m.embed))}
-	row := make([]float64, len(s.mean))
-	for _, i := range s.order {
-		m.row(row, i)
-		for j, v := range row {
-			s.mean[j] += v / float64(len(s.order))
-		}
-	}
-	for _, i := range s.order {
-		m.row(row, i)
-		for j, v := range row {
-			d := v - s.mean[j]
-			if j < m.embed {
-				s.embedding += d * d / float64(len(s.order))
-			} else {
-				s.mo += d * d / float64(len(s.order))
-			}
-		}
-	}
-	return s
-}
-
 // row writes the embedding and the motion of a moment to dst [3E].
 func (m *Moments) row(dst []float64, i int) {
 	for j, v := range m.embedding(i) {

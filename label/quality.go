@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 
@@ -46,7 +45,8 @@ type Quality struct {
 // folds is the number of parts of a cross-validation.
 const folds = 5
 
-// held is the score of a mark under a head that saw no mark of its video.
+// held is the score of a mark under a head that saw no mark of its video, translated to the
+// scale of the head that saw all.
 type held struct {
 	Mark
 	score float64
@@ -57,14 +57,11 @@ type held struct {
 // returns the one that comes closest. The target refers to the archive as it is now: with
 // more videos the threshold moves, and its meaning stays.
 //
-// Marks are scored by heads that saw no mark of the same video. Precision is estimated in
-// strata of the archive's scores, so that confident marks do not count for uncertain
-// moments; a stratum without marks widens the interval. Moments that are marked count as they
-// are marked. Marks of one video count once in
-// each stratum. The estimate assumes that the marks of a stratum are typical of its
-// moments. Marks that were searched for are better than these, and those of the feed
-// Uncertain are worse: bench/teach finds that the truth is more often above the interval
-// than within it, and hardly ever below.
+// Marks are scored by heads that saw no mark of the same video. A logistic regression on
+// these scores gives the probability that a moment of a score shows the label, and the
+// precision is its mean over the archive's moments above the threshold. Marks are selected
+// by score, which does not bias this probability. Moments that are marked count as they
+// are marked.
 func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 	q := Quality{Target: target, Marks: len(t.marks)}
 	if p, r := target.Precision, target.Recall; !(p >= 0 && p <= 1 && r >= 0 && r <= 1) || (p > 0) == (r > 0) {
@@ -75,35 +72,25 @@ func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 	if err != nil {
 		return q, err
 	}
-	known, unknown := t.divide()
-	thresholds := make([]float64, len(marks))
-	for i, k := range marks {
-		thresholds[i] = k.score
+	c, err := calibrate(marks)
+	if err != nil {
+		return q, err
 	}
-	slices.Sort(thresholds)
-	best := math.Inf(-1)
-	for _, threshold := range slices.Compact(thresholds) {
-		at := estimate(known, unknown, marks, threshold)
-		value, wanted := at.Precision.Mean, target.Precision
-		if target.Recall > 0 {
-			value, wanted = at.Recall.Mean, target.Recall
-		}
-		reached := value >= wanted
-		switch {
-		case reached && target.Precision > 0 && q.Reached: // a lower one does as well
-			continue
-		case !reached && (q.Reached || value <= best):
-			continue
-		}
-		best = value
-		at.Target, at.Marks, at.Videos, at.Reached = target, q.Marks, q.Videos, reached
-		q = at
+	ranking := t.ranking(c)
+	if target.Recall > 0 {
+		q.Threshold, q.Reached = recalling(marks, target.Recall)
+	} else {
+		q.Threshold, q.Reached = ranking.reaching(target.Precision)
 	}
+	q.Moments = ranking.above(q.Threshold)
+	q.Precision = ranking.precision(q.Moments, c)
+	b := found(marks, q.Threshold)
+	q.Recall = Interval{b.Mean(), b.Quantile(0.025), b.Quantile(0.975)}
 	return q, nil
 }
 
 // crossValidate scores the marks of each part of the videos by a head that learned from
-// the other parts.
+// the other parts, and translates the scores.
 func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, err error) {
 	part := t.parts()
 	positive := map[int64]bool{}
@@ -124,6 +111,7 @@ func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, er
 		return nil, len(part), ErrFewVideos
 	}
 	out = make([]held, len(t.marks))
+	unmarked := t.unmarked(t.scores)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for f := range folds {
@@ -142,15 +130,45 @@ func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, er
 				return ctx.Err()
 			}
 			h, err := t.p.fit(learn, skip)
+			if err != nil {
+				return err
+			}
+			theirs := t.unmarked(t.p.m.Scores(h))
 			for i, k := range t.marks {
-				if err == nil && part[k.Video] == f {
-					out[i] = held{k, t.p.markScore(h, k)}
+				if part[k.Video] == f {
+					out[i] = held{k, translate(float32(t.p.markScore(h, k)), theirs, unmarked)}
 				}
 			}
-			return err
+			return nil
 		})
 	}
 	return out, len(part), group.Wait()
+}
+
+// unmarked returns the sorted scores of the moments that overlap no mark.
+func (t *Teacher) unmarked(scores []float32) (out []float32) {
+	touched := t.p.m.touched(t.marks, 0)
+	for i, s := range scores {
+		if !touched[i] {
+			out = append(out, s)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// translate returns the score that has the same rank among others as a score has among
+// those of its own head. Heads that learned from fewer marks have other scales.
+func translate(score float32, own, others []float32) float64 {
+	n := len(own)
+	switch i, _ := slices.BinarySearch(own, score); {
+	case n == 0:
+		return float64(score)
+	case i == n:
+		return float64(others[n-1]) + float64(score-own[n-1])
+	default:
+		return float64(others[i])
+	}
 }
 
 // parts assigns the videos with marks to parts, those with positive marks first, so that
@@ -175,79 +193,34 @@ func (t *Teacher) parts() map[int64]int {
 	return out
 }
 
-// divide returns the positive and negative moments that lie within marks, and the sorted scores
-// of all others.
-func (t *Teacher) divide() (known []held, unknown []float32) {
-	marked := map[int]Mark{}
-	for _, k := range t.marks {
-		for _, i := range t.p.m.showing(k) {
-			if s := t.p.m.spans[i]; s.overlap(k.span()) >= 0.9*(s.end-s.start) {
-				marked[i] = k
-			}
+// recalling returns the highest threshold at which a share of the marked videos is found.
+func recalling(marks []held, recall float64) (threshold float64, reached bool) {
+	var scores []float64
+	for _, k := range marks {
+		if k.Positive {
+			scores = append(scores, k.score)
 		}
 	}
-	for i, s := range t.scores {
-		if k, ok := marked[i]; ok {
-			known = append(known, held{k, float64(s)})
-		} else {
-			unknown = append(unknown, s)
+	slices.Sort(scores)
+	for _, threshold := range slices.Backward(scores) {
+		if b := found(marks, threshold); b.Mean() >= recall {
+			return threshold, true
 		}
 	}
-	slices.Sort(unknown)
-	return known, unknown
+	return scores[0], false
 }
 
-// strata is the number of parts of the moments above a threshold.
-const strata = 4
-
-// estimate returns the quality at a threshold. Marked moments count as they are marked,
-// others as the held-out marks with similar scores.
-func estimate(known []held, unknown []float32, marks []held, threshold float64) Quality {
-	first, _ := slices.BinarySearch(unknown, float32(threshold))
-	above := unknown[first:]
-	var mean, variance float64
-	moments := len(above)
-	for _, k := range known {
-		if k.score >= threshold {
-			moments++
-			if k.Positive {
-				mean++
-			}
-		}
-	}
-	parts := min(strata, len(above))
-	for s := range parts {
-		low, high := s*len(above)/parts, (s+1)*len(above)/parts
-		from, to := threshold, math.Inf(1)
-		if s > 0 {
-			from = float64(above[low])
-		}
-		if s+1 < parts {
-			to = float64(above[high])
-		}
-		b := posterior(marks, func(k held) bool { return k.score >= from && k.score < to }, func(k held) bool { return k.Positive })
-		n := float64(high - low)
-		mean += n * b.Mean()
-		variance += n*n*b.Variance() + n*b.Mean()*(1-b.Mean())
-	}
-	n := float64(max(1, moments))
-	q := Quality{Threshold: threshold, Moments: moments, Precision: interval(mean/n, variance/n/n)}
-	b := posterior(marks, func(k held) bool { return k.Positive }, func(k held) bool { return k.score >= threshold })
-	q.Recall = interval(b.Mean(), b.Variance())
-	return q
-}
-
-// posterior returns the distribution of the share of the counted marks that hold, from
+// found returns the distribution of the share of positive marks above a threshold, from
 // Jeffreys' prior. Each video counts once, with the mean of its marks.
-func posterior(marks []held, counted, hold func(held) bool) distuv.Beta {
+func found(marks []held, threshold float64) distuv.Beta {
 	videos := map[int64][2]float64{}
 	for _, k := range marks {
-		if !counted(k) {
+		if !k.Positive {
 			continue
 		}
 		v := videos[k.Video]
 		v[0]++
-		if hold(k) {
+		if k.score >= threshold {
 			v[1]++
 		}
 		videos[k.Video] = v
@@ -258,14 +231,4 @@ func posterior(marks []held, counted, hold func(held) bool) distuv.Beta {
 		b.Beta += 1 - v[1]/v[0]
 	}
 	return b
-}
-
-// interval returns the central 95 % of the beta distribution with this mean and variance.
-func interval(mean, variance float64) Interval {
-	if variance <= 0 || mean <= 0 || mean >= 1 {
-		return Interval{mean, mean, mean}
-	}
-	n := max(1e-3, mean*(1-mean)/variance-1)
-	b := distuv.Beta{Alpha: mean * n, Beta: (1 - mean) * n}
-	return Interval{mean, b.Quantile(0.025), b.Quantile(0.975)}
 }

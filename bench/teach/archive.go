@@ -69,7 +69,7 @@ func newArchive(ctx context.Context, o options) (*archive, error) {
 	return a, nil
 }
 
-// encode renders videos and encodes their frames.
+// encode renders videos and encodes their frames, each once.
 func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options) (films []film, err error) {
 	if _, err := synth.Generate(ctx, dir, w, nil); err != nil {
 		return nil, err
@@ -86,14 +86,22 @@ func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options)
 	if err != nil {
 		return nil, err
 	}
-	_, err = feature.ExtractFunc(ctx, model, found.Videos, feature.Options{Sampling: video.AtRate(rate)}, func(q *feature.Sequence) error {
-		c := *q
-		c.Features, c.Timestamps = slices.Clone(q.Features), slices.Clone(q.Timestamps)
-		films = append(films, film{&c, synth.Kind(w.Label), truth[filepath.Base(q.ID)]})
-		return nil
-	})
+	store, err := feature.Create(filepath.Join(dir, "features"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err = feature.Extract(ctx, model, found.Videos, store, feature.Options{Sampling: video.AtRate(rate)}); err != nil {
+		return nil, err
+	}
+	for _, v := range found.Videos {
+		q, err := store.Get(v.ID)
+		if err != nil {
+			return nil, err
+		}
+		films = append(films, film{q, synth.Kind(w.Label), truth[filepath.Base(q.ID)]})
+	}
 	slices.SortFunc(films, func(a, b film) int { return cmp.Compare(a.q.ID, b.q.ID) })
-	return films, err
+	return films, nil
 }
 
 // add adds the moments of a video.

@@ -51,8 +51,8 @@ func run(ctx context.Context, o options) error {
 	}
 	fmt.Printf("%d moments of %d videos\n", a.moments.Len(), a.videos)
 	var all []result
-	for _, l := range a.choose(o.labels) {
-		for seed := range o.seeds {
+	for seed := range o.seeds {
+		for _, l := range a.choose(o.labels) {
 			r, err := a.teach(ctx, l, uint64(seed))
 			if err != nil {
 				return fmt.Errorf("label %q: %w", l.name, err)
@@ -60,15 +60,24 @@ func run(ctx context.Context, o options) error {
 			all = append(all, r)
 			fmt.Fprintln(os.Stderr, r)
 		}
-	}
-	if o.json != "" {
-		data, err := json.MarshalIndent(all, "", "  ")
-		if err == nil {
-			err = os.WriteFile(o.json, data, 0o666)
+		fmt.Printf("\nseeds: %d\n", seed+1)
+		if err := report(os.Stdout, all); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := save(o.json, all); err != nil {
 			return err
 		}
 	}
-	return report(os.Stdout, all)
+	return nil
+}
+
+func save(path string, all []result) error {
+	if path == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o666)
 }

@@ -22,7 +22,8 @@ type result struct {
 	Share        float64
 	Seed         uint64
 	Text         float64         // average precision of the text query
-	Best         float64         // average precision of the best of several text queries
+	Best         float64         // of the best of several text queries
+	Most         float64         // of a head that learned from many marks; see most
 	Head, Random map[int]float64 // average precision after marks that are suggested, or drawn at random
 	// At 20 and 50 marks: the estimated precision, and the true one.
 	Estimated map[int]label.Interval
@@ -60,6 +61,10 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 		r.Best = max(r.Best, ap)
 	}
 	random := rand.New(rand.NewPCG(seed, 15))
+	var err error
+	if r.Most, err = a.most(t.name, query, random); err != nil {
+		return r, err
+	}
 	var marks, drawn []label.Mark
 	for n := range budgets[len(budgets)-1] + 1 {
 		teacher, err := label.Teach(a.moments, query, marks)
@@ -75,6 +80,34 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 		marks, drawn = append(marks, a.mark(t.name, row)), append(drawn, a.mark(t.name, random.IntN(a.moments.Len())))
 	}
 	return r, nil
+}
+
+// most returns the average precision in every second video of a head that learned from 200
+// moments of the others that show a label, or all if there are fewer, and 200 that do not:
+// what such a head can reach.
+func (a *archive) most(name string, query []float32, random *rand.Rand) (float64, error) {
+	var marks []label.Mark
+	count := map[bool]int{}
+	for _, row := range random.Perm(a.moments.Len()) {
+		k := a.mark(name, row)
+		if k.Video%2 == 0 && count[k.Positive] < 200 {
+			count[k.Positive]++
+			marks = append(marks, k)
+		}
+	}
+	head, err := label.Fit(a.moments, query, marks)
+	if err != nil {
+		return 0, err
+	}
+	scores := a.moments.Scores(head)
+	var kept []float32
+	var shows []bool
+	for row, s := range scores {
+		if video, _, _ := a.moments.Span(row); video%2 == 1 {
+			kept, shows = append(kept, s), append(shows, a.shows[name][row])
+		}
+	}
+	return averagePrecision(kept, func(i int) bool { return shows[i] }), nil
 }
 
 // next returns the moment that the user marks next.
@@ -144,6 +177,10 @@ func (a *archive) truePrecision(name string, scores []float32, threshold float64
 // averagePrecision returns the average precision over all moments, including marked ones, as a
 // user sees them.
 func (a *archive) averagePrecision(name string, scores []float32) float64 {
+	return averagePrecision(scores, func(i int) bool { return a.shows[name][i] })
+}
+
+func averagePrecision(scores []float32, shows func(int) bool) float64 {
 	order := make([]int, len(scores))
 	for i := range order {
 		order[i] = i
@@ -151,7 +188,7 @@ func (a *archive) averagePrecision(name string, scores []float32) float64 {
 	slices.SortFunc(order, func(x, y int) int { return cmp.Or(cmp.Compare(scores[y], scores[x]), x-y) })
 	var right, sum float64
 	for i, row := range order {
-		if a.shows[name][row] {
+		if shows(row) {
 			right++
 			sum += right / float64(i+1)
 		}

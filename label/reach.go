@@ -1,0 +1,170 @@
+package label
+
+import (
+	"math"
+	"sync"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/crash"
+)
+
+// reaches are candidates of how far the weights of embeddings and of motions may move from
+// the text. Small ones suit labels that the text finds well, and large ones those that
+// differ by something that the text does not express.
+var reaches = [][2]float64{{0.3, 1}, {1, 1}, {3, 1}, {8, 1}, {1, 3}, {1, 8}}
+
+const (
+	// evident is the greatest number of marks that choose the reach.
+	evident = 150
+	// unmarked is the number of unmarked moments that are taken as negatives for this.
+	unmarked = 100
+)
+
+// reaching returns the problem with the reach that the marks call for: the geometric mean of
+// the candidates, weighted by their marginal likelihood (by Laplace's approximation). This is
+// how a fit without validation data knows whether the text or the marks should decide.
+func (p *problem) reaching(marks []Mark, skip map[int64]bool) *problem {
+	all := make([]int, len(marks))
+	for i := range all {
+		all[i] = i
+	}
+	var examples []example
+	for _, i := range spread(all, evident) {
+		rows := p.m.showing(marks[i])
+		target := 0.
+		if marks[i].Positive {
+			target = 1
+		}
+		examples = append(examples, example{rows[len(rows)/2], target, 1})
+	}
+	examples = append(examples, p.weak(marks, skip, unmarked)...)
+	likelihood := p.likelihoods(examples)
+	top := math.Inf(-1)
+	for _, l := range likelihood {
+		top = max(top, l)
+	}
+	var sum float64
+	var reach [2]float64 // logarithms
+	for i, l := range likelihood {
+		weight := math.Exp(l - top)
+		sum += weight
+		for k := range reach {
+			reach[k] += weight * math.Log(reaches[i][k])
+		}
+	}
+	out := *p
+	for k := range reach {
+		out.scale[k] *= math.Exp(reach[k] / sum)
+	}
+	return &out
+}
+
+// likelihoods returns the logarithm of the marginal likelihood of each candidate.
+func (p *problem) likelihoods(examples []example) []float64 {
+	n, e := len(examples), p.m.embed
+	x, fixed, offset := make([][]float32, n), make([][]float64, n), make([]float64, n)
+	row := make([]float64, len(p.m.stats().mean)+2)
+	for i, k := range examples {
+		offset[i] = p.features(row, k.row)
+		x[i], fixed[i] = make([]float32, len(row)-2), []float64{row[len(row)-2], row[len(row)-1]}
+		for j := range x[i] {
+			x[i][j] = float32(row[j])
+		}
+	}
+	var gram [3]*mat.SymDense // of embeddings, motions, and what has no reach
+	for k := range gram {
+		gram[k] = mat.NewSymDense(n, nil)
+	}
+	for i := range n {
+		for j := i; j < n; j++ {
+			gram[0].SetSym(i, j, compute.Dot(x[i][:e], x[j][:e]))
+			gram[1].SetSym(i, j, compute.Dot(x[i][e:], x[j][e:]))
+			gram[2].SetSym(i, j, fixed[i][0]*fixed[j][0]+fixed[i][1]*fixed[j][1])
+		}
+	}
+	out := make([]float64, len(reaches))
+	var group sync.WaitGroup
+	for c, reach := range reaches {
+		group.Go(func() {
+			defer crash.Recover()
+			var covariance, motion mat.SymDense
+			covariance.ScaleSym(reach[0]*reach[0], gram[0])
+			motion.ScaleSym(reach[1]*reach[1], gram[1])
+			covariance.AddSym(&covariance, &motion)
+			covariance.AddSym(&covariance, gram[2])
+			out[c] = likelihood(&covariance, offset, examples)
+		})
+	}
+	group.Wait()
+	return out
+}
+
+// likelihood returns the logarithm of the marginal likelihood of examples whose log-odds
+// have a normal prior with mean offset, by Laplace's approximation around the mode, which
+// Newton's method finds (Rasmussen and Williams, Gaussian Processes, algorithm 3.1).
+func likelihood(covariance *mat.SymDense, offset []float64, examples []example) float64 {
+	n := len(examples)
+	density := func(a, f *mat.VecDense) float64 {
+		sum := -mat.Dot(a, f) / 2
+		for i, e := range examples {
+			odds := f.AtVec(i) + offset[i]
+			sum -= e.weight * (softplus(odds) - e.target*odds)
+		}
+		return sum
+	}
+	a, f := mat.NewVecDense(n, nil), mat.NewVecDense(n, nil) // f = covariance·a
+	best := density(a, f)
+	for range 30 {
+		step, _ := newton(covariance, offset, examples, f)
+		step.SubVec(step, a)
+		gain := 0.
+		for rate := 1.; rate > 1e-3 && gain <= 0; rate /= 2 {
+			var na, nf mat.VecDense
+			na.AddScaledVec(a, rate, step)
+			nf.MulVec(covariance, &na)
+			if d := density(&na, &nf); d > best {
+				gain = d - best
+				a, f, best = &na, &nf, d
+			}
+		}
+		if gain < 1e-3 {
+			break
+		}
+	}
+	_, determinant := newton(covariance, offset, examples, f)
+	return best - determinant/2
+}
+
+// newton returns the next estimate of a, and the logarithm of the determinant of
+// I + √W·covariance·√W, where W is the curvature at f.
+func newton(covariance *mat.SymDense, offset []float64, examples []example, f *mat.VecDense) (*mat.VecDense, float64) {
+	n := len(examples)
+	root, b := make([]float64, n), mat.NewVecDense(n, nil)
+	for i, e := range examples {
+		p := 1 / (1 + math.Exp(-f.AtVec(i)-offset[i]))
+		w := max(1e-9, e.weight*p*(1-p))
+		root[i] = math.Sqrt(w)
+		b.SetVec(i, w*f.AtVec(i)+e.weight*(e.target-p))
+	}
+	system := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i; j < n; j++ {
+			system.SetSym(i, j, root[i]*covariance.At(i, j)*root[j])
+		}
+		system.SetSym(i, i, 1+system.At(i, i))
+	}
+	var chol mat.Cholesky
+	chol.Factorize(system) // I plus a positive semidefinite matrix
+	var y mat.VecDense
+	y.MulVec(covariance, b)
+	for i := range n {
+		y.SetVec(i, y.AtVec(i)*root[i])
+	}
+	_ = chol.SolveVecTo(&y, &y) // returns an error for a high condition number only
+	for i := range n {
+		b.SetVec(i, b.AtVec(i)-root[i]*y.AtVec(i))
+	}
+	return b, chol.LogDet()
+}
