@@ -31,7 +31,8 @@ func (k Mark) Overlap(o Mark) float64 {
 }
 
 // Head scores moments for one label: the dot product of Weights [3E] with a moment's
-// embedding and motion, plus Bias. The score is a log-odds.
+// embedding and motion, plus Bias and, for a trained head, a kernel. The score is a
+// log-odds.
 type Head struct {
 	Weights []float32
 	Bias    float64
@@ -40,11 +41,17 @@ type Head struct {
 	Threshold float64
 	// Spread is half the distance between the two, 0 without positive marks.
 	Spread float64
+
+	kernel *kernel // of a trained head, or nil
 }
 
 // Score returns the score of a moment that is not in an archive.
 func (h *Head) Score(embedding, motion []float32) float64 {
-	return compute.Dot(h.Weights[:len(embedding)], embedding) + compute.Dot(h.motion(), motion) + h.Bias
+	score := compute.Dot(h.Weights[:len(embedding)], embedding) + compute.Dot(h.motion(), motion) + h.Bias
+	if h.kernel != nil {
+		score += h.kernel.clone().at(embedding, motion)
+	}
+	return score
 }
 
 func (h *Head) motion() []float32 { return h.Weights[len(h.Weights)/(1+orders):] }
@@ -88,6 +95,8 @@ type problem struct {
 	mean  float64 // of the cosines with the text
 	sd    float64
 	scale [2]float64 // of embeddings and motions, for a reach of 1
+	// trained is whether heads have a kernel.
+	trained bool
 }
 
 func newProblem(m *Moments, text []float32) (*problem, error) {
@@ -175,6 +184,9 @@ func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
 	theta := make([]float64, width+2) // w, v, u
 	if len(marks) == 0 {
 		return p.head(theta), nil
+	}
+	if p.trained {
+		return p.fitKernel(marks, skip)
 	}
 	examples, err := p.examples(marks, skip)
 	if err != nil {

@@ -205,6 +205,7 @@ func (m *Moments) Scores(h *Head) []float32 {
 // second time what the first lost: 16 bits in all.
 type scorer struct {
 	h      *Head
+	kernel *kernel
 	coarse compute.Int8Query
 	fine   compute.Int8Query
 	steps  [2]float32
@@ -213,7 +214,7 @@ type scorer struct {
 }
 
 func newScorer(h *Head, stride int) *scorer {
-	s := &scorer{h: h}
+	s := &scorer{h: h, kernel: h.kernel.clone()}
 	motion := h.motion()
 	row := make([]byte, stride)
 	rest := make([]float32, len(motion))
@@ -242,5 +243,16 @@ func (s *scorer) score(dst []float32, m *Moments, first int) {
 	for i := range dst {
 		motion := float64(m.scales[first+i]) * (float64(s.steps[0])*float64(s.dots[0][i]) + float64(s.steps[1])*float64(s.dots[1][i]))
 		dst[i] = float32(compute.Dot(text, m.embedding(first+i)) + motion + s.h.Bias)
+	}
+	if s.kernel == nil {
+		return
+	}
+	exact, narrow := make([]float64, len(s.h.motion())), make([]float32, len(s.h.motion()))
+	for i := range dst {
+		m.motion(exact, first+i)
+		for j, v := range exact {
+			narrow[j] = float32(v)
+		}
+		dst[i] += float32(s.kernel.at(m.embedding(first+i), narrow))
 	}
 }

@@ -45,8 +45,7 @@ type Quality struct {
 // folds is the number of parts of a cross-validation.
 const folds = 5
 
-// held is the score of a mark under a head that saw no mark of its video, translated to the
-// scale of the head that saw all.
+// held is the score of a mark under a head that saw no mark of its video.
 type held struct {
 	Mark
 	score float64
@@ -67,7 +66,11 @@ func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 	if p, r := target.Precision, target.Recall; !(p >= 0 && p <= 1 && r >= 0 && r <= 1) || (p > 0) == (r > 0) {
 		return q, fmt.Errorf("the operating point must be a precision or a recall from 0 to 1, got precision %g and recall %g", p, r)
 	}
-	marks, videos, err := t.crossValidate(ctx)
+	unmarked := t.unmarked(t.scores)
+	marks, videos, err := t.crossValidate(ctx, t.p, func(h *Head) func(Mark) float64 {
+		theirs := t.unmarked(t.p.m.Scores(h))
+		return func(k Mark) float64 { return translate(float32(t.p.markScore(h, k)), theirs, unmarked) }
+	})
 	q.Videos = videos
 	if err != nil {
 		return q, err
@@ -90,8 +93,8 @@ func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 }
 
 // crossValidate scores the marks of each part of the videos by a head that learned from
-// the other parts, and translates the scores.
-func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, err error) {
+// the other parts.
+func (t *Teacher) crossValidate(ctx context.Context, p *problem, score func(*Head) func(Mark) float64) (out []held, videos int, err error) {
 	part := t.parts()
 	positive := map[int64]bool{}
 	negative := false
@@ -111,7 +114,6 @@ func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, er
 		return nil, len(part), ErrFewVideos
 	}
 	out = make([]held, len(t.marks))
-	unmarked := t.unmarked(t.scores)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for f := range folds {
@@ -129,14 +131,14 @@ func (t *Teacher) crossValidate(ctx context.Context) (out []held, videos int, er
 			if len(skip) == 0 || ctx.Err() != nil {
 				return ctx.Err()
 			}
-			h, err := t.p.fit(learn, skip)
+			h, err := p.fit(learn, skip)
 			if err != nil {
 				return err
 			}
-			theirs := t.unmarked(t.p.m.Scores(h))
+			of := score(h)
 			for i, k := range t.marks {
 				if part[k.Video] == f {
-					out[i] = held{k, translate(float32(t.p.markScore(h, k)), theirs, unmarked)}
+					out[i] = held{k, of(k)}
 				}
 			}
 			return nil

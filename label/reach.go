@@ -26,20 +26,7 @@ const (
 // the candidates, weighted by their marginal likelihood (by Laplace's approximation). This is
 // how a fit without validation data knows whether the text or the marks should decide.
 func (p *problem) reaching(marks []Mark, skip map[int64]bool) *problem {
-	all := make([]int, len(marks))
-	for i := range all {
-		all[i] = i
-	}
-	var examples []example
-	for _, i := range spread(all, evident) {
-		rows := p.m.showing(marks[i])
-		target := 0.
-		if marks[i].Positive {
-			target = 1
-		}
-		examples = append(examples, example{rows[len(rows)/2], target, 1})
-	}
-	examples = append(examples, p.weak(marks, skip, unmarked)...)
+	examples := p.few(marks, skip)
 	likelihood := p.likelihoods(examples)
 	top := math.Inf(-1)
 	for _, l := range likelihood {
@@ -61,27 +48,64 @@ func (p *problem) reaching(marks []Mark, skip map[int64]bool) *problem {
 	return &out
 }
 
+// few returns one example for each of at most evident marks, and weak negatives.
+func (p *problem) few(marks []Mark, skip map[int64]bool) (out []example) {
+	all := make([]int, len(marks))
+	for i := range all {
+		all[i] = i
+	}
+	for _, i := range spread(all, evident) {
+		rows := p.m.showing(marks[i])
+		target := 0.
+		if marks[i].Positive {
+			target = 1
+		}
+		out = append(out, example{rows[len(rows)/2], target, 1})
+	}
+	return append(out, p.weak(marks, skip, unmarked)...)
+}
+
+// inputs holds what the log-odds of examples depend on: their inputs [3E], the standardized
+// cosine with the text and the constant, each times its spread, and the log-odds of the text.
+type inputs struct {
+	x      [][]float32
+	fixed  [][2]float64
+	offset []float64
+}
+
+func (p *problem) inputs(examples []example) (in inputs) {
+	row := make([]float64, len(p.m.stats().mean)+2)
+	n := len(row) - 2
+	for _, k := range examples {
+		in.offset = append(in.offset, p.features(row, k.row))
+		x := make([]float32, n)
+		for j := range x {
+			x[j] = float32(row[j])
+		}
+		in.x, in.fixed = append(in.x, x), append(in.fixed, [2]float64{row[n], row[n+1]})
+	}
+	return in
+}
+
+// shared returns the covariance of two log-odds that follows from the text and the
+// constant.
+func (in inputs) shared(i, j int) float64 {
+	return in.fixed[i][0]*in.fixed[j][0] + in.fixed[i][1]*in.fixed[j][1]
+}
+
 // likelihoods returns the logarithm of the marginal likelihood of each candidate.
 func (p *problem) likelihoods(examples []example) []float64 {
 	n, e := len(examples), p.m.embed
-	x, fixed, offset := make([][]float32, n), make([][]float64, n), make([]float64, n)
-	row := make([]float64, len(p.m.stats().mean)+2)
-	for i, k := range examples {
-		offset[i] = p.features(row, k.row)
-		x[i], fixed[i] = make([]float32, len(row)-2), []float64{row[len(row)-2], row[len(row)-1]}
-		for j := range x[i] {
-			x[i][j] = float32(row[j])
-		}
-	}
+	in := p.inputs(examples)
 	var gram [3]*mat.SymDense // of embeddings, motions, and what has no reach
 	for k := range gram {
 		gram[k] = mat.NewSymDense(n, nil)
 	}
 	for i := range n {
 		for j := i; j < n; j++ {
-			gram[0].SetSym(i, j, compute.Dot(x[i][:e], x[j][:e]))
-			gram[1].SetSym(i, j, compute.Dot(x[i][e:], x[j][e:]))
-			gram[2].SetSym(i, j, fixed[i][0]*fixed[j][0]+fixed[i][1]*fixed[j][1])
+			gram[0].SetSym(i, j, compute.Dot(in.x[i][:e], in.x[j][:e]))
+			gram[1].SetSym(i, j, compute.Dot(in.x[i][e:], in.x[j][e:]))
+			gram[2].SetSym(i, j, in.shared(i, j))
 		}
 	}
 	out := make([]float64, len(reaches))
@@ -94,17 +118,18 @@ func (p *problem) likelihoods(examples []example) []float64 {
 			motion.ScaleSym(reach[1]*reach[1], gram[1])
 			covariance.AddSym(&covariance, &motion)
 			covariance.AddSym(&covariance, gram[2])
-			out[c] = likelihood(&covariance, offset, examples)
+			_, out[c] = posterior(&covariance, in.offset, examples)
 		})
 	}
 	group.Wait()
 	return out
 }
 
-// likelihood returns the logarithm of the marginal likelihood of examples whose log-odds
-// have a normal prior with mean offset, by Laplace's approximation around the mode, which
-// Newton's method finds (Rasmussen and Williams, Gaussian Processes, algorithm 3.1).
-func likelihood(covariance *mat.SymDense, offset []float64, examples []example) float64 {
+// posterior returns the most probable log-odds of examples that have a normal prior with
+// mean offset, as a where the log-odds are covariance·a + offset. It also returns the
+// logarithm of the marginal likelihood, by Laplace's approximation. Newton's method finds
+// the mode (Rasmussen and Williams, Gaussian Processes, algorithm 3.1).
+func posterior(covariance *mat.SymDense, offset []float64, examples []example) ([]float64, float64) {
 	n := len(examples)
 	density := func(a, f *mat.VecDense) float64 {
 		sum := -mat.Dot(a, f) / 2
@@ -134,7 +159,7 @@ func likelihood(covariance *mat.SymDense, offset []float64, examples []example) 
 		}
 	}
 	_, determinant := newton(covariance, offset, examples, f)
-	return best - determinant/2
+	return a.RawVector().Data, best - determinant/2
 }
 
 // newton returns the next estimate of a, and the logarithm of the determinant of

@@ -26,10 +26,15 @@ type Teacher struct {
 // Teach learns the head of a label from its marks and the embedding [E] of its text, of
 // length 1, and scores all moments.
 func Teach(m *Moments, text []float32, marks []Mark) (*Teacher, error) {
+	return teach(m, text, marks, false)
+}
+
+func teach(m *Moments, text []float32, marks []Mark, trained bool) (*Teacher, error) {
 	p, err := newProblem(m, text)
 	if err != nil {
 		return nil, err
 	}
+	p.trained = trained
 	t := &Teacher{p: p, marks: marks}
 	if t.head, err = p.fit(marks, nil); err != nil {
 		return nil, err
