@@ -18,10 +18,10 @@ func Train(m *Moments, text []float32, marks []Mark) (*Teacher, error) {
 
 // Comparison compares a linear head with a trained one.
 type Comparison struct {
-	// Linear and Trained are the mean log loss, in nats, of marks under heads that saw no
-	// mark of the same video. Each video counts once.
-	Linear  float64 `json:"linear"`
-	Trained float64 `json:"trained"`
+	// LinearLoss and TrainedLoss are the mean log loss, in nats, of marks under heads that saw
+	// no mark of the same video. Each video counts once.
+	LinearLoss  float64 `json:"linear_loss"`
+	TrainedLoss float64 `json:"trained_loss"`
 	// Error is the standard error of the difference. Better is whether the loss of the
 	// trained head is lower by more than that.
 	Error  float64 `json:"error"`
@@ -53,7 +53,7 @@ func (t *Teacher) Compare(ctx context.Context) (Comparison, error) {
 		gain = append(gain, loss-losses[1][video])
 	}
 	slices.Sort(gain) // a sum that does not depend on the order of the map
-	c.Linear, c.Trained = stat.Mean(linear, nil), stat.Mean(trained, nil)
+	c.LinearLoss, c.TrainedLoss = stat.Mean(linear, nil), stat.Mean(trained, nil)
 	mean, sd := stat.MeanStdDev(gain, nil)
 	c.Error = sd / math.Sqrt(float64(len(gain)))
 	c.Better = mean > c.Error

@@ -45,7 +45,7 @@ func TestTrainLearnsWhatIsNotLinear(t *testing.T) {
 	}
 	for _, teacher := range []*Teacher{linear, trained} {
 		c, err := teacher.Compare(t.Context())
-		if err != nil || !c.Better || c.Marks != 40 || c.Videos != 40 || c.Trained >= c.Linear {
+		if err != nil || !c.Better || c.Marks != 40 || c.Videos != 40 || c.TrainedLoss >= c.LinearLoss {
 			t.Errorf("%+v, %v", c, err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestTrainKeepsWhatIsGood(t *testing.T) {
 	w := newWorld(t, 40, 60, false)
 	teacher, marks := w.teach(t, 20)
 	c, err := teacher.Compare(t.Context())
-	if err != nil || math.IsNaN(c.Linear) || math.IsNaN(c.Error) {
+	if err != nil || math.IsNaN(c.LinearLoss) || math.IsNaN(c.Error) {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	trained, err := Train(w.m, w.text, marks)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,19 @@ func (w *world) teach(name string, use func(*library.Teacher)) {
 		w.t.Fatal(err)
 	}
 	use(t)
+}
+
+func (w *world) teachError(name string) error {
+	w.t.Helper()
+	l := w.open()
+	defer l.Close()
+	m, err := l.Moments(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer m.Close()
+	_, err = l.Teach(w.t.Context(), retrieval.Baseline(w.model), m, name)
+	return err
 }
 
 // db changes the database without the library.
@@ -228,7 +242,7 @@ func TestMarksWhileARunWrites(t *testing.T) {
 func TestOlderLibraryGainsMotions(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	before := w.index(w.videos)
-	w.db("DROP TABLE searches", "DROP TABLE chance", "DROP TABLE motions", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
+	w.db("DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE motions", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
 	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrOlder) {
 		t.Fatalf("%v", err)
 	}
@@ -268,5 +282,53 @@ func TestDamagedMarksAndMotions(t *testing.T) {
 		if c.repair != "" {
 			w.db(c.repair)
 		}
+	}
+}
+
+// A label keeps its trained head when marks are added, and loses it with the label.
+func TestTrainedHeadsAreStored(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4", "blue_ring/000.mp4", "blue_ring/001.mp4")
+	w.index(w.videos)
+	w.label("thing", library.Mark{Video: "red_circle/000.mp4", End: 1, Positive: true}, library.Mark{Video: "red_circle/001.mp4", End: 1, Positive: true},
+		library.Mark{Video: "blue_ring/000.mp4", End: 1})
+	scores := func() (out []float64, outdated bool) {
+		w.teach("thing", func(teacher *library.Teacher) {
+			if c, err := teacher.Compare(t.Context()); err != nil || c.Marks < 3 {
+				t.Errorf("%+v, %v", c, err)
+			}
+			for _, s := range teacher.Suggest(label.Likely, 50, 0, "") {
+				out = append(out, s.Score)
+			}
+			outdated = teacher.Outdated
+		})
+		return out, outdated
+	}
+	set := func(trained bool, marks int) {
+		t.Helper()
+		if err := library.SetTrained(t.Context(), w.lib, "thing", trained, marks); err != nil {
+			t.Fatal(err)
+		}
+	}
+	linear, _ := scores()
+	set(true, 3)
+	trained, outdated := scores()
+	if slices.Equal(linear, trained) || outdated {
+		t.Errorf("scores %v and %v, outdated: %v", linear, trained, outdated)
+	}
+	w.whole()
+	set(true, 1)
+	if _, outdated := scores(); !outdated {
+		t.Error("3 marks are not outdated after training with 1")
+	}
+	w.db("UPDATE trained SET sum = 1")
+	if err := w.teachError("thing"); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("a damaged row: %v", err)
+	}
+	set(false, 3)
+	if again, _ := scores(); !slices.Equal(linear, again) {
+		t.Errorf("scores %v, then %v", linear, again)
+	}
+	if err := library.SetTrained(t.Context(), w.lib, "other", true, 3); !errors.Is(err, library.ErrNoLabel) {
+		t.Error(err)
 	}
 }

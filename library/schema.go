@@ -111,6 +111,14 @@ CREATE TABLE searches (
 	sum     INTEGER
 ) WITHOUT ROWID;
 ` + triggers(chanceTable, searchesTable),
+
+	`CREATE TABLE trained ( -- labels with a trained head
+	label INTEGER PRIMARY KEY REFERENCES labels ON DELETE CASCADE,
+	marks INTEGER NOT NULL, -- from which this was decided
+	time  TEXT NOT NULL,
+	sum   INTEGER
+);
+` + triggers(trainedTable),
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

@@ -34,8 +34,9 @@ var (
 	chanceTable   = table{"chance", []string{"only", "generation", "cosine"}}
 	searchesTable = table{"searches", []string{"name", "query", "created"}}
 	marksTable    = table{"marks", []string{"id", "label", "sha256", "path", "start", `"end"`, "positive", "author", "time"}}
+	trainedTable  = table{"trained", []string{"label", "marks", "time"}}
 
-	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable}
+	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable, trainedTable}
 )
 
 func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }

@@ -108,6 +108,9 @@ type Teacher struct {
 	// Unused is the number of marks whose videos are not in the library now, or are waiting
 	// to be re-indexed.
 	Unused int
+	// Outdated is whether the label has at least twice as many marks as when it got a trained
+	// head; see [SetTrained].
+	Outdated bool
 
 	m       *Moments
 	marks   []Mark // that are used
@@ -133,7 +136,15 @@ func (l *Library) Teach(ctx context.Context, e Embedder, m *Moments, name string
 	if err != nil {
 		return nil, explain(l.dir, err)
 	}
-	t.teacher, err = label.Teach(m.moments, query, marks)
+	trained, err := trainedFrom(ctx, l.db, id)
+	if err != nil {
+		return nil, explain(l.dir, err)
+	}
+	learn := label.Teach
+	if trained > 0 {
+		learn, t.Outdated = label.Train, len(marks) >= 2*trained
+	}
+	t.teacher, err = learn(m.moments, query, marks)
 	return t, err
 }
 

@@ -42,6 +42,14 @@ func report(w io.Writer, all []result) error {
 		for _, g := range groups {
 			rows := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.Group != g })
 			if len(rows) > 0 {
+				fmt.Fprintf(w, "%s: average precision of a trained head: %.3f; better in %d of %d, and chosen in %d; with the choice: %.3f; %.1f s\n", g,
+					mean(rows, func(r result) float64 { return r.Trained[n] }), count(rows, func(r result) bool { return r.Trained[n] > r.Head[n] }), len(rows),
+					count(rows, func(r result) bool { return r.Better[n] }), mean(rows, func(r result) float64 {
+						if r.Better[n] {
+							return r.Trained[n]
+						}
+						return r.Head[n]
+					}), mean(rows, func(r result) float64 { return r.Seconds[n] }))
 				fmt.Fprintf(w, "%s: average precision of segments at tIoU 0.5: %.3f; share of moments %.2f %%\n", g,
 					mean(rows, func(r result) float64 { return r.Segments[n] }), 100*mean(rows, func(r result) float64 { return r.Share }))
 			}
@@ -56,6 +64,15 @@ func line(w io.Writer, group, what string, rows []result, value func(result, int
 		fmt.Fprintf(w, " %.3f |", mean(rows, func(r result) float64 { return value(r, n) }))
 	}
 	fmt.Fprintln(w)
+}
+
+func count(rows []result, holds func(result) bool) (n int) {
+	for _, r := range rows {
+		if holds(r) {
+			n++
+		}
+	}
+	return n
 }
 
 func mean(rows []result, value func(result) float64) float64 {

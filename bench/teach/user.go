@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/label"
@@ -29,6 +30,11 @@ type result struct {
 	Estimated map[int]label.Interval
 	Precision map[int]float64
 	Segments  map[int]float64 // average precision of segments at tIoU 0.5
+	// At 20 and 50 marks: the average precision of a trained head, whether the comparison
+	// says that it is better, and the seconds that both took.
+	Trained map[int]float64
+	Better  map[int]bool
+	Seconds map[int]float64
 }
 
 func (r result) String() string {
@@ -42,7 +48,8 @@ var templates = []string{"%s", "a %s", "a photo of a %s", "a video of a %s", "so
 // one. The first mark is a true moment that the user knows, drawn at random.
 func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, error) {
 	r := result{Label: t.name, Group: t.group, Share: t.share, Seed: seed, Head: map[int]float64{}, Random: map[int]float64{},
-		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{}}
+		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{},
+		Trained: map[int]float64{}, Better: map[int]bool{}, Seconds: map[int]float64{}}
 	var query []float32
 	for i, template := range templates {
 		text, err := a.retriever.EncodeTexts(ctx, []string{fmt.Sprintf(template, t.name)})
@@ -157,6 +164,28 @@ func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher
 	}
 	found, err := label.Segments(a.moments, teacher.Scores(), teacher.Cut(threshold))
 	r.Segments[n] = segmentPrecision(found, a.spans[r.Label])
+	if err != nil {
+		return err
+	}
+	return a.train(ctx, r, teacher, marks, query)
+}
+
+// train adds what training comes to after some marks.
+func (a *archive) train(ctx context.Context, r *result, teacher *label.Teacher, marks []label.Mark, query []float32) error {
+	n, start := len(marks), time.Now()
+	trained, err := label.Train(a.moments, query, marks)
+	if err != nil {
+		return err
+	}
+	r.Trained[n] = a.averagePrecision(r.Label, trained.Scores())
+	c, err := teacher.Compare(ctx)
+	switch {
+	case errors.Is(err, label.ErrFewVideos), errors.Is(err, label.ErrNoNegatives): // nothing to compare
+		err = nil
+	default:
+		r.Better[n] = c.Better
+	}
+	r.Seconds[n] = time.Since(start).Seconds()
 	return err
 }
 

@@ -27,6 +27,7 @@ mark the moments that clipcue suggests, and apply the label to all videos:
   clipcue label suggest  print moments to mark
   clipcue label mark     mark a span
   clipcue label eval     estimate precision and recall
+  clipcue label train    train a better head
   clipcue label apply    find all segments that show the label
 
 Marks are stored in the library. They follow videos that move, and stay when the
@@ -35,7 +36,7 @@ library is re-indexed with another model.`,
   clipcue label suggest --library lib "dog on a leash"
   clipcue label mark --library lib "dog on a leash" walk.mp4 12 16`,
 	}
-	c.AddCommand(a.labelNewCommand(), a.labelListCommand(), a.labelMarkCommand(), a.labelSuggestCommand(), a.labelEvalCommand(),
+	c.AddCommand(a.labelNewCommand(), a.labelListCommand(), a.labelMarkCommand(), a.labelSuggestCommand(), a.labelEvalCommand(), a.labelTrainCommand(),
 		a.labelApplyCommand(), a.labelImportCommand(), a.labelExportCommand(), a.labelDeleteCommand())
 	return c
 }

@@ -59,6 +59,9 @@ func (a *app) learn(ctx context.Context, l *library.Library, x lesson, names []s
 		if t.Unused > 0 {
 			a.log.Warn("marks are not used: their videos are not in the library or wait to be re-indexed", "label", t.Name, "marks", t.Unused)
 		}
+		if t.Outdated {
+			a.log.Warn("the label has at least twice as many marks as when it was trained; train it again", "label", t.Name)
+		}
 		x.teachers = append(x.teachers, t)
 	}
 	return use(x)

@@ -51,6 +51,10 @@ func TestLabelFromNothingToSegments(t *testing.T) {
 	if q.Precision.Low > q.Precision.Mean || q.Precision.Mean > q.Precision.High || q.Recall.Mean == 0 {
 		t.Errorf("quality %+v", q)
 	}
+	trained := decode[training](t, do("train", "round", "--json"))
+	if trained.Marks != 9 || trained.Trained != trained.Better || !(trained.LinearLoss > 0) {
+		t.Errorf("training %+v", trained)
+	}
 	out := filepath.Join(t.TempDir(), "segments.csv")
 	found := decode[[]applied](t, do("apply", "--json", "--out", out))
 	if len(found) != 1 || len(found[0].Segments) == 0 || found[0].Quality == nil {
@@ -68,7 +72,7 @@ func TestLabelFromNothingToSegments(t *testing.T) {
 	if data, err := os.ReadFile(out); err != nil || strings.Count(string(data), "\n") != len(found[0].Segments)+1 {
 		t.Errorf("%s: %v\n%s", out, err, data)
 	}
-	for _, args := range [][]string{{"suggest", "round"}, {"suggest", "round", "--feed", "suspects"}, {"eval", "round"}, {"apply", "round"}, {"list"}, {"list", "round"}} {
+	for _, args := range [][]string{{"suggest", "round"}, {"suggest", "round", "--feed", "suspects"}, {"eval", "round"}, {"train", "round"}, {"apply", "round"}, {"list"}, {"list", "round"}} {
 		if r := do(args[0], args[1:]...); !strings.Contains(r.stdout, " ") {
 			t.Errorf("%q prints %q", args, r.stdout)
 		}
@@ -147,6 +151,7 @@ func TestLabelsThatAreRefused(t *testing.T) {
 		{[]string{"mark", "red", video, "0", "1", "--remove"}, exitFailed, "no such mark"},
 		{[]string{"eval", "red"}, exitFailed, "no positive marks"},
 		{[]string{"apply", "red"}, exitFailed, "no positive marks"},
+		{[]string{"train", "red"}, exitFailed, "no positive marks"},
 		{[]string{"suggest", "blue"}, exitFailed, "no such label"},
 		{[]string{"suggest", "red", "--feed", "best"}, exitUsage, "likely"},
 		{[]string{"suggest", "red", "--model", other}, exitFailed, "model"},
@@ -249,4 +254,42 @@ func TestMarksOfAKilledProcess(t *testing.T) {
 		have = len(marks)
 	}
 	t.Logf("%d of 12 processes were killed before their end, %d marks were added", killed, have)
+}
+
+// A process that is killed while it trains or applies a label leaves a whole library, and
+// either no file of segments or a complete one. The same command then succeeds.
+func TestLabelCommandsOfAKilledProcess(t *testing.T) {
+	_, lib := newLibrary(t)
+	text := "video,start,end,label,negative\n"
+	for _, name := range []string{"red_circle/000", "red_circle/001", "red_circle/002", "blue_ring/000", "blue_ring/001", "green_cross/000"} {
+		text += fmt.Sprintf("%s.mp4,0,1,red,%t\n", name, !strings.HasPrefix(name, "red"))
+	}
+	dir := t.TempDir()
+	must(t, exitDone, "label", "import", "--library", lib, write(t, dir, "marks.csv", text))
+	segments := filepath.Join(dir, "segments.csv")
+	for _, args := range [][]string{{"train", "red"}, {"apply", "red", "--out", segments}} {
+		args = append([]string{"label", args[0], "--library", lib}, args[1:]...)
+		start := time.Now()
+		must(t, exitDone, args...)
+		took := time.Since(start)
+		whole, _ := os.ReadFile(segments)
+		for i := range 5 {
+			_ = os.Remove(segments)
+			c := program(t.Context(), t, args...)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(took * time.Duration(i) / 4)
+			_ = c.Process.Kill()
+			_ = c.Wait()
+			must(t, exitDone, "library", "check", "--library", lib)
+			if data, err := os.ReadFile(segments); err == nil && string(data) != string(whole) {
+				t.Errorf("%q left a part of its file: %q", args, data)
+			}
+		}
+		must(t, exitDone, args...)
+	}
+	if n := len(decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "red"))); n != 6 {
+		t.Errorf("%d of 6 marks are left", n)
+	}
 }
