@@ -5,6 +5,7 @@
 //   - [Motion] describes the order of a moment's frames, which their mean cannot.
 //   - [Fit] learns a [Head] from marks: Bayesian logistic regression whose prior is the
 //     label's text. Without marks the head ranks moments as the text query does.
+//   - [Train] learns a head that is not linear.
 //   - [Teacher] proposes the moments to mark next and estimates the quality of the head
 //     by cross-validation over videos.
 //   - [Segments] turns the scores of moments into spans with start and end.

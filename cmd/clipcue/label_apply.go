@@ -42,9 +42,8 @@ func (a *app) labelEvalCommand() *cobra.Command {
 		Use:   "eval --library DIR NAME",
 		Short: "Estimate the precision and recall of a label",
 		Long: `Estimates the quality of a label by cross-validation over its marks: each video is
-scored by a label that learned from other videos only. The intervals assume that the
-marks are typical of the library: mark what clipcue suggests, the wrong suggestions too.
-They are cautious: marks of uncertain moments lower the estimated precision.
+scored by a label that learned from other videos only. Mark what clipcue suggests, the
+wrong suggestions too.
 
 Precision is that of all moments of the library above the threshold. Recall is the
 share of the marked videos that are found; it says nothing about what nobody marked.`,
