@@ -18,7 +18,7 @@ type training struct {
 }
 
 func (a *app) labelTrainCommand() *cobra.Command {
-	var o searchFlags
+	var o embedderFlags
 	c := &cobra.Command{
 		Use:   "train --library DIR NAME",
 		Short: "Train a better head for a label, if the marks allow one",
@@ -47,7 +47,7 @@ again. The library stores the decision; an interrupted training changes nothing.
 			})
 		},
 	}
-	o.addLabel(c)
+	o.add(c)
 	return c
 }
 
