@@ -2,17 +2,22 @@ package label
 
 import (
 	"math/rand/v2"
+	"os"
 	"testing"
 )
 
 // BenchmarkMark measures from a mark to the new ranking: learning the head from twenty
-// marks, scoring all moments and selecting fifty.
+// marks, scoring all moments and selecting fifty. A million moments take 3 GB, and run with
+// CLIPCUE_SLOW only.
 func BenchmarkMark(b *testing.B) {
 	for _, c := range []struct {
 		name     string
 		n, embed int
 	}{{"100000x512", 100_000, 512}, {"1000000x512", 1_000_000, 512}} {
 		b.Run(c.name, func(b *testing.B) {
+			if c.n > 100_000 && os.Getenv("CLIPCUE_SLOW") == "" {
+				b.Skip("CLIPCUE_SLOW is not set")
+			}
 			r := rand.New(rand.NewPCG(1, 2))
 			m := NewMoments(c.embed, c.n)
 			e, t := make([]float64, c.embed), make([]float32, MotionWidth(c.embed))

@@ -76,9 +76,9 @@ func narrow(x []float64) []float32 {
 }
 
 func normal(x []float64) []float32 {
-	y := slices.Clone(x)
+	y, length := slices.Clone(x), norm(x)
 	for i := range y {
-		y[i] /= norm(x)
+		y[i] /= length
 	}
 	return narrow(y)
 }
