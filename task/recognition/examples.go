@@ -1,7 +1,6 @@
 package recognition
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,28 +25,10 @@ import (
 // constant. p_text is the prediction of the adapter, and p_motion the mean of
 // exp(sharpness · (cos - 1)) over the examples of the class, where cos compares motion
 // descriptors ([label.Motion]) of frames relative to the average training frame.
-//
-// The weights follow from the training videos: those with the greatest likelihood of their
-// labels, where the examples of a video are left out of its own score, and the backbone's
-// hand-written templates stand for the adapter, which has seen the labels. So videos whose
-// classes differ in appearance rely on the text, and opposite motions on the examples.
 
 // sharpness is the exponent of the similarity of motions. Accuracy hardly depends on it
 // between 4 and 16.
 const sharpness = 8
-
-// The weights that are tried. That of the text is never 0, because training improves on the
-// templates.
-var (
-	textWeights   = []float64{1, 0.5, 0.25, 0.125, 2, 4}
-	motionWeights = []float64{0, 0.125, 0.25, 0.5, 1, 2}
-)
-
-// singleWeight is the weight of motion if there is one example of each class.
-const singleWeight = 0.5
-
-// maxWeighed bounds the number of training videos that the weights are chosen on.
-const maxWeighed = 1000
 
 // examples are the motions of training videos.
 type examples struct {
@@ -69,141 +50,19 @@ const (
 	centerName   = "examples.center"
 )
 
-// learnExamples returns the motions of a training set, or nil if a class has more than most
-// videos.
-func learnExamples(ctx context.Context, m *clip.Model, s *Set, templates []string, most int) (*examples, error) {
-	count := make([]int, len(s.Classes))
-	for _, v := range s.Videos {
-		if count[v.Class]++; count[v.Class] > most {
-			return nil, nil
-		}
-	}
-	x := &examples{}
-	if err := x.collect(s, m.Config().Embed); err != nil {
-		return nil, err
-	}
-	if templates == nil {
-		templates = clip.Templates
-	}
-	r, err := Baseline(ctx, m, s.Classes, templates)
-	if err != nil {
-		return nil, err
-	}
-	text, err := r.predict(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	x.weigh(text, s)
-	return x, nil
-}
-
-// collect sets the center and the motions.
-func (x *examples) collect(s *Set, embed int) error {
-	sum, frames := make([]float64, embed), 0
-	each := func(use func(v Video, q *feature.Sequence, from, to int)) error {
-		for _, v := range s.Videos {
-			q, from, to, err := s.load(v)
-			if err != nil {
-				return err
-			}
-			use(v, q, from, to)
-		}
-		return nil
-	}
-	err := each(func(_ Video, q *feature.Sequence, from, to int) {
-		rows := slices.Clone(q.Features[from*embed : to*embed])
-		clip.Normalize(rows, embed)
-		for i, value := range rows {
-			sum[i%embed] += float64(value)
-		}
-		frames += to - from
-	})
-	if err != nil {
-		return err
-	}
-	for _, value := range sum {
-		x.center = append(x.center, float32(value/float64(frames)))
-	}
-	return each(func(v Video, q *feature.Sequence, from, to int) {
-		x.motions = append(x.motions, x.motionOf(q, from, to)...)
-		x.Classes = append(x.Classes, s.Classes[v.Class])
-	})
-}
-
-// weigh chooses the weights. text has the probabilities of the training videos by the
-// templates. If no class has examples in two files, which can be compared, the motion has
-// singleWeight.
-func (x *examples) weigh(text [][]float64, s *Set) {
-	weighed, repeated := s.repeated()
-	tried := motionWeights
-	if !repeated {
-		tried = []float64{0}
-	}
-	index := classIndex(s.Classes)
-	motion := make([][]float64, len(text))
-	for _, i := range weighed {
-		motion[i] = make([]float64, len(s.Classes))
-		if repeated {
-			motion[i] = x.likelihoods(x.row(i), index, func(o int) bool { return s.Videos[o].ID == s.Videos[i].ID })
-		}
-	}
-	best := math.Inf(-1)
-	for _, t := range textWeights {
-		for _, w := range tried {
-			sum := 0.
-			for _, i := range weighed {
-				sum += math.Log(max(combine(text[i], motion[i], t, w)[s.Videos[i].Class], math.SmallestNonzeroFloat64))
-			}
-			if sum > best {
-				best, x.Text, x.Motion = sum, t, w
-			}
-		}
-	}
-	if !repeated {
-		x.Motion = singleWeight
-	}
-}
-
-// repeated returns the numbers of videos whose class has videos in other files, at most
-// maxWeighed. If there are none, it returns those of any videos, and false.
-func (s *Set) repeated() (numbers []int, ok bool) {
-	file, several := map[int]string{}, map[int]bool{}
-	for _, v := range s.Videos {
-		if id, ok := file[v.Class]; ok && id != v.ID {
-			several[v.Class] = true
-		}
-		file[v.Class] = v.ID
-	}
-	for i, v := range s.Videos {
-		if len(several) == 0 || several[v.Class] {
-			numbers = append(numbers, i)
-		}
-	}
-	step, thinned := 1+(len(numbers)-1)/maxWeighed, numbers[:0]
-	for i := 0; i < len(numbers); i += step {
-		thinned = append(thinned, numbers[i])
-	}
-	return thinned, len(several) > 0
-}
-
 func (x *examples) row(i int) []float32 {
 	width := len(x.motions) / len(x.Classes)
 	return x.motions[i*width:][:width]
 }
 
-// classIndex returns the position of each class.
-func classIndex(classes []string) map[string]int {
+// likelihoods returns p_motion of each class for a motion, and -1 for a class without
+// examples. Examples for which without returns true do not count; without may be nil.
+func (x *examples) likelihoods(motion []float32, classes []string, without func(example int) bool) []float64 {
 	index := make(map[string]int, len(classes))
 	for i, name := range classes {
 		index[name] = i
 	}
-	return index
-}
-
-// likelihoods returns p_motion of each class for a motion, and -1 for a class without
-// examples. Examples for which without returns true do not count; without may be nil.
-func (x *examples) likelihoods(motion []float32, index map[string]int, without func(example int) bool) []float64 {
-	sum, count := make([]float64, len(index)), make([]float64, len(index))
+	sum, count := make([]float64, len(classes)), make([]float64, len(classes))
 	for i, name := range x.Classes {
 		if c, ok := index[name]; ok && (without == nil || !without(i)) {
 			sum[c] += math.Exp(sharpness * (compute.Dot(motion, x.row(i)) - 1))
@@ -227,7 +86,7 @@ func (x *examples) apply(p []float64, q *feature.Sequence, from, to int, classes
 	if x == nil {
 		return p
 	}
-	return combine(p, x.likelihoods(x.motionOf(q, from, to), classIndex(classes), nil), x.Text, x.Motion)
+	return combine(p, x.likelihoods(x.motionOf(q, from, to), classes, nil), x.Text, x.Motion)
 }
 
 // combine returns the weighted geometric mean of two predictions over the classes whose

@@ -191,6 +191,22 @@ func TestExamplesOfOthers(t *testing.T) {
 	}
 	f.Settings = good
 	x := f.Tensors[examplesName]
+	long := slices.Clone(x.Data)
+	for i := range long {
+		long[i] *= 1e30
+	}
+	f.Tensors[examplesName] = train.Tensor{Shape: x.Shape, Data: long}
+	model, err := New(f, r.Backbone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, _, _, err := r.Train.load(r.Train.Videos[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := model.Classify(context.Background(), q); err != nil || !(p[0].Score > 0 && p[0].Score <= 1) {
+		t.Errorf("long motions: %v, %v", p, err)
+	}
 	f.Tensors[examplesName] = train.Tensor{Shape: []int{x.Shape[0], x.Shape[1] / 2}, Data: x.Data[:len(x.Data)/2]}
 	if _, err := New(f, r.Backbone); err == nil {
 		t.Error("narrow motions: no error")
