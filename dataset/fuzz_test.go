@@ -1,9 +1,13 @@
 package dataset
 
 import (
+	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // fuzz runs a parser on arbitrary text. It must return valid samples, or a one-line error that
@@ -99,4 +103,29 @@ func FuzzResolve(f *testing.F) {
 		}
 		r.Resolve(id + "/" + p)
 	})
+}
+
+// FuzzSentences reads templates and the background captions of a library.
+func FuzzSentences(f *testing.F) {
+	dir := f.TempDir()
+	fuzz(f, func(r io.Reader, name string) ([]Sample, error) {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o666); err != nil {
+			return nil, err
+		}
+		sentences, err := ReadSentences(path)
+		for _, s := range sentences {
+			if s == "" || strings.ContainsAny(s, "\r\n") || !utf8.ValidString(s) {
+				return []Sample{{}}, nil // which is not valid
+			}
+		}
+		if err != nil {
+			err = errors.New(strings.TrimPrefix(err.Error(), dir+string(filepath.Separator)))
+		}
+		return nil, err
+	}, "a photo of a {}.\n\na man walks\n", "\xff\xfea\x00\n\x00", "x\r\n")
 }

@@ -34,7 +34,8 @@ func (p *problem) fitKernel(marks []Mark, skip map[int64]bool) (*Head, error) {
 	var square float64 // the mean square of an input
 	for k := range p.scale {
 		if p.scale[k] > 0 {
-			square += math.Pow(reached.scale[k]/p.scale[k], 2) / 2
+			ratio := reached.scale[k] / p.scale[k]
+			square += ratio * ratio / 2
 		}
 	}
 	for k := range reached.scale {
