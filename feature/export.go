@@ -36,16 +36,16 @@ const imported = "imported"
 
 // Export writes the sequences of a store to a folder for NumPy and other programs: ID.npy,
 // an array [T,E] of float32, and ID.json with "timestamps" [T] in seconds and
-// "provenance". A sequence that cannot be read is listed in Report.Failed.
+// "provenance". A sequence or a folder that cannot be read is listed in Report.Failed.
 func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report, error) {
-	ids, err := s.IDs()
+	ids, unreadable, err := s.list()
 	if err == nil && len(ids) == 0 {
 		err = fmt.Errorf("%s: %w", s.dir, ErrEmpty)
 	}
 	if err != nil {
 		return Report{Failed: []Failure{}}, err
 	}
-	return each(ctx, "export", ids, p, func(id string) (int, error) {
+	r, err := each(ctx, "export", ids, p, func(id string) (int, error) {
 		q, err := s.Get(id)
 		if err != nil {
 			return 0, &video.Error{Path: id, Kind: err}
@@ -63,6 +63,7 @@ func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report,
 		}
 		return q.Len(), npy.Write(path+arraySuffix, safetensors.FromFloat32s(q.Features, q.Len(), q.Width))
 	})
+	return r.withFolders(unreadable), err
 }
 
 // each calls do for each ID and returns the report. do returns a number of frames; a

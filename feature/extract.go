@@ -146,7 +146,8 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 
 // findStored reads which sequences are stored, and gives the sources the IDs of theirs.
 func (x *extraction) findStored(ctx context.Context) error {
-	stored, err := x.store.IDs()
+	// What is in a folder that cannot be read counts as missing. Storing it fails by name.
+	stored, _, err := x.store.list()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/video"
 )
 
 // failuresFile is the file in the folder of a store that lists the videos that failed, one
@@ -97,4 +98,19 @@ func parseFailures(data []byte) (failed []Failure) {
 		}
 	}
 	return failed
+}
+
+// folderFailures returns the failures of folders that cannot be read.
+func folderFailures(folders []*fs.PathError) (failed []Failure) {
+	for _, e := range folders {
+		failed = append(failed, NewFailure(e.Path, &video.Error{Path: e.Path, Kind: e.Err, Reason: "cannot read the folder"}))
+	}
+	return failed
+}
+
+// withFolders returns the report with folders that cannot be read as failures.
+func (r Report) withFolders(folders []*fs.PathError) Report {
+	r.Videos += len(folders)
+	r.Failed = append(r.Failed, folderFailures(folders)...)
+	return r
 }

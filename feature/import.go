@@ -58,11 +58,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 	for i, f := range r.Failed {
 		r.Failed[i].ID = m.ids[f.ID] // each knows only the files
 	}
-	for _, e := range tree.Unreadable {
-		r.Videos++
-		r.Failed = append(r.Failed, NewFailure(e.Path, &video.Error{Path: e.Path, Kind: e.Err, Reason: "cannot read the folder"}))
-	}
-	return r, err
+	return r.withFolders(tree.Unreadable), err
 }
 
 // arrayExtension returns the extension of a name if it is that of an array, as written.
@@ -88,7 +84,7 @@ type importer struct {
 
 // prepare determines the IDs, and the recipe and width of the store.
 func (m *importer) prepare(files []string) error {
-	stored, err := m.store.IDs()
+	stored, _, err := m.store.list()
 	if err != nil {
 		return err
 	}

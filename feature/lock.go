@@ -146,7 +146,7 @@ func rewrite(f *os.File, data []byte) error {
 // clean deletes temporary files that are at least of the given age. One that cannot be
 // deleted does no harm.
 func (s *Store) clean(root *os.Root, age time.Duration) {
-	_ = s.walk(func(rel string, d fs.DirEntry) {
+	_, _ = s.walk(func(rel string, d fs.DirEntry) {
 		if !d.Type().IsRegular() || !atomicfile.IsLeftover(d.Name()) {
 			return
 		}

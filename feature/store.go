@@ -97,24 +97,40 @@ func (s *Store) path(id string) string {
 	return filepath.Join(s.dir, filepath.FromSlash(id)+suffix)
 }
 
-// IDs returns the IDs of the stored sequences, sorted.
+// IDs returns the IDs of the stored sequences, sorted. A folder that cannot be read is an
+// error, which comes with the IDs of the others.
 func (s *Store) IDs() ([]string, error) {
-	var ids []string
-	err := s.walk(func(rel string, d fs.DirEntry) {
+	ids, unreadable, err := s.list()
+	if err == nil && len(unreadable) > 0 {
+		err = unreadable[0]
+	}
+	return ids, err
+}
+
+// list returns the IDs of the stored sequences, sorted, and the folders that cannot be read.
+func (s *Store) list() (ids []string, unreadable []*fs.PathError, err error) {
+	unreadable, err = s.walk(func(rel string, d fs.DirEntry) {
 		if strings.HasSuffix(rel, suffix) && !strings.HasPrefix(d.Name(), ".") {
 			ids = append(ids, strings.TrimSuffix(filepath.ToSlash(rel), suffix))
 		}
 	})
 	slices.Sort(ids)
-	return ids, err
+	return ids, unreadable, err
 }
 
-// walk calls do with the path of each file below the store. It does not follow links. fs.FS
-// would not accept names that are not UTF-8.
-func (s *Store) walk(do func(rel string, d fs.DirEntry)) error {
+// walk calls do with the path of each file below the store, and returns the folders below it
+// that cannot be read. It does not follow links. fs.FS would not accept names that are not
+// UTF-8.
+func (s *Store) walk(do func(rel string, d fs.DirEntry)) (unreadable []*fs.PathError, err error) {
 	// The separator makes WalkDir enter a store that is a link.
-	return filepath.WalkDir(s.dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	root := s.dir + string(filepath.Separator)
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		fault, ok := errors.AsType[*fs.PathError](err)
+		switch {
+		case ok && path != root:
+			unreadable = append(unreadable, fault)
+			return nil
+		case err != nil || d.IsDir():
 			return err
 		}
 		rel, err := filepath.Rel(s.dir, path)
@@ -123,6 +139,7 @@ func (s *Store) walk(do func(rel string, d fs.DirEntry)) error {
 		}
 		return err
 	})
+	return unreadable, err
 }
 
 // open calls read with the file of a sequence and its size. If there is none, the error is

@@ -37,7 +37,7 @@ type Recipe struct {
 // Summary returns a summary of the store. It reads the headers of all files, and the
 // timestamps of sequences that have no constant rate.
 func (s *Store) Summary() (*Summary, error) {
-	ids, err := s.IDs()
+	ids, unreadable, err := s.list()
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +63,7 @@ func (s *Store) Summary() (*Summary, error) {
 		}
 		sum.Recipes[at].Sequences++
 	}
+	sum.Damaged = append(sum.Damaged, folderFailures(unreadable)...)
 	failed, err := s.failures()
 	sum.Failed = append(sum.Failed, failed...)
 	return sum, err
