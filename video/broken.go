@@ -8,12 +8,13 @@ import (
 // whole maps containers whose truncation ffmpeg does not notice to functions that report
 // whether a file is complete.
 var whole = map[string]func(*io.SectionReader) bool{
-	"gif":          wholeGIF,
-	"ogg":          wholeOgg,
-	"avi":          wholeAVI,
-	"asf":          wholeASF,
-	"mxf":          wholeMXF,
-	"yuv4mpegpipe": wholeY4M,
+	"gif":           wholeGIF,
+	"ogg":           wholeOgg,
+	"avi":           wholeAVI,
+	"asf":           wholeASF,
+	"mxf":           wholeMXF,
+	"matroska,webm": wholeMatroska,
+	"yuv4mpegpipe":  wholeY4M,
 }
 
 // truncated reports whether a file is incomplete, as far as [whole] can tell.

@@ -60,7 +60,8 @@
 // frame is rotated as the last display matrix says; a keyframe without one, as the header
 // says. A decoder keeps a color description until the stream gives another. Where HDR
 // changes, the file is decoded again from its start for the frames that follow. bwdif loses
-// the last frame before a change of size.
+// the last frame before a change of size. ffmpeg 7 and newer report a pixel aspect ratio that
+// changes without the size as that of the first frame.
 //
 // # Damage
 //
@@ -81,9 +82,9 @@
 //
 // # Encryption
 //
-// An encrypted file has no frames, whatever the options: [ErrEncrypted]. ASF and MP4 files
-// declare encryption in their headers, and MP4 files also in any fragment. ffmpeg finds only
-// some of these declarations.
+// An encrypted file has no frames, whatever the options: [ErrEncrypted]. ASF, Matroska, MP4
+// and MXF files declare encryption in their headers, MP4 files also in any fragment, and
+// transport streams in each packet. ffmpeg finds only some of these declarations.
 //
 // # Seeking
 //

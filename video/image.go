@@ -20,8 +20,9 @@ import (
 // ReadImage reads an image (PNG, JPEG, GIF, WebP, BMP, TIFF) as one frame at time 0, as
 // a viewer shows it: rotated and flipped by its EXIF orientation. Every image that
 // clipcue reads comes from this function. Pixels are converted like PIL's
-// convert("RGB"): transparency is dropped, so a pixel keeps its color; of 16 bits the
-// upper 8 remain. Of an animated GIF it returns the first frame. Errors are an [*Error].
+// convert("RGB"), which CLIP was trained with: transparency is dropped, so a pixel keeps its
+// color; of 16 bits the upper 8 remain. Videos show transparent pixels on black instead, as
+// players do. Of an animated GIF it returns the first frame. Errors are an [*Error].
 func ReadImage(path string) (Frame, error) {
 	if err := checkFile(path); err != nil {
 		return Frame{}, err

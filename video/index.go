@@ -39,6 +39,10 @@ type packet struct {
 	stamped  bool // it has a presentation timestamp
 }
 
+// discardedKey starts the flags of a keyframe that is decoded but not shown, as before the
+// start of an edit list.
+const discardedKey = "KD"
+
 // inTime compares packets by their time.
 func inTime(a, b packet) int { return cmp.Compare(a.ticks, b.ticks) }
 
@@ -53,35 +57,32 @@ func readIndex(ctx context.Context, path string, info *Info, timeout time.Durati
 	}
 	clock := info.clock()
 	fromKey := false // whether a keyframe that is not shown comes first
-	complaints, err := probeInput(ctx, path, timeout, info.input(path), func(r io.Reader) error {
-		lines := bufio.NewScanner(r)
-		for lines.Scan() && len(x.packets) < maxPackets {
-			p, dts, ok := parsePacket(lines.Text())
-			switch {
-			case !ok:
-				fromKey = fromKey || len(x.packets) == 0 && strings.Contains(lines.Text(), discardedKey)
-				continue
-			case p.timed:
-				x.packets = append(x.packets, p)
-			default:
-				x.untimed++
-			}
-			if dts != noTimestamp {
-				clock.played(float64(dts) * x.seconds)
-			}
-			if p.timed && clock.restarts > 0 {
-				x.lastPlayed = max(x.lastPlayed, float64(p.ticks)*x.seconds+clock.shift)
-			}
-			x.exact = x.exact && p.stamped
-			x.encrypted = x.encrypted || strings.Contains(lines.Text(), encryptedPacket)
+	complaints, err := info.list(ctx, path, timeout, func(l listed) bool {
+		p, dts, ok := l.packet()
+		switch {
+		case !ok:
+			fromKey = fromKey || len(x.packets) == 0 && strings.HasPrefix(l.Flags, discardedKey)
+			return true
+		case p.timed:
+			x.packets = append(x.packets, p)
+		default:
+			x.untimed++
 		}
-		x.restarts = clock.restarts
-		x.exact = x.exact && len(x.packets) < maxPackets
-		return lines.Err()
-	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pts,dts,duration,flags:packet_side_data=side_data_type", "-of", "compact=p=0")
+		if dts != noTimestamp {
+			clock.played(float64(dts) * x.seconds)
+		}
+		if p.timed && clock.restarts > 0 {
+			x.lastPlayed = max(x.lastPlayed, float64(p.ticks)*x.seconds+clock.shift)
+		}
+		x.exact = x.exact && p.stamped
+		x.encrypted = x.encrypted || l.encrypted
+		return len(x.packets) < maxPackets
+	})
 	if err != nil {
 		return nil, err
 	}
+	x.restarts = clock.restarts
+	x.exact = x.exact && len(x.packets) < maxPackets
 	if !fromKey && strings.Contains(interFrame, " "+info.Codec+" ") {
 		x.dropUndecodable()
 	}
@@ -181,55 +182,6 @@ func (x *packetIndex) pair(apart int64) bool {
 	paired := len(kept) < len(x.packets)
 	x.packets = kept
 	return paired
-}
-
-// noTimestamp represents a missing timestamp.
-const noTimestamp = math.MinInt64
-
-// discardedKey is in what ffprobe prints about a keyframe that is decoded but not shown, as
-// before the start of an edit list.
-const discardedKey = "flags=KD"
-
-// parsePacket parses a line such as "pts=512|dts=-512|duration=512|flags=K_". It also returns the
-// decoding timestamp. It returns false for a packet that is marked to be discarded.
-func parsePacket(line string) (p packet, dts int64, ok bool) {
-	pts, dts := int64(noTimestamp), int64(noTimestamp)
-	for field := range strings.SplitSeq(strings.TrimSpace(line), "|") {
-		switch key, value, _ := strings.Cut(field, "="); key {
-		case "pts":
-			pts = ticks(value)
-		case "dts":
-			dts = ticks(value)
-		case "duration":
-			if d := ticks(value); d > 0 {
-				p.duration = d
-			}
-		case "flags":
-			ok = true
-			p.key = strings.Contains(value, "K")
-			if strings.Contains(value, "D") {
-				return packet{}, noTimestamp, false
-			}
-		}
-	}
-	if !ok {
-		return packet{}, noTimestamp, false
-	}
-	switch {
-	case pts != noTimestamp:
-		p.ticks, p.timed, p.stamped = pts, true, true
-	case dts != noTimestamp:
-		p.ticks, p.timed = dts, true
-	}
-	return p, dts, true
-}
-
-// ticks parses a timestamp. Beyond 2^62 the difference of two would overflow.
-func ticks(s string) int64 {
-	if v, err := strconv.ParseInt(s, 10, 64); err == nil && v > -1<<62 && v < 1<<62 {
-		return v
-	}
-	return noTimestamp
 }
 
 func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) * x.seconds }

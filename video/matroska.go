@@ -60,6 +60,26 @@ func (m *matroska) part() *crop {
 	return &c
 }
 
+// wholeMatroska reports whether a Matroska file has all of its segment. One that was saved
+// live declares no size. Not all versions of ffmpeg notice what is missing.
+func wholeMatroska(f *io.SectionReader) bool {
+	m := &matroska{r: f}
+	at := int64(0)
+	for range 16 { // the segment comes after one header
+		id, n := m.variable(at, true)
+		size, k := m.variable(at+n, false)
+		at += n + k
+		switch {
+		case n == 0 || k == 0 || size == 1<<(7*k)-1:
+			return true
+		case id == matroskaSegment:
+			return size <= f.Size()-at
+		}
+		at += size
+	}
+	return true
+}
+
 // filter returns the filter, after a comma, that crops the frames that ffmpeg has not.
 func (c *crop) filter() string {
 	if c == nil {

@@ -1,7 +1,6 @@
 package video
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -87,6 +86,8 @@ type Info struct {
 	// means the end of the file.
 	from, end int64
 	tailKnown bool
+
+	packets []listed // of the stream, if they were read with the headers
 }
 
 // Probe reads the headers of a file. Of the options it uses Stream and Timeout. Errors
@@ -99,11 +100,7 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "a pipe or a device, not a file"}
 	}
-	var out []byte
-	_, err := ffprobe(ctx, path, o.timeout(), func(r io.Reader) (err error) {
-		out, err = io.ReadAll(io.LimitReader(r, 1<<24))
-		return err
-	}, "-show_format", "-show_streams", "-of", "json")
+	out, err := readHeaders(ctx, path, o.timeout())
 	var info *Info
 	if err == nil {
 		info, err = parseProbe(path, out, o.Stream)
@@ -117,6 +114,31 @@ func Probe(ctx context.Context, path string, o Options) (*Info, error) {
 	}
 	return info, err
 }
+
+// readHeaders returns what ffprobe prints about a file and its streams. For a small file it
+// includes the packets, which saves a process, unless ffprobe then reports anything: that
+// may concern a stream that is not decoded.
+func readHeaders(ctx context.Context, path string, timeout time.Duration) (out []byte, err error) {
+	read := func(r io.Reader) (err error) {
+		out, err = io.ReadAll(io.LimitReader(r, 1<<24))
+		return err
+	}
+	args := []string{"-show_format", "-show_streams", "-of", "json=compact=1"}
+	if size := fileSize(path); size > 0 && size <= smallFile {
+		complaints, err := ffprobe(ctx, path, timeout, read, append(args, "-show_entries", packetEntries)...)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, ErrTimeout):
+			return nil, err
+		case err == nil && len(complaints) == 0 && json.Valid(out):
+			return out, nil
+		}
+	}
+	_, err = ffprobe(ctx, path, timeout, read, args...)
+	return out, err
+}
+
+// smallFile is the size in bytes up to which packets are read with the headers.
+const smallFile = 1 << 20
 
 // cropTo limits the frames to a part of the stored ones.
 func (i *Info) cropTo(c *crop) {
@@ -257,26 +279,50 @@ func timecode(file tags, streams []probed, v *probed) Timecode {
 	return Timecode{}
 }
 
+// probedFile is the JSON output of ffprobe.
+type probedFile struct {
+	Packets []listed
+	Streams []probed
+	Format  struct {
+		Name      string `json:"format_name"`
+		StartTime string `json:"start_time"`
+		Duration  string `json:"duration"`
+		Tags      tags
+	}
+}
+
 // parseProbe parses the JSON output of ffprobe. The number of the stream counts from 1;
 // 0 means the default stream.
 func parseProbe(path string, out []byte, number int) (*Info, error) {
-	var doc struct {
-		Streams []probed
-		Format  struct {
-			Name      string `json:"format_name"`
-			StartTime string `json:"start_time"`
-			Duration  string `json:"duration"`
-			Tags      tags
-		}
-	}
+	var doc probedFile
 	if err := json.Unmarshal(out, &doc); err != nil {
 		return nil, &Error{Path: path, Kind: ErrFormat, Reason: "ffprobe did not print JSON: " + ffmpeg.OneLine(err.Error())}
 	}
+	info := &Info{Path: path, Container: doc.Format.Name, Stream: number}
+	v, err := doc.choose(info)
+	if err != nil {
+		return nil, err
+	}
+	info.describe(v, doc.Format.Name)
+	info.Timecode = timecode(doc.Format.Tags, doc.Streams, v)
+	info.setTimes(v, &doc)
+	if doc.Packets != nil {
+		info.packets = packetsOf(doc.Packets, v.Index)
+	}
+	if err := info.setShape(v); err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+// choose returns the video stream with the number info.Stream, and sets what info says
+// about the streams.
+func (f *probedFile) choose(info *Info) (*probed, error) {
 	var videos []*probed
-	covers, audio := 0, false
-	for i := range doc.Streams {
-		s := &doc.Streams[i]
-		audio = audio || s.Type == "audio"
+	covers := 0
+	for i := range f.Streams {
+		s := &f.Streams[i]
+		info.HasAudio = info.HasAudio || s.Type == "audio"
 		switch {
 		case s.Type != "video":
 		case s.Disposition.Cover != 0 || s.Disposition.Still != 0:
@@ -285,82 +331,87 @@ func parseProbe(path string, out []byte, number int) (*Info, error) {
 			videos = append(videos, s)
 		}
 	}
+	number := info.Stream
 	switch {
 	case len(videos) == 0 && covers > 0:
-		return nil, &Error{Path: path, Kind: ErrNoVideo, Reason: "only cover art"}
+		return nil, &Error{Path: info.Path, Kind: ErrNoVideo, Reason: "only cover art"}
 	case len(videos) == 0:
-		return nil, &Error{Path: path, Kind: ErrNoVideo}
+		return nil, &Error{Path: info.Path, Kind: ErrNoVideo}
 	case number > len(videos):
-		return nil, &Error{Path: path, Kind: ErrNoVideo, Reason: fmt.Sprintf("stream %d was requested, and there are %d", number, len(videos))}
+		return nil, &Error{Path: info.Path, Kind: ErrNoVideo, Reason: fmt.Sprintf("stream %d was requested, and there are %d", number, len(videos))}
 	case number == 0:
 		number = 1 + max(0, slices.IndexFunc(videos, func(s *probed) bool { return s.Disposition.Default != 0 }))
 	}
-	v := videos[number-1]
-	info := &Info{
-		Path: path, Container: doc.Format.Name, Codec: v.Codec, PixelFormat: v.PixelFormat,
-		Stream: number, Streams: len(videos),
-		SampleAspectRatio: ratio(v.SampleAspectRatio, ":"),
-		Interlaced:        slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= minInterlaced,
-		BitDepth:          bitDepth(v),
-		HDR:               hdr[v.Transfer],
-		Alpha:             transparent(v, doc.Format.Name),
-		Matrix:            known(v.Matrix),
-		FullRange:         v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj"),
-		StartTime:         seconds(doc.Format.StartTime), Duration: seconds(v.Duration),
-		FrameRate: ratio(v.FrameRate, "/"),
-		HasAudio:  audio, Timecode: timecode(doc.Format.Tags, doc.Streams, v),
-		index: v.Index, primaries: known(v.Primaries), start: seconds(v.StartTime),
+	info.Stream, info.Streams = number, len(videos)
+	return videos[number-1], nil
+}
+
+// describe sets what the stream says about its codec and its colors.
+func (i *Info) describe(v *probed, container string) {
+	i.Codec, i.PixelFormat, i.index = v.Codec, v.PixelFormat, v.Index
+	i.Interlaced = slices.Contains([]string{"tt", "bb", "tb", "bt"}, v.FieldOrder) && min(v.Width, v.Height) >= minInterlaced
+	i.BitDepth, i.HDR, i.Alpha = bitDepth(v), hdr[v.Transfer], transparent(v, container)
+	i.Matrix, i.primaries = known(v.Matrix), known(v.Primaries)
+	i.FullRange = v.Range == "pc" || strings.HasPrefix(v.PixelFormat, "yuvj")
+	if n, err := strconv.ParseUint(v.ID, 0, 32); err == nil {
+		i.track = uint32(n)
 	}
-	if least := ratio(v.LeastRate, "/"); least > 0 && info.FrameRate > 0 {
-		info.VariableRate = math.Abs(least-info.FrameRate) > 0.01*info.FrameRate
+}
+
+// setTimes sets the clock of the stream and what the headers say about its length.
+func (i *Info) setTimes(v *probed, doc *probedFile) {
+	i.StartTime, i.Duration = seconds(doc.Format.StartTime), seconds(v.Duration)
+	i.FrameRate, i.start = ratio(v.FrameRate, "/"), seconds(v.StartTime)
+	if least := ratio(v.LeastRate, "/"); least > 0 && i.FrameRate > 0 {
+		i.VariableRate = math.Abs(least-i.FrameRate) > 0.01*i.FrameRate
 	}
 	if n, d, ok := strings.Cut(v.TimeBase, "/"); ok {
 		a, err1 := strconv.ParseInt(n, 10, 32)
 		b, err2 := strconv.ParseInt(d, 10, 32)
 		if err1 == nil && err2 == nil && a > 0 && b > 0 {
-			info.tickNum, info.tickDen = a, b
+			i.tickNum, i.tickDen = a, b
 		}
-	}
-	if info.SampleAspectRatio == 0 {
-		info.SampleAspectRatio = 1
 	}
 	if doc.Format.StartTime == "" {
-		info.StartTime = seconds(v.StartTime)
+		i.StartTime = seconds(v.StartTime)
 	}
 	if v.Duration == "" {
-		info.Duration = seconds(doc.Format.Duration)
+		i.Duration = seconds(doc.Format.Duration)
 	}
 	if n, err := strconv.Atoi(v.Frames); err == nil && n > 0 {
-		info.Frames = n
+		i.Frames = n
 	}
-	if n, err := strconv.ParseUint(v.ID, 0, 32); err == nil {
-		info.track = uint32(n)
-	}
+}
+
+// setShape sets the size and the orientation of the frames. It returns an error for frames
+// that are too large or cannot be shown.
+func (i *Info) setShape(v *probed) error {
+	i.SampleAspectRatio = cmp.Or(ratio(v.SampleAspectRatio, ":"), 1)
 	if v.Width > 0 && v.Height > 0 {
 		if v.Width > maxPixels/v.Height {
-			return nil, &Error{Path: path, Kind: ErrTooLarge,
+			return &Error{Path: i.Path, Kind: ErrTooLarge,
 				Reason: fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxPixels>>20)}
 		}
-		info.pixels = v.Width * v.Height
-		info.hd = v.Width >= 1280 || v.Height >= 720
+		i.pixels = v.Width * v.Height
+		i.hd = v.Width >= 1280 || v.Height >= 720
 	}
-	info.Width, info.Height = squared(v.Width, v.Height, info.SampleAspectRatio)
+	i.Width, i.Height = squared(v.Width, v.Height, i.SampleAspectRatio)
 	for _, d := range v.SideData {
 		if d.Matrix != "" {
-			info.Rotation, info.Flipped, info.angle = orientation(d.Matrix)
+			i.Rotation, i.Flipped, i.angle = orientation(d.Matrix)
 		}
 		if strings.HasPrefix(d.Type, "DOVI") && d.Profile == 5 && d.Compat == 0 {
-			return nil, &Error{Path: path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5, whose colors other formats cannot represent"}
+			return &Error{Path: i.Path, Kind: ErrUnsupported, Reason: "Dolby Vision profile 5, whose colors other formats cannot represent"}
 		}
 	}
-	if info.Rotation == 90 || info.Rotation == 270 {
-		info.Width, info.Height = info.Height, info.Width
+	if i.Rotation == 90 || i.Rotation == 270 {
+		i.Width, i.Height = i.Height, i.Width
 	}
 	switch v.Tag {
 	case "encv", "drmi", "ENCV":
-		return nil, &Error{Path: path, Kind: ErrEncrypted, Reason: "the video stream is protected (" + v.Tag + ")"}
+		return &Error{Path: i.Path, Kind: ErrEncrypted, Reason: protected + " (" + v.Tag + ")"}
 	}
-	return info, nil
+	return nil
 }
 
 // hdr has the names of the transfer characteristics that need tone mapping.
@@ -460,30 +511,3 @@ func transparent(s *probed, container string) bool {
 
 // alphaDecoders are the decoders of codecs whose native decoder ignores transparency.
 var alphaDecoders = map[string]string{"vp8": "libvpx", "vp9": "libvpx-vp9"}
-
-// encrypted returns an error if packets of a stream are encrypted. Only the packets show
-// that; decoding them gives noise and, for most codecs, errors.
-func encrypted(ctx context.Context, path string, info *Info, timeout time.Duration) error {
-	found := false
-	errFound := errors.New("found")
-	_, err := ffprobe(ctx, path, timeout, func(r io.Reader) error {
-		for lines := bufio.NewScanner(r); lines.Scan(); {
-			if found = strings.Contains(lines.Text(), encryptedPacket); found {
-				return errFound
-			}
-		}
-		return nil
-	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=flags:packet_side_data=side_data_type", "-of", "compact=p=0")
-	switch {
-	case found:
-		return &Error{Path: path, Kind: ErrEncrypted, Reason: protected}
-	case ctx.Err() != nil:
-		return err
-	}
-	return nil
-}
-
-const (
-	encryptedPacket = "Encryption info" // in what ffprobe prints about a packet
-	protected       = "the video stream is protected"
-)

@@ -69,7 +69,7 @@ func TestParsePacket(t *testing.T) {
 		{"", packet{}, false},
 	}
 	for _, c := range tests {
-		if got, _, ok := parsePacket(c.line); got != c.want || ok != c.ok {
+		if got, _, ok := parseListed(c.line).packet(); got != c.want || ok != c.ok {
 			t.Errorf("%q: %v, %v", c.line, got, ok)
 		}
 	}
@@ -102,7 +102,7 @@ func FuzzParsePacket(f *testing.F) {
 	f.Add("pts=512|dts=-512|flags=K_")
 	f.Add("pts=|pts=1|flags=KD|dts")
 	f.Fuzz(func(t *testing.T, line string) {
-		p, dts, ok := parsePacket(line)
+		p, dts, ok := parseListed(line).packet()
 		if dts != noTimestamp && (dts <= -1<<62 || dts >= 1<<62) || !ok && p != (packet{}) || p.ticks <= -1<<62 || p.ticks >= 1<<62 {
 			t.Errorf("%v, %v", p, ok)
 		}

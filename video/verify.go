@@ -1,10 +1,8 @@
 package video
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,12 +154,19 @@ func findTail(ctx context.Context, path string, info *Info, timeout time.Duratio
 	}
 	region := *info
 	region.from = max(0, size-tailSize)
-	var key, last int64 = -1, -1
-	_, err := probeInput(ctx, path, timeout, region.input(path), func(r io.Reader) error {
-		var err error
-		key, last, err = lastPackets(r)
-		return err
-	}, "-select_streams", strconv.Itoa(info.index), "-show_entries", "packet=pos,flags", "-of", "compact=p=0")
+	key, last, latest := int64(-1), int64(-1), int64(-1) // positions of packets; latest and key are keyframes
+	_, err := region.list(ctx, path, timeout, func(l listed) bool {
+		if pos, err := strconv.ParseInt(l.Position, 10, 64); err == nil && pos >= 0 {
+			if latest >= 0 {
+				key = latest
+			}
+			if l.key() {
+				latest = pos
+			}
+			last = pos
+		}
+		return true
+	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -184,37 +189,6 @@ func findTail(ctx context.Context, path string, info *Info, timeout time.Duratio
 		info.end = last
 	}
 	return err
-}
-
-// lastPackets returns the positions of the last packet in the output of ffprobe, and of the
-// last keyframe before it, or -1.
-func lastPackets(r io.Reader) (key, last int64, err error) {
-	key, last = -1, -1
-	latest := int64(-1) // keyframe
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		pos, isKey := int64(-1), false
-		for field := range strings.SplitSeq(strings.TrimSpace(lines.Text()), "|") {
-			switch name, value, _ := strings.Cut(field, "="); name {
-			case "pos":
-				if v, err := strconv.ParseInt(value, 10, 64); err == nil {
-					pos = v
-				}
-			case "flags":
-				isKey = strings.Contains(value, "K")
-			}
-		}
-		if pos >= 0 {
-			if latest >= 0 {
-				key = latest
-			}
-			if isKey {
-				latest = pos
-			}
-			last = pos
-		}
-	}
-	return key, last, lines.Err()
 }
 
 // reports returns how often a decoder with one thread complains about a part of a file.

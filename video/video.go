@@ -238,16 +238,9 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 	}
 	defer s.stop()
 	time := p.times(x)
-	now, ok := s.next()
+	now, index, midway, ok := p.begin(s, x)
 	if !ok {
 		return s.finish()
-	}
-	index, midway := 0, !now.key && x != nil && x.undecodable > 0
-	if midway {
-		p.info.Undecodable = x.undecodable
-		if now, index, ok = s.skipTo(now, x.firstKey); !ok {
-			return s.finish()
-		}
 	}
 	now.time = time(now)
 	pick := p.o.picker(now.time, x.span())
@@ -255,15 +248,9 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 	var changed changes
 	for ; ; index++ {
 		changed.add(now)
-		if now.interlaced && !p.info.Interlaced && p.info.mergesFields() {
-			// The frames emitted so far were not interlaced. Emit the rest through bwdif.
-			p.info.Interlaced, p.skip, p.other, p.from = true, p.emitted, nil, 0
-			s.stop()
-			return p.decode(ctx, x)
-		}
-		if other, err := p.turnsTo(changed.first, now, index); err != nil {
+		if again, err := p.again(changed.first, now, index); err != nil {
 			return err
-		} else if other {
+		} else if again {
 			s.stop()
 			return p.decode(ctx, x)
 		}
@@ -296,19 +283,51 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 		now = next
 	}
 	p.info.Changes = changed.list
+	wanted := 0 // all
+	if pick.done {
+		wanted = index + 1
+	}
+	if err := p.conclude(ctx, s, wanted, midway); err != nil {
+		return err
+	}
+	return p.someWanted(s.frames, now.time)
+}
+
+// begin returns the stamp and the number of the first frame that can be decoded, and
+// whether the stream starts between keyframes.
+func (p *player) begin(s *stream, x *packetIndex) (now stamp, index int, midway, ok bool) {
+	now, ok = s.next()
+	if midway = x != nil && x.undecodable > 0; !ok || !midway {
+		return now, 0, midway, ok
+	}
+	p.info.Undecodable = x.undecodable
+	if !now.key { // newer versions of ffmpeg leave out undecodable frames themselves
+		now, index, ok = s.skipTo(now, x.firstKey)
+	}
+	return now, index, midway, ok
+}
+
+// again reports whether the file has to be decoded again for the frames from this one on,
+// because they need other filters than those before.
+func (p *player) again(first *stamp, now stamp, index int) (bool, error) {
+	if now.interlaced && !p.info.Interlaced && p.info.mergesFields() {
+		// The frames emitted so far were not interlaced. Emit the rest through bwdif.
+		p.info.Interlaced, p.skip, p.other, p.from = true, p.emitted, nil, 0
+		return true, nil
+	}
+	return p.turnsTo(first, now, index)
+}
+
+// conclude returns the error of a decoder that has ended or was stopped, or of the wanted
+// frames, the first ones of the file; 0 means all. See [verify].
+func (p *player) conclude(ctx context.Context, s *stream, wanted int, midway bool) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
-	if s.log.reports > 0 {
-		wanted := 0
-		if pick.done {
-			wanted = index + 1
-		}
-		if err := verify(ctx, p.path, p.info, p.o.timeout(), nil, wanted, midway); err != nil {
-			return err
-		}
+	if s.log.reports == 0 {
+		return nil
 	}
-	return p.someWanted(s.frames, now.time)
+	return verify(ctx, p.path, p.info, p.o.timeout(), nil, wanted, midway)
 }
 
 // someWanted returns an error if no frame was emitted, given the number of frames and the

@@ -32,7 +32,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Prints the length of each video, its number of frames, anything unusual about it, and
 why its extraction would fail. It reads headers and timestamps. With --decode it also
 decodes every frame: that takes as long as extraction without the backbone, and finds
-everything that extraction would find.`,
+everything that extraction would find. Only --decode finds damaged frames, and sizes,
+rotations and colors that change within a video.`,
 		Example: `  clipcue check videos/
   clipcue check --decode --json clip.mp4`,
 		Args: arguments(1, -1, "at least one video or folder"),
