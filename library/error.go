@@ -49,6 +49,9 @@ var (
 	// ErrEmptyQuery is wrapped by the error for a text query without any letter, digit or
 	// symbol.
 	ErrEmptyQuery = errors.New("the query is empty")
+
+	// ErrQuery is wrapped by the error for a text query whose exclusions cannot be read.
+	ErrQuery = errors.New("the query cannot be read")
 )
 
 // VectorsError reports damaged or missing vectors. Index makes missing ones again.

@@ -55,19 +55,25 @@ func (q Query) String() string {
 }
 
 // excludedPart is what a text query excludes: -word or -"several words".
-var excludedPart = regexp.MustCompile(`(?:^|\s)[-−](?:"([^"]+)"|(\pL\S*))`)
+var excludedPart = regexp.MustCompile(`(?:^|\s)[-−–](?:"([^"]+)"|“([^”]+)”|«([^»]+)»|'([^']+)'|(\pL\S*))`)
 
-// split returns the query with what its texts exclude in Without.
-func (q Query) split() (Query, error) {
+// openQuote is an exclusion whose quotation mark has no counterpart.
+var openQuote = regexp.MustCompile(`(?:^|\s)[-−–]["“«'](.*)$`)
+
+// Split returns the query with what its texts exclude in Without.
+func (q Query) Split() (Query, error) {
 	texts := q.Texts
 	q.Texts, q.Without = nil, slices.Clone(q.Without)
 	for _, t := range texts {
 		excluded := excludedPart.FindAllStringSubmatch(t, -1)
 		for _, m := range excluded {
-			q.Without = append(q.Without, m[1]+m[2])
+			q.Without = append(q.Without, strings.Join(m[1:], ""))
 		}
 		if len(excluded) > 0 {
 			t = strings.TrimSpace(excludedPart.ReplaceAllString(t, ""))
+		}
+		if m := openQuote.FindStringSubmatch(t); m != nil {
+			return q, fmt.Errorf("%w: the quotation mark before %q is not closed", ErrQuery, m[1])
 		}
 		if t != "" || len(excluded) == 0 {
 			q.Texts = append(q.Texts, t)

@@ -29,7 +29,7 @@ func SaveSearch(ctx context.Context, dir, name string, q Query) error {
 	if strings.TrimSpace(text.Key(name)) == "" || !text.IsLine(name) {
 		return fmt.Errorf("the name of a saved search must be a line with visible characters, got %q", name)
 	}
-	if _, err := q.split(); err != nil {
+	if _, err := q.Split(); err != nil {
 		return err
 	}
 	if _, err := q.Filter.conditions(); err != nil {

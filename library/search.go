@@ -69,7 +69,7 @@ func (l *Library) Search(ctx context.Context, e Embedder, query string, top int)
 //
 // An embedder other than the one that the library was made with gives a [MismatchError].
 func (l *Library) Find(ctx context.Context, enc feature.Encoder, e Embedder, q Query, top int) (*Response, error) {
-	q, err := q.split()
+	q, err := q.Split()
 	if err != nil {
 		return nil, err
 	}

@@ -113,11 +113,19 @@ closed follow from the lengths of the marks.`,
 		Example: `  clipcue label apply --library lib leash
   clipcue label apply --library lib leash --min-precision 0.9 --out segments.csv`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.teach(c, o.embedderFlags, clip.TextTower, args, func(x lesson) error { return a.labelApply(c, x.teachers, o) })
+			return a.teach(c, o.embedderFlags, clip.TextTower, args, func(x lesson) error {
+				o.exchange.folders = x.folders
+				return a.labelApply(c, x.teachers, o)
+			})
 		},
 	}
 	o.embedderFlags.add(c)
 	o.point.add(c)
+	defer func() {
+		for _, name := range []string{"min-precision", "min-recall"} {
+			c.MarkFlagsMutuallyExclusive("threshold", name)
+		}
+	}()
 	o.threshold = math.NaN()
 	f := c.Flags()
 	f.Float64Var(&o.threshold, "threshold", o.threshold, "score at which segments start, instead of --min-precision")

@@ -17,8 +17,9 @@ import (
 
 // exchangeFlags choose the format of a file of marks or segments.
 type exchangeFlags struct {
-	format markfile.Format
-	fps    float64
+	format  markfile.Format
+	fps     float64
+	folders []string // of the library
 }
 
 func (x *exchangeFlags) add(c *cobra.Command) {
@@ -44,7 +45,7 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 // options returns the options of the format. A list for a video editor counts the frames of
 // a video, from its own timecode on, if the video can be read.
 func (x *exchangeFlags) options() markfile.Options {
-	return markfile.Options{Rate: x.fps, Clock: func(path string) (float64, markfile.Clock) {
+	return markfile.Options{Rate: x.fps, Folders: x.folders, Clock: func(path string) (float64, markfile.Clock) {
 		info, err := video.Probe(context.Background(), path, video.Options{})
 		if err != nil || !(info.FrameRate > 0) {
 			return 0, nil
@@ -102,6 +103,11 @@ milliseconds, edl to frames.`,
 					rows = append(rows, markfile.Row{Video: m.Video, Start: m.Start, End: m.End, Label: m.Label, Negative: !m.Positive, Author: m.Author, Time: m.Time})
 				}
 			}
+			info, err := l.Info(c.Context())
+			if err != nil {
+				return err
+			}
+			x.folders = info.Folders
 			return x.write(out, rows)
 		},
 	}

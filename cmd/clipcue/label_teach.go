@@ -19,6 +19,7 @@ type lesson struct {
 	model    *clip.Model
 	embedder library.Embedder
 	settings library.Settings
+	folders  []string // of the library
 }
 
 // teach opens a library, learns labels, all if none is given, and calls use with them.
@@ -37,7 +38,11 @@ func (a *app) teach(c *cobra.Command, o embedderFlags, towers clip.Tower, names 
 			names = append(names, x.Name)
 		}
 	}
-	x := lesson{settings: l.Settings()}
+	info, err := l.Info(c.Context())
+	if err != nil {
+		return err
+	}
+	x := lesson{settings: l.Settings(), folders: info.Folders}
 	if x.model, x.embedder, _, err = a.libraryModel(c, l, o, towers); err != nil {
 		return err
 	}

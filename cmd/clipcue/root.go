@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
@@ -182,7 +183,10 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		Example:      "  clipcue demo --out demo\n  clipcue classify --run run video.mp4",
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := emptyValue(c); err != nil {
+				return usageError{err}
+			}
 			level := slog.LevelInfo
 			if quiet {
 				level = slog.LevelWarn
@@ -302,4 +306,15 @@ func warnFew(n int, one func(i int), more func(n int)) int {
 		more(n - few)
 	}
 	return n
+}
+
+// emptyValue returns an error for a flag that was given an empty text, as a shell does with
+// a variable that is not set: the flag would be ignored.
+func emptyValue(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = fmt.Errorf("--%s must not be empty", f.Name)
+		}
+	})
+	return err
 }

@@ -150,8 +150,13 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 
 // find searches a library.
 func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags, q library.Query) (*searched, error) {
-	out := &searched{Library: o.library, Parts: q}
-	out.Query, out.Kind = describe(q)
+	out := &searched{Library: o.library}
+	var err error
+	out.Query, out.Kind = describe(q) // as it was given
+	if q, err = q.Split(); err != nil {
+		return nil, queryError(err)
+	}
+	out.Parts = q
 	var towers clip.Tower
 	if len(q.Texts)+len(q.Without)+len(q.Filter.Labels) > 0 {
 		towers |= clip.TextTower
@@ -167,10 +172,15 @@ func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags, q librar
 		a.warnCut(m, f, t)
 	}
 	out.Response, err = l.Find(c.Context(), m, e, q, o.top)
-	if errors.Is(err, library.ErrEmptyQuery) {
-		err = usageError{err}
+	return out, queryError(err)
+}
+
+// queryError returns a wrong query as an error of usage.
+func queryError(err error) error {
+	if errors.Is(err, library.ErrEmptyQuery) || errors.Is(err, library.ErrQuery) {
+		return usageError{err}
 	}
-	return out, err
+	return err
 }
 
 // describe returns a query as text, and what it consists of.

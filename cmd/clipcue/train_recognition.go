@@ -185,9 +185,12 @@ func (a *app) trainFewShot(c *cobra.Command, k recognition.Config, r recognition
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	switch {
+	case asJSON:
 		err = a.json(result)
-	} else {
+	case result.Episodes == 1: // no interval
+		_, err = terminal.Fprintf(a.out, "top-1 %.1f %% in one episode\n", 100*result.Top1)
+	default:
 		_, err = terminal.Fprintf(a.out, "top-1 %.1f ± %.1f %% over %d episodes (95 %% interval)\n", 100*result.Top1, 100*result.Top1CI, result.Episodes)
 	}
 	return errors.Join(err, missingError(result.Missing+skipped, "sample"))

@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/adapter"
@@ -137,15 +139,19 @@ func (a *app) watchRun(c *cobra.Command, o watchFlags) error {
 }
 
 // watchLive prints the events of a source, and posts them.
-func (a *app) watchLive(c *cobra.Command, o watchFlags) error {
+func (a *app) watchLive(c *cobra.Command, o watchFlags) (err error) {
 	o.live.Log = a.log
 	see := a.eventPrinter(o.json)
-	if o.webhook != "" {
+	if c.Flags().Changed("webhook") {
 		hook, err := webhook.Start(o.webhook, os.Getenv("CLIPCUE_WEBHOOK_SECRET"), a.log)
 		if err != nil {
 			return usageError{err}
 		}
-		defer hook.Close()
+		defer func() {
+			if n := hook.Close(); n > 0 && err == nil {
+				err = partialError{fmt.Errorf("done, but %s could not be delivered to the webhook", english.Plural(n, "event", ""))}
+			}
+		}()
 		printed := see
 		see = func(e recognition.Event) error { return errors.Join(hook.Send(e), printed(e)) }
 	}

@@ -78,6 +78,9 @@ type Options struct {
 	// Clock returns the frame rate and the timecodes of a video, or nil if they are unknown;
 	// then they start at 0, at Rate. It may be nil.
 	Clock func(video string) (rate float64, c Clock)
+	// Folders are folders of the videos, besides those of the rows. The names of files below
+	// the folder that all share tell the videos apart.
+	Folders []string
 }
 
 // Clock numbers the frames of a video, from 0, as video editors do.
@@ -195,7 +198,7 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 		return []string{name}, atomicfile.Write(name, func(w io.Writer) error { return c.write(w, escaped(rows), o) })
 	}
 	var files []string
-	common := commonFolder(rows)
+	common := commonFolder(rows, o.Folders)
 	for len(rows) > 0 {
 		n := slices.IndexFunc(rows, func(r Row) bool { return r.Video != rows[0].Video })
 		if n < 0 {
@@ -214,11 +217,16 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 	return files, nil
 }
 
-// commonFolder returns the longest folder, with a slash at its end, that the videos share.
-func commonFolder(rows []Row) string {
+// commonFolder returns the longest folder, with a slash at its end, that the videos and
+// other folders share.
+func commonFolder(rows []Row, more []string) string {
+	folders := slices.Clone(more)
+	for _, r := range rows {
+		folders = append(folders, path.Dir(filepath.ToSlash(r.Video)))
+	}
 	common := ""
-	for i, r := range rows {
-		folder := path.Dir(filepath.ToSlash(r.Video)) + "/"
+	for i, folder := range folders {
+		folder = strings.TrimSuffix(filepath.ToSlash(folder), "/") + "/"
 		if i == 0 {
 			common = folder
 		}

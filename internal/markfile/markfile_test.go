@@ -161,6 +161,22 @@ func TestVideosStayBelowTheFolder(t *testing.T) {
 	}
 }
 
+// A file of one video names it so that its library has no other of that name.
+func TestNamesTellVideosApart(t *testing.T) {
+	one := []Row{{Video: "/films/a/000.mp4", End: 1, Label: "x"}}
+	for folder, want := range map[string]string{"": "000.mp4.srt", "/films": "a/000.mp4.srt", "/films/b": "a/000.mp4.srt", "/films/a": "000.mp4.srt", "/other/": "films/a/000.mp4.srt"} {
+		out := t.TempDir()
+		o := Options{}
+		if folder != "" {
+			o.Folders = []string{folder}
+		}
+		files, err := Write(out, SRT, one, o)
+		if got, _ := filepath.Rel(out, files[0]); err != nil || filepath.ToSlash(got) != want {
+			t.Errorf("%q: %q, want %q, error %v", folder, got, want, err)
+		}
+	}
+}
+
 // Whatever a label or a path holds, every format gives it back.
 func TestHardNamesReadBack(t *testing.T) {
 	var hard []Row

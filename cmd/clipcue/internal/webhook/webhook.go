@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/clipcue/clipcue/internal/crash"
@@ -45,6 +46,7 @@ type Hook struct {
 	queue  chan []byte
 	ended  chan struct{}
 	cancel context.CancelFunc
+	failed atomic.Int64  // events
 	pause  time.Duration // before the second attempt; doubled before each further one
 	client http.Client
 }
@@ -65,7 +67,9 @@ func Start(address, secret string, log *slog.Logger) (*Hook, error) {
 		defer crash.Recover()
 		for body := range h.queue {
 			if err := h.deliver(ctx, body); err != nil {
-				h.log.Warn("an event was not delivered", "webhook", u.Redacted(), "event", string(body), "reason", err)
+				h.failed.Add(1)
+				// The path and the query of the address may be secrets.
+				h.log.Warn("an event was not delivered", "webhook", u.Host, "event", string(body), "reason", err)
 			}
 		}
 	}()
@@ -82,19 +86,21 @@ func (h *Hook) Send(event any) error {
 	select {
 	case h.queue <- body:
 	default:
+		h.failed.Add(1)
 		h.log.Warn("the webhook is too slow; an event was dropped", "event", string(body))
 	}
 	return nil
 }
 
-// Close waits a few seconds for the events that are queued, and gives up on the rest. Send
-// must not be called after it.
-func (h *Hook) Close() {
+// Close waits a few seconds for the events that are queued, and gives up on the rest. It
+// returns the number of events that were not delivered. Send must not be called after it.
+func (h *Hook) Close() (undelivered int) {
 	close(h.queue)
 	timer := time.AfterFunc(patience, h.cancel)
 	defer timer.Stop()
 	<-h.ended
 	h.cancel()
+	return int(h.failed.Load())
 }
 
 // deliver posts an event until the server accepts it.
@@ -133,6 +139,9 @@ func (h *Hook) post(ctx context.Context, id string, body []byte) (permanent bool
 	}
 	answer, err := h.client.Do(r)
 	if err != nil {
+		if inner, ok := errors.AsType[*url.Error](err); ok {
+			err = inner.Err // without the address
+		}
 		return false, err
 	}
 	defer answer.Body.Close()

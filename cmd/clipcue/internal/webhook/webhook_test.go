@@ -53,7 +53,7 @@ func TestAServerThatHangsBlocksNobody(t *testing.T) {
 	defer server.Close()
 	defer close(release)
 	var log strings.Builder
-	h, err := Start(server.URL, "", slog.New(slog.NewTextHandler(&log, nil)))
+	h, err := Start(server.URL+"/services/s3cret?token=t0ken", "", slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +93,10 @@ func TestErrorsOfAWebhook(t *testing.T) {
 	if err := h.Send("x"); err != nil {
 		t.Fatal(err)
 	}
-	h.Close()
-	if calls != 1 || !strings.Contains(log.String(), "302") {
-		t.Errorf("%d calls, log %s", calls, log.String())
+	if n := h.Close(); n != 1 || calls != 1 || !strings.Contains(log.String(), "302") {
+		t.Errorf("%d events were not delivered by %d calls, log %s", n, calls, log.String())
+	}
+	if strings.Contains(log.String(), "s3cret") || strings.Contains(log.String(), "t0ken") {
+		t.Errorf("the log has the secrets of the address: %s", log.String())
 	}
 }
