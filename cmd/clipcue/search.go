@@ -152,11 +152,12 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 func (a *app) find(c *cobra.Command, l *library.Library, o searchFlags, q library.Query) (*searched, error) {
 	out := &searched{Library: o.library}
 	var err error
-	out.Query, out.Kind = describe(q) // as it was given
+	out.Query, _ = describe(q) // as it was given
 	if q, err = q.Split(); err != nil {
 		return nil, queryError(err)
 	}
 	out.Parts = q
+	_, out.Kind = describe(q)
 	var towers clip.Tower
 	if len(q.Texts)+len(q.Without)+len(q.Filter.Labels) > 0 {
 		towers |= clip.TextTower
