@@ -388,11 +388,15 @@ func (i *Info) setTimes(v *probed, doc *probedFile) {
 func (i *Info) setShape(v *probed) error {
 	i.SampleAspectRatio = cmp.Or(ratio(v.SampleAspectRatio, ":"), 1)
 	if v.Width > 0 && v.Height > 0 {
-		if v.Width > maxPixels/v.Height {
+		if v.Width > maxFrame/v.Height {
 			return &Error{Path: i.Path, Kind: ErrTooLarge,
-				Reason: fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxPixels>>20)}
+				Reason: fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", v.Width, v.Height, maxFrame>>20)}
 		}
 		i.pixels = v.Width * v.Height
+		if i.stored() > maxStored {
+			return &Error{Path: i.Path, Kind: ErrTooLarge,
+				Reason: fmt.Sprintf("frames of %dx%d pixels in %s need %d MB each; the limit is %d", v.Width, v.Height, v.PixelFormat, i.stored()>>20, maxStored>>20)}
+		}
 		i.hd = v.Width >= 1280 || v.Height >= 720
 	}
 	i.Width, i.Height = squared(v.Width, v.Height, i.SampleAspectRatio)

@@ -92,8 +92,8 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	}
 	// ffmpeg would rotate frames first. bwdif could then no longer separate their fields,
 	// and rotation by an odd angle would cut off the corners.
-	if info.Codec == "theora" {
-		args = append(args, "-threads", "1") // with several, it cannot decode joined streams
+	if info.Codec == "theora" || info.stored() > manyThreads {
+		args = append(args, "-threads", "1") // with several, it cannot decode joined streams of Theora
 	}
 	if decoder := alphaDecoders[info.Codec]; info.Alpha && decoder != "" {
 		if err := ffmpeg.NeedDecoder(ctx, decoder); err != nil {
@@ -214,8 +214,8 @@ func (s *stamp) transpose() {
 // read. It returns false if they are missing.
 func (s *stream) read() ([]byte, bool) {
 	w, h := s.now.width, s.now.height
-	if w < 1 || h < 1 || w > maxPixels/h {
-		s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxPixels>>20)
+	if w < 1 || h < 1 || w > maxFrame/h {
+		s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxFrame>>20)
 		s.stop()
 		return nil, false
 	}

@@ -37,7 +37,7 @@ func y4mFrameSize(head string) int64 {
 			h = n
 		}
 	}
-	if w < 1 || h < 1 || w > maxPixels/h {
+	if w < 1 || h < 1 || w > maxFrame/h {
 		return 0
 	}
 	bytes := int64(1)
