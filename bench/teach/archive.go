@@ -26,11 +26,12 @@ const (
 type archive struct {
 	moments   *label.Moments
 	videos    int
+	model     *clip.Model
 	retriever *retrieval.Retriever
-	shows     map[string]map[int]bool     // label, moments
-	spans     map[string][]label.Mark     // label, true segments
-	kinds     map[string]synth.Kind       // of the videos in which a label occurs
-	of        map[synth.Kind]map[int]bool // moments
+	shows     map[string]map[int]bool         // label, moments
+	spans     map[string][]label.Mark         // label, true segments
+	kinds     map[string]synth.Kind           // of the videos in which a label occurs
+	ids       map[synth.Kind]map[string]int64 // numbers of videos, by the IDs of their features
 }
 
 // film is a video with its features and true segments.
@@ -58,8 +59,8 @@ func newArchive(ctx context.Context, o options) (*archive, error) {
 		seconds += float64(w.Total) * w.Seconds
 		films = append(films, more...)
 	}
-	a := &archive{moments: label.NewMoments(model.Config().Embed, o.moments), videos: len(films), retriever: retrieval.Baseline(model),
-		shows: map[string]map[int]bool{}, spans: map[string][]label.Mark{}, kinds: map[string]synth.Kind{}, of: map[synth.Kind]map[int]bool{}}
+	a := &archive{moments: label.NewMoments(model.Config().Embed, o.moments), videos: len(films), model: model, retriever: retrieval.Baseline(model),
+		shows: map[string]map[int]bool{}, spans: map[string][]label.Mark{}, kinds: map[string]synth.Kind{}, ids: map[synth.Kind]map[string]int64{}}
 	hop := (seconds - window*float64(len(films))) / float64(o.moments)
 	for i, f := range films {
 		if err := a.add(ctx, int64(i+1), f, hop); err != nil {
@@ -107,6 +108,7 @@ func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options)
 // add adds the moments of a video.
 func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error {
 	q := f.q
+	set(a.ids, f.kind, q.ID, id)
 	end := q.Timestamps[q.Len()-1] + 1./rate
 	for k := 0; ; k++ {
 		start := hop * float64(k)
@@ -130,11 +132,10 @@ func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error 
 		if err := a.moments.Add(label.Moment{Video: id, Start: start, End: start + window, Embedding: embedding, Motion: label.PackMotion(motion)}); err != nil {
 			return err
 		}
-		set(a.of, f.kind, row)
 		for _, r := range f.rows {
 			shared := min(r.End, start+window) - max(r.Start, start)
 			if shared >= window/2 || shared >= 0.75*(r.End-r.Start) {
-				set(a.shows, r.Label, row)
+				set(a.shows, r.Label, row, true)
 			}
 		}
 	}
@@ -145,11 +146,11 @@ func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error 
 	return nil
 }
 
-func set[K comparable](m map[K]map[int]bool, key K, row int) {
+func set[K, L comparable, V any](m map[K]map[L]V, key K, inner L, value V) {
 	if m[key] == nil {
-		m[key] = map[int]bool{}
+		m[key] = map[L]V{}
 	}
-	m[key][row] = true
+	m[key][inner] = value
 }
 
 // target is a label to learn.

@@ -23,6 +23,7 @@ type options struct {
 	moments          int    // at least
 	seeds            int
 	labels           int // of objects that are frequent, of rare ones, and of motions
+	localize         bool
 	json             string
 }
 
@@ -34,6 +35,7 @@ func main() {
 	flag.IntVar(&o.moments, "moments", 100_000, "number of moments")
 	flag.IntVar(&o.seeds, "seeds", 5, "number of repetitions with another random seed")
 	flag.IntVar(&o.labels, "labels", 10, "number of frequent, of rare, and of motion labels")
+	flag.BoolVar(&o.localize, "localize", false, "compare segments with those of a trained localizer instead")
 	flag.StringVar(&o.json, "json", "", "file for all results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -50,6 +52,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Printf("%d moments of %d videos\n", a.moments.Len(), a.videos)
+	if o.localize {
+		return a.contest(ctx, o)
+	}
 	var all []result
 	for seed := range o.seeds {
 		for _, l := range a.choose(o.labels) {
@@ -71,7 +76,7 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-func save(path string, all []result) error {
+func save(path string, all any) error {
 	if path == "" {
 		return nil
 	}

@@ -8,10 +8,12 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
+// groups are the kinds of labels that are reported separately.
+var groups = []string{"objects", "rare objects", "motions"}
+
 // report prints tables in Markdown.
 func report(w io.Writer, all []result) error {
 	fmt.Fprintln(w, "\n| labels | ranking |", "0 marks | 1 | 5 | 10 | 20 | 50 |\n|---|---|---|---|---|---|---|---|")
-	groups := []string{"objects", "rare objects", "motions"}
 	for _, g := range groups {
 		rows := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.Group != g })
 		if len(rows) == 0 {
@@ -75,7 +77,7 @@ func count(rows []result, holds func(result) bool) (n int) {
 	return n
 }
 
-func mean(rows []result, value func(result) float64) float64 {
+func mean[R any](rows []R, value func(R) float64) float64 {
 	x := make([]float64, len(rows))
 	for i, r := range rows {
 		x[i] = value(r)

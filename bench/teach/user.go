@@ -83,7 +83,7 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 				return r, err
 			}
 		}
-		row := a.next(t.name, teacher, n, random)
+		row := a.next(t.name, teacher, n, random, nil)
 		marks, drawn = append(marks, a.mark(t.name, row)), append(drawn, a.mark(t.name, random.IntN(a.moments.Len())))
 	}
 	return r, nil
@@ -117,12 +117,14 @@ func (a *archive) most(name string, query []float32, random *rand.Rand) (float64
 	return averagePrecision(kept, func(i int) bool { return shows[i] }), nil
 }
 
-// next returns the moment that the user marks next.
-func (a *archive) next(name string, teacher *label.Teacher, n int, random *rand.Rand) int {
+// next returns the moment that the user marks next, one that matches unless match is nil.
+func (a *archive) next(name string, teacher *label.Teacher, n int, random *rand.Rand, match func(row int) bool) int {
 	if n == 0 {
 		var rows []int
 		for row := range a.shows[name] {
-			rows = append(rows, row)
+			if match == nil || match(row) {
+				rows = append(rows, row)
+			}
 		}
 		slices.Sort(rows)
 		return rows[random.IntN(len(rows))]
@@ -131,7 +133,7 @@ func (a *archive) next(name string, teacher *label.Teacher, n int, random *rand.
 	if n%3 == 2 {
 		feed = label.Uncertain
 	}
-	return teacher.Suggest(feed, 1, 0, nil)[0]
+	return teacher.Suggest(feed, 1, 0, match)[0]
 }
 
 // mark returns the true mark of a moment.
@@ -152,22 +154,29 @@ func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher
 	if n < 20 {
 		return nil
 	}
-	threshold := teacher.Head().Threshold
-	q, err := teacher.Quality(ctx, label.Target{Precision: 0.8})
-	switch {
-	case errors.Is(err, label.ErrFewVideos), errors.Is(err, label.ErrNoNegatives): // no estimate
-	case err != nil:
-		return err
-	default:
-		threshold = q.Threshold
-		r.Estimated[n], r.Precision[n] = q.Precision, a.truePrecision(r.Label, teacher.Scores(), threshold)
-	}
-	found, err := label.Segments(a.moments, teacher.Scores(), teacher.Cut(threshold))
-	r.Segments[n] = segmentPrecision(found, a.spans[r.Label])
+	found, q, err := segments(ctx, a.moments, teacher)
 	if err != nil {
 		return err
 	}
+	if q.Videos > 0 {
+		r.Estimated[n], r.Precision[n] = q.Precision, a.truePrecision(r.Label, teacher.Scores(), q.Threshold)
+	}
+	r.Segments[n] = segmentPrecision(found, a.spans[r.Label])
 	return a.train(ctx, r, teacher, marks, query)
+}
+
+// segments returns the segments of a label as `clipcue label apply` does, and the estimate of
+// its quality, which is empty if the marks do not allow one.
+func segments(ctx context.Context, m *label.Moments, teacher *label.Teacher) ([]label.Segment, label.Quality, error) {
+	q, err := teacher.Quality(ctx, label.Target{Precision: 0.8})
+	switch {
+	case errors.Is(err, label.ErrFewVideos), errors.Is(err, label.ErrNoNegatives):
+		q = label.Quality{Threshold: teacher.Head().Threshold}
+	case err != nil:
+		return nil, q, err
+	}
+	found, err := label.Segments(m, teacher.Scores(), teacher.Cut(q.Threshold))
+	return found, q, err
 }
 
 // train adds what training comes to after some marks.

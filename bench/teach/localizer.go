@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/task/localization"
+	"github.com/clipcue/clipcue/train"
+)
+
+// localized holds the detections of localizers in the videos that they were not trained on.
+type localized struct {
+	test     map[int64]bool // these videos
+	segments map[string][]label.Segment
+}
+
+// compared is the average precision at tIoU 0.5 of the segments of one label in half of the
+// videos. The localizer has learned from all true segments of the other half, the label from
+// marks in it.
+type compared struct {
+	Label, Group string
+	Seed         uint64
+	True         int // segments
+	Localizer    float64
+	Marks        map[int]float64 // by their number
+}
+
+// contest compares labels with localizers.
+func (a *archive) contest(ctx context.Context, o options) error {
+	var all []compared
+	for seed := range uint64(o.seeds) {
+		l, err := a.localize(ctx, o.dir, seed)
+		if err != nil {
+			return err
+		}
+		for _, t := range a.choose(o.labels) {
+			c, err := a.compare(ctx, t, l, seed)
+			if err != nil {
+				return fmt.Errorf("label %q: %w", t.name, err)
+			}
+			fmt.Fprintf(os.Stderr, "%+v\n", c)
+			all = append(all, c)
+		}
+		fmt.Printf("\nseeds: %d\n\n", seed+1)
+		reportSegments(os.Stdout, all)
+		if err := save(o.json, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// localize trains a localizer on half of the videos with objects and one on half of those
+// with motions, as `clipcue train localization --test-share 0.5` does, and applies them to
+// the rest. Finished runs in dir are used again.
+func (a *archive) localize(ctx context.Context, dir string, seed uint64) (*localized, error) {
+	l := &localized{test: map[int64]bool{}, segments: map[string][]label.Segment{}}
+	for _, kind := range []synth.Label{synth.LabelObjects, synth.LabelMotions} {
+		of := filepath.Join(dir, string(kind))
+		d := localization.Data{Path: filepath.Join(of, "segments.csv"), Features: filepath.Join(of, "features"),
+			TrainSplit: dataset.Train, EvalSplit: dataset.Test, TestShare: 0.5, SplitSeed: seed}
+		source, err := d.Open(feature.BackboneOf(a.model))
+		if err != nil {
+			return nil, err
+		}
+		sets, _, err := d.Sets(source)
+		if err != nil {
+			return nil, err
+		}
+		run := train.Run{Dir: filepath.Join(of, fmt.Sprintf("localizer-%d", seed)), Resume: true, Note: d, Log: slog.New(slog.DiscardHandler)}
+		model, err := trainLocalizer(ctx, a.model, run, sets.Train, seed)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.add(ctx, model, sets.Test, a.ids[synth.Kind(kind)]); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// trainLocalizer trains a localizer with default settings. Nothing is selected on test videos.
+func trainLocalizer(ctx context.Context, m *clip.Model, run train.Run, videos *localization.Set, seed uint64) (*localization.Localizer, error) {
+	c := localization.DefaultConfig()
+	c.Train.Seed, c.DetectorTrain.Seed = seed, seed
+	if _, err := localization.Train(ctx, c, localization.Run{Run: run, Sets: localization.Sets{Train: videos}, Backbone: m}); err != nil {
+		return nil, err
+	}
+	f, err := adapter.ReadFile(filepath.Join(run.Dir, train.BestFile))
+	if err != nil {
+		return nil, err
+	}
+	return localization.New(f, m)
+}
+
+// add adds the detections of a localizer in the videos of a set, whose numbers are in ids.
+func (l *localized) add(ctx context.Context, model *localization.Localizer, s *localization.Set, ids map[string]int64) error {
+	for _, v := range s.Videos {
+		q, err := s.Load(v)
+		if err != nil {
+			return err
+		}
+		found, err := model.Localize(ctx, q)
+		if err != nil {
+			return err
+		}
+		id := ids[v.ID]
+		l.test[id] = true
+		for _, d := range found {
+			l.segments[d.Label] = append(l.segments[d.Label], label.Segment{Video: id, Start: d.Start, End: d.End, Score: d.Score})
+		}
+	}
+	return nil
+}
+
+// compare lets the user of [archive.teach] teach a label in the videos that the localizer has
+// learned from.
+func (a *archive) compare(ctx context.Context, t target, l *localized, seed uint64) (compared, error) {
+	truth := slices.DeleteFunc(slices.Clone(a.spans[t.name]), func(k label.Mark) bool { return !l.test[k.Video] })
+	c := compared{Label: t.name, Group: t.group, Seed: seed, True: len(truth), Marks: map[int]float64{}}
+	if len(truth) == 0 || len(truth) == len(a.spans[t.name]) {
+		c.True = 0
+		return c, nil
+	}
+	c.Localizer = segmentPrecision(l.segments[t.name], truth)
+	query, err := a.retriever.EncodeTexts(ctx, []string{t.name})
+	if err != nil {
+		return c, err
+	}
+	clip.Normalize(query, len(query))
+	random := rand.New(rand.NewPCG(seed, 15))
+	learned := func(row int) bool { video, _, _ := a.moments.Span(row); return !l.test[video] }
+	var marks []label.Mark
+	for n := range budgets[len(budgets)-1] + 1 {
+		teacher, err := label.Teach(a.moments, query, marks)
+		if err != nil {
+			return c, err
+		}
+		if slices.Contains(budgets, n) && n >= 20 {
+			found, _, err := segments(ctx, a.moments, teacher)
+			if err != nil {
+				return c, err
+			}
+			found = slices.DeleteFunc(found, func(s label.Segment) bool { return !l.test[s.Video] })
+			c.Marks[n] = segmentPrecision(found, truth)
+		}
+		marks = append(marks, a.mark(t.name, a.next(t.name, teacher, n, random, learned)))
+	}
+	return c, nil
+}
+
+// reportSegments prints the mean average precision of each group in Markdown. It leaves out
+// labels that do not occur in both halves of the videos.
+func reportSegments(w io.Writer, all []compared) {
+	fmt.Fprintln(w, "| labels | runs | true segments | 20 marks | 50 marks | localizer |\n|---|---|---|---|---|---|")
+	for _, g := range groups {
+		rows := slices.DeleteFunc(slices.Clone(all), func(c compared) bool { return c.Group != g || c.True == 0 })
+		if len(rows) > 0 {
+			fmt.Fprintf(w, "| %s | %d | %.0f | %.3f | %.3f | %.3f |\n", g, len(rows), float64(len(rows))*mean(rows, func(c compared) float64 { return float64(c.True) }),
+				mean(rows, func(c compared) float64 { return c.Marks[20] }), mean(rows, func(c compared) float64 { return c.Marks[50] }),
+				mean(rows, func(c compared) float64 { return c.Localizer }))
+		}
+	}
+}
