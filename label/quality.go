@@ -26,6 +26,14 @@ type Target struct {
 	Recall    float64 `json:"recall,omitempty"`
 }
 
+// Check returns an error unless exactly one of the two is set, to at most 1.
+func (t Target) Check() error {
+	if p, r := t.Precision, t.Recall; !(p >= 0 && p <= 1 && r >= 0 && r <= 1) || (p > 0) == (r > 0) {
+		return fmt.Errorf("the operating point must be a precision or a recall from 0 to 1, got precision %g and recall %g", p, r)
+	}
+	return nil
+}
+
 // Quality is an estimate of how well a head works at an operating point.
 type Quality struct {
 	Target    Target  `json:"target"`
@@ -63,8 +71,8 @@ type held struct {
 // are marked.
 func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 	q := Quality{Target: target, Marks: len(t.marks)}
-	if p, r := target.Precision, target.Recall; !(p >= 0 && p <= 1 && r >= 0 && r <= 1) || (p > 0) == (r > 0) {
-		return q, fmt.Errorf("the operating point must be a precision or a recall from 0 to 1, got precision %g and recall %g", p, r)
+	if err := target.Check(); err != nil {
+		return q, err
 	}
 	unmarked := t.unmarked(t.scores)
 	marks, videos, err := t.crossValidate(ctx, t.p, func(h *Head) func(Mark) float64 {

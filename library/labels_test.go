@@ -242,7 +242,7 @@ func TestMarksWhileARunWrites(t *testing.T) {
 func TestOlderLibraryGainsMotions(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	before := w.index(w.videos)
-	w.db("DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE motions", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
+	w.db("DROP TABLE points", "DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE motions", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
 	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrOlder) {
 		t.Fatalf("%v", err)
 	}
@@ -330,5 +330,44 @@ func TestTrainedHeadsAreStored(t *testing.T) {
 	}
 	if err := library.SetTrained(t.Context(), w.lib, "other", true, 3); !errors.Is(err, library.ErrNoLabel) {
 		t.Error(err)
+	}
+}
+
+// A label keeps its operating point until another is stored, and loses it with the label.
+func TestOperatingPointsAreStored(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	w.label("thing")
+	point := func() (p label.Target) {
+		w.teach("thing", func(teacher *library.Teacher) { p = teacher.Point })
+		return p
+	}
+	if p := point(); p != (label.Target{}) {
+		t.Errorf("a new label has the operating point %+v", p)
+	}
+	for _, want := range []label.Target{{Precision: 0.9}, {Recall: 0.75}} {
+		if err := library.SetPoint(t.Context(), w.lib, "thing", want); err != nil {
+			t.Fatal(err)
+		}
+		if p := point(); p != want {
+			t.Errorf("%+v, want %+v", p, want)
+		}
+	}
+	w.whole()
+	w.db("UPDATE points SET sum = 1")
+	if err := w.teachError("thing"); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("a damaged row: %v", err)
+	}
+	for name, p := range map[string]label.Target{"other": {Precision: 0.9}, "thing": {Precision: 0.9, Recall: 0.9}} {
+		if err := library.SetPoint(t.Context(), w.lib, name, p); err == nil {
+			t.Errorf("%+v was stored for %q", p, name)
+		}
+	}
+	if err := library.DeleteLabel(t.Context(), w.lib, "thing"); err != nil {
+		t.Fatal(err)
+	}
+	w.label("thing")
+	if p := point(); p != (label.Target{}) {
+		t.Errorf("a new label of the same name has the operating point %+v", p)
 	}
 }

@@ -120,6 +120,14 @@ CREATE TABLE searches (
 	sum   INTEGER
 );
 ` + triggers(trainedTable),
+
+	`CREATE TABLE points ( -- operating points of labels
+	label     INTEGER PRIMARY KEY REFERENCES labels ON DELETE CASCADE,
+	precision REAL NOT NULL, -- one of the two is 0
+	recall    REAL NOT NULL,
+	sum       INTEGER
+);
+` + triggers(pointsTable),
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

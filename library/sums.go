@@ -35,8 +35,9 @@ var (
 	searchesTable = table{"searches", []string{"name", "query", "created"}}
 	marksTable    = table{"marks", []string{"id", "label", "sha256", "path", "start", `"end"`, "positive", "author", "time"}}
 	trainedTable  = table{"trained", []string{"label", "marks", "time"}}
+	pointsTable   = table{"points", []string{"label", "precision", "recall"}}
 
-	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable, trainedTable}
+	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable, trainedTable, pointsTable}
 )
 
 func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }

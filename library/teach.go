@@ -111,6 +111,8 @@ type Teacher struct {
 	// Outdated is whether the label has at least twice as many marks as when it got a trained
 	// head; see [SetTrained].
 	Outdated bool
+	// Point is the operating point that [SetPoint] stored, or zero.
+	Point label.Target
 
 	m       *Moments
 	marks   []Mark // that are used
@@ -132,6 +134,9 @@ func (l *Library) Teach(ctx context.Context, e Embedder, m *Moments, name string
 		return nil, err
 	}
 	t := &Teacher{Name: stored, m: m}
+	if t.Point, err = pointOf(ctx, l.db, id); err != nil {
+		return nil, explain(l.dir, err)
+	}
 	marks, err := l.marksIn(ctx, t, id)
 	if err != nil {
 		return nil, explain(l.dir, err)

@@ -71,6 +71,7 @@ everyday ones unless --background-captions is given.
 
 With --label, the command also prints the segments of the videos that it indexed in which
 a label of the library is seen, at the operating point of --min-precision or --min-recall.
+Without these flags, it is the one that label apply has stored.
 
 Unreadable videos are skipped and reported. The exit code is 0 if all is well, 3 if
 some videos failed, and 1 if all failed or the run was stopped.`,

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/clipcue/clipcue/label"
 )
 
 // index looks for a label in the videos that it adds, and only in these.
@@ -11,16 +13,14 @@ func TestIndexByLabel(t *testing.T) {
 	t.Parallel()
 	videos, lib := newLibrary(t)
 	checkError(t, clipcue(t, "index", "-q", "--library", lib, "--label", "round"), exitFailed, "round", "label new")
-	must(t, exitDone, "label", "new", "--library", lib, "round", "--text", "a red circle")
-	for _, mark := range [][]string{{"red_circle/000.mp4"}, {"red_circle/001.mp4"}, {"blue_ring/000.mp4", "--not"}, {"green_cross/000.mp4", "--not"}} {
-		must(t, exitDone, append([]string{"label", "mark", "--library", lib, "round", mark[0], "0", "2"}, mark[1:]...)...)
-	}
+	markRound(t, lib)
+	must(t, exitDone, "label", "apply", "--library", lib, "round", "--min-precision", "0.5")
 	data, err := os.ReadFile(filepath.Join(videos, "red_circle", "002.mp4"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	added := write(t, t.TempDir(), "new.mp4", string(data))
-	index := []string{"index", "-q", "--library", lib, "--label", "round", "--min-precision", "0.5", "--json", added}
+	index := []string{"index", "-q", "--library", lib, "--label", "round", "--json", added}
 	type report struct {
 		Done     int
 		Indexed  []string
@@ -32,5 +32,43 @@ func TestIndexByLabel(t *testing.T) {
 	}
 	if r := decode[report](t, must(t, exitDone, index...)); r.Done != 0 || len(r.Indexed) != 0 || len(r.Segments) != 0 {
 		t.Errorf("again: %+v", r)
+	}
+}
+
+// markRound creates a label with enough marks for an estimate of its quality.
+func markRound(t *testing.T, lib string) {
+	t.Helper()
+	must(t, exitDone, "label", "new", "--library", lib, "round", "--text", "a red circle")
+	for _, mark := range [][]string{{"red_circle/000.mp4"}, {"red_circle/001.mp4"}, {"blue_ring/000.mp4", "--not"}, {"green_cross/000.mp4", "--not"}} {
+		must(t, exitDone, append([]string{"label", "mark", "--library", lib, "round", mark[0], "0", "2"}, mark[1:]...)...)
+	}
+}
+
+// The operating point of label apply stays with the label; label eval only uses it.
+func TestOperatingPointIsStored(t *testing.T) {
+	t.Parallel()
+	_, lib := newLibrary(t)
+	markRound(t, lib)
+	type quality struct{ Target label.Target }
+	eval := func(args ...string) label.Target {
+		t.Helper()
+		return decode[quality](t, must(t, exitDone, append([]string{"label", "eval", "--library", lib, "round", "--json"}, args...)...)).Target
+	}
+	if p := eval(); p != (label.Target{Precision: 0.8}) {
+		t.Errorf("the default is %+v", p)
+	}
+	for _, point := range []struct {
+		flag string
+		want label.Target
+	}{{"--min-recall", label.Target{Recall: 0.75}}, {"--min-precision", label.Target{Precision: 0.75}}} {
+		must(t, exitDone, "label", "apply", "--library", lib, "round", point.flag, "0.75")
+		eval("--min-precision", "0.25")
+		if p := eval(); p != point.want {
+			t.Errorf("%s: %+v", point.flag, p)
+		}
+		must(t, exitDone, "label", "apply", "--library", lib, "round")
+		if p := eval(); p != point.want {
+			t.Errorf("%s, after applying without flags: %+v", point.flag, p)
+		}
 	}
 }

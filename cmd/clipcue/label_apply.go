@@ -23,13 +23,24 @@ type pointFlags struct{ precision, recall float64 }
 func (p *pointFlags) add(c *cobra.Command) {
 	p.precision = 0.8
 	flags.UpTo1(c, &p.precision, "min-precision", "lowest precision")
+	c.Flags().Lookup("min-precision").DefValue = "as applied last, or 0.8"
 	flags.UpTo1(c, &p.recall, "min-recall", "lowest recall, instead of a precision")
 	c.Flags().Lookup("min-recall").DefValue = ""
 	c.MarkFlagsMutuallyExclusive("min-precision", "min-recall")
 }
 
-func (p *pointFlags) target() label.Target {
-	if p.recall > 0 {
+// given reports whether the command line has an operating point.
+func (p *pointFlags) given(c *cobra.Command) bool {
+	return c.Flags().Changed("min-precision") || c.Flags().Changed("min-recall")
+}
+
+// target returns the operating point of the flags. Without any, it is the one that the
+// library stores for the label, or the default.
+func (p *pointFlags) target(c *cobra.Command, t *library.Teacher) label.Target {
+	switch {
+	case !p.given(c) && t.Point != (label.Target{}):
+		return t.Point
+	case p.recall > 0:
 		return label.Target{Recall: p.recall}
 	}
 	return label.Target{Precision: p.precision}
@@ -51,7 +62,7 @@ share of the marked videos that are found; it says nothing about what nobody mar
 		Args:    arguments(1, 1, "a name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.teachOne(c, o, args[0], func(t *library.Teacher) error {
-				q, err := t.Quality(c.Context(), point.target())
+				q, err := t.Quality(c.Context(), point.target(c, t))
 				switch {
 				case err != nil:
 					return labelError(t, err)
@@ -107,7 +118,8 @@ since the label was learned.
 
 A segment starts where the score reaches a threshold and ends where it falls below a
 lower one. The threshold is the lowest that reaches --min-precision by the estimate of
-clipcue label eval. With too few marks for an estimate, it is halfway between the scores
+clipcue label eval. --min-precision or --min-recall is stored with the label; label apply,
+label eval, index --label and watch --label use it from then on. With too few marks for an estimate, it is halfway between the scores
 of the positive marks and of the rest. The shortest segment and the widest gap that is
 closed follow from the lengths of the marks.`,
 		Example: `  clipcue label apply --library lib leash
@@ -145,6 +157,7 @@ func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyF
 		if err != nil {
 			return labelError(t, err)
 		}
+		a.storePoint(c, t, o)
 		all, segments = append(all, x), append(segments, x.Segments...)
 	}
 	if o.out != "" {
@@ -156,6 +169,18 @@ func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyF
 		return a.json(all)
 	}
 	return a.printSegments(segments)
+}
+
+// storePoint stores an operating point of the command line with the label. The segments do
+// not depend on it, so a library that cannot be changed now is only a warning.
+func (a *app) storePoint(c *cobra.Command, t *library.Teacher, o applyFlags) {
+	target := o.point.target(c, t)
+	if !o.point.given(c) || target == t.Point {
+		return
+	}
+	if err := library.SetPoint(c.Context(), o.library, t.Name, target); err != nil {
+		a.log.Warn("the operating point is not stored", "label", t.Name, "reason", err)
+	}
 }
 
 func (a *app) printSegments(segments []library.Segment) error {
@@ -170,7 +195,7 @@ func (a *app) applyLabel(c *cobra.Command, t *library.Teacher, o applyFlags) (x 
 	x.Label = t.Name
 	threshold := o.threshold
 	if !c.Flags().Changed("threshold") {
-		if threshold, x.Quality, err = a.chooseThreshold(c.Context(), t, o.point.target()); err != nil {
+		if threshold, x.Quality, err = a.chooseThreshold(c.Context(), t, o.point.target(c, t)); err != nil {
 			return x, err
 		}
 	}

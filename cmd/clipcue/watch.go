@@ -53,9 +53,9 @@ sources they are seconds since watching started. Interrupt the command to end it
 --json prints one JSON object per line, when an event begins and when it ends.
 
 With --library and --label, it finds what labels of a library show, at the operating
-point of --min-precision or --min-recall. --webhook posts each event as JSON to an address. The
-requests are signed if CLIPCUE_WEBHOOK_SECRET is set, and repeated if they fail; a
-server that does not answer never delays the stream.`,
+point of --min-precision or --min-recall. Without these flags, it is the one that label
+apply has stored. --webhook posts each event as JSON to an address. The requests are signed if CLIPCUE_WEBHOOK_SECRET is set, and repeated if they fail; a server that
+does not answer never delays the stream.`,
 		Example: `  clipcue watch --run run rtsp://camera.local/stream
   clipcue watch --library lib --label leash --webhook http://localhost:8123/hook rtsp://camera.local/stream
   clipcue watch --run run --wait --json - < recording.ts`,

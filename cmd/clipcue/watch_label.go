@@ -21,7 +21,7 @@ import (
 func (a *app) watchLabels(c *cobra.Command, o watchFlags) error {
 	of := embedderFlags{libraryFlags{library: o.library, server: o.server}, o.backbone, o.run}
 	err := a.teach(c, of, clip.ImageTower|clip.TextTower, o.labels, func(x lesson) error {
-		heads, err := a.heads(c.Context(), x.teachers, o.point.target())
+		heads, err := a.heads(c, x.teachers, o.point)
 		if err != nil {
 			return err
 		}
@@ -60,9 +60,9 @@ type labelHead struct {
 	threshold float64
 }
 
-func (a *app) heads(ctx context.Context, teachers []*library.Teacher, target label.Target) (out []labelHead, err error) {
+func (a *app) heads(c *cobra.Command, teachers []*library.Teacher, point pointFlags) (out []labelHead, err error) {
 	for _, t := range teachers {
-		threshold, _, err := a.chooseThreshold(ctx, t, target)
+		threshold, _, err := a.chooseThreshold(c.Context(), t, point.target(c, t))
 		if err != nil {
 			return nil, labelError(t, err)
 		}
