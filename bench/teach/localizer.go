@@ -27,15 +27,31 @@ type localized struct {
 }
 
 // compared is the average precision at tIoU 0.5 of the segments of one label in half of the
-// videos. The localizer has learned from all true segments of the other half, the label from
-// marks in it.
+// videos. The localizer has learned from all true segments of the other half.
 type compared struct {
 	Label, Group string
 	Seed         uint64
 	True         int // segments
 	Localizer    float64
-	Marks        map[int]float64 // by their number
+	Marks        map[string]map[int]float64 // by variant and their number
 }
+
+// variant is where the user makes marks, and the precision that segments have to reach.
+type variant struct {
+	everywhere bool // or only in the videos that the localizer has learned from
+	precision  float64
+}
+
+func (v variant) String() string {
+	where := "the other half"
+	if v.everywhere {
+		where = "all videos"
+	}
+	return fmt.Sprintf("marks in %s, precision %g", where, v.precision)
+}
+
+// precisions are the operating points that are compared; the first is the default.
+var precisions = []float64{defaultPrecision, 0.5}
 
 // contest compares labels with localizers.
 func (a *archive) contest(ctx context.Context, o options) error {
@@ -125,52 +141,72 @@ func (l *localized) add(ctx context.Context, model *localization.Localizer, s *l
 	return nil
 }
 
-// compare lets the user of [archive.teach] teach a label in the videos that the localizer has
-// learned from.
+// compare compares a label with a localizer, or returns no true segments if the label does not
+// occur in both halves of the videos.
 func (a *archive) compare(ctx context.Context, t target, l *localized, seed uint64) (compared, error) {
 	truth := slices.DeleteFunc(slices.Clone(a.spans[t.name]), func(k label.Mark) bool { return !l.test[k.Video] })
-	c := compared{Label: t.name, Group: t.group, Seed: seed, True: len(truth), Marks: map[int]float64{}}
+	c := compared{Label: t.name, Group: t.group, Seed: seed, Marks: map[string]map[int]float64{}}
 	if len(truth) == 0 || len(truth) == len(a.spans[t.name]) {
-		c.True = 0
 		return c, nil
 	}
-	c.Localizer = segmentPrecision(l.segments[t.name], truth)
+	c.True, c.Localizer = len(truth), segmentPrecision(l.segments[t.name], truth)
 	query, err := a.retriever.EncodeTexts(ctx, []string{t.name})
 	if err != nil {
 		return c, err
 	}
 	clip.Normalize(query, len(query))
-	random := rand.New(rand.NewPCG(seed, 15))
-	learned := func(row int) bool { video, _, _ := a.moments.Span(row); return !l.test[video] }
-	var marks []label.Mark
-	for n := range budgets[len(budgets)-1] + 1 {
-		teacher, err := label.Teach(a.moments, query, marks)
-		if err != nil {
+	for _, everywhere := range []bool{true, false} {
+		if err := a.markAndMeasure(ctx, &c, query, l, everywhere, truth); err != nil {
 			return c, err
 		}
-		if slices.Contains(budgets, n) && n >= 20 {
-			found, _, err := segments(ctx, a.moments, teacher)
-			if err != nil {
-				return c, err
-			}
-			found = slices.DeleteFunc(found, func(s label.Segment) bool { return !l.test[s.Video] })
-			c.Marks[n] = segmentPrecision(found, truth)
-		}
-		marks = append(marks, a.mark(t.name, a.next(t.name, teacher, n, random, learned)))
 	}
 	return c, nil
 }
 
-// reportSegments prints the mean average precision of each group in Markdown. It leaves out
-// labels that do not occur in both halves of the videos.
+// markAndMeasure lets the user of [archive.teach] mark moments, and adds the measurements.
+func (a *archive) markAndMeasure(ctx context.Context, c *compared, query []float32, l *localized, everywhere bool, truth []label.Mark) error {
+	random := rand.New(rand.NewPCG(c.Seed, 15))
+	match := func(row int) bool { video, _, _ := a.moments.Span(row); return everywhere || !l.test[video] }
+	var marks []label.Mark
+	for n := range budgets[len(budgets)-1] + 1 {
+		teacher, err := label.Teach(a.moments, query, marks)
+		if err != nil {
+			return err
+		}
+		for _, p := range precisions {
+			if n < 20 || !slices.Contains(budgets, n) {
+				continue
+			}
+			found, _, err := segments(ctx, a.moments, teacher, p)
+			if err != nil {
+				return err
+			}
+			found = slices.DeleteFunc(found, func(s label.Segment) bool { return !l.test[s.Video] })
+			set(c.Marks, variant{everywhere, p}.String(), n, segmentPrecision(found, truth))
+		}
+		marks = append(marks, a.mark(c.Label, a.next(c.Label, teacher, n, random, match)))
+	}
+	return nil
+}
+
+// reportSegments prints the mean average precision of each group in Markdown.
 func reportSegments(w io.Writer, all []compared) {
-	fmt.Fprintln(w, "| labels | runs | true segments | 20 marks | 50 marks | localizer |\n|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| labels | segments of | 20 marks | 50 marks |\n|---|---|---|---|")
 	for _, g := range groups {
 		rows := slices.DeleteFunc(slices.Clone(all), func(c compared) bool { return c.Group != g || c.True == 0 })
-		if len(rows) > 0 {
-			fmt.Fprintf(w, "| %s | %d | %.0f | %.3f | %.3f | %.3f |\n", g, len(rows), float64(len(rows))*mean(rows, func(c compared) float64 { return float64(c.True) }),
-				mean(rows, func(c compared) float64 { return c.Marks[20] }), mean(rows, func(c compared) float64 { return c.Marks[50] }),
-				mean(rows, func(c compared) float64 { return c.Localizer }))
+		if len(rows) == 0 {
+			continue
 		}
+		for _, everywhere := range []bool{true, false} {
+			for _, p := range precisions {
+				v := variant{everywhere, p}.String()
+				fmt.Fprintf(w, "| %s | %s | %.3f | %.3f |\n", g, v, mean(rows, func(c compared) float64 { return c.Marks[v][20] }), mean(rows, func(c compared) float64 { return c.Marks[v][50] }))
+			}
+		}
+		segments := 0
+		for _, c := range rows {
+			segments += c.True
+		}
+		fmt.Fprintf(w, "| %s | the localizer (%d true segments in %d runs) | %.3f | |\n", g, segments, len(rows), mean(rows, func(c compared) float64 { return c.Localizer }))
 	}
 }

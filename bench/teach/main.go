@@ -1,6 +1,7 @@
 // Command teach measures how well labels are learned from marks. A simulated user correctly
 // marks what the label suggests in a library of rendered videos with known content. Run it with:
-// go run ./bench/teach. It renders its videos once and takes minutes.
+// go run ./bench/teach. It renders its videos once and takes minutes. With -localize, it
+// compares the segments with those of a localizer that knows all true segments.
 //
 // The videos show colored shapes, which are all that the backbone recognizes. The results
 // demonstrate the mechanism, but may not apply to other videos.

@@ -154,7 +154,7 @@ func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher
 	if n < 20 {
 		return nil
 	}
-	found, q, err := segments(ctx, a.moments, teacher)
+	found, q, err := segments(ctx, a.moments, teacher, defaultPrecision)
 	if err != nil {
 		return err
 	}
@@ -165,10 +165,13 @@ func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher
 	return a.train(ctx, r, teacher, marks, query)
 }
 
+// defaultPrecision is that of `clipcue label apply`.
+const defaultPrecision = 0.8
+
 // segments returns the segments of a label as `clipcue label apply` does, and the estimate of
 // its quality, which is empty if the marks do not allow one.
-func segments(ctx context.Context, m *label.Moments, teacher *label.Teacher) ([]label.Segment, label.Quality, error) {
-	q, err := teacher.Quality(ctx, label.Target{Precision: 0.8})
+func segments(ctx context.Context, m *label.Moments, teacher *label.Teacher, precision float64) ([]label.Segment, label.Quality, error) {
+	q, err := teacher.Quality(ctx, label.Target{Precision: precision})
 	switch {
 	case errors.Is(err, label.ErrFewVideos), errors.Is(err, label.ErrNoNegatives):
 		q = label.Quality{Threshold: teacher.Head().Threshold}
