@@ -302,6 +302,16 @@ func (l *Library) Labels(ctx context.Context) ([]Label, error) {
 	return out, explain(l.dir, err)
 }
 
+// Video returns the path of the video that a path, or the end of one, names.
+func (l *Library) Video(ctx context.Context, path string) (string, error) {
+	videos, err := readVideos(ctx, l.db)
+	if err != nil {
+		return "", explain(l.dir, err)
+	}
+	v, err := videos.find(path)
+	return v.path, err
+}
+
 // Marks returns the marks of a label, or of all labels if the name is empty, in the order
 // in which they were made. Paths are those of the videos now.
 func (l *Library) Marks(ctx context.Context, name string) ([]Mark, error) {

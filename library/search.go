@@ -90,6 +90,9 @@ func (l *Library) Find(ctx context.Context, enc feature.Encoder, e Embedder, q Q
 	for _, t := range slices.Concat(q.Texts, q.Without) {
 		response.Warnings = append(response.Warnings, queryWarnings(t)...)
 	}
+	if !response.Matched && len(response.Results) > 0 && len(q.Texts) == 0 {
+		response.Warnings = append(response.Warnings, Warning{WarnNoMatch, "no good match: no moment is similar to the example; these are the least different"})
+	}
 	if !response.Matched && len(response.Results) > 0 && len(q.Texts) > 0 {
 		response.Warnings = append(response.Warnings, Warning{WarnNoMatch, fmt.Sprintf("no good match: the best moment fits the query hardly better than chance, by the %d background captions; these are the least bad", len(l.settings.Captions))})
 	}

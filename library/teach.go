@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/vector"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Moments holds what teaching needs of all moments of a library, in memory: 6 bytes for
@@ -54,26 +57,49 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 	return m, explain(l.dir, l.loadMoments(ctx, m))
 }
 
+// vectorsOf returns the embeddings of moments, nil for those that are not in the index: a
+// run of Index has added or removed them since the library was opened.
+func (l *Library) vectorsOf(ctx context.Context, ids []int64) ([][]float32, error) {
+	out := make([][]float32, len(ids))
+	all, err := l.vectors.Get(ctx, ids)
+	if err == nil {
+		for i := range ids {
+			out[i] = all[i*l.settings.Width:][:l.settings.Width]
+		}
+		return out, nil
+	}
+	for i, id := range ids {
+		if out[i], err = l.vectors.Get(ctx, []int64{id}); err != nil && !errors.Is(err, vector.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // loadMoments fills m.
 func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
 	still := label.PackMotion(make([]float32, label.MotionWidth(l.settings.Width)))
 	var ids []int64
+	var numbers []int32 // of the thumbnails
 	var batch []label.Moment
 	flush := func() error {
 		if len(ids) == 0 {
 			return nil
 		}
-		embeddings, err := l.vectors.Get(ctx, ids)
+		embeddings, err := l.vectorsOf(ctx, ids)
 		if err != nil {
 			return err
 		}
 		for i, x := range batch {
-			x.Embedding = embeddings[i*l.settings.Width:][:l.settings.Width]
+			if x.Embedding = embeddings[i]; x.Embedding == nil {
+				continue
+			}
+			m.thumbnails = append(m.thumbnails, numbers[i])
 			if err := m.moments.Add(x); err != nil {
 				return fmt.Errorf("a moment of %s: %w: %w", m.videos[x.Video].path, errDamaged, err)
 			}
 		}
-		ids, batch = ids[:0], batch[:0]
+		ids, numbers, batch = ids[:0], numbers[:0], batch[:0]
 		return nil
 	}
 	var id int64
@@ -89,7 +115,7 @@ func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
 			if x.Motion == nil {
 				x.Motion = still
 			}
-			ids, batch, m.thumbnails = append(ids, id), append(batch, x), append(m.thumbnails, number)
+			ids, numbers, batch = append(ids, id), append(numbers, number), append(batch, x)
 			x.Motion = nil
 			if len(ids) < loaded {
 				return nil
@@ -260,11 +286,46 @@ type Segment struct {
 	Score float64 `json:"score"` // log-odds of the best moment
 }
 
+// allowed returns segments without the spans of negative marks. A segment that loses half of
+// its length is dropped, and so are parts that are shorter than the shortest segment.
+func (t *Teacher) allowed(segments []label.Segment, least float64) (out []label.Segment) {
+	for _, s := range segments {
+		left := []label.Segment{s}
+		for _, m := range t.marks {
+			if m.Positive || m.Video != t.m.videos[s.Video].path {
+				continue
+			}
+			var rest []label.Segment
+			for _, x := range left {
+				if m.End <= x.Start || m.Start >= x.End {
+					rest = append(rest, x)
+					continue
+				}
+				for _, part := range []video.Span{{Start: x.Start, End: m.Start}, {Start: m.End, End: x.End}} {
+					if part.End-part.Start >= max(least, 1e-3) {
+						rest = append(rest, label.Segment{Video: x.Video, Start: part.Start, End: part.End, Score: x.Score})
+					}
+				}
+			}
+			left = rest
+		}
+		kept := 0.
+		for _, x := range left {
+			kept += x.End - x.Start
+		}
+		if 2*kept > s.End-s.Start {
+			out = append(out, left...)
+		}
+	}
+	return out
+}
+
 // Segments returns the segments of the library that show the label, by video and start.
+// Spans that are marked as not showing it are left out.
 func (t *Teacher) Segments(c label.Cut) ([]Segment, error) {
 	found, err := label.Segments(t.m.moments, t.teacher.Scores(), c)
 	out := []Segment{}
-	for _, s := range found {
+	for _, s := range t.allowed(found, c.MinLength) {
 		out = append(out, Segment{t.m.videos[s.Video].path, s.Start, s.End, FormatTime(s.Start) + "–" + FormatTime(s.End), t.Name, s.Score})
 	}
 	return out, err

@@ -2,10 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -29,8 +32,12 @@ func (o *indexFlags) checkLabels(c *cobra.Command) error {
 	}
 	defer l.Close()
 	for _, name := range o.labels {
-		if _, err := l.Marks(c.Context(), name); err != nil {
+		marks, err := l.Marks(c.Context(), name)
+		if err != nil {
 			return err
+		}
+		if !slices.ContainsFunc(marks, func(m library.Mark) bool { return m.Positive }) {
+			return fmt.Errorf("%s: %w", text.Quote(name), label.ErrNoPositives)
 		}
 	}
 	return nil

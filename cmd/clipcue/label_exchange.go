@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ import (
 type exchangeFlags struct {
 	format  markfile.Format
 	fps     float64
-	folders []string // of the library
+	folders []string                        // of the library
+	video   func(name string) (path string) // that a file names; nil if names are paths
 }
 
 func (x *exchangeFlags) add(c *cobra.Command) {
@@ -46,6 +48,9 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 // a video, from its own timecode on, if the video can be read.
 func (x *exchangeFlags) options() markfile.Options {
 	return markfile.Options{Rate: x.fps, Folders: x.folders, Clock: func(path string) (float64, markfile.Clock) {
+		if x.video != nil {
+			path = x.video(path)
+		}
 		info, err := video.Probe(context.Background(), path, video.Options{})
 		if err != nil || !(info.FrameRate > 0) {
 			return 0, nil
@@ -56,6 +61,18 @@ func (x *exchangeFlags) options() markfile.Options {
 		}
 		return clock.Rate, clock
 	}}
+}
+
+// storedVideo returns the path of the video of a library that a path, or the end of one,
+// names, or the path itself. Adding the marks reports what is wrong.
+func storedVideo(ctx context.Context, dir, path string) string {
+	if l, err := library.Open(ctx, dir); err == nil {
+		defer l.Close()
+		if stored, err := l.Video(ctx, path); err == nil {
+			return stored
+		}
+	}
+	return path
 }
 
 func segmentRows(segments []library.Segment) (rows []markfile.Row) {
@@ -138,6 +155,7 @@ extension added; --video names it otherwise.`,
 				return usageError{errors.New("--video is for one file, got several")}
 			}
 			var marks []library.Mark
+			x.video = func(name string) string { return storedVideo(c.Context(), dir, cmp.Or(videoPath, name)) }
 			for _, path := range args {
 				rows, err := markfile.Read(path, x.format, x.options())
 				if err != nil {

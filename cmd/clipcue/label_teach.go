@@ -35,6 +35,10 @@ func (a *app) teach(c *cobra.Command, o embedderFlags, towers clip.Tower, names 
 	}
 	if len(names) == 0 {
 		for _, x := range labels {
+			if x.Positive == 0 {
+				a.log.Warn("left out: the label has no positive marks", "label", x.Name)
+				continue
+			}
 			names = append(names, x.Name)
 		}
 	}

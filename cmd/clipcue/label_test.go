@@ -67,7 +67,7 @@ func TestLabelFromNothingToSegments(t *testing.T) {
 		}
 	}
 	if 3*right < 2*len(found[0].Segments) {
-		t.Errorf("%d of %d segments are right", right, len(found[0].Segments))
+		t.Errorf("%d of %d segments are right: %+v", right, len(found[0].Segments), found[0].Segments)
 	}
 	if data, err := os.ReadFile(out); err != nil || strings.Count(string(data), "\n") != len(found[0].Segments)+1 {
 		t.Errorf("%s: %v\n%s", out, err, data)

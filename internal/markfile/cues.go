@@ -136,7 +136,8 @@ func (c plainClock) Label(n int64) string {
 func (c plainClock) Frame(label string) (int64, bool) {
 	var n [4]int64
 	k, err := fmt.Sscanf(strings.ReplaceAll(label, ";", ":"), "%d:%d:%d:%d", &n[0], &n[1], &n[2], &n[3])
-	return ((n[0]*60+n[1])*60+n[2])*int64(c) + n[3], k == 4 && err == nil
+	ok := k == 4 && err == nil && n[1] < 60 && n[2] < 60 && n[3] < int64(c)
+	return ((n[0]*60+n[1])*60+n[2])*int64(c) + n[3], ok
 }
 
 var eventLine = regexp.MustCompile(`^\d+\s+\S+\s+\S+\s+\S+.*?(\d+:\d+:\d+[:;]\d+)\s+(\d+:\d+:\d+[:;]\d+)\s+\d+:\d+:\d+[:;]\d+\s+\d+:\d+:\d+[:;]\d+`)

@@ -215,7 +215,8 @@ type task struct {
 }
 
 type annotation struct {
-	Result []region `json:"result"`
+	Skipped bool     `json:"was_cancelled,omitempty"`
+	Result  []region `json:"result"`
 }
 
 // region is a span in seconds (type labels) or in frames from 1 on (type timelinelabels).
@@ -264,6 +265,9 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 	}
 	for i, t := range tasks {
 		for _, a := range t.Annotations {
+			if a.Skipped {
+				continue
+			}
 			for _, x := range a.Result {
 				v := x.Value
 				for _, label := range v.Labels {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/internal/input"
@@ -181,11 +182,17 @@ func (d *Data) manifest(path string) ([]entry, error) {
 			continue
 		}
 		var row struct{ Path, Caption, Label, Split string }
+		if !utf8.Valid(text) {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, input.ErrNotText)
+		}
 		if err := json.Unmarshal(text, &row); err != nil {
 			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 				err = fmt.Errorf("%s cannot be a JSON %s", cmp.Or(strings.ToLower(wrong.Field), "a line"), wrong.Value)
 			}
 			return nil, fmt.Errorf("%s:%d: %w; a line is an object with path and caption, and label and split if there are any", path, n, err)
+		}
+		if strings.ContainsRune(row.Path+row.Caption+row.Label, utf8.RuneError) {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, input.ErrNotText)
 		}
 		split, ok := map[string]string{"": "", "train": dataset.Train, "training": dataset.Train, "val": dataset.Val,
 			"valid": dataset.Val, "validation": dataset.Val, "test": dataset.Test}[strings.ToLower(row.Split)]

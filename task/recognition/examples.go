@@ -11,6 +11,7 @@ import (
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/label"
@@ -60,11 +61,11 @@ func (x *examples) row(i int) []float32 {
 func (x *examples) likelihoods(motion []float32, classes []string, without func(example int) bool) []float64 {
 	index := make(map[string]int, len(classes))
 	for i, name := range classes {
-		index[name] = i
+		index[dataset.Canonical(name)] = i
 	}
 	sum, count := make([]float64, len(classes)), make([]float64, len(classes))
 	for i, name := range x.Classes {
-		if c, ok := index[name]; ok && (without == nil || !without(i)) {
+		if c, ok := index[dataset.Canonical(name)]; ok && (without == nil || !without(i)) {
 			sum[c] += math.Exp(sharpness * (compute.Dot(motion, x.row(i)) - 1))
 			count[c]++
 		}
