@@ -309,10 +309,11 @@ func warnFew(n int, one func(i int), more func(n int)) int {
 }
 
 // emptyValue returns an error for a flag that was given an empty text, as a shell does with
-// a variable that is not set: the flag would be ignored.
+// a variable that is not set: the flag would be ignored. An empty --run is no run, and an
+// empty --model the default.
 func emptyValue(c *cobra.Command) (err error) {
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "run" && f.Name != "model" && err == nil {
 			err = fmt.Errorf("--%s must not be empty", f.Name)
 		}
 	})
