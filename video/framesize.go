@@ -5,7 +5,7 @@ import "strings"
 const (
 	// maxFrame is the number of pixels of the largest frame of a video. It is in memory
 	// several times as RGB.
-	maxFrame = 1 << 26
+	maxFrame = 40 << 20
 	// maxStored is the size in bytes of the largest decoded frame. A decoder holds several,
 	// and a file of a few megabytes can declare the largest ones.
 	maxStored = 300 << 20
