@@ -99,8 +99,8 @@
 // # Limits
 //
 // ffmpeg opens only the given file: no network, no standard input, no format that names
-// other files. Frames above 42 million pixels or 315 MB are refused before they are
-// decoded, images above 134 million pixels. A decoder that produces nothing for [Options.Timeout], or uses more than half of the
-// machine's memory (at most 8 GiB), is killed with all processes that it started. [Live]
-// sources may use the network, but no files other than the given one.
+// other files. Frames above 42 million pixels or 315 MB are refused before they are decoded,
+// images above 134 million pixels. A decoder that produces nothing for [Options.Timeout], or
+// uses more than half of the machine's memory (at most 8 GiB), is killed with all processes
+// that it started. [Live] sources may use the network, but no files other than the given one.
 package video
