@@ -215,7 +215,7 @@ type task struct {
 }
 
 type annotation struct {
-	Skipped bool     `json:"was_cancelled,omitempty"`
+	Skipped bool     `json:"was_cancelled,omitempty"` //nolint:misspell // Label Studio's key
 	Result  []region `json:"result"`
 }
 
