@@ -49,7 +49,7 @@ func newDownloader(o Options) *downloader {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	d := &downloader{token: o.Token, progress: o.Progress, log: o.Log, pace: o.pace}
 	if d.token == "" {
-		d.token = os.Getenv("HF_TOKEN")
+		d.token = strings.TrimSpace(os.Getenv("HF_TOKEN"))
 	}
 	if d.log == nil {
 		d.log = slog.Default()
