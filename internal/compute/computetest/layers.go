@@ -139,7 +139,8 @@ func testMean(t *testing.T, open Open) {
 		}
 		y := put(d, up)
 		d.Mean(y, put(d, x), ranges)
-		near(t, "mean", get(d, y), apply(), 1e-5)
+		// Rounding depends on the inputs, which are about 1; their mean may be almost 0.
+		nearAbs(t, "mean", get(d, y), apply(), 1e-6)
 		dx := put(d, newWide(m, w))
 		d.MeanGrad(dx, put(d, up), ranges)
 		nearAbs(t, "gradient", get(d, dx), slopes(x, up, apply), 1e-4)
