@@ -23,11 +23,19 @@ func truncated(path, container string) bool {
 	if ask == nil {
 		return false
 	}
+	return inFile(path, func(f *io.SectionReader) bool { return !ask(f) })
+}
+
+// inFile returns what ask says about a file, or nothing if it cannot be opened, which ffmpeg
+// reports.
+func inFile[T any](path string, ask func(*io.SectionReader) T) (answer T) {
 	f, err := os.Open(path)
 	if err != nil {
-		return false // ffmpeg reports the error
+		return answer
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	return err == nil && !ask(io.NewSectionReader(f, 0, info.Size()))
+	if info, err := f.Stat(); err == nil {
+		answer = ask(io.NewSectionReader(f, 0, info.Size()))
+	}
+	return answer
 }

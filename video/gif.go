@@ -3,7 +3,6 @@ package video
 import (
 	"bufio"
 	"io"
-	"os"
 )
 
 // wholeGIF reports whether a GIF has its trailer. ffmpeg reads a truncated one as a
@@ -56,18 +55,4 @@ func endOfGIF(f *io.SectionReader) int64 {
 		}
 	}
 	return 0
-}
-
-// pastGIF is endOfGIF for a file.
-func pastGIF(path string) int64 {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0 // ffmpeg reports the error
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0
-	}
-	return endOfGIF(io.NewSectionReader(f, 0, info.Size()))
 }

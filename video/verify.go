@@ -144,7 +144,7 @@ func findTail(ctx context.Context, path string, info *Info, timeout time.Duratio
 	info.tailKnown = true
 	size := fileSize(path)
 	if info.Container == "gif" {
-		if end := pastGIF(path); end > 0 && end < size {
+		if end := inFile(path, endOfGIF); end > 0 && end < size {
 			info.end = end
 		}
 		return nil

@@ -168,11 +168,14 @@ func readEDL(data []byte, o Options) (rows []Row, err error) {
 	if len(rows) == 0 {
 		return nil, errors.New("it has no events")
 	}
+	var rate float64
+	var clock Clock
 	for i := range rows {
 		r := &rows[i]
-		rate, clock, err := o.clock(text.Unescape(r.Video))
-		if err != nil {
-			return nil, err
+		if i == 0 || r.Video != rows[i-1].Video { // a clock may read the video
+			if rate, clock, err = o.clock(text.Unescape(r.Video)); err != nil {
+				return nil, err
+			}
 		}
 		from, ok := clock.Frame(times[i][0])
 		to, okay := clock.Frame(times[i][1])
