@@ -10,6 +10,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/nn"
 	"github.com/clipcue/clipcue/internal/towers"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Config holds the sizes of a CLIP ViT. They are read from the shapes of its weights.
@@ -30,6 +31,8 @@ type Config struct {
 	// Mean and Std normalize the channels of the pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
+	// Fit is how images become square.
+	Fit video.Fit `json:"fit,omitzero"`
 	// Precision of the towers' arithmetic: "" for float32, or "int8".
 	Precision string `json:"precision,omitempty"`
 }
@@ -118,7 +121,7 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	if w.Std != [3]float32{} {
 		c.Mean, c.Std = w.Mean, w.Std
 	}
-	c.Activation = activation
+	c.Activation, c.Fit = activation, w.Fit
 	if err := c.Check(); err != nil {
 		return c, err
 	}
@@ -239,6 +242,9 @@ func (c Config) Check() error {
 		return fmt.Errorf("layer_norm_eps must be from 1e-12 to 1, got %v", c.Eps)
 	case !known:
 		return fmt.Errorf("unknown activation %q; available: quick_gelu, gelu", c.Activation)
+	}
+	if err := c.Fit.Check(c.ImageSize); err != nil {
+		return err
 	}
 	if c.Mean == [3]float32{} && c.Std == [3]float32{} {
 		return nil

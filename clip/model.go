@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/checkpoint"
@@ -57,7 +58,7 @@ type Options struct {
 type Model struct {
 	config      Config
 	format      string
-	assumed     bool
+	assumed     []string
 	fingerprint string
 	logitScale  float32
 	parameters  int
@@ -122,7 +123,10 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		return nil, err
 	}
 	defer release()
-	m := &Model{config: c, format: w.Format, assumed: o.Activation == "" && w.Activation == "", towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
+	m := &Model{config: c, format: w.Format, assumed: w.Assumed, towers: &towers.Model{Device: compute.NewCPU(o.Threads)}}
+	if o.Activation == "" && w.Activation == "" {
+		m.assumed = append(slices.Clone(m.assumed), "the activation is OpenAI's quick_gelu")
+	}
 	if forms == compute.ForwardInt8 {
 		m.config.Precision = "int8"
 	}
@@ -260,9 +264,9 @@ func (m *Model) Config() Config { return m.config }
 // Format returns the kind of weight file, such as "openai-archive".
 func (m *Model) Format() string { return m.format }
 
-// ActivationAssumed reports whether the file does not state the activation, so that
-// OpenAI's QuickGELU was assumed.
-func (m *Model) ActivationAssumed() bool { return m.assumed }
+// Assumed lists what the files do not say about how the model works, and was therefore
+// taken to be as in OpenAI's models. A configuration in their folder avoids it.
+func (m *Model) Assumed() []string { return m.assumed }
 
 // Fingerprint identifies the backbone by its settings and weights. Stored features and
 // trained models carry it.

@@ -21,7 +21,7 @@ func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]st
 		return err
 	}
 	whole := *w // with all defaults written out
-	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std
+	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std, whole.Fit = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std, c.Fit
 	description, err := whole.Describe()
 	if err != nil {
 		return err
@@ -49,6 +49,16 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 	if err != nil {
 		return err
 	}
+	if c.Fit.Resized != 0 {
+		return fmt.Errorf("OpenCLIP cannot describe images that are resized to %d pixels and cropped to %d", c.Fit.Resized, c.ImageSize)
+	}
+	interpolation, resize := "bicubic", "shortest"
+	if c.Fit.Bilinear {
+		interpolation = "bilinear"
+	}
+	if c.Fit.Squash {
+		resize = "squash"
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
@@ -69,7 +79,7 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 			"text_cfg": object{"context_length": c.Context, "vocab_size": c.Vocab, "width": c.TextWidth,
 				"layers": c.TextLayers, "heads": c.TextHeads},
 		},
-		"preprocess_cfg": object{"mean": c.Mean, "std": c.Std, "interpolation": "bicubic", "resize_mode": "shortest"},
+		"preprocess_cfg": object{"mean": c.Mean, "std": c.Std, "interpolation": interpolation, "resize_mode": resize},
 	}, "", "  ")
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func BenchmarkStages(b *testing.B) {
 		var r video.Resizer
 		frames := 0
 		for b.Loop() {
-			if _, err := r.Resize(first, 224); err != nil {
+			if _, err := r.Resize(first, 224, video.Fit{}); err != nil {
 				b.Fatal(err)
 			}
 			frames++

@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,11 +82,21 @@ func (o Options) video() video.Options {
 	return video.Options{Sampling: o.Sampling, Stream: o.Stream, AllowPartial: o.AllowPartial, Timeout: o.Timeout}
 }
 
-// Preprocessing returns the description of the preprocessing for provenance: PIL's bicubic
-// resize of the shorter side to ImageSize, the center crop, and the encoder's precision
-// unless it is float32.
+// Preprocessing returns the description of the preprocessing for provenance: the filter,
+// the size after resizing, how the image becomes square, and the encoder's precision unless
+// it is float32.
 func Preprocessing(c clip.Config) string {
-	s := fmt.Sprintf("bicubic %d center-crop", c.ImageSize)
+	filter, how := "bicubic", "center-crop"
+	if c.Fit.Bilinear {
+		filter = "bilinear"
+	}
+	if c.Fit.Squash {
+		how = "squash"
+	}
+	s := fmt.Sprintf("%s %d %s", filter, cmp.Or(c.Fit.Resized, c.ImageSize), how)
+	if c.Fit.Resized > c.ImageSize {
+		s += fmt.Sprintf(" %d", c.ImageSize)
+	}
 	if c.Precision != "" {
 		s += ", " + c.Precision
 	}

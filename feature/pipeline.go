@@ -188,7 +188,7 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 	}
 	j.rows.dir = x.spill
 	frames := x.o.video()
-	frames.Size, frames.Info = x.config.ImageSize, headers
+	frames.Size, frames.Fit, frames.Info = x.config.ImageSize, x.config.Fit, headers
 	frames.OnDamaged = func(e *video.Error) { j.partial, j.seq.Provenance.Partial = e, reason(e) }
 	var before []byte
 	for f, err := range video.Frames(ctx, j.Path, frames) {

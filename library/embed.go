@@ -15,7 +15,7 @@ func EmbedImage(ctx context.Context, enc feature.Encoder, e Embedder, path strin
 		return nil, err
 	}
 	var r video.Resizer
-	if frame, err = r.Resize(frame, enc.Config().ImageSize); err != nil {
+	if frame, err = r.Resize(frame, enc.Config().ImageSize, enc.Config().Fit); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	y, err := enc.EncodeImages(ctx, frame.Pix)

@@ -66,7 +66,7 @@ func ExampleParseSampling() {
 func ExampleResizer_Resize() {
 	frame := video.Frame{Width: 320, Height: 240, Pix: make([]byte, 3*320*240)}
 	var r video.Resizer
-	small, err := r.Resize(frame, 224)
+	small, err := r.Resize(frame, 224, video.Fit{})
 	if err != nil {
 		log.Fatal(err)
 	}

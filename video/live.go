@@ -25,6 +25,7 @@ type Live struct {
 
 	FPS  float64 // frames per second to yield
 	Size int     // as in [Options], but above 0
+	Fit  Fit
 
 	Timeout     time.Duration // time without a frame after which the source fails; 0 means DefaultTimeout
 	IdleTimeout time.Duration // time without growth after which a file is complete; 0 means 10 s
@@ -63,12 +64,10 @@ func (l Live) validate() error {
 	switch {
 	case !(l.FPS >= 0.01 && l.FPS <= 1000):
 		return fmt.Errorf("frame rate must be 0.01 to 1000 frames per second, got %v", l.FPS)
-	case l.Size < 1 || l.Size > maxSide:
-		return fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, l.Size)
 	case l.Timeout < 0 || l.IdleTimeout < 0:
 		return fmt.Errorf("timeouts must not be negative, got %v and %v", l.Timeout, l.IdleTimeout)
 	}
-	return nil
+	return l.Fit.Check(l.Size)
 }
 
 // String returns the source without a password, for messages.
@@ -103,7 +102,7 @@ func (l Live) frames(ctx context.Context, emit func(Frame) bool) (stopped bool, 
 		if !ok {
 			return false, s.finish()
 		}
-		shape := shapeOf(now.width, now.height, now.aspect, l.Size)
+		shape := shapeOf(now.width, now.height, now.aspect, l.Size, l.Fit)
 		if err := shape.check(); err != nil {
 			return false, &Error{Path: l.String(), Kind: ErrTooLarge, Reason: err.Error()}
 		}

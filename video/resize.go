@@ -1,6 +1,7 @@
 package video
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -19,24 +20,37 @@ type Resizer struct {
 	out     []byte
 }
 
-// Resize returns f with its shorter side resized to size by PIL's antialiased bicubic
-// filter, and the center cropped: torchvision's Resize(size, BICUBIC) and
-// CenterCrop(size). A smaller frame is enlarged. The Pix of the result is valid until the
-// next call, and may be that of f.
-func (r *Resizer) Resize(f Frame, size int) (Frame, error) {
-	if size < 1 || size > maxSide {
-		return Frame{}, fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, size)
-	}
-	return r.reshape(f, shapeOf(f.Width, f.Height, 1, size))
+// Fit describes how a frame of any size becomes square. The zero value is CLIP's own way:
+// torchvision's Resize(size, BICUBIC) and CenterCrop(size). The bytes are those of Pillow up
+// to 12; Pillow 13 rounds differently where the two sides shrink by different factors.
+type Fit struct {
+	// Resized is the length of the shorter side before the center is cropped, at least that
+	// of the result; 0 means the same as the result.
+	Resized int
+	// Squash resizes both sides to that length: a frame that is not square is distorted.
+	Squash bool
+	// Bilinear selects PIL's antialiased bilinear filter instead of the bicubic one.
+	Bilinear bool
 }
 
-// Stretch returns f resized to size×size by the same filter, without cropping: a frame
-// that is not square is distorted. The result is valid as long as that of Resize.
-func (r *Resizer) Stretch(f Frame, size int) (Frame, error) {
-	if size < 1 || size > maxSide {
-		return Frame{}, fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, size)
+// Check returns an error for frames that cannot be made size×size.
+func (f Fit) Check(size int) error {
+	switch {
+	case size < 1 || size > maxSide:
+		return fmt.Errorf("frame size must be 1 to %d, got %d", maxSide, size)
+	case f.Resized != 0 && (f.Resized < size || f.Resized > maxSide):
+		return fmt.Errorf("frames must be resized to at least the %d pixels that are cropped and at most %d, got %d", size, maxSide, f.Resized)
 	}
-	return r.reshape(f, shape{f.Width, f.Height, size, size, 0, 0, size, size})
+	return nil
+}
+
+// Resize returns f with size×size pixels. A smaller frame is enlarged. The Pix of the
+// result is valid until the next call, and may be that of f.
+func (r *Resizer) Resize(f Frame, size int, fit Fit) (Frame, error) {
+	if err := fit.Check(size); err != nil {
+		return Frame{}, err
+	}
+	return r.reshape(f, shapeOf(f.Width, f.Height, 1, size, fit))
 }
 
 func (r *Resizer) reshape(f Frame, s shape) (Frame, error) {
@@ -57,22 +71,26 @@ type shape struct {
 	scaledW, scaledH int
 	cropX, cropY     int
 	cropW, cropH     int
+	bilinear         bool
 }
 
 // shapeOf returns the shape that makes a w×h frame, whose pixels are aspect times as wide
 // as high, size×size, or gives it square pixels if size is 0.
-func shapeOf(w, h int, aspect float64, size int) shape {
-	s := shape{srcW: w, srcH: h}
+func shapeOf(w, h int, aspect float64, size int, fit Fit) shape {
+	s := shape{srcW: w, srcH: h, bilinear: fit.Bilinear}
 	w, h = squared(w, h, aspect)
+	side := cmp.Or(fit.Resized, size)
 	switch {
 	case size == 0 || w < 1 || h < 1:
 		s.scaledW, s.scaledH = w, h
 		s.cropW, s.cropH = w, h
 		return s
+	case fit.Squash:
+		s.scaledW, s.scaledH = side, side
 	case w <= h:
-		s.scaledW, s.scaledH = size, int(float64(size*h)/float64(w))
+		s.scaledW, s.scaledH = side, int(float64(side*h)/float64(w))
 	default:
-		s.scaledW, s.scaledH = int(float64(size*w)/float64(h)), size
+		s.scaledW, s.scaledH = int(float64(side*w)/float64(h)), side
 	}
 	s.cropX = int(math.RoundToEven(float64(s.scaledW-size) / 2))
 	s.cropY = int(math.RoundToEven(float64(s.scaledH-size) / 2))
@@ -102,7 +120,7 @@ func (s shape) check() error {
 
 // apply resizes and crops src. It returns src itself, or memory that the next call reuses.
 func (r *Resizer) apply(src []byte, s shape) []byte {
-	if s == (shape{s.srcW, s.srcH, s.srcW, s.srcH, 0, 0, s.srcW, s.srcH}) {
+	if s.scaledW == s.srcW && s.scaledH == s.srcH && s.cropW == s.srcW && s.cropH == s.srcH {
 		return src
 	}
 	if s != r.shape {
@@ -119,8 +137,12 @@ func (r *Resizer) prepare(s shape) {
 		r.filter = compute.NewResampler()
 	}
 	r.shape = s
-	r.across = newAxis(s.srcW, s.scaledW, s.cropX, s.cropW)
-	r.down = newAxis(s.srcH, s.scaledH, s.cropY, s.cropH)
+	k := bicubicKernel
+	if s.bilinear {
+		k = bilinearKernel
+	}
+	r.across = newAxis(k, s.srcW, s.scaledW, s.cropX, s.cropW)
+	r.down = newAxis(k, s.srcH, s.scaledH, s.cropY, s.cropH)
 	for i := range r.down.First {
 		r.down.First[i] -= int32(r.down.start)
 	}
@@ -134,14 +156,25 @@ type axis struct {
 	start, end int // bounds of the input pixels in use
 }
 
+// kernel is a filter of PIL: its value at a distance, which is 0 from support on.
+type kernel struct {
+	support float64
+	at      func(distance float64) float64
+}
+
+var (
+	bicubicKernel  = kernel{2, bicubic}
+	bilinearKernel = kernel{1, func(x float64) float64 { return max(0, 1-math.Abs(x)) }}
+)
+
 // newAxis returns the filter that resizes in pixels to out pixels, for n output pixels
 // starting at first. It is precompute_coeffs and normalize_coeffs_8bpc of Pillow. Here and
 // in bicubic, converting products to float64 keeps compilers from fusing them with a sum,
 // which would round differently from Pillow.
-func newAxis(in, out, first, n int) axis {
+func newAxis(kernel kernel, in, out, first, n int) axis {
 	scale := float64(in) / float64(out)
 	filterScale := max(scale, 1)
-	support := 2 * filterScale
+	support := kernel.support * filterScale
 	k := axis{compute.Filter{First: make([]int32, n)}, in, 0}
 	weights := make([][]int32, n)
 	w := make([]float64, 0, 2*int(math.Ceil(support))+1)
@@ -152,7 +185,7 @@ func newAxis(in, out, first, n int) axis {
 		w = w[:0]
 		sum := 0.0
 		for x := lo; x < hi; x++ {
-			v := bicubic(float64((float64(x) - center + 0.5) * (1 / filterScale)))
+			v := kernel.at(float64((float64(x) - center + 0.5) * (1 / filterScale)))
 			w = append(w, v)
 			sum += v
 		}

@@ -24,7 +24,7 @@ func TestResizeEqualsPIL(t *testing.T) {
 		h, w, size := image.Shape[0], image.Shape[1], want.Shape[0]
 		in := Frame{Width: w, Height: h, Pix: image.Data}
 		for _, r := range []*Resizer{new(Resizer), &shared, &shared} {
-			got, err := r.Resize(in, size)
+			got, err := r.Resize(in, size, Fit{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,6 +38,28 @@ func TestResizeEqualsPIL(t *testing.T) {
 	}
 }
 
+// The fixtures are pictures, ways to make them square, and the results of PIL and
+// torchvision.
+func TestFitEqualsPIL(t *testing.T) {
+	f := fixture.Load(t, "preprocess/fit.safetensors")
+	for _, name := range []string{"squash", "squash-bilinear", "bilinear", "resized", "resized-bilinear", "squash-resized", "enlarged"} {
+		image, want := f.Tensors[name+".image"], f.Tensors[name+".expected"]
+		fit, err := f.Tensors[name+".fit"].Int64s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r Resizer
+		got, err := r.Resize(Frame{Width: image.Shape[1], Height: image.Shape[0], Pix: image.Data}, want.Shape[0],
+			Fit{Resized: int(fit[0]), Squash: fit[1] == 1, Bilinear: fit[2] == 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Pix, want.Data) {
+			t.Errorf("%s: the result is not PIL's", name)
+		}
+	}
+}
+
 func TestResizeRefuses(t *testing.T) {
 	tests := []struct {
 		w, h, bytes, size int
@@ -47,8 +69,14 @@ func TestResizeRefuses(t *testing.T) {
 	}
 	for _, c := range tests {
 		var r Resizer
-		if _, err := r.Resize(Frame{Width: c.w, Height: c.h, Pix: make([]byte, c.bytes)}, c.size); err == nil {
+		if _, err := r.Resize(Frame{Width: c.w, Height: c.h, Pix: make([]byte, c.bytes)}, c.size, Fit{}); err == nil {
 			t.Errorf("%+v: no error", c)
+		}
+	}
+	for _, fit := range []Fit{{Resized: 7}, {Resized: -1}, {Resized: 1 << 40}} {
+		var r Resizer
+		if _, err := r.Resize(Frame{Width: 4, Height: 4, Pix: make([]byte, 48)}, 8, fit); err == nil {
+			t.Errorf("%+v: no error", fit)
 		}
 	}
 }
@@ -76,8 +104,8 @@ func TestSquared(t *testing.T) {
 func TestResizeAllocatesOnce(t *testing.T) {
 	f := Frame{Width: 64, Height: 48, Pix: make([]byte, 3*64*48)}
 	var r Resizer
-	r.Resize(f, 32)
-	if n := testing.AllocsPerRun(10, func() { r.Resize(f, 32) }); n != 0 {
+	r.Resize(f, 32, Fit{})
+	if n := testing.AllocsPerRun(10, func() { r.Resize(f, 32, Fit{}) }); n != 0 {
 		t.Errorf("%v allocations a picture", n)
 	}
 }
@@ -92,7 +120,7 @@ func BenchmarkResize(b *testing.B) {
 			var r Resizer
 			b.SetBytes(int64(len(f.Pix)))
 			for b.Loop() {
-				if _, err := r.Resize(f, 224); err != nil {
+				if _, err := r.Resize(f, 224, Fit{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -30,9 +30,9 @@ type Options struct {
 	// Start of 0 means the first frame, an End of 0 the end of the video.
 	Start, End float64
 
-	// Size, if above 0, makes every frame Size×Size: the shorter side is resized to
-	// Size and the center is cropped, as [Resizer.Resize] does.
+	// Size, if above 0, makes every frame Size×Size, in the way that Fit says.
 	Size int
+	Fit  Fit
 
 	// Stream is the number of the video stream, from 1, as [Info.Streams] counts. 0
 	// means the first stream that the file marks as default, or else the first.
@@ -89,8 +89,8 @@ func (o Options) Check() error {
 		return fmt.Errorf("video stream must not be negative, got %d", o.Stream)
 	case o.Timeout < 0:
 		return fmt.Errorf("timeout must be positive, got %v", o.Timeout)
-	case o.Size < 0 || o.Size > maxSide:
-		return fmt.Errorf("frame size must be 0 to %d, got %d", maxSide, o.Size)
+	case o.Size != 0:
+		return o.Fit.Check(o.Size)
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (p *player) index(ctx context.Context) (*packetIndex, error) {
 
 // show emits a frame n times. It returns false if emit stopped.
 func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
-	shape := shapeOf(now.width, now.height, now.aspect, p.o.Size)
+	shape := shapeOf(now.width, now.height, now.aspect, p.o.Size, p.o.Fit)
 	if err := shape.check(); err != nil {
 		return false, &Error{Path: p.path, Kind: ErrTooLarge, Reason: err.Error()}
 	}

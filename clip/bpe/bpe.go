@@ -188,3 +188,27 @@ func (c *candidates) Pop() any {
 	*c = (*c)[:len(*c)-1]
 	return last
 }
+
+// Spell returns a token as the vocabulary files of OpenAI and Hugging Face write it: bytes
+// that do not print are replaced by characters that do, and </w> ends a word.
+func (t *Tokenizer) Spell(id int) string {
+	switch id {
+	case t.SOT():
+		return startMark
+	case t.EOT():
+		return endMark
+	}
+	word, end := t.rules.appendToken(nil, id), ""
+	if t.rules.endsWord(id) {
+		word, end = word[:len(word)-1], "</w>"
+	}
+	var out []rune
+	for _, b := range word {
+		if place := int(t.rules.byteID[b]); place < printing {
+			out = append(out, rune(b))
+		} else {
+			out = append(out, rune(256+place-printing))
+		}
+	}
+	return string(out) + end
+}

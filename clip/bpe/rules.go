@@ -60,6 +60,17 @@ var loadRules = sync.OnceValue(func() *rules {
 	return r
 })
 
+// printing is the number of bytes that print in Latin-1.
+const printing = 188
+
+// endsWord reports whether a token that is not a mark ends a word.
+func (r *rules) endsWord(id int) bool {
+	for id >= 512 {
+		id = int(r.pairs[id-512].right)
+	}
+	return id >= 256
+}
+
 // appendToken appends the bytes of a token that is not a mark, and a space if it ends a
 // word.
 func (r *rules) appendToken(out []byte, id int) []byte {

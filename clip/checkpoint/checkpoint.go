@@ -21,6 +21,7 @@ import (
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Tensor is an array of numbers, row-major, outermost size first. Its elements are read
@@ -60,6 +61,13 @@ type Weights struct {
 	// and in 0..1, were normalized in training. All are 0 if the files do not
 	// say; then they are CLIP's own.
 	Mean, Std [3]float32
+
+	// Fit is how images become square.
+	Fit video.Fit
+
+	// Assumed lists what the files do not say about how the model works, and was
+	// therefore taken to be as in CLIP.
+	Assumed []string
 
 	// NoText is the reason why Tensors has no text tower, or "" if it has one.
 	NoText string
@@ -176,13 +184,15 @@ func (f *source) weights(dir string) (*Weights, error) {
 	w := &Weights{Format: format, close: f.close}
 	// OpenAI's own files, and copies of their state dicts, have this number.
 	_, own := f.tensors[prefix+"input_resolution"]
-	if own && format != huggingFace {
+	if own && format != huggingFace || format == viFi {
 		w.Activation = "quick_gelu"
 	} else if own, ok := f.metadata[ConfigKey]; ok {
 		if err := w.fromMetadata([]byte(own)); err != nil {
 			return nil, fmt.Errorf("metadata %s: %w", ConfigKey, err)
 		}
 	} else if err := w.configure(dir, tensors); err != nil {
+		return nil, err
+	} else if err := w.checkTokenizer(dir, tensors); err != nil {
 		return nil, err
 	}
 	if w.Tensors, err = f.list(tensors); err == nil && !hasText(tensors) {

@@ -239,7 +239,7 @@ func TestConfigurations(t *testing.T) {
 			if len(w.Tensors) == 0 {
 				t.Error("no tensors")
 			}
-			w.Tensors, w.close = nil, nil
+			w.Tensors, w.Assumed, w.close = nil, nil, nil
 			if d := cmp.Diff(c.want, *w, cmp.AllowUnexported(Weights{})); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
@@ -269,9 +269,24 @@ func TestConfigurationsRefused(t *testing.T) {
 		{openCLIP, `{"model_cfg":{"text_cfg":{"norm_kwargs":[]}}}`, "norm_kwargs"},
 		{openCLIP, `{"model_cfg":{"multimodal_cfg":{}}}`, "CoCa"},
 		{openCLIP, `{"model_cfg":{"init_logit_bias":-10}}`, "SigLIP"},
-		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"interpolation":"bilinear"}}`, "bilinear"},
+		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"interpolation":"nearest"}}`, "nearest"},
+		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"resize_mode":"longest"}}`, "longest"},
+		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"mode":"L"}}`, `"L"`},
+		{openCLIP, `{"model_cfg":{"vision_cfg":{"image_size":4}},"preprocess_cfg":{"size":5}}`, "size 5"},
+		{openCLIP, `{"model_cfg":{"vision_cfg":{"image_size":[4,8]}}}`, "image_size"},
+		{openCLIP, `{"model_cfg":{"vision_cfg":{"no_ln_pre":true}}}`, "no_ln_pre"},
+		{openCLIP, `{"model_cfg":{"vision_cfg":{"new_option":true}}}`, "new_option is not known"},
+		{openCLIP, `{"model_cfg":{"new_option":true}}`, "new_option is not known"},
+		{openCLIP, `{"model_cfg":{"embed_dim":5}}`, "embedding is 5"},
+		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"clean":"canonicalize"}}}}`, "canonicalize"},
+		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"reduction_mask":"syntax"}}}}`, "reduction_mask"},
+		{openCLIP, `{"model_cfg":{"text_cfg":{"hf_tokenizer_name":"timm/ViT-B-16-SigLIP"}}}`, "hf_tokenizer_name"},
+		{openCLIP, `{"model_cfg":{"text_cfg":{"proj_type":"none"}}}`, "proj_type none"},
 		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"mean":[1],"std":[1,1,1]}}`, "three numbers"},
 		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"mean":[0,0,0],"std":[1,0,1]}}`, "deviation"},
+		{"vocab.json", `{"a":0,"b":1}`, "514"},
+		{"tokenizer.json", `{"model":{"type":"Unigram"}}`, "Unigram"},
+		{"spiece.model", "", "another tokenizer"},
 	} {
 		dir := write(t, map[string]any{"model.safetensors": tiny(), c.file: c.text})
 		_, err := readAll(dir)

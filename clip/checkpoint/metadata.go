@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/clipcue/clipcue/video"
 )
 
 // ConfigKey is the metadata key of a safetensors file that clipcue wrote. Its value is
@@ -17,11 +19,12 @@ type description struct {
 	Eps         float64   `json:"layer_norm_eps"`
 	Mean        []float32 `json:"mean"`
 	Std         []float32 `json:"std"`
+	Fit         video.Fit `json:"fit,omitzero"`
 }
 
 // Describe returns the value of ConfigKey for a file of these weights.
 func (w *Weights) Describe() (string, error) {
-	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:]})
+	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit})
 	return string(d), err
 }
 
@@ -40,5 +43,6 @@ func (w *Weights) fromMetadata(data []byte) error {
 		return fmt.Errorf("layer_norm_eps is %g", d.Eps)
 	}
 	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = d.Activation, d.VisionHeads, d.TextHeads, float32(d.Eps)
+	w.Fit = d.Fit
 	return w.setStatistics(d.Mean, d.Std)
 }

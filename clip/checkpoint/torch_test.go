@@ -420,7 +420,7 @@ func FuzzConfiguration(f *testing.F) {
 		_, err := w.fromOpenCLIP(data)
 		check(w, err)
 		w = Weights{}
-		_, err = w.fromTransformers([]json.RawMessage{data}, []json.RawMessage{data})
+		_, err = w.fromTransformers([]json.RawMessage{data}, []json.RawMessage{data}, "testdata/none")
 		check(w, err)
 	})
 }

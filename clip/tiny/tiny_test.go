@@ -15,7 +15,7 @@ func TestNaming(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.ActivationAssumed() {
+	if len(m.Assumed()) > 0 {
 		t.Error("the file does not say its activation")
 	}
 	world := func(set synth.Set) pretraining.EvalSet {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/clip/tiny"
@@ -19,8 +21,10 @@ func (a *app) load(b flags.Backbone, towers clip.Tower) (m *clip.Model, path str
 	if m, err = hub.Load(path, o); err != nil {
 		return nil, "", err
 	}
-	if m.ActivationAssumed() {
-		a.log.Warn("the weight file does not name its activation; using OpenAI's quick_gelu. OpenCLIP models without -quickgelu in their name need --activation gelu", "model", path)
+	if assumed := m.Assumed(); len(assumed) > 0 {
+		a.log.Warn("the weights alone do not say how the model works; assumed: "+strings.Join(assumed, "; ")+
+			". If one of these is wrong, put the model's open_clip_config.json, or Hugging Face's config.json, next to the weights; "+
+			"--activation gelu changes only the activation", "model", path)
 	}
 	return m, path, nil
 }

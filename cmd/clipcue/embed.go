@@ -95,7 +95,7 @@ func embed(ctx context.Context, m *clip.Model, texts, images []string, truncate 
 		if err != nil {
 			return nil, err
 		}
-		if image, err = resizer.Resize(image, side); err != nil {
+		if image, err = resizer.Resize(image, side, m.Config().Fit); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		f, err := m.EncodeImages(ctx, image.Pix)

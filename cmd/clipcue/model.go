@@ -12,6 +12,7 @@ import (
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/progress"
 )
 
@@ -27,13 +28,14 @@ func (a *app) modelCommand() *cobra.Command {
 
 // modelInfo is what `model info` prints as JSON.
 type modelInfo struct {
-	Path              string  `json:"path"`
-	Format            string  `json:"format"`
-	Fingerprint       string  `json:"fingerprint"`
-	Parameters        int     `json:"parameters"`
-	Activation        string  `json:"activation"`
-	ActivationAssumed bool    `json:"activation_assumed"`
-	LogitScale        float32 `json:"logit_scale"`
+	Path        string `json:"path"`
+	Format      string `json:"format"`
+	Fingerprint string `json:"fingerprint"`
+	Parameters  int    `json:"parameters"`
+	Activation  string `json:"activation"`
+	// Assumed is what the files do not say.
+	Assumed    []string `json:"assumed"`
+	LogitScale float32  `json:"logit_scale"`
 	// Int8 is how close the features of --precision int8 are to float32's.
 	Int8   *clip.Closeness `json:"int8,omitempty"`
 	Config clip.Config     `json:"config"`
@@ -54,7 +56,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				return err
 			}
 			c := m.Config()
-			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.ActivationAssumed(), m.LogitScale(), nil, c}
+			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.Assumed(), m.LogitScale(), nil, c}
 			if b.Precision == "int8" {
 				exact := b
 				exact.Precision = "float32"
@@ -81,10 +83,6 @@ func (a *app) modelInfoCommand() *cobra.Command {
 // printModel prints the description of a backbone as text.
 func (a *app) printModel(info modelInfo) error {
 	c := info.Config
-	assumed := ""
-	if info.ActivationAssumed {
-		assumed = " (assumed: the file does not say)"
-	}
 	text := "none"
 	if c.HasText() {
 		text = fmt.Sprintf("width %d, %d layers, %d heads; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, c.Context, c.Vocab)
@@ -94,12 +92,15 @@ func (a *app) printModel(info modelInfo) error {
 		{"format", info.Format},
 		{"fingerprint", info.Fingerprint},
 		{"parameters", fmt.Sprintf("%.1f million", float64(info.Parameters)/1e6)},
-		{"activation", info.Activation + assumed},
+		{"activation", info.Activation},
 		{"embedding", fmt.Sprint(c.Embed)},
-		{"images", fmt.Sprintf("%d×%d, patches of %d", c.ImageSize, c.ImageSize, c.PatchSize)},
+		{"images", fmt.Sprintf("%d×%d, patches of %d; %s", c.ImageSize, c.ImageSize, c.PatchSize, feature.Preprocessing(c))},
 		{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
 		{"text tower", text},
 		{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
+	}
+	for _, what := range info.Assumed {
+		rows = append(rows, [2]string{"assumed", what})
 	}
 	if info.Int8 != nil {
 		rows = append(rows, [2]string{"int8", fmt.Sprintf("cosine to float32 at least %.4f (images) and %.4f (texts); mean %.4f and %.4f",

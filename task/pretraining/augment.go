@@ -23,12 +23,12 @@ func augment(p Pair, c Config, rng *rand.Rand, r *video.Resizer) (video.Frame, e
 	}
 	if c.Crop < 1 {
 		if x, y, w, h, ok := randomCrop(f.Width, f.Height, c.Crop, rng); ok {
-			f, err = r.Stretch(cut(f, x, y, w, h), c.Model.ImageSize)
+			f, err = r.Resize(cut(f, x, y, w, h), c.Model.ImageSize, video.Fit{Squash: true})
 		} else {
-			f, err = r.Resize(f, c.Model.ImageSize)
+			f, err = r.Resize(f, c.Model.ImageSize, c.Model.Fit)
 		}
 	} else {
-		f, err = r.Resize(f, c.Model.ImageSize)
+		f, err = r.Resize(f, c.Model.ImageSize, c.Model.Fit)
 	}
 	if err == nil && c.Flip && rng.IntN(2) == 1 && !sided.MatchString(p.Caption) {
 		f = mirror(f)

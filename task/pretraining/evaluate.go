@@ -82,7 +82,6 @@ type embedded struct {
 // embed reads and encodes n pairs, spread evenly, because files may be sorted by label.
 func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(string, error)) (*embedded, error) {
 	out := &embedded{width: m.Config().Embed}
-	side := m.Config().ImageSize
 	number := func(i int) int { return i * p.Len() / n }
 	const chunk = 64
 	pairs, errs := make([]Pair, chunk), make([]error, chunk)
@@ -97,7 +96,7 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 			workers.Go(func() {
 				defer crash.Recover()
 				for i := from + w; i < to; i += len(resizers) {
-					pairs[i-from], errs[i-from] = read(p, number(i), side, &resizers[w])
+					pairs[i-from], errs[i-from] = read(p, number(i), m.Config(), &resizers[w])
 				}
 			})
 		}
@@ -141,7 +140,7 @@ func embed(ctx context.Context, m *clip.Model, p Pairs, n int, failed func(strin
 }
 
 // read reads a pair and resizes its image to the size of the model.
-func read(p Pairs, i, side int, r *video.Resizer) (Pair, error) {
+func read(p Pairs, i int, c clip.Config, r *video.Resizer) (Pair, error) {
 	pair, err := p.Pair(i)
 	if err != nil {
 		return pair, err
@@ -149,7 +148,7 @@ func read(p Pairs, i, side int, r *video.Resizer) (Pair, error) {
 	if pair.Caption == "" {
 		return pair, errors.New("its caption is empty")
 	}
-	f, err := r.Resize(pair.Image, side)
+	f, err := r.Resize(pair.Image, c.ImageSize, c.Fit)
 	f.Pix = slices.Clone(f.Pix)
 	pair.Image = f
 	return pair, err

@@ -54,7 +54,7 @@ func (w *Live) Run(ctx context.Context, see func(Event) error) (done LiveSummary
 	if w.Log == nil {
 		w.Log = slog.Default()
 	}
-	w.Video.Size = w.Model.Config().ImageSize
+	w.Video.Size, w.Video.Fit = w.Model.Config().ImageSize, w.Model.Config().Fit
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	queue := make(chan liveFrame, backlog)

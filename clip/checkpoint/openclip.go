@@ -1,0 +1,259 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// openCLIPConfig is the content of an open_clip_config.json.
+type openCLIPConfig struct {
+	Model      map[string]json.RawMessage `json:"model_cfg"`
+	Preprocess struct {
+		Size          any       `json:"size"`
+		Mode          string    `json:"mode"`
+		Mean          []float32 `json:"mean"`
+		Std           []float32 `json:"std"`
+		Interpolation string    `json:"interpolation"`
+		Resize        string    `json:"resize_mode"`
+	} `json:"preprocess_cfg"`
+}
+
+// The options of OpenCLIP that are not read elsewhere: those that are the same in CLIP, and
+// those that do not change what a trained model computes, or only do together with another
+// option, whose value is any. An option that is in neither is unknown, and an error.
+type options map[string]any
+
+// anything is the value of options that change nothing.
+var anything = new(int)
+
+var (
+	modelOptions = options{"embed_dim": anything, "quick_gelu": anything, "vision_cfg": anything, "text_cfg": anything,
+		"custom_text": anything, "init_logit_scale": anything, "nonscalar_logit_scale": anything, "cast_dtype": anything,
+		"output_dict": anything, "multimodal_cfg": nil, "init_logit_bias": nil}
+
+	visionOptions = options{"layers": anything, "width": anything, "head_width": anything, "mlp_ratio": anything,
+		"patch_size": anything, "image_size": anything, "norm_kwargs": anything,
+		"patch_dropout": anything, "output_tokens": anything, "attn_pooler_queries": anything, "attn_pooler_heads": anything,
+		"timm_model_pretrained": anything, "timm_pool": anything, "timm_proj": anything, "timm_proj_bias": anything,
+		"timm_drop": anything, "timm_drop_path": anything, "input_patchnorm": false, "global_average_pool": false,
+		"pool_type": "tok", "pos_embed_type": "learnable", "final_ln_after_pool": false, "no_ln_pre": false,
+		"attentional_pool": false, "ls_init_value": nil, "timm_model_name": "", "act_kwargs": nil, "block_type": anything,
+		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
+
+	textOptions = options{"layers": anything, "width": anything, "heads": anything, "mlp_ratio": anything,
+		"context_length": anything, "vocab_size": anything, "norm_kwargs": anything, "tokenizer_kwargs": anything,
+		"pad_id": anything, "eos_id": anything, "output_tokens": anything, "hf_model_pretrained": anything, "hf_proj_type": anything,
+		"hf_pooler_type": anything, "hf_tokenizer_name": "", "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
+		"pool_type": "argmax", "no_causal_mask": false, "attention_mode": "causal", "embed_cls": false, "final_ln_after_pool": false,
+		"proj_bias": false, "proj_type": "linear", "ls_init_value": nil, "act_kwargs": nil, "block_type": anything,
+		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
+
+	tokenizerOptions = options{"clean": "lower", "strip_sep_token": false, "additional_special_tokens": nil, "reduction_mask": ""}
+)
+
+// check returns an error if an option is not known, or has a value that is not supported.
+func (o options) check(part string, values map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v := values[name]
+		want, known := o[name]
+		switch {
+		case !known:
+			return fmt.Errorf("%s: the option %s is not known", part, name)
+		case want == anything || v == nil || v == want:
+		default:
+			return fmt.Errorf("%s: %s %v is not supported", part, name, v)
+		}
+	}
+	return nil
+}
+
+// openCLIPTower is one tower of a configuration.
+type openCLIPTower struct {
+	name   string
+	values map[string]any
+}
+
+// tower reads and checks a tower.
+func (c *openCLIPConfig) tower(name string, known options) (t openCLIPTower, err error) {
+	t.name = name
+	if data := c.Model[name]; data != nil {
+		if err := json.Unmarshal(data, &t.values); err != nil {
+			return t, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return t, known.check(name, t.values)
+}
+
+// number returns an option that is a positive number, or, for an image, two equal ones.
+// It is 0 without the option.
+func (t openCLIPTower) number(option string) (int, error) {
+	v := t.values[option]
+	if pair, ok := v.([]any); ok && option == "image_size" && len(pair) == 2 && pair[0] == pair[1] {
+		v = pair[0]
+	}
+	n, ok := v.(float64)
+	switch {
+	case v == nil:
+		return 0, nil
+	case !ok || n < 1 || n > 1<<30 || n != math.Trunc(n):
+		return 0, fmt.Errorf("%s: %s %v is not supported", t.name, option, v)
+	}
+	return int(n), nil
+}
+
+// numbers sets each of the variables to an option.
+func (t openCLIPTower) numbers(into map[string]*int) error {
+	for option, p := range into {
+		n, err := t.number(option)
+		if err != nil {
+			return err
+		}
+		*p = n
+	}
+	return nil
+}
+
+// mlp returns the size of the MLPs of a tower of a given width, or 0 without mlp_ratio.
+func (t openCLIPTower) mlp(width int) int {
+	ratio, _ := t.values["mlp_ratio"].(float64)
+	return max(0, int(float64(width)*ratio))
+}
+
+// eps returns what the layer norms of the tower add to the variance.
+func (t openCLIPTower) eps() (float64, error) {
+	eps := 1e-5
+	switch norm := t.values["norm_kwargs"].(type) {
+	case nil:
+		return eps, nil
+	case map[string]any:
+		eps, _ = norm["eps"].(float64)
+		if len(norm) == 1 && plausibleEps(eps) {
+			return eps, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: norm_kwargs %v is not supported", t.name, t.values["norm_kwargs"])
+}
+
+// fromOpenCLIP reads an open_clip_config.json.
+func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
+	var c openCLIPConfig
+	if err := json.Unmarshal(data, &c); err != nil {
+		return s, err
+	}
+	if err := c.checkModel(); err != nil {
+		return s, err
+	}
+	vision, err := c.tower("vision_cfg", visionOptions)
+	if err != nil {
+		return s, err
+	}
+	text, err := c.tower("text_cfg", textOptions)
+	if err != nil {
+		return s, err
+	}
+	if err := w.tokenizer(text); err != nil {
+		return s, err
+	}
+	if err := w.norms(vision, text); err != nil {
+		return s, err
+	}
+	head := 0
+	if err := vision.numbers(map[string]*int{"width": &s.visionWidth, "patch_size": &s.patch, "layers": &s.visionLayers,
+		"image_size": &s.imageSize, "head_width": &head}); err != nil {
+		return s, err
+	}
+	if err := text.numbers(map[string]*int{"width": &s.textWidth, "vocab_size": &s.vocabulary, "layers": &s.textLayers,
+		"context_length": &s.context, "heads": &w.TextHeads}); err != nil {
+		return s, err
+	}
+	s.visionMLP, s.textMLP = vision.mlp(s.visionWidth), text.mlp(s.textWidth)
+	if head > 0 {
+		w.VisionHeads = s.visionWidth / head
+	}
+	if embed := c.Model["embed_dim"]; embed != nil {
+		if err := json.Unmarshal(embed, &s.embed); err != nil {
+			return s, fmt.Errorf("embed_dim: %w", err)
+		}
+	}
+	return s, w.preprocessOpenCLIP(&c, s.imageSize)
+}
+
+// checkModel checks the options of the whole model.
+func (c *openCLIPConfig) checkModel() error {
+	whole := map[string]any{}
+	for name, data := range c.Model {
+		var v any
+		if err := json.Unmarshal(data, &v); err != nil {
+			return err
+		}
+		whole[name] = v
+	}
+	switch {
+	case whole["multimodal_cfg"] != nil:
+		return errors.New("multimodal_cfg: a CoCa model is not supported")
+	case whole["init_logit_bias"] != nil:
+		return errors.New("init_logit_bias: a SigLIP model is not supported")
+	}
+	return modelOptions.check("model_cfg", whole)
+}
+
+// tokenizer checks the settings of the tokenizer.
+func (w *Weights) tokenizer(text openCLIPTower) error {
+	settings, ok := text.values["tokenizer_kwargs"].(map[string]any)
+	if !ok && text.values["tokenizer_kwargs"] != nil {
+		return errors.New("text_cfg: tokenizer_kwargs is not an object")
+	}
+	return tokenizerOptions.check("tokenizer_kwargs", settings)
+}
+
+// norms sets the activation and what layer norms add to the variance.
+func (w *Weights) norms(vision, text openCLIPTower) error {
+	v, err := vision.eps()
+	if err != nil {
+		return err
+	}
+	t, err := text.eps()
+	if err != nil {
+		return err
+	}
+	if v != t {
+		return fmt.Errorf("the towers' norm_kwargs differ (eps %g and %g), which is not supported", v, t)
+	}
+	w.Eps = float32(v)
+	return nil
+}
+
+// preprocessOpenCLIP sets the activation and how images become pixels.
+func (w *Weights) preprocessOpenCLIP(c *openCLIPConfig, side int) error {
+	w.Activation = "gelu" // OpenCLIP's default
+	if string(c.Model["quick_gelu"]) == "true" {
+		w.Activation = "quick_gelu"
+	}
+	p := c.Preprocess
+	switch p.Interpolation {
+	case "", "bicubic", "random": // random is for training
+	case "bilinear":
+		w.Fit.Bilinear = true
+	default:
+		return fmt.Errorf("preprocess_cfg: interpolation %q is not supported; it is bicubic or bilinear", p.Interpolation)
+	}
+	switch p.Resize {
+	case "", "shortest":
+	case "squash":
+		w.Fit.Squash = true
+	default:
+		return fmt.Errorf("preprocess_cfg: resize_mode %q is not supported; it is shortest or squash", p.Resize)
+	}
+	if p.Mode != "" && p.Mode != "RGB" {
+		return fmt.Errorf("preprocess_cfg: mode %q is not supported; it is RGB", p.Mode)
+	}
+	n, err := openCLIPTower{"preprocess_cfg", map[string]any{"image_size": p.Size}}.number("image_size")
+	if err != nil || n != 0 && side != 0 && n != side {
+		return fmt.Errorf("preprocess_cfg: size %v contradicts the model, whose images have %d pixels", p.Size, side)
+	}
+	return w.setStatistics(p.Mean, p.Std)
+}

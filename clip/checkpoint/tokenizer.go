@@ -1,0 +1,89 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/clip/bpe"
+)
+
+// otherTokenizers are files of tokenizers that are not CLIP's.
+var otherTokenizers = []string{"spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.txt"}
+
+// checkTokenizer returns an error if the model's folder has another tokenizer than CLIP's:
+// its texts would become the wrong tokens.
+func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
+	shape := tensors[tokenEmbedding].shape
+	if len(shape) == 0 {
+		return nil
+	}
+	n := shape[0]
+	if n > bpe.FullVocabulary {
+		return fmt.Errorf("its text tower has %d tokens, CLIP's tokenizer %d: other tokenizers are not supported", n, bpe.FullVocabulary)
+	}
+	name, vocabulary, err := readVocabulary(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case vocabulary != nil:
+		if err := compareVocabulary(vocabulary, n); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	case n != bpe.FullVocabulary:
+		w.assume(fmt.Sprintf("the %d tokens are the first ones of CLIP's tokenizer", n))
+	}
+	return nil
+}
+
+// readVocabulary returns the vocabulary in a folder, or nil if there is none, and the name
+// of the file.
+func readVocabulary(dir string) (name string, vocabulary map[string]int, err error) {
+	if dir == "" {
+		return "", nil, nil
+	}
+	var whole struct {
+		Model struct {
+			Type       string         `json:"type"`
+			Vocabulary map[string]int `json:"vocab"`
+		} `json:"model"`
+	}
+	name = "vocab.json"
+	err = readJSON(filepath.Join(dir, name), &vocabulary)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return name, vocabulary, err
+	}
+	name = "tokenizer.json"
+	err = readJSON(filepath.Join(dir, name), &whole)
+	switch {
+	case err == nil && whole.Model.Type != "BPE":
+		return name, nil, fmt.Errorf("a tokenizer of type %q is not CLIP's", whole.Model.Type)
+	case !errors.Is(err, fs.ErrNotExist):
+		return name, whole.Model.Vocabulary, err
+	}
+	for _, name := range otherTokenizers {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return name, nil, errors.New("another tokenizer than CLIP's is not supported")
+		}
+	}
+	return "", nil, nil
+}
+
+// compareVocabulary returns an error unless a vocabulary of n tokens is CLIP's.
+func compareVocabulary(vocabulary map[string]int, n int) error {
+	t, err := bpe.New(n)
+	if err != nil {
+		return err
+	}
+	if len(vocabulary) != n {
+		return fmt.Errorf("it has %d tokens, but the text tower has %d", len(vocabulary), n)
+	}
+	for id := range n {
+		if got, ok := vocabulary[t.Spell(id)]; !ok || got != id {
+			return fmt.Errorf("token %d is not %q as in CLIP's tokenizer: other tokenizers are not supported", id, t.Spell(id))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/clipcue/clipcue/clip/bpe"
+)
+
+// transformersTower is a part of Hugging Face's CLIPConfig.
+type transformersTower struct {
+	Activation string  `json:"hidden_act"`
+	Heads      int     `json:"num_attention_heads"`
+	Eps        float64 `json:"layer_norm_eps"`
+	Width      int     `json:"hidden_size"`
+	MLP        int     `json:"intermediate_size"`
+	Layers     int     `json:"num_hidden_layers"`
+	Embed      int     `json:"projection_dim"`
+	ImageSize  int     `json:"image_size"`
+	Patch      int     `json:"patch_size"`
+	Channels   int     `json:"num_channels"`
+	Vocabulary int     `json:"vocab_size"`
+	Context    int     `json:"max_position_embeddings"`
+}
+
+// read overwrites t with the values that the parts of a configuration have.
+func (t *transformersTower) read(parts []json.RawMessage) error {
+	for _, data := range parts {
+		if data == nil {
+			continue
+		}
+		if err := json.Unmarshal(data, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fromTransformers reads the parts of a CLIPConfig for the two towers, and the settings of
+// the image processor in dir; text is nil for a model without text tower. Missing values
+// are those of CLIPConfig itself: ViT-B/32. Sizes that it does not have are those of the
+// tensors.
+func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (s sizes, err error) {
+	v := transformersTower{Activation: "quick_gelu", Heads: 12, Eps: 1e-5, Width: 768, Patch: 32, Channels: 3}
+	t := transformersTower{Activation: "quick_gelu", Heads: 8, Eps: 1e-5, Width: 512, Vocabulary: bpe.FullVocabulary}
+	if err := v.read(vision); err != nil {
+		return s, err
+	}
+	if err := t.read(text); err != nil {
+		return s, err
+	}
+	if text == nil {
+		t.Activation, t.Eps = v.Activation, v.Eps
+	}
+	switch {
+	case v.Eps != t.Eps || !plausibleEps(v.Eps):
+		return s, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config, which is not supported", v.Eps, t.Eps)
+	case v.Activation != t.Activation:
+		return s, fmt.Errorf("hidden_act is %q in vision_config and %q in text_config, which is not supported", v.Activation, t.Activation)
+	case v.Heads < 1 || t.Heads < 1:
+		return s, fmt.Errorf("num_attention_heads is %d and %d", v.Heads, t.Heads)
+	case v.Channels != 3:
+		return s, fmt.Errorf("num_channels %d is not supported; images have 3", v.Channels)
+	case v.Activation != "quick_gelu" && v.Activation != "gelu":
+		return s, fmt.Errorf("hidden_act %q is not supported; it is quick_gelu or gelu", v.Activation)
+	}
+	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = v.Activation, v.Heads, t.Heads, float32(v.Eps)
+	return sizes{embed: v.Embed, imageSize: v.ImageSize, patch: v.Patch,
+		visionWidth: v.Width, visionLayers: v.Layers, visionMLP: v.MLP,
+		context: t.Context, vocabulary: t.Vocabulary, textWidth: t.Width, textLayers: t.Layers, textMLP: t.MLP,
+	}, w.readPreprocessor(dir, v.ImageSize)
+}

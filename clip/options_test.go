@@ -1,0 +1,176 @@
+package clip_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/fixture"
+)
+
+// folder writes a model's folder: the weights of a fixture, and JSON files.
+func folder(t *testing.T, weights, as string, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	data, err := os.ReadFile(filepath.Join(fixture.Dir(t), "clip", weights))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{as: string(data)}
+	maps.Copy(all, files)
+	for name, text := range all {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// result describes everything that features of images and texts depend on, or the error.
+func result(t *testing.T, dir string) string {
+	t.Helper()
+	m, err := clip.Load(dir, clip.Options{})
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	texts, err := m.EncodeTexts(t.Context(), []string{"two dogs, one cat"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := m.Config()
+	pixels := make([]byte, 3*c.ImageSize*c.ImageSize)
+	for i := range pixels {
+		pixels[i] = byte(i * i / 7)
+	}
+	images, err := m.EncodeImages(t.Context(), pixels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(texts, images, c.Fit)
+}
+
+// change returns a JSON object with the value at a path changed; null removes it.
+func change(t *testing.T, text, path, value string) string {
+	t.Helper()
+	var whole map[string]any
+	if err := json.Unmarshal([]byte(text), &whole); err != nil {
+		t.Fatal(err)
+	}
+	at := whole
+	steps := strings.Split(path, ".")
+	for _, step := range steps[:len(steps)-1] {
+		inner, ok := at[step].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			at[step] = inner
+		}
+		at = inner
+	}
+	var v any
+	if err := json.Unmarshal([]byte(value), &v); err != nil {
+		t.Fatal(err)
+	}
+	at[steps[len(steps)-1]] = v
+	out, err := json.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+const (
+	openCLIP = `{"model_cfg":{"embed_dim":64,"quick_gelu":true,"vision_cfg":{"image_size":32,"patch_size":16,"width":64,"layers":2,"head_width":64,"mlp_ratio":4},
+		"text_cfg":{"context_length":77,"vocab_size":1014,"width":64,"layers":2,"heads":1}},
+		"preprocess_cfg":{"mean":[0.48145466,0.4578275,0.40821073],"std":[0.26862954,0.26130258,0.27577711],"interpolation":"bicubic","resize_mode":"shortest"}}`
+	huggingFace = `{"model_type":"clip","projection_dim":64,
+		"vision_config":{"hidden_size":64,"intermediate_size":256,"num_hidden_layers":2,"num_attention_heads":1,"image_size":32,"patch_size":16},
+		"text_config":{"hidden_size":64,"intermediate_size":256,"num_hidden_layers":2,"num_attention_heads":1,"vocab_size":1014,"max_position_embeddings":77}}`
+	processor = `{"do_resize":true,"size":{"shortest_edge":32},"resample":3,"do_center_crop":true,"crop_size":{"height":32,"width":32},"do_rescale":true,
+		"rescale_factor":0.00392156862745098,"do_normalize":true,"image_mean":[0.48145466,0.4578275,0.40821073],"image_std":[0.26862954,0.26130258,0.27577711],"do_convert_rgb":true}`
+)
+
+// Every option that changes what a model computes changes the features, or is an error: an
+// option that is ignored gives wrong features.
+func TestEveryOptionCounts(t *testing.T) {
+	const weights, config, images = "model.safetensors", "config.json", "preprocessor_config.json"
+	for file, options := range map[string]map[string][]string{
+		"open_clip_config.json": {
+			"model_cfg.quick_gelu": {"false"}, "model_cfg.embed_dim": {"32"}, "model_cfg.init_logit_bias": {"-10"}, "model_cfg.multimodal_cfg": {"{}"},
+			"model_cfg.vision_cfg.head_width": {"32"}, "model_cfg.vision_cfg.image_size": {"33", "48", "[32,48]"}, "model_cfg.vision_cfg.patch_size": {"8"},
+			"model_cfg.vision_cfg.layers": {"1"}, "model_cfg.vision_cfg.mlp_ratio": {"2"}, "model_cfg.vision_cfg.width": {"32"},
+			"model_cfg.vision_cfg.ls_init_value": {"0.1"}, "model_cfg.vision_cfg.pool_type": {`"avg"`}, "model_cfg.vision_cfg.no_ln_pre": {"true"},
+			"model_cfg.vision_cfg.attentional_pool": {"true"}, "model_cfg.vision_cfg.timm_model_name": {`"vit"`}, "model_cfg.vision_cfg.unheard_of": {"1"},
+			"model_cfg.text_cfg.heads": {"2"}, "model_cfg.text_cfg.context_length": {"32", "64"}, "model_cfg.text_cfg.vocab_size": {"49408"},
+			"model_cfg.text_cfg.no_causal_mask": {"true"}, "model_cfg.text_cfg.pool_type": {`"last"`}, "model_cfg.text_cfg.embed_cls": {"true"},
+			"model_cfg.text_cfg.tokenizer_kwargs":  {`{"clean":"canonicalize"}`, `{"clean":"whitespace"}`, `{"reduction_mask":"simple"}`},
+			"model_cfg.text_cfg.hf_tokenizer_name": {`"bert"`}, "model_cfg.text_cfg.proj_bias": {"true"},
+			"preprocess_cfg.mean": {"[0,0,0]"}, "preprocess_cfg.interpolation": {`"bilinear"`, `"nearest"`}, "preprocess_cfg.resize_mode": {`"squash"`, `"longest"`},
+			"preprocess_cfg.size": {"48"}, "preprocess_cfg.mode": {`"L"`},
+		},
+		config: {
+			"vision_config.num_attention_heads": {"2"}, "vision_config.image_size": {"40", "48"}, "vision_config.intermediate_size": {"128"},
+			"vision_config.num_hidden_layers": {"1"}, "vision_config.num_channels": {"1"}, "vision_config.patch_size": {"8"}, "projection_dim": {"32"},
+			"text_config.max_position_embeddings": {"32"}, "text_config.vocab_size": {"500"}, "text_config.num_attention_heads": {"2"},
+			"text_config.layer_norm_eps": {"0.001"}, "text_config.hidden_act": {`"gelu"`}, "model_type": {`"siglip"`},
+		},
+		images: {
+			"do_resize": {"false"}, "size": {`{"shortest_edge":40}`, `{"height":32,"width":32}`, `{"height":32,"width":48}`, "64"}, "resample": {"2", "0"},
+			"do_center_crop": {"false"}, "crop_size": {"24", `{"height":32,"width":24}`}, "do_rescale": {"false"}, "rescale_factor": {"0.01"},
+			"do_normalize": {"false"}, "image_mean": {"[0.5,0.5,0.5]"}, "image_std": {"[0.5,0.5,0.5]"}, "do_pad": {"true"}, "do_convert_rgb": {"false"},
+		},
+	} {
+		for _, path := range slices.Sorted(maps.Keys(options)) {
+			for _, value := range options[path] {
+				t.Run(file+" "+path+" "+value, func(t *testing.T) {
+					source, files := filepath.Join("hf", weights), map[string]string{config: huggingFace, images: processor}
+					if file == "open_clip_config.json" {
+						source, files = "openclip.safetensors", map[string]string{file: openCLIP}
+					}
+					before := result(t, folder(t, source, weights, files))
+					if strings.HasPrefix(before, "error") {
+						t.Fatal(before)
+					}
+					files[file] = change(t, files[file], path, value)
+					if after := result(t, folder(t, source, weights, files)); after == before {
+						t.Error("it is ignored")
+					} else if strings.HasPrefix(after, "error") && !strings.Contains(after, file) {
+						t.Errorf("%s: the file is not named", after)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Transformers 5 writes the settings of the image processor into another file, which counts.
+func TestProcessorConfig(t *testing.T) {
+	files := map[string]string{"config.json": huggingFace, "preprocessor_config.json": processor}
+	before := result(t, folder(t, filepath.Join("hf", "model.safetensors"), "model.safetensors", files))
+	files["processor_config.json"] = `{"image_processor":` + change(t, processor, "size", `{"height":32,"width":32}`) + `}`
+	if result(t, folder(t, filepath.Join("hf", "model.safetensors"), "model.safetensors", files)) == before {
+		t.Error("processor_config.json is ignored")
+	}
+}
+
+// What weights alone cannot say is listed.
+func TestAssumptions(t *testing.T) {
+	load := func(files map[string]string) []string {
+		m, err := clip.Load(folder(t, "openclip.safetensors", "model.safetensors", files), clip.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Assumed()
+	}
+	if got := strings.Join(load(nil), "; "); !strings.Contains(got, "activation") || !strings.Contains(got, "heads") || !strings.Contains(got, "resized") {
+		t.Errorf("assumed without a configuration: %s", got)
+	}
+	if got := load(map[string]string{"open_clip_config.json": openCLIP}); len(got) != 1 || !strings.Contains(got[0], "1014 tokens") {
+		t.Errorf("assumed with a configuration: %q", got)
+	}
+}
