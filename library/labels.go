@@ -19,6 +19,7 @@ import (
 
 // Label is what a library learns from marks.
 type Label struct {
+	ID   int64  `json:"id"`
 	Name string `json:"name"`
 	// Texts describe the label. Their mean embedding is the query that the label starts
 	// from. Without any it is the name.
@@ -26,11 +27,15 @@ type Label struct {
 	Created  time.Time `json:"created"`
 	Positive int       `json:"positive"` // marks
 	Negative int       `json:"negative"` // marks
+	Trained  bool      `json:"trained"`  // see [SetTrained]
+	// Point is the operating point that [SetPoint] stored, or zero.
+	Point label.Target `json:"point"`
 }
 
 // Mark says that a span of a video shows a label, or does not. It belongs to the content
 // of the video: it stays when the video moves and when the library is re-indexed.
 type Mark struct {
+	ID       int64     `json:"id,omitempty"` // of a mark that a library has
 	Label    string    `json:"label"`
 	Video    string    `json:"video"` // path
 	Start    float64   `json:"start"` // seconds as a player shows them
@@ -216,6 +221,73 @@ func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added
 	return added, err
 }
 
+// ChangeMarks removes the marks with the given ids and adds others, all or nothing, and
+// returns the ids of the added ones. With replace, an added mark takes the place of those
+// that it would conflict with. It is AddMarks for interactive programs.
+func ChangeMarks(ctx context.Context, dir string, remove []int64, add []Mark, replace bool) (ids []int64, err error) {
+	err = modify(ctx, dir, func(tx *sql.Tx) error {
+		for _, id := range remove {
+			if err := removeMark(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		videos, err := readVideos(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, m := range add {
+			label, name, err := findLabel(ctx, tx, m.Label)
+			if err != nil {
+				return err
+			}
+			v, err := videos.find(m.Video)
+			if err != nil {
+				return err
+			}
+			m.Label, m.Video = name, v.path
+			id, err := placeMark(ctx, tx, label, v, m, replace)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+func removeMark(ctx context.Context, tx *sql.Tx, id int64) error {
+	r, err := tx.ExecContext(ctx, "DELETE FROM marks WHERE id = ?", id)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, fmt.Errorf("mark %d: %w", id, ErrNoMark))
+	}
+	return nil
+}
+
+// placeMark adds a mark, in place of those that it conflicts with if replace is set, and
+// returns its id.
+func placeMark(ctx context.Context, tx *sql.Tx, label int64, v videoRow, m Mark, replace bool) (id int64, err error) {
+	for {
+		_, err := addMark(ctx, tx, label, v, m)
+		if conflict, ok := errors.AsType[*ConflictError](err); ok && replace {
+			if err := removeMark(ctx, tx, conflict.Old.ID); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		break
+	}
+	err = tx.QueryRowContext(ctx, `SELECT id FROM marks WHERE label = ? AND sha256 = ? AND positive = ? AND abs(start - ?) <= ? AND abs("end" - ?) <= ? ORDER BY id DESC LIMIT 1`,
+		label, v.sha256, m.Positive, m.Start, rounding, m.End, rounding).Scan(&id)
+	return id, err
+}
+
 // boundary is how far a mark may reach beyond its video, in seconds: the end of the last
 // frame is an estimate.
 const boundary = 0.5
@@ -289,9 +361,11 @@ func (l *Library) Labels(ctx context.Context) ([]Label, error) {
 	var x Label
 	var list, created string
 	var whole bool
-	err := each(ctx, l.db, `SELECT name, texts, created, coalesce(sum(positive), 0), count(marks.id) - coalesce(sum(positive), 0), `+intact("labels")+`
-		FROM labels LEFT JOIN marks ON label = labels.id GROUP BY labels.id ORDER BY name`, nil,
-		[]any{&x.Name, &list, &created, &x.Positive, &x.Negative, &whole}, func() error {
+	err := each(ctx, l.db, `SELECT labels.id, name, texts, created, coalesce(sum(positive), 0), count(marks.id) - coalesce(sum(positive), 0),
+		EXISTS (SELECT 1 FROM trained WHERE trained.label = labels.id),
+		coalesce((SELECT precision FROM points WHERE points.label = labels.id), 0), coalesce((SELECT recall FROM points WHERE points.label = labels.id), 0), `+intact("labels")+`
+		FROM labels LEFT JOIN marks ON marks.label = labels.id GROUP BY labels.id ORDER BY name`, nil,
+		[]any{&x.ID, &x.Name, &list, &created, &x.Positive, &x.Negative, &x.Trained, &x.Point.Precision, &x.Point.Recall, &whole}, func() error {
 			x.Texts, x.Created = nil, parseTime(created)
 			if !whole || json.Unmarshal([]byte(list), &x.Texts) != nil {
 				return damaged("labels")
@@ -348,9 +422,9 @@ func eachMark(ctx context.Context, db querier, where string, args []any, do func
 	var m storedMark
 	var at string
 	var whole bool
-	return each(ctx, db, `SELECT name, marks.sha256, marks.path, start, "end", positive, author, time, `+intact("marks")+" AND "+intact("labels")+`
+	return each(ctx, db, `SELECT marks.id, name, marks.sha256, marks.path, start, "end", positive, author, time, `+intact("marks")+" AND "+intact("labels")+`
 		FROM marks JOIN labels ON labels.id = label `+where+" ORDER BY marks.id", args,
-		[]any{&m.Label, &m.sha256, &m.Video, &m.Start, &m.End, &m.Positive, &m.Author, &at, &whole}, func() error {
+		[]any{&m.ID, &m.Label, &m.sha256, &m.Video, &m.Start, &m.End, &m.Positive, &m.Author, &at, &whole}, func() error {
 			if !whole {
 				return damaged("marks or labels")
 			}

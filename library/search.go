@@ -47,6 +47,9 @@ type Result struct {
 	thumbnail thumbnail
 }
 
+// Picture returns the name of the thumbnail.
+func (r Result) Picture() Picture { return Picture{r.thumbnail.video, r.thumbnail.number} }
+
 // Search finds the moments that a text query describes, at most top; see [Library.Find].
 func (l *Library) Search(ctx context.Context, e Embedder, query string, top int) (*Response, error) {
 	return l.Find(ctx, nil, e, Query{Texts: []string{query}}, top)

@@ -1,10 +1,12 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/compute"
@@ -230,6 +232,7 @@ type Suggestion struct {
 	Time      string  `json:"time"`  // start and end to be read
 	Score     float64 `json:"score"` // log-odds
 	Thumbnail string  `json:"thumbnail"`
+	Picture   Picture `json:"-"` // the same
 }
 
 // Suggest returns at most n moments of a feed to mark, of videos whose path begins with a
@@ -242,9 +245,51 @@ func (t *Teacher) Suggest(feed label.Feed, n int, seed uint64, prefix string) []
 	})
 	out := []Suggestion{}
 	for _, i := range rows {
-		video, start, end := m.moments.Span(i)
-		out = append(out, Suggestion{m.videos[video].path, start, end, FormatTime(start) + "–" + FormatTime(end),
-			float64(t.teacher.Scores()[i]), thumbnail{video: video, number: int(m.thumbnails[i])}.path(m.dir)})
+		out = append(out, t.suggestion(i))
+	}
+	return out
+}
+
+// suggestion describes the moment of a row.
+func (t *Teacher) suggestion(row int) Suggestion {
+	video, start, end := t.m.moments.Span(row)
+	p := thumbnail{video: video, number: int(t.m.thumbnails[row])}
+	return Suggestion{t.m.videos[video].path, start, end, FormatTime(start) + "–" + FormatTime(end),
+		float64(t.teacher.Scores()[row]), p.path(t.m.dir), Picture{p.video, p.number}}
+}
+
+// Around returns the moments closest to a threshold, at most n with at least this score and
+// n with less. The closest come first.
+func (t *Teacher) Around(threshold float64, n int) (above, below []Suggestion) {
+	var rows [2][]int
+	for i, s := range t.teacher.Scores() {
+		side := 0
+		if float64(s) < threshold {
+			side = 1
+		}
+		rows[side] = append(rows[side], i)
+	}
+	nearest := func(rows []int) []Suggestion {
+		scores := t.teacher.Scores()
+		slices.SortFunc(rows, func(a, b int) int {
+			return cmp.Or(cmp.Compare(math.Abs(float64(scores[a])-threshold), math.Abs(float64(scores[b])-threshold)), a-b)
+		})
+		out := []Suggestion{}
+		for _, i := range rows[:min(n, len(rows))] {
+			out = append(out, t.suggestion(i))
+		}
+		return out
+	}
+	return nearest(rows[0]), nearest(rows[1])
+}
+
+// Track returns the moments of a video with their scores, by start.
+func (t *Teacher) Track(video int64) []Suggestion {
+	out := []Suggestion{}
+	for i := range t.teacher.Scores() {
+		if v, _, _ := t.m.moments.Span(i); v == video {
+			out = append(out, t.suggestion(i))
+		}
 	}
 	return out
 }

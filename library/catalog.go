@@ -1,0 +1,102 @@
+package library
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clipcue/clipcue/video"
+)
+
+// Video is a video of a library.
+type Video struct {
+	ID       int64     `json:"id"`
+	Path     string    `json:"path"`
+	Seconds  float64   `json:"seconds"`
+	Moments  int       `json:"moments"`
+	Modified time.Time `json:"modified"` // the file, when it was indexed
+	Pending  bool      `json:"pending"`  // it is waiting to be re-indexed
+	Missing  bool      `json:"missing"`  // it was not at its path
+	Partial  string    `json:"partial"`  // why only a part of it is in the library
+}
+
+// Videos returns the videos of the library by path.
+func (l *Library) Videos(ctx context.Context) ([]Video, error) {
+	out := []Video{}
+	var v Video
+	var modified int64
+	var whole bool
+	err := each(ctx, l.db, "SELECT id, path, seconds, moments, modified, pending, missing, partial, "+intact("videos")+" FROM videos ORDER BY path", nil,
+		[]any{&v.ID, &v.Path, &v.Seconds, &v.Moments, &modified, &v.Pending, &v.Missing, &v.Partial, &whole}, func() error {
+			if !whole {
+				return damaged("videos")
+			}
+			v.Modified = time.Unix(0, modified).UTC()
+			out = append(out, v)
+			return nil
+		})
+	return out, explain(l.dir, err)
+}
+
+// Picture names a thumbnail of a library.
+type Picture struct {
+	Video  int64
+	Number int
+}
+
+// Moment is a moment of a video.
+type Moment struct {
+	video.Span
+	Picture Picture `json:"-"`
+}
+
+// VideoMoments returns the moments of a video by start.
+func (l *Library) VideoMoments(ctx context.Context, id int64) ([]Moment, error) {
+	out := []Moment{}
+	m := Moment{Picture: Picture{Video: id}}
+	var whole bool
+	err := each(ctx, l.db, `SELECT start, "end", thumbnail, `+intact("moments")+` FROM moments WHERE video = ? ORDER BY start, id`, []any{id},
+		[]any{&m.Start, &m.End, &m.Picture.Number, &whole}, func() error {
+			if !whole {
+				return damaged("moments")
+			}
+			out = append(out, m)
+			return nil
+		})
+	return out, explain(l.dir, err)
+}
+
+// ErrNoPicture is wrapped by the error for a thumbnail that the library does not have.
+var ErrNoPicture = errors.New("the library has no such thumbnail")
+
+// ReadPicture returns the JPEG file of a thumbnail. A file that does not match its checksum
+// is an error.
+func (l *Library) ReadPicture(ctx context.Context, p Picture) ([]byte, error) {
+	t := thumbnail{video: p.Video, number: p.Number}
+	err := l.db.QueryRowContext(ctx, "SELECT picture FROM moments WHERE video = ? AND thumbnail = ? LIMIT 1", p.Video, p.Number).Scan(&t.sum)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, fmt.Errorf("video %d, number %d: %w", p.Video, p.Number, ErrNoPicture)
+	case err != nil:
+		return nil, explain(l.dir, err)
+	}
+	return t.read(l.root)
+}
+
+// Revision changes with a library, by whichever process. The values are only compared.
+type Revision struct {
+	Moments string // which moments there are, and their numbers
+	Labels  string // labels and marks
+}
+
+// Revision returns the current revision. It reads little: no sums of rows are verified.
+func (l *Library) Revision(ctx context.Context) (r Revision, err error) {
+	err = l.db.QueryRowContext(ctx, `SELECT
+		concat_ws(' ', (SELECT generation FROM settings), (SELECT concat_ws(' ', count(*), max(id), sum(pending), sum(moments), sum(missing)) FROM videos),
+			(SELECT seq FROM sqlite_sequence WHERE name = 'moments')),
+		concat_ws(' ', (SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'labels')) FROM labels),
+			(SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'marks')) FROM marks), (SELECT count(*) FROM trained))`).Scan(&r.Moments, &r.Labels)
+	return r, explain(l.dir, err)
+}
