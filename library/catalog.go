@@ -100,3 +100,9 @@ func (l *Library) Revision(ctx context.Context) (r Revision, err error) {
 			(SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'marks')) FROM marks), (SELECT count(*) FROM trained))`).Scan(&r.Moments, &r.Labels)
 	return r, explain(l.dir, err)
 }
+
+// Folders returns the folders that the library was given.
+func (l *Library) Folders(ctx context.Context) ([]string, error) {
+	out, err := texts(ctx, l.db, []string{}, "SELECT path FROM folders ORDER BY path")
+	return out, explain(l.dir, err)
+}

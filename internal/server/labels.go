@@ -1,0 +1,442 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/library"
+)
+
+// Label is what the library learns from marks.
+type Label struct {
+	Label     int64    `json:"label" doc:"its number"`
+	Name      string   `json:"name"`
+	Texts     []string `json:"texts" doc:"what it looks like, in words; without any, the name"`
+	Positives int      `json:"positives" doc:"number of marks"`
+	Negatives int      `json:"negatives" doc:"number of marks"`
+	Trained   bool     `json:"trained" doc:"it has a trained head"`
+	Point     *Point   `json:"point" nullable:"true" doc:"operating point; null for the default, a precision of 0.8"`
+}
+
+// Point is an operating point: a precision or a recall.
+type Point struct {
+	Precision float64 `json:"precision,omitempty" minimum:"0" maximum:"1"`
+	Recall    float64 `json:"recall,omitempty" minimum:"0" maximum:"1"`
+}
+
+func (p Point) target() label.Target { return label.Target{Precision: p.Precision, Recall: p.Recall} }
+
+// defaultPrecision is that of labels without an operating point.
+const defaultPrecision = 0.8
+
+// pointOf returns the operating point of a label.
+func pointOf(l library.Label) label.Target {
+	if l.Point == (label.Target{}) {
+		return label.Target{Precision: defaultPrecision}
+	}
+	return l.Point
+}
+
+type labelList struct {
+	Labels []Label `json:"labels"`
+}
+
+type labelInput struct {
+	Label int64 `path:"label"`
+}
+
+type newLabel struct {
+	Body struct {
+		Name  string   `json:"name" minLength:"1" maxLength:"300"`
+		Texts []string `json:"texts,omitempty" maxItems:"50"`
+	}
+}
+
+func (s *Server) labelOperations() {
+	operation(s, http.MethodGet, "/labels", "list-labels", "List labels", s.listLabels)
+	operation(s, http.MethodPost, "/labels", "create-label", "Create a label", s.createLabel, status(http.StatusCreated))
+	operation(s, http.MethodGet, "/labels/{label}", "get-label", "Describe a label", s.getLabel)
+	operation(s, http.MethodDelete, "/labels/{label}", "delete-label", "Delete a label with its marks", s.deleteLabel, status(http.StatusNoContent))
+	operation(s, http.MethodGet, "/labels/{label}/feed", "get-feed", "Get moments to mark", s.feed)
+	operation(s, http.MethodGet, "/labels/{label}/quality", "get-quality", "Estimate precision and recall", s.quality)
+	operation(s, http.MethodGet, "/labels/{label}/boundary", "get-boundary", "Get examples on both sides of the operating point", s.boundary)
+	operation(s, http.MethodPut, "/labels/{label}/point", "set-point", "Set the operating point", s.setPoint)
+	operation(s, http.MethodGet, "/labels/{label}/segments", "list-segments", "List the segments that show a label", s.segments)
+}
+
+func describeLabel(l library.Label) Label {
+	out := Label{Label: l.ID, Name: l.Name, Texts: append([]string{}, l.Texts...), Positives: l.Positive, Negatives: l.Negative, Trained: l.Trained}
+	if l.Point != (label.Target{}) {
+		out.Point = &Point{l.Point.Precision, l.Point.Recall}
+	}
+	return out
+}
+
+func (s *Server) listLabels(ctx context.Context, _ *struct{}) (*body[labelList], error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	all, err := x.Labels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := labelList{[]Label{}}
+	for _, l := range all {
+		out.Labels = append(out.Labels, describeLabel(l))
+	}
+	return &body[labelList]{out}, nil
+}
+
+func (s *Server) createLabel(ctx context.Context, in *newLabel) (*body[Label], error) {
+	l := library.Label{Name: strings.TrimSpace(in.Body.Name), Texts: in.Body.Texts}
+	err := s.write(func() error { return library.CreateLabel(ctx, s.o.Library, l) })
+	if err != nil {
+		if _, known := errors.AsType[huma.StatusError](s.known(err)); !known {
+			return nil, huma.Error422UnprocessableEntity(err.Error()) // about the name or a text
+		}
+		return nil, err
+	}
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	all, err := x.Labels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, have := range all {
+		if have.Name == l.Name {
+			return &body[Label]{describeLabel(have)}, nil
+		}
+	}
+	return nil, notFound("label", l.Name) // deleted since
+}
+
+// labeled calls do with the snapshot as it is now and a label.
+func labeled[T any](s *Server, ctx context.Context, id int64, do func(*snapshot, library.Label) (T, error)) (out T, err error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return out, err
+	}
+	defer x.release()
+	l, err := x.label(ctx, id)
+	if err != nil {
+		return out, err
+	}
+	return do(x, l)
+}
+
+// taught calls do with the snapshot as it is now, a label, and its teacher.
+func withTeacher[T any](s *Server, ctx context.Context, id int64, do func(*snapshot, library.Label, *taught) (T, error)) (T, error) {
+	return labeled(s, ctx, id, func(x *snapshot, l library.Label) (out T, err error) {
+		t, err := x.teacher(ctx, s.embedder, l)
+		if err != nil {
+			return out, err
+		}
+		return do(x, l, t)
+	})
+}
+
+func (s *Server) getLabel(ctx context.Context, in *labelInput) (*body[Label], error) {
+	return labeled(s, ctx, in.Label, func(_ *snapshot, l library.Label) (*body[Label], error) {
+		return &body[Label]{describeLabel(l)}, nil
+	})
+}
+
+func (s *Server) deleteLabel(ctx context.Context, in *labelInput) (*done, error) {
+	return labeled(s, ctx, in.Label, func(_ *snapshot, l library.Label) (*done, error) {
+		return &done{}, s.write(func() error { return library.DeleteLabel(ctx, s.o.Library, l.Name) })
+	})
+}
+
+type feedQuery struct {
+	Feed   string `query:"feed" default:"likely" enum:"likely,uncertain,random,suspects"`
+	Limit  int    `query:"limit" default:"24" minimum:"1" maximum:"200"`
+	Seed   uint64 `query:"seed" default:"1" doc:"of the feed random"`
+	Folder string `query:"folder" maxLength:"4096" doc:"only videos in this folder and below"`
+}
+
+// Feed holds moments to mark.
+type Feed struct {
+	Feed     string       `json:"feed"`
+	Moments  []FeedMoment `json:"moments"`
+	Revision string       `json:"revision" doc:"changes with the marks"`
+}
+
+// FeedMoment is a moment to mark or, in the feed suspects, a mark that the others contradict.
+type FeedMoment struct {
+	Moment
+	Mark     int64   `json:"mark,omitempty" doc:"number of the mark"`
+	Positive bool    `json:"positive,omitempty" doc:"of the mark"`
+	Margin   float64 `json:"margin,omitempty" doc:"how strongly the other marks contradict"`
+}
+
+type feedInput struct {
+	labelInput
+	feedQuery
+}
+
+func (s *Server) feed(ctx context.Context, in *feedInput) (*body[Feed], error) {
+	return withTeacher(s, ctx, in.Label, func(x *snapshot, _ library.Label, t *taught) (*body[Feed], error) {
+		f, err := x.feed(ctx, t, in.feedQuery)
+		return &body[Feed]{f}, err
+	})
+}
+
+func (x *snapshot) feed(ctx context.Context, t *taught, q feedQuery) (Feed, error) {
+	out := Feed{Feed: q.Feed, Moments: []FeedMoment{}, Revision: t.revision}
+	if q.Feed == "suspects" {
+		suspects, err := t.Suspects(ctx)
+		for _, m := range suspects[:min(q.Limit, len(suspects))] {
+			one, err := x.ofMark(ctx, m.Mark)
+			if err != nil {
+				return out, err
+			}
+			out.Moments = append(out.Moments, FeedMoment{Moment: one, Mark: m.ID, Positive: m.Positive, Margin: m.Margin})
+		}
+		return out, err
+	}
+	folder := ""
+	if q.Folder != "" {
+		path, err := x.folder(q.Folder)
+		if err != nil {
+			return out, err
+		}
+		folder = path + "/"
+	}
+	for _, m := range x.ofSuggestions(t.Suggest(label.Feed(q.Feed), q.Limit, q.Seed, folder)) {
+		out.Moments = append(out.Moments, FeedMoment{Moment: m})
+	}
+	return out, nil
+}
+
+// Quality is an estimate of how well a label works at an operating point.
+type Quality struct {
+	label.Quality
+	Problem string `json:"problem" doc:"why there is no estimate"`
+}
+
+type pointQuery struct {
+	Precision float64 `query:"precision" minimum:"0" maximum:"1" doc:"lowest precision"`
+	Recall    float64 `query:"recall" minimum:"0" maximum:"1" doc:"lowest recall, instead"`
+}
+
+// target returns the operating point of a request, or that of the label.
+func (p pointQuery) target(l library.Label) (label.Target, error) {
+	t := label.Target{Precision: p.Precision, Recall: p.Recall}
+	if t == (label.Target{}) {
+		return pointOf(l), nil
+	}
+	if err := t.Check(); err != nil {
+		return t, huma.Error422UnprocessableEntity(err.Error())
+	}
+	return t, nil
+}
+
+type qualityInput struct {
+	labelInput
+	pointQuery
+}
+
+func (s *Server) quality(ctx context.Context, in *qualityInput) (*body[Quality], error) {
+	return withTeacher(s, ctx, in.Label, func(_ *snapshot, l library.Label, t *taught) (*body[Quality], error) {
+		target, err := in.target(l)
+		if err != nil {
+			return nil, err
+		}
+		f, err := t.at(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		return &body[Quality]{Quality{f.quality, f.problem}}, nil
+	})
+}
+
+// at returns the segments at an operating point. They are computed once per point.
+func (t *taught) at(ctx context.Context, target label.Target) (*found, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.segments[target]; f != nil {
+		return f, nil
+	}
+	f := &found{}
+	var err error
+	f.quality, err = t.Quality(ctx, target)
+	f.problem = estimateProblem(err)
+	switch {
+	case err != nil && f.problem == "":
+		return nil, err
+	case err != nil: // no estimate: the label's own threshold
+		f.quality = label.Quality{Target: target, Threshold: t.Head().Threshold}
+	}
+	if f.problem != noPositives {
+		if f.segments, err = t.Segments(t.Cut(f.quality.Threshold)); err != nil {
+			return nil, err
+		}
+	} else {
+		f.quality.Threshold = 0 // JSON has no infinity
+	}
+	if len(t.segments) >= 64 {
+		clear(t.segments)
+	}
+	t.segments[target] = f
+	return f, nil
+}
+
+const noPositives = "Mark moments that show the label first."
+
+// estimateProblem returns why there is no estimate, as a sentence.
+func estimateProblem(err error) string {
+	for _, p := range []struct {
+		err  error
+		text string
+	}{
+		{label.ErrNoPositives, noPositives},
+		{label.ErrNoNegatives, "Also mark moments that do not show the label: without them, nothing says how often it is wrong."},
+		{label.ErrFewVideos, "Mark moments that show the label in at least two videos."},
+	} {
+		if errors.Is(err, p.err) {
+			return p.text
+		}
+	}
+	return ""
+}
+
+// Boundary holds moments on both sides of an operating point.
+type Boundary struct {
+	Threshold float64  `json:"threshold" doc:"of the scores, as log-odds"`
+	Above     []Moment `json:"above" doc:"the closest first"`
+	Below     []Moment `json:"below" doc:"the closest first"`
+	Problem   string   `json:"problem"`
+}
+
+type boundaryInput struct {
+	labelInput
+	pointQuery
+	Limit int `query:"limit" default:"6" minimum:"1" maximum:"100"`
+}
+
+func (s *Server) boundary(ctx context.Context, in *boundaryInput) (*body[Boundary], error) {
+	return withTeacher(s, ctx, in.Label, func(x *snapshot, l library.Label, t *taught) (*body[Boundary], error) {
+		target, err := in.target(l)
+		if err != nil {
+			return nil, err
+		}
+		f, err := t.at(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		out := Boundary{Threshold: f.quality.Threshold, Above: []Moment{}, Below: []Moment{}, Problem: f.problem}
+		if f.problem != noPositives {
+			above, below := t.Around(f.quality.Threshold, in.Limit)
+			out.Above, out.Below = x.ofSuggestions(above), x.ofSuggestions(below)
+		}
+		return &body[Boundary]{out}, nil
+	})
+}
+
+type pointInput struct {
+	labelInput
+	Body Point
+}
+
+func (s *Server) setPoint(ctx context.Context, in *pointInput) (*body[Label], error) {
+	target := in.Body.target()
+	if err := target.Check(); err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	}
+	return labeled(s, ctx, in.Label, func(_ *snapshot, l library.Label) (*body[Label], error) {
+		err := s.write(func() error { return library.SetPoint(ctx, s.o.Library, l.Name, target) })
+		l.Point = target
+		return &body[Label]{describeLabel(l)}, err
+	})
+}
+
+// Segment is a part of a video that shows a label.
+type Segment struct {
+	Video     int64   `json:"video"`
+	Name      string  `json:"name"`
+	Folder    string  `json:"folder"`
+	Start     float64 `json:"start"`
+	End       float64 `json:"end"`
+	Score     float64 `json:"score" doc:"probability of the best moment, 0 to 1"`
+	Thumbnail string  `json:"thumbnail,omitempty"`
+}
+
+type segmentsInput struct {
+	labelInput
+	Video  int64 `query:"video" doc:"only of this video"`
+	Limit  int   `query:"limit" default:"200" minimum:"1" maximum:"10000"`
+	Offset int   `query:"offset" default:"0" minimum:"0"`
+}
+
+// SegmentList is a page of segments.
+type SegmentList struct {
+	Segments []Segment `json:"segments" doc:"by video and start"`
+	Total    int       `json:"total"`
+	Seconds  float64   `json:"seconds" doc:"of all"`
+	Videos   int       `json:"videos" doc:"number of videos with segments"`
+	Problem  string    `json:"problem"`
+}
+
+func (x *snapshot) ofSegment(g library.Segment) Segment {
+	name, folder := x.place(g.Video)
+	out := Segment{Name: printable(name), Folder: printable(folder), Start: g.Start, End: g.End, Score: logistic(g.Score)}
+	if v := x.byPath[g.Video]; v != nil {
+		out.Video = v.ID
+	}
+	return out
+}
+
+func (s *Server) segments(ctx context.Context, in *segmentsInput) (*body[SegmentList], error) {
+	return withTeacher(s, ctx, in.Label, func(x *snapshot, l library.Label, t *taught) (*body[SegmentList], error) {
+		f, err := t.at(ctx, pointOf(l))
+		if err != nil {
+			return nil, err
+		}
+		out := SegmentList{Segments: []Segment{}, Problem: f.problem}
+		videos := map[int64]bool{}
+		for _, g := range f.segments {
+			one := x.ofSegment(g)
+			if in.Video != 0 && one.Video != in.Video {
+				continue
+			}
+			videos[one.Video] = true
+			out.Total++
+			out.Seconds += one.End - one.Start
+			if out.Total > in.Offset && len(out.Segments) < in.Limit {
+				if one.Thumbnail, err = x.thumbnailAt(ctx, one.Video, (one.Start+one.End)/2); err != nil {
+					return nil, err
+				}
+				out.Segments = append(out.Segments, one)
+			}
+		}
+		out.Videos = len(videos)
+		return &body[SegmentList]{out}, nil
+	})
+}
+
+// thumbnailAt returns the address of the thumbnail of a video closest to a time.
+func (x *snapshot) thumbnailAt(ctx context.Context, id int64, at float64) (string, error) {
+	all, err := x.VideoMoments(ctx, id)
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	best := all[0]
+	for _, m := range all {
+		if d := (m.Start+m.End)/2 - at; d*d < square((best.Start+best.End)/2-at) {
+			best = m
+		}
+	}
+	return x.address(best.Picture), nil
+}
+
+func square(x float64) float64 { return x * x }

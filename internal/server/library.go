@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+
+	"github.com/clipcue/clipcue/feature"
+)
+
+// Library describes the library.
+type Library struct {
+	Name       string   `json:"name" doc:"of its folder"`
+	Videos     int      `json:"videos"`
+	Seconds    float64  `json:"seconds" doc:"of these"`
+	Moments    int      `json:"moments"`
+	Pending    int      `json:"pending" doc:"videos that are waiting to be re-indexed"`
+	Missing    int      `json:"missing"`
+	Failed     int      `json:"failed"`
+	Bytes      int64    `json:"bytes" doc:"of the library's folder"`
+	Window     float64  `json:"window" doc:"length of a moment in seconds"`
+	Hop        float64  `json:"hop" doc:"seconds between the starts of moments"`
+	Model      string   `json:"model"`
+	Run        string   `json:"run" doc:"trained model, or empty"`
+	Precision  string   `json:"precision"`
+	Folders    []string `json:"folders" doc:"names of the folders that the library was given"`
+	Version    string   `json:"version" doc:"of clipcue"`
+	Generation string   `json:"generation" doc:"changes when videos or moments do"`
+}
+
+// Problem is a video that is not completely in the library.
+type Problem struct {
+	Video  int64  `json:"video,omitempty"`
+	Name   string `json:"name"`
+	Folder string `json:"folder"`
+	Reason string `json:"reason"`
+}
+
+// Problems are the videos that are not completely in the library.
+type Problems struct {
+	Failed  []Problem `json:"failed" doc:"not in the library"`
+	Missing []Problem `json:"missing" doc:"not at their paths"`
+	Partial []Problem `json:"partial" doc:"decoded only in part"`
+}
+
+func (s *Server) libraryOperations() {
+	operation(s, http.MethodGet, "/library", "get-library", "Describe the library", s.getLibrary)
+	operation(s, http.MethodGet, "/library/problems", "list-problems", "List videos that are not completely in the library", s.problems)
+}
+
+func (s *Server) getLibrary(ctx context.Context, _ *struct{}) (*body[Library], error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	info, err := x.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := info.Settings
+	out := Library{Name: printable(filepath.Base(absolute(s.o.Library))), Videos: info.Videos, Seconds: info.Seconds, Moments: info.Moments,
+		Pending: len(info.Pending), Missing: len(info.Missing), Failed: len(info.Failed), Bytes: info.Bytes,
+		Window: c.Window, Hop: c.Hop, Model: printable(shortName(c.Model, "clipcue-tiny")), Run: printable(shortName(c.Run, "")), Precision: c.Precision,
+		Folders: []string{}, Version: s.o.Version, Generation: x.current().Moments}
+	for _, f := range info.Folders {
+		out.Folders = append(out.Folders, printable(filepath.Base(f)))
+	}
+	return &body[Library]{out}, nil
+}
+
+// shortName returns the name of a model without the folders of its path.
+func shortName(path, without string) string {
+	if path == "" {
+		return without
+	}
+	if filepath.IsAbs(path) {
+		return filepath.Base(path)
+	}
+	return path
+}
+
+func absolute(path string) string {
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
+}
+
+func (s *Server) problems(ctx context.Context, _ *struct{}) (*body[Problems], error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	info, err := x.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := Problems{x.problemsOf(info.Failed), []Problem{}, x.problemsOf(info.Partial)}
+	for _, path := range info.Missing {
+		out.Missing = append(out.Missing, x.problem(path, "The file is not where it was."))
+	}
+	return &body[Problems]{out}, nil
+}
+
+func (x *snapshot) problemsOf(all []feature.Failure) []Problem {
+	out := []Problem{}
+	for _, f := range all {
+		out = append(out, x.problem(f.Path, f.Reason))
+	}
+	return out
+}
+
+func (x *snapshot) problem(path, reason string) Problem {
+	name, folder := x.place(path)
+	p := Problem{Name: printable(name), Folder: printable(folder), Reason: printable(reason)}
+	if v := x.byPath[path]; v != nil {
+		p.Video = v.ID
+	}
+	return p
+}

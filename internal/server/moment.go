@@ -1,0 +1,72 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/clipcue/clipcue/library"
+)
+
+// Moment is a part of a video.
+type Moment struct {
+	Video     int64   `json:"video" doc:"number of the video"`
+	Name      string  `json:"name" doc:"of the file"`
+	Folder    string  `json:"folder" doc:"relative to the folder that the library was given"`
+	Start     float64 `json:"start" doc:"seconds"`
+	End       float64 `json:"end" doc:"seconds"`
+	Best      float64 `json:"best" doc:"start of the best moment of several adjacent ones, in seconds"`
+	Thumbnail string  `json:"thumbnail" doc:"address of a JPEG image"`
+	Score     float64 `json:"score" doc:"0 to 1; see the operation"`
+	Cosine    float64 `json:"cosine,omitempty" doc:"of the embeddings of the best moment and the query"`
+	Missing   bool    `json:"missing" doc:"the video was not at its path when the library was updated"`
+	Blank     bool    `json:"blank" doc:"most frames show nothing: one color, noise, color bars"`
+}
+
+// Span is a part of a video in seconds.
+type Span struct {
+	Start float64 `json:"start" minimum:"0"`
+	End   float64 `json:"end" minimum:"0"`
+}
+
+// printable returns a name for JSON: file names need not be UTF-8.
+func printable(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
+
+// address returns the address of a thumbnail. Thumbnails of a number can change only when
+// the library is re-indexed, which gives the video a new number or the library a new
+// generation.
+func (x *snapshot) address(p library.Picture) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	generation, _, _ := strings.Cut(x.revision.Moments, " ")
+	return fmt.Sprintf("%s/videos/%d/thumbnails/%d?v=%s", prefix, p.Video, p.Number, generation)
+}
+
+// ofResult describes a result of a search.
+func (x *snapshot) ofResult(r library.Result) Moment {
+	name, folder := x.place(r.Video)
+	return Moment{Video: r.Picture().Video, Name: printable(name), Folder: printable(folder), Start: r.Start, End: r.End, Best: r.Best,
+		Thumbnail: x.address(r.Picture()), Score: r.Score, Cosine: r.Cosine, Missing: r.Missing, Blank: r.Blank}
+}
+
+// ofSuggestion describes a moment that a label scores.
+func (x *snapshot) ofSuggestion(g library.Suggestion) Moment {
+	name, folder := x.place(g.Video)
+	m := Moment{Video: g.Picture.Video, Name: printable(name), Folder: printable(folder), Start: g.Start, End: g.End, Best: g.Start,
+		Thumbnail: x.address(g.Picture), Score: logistic(g.Score)}
+	if v := x.byID[m.Video]; v != nil {
+		m.Missing = v.Missing
+	}
+	return m
+}
+
+func (x *snapshot) ofSuggestions(all []library.Suggestion) []Moment {
+	out := []Moment{}
+	for _, g := range all {
+		out = append(out, x.ofSuggestion(g))
+	}
+	return out
+}
+
+// logistic returns the probability for a log-odds.
+func logistic(score float64) float64 { return 1 / (1 + math.Exp(-score)) }

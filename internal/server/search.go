@@ -1,0 +1,346 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/clipcue/clipcue/library"
+)
+
+// mostResults is the largest number of results of one search, over all pages.
+const mostResults = 2000
+
+// SearchQuery is what a search looks for. Saved searches have the same fields.
+type SearchQuery struct {
+	Q          string   `query:"q" json:"q,omitempty" maxLength:"1000" doc:"what the moment shows; -word and -\"several words\" exclude something"`
+	Without    []string `query:"without,explode" json:"without,omitempty" maxItems:"20" doc:"texts of what the moment must not show"`
+	Like       []string `query:"like,explode" json:"like,omitempty" maxItems:"20" pattern:"^[0-9]+@[0-9.]+$" doc:"moments to find more of: VIDEO@SECONDS"`
+	Example    []string `query:"example,explode" json:"example,omitempty" maxItems:"8" doc:"uploaded examples"`
+	Folder     string   `query:"folder" json:"folder,omitempty" maxLength:"4096" doc:"only videos in this folder, as moments name it, and below"`
+	Path       string   `query:"path" json:"path,omitempty" maxLength:"4096" doc:"pattern of the path, such as *holiday*"`
+	Since      string   `query:"since" json:"since,omitempty" maxLength:"40" doc:"only files changed on this day or later: 2026-01-31, or RFC 3339"`
+	Until      string   `query:"until" json:"until,omitempty" maxLength:"40" doc:"only files changed before this day"`
+	MinSeconds float64  `query:"min_seconds" json:"min_seconds,omitempty" minimum:"0" doc:"least length of the video"`
+	MaxSeconds float64  `query:"max_seconds" json:"max_seconds,omitempty" minimum:"0" doc:"greatest length of the video"`
+	Label      []int64  `query:"label,explode" json:"label,omitempty" maxItems:"20" doc:"only moments that show one of these labels"`
+}
+
+type searchInput struct {
+	SearchQuery
+	Limit  int `query:"limit" default:"60" minimum:"1" maximum:"500"`
+	Offset int `query:"offset" default:"0" minimum:"0" maximum:"1999"`
+}
+
+// Found is the response to a search.
+type Found struct {
+	Results  []Moment `json:"results" doc:"the best first"`
+	Matched  bool     `json:"matched" doc:"whether the best result is better than chance"`
+	More     bool     `json:"more" doc:"whether there are results after these"`
+	Warnings []string `json:"warnings"`
+	Query    string   `json:"query" doc:"what was understood"`
+	Took     float64  `json:"took_ms"`
+}
+
+// searched is a response that later pages are taken from.
+type searched struct {
+	moments  []Moment
+	complete bool // there are no more
+	matched  bool
+	warnings []string
+	query    string
+}
+
+func (s *Server) searchOperations() {
+	operation(s, http.MethodGet, "/search", "search", "Find moments", s.search, func(o *huma.Operation) {
+		o.Description = "Combines any number of texts and examples. The score of a text is the probability that the model gives it when it chooses the moment's caption from it and many others; at 0.5 it is as likely as all of them together. It is not the rate of correct results."
+	})
+	operation(s, http.MethodGet, "/searches", "list-searches", "List saved searches", s.listSearches)
+	operation(s, http.MethodPut, "/searches/{name}", "save-search", "Save a search", s.saveSearch, status(http.StatusNoContent))
+	operation(s, http.MethodDelete, "/searches/{name}", "delete-search", "Delete a saved search", s.deleteSearch, status(http.StatusNoContent))
+	s.exampleOperations()
+}
+
+func (s *Server) search(ctx context.Context, in *searchInput) (*body[Found], error) {
+	begin := time.Now()
+	x, err := s.state.use(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	q, err := s.query(ctx, x, in.SearchQuery)
+	if err != nil {
+		return nil, err
+	}
+	need := min(in.Offset+in.Limit, mostResults)
+	r, err := s.find(ctx, x, q, need)
+	if err != nil {
+		return nil, err
+	}
+	out := Found{Results: []Moment{}, Matched: r.matched, Warnings: r.warnings, Query: printable(r.query), Took: milliseconds(begin)}
+	if in.Offset < len(r.moments) {
+		out.Results = r.moments[in.Offset:min(need, len(r.moments))]
+	}
+	out.More = need < len(r.moments) || !r.complete && need < mostResults
+	return &body[Found]{out}, nil
+}
+
+// find returns at least n results, as far as there are so many. Pages after the first come
+// from memory.
+func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, n int) (*searched, error) {
+	key, err := json.Marshal(struct {
+		Revision library.Revision
+		Query    library.Query
+	}{x.current(), q})
+	if err != nil {
+		return nil, err
+	}
+	if r, ok := s.searches.Get(string(key)); ok && (r.complete || len(r.moments) >= n) {
+		return r, nil
+	}
+	top := min(max(2*n, 120), mostResults)
+	found, err := x.Find(ctx, s.o.Encoder, s.embedder, q, top)
+	if err != nil {
+		return nil, err
+	}
+	r := &searched{complete: len(found.Results) < top, matched: found.Matched, warnings: []string{}, query: describe(x, q)}
+	for _, m := range found.Results {
+		r.moments = append(r.moments, x.ofResult(m))
+	}
+	for _, w := range found.Warnings {
+		if w.Kind != library.WarnNoMatch { // Matched says it
+			r.warnings = append(r.warnings, w.Text)
+		}
+	}
+	s.searches.Add(string(key), r)
+	return r, nil
+}
+
+// current returns the revision.
+func (x *snapshot) current() library.Revision {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.revision
+}
+
+// describe returns a query in words, with names instead of paths.
+func describe(x *snapshot, q library.Query) string {
+	q.Like, q.Images, q.Videos = slices.Clone(q.Like), slices.Clone(q.Images), slices.Clone(q.Videos)
+	for i, p := range q.Like {
+		name, _ := x.place(p.Video)
+		q.Like[i].Video = name
+	}
+	for _, list := range [][]string{q.Images, q.Videos} {
+		for i := range list {
+			list[i] = "the uploaded example"
+		}
+	}
+	return q.String()
+}
+
+// query translates a search to one of the library.
+func (s *Server) query(ctx context.Context, x *snapshot, in SearchQuery) (q library.Query, err error) {
+	q.Without = in.Without
+	if strings.TrimSpace(in.Q) != "" {
+		q.Texts = []string{in.Q}
+	}
+	for _, like := range in.Like {
+		id, at, _ := strings.Cut(like, "@")
+		number, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			return q, notFound("video", id)
+		}
+		v, err := x.video(number)
+		if err != nil {
+			return q, err
+		}
+		time, err := strconv.ParseFloat(at, 64)
+		if err != nil || time > v.Seconds {
+			return q, huma.Error422UnprocessableEntity(fmt.Sprintf("The time %s is not in the video, which has %.4g s.", at, v.Seconds))
+		}
+		q.Like = append(q.Like, library.Point{Video: v.Path, Time: time})
+	}
+	for _, id := range in.Example {
+		e, ok := s.examples.find(id)
+		switch {
+		case !ok:
+			return q, huma.Error404NotFound("The example was uploaded too long ago. Upload it again.")
+		case e.Kind == imageExample:
+			q.Images = append(q.Images, e.path)
+		default:
+			q.Videos = append(q.Videos, e.path)
+		}
+	}
+	q.Filter, err = filterOf(ctx, x, in)
+	return q, err
+}
+
+func filterOf(ctx context.Context, x *snapshot, in SearchQuery) (f library.Filter, err error) {
+	f = library.Filter{Path: in.Path, MinSeconds: in.MinSeconds, MaxSeconds: in.MaxSeconds}
+	for _, d := range []struct {
+		text string
+		into *time.Time
+	}{{in.Since, &f.Since}, {in.Until, &f.Until}} {
+		if d.text == "" {
+			continue
+		}
+		if *d.into, err = time.ParseInLocation(time.DateOnly, d.text, time.Local); err != nil {
+			*d.into, err = time.Parse(time.RFC3339, d.text)
+		}
+		if err != nil {
+			return f, huma.Error422UnprocessableEntity(fmt.Sprintf("%q is not a day such as 2026-01-31.", d.text))
+		}
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return f, huma.Error422UnprocessableEntity("The first day is not before the last one.")
+	}
+	if f.MaxSeconds > 0 && f.MinSeconds > f.MaxSeconds {
+		return f, huma.Error422UnprocessableEntity("The least length is greater than the greatest one.")
+	}
+	if in.Path != "" {
+		if _, err := filepath.Match(in.Path, ""); err != nil {
+			return f, huma.Error422UnprocessableEntity("The pattern of the path cannot be read.")
+		}
+	}
+	if in.Folder != "" {
+		if f.Folder, err = x.folder(in.Folder); err != nil {
+			return f, err
+		}
+	}
+	for _, id := range in.Label {
+		l, err := x.label(ctx, id)
+		if err != nil {
+			return f, err
+		}
+		f.Labels = append(f.Labels, l.Name)
+	}
+	return f, nil
+}
+
+// folder returns the path of a folder that place names.
+func (x *snapshot) folder(name string) (string, error) {
+	clean := filepath.Clean(filepath.FromSlash(name))
+	for i := range x.videos {
+		_, folder := x.place(x.videos[i].Path)
+		if rest, ok := strings.CutPrefix(filepath.FromSlash(printable(folder)), clean); ok && (rest == "" || rest[0] == filepath.Separator) {
+			path := filepath.Dir(x.videos[i].Path)
+			for range strings.Count(rest, string(filepath.Separator)) {
+				path = filepath.Dir(path)
+			}
+			return path, nil
+		}
+	}
+	return "", notFound("folder", strconv.Quote(name))
+}
+
+// SavedSearch is a search with a name.
+type SavedSearch struct {
+	Name    string      `json:"name"`
+	Query   SearchQuery `json:"query"`
+	Created time.Time   `json:"created"`
+}
+
+type savedSearches struct {
+	Searches []SavedSearch `json:"searches"`
+}
+
+func (s *Server) listSearches(ctx context.Context, _ *struct{}) (*body[savedSearches], error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	all, err := x.SavedSearches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := savedSearches{[]SavedSearch{}}
+	for _, one := range all {
+		if q, ok := x.saved(ctx, one.Query); ok {
+			out.Searches = append(out.Searches, SavedSearch{one.Name, q, one.Created})
+		}
+	}
+	return &body[savedSearches]{out}, nil
+}
+
+// saved translates a query of the library back. It returns false for one that the API cannot
+// express, because it has files of its own.
+func (x *snapshot) saved(ctx context.Context, q library.Query) (out SearchQuery, ok bool) {
+	if len(q.Images)+len(q.Videos) > 0 {
+		return out, false
+	}
+	f := q.Filter
+	out = SearchQuery{Q: strings.Join(q.Texts, " "), Without: q.Without, Path: f.Path, MinSeconds: f.MinSeconds, MaxSeconds: f.MaxSeconds}
+	for _, p := range q.Like {
+		v := x.byPath[p.Video]
+		if v == nil {
+			return out, false
+		}
+		out.Like = append(out.Like, fmt.Sprintf("%d@%g", v.ID, p.Time))
+	}
+	for _, d := range []struct {
+		at   time.Time
+		into *string
+	}{{f.Since, &out.Since}, {f.Until, &out.Until}} {
+		if !d.at.IsZero() {
+			*d.into = d.at.Format(time.RFC3339)
+		}
+	}
+	if f.Folder != "" {
+		_, out.Folder = x.place(filepath.Join(f.Folder, "x"))
+	}
+	labels, err := x.Labels(ctx)
+	for _, l := range labels {
+		for _, name := range f.Labels {
+			if l.Name == name {
+				out.Label = append(out.Label, l.ID)
+			}
+		}
+	}
+	return out, err == nil && len(out.Label) == len(f.Labels)
+}
+
+type savedInput struct {
+	Name string `path:"name" maxLength:"200"`
+	Body SearchQuery
+}
+
+func (s *Server) saveSearch(ctx context.Context, in *savedInput) (*done, error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	if len(in.Body.Example) > 0 {
+		return nil, huma.Error422UnprocessableEntity("A search with an uploaded example cannot be saved.")
+	}
+	q, err := s.query(ctx, x, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &done{}, s.write(func() error { return library.SaveSearch(ctx, s.o.Library, in.Name, q) })
+}
+
+type nameInput struct {
+	Name string `path:"name" maxLength:"200"`
+}
+
+func (s *Server) deleteSearch(ctx context.Context, in *nameInput) (*done, error) {
+	return &done{}, s.write(func() error { return library.DeleteSearch(ctx, s.o.Library, in.Name) })
+}
+
+// write runs one change of the library at a time: others wait here instead of for the
+// library's lock.
+func (s *Server) write(change func() error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return change()
+}

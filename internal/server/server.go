@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/library"
+)
+
+// Options describe what is served.
+type Options struct {
+	Library  string           // folder
+	Servers  []library.Server // that the library may use
+	Encoder  feature.Encoder  // the backbone
+	Embedder library.Embedder
+	// Extract are the settings of index jobs, Index those of the library.
+	Index   library.Options
+	Allowed []string // folders whose videos may be added
+	Version string
+	Log     *slog.Logger
+}
+
+// Server answers the requests of the API.
+type Server struct {
+	o        Options
+	log      *slog.Logger
+	state    state
+	embedder *remembering
+	searches *lru.Cache[string, *searched]
+	examples examples
+	mux      *http.ServeMux
+	api      huma.API
+	writing  sync.Mutex // one change of the library at a time
+}
+
+// New opens the library and returns its server. Close must be called on the result.
+func New(ctx context.Context, o Options) (*Server, error) {
+	s := &Server{o: o, log: o.Log, mux: http.NewServeMux()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.state = state{dir: o.Library, servers: o.Servers}
+	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[[]float32](1000)}
+	s.searches = newCache[*searched](64)
+	s.examples = examples{by: map[string]example{}}
+	s.api = NewAPI(s.mux, o.Version)
+	s.operations()
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	if err := x.CheckEmbedder(s.embedder); err != nil {
+		s.state.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes the library. Requests that are being answered keep it until they are done.
+func (s *Server) Close() {
+	s.examples.close()
+	s.state.close()
+}
+
+// ServeHTTP answers a request to the API.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// NewAPI returns an API without operations.
+func NewAPI(mux *http.ServeMux, version string) huma.API {
+	c := huma.DefaultConfig("clipcue", version)
+	c.Info.Description = "Searches a library of videos, teaches it labels, and indexes videos. Numbers of videos, labels and marks are those of the library; times are seconds as a player shows them."
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	c.Security = []map[string][]string{{"token": {}}}
+	c.OpenAPIPath = prefix + "/openapi"
+	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil // the page of the documentation loads scripts of others
+	return humago.New(mux, c)
+}
+
+// prefix begins the path of every operation.
+const prefix = "/api/v1"
+
+// operations declares the operations.
+func (s *Server) operations() {
+	s.searchOperations()
+	s.videoOperations()
+	s.labelOperations()
+	s.markOperations()
+	s.libraryOperations()
+}
+
+// get, post and so on declare an operation with one line.
+func operation[I, O any](s *Server, method, path, id, summary string, do func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
+	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInternalServerError}}
+	for _, f := range more {
+		f(&o)
+	}
+	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		return out, s.problem(err)
+	})
+}
+
+// status sets the status of success.
+func status(code int) func(*huma.Operation) {
+	return func(o *huma.Operation) { o.DefaultStatus = code }
+}
+
+// body is a response with a JSON body.
+type body[T any] struct{ Body T }
+
+// done is a response without a body.
+type done struct{}
+
+// remembering is an embedder that remembers the embeddings of texts: the same ones are
+// needed after every mark.
+type remembering struct {
+	library.Embedder
+	texts *lru.Cache[string, []float32]
+}
+
+func newCache[T any](n int) *lru.Cache[string, T] {
+	c, err := lru.New[string, T](n)
+	if err != nil {
+		panic(err) // n is a positive constant
+	}
+	return c
+}
+
+// EncodeTexts is that of the embedder.
+func (r *remembering) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
+	var out []float32
+	for _, t := range texts {
+		x, ok := r.texts.Get(t)
+		if !ok {
+			var err error
+			if x, err = r.Embedder.EncodeTexts(ctx, []string{t}); err != nil {
+				return nil, err
+			}
+			r.texts.Add(t, x)
+		}
+		out = append(out, x...)
+	}
+	return out, nil
+}
+
+// milliseconds returns how long something took.
+func milliseconds(since time.Time) float64 { return float64(time.Since(since).Microseconds()) / 1000 }

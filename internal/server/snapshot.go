@@ -1,0 +1,260 @@
+package server
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/library"
+)
+
+// checkEvery is how often the library's revision is read: changes by other processes are
+// seen this much later. Changes by this process are seen at once.
+const checkEvery = 300 * time.Millisecond
+
+// library holds the current snapshot of a library.
+type state struct {
+	dir     string
+	servers []library.Server
+	// changed is called when the library or its labels have changed.
+	changed func(before, now library.Revision)
+
+	mu      sync.Mutex
+	now     *snapshot
+	checked time.Time
+}
+
+// snapshot is a library as it was at a time.
+type snapshot struct {
+	*library.Library
+	videos  []library.Video // by path
+	byID    map[int64]*library.Video
+	byPath  map[string]*library.Video
+	folders []string // that the library was given
+
+	mu       sync.Mutex // guards the following
+	revision library.Revision
+	users    int // requests, and 1 while it is the current one
+	moments  *library.Moments
+	teachers map[int64]*taught
+	flights  singleflight.Group
+}
+
+// taught is a teacher with what was derived from it.
+type taught struct {
+	*library.Teacher
+	revision string // of the labels
+	mu       sync.Mutex
+	segments map[label.Target]*found
+}
+
+// found are the segments at an operating point.
+type found struct {
+	quality  label.Quality
+	problem  string // why there is no estimate
+	segments []library.Segment
+}
+
+// use returns the current snapshot, which the caller must release. now asks for the
+// library as it is at this moment.
+func (s *state) use(ctx context.Context, now bool) (*snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now == nil || now || time.Since(s.checked) >= checkEvery {
+		if err := s.check(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.now.mu.Lock()
+	s.now.users++
+	s.now.mu.Unlock()
+	return s.now, nil
+}
+
+// check replaces the snapshot if the library has changed.
+func (s *state) check(ctx context.Context) error {
+	var before, r library.Revision
+	if s.now != nil {
+		var err error
+		if r, err = s.now.Revision(ctx); err != nil {
+			return err
+		}
+		s.now.mu.Lock()
+		before = s.now.revision
+		s.now.revision.Labels = r.Labels
+		s.now.mu.Unlock()
+	}
+	if s.now == nil || before.Moments != r.Moments {
+		next, err := s.open(ctx)
+		if err != nil {
+			return err
+		}
+		if s.now != nil {
+			s.now.release()
+		}
+		s.now, r = next, next.revision
+	}
+	s.checked = time.Now()
+	if before != (library.Revision{}) && before != r && s.changed != nil {
+		s.changed(before, r)
+	}
+	return nil
+}
+
+func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
+	lib, err := library.Open(ctx, s.dir, s.servers...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			lib.Close()
+		}
+	}()
+	x := &snapshot{Library: lib, users: 1, byID: map[int64]*library.Video{}, byPath: map[string]*library.Video{}, teachers: map[int64]*taught{}}
+	if x.revision, err = lib.Revision(ctx); err != nil {
+		return nil, err
+	}
+	if x.videos, err = lib.Videos(ctx); err != nil {
+		return nil, err
+	}
+	if x.folders, err = lib.Folders(ctx); err != nil {
+		return nil, err
+	}
+	for i := range x.videos {
+		v := &x.videos[i]
+		x.byID[v.ID], x.byPath[v.Path] = v, v
+	}
+	return x, nil
+}
+
+// close releases the current snapshot.
+func (s *state) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now != nil {
+		s.now.release()
+		s.now = nil
+	}
+}
+
+// release ends a use of the snapshot. The last one closes it.
+func (x *snapshot) release() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.users--; x.users > 0 {
+		return
+	}
+	if x.moments != nil {
+		x.moments.Close()
+	}
+	x.Close()
+}
+
+// loaded returns the moments in memory.
+func (x *snapshot) loaded(ctx context.Context) (*library.Moments, error) {
+	m, err, _ := x.flights.Do("moments", func() (any, error) {
+		x.mu.Lock()
+		m := x.moments
+		x.mu.Unlock()
+		if m != nil {
+			return m, nil
+		}
+		m, err := x.Moments(context.WithoutCancel(ctx)) // others wait for them, too
+		if err != nil {
+			return nil, err
+		}
+		x.mu.Lock()
+		x.moments = m
+		x.mu.Unlock()
+		return m, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.(*library.Moments), nil
+}
+
+// mostTeachers is the number of teachers that are kept. Each has a score for every moment.
+const mostTeachers = 32
+
+// teacher returns what a label has learned from its present marks.
+func (x *snapshot) teacher(ctx context.Context, e library.Embedder, l library.Label) (*taught, error) {
+	x.mu.Lock()
+	t, revision := x.teachers[l.ID], x.revision.Labels
+	x.mu.Unlock()
+	if t != nil && t.revision == revision {
+		return t, nil
+	}
+	got, err, _ := x.flights.Do(l.Name+"\x00"+revision, func() (any, error) {
+		m, err := x.loaded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		learned, err := x.Teach(context.WithoutCancel(ctx), e, m, l.Name)
+		if err != nil {
+			return nil, err
+		}
+		t := &taught{Teacher: learned, revision: revision, segments: map[label.Target]*found{}}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if len(x.teachers) >= mostTeachers && x.teachers[l.ID] == nil {
+			clear(x.teachers)
+		}
+		x.teachers[l.ID] = t
+		return t, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return got.(*taught), nil
+}
+
+// label returns the label with a number.
+func (x *snapshot) label(ctx context.Context, id int64) (library.Label, error) {
+	all, err := x.Labels(ctx)
+	if err != nil {
+		return library.Label{}, err
+	}
+	if i := slices.IndexFunc(all, func(l library.Label) bool { return l.ID == id }); i >= 0 {
+		return all[i], nil
+	}
+	return library.Label{}, notFound("label", id)
+}
+
+// video returns the video with a number.
+func (x *snapshot) video(id int64) (*library.Video, error) {
+	if v := x.byID[id]; v != nil {
+		return v, nil
+	}
+	return nil, notFound("video", id)
+}
+
+// place returns the name of a video and its folder, relative to the folder that the library
+// was given. With several of those, it begins with the name of that folder.
+func (x *snapshot) place(path string) (name, folder string) {
+	name = filepath.Base(path)
+	best := ""
+	for _, f := range x.folders {
+		if len(f) > len(best) && strings.HasPrefix(path, strings.TrimSuffix(f, string(filepath.Separator))+string(filepath.Separator)) {
+			best = f
+		}
+	}
+	if best == "" {
+		return name, ""
+	}
+	relative, err := filepath.Rel(best, filepath.Dir(path))
+	if err != nil || relative == "." {
+		relative = ""
+	}
+	if len(x.folders) > 1 {
+		relative = filepath.Join(filepath.Base(best), relative)
+	}
+	return name, filepath.ToSlash(relative)
+}
