@@ -21,10 +21,10 @@ type Options struct {
 	Servers  []library.Server // that the library may use
 	Encoder  feature.Encoder  // the backbone
 	Embedder library.Embedder
-	// Extract are the settings of index jobs, Index those of the library.
-	Index   library.Options
+	Index    library.Options // settings of index jobs
 	Allowed []string // folders whose videos may be added
 	Version string
+	Guard   *access.Guard // every request goes through it
 	Log     *slog.Logger
 }
 
@@ -90,6 +90,7 @@ const prefix = "/api/v1"
 
 // operations declares the operations.
 func (s *Server) operations() {
+	s.sessionOperations()
 	s.searchOperations()
 	s.videoOperations()
 	s.labelOperations()
@@ -97,7 +98,7 @@ func (s *Server) operations() {
 	s.libraryOperations()
 }
 
-// get, post and so on declare an operation with one line.
+// operation declares an operation whose errors are answered by problem.
 func operation[I, O any](s *Server, method, path, id, summary string, do func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary,
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInternalServerError}}

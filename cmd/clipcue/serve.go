@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/server"
+	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/web"
+	"github.com/clipcue/clipcue/library"
+)
+
+type serveFlags struct {
+	embedderFlags
+	address, tokens string
+	hosts, allowed  []string
+	cert, key       string
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var o serveFlags
+	c := &cobra.Command{
+		Use:   "serve --library DIR",
+		Short: "Serve a library as a web page and an API",
+		Long: `Serves a page that searches the library, plays what it finds and teaches labels, and the API
+that the page uses, under /api/v1. No request of the page leaves the host.
+
+Without tokens, only this machine can connect, and everybody on it may edit. To share
+the page, add tokens with: clipcue serve token add NAME. Commands such as index and label
+can be used beside a server.`,
+		Example: `  clipcue serve --library lib
+  clipcue serve --library lib --allow videos --address 127.0.0.1:9000`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c, o) },
+	}
+	o.embedderFlags.add(c)
+	f := c.Flags()
+	f.StringVar(&o.address, "address", "127.0.0.1:8765", "address to listen on")
+	f.StringVar(&o.tokens, "tokens", "", "file of tokens (default: that of `clipcue serve token`, if it exists)")
+	f.StringArrayVar(&o.hosts, "host", nil, "name under which others reach the server; repeatable")
+	f.StringArrayVar(&o.allowed, "allow", nil, "folder whose videos may be added in the page; repeatable")
+	return c
+}
+
+// drain is how long requests may take to end after the server was stopped.
+const drain = 10 * time.Second
+
+func (a *app) serve(c *cobra.Command, o serveFlags) error {
+	l, err := o.server.Open(c, o.library)
+	if err != nil {
+		return err
+	}
+	m, e, _, err := a.libraryModel(c, l, o.embedderFlags, clip.ImageTower|clip.TextTower)
+	l.Close()
+	if err != nil {
+		return err
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	guard, err := access.New(access.Options{Tokens: o.tokens, Hosts: o.hosts, Log: a.log, Metrics: metrics,
+		Uploads: map[string]int64{server.ExamplePath: server.MaxExample + 1<<20}})
+	if err != nil {
+		return err
+	}
+	s, err := server.New(c.Context(), server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
+		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version, Guard: guard, Log: a.log})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	listener, err := guard.Listen(c.Context(), o.address)
+	if err != nil {
+		return err
+	}
+	h := guard.Server(s.Site(web.Files(), promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
+	terminal.Fprintf(a.out, "clipcue serves %s at http://%s\n", o.library, listener.Addr())
+	stopped := make(chan error, 1)
+	go func() {
+		<-c.Context().Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), drain)
+		defer cancel()
+		stopped <- h.Shutdown(ctx)
+	}()
+	if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
