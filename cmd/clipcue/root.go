@@ -227,7 +227,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.modelCommand(), a.embedCommand(),
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
-		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(),
+		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {

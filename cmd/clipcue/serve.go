@@ -72,7 +72,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 		return err
 	}
 	s, err := server.New(c.Context(), server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
-		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version, Guard: guard, Log: a.log})
+		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Log: a.log})
 	if err != nil {
 		return err
 	}

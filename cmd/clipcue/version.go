@@ -8,6 +8,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version returns the version of the program.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -15,11 +23,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: "  clipcue version",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			version := "(devel)"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				version = info.Main.Version
-			}
-			terminal.Fprintf(a.out, "clipcue %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			terminal.Fprintf(a.out, "clipcue %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}

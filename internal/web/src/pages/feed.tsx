@@ -1,0 +1,179 @@
+import type { ComponentChildren } from "preact";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { api, explain, query } from "../api";
+import { clock, plural } from "../format";
+import { useLatest } from "../load";
+import { labels, notify, putLabel, spoken } from "../state";
+import type { Label, Moment } from "../types";
+import { Button, Empty, Failure, Key, Name, Score, Skeletons } from "../ui/basics";
+import { useKeys } from "../ui/keys";
+import { Preview } from "../ui/tile";
+import { LoopPlayer } from "../ui/loop";
+
+interface FeedAnswer { feed: string; moments: Moment[] | null; revision: number }
+interface MarksAnswer { ids: number[] | null; revision: number; positives: number; negatives: number }
+interface Step { moment: Moment; ids: Promise<number[]>; positive: boolean | null }
+
+const id = (m: Moment) => `${m.video}@${m.start}`;
+const size = 24;
+
+// useFeed returns the moments to mark, the focused one first. After a mark, the server
+// ranks the others again; the focused one stays, so that no key hits another moment.
+function useFeed(label: Label, feed: string, changed: (revision: number) => void) {
+  const [list, setList] = useState<Moment[]>();
+  const [error, setError] = useState("");
+  const [steps, setSteps] = useState<Step[]>([]);
+  const past = useRef(new Set<string>()), seed = useRef(1 + Math.floor(Math.random() * 1e6));
+  const running = useRef<AbortController>(undefined);
+  const load = useCallback(async () => {
+    running.current?.abort();
+    const abort = running.current = new AbortController();
+    const limit = Math.min(200, size + past.current.size % 100);
+    try {
+      const a = await api<FeedAnswer>(`/labels/${label.label}/feed` + query({ feed, limit, seed: seed.current }), { signal: abort.signal });
+      if (abort.signal.aborted) return;
+      const fresh = (a.moments ?? []).filter(m => !past.current.has(id(m)));
+      setList(old => {
+        const first = old?.[0];
+        return first ? [fresh.find(m => id(m) === id(first)) ?? first, ...fresh.filter(m => id(m) !== id(first))] : fresh;
+      });
+      setError("");
+      changed(a.revision);
+      performance.mark("clipcue-ranked");
+    } catch (e) {
+      if (!abort.signal.aborted) setError(explain(e));
+    }
+  }, [label.label, feed]);
+  useEffect(() => { load(); return () => running.current?.abort(); }, [load]);
+
+  const send = async (m: Moment, positive: boolean): Promise<number[]> => {
+    const body = { marks: [{ video: m.video, start: m.start, end: m.end, positive }], replace: true };
+    const a = await api<MarksAnswer>(`/labels/${label.label}/marks`, { method: "POST", body });
+    count(label.label, { positives: a.positives, negatives: a.negatives });
+    return a.ids ?? [];
+  };
+  const advance = (positive: boolean | null) => {
+    const m = list?.[0];
+    if (!m) return;
+    past.current.add(id(m));
+    setList(list.slice(1));
+    if (positive === null) {
+      setSteps([...steps, { moment: m, ids: Promise.resolve([]), positive }]);
+      spoken.set("Skipped");
+      if (list.length < 8) load();
+      return;
+    }
+    const ids = send(m, positive);
+    setSteps([...steps, { moment: m, ids, positive }]);
+    spoken.set(positive ? "Accepted" : "Rejected");
+    ids.then(load, e => {
+      notify(explain(e), true);
+      past.current.delete(id(m));
+      setSteps(s => s.filter(x => x.moment !== m));
+      setList(l => [m, ...l ?? []]);
+    });
+  };
+  const undo = async () => {
+    const last = steps[steps.length - 1];
+    if (!last) return;
+    setSteps(steps.slice(0, -1));
+    past.current.delete(id(last.moment));
+    setList([last.moment, ...(list ?? []).filter(m => id(m) !== id(last.moment))]);
+    spoken.set("Undone");
+    try {
+      const ids = await last.ids;
+      if (ids.length) {
+        await api(`/labels/${label.label}/marks`, { method: "DELETE", body: { ids } });
+        putLabel(await api<Label>(`/labels/${label.label}`));
+        load();
+      }
+    } catch (e) {
+      notify(explain(e), true);
+    }
+  };
+  return { list, error, steps, advance, undo, load };
+}
+
+function count(label: number, n: Partial<Label>): void {
+  labels.set((labels.get() ?? []).map(l => l.label === label ? { ...l, ...n } : l));
+}
+
+interface Props { label: Label; feed: string; hint: string; changed: (revision: number) => void; aside: ComponentChildren }
+
+export function Feed({ label, feed, hint, changed, aside }: Props) {
+  const f = useFeed(label, feed, changed);
+  const latest = useLatest(f);
+  useKeys({
+    a: () => latest.current.advance(true), r: () => latest.current.advance(false),
+    " ": () => latest.current.advance(null), u: () => { latest.current.undo(); },
+  });
+  const current = f.list?.[0], rest = f.list?.slice(1, size) ?? [];
+  if (f.error && !f.list) return <Failure text={f.error} retry={f.load} />;
+  return (
+    <div class="columns">
+      <div class="stage">
+        {f.error && <Failure text={f.error} retry={f.load} />}
+        {!f.list && <><div class="skeleton big" /><div class="verdicts" /></>}
+        {f.list && !current && <NothingLeft feed={feed} label={label} />}
+        {current && <Stage moment={current} hint={hint} />}
+        {f.list && <Verdicts disabled={!current} undoable={f.steps.length > 0} advance={f.advance} undo={f.undo} />}
+        <Trail steps={f.steps} />
+      </div>
+      {aside}
+      <section class="upnext" aria-label="Next moments">
+        <h2>Next</h2>
+        {!f.list && <Skeletons n={6} class="skeletons small" />}
+        <ol class="strip">
+          {rest.map(m => (
+            <li key={id(m)} class="tile">
+              <a href={`/video/${m.video}?t=${m.best}&label=${label.label}`} aria-label={`${m.name} at ${clock(m.start)}`}><Preview {...m} /></a>
+              <div class="caption"><span class="sub"><Name text={m.name} class="folder" /><Score value={m.score} what="Probability" /></span></div>
+            </li>
+          ))}
+        </ol>
+      </section>
+    </div>
+  );
+}
+
+function Stage({ moment: m, hint }: { moment: Moment; hint: string }) {
+  return (
+    <figure class="focused" key={id(m)}>
+      <LoopPlayer moment={m} />
+      <figcaption>
+        <a href={`/video/${m.video}?t=${m.best}`}><Name text={m.name} class="name" /></a>
+        <span class="muted tabular">{clock(m.start)}–{clock(m.end)}</span>
+        {m.positive !== undefined && <span class="chip small">{m.positive ? "marked as accepted" : "marked as rejected"}</span>}
+        <span class="space" />
+        <span title={hint}><Score value={m.score} what="Probability" /></span>
+      </figcaption>
+    </figure>
+  );
+}
+
+function Verdicts({ disabled, undoable, advance, undo }: { disabled: boolean; undoable: boolean; advance: (p: boolean | null) => void; undo: () => void }) {
+  return (
+    <div class="verdicts" role="group" aria-label="Does the moment show it?">
+      <Button class="no" icon="close" disabled={disabled} aria-keyshortcuts="R" onClick={() => advance(false)}>Reject <Key>R</Key></Button>
+      <Button icon="skip" disabled={disabled} aria-keyshortcuts="Space" onClick={() => advance(null)}>Skip <Key>Space</Key></Button>
+      <Button class="yes" icon="check" disabled={disabled} aria-keyshortcuts="A" onClick={() => advance(true)}>Accept <Key>A</Key></Button>
+      <Button kind="quiet" icon="undo" disabled={!undoable} aria-keyshortcuts="U" onClick={undo}>Undo <Key>U</Key></Button>
+    </div>
+  );
+}
+
+// Trail shows what was marked last.
+function Trail({ steps }: { steps: Step[] }) {
+  if (steps.length === 0) return null;
+  const verdict = (p: boolean | null) => p === null ? "skipped" : p ? "yes" : "no";
+  return (
+    <ol class="trail-marks" aria-label={plural(steps.length, "moment") + " seen"}>
+      {steps.slice(-12).reverse().map(s => <li key={id(s.moment)} class={verdict(s.positive)} title={`${s.moment.name}: ${verdict(s.positive)}`}><img src={s.moment.thumbnail} alt={verdict(s.positive)} /></li>)}
+    </ol>
+  );
+}
+
+function NothingLeft({ feed, label }: { feed: string; label: Label }) {
+  if (feed === "suspects") return <Empty icon="check" title="No mark looks wrong"><p>As you mark more, marks that contradict each other appear here.</p></Empty>;
+  return <Empty icon="check" title="No moments left here"><p>You have seen them all.</p><a class="button primary" href={`/label/${label.label}?tab=segments`}>See what is found</a></Empty>;
+}

@@ -1,0 +1,109 @@
+import { useEffect, useState } from "preact/hooks";
+import { api, explain, query } from "../api";
+import { count, percent, tenth } from "../format";
+import { startJob } from "../jobs";
+import { useDebounced, useLoad } from "../load";
+import { canEdit, jobs, notify, putLabel, session } from "../state";
+import { active, JobRow } from "../jobs";
+import { useStore } from "../store";
+import type { Boundary, Interval, Label, Moment, Point, Quality } from "../types";
+import { Button } from "../ui/basics";
+import { Preview } from "../ui/tile";
+
+// QualityPanel tells how good the label is, and sets how strict it is applied.
+export function QualityPanel({ label, revision }: { label: Label; revision: number }) {
+  const [point, setPoint] = useState<Point>(label.point ?? { precision: 0.8 });
+  const settled = useDebounced(point, 250);
+  const what = settled.recall !== undefined ? "recall" : "precision";
+  const q = query({ [what]: settled[what] });
+  const quality = useLoad<Quality>(`/labels/${label.label}/quality${q}`);
+  const boundary = useLoad<Boundary>(`/labels/${label.label}/boundary${q}&limit=4`);
+  useEffect(() => {
+    if (revision) { quality.reload(); boundary.reload(); }
+  }, [revision]);
+  return (
+    <aside class="quality" aria-label="Quality">
+      <h2>How good is it?</h2>
+      <Sentence quality={quality.data} error={quality.error} />
+      <Slider label={label} point={point} set={setPoint} />
+      <Examples boundary={boundary.data} />
+      <Apply label={label} quality={quality.data} />
+    </aside>
+  );
+}
+
+function Sentence({ quality: q, error }: { quality?: Quality | undefined; error: string }) {
+  if (error) return <p class="error">{error}</p>;
+  if (!q) return <div class="skeleton line" />;
+  if (q.problem) return <p class="muted">{q.problem}</p>;
+  return (
+    <div class="sentences" aria-live="polite">
+      <p><Range interval={q.precision} /><span>About <strong>{tenth(q.precision)}</strong> shown are right</span></p>
+      <p><Range interval={q.recall} /><span>About <strong>{tenth(q.recall)}</strong> that exist are found</span></p>
+      <p class="muted">{`${count(q.moments)} moments pass. Measured on ${count(q.marks)} marks in ${count(q.videos)} videos.`}
+        {!q.reached && " This goal is out of reach so far; mark more moments."}</p>
+    </div>
+  );
+}
+
+// Range draws an interval and its mean from 0 to 1.
+function Range({ interval: i }: { interval: Interval }) {
+  return (
+    <span class="range" aria-hidden="true">
+      <span class="span" style={{ left: `${100 * i.low}%`, width: `${Math.max(2, 100 * (i.high - i.low))}%` }} />
+      <span class="dot" style={{ left: `${100 * i.mean}%` }} />
+    </span>
+  );
+}
+
+const goals = [{ key: "precision", name: "Few wrong" }, { key: "recall", name: "Few missed" }] as const;
+
+function Slider({ label, point, set }: { label: Label; point: Point; set: (p: Point) => void }) {
+  const can = canEdit(useStore(session));
+  const key = point.recall !== undefined ? "recall" : "precision";
+  const value = point[key] ?? 0.8;
+  const save = (p: Point) => api<Label>(`/labels/${label.label}/point`, { method: "PUT", body: p }).then(putLabel, e => notify(explain(e), true));
+  const goal = (k: "precision" | "recall") => { const p = { [k]: value }; set(p); save(p); };
+  const text = key === "precision" ? `At least ${percent(value)} of what is shown should be right` : `At least ${percent(value)} of what exists should be found`;
+  return (
+    <div class="point">
+      <div class="segmented" role="group" aria-label="Goal">
+        {goals.map(g => <button key={g.key} type="button" disabled={!can} aria-pressed={key === g.key} onClick={() => goal(g.key)}>{g.name}</button>)}
+      </div>
+      <label for="point">{text}</label>
+      <input id="point" type="range" min="50" max="99" step="1" disabled={!can} value={Math.round(100 * value)} aria-valuetext={text}
+        onInput={e => set({ [key]: Number(e.currentTarget.value) / 100 })}
+        onChange={e => { save({ [key]: Number(e.currentTarget.value) / 100 }); }} />
+    </div>
+  );
+}
+
+// Examples shows moments on both sides of the operating point.
+function Examples({ boundary: b }: { boundary?: Boundary | undefined }) {
+  const side = (title: string, list: Moment[]) => list.length > 0 && (
+    <div>
+      <h3>{title}</h3>
+      <div class="minis">{list.slice(0, 4).map(m => <a key={`${m.video}@${m.start}`} href={`/video/${m.video}?t=${m.best}`} aria-label={`${m.name}, ${percent(m.score)}`}><Preview {...m} /></a>)}</div>
+    </div>
+  );
+  if (!b || (!b.above?.length && !b.below?.length)) return null;
+  return <div class="examples">{side("Just inside", b.above ?? [])}{side("Just outside", b.below ?? [])}</div>;
+}
+
+function Apply({ label, quality }: { label: Label; quality?: Quality | undefined }) {
+  const can = canEdit(useStore(session));
+  const job = useStore(jobs).find(j => j.kind === "apply" && active(j));
+  const [id, setId] = useState("");
+  const done = useStore(jobs).find(j => j.id === id);
+  if (!can) return null;
+  const apply = async () => { setId((await startJob({ kind: "apply", labels: [label.label] }))?.id ?? ""); };
+  return (
+    <div class="apply">
+      <Button kind="primary" icon="check" onClick={apply} disabled={!!job || (label.positives === 0 && !label.texts?.length)}>Apply to everything</Button>
+      {job && <JobRow job={job} />}
+      {done?.state === "failed" && <p class="error" role="alert">{done.error}</p>}
+      {done?.state === "done" && <p role="status">Done. <a href={`/label/${label.label}?tab=segments`}>See what was found</a></p>}
+      {quality?.problem && !job && <p class="muted">You can apply it now; the quality is unknown until there are more marks.</p>}
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+import { useEffect, useState } from "preact/hooks";
+import { useLoad } from "../load";
+import { navigate } from "../router";
+import { canEdit, labels, putLabel, session } from "../state";
+import { useStore } from "../store";
+import type { Label } from "../types";
+import { visible } from "../format";
+import { Empty, Failure, Name, Skeletons } from "../ui/basics";
+import { Feed } from "./feed";
+import { QualityPanel } from "./quality";
+import { MarksTab } from "./marks";
+import { Segments } from "./segments";
+
+export const feeds: { id: string; name: string; hint: string }[] = [
+  { id: "likely", name: "Likely", hint: "Moments that most likely show it" },
+  { id: "uncertain", name: "Uncertain", hint: "Moments whose answer teaches the most" },
+  { id: "random", name: "Random", hint: "Any moments, for an honest measurement" },
+  { id: "suspects", name: "Check", hint: "Marks that contradict the others" },
+];
+
+const others = [{ id: "segments", name: "Found" }, { id: "marks", name: "Marks" }];
+
+export function TeachPage({ id, params }: { id: number; params: URLSearchParams }) {
+  const { data, error, reload } = useLoad<Label>(Number.isInteger(id) ? `/labels/${id}` : null);
+  const shared = useStore(labels)?.find(l => l.label === id);
+  const can = canEdit(useStore(session));
+  const [revision, setRevision] = useState(0);
+  useEffect(() => { if (data) putLabel(data); }, [data]);
+  const l = shared ?? data, tab = params.get("tab") ?? (can ? "likely" : "segments");
+  useEffect(() => { document.title = `${visible(l?.name ?? "Label")} · clipcue`; }, [l?.name]);
+  if (error) return <Failure text={error} retry={reload} />;
+  if (!Number.isInteger(id)) return <Empty icon="tag" title="There is no such label"><a class="button primary" href="/labels">All labels</a></Empty>;
+  if (!l) return <Skeletons n={1} class="skeletons stage" />;
+  const feed = feeds.find(f => f.id === tab);
+  return (
+    <div class="teach">
+      <div class="toolbar">
+        <a class="crumb" href="/labels">Labels</a>
+        <h1><Name text={l.name} /></h1>
+        <span class="counts" title={`${l.positives} accepted, ${l.negatives} rejected`}>
+          <span class="yes"><span class="sr">Accepted </span>{l.positives}</span><span class="no"><span class="sr">Rejected </span>{l.negatives}</span>
+        </span>
+        <span class="space" />
+        <div class="segmented" role="group" aria-label="What to show">
+          {[...(can ? feeds : []), ...others].map(f => (
+            <a key={f.id} href={`/label/${id}?tab=${f.id}`} aria-current={f.id === tab ? "true" : undefined} title={feeds.find(x => x.id === f.id)?.hint}
+              onClick={e => { e.preventDefault(); navigate(`/label/${id}?tab=${f.id}`, true); }}>{f.name}</a>
+          ))}
+        </div>
+      </div>
+      {feed && can ? <Feed key={feed.id} label={l} feed={feed.id} hint={feed.hint} changed={setRevision} aside={<QualityPanel label={l} revision={revision} />} /> :
+        tab === "marks" ? <MarksTab label={l} /> : <Segments label={l} aside={<QualityPanel label={l} revision={revision} />} />}
+    </div>
+  );
+}

@@ -1,0 +1,181 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, explain, query } from "../api";
+import { clock } from "../format";
+import { useLoad } from "../load";
+import { Timeline } from "../player/timeline";
+import { usePlayer, type Player } from "../player/player";
+import { selected, shift, stops, type Selection } from "../player/selection";
+import { navigate } from "../router";
+import { canEdit, labels, notify, session, spoken } from "../state";
+import { useStore } from "../store";
+import type { Label, Mark, Span, Track, Video, VideoMoment } from "../types";
+import { Button, Failure } from "../ui/basics";
+import { useKeys } from "../ui/keys";
+import { Popover } from "../ui/popover";
+import { Inspector } from "./inspector";
+import { VideoExport } from "./videoexport";
+import { useView } from "./video";
+
+// useTracks loads the tracks of the chosen labels and edits their marks.
+function useTracks(video: Video, chosen: number[]) {
+  const { data, error, reload, set } = useLoad<{ tracks: Track[] | null }>(chosen.length ? `/videos/${video.video}/tracks` + query({ label: chosen }) : null);
+  const tracks = (data?.tracks ?? []).filter(t => chosen.includes(t.label));
+  const edit = (label: number, f: (m: Mark[]) => Mark[]) => set({ tracks: tracks.map(t => t.label === label ? { ...t, marks: f(t.marks ?? []) } : t) });
+  const failed = (e: unknown) => { notify(explain(e), true); reload(); };
+  const create = async (label: number, s: Span, positive: boolean): Promise<Selection | null> => {
+    try {
+      const body = { marks: [{ video: video.video, start: s.start, end: s.end, positive }], replace: true };
+      const a = await api<{ ids: number[] | null }>(`/labels/${label}/marks`, { method: "POST", body });
+      const id = a.ids?.[0];
+      reload();
+      if (id === undefined) return null;
+      edit(label, m => [...m, { id, start: s.start, end: s.end, positive, author: "", time: "" }]);
+      return { label, kind: "mark", id };
+    } catch (e) {
+      failed(e);
+      return null;
+    }
+  };
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const change = (s: Selection, to: Partial<Mark>, done: boolean) => {
+    edit(s.label, all => all.map(m => m.id === s.id ? { ...m, ...to } : m));
+    const mark = tracks.find(t => t.label === s.label)?.marks?.find(m => m.id === s.id);
+    clearTimeout(timer.current);
+    if (!done || !mark) return;
+    const { start, end, positive } = { ...mark, ...to };
+    timer.current = setTimeout(() => { api(`/labels/${s.label}/marks/${s.id}`, { method: "PATCH", body: { start, end, positive } }).catch(failed); }, 350);
+  };
+  const remove = (s: Selection) => {
+    edit(s.label, all => all.filter(m => m.id !== s.id));
+    api(`/labels/${s.label}/marks`, { method: "DELETE", body: { ids: [s.id] } }).then(reload, failed);
+  };
+  return { tracks, error, reload, create, change, remove };
+}
+
+function defaults(all: Label[], wanted: number): number[] {
+  const used = all.filter(l => l.label !== wanted && l.positives + l.negatives > 0).map(l => l.label);
+  return [...(wanted ? [wanted] : []), ...used].slice(0, 5);
+}
+
+export function Watch({ video, at, label }: { video: Video; at: number; label: number }) {
+  const player = usePlayer(video, at);
+  const known = useStore(labels) ?? [], editable = canEdit(useStore(session));
+  const [picked, setPicked] = useState<number[]>();
+  const chosen = picked ?? defaults(known, label);
+  const t = useTracks(video, chosen);
+  const moments = useLoad<{ moments: VideoMoment[] | null }>(`/videos/${video.video}/moments`).data?.moments ?? [];
+  const { view, zoom, pan } = useView(video.seconds);
+  const [selection, select] = useState<Selection | null>(null);
+  const now = selected(t.tracks, selection);
+  useEffect(() => { if (player.loop && now) player.setLoop({ start: now.start, end: now.end }); }, [now?.start, now?.end]);
+  useEffect(() => { if (at !== player.time.get()) player.seek(at); }, [at]);
+  const jump = (direction: 1 | -1) => {
+    const all = stops(t.tracks), time = player.time.get();
+    const next = direction > 0 ? all.find(s => s.at.start > time + 0.05) : all.findLast(s => s.at.start < time - 0.4);
+    if (!next) return spoken.set("No more segments");
+    select(next.selection);
+    player.seek(next.at.start);
+  };
+  const nudge = (direction: number) => (e: KeyboardEvent) => {
+    if (!now?.mark || !selection || !editable) return player.seek(player.time.get() + direction * (e.shiftKey ? 10 : 1));
+    t.change(selection, shift(now, direction * (e.shiftKey ? 1 : 0.1), "both", video.seconds), true);
+  };
+  useEnds((by, edge) => { if (now?.mark && selection && editable) t.change(selection, shift(now, by, edge, video.seconds), true); });
+  const loop = () => player.setLoop(player.loop || !now ? null : { start: now.start, end: now.end });
+  useKeys({
+    " ": player.toggle, k: player.toggle, j: () => player.seek(player.time.get() - 5), l: () => player.seek(player.time.get() + 5),
+    ",": () => player.step(-1), ".": () => player.step(1), "[": () => jump(-1), "]": () => jump(1), o: loop,
+    ArrowLeft: nudge(-1), ArrowRight: nudge(1), Escape: () => select(null),
+    Delete: () => { if (now?.mark && selection && editable) t.remove(selection); },
+    m: () => navigate(`/?like=${video.video}@${player.time.get().toFixed(2)}`),
+  });
+  return (
+    <div class="watch">
+      <Screen player={player} video={video} />
+      <Controls player={player} video={video} jump={jump} zoom={zoom} loop={loop} loopable={!!now}>
+        <LabelChooser known={known} chosen={chosen} set={setPicked} />
+        <Button icon="similar" title="More moments like this (M)" onClick={() => navigate(`/?like=${video.video}@${player.time.get().toFixed(2)}`)}>More like this</Button>
+        <VideoExport video={video} labels={known.filter(l => chosen.includes(l.label))} span={now} time={player.time} />
+      </Controls>
+      {t.error && <Failure text={t.error} retry={t.reload} />}
+      <Timeline player={player} seconds={video.seconds} moments={moments} tracks={t.tracks} view={view} zoom={zoom} pan={pan} editable={editable}
+        selection={selection} select={select} change={t.change}
+        create={async (l, s) => select(await t.create(l, s, true))} />
+      <Inspector now={now} video={video} editable={editable} player={player} loop={loop}
+        judge={async positive => {
+          if (!now || !selection) return;
+          if (now.mark) t.change(selection, { positive }, true);
+          else select(await t.create(now.track.label, now, positive));
+        }}
+        remove={() => { if (selection) t.remove(selection); }} hasLabels={known.length > 0} />
+    </div>
+  );
+}
+
+// useEnds moves one end of the selection with Alt and the arrow keys, with Shift its start.
+function useEnds(move: (by: number, edge: "start" | "end") => void): void {
+  useEffect(() => {
+    const handle = (e: KeyboardEvent) => {
+      if (!e.altKey || (e.key !== "ArrowLeft" && e.key !== "ArrowRight")) return;
+      e.preventDefault();
+      move(e.key === "ArrowLeft" ? -0.1 : 0.1, e.shiftKey ? "start" : "end");
+    };
+    document.addEventListener("keydown", handle);
+    return () => document.removeEventListener("keydown", handle);
+  });
+}
+
+function Screen({ player, video }: { player: Player; video: Video }) {
+  const shape = video.width && video.height ? video.width / video.height : 16 / 9;
+  return (
+    <div class="screen" style={{ "--shape": String(shape) }}>
+      <video ref={player.ref} src={player.src} poster={video.thumbnail} playsInline preload="auto" onClick={player.toggle} aria-label={`Video ${video.name}`} {...player.events} />
+      {player.error && <div class="cover"><p>{player.error}</p>{!video.missing && <Button onClick={player.retry}>Try again</Button>}</div>}
+      {player.busy && !player.error && <div class="spinner" role="status" aria-label="Loading the video" />}
+    </div>
+  );
+}
+
+interface ControlProps {
+  player: Player; video: Video; jump: (d: 1 | -1) => void; zoom: (f: number, at: number) => void; loop: () => void; loopable: boolean; children: preact.ComponentChildren;
+}
+
+function Controls({ player, video, jump, zoom, loop, loopable, children }: ControlProps) {
+  return (
+    <div class="controls" role="group" aria-label="Player">
+      <Button kind="primary" icon={player.playing ? "pause" : "play"} aria-label={player.playing ? "Pause" : "Play"} title="Play or pause (Space)" onClick={player.toggle} />
+      <Time player={player} seconds={video.seconds} />
+      <Button kind="quiet" icon="back" aria-label="Previous segment" title="Previous segment ([)" onClick={() => jump(-1)} />
+      <Button kind="quiet" icon="forward" aria-label="Next segment" title="Next segment (])" onClick={() => jump(1)} />
+      <Button kind="quiet" icon="loop" aria-label="Loop the selection" title="Loop the selection (O)" aria-pressed={!!player.loop} disabled={!loopable && !player.loop} onClick={loop} />
+      <Button kind="quiet" icon="minus" aria-label="Zoom out" title="Zoom out" onClick={() => zoom(2, player.time.get())} />
+      <Button kind="quiet" icon="plus" aria-label="Zoom in" title="Zoom in" onClick={() => zoom(0.5, player.time.get())} />
+      <span class="space" />
+      {children}
+    </div>
+  );
+}
+
+function Time({ player, seconds }: { player: Player; seconds: number }) {
+  const t = useStore(player.time);
+  return <span class="clock">{clock(t, true)} <span class="muted">/ {clock(seconds)}</span></span>;
+}
+
+function LabelChooser({ known, chosen, set }: { known: Label[]; chosen: number[]; set: (l: number[]) => void }) {
+  if (known.length === 0) return null;
+  return (
+    <Popover label="Labels on the timeline" text="Labels" icon="tag" side="right">
+      {() => (
+        <div class="fields">
+          {known.map(l => (
+            <label class="check" key={l.label}>
+              <input type="checkbox" checked={chosen.includes(l.label)}
+                onChange={e => set(e.currentTarget.checked ? [...chosen, l.label] : chosen.filter(x => x !== l.label))} />
+              <bdi dir="auto">{l.name}</bdi>
+            </label>
+          ))}
+        </div>
+      )}
+    </Popover>
+  );
+}

@@ -1,0 +1,72 @@
+import type { ButtonHTMLAttributes, ComponentChildren } from "preact";
+import { visible } from "../format";
+import { Icon, type IconName } from "./icon";
+
+// Name shows a name from outside: as text, isolated from the direction of its surroundings.
+export function Name({ text, class: c }: { text: string; class?: string }) {
+  return <bdi class={c} dir="auto" title={visible(text)}>{visible(text)}</bdi>;
+}
+
+interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "icon"> {
+  icon?: IconName; kind?: "plain" | "primary" | "quiet" | "danger"; busy?: boolean;
+}
+
+export function Button({ icon, kind = "plain", busy, children, class: c, ...rest }: ButtonProps) {
+  return (
+    <button type="button" {...rest} class={`button ${kind} ${children ? "" : "square"} ${c ?? ""}`}
+      aria-busy={busy || undefined} disabled={rest.disabled || busy}>
+      {icon && <Icon name={icon} size={18} />}{children && <span>{children}</span>}
+    </button>
+  );
+}
+
+export function Key({ children }: { children: ComponentChildren }) {
+  return <kbd aria-hidden="true">{children}</kbd>;
+}
+
+// Empty tells that there is nothing here yet and what to do next.
+export function Empty({ icon, title, children }: { icon: IconName; title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <Icon name={icon} size={32} />
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+export function Failure({ text, retry }: { text: string; retry?: () => void }) {
+  return (
+    <div class="notice bad" role="alert">
+      <Icon name="alert" size={18} /><p>{text}</p>
+      {retry && <Button onClick={retry}>Try again</Button>}
+    </div>
+  );
+}
+
+export function Notice({ children, action }: { children: ComponentChildren; action?: ComponentChildren }) {
+  return <div class="notice"><Icon name="alert" size={18} /><p>{children}</p>{action}</div>;
+}
+
+export function Bar({ value, label }: { value: number; label: string }) {
+  return (
+    <div class="bar" role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(value * 100)}>
+      <span style={{ width: `${100 * value}%` }} />
+    </div>
+  );
+}
+
+// Score shows how well a moment matches.
+export function Score({ value, what }: { value: number; what: string }) {
+  const text = `${Math.round(100 * value)} %`;
+  return (
+    <span class="score" title={`${what}: ${text}`}>
+      <span class="meter" aria-hidden="true"><span style={{ width: text.replace(" ", "") }} /></span>
+      <span class="sr">{what} </span>{text}
+    </span>
+  );
+}
+
+export function Skeletons({ n, class: c }: { n: number; class: string }) {
+  return <div class={c} aria-hidden="true">{Array.from({ length: n }, (_, i) => <div class="skeleton" key={i} />)}</div>;
+}

@@ -1,0 +1,88 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLatest } from "../load";
+
+interface Props<T> {
+  items: T[]; label: string; min?: number; caption?: number; more?: (() => void) | undefined; loading?: boolean;
+  id: (item: T) => string; dimmed?: boolean;
+  // item renders one cell; its first link or button gets the focus.
+  item: (item: T, index: number, focusable: boolean) => ComponentChildren;
+}
+
+const gap = 16;
+
+// Grid shows any number of items of one size and renders only those near the screen.
+// Arrow keys move the focus.
+export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, id, dimmed, item }: Props<T>) {
+  const root = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  const [rows, setRows] = useState({ first: 0, last: 6 });
+  const [current, setCurrent] = useState(0);
+  const wanted = useRef(-1);
+  const columns = Math.max(width < 520 ? 2 : 1, Math.floor((width + gap) / (min + gap)));
+  const cell = width ? (width - gap * (columns - 1)) / columns : min;
+  const height = Math.round(cell * 9 / 16) + caption + gap;
+  const total = Math.ceil(items.length / columns);
+  const state = useLatest({ columns, height, total, more, loading, n: items.length });
+
+  useLayoutEffect(() => {
+    const box = root.current!;
+    const observer = new ResizeObserver(() => setWidth(box.clientWidth));
+    observer.observe(box);
+    setWidth(box.clientWidth);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => {
+    let frame = 0;
+    const look = () => {
+      frame = 0;
+      const s = state.current, top = -root.current!.getBoundingClientRect().top;
+      const first = Math.max(0, Math.floor(top / s.height) - 2), last = Math.ceil((top + innerHeight) / s.height) + 2;
+      setRows(r => r.first === first && r.last === last ? r : { first, last });
+      if (last >= s.total - 1 && s.more && !s.loading) s.more();
+    };
+    const later = () => { frame ||= requestAnimationFrame(look); };
+    look();
+    addEventListener("scroll", later, { passive: true });
+    addEventListener("resize", later);
+    return () => { cancelAnimationFrame(frame); removeEventListener("scroll", later); removeEventListener("resize", later); };
+  }, [items, width, loading]);
+  useEffect(() => {
+    if (wanted.current < 0) return;
+    const link = root.current!.querySelector<HTMLElement>(`[data-index="${wanted.current}"] :is(a,button)`);
+    if (link) { wanted.current = -1; link.focus({ preventScroll: false }); }
+  });
+
+  const focus = (index: number) => {
+    const i = Math.min(items.length - 1, Math.max(0, index));
+    wanted.current = i;
+    setCurrent(i);
+    const box = root.current!.getBoundingClientRect(), top = box.top + Math.floor(i / columns) * height;
+    if (top < 80 || top + height > innerHeight) scrollBy({ top: top - Math.max(80, (innerHeight - height) / 2) });
+  };
+  const moves: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -items.length, End: items.length };
+  const start = Math.min(rows.first, Math.max(0, total - 1)) * columns, end = Math.min(items.length, rows.last * columns);
+  return (
+    <div class={`grid ${dimmed ? "dimmed" : ""}`} ref={root} role="list" aria-label={label} style={{ height: `${Math.max(0, total * height - gap)}px` }}
+      onKeyDown={e => {
+        const step = moves[e.key];
+        if (step === undefined || e.altKey || e.ctrlKey || e.metaKey) return;
+        e.preventDefault();
+        focus(current + step);
+      }}
+      onFocusIn={e => {
+        const index = (e.target as Element).closest<HTMLElement>("[data-index]")?.dataset["index"];
+        if (index) setCurrent(Number(index));
+      }}>
+      {width > 0 && items.slice(start, end).map((x, k) => {
+        const i = start + k;
+        return (
+          <div role="listitem" class="cell" key={id(x)} data-index={i} aria-setsize={items.length} aria-posinset={i + 1}
+            style={{ width: `${cell}px`, height: `${height - gap}px`, transform: `translate(${(i % columns) * (cell + gap)}px, ${Math.floor(i / columns) * height}px)` }}>
+            {item(x, i, i === Math.min(current, items.length - 1))}
+          </div>
+        );
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,94 @@
+import type { ComponentChildren } from "preact";
+import { useRef, useState } from "preact/hooks";
+import { api } from "../api";
+import { clock, visible } from "../format";
+import type { Moment, Video, VideoMoment } from "../types";
+import { Name, Score } from "./basics";
+import { Icon } from "./icon";
+
+const known = new Map<number, Promise<VideoMoment[]>>();
+
+// momentsOf returns the moments of a video; they are fetched once.
+export function momentsOf(video: number): Promise<VideoMoment[]> {
+  let p = known.get(video);
+  if (!p) {
+    p = api<{ moments: VideoMoment[] | null }>(`/videos/${video}/moments`).then(a => a.moments ?? []);
+    p.catch(() => known.delete(video));
+    known.set(video, p);
+    if (known.size > 200) known.delete(known.keys().next().value!);
+  }
+  return p;
+}
+
+const reach = 4;
+
+// around returns the moments of a video from a few before a time to a few after another.
+function around(all: VideoMoment[], start: number, end: number): VideoMoment[] {
+  const first = all.findIndex(m => m.end > start);
+  if (first < 0) return [];
+  let last = first;
+  while (last + 1 < all.length && all[last + 1]!.start < end) last++;
+  return all.slice(Math.max(0, first - reach), last + reach + 1);
+}
+
+// Preview is the image of a moment. It shows the moments around it while the pointer moves across.
+export function Preview({ video, start, end, thumbnail, eager }: { video: number; start: number; end: number; thumbnail: string; eager?: boolean }) {
+  const [strip, setStrip] = useState<VideoMoment[]>([]);
+  const [at, setAt] = useState(-1);
+  const [broken, setBroken] = useState(false);
+  const entered = useRef(false);
+  const enter = async () => {
+    if (entered.current) return;
+    entered.current = true;
+    const list = await momentsOf(video).then(all => around(all, start, end)).catch(() => []);
+    for (const m of list) new Image().src = m.thumbnail;
+    setStrip(list);
+  };
+  const move = (e: PointerEvent) => {
+    if (e.pointerType === "touch" || strip.length < 2) return;
+    const box = (e.currentTarget as Element).getBoundingClientRect();
+    setAt(Math.min(strip.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / box.width * strip.length))));
+  };
+  const shown = strip[at];
+  return (
+    <div class="preview" onPointerEnter={enter} onPointerMove={move} onPointerLeave={() => setAt(-1)}>
+      {broken ? <Icon name="film" size={28} /> :
+        <img src={shown?.thumbnail ?? thumbnail} alt="" loading={eager ? "eager" : "lazy"} decoding="async" draggable={false} onError={() => setBroken(true)} />}
+      <span class="time">{clock(shown?.start ?? start)}</span>
+      {shown && <span class="scrub" style={{ left: `${100 * at / strip.length}%`, width: `${100 / strip.length}%` }} />}
+    </div>
+  );
+}
+
+// MomentTile is a moment in a grid. Extra is shown in its corner.
+export function MomentTile({ moment: m, focusable, what, extra }: { moment: Moment; focusable: boolean; what: string; extra?: ComponentChildren }) {
+  return (
+    <article class={`tile ${m.missing ? "missing" : ""}`}>
+      <a href={`/video/${m.video}?t=${m.best}`} tabIndex={focusable ? 0 : -1} aria-label={`${visible(m.name)} at ${clock(m.start)}`}>
+        <Preview video={m.video} start={m.start} end={m.end} thumbnail={m.thumbnail} />
+      </a>
+      <div class="caption">
+        <Name text={m.name} class="name" />
+        <span class="sub"><Name text={m.missing ? "file is missing" : m.folder} class="folder" /><Score value={m.score} what={what} /></span>
+      </div>
+      {extra && <div class="extra">{extra}</div>}
+    </article>
+  );
+}
+
+export function VideoTile({ video: v, focusable }: { video: Video; focusable: boolean }) {
+  return (
+    <article class={`tile ${v.missing ? "missing" : ""}`}>
+      <a href={`/video/${v.video}`} tabIndex={focusable ? 0 : -1} aria-label={`${visible(v.name)}, ${clock(v.seconds)}`}>
+        <div class="preview">
+          {v.thumbnail ? <img src={v.thumbnail} alt="" loading="lazy" decoding="async" /> : <Icon name="film" size={28} />}
+          <span class="time">{clock(v.seconds)}</span>
+        </div>
+      </a>
+      <div class="caption">
+        <Name text={v.name} class="name" />
+        <span class="sub"><Name text={v.missing ? "file is missing" : v.folder} class="folder" /></span>
+      </div>
+    </article>
+  );
+}
