@@ -20,7 +20,7 @@ type Label struct {
 	Positives int      `json:"positives" doc:"number of marks"`
 	Negatives int      `json:"negatives" doc:"number of marks"`
 	Trained   bool     `json:"trained" doc:"it has a trained head"`
-	Point     *Point   `json:"point" nullable:"true" doc:"operating point; null for the default, a precision of 0.8"`
+	Point     *Point   `json:"point,omitempty" doc:"operating point; absent for the default, a precision of 0.8"`
 }
 
 // Point is an operating point: a precision or a recall.
@@ -46,7 +46,8 @@ type labelList struct {
 	Labels []Label `json:"labels"`
 }
 
-type labelInput struct {
+// LabelPath names a label. Embedded structs must be exported for huma.
+type LabelPath struct {
 	Label int64 `path:"label"`
 }
 
@@ -145,19 +146,20 @@ func withTeacher[T any](s *Server, ctx context.Context, id int64, do func(*snaps
 	})
 }
 
-func (s *Server) getLabel(ctx context.Context, in *labelInput) (*body[Label], error) {
+func (s *Server) getLabel(ctx context.Context, in *LabelPath) (*body[Label], error) {
 	return labeled(s, ctx, in.Label, func(_ *snapshot, l library.Label) (*body[Label], error) {
 		return &body[Label]{describeLabel(l)}, nil
 	})
 }
 
-func (s *Server) deleteLabel(ctx context.Context, in *labelInput) (*done, error) {
+func (s *Server) deleteLabel(ctx context.Context, in *LabelPath) (*done, error) {
 	return labeled(s, ctx, in.Label, func(_ *snapshot, l library.Label) (*done, error) {
 		return &done{}, s.write(func() error { return library.DeleteLabel(ctx, s.o.Library, l.Name) })
 	})
 }
 
-type feedQuery struct {
+// FeedQuery selects moments to mark.
+type FeedQuery struct {
 	Feed   string `query:"feed" default:"likely" enum:"likely,uncertain,random,suspects"`
 	Limit  int    `query:"limit" default:"24" minimum:"1" maximum:"200"`
 	Seed   uint64 `query:"seed" default:"1" doc:"of the feed random"`
@@ -180,18 +182,18 @@ type FeedMoment struct {
 }
 
 type feedInput struct {
-	labelInput
-	feedQuery
+	LabelPath
+	FeedQuery
 }
 
 func (s *Server) feed(ctx context.Context, in *feedInput) (*body[Feed], error) {
 	return withTeacher(s, ctx, in.Label, func(x *snapshot, _ library.Label, t *taught) (*body[Feed], error) {
-		f, err := x.feed(ctx, t, in.feedQuery)
+		f, err := x.feed(ctx, t, in.FeedQuery)
 		return &body[Feed]{f}, err
 	})
 }
 
-func (x *snapshot) feed(ctx context.Context, t *taught, q feedQuery) (Feed, error) {
+func (x *snapshot) feed(ctx context.Context, t *taught, q FeedQuery) (Feed, error) {
 	out := Feed{Feed: q.Feed, Moments: []FeedMoment{}, Revision: t.revision}
 	if q.Feed == "suspects" {
 		suspects, err := t.Suspects(ctx)
@@ -224,13 +226,14 @@ type Quality struct {
 	Problem string `json:"problem" doc:"why there is no estimate"`
 }
 
-type pointQuery struct {
+// PointQuery is an operating point, or that of the label.
+type PointQuery struct {
 	Precision float64 `query:"precision" minimum:"0" maximum:"1" doc:"lowest precision"`
 	Recall    float64 `query:"recall" minimum:"0" maximum:"1" doc:"lowest recall, instead"`
 }
 
 // target returns the operating point of a request, or that of the label.
-func (p pointQuery) target(l library.Label) (label.Target, error) {
+func (p PointQuery) target(l library.Label) (label.Target, error) {
 	t := label.Target{Precision: p.Precision, Recall: p.Recall}
 	if t == (label.Target{}) {
 		return pointOf(l), nil
@@ -242,8 +245,8 @@ func (p pointQuery) target(l library.Label) (label.Target, error) {
 }
 
 type qualityInput struct {
-	labelInput
-	pointQuery
+	LabelPath
+	PointQuery
 }
 
 func (s *Server) quality(ctx context.Context, in *qualityInput) (*body[Quality], error) {
@@ -319,8 +322,8 @@ type Boundary struct {
 }
 
 type boundaryInput struct {
-	labelInput
-	pointQuery
+	LabelPath
+	PointQuery
 	Limit int `query:"limit" default:"6" minimum:"1" maximum:"100"`
 }
 
@@ -344,7 +347,7 @@ func (s *Server) boundary(ctx context.Context, in *boundaryInput) (*body[Boundar
 }
 
 type pointInput struct {
-	labelInput
+	LabelPath
 	Body Point
 }
 
@@ -372,7 +375,7 @@ type Segment struct {
 }
 
 type segmentsInput struct {
-	labelInput
+	LabelPath
 	Video  int64 `query:"video" doc:"only of this video"`
 	Limit  int   `query:"limit" default:"200" minimum:"1" maximum:"10000"`
 	Offset int   `query:"offset" default:"0" minimum:"0"`

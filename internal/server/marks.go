@@ -37,13 +37,13 @@ type NewMark struct {
 }
 
 type marksInput struct {
-	labelInput
+	LabelPath
 	Video int64 `query:"video" doc:"only of this video"`
 }
 
 type addInput struct {
-	labelInput
-	feedQuery
+	LabelPath
+	FeedQuery
 	WithFeed bool `query:"with_feed" doc:"also return the feed as it is after the change"`
 	Body     struct {
 		Marks   []NewMark `json:"marks" minItems:"1" maxItems:"1000"`
@@ -52,8 +52,8 @@ type addInput struct {
 }
 
 type removeInput struct {
-	labelInput
-	feedQuery
+	LabelPath
+	FeedQuery
 	WithFeed bool `query:"with_feed" doc:"also return the feed as it is after the change"`
 	Body     struct {
 		IDs []int64 `json:"ids" minItems:"1" maxItems:"1000"`
@@ -61,7 +61,7 @@ type removeInput struct {
 }
 
 type changeInput struct {
-	labelInput
+	LabelPath
 	Mark int64 `path:"mark"`
 	Body struct {
 		Start    *float64 `json:"start,omitempty" minimum:"0"`
@@ -130,7 +130,7 @@ func (x *snapshot) ofMark(ctx context.Context, m library.Mark) (out Moment, err 
 }
 
 func (s *Server) addMarks(ctx context.Context, in *addInput) (*body[Changed], error) {
-	return s.change(ctx, in.Label, in.feedQuery, in.WithFeed, func(x *snapshot, l library.Label) ([]int64, error) {
+	return s.change(ctx, in.Label, in.FeedQuery, in.WithFeed, func(x *snapshot, l library.Label) ([]int64, error) {
 		var marks []library.Mark
 		for _, m := range in.Body.Marks {
 			v, err := x.video(m.Video)
@@ -147,7 +147,7 @@ func (s *Server) addMarks(ctx context.Context, in *addInput) (*body[Changed], er
 }
 
 func (s *Server) removeMarks(ctx context.Context, in *removeInput) (*body[Changed], error) {
-	return s.change(ctx, in.Label, in.feedQuery, in.WithFeed, func(x *snapshot, l library.Label) ([]int64, error) {
+	return s.change(ctx, in.Label, in.FeedQuery, in.WithFeed, func(x *snapshot, l library.Label) ([]int64, error) {
 		have, err := x.Marks(ctx, l.Name)
 		if err != nil {
 			return nil, err
@@ -162,7 +162,7 @@ func (s *Server) removeMarks(ctx context.Context, in *removeInput) (*body[Change
 }
 
 func (s *Server) changeMark(ctx context.Context, in *changeInput) (*body[Changed], error) {
-	return s.change(ctx, in.Label, feedQuery{}, false, func(x *snapshot, l library.Label) ([]int64, error) {
+	return s.change(ctx, in.Label, FeedQuery{}, false, func(x *snapshot, l library.Label) ([]int64, error) {
 		have, err := x.Marks(ctx, l.Name)
 		if err != nil {
 			return nil, err
@@ -190,7 +190,7 @@ func (s *Server) changeMark(ctx context.Context, in *changeInput) (*body[Changed
 }
 
 // change changes the marks of a label and describes it afterwards.
-func (s *Server) change(ctx context.Context, id int64, q feedQuery, withFeed bool, do func(*snapshot, library.Label) ([]int64, error)) (*body[Changed], error) {
+func (s *Server) change(ctx context.Context, id int64, q FeedQuery, withFeed bool, do func(*snapshot, library.Label) ([]int64, error)) (*body[Changed], error) {
 	ids, err := labeled(s, ctx, id, func(x *snapshot, l library.Label) (ids []int64, err error) {
 		err = s.write(func() error {
 			ids, err = do(x, l)

@@ -12,10 +12,10 @@ import (
 func (s *Server) Site(files fs.FS, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", s)
-	mux.Handle("GET /metrics", metrics)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /", page(files))
+	mux.Handle("/metrics", metrics)
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("/readyz", s.ready)
+	mux.Handle("/", page(files))
 	return mux
 }
 

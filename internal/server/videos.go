@@ -45,7 +45,8 @@ type videosInput struct {
 	Offset int    `query:"offset" default:"0" minimum:"0"`
 }
 
-type videoInput struct {
+// VideoPath names a video.
+type VideoPath struct {
 	Video int64 `path:"video"`
 }
 
@@ -65,7 +66,7 @@ type VideoMoment struct {
 }
 
 type thumbnailInput struct {
-	videoInput
+	VideoPath
 	Number  int    `path:"number" minimum:"0"`
 	Version string `query:"v" maxLength:"40" doc:"as in the addresses of thumbnails; makes caches forget old ones"`
 }
@@ -132,7 +133,7 @@ func (x *snapshot) middle(ctx context.Context, id int64) (string, error) {
 	return x.address(all[len(all)/2].Picture), nil
 }
 
-func (s *Server) getVideo(ctx context.Context, in *videoInput) (*body[VideoDetails], error) {
+func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetails], error) {
 	x, err := s.state.use(ctx, false)
 	if err != nil {
 		return nil, err
@@ -164,7 +165,7 @@ func reason(err error) string {
 	return "The file cannot be read."
 }
 
-func (s *Server) listMoments(ctx context.Context, in *videoInput) (*body[momentList], error) {
+func (s *Server) listMoments(ctx context.Context, in *VideoPath) (*body[momentList], error) {
 	x, err := s.state.use(ctx, false)
 	if err != nil {
 		return nil, err
@@ -214,7 +215,7 @@ type Scored struct {
 }
 
 type tracksInput struct {
-	videoInput
+	VideoPath
 	Label []int64 `query:"label,explode" maxItems:"50" doc:"default: all labels with marks"`
 }
 
