@@ -13,6 +13,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/server"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/web"
@@ -23,7 +24,6 @@ type serveFlags struct {
 	embedderFlags
 	address, tokens string
 	hosts, allowed  []string
-	cert, key       string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -85,6 +85,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	terminal.Fprintf(a.out, "clipcue serves %s at http://%s\n", o.library, listener.Addr())
 	stopped := make(chan error, 1)
 	go func() {
+		defer crash.Recover()
 		<-c.Context().Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), drain)
 		defer cancel()

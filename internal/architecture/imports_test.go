@@ -165,7 +165,7 @@ func TestImportsFollowMap(t *testing.T) {
 // server, which is a part of the program.
 func TestInternalIsBase(t *testing.T) {
 	for pkg, imports := range packageImports(t) {
-		if !strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "internal/server/") {
+		if !strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg+"/", "internal/server/") {
 			continue
 		}
 		for _, target := range imports {

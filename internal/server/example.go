@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,7 +66,7 @@ func (s *Server) exampleOperations() {
 
 func (s *Server) upload(ctx context.Context, in *exampleInput) (*body[Example], error) {
 	file := in.RawBody.Data().File
-	defer in.RawBody.Form.RemoveAll()
+	defer func() { _ = in.RawBody.Form.RemoveAll() }()
 	e, err := s.examples.store(file)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func kindOf(ctx context.Context, path string) (string, error) {
 	info, err := video.Probe(ctx, path, video.Options{})
 	switch {
 	case err != nil:
-		if e, ok := err.(*video.Error); ok { // without the path
+		if e, ok := errors.AsType[*video.Error](err); ok { // without the path
 			err = fmt.Errorf("%s", e.Reason)
 		}
 		return "", err

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -159,7 +160,7 @@ func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetail
 
 // reason returns why a video cannot be read, without its path.
 func reason(err error) string {
-	if e, ok := err.(*video.Error); ok {
+	if e, ok := errors.AsType[*video.Error](err); ok {
 		return printable(e.Reason)
 	}
 	return "The file cannot be read."
