@@ -87,10 +87,7 @@ func kindOf(ctx context.Context, path string) (string, error) {
 	info, err := video.Probe(ctx, path, video.Options{})
 	switch {
 	case err != nil:
-		if e, ok := errors.AsType[*video.Error](err); ok { // without the path
-			err = fmt.Errorf("%s", e.Reason)
-		}
-		return "", err
+		return "", errors.New(reason(err))
 	case info.Duration > longest:
 		return "", fmt.Errorf("it is %.0f s long, but a clip has at most %d", info.Duration, longest)
 	}

@@ -161,7 +161,7 @@ func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetail
 // reason returns why a video cannot be read, without its path.
 func reason(err error) string {
 	if e, ok := errors.AsType[*video.Error](err); ok {
-		return printable(e.Reason)
+		return printable(strings.NewReplacer("file:"+e.Path+": ", "", e.Path, "the file").Replace(e.Reason))
 	}
 	return "The file cannot be read."
 }

@@ -1,0 +1,386 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/tiny"
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/task/retrieval"
+	"github.com/clipcue/clipcue/video"
+)
+
+var model = sync.OnceValues(func() (*clip.Model, error) { return tiny.Load(clip.Options{}) })
+
+// serve renders and indexes a few videos, and serves the library. Names are hostile.
+func serve(t *testing.T) (dir string, site *httptest.Server) {
+	t.Helper()
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		t.Skip("ffmpeg is not installed")
+	}
+	m, err := model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := t.TempDir()
+	rendered := filepath.Join(base, "rendered")
+	if _, err := synth.Generate(t.Context(), rendered, synth.Options{Kind: synth.KindObjects, PerClass: 2, Seconds: 4, Width: 64, Height: 64, FPS: 8,
+		Classes: []string{"red circle", "blue ring", "green cross"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	videos := filepath.Join(base, "videos")
+	if err := os.MkdirAll(filepath.Join(videos, "a folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{
+		"red_circle/000.mp4": "red.mp4", "red_circle/001.mp4": "a folder/\u202egnp.mp4", "blue_ring/000.mp4": "a folder/<b>blue&lt;.mp4",
+		"blue_ring/001.mp4": "عربي.mp4", "green_cross/000.mp4": "green.mp4", "green_cross/001.mp4": "new\nline.mp4",
+	} {
+		if err := os.Rename(filepath.Join(rendered, from), filepath.Join(videos, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir = filepath.Join(base, "lib")
+	e := retrieval.Baseline(m)
+	if _, err := library.Index(t.Context(), dir, m, e, []string{videos}, library.Options{
+		Settings: library.Settings{Window: 2, Hop: 1}, Extract: feature.Options{Sampling: video.AtRate(4)}}); err != nil {
+		t.Fatal(err)
+	}
+	guard, err := access.New(access.Options{Uploads: map[string]int64{ExamplePath: MaxExample}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(t.Context(), Options{Library: dir, Encoder: m, Embedder: e, Version: "test", Guard: guard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	site = httptest.NewServer(guard.Handler(s))
+	t.Cleanup(func() {
+		site.Close()
+		s.Close()
+	})
+	return dir, site
+}
+
+// call sends a request with a JSON body and decodes the answer. It fails on another status.
+func call(t *testing.T, site *httptest.Server, method, path string, send any, want int, into any) {
+	t.Helper()
+	var in io.Reader
+	if send != nil {
+		data, err := json.Marshal(send)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = bytes.NewReader(data)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, site.URL+prefix+path, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := site.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != want {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, path, answer.StatusCode, want, data)
+	}
+	if into != nil {
+		if err := json.Unmarshal(data, into); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, data)
+		}
+	}
+}
+
+type object = map[string]any
+
+// An archivist searches, teaches a label, and gets its segments.
+func TestTeaching(t *testing.T) {
+	_, site := serve(t)
+	var found Found
+	call(t, site, "GET", "/search?q=a+red+circle&limit=3", nil, 200, &found)
+	if len(found.Results) != 3 || !found.More || !found.Matched || found.Results[0].Score < found.Results[2].Score {
+		t.Fatalf("search: %+v", found)
+	}
+	var next Found
+	call(t, site, "GET", "/search?q=a+red+circle&limit=3&offset=3", nil, 200, &next)
+	if len(next.Results) == 0 || next.Results[0].Score > found.Results[2].Score {
+		t.Fatalf("second page: %+v", next)
+	}
+	var made Label
+	call(t, site, "POST", "/labels", object{"name": "red", "texts": []string{"a red circle"}}, 201, &made)
+	call(t, site, "POST", "/labels", object{"name": "red"}, 409, nil)
+	label := fmt.Sprintf("/labels/%d", made.Label)
+	var feed Feed
+	call(t, site, "GET", label+"/feed?limit=4", nil, 200, &feed)
+	if len(feed.Moments) != 4 {
+		t.Fatalf("feed: %+v", feed)
+	}
+	var changed Changed
+	for _, m := range feed.Moments {
+		mark := object{"video": m.Video, "start": m.Start, "end": m.End, "positive": strings.HasPrefix(m.Name, "red") || strings.Contains(m.Name, "gnp")}
+		call(t, site, "POST", label+"/marks?with_feed=true&limit=5", object{"marks": []object{mark}}, 200, &changed)
+		for _, left := range changed.Feed.Moments {
+			if left.Video == m.Video && left.Start == m.Start {
+				t.Errorf("a marked moment is suggested again: %+v", left)
+			}
+		}
+	}
+	if changed.Positives+changed.Negatives != 4 || changed.Revision == feed.Revision {
+		t.Errorf("after four marks: %+v", changed)
+	}
+	var green Found
+	call(t, site, "GET", "/search?q=a+green+cross&limit=1", nil, 200, &green)
+	call(t, site, "POST", label+"/marks", object{"marks": []object{{"video": green.Results[0].Video, "start": 0, "end": 2, "positive": false}}}, 200, nil)
+	var q Quality
+	call(t, site, "GET", label+"/quality?precision=0.7", nil, 200, &q)
+	if q.Problem != "" || q.Marks == 0 {
+		t.Errorf("quality: %+v", q)
+	}
+	var boundary Boundary
+	call(t, site, "GET", label+"/boundary?limit=2", nil, 200, &boundary)
+	if len(boundary.Above)+len(boundary.Below) == 0 {
+		t.Errorf("boundary: %+v", boundary)
+	}
+	call(t, site, "PUT", label+"/point", object{"recall": 0.9}, 200, &made)
+	if made.Point == nil || made.Point.Recall != 0.9 {
+		t.Errorf("point: %+v", made)
+	}
+	var segments SegmentList
+	call(t, site, "GET", label+"/segments", nil, 200, &segments)
+	if segments.Total == 0 || segments.Segments[0].Thumbnail == "" {
+		t.Errorf("segments: %+v", segments)
+	}
+	var tracks trackList
+	call(t, site, "GET", fmt.Sprintf("/videos/%d/tracks", found.Results[0].Video), nil, 200, &tracks)
+	if len(tracks.Tracks) != 1 || len(tracks.Tracks[0].Scores) != 3 {
+		t.Errorf("tracks: %+v", tracks)
+	}
+}
+
+// A mark can be undone, changed, and replaced by its opposite.
+func TestMarks(t *testing.T) {
+	_, site := serve(t)
+	var made Label
+	call(t, site, "POST", "/labels", object{"name": "x"}, 201, &made)
+	label := fmt.Sprintf("/labels/%d", made.Label)
+	mark := func(positive bool) object {
+		return object{"marks": []object{{"video": 1, "start": 0, "end": 2, "positive": positive}}}
+	}
+	var changed Changed
+	call(t, site, "POST", label+"/marks", mark(true), 200, &changed)
+	call(t, site, "POST", label+"/marks", mark(false), 409, nil)
+	replace := mark(false)
+	replace["replace"] = true
+	call(t, site, "POST", label+"/marks", replace, 200, &changed)
+	if changed.Positives != 0 || changed.Negatives != 1 {
+		t.Errorf("replaced: %+v", changed)
+	}
+	call(t, site, "PATCH", fmt.Sprintf("%s/marks/%d", label, changed.IDs[0]), object{"end": 3, "positive": true}, 200, &changed)
+	var marks markList
+	call(t, site, "GET", label+"/marks", nil, 200, &marks)
+	if len(marks.Marks) != 1 || marks.Marks[0].End != 3 || !marks.Marks[0].Positive {
+		t.Errorf("changed: %+v", marks)
+	}
+	call(t, site, "DELETE", label+"/marks", object{"ids": changed.IDs}, 200, &changed)
+	if changed.Positives != 0 {
+		t.Errorf("removed: %+v", changed)
+	}
+	call(t, site, "DELETE", label+"/marks", object{"ids": []int{99}}, 404, nil)
+	for _, bad := range []object{
+		{"video": 1, "start": 2, "end": 1, "positive": true}, {"video": 1, "start": 0, "end": 99, "positive": true}, {"video": 1, "start": -1, "end": 1, "positive": true},
+	} {
+		call(t, site, "POST", label+"/marks", object{"marks": []object{bad}}, 422, nil)
+	}
+	call(t, site, "POST", label+"/marks", object{"marks": []object{{"video": 77, "start": 0, "end": 1, "positive": true}}}, 404, nil)
+}
+
+// What the command line changes is seen without a restart, also videos.
+func TestChangesByOthers(t *testing.T) {
+	dir, site := serve(t)
+	if err := library.CreateLabel(t.Context(), dir, library.Label{Name: "theirs"}); err != nil {
+		t.Fatal(err)
+	}
+	var labels labelList
+	call(t, site, "GET", "/labels", nil, 200, &labels)
+	if len(labels.Labels) != 1 || labels.Labels[0].Name != "theirs" {
+		t.Errorf("labels: %+v", labels)
+	}
+	m, err := model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	videos := filepath.Join(filepath.Dir(dir), "videos")
+	if err := os.Rename(filepath.Join(videos, "green.mp4"), filepath.Join(t.TempDir(), "gone.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := library.Index(t.Context(), dir, m, retrieval.Baseline(m), nil, library.Options{Extract: feature.Options{Sampling: video.AtRate(4)},
+		Prune: func([]string, int) error { return nil }}); err != nil {
+		t.Fatal(err)
+	}
+	var about Library
+	call(t, site, "GET", "/library", nil, 200, &about)
+	if about.Videos != 5 {
+		t.Errorf("%d videos after one was removed", about.Videos)
+	}
+}
+
+// Names are given as they are, as text; a name that is not UTF-8 is valid JSON.
+func TestHostileNames(t *testing.T) {
+	_, site := serve(t)
+	var list videoList
+	call(t, site, "GET", "/videos", nil, 200, &list)
+	names := map[string]string{}
+	for _, v := range list.Videos {
+		names[v.Name] = v.Folder
+	}
+	for name, folder := range map[string]string{"<b>blue&lt;.mp4": "a folder", "\u202egnp.mp4": "a folder", "عربي.mp4": "", "new\nline.mp4": ""} {
+		if have, ok := names[name]; !ok || have != folder {
+			t.Errorf("%q: folder %q, %v, want %q", name, have, ok, folder)
+		}
+	}
+	call(t, site, "GET", "/videos?q=عربي", nil, 200, &list)
+	if list.Total != 1 {
+		t.Errorf("%d videos of an Arabic name", list.Total)
+	}
+	call(t, site, "GET", "/search?q=a+blue+ring&folder=a+folder", nil, 200, nil)
+	call(t, site, "GET", "/search?q=a+blue+ring&folder=..", nil, 404, nil)
+}
+
+// An image finds similar moments; a file that is neither image nor video is refused.
+func TestExamples(t *testing.T) {
+	_, site := serve(t)
+	var list momentList
+	call(t, site, "GET", "/videos/1/moments", nil, 200, &list)
+	answer, err := site.Client().Get(site.URL + list.Moments[0].Thumbnail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	picture, err := io.ReadAll(answer.Body)
+	if err != nil || answer.Header.Get("Content-Type") != "image/jpeg" {
+		t.Fatal(err, answer.Header)
+	}
+	upload := func(data []byte, want int) (e Example) {
+		var form bytes.Buffer
+		w := multipart.NewWriter(&form)
+		part, err := w.CreateFormFile("file", "x.jpg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = part.Write(data)
+		w.Close()
+		answer, err := site.Client().Post(site.URL+ExamplePath, w.FormDataContentType(), &form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		if answer.StatusCode != want {
+			t.Fatalf("status %d: %s", answer.StatusCode, text)
+		}
+		if want == 422 && strings.Contains(string(text), os.TempDir()) {
+			t.Errorf("the answer has a path: %s", text)
+		}
+		_ = json.Unmarshal(text, &e)
+		return e
+	}
+	e := upload(picture, 201)
+	var found Found
+	call(t, site, "GET", "/search?limit=1&example="+e.ID, nil, 200, &found)
+	if len(found.Results) != 1 || found.Results[0].Video != 1 {
+		t.Errorf("an image of video 1 finds %+v", found.Results)
+	}
+	upload([]byte("no image"), 422)
+	call(t, site, "GET", "/search?example=unknown", nil, 404, nil)
+}
+
+// Saved searches come back as they were saved.
+func TestSavedSearches(t *testing.T) {
+	_, site := serve(t)
+	q := object{"q": "a red circle", "folder": "a folder", "like": []string{"1@1.5"}, "min_seconds": 2}
+	call(t, site, "PUT", "/searches/mine", q, 204, nil)
+	var list savedSearches
+	call(t, site, "GET", "/searches", nil, 200, &list)
+	if len(list.Searches) != 1 || list.Searches[0].Query.Folder != "a folder" || list.Searches[0].Query.Like[0] != "1@1.5" {
+		t.Errorf("%+v", list)
+	}
+	call(t, site, "DELETE", "/searches/mine", nil, 204, nil)
+	call(t, site, "DELETE", "/searches/mine", nil, 404, nil)
+}
+
+// Requests that cannot be understood get one clear answer.
+func TestInvalidRequests(t *testing.T) {
+	_, site := serve(t)
+	for path, want := range map[string]int{
+		"/search": 422, "/search?q=x&limit=0": 422, "/search?q=x&since=tomorrow": 422, "/search?q=x&since=2026-01-02&until=2026-01-01": 422,
+		"/search?like=1@99": 422, "/search?like=9@1": 404, "/search?q=-%22open": 422, "/search?q=x&path=[": 422, "/search?q=x&label=7": 404,
+		"/videos/0": 404, "/videos/x": 422, "/videos/1/thumbnails/999": 404, "/videos/1/thumbnails/-1": 422, "/videos/99/moments": 404,
+		"/labels/9": 404, "/labels/9/feed": 404, "/nothing": 404, "/videos/99999999999999999999": 422,
+	} {
+		var problem struct {
+			Status int
+			Detail string
+		}
+		if path == "/nothing" {
+			call(t, site, "GET", path, nil, want, nil)
+			continue
+		}
+		call(t, site, "GET", path, nil, want, &problem)
+		if problem.Status != want || problem.Detail == "" {
+			t.Errorf("%s: %+v", path, problem)
+		}
+	}
+	call(t, site, "POST", "/labels", object{"name": " "}, 422, nil)
+	call(t, site, "POST", "/labels", object{"name": "a\x00b"}, 422, nil)
+	call(t, site, "POST", "/labels", object{"name": strings.Repeat("x", 301)}, 422, nil)
+}
+
+// Many requests at once, with changes between them, are safe; run it with the race detector.
+func TestConcurrentRequests(t *testing.T) {
+	dir, site := serve(t)
+	var made Label
+	call(t, site, "POST", "/labels", object{"name": "busy"}, 201, &made)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for j := range 4 {
+				for _, path := range []string{"/search?q=a+red+circle", fmt.Sprintf("/labels/%d/feed", made.Label), "/videos", "/library"} {
+					answer, err := site.Client().Get(site.URL + prefix + path)
+					if err != nil || answer.StatusCode != 200 {
+						t.Errorf("%s: %v", path, err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, answer.Body)
+					answer.Body.Close()
+				}
+				if i == 0 {
+					if err := library.CreateLabel(t.Context(), dir, library.Label{Name: fmt.Sprint("other ", j)}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+}
