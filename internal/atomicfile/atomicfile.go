@@ -24,11 +24,16 @@ import (
 // exist.
 //
 // Write refuses a path of a device, pipe or folder. A link at path is replaced.
-func Write(path string, write func(io.Writer) error) (err error) {
+func Write(path string, write func(io.Writer) error) error { return replace(path, 0o666, write) }
+
+// WritePrivate writes data to path as [Write] does. Only the user can read the file.
+func WritePrivate(path string, data []byte) error { return replace(path, 0o600, verbatim(data)) }
+
+func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
 		return &fs.PathError{Op: "write", Path: path, Err: errNotFile}
 	}
-	f, err := createTemp(path)
+	f, err := createTemp(path, mode)
 	if err != nil {
 		return err
 	}
@@ -120,11 +125,13 @@ func Output(path string, write func(io.Writer) error) error {
 }
 
 // WriteBytes writes data to path atomically; see Write.
-func WriteBytes(path string, data []byte) error {
-	return Write(path, func(w io.Writer) error {
+func WriteBytes(path string, data []byte) error { return Write(path, verbatim(data)) }
+
+func verbatim(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
-	})
+	}
 }
 
 // longest is the number of bytes of a name that are used in the temporary name. With
@@ -133,14 +140,14 @@ const longest = 200
 
 // createTemp opens a new hidden file next to path. It does not use os.CreateTemp, because the
 // files of that are private to the user, also after the rename.
-func createTemp(path string) (*os.File, error) {
+func createTemp(path string, mode fs.FileMode) (*os.File, error) {
 	dir, base := filepath.Split(path)
 	if len(base) > longest { // so that the temporary name is valid
 		base = strings.ToValidUTF8(base[:longest], "")
 	}
 	for {
 		name := dir + "." + base + "." + rand.Text()[:8] + ".tmp"
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
