@@ -6,10 +6,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 )
@@ -19,47 +22,79 @@ import (
 // part starts and ends exactly and not at a keyframe. The file is written completely or
 // not at all, and replaces an existing one. A failure of the video is an [*Error].
 func Cut(ctx context.Context, path string, start, end float64, to string) error {
-	if !(start >= 0 && end > start) {
-		return fmt.Errorf("start must be at least 0 s and before the end, got %v s to %v s", start, end)
+	if err := (Span{start, end}).check(); err != nil {
+		return err
 	}
 	info, err := Probe(ctx, path, Options{})
 	if err != nil {
 		return err
 	}
-	filters, err := info.filters(ctx)
+	return info.encode(ctx, encoding{start: start, end: end, shape: evenSize + ",format=yuv420p",
+		output: []string{"-map", "0:a:0?", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-c:a", "aac", "-movflags", "+faststart", "-f", "mp4"}}, to)
+}
+
+// evenSize is the filter for codecs that accept only even sizes.
+const evenSize = ",scale=trunc(iw/2)*2:trunc(ih/2)*2"
+
+func (s Span) check() error {
+	if !(s.Start >= 0 && s.End > s.Start) {
+		return fmt.Errorf("start must be at least 0 s and before the end, got %v s to %v s", s.Start, s.End)
+	}
+	return nil
+}
+
+// encoding is how a part of a video is encoded.
+type encoding struct {
+	start, end float64  // seconds on a player's clock
+	near       bool     // do not decode more than some seconds before the start
+	shape      string   // filters after those that make frames as a player shows them
+	output     []string // arguments for ffmpeg
+}
+
+// lead is how many seconds before a part are decoded where seeking may be inexact.
+const lead = 15
+
+// inexact are the containers with timestamps in which seeking may be inexact.
+var inexact = []string{"mpegts", "avi", "mpeg", "asf", "flv", "mxf", "ogg"}
+
+// seek returns the arguments that skip what is before the start: before the input and after it.
+func (e encoding) seek(container string) (before, after []string) {
+	to := func(t float64) []string { return []string{"-ss", strconv.FormatFloat(t, 'f', 6, 64)} }
+	switch {
+	case strings.Contains(container, "mp4"), strings.Contains(container, "matroska"):
+		return to(e.start), nil
+	case e.near && e.start > lead && slices.Contains(inexact, container):
+		return to(e.start - lead), to(lead)
+	}
+	return nil, to(e.start) // ffmpeg decodes up to the start
+}
+
+// encode writes a part of a video to a file, completely or not at all.
+func (i *Info) encode(ctx context.Context, e encoding, to string) error {
+	filters, err := i.filters(ctx)
 	if err != nil {
 		return err
 	}
 	temporary := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+"."+rand.Text()[:8]+".tmp")
 	defer os.Remove(temporary)
-	from := []string{"-ss", strconv.FormatFloat(start, 'f', 6, 64)}
-	args := []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+error", "-progress", "pipe:1", "-y"}
-	// In other containers seeking may be inexact, so ffmpeg decodes up to the start.
-	seekable := strings.Contains(info.Container, "mp4") || strings.Contains(info.Container, "matroska")
-	if seekable {
-		args = append(args, from...)
-	}
-	args = append(args, input(path)...)
-	if !seekable {
-		args = append(args, from...)
-	}
-	args = append(args, "-t", strconv.FormatFloat(end-start, 'f', 6, 64),
-		"-map", fmt.Sprintf("0:%d", info.index), "-map", "0:a:0?", "-map_metadata", "-1",
-		// The codec accepts only even sizes.
-		"-vf", strings.TrimPrefix(filters+",scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p", ","),
-		"-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-c:a", "aac", "-movflags", "+faststart", "-f", "mp4", "file:"+temporary)
-	frames, err := cut(ctx, path, args)
+	before, after := e.seek(i.Container)
+	args := append([]string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+error", "-progress", "pipe:1", "-y"}, before...)
+	args = append(append(args, input(i.Path)...), after...)
+	args = append(args, "-t", strconv.FormatFloat(e.end-e.start, 'f', 6, 64), "-map", fmt.Sprintf("0:%d", i.index), "-map_metadata", "-1",
+		"-vf", strings.TrimPrefix(filters+i.crop.filter()+e.shape, ","))
+	frames, err := cut(ctx, i.Path, to, append(append(args, e.output...), "file:"+temporary))
 	switch {
 	case err != nil:
 		return err
 	case frames == 0:
-		return &Error{Path: path, Kind: ErrNoFrames, Reason: fmt.Sprintf("none from %g s to %g s", start, end)}
+		return &Error{Path: i.Path, Kind: ErrNoFrames, Reason: fmt.Sprintf("none from %g s to %g s", e.start, e.end)}
 	}
 	return os.Rename(temporary, to)
 }
 
-// cut runs ffmpeg and returns the number of frames that it wrote.
-func cut(ctx context.Context, path string, args []string) (frames int, err error) {
+// cut runs ffmpeg, which writes a part of a video to a file, and returns the number of frames
+// that it wrote.
+func cut(ctx context.Context, path, to string, args []string) (frames int, err error) {
 	g := newGuard(ctx, DefaultTimeout)
 	defer g.stop()
 	cmd, err := ffmpeg.Command(g.ctx, "ffmpeg", args...)
@@ -87,10 +122,15 @@ func cut(ctx context.Context, path string, args []string) (frames int, err error
 		return 0, context.Cause(ctx)
 	case fault != nil:
 		return 0, fault
+	case err != nil && strings.Contains(log.String(), noSpace):
+		return 0, &fs.PathError{Op: "write", Path: to, Err: syscall.ENOSPC}
 	case err != nil:
 		return 0, &Error{Path: path, Kind: errCut, Reason: ffmpeg.Reason(cmd, log.String(), err)}
 	}
 	return frames, nil
 }
+
+// noSpace is how ffmpeg reports a full disk.
+const noSpace = "No space left on device"
 
 var errCut = errors.New("cannot be cut")

@@ -81,6 +81,7 @@ type Info struct {
 	hd        bool   // a stored frame has the size of HD video
 	crop      *crop  // the part of it that is shown; nil = all
 	start     float64
+	audio     []string // codecs of the audio streams
 
 	// from and end limit the bytes of the file that are read, see findTail; an end of 0
 	// means the end of the file.
@@ -322,8 +323,9 @@ func (f *probedFile) choose(info *Info) (*probed, error) {
 	covers := 0
 	for i := range f.Streams {
 		s := &f.Streams[i]
-		info.HasAudio = info.HasAudio || s.Type == "audio"
 		switch {
+		case s.Type == "audio":
+			info.HasAudio, info.audio = true, append(info.audio, s.Codec)
 		case s.Type != "video":
 		case s.Disposition.Cover != 0 || s.Disposition.Still != 0:
 			covers++

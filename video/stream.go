@@ -170,16 +170,19 @@ func (s *stream) launch(args []string, stdin io.Reader) (log io.Reader, err erro
 	return log, nil
 }
 
-// passthrough returns the option that makes ffmpeg neither drop nor repeat frames. Version
-// 5.1 renamed it.
-func passthrough(version string) []string {
+// passthrough returns the option that makes ffmpeg neither drop nor repeat frames.
+func passthrough(version string) []string { return frameMode(version, "passthrough") }
+
+// frameMode returns the option that says when ffmpeg drops or repeats frames. Version 5.1
+// renamed it.
+func frameMode(version, mode string) []string {
 	var major, minor int
 	_, number, _ := strings.Cut(version, " ")
 	n, _ := fmt.Sscanf(strings.TrimPrefix(number, "n"), "%d.%d", &major, &minor)
 	if n == 2 && (major < 5 || major == 5 && minor < 1) {
-		return []string{"-vsync", "passthrough"}
+		return []string{"-vsync", mode}
 	}
-	return []string{"-fps_mode", "passthrough"}
+	return []string{"-fps_mode", mode}
 }
 
 // next waits for the stamp of the next frame. It returns false if there is none.

@@ -16,6 +16,7 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/server"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/playback"
 	"github.com/clipcue/clipcue/internal/web"
 	"github.com/clipcue/clipcue/library"
 )
@@ -71,8 +72,13 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	if err != nil {
 		return err
 	}
+	player, err := playback.New(playback.Options{})
+	if err != nil {
+		return err
+	}
+	defer player.Close()
 	s, err := server.New(c.Context(), server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
-		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Log: a.log})
+		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Player: player, Log: a.log})
 	if err != nil {
 		return err
 	}

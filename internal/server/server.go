@@ -13,6 +13,7 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/playback"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	Allowed  []string        // folders whose videos may be added
 	Version  string
 	Guard    *access.Guard // every request goes through it
+	Player   *playback.Player
 	Log      *slog.Logger
 }
 
@@ -94,6 +96,7 @@ func (s *Server) operations() {
 	s.sessionOperations()
 	s.searchOperations()
 	s.videoOperations()
+	s.mediaOperations()
 	s.labelOperations()
 	s.markOperations()
 	s.libraryOperations()

@@ -19,6 +19,7 @@ import (
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/playback"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/retrieval"
@@ -65,7 +66,11 @@ func serve(t *testing.T) (dir string, site *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(t.Context(), Options{Library: dir, Encoder: m, Embedder: e, Version: "test", Guard: guard})
+	player, err := playback.New(playback.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(t.Context(), Options{Library: dir, Encoder: m, Embedder: e, Version: "test", Guard: guard, Player: player})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +78,7 @@ func serve(t *testing.T) (dir string, site *httptest.Server) {
 	t.Cleanup(func() {
 		site.Close()
 		s.Close()
+		_ = player.Close()
 	})
 	return dir, site
 }
@@ -383,4 +389,29 @@ func TestConcurrentRequests(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// The file, a fragment, a clip and a frame of a video of the library can be played, and
+// nothing else.
+func TestMedia(t *testing.T) {
+	_, site := serve(t)
+	for path, want := range map[string]struct {
+		status int
+		media  string
+	}{
+		"/videos/1/file": {200, "video/mp4"}, "/videos/1/fragment?start=0&end=2": {200, "video/mp4"},
+		"/videos/1/clip?start=1&end=2": {200, "video/mp4"}, "/videos/1/poster?t=1": {200, "image/jpeg"},
+		"/videos/77/file": {404, ""}, "/videos/1/fragment?start=0": {422, ""}, "/videos/1/fragment?start=3&end=1": {422, ""}, "/videos/1/poster?t=NaN": {422, ""},
+		"/videos/..%2f..%2fetc%2fpasswd/file": {400, ""},
+	} {
+		answer, err := site.Client().Get(site.URL + prefix + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != want.status || want.media != "" && answer.Header.Get("Content-Type") != want.media {
+			t.Errorf("%s: %d %s, want %+v: %.200s", path, answer.StatusCode, answer.Header.Get("Content-Type"), want, text)
+		}
+	}
 }

@@ -148,13 +148,13 @@ func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetail
 	if out.Thumbnail, err = x.middle(ctx, v.ID); err != nil {
 		return nil, err
 	}
-	info, err := video.Probe(ctx, v.Path, video.Options{})
+	info, err := s.o.Player.Info(ctx, v.Path)
 	if err != nil {
 		out.Problem = reason(err)
 		return &body[VideoDetails]{out}, nil
 	}
 	out.Width, out.Height, out.FrameRate = info.Width, info.Height, info.FrameRate
-	out.Playable = s.playable(info)
+	out.Playable = info.BrowserType() != ""
 	return &body[VideoDetails]{out}, nil
 }
 

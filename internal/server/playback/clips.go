@@ -1,0 +1,84 @@
+package playback
+
+import (
+	"archive/zip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/clipcue/clipcue/video"
+)
+
+// Clip is a part of a video that is exported.
+type Clip struct {
+	Path string
+	video.Span
+}
+
+// Failure is a clip that could not be made.
+type Failure struct {
+	Clip
+	Err error
+}
+
+// WriteClips writes clips as a ZIP file, and returns those that failed because of their
+// video. done is called after each clip. Errors of the output, or the end of ctx, end it.
+func WriteClips(ctx context.Context, to io.Writer, clips []Clip, done func()) (failed []Failure, err error) {
+	dir, err := os.MkdirTemp("", "clipcue-clips-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	z := zip.NewWriter(to)
+	used := map[string]int{}
+	for _, c := range clips {
+		part := filepath.Join(dir, "part.mp4")
+		err := video.Cut(ctx, c.Path, c.Start, c.End, part)
+		switch _, fault := err.(*video.Error); {
+		case err == nil:
+			err = addFile(z, unique(used, zipName(c)), part)
+		case fault && ctx.Err() == nil:
+			failed, err = append(failed, Failure{c, err}), nil
+		}
+		if err != nil {
+			return failed, err
+		}
+		done()
+	}
+	return failed, z.Close()
+}
+
+// addFile copies a file without compression, which would gain nothing.
+func addFile(z *zip.Writer, name, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// zipName returns a name that is valid on every system and stays in the folder in which the
+// ZIP file is unpacked.
+func zipName(c Clip) string {
+	name := plainName(clipName(filepath.Base(c.Path), c.Span))
+	return strings.TrimLeft(name, ". ")
+}
+
+// unique adds a number to a name that is used already.
+func unique(used map[string]int, name string) string {
+	key := strings.ToLower(name)
+	used[key]++
+	if n := used[key]; n > 1 {
+		return unique(used, fmt.Sprintf("%s (%d).mp4", strings.TrimSuffix(name, ".mp4"), n))
+	}
+	return name
+}
