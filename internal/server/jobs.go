@@ -1,0 +1,318 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/clipcue/clipcue/internal/server/jobs"
+	"github.com/clipcue/clipcue/library"
+)
+
+// NewJob is a job to run.
+type NewJob struct {
+	Kind    string   `json:"kind" enum:"index,train,apply,export,duplicates"`
+	Folders []string `json:"folders,omitempty" maxItems:"100" doc:"index: folders of the server to add; none to update the library"`
+	Label   int64    `json:"label,omitempty" doc:"train, export"`
+	Labels  []int64  `json:"labels,omitempty" maxItems:"1000" doc:"apply; none for all that have marks"`
+	Format  string   `json:"format,omitempty" enum:"csv,jsonl,activitynet,labelstudio,srt,vtt,edl,clips" doc:"export"`
+	What    string   `json:"what,omitempty" enum:"segments,marks" doc:"export; default segments"`
+	Video   int64    `json:"video,omitempty" doc:"export: only of this video"`
+}
+
+type jobInput struct {
+	Job string `path:"job" maxLength:"40"`
+}
+
+type jobList struct {
+	Jobs []jobs.Job `json:"jobs" doc:"the newest first"`
+}
+
+func (s *Server) jobOperations() {
+	operation(s, http.MethodGet, "/jobs", "list-jobs", "List jobs", func(context.Context, *struct{}) (*body[jobList], error) {
+		return &body[jobList]{jobList{s.jobs.List()}}, nil
+	})
+	operation(s, http.MethodPost, "/jobs", "add-job", "Run a job", s.addJob, status(http.StatusAccepted))
+	operation(s, http.MethodGet, "/jobs/{job}", "get-job", "Describe a job", func(_ context.Context, in *jobInput) (*body[jobs.Job], error) {
+		j, err := s.jobs.Get(in.Job)
+		return &body[jobs.Job]{j}, err
+	})
+	operation(s, http.MethodDelete, "/jobs/{job}", "remove-job", "Cancel a job, or remove one that has ended", func(_ context.Context, in *jobInput) (*done, error) {
+		return &done{}, s.jobs.Remove(in.Job)
+	}, status(http.StatusNoContent))
+	stream(s, "/jobs/{job}/file", "get-job-file", "Download the file of a job", "application/octet-stream", func(w http.ResponseWriter, r *http.Request, in *jobInput) {
+		s.jobs.ServeFile(w, r, in.Job)
+	})
+	stream(s, "/events", "get-events", "Follow changes: events job, library and labels", "text/event-stream", func(w http.ResponseWriter, r *http.Request, _ *struct{}) {
+		s.hub.ServeHTTP(w, r)
+	})
+	operation(s, http.MethodGet, "/folders", "list-folders", "List folders that may be added", s.folders)
+	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates)
+}
+
+// stream declares an operation that writes its answer itself.
+func stream[I any](s *Server, path, id, summary, content string, send func(http.ResponseWriter, *http.Request, *I)) {
+	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
+		Responses: map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{content: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}}
+	huma.Register(s.api, o, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			r, w := humago.Unwrap(c)
+			send(w, r, in)
+		}}, nil
+	})
+}
+
+func (s *Server) addJob(ctx context.Context, in *body[NewJob]) (*body[jobs.Job], error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	title, params, err := s.jobOf(ctx, x, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	j, err := s.jobs.Add(in.Body.Kind, title, params)
+	return &body[jobs.Job]{j}, err
+}
+
+// jobOf checks a new job and returns its title and parameters.
+func (s *Server) jobOf(ctx context.Context, x *snapshot, in NewJob) (title string, params any, err error) {
+	switch in.Kind {
+	case "index":
+		for _, f := range in.Folders {
+			if !filepath.IsAbs(f) || !s.allows(f) {
+				return "", nil, huma.Error403Forbidden("This folder may not be added. Start the server with --allow for the folder above it.")
+			}
+		}
+		if len(in.Folders) == 0 {
+			return "Update the library", indexParams{}, nil
+		}
+		return "Index " + folderNames(in.Folders), indexParams{in.Folders}, nil
+	case "duplicates":
+		return "Find duplicates", struct{}{}, nil
+	case "apply":
+		return s.applyJob(ctx, x, in)
+	}
+	l, err := x.label(ctx, in.Label)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case in.Kind == "train":
+		return fmt.Sprintf("Train %q", l.Name), labelParams{l.ID}, nil
+	case in.Format == "":
+		return "", nil, huma.Error422UnprocessableEntity("An export needs a format.")
+	}
+	if in.What == "" {
+		in.What = "segments"
+	}
+	if in.Video != 0 {
+		if _, err := x.video(in.Video); err != nil {
+			return "", nil, err
+		}
+	}
+	return fmt.Sprintf("Export %q", l.Name), exportParams{l.ID, in.Format, in.What, in.Video}, nil
+}
+
+func (s *Server) applyJob(ctx context.Context, x *snapshot, in NewJob) (title string, params any, err error) {
+	labels, err := x.Labels(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	var names []string
+	p := applyParams{}
+	for _, l := range labels {
+		if slices.Contains(in.Labels, l.ID) || len(in.Labels) == 0 && l.Positive > 0 {
+			p.Labels, names = append(p.Labels, l.ID), append(names, fmt.Sprintf("%q", l.Name))
+		}
+	}
+	for _, id := range in.Labels {
+		if !slices.Contains(p.Labels, id) {
+			return "", nil, notFound("label", id)
+		}
+	}
+	if len(p.Labels) == 0 {
+		return "", nil, huma.Error422UnprocessableEntity("No label has marks yet.")
+	}
+	if len(names) > 3 {
+		names = []string{english.Plural(len(names), "label", "")}
+	}
+	return "Apply " + strings.Join(names, ", "), p, nil
+}
+
+func folderNames(folders []string) string {
+	if len(folders) > 1 {
+		return english.Plural(len(folders), "folder", "")
+	}
+	return printable(filepath.Base(folders[0]))
+}
+
+type foldersInput struct {
+	Path string `query:"path" maxLength:"4096" doc:"list the folders in this one; without, those that were given"`
+}
+
+// FolderList holds folders of the server.
+type FolderList struct {
+	Folders []Folder `json:"folders"`
+}
+
+// Folder is a folder of the server.
+type Folder struct {
+	Path string `json:"path"`
+	Name string `json:"name"`
+}
+
+func (s *Server) folders(ctx context.Context, in *foldersInput) (*body[FolderList], error) {
+	if !mayEdit(ctx) {
+		return nil, huma.Error403Forbidden("Only an editor may see the folders of the server.")
+	}
+	out := FolderList{[]Folder{}}
+	if in.Path == "" {
+		for _, f := range s.o.Allowed {
+			out.Folders = append(out.Folders, Folder{absolute(f), printable(filepath.Base(absolute(f)))})
+		}
+		return &body[FolderList]{out}, nil
+	}
+	if !filepath.IsAbs(in.Path) || !s.allows(in.Path) {
+		return nil, huma.Error403Forbidden("This folder may not be listed.")
+	}
+	entries, err := os.ReadDir(in.Path)
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			out.Folders = append(out.Folders, Folder{filepath.Join(in.Path, e.Name()), printable(e.Name())})
+		}
+	}
+	return &body[FolderList]{out}, err
+}
+
+// VideoName names a video.
+type VideoName struct {
+	Video  int64  `json:"video"`
+	Name   string `json:"name"`
+	Folder string `json:"folder"`
+}
+
+// Duplicates are videos that are more than once in the library.
+type Duplicates struct {
+	Exact []ExactDuplicate `json:"exact" doc:"the same files"`
+	Near  []NearDuplicate  `json:"near" doc:"videos that share frames"`
+}
+
+// ExactDuplicate is a set of files with the same content.
+type ExactDuplicate struct {
+	Bytes  int64       `json:"bytes" doc:"of each"`
+	Videos []VideoName `json:"videos"`
+}
+
+// NearDuplicate is a pair of videos that share frames.
+type NearDuplicate struct {
+	A     VideoName    `json:"a"`
+	B     VideoName    `json:"b"`
+	Parts []SharedPart `json:"parts" doc:"the longest first"`
+}
+
+// SharedPart is a part of two videos that shows the same.
+type SharedPart struct {
+	A          Span    `json:"a"`
+	B          Span    `json:"b"`
+	Similarity float64 `json:"similarity"`
+}
+
+type duplicatesOutput struct {
+	Status int
+	Body   struct {
+		Duplicates
+		Job string `json:"job" doc:"number of the job that looks for them; empty if the lists are complete"`
+	}
+}
+
+// duplicates returns what the last job found, or starts one.
+func (s *Server) duplicates(ctx context.Context, _ *struct{}) (*duplicatesOutput, error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	params := struct {
+		Moments string `json:"moments"` // the state of the library
+	}{x.current().Moments}
+	out := &duplicatesOutput{Status: http.StatusAccepted}
+	out.Body.Duplicates = Duplicates{[]ExactDuplicate{}, []NearDuplicate{}}
+	for _, j := range s.jobs.List() {
+		var found struct {
+			Duplicates
+			Moments string `json:"moments"`
+		}
+		if j.Kind == "duplicates" && j.State == jobs.Done && json.Unmarshal(j.Result, &found) == nil && found.Moments == params.Moments {
+			out.Status, out.Body.Duplicates = http.StatusOK, found.Duplicates
+			return out, nil
+		}
+	}
+	if !mayEdit(ctx) {
+		return nil, huma.Error404NotFound("Nobody has looked for duplicates yet. An editor can.")
+	}
+	j, err := s.jobs.Add("duplicates", "Find duplicates", struct{}{})
+	out.Body.Job = j.ID
+	return out, err
+}
+
+func (x *snapshot) nameOf(path string) VideoName {
+	name, folder := x.place(path)
+	out := VideoName{Name: printable(name), Folder: printable(folder)}
+	if v := x.byPath[path]; v != nil {
+		out.Video = v.ID
+	}
+	return out
+}
+
+func (x *snapshot) duplicates(d *library.Duplicates) any {
+	out := struct {
+		Duplicates
+		Moments string `json:"moments"`
+	}{Duplicates{[]ExactDuplicate{}, []NearDuplicate{}}, x.current().Moments}
+	for _, e := range d.Exact {
+		one := ExactDuplicate{Bytes: e.Bytes}
+		for _, v := range e.Videos {
+			one.Videos = append(one.Videos, x.nameOf(v))
+		}
+		out.Exact = append(out.Exact, one)
+	}
+	for _, n := range d.Near {
+		one := NearDuplicate{A: x.nameOf(n.A), B: x.nameOf(n.B)}
+		for _, p := range n.Parts {
+			one.Parts = append(one.Parts, SharedPart{Span{p.A.Start, p.A.End}, Span{p.B.Start, p.B.End}, p.Similarity})
+		}
+		out.Near = append(out.Near, one)
+	}
+	return out
+}
+
+// jobAnswers are the answers for errors of jobs.
+var jobAnswers = []struct {
+	err    error
+	status int
+	detail string
+}{
+	{jobs.ErrNoJob, http.StatusNotFound, "There is no such job."},
+	{jobs.ErrTooMany, http.StatusTooManyRequests, "Too many jobs are waiting. Try again later."},
+}
+
+// jobProblem returns the answer for an error of jobs, or nil.
+func jobProblem(err error) error {
+	for _, a := range jobAnswers {
+		if errors.Is(err, a.err) {
+			return huma.NewError(a.status, a.detail)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package server
+
+import (
+	"archive/zip"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/clipcue/clipcue/internal/markfile"
+	"github.com/clipcue/clipcue/internal/server/jobs"
+	"github.com/clipcue/clipcue/internal/server/playback"
+	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/progress"
+	"github.com/clipcue/clipcue/video"
+)
+
+// Parameters of the kinds of jobs. Labels are named by their numbers.
+type (
+	indexParams struct {
+		Folders []string `json:"folders"` // paths
+	}
+	labelParams struct {
+		Label int64 `json:"label"`
+	}
+	applyParams struct {
+		Labels []int64 `json:"labels"`
+	}
+	exportParams struct {
+		Label  int64  `json:"label"`
+		Format string `json:"format"`
+		What   string `json:"what"`
+		Video  int64  `json:"video,omitempty"` // 0 = all
+	}
+)
+
+// kinds returns the kinds of jobs.
+func (s *Server) kinds() map[string]jobs.Kind {
+	return map[string]jobs.Kind{
+		"index":      {Writes: true, Run: run(s.index)},
+		"train":      {Writes: true, Run: run(s.train)},
+		"apply":      {Run: run(s.apply)},
+		"export":     {Run: run(s.export)},
+		"duplicates": {Run: run(s.findDuplicates)},
+	}
+}
+
+// run decodes the parameters of a job.
+func run[P any](do func(context.Context, *jobs.Task, P) (any, error)) func(context.Context, *jobs.Task) (any, error) {
+	return func(ctx context.Context, t *jobs.Task) (any, error) {
+		var p P
+		if err := json.Unmarshal(t.Params, &p); err != nil {
+			return nil, err
+		}
+		return do(ctx, t, p)
+	}
+}
+
+// indexed is the result of an index job.
+type indexed struct {
+	Indexed int `json:"indexed"` // videos
+	Moved   int `json:"moved"`
+	Failed  int `json:"failed"`
+	Missing int `json:"missing"`
+	Moments int `json:"moments"`
+}
+
+func (s *Server) index(ctx context.Context, t *jobs.Task, p indexParams) (any, error) {
+	o := s.o.Index
+	settings, err := library.ReadSettings(ctx, s.o.Library)
+	if err != nil {
+		return nil, err
+	}
+	if o.Extract.Sampling, err = video.ParseSampling(settings.Sampling); err != nil {
+		return nil, err
+	}
+	o.Extract.Progress = t.Progress
+	for _, f := range p.Folders {
+		if !s.allows(f) { // the settings may have changed since the job was added
+			return nil, fmt.Errorf("%s is not in a folder that may be added", filepath.Base(f))
+		}
+	}
+	r, err := library.Index(ctx, s.o.Library, s.o.Encoder, s.o.Embedder, p.Folders, o)
+	return indexed{r.Done, r.Moved, len(r.Failed), len(r.Missing), r.LibraryMoments}, err
+}
+
+// train replaces the head of a label if cross-validation shows a gain.
+func (s *Server) train(ctx context.Context, t *jobs.Task, p labelParams) (any, error) {
+	stage := progress.Start(t.Progress, "train", 1, "labels")
+	defer stage.Finish()
+	return withTeacher(s, ctx, p.Label, func(_ *snapshot, l library.Label, t *taught) (any, error) {
+		c, err := t.Compare(ctx)
+		if problem := estimateProblem(err); problem != "" {
+			return nil, errors.New(problem)
+		}
+		if err != nil {
+			return nil, err
+		}
+		stage.Set(1)
+		return struct {
+			Trained bool `json:"trained"`
+			label.Comparison
+		}{c.Better, c}, s.write(func() error { return library.SetTrained(ctx, s.o.Library, l.Name, c.Better, c.Marks) })
+	})
+}
+
+// appliedLabel is how much of the library shows a label.
+type appliedLabel struct {
+	Label    int64   `json:"label"`
+	Name     string  `json:"name"`
+	Segments int     `json:"segments"`
+	Videos   int     `json:"videos"`
+	Seconds  float64 `json:"seconds"`
+	Problem  string  `json:"problem"`
+}
+
+func (s *Server) apply(ctx context.Context, t *jobs.Task, p applyParams) (any, error) {
+	stage := progress.Start(t.Progress, "apply", int64(len(p.Labels)), "labels")
+	defer stage.Finish()
+	out := []appliedLabel{}
+	for i, id := range p.Labels {
+		one, err := withTeacher(s, ctx, id, func(_ *snapshot, l library.Label, t *taught) (appliedLabel, error) {
+			f, err := t.at(ctx, pointOf(l))
+			if err != nil {
+				return appliedLabel{}, err
+			}
+			a := appliedLabel{Label: id, Name: l.Name, Segments: len(f.segments), Problem: f.problem}
+			videos := map[string]bool{}
+			for _, g := range f.segments {
+				videos[g.Video] = true
+				a.Seconds += g.End - g.Start
+			}
+			a.Videos = len(videos)
+			return a, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+		stage.Set(int64(i + 1))
+	}
+	return struct {
+		Labels []appliedLabel `json:"labels"`
+	}{out}, nil
+}
+
+// exported is the result of an export job.
+type exported struct {
+	Segments int      `json:"segments"`
+	Failed   []string `json:"failed"` // names of videos of which a clip could not be made
+}
+
+func (s *Server) export(ctx context.Context, t *jobs.Task, p exportParams) (any, error) {
+	return labeled(s, ctx, p.Label, func(x *snapshot, l library.Label) (any, error) {
+		rows, err := s.exportRows(ctx, x, l, p)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 {
+			return nil, errors.New("there is nothing to export")
+		}
+		if p.Format == "clips" {
+			return s.exportClips(ctx, t, l, rows)
+		}
+		return exported{Segments: len(rows), Failed: []string{}}, writeRows(ctx, t, x, l, rows, markfile.Format(p.Format))
+	})
+}
+
+// exportRows returns the marks or the segments of a label.
+func (s *Server) exportRows(ctx context.Context, x *snapshot, l library.Label, p exportParams) (rows []markfile.Row, err error) {
+	path := ""
+	if p.Video != 0 {
+		v, err := x.video(p.Video)
+		if err != nil {
+			return nil, err
+		}
+		path = v.Path
+	}
+	if p.What == "marks" {
+		marks, err := x.Marks(ctx, l.Name)
+		for _, m := range marks {
+			if m.Positive && (path == "" || m.Video == path) {
+				rows = append(rows, markfile.Row{Video: m.Video, Start: m.Start, End: m.End, Label: m.Label, Author: m.Author, Time: m.Time})
+			}
+		}
+		return rows, err
+	}
+	t, err := x.teacher(ctx, s.embedder, l)
+	if err != nil {
+		return nil, err
+	}
+	f, err := t.at(ctx, pointOf(l))
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range f.segments {
+		if path == "" || g.Video == path {
+			rows = append(rows, markfile.Row{Video: g.Video, Start: g.Start, End: g.End, Label: g.Label})
+		}
+	}
+	return rows, nil
+}
+
+func (s *Server) exportClips(ctx context.Context, t *jobs.Task, l library.Label, rows []markfile.Row) (any, error) {
+	stage := progress.Start(t.Progress, "cut", int64(len(rows)), "clips")
+	defer stage.Finish()
+	var clips []playback.Clip
+	for _, r := range rows {
+		clips = append(clips, playback.Clip{Path: r.Video, Span: video.Span{Start: r.Start, End: r.End}})
+	}
+	out := exported{Segments: len(rows), Failed: []string{}}
+	err := t.WriteFile(l.Name+".zip", func(w io.Writer) error {
+		done := int64(0)
+		failed, err := playback.WriteClips(ctx, w, clips, func() {
+			done++
+			stage.Set(done)
+		})
+		for _, f := range failed {
+			out.Failed = append(out.Failed, printable(filepath.Base(f.Path)))
+		}
+		if err == nil && len(failed) == len(clips) {
+			return fmt.Errorf("none of %s could be made: %s", english.Plural(len(clips), "clip", ""), reason(failed[0].Err))
+		}
+		return err
+	})
+	return out, err
+}
+
+// extensions are those of formats with one file for all videos.
+var extensions = map[markfile.Format]string{markfile.CSV: ".csv", markfile.JSONL: ".jsonl", markfile.ActivityNet: ".json", markfile.LabelStudio: ".json"}
+
+// writeRows writes rows as the file of a job: a ZIP file for formats with a file per video.
+func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row, f markfile.Format) error {
+	dir, err := os.MkdirTemp("", "clipcue-export-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	files, err := markfile.Write(filepath.Join(dir, "export"+extensions[f]), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
+		Clock: func(path string) (float64, markfile.Clock) {
+			rate, clock := video.FrameClock(ctx, path)
+			if rate == 0 {
+				return 0, nil
+			}
+			return rate, clock
+		}})
+	if err != nil {
+		return err
+	}
+	if extension := extensions[f]; extension != "" {
+		return t.WriteFile(l.Name+extension, func(w io.Writer) error {
+			in, err := os.Open(files[0])
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			_, err = io.Copy(w, in)
+			return err
+		})
+	}
+	return t.WriteFile(l.Name+".zip", func(w io.Writer) error {
+		z := zip.NewWriter(w)
+		return cmp.Or(z.AddFS(os.DirFS(filepath.Join(dir, "export"))), z.Close())
+	})
+}
+
+// findDuplicates compares all videos. The result is kept until the library changes.
+func (s *Server) findDuplicates(ctx context.Context, t *jobs.Task, _ struct{}) (any, error) {
+	x, err := s.state.use(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	stage := progress.Start(t.Progress, "compare", 1, "libraries")
+	defer stage.Finish()
+	d, err := x.Duplicates(ctx, library.DefaultThreshold, 0)
+	if err != nil {
+		return nil, err
+	}
+	stage.Set(1)
+	return x.duplicates(d), nil
+}
+
+// allows reports whether a folder is one that may be added, or in one.
+func (s *Server) allows(folder string) bool {
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.o.Allowed, func(root string) bool {
+		top, err := filepath.EvalSymlinks(absolute(root))
+		return err == nil && (real == top || strings.HasPrefix(real, strings.TrimSuffix(top, string(filepath.Separator))+string(filepath.Separator)))
+	})
+}
