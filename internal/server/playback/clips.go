@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/server/attachment"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -69,7 +70,7 @@ func addFile(z *zip.Writer, name, path string) error {
 // zipName returns a name that is valid on every system and stays in the folder in which the
 // ZIP file is unpacked.
 func zipName(c Clip) string {
-	name := plainName(clipName(filepath.Base(c.Path), c.Span))
+	name := attachment.FileName(clipName(filepath.Base(c.Path), c.Span))
 	return strings.TrimLeft(name, ". ")
 }
 

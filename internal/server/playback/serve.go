@@ -3,17 +3,15 @@ package playback
 import (
 	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"unicode"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/server/attachment"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -55,7 +53,7 @@ func (p *Player) ServeFragment(w http.ResponseWriter, r *http.Request, path stri
 
 // ServeClip sends exactly a part of a video as an MP4 file to save.
 func (p *Player) ServeClip(w http.ResponseWriter, r *http.Request, path string, span video.Span) {
-	w.Header().Set("Content-Disposition", Attachment(clipName(filepath.Base(path), span)))
+	w.Header().Set("Content-Disposition", attachment.Header(clipName(filepath.Base(path), span)))
 	p.serve(w, r, "video/mp4", path, part{"clip", span, MaxClip, p.convert, func(ctx context.Context, _ *video.Info, to string) error {
 		return video.Cut(ctx, path, span.Start, span.End, to)
 	}})
@@ -119,22 +117,6 @@ func send(w http.ResponseWriter, r *http.Request, f *os.File, media string) {
 	h.Set("Content-Type", media)
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
 	http.ServeContent(w, r, "", info.ModTime(), f)
-}
-
-// Attachment returns the Content-Disposition for a file that a browser saves under a name.
-func Attachment(name string) string {
-	return mime.FormatMediaType("attachment", map[string]string{"filename": plainName(name)})
-}
-
-// plainName replaces what some system does not allow in names of files, and what could
-// hide the true extension.
-func plainName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || strings.ContainsRune(`/\:*?"<>|`, r) {
-			return '_'
-		}
-		return r
-	}, strings.ToValidUTF8(name, "_"))
 }
 
 // clipName returns a name for a part of a video, such as "film 12.0-16.5s.mp4".
