@@ -1,6 +1,7 @@
 package video
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -14,6 +15,20 @@ type Timecode struct {
 	// Drop means drop-frame notation: two numbers of 30 are skipped at the start of each
 	// minute, except every tenth, so that a rate of 29.97 stays close to the time of day.
 	Drop bool
+}
+
+// FrameClock returns the frame rate and the timecodes of a video, or a rate of 0 if they
+// are unknown.
+func FrameClock(ctx context.Context, path string) (rate float64, clock Timecode) {
+	info, err := Probe(ctx, path, Options{})
+	if err != nil || !(info.FrameRate > 0) {
+		return 0, clock
+	}
+	clock = info.Timecode
+	if clock.Rate == 0 {
+		clock.Rate = info.FrameRate
+	}
+	return clock.Rate, clock
 }
 
 // base returns the numbers per second.

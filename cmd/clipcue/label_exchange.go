@@ -51,15 +51,11 @@ func (x *exchangeFlags) options() markfile.Options {
 		if x.video != nil {
 			path = x.video(path)
 		}
-		info, err := video.Probe(context.Background(), path, video.Options{})
-		if err != nil || !(info.FrameRate > 0) {
+		rate, clock := video.FrameClock(context.Background(), path)
+		if rate == 0 {
 			return 0, nil
 		}
-		clock := info.Timecode
-		if clock.Rate == 0 {
-			clock.Rate = info.FrameRate
-		}
-		return clock.Rate, clock
+		return rate, clock
 	}}
 }
 

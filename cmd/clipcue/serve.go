@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/server"
@@ -52,6 +56,22 @@ can be used beside a server.`,
 	return c
 }
 
+// localModels lists the model of a library and the others on this machine.
+func localModels(s library.Settings) []server.Model {
+	used := cmp.Or(s.Model, tiny.Name)
+	out := []server.Model{{Name: filepath.Base(used), Kind: "backbone", Used: true}}
+	if s.Run != "" {
+		out = append(out, server.Model{Name: filepath.Base(s.Run), Kind: "run", Used: true})
+	}
+	for _, name := range append([]string{tiny.Name}, hub.Names()...) {
+		path, ok, err := hub.Resolve(name)
+		if name != used && path != used && (name == tiny.Name || err == nil && ok) {
+			out = append(out, server.Model{Name: name, Kind: "backbone"})
+		}
+	}
+	return out
+}
+
 // drain is how long requests may take to end after the server was stopped.
 const drain = 10 * time.Second
 
@@ -78,7 +98,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	}
 	defer player.Close()
 	s, err := server.New(c.Context(), server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
-		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Player: player, Log: a.log})
+		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Player: player, Jobs: filepath.Join(o.library, "jobs"), Models: localModels(l.Settings()), Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -88,6 +108,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 		return err
 	}
 	h := guard.Server(s.Site(web.Files(), promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
+	h.RegisterOnShutdown(s.Drain)
 	terminal.Fprintf(a.out, "clipcue serves %s at http://%s\n", o.library, listener.Addr())
 	stopped := make(chan error, 1)
 	go func() {

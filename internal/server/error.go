@@ -76,6 +76,9 @@ func (s *Server) known(err error) error {
 	if errors.Is(err, library.ErrQuery) {
 		return huma.Error422UnprocessableEntity(err.Error())
 	}
+	if known := jobProblem(err); known != nil {
+		return known
+	}
 	for _, a := range answers {
 		if errors.Is(err, a.err) {
 			return huma.NewError(a.status, a.detail)

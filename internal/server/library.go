@@ -43,7 +43,21 @@ type Problems struct {
 	Partial []Problem `json:"partial" doc:"decoded only in part"`
 }
 
+// Model is a model on this machine.
+type Model struct {
+	Name string `json:"name"`
+	Kind string `json:"kind" enum:"backbone,run"`
+	Used bool   `json:"used" doc:"by this library"`
+}
+
+type modelList struct {
+	Models []Model `json:"models"`
+}
+
 func (s *Server) libraryOperations() {
+	operation(s, http.MethodGet, "/library/models", "list-models", "List the models on this machine", func(context.Context, *struct{}) (*body[modelList], error) {
+		return &body[modelList]{modelList{append([]Model{}, s.o.Models...)}}, nil
+	})
 	operation(s, http.MethodGet, "/library", "get-library", "Describe the library", s.getLibrary)
 	operation(s, http.MethodGet, "/library/problems", "list-problems", "List videos that are not completely in the library", s.problems)
 }

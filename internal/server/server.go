@@ -12,7 +12,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
 	"github.com/clipcue/clipcue/library"
 )
@@ -28,6 +30,8 @@ type Options struct {
 	Version  string
 	Guard    *access.Guard // every request goes through it
 	Player   *playback.Player
+	Jobs     string // folder of the jobs
+	Models   []Model
 	Log      *slog.Logger
 }
 
@@ -41,6 +45,9 @@ type Server struct {
 	examples examples
 	mux      *http.ServeMux
 	api      huma.API
+	hub      *jobs.Hub
+	jobs     *jobs.Manager
+	stop     func()     // ends follow
 	writing  sync.Mutex // one change of the library at a time
 }
 
@@ -50,7 +57,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.state = state{dir: o.Library, servers: o.Servers}
+	s.hub = jobs.NewHub()
+	s.state = state{dir: o.Library, servers: o.Servers, changed: s.publish}
 	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[[]float32](1000)}
 	s.searches = newCache[*searched](64)
 	s.examples = examples{by: map[string]example{}}
@@ -65,11 +73,45 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		s.state.close()
 		return nil, err
 	}
+	if s.jobs, err = jobs.Open(o.Jobs, s.kinds(), s.hub, s.log); err != nil {
+		s.state.close()
+		return nil, err
+	}
+	followed, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	go func() {
+		defer crash.Recover()
+		s.follow(followed)
+	}()
 	return s, nil
 }
 
+// followEvery is how often changes by other processes are looked for while nobody asks.
+const followEvery = 2 * time.Second
+
+// follow notices changes by other processes, for the browsers that wait for events.
+func (s *Server) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(followEvery):
+		}
+		if x, err := s.state.use(ctx, true); err == nil { // requests report errors
+			x.release()
+		}
+	}
+}
+
+// Drain ends the streams of events, which would never end by themselves. Call it when the
+// HTTP server shuts down.
+func (s *Server) Drain() { s.hub.Close() }
+
 // Close closes the library. Requests that are being answered keep it until they are done.
 func (s *Server) Close() {
+	s.stop()
+	s.hub.Close()
+	_ = s.jobs.Close() // the jobs run again after the next New
 	s.examples.close()
 	s.state.close()
 }
@@ -97,6 +139,7 @@ func (s *Server) operations() {
 	s.searchOperations()
 	s.videoOperations()
 	s.mediaOperations()
+	s.jobOperations()
 	s.labelOperations()
 	s.markOperations()
 	s.libraryOperations()

@@ -14,11 +14,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/library"
@@ -70,7 +72,7 @@ func serve(t *testing.T) (dir string, site *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(t.Context(), Options{Library: dir, Encoder: m, Embedder: e, Version: "test", Guard: guard, Player: player})
+	s, err := New(t.Context(), Options{Library: dir, Encoder: m, Embedder: e, Version: "test", Guard: guard, Player: player, Jobs: filepath.Join(base, "jobs"), Allowed: []string{videos}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,4 +416,87 @@ func TestMedia(t *testing.T) {
 			t.Errorf("%s: %d %s, want %+v: %.200s", path, answer.StatusCode, answer.Header.Get("Content-Type"), want, text)
 		}
 	}
+}
+
+// finished waits for the end of a job.
+func finished(t *testing.T, site *httptest.Server, j jobs.Job) jobs.Job {
+	t.Helper()
+	for j.State == jobs.Waiting || j.State == jobs.Running {
+		time.Sleep(20 * time.Millisecond)
+		call(t, site, "GET", "/jobs/"+j.ID, nil, 200, &j)
+	}
+	return j
+}
+
+// The long work is done by jobs, whose files can be downloaded.
+func TestJobs(t *testing.T) {
+	dir, site := serve(t)
+	var made Label
+	call(t, site, "POST", "/labels", object{"name": "red", "texts": []string{"a red circle"}}, 201, &made)
+	label := fmt.Sprintf("/labels/%d", made.Label)
+	var list videoList
+	call(t, site, "GET", "/videos", nil, 200, &list)
+	var marks []object
+	for _, v := range list.Videos {
+		marks = append(marks, object{"video": v.Video, "start": 0, "end": 2, "positive": v.Name == "red.mp4" || strings.Contains(v.Name, "gnp")})
+	}
+	call(t, site, "POST", label+"/marks", object{"marks": marks}, 200, nil)
+	run := func(job object, want jobs.State) jobs.Job {
+		t.Helper()
+		var j jobs.Job
+		call(t, site, "POST", "/jobs", job, 202, &j)
+		if j = finished(t, site, j); j.State != want {
+			t.Errorf("%v: %+v", job, j)
+		}
+		return j
+	}
+	run(object{"kind": "apply"}, jobs.Done)
+	run(object{"kind": "train", "label": made.Label}, jobs.Done)
+	for _, format := range []string{"csv", "jsonl", "activitynet", "labelstudio", "srt", "vtt", "edl", "clips"} {
+		j := run(object{"kind": "export", "label": made.Label, "format": format}, jobs.Done)
+		answer, err := site.Client().Get(site.URL + j.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != 200 || len(data) == 0 || !strings.HasPrefix(answer.Header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s: %d, %d bytes, %v", format, answer.StatusCode, len(data), answer.Header)
+		}
+	}
+	more := filepath.Join(filepath.Dir(dir), "videos", "more")
+	if err := os.Mkdir(more, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(filepath.Dir(more), "red.mp4"), filepath.Join(more, "again.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	run(object{"kind": "index", "folders": []string{more}}, jobs.Done)
+	var about Library
+	call(t, site, "GET", "/library", nil, 200, &about)
+	if about.Videos != len(list.Videos)+1 {
+		t.Errorf("%d videos after one was added", about.Videos)
+	}
+	var d struct{ Job string }
+	call(t, site, "GET", "/library/duplicates", nil, 202, &d)
+	finished(t, site, jobs.Job{ID: d.Job, State: jobs.Running})
+	var twice Duplicates
+	call(t, site, "GET", "/library/duplicates", nil, 200, &twice)
+	if len(twice.Exact) != 1 || len(twice.Exact[0].Videos) != 2 {
+		t.Errorf("duplicates: %+v", twice)
+	}
+	for _, bad := range []struct {
+		job    object
+		status int
+	}{
+		{object{"kind": "index", "folders": []string{"/etc"}}, 403}, {object{"kind": "index", "folders": []string{more + "/../../.."}}, 403},
+		{object{"kind": "train", "label": 99}, 404}, {object{"kind": "export", "label": made.Label}, 422}, {object{"kind": "dance"}, 422},
+		{object{"kind": "apply", "labels": []int{99}}, 404},
+	} {
+		call(t, site, "POST", "/jobs", bad.job, bad.status, nil)
+	}
+	call(t, site, "GET", "/jobs/nothing", nil, 404, nil)
+	var folders FolderList
+	call(t, site, "GET", "/folders", nil, 200, &folders)
+	call(t, site, "GET", "/folders?path=/etc", nil, 403, nil)
 }

@@ -35,6 +35,9 @@ func (s *Server) sessionOperations() {
 	operation(s, http.MethodDelete, "/session", "log-out", "End the session", s.logout, status(http.StatusNoContent))
 }
 
+// mayEdit reports whether the one who asks is an editor.
+func mayEdit(ctx context.Context) bool { return access.Of(ctx).Role == access.Edit }
+
 func (s *Server) getSession(ctx context.Context, _ *struct{}) (*body[Session], error) {
 	who := access.Of(ctx)
 	return &body[Session]{Session{s.o.Guard.Required(), who.User, who.Role}}, nil

@@ -61,6 +61,20 @@ type found struct {
 	segments []library.Segment
 }
 
+// publish tells browsers what changed.
+func (s *Server) publish(before, now library.Revision) {
+	if before.Moments != now.Moments {
+		s.hub.Publish("library", struct {
+			Generation string `json:"generation"`
+		}{now.Moments})
+	}
+	if before.Labels != now.Labels {
+		s.hub.Publish("labels", struct {
+			Revision string `json:"revision"`
+		}{now.Labels})
+	}
+}
+
 // use returns the current snapshot, which the caller must release. now asks for the
 // library as it is at this moment.
 func (s *state) use(ctx context.Context, now bool) (*snapshot, error) {

@@ -20,7 +20,6 @@ import (
 	"github.com/clipcue/clipcue/internal/server/playback"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
-	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -95,7 +94,7 @@ func (s *Server) index(ctx context.Context, t *jobs.Task, p indexParams) (any, e
 
 // train replaces the head of a label if cross-validation shows a gain.
 func (s *Server) train(ctx context.Context, t *jobs.Task, p labelParams) (any, error) {
-	stage := progress.Start(t.Progress, "train", 1, "labels")
+	stage := t.Progress.Start("train", 1, "labels")
 	defer stage.Finish()
 	return withTeacher(s, ctx, p.Label, func(_ *snapshot, l library.Label, t *taught) (any, error) {
 		c, err := t.Compare(ctx)
@@ -124,7 +123,7 @@ type appliedLabel struct {
 }
 
 func (s *Server) apply(ctx context.Context, t *jobs.Task, p applyParams) (any, error) {
-	stage := progress.Start(t.Progress, "apply", int64(len(p.Labels)), "labels")
+	stage := t.Progress.Start("apply", int64(len(p.Labels)), "labels")
 	defer stage.Finish()
 	out := []appliedLabel{}
 	for i, id := range p.Labels {
@@ -211,7 +210,7 @@ func (s *Server) exportRows(ctx context.Context, x *snapshot, l library.Label, p
 }
 
 func (s *Server) exportClips(ctx context.Context, t *jobs.Task, l library.Label, rows []markfile.Row) (any, error) {
-	stage := progress.Start(t.Progress, "cut", int64(len(rows)), "clips")
+	stage := t.Progress.Start("cut", int64(len(rows)), "clips")
 	defer stage.Finish()
 	var clips []playback.Clip
 	for _, r := range rows {
@@ -280,13 +279,10 @@ func (s *Server) findDuplicates(ctx context.Context, t *jobs.Task, _ struct{}) (
 		return nil, err
 	}
 	defer x.release()
-	stage := progress.Start(t.Progress, "compare", 1, "libraries")
-	defer stage.Finish()
-	d, err := x.Duplicates(ctx, library.DefaultThreshold, 0)
+	d, err := x.Duplicates(ctx, library.DefaultThreshold, 0, t.Progress)
 	if err != nil {
 		return nil, err
 	}
-	stage.Set(1)
 	return x.duplicates(d), nil
 }
 
