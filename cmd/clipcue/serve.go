@@ -96,7 +96,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	if err != nil {
 		return err
 	}
-	defer player.Close()
+	defer func() { _ = player.Close() }()
 	s, err := server.New(c.Context(), server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
 		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Player: player, Jobs: filepath.Join(o.library, "jobs"), Models: localModels(l.Settings()), Log: a.log})
 	if err != nil {
