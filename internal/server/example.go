@@ -33,13 +33,6 @@ const (
 	longest     = 60 // seconds of a clip
 )
 
-// Example is an uploaded image or clip, to find moments like it.
-type Example struct {
-	ID   string `json:"id"`
-	Kind string `json:"kind" enum:"image,video"`
-	Name string `json:"name"`
-}
-
 type example struct {
 	Example
 	path    string

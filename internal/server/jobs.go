@@ -17,18 +17,8 @@ import (
 
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/video"
 )
-
-// NewJob is a job to run.
-type NewJob struct {
-	Kind    string   `json:"kind" enum:"index,train,apply,export,duplicates"`
-	Folders []string `json:"folders,omitempty" maxItems:"100" doc:"index: folders of the server to add; none to update the library"`
-	Label   int64    `json:"label,omitempty" doc:"train, export"`
-	Labels  []int64  `json:"labels,omitempty" maxItems:"1000" doc:"apply; none for all that have marks"`
-	Format  string   `json:"format,omitempty" enum:"csv,jsonl,activitynet,labelstudio,srt,vtt,edl,clips" doc:"export"`
-	What    string   `json:"what,omitempty" enum:"segments,marks" doc:"export; default segments"`
-	Video   int64    `json:"video,omitempty" doc:"export: only of this video"`
-}
 
 type jobInput struct {
 	Job string `path:"job" maxLength:"40"`
@@ -166,12 +156,6 @@ type FolderList struct {
 	Folders []Folder `json:"folders"`
 }
 
-// Folder is a folder of the server.
-type Folder struct {
-	Path string `json:"path"`
-	Name string `json:"name"`
-}
-
 func (s *Server) folders(ctx context.Context, in *foldersInput) (*body[FolderList], error) {
 	if !mayEdit(ctx) {
 		return nil, huma.Error403Forbidden("Only an editor may see the folders of the server.")
@@ -179,7 +163,7 @@ func (s *Server) folders(ctx context.Context, in *foldersInput) (*body[FolderLis
 	out := FolderList{[]Folder{}}
 	if in.Path == "" {
 		for _, f := range s.o.Allowed {
-			out.Folders = append(out.Folders, Folder{absolute(f), printable(filepath.Base(absolute(f)))})
+			out.Folders = append(out.Folders, Folder{Path: absolute(f), Name: printable(filepath.Base(absolute(f)))})
 		}
 		return &body[FolderList]{out}, nil
 	}
@@ -189,43 +173,10 @@ func (s *Server) folders(ctx context.Context, in *foldersInput) (*body[FolderLis
 	entries, err := os.ReadDir(in.Path)
 	for _, e := range entries {
 		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-			out.Folders = append(out.Folders, Folder{filepath.Join(in.Path, e.Name()), printable(e.Name())})
+			out.Folders = append(out.Folders, Folder{Path: filepath.Join(in.Path, e.Name()), Name: printable(e.Name())})
 		}
 	}
 	return &body[FolderList]{out}, err
-}
-
-// VideoName names a video.
-type VideoName struct {
-	Video  int64  `json:"video"`
-	Name   string `json:"name"`
-	Folder string `json:"folder"`
-}
-
-// Duplicates are videos that are more than once in the library.
-type Duplicates struct {
-	Exact []ExactDuplicate `json:"exact" doc:"the same files"`
-	Near  []NearDuplicate  `json:"near" doc:"videos that share frames"`
-}
-
-// ExactDuplicate is a set of files with the same content.
-type ExactDuplicate struct {
-	Bytes  int64       `json:"bytes" doc:"of each"`
-	Videos []VideoName `json:"videos"`
-}
-
-// NearDuplicate is a pair of videos that share frames.
-type NearDuplicate struct {
-	A     VideoName    `json:"a"`
-	B     VideoName    `json:"b"`
-	Parts []SharedPart `json:"parts" doc:"the longest first"`
-}
-
-// SharedPart is a part of two videos that shows the same.
-type SharedPart struct {
-	A          Span    `json:"a"`
-	B          Span    `json:"b"`
-	Similarity float64 `json:"similarity"`
 }
 
 type duplicatesOutput struct {
@@ -247,7 +198,7 @@ func (s *Server) duplicates(ctx context.Context, _ *struct{}) (*duplicatesOutput
 		Moments string `json:"moments"` // the state of the library
 	}{x.current().Moments}
 	out := &duplicatesOutput{Status: http.StatusAccepted}
-	out.Body.Duplicates = Duplicates{[]ExactDuplicate{}, []NearDuplicate{}}
+	out.Body.Duplicates = Duplicates{Exact: []ExactDuplicate{}, Near: []NearDuplicate{}}
 	for _, j := range s.jobs.List() {
 		var found struct {
 			Duplicates
@@ -266,6 +217,8 @@ func (s *Server) duplicates(ctx context.Context, _ *struct{}) (*duplicatesOutput
 	return out, err
 }
 
+func spanOf(s video.Span) Span { return Span{Start: s.Start, End: s.End} }
+
 func (x *snapshot) nameOf(path string) VideoName {
 	name, folder := x.place(path)
 	out := VideoName{Name: printable(name), Folder: printable(folder)}
@@ -279,7 +232,7 @@ func (x *snapshot) duplicates(d *library.Duplicates) any {
 	out := struct {
 		Duplicates
 		Moments string `json:"moments"`
-	}{Duplicates{[]ExactDuplicate{}, []NearDuplicate{}}, x.current().Moments}
+	}{Duplicates{Exact: []ExactDuplicate{}, Near: []NearDuplicate{}}, x.current().Moments}
 	for _, e := range d.Exact {
 		one := ExactDuplicate{Bytes: e.Bytes}
 		for _, v := range e.Videos {
@@ -290,7 +243,7 @@ func (x *snapshot) duplicates(d *library.Duplicates) any {
 	for _, n := range d.Near {
 		one := NearDuplicate{A: x.nameOf(n.A), B: x.nameOf(n.B)}
 		for _, p := range n.Parts {
-			one.Parts = append(one.Parts, SharedPart{Span{p.A.Start, p.A.End}, Span{p.B.Start, p.B.End}, p.Similarity})
+			one.Parts = append(one.Parts, SharedPart{A: spanOf(p.A), B: spanOf(p.B), Similarity: p.Similarity})
 		}
 		out.Near = append(out.Near, one)
 	}

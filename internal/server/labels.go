@@ -12,25 +12,6 @@ import (
 	"github.com/clipcue/clipcue/library"
 )
 
-// Label is what the library learns from marks.
-type Label struct {
-	Label     int64    `json:"label" doc:"its number"`
-	Name      string   `json:"name"`
-	Texts     []string `json:"texts" doc:"what it looks like, in words; without any, the name"`
-	Positives int      `json:"positives" doc:"number of marks"`
-	Negatives int      `json:"negatives" doc:"number of marks"`
-	Trained   bool     `json:"trained" doc:"it has a trained head"`
-	Point     *Point   `json:"point,omitempty" doc:"operating point; absent for the default, a precision of 0.8"`
-}
-
-// Point is an operating point: a precision or a recall.
-type Point struct {
-	Precision float64 `json:"precision,omitempty" minimum:"0" maximum:"1"`
-	Recall    float64 `json:"recall,omitempty" minimum:"0" maximum:"1"`
-}
-
-func (p Point) target() label.Target { return label.Target{Precision: p.Precision, Recall: p.Recall} }
-
 // defaultPrecision is that of labels without an operating point.
 const defaultPrecision = 0.8
 
@@ -73,7 +54,7 @@ func (s *Server) labelOperations() {
 func describeLabel(l library.Label) Label {
 	out := Label{Label: l.ID, Name: l.Name, Texts: append([]string{}, l.Texts...), Positives: l.Positive, Negatives: l.Negative, Trained: l.Trained}
 	if l.Point != (label.Target{}) {
-		out.Point = &Point{l.Point.Precision, l.Point.Recall}
+		out.Point = &Point{Precision: l.Point.Precision, Recall: l.Point.Recall}
 	}
 	return out
 }
@@ -166,21 +147,6 @@ type FeedQuery struct {
 	Folder string `query:"folder" maxLength:"4096" doc:"only videos in this folder and below"`
 }
 
-// Feed holds moments to mark.
-type Feed struct {
-	Feed     string       `json:"feed"`
-	Moments  []FeedMoment `json:"moments"`
-	Revision string       `json:"revision" doc:"changes with the marks"`
-}
-
-// FeedMoment is a moment to mark or, in the feed suspects, a mark that the others contradict.
-type FeedMoment struct {
-	Moment
-	Mark     int64   `json:"mark,omitempty" doc:"number of the mark"`
-	Positive bool    `json:"positive,omitempty" doc:"of the mark"`
-	Margin   float64 `json:"margin,omitempty" doc:"how strongly the other marks contradict"`
-}
-
 type feedInput struct {
 	LabelPath
 	FeedQuery
@@ -220,12 +186,6 @@ func (x *snapshot) feed(ctx context.Context, t *taught, q FeedQuery) (Feed, erro
 	return out, nil
 }
 
-// Quality is an estimate of how well a label works at an operating point.
-type Quality struct {
-	label.Quality
-	Problem string `json:"problem" doc:"why there is no estimate"`
-}
-
 // PointQuery is an operating point, or that of the label.
 type PointQuery struct {
 	Precision float64 `query:"precision" minimum:"0" maximum:"1" doc:"lowest precision"`
@@ -259,7 +219,7 @@ func (s *Server) quality(ctx context.Context, in *qualityInput) (*body[Quality],
 		if err != nil {
 			return nil, err
 		}
-		return &body[Quality]{Quality{f.quality, f.problem}}, nil
+		return &body[Quality]{Quality{Quality: f.quality, Problem: f.problem}}, nil
 	})
 }
 
@@ -313,14 +273,6 @@ func estimateProblem(err error) string {
 	return ""
 }
 
-// Boundary holds moments on both sides of an operating point.
-type Boundary struct {
-	Threshold float64  `json:"threshold" doc:"of the scores, as log-odds"`
-	Above     []Moment `json:"above" doc:"the closest first"`
-	Below     []Moment `json:"below" doc:"the closest first"`
-	Problem   string   `json:"problem"`
-}
-
 type boundaryInput struct {
 	LabelPath
 	PointQuery
@@ -352,7 +304,7 @@ type pointInput struct {
 }
 
 func (s *Server) setPoint(ctx context.Context, in *pointInput) (*body[Label], error) {
-	target := in.Body.target()
+	target := label.Target{Precision: in.Body.Precision, Recall: in.Body.Recall}
 	if err := target.Check(); err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
@@ -363,31 +315,11 @@ func (s *Server) setPoint(ctx context.Context, in *pointInput) (*body[Label], er
 	})
 }
 
-// Segment is a part of a video that shows a label.
-type Segment struct {
-	Video     int64   `json:"video"`
-	Name      string  `json:"name"`
-	Folder    string  `json:"folder"`
-	Start     float64 `json:"start"`
-	End       float64 `json:"end"`
-	Score     float64 `json:"score" doc:"probability of the best moment, 0 to 1"`
-	Thumbnail string  `json:"thumbnail,omitempty"`
-}
-
 type segmentsInput struct {
 	LabelPath
 	Video  int64 `query:"video" doc:"only of this video"`
 	Limit  int   `query:"limit" default:"200" minimum:"1" maximum:"10000"`
 	Offset int   `query:"offset" default:"0" minimum:"0"`
-}
-
-// SegmentList is a page of segments.
-type SegmentList struct {
-	Segments []Segment `json:"segments" doc:"by video and start"`
-	Total    int       `json:"total"`
-	Seconds  float64   `json:"seconds" doc:"of all"`
-	Videos   int       `json:"videos" doc:"number of videos with segments"`
-	Problem  string    `json:"problem"`
 }
 
 func (x *snapshot) ofSegment(g library.Segment) Segment {

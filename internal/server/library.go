@@ -8,48 +8,6 @@ import (
 	"github.com/clipcue/clipcue/feature"
 )
 
-// Library describes the library.
-type Library struct {
-	Name       string   `json:"name" doc:"of its folder"`
-	Videos     int      `json:"videos"`
-	Seconds    float64  `json:"seconds" doc:"of these"`
-	Moments    int      `json:"moments"`
-	Pending    int      `json:"pending" doc:"videos that are waiting to be re-indexed"`
-	Missing    int      `json:"missing"`
-	Failed     int      `json:"failed"`
-	Bytes      int64    `json:"bytes" doc:"of the library's folder"`
-	Window     float64  `json:"window" doc:"length of a moment in seconds"`
-	Hop        float64  `json:"hop" doc:"seconds between the starts of moments"`
-	Model      string   `json:"model"`
-	Run        string   `json:"run" doc:"trained model, or empty"`
-	Precision  string   `json:"precision"`
-	Folders    []string `json:"folders" doc:"names of the folders that the library was given"`
-	Version    string   `json:"version" doc:"of clipcue"`
-	Generation string   `json:"generation" doc:"changes when videos or moments do"`
-}
-
-// Problem is a video that is not completely in the library.
-type Problem struct {
-	Video  int64  `json:"video,omitempty"`
-	Name   string `json:"name"`
-	Folder string `json:"folder"`
-	Reason string `json:"reason"`
-}
-
-// Problems are the videos that are not completely in the library.
-type Problems struct {
-	Failed  []Problem `json:"failed" doc:"not in the library"`
-	Missing []Problem `json:"missing" doc:"not at their paths"`
-	Partial []Problem `json:"partial" doc:"decoded only in part"`
-}
-
-// Model is a model on this machine.
-type Model struct {
-	Name string `json:"name"`
-	Kind string `json:"kind" enum:"backbone,run"`
-	Used bool   `json:"used" doc:"by this library"`
-}
-
 type modelList struct {
 	Models []Model `json:"models"`
 }
@@ -111,7 +69,7 @@ func (s *Server) problems(ctx context.Context, _ *struct{}) (*body[Problems], er
 	if err != nil {
 		return nil, err
 	}
-	out := Problems{x.problemsOf(info.Failed), []Problem{}, x.problemsOf(info.Partial)}
+	out := Problems{Failed: x.problemsOf(info.Failed), Missing: []Problem{}, Partial: x.problemsOf(info.Partial)}
 	for _, path := range info.Missing {
 		out.Missing = append(out.Missing, x.problem(path, "The file is not where it was."))
 	}

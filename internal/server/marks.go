@@ -12,28 +12,8 @@ import (
 	"github.com/clipcue/clipcue/library"
 )
 
-// Mark says that a part of a video shows a label, or does not.
-type Mark struct {
-	ID       int64     `json:"id" doc:"its number"`
-	Video    int64     `json:"video" doc:"0 if the video is not in the library now"`
-	Name     string    `json:"name"`
-	Start    float64   `json:"start"`
-	End      float64   `json:"end"`
-	Positive bool      `json:"positive"`
-	Author   string    `json:"author"`
-	Time     time.Time `json:"time"`
-}
-
 type markList struct {
 	Marks []Mark `json:"marks"`
-}
-
-// NewMark is a mark to add.
-type NewMark struct {
-	Video    int64   `json:"video"`
-	Start    float64 `json:"start" minimum:"0"`
-	End      float64 `json:"end" minimum:"0"`
-	Positive bool    `json:"positive"`
 }
 
 type marksInput struct {
@@ -68,15 +48,6 @@ type changeInput struct {
 		End      *float64 `json:"end,omitempty" minimum:"0"`
 		Positive *bool    `json:"positive,omitempty"`
 	}
-}
-
-// Changed is a label after a change of its marks.
-type Changed struct {
-	IDs       []int64 `json:"ids" doc:"of the added marks, in their order"`
-	Positives int     `json:"positives"`
-	Negatives int     `json:"negatives"`
-	Revision  string  `json:"revision"`
-	Feed      *Feed   `json:"feed,omitempty"`
 }
 
 func (s *Server) markOperations() {

@@ -8,27 +8,6 @@ import (
 	"github.com/clipcue/clipcue/library"
 )
 
-// Moment is a part of a video.
-type Moment struct {
-	Video     int64   `json:"video" doc:"number of the video"`
-	Name      string  `json:"name" doc:"of the file"`
-	Folder    string  `json:"folder" doc:"relative to the folder that the library was given"`
-	Start     float64 `json:"start" doc:"seconds"`
-	End       float64 `json:"end" doc:"seconds"`
-	Best      float64 `json:"best" doc:"start of the best moment of several adjacent ones, in seconds"`
-	Thumbnail string  `json:"thumbnail" doc:"address of a JPEG image"`
-	Score     float64 `json:"score" doc:"0 to 1; see the operation"`
-	Cosine    float64 `json:"cosine,omitempty" doc:"of the embeddings of the best moment and the query"`
-	Missing   bool    `json:"missing" doc:"the video was not at its path when the library was updated"`
-	Blank     bool    `json:"blank" doc:"most frames show nothing: one color, noise, color bars"`
-}
-
-// Span is a part of a video in seconds.
-type Span struct {
-	Start float64 `json:"start" minimum:"0"`
-	End   float64 `json:"end" minimum:"0"`
-}
-
 // printable returns a name for JSON: file names need not be UTF-8.
 func printable(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
 

@@ -19,35 +19,10 @@ import (
 // mostResults is the largest number of results of one search, over all pages.
 const mostResults = 2000
 
-// SearchQuery is what a search looks for. Saved searches have the same fields.
-type SearchQuery struct {
-	Q          string   `query:"q" json:"q,omitempty" maxLength:"1000" doc:"what the moment shows; -word and -\"several words\" exclude something"`
-	Without    []string `query:"without,explode" json:"without,omitempty" maxItems:"20" doc:"texts of what the moment must not show"`
-	Like       []string `query:"like,explode" json:"like,omitempty" maxItems:"20" pattern:"^[0-9]+@[0-9.]+$" doc:"moments to find more of: VIDEO@SECONDS"`
-	Example    []string `query:"example,explode" json:"example,omitempty" maxItems:"8" doc:"uploaded examples"`
-	Folder     string   `query:"folder" json:"folder,omitempty" maxLength:"4096" doc:"only videos in this folder, as moments name it, and below"`
-	Path       string   `query:"path" json:"path,omitempty" maxLength:"4096" doc:"pattern of the path, such as *holiday*"`
-	Since      string   `query:"since" json:"since,omitempty" maxLength:"40" doc:"only files changed on this day or later: 2026-01-31, or RFC 3339"`
-	Until      string   `query:"until" json:"until,omitempty" maxLength:"40" doc:"only files changed before this day"`
-	MinSeconds float64  `query:"min_seconds" json:"min_seconds,omitempty" minimum:"0" doc:"least length of the video"`
-	MaxSeconds float64  `query:"max_seconds" json:"max_seconds,omitempty" minimum:"0" doc:"greatest length of the video"`
-	Label      []int64  `query:"label,explode" json:"label,omitempty" maxItems:"20" doc:"only moments that show one of these labels"`
-}
-
 type searchInput struct {
 	SearchQuery
 	Limit  int `query:"limit" default:"60" minimum:"1" maximum:"500"`
 	Offset int `query:"offset" default:"0" minimum:"0" maximum:"1999"`
-}
-
-// Found is the response to a search.
-type Found struct {
-	Results  []Moment `json:"results" doc:"the best first"`
-	Matched  bool     `json:"matched" doc:"whether the best result is better than chance"`
-	More     bool     `json:"more" doc:"whether there are results after these"`
-	Warnings []string `json:"warnings"`
-	Query    string   `json:"query" doc:"what was understood"`
-	Took     float64  `json:"took_ms"`
 }
 
 // searched is a response that later pages are taken from.
@@ -241,13 +216,6 @@ func (x *snapshot) folder(name string) (string, error) {
 	return "", notFound("folder", strconv.Quote(name))
 }
 
-// SavedSearch is a search with a name.
-type SavedSearch struct {
-	Name    string      `json:"name"`
-	Query   SearchQuery `json:"query"`
-	Created time.Time   `json:"created"`
-}
-
 type savedSearches struct {
 	Searches []SavedSearch `json:"searches"`
 }
@@ -265,7 +233,7 @@ func (s *Server) listSearches(ctx context.Context, _ *struct{}) (*body[savedSear
 	out := savedSearches{[]SavedSearch{}}
 	for _, one := range all {
 		if q, ok := x.saved(ctx, one.Query); ok {
-			out.Searches = append(out.Searches, SavedSearch{one.Name, q, one.Created})
+			out.Searches = append(out.Searches, SavedSearch{Name: one.Name, Query: q, Created: one.Created})
 		}
 	}
 	return &body[savedSearches]{out}, nil

@@ -12,13 +12,6 @@ import (
 	"github.com/clipcue/clipcue/internal/server/access"
 )
 
-// Session says who is asking.
-type Session struct {
-	Required bool        `json:"required" doc:"requests need a token"`
-	User     string      `json:"user" doc:"name of the token, or empty"`
-	Role     access.Role `json:"role" doc:"view, edit, or empty for nobody"`
-}
-
 type loginInput struct {
 	Body struct {
 		Token string `json:"token" maxLength:"200"`
@@ -40,7 +33,7 @@ func mayEdit(ctx context.Context) bool { return access.Of(ctx).Role == access.Ed
 
 func (s *Server) getSession(ctx context.Context, _ *struct{}) (*body[Session], error) {
 	who := access.Of(ctx)
-	return &body[Session]{Session{s.o.Guard.Required(), who.User, who.Role}}, nil
+	return &body[Session]{Session{Required: s.o.Guard.Required(), User: who.User, Role: string(who.Role)}}, nil
 }
 
 func (s *Server) login(ctx context.Context, in *loginInput) (*cookieOutput, error) {

@@ -8,36 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
 )
-
-// Video is a video of the library.
-type Video struct {
-	Video     int64     `json:"video" doc:"its number"`
-	Name      string    `json:"name"`
-	Folder    string    `json:"folder" doc:"relative to the folder that the library was given"`
-	Seconds   float64   `json:"seconds"`
-	Moments   int       `json:"moments"`
-	Modified  time.Time `json:"modified" doc:"the file, when it was indexed"`
-	Missing   bool      `json:"missing"`
-	Pending   bool      `json:"pending" doc:"it is waiting to be re-indexed"`
-	Partial   string    `json:"partial" doc:"why only a part of it is in the library"`
-	Thumbnail string    `json:"thumbnail,omitempty"`
-}
-
-// VideoDetails are a video with the properties of its file.
-type VideoDetails struct {
-	Video
-	Width     int     `json:"width"`
-	Height    int     `json:"height"`
-	FrameRate float64 `json:"frame_rate"`
-	Playable  bool    `json:"playable" doc:"browsers can play the file itself"`
-	Problem   string  `json:"problem" doc:"why the file cannot be read now"`
-}
 
 type videosInput struct {
 	Q      string `query:"q" maxLength:"1000" doc:"a part of the name or the folder"`
@@ -58,12 +33,6 @@ type videoList struct {
 
 type momentList struct {
 	Moments []VideoMoment `json:"moments"`
-}
-
-// VideoMoment is a moment of a video.
-type VideoMoment struct {
-	Span
-	Thumbnail string `json:"thumbnail"`
 }
 
 type thumbnailInput struct {
@@ -181,7 +150,7 @@ func (s *Server) listMoments(ctx context.Context, in *VideoPath) (*body[momentLi
 	}
 	out := momentList{[]VideoMoment{}}
 	for _, m := range all {
-		out.Moments = append(out.Moments, VideoMoment{Span{m.Start, m.End}, x.address(m.Picture)})
+		out.Moments = append(out.Moments, VideoMoment{Span: spanOf(m.Span), Thumbnail: x.address(m.Picture)})
 	}
 	return &body[momentList]{out}, nil
 }
@@ -197,22 +166,6 @@ func (s *Server) thumbnail(ctx context.Context, in *thumbnailInput) (*image, err
 		return nil, err
 	}
 	return &image{"image/jpeg", "private, max-age=31536000, immutable", data}, nil
-}
-
-// Track is what a label sees in a video.
-type Track struct {
-	Label    int64     `json:"label"`
-	Name     string    `json:"name"`
-	Scores   []Scored  `json:"scores" doc:"by time"`
-	Segments []Segment `json:"segments"`
-	Marks    []Mark    `json:"marks"`
-	Problem  string    `json:"problem" doc:"why there are no segments"`
-}
-
-// Scored is the probability at a time.
-type Scored struct {
-	T float64 `json:"t" doc:"middle of the moment, in seconds"`
-	P float64 `json:"p" doc:"probability, 0 to 1"`
 }
 
 type tracksInput struct {
@@ -259,7 +212,7 @@ func (s *Server) track(ctx context.Context, x *snapshot, l library.Label, v *lib
 		return out, err
 	}
 	for _, m := range t.Track(v.ID) {
-		out.Scores = append(out.Scores, Scored{(m.Start + m.End) / 2, logistic(m.Score)})
+		out.Scores = append(out.Scores, Scored{T: (m.Start + m.End) / 2, P: logistic(m.Score)})
 	}
 	f, err := t.at(ctx, pointOf(l))
 	if err != nil {

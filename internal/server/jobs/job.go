@@ -5,42 +5,25 @@ import (
 	"io"
 	"time"
 
+	"github.com/clipcue/clipcue/client"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/progress"
 )
 
 // State is the state of a job.
-type State string
+type State = client.State
 
 // The states.
 const (
-	Waiting  State = "waiting"
-	Running  State = "running"
-	Done     State = "done"
-	Failed   State = "failed"
-	Canceled State = "canceled"
+	Waiting  = client.Waiting
+	Running  = client.Running
+	Done     = client.Done
+	Failed   = client.Failed
+	Canceled = client.Canceled
 )
 
-func (s State) ended() bool { return s == Done || s == Failed || s == Canceled }
-
 // Job describes a job as the API does.
-type Job struct {
-	ID       string          `json:"id"`
-	Kind     string          `json:"kind"`
-	State    State           `json:"state"`
-	Title    string          `json:"title"`
-	Done     int64           `json:"done"`
-	Total    int64           `json:"total"` // 0 = unknown
-	Unit     string          `json:"unit"`
-	ETA      float64         `json:"eta_seconds"` // 0 = unknown
-	Detail   string          `json:"detail"`
-	Error    string          `json:"error"`
-	Created  time.Time       `json:"created"`
-	Started  time.Time       `json:"started,omitzero"`
-	Finished time.Time       `json:"finished,omitzero"`
-	Result   json.RawMessage `json:"result,omitempty"`
-	File     string          `json:"file"` // path in the API; "" = none
-}
+type Job = client.Job
 
 // record is a job as it is stored.
 type record struct {

@@ -112,7 +112,7 @@ func (m *Manager) load() error {
 	for _, r := range m.list {
 		_, known := m.kinds[r.Kind]
 		switch {
-		case r.State.ended():
+		case r.State.Ended():
 		case !known:
 			m.end(r, Failed, fmt.Sprintf("this version of clipcue has no jobs of kind %q", r.Kind))
 		case r.Attempts >= maxAttempts:
@@ -154,7 +154,7 @@ func (m *Manager) Add(kind, title string, params any) (Job, error) {
 	defer m.mu.Unlock()
 	waiting := 0
 	for _, r := range m.list {
-		if !r.State.ended() && r.Kind == kind && bytes.Equal(r.Params, data) {
+		if !r.State.Ended() && r.Kind == kind && bytes.Equal(r.Params, data) {
 			return r.Job, nil
 		}
 		if r.State == Waiting {
@@ -188,7 +188,7 @@ func (m *Manager) List() []Job {
 
 // unfinished returns the jobs that have not ended.
 func (m *Manager) unfinished() []Job {
-	return slices.DeleteFunc(m.List(), func(j Job) bool { return j.State.ended() })
+	return slices.DeleteFunc(m.List(), func(j Job) bool { return j.State.Ended() })
 }
 
 // Get returns a job.
@@ -275,12 +275,12 @@ func (m *Manager) end(r *record, s State, reason string) {
 func (m *Manager) prune() {
 	ended := 0
 	for _, r := range m.list {
-		if r.State.ended() {
+		if r.State.Ended() {
 			ended++
 		}
 	}
 	m.list = slices.DeleteFunc(m.list, func(r *record) bool {
-		if !r.State.ended() || ended <= maxFinished {
+		if !r.State.Ended() || ended <= maxFinished {
 			return false
 		}
 		ended--
