@@ -194,3 +194,42 @@ func (s *Server) work(job object) {
 		time.Sleep(150 * time.Millisecond)
 	}
 }
+
+// AddLabel adds a label with a mark in each of the videos.
+func (s *Server) AddLabel(name string, videos []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &label{Label: len(s.labels) + 1, Name: name, Texts: []string{name}}
+	for _, v := range videos {
+		s.marks++
+		l.marks = append(l.marks, mark{ID: s.marks, Video: v, Name: s.o.Videos[v-1].Name, End: 4, Positive: true, Author: name, Time: "2024-05-01T12:00:00Z"})
+	}
+	l.count()
+	s.labels = append(s.labels, l)
+}
+
+// Marks returns how many moments of a label are accepted and rejected.
+func (s *Server) Marks(id int) (positives, negatives int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.label(id)
+	return l.Positives, l.Negatives
+}
+
+// Mark is a marked part of a video.
+type Mark = mark
+
+// MarksOf returns the marks of a label.
+func (s *Server) MarksOf(id int) []Mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.label(id).marks)
+}
+
+// Precision returns the operating point of a label.
+func (s *Server) Precision(id int) float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, _ := s.label(id).Point["precision"].(float64)
+	return p
+}
