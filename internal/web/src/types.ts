@@ -14,7 +14,7 @@ export interface Library {
   name: string; videos: number; seconds: number; moments: number; pending: number;
   model: { name: string; run: string; precision: string } | null;
   window: number; hop: number; folders: { id: number; name: string }[];
-  writer: string; version: string; generation: number;
+  failed: number; missing: number; writer: string; version: string; generation: string;
 }
 
 export interface SearchAnswer {
@@ -39,7 +39,7 @@ export interface Track {
 
 export interface Point { precision?: number; recall?: number }
 export interface Label {
-  label: number; name: string; texts: string[] | null; positives: number; negatives: number; trained: boolean; point: Point | null;
+  label: number; name: string; texts: string[] | null; positives: number; negatives: number; trained: boolean; point?: Point | null;
 }
 
 export interface Interval { mean: number; low: number; high: number }

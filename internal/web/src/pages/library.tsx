@@ -58,7 +58,7 @@ const kinds: { key: keyof Problems; title: string; hint: string }[] = [
   { key: "partial", title: "Partly indexed", hint: "These files are damaged. What could be read is indexed." },
 ];
 
-function ProblemsSection({ generation }: { generation: number }) {
+function ProblemsSection({ generation }: { generation: string }) {
   const { data, error, reload } = useLoad<Problems>("/library/problems");
   useEffect(reload, [generation]);
   if (error) return <Failure text={error} retry={reload} />;
