@@ -208,8 +208,8 @@ func (s *Server) libraryRoutes() {
 			seconds += v.Seconds
 		}
 		return object{"name": "archive", "videos": len(s.o.Videos), "seconds": seconds, "moments": int(seconds / 2), "pending": 0,
-			"model": object{"name": "clipcue-tiny", "run": "", "precision": "float32"}, "window": 4, "hop": 2,
-			"folders": []object{{"id": 1, "name": "archive"}}, "failed": 1, "missing": 0, "writer": "", "version": "test", "generation": "1"}
+			"model": "clipcue-tiny", "run": "", "precision": "float32", "window": 4, "hop": 2,
+			"folders": []string{"archive"}, "failed": 1, "missing": 0, "writer": "", "version": "test", "generation": "1"}
 	})
 	s.handle("GET /library/problems", func(*http.Request) any {
 		missing := []object{}

@@ -147,7 +147,7 @@ function Stage({ moment: m, hint }: { moment: Moment; hint: string }) {
       <figcaption>
         <a href={`/video/${m.video}?t=${m.best}`}><Name text={m.name} class="name" /></a>
         <span class="muted tabular">{clock(m.start)}–{clock(m.end)}</span>
-        {m.positive !== undefined && <span class="chip small">{m.positive ? "marked as accepted" : "marked as rejected"}</span>}
+        {m.mark !== undefined && <span class="chip small">{m.positive ? "marked as accepted" : "marked as rejected"}</span>}
         <span class="space" />
         <span title={hint}><Score value={m.score} what="Probability" /></span>
       </figcaption>
