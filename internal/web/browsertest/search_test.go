@@ -16,7 +16,7 @@ func TestSearchesWhileTyping(t *testing.T) {
 	p.press("/")
 	p.wait(`document.activeElement.name == "q"`)
 	p.fill("input[name=q]", "red circle")
-	p.see("50 moments")
+	p.see("good matches")
 	p.wait(`location.search == "?q=red+circle"`)
 	p.wait(`document.querySelector('[aria-live]').textContent == "50 results"`)
 	p.do(chromedp.NavigateBack())
@@ -25,7 +25,7 @@ func TestSearchesWhileTyping(t *testing.T) {
 
 func TestKeysReachEverything(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(5)}, "/?q=x")
-	p.see("moments")
+	p.see("good matches")
 	p.press("/", kb.ArrowDown)
 	p.wait(`document.activeElement.closest("[data-index]")?.dataset.index == "0"`)
 	p.press(kb.ArrowRight, kb.ArrowDown)
@@ -88,7 +88,7 @@ func TestEmptyLibraryOffersOneStep(t *testing.T) {
 
 func TestRecoversWhenTheServerIsLost(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(3)}, "/?q=x")
-	p.see("moments")
+	p.see("good matches")
 	p.server.SetDown(true)
 	p.press("/", "yz")
 	p.see("The server does not answer. Retrying…")

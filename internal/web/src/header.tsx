@@ -63,6 +63,7 @@ function SearchField() {
     step.current = now;
   };
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), [path]);
   return (
     <form class="searchfield" role="search" onSubmit={e => { e.preventDefault(); clearTimeout(timer.current); search(text, true); }}>
       <Icon name="search" size={18} />
