@@ -3,7 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+.PHONY: all build web browser demo test test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
 
 all: build
 
@@ -13,7 +13,7 @@ build:            ## build bin/clipcue
 demo: ffmpeg build ## render videos, train on them, evaluate, classify others
 	bin/clipcue demo --out demo
 
-test: ffmpeg      ## the tests that every change must pass; CLIPCUE_SLOW=1 adds the slow ones
+test: ffmpeg browser ## the tests that every change must pass; CLIPCUE_SLOW=1 adds the slow ones
 	$(GO) vet ./...
 	$(GO) test -timeout 30m ./...
 
@@ -30,9 +30,10 @@ race: ffmpeg      ## the race detector, without the slow packages
 race-slow: ffmpeg ## the race detector on the slow packages
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -E '$(SLOW_RACE)')
 
-lint:             ## gofmt, go vet, golangci-lint (.golangci.yml), govulncheck
+lint:             ## gofmt, go vet, the page's types, golangci-lint (.golangci.yml), govulncheck
 	test -z "$$(gofmt -l .)" || { echo 'these files need gofmt:'; gofmt -l .; exit 1; }
 	$(GO) vet ./...
+	scripts/check-web.sh
 	$(TOOL) golangci-lint run --timeout 15m ./...
 	$(MAKE) vulnerabilities
 
@@ -63,6 +64,13 @@ bench-peers: ffmpeg ## compare with ONNX Runtime and PyTorch, which it installs;
 generate:         ## regenerate the assembly, the tokenizer's tables and NOTICE
 	$(GO) generate ./...
 	$(GO) run ./internal/notice
+
+web:              ## bundle the page of clipcue serve after a change to its sources
+	$(GO) run ./internal/web/build
+	scripts/check-web.sh
+
+browser:          ## install Chromium and axe-core for the tests of the page if they are missing
+	@scripts/need-browser.sh
 
 ffmpeg:           ## install ffmpeg if it is missing
 	@scripts/need-ffmpeg.sh

@@ -16,7 +16,8 @@ import (
 
 func (a *app) demoCommand() *cobra.Command {
 	var o demo.Options
-	var asJSON bool
+	var asJSON, serve bool
+	var address string
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run an experiment from rendering videos to a report",
@@ -27,13 +28,19 @@ Transformer, and clipcue's default; closed-set, few-shot, one-shot, and zero-sho
 classes that were not in training. Then it classifies videos that were rendered afterwards.
 
 All files stay in one folder, with the tables in report.html. Files that exist are not
-made again.`,
-		Example: "  clipcue demo --out demo\n  clipcue demo --out demo --ablation",
+made again.
+
+With --serve, it renders a small archive of videos instead, indexes it, marks some moments
+of two labels and serves it as a web page.`,
+		Example: "  clipcue demo --out demo\n  clipcue demo --out demo --ablation\n  clipcue demo --serve",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Log, o.Progress, o.Threads = a.log, a.progress, a.threads
 			if o.Threads == 0 {
 				o.Threads = runtime.GOMAXPROCS(0)
+			}
+			if serve {
+				return a.demoServe(c, o, address)
 			}
 			began := time.Now()
 			r, err := demo.Run(c.Context(), o)
@@ -57,6 +64,8 @@ made again.`,
 	flags.Int(c, &o.Episodes, "episodes", 1, "number of few-shot episodes")
 	flags.Int(c, &o.Steps, "steps", 1, "number of training steps; half as many for few-shot and zero-shot")
 	f.BoolVar(&o.Ablation, "ablation", false, "also measure each deviation from the paper; several times slower")
+	f.BoolVar(&serve, "serve", false, "serve a small archive of rendered videos as a web page")
+	f.StringVar(&address, "address", "127.0.0.1:8765", "address to listen on")
 	flags.JSON(c, &asJSON)
 	return c
 }

@@ -38,7 +38,8 @@ async function once(path: string, r: Request): Promise<Response | undefined> {
       method: r.method ?? "GET", headers, signal: r.signal ?? null, credentials: "same-origin",
       body: r.form ?? (r.body === undefined ? null : JSON.stringify(r.body)),
     });
-    return [502, 503, 504].includes(answer.status) ? undefined : answer;
+    const explained = answer.headers.get("Content-Type")?.includes("json"); // by the server itself
+    return !explained && [502, 503, 504].includes(answer.status) ? undefined : answer;
   } catch (e) {
     if (r.signal?.aborted) throw e;
     return undefined;

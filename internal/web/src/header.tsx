@@ -43,9 +43,12 @@ function SearchField() {
   const field = useRef<HTMLInputElement>(null);
   const given = path === "/" ? params.get("q") ?? "" : "";
   const [text, setText] = useState(given);
-  const sent = useRef(given);
+  const sent = useRef(given), step = useRef(true);
   useEffect(() => {
-    if (given !== sent.current || path !== "/") setText(given);
+    if (given !== sent.current || path !== "/") {
+      setText(given);
+      step.current = true;
+    }
     sent.current = given;
   }, [given, path]);
   useKeys({ "/": () => { field.current?.focus(); field.current?.select(); } });
@@ -54,11 +57,13 @@ function SearchField() {
     if (q.trim()) p.set("q", q); else p.delete("q");
     sent.current = q.trim() ? q : "";
     const s = p.toString();
-    // Typing changes the page in place; only the first letter is a step of the history.
-    if (path === "/") navigate("/" + (s && "?" + s), !!given || !now);
+    // Typing changes the page in place; a search that was entered stays in the history.
+    if (path === "/") navigate("/" + (s && "?" + s), !step.current);
     else if (now) navigate("/" + (s && "?" + s));
+    step.current = now;
   };
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), [path]);
   return (
     <form class="searchfield" role="search" onSubmit={e => { e.preventDefault(); clearTimeout(timer.current); search(text, true); }}>
       <Icon name="search" size={18} />

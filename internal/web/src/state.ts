@@ -76,14 +76,14 @@ async function catchUp(): Promise<void> {
   await loadAll();
 }
 
-let events: EventSource | undefined;
+let events: EventSource | undefined, failures = 0;
 
 function follow(): void {
   events?.close();
   const source = new EventSource("/api/v1/events");
   events = source;
   const libraryLater = later(loadLibrary), labelsLater = later(loadLabels);
-  source.addEventListener("open", () => { offline.set(false); });
+  source.addEventListener("open", () => { offline.set(false); failures = 0; });
   source.addEventListener("job", e => {
     const j: Job = JSON.parse(e.data);
     putJob(j);
@@ -94,7 +94,7 @@ function follow(): void {
   source.addEventListener("error", async () => {
     source.close();
     if (source !== events) return;
-    await pause(1500);
+    await pause(Math.min(30000, 1500 * 2 ** failures++));
     if (!document.hidden && source === events) await catchUp();
   });
 }

@@ -5,16 +5,15 @@ export interface Span { start: number; end: number }
 export interface Moment extends Span {
   video: number; name: string; folder: string; best: number; thumbnail: string;
   score: number; cosine: number; missing: boolean; blank: boolean;
-  margin?: number; positive?: boolean;
+  mark?: number; positive?: boolean; // of a mark that others contradict; no positive means rejected
 }
 
 export interface Session { required: boolean; user: string; role: "" | "view" | "edit"; csrf: string }
 
 export interface Library {
   name: string; videos: number; seconds: number; moments: number; pending: number;
-  model: { name: string; run: string; precision: string } | null;
-  window: number; hop: number; folders: { id: number; name: string }[];
-  writer: string; version: string; generation: number;
+  model: string; run: string; precision: string; window: number; hop: number; folders: string[] | null;
+  failed: number; missing: number; writer?: string; version: string; generation: string;
 }
 
 export interface SearchAnswer {
@@ -26,7 +25,7 @@ export interface SavedSearch { name: string; query: Record<string, unknown>; cre
 export interface Video {
   video: number; name: string; folder: string; seconds: number; moments: number; modified: string;
   missing: boolean; partial: string; thumbnail: string;
-  width?: number; height?: number; frame_rate?: number; playable?: boolean; path_hint?: string;
+  width?: number; height?: number; frame_rate?: number; playable?: boolean; problem?: string;
 }
 
 export interface VideoMoment extends Span { thumbnail: string }
@@ -34,12 +33,12 @@ export interface VideoMoment extends Span { thumbnail: string }
 export interface Mark extends Span { id: number; video?: number; name?: string; positive: boolean; author: string; time: string }
 export interface Segment extends Span { score: number; video?: number; name?: string; folder?: string; thumbnail?: string }
 export interface Track {
-  label: number; name: string; scores: { t: number; p: number }[] | null; segments: Segment[] | null; marks: Mark[] | null;
+  label: number; name: string; scores: { t: number; p: number }[] | null; segments: Segment[] | null; marks: Mark[] | null; problem?: string;
 }
 
 export interface Point { precision?: number; recall?: number }
 export interface Label {
-  label: number; name: string; texts: string[] | null; positives: number; negatives: number; trained: boolean; point: Point | null;
+  label: number; name: string; texts: string[] | null; positives: number; negatives: number; trained: boolean; point?: Point | null;
 }
 
 export interface Interval { mean: number; low: number; high: number }

@@ -11,6 +11,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io/fs"
 	"math"
 	"net/http"
 	"os"
@@ -90,14 +91,6 @@ func (s *Server) SetDown(down bool) {
 	s.Down = down
 }
 
-// Marks returns the marks of a label.
-func (s *Server) Marks(id int) (positive, negative int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.label(id)
-	return l.Positives, l.Negatives
-}
-
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	s.mu.Lock()
@@ -119,7 +112,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !api {
-		http.ServeFileFS(w, r, web.Files(), "/")
+		index, _ := fs.ReadFile(web.Files(), "index.html")
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write(index)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -213,8 +208,8 @@ func (s *Server) libraryRoutes() {
 			seconds += v.Seconds
 		}
 		return object{"name": "archive", "videos": len(s.o.Videos), "seconds": seconds, "moments": int(seconds / 2), "pending": 0,
-			"model": object{"name": "clipcue-tiny", "run": "", "precision": "float32"}, "window": 4, "hop": 2,
-			"folders": []object{{"id": 1, "name": "archive"}}, "writer": "", "version": "test", "generation": 1}
+			"model": "clipcue-tiny", "run": "", "precision": "float32", "window": 4, "hop": 2,
+			"folders": []string{"archive"}, "failed": 1, "missing": 0, "writer": "", "version": "test", "generation": "1"}
 	})
 	s.handle("GET /library/problems", func(*http.Request) any {
 		missing := []object{}
@@ -370,7 +365,7 @@ func (s *Server) track(l *label, id int) object {
 	for k := 0; float64(2*k) < s.o.Videos[id-1].Seconds; k++ {
 		p := math.Pow(hash(l.Label, id, k/4), 2)
 		scores = append(scores, object{"t": 2*k + 1, "p": 0.7*p + 0.3*hash(l.Label, id, k)*p})
-		if p > 0.6 && k%4 == 0 {
+		if k%4 == 0 && (p > 0.6 || k == 8) {
 			segments = append(segments, object{"start": 2 * k, "end": 2*k + 8, "score": p})
 		}
 	}

@@ -96,7 +96,7 @@ func (s *Server) feed(l *label, r *http.Request) any {
 			moments = append(moments, m)
 		}
 	}
-	return object{"feed": kind, "moments": moments, "revision": l.revision}
+	return object{"feed": kind, "moments": moments, "revision": fmt.Sprint(l.revision)}
 }
 
 func (s *Server) markRoutes() {
@@ -112,25 +112,35 @@ func (s *Server) markRoutes() {
 			ids = append(ids, m.ID)
 		}
 		l.count()
-		return object{"added": len(ids), "ids": ids, "revision": l.revision, "positives": l.Positives, "negatives": l.Negatives}
+		return s.changed(l, r, ids)
 	})
 	s.withLabel("DELETE /labels/{id}/marks", func(l *label, r *http.Request) any {
 		var body struct{ IDs []int }
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		l.marks = slices.DeleteFunc(l.marks, func(m mark) bool { return slices.Contains(body.IDs, m.ID) })
 		l.count()
-		return object{"revision": l.revision}
+		return s.changed(l, r, []int{})
 	})
 	s.withLabel("PATCH /labels/{id}/marks/{mark}", func(l *label, r *http.Request) any {
 		for i, m := range l.marks {
 			if m.ID == number(r, "mark") {
 				_ = json.NewDecoder(r.Body).Decode(&l.marks[i])
-				l.marks[i].ID = m.ID
+				s.marks++
+				l.marks[i].ID = s.marks // a changed mark has another number
 			}
 		}
 		l.count()
-		return object{}
+		return s.changed(l, r, []int{s.marks})
 	})
+}
+
+// changed describes a label after a change of its marks.
+func (s *Server) changed(l *label, r *http.Request, ids []int) object {
+	o := object{"ids": ids, "revision": fmt.Sprint(l.revision), "positives": l.Positives, "negatives": l.Negatives}
+	if r.URL.Query().Get("with_feed") == "true" {
+		o["feed"] = s.feed(l, r)
+	}
+	return o
 }
 
 func (s *Server) jobRoutes() {
@@ -193,4 +203,43 @@ func (s *Server) work(job object) {
 		s.mu.Unlock()
 		time.Sleep(150 * time.Millisecond)
 	}
+}
+
+// AddLabel adds a label with a mark in each of the videos.
+func (s *Server) AddLabel(name string, videos []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &label{Label: len(s.labels) + 1, Name: name, Texts: []string{name}}
+	for _, v := range videos {
+		s.marks++
+		l.marks = append(l.marks, mark{ID: s.marks, Video: v, Name: s.o.Videos[v-1].Name, End: 4, Positive: true, Author: name, Time: "2024-05-01T12:00:00Z"})
+	}
+	l.count()
+	s.labels = append(s.labels, l)
+}
+
+// Marks returns how many moments of a label are accepted and rejected.
+func (s *Server) Marks(id int) (positives, negatives int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.label(id)
+	return l.Positives, l.Negatives
+}
+
+// Mark is a marked part of a video.
+type Mark = mark
+
+// MarksOf returns the marks of a label.
+func (s *Server) MarksOf(id int) []Mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.label(id).marks)
+}
+
+// Precision returns the operating point of a label.
+func (s *Server) Precision(id int) float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, _ := s.label(id).Point["precision"].(float64)
+	return p
 }

@@ -3,15 +3,15 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { api, explain, query } from "../api";
 import { clock, plural } from "../format";
 import { useLatest } from "../load";
-import { labels, notify, putLabel, spoken } from "../state";
+import { labels, notify, spoken } from "../state";
 import type { Label, Moment } from "../types";
 import { Button, Empty, Failure, Key, Name, Score, Skeletons } from "../ui/basics";
 import { useKeys } from "../ui/keys";
 import { Preview } from "../ui/tile";
 import { LoopPlayer } from "../ui/loop";
 
-interface FeedAnswer { feed: string; moments: Moment[] | null; revision: number }
-interface MarksAnswer { ids: number[] | null; revision: number; positives: number; negatives: number }
+interface FeedAnswer { feed: string; moments: Moment[] | null; revision: string }
+interface MarksAnswer { ids: number[] | null; revision: string; positives: number; negatives: number; feed?: FeedAnswer }
 interface Step { moment: Moment; ids: Promise<number[]>; positive: boolean | null }
 
 const id = (m: Moment) => `${m.video}@${m.start}`;
@@ -19,39 +19,47 @@ const size = 24;
 
 // useFeed returns the moments to mark, the focused one first. After a mark, the server
 // ranks the others again; the focused one stays, so that no key hits another moment.
-function useFeed(label: Label, feed: string, changed: (revision: number) => void) {
+function useFeed(label: Label, feed: string, changed: (revision: string) => void) {
   const [list, setList] = useState<Moment[]>();
   const [error, setError] = useState("");
   const [steps, setSteps] = useState<Step[]>([]);
   const past = useRef(new Set<string>()), seed = useRef(1 + Math.floor(Math.random() * 1e6));
-  const running = useRef<AbortController>(undefined);
+  const turn = useRef(0);
+  // The answer may have moments that were skipped or marked since; more make up for them.
+  const settings = () => ({ feed, limit: Math.min(200, size + past.current.size % 100), seed: seed.current });
+  const show = (a: FeedAnswer) => {
+    const fresh = (a.moments ?? []).filter(m => !past.current.has(id(m)));
+    setList(old => {
+      const first = old?.[0];
+      return first ? [fresh.find(m => id(m) === id(first)) ?? first, ...fresh.filter(m => id(m) !== id(first))] : fresh;
+    });
+    setError("");
+    changed(a.revision);
+  };
   const load = useCallback(async () => {
-    running.current?.abort();
-    const abort = running.current = new AbortController();
-    const limit = Math.min(200, size + past.current.size % 100);
+    const mine = ++turn.current;
     try {
-      const a = await api<FeedAnswer>(`/labels/${label.label}/feed` + query({ feed, limit, seed: seed.current }), { signal: abort.signal });
-      if (abort.signal.aborted) return;
-      const fresh = (a.moments ?? []).filter(m => !past.current.has(id(m)));
-      setList(old => {
-        const first = old?.[0];
-        return first ? [fresh.find(m => id(m) === id(first)) ?? first, ...fresh.filter(m => id(m) !== id(first))] : fresh;
-      });
-      setError("");
-      changed(a.revision);
-      performance.mark("clipcue-ranked");
+      const a = await api<FeedAnswer>(`/labels/${label.label}/feed` + query(settings()));
+      if (mine === turn.current) show(a);
     } catch (e) {
-      if (!abort.signal.aborted) setError(explain(e));
+      if (mine === turn.current) setError(explain(e));
     }
   }, [label.label, feed]);
-  useEffect(() => { load(); return () => running.current?.abort(); }, [load]);
+  useEffect(() => { load(); return () => { turn.current++; }; }, [load]);
 
-  const send = async (m: Moment, positive: boolean): Promise<number[]> => {
-    const body = { marks: [{ video: m.video, start: m.start, end: m.end, positive }], replace: true };
-    const a = await api<MarksAnswer>(`/labels/${label.label}/marks`, { method: "POST", body });
+  // change sends a change of the marks; its answer has the feed as it is afterwards.
+  const change = async (method: "POST" | "DELETE", body: unknown): Promise<number[]> => {
+    const mine = ++turn.current, began = performance.now();
+    const a = await api<MarksAnswer>(`/labels/${label.label}/marks` + query({ with_feed: true, ...settings() }), { method, body });
     count(label.label, { positives: a.positives, negatives: a.negatives });
+    if (mine === turn.current) {
+      if (a.feed) show(a.feed); else load();
+      requestAnimationFrame(() => performance.measure("rank", { start: began, end: performance.now() }));
+    }
     return a.ids ?? [];
   };
+  const send = (m: Moment, positive: boolean) =>
+    change("POST", { marks: [{ video: m.video, start: m.start, end: m.end, positive }], replace: true });
   const advance = (positive: boolean | null) => {
     const m = list?.[0];
     if (!m) return;
@@ -66,7 +74,7 @@ function useFeed(label: Label, feed: string, changed: (revision: number) => void
     const ids = send(m, positive);
     setSteps([...steps, { moment: m, ids, positive }]);
     spoken.set(positive ? "Accepted" : "Rejected");
-    ids.then(load, e => {
+    ids.catch(e => {
       notify(explain(e), true);
       past.current.delete(id(m));
       setSteps(s => s.filter(x => x.moment !== m));
@@ -82,11 +90,7 @@ function useFeed(label: Label, feed: string, changed: (revision: number) => void
     spoken.set("Undone");
     try {
       const ids = await last.ids;
-      if (ids.length) {
-        await api(`/labels/${label.label}/marks`, { method: "DELETE", body: { ids } });
-        putLabel(await api<Label>(`/labels/${label.label}`));
-        load();
-      }
+      if (ids.length) await change("DELETE", { ids });
     } catch (e) {
       notify(explain(e), true);
     }
@@ -98,7 +102,7 @@ function count(label: number, n: Partial<Label>): void {
   labels.set((labels.get() ?? []).map(l => l.label === label ? { ...l, ...n } : l));
 }
 
-interface Props { label: Label; feed: string; hint: string; changed: (revision: number) => void; aside: ComponentChildren }
+interface Props { label: Label; feed: string; hint: string; changed: (revision: string) => void; aside: ComponentChildren }
 
 export function Feed({ label, feed, hint, changed, aside }: Props) {
   const f = useFeed(label, feed, changed);
@@ -143,7 +147,7 @@ function Stage({ moment: m, hint }: { moment: Moment; hint: string }) {
       <figcaption>
         <a href={`/video/${m.video}?t=${m.best}`}><Name text={m.name} class="name" /></a>
         <span class="muted tabular">{clock(m.start)}–{clock(m.end)}</span>
-        {m.positive !== undefined && <span class="chip small">{m.positive ? "marked as accepted" : "marked as rejected"}</span>}
+        {m.mark !== undefined && <span class="chip small">{m.positive ? "marked as accepted" : "marked as rejected"}</span>}
         <span class="space" />
         <span title={hint}><Score value={m.score} what="Probability" /></span>
       </figcaption>

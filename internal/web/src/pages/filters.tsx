@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { navigate } from "../router";
-import { labels, library } from "../state";
+import { labels } from "../state";
 import { useStore } from "../store";
 import { Button } from "../ui/basics";
 import { Popover } from "../ui/popover";
@@ -17,25 +17,30 @@ export function Filters({ params }: { params: URLSearchParams }) {
   );
 }
 
+// pattern returns the pattern of paths that contain a text, unless it is a pattern already.
+function pattern(text: string): string { return /[*?[]/.test(text) ? text : `*${text}*`; }
+
+function bare(pattern: string): string { return /^\*[^*?[]*\*$/.test(pattern) ? pattern.slice(1, -1) : pattern; }
+
 function FilterForm({ params, close }: { params: URLSearchParams; close: () => void }) {
-  const folders = useStore(library)?.folders ?? [], known = useStore(labels) ?? [];
-  const [values, setValues] = useState(() => Object.fromEntries(names.map(n => [n, params.get(n) ?? ""])));
+  const known = useStore(labels) ?? [];
+  const [values, setValues] = useState(() => Object.fromEntries(names.map(n => [n, n === "path" ? bare(params.get(n) ?? "") : params.get(n) ?? ""])));
   const edit = (name: string) => ({
     id: "filter-" + name, value: values[name], onInput: (e: Event) => setValues({ ...values, [name]: (e.target as HTMLInputElement).value }),
   });
   const apply = (values: Record<string, string>) => {
     const p = new URLSearchParams(params);
-    for (const n of names) values[n] ? p.set(n, values[n]!) : p.delete(n);
+    for (const n of names) {
+      const v = values[n]?.trim();
+      if (v) p.set(n, n === "path" ? pattern(v) : v); else p.delete(n);
+    }
     navigate("/?" + p);
     close();
   };
   return (
     <form class="fields" onSubmit={e => { e.preventDefault(); apply(values); }}>
       <label for="filter-folder">Folder</label>
-      <select {...edit("folder")}>
-        <option value="">All folders</option>
-        {folders.map(f => <option key={f.id} value={f.id}>{f.name}</option>)}
-      </select>
+      <input type="text" dir="auto" placeholder="All folders" {...edit("folder")} />
       <label for="filter-path">Name or path contains</label>
       <input type="text" dir="auto" {...edit("path")} />
       <div class="pair">

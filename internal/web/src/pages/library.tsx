@@ -6,6 +6,7 @@ import { canEdit, jobs, library, loadLibrary, session } from "../state";
 import { useStore } from "../store";
 import type { Library, Model, Place, Problems } from "../types";
 import { Button, Failure, Name, Notice, Skeletons } from "../ui/basics";
+import { Icon } from "../ui/icon";
 import { AddFolder } from "./folders";
 import { DuplicatesSection } from "./duplicates";
 
@@ -14,6 +15,7 @@ export function LibraryPage() {
   const [adding, setAdding] = useState(false);
   const work = useStore(jobs).filter(j => j.kind === "index" && active(j));
   useEffect(() => { document.title = "Library · clipcue"; loadLibrary().catch(() => {}); }, []);
+  const folders = info?.folders ?? [];
   if (!info) return <Skeletons n={4} class="skeletons rows" />;
   return (
     <div class="library">
@@ -27,8 +29,8 @@ export function LibraryPage() {
       <Facts info={info} />
       <section aria-labelledby="folders-title">
         <h2 id="folders-title">Folders</h2>
-        {info.folders.length === 0 ? <p class="muted">No folder is indexed yet. {can ? "Add one to search its videos." : "Ask an editor to add one."}</p> :
-          <ul class="rows">{info.folders.map(f => <li class="row" key={f.id}><a class="stretch" href={`/?sort=name`}><Name text={f.name} /></a></li>)}</ul>}
+        {folders.length === 0 ? <p class="muted">No folder is indexed yet. {can ? "Add one to search its videos." : "Ask an editor to add one."}</p> :
+          <ul class="rows">{folders.map(f => <li class="row" key={f}><Icon name="folder" /><Name text={f} /></li>)}</ul>}
       </section>
       <ProblemsSection generation={info.generation} />
       <Models />
@@ -43,7 +45,7 @@ function Facts({ info }: { info: Library }) {
     ["Videos", count(info.videos), info.pending ? `${count(info.pending)} waiting to be indexed` : "all indexed"],
     ["Length", length(info.seconds), ""],
     ["Moments", count(info.moments), `${info.window} s long, every ${info.hop} s`],
-    ["Model", info.model?.name ?? "–", info.model?.run || info.model?.precision || ""],
+    ["Model", info.model, info.run || info.precision],
   ];
   return (
     <dl class="facts">
@@ -58,7 +60,7 @@ const kinds: { key: keyof Problems; title: string; hint: string }[] = [
   { key: "partial", title: "Partly indexed", hint: "These files are damaged. What could be read is indexed." },
 ];
 
-function ProblemsSection({ generation }: { generation: number }) {
+function ProblemsSection({ generation }: { generation: string }) {
   const { data, error, reload } = useLoad<Problems>("/library/problems");
   useEffect(reload, [generation]);
   if (error) return <Failure text={error} retry={reload} />;

@@ -11,7 +11,7 @@ import { Button } from "../ui/basics";
 import { Preview } from "../ui/tile";
 
 // QualityPanel tells how good the label is, and sets how strict it is applied.
-export function QualityPanel({ label, revision }: { label: Label; revision: number }) {
+export function QualityPanel({ label, revision }: { label: Label; revision: string }) {
   const [point, setPoint] = useState<Point>(label.point ?? { precision: 0.8 });
   const settled = useDebounced(point, 250);
   const what = settled.recall !== undefined ? "recall" : "precision";

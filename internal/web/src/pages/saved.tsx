@@ -7,7 +7,7 @@ import type { SavedSearch } from "../types";
 import { Button, Name } from "../ui/basics";
 import { Popover } from "../ui/popover";
 
-const lists = ["like", "example", "without", "label"];
+const lists = ["like", "without", "label"], numbers = ["label", "min_seconds", "max_seconds"];
 
 // SaveSearch stores the search of the URL under a name.
 export function SaveSearch({ params }: { params: URLSearchParams }) {
@@ -16,7 +16,10 @@ export function SaveSearch({ params }: { params: URLSearchParams }) {
   if (!can || params.has("example")) return null;
   const save = async (close: () => void) => {
     const body: Record<string, unknown> = {};
-    for (const k of new Set(params.keys())) body[k] = lists.includes(k) ? params.getAll(k) : params.get(k);
+    for (const k of new Set(params.keys())) {
+      const values = params.getAll(k).map(v => numbers.includes(k) ? Number(v) : v);
+      body[k] = lists.includes(k) ? values : values[0];
+    }
     try {
       await api(`/searches/${encodeURIComponent(name.trim())}`, { method: "PUT", body: { query: body } });
       notify("Saved. The search is on the first page.");

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, explain, query } from "../api";
 import { searchBy } from "../example";
-import { clock, plural, visible } from "../format";
+import { clock, count, plural, visible } from "../format";
 import { navigate } from "../router";
 import { library, notify, spoken } from "../state";
 import { useStore } from "../store";
@@ -86,6 +86,7 @@ function Results({ params }: { params: URLSearchParams }) {
     <section aria-label="Results" aria-busy={loading}>
       <div class="toolbar">
         <h1>{heading(found, loading)}</h1>
+        <span class="muted">{found && found.answer.matched && `the ${count(found.results.length)} closest are shown`}</span>
         <Basis params={params} />
         <span class="space" />
         <Filters params={params} />
@@ -108,9 +109,9 @@ function Results({ params }: { params: URLSearchParams }) {
 
 function heading(found: Found | undefined, loading: boolean): string {
   if (!found) return loading ? "Searching…" : "Search";
-  const n = found.results.length;
   if (!found.answer.matched) return "Closest moments";
-  return found.answer.more ? `Best ${plural(n, "moment")}` : plural(n, "moment");
+  const good = found.results.filter(m => m.score >= 0.5).length, all = good === found.results.length && found.answer.more;
+  return `${count(good)}${all ? "+" : ""} good ${good === 1 ? "match" : "matches"}`;
 }
 
 // Basis shows the examples and excluded words of a search, each with a button to remove it.

@@ -11,13 +11,13 @@ import { Grid } from "../ui/grid";
 import { Popover } from "../ui/popover";
 import { Preview } from "../ui/tile";
 
-interface Answer { segments: Segment[] | null; total: number; seconds: number }
+interface Answer { segments: Segment[] | null; total: number; seconds: number; problem?: string }
 
 const page = 60;
 
 // Segments lists where a label was found, with its export.
 export function Segments({ label, aside }: { label: Label; aside: ComponentChildren }) {
-  const [data, setData] = useState<{ list: Segment[]; total: number; seconds: number }>();
+  const [data, setData] = useState<{ list: Segment[]; total: number; seconds: number; problem: string }>();
   const [error, setError] = useState("");
   const [loading, setLoading] = useState(true);
   const applied = useStore(jobs).filter(j => j.kind === "apply" && j.state === "done").length;
@@ -25,7 +25,7 @@ export function Segments({ label, aside }: { label: Label; aside: ComponentChild
     setLoading(true);
     try {
       const a = await api<Answer>(`/labels/${label.label}/segments?limit=${page}&offset=${offset}`);
-      setData(d => ({ list: [...(offset && d ? d.list : []), ...a.segments ?? []], total: a.total, seconds: a.seconds }));
+      setData(d => ({ list: [...(offset && d ? d.list : []), ...a.segments ?? []], total: a.total, seconds: a.seconds, problem: a.problem ?? "" }));
       setError("");
     } catch (e) {
       setError(explain(e));
@@ -43,7 +43,7 @@ export function Segments({ label, aside }: { label: Label; aside: ComponentChild
         </div>
         {error && <Failure text={error} retry={() => load(0)} />}
         {!data && !error && <Skeletons n={6} class="skeletons" />}
-        {data?.list.length === 0 && <Empty icon="tag" title="Nothing found yet"><p>Accept a few moments, then apply the label to everything.</p><a class="button primary" href={`/label/${label.label}?tab=likely`}>See suggestions</a></Empty>}
+        {data?.list.length === 0 && <Empty icon="tag" title="Nothing found yet"><p>{data.problem || "Accept a few moments, then apply the label to everything."}</p><a class="button primary" href={`/label/${label.label}?tab=likely`}>See suggestions</a></Empty>}
         {data && <Grid items={data.list} label="Segments" id={s => `${s.video}@${s.start}`} min={200} loading={loading}
           more={data.list.length < data.total ? () => load(data.list.length) : undefined}
           item={(s, _, focusable) => (

@@ -24,7 +24,7 @@ export function TeachPage({ id, params }: { id: number; params: URLSearchParams 
   const { data, error, reload } = useLoad<Label>(Number.isInteger(id) ? `/labels/${id}` : null);
   const shared = useStore(labels)?.find(l => l.label === id);
   const can = canEdit(useStore(session));
-  const [revision, setRevision] = useState(0);
+  const [revision, setRevision] = useState("");
   useEffect(() => { if (data) putLabel(data); }, [data]);
   const l = shared ?? data, tab = params.get("tab") ?? (can ? "likely" : "segments");
   useEffect(() => { document.title = `${visible(l?.name ?? "Label")} · clipcue`; }, [l?.name]);

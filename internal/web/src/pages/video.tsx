@@ -20,6 +20,7 @@ export function VideoPage({ id, params }: { id: number; params: URLSearchParams 
         </div>
       </div>
       {v?.missing && <Notice>The file of this video is missing. Its moments and marks are kept; look for changes in the library when the file is back.</Notice>}
+      {v?.problem && !v.missing && <Notice><Name text={v.problem} /></Notice>}
       {v?.partial && <Notice><Name text={v.partial} /></Notice>}
       {v ? <Watch video={v} at={Number(params.get("t")) || 0} label={Number(params.get("label")) || 0} /> : <div class="skeleton screen" />}
     </div>

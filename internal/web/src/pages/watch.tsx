@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, explain, query } from "../api";
 import { clock } from "../format";
-import { useLoad } from "../load";
+import { useLatest, useLoad } from "../load";
 import { Timeline } from "../player/timeline";
 import { usePlayer, type Player } from "../player/player";
 import { selected, shift, stops, type Selection } from "../player/selection";
@@ -17,10 +17,11 @@ import { VideoExport } from "./videoexport";
 import { useView } from "./video";
 
 // useTracks loads the tracks of the chosen labels and edits their marks.
-function useTracks(video: Video, chosen: number[]) {
+function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id: number) => void) {
   const { data, error, reload, set } = useLoad<{ tracks: Track[] | null }>(chosen.length ? `/videos/${video.video}/tracks` + query({ label: chosen }) : null);
   const tracks = (data?.tracks ?? []).filter(t => chosen.includes(t.label));
   const edit = (label: number, f: (m: Mark[]) => Mark[]) => set({ tracks: tracks.map(t => t.label === label ? { ...t, marks: f(t.marks ?? []) } : t) });
+  const latest = useLatest(edit);
   const failed = (e: unknown) => { notify(explain(e), true); reload(); };
   const create = async (label: number, s: Span, positive: boolean): Promise<Selection | null> => {
     try {
@@ -43,7 +44,18 @@ function useTracks(video: Video, chosen: number[]) {
     clearTimeout(timer.current);
     if (!done || !mark) return;
     const { start, end, positive } = { ...mark, ...to };
-    timer.current = setTimeout(() => { api(`/labels/${s.label}/marks/${s.id}`, { method: "PATCH", body: { start, end, positive } }).catch(failed); }, 350);
+    timer.current = setTimeout(async () => {
+      try {
+        // A changed mark has another number.
+        const a = await api<{ ids?: number[] | null }>(`/labels/${s.label}/marks/${s.id}`, { method: "PATCH", body: { start, end, positive } });
+        const id = a.ids?.[0];
+        if (id === undefined) return;
+        latest.current(s.label, all => all.map(m => m.id === s.id ? { ...m, id } : m));
+        renamed(s, id);
+      } catch (e) {
+        failed(e);
+      }
+    }, 350);
   };
   const remove = (s: Selection) => {
     edit(s.label, all => all.filter(m => m.id !== s.id));
@@ -62,10 +74,10 @@ export function Watch({ video, at, label }: { video: Video; at: number; label: n
   const known = useStore(labels) ?? [], editable = canEdit(useStore(session));
   const [picked, setPicked] = useState<number[]>();
   const chosen = picked ?? defaults(known, label);
-  const t = useTracks(video, chosen);
+  const [selection, select] = useState<Selection | null>(null);
+  const t = useTracks(video, chosen, (from, id) => select(s => s?.kind === "mark" && s.label === from.label && s.id === from.id ? { ...s, id } : s));
   const moments = useLoad<{ moments: VideoMoment[] | null }>(`/videos/${video.video}/moments`).data?.moments ?? [];
   const { view, zoom, pan } = useView(video.seconds);
-  const [selection, select] = useState<Selection | null>(null);
   const now = selected(t.tracks, selection);
   useEffect(() => { if (player.loop && now) player.setLoop({ start: now.start, end: now.end }); }, [now?.start, now?.end]);
   useEffect(() => { if (at !== player.time.get()) player.seek(at); }, [at]);

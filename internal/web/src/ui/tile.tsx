@@ -60,10 +60,12 @@ export function Preview({ video, start, end, thumbnail, eager }: { video: number
   );
 }
 
+const weak = 0.05; // results below this probability are dimmed
+
 // MomentTile is a moment in a grid. Extra is shown in its corner.
 export function MomentTile({ moment: m, focusable, what, extra }: { moment: Moment; focusable: boolean; what: string; extra?: ComponentChildren }) {
   return (
-    <article class={`tile ${m.missing ? "missing" : ""}`}>
+    <article class={`tile ${m.missing ? "missing" : ""} ${m.score < weak ? "weak" : ""}`}>
       <a href={`/video/${m.video}?t=${m.best}`} tabIndex={focusable ? 0 : -1} aria-label={`${visible(m.name)} at ${clock(m.start)}`}>
         <Preview video={m.video} start={m.start} end={m.end} thumbnail={m.thumbnail} />
       </a>

@@ -1,0 +1,84 @@
+package browsertest
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/clipcue/clipcue/internal/web/browsertest/fake"
+)
+
+// media returns a folder with 1.mp4, a minute of a test image.
+func media(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		t.Skip("ffmpeg is not installed")
+	}
+	dir := t.TempDir()
+	c := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=10:duration=60",
+		"-pix_fmt", "yuv420p", "-g", "10", "-movflags", "+faststart", filepath.Join(dir, "1.mp4"))
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("ffmpeg: %v: %s", err, out)
+	}
+	return dir
+}
+
+const playhead = `Number(document.querySelector(".clock").innerText.match(/(\d+):([\d.]+)/).slice(1).reduce((m, s) => 60 * m + Number(s), 0))`
+
+func TestPlaysFromTheMoment(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(1), Media: media(t)}, "/video/1?t=20")
+	p.wait(`document.querySelector("video")?.readyState >= 2`)
+	p.wait(playhead + " == 20")
+	p.press(" ")
+	p.wait(playhead + " > 20.3")
+	p.press("k")
+	p.wait(`document.querySelector("video").paused`)
+	const current = `document.querySelector("video").currentTime`
+	before := value[float64](p, current)
+	p.press(".")
+	p.wait(current + " > " + fmtFloat(before))
+	p.press("l")
+	p.wait(current + " > " + fmtFloat(before+4))
+	p.wait(`Math.abs(` + current + " - " + playhead + `) < 0.2`)
+}
+
+func TestMarksOnTheTimeline(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(1), Media: media(t)}, "/labels")
+	p.server.AddLabel("x", nil)
+	p.visit("/video/1?label=1")
+	p.wait(`document.querySelector(".lane.editable")`)
+	box := value[[]float64](p, `(r => [r.left, r.top, r.width])(document.querySelector(".lane").getBoundingClientRect())`)
+	// Rows below the screen are scrolled to first.
+	x, y := box[0]+box[2]*0.91, box[1]+6
+	p.do(chromedp.DragAndDropXY(x, y, x+box[2]*0.05, y))
+	p.marks(1, 1, 0)
+	p.wait(`document.querySelector(".bar-item.mark.on")`)
+	start := p.server.MarksOf(1)[0].Start
+	p.press(kb.ArrowLeft, kb.ArrowLeft)
+	end := time.Now().Add(patience)
+	for d := 0.0; d < 0.19 || d > 0.21; d = start - p.server.MarksOf(1)[0].Start {
+		if time.Now().After(end) {
+			t.Fatalf("the mark moved by %v s, want 0.2", d)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	p.click("Reject")
+	p.marks(1, 0, 1)
+	p.press(kb.Delete)
+	p.marks(1, 0, 0)
+}
+
+func TestJumpsBetweenSegments(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(1)}, "/labels")
+	p.server.AddLabel("x", []int{1})
+	p.visit("/video/1")
+	p.wait(`document.querySelector(".bar-item")`)
+	p.press("]")
+	p.see("Save clip")
+	p.click("Export")
+	p.wait(`document.querySelector('.menu a[href*="/clip?start="]')`)
+}
