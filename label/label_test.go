@@ -19,6 +19,7 @@ type world struct {
 	m    *Moments
 	true []bool // shows the label
 	text []float32
+	look []float32 // of the label, of length 1
 }
 
 // newWorld returns videos of ten moments of 4 s every 2 s. A twentieth of the moments show
@@ -34,7 +35,7 @@ func newWorld(tb testing.TB, seed uint64, videos int, motion bool) *world {
 		return x
 	}
 	common, look, turn := unit(testWidth, 1), unit(testWidth, 1), unit(MotionWidth(testWidth), 0.3)
-	w := &world{m: NewMoments(testWidth, videos*10)}
+	w := &world{m: NewMoments(testWidth, videos*10), look: normal(look)}
 	for v := range videos {
 		scene := unit(testWidth, 0.5)
 		for i := range 10 {
@@ -173,6 +174,22 @@ func TestMarksImproveTheHead(t *testing.T) {
 				t.Errorf("average precision %.3f with forty marks, %.3f without", after, before)
 			}
 		})
+	}
+}
+
+// Marks that the text explains leave the head near it, and others do not.
+func TestMarksChooseTheReach(t *testing.T) {
+	for _, motion := range []bool{false, true} {
+		w := newWorld(t, 20, 100, motion)
+		if !motion {
+			w.text = w.look
+		}
+		teacher, marks := w.teach(t, 20)
+		scale := teacher.p.reaching(marks, nil).scale
+		near := scale[0] < 0.9*teacher.p.scale[0] && scale[1] < 0.9*teacher.p.scale[1]
+		if near == motion {
+			t.Errorf("motion %t: scales %v of %v", motion, scale, teacher.p.scale)
+		}
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 
 // reaches are candidates of how far the weights of embeddings and of motions may move from
 // the text. Small ones suit labels that the text finds well, and large ones those that
-// differ by something that the text does not express.
-var reaches = [][2]float64{{0.3, 1}, {1, 1}, {3, 1}, {8, 1}, {1, 3}, {1, 8}}
+// differ by something that the text does not express. The reach of motions has small
+// candidates too: a label of what is visible learns the motions of the few videos that are
+// marked otherwise.
+var reaches = [][2]float64{{0.1, 0.1}, {0.3, 0.3}, {1, 0.3}, {1, 1}, {3, 1}, {8, 1}, {1, 3}, {1, 8}}
 
 const (
 	// evident is the greatest number of marks that choose the reach.
