@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -98,6 +99,9 @@ var quick = strings.NewReplacer("--steps 5000", "--steps 5",
 func TestDocuments(t *testing.T) {
 	for _, doc := range documents(t) {
 		t.Run(filepath.Base(doc), func(t *testing.T) {
+			if filepath.Base(doc) == "serve.md" {
+				t.Skip("TestServeDocument runs it")
+			}
 			t.Parallel()
 			dir, run := shell(t)
 			if prepare := prepared[filepath.Base(doc)]; prepare != nil {
@@ -108,6 +112,60 @@ func TestDocuments(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The guide to serving works: its server starts, and the requests that follow are answered.
+func TestServeDocument(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip(err)
+	}
+	dir, run := shell(t)
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "serve.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ""
+	for _, m := range regexp.MustCompile("(?ms)^```(sh|console)\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1) {
+		language, script := m[1], m[2]
+		command, _, _ := strings.Cut(strings.TrimPrefix(script, "$ "), "\n")
+		switch {
+		case language == "sh":
+			run(strings.ReplaceAll(script, "127.0.0.1:8765", address))
+		case strings.HasPrefix(command, "clipcue serve --library lib --allow videos"):
+			address = startServer(t, dir, strings.Fields(command)[2:])
+		}
+	}
+	if address == "" {
+		t.Error("the guide starts no server")
+	}
+}
+
+// startServer runs clipcue serve in a folder until the test ends, and returns its address.
+func startServer(t *testing.T, dir string, args []string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), self, append([]string{"serve", "--address", "127.0.0.1:0"}, args...)...)
+	c.Dir, c.Env = dir, append(os.Environ(), asProgram+"=1", "XDG_CONFIG_HOME="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	_, address, ok := strings.Cut(strings.TrimSpace(line), "http://")
+	if err != nil || !ok {
+		t.Fatalf("the server says %q, %v", line, err)
+	}
+	return address
 }
 
 // smallMSRVTT makes twelve videos with MSR-VTT's names, its annotations with two
