@@ -71,6 +71,13 @@ var (
 	ErrNoMark = errors.New("there is no such mark")
 )
 
+// InvalidError reports a name or a text that a library does not take.
+type InvalidError struct{ Reason string }
+
+func (e *InvalidError) Error() string { return e.Reason }
+
+func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }
+
 // ConflictError reports a mark that covers about the same span as an older mark of its
 // label: their temporal IoU is at least 0.5, and they are not the same.
 type ConflictError struct{ New, Old Mark }
@@ -129,11 +136,11 @@ func CreateLabel(ctx context.Context, dir string, l Label) error {
 func createLabel(ctx context.Context, tx *sql.Tx, l Label) error {
 	l.Name = strings.TrimSpace(l.Name)
 	if text.Key(l.Name) == "" || !text.IsLine(l.Name) || strings.ContainsRune(l.Name, utf8.RuneError) {
-		return fmt.Errorf("the name of a label must have visible characters and no control characters, in UTF-8, got %q", l.Name)
+		return invalid("the name of a label must have visible characters and no control characters, in UTF-8, got %q", l.Name)
 	}
 	for _, t := range l.Texts {
 		if strings.TrimSpace(text.Key(t)) == "" {
-			return fmt.Errorf("a text of label %q is empty", l.Name)
+			return invalid("a text of label %q is empty", l.Name)
 		}
 	}
 	switch _, name, err := findLabel(ctx, tx, l.Name); {

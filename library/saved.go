@@ -27,7 +27,7 @@ var ErrNoSearch = errors.New("the library has no saved search of this name")
 // and folders become absolute.
 func SaveSearch(ctx context.Context, dir, name string, q Query) error {
 	if strings.TrimSpace(text.Key(name)) == "" || !text.IsLine(name) {
-		return fmt.Errorf("the name of a saved search must be a line with visible characters, got %q", name)
+		return invalid("the name of a saved search must be a line with visible characters, got %q", name)
 	}
 	if _, err := q.Split(); err != nil {
 		return err

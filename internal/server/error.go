@@ -73,7 +73,7 @@ func (s *Server) known(err error) error {
 	if _, ok := errors.AsType[*library.MismatchError](err); ok {
 		return huma.Error409Conflict("The library was made with another model than the server has loaded.")
 	}
-	if errors.Is(err, library.ErrQuery) {
+	if _, ok := errors.AsType[*library.InvalidError](err); ok || errors.Is(err, library.ErrQuery) {
 		return huma.Error422UnprocessableEntity(err.Error())
 	}
 	if known := jobProblem(err); known != nil {

@@ -80,9 +80,6 @@ func (s *Server) createLabel(ctx context.Context, in *newLabel) (*body[Label], e
 	l := library.Label{Name: strings.TrimSpace(in.Body.Name), Texts: in.Body.Texts}
 	err := s.write(func() error { return library.CreateLabel(ctx, s.o.Library, l) })
 	if err != nil {
-		if _, known := errors.AsType[huma.StatusError](s.known(err)); !known {
-			return nil, huma.Error422UnprocessableEntity(err.Error()) // about the name or a text
-		}
 		return nil, err
 	}
 	x, err := s.state.use(ctx, true)
@@ -319,7 +316,7 @@ type segmentsInput struct {
 	LabelPath
 	Video  int64 `query:"video" doc:"only of this video"`
 	Limit  int   `query:"limit" default:"200" minimum:"1" maximum:"10000"`
-	Offset int   `query:"offset" default:"0" minimum:"0"`
+	Offset int   `query:"offset" default:"0" minimum:"0" maximum:"1000000000"`
 }
 
 func (x *snapshot) ofSegment(g library.Segment) Segment {

@@ -148,7 +148,7 @@ func (s *Server) operations() {
 // operation declares an operation whose errors are answered by problem.
 func operation[I, O any](s *Server, method, path, id, summary string, do func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary,
-		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInternalServerError}}
+		Errors: refusals}
 	for _, f := range more {
 		f(&o)
 	}
@@ -156,6 +156,16 @@ func operation[I, O any](s *Server, method, path, id, summary string, do func(co
 		out, err := do(ctx, in)
 		return out, s.problem(err)
 	})
+}
+
+// refusals are the statuses that any operation can answer with instead of success.
+var refusals = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+	http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
+	http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage}
+
+// content describes a successful answer that is not JSON.
+func content(media string) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{media: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 }
 
 // status sets the status of success.

@@ -12,13 +12,14 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
+	"github.com/danielgtaylor/huma/v2"
 )
 
 type videosInput struct {
 	Q      string `query:"q" maxLength:"1000" doc:"a part of the name or the folder"`
 	Sort   string `query:"sort" default:"name" enum:"name,added,length"`
 	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
-	Offset int    `query:"offset" default:"0" minimum:"0"`
+	Offset int    `query:"offset" default:"0" minimum:"0" maximum:"1000000000"`
 }
 
 // VideoPath names a video.
@@ -52,7 +53,7 @@ func (s *Server) videoOperations() {
 	operation(s, http.MethodGet, "/videos", "list-videos", "List videos", s.listVideos)
 	operation(s, http.MethodGet, "/videos/{video}", "get-video", "Describe a video", s.getVideo)
 	operation(s, http.MethodGet, "/videos/{video}/moments", "list-moments", "List the moments of a video", s.listMoments)
-	operation(s, http.MethodGet, "/videos/{video}/thumbnails/{number}", "get-thumbnail", "Get a thumbnail", s.thumbnail)
+	operation(s, http.MethodGet, "/videos/{video}/thumbnails/{number}", "get-thumbnail", "Get a thumbnail", s.thumbnail, func(o *huma.Operation) { o.Responses = content("image/jpeg") })
 	operation(s, http.MethodGet, "/videos/{video}/tracks", "list-tracks", "Get what labels see in a video", s.tracks)
 }
 
