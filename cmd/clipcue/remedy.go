@@ -17,6 +17,8 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
@@ -157,6 +159,15 @@ var remedies = []func(error) string{
 	is(label.ErrNoPositives, "clipcue label mark for moments that show the label"),
 	is(label.ErrNoNegatives, "clipcue label mark --not for wrong suggestions of: clipcue label suggest --feed uncertain"),
 	is(label.ErrFewVideos, "clipcue label mark for moments of other videos"),
+	of(func(*access.OpenError) string {
+		return "clipcue serve token add NAME --role edit, so that every request needs a token"
+	}),
+	of(func(*access.InUseError) string {
+		return "--address 127.0.0.1:8766, or another free port"
+	}),
+	is(access.ErrTokenName, "another name, or clipcue serve token remove NAME first"),
+	is(access.ErrNoToken, "clipcue serve token list, for their names"),
+	is(jobs.ErrInUse, "the address of that server, or stop it first"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 

@@ -27,8 +27,9 @@ import (
 
 type serveFlags struct {
 	embedderFlags
-	address, tokens string
-	hosts, allowed  []string
+	access  accessFlags
+	address string
+	allowed []string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -44,15 +45,15 @@ the page, add tokens with: clipcue serve token add NAME. Commands such as index 
 can be used beside a server.`,
 		Example: `  clipcue serve --library lib
   clipcue serve --library lib --allow videos --address 127.0.0.1:9000`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c, o) },
 	}
 	o.embedderFlags.add(c)
 	f := c.Flags()
 	f.StringVar(&o.address, "address", "127.0.0.1:8765", "address to listen on")
-	f.StringVar(&o.tokens, "tokens", "", "file of tokens (default: that of `clipcue serve token`, if it exists)")
-	f.StringArrayVar(&o.hosts, "host", nil, "name under which others reach the server; repeatable")
+	o.access.add(c)
 	f.StringArrayVar(&o.allowed, "allow", nil, "folder whose videos may be added in the page; repeatable")
+	c.AddCommand(a.serveTokenCommand())
 	return c
 }
 
@@ -76,6 +77,10 @@ func localModels(s library.Settings) []server.Model {
 const drain = 10 * time.Second
 
 func (a *app) serve(c *cobra.Command, o serveFlags) error {
+	guarded, err := o.access.options()
+	if err != nil {
+		return err
+	}
 	l, err := o.server.Open(c, o.library)
 	if err != nil {
 		return err
@@ -87,8 +92,9 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	guard, err := access.New(access.Options{Tokens: o.tokens, Hosts: o.hosts, Log: a.log, Metrics: metrics,
-		Uploads: map[string]int64{server.ExamplePath: server.MaxExample + 1<<20}})
+	guarded.Log, guarded.Metrics = a.log, metrics
+	guarded.Uploads = map[string]int64{server.ExamplePath: server.MaxExample + 1<<20}
+	guard, err := access.New(guarded)
 	if err != nil {
 		return err
 	}
@@ -109,7 +115,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	}
 	h := guard.Server(s.Site(web.Files(), promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	h.RegisterOnShutdown(s.Drain)
-	terminal.Fprintf(a.out, "clipcue serves %s at http://%s\n", o.library, listener.Addr())
+	terminal.Fprintf(a.out, "clipcue serves %s at %s\n", o.library, o.access.address(listener))
 	stopped := make(chan error, 1)
 	go func() {
 		defer crash.Recover()
@@ -118,7 +124,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 		defer cancel()
 		stopped <- h.Shutdown(ctx)
 	}()
-	if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := o.access.serve(h, listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped
