@@ -149,11 +149,13 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 	switch {
 	case code(err) == sqlite3.SQLITE_BUSY:
-		return nil, fmt.Errorf("%s: %w", dir, ErrBusy)
+		return nil, &BusyError{dir, holder(dir)}
 	case err != nil:
 		return nil, explain(dir, err)
 	}
+	forget := noteHolder(ctx, dir)
 	return func() {
+		forget()
 		_ = tx.Rollback()
 		db.Close()
 	}, nil

@@ -29,7 +29,7 @@ var (
 	// upgrades it.
 	ErrOlder = errors.New("the library was written by an older version of clipcue")
 
-	// ErrBusy is wrapped by the error of [Index] while another run writes the library.
+	// ErrBusy is wrapped by the [*BusyError] of changes while another run writes the library.
 	ErrBusy = errors.New("another run is indexing this library, or changing it")
 
 	// ErrLocked is wrapped by the error when another program locks the database.

@@ -226,6 +226,21 @@ func TestManyMarkAtOnce(t *testing.T) {
 	}
 }
 
+// A link where the note of the lock's holder is written is replaced, and not followed.
+func TestLinkedHolder(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	victim := filepath.Join(t.TempDir(), "victim")
+	err := errors.Join(os.WriteFile(victim, []byte("mine"), 0o600), os.Symlink(victim, filepath.Join(w.lib, "lock.txt")))
+	if err != nil {
+		t.Skip(err)
+	}
+	w.label("red")
+	if data, err := os.ReadFile(victim); err != nil || string(data) != "mine" {
+		t.Errorf("%q %v", data, err)
+	}
+}
+
 func TestMarksWhileARunWrites(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4")
 	w.index(w.path("red_circle/000.mp4"))

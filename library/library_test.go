@@ -685,15 +685,20 @@ func TestTwoRuns(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	w.index(w.path("red_circle/000.mp4"))
 	var second, searched error
-	_, err := library.Index(t.Context(), w.lib, hooked{w.model, func() {
+	ctx := library.WithHolder(t.Context(), "clipcue index")
+	_, err := library.Index(ctx, w.lib, hooked{w.model, func() {
 		_, second = w.try(w.videos)
 		_, searched = w.open().Search(t.Context(), retrieval.Baseline(w.model), "a red circle", 1)
 	}}, retrieval.Baseline(w.model), []string{w.videos}, w.o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !errors.Is(second, library.ErrBusy) {
+	busy, _ := errors.AsType[*library.BusyError](second)
+	if want := fmt.Sprintf("clipcue index (process %d)", os.Getpid()); !errors.Is(second, library.ErrBusy) || busy.Holder != want {
 		t.Errorf("the second run: %v", second)
+	}
+	if _, err := os.Lstat(filepath.Join(w.lib, "lock.txt")); err == nil {
+		t.Error("the note of the holder is left")
 	}
 	if searched != nil {
 		t.Errorf("a search meanwhile: %v", searched)

@@ -124,7 +124,12 @@ var remedies = []func(error) string{
 	is(library.ErrNotLibrary, "clipcue index --library LIBRARY VIDEOS, to create one"),
 	is(library.ErrNewer, "that version of clipcue"),
 	is(library.ErrOlder, "clipcue index --library LIBRARY, to upgrade it"),
-	is(library.ErrBusy, "the same command again when that run has ended"),
+	of(func(e *library.BusyError) string {
+		if strings.Contains(e.Holder, "clipcue serve at ") {
+			return "the page of that server, or the same command again when its job has ended"
+		}
+		return "the same command again when that run has ended"
+	}),
 	is(library.ErrLocked, "the same command again when that program has ended"),
 	is(library.ErrDiskFull, "the same command again when there is space"),
 	is(syscall.ENOSPC, "the same command again when there is space; with --resume, if it trains"),

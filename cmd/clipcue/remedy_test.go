@@ -14,28 +14,30 @@ import (
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/train"
 )
 
 // Errors that are wrapped still get advice; other errors get none.
 func TestRemedy(t *testing.T) {
 	for want, err := range map[string]error{
-		"--resume":           &train.ExistsError{Dir: "run"},
-		"--learning-rate":    &train.DivergedError{Step: 3},
-		"--checkpoint last":  &adapter.NoBestModelError{Dir: "run", Last: "run/last.safetensors"},
-		"episode-001":        &adapter.FewShotRunError{Dir: "few", Episodes: []string{"few/episode-001"}},
-		"clipcue model pull": hub.ErrNoModel,
-		"accept the terms":   &hub.DownloadError{Status: 403, Err: errors.New("no")},
-		"HF_TOKEN":           &hub.DownloadError{Status: 401, Err: errors.New("no")},
-		"to resume":          &hub.DownloadError{Err: context.Canceled},
-		"by hand into dir":   &hub.DownloadError{Status: 500, Dir: "dir", Err: errors.New("no")},
-		"ViT-B/32":           &hub.UnknownNameError{Name: "x"},
-		"git lfs pull":       &checkpoint.NotWeightsError{What: "a pointer", Remedy: "git lfs pull"},
-		"compare its size":   checkpoint.ErrDamaged,
-		"both towers":        clip.ErrNoText,
-		"astype":             npy.ErrType,
-		"ascontiguousarray":  npy.ErrOrder,
-		"clipcue extract":    feature.ErrNoStore,
+		"--resume":            &train.ExistsError{Dir: "run"},
+		"--learning-rate":     &train.DivergedError{Step: 3},
+		"--checkpoint last":   &adapter.NoBestModelError{Dir: "run", Last: "run/last.safetensors"},
+		"episode-001":         &adapter.FewShotRunError{Dir: "few", Episodes: []string{"few/episode-001"}},
+		"clipcue model pull":  hub.ErrNoModel,
+		"accept the terms":    &hub.DownloadError{Status: 403, Err: errors.New("no")},
+		"HF_TOKEN":            &hub.DownloadError{Status: 401, Err: errors.New("no")},
+		"to resume":           &hub.DownloadError{Err: context.Canceled},
+		"by hand into dir":    &hub.DownloadError{Status: 500, Dir: "dir", Err: errors.New("no")},
+		"ViT-B/32":            &hub.UnknownNameError{Name: "x"},
+		"git lfs pull":        &checkpoint.NotWeightsError{What: "a pointer", Remedy: "git lfs pull"},
+		"compare its size":    checkpoint.ErrDamaged,
+		"both towers":         clip.ErrNoText,
+		"astype":              npy.ErrType,
+		"ascontiguousarray":   npy.ErrOrder,
+		"clipcue extract":     feature.ErrNoStore,
+		"page of that server": &library.BusyError{Dir: "lib", Holder: "clipcue serve at http://127.0.0.1:8765 (process 7)"},
 	} {
 		if got := remedy(fmt.Errorf("x: %w", err)); !strings.Contains(got, want) {
 			t.Errorf("the advice for %q is %q", err, got)

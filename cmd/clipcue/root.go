@@ -22,6 +22,7 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/train"
 )
@@ -208,6 +209,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 			if a.threads < 0 {
 				return usageError{errors.New("--threads must not be negative")}
 			}
+			c.SetContext(library.WithHolder(c.Context(), c.CommandPath()))
 			memory.SetLimit(a.memory)
 			if _, err := compute.Backend(); err != nil {
 				return usageError{err}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -98,23 +99,26 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	if err != nil {
 		return err
 	}
+	listener, err := guard.Listen(c.Context(), o.address)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	ctx := library.WithHolder(c.Context(), c.CommandPath()+" at "+o.access.address(listener))
 	player, err := playback.New(playback.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = player.Close() }()
-	s, err := server.New(c.Context(), server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
+	s, err := server.New(ctx, server.Options{Library: o.library, Servers: []library.Server{{Address: o.server.Trusted(), Key: o.server.Key()}},
 		Encoder: m, Embedder: e, Allowed: o.allowed, Version: version(), Guard: guard, Player: player, Jobs: filepath.Join(o.library, "jobs"), Models: localModels(l.Settings()), Log: a.log})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	listener, err := guard.Listen(c.Context(), o.address)
-	if err != nil {
-		return err
-	}
 	h := guard.Server(s.Site(web.Files(), promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	h.RegisterOnShutdown(s.Drain)
+	h.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
 	terminal.Fprintf(a.out, "clipcue serves %s at %s\n", o.library, o.access.address(listener))
 	stopped := make(chan error, 1)
 	go func() {

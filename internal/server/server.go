@@ -73,7 +73,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		s.state.close()
 		return nil, err
 	}
-	if s.jobs, err = jobs.Open(o.Jobs, s.kinds(), s.hub, s.log); err != nil {
+	if s.jobs, err = jobs.Open(ctx, o.Jobs, s.kinds(), s.hub, s.log); err != nil {
 		s.state.close()
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 
 func open(t *testing.T, dir string, kinds map[string]Kind) *Manager {
 	t.Helper()
-	m, err := Open(dir, kinds, NewHub(), slog.New(slog.DiscardHandler))
+	m, err := Open(context.WithoutCancel(t.Context()), dir, kinds, NewHub(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestStopped(t *testing.T) {
 		}
 	}
 	m := open(t, dir, kinds)
-	if _, err := Open(dir, kinds, NewHub(), slog.New(slog.DiscardHandler)); !errors.Is(err, ErrInUse) {
+	if _, err := Open(t.Context(), dir, kinds, NewHub(), slog.New(slog.DiscardHandler)); !errors.Is(err, ErrInUse) {
 		t.Error(err)
 	}
 	wait(t, m, id, Running)
@@ -205,7 +205,7 @@ func TestDamagedList(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, listFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, nil, NewHub(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), listFile) {
+	if _, err := Open(t.Context(), dir, nil, NewHub(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), listFile) {
 		t.Error(err)
 	}
 }

@@ -67,9 +67,9 @@ type Manager struct {
 	busy map[bool]bool // by Kind.Writes: a job runs
 }
 
-// Open opens the jobs in a folder, which is created, and runs those that did not end. hub
-// gets every change.
-func Open(dir string, kinds map[string]Kind, hub *Hub, log *slog.Logger) (_ *Manager, err error) {
+// Open opens the jobs in a folder, which is created, and runs those that did not end. The
+// end of ctx interrupts them. hub gets every change.
+func Open(ctx context.Context, dir string, kinds map[string]Kind, hub *Hub, log *slog.Logger) (_ *Manager, err error) {
 	m := &Manager{dir: dir, kinds: kinds, hub: hub, log: log, busy: map[bool]bool{}}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func Open(dir string, kinds map[string]Kind, hub *Hub, log *slog.Logger) (_ *Man
 		return nil, err
 	}
 	hub.current = m.unfinished
-	m.stop, m.cancel = context.WithCancel(context.Background())
+	m.stop, m.cancel = context.WithCancel(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.next()
