@@ -103,7 +103,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // the server has closed it, unless it did not start
 	ctx := library.WithHolder(c.Context(), c.CommandPath()+" at "+o.access.address(listener))
 	player, err := playback.New(playback.Options{})
 	if err != nil {

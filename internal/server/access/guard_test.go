@@ -88,8 +88,15 @@ func (s *site) serve(o Options) {
 	s.url = server.URL
 }
 
+// reply is an answer whose body was read.
+type reply struct {
+	status  int
+	header  http.Header
+	cookies []*http.Cookie
+}
+
 // do sends a request with headers given as "Name: value". A Host is set as such.
-func (s *site) do(method, path, body string, headers ...string) (*http.Response, string) {
+func (s *site) do(method, path, body string, headers ...string) (reply, string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -112,7 +119,7 @@ func (s *site) do(method, path, body string, headers ...string) (*http.Response,
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return answer, string(text)
+	return reply{answer.StatusCode, answer.Header, answer.Cookies()}, string(text)
 }
 
 // Every kind of intruder is rejected, with an error in the format of the API, and those who
@@ -164,9 +171,9 @@ func TestIntruders(t *testing.T) {
 	}
 	for _, c := range tests {
 		answer, text := s.do(c.method, c.path, c.body, c.headers...)
-		isProblem := strings.Contains(text, `"detail"`) && answer.Header.Get("Content-Type") == "application/problem+json"
-		if answer.StatusCode != c.want || isProblem != (c.want >= 400) {
-			t.Errorf("%s: %d, want %d: %.200s", c.name, answer.StatusCode, c.want, text)
+		isProblem := strings.Contains(text, `"detail"`) && answer.header.Get("Content-Type") == "application/problem+json"
+		if answer.status != c.want || isProblem != (c.want >= 400) {
+			t.Errorf("%s: %d, want %d: %.200s", c.name, answer.status, c.want, text)
 		}
 	}
 	if strings.Contains(s.log.String(), s.boss) || strings.Contains(s.log.String(), "xxxx") {
@@ -231,12 +238,12 @@ func TestHeaders(t *testing.T) {
 			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "X-Request-Id": "given-by-proxy",
 		} {
-			if got := answer.Header.Get(name); got != want {
+			if got := answer.header.Get(name); got != want {
 				t.Errorf("%s: %s: %q", path, name, got)
 			}
 		}
 	}
-	if answer, _ := s.do("GET", "/", "", "X-Request-Id: a\tb c d e f"); len(answer.Header.Get("X-Request-Id")) != 16 {
+	if answer, _ := s.do("GET", "/", "", "X-Request-Id: a\tb c d e f"); len(answer.header.Get("X-Request-Id")) != 16 {
 		t.Error("a hostile request ID was taken over")
 	}
 }
@@ -246,9 +253,9 @@ func TestHeaders(t *testing.T) {
 func TestSession(t *testing.T) {
 	s := newSite(t, Options{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	answer, _ := s.do("POST", "/api/v1/session", s.viewer, "X-Forwarded-Proto: https")
-	cookies := answer.Cookies()
-	if answer.StatusCode != 204 || len(cookies) != 1 {
-		t.Fatal(answer.StatusCode, cookies)
+	cookies := answer.cookies
+	if answer.status != 204 || len(cookies) != 1 {
+		t.Fatal(answer.status, cookies)
 	}
 	if c := cookies[0]; !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || strings.Contains(c.Value, s.viewer) {
 		t.Errorf("%+v", c)
@@ -257,11 +264,11 @@ func TestSession(t *testing.T) {
 	if _, who := s.do("GET", "/api/v1/videos", "", with); who != "vera/view" {
 		t.Errorf("%q", who)
 	}
-	if answer, _ := s.do("POST", "/api/v1/labels", "", with); answer.StatusCode != 403 {
-		t.Error(answer.StatusCode)
+	if answer, _ := s.do("POST", "/api/v1/labels", "", with); answer.status != 403 {
+		t.Error(answer.status)
 	}
 	s.do("DELETE", "/api/v1/session", "", with)
-	if answer, _ := s.do("GET", "/api/v1/videos", "", with); answer.StatusCode != 401 {
+	if answer, _ := s.do("GET", "/api/v1/videos", "", with); answer.status != 401 {
 		t.Error("the session did not end")
 	}
 }
@@ -270,7 +277,7 @@ func TestSession(t *testing.T) {
 func TestRemovedToken(t *testing.T) {
 	s := newSite(t, Options{})
 	answer, _ := s.do("POST", "/api/v1/session", s.boss)
-	with := "Cookie: clipcue=" + answer.Cookies()[0].Value
+	with := "Cookie: clipcue=" + answer.cookies[0].Value
 	for _, name := range []string{"anna", "vera"} {
 		if err := RemoveToken(s.tokens, name); err != nil {
 			t.Fatal(err)
@@ -278,8 +285,8 @@ func TestRemovedToken(t *testing.T) {
 	}
 	s.guard.tokens.checked = time.Time{}
 	for _, header := range []string{with, "Authorization: Bearer " + s.boss, "X-A: b"} {
-		if answer, _ := s.do("GET", "/api/v1/videos", "", header); answer.StatusCode != 401 {
-			t.Errorf("%.20s: %d", header, answer.StatusCode)
+		if answer, _ := s.do("GET", "/api/v1/videos", "", header); answer.status != 401 {
+			t.Errorf("%.20s: %d", header, answer.status)
 		}
 	}
 }
@@ -289,7 +296,7 @@ func TestLoginAttempts(t *testing.T) {
 	s := newSite(t, Options{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	login := func(secret, address string) int {
 		answer, _ := s.do("POST", "/api/v1/session", secret, "X-Forwarded-For: 8.8.8.8, "+address)
-		return answer.StatusCode
+		return answer.status
 	}
 	var got []int
 	for range 12 {
@@ -310,8 +317,8 @@ func TestWithoutTokens(t *testing.T) {
 	if _, who := s.do("POST", "/api/v1/labels", ""); who != "/edit" || s.guard.Required() {
 		t.Errorf("%q", who)
 	}
-	if answer, _ := s.do("GET", "/api/v1/videos", "", "X-Forwarded-For: 1.2.3.4"); answer.StatusCode != 403 {
-		t.Error(answer.StatusCode)
+	if answer, _ := s.do("GET", "/api/v1/videos", "", "X-Forwarded-For: 1.2.3.4"); answer.status != 403 {
+		t.Error(answer.status)
 	}
 }
 
@@ -319,8 +326,8 @@ func TestWithoutTokens(t *testing.T) {
 func TestPanic(t *testing.T) {
 	s := newSite(t, Options{})
 	answer, text := s.do("GET", "/panic", "")
-	if id := answer.Header.Get("X-Request-Id"); answer.StatusCode != 500 || !strings.Contains(text, id) || strings.Contains(text, "on purpose") {
-		t.Errorf("%d %s", answer.StatusCode, text)
+	if id := answer.header.Get("X-Request-Id"); answer.status != 500 || !strings.Contains(text, id) || strings.Contains(text, "on purpose") {
+		t.Errorf("%d %s", answer.status, text)
 	}
 	if !strings.Contains(s.log.String(), "on purpose") {
 		t.Error("the log has no cause")

@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -70,10 +71,10 @@ func (r *recorder) Flush() {
 // recover answers a request whose handler panicked. Other requests go on.
 func (g *Guard) recover(w *recorder, r *http.Request) {
 	v := recover()
-	switch {
-	case v == nil:
+	if v == nil {
 		return
-	case v == http.ErrAbortHandler:
+	}
+	if cause, ok := v.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
 		panic(v)
 	}
 	err := crash.New(v)

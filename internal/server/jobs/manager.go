@@ -356,8 +356,9 @@ func reason(err error) string {
 func call(ctx context.Context, k Kind, t *Task) (result any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = crash.New(v)
-			t.manager.log.Error("a job panicked", "error", err, "stack", string(err.(*crash.Error).Stack))
+			defect := crash.New(v)
+			t.manager.log.Error("a job panicked", "error", defect, "stack", string(defect.Stack))
+			err = defect
 		}
 	}()
 	return k.Run(ctx, t)

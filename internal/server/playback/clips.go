@@ -3,6 +3,7 @@ package playback
 import (
 	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +39,7 @@ func WriteClips(ctx context.Context, to io.Writer, clips []Clip, done func()) (f
 	for _, c := range clips {
 		part := filepath.Join(dir, "part.mp4")
 		err := video.Cut(ctx, c.Path, c.Start, c.End, part)
-		switch _, fault := err.(*video.Error); {
+		switch _, fault := errors.AsType[*video.Error](err); {
 		case err == nil:
 			err = addFile(z, unique(used, zipName(c)), part)
 		case fault && ctx.Err() == nil:
