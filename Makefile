@@ -3,7 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-.PHONY: all build web browser demo test test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+.PHONY: all build web browser screenshots demo test test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
 
 all: build
 
@@ -71,6 +71,9 @@ web:              ## bundle the page of clipcue serve after a change to its sour
 
 browser:          ## install Chromium and axe-core for the tests of the page if they are missing
 	@scripts/need-browser.sh
+
+screenshots: ffmpeg browser build ## make the images of the page in docs/images
+	$(GO) run ./internal/web/browsertest/shots bin/clipcue docs/images
 
 ffmpeg:           ## install ffmpeg if it is missing
 	@scripts/need-ffmpeg.sh

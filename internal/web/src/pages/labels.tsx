@@ -42,8 +42,8 @@ export function LabelsPage() {
   );
 }
 
-function NewLabel({ close }: { close: () => void }) {
-  const [name, setName] = useState("");
+export function NewLabel({ close, given = "" }: { close: () => void; given?: string }) {
+  const [name, setName] = useState(given);
   const [texts, setTexts] = useState("");
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);

@@ -3,11 +3,13 @@ import { useLatest } from "../load";
 import { Store } from "../store";
 import type { Span, Video } from "../types";
 
+const speeds = [1, 2, 4, 0.25, 0.5];
 const chunk = 60; // seconds; the longest fragment that the server makes
 
 export interface Player {
   ref: { current: HTMLVideoElement | null }; src: string; time: Store<number>; playing: boolean; error: string; busy: boolean;
   loop: Span | null; setLoop: (s: Span | null) => void;
+  muted: boolean; mute: () => void; speed: number; faster: () => void; expand: () => void;
   seek: (t: number) => void; toggle: () => void; step: (frames: number) => void; retry: () => void;
   events: Record<string, () => void>;
 }
@@ -22,6 +24,8 @@ export function usePlayer(video: Video, at: number): Player {
   const [playing, setPlaying] = useState(false);
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(true);
+  const [muted, setMuted] = useState(false);
+  const [speed, setSpeed] = useState(1);
   const [loop, setLoop] = useState<Span | null>(null);
   const offset = video.playable ? 0 : part * chunk;
   const wanted = useRef<number | null>(at);
@@ -53,6 +57,15 @@ export function usePlayer(video: Video, at: number): Player {
     ref.current?.pause();
     seek(time.get() + frames / (video.frame_rate || 25));
   };
+  const mute = () => { if (ref.current) ref.current.muted = !muted; };
+  const faster = () => {
+    const next = speeds[(speeds.indexOf(speed) + 1) % speeds.length]!;
+    setSpeed(next);
+    if (ref.current) ref.current.defaultPlaybackRate = ref.current.playbackRate = next;
+  };
+  const expand = () => {
+    if (document.fullscreenElement) document.exitFullscreen(); else ref.current?.parentElement?.requestFullscreen().catch(() => {});
+  };
   const state = useLatest({ loop, offset, seek });
   useEffect(() => {
     let frame = 0;
@@ -77,6 +90,7 @@ export function usePlayer(video: Video, at: number): Player {
       if (resume.current) v.play().catch(() => {});
     },
     onCanPlay: () => setBusy(false), onWaiting: () => setBusy(true), onPlaying: () => setBusy(false),
+    onVolumeChange: () => setMuted(!!ref.current?.muted),
     onPlay: () => setPlaying(true), onPause: () => setPlaying(false),
     onSeeked: () => { setBusy(false); },
     onEnded: () => {
@@ -92,5 +106,5 @@ export function usePlayer(video: Video, at: number): Player {
       setError(video.missing ? "The file of this video is missing. Its moments and marks are still here." : "The video cannot be played now.");
     },
   };
-  return { ref, src, time, playing, error, busy, loop, setLoop, seek, toggle, step, events, retry: () => { setError(""); setTurn(turn + 1); } };
+  return { ref, src, time, playing, error, busy, loop, setLoop, muted, mute, speed, faster, expand, seek, toggle, step, events, retry: () => { setError(""); setTurn(turn + 1); } };
 }
