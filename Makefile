@@ -22,7 +22,7 @@ test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 
 # Packages whose tests take minutes with the race detector, because they train
 # models, run the whole program or decode many videos.
-SLOW_RACE = /cmd/|/bench/|/task/[a-z]+$$|clipcue/video$$
+SLOW_RACE = /cmd/|/browsertest$$|/bench/|/task/[a-z]+$$|clipcue/video$$
 
 race: ffmpeg      ## the race detector, without the slow packages
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vE '$(SLOW_RACE)')
