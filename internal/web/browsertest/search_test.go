@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -109,6 +110,31 @@ func TestAsksForTheToken(t *testing.T) {
 	p.See("Teach a label")
 	p.Click("Log out anna")
 	p.Wait(`location.pathname == "/login"`)
+}
+
+func TestPreviewScrubsUnderThePointer(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(2)}, "/?q=x")
+	p.Wait(`document.querySelector(".tile img")?.complete`)
+	box := Value[[]float64](p.Tab, `(r => [r.left, r.top, r.width, r.height])(document.querySelector(".preview").getBoundingClientRect())`)
+	const shown = `document.querySelector(".preview img").getAttribute("src")`
+	seen := map[string]bool{}
+	for i := range 10 {
+		p.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, box[0]+box[2]*(0.05+0.09*float64(i)), box[1]+box[3]/2))
+		p.Wait(`document.querySelector(".preview .scrub")`)
+		seen[Value[string](p.Tab, shown)] = true
+	}
+	if len(seen) < 4 {
+		t.Errorf("the preview showed %d images: %v", len(seen), seen)
+	}
+}
+
+func TestSearchesByADroppedImage(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(2)}, "/")
+	p.See("2 videos")
+	p.Wait(`(d => { d.items.add(new File(["x"], "a.png", {type: "image/png"}));
+		document.querySelector(".droparea").dispatchEvent(new DragEvent("drop", {dataTransfer: d, bubbles: true})); return true })(new DataTransfer())`)
+	p.See("Like your example")
+	p.Wait(`location.search == "?example=e1"`)
 }
 
 // hostile are names that try to run a script, to reverse the text around them, or to break the layout.

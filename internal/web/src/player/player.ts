@@ -4,7 +4,7 @@ import { Store } from "../store";
 import type { Span, Video } from "../types";
 
 const speeds = [1, 2, 4, 0.25, 0.5];
-const chunk = 60; // seconds; the longest fragment that the server makes
+const chunk = 20; // seconds of a fragment; the server needs a second or two for one
 
 export interface Player {
   ref: { current: HTMLVideoElement | null }; src: string; time: Store<number>; playing: boolean; error: string; busy: boolean;
@@ -14,8 +14,8 @@ export interface Player {
   events: Record<string, () => void>;
 }
 
-// usePlayer plays a video: the file where browsers can, or fragments of a minute that the
-// server transcodes. Times are those of the whole video.
+// usePlayer plays a video: the file where browsers can, or fragments that the server
+// transcodes. Times are those of the whole video.
 export function usePlayer(video: Video, at: number): Player {
   const ref = useRef<HTMLVideoElement>(null);
   const time = useMemo(() => new Store(at), [video.video]);
@@ -31,8 +31,9 @@ export function usePlayer(video: Video, at: number): Player {
   const wanted = useRef<number | null>(at);
   const resume = useRef(false);
   const base = `/api/v1/videos/${video.video}`;
+  const fragment = (n: number) => `${base}/fragment?start=${n * chunk}&end=${Math.min(video.seconds, (n + 1) * chunk)}`;
   const src = video.playable ? `${base}/file${turn ? "?again=" + turn : ""}`
-    : `${base}/fragment?start=${offset}&end=${Math.min(video.seconds, offset + chunk)}${turn ? "&again=" + turn : ""}`;
+    : fragment(part) + (turn ? "&again=" + turn : "");
 
   const seek = (t: number) => {
     const to = Math.min(Math.max(0, t), Math.max(0, video.seconds - 0.05)), v = ref.current;
@@ -67,6 +68,17 @@ export function usePlayer(video: Video, at: number): Player {
     if (document.fullscreenElement) document.exitFullscreen(); else ref.current?.parentElement?.requestFullscreen().catch(() => {});
   };
   const state = useLatest({ loop, offset, seek });
+  const next = fragment(part + 1), late = (part + 0.5) * chunk;
+  useEffect(() => {
+    // The server caches fragments, so the next one is there when it is needed.
+    if (video.playable || !playing || (part + 1) * chunk >= video.seconds) return;
+    const stop = time.follow(() => {
+      if (time.get() < late) return;
+      stop();
+      fetch(next, { headers: { Range: "bytes=0-0" } }).catch(() => {});
+    });
+    return stop;
+  }, [next, playing]);
   useEffect(() => {
     let frame = 0;
     const look = () => {
