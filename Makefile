@@ -3,7 +3,11 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
+<<<<<<< HEAD
 .PHONY: all build web browser demo test check-api test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+=======
+.PHONY: all build web browser screenshots demo test test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+>>>>>>> 47f5e100ade6e5b2c7e3b0e7bdba2d09c36e9bc5
 
 all: build
 
@@ -22,7 +26,7 @@ test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 
 # Packages whose tests take minutes with the race detector, because they train
 # models, run the whole program or decode many videos.
-SLOW_RACE = /cmd/|/bench/|/task/[a-z]+$$|clipcue/video$$
+SLOW_RACE = /cmd/|/browsertest$$|/bench/|/task/[a-z]+$$|clipcue/video$$
 
 race: ffmpeg      ## the race detector, without the slow packages
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vE '$(SLOW_RACE)')
@@ -74,6 +78,9 @@ web:              ## bundle the page of clipcue serve after a change to its sour
 
 browser:          ## install Chromium and axe-core for the tests of the page if they are missing
 	@scripts/need-browser.sh
+
+screenshots: ffmpeg browser build ## make the images of the page in docs/images
+	$(GO) run ./internal/web/browsertest/shots bin/clipcue docs/images
 
 ffmpeg:           ## install ffmpeg if it is missing
 	@scripts/need-ffmpeg.sh

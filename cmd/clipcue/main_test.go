@@ -16,6 +16,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/internal/synth"
+	"github.com/clipcue/clipcue/internal/web/browsertest"
 )
 
 // asProgram makes the test binary behave as clipcue: for what has to be killed,
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	code := m.Run()
+	browsertest.Close()
 	if shared.dir != "" {
 		if err := os.RemoveAll(shared.dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

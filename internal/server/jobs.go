@@ -55,6 +55,7 @@ func (s *Server) jobOperations() {
 // stream declares an operation that writes its answer itself.
 func stream[I any](s *Server, path, id, summary, media string, send func(http.ResponseWriter, *http.Request, *I)) {
 	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Responses: content(media), Errors: refusals}
+	tooLarge(&o)
 	huma.Register(s.api, o, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humago.Unwrap(c)

@@ -52,6 +52,7 @@ func (s *Server) mediaOperations() {
 func playing[I any](s *Server, path, id, summary, media string, number func(*I) int64, send func(*playback.Player, http.ResponseWriter, *http.Request, string, *I)) {
 	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary,
 		Responses: content(media), Errors: refusals}
+	tooLarge(&o)
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		x, err := s.state.use(ctx, false)
 		if err != nil {

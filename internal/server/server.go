@@ -152,6 +152,7 @@ func operation[I, O any](s *Server, method, path, id, summary string, do func(co
 	for _, f := range more {
 		f(&o)
 	}
+	tooLarge(&o)
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		return out, s.problem(err)
@@ -161,7 +162,16 @@ func operation[I, O any](s *Server, method, path, id, summary string, do func(co
 // refusals are the statuses that any operation can answer with instead of success.
 var refusals = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 	http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
-	http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage}
+	http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage}
+
+// tooLarge adds the answer to headers that are too large, which net/http gives before any
+// operation.
+func tooLarge(o *huma.Operation) {
+	if o.Responses == nil {
+		o.Responses = map[string]*huma.Response{}
+	}
+	o.Responses["431"] = &huma.Response{Description: "The headers or the address are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: "string"}}}}
+}
 
 // content describes a successful answer that is not JSON.
 func content(media string) map[string]*huma.Response {

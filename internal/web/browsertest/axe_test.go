@@ -36,15 +36,15 @@ func TestAccessibility(t *testing.T) {
 	p.server.AddLabel("x", []int{1, 2, 3})
 	for _, scheme := range []string{"light", "dark"} {
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}
-		if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, media); err != nil {
+		if _, err := chromedp.Call(p.Browser, emulation.SetEmulatedMedia, media); err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range []string{"/", "/?q=x", "/?q=nothing", "/video/1", "/label/1", "/label/1?tab=segments", "/label/1?tab=marks", "/labels", "/library", "/login"} {
-			p.visit(path)
-			p.wait(`document.querySelector(".tile, .row, .timeline .lane, .loopplayer, #token")`)
-			p.wait("!document.querySelector('main .skeleton')")
-			value[bool](p, script+"; true")
-			for _, v := range value[[]string](p, `axe.run().then(r => r.violations.filter(v => v.impact == "serious" || v.impact == "critical")
+			p.Visit(path)
+			p.Wait(`document.querySelector(".tile, .row, .timeline .lane, .loopplayer, #token")`)
+			p.Wait("!document.querySelector('main .skeleton')")
+			Value[bool](p.Tab, script+"; true")
+			for _, v := range Value[[]string](p.Tab, `axe.run().then(r => r.violations.filter(v => v.impact == "serious" || v.impact == "critical")
 				.map(v => v.id + ": " + v.help + " at " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + " " + n.any.map(a => a.message).join("; ")).join(" | ")))`) {
 				t.Errorf("%s, %s: %s", path, scheme, v)
 			}

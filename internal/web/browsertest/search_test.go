@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -12,103 +13,128 @@ import (
 
 func TestSearchesWhileTyping(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(5)}, "/")
-	p.see("5 videos")
-	p.press("/")
-	p.wait(`document.activeElement.name == "q"`)
-	p.fill("input[name=q]", "red circle")
-	p.see("good matches")
-	p.wait(`location.search == "?q=red+circle"`)
-	p.wait(`document.querySelector('[aria-live]').textContent == "50 results"`)
-	p.do(chromedp.NavigateBack())
-	p.see("5 videos")
+	p.See("5 videos")
+	p.Press("/")
+	p.Wait(`document.activeElement.name == "q"`)
+	p.Fill("input[name=q]", "red circle")
+	p.See("good matches")
+	p.Wait(`location.search == "?q=red+circle"`)
+	p.Wait(`document.querySelector('[aria-live]').textContent == "50 results"`)
+	p.Do(chromedp.NavigateBack())
+	p.See("5 videos")
 }
 
 func TestKeysReachEverything(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(5)}, "/?q=x")
-	p.see("good matches")
-	p.press("/", kb.ArrowDown)
-	p.wait(`document.activeElement.closest("[data-index]")?.dataset.index == "0"`)
-	p.press(kb.ArrowRight, kb.ArrowDown)
-	p.wait(`Number(document.activeElement.closest("[data-index]")?.dataset.index) > 3`)
-	p.press("m")
-	p.see("Like the moment at")
-	p.press("/", kb.ArrowDown, kb.Enter)
-	p.wait(`location.pathname.startsWith("/video/")`)
-	p.press("?")
-	p.see("Keyboard shortcuts")
-	p.press(kb.Escape)
-	p.wait(`!document.querySelector("dialog")`)
+	p.See("good matches")
+	p.Press("/", kb.ArrowDown)
+	p.Wait(`document.activeElement.closest("[data-index]")?.dataset.index == "0"`)
+	p.Press(kb.ArrowRight, kb.ArrowDown)
+	p.Wait(`Number(document.activeElement.closest("[data-index]")?.dataset.index) > 3`)
+	p.Press("m")
+	p.See("Like the moment at")
+	p.Press("/", kb.ArrowDown, kb.Enter)
+	p.Wait(`location.pathname.startsWith("/video/")`)
+	p.Press("?")
+	p.See("Keyboard shortcuts")
+	p.Press(kb.Escape)
+	p.Wait(`!document.querySelector("dialog")`)
 }
 
 func TestSaysThatNothingMatches(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(3)}, "/?q=nothing")
-	p.see("No good match.")
-	p.wait(`document.querySelector(".grid.dimmed .tile")`)
+	p.See("No good match.")
+	p.Wait(`document.querySelector(".grid.dimmed .tile")`)
 }
 
 func TestFiltersAreInTheAddress(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(3)}, "/?q=x")
-	p.click("Filters")
-	p.fill("#filter-path", "spring")
-	p.click("Apply")
-	p.wait(`location.search == "?q=x&path=*spring*"`)
-	p.click("Save this search")
-	value[bool](p, `document.querySelector(".panel form").requestSubmit(), true`)
-	p.see("Saved.")
-	p.visit("/")
-	p.see("Saved searches")
-	p.click("x")
-	p.wait(`location.search.includes("spring") && document.querySelector(".grid .tile")`)
+	p.Click("Filters")
+	p.Fill("#filter-path", "spring")
+	p.Click("Apply")
+	p.Wait(`location.search == "?q=x&path=*spring*"`)
+	p.Click("Save this search")
+	Value[bool](p.Tab, `document.querySelector(".panel form").requestSubmit(), true`)
+	p.See("Saved.")
+	p.Visit("/")
+	p.See("Saved searches")
+	p.Click("x")
+	p.Wait(`location.search.includes("spring") && document.querySelector(".grid .tile")`)
 }
 
 func TestShowsThousandsOfVideosWithFewElements(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(12000)}, "/")
-	p.see("12,000 videos")
-	p.wait(`document.querySelectorAll(".tile").length > 5`)
+	p.See("12,000 videos")
+	p.Wait(`document.querySelectorAll(".tile").length > 5`)
 	for range 5 {
-		before := value[int](p, "document.body.scrollHeight")
-		value[bool](p, `scrollTo(0, document.body.scrollHeight), true`)
-		p.wait("document.body.scrollHeight > " + quoteInt(before))
+		before := Value[int](p.Tab, "document.body.scrollHeight")
+		Value[bool](p.Tab, `scrollTo(0, document.body.scrollHeight), true`)
+		p.Wait("document.body.scrollHeight > " + quoteInt(before))
 	}
-	if n := value[int](p, `document.querySelectorAll(".tile").length`); n > 80 {
+	if n := Value[int](p.Tab, `document.querySelectorAll(".tile").length`); n > 80 {
 		t.Errorf("%d tiles are in the page", n)
 	}
 }
 
 func TestEmptyLibraryOffersOneStep(t *testing.T) {
 	p := open(t, fake.Options{}, "/")
-	p.see("The library is empty")
-	p.click("Add videos")
-	p.wait(`location.pathname == "/library"`)
-	p.click("Add a folder")
-	p.click("/media/archive")
-	p.click("Index this folder")
-	p.see("index of everything")
+	p.See("The library is empty")
+	p.Click("Add videos")
+	p.Wait(`location.pathname == "/library"`)
+	p.Click("Add a folder")
+	p.Click("/media/archive")
+	p.Click("Index this folder")
+	p.See("index of everything")
 }
 
 func TestRecoversWhenTheServerIsLost(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(3)}, "/?q=x")
-	p.see("good matches")
+	p.See("good matches")
 	p.server.SetDown(true)
-	p.press("/", "yz")
-	p.see("The server does not answer. Retrying…")
+	p.Press("/", "yz")
+	p.See("The server does not answer. Retrying…")
 	p.server.SetDown(false)
-	p.wait(`document.querySelector(".offline").hidden`)
-	p.wait(`document.querySelector("section[aria-busy=false] .tile")`)
+	p.Wait(`document.querySelector(".offline").hidden`)
+	p.Wait(`document.querySelector("section[aria-busy=false] .tile")`)
 }
 
 func TestAsksForTheToken(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(3), Token: "secret"}, "/labels")
-	p.wait(`location.pathname == "/login"`)
-	p.fill("#token", "wrong")
-	p.press(kb.Enter)
-	p.see("This token is not valid.")
-	p.fill("#token", "secret")
-	p.press(kb.Enter)
-	p.wait(`location.pathname == "/labels"`)
-	p.see("Teach a label")
-	p.click("Log out anna")
-	p.wait(`location.pathname == "/login"`)
+	p.Wait(`location.pathname == "/login"`)
+	p.Fill("#token", "wrong")
+	p.Press(kb.Enter)
+	p.See("This token is not valid.")
+	p.Fill("#token", "secret")
+	p.Press(kb.Enter)
+	p.Wait(`location.pathname == "/labels"`)
+	p.See("Teach a label")
+	p.Click("Log out anna")
+	p.Wait(`location.pathname == "/login"`)
+}
+
+func TestPreviewScrubsUnderThePointer(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(2)}, "/?q=x")
+	p.Wait(`document.querySelector(".tile img")?.complete`)
+	box := Value[[]float64](p.Tab, `(r => [r.left, r.top, r.width, r.height])(document.querySelector(".preview").getBoundingClientRect())`)
+	const shown = `document.querySelector(".preview img").getAttribute("src")`
+	seen := map[string]bool{}
+	for i := range 10 {
+		p.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, box[0]+box[2]*(0.05+0.09*float64(i)), box[1]+box[3]/2))
+		p.Wait(`document.querySelector(".preview .scrub")`)
+		seen[Value[string](p.Tab, shown)] = true
+	}
+	if len(seen) < 4 {
+		t.Errorf("the preview showed %d images: %v", len(seen), seen)
+	}
+}
+
+func TestSearchesByADroppedImage(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(2)}, "/")
+	p.See("2 videos")
+	p.Wait(`(d => { d.items.add(new File(["x"], "a.png", {type: "image/png"}));
+		document.querySelector(".droparea").dispatchEvent(new DragEvent("drop", {dataTransfer: d, bubbles: true})); return true })(new DataTransfer())`)
+	p.See("Like your example")
+	p.Wait(`location.search == "?example=e1"`)
 }
 
 // hostile are names that try to run a script, to reverse the text around them, or to break the layout.
@@ -127,18 +153,18 @@ func TestShowsHostileNamesAsText(t *testing.T) {
 		p.server.AddLabel(name, []int{1 + i%len(hostile)})
 	}
 	for _, width := range []int64{1440, 390} {
-		p.size(width, 844)
+		p.Size(width, 844)
 		for _, path := range []string{"/", "/?q=x", "/video/1", "/video/5", "/label/1", "/label/5?tab=segments", "/label/5?tab=marks", "/labels", "/library"} {
-			p.visit(path)
-			p.wait(`document.querySelector(".tile, .row, .timeline .lane, .loopplayer")`)
-			p.wait("!document.querySelector('main .skeleton')")
-			if value[bool](p, "'hacked' in window") {
+			p.Visit(path)
+			p.Wait(`document.querySelector(".tile, .row, .timeline .lane, .loopplayer")`)
+			p.Wait("!document.querySelector('main .skeleton')")
+			if Value[bool](p.Tab, "'hacked' in window") {
 				t.Fatalf("%s ran a script from a name", path)
 			}
-			if over := value[int](p, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
+			if over := Value[int](p.Tab, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
 				t.Errorf("%s is %d pixels too wide on a screen of %d", path, over, width)
 			}
-			if text := value[string](p, "document.body.innerText + document.title"); strings.ContainsAny(text, "\u202e\u2066\x1b\x00") {
+			if text := Value[string](p.Tab, "document.body.innerText + document.title"); strings.ContainsAny(text, "\u202e\u2066\x1b\x00") {
 				t.Errorf("%s shows control characters", path)
 			}
 		}

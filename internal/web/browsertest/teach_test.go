@@ -30,35 +30,35 @@ func (p *tab) marks(label, positives, negatives int) {
 
 func TestTeachesWithKeys(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(6)}, "/labels")
-	p.click("New label")
-	p.fill("#label-name", "door opens")
-	p.press(kb.Enter)
-	p.wait(`location.pathname == "/label/1" && document.querySelector(".focused")`)
-	p.press("a")
+	p.Click("New label")
+	p.Fill("#label-name", "door opens")
+	p.Press(kb.Enter)
+	p.Wait(`location.pathname == "/label/1" && document.querySelector(".focused")`)
+	p.Press("a")
 	p.marks(1, 1, 0)
-	p.press("r")
+	p.Press("r")
 	p.marks(1, 1, 1)
-	p.press(" ", "a", "a")
+	p.Press(" ", "a", "a")
 	p.marks(1, 3, 1)
-	p.press("u")
+	p.Press("u")
 	p.marks(1, 2, 1)
-	p.press("u", "u", "u")
+	p.Press("u", "u", "u")
 	p.marks(1, 1, 0)
-	p.wait(`document.querySelector(".counts .yes").innerText.endsWith("1")`)
+	p.Wait(`document.querySelector(".counts .yes").innerText.endsWith("1")`)
 }
 
 // A key must never hit a moment that replaced the one the user looked at.
 func TestTheFocusedMomentStaysWhileTheOthersAreRanked(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(6)}, "/labels")
 	p.server.AddLabel("x", nil)
-	p.visit("/label/1")
-	p.wait(`document.querySelectorAll(".strip .tile").length > 5`)
-	next := value[string](p, `document.querySelector(".strip a").getAttribute("href")`)
-	third := value[string](p, `document.querySelectorAll(".strip a")[1].getAttribute("href")`)
-	p.press("a")
+	p.Visit("/label/1")
+	p.Wait(`document.querySelectorAll(".strip .tile").length > 5`)
+	next := Value[string](p.Tab, `document.querySelector(".strip a").getAttribute("href")`)
+	third := Value[string](p.Tab, `document.querySelectorAll(".strip a")[1].getAttribute("href")`)
+	p.Press("a")
 	p.marks(1, 1, 0)
-	p.wait(`document.querySelector(".strip a").getAttribute("href") != ` + quote(third)) // ranked again
-	focused := value[string](p, `document.querySelector(".focused a").getAttribute("href")`)
+	p.Wait(`document.querySelector(".strip a").getAttribute("href") != ` + Quote(third)) // ranked again
+	focused := Value[string](p.Tab, `document.querySelector(".focused a").getAttribute("href")`)
 	if want := next[:len(next)-len("&label=1")]; focused != want {
 		t.Errorf("the focused moment is %s, want %s", focused, want)
 	}
@@ -67,12 +67,12 @@ func TestTheFocusedMomentStaysWhileTheOthersAreRanked(t *testing.T) {
 func TestSliderAppliesAndExports(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(6)}, "/labels")
 	p.server.AddLabel("x", []int{1, 2, 3})
-	p.visit("/label/1")
-	p.see("8 of 10")
-	value[bool](p, `document.querySelector("#point").focus(), true`)
-	p.press(kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight)
-	p.see("9 of 10")
-	p.see("Just outside")
+	p.Visit("/label/1")
+	p.See("8 of 10")
+	Value[bool](p.Tab, `document.querySelector("#point").focus(), true`)
+	p.Press(kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight)
+	p.See("9 of 10")
+	p.See("Just outside")
 	end := time.Now().Add(patience)
 	for p.server.Precision(1) != 0.9 {
 		if time.Now().After(end) {
@@ -80,12 +80,12 @@ func TestSliderAppliesAndExports(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	p.click("Apply to everything")
-	p.click("See what was found")
-	p.wait(`document.querySelector(".found .tile")`)
-	p.click("Export x")
-	p.click("Table, CSV")
-	p.wait(`document.querySelector('.menu a[href="/api/v1/jobs/j2/file"]')`)
-	p.click("Marks")
-	p.see("3 marks")
+	p.Click("Apply to everything")
+	p.Click("See what was found")
+	p.Wait(`document.querySelector(".found .tile")`)
+	p.Click("Export x")
+	p.Click("Table, CSV")
+	p.Wait(`document.querySelector('.menu a[href="/api/v1/jobs/j2/file"]')`)
+	p.Click("Marks")
+	p.See("3 marks")
 }

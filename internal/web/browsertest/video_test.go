@@ -31,34 +31,34 @@ const playhead = `Number(document.querySelector(".clock").innerText.match(/(\d+)
 
 func TestPlaysFromTheMoment(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(1), Media: media(t)}, "/video/1?t=20")
-	p.wait(`document.querySelector("video")?.readyState >= 2`)
-	p.wait(playhead + " == 20")
-	p.press(" ")
-	p.wait(playhead + " > 20.3")
-	p.press("k")
-	p.wait(`document.querySelector("video").paused`)
+	p.Wait(`document.querySelector("video")?.readyState >= 2`)
+	p.Wait(playhead + " == 20")
+	p.Press(" ")
+	p.Wait(playhead + " > 20.3")
+	p.Press("k")
+	p.Wait(`document.querySelector("video").paused`)
 	const current = `document.querySelector("video").currentTime`
-	before := value[float64](p, current)
-	p.press(".")
-	p.wait(current + " > " + fmtFloat(before))
-	p.press("l")
-	p.wait(current + " > " + fmtFloat(before+4))
-	p.wait(`Math.abs(` + current + " - " + playhead + `) < 0.2`)
+	before := Value[float64](p.Tab, current)
+	p.Press(".")
+	p.Wait(current + " > " + fmtFloat(before))
+	p.Press("l")
+	p.Wait(current + " > " + fmtFloat(before+4))
+	p.Wait(`Math.abs(` + current + " - " + playhead + `) < 0.2`)
 }
 
 func TestMarksOnTheTimeline(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(1), Media: media(t)}, "/labels")
 	p.server.AddLabel("x", nil)
-	p.visit("/video/1?label=1")
-	p.wait(`document.querySelector(".lane.editable")`)
-	box := value[[]float64](p, `(r => [r.left, r.top, r.width])(document.querySelector(".lane").getBoundingClientRect())`)
+	p.Visit("/video/1?label=1")
+	p.Wait(`document.querySelector(".lane.editable")`)
+	box := Value[[]float64](p.Tab, `(r => [r.left, r.top, r.width])(document.querySelector(".lane").getBoundingClientRect())`)
 	// Rows below the screen are scrolled to first.
 	x, y := box[0]+box[2]*0.91, box[1]+6
-	p.do(chromedp.DragAndDropXY(x, y, x+box[2]*0.05, y))
+	p.Do(chromedp.DragAndDropXY(x, y, x+box[2]*0.05, y))
 	p.marks(1, 1, 0)
-	p.wait(`document.querySelector(".bar-item.mark.on")`)
+	p.Wait(`document.querySelector(".bar-item.mark.on")`)
 	start := p.server.MarksOf(1)[0].Start
-	p.press(kb.ArrowLeft, kb.ArrowLeft)
+	p.Press(kb.ArrowLeft, kb.ArrowLeft)
 	end := time.Now().Add(patience)
 	for d := 0.0; d < 0.19 || d > 0.21; d = start - p.server.MarksOf(1)[0].Start {
 		if time.Now().After(end) {
@@ -66,19 +66,19 @@ func TestMarksOnTheTimeline(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	p.click("Reject")
+	p.Click("Reject")
 	p.marks(1, 0, 1)
-	p.press(kb.Delete)
+	p.Press(kb.Delete)
 	p.marks(1, 0, 0)
 }
 
 func TestJumpsBetweenSegments(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(1)}, "/labels")
 	p.server.AddLabel("x", []int{1})
-	p.visit("/video/1")
-	p.wait(`document.querySelector(".bar-item")`)
-	p.press("]")
-	p.see("Save clip")
-	p.click("Export")
-	p.wait(`document.querySelector('.menu a[href*="/clip?start="]')`)
+	p.Visit("/video/1")
+	p.Wait(`document.querySelector(".bar-item")`)
+	p.Press("]")
+	p.See("Save clip")
+	p.Click("Export")
+	p.Wait(`document.querySelector('.menu a[href*="/clip?start="]')`)
 }

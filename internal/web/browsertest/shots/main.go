@@ -1,94 +1,120 @@
-// Command shots photographs the page of a running clipcue serve in both color schemes, on
-// a desk and on a phone.
+// Command shots makes the images of the page in docs/images: it starts clipcue demo --serve
+// and photographs its pages with Chromium.
+//
+//	go run ./internal/web/browsertest/shots bin/clipcue docs/images
 package main
 
 import (
+	"bufio"
 	"context"
-	"flag"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
+// shot is an image of a page; {label} and {video} stand for those of the demo.
 type shot struct {
-	name, path string
-	do         string // script that prepares the page
+	name, path, scheme string
+	width, height      int64
 }
 
 var shots = []shot{
-	{"search", "/?q=red+circle", ""},
-	{"home", "/", ""},
-	{"video", "/video/2?t=13", ""},
-	{"teach", "/label/1?tab=likely", ""},
-	{"found", "/label/1?tab=segments", ""},
-	{"labels", "/labels", ""},
-	{"library", "/library", ""},
-	{"nomatch", "/?q=nothing", ""},
-	{"marks", "/label/1?tab=marks", ""},
-	{"filters", "/?q=red+circle", `document.querySelector('[aria-label="Filters"]').click()`},
-	{"newlabel", "/labels", `[...document.querySelectorAll("button")].find(b => b.textContent == "New label").click()`},
-	{"folder", "/library", `[...document.querySelectorAll("button")].find(b => b.textContent == "Add a folder").click()`},
-	{"login", "/login", ""},
+	{"search", "/?q=red+circle", "light", 1280, 800},
+	{"search-dark", "/?q=green+triangle", "dark", 1280, 800},
+	{"video", "/video/{video}?t=12", "light", 1280, 800},
+	{"teach", "/label/{label}", "light", 1280, 800},
+	{"found", "/label/{label}?tab=segments", "dark", 1280, 800},
+	{"teach-phone", "/label/{label}", "light", 390, 780},
+	{"search-phone", "/?q=red+circle", "dark", 390, 780},
 }
 
 func main() {
 	log.SetFlags(0)
-	base := flag.String("url", "http://127.0.0.1:8791", "address of the server")
-	out := flag.String("out", ".", "folder for the images")
-	only := flag.String("only", "", "names of the pages, separated by commas (default all)")
-	widths := flag.String("widths", "1440,390", "")
-	schemes := flag.String("schemes", "light,dark", "")
-	wait := flag.Duration("wait", 900*time.Millisecond, "time for a page to load")
-	flag.Parse()
-	o := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-background-networking", true))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), o...)
+	if len(os.Args) != 3 {
+		log.Fatal("usage: shots PROGRAM FOLDER")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-	for _, s := range shots {
-		if *only != "" && !strings.Contains(","+*only+",", ","+s.name+",") {
-			continue
-		}
-		for _, w := range strings.Split(*widths, ",") {
-			for _, scheme := range strings.Split(*schemes, ",") {
-				name := filepath.Join(*out, fmt.Sprintf("%s-%s-%s.png", s.name, w, scheme))
-				if err := take(ctx, *base+s.path, s.do, w, scheme, name, *wait); err != nil {
-					log.Fatalf("%s: %v", name, err)
-				}
-			}
-		}
+	if err := run(ctx, os.Args[1], os.Args[2]); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func take(ctx context.Context, url, do, w, scheme, name string, wait time.Duration) error {
-	width, height := int64(1440), int64(900)
-	if w == "390" {
-		width, height = 390, 844
-	}
-	dark := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, dark); err != nil {
-		return err
-	}
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(url), chromedp.Sleep(wait)); err != nil {
-		return err
-	}
-	if do != "" {
-		if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](do+"; 0")); err != nil {
-			return err
-		}
-		if err := chromedp.Do(ctx, chromedp.Sleep(300*time.Millisecond)); err != nil {
-			return err
-		}
-	}
-	b, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+func run(ctx context.Context, program, out string) error {
+	dir, err := os.MkdirTemp("", "shots")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, b, 0o666)
+	defer os.RemoveAll(dir)
+	c := exec.CommandContext(ctx, program, "demo", "--serve", "--out", dir, "--address", "127.0.0.1:0")
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+	}()
+	base, err := address(pipe)
+	if err != nil {
+		return err
+	}
+	names, err := find(ctx, base)
+	if err != nil {
+		return err
+	}
+	o := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-background-networking", true), chromedp.Flag("hide-scrollbars", true))
+	ctx, stop := chromedp.NewExecAllocator(ctx, o...)
+	defer stop()
+	ctx, stop = chromedp.NewContext(ctx)
+	defer stop()
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return err
+	}
+	for _, s := range shots {
+		if err := s.take(ctx, base+names.Replace(s.path), filepath.Join(out, s.name+".webp")); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+var served = regexp.MustCompile(`http://\S+`)
+
+// address returns the address that the server prints.
+func address(r io.Reader) (string, error) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if url := served.FindString(lines.Text()); url != "" {
+			return url, nil
+		}
+	}
+	return "", fmt.Errorf("the server did not start: %w", lines.Err())
+}
+
+// get reads an answer of the API.
+func get(ctx context.Context, url string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	return json.NewDecoder(answer.Body).Decode(into)
 }

@@ -54,7 +54,8 @@ function useFeed(label: Label, feed: string, changed: (revision: string) => void
     count(label.label, { positives: a.positives, negatives: a.negatives });
     if (mine === turn.current) {
       if (a.feed) show(a.feed); else load();
-      requestAnimationFrame(() => performance.measure("rank", { start: began, end: performance.now() }));
+      // A timer in a frame runs after the frame is painted.
+      requestAnimationFrame(() => setTimeout(() => performance.measure("rank", { start: began, end: performance.now() })));
     }
     return a.ids ?? [];
   };

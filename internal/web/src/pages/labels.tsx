@@ -29,7 +29,7 @@ export function LabelsPage() {
           {list.map(l => (
             <li key={l.label} class="row">
               <a class="stretch" href={`/label/${l.label}`}><Name text={l.name} /></a>
-              <span class="muted texts">{l.texts?.map(visible).join(", ")}</span>
+              <span class="muted texts">{l.texts?.filter(t => t !== l.name).map(visible).join(", ")}</span>
               <span class="counts"><span class="yes" title="Accepted moments">{l.positives}</span><span class="no" title="Rejected moments">{l.negatives}</span></span>
               {can && <Button kind="quiet" icon="trash" aria-label={`Delete ${visible(l.name)}`} title="Delete" onClick={() => setDoomed(l)} />}
             </li>
@@ -42,8 +42,8 @@ export function LabelsPage() {
   );
 }
 
-function NewLabel({ close }: { close: () => void }) {
-  const [name, setName] = useState("");
+export function NewLabel({ close, given = "" }: { close: () => void; given?: string }) {
+  const [name, setName] = useState(given);
   const [texts, setTexts] = useState("");
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);

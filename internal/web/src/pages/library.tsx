@@ -103,7 +103,7 @@ function Models() {
       <ul class="rows">
         {data.models.map(m => (
           <li class="row" key={m.name + m.kind}>
-            <Name text={m.name} /><span class="muted">{m.kind === "run" ? "adapter" : "backbone"}, {m.embed} numbers per moment</span>
+            <Name text={m.name} /><span class="muted">{m.kind === "run" ? "adapter" : "backbone"}</span>
             {m.used && <span class="chip small">in use</span>}
           </li>
         ))}

@@ -14,13 +14,14 @@ import { Preview } from "../ui/tile";
 export function QualityPanel({ label, revision }: { label: Label; revision: string }) {
   const [point, setPoint] = useState<Point>(label.point ?? { precision: 0.8 });
   const settled = useDebounced(point, 250);
+  const marked = useDebounced(revision, 400); // not between two quick marks
   const what = settled.recall !== undefined ? "recall" : "precision";
   const q = query({ [what]: settled[what] });
   const quality = useLoad<Quality>(`/labels/${label.label}/quality${q}`);
   const boundary = useLoad<Boundary>(`/labels/${label.label}/boundary${q}&limit=4`);
   useEffect(() => {
-    if (revision) { quality.reload(); boundary.reload(); }
-  }, [revision]);
+    if (marked) { quality.reload(); boundary.reload(); }
+  }, [marked]);
   return (
     <aside class="quality" aria-label="Quality">
       <h2>How good is it?</h2>

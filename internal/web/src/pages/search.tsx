@@ -3,7 +3,7 @@ import { api, explain, query } from "../api";
 import { searchBy } from "../example";
 import { clock, count, plural, visible } from "../format";
 import { navigate } from "../router";
-import { library, notify, spoken } from "../state";
+import { canEdit, library, notify, session, spoken } from "../state";
 import { useStore } from "../store";
 import type { Moment, SearchAnswer } from "../types";
 import { Button, Empty, Failure, Notice, Skeletons } from "../ui/basics";
@@ -11,6 +11,7 @@ import { Grid } from "../ui/grid";
 import { useKeys } from "../ui/keys";
 import { MomentTile } from "../ui/tile";
 import { Filters } from "./filters";
+import { NewLabel } from "./labels";
 import { Home } from "./home";
 import { SaveSearch } from "./saved";
 
@@ -91,6 +92,7 @@ function Results({ params }: { params: URLSearchParams }) {
         <span class="space" />
         <Filters params={params} />
         <SaveSearch params={params} />
+        <FindAll q={params.get("q") ?? ""} />
       </div>
       {error && <Failure text={error} retry={retry} />}
       {found?.answer.warnings?.map(w => <Notice key={w}>{w}</Notice>)}
@@ -104,6 +106,18 @@ function Results({ params }: { params: URLSearchParams }) {
         item={(m, _, focusable) => <MomentTile moment={m} focusable={focusable} what="Match"
           extra={<Button kind="quiet" icon="similar" tabIndex={-1} aria-label="More like this" title="More like this (M)" onClick={() => similar(m)} />} />} />}
     </section>
+  );
+}
+
+// FindAll turns a search into a label, which finds every occurrence instead of the best ones.
+function FindAll({ q }: { q: string }) {
+  const [open, setOpen] = useState(false), can = canEdit(useStore(session));
+  if (!q.trim() || !can) return null;
+  return (
+    <>
+      <Button icon="tag" title="Teach a label, to find every occurrence and export it" onClick={() => setOpen(true)}>Find all</Button>
+      {open && <NewLabel given={q} close={() => setOpen(false)} />}
+    </>
   );
 }
 

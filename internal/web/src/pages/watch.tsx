@@ -96,14 +96,14 @@ export function Watch({ video, at, label }: { video: Video; at: number; label: n
   const loop = () => player.setLoop(player.loop || !now ? null : { start: now.start, end: now.end });
   useKeys({
     " ": player.toggle, k: player.toggle, j: () => player.seek(player.time.get() - 5), l: () => player.seek(player.time.get() + 5),
-    ",": () => player.step(-1), ".": () => player.step(1), "[": () => jump(-1), "]": () => jump(1), o: loop,
+    ",": () => player.step(-1), ".": () => player.step(1), "[": () => jump(-1), "]": () => jump(1), o: loop, f: player.expand,
     ArrowLeft: nudge(-1), ArrowRight: nudge(1), Escape: () => select(null),
     Delete: () => { if (now?.mark && selection && editable) t.remove(selection); },
     m: () => navigate(`/?like=${video.video}@${player.time.get().toFixed(2)}`),
   });
   return (
     <div class="watch">
-      <Screen player={player} video={video} />
+      <Screen player={player} video={video} at={at} />
       <Controls player={player} video={video} jump={jump} zoom={zoom} loop={loop} loopable={!!now}>
         <LabelChooser known={known} chosen={chosen} set={setPicked} />
         <Button icon="similar" title="More moments like this (M)" onClick={() => navigate(`/?like=${video.video}@${player.time.get().toFixed(2)}`)}>More like this</Button>
@@ -137,11 +137,11 @@ function useEnds(move: (by: number, edge: "start" | "end") => void): void {
   });
 }
 
-function Screen({ player, video }: { player: Player; video: Video }) {
+function Screen({ player, video, at }: { player: Player; video: Video; at: number }) {
   const shape = video.width && video.height ? video.width / video.height : 16 / 9;
   return (
     <div class="screen" style={{ "--shape": String(shape) }}>
-      <video ref={player.ref} src={player.src} poster={video.thumbnail} playsInline preload="auto" onClick={player.toggle} aria-label={`Video ${video.name}`} {...player.events} />
+      <video ref={player.ref} src={player.src} poster={at > 0 ? undefined : video.thumbnail} playsInline preload="auto" onClick={player.toggle} aria-label={`Video ${video.name}`} {...player.events} />
       {player.error && <div class="cover"><p>{player.error}</p>{!video.missing && <Button onClick={player.retry}>Try again</Button>}</div>}
       {player.busy && !player.error && <div class="spinner" role="status" aria-label="Loading the video" />}
     </div>
@@ -162,6 +162,9 @@ function Controls({ player, video, jump, zoom, loop, loopable, children }: Contr
       <Button kind="quiet" icon="loop" aria-label="Loop the selection" title="Loop the selection (O)" aria-pressed={!!player.loop} disabled={!loopable && !player.loop} onClick={loop} />
       <Button kind="quiet" icon="minus" aria-label="Zoom out" title="Zoom out" onClick={() => zoom(2, player.time.get())} />
       <Button kind="quiet" icon="plus" aria-label="Zoom in" title="Zoom in" onClick={() => zoom(0.5, player.time.get())} />
+      <Button kind="quiet" icon={player.muted ? "mute" : "sound"} aria-label={player.muted ? "Sound on" : "Sound off"} title={player.muted ? "Sound on" : "Sound off"} onClick={player.mute} />
+      <Button kind="quiet" class="speed" aria-label={`Speed: ${player.speed} times`} title="Speed" onClick={player.faster}>{player.speed}×</Button>
+      <Button kind="quiet" icon="expand" aria-label="Full screen" title="Full screen (F)" onClick={player.expand} />
       <span class="space" />
       {children}
     </div>

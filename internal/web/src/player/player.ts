@@ -3,17 +3,19 @@ import { useLatest } from "../load";
 import { Store } from "../store";
 import type { Span, Video } from "../types";
 
-const chunk = 60; // seconds; the longest fragment that the server makes
+const speeds = [1, 2, 4, 0.25, 0.5];
+const chunk = 20; // seconds of a fragment; the server needs a second or two for one
 
 export interface Player {
   ref: { current: HTMLVideoElement | null }; src: string; time: Store<number>; playing: boolean; error: string; busy: boolean;
   loop: Span | null; setLoop: (s: Span | null) => void;
+  muted: boolean; mute: () => void; speed: number; faster: () => void; expand: () => void;
   seek: (t: number) => void; toggle: () => void; step: (frames: number) => void; retry: () => void;
   events: Record<string, () => void>;
 }
 
-// usePlayer plays a video: the file where browsers can, or fragments of a minute that the
-// server transcodes. Times are those of the whole video.
+// usePlayer plays a video: the file where browsers can, or fragments that the server
+// transcodes. Times are those of the whole video.
 export function usePlayer(video: Video, at: number): Player {
   const ref = useRef<HTMLVideoElement>(null);
   const time = useMemo(() => new Store(at), [video.video]);
@@ -22,13 +24,16 @@ export function usePlayer(video: Video, at: number): Player {
   const [playing, setPlaying] = useState(false);
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(true);
+  const [muted, setMuted] = useState(false);
+  const [speed, setSpeed] = useState(1);
   const [loop, setLoop] = useState<Span | null>(null);
   const offset = video.playable ? 0 : part * chunk;
   const wanted = useRef<number | null>(at);
   const resume = useRef(false);
   const base = `/api/v1/videos/${video.video}`;
+  const fragment = (n: number) => `${base}/fragment?start=${n * chunk}&end=${Math.min(video.seconds, (n + 1) * chunk)}`;
   const src = video.playable ? `${base}/file${turn ? "?again=" + turn : ""}`
-    : `${base}/fragment?start=${offset}&end=${Math.min(video.seconds, offset + chunk)}${turn ? "&again=" + turn : ""}`;
+    : fragment(part) + (turn ? "&again=" + turn : "");
 
   const seek = (t: number) => {
     const to = Math.min(Math.max(0, t), Math.max(0, video.seconds - 0.05)), v = ref.current;
@@ -53,7 +58,27 @@ export function usePlayer(video: Video, at: number): Player {
     ref.current?.pause();
     seek(time.get() + frames / (video.frame_rate || 25));
   };
+  const mute = () => { if (ref.current) ref.current.muted = !muted; };
+  const faster = () => {
+    const next = speeds[(speeds.indexOf(speed) + 1) % speeds.length]!;
+    setSpeed(next);
+    if (ref.current) ref.current.defaultPlaybackRate = ref.current.playbackRate = next;
+  };
+  const expand = () => {
+    if (document.fullscreenElement) document.exitFullscreen(); else ref.current?.parentElement?.requestFullscreen().catch(() => {});
+  };
   const state = useLatest({ loop, offset, seek });
+  const next = fragment(part + 1), late = (part + 0.5) * chunk;
+  useEffect(() => {
+    // The server caches fragments, so the next one is there when it is needed.
+    if (video.playable || !playing || (part + 1) * chunk >= video.seconds) return;
+    const stop = time.follow(() => {
+      if (time.get() < late) return;
+      stop();
+      fetch(next, { headers: { Range: "bytes=0-0" } }).catch(() => {});
+    });
+    return stop;
+  }, [next, playing]);
   useEffect(() => {
     let frame = 0;
     const look = () => {
@@ -77,6 +102,7 @@ export function usePlayer(video: Video, at: number): Player {
       if (resume.current) v.play().catch(() => {});
     },
     onCanPlay: () => setBusy(false), onWaiting: () => setBusy(true), onPlaying: () => setBusy(false),
+    onVolumeChange: () => setMuted(!!ref.current?.muted),
     onPlay: () => setPlaying(true), onPause: () => setPlaying(false),
     onSeeked: () => { setBusy(false); },
     onEnded: () => {
@@ -92,5 +118,5 @@ export function usePlayer(video: Video, at: number): Player {
       setError(video.missing ? "The file of this video is missing. Its moments and marks are still here." : "The video cannot be played now.");
     },
   };
-  return { ref, src, time, playing, error, busy, loop, setLoop, seek, toggle, step, events, retry: () => { setError(""); setTurn(turn + 1); } };
+  return { ref, src, time, playing, error, busy, loop, setLoop, muted, mute, speed, faster, expand, seek, toggle, step, events, retry: () => { setError(""); setTurn(turn + 1); } };
 }

@@ -36,7 +36,8 @@ export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, 
     let frame = 0;
     const look = () => {
       frame = 0;
-      const s = state.current, top = -root.current!.getBoundingClientRect().top;
+      if (!root.current) return; // the page has changed since
+      const s = state.current, top = -root.current.getBoundingClientRect().top;
       const first = Math.max(0, Math.floor(top / s.height) - 2), last = Math.ceil((top + innerHeight) / s.height) + 2;
       setRows(r => r.first === first && r.last === last ? r : { first, last });
       if (last >= s.total - 1 && s.more && !s.loading) s.more();

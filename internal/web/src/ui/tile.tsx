@@ -34,7 +34,7 @@ function around(all: VideoMoment[], start: number, end: number): VideoMoment[] {
 // Preview is the image of a moment. It shows the moments around it while the pointer moves across.
 export function Preview({ video, start, end, thumbnail, eager }: { video: number; start: number; end: number; thumbnail: string; eager?: boolean }) {
   const [strip, setStrip] = useState<VideoMoment[]>([]);
-  const [at, setAt] = useState(-1);
+  const [pointer, setPointer] = useState(-1); // from 0 to 1, or -1
   const [broken, setBroken] = useState(false);
   const entered = useRef(false);
   const enter = async () => {
@@ -45,13 +45,14 @@ export function Preview({ video, start, end, thumbnail, eager }: { video: number
     setStrip(list);
   };
   const move = (e: PointerEvent) => {
-    if (e.pointerType === "touch" || strip.length < 2) return;
+    if (e.pointerType === "touch") return;
     const box = (e.currentTarget as Element).getBoundingClientRect();
-    setAt(Math.min(strip.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / box.width * strip.length))));
+    setPointer(Math.min(0.999, Math.max(0, (e.clientX - box.left) / box.width)));
   };
+  const at = pointer < 0 || strip.length < 2 ? -1 : Math.floor(pointer * strip.length);
   const shown = strip[at];
   return (
-    <div class="preview" onPointerEnter={enter} onPointerMove={move} onPointerLeave={() => setAt(-1)}>
+    <div class="preview" onPointerEnter={enter} onPointerMove={move} onPointerLeave={() => setPointer(-1)}>
       {broken ? <Icon name="film" size={28} /> :
         <img src={shown?.thumbnail ?? thumbnail} alt="" loading={eager ? "eager" : "lazy"} decoding="async" draggable={false} onError={() => setBroken(true)} />}
       <span class="time">{clock(shown?.start ?? start)}</span>

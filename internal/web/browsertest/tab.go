@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -17,22 +16,19 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/clipcue/clipcue/internal/web/browsertest/fake"
 )
 
 // patience is how long a test waits for something to appear, also on a busy machine.
 const patience = 30 * time.Second
 
-var closers []func()
-
-func TestMain(m *testing.M) {
-	code := m.Run()
+// Close ends the browser, if a test has started it. TestMain calls it after the tests.
+func Close() {
 	for _, f := range closers {
 		f()
 	}
-	os.Exit(code)
 }
+
+var closers []func()
 
 // browser starts the only Chromium of the tests; "" is the reason if it cannot.
 var browser = sync.OnceValues(func() (context.Context, string) {
@@ -57,24 +53,21 @@ var browser = sync.OnceValues(func() (context.Context, string) {
 	return ctx, ""
 })
 
-// tab is a tab of the browser with the page of a fake server.
-type tab struct {
+// Tab is a tab of the browser with the page of a server.
+type Tab struct {
 	*testing.T
-	ctx    context.Context
-	server *fake.Server
-	url    string
+	Browser context.Context // for actions of chromedp
+	url     string
 }
 
-// open shows a page of a server with these options. When the test ends, it checks that
-// no other host was asked for anything and that no script failed.
-func open(t *testing.T, o fake.Options, path string) *tab {
+// Open shows a page of a server. When the test ends, it checks that no other host was
+// asked for anything and that no script failed. Without Chromium, the test is skipped.
+func Open(t *testing.T, url, path string) *Tab {
 	t.Helper()
 	ctx, reason := browser()
 	if reason != "" {
 		t.Skip(reason)
 	}
-	server := fake.New(o)
-	web := httptest.NewServer(server)
 	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
 	ctx, late := context.WithTimeout(ctx, 3*time.Minute)
 	var mu sync.Mutex
@@ -82,21 +75,19 @@ func open(t *testing.T, o fake.Options, path string) *tab {
 	t.Cleanup(func() {
 		cancel()
 		late()
-		web.CloseClientConnections()
-		web.Close()
 		mu.Lock()
 		defer mu.Unlock()
 		for _, w := range wrong {
 			t.Error(w)
 		}
 	})
-	p := &tab{T: t, ctx: ctx, server: server, url: web.URL}
+	p := &Tab{T: t, Browser: ctx, url: url}
 	err := chromedp.Listen(ctx, func(ev any) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch e := ev.(type) {
 		case *network.EventRequestWillBeSent:
-			if u := e.Request.URL; !strings.HasPrefix(u, web.URL+"/") && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
+			if u := e.Request.URL; !strings.HasPrefix(u, url+"/") && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
 				wrong = append(wrong, "the page asked another host: "+u)
 			}
 		case *runtime.EventExceptionThrown:
@@ -106,8 +97,8 @@ func open(t *testing.T, o fake.Options, path string) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.size(1440, 900)
-	p.visit(path)
+	p.Size(1440, 900)
+	p.Visit(path)
 	return p
 }
 
@@ -118,84 +109,79 @@ func describe(d *runtime.ExceptionDetails) string {
 	return d.Exception.Description
 }
 
-func (p *tab) do(a chromedp.Action[chromedp.Void]) {
+// Do runs an action.
+func (p *Tab) Do(a chromedp.Action[chromedp.Void]) {
 	p.Helper()
-	if err := chromedp.Do(p.ctx, a); err != nil {
+	if err := chromedp.Do(p.Browser, a); err != nil {
 		p.Fatal(err)
 	}
 }
 
-func (p *tab) size(width, height int64) { p.Helper(); p.do(chromedp.EmulateViewport(width, height)) }
+// Size sets the size of the screen.
+func (p *Tab) Size(width, height int64) { p.Helper(); p.Do(chromedp.EmulateViewport(width, height)) }
 
-func (p *tab) visit(path string) { p.Helper(); p.do(chromedp.Navigate(p.url + path)) }
+// Visit loads a page of the server.
+func (p *Tab) Visit(path string) { p.Helper(); p.Do(chromedp.Navigate(p.url + path)) }
 
-// press types keys: text, or names of kb such as kb.ArrowRight.
-func (p *tab) press(keys ...string) {
+// Press types keys: text, or names of kb such as kb.ArrowRight.
+func (p *Tab) Press(keys ...string) {
 	p.Helper()
 	for _, k := range keys {
-		p.do(chromedp.KeyEvent(k))
+		p.Do(chromedp.KeyEvent(k))
 	}
 }
 
-// value returns the value of an expression in the page.
-func value[T any](p *tab, expression string) T {
+// Value returns the value of an expression in the page.
+func Value[T any](p *Tab, expression string) T {
 	p.Helper()
-	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := chromedp.Run(p.Browser, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.Fatalf("%s: %v", expression, err)
 	}
 	return v
 }
 
-// wait waits until an expression in the page is true.
-func (p *tab) wait(expression string) {
+// Wait waits until an expression in the page is true.
+func (p *Tab) Wait(expression string) {
 	p.Helper()
 	end := time.Now().Add(patience)
 	for time.Now().Before(end) {
-		if value[bool](p, "!!("+expression+")") {
+		if Value[bool](p, "!!("+expression+")") {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	p.Fatalf("this never became true: %s\nthe page: %s", expression, value[string](p, "location.href + String.fromCharCode(10) + document.body.innerText.slice(0, 600)"))
+	p.Fatalf("this never became true: %s\nthe page: %s", expression, Value[string](p, "location.href + String.fromCharCode(10) + document.body.innerText.slice(0, 600)"))
 }
 
-// see waits until the page shows a text.
-func (p *tab) see(text string) {
+// See waits until the page shows a text.
+func (p *Tab) See(text string) {
 	p.Helper()
-	p.wait("document.body.innerText.includes(" + quote(text) + ")")
+	p.Wait("document.body.innerText.includes(" + Quote(text) + ")")
 }
 
-// click clicks the visible button or link with a text or label.
-func (p *tab) click(name string) {
+// Click clicks the visible button or link with a text or label.
+func (p *Tab) Click(name string) {
 	p.Helper()
-	find := `[...document.querySelectorAll("button,a,label")].find(b => b.checkVisibility() && (b.getAttribute("aria-label") ?? b.innerText).replace(/\s+/g, " ").trim().startsWith(` + quote(name) + `))`
-	p.wait(find)
-	value[bool](p, "("+find+").click(), true")
+	find := `[...document.querySelectorAll("button,a,label")].find(b => b.checkVisibility() && (b.getAttribute("aria-label") ?? b.innerText).replace(/\s+/g, " ").trim().startsWith(` + Quote(name) + `))`
+	p.Wait(find)
+	Value[bool](p, "("+find+").click(), true")
 }
 
-// type_ fills the field that a selector finds.
-func (p *tab) fill(selector, text string) {
+// Fill fills the field that a selector finds.
+func (p *Tab) Fill(selector, text string) {
 	p.Helper()
-	p.wait("document.querySelector(" + quote(selector) + ")")
-	value[bool](p, "(document.querySelector("+quote(selector)+").focus(), true)")
-	p.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(2))) // select what is there
-	p.press(kb.Delete, text)
+	p.Wait("document.querySelector(" + Quote(selector) + ")")
+	Value[bool](p, "(document.querySelector("+Quote(selector)+").focus(), true)")
+	p.Do(chromedp.KeyEvent("a", chromedp.KeyModifiers(2))) // select what is there
+	p.Press(kb.Delete, text)
 }
 
-func quote(s string) string {
+// Quote returns a text as a literal of JavaScript.
+func Quote(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic(err)
 	}
 	return string(b)
-}
-
-// library returns n videos of a minute.
-func library(n int) []fake.Video {
-	var v []fake.Video
-	for i := range n {
-		v = append(v, fake.Video{Name: fmt.Sprintf("tape %d.mp4", i+1), Folder: "2024/spring", Seconds: 60})
-	}
-	return v
 }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/clipcue/clipcue/internal/web/browsertest"
+)
+
+// serve starts `clipcue serve` and returns its address.
+func serve(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	stopped := make(chan int, 1)
+	go func() {
+		stopped <- run(ctx, append([]string{"serve", "--address", "127.0.0.1:0"}, args...), w, io.Discard)
+		w.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-stopped; code != exitDone {
+			t.Errorf("serve ended with code %d", code)
+		}
+	})
+	buffer := make([]byte, 1000)
+	n, err := r.Read(buffer)
+	url := regexp.MustCompile(`http://\S+`).FindString(string(buffer[:n]))
+	if url == "" {
+		t.Fatalf("serve printed %q: %v", buffer[:n], err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	return url
+}
+
+// From a search to a label, its segments and their export, in a browser.
+func TestServePage(t *testing.T) {
+	dir := t.TempDir()
+	videos, lib := filepath.Join(dir, "videos"), filepath.Join(dir, "lib")
+	must(t, exitDone, "synth", "untrimmed", "--out", videos, "--labels", "objects", "--only", "red circle,blue star", "--total", "4", "--seconds", "12", "--seed", "3")
+	must(t, exitDone, "index", "--library", lib, videos)
+	p := browsertest.Open(t, serve(t, "--library", lib), "/")
+	p.See("4 videos")
+
+	p.Fill("input[name=q]", "red circle")
+	p.Wait(`/^[1-9]\d* good match/.test(document.querySelector("h1").innerText)`)
+	p.Click("Find all")
+	p.Click("Show suggestions")
+	p.Wait(`location.pathname.startsWith("/label/")`)
+	p.Wait(`document.querySelector("video.ready")`) // a moment is played in a loop
+	for _, key := range []string{"a", "r", "a", "r", "a"} {
+		focused := browsertest.Value[string](p, `document.querySelector(".focused a").getAttribute("href")`)
+		p.Press(key)
+		p.Wait(`document.querySelector(".focused a").getAttribute("href") != ` + browsertest.Quote(focused))
+	}
+	p.Wait(`document.querySelector(".counts").innerText.replace(/\s+/g, " ").includes("3 Rejected 2")`)
+	p.Press("u")
+	p.Wait(`document.querySelector(".counts").innerText.replace(/\s+/g, " ").includes("2 Rejected 2")`)
+
+	browsertest.Value[bool](p, `document.querySelector("#point").focus(), true`)
+	p.Press(kb.ArrowLeft, kb.ArrowLeft)
+	p.See("At least 78 %")
+	p.Click("Apply to everything")
+	p.Click("See what was found")
+	p.Wait(`document.querySelector(".found .tile")`)
+	p.Click("Export red circle")
+	p.Click("Table, CSV")
+	p.Wait(`document.querySelector(".menu a[download]")`)
+	table := browsertest.Value[string](p, `fetch(document.querySelector(".menu a[download]").href).then(r => r.text())`)
+	if !strings.Contains(table, "start") || strings.Count(table, "\n") < 2 {
+		t.Errorf("the exported table is %q", table)
+	}
+
+	browsertest.Value[bool](p, `document.querySelector(".found .tile a").click(), true`)
+	p.Wait(`document.querySelector(".screen video")?.readyState >= 2`)
+	p.Press(" ")
+	p.Wait(`!document.querySelector(".screen video").paused && document.querySelector(".screen video").currentTime > 0.3`)
+	p.Wait(`document.querySelector(".bar-item")`)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// find returns what replaces {label} and {video}: the label with the most marks, and the
+// video in which it was found most often.
+func find(ctx context.Context, base string) (*strings.Replacer, error) {
+	var all struct {
+		Labels []struct{ Label, Positives int }
+	}
+	if err := get(ctx, base+"/api/v1/labels", &all); err != nil {
+		return nil, err
+	}
+	label, most := 0, -1
+	for _, l := range all.Labels {
+		if l.Positives > most {
+			label, most = l.Label, l.Positives
+		}
+	}
+	var found struct {
+		Segments []struct{ Video int }
+	}
+	if err := get(ctx, fmt.Sprintf("%s/api/v1/labels/%d/segments", base, label), &found); err != nil {
+		return nil, err
+	}
+	counts, video := map[int]int{}, 0
+	for _, s := range found.Segments {
+		if counts[s.Video]++; counts[s.Video] > counts[video] {
+			video = s.Video
+		}
+	}
+	return strings.NewReplacer("{label}", fmt.Sprint(label), "{video}", fmt.Sprint(video)), nil
+}
+
+// take writes the image of a page.
+func (s shot) take(ctx context.Context, url, path string) error {
+	scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, scheme); err != nil {
+		return err
+	}
+	const settled = 2 * time.Second // images and videos are loaded by then
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(s.width, s.height), chromedp.Navigate(url), chromedp.Sleep(settled)); err != nil {
+		return err
+	}
+	r, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: "webp", Quality: new(int64(82))})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(r.Data), 0o666)
+}
