@@ -3,11 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-<<<<<<< HEAD
-.PHONY: all build web browser demo test check-api test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
-=======
-.PHONY: all build web browser screenshots demo test test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
->>>>>>> 47f5e100ade6e5b2c7e3b0e7bdba2d09c36e9bc5
+.PHONY: all build web browser screenshots demo test check-api test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
 
 all: build
 
