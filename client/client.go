@@ -171,6 +171,11 @@ func (c *Client) CreateLabel(ctx context.Context, name string, texts ...string) 
 	return out, c.do(ctx, http.MethodPost, "labels", nil, in, &out)
 }
 
+// DeleteLabel deletes a label with its marks.
+func (c *Client) DeleteLabel(ctx context.Context, label int64) error {
+	return c.do(ctx, http.MethodDelete, fmt.Sprintf("labels/%d", label), nil, nil, nil)
+}
+
 // Feed returns moments to mark: likely, uncertain or random ones, or suspects, which are marks.
 func (c *Client) Feed(ctx context.Context, label int64, feed string, limit int) (out Feed, err error) {
 	return out, c.do(ctx, http.MethodGet, fmt.Sprintf("labels/%d/feed", label), url.Values{"feed": {feed}, "limit": {strconv.Itoa(limit)}}, nil, &out)

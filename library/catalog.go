@@ -68,6 +68,24 @@ func (l *Library) VideoMoments(ctx context.Context, id int64) ([]Moment, error) 
 	return out, explain(l.dir, err)
 }
 
+// PictureAt returns the thumbnail of the moment of a video whose middle is closest to a
+// time. It is ErrNoPicture if the video has no moments.
+func (l *Library) PictureAt(ctx context.Context, id int64, seconds float64) (Picture, error) {
+	p := Picture{Video: id}
+	var whole, found bool
+	err := each(ctx, l.db, `SELECT thumbnail, `+intact("moments")+` FROM moments WHERE moments.id =
+		(SELECT id FROM moments WHERE video = ? ORDER BY abs((start + "end") / 2 - ?), id LIMIT 1)`, []any{id, seconds}, []any{&p.Number, &whole}, func() error {
+		if found = true; !whole {
+			return damaged("moments")
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("video %d: %w", id, ErrNoPicture)
+	}
+	return p, explain(l.dir, err)
+}
+
 // ErrNoPicture is wrapped by the error for a thumbnail that the library does not have.
 var ErrNoPicture = errors.New("the library has no such thumbnail")
 

@@ -3,7 +3,6 @@ package library
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -235,36 +234,24 @@ func (s *search) everything(ctx context.Context) (best []scored, err error) {
 // moments looks up moments, the best first. Those that no longer exist are left out.
 func (l *Library) moments(ctx context.Context, found []scored) ([]candidate, error) {
 	ids := make([]int64, len(found))
-	scores := make(map[int64]scored, len(found))
 	for i, x := range found {
-		ids[i], scores[x.id] = x.id, x
+		ids[i] = x.id
 	}
-	list, err := json.Marshal(ids)
+	rows, err := l.rows.get(ctx, l, ids)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]candidate, 0, len(found))
-	var id int64
-	var c candidate
-	var blank float64
-	var whole bool
-	t := &c.Result.thumbnail
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, picture, coalesce(blank, 0), videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
-		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &t.number, &t.sum, &blank, &c.video, &c.Video, &c.Missing, &whole}, func() error {
-			if !whole {
-				return damaged("moments or videos")
-			}
-			x := scores[id]
-			c.Cosine, c.Score, c.matched = x.cosine, x.score, x.matched
-			c.Best, c.Blank = c.Start, blank > blankShare
-			t.video = c.video
-			c.Thumbnail = t.path(l.dir)
-			out = append(out, c)
-			return nil
-		})
+	for _, x := range found {
+		c, ok := rows[x.id]
+		if !ok {
+			continue
+		}
+		c.Cosine, c.Score, c.matched = x.cosine, x.score, x.matched
+		out = append(out, c)
+	}
 	slices.SortStableFunc(out, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.video, b.video), cmp.Compare(a.Start, b.Start))
 	})
-	return out, err
+	return out, nil
 }

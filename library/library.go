@@ -46,6 +46,7 @@ type Library struct {
 	mu    sync.Mutex
 	mean  []float32 // average, nil until it is needed
 	level *float64  // measure, nil until it is needed
+	rows  rowCache
 }
 
 // Open opens a library for searching. servers are those that it may connect to; a library

@@ -356,19 +356,12 @@ func (s *Server) segments(ctx context.Context, in *segmentsInput) (*body[Segment
 	})
 }
 
-// thumbnailAt returns the address of the thumbnail of a video closest to a time.
+// thumbnailAt returns the address of the thumbnail of a video closest to a time, "" without
+// moments.
 func (x *snapshot) thumbnailAt(ctx context.Context, id int64, at float64) (string, error) {
-	all, err := x.VideoMoments(ctx, id)
-	if err != nil || len(all) == 0 {
-		return "", err
+	p, err := x.PictureAt(ctx, id, at)
+	if errors.Is(err, library.ErrNoPicture) {
+		return "", nil
 	}
-	best := all[0]
-	for _, m := range all {
-		if d := (m.Start+m.End)/2 - at; d*d < square((best.Start+best.End)/2-at) {
-			best = m
-		}
-	}
-	return x.address(best.Picture), nil
+	return x.address(p), err
 }
-
-func square(x float64) float64 { return x * x }

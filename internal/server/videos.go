@@ -81,7 +81,7 @@ func (s *Server) listVideos(ctx context.Context, in *videosInput) (*body[videoLi
 	out := videoList{[]Video{}, len(found)}
 	for _, v := range found[min(in.Offset, len(found)):min(in.Offset+in.Limit, len(found))] {
 		one := x.describe(v)
-		if one.Thumbnail, err = x.middle(ctx, v.ID); err != nil {
+		if one.Thumbnail, err = x.thumbnailAt(ctx, v.ID, v.Seconds/2); err != nil {
 			return nil, err
 		}
 		out.Videos = append(out.Videos, one)
@@ -95,15 +95,6 @@ func (x *snapshot) describe(v *library.Video) Video {
 		Modified: v.Modified, Missing: v.Missing, Pending: v.Pending, Partial: printable(v.Partial)}
 }
 
-// middle returns the address of a thumbnail from the middle of a video, "" without moments.
-func (x *snapshot) middle(ctx context.Context, id int64) (string, error) {
-	all, err := x.VideoMoments(ctx, id)
-	if err != nil || len(all) == 0 {
-		return "", err
-	}
-	return x.address(all[len(all)/2].Picture), nil
-}
-
 func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetails], error) {
 	x, err := s.state.use(ctx, false)
 	if err != nil {
@@ -115,7 +106,7 @@ func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetail
 		return nil, err
 	}
 	out := VideoDetails{Video: x.describe(v)}
-	if out.Thumbnail, err = x.middle(ctx, v.ID); err != nil {
+	if out.Thumbnail, err = x.thumbnailAt(ctx, v.ID, v.Seconds/2); err != nil {
 		return nil, err
 	}
 	info, err := s.o.Player.Info(ctx, v.Path)
