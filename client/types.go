@@ -121,6 +121,7 @@ type Label struct {
 	Positives int      `json:"positives" doc:"number of marks"`
 	Negatives int      `json:"negatives" doc:"number of marks"`
 	Trained   bool     `json:"trained" doc:"it has a trained head"`
+	Revision  string   `json:"revision" doc:"changes with the marks"`
 	Point     *Point   `json:"point,omitempty" doc:"operating point; absent for the default, a precision of 0.8"`
 }
 
@@ -217,7 +218,6 @@ type Library struct {
 	Pending    int      `json:"pending" doc:"videos that are waiting to be re-indexed"`
 	Missing    int      `json:"missing"`
 	Failed     int      `json:"failed"`
-	Bytes      int64    `json:"bytes" doc:"of the library's folder"`
 	Window     float64  `json:"window" doc:"length of a moment in seconds"`
 	Hop        float64  `json:"hop" doc:"seconds between the starts of moments"`
 	Model      string   `json:"model"`

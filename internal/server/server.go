@@ -59,8 +59,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.hub = jobs.NewHub()
 	s.state = state{dir: o.Library, servers: o.Servers, changed: s.publish}
-	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[[]float32](1000)}
-	s.searches = newCache[*searched](64)
+	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[string, []float32](1000)}
+	s.searches = newCache[string, *searched](64)
 	s.examples = examples{by: map[string]example{}}
 	s.api = NewAPI(s.mux, o.Version)
 	s.operations()
@@ -173,11 +173,12 @@ type done struct{}
 // needed after every mark.
 type remembering struct {
 	library.Embedder
+	mu    sync.Mutex // so that no text is embedded twice
 	texts *lru.Cache[string, []float32]
 }
 
-func newCache[T any](n int) *lru.Cache[string, T] {
-	c, err := lru.New[string, T](n)
+func newCache[K comparable, V any](n int) *lru.Cache[K, V] {
+	c, err := lru.New[K, V](n)
 	if err != nil {
 		panic(err) // n is a positive constant
 	}
@@ -186,6 +187,8 @@ func newCache[T any](n int) *lru.Cache[string, T] {
 
 // EncodeTexts is that of the embedder.
 func (r *remembering) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []float32
 	for _, t := range texts {
 		x, ok := r.texts.Get(t)

@@ -91,7 +91,7 @@ func (s *Server) listVideos(ctx context.Context, in *videosInput) (*body[videoLi
 func (x *snapshot) describe(v *library.Video) Video {
 	name, folder := x.place(v.Path)
 	return Video{Video: v.ID, Name: printable(name), Folder: printable(folder), Seconds: v.Seconds, Moments: v.Moments,
-		Modified: v.Modified, Missing: v.Missing, Pending: v.Pending, Partial: printable(v.Partial)}
+		Modified: v.Modified, Missing: v.Missing, Pending: v.Pending, Partial: x.problem(v.Path, v.Partial).Reason}
 }
 
 // middle returns the address of a thumbnail from the middle of a video, "" without moments.
