@@ -224,6 +224,7 @@ type Library struct {
 	Run        string   `json:"run" doc:"trained model, or empty"`
 	Precision  string   `json:"precision"`
 	Folders    []string `json:"folders" doc:"names of the folders that the library was given"`
+	Writer     string   `json:"writer" doc:"who is changing the library now, or empty"`
 	Version    string   `json:"version" doc:"of clipcue"`
 	Generation string   `json:"generation" doc:"changes when videos or moments do"`
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
 )
@@ -94,5 +95,27 @@ func TestFilterBySpans(t *testing.T) {
 	got := find(map[string][]video.Span{film: {{Start: 2, End: 4}}})
 	if len(got) == 0 || slices.ContainsFunc(got, func(r library.Result) bool { return r.Video != film || r.End < 2 || r.Start > 4 }) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A library is busy while a run indexes it.
+func TestBusy(t *testing.T) {
+	w := newWorld(t, "film.mp4")
+	w.index(w.videos)
+	l := w.open()
+	if busy, err := l.Busy(t.Context()); busy || err != nil {
+		t.Error(busy, err)
+	}
+	w.copy("film.mp4", "other.mp4")
+	asked := false
+	w.o.Extract.Progress = func(progress.Update) {
+		asked = true
+		if busy, err := l.Busy(t.Context()); !busy || err != nil {
+			t.Error(busy, err)
+		}
+	}
+	w.index(w.videos)
+	if !asked {
+		t.Error("the run reported no progress")
 	}
 }

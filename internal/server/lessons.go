@@ -64,7 +64,7 @@ func (l *lessons) load(ctx context.Context, x *snapshot) (*moments, error) {
 	l.loading.Lock()
 	defer l.loading.Unlock()
 	revision := x.current().Moments
-	if m := l.moments; m != nil && (m.revision == revision || time.Since(m.loaded) < patience*m.took) {
+	if m := l.moments; m != nil && (m.revision == revision || x.waits(ctx, m.loaded, m.took)) {
 		return m, nil
 	}
 	l.drop() // before the memory is needed again

@@ -29,6 +29,10 @@ func (s *Server) getLibrary(ctx context.Context, _ *struct{}) (*body[Library], e
 	if err != nil {
 		return nil, err
 	}
+	busy, err := x.Busy(ctx)
+	if err != nil {
+		return nil, err
+	}
 	c := x.Settings()
 	out := Library{Name: printable(filepath.Base(absolute(s.o.Library))), Videos: len(x.videos), Failed: len(failed),
 		Window: c.Window, Hop: c.Hop, Model: printable(shortName(c.Model, "clipcue-tiny")), Run: printable(shortName(c.Run, "")), Precision: c.Precision,
@@ -42,6 +46,9 @@ func (s *Server) getLibrary(ctx context.Context, _ *struct{}) (*body[Library], e
 		if v.Missing {
 			out.Missing++
 		}
+	}
+	if busy {
+		out.Writer = "a run that indexes it"
 	}
 	for _, f := range x.folders {
 		out.Folders = append(out.Folders, printable(filepath.Base(f)))

@@ -88,8 +88,8 @@ func (s *state) check(ctx context.Context) error {
 		s.now.revision.Labels = r.Labels
 		s.now.mu.Unlock()
 	}
-	if s.now != nil && before.Moments != r.Moments && time.Since(s.opened) < patience*s.took {
-		r.Moments = before.Moments // soon
+	if s.now != nil && before.Moments != r.Moments && s.now.waits(ctx, s.opened, s.took) {
+		r.Moments = before.Moments
 	}
 	if s.now == nil || before.Moments != r.Moments {
 		next, err := s.open(ctx)
@@ -108,9 +108,19 @@ func (s *state) check(ctx context.Context) error {
 	return nil
 }
 
-// patience is how many times longer something is used than it took to load: while a run
-// indexes, the library changes with every video.
+// patience is how many times longer something is used than it took to load while a run
+// indexes, because the library changes with every video.
 const patience = 20
+
+// waits reports whether what was loaded at a time should be used although the library has
+// changed since.
+func (x *snapshot) waits(ctx context.Context, loaded time.Time, took time.Duration) bool {
+	if time.Since(loaded) >= patience*took {
+		return false
+	}
+	busy, err := x.Busy(ctx)
+	return busy && err == nil
+}
 
 func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
 	begin := time.Now()
