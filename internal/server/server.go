@@ -187,21 +187,34 @@ func newCache[K comparable, V any](n int) *lru.Cache[K, V] {
 
 // EncodeTexts is that of the embedder.
 func (r *remembering) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	var out []float32
 	for _, t := range texts {
-		x, ok := r.texts.Get(t)
-		if !ok {
-			var err error
-			if x, err = r.Embedder.EncodeTexts(ctx, []string{t}); err != nil {
-				return nil, err
-			}
-			r.texts.Add(t, x)
+		x, err := r.encode(ctx, t)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, x...)
 	}
 	return out, nil
+}
+
+func (r *remembering) encode(ctx context.Context, text string) ([]float32, error) {
+	if x, ok := r.texts.Get(text); ok {
+		return x, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if x, ok := r.texts.Get(text); ok { // while this waited
+		return x, nil
+	}
+	if err := ctx.Err(); err != nil { // nobody waits for it
+		return nil, err
+	}
+	x, err := r.Embedder.EncodeTexts(ctx, []string{text})
+	if err == nil {
+		r.texts.Add(text, x)
+	}
+	return x, err
 }
 
 // milliseconds returns how long something took.
