@@ -17,6 +17,9 @@ test: ffmpeg browser ## the tests that every change must pass; CLIPCUE_SLOW=1 ad
 	$(GO) vet ./...
 	$(GO) test -timeout 30m ./...
 
+test-api: ffmpeg  ## the API against its specification, with schemathesis from PyPI
+	GO="$(GO)" scripts/test-api.sh
+
 test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 	GO="$(GO)" scripts/test-arm64.sh
 

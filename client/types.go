@@ -34,8 +34,8 @@ type SearchQuery struct {
 	Without    []string `query:"without,explode" json:"without,omitempty" maxItems:"20" doc:"texts of what the moment must not show"`
 	Like       []string `query:"like,explode" json:"like,omitempty" maxItems:"20" pattern:"^[0-9]+@[0-9.]+$" doc:"moments to find more of: VIDEO@SECONDS"`
 	Example    []string `query:"example,explode" json:"example,omitempty" maxItems:"8" doc:"uploaded examples"`
-	Folder     string   `query:"folder" json:"folder,omitempty" maxLength:"4096" doc:"only videos in this folder, as moments name it, and below"`
-	Path       string   `query:"path" json:"path,omitempty" maxLength:"4096" doc:"pattern of the path, such as *holiday*"`
+	Folder     string   `query:"folder" json:"folder,omitempty" maxLength:"1000" doc:"only videos in this folder, as moments name it, and below"`
+	Path       string   `query:"path" json:"path,omitempty" maxLength:"1000" doc:"pattern of the path, such as *holiday*"`
 	Since      string   `query:"since" json:"since,omitempty" maxLength:"40" doc:"only files changed on this day or later: 2026-01-31, or RFC 3339"`
 	Until      string   `query:"until" json:"until,omitempty" maxLength:"40" doc:"only files changed before this day"`
 	MinSeconds float64  `query:"min_seconds" json:"min_seconds,omitempty" minimum:"0" doc:"least length of the video"`

@@ -51,9 +51,8 @@ func (s *Server) jobOperations() {
 }
 
 // stream declares an operation that writes its answer itself.
-func stream[I any](s *Server, path, id, summary, content string, send func(http.ResponseWriter, *http.Request, *I)) {
-	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
-		Responses: map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{content: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}}
+func stream[I any](s *Server, path, id, summary, mediaType string, send func(http.ResponseWriter, *http.Request, *I)) {
+	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Responses: content(mediaType)}
 	huma.Register(s.api, o, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humago.Unwrap(c)

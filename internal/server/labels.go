@@ -143,8 +143,8 @@ func (s *Server) deleteLabel(ctx context.Context, in *LabelPath) (*done, error) 
 type FeedQuery struct {
 	Feed   string `query:"feed" default:"likely" enum:"likely,uncertain,random,suspects"`
 	Limit  int    `query:"limit" default:"24" minimum:"1" maximum:"200"`
-	Seed   uint64 `query:"seed" default:"1" doc:"of the feed random"`
-	Folder string `query:"folder" maxLength:"4096" doc:"only videos in this folder and below"`
+	Seed   int64  `query:"seed" default:"1" minimum:"0" doc:"of the feed random"`
+	Folder string `query:"folder" maxLength:"1000" doc:"only videos in this folder and below"`
 	Video  int64  `query:"video" minimum:"0" doc:"only this video"`
 }
 
@@ -177,7 +177,7 @@ func (x *snapshot) feed(ctx context.Context, t *taught, q FeedQuery) (Feed, erro
 	if err != nil {
 		return out, err
 	}
-	for _, m := range x.ofSuggestions(t.Suggest(label.Feed(q.Feed), q.Limit, q.Seed, match)) {
+	for _, m := range x.ofSuggestions(t.Suggest(label.Feed(q.Feed), q.Limit, uint64(q.Seed), match)) {
 		out.Moments = append(out.Moments, FeedMoment{Moment: m})
 	}
 	return out, nil
@@ -327,7 +327,7 @@ func (s *Server) setPoint(ctx context.Context, in *pointInput) (*body[Label], er
 
 type segmentsInput struct {
 	LabelPath
-	Video  int64 `query:"video" doc:"only of this video"`
+	Video  int64 `query:"video" minimum:"0" doc:"only of this video"`
 	Limit  int   `query:"limit" default:"200" minimum:"1" maximum:"10000"`
 	Offset int   `query:"offset" default:"0" minimum:"0"`
 }

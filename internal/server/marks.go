@@ -18,7 +18,7 @@ type markList struct {
 
 type marksInput struct {
 	LabelPath
-	Video int64 `query:"video" doc:"only of this video"`
+	Video int64 `query:"video" minimum:"0" doc:"only of this video"`
 }
 
 type addInput struct {

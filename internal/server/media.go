@@ -30,7 +30,7 @@ type posterInput struct {
 }
 
 func (s *Server) mediaOperations() {
-	media(s, "/videos/{video}/file", "play-file", "Play the original file", "application/octet-stream", func(in *fileInput) int64 { return in.Video },
+	media(s, "/videos/{video}/file", "play-file", "Play the original file", "video/*", func(in *fileInput) int64 { return in.Video },
 		func(p *playback.Player, w http.ResponseWriter, r *http.Request, path string, _ *fileInput) {
 			p.ServeFile(w, r, path)
 		})
@@ -49,10 +49,8 @@ func (s *Server) mediaOperations() {
 }
 
 // media declares an operation that sends a part of the file of a video.
-func media[I any](s *Server, path, id, summary, content string, number func(*I) int64, send func(*playback.Player, http.ResponseWriter, *http.Request, string, *I)) {
-	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary,
-		Responses: map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{content: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}},
-		Errors:    []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests}}
+func media[I any](s *Server, path, id, summary, mediaType string, number func(*I) int64, send func(*playback.Player, http.ResponseWriter, *http.Request, string, *I)) {
+	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Responses: content(mediaType)}
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		x, err := s.state.use(ctx, false)
 		if err != nil {

@@ -147,8 +147,7 @@ func (s *Server) operations() {
 
 // operation declares an operation whose errors are answered by problem.
 func operation[I, O any](s *Server, method, path, id, summary string, do func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
-	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary,
-		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInternalServerError}}
+	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary}
 	for _, f := range more {
 		f(&o)
 	}
@@ -162,6 +161,15 @@ func operation[I, O any](s *Server, method, path, id, summary string, do func(co
 func status(code int) func(*huma.Operation) {
 	return func(o *huma.Operation) { o.DefaultStatus = code }
 }
+
+// content declares an answer that is not JSON.
+func content(mediaType string) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{
+		mediaType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
+}
+
+// anybody lets requests without a token use an operation.
+func anybody(o *huma.Operation) { o.Security = []map[string][]string{{}} }
 
 // body is a response with a JSON body.
 type body[T any] struct{ Body T }

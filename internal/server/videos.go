@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
@@ -52,7 +54,7 @@ func (s *Server) videoOperations() {
 	operation(s, http.MethodGet, "/videos", "list-videos", "List videos", s.listVideos)
 	operation(s, http.MethodGet, "/videos/{video}", "get-video", "Describe a video", s.getVideo)
 	operation(s, http.MethodGet, "/videos/{video}/moments", "list-moments", "List the moments of a video", s.listMoments)
-	operation(s, http.MethodGet, "/videos/{video}/thumbnails/{number}", "get-thumbnail", "Get a thumbnail", s.thumbnail)
+	operation(s, http.MethodGet, "/videos/{video}/thumbnails/{number}", "get-thumbnail", "Get a thumbnail", s.thumbnail, func(o *huma.Operation) { o.Responses = content("image/jpeg") })
 	operation(s, http.MethodGet, "/videos/{video}/tracks", "list-tracks", "Get what labels see in a video", s.tracks)
 }
 
