@@ -3,7 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-.PHONY: all build web browser screenshots demo test check-api test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+.PHONY: all build web browser screenshots demo test test-api test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
 
 all: build
 
@@ -17,6 +17,9 @@ test: ffmpeg browser ## the tests that every change must pass; CLIPCUE_SLOW=1 ad
 	$(GO) vet ./...
 	$(GO) test -timeout 30m ./...
 
+test-api: ffmpeg  ## the API against its specification, with schemathesis from PyPI
+	GO="$(GO)" scripts/test-api.sh
+
 test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 	GO="$(GO)" scripts/test-arm64.sh
 
@@ -29,9 +32,6 @@ race: ffmpeg      ## the race detector, without the slow packages
 
 race-slow: ffmpeg ## the race detector on the slow packages
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -E '$(SLOW_RACE)')
-
-check-api: ffmpeg build ## the API against its own specification, with Schemathesis
-	scripts/check-api.sh bin/clipcue
 
 lint:             ## gofmt, go vet, the page's types, golangci-lint (.golangci.yml), govulncheck
 	test -z "$$(gofmt -l .)" || { echo 'these files need gofmt:'; gofmt -l .; exit 1; }

@@ -34,8 +34,8 @@ type SearchQuery struct {
 	Without    []string `query:"without,explode" json:"without,omitempty" maxItems:"20" doc:"texts of what the moment must not show"`
 	Like       []string `query:"like,explode" json:"like,omitempty" maxItems:"20" pattern:"^[0-9]+@[0-9.]+$" doc:"moments to find more of: VIDEO@SECONDS"`
 	Example    []string `query:"example,explode" json:"example,omitempty" maxItems:"8" doc:"uploaded examples"`
-	Folder     string   `query:"folder" json:"folder,omitempty" maxLength:"4096" doc:"only videos in this folder, as moments name it, and below"`
-	Path       string   `query:"path" json:"path,omitempty" maxLength:"4096" doc:"pattern of the path, such as *holiday*"`
+	Folder     string   `query:"folder" json:"folder,omitempty" maxLength:"1000" doc:"only videos in this folder, as moments name it, and below"`
+	Path       string   `query:"path" json:"path,omitempty" maxLength:"1000" doc:"pattern of the path, such as *holiday*"`
 	Since      string   `query:"since" json:"since,omitempty" maxLength:"40" doc:"only files changed on this day or later: 2026-01-31, or RFC 3339"`
 	Until      string   `query:"until" json:"until,omitempty" maxLength:"40" doc:"only files changed before this day"`
 	MinSeconds float64  `query:"min_seconds" json:"min_seconds,omitempty" minimum:"0" doc:"least length of the video"`
@@ -121,6 +121,7 @@ type Label struct {
 	Positives int      `json:"positives" doc:"number of marks"`
 	Negatives int      `json:"negatives" doc:"number of marks"`
 	Trained   bool     `json:"trained" doc:"it has a trained head"`
+	Revision  string   `json:"revision" doc:"changes with the marks"`
 	Point     *Point   `json:"point,omitempty" doc:"operating point; absent for the default, a precision of 0.8"`
 }
 
@@ -217,13 +218,13 @@ type Library struct {
 	Pending    int      `json:"pending" doc:"videos that are waiting to be re-indexed"`
 	Missing    int      `json:"missing"`
 	Failed     int      `json:"failed"`
-	Bytes      int64    `json:"bytes" doc:"of the library's folder"`
 	Window     float64  `json:"window" doc:"length of a moment in seconds"`
 	Hop        float64  `json:"hop" doc:"seconds between the starts of moments"`
 	Model      string   `json:"model"`
 	Run        string   `json:"run" doc:"trained model, or empty"`
 	Precision  string   `json:"precision"`
 	Folders    []string `json:"folders" doc:"names of the folders that the library was given"`
+	Writer     string   `json:"writer" doc:"who is changing the library now, or empty"`
 	Version    string   `json:"version" doc:"of clipcue"`
 	Generation string   `json:"generation" doc:"changes when videos or moments do"`
 }

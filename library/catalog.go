@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -117,6 +118,25 @@ func (l *Library) Revision(ctx context.Context) (r Revision, err error) {
 		concat_ws(' ', (SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'labels')) FROM labels),
 			(SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'marks')) FROM marks), (SELECT count(*) FROM trained))`).Scan(&r.Moments, &r.Labels)
 	return r, explain(l.dir, err)
+}
+
+// Busy reports whether a run of [Index] is writing the library, or somebody else changes it.
+func (l *Library) Busy(ctx context.Context) (bool, error) {
+	unlock, err := lock(ctx, l.dir)
+	switch {
+	case errors.Is(err, ErrBusy):
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	unlock()
+	return false, nil
+}
+
+// Failed returns the videos that are not in the library because they failed, by path.
+func (l *Library) Failed(ctx context.Context) ([]feature.Failure, error) {
+	out, err := failures(ctx, l.db, []feature.Failure{}, "SELECT path, reason, time FROM failures ORDER BY path")
+	return out, explain(l.dir, err)
 }
 
 // Folders returns the folders that the library was given.

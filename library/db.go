@@ -138,9 +138,9 @@ func connect(ctx context.Context, path string, options []string) (*sql.DB, error
 
 // lock makes the caller the only writer of a library until unlock is called or the
 // process ends. It uses SQLite's lock on a second database, because SQLite has locks on
-// every system.
+// every system. It waits for a moment: [Library.Busy] takes the lock, too.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	db, err := connect(ctx, filepath.Join(dir, lockFile), []string{"_txlock=exclusive", "_pragma=busy_timeout(0)", "_pragma=trusted_schema(0)"})
+	db, err := connect(ctx, filepath.Join(dir, lockFile), []string{"_txlock=exclusive", "_pragma=busy_timeout(100)", "_pragma=trusted_schema(0)"})
 	var tx *sql.Tx
 	if err == nil {
 		if tx, err = db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {

@@ -36,6 +36,9 @@ type Filter struct {
 	// it is in a positive mark, or in a segment at a precision of 80 %. With too few marks to
 	// estimate the precision, segments are at the label's own threshold.
 	Labels []string `json:"labels,omitempty"`
+	// Spans, unless nil, are spans of videos by path. More than half of the moment is in one of
+	// them. [Teacher.Spans] returns those of a label.
+	Spans map[string][]video.Span `json:"-"`
 }
 
 // String returns the filter on one line, "" without one.
@@ -157,7 +160,7 @@ func (l *Library) scope(ctx context.Context, e Embedder, q Query) (s scope, err 
 	if err != nil {
 		return s, err
 	}
-	if s.all = len(conditions)+len(q.Filter.Labels) == 0; s.all {
+	if s.all = len(conditions)+len(q.Filter.Labels) == 0 && q.Filter.Spans == nil; s.all {
 		return s, nil
 	}
 	where, args := "true", []any{}
@@ -167,31 +170,26 @@ func (l *Library) scope(ctx context.Context, e Embedder, q Query) (s scope, err 
 	if err := verify(ctx, l.db, "videos"); err != nil {
 		return s, err
 	}
-	if len(q.Filter.Labels) == 0 {
+	if len(q.Filter.Labels) == 0 && q.Filter.Spans == nil {
 		err = each(ctx, l.db, "SELECT id FROM moments WHERE video IN (SELECT id FROM videos WHERE "+where+") ORDER BY id", args, []any{&id}, func() error {
 			s.ids = append(s.ids, id)
 			return nil
 		})
 		return s, err
 	}
-	s.ids, err = l.labeled(ctx, e, q.Filter.Labels, where, args)
+	spans := q.Filter.Spans
+	if len(q.Filter.Labels) > 0 {
+		if spans, err = l.labelSpans(ctx, e, q.Filter.Labels, spans); err != nil {
+			return s, err
+		}
+	}
+	s.ids, err = l.within(ctx, spans, where, args)
 	return s, err
 }
 
-// labeled returns the ids of moments that show one of the labels, of videos that match a
-// condition in SQL.
-func (l *Library) labeled(ctx context.Context, e Embedder, names []string, where string, args []any) (ids []int64, err error) {
-	spans := map[string][]video.Span{} // by path
-	m, err := l.Moments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	for _, name := range names {
-		if err := l.labelSpans(ctx, e, m, name, spans); err != nil {
-			return nil, fmt.Errorf("label %q: %w", name, err)
-		}
-	}
+// within returns the ids of moments that are in spans of videos, by path, of videos that
+// match a condition in SQL.
+func (l *Library) within(ctx context.Context, spans map[string][]video.Span, where string, args []any) (ids []int64, err error) {
 	var id int64
 	var file string
 	var s video.Span
@@ -206,27 +204,52 @@ func (l *Library) labeled(ctx context.Context, e Embedder, names []string, where
 	return ids, err
 }
 
+// labelSpans returns the given spans and those of labels.
+func (l *Library) labelSpans(ctx context.Context, e Embedder, names []string, given map[string][]video.Span) (map[string][]video.Span, error) {
+	m, err := l.Moments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	spans := map[string][]video.Span{}
+	merge := func(of map[string][]video.Span) {
+		for path, list := range of {
+			spans[path] = append(spans[path], list...)
+		}
+	}
+	merge(given)
+	for _, name := range names {
+		t, err := l.Teach(ctx, e, m, name)
+		if err != nil {
+			return nil, fmt.Errorf("label %q: %w", name, err)
+		}
+		of, err := t.Spans(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("label %q: %w", name, err)
+		}
+		merge(of)
+	}
+	return spans, nil
+}
+
 // labelPrecision is the precision at which a filter applies labels.
 const labelPrecision = 0.8
 
-// labelSpans adds the spans of videos that show a label, by path.
-func (l *Library) labelSpans(ctx context.Context, e Embedder, m *Moments, name string, spans map[string][]video.Span) error {
-	t, err := l.Teach(ctx, e, m, name)
-	if err != nil {
-		return err
-	}
+// Spans returns the spans of videos, by path, that show the label: see Filter.Labels.
+func (t *Teacher) Spans(ctx context.Context) (map[string][]video.Span, error) {
 	threshold := t.Head().Threshold
 	q, err := t.Quality(ctx, label.Target{Precision: labelPrecision})
 	switch {
 	case err == nil:
 		threshold = q.Threshold
 	case !errors.Is(err, label.ErrFewVideos) && !errors.Is(err, label.ErrNoNegatives):
-		return err
+		return nil, err
 	}
 	segments, err := t.Segments(t.Cut(threshold))
 	if err != nil {
-		return err
+		return nil, err
 	}
+	spans := map[string][]video.Span{}
 	for _, s := range segments {
 		spans[s.Video] = append(spans[s.Video], video.Span{Start: s.Start, End: s.End})
 	}
@@ -235,5 +258,5 @@ func (l *Library) labelSpans(ctx context.Context, e Embedder, m *Moments, name s
 			spans[k.Video] = append(spans[k.Video], video.Span{Start: k.Start, End: k.End})
 		}
 	}
-	return nil
+	return spans, nil
 }

@@ -30,6 +30,9 @@ type Label struct {
 	Trained  bool      `json:"trained"`  // see [SetTrained]
 	// Point is the operating point that [SetPoint] stored, or zero.
 	Point label.Target `json:"point"`
+	// Last is the greatest id of its marks. The marks of a label have changed if this or their
+	// number has.
+	Last int64 `json:"-"`
 }
 
 // Mark says that a span of a video shows a label, or does not. It belongs to the content
@@ -238,16 +241,12 @@ func ChangeMarks(ctx context.Context, dir string, remove []int64, add []Mark, re
 				return err
 			}
 		}
-		videos, err := readVideos(ctx, tx)
-		if err != nil {
-			return err
-		}
 		for _, m := range add {
 			label, name, err := findLabel(ctx, tx, m.Label)
 			if err != nil {
 				return err
 			}
-			v, err := videos.find(m.Video)
+			v, err := findVideo(ctx, tx, m.Video)
 			if err != nil {
 				return err
 			}
@@ -368,11 +367,11 @@ func (l *Library) Labels(ctx context.Context) ([]Label, error) {
 	var x Label
 	var list, created string
 	var whole bool
-	err := each(ctx, l.db, `SELECT labels.id, name, texts, created, coalesce(sum(positive), 0), count(marks.id) - coalesce(sum(positive), 0),
+	err := each(ctx, l.db, `SELECT labels.id, name, texts, created, coalesce(sum(positive), 0), count(marks.id) - coalesce(sum(positive), 0), coalesce(max(marks.id), 0),
 		EXISTS (SELECT 1 FROM trained WHERE trained.label = labels.id),
 		coalesce((SELECT precision FROM points WHERE points.label = labels.id), 0), coalesce((SELECT recall FROM points WHERE points.label = labels.id), 0), `+intact("labels")+`
 		FROM labels LEFT JOIN marks ON marks.label = labels.id GROUP BY labels.id ORDER BY name`, nil,
-		[]any{&x.ID, &x.Name, &list, &created, &x.Positive, &x.Negative, &x.Trained, &x.Point.Precision, &x.Point.Recall, &whole}, func() error {
+		[]any{&x.ID, &x.Name, &list, &created, &x.Positive, &x.Negative, &x.Last, &x.Trained, &x.Point.Precision, &x.Point.Recall, &whole}, func() error {
 			x.Texts, x.Created = nil, parseTime(created)
 			if !whole || json.Unmarshal([]byte(list), &x.Texts) != nil {
 				return damaged("labels")
@@ -450,10 +449,27 @@ type videoRow struct {
 // videoRows are the videos of a library, by path.
 type videoRows []videoRow
 
-func readVideos(ctx context.Context, db querier) (out videoRows, err error) {
+func readVideos(ctx context.Context, db querier) (videoRows, error) {
+	return selectVideos(ctx, db, "ORDER BY path")
+}
+
+// findVideo returns the video of a path, or of the end of one. A whole path is found without
+// reading all videos.
+func findVideo(ctx context.Context, db querier, path string) (videoRow, error) {
+	rows, err := selectVideos(ctx, db, "WHERE path = ?", path)
+	if err == nil && len(rows) == 0 {
+		rows, err = readVideos(ctx, db)
+	}
+	if err != nil {
+		return videoRow{}, err
+	}
+	return rows.find(path)
+}
+
+func selectVideos(ctx context.Context, db querier, which string, args ...any) (out videoRows, err error) {
 	var v videoRow
 	var whole bool
-	err = each(ctx, db, "SELECT id, path, sha256, seconds, "+intact("videos")+" FROM videos ORDER BY path", nil,
+	err = each(ctx, db, "SELECT id, path, sha256, seconds, "+intact("videos")+" FROM videos "+which, args,
 		[]any{&v.id, &v.path, &v.sha256, &v.seconds, &whole}, func() error {
 			if !whole {
 				return damaged("videos")

@@ -179,11 +179,7 @@ func stretch(cosine, usual float64) float64 {
 
 // momentAt returns the moment whose middle is closest to a time, with its video.
 func (l *Library) momentAt(ctx context.Context, p Point) (id int64, v videoRow, span video.Span, err error) {
-	videos, err := readVideos(ctx, l.db)
-	if err == nil {
-		v, err = videos.find(p.Video)
-	}
-	if err != nil {
+	if v, err = findVideo(ctx, l.db, p.Video); err != nil {
 		return 0, v, span, err
 	}
 	if !(p.Time >= 0 && p.Time <= v.seconds) {

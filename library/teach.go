@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/memory"
@@ -22,7 +22,7 @@ type Moments struct {
 	dir        string
 	moments    *label.Moments
 	videos     map[int64]videoRow
-	rows       videoRows // the same, by path
+	bySum      map[string]videoRows // the same by SHA-256, and by path
 	thumbnails []int32
 	release    func()
 }
@@ -40,7 +40,7 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 		return nil, explain(l.dir, err)
 	}
 	width := l.settings.Width
-	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}}
+	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}, bySum: map[string]videoRows{}}
 	if m.release, err = memory.Request(n*int64(4*width+label.MotionWidth(width)+64), fmt.Sprintf("the %d moments of %s", n, l.dir)); err != nil {
 		return nil, err
 	}
@@ -50,11 +50,12 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 		}
 	}()
 	m.moments = label.NewMoments(width, int(n))
-	if m.rows, err = readVideos(ctx, l.db); err != nil {
+	rows, err := readVideos(ctx, l.db)
+	if err != nil {
 		return nil, explain(l.dir, err)
 	}
-	for _, v := range m.rows {
-		m.videos[v.id] = v
+	for _, v := range rows {
+		m.videos[v.id], m.bySum[v.sha256] = v, append(m.bySum[v.sha256], v)
 	}
 	return m, explain(l.dir, l.loadMoments(ctx, m))
 }
@@ -212,7 +213,7 @@ func (l *Library) query(ctx context.Context, e Embedder, name string) ([]float32
 // stores them in t.
 func (l *Library) marksIn(ctx context.Context, t *Teacher, id int64) (out []label.Mark, err error) {
 	err = eachMark(ctx, l.db, "WHERE labels.id = ?", []any{id}, func(k storedMark) error {
-		v, ok := t.m.rows.holding(k)
+		v, ok := t.m.bySum[k.sha256].holding(k)
 		if !ok || !t.m.moments.Shows(k.engine(v.id)) {
 			t.Unused++
 			return nil
@@ -235,16 +236,22 @@ type Suggestion struct {
 	Picture   Picture `json:"-"` // the same
 }
 
-// Suggest returns at most n moments of a feed to mark, of videos whose path begins with a
-// prefix. See [label.Teacher.Suggest].
-func (t *Teacher) Suggest(feed label.Feed, n int, seed uint64, prefix string) []Suggestion {
+// Suggest returns at most n moments of a feed to mark, of videos whose path matches, or of
+// all if match is nil. See [label.Teacher.Suggest].
+func (t *Teacher) Suggest(feed label.Feed, n int, seed uint64, match func(video string) bool) []Suggestion {
 	m := t.m
-	rows := t.teacher.Suggest(feed, n, seed, func(row int) bool {
-		video, _, _ := m.moments.Span(row)
-		return strings.HasPrefix(m.videos[video].path, prefix)
-	})
+	var matches func(row int) bool
+	if match != nil {
+		last, ok := int64(-1), false // moments are sorted by video
+		matches = func(row int) bool {
+			if video, _, _ := m.moments.Span(row); video != last {
+				last, ok = video, match(m.videos[video].path)
+			}
+			return ok
+		}
+	}
 	out := []Suggestion{}
-	for _, i := range rows {
+	for _, i := range t.teacher.Suggest(feed, n, seed, matches) {
 		out = append(out, t.suggestion(i))
 	}
 	return out
@@ -258,38 +265,49 @@ func (t *Teacher) suggestion(row int) Suggestion {
 		float64(t.teacher.Scores()[row]), p.path(t.m.dir), Picture{p.video, p.number}}
 }
 
-// Around returns the moments closest to a threshold, at most n with at least this score and
-// n with less. The closest come first.
+// Around returns at most n moments on each side of a threshold, the closest first. Those of
+// a side do not overlap.
 func (t *Teacher) Around(threshold float64, n int) (above, below []Suggestion) {
+	scores := t.teacher.Scores()
+	distance := func(row int) float64 { return math.Abs(float64(scores[row]) - threshold) }
 	var rows [2][]int
-	for i, s := range t.teacher.Scores() {
-		side := 0
-		if float64(s) < threshold {
-			side = 1
+	spare := 4 * n // some of them overlap
+	for row, score := range scores {
+		side := &rows[0]
+		if float64(score) < threshold {
+			side = &rows[1]
 		}
-		rows[side] = append(rows[side], i)
-	}
-	nearest := func(rows []int) []Suggestion {
-		scores := t.teacher.Scores()
-		slices.SortFunc(rows, func(a, b int) int {
-			return cmp.Or(cmp.Compare(math.Abs(float64(scores[a])-threshold), math.Abs(float64(scores[b])-threshold)), a-b)
-		})
-		out := []Suggestion{}
-		for _, i := range rows[:min(n, len(rows))] {
-			out = append(out, t.suggestion(i))
+		if len(*side) == spare && distance(row) >= distance((*side)[spare-1]) {
+			continue
 		}
-		return out
+		at, _ := slices.BinarySearchFunc(*side, row, func(a, b int) int { return cmp.Or(cmp.Compare(distance(a), distance(b)), a-b) })
+		*side = slices.Insert(*side, at, row)
+		*side = (*side)[:min(len(*side), spare)]
 	}
-	return nearest(rows[0]), nearest(rows[1])
+	return t.apart(rows[0], n), t.apart(rows[1], n)
+}
+
+// apart returns the first n moments of rows that do not overlap.
+func (t *Teacher) apart(rows []int, n int) []Suggestion {
+	out := []Suggestion{}
+	for _, row := range rows {
+		s := t.suggestion(row)
+		overlaps := slices.ContainsFunc(out, func(o Suggestion) bool { return o.Video == s.Video && o.Start < s.End && s.Start < o.End })
+		if !overlaps && len(out) < n {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Track returns the moments of a video with their scores, by start.
 func (t *Teacher) Track(video int64) []Suggestion {
+	first := func(id int64) int {
+		return sort.Search(t.m.moments.Len(), func(row int) bool { v, _, _ := t.m.moments.Span(row); return v >= id })
+	}
 	out := []Suggestion{}
-	for i := range t.teacher.Scores() {
-		if v, _, _ := t.m.moments.Span(i); v == video {
-			out = append(out, t.suggestion(i))
-		}
+	for row := first(video); row < first(video+1); row++ {
+		out = append(out, t.suggestion(row))
 	}
 	return out
 }

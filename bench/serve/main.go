@@ -1,163 +1,141 @@
-// Command serve measures a running clipcue serve: the latency of searches of many people at
-// once, of the ranking after a mark, and of the page's first files.
+// Command serve measures the server with a large library: how long searches take while many
+// people search, and how long it takes from a mark to the next suggestions. Run it with:
+// go run ./bench/serve. It makes its library once, and needs ffmpeg for that.
 //
-//	clipcue serve --library lib
-//	go run ./bench/serve --url http://127.0.0.1:8765 --searchers 50 --duration 1m
+// The library has copies of one rendered video with random embeddings, and a random model
+// whose text tower is as large as that of ViT-B/16. What is found means nothing. To use the
+// library otherwise:
 //
-// Every query is another one, so no answer comes from memory. The label for the marks is
-// created and deleted.
+//	clipcue serve --library DIR/library
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"log"
-	"math/rand/v2"
 	"net/http"
-	"slices"
-	"sync"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
 	"time"
 
 	"github.com/clipcue/clipcue/client"
+	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/server"
+	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/task/retrieval"
 )
 
+// options are the settings of a measurement.
+type options struct {
+	dir       string
+	moments   int
+	searchers int
+	duration  time.Duration
+	pause     time.Duration
+	marks     int
+	json      string
+	profile   string
+}
+
 func main() {
-	log.SetFlags(0)
-	url := flag.String("url", "http://127.0.0.1:8765", "address of the server")
-	token := flag.String("token", "", "token of an editor, if the server has tokens")
-	searchers := flag.Int("searchers", 50, "number of searches at a time")
-	duration := flag.Duration("duration", time.Minute, "how long to search")
-	marks := flag.Int("marks", 20, "number of marks")
+	var o options
+	flag.StringVar(&o.dir, "dir", "", "folder of the library (default: one for each number of moments)")
+	flag.IntVar(&o.moments, "moments", 100_000, "number of moments")
+	flag.IntVar(&o.searchers, "searchers", 50, "number of people who search at the same time")
+	flag.DurationVar(&o.duration, "duration", time.Minute, "how long they search")
+	flag.DurationVar(&o.pause, "pause", time.Second, "mean time between an answer and the next search of a person")
+	flag.IntVar(&o.marks, "marks", 100, "number of marks")
+	flag.StringVar(&o.json, "json", "", "file for the results")
+	flag.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile")
 	flag.Parse()
-	c, err := client.New(*url, *token)
-	if err == nil {
-		err = measure(context.Background(), c, *url, *searchers, *duration, *marks)
+	if o.dir == "" {
+		o.dir = filepath.Join(os.TempDir(), fmt.Sprintf("clipcue-serve-%d", o.moments))
 	}
-	if err != nil {
-		log.Fatal(err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "serve:", err)
+		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, c *client.Client, url string, searchers int, duration time.Duration, marks int) error {
-	about, err := c.Library(ctx)
+func run(ctx context.Context, o options) error {
+	a, err := newArchive(ctx, o.dir, o.moments)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d moments of %d videos\n\n| measurement | median | 95 %% | 99 %% | per second |\n|---|---|---|---|---|\n", about.Moments, about.Videos)
-	for _, path := range []string{"/", "/assets/app.js", "/assets/app.css"} {
-		times, err := repeat(20, func() error { return fetch(ctx, url+path) })
+	c, closeServer, err := a.serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeServer()
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
 		if err != nil {
 			return err
 		}
-		print(path, times, 0)
-	}
-	times, err := repeat(50, func() error { return search(ctx, c) })
-	if err != nil {
-		return err
-	}
-	print("search, alone", times, 0)
-	if times, err = mark(ctx, c, marks); err != nil {
-		return err
-	}
-	print("mark to new ranking", times, 0)
-	if times, err = together(ctx, c, searchers, duration); err != nil {
-		return err
-	}
-	print(fmt.Sprintf("search, %d at a time", searchers), times, float64(len(times))/duration.Seconds())
-	return nil
-}
-
-// repeat returns how long n calls took.
-func repeat(n int, do func() error) (times []time.Duration, err error) {
-	for range n {
-		begin := time.Now()
-		if err := do(); err != nil {
-			return nil, err
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
 		}
-		times = append(times, time.Since(begin))
+		defer pprof.StopCPUProfile()
 	}
-	return times, nil
-}
-
-func fetch(ctx context.Context, url string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	var all []result
+	if o.marks > 0 {
+		if all, err = mark(ctx, c, o.marks); err != nil {
+			return err
+		}
+	}
+	if o.searchers > 0 {
+		found, err := search(ctx, c, o)
+		if err != nil {
+			return err
+		}
+		all = append(all, found...)
+	}
+	for _, r := range all {
+		fmt.Println(r)
+	}
+	if o.json == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	return os.WriteFile(o.json, append(data, '\n'), 0o666)
+}
+
+// serve serves the library in this process.
+func (a *archive) serve(ctx context.Context) (*client.Client, func(), error) {
+	guard, err := access.New(access.Options{})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
-	return err
-}
-
-// search sends a query that nobody has sent before.
-func search(ctx context.Context, c *client.Client) error {
-	words := []string{"red", "blue", "green", "yellow", "circle", "ring", "cross", "star", "small", "large", "left", "right", "moving", "two"}
-	rand.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
-	_, err := c.Search(ctx, client.SearchQuery{Q: fmt.Sprintf("a %s %s %s %d", words[0], words[1], words[2], rand.IntN(1e6))}, 60, 0)
-	return err
-}
-
-// together searches from many goroutines at once.
-func together(ctx context.Context, c *client.Client, n int, duration time.Duration) (times []time.Duration, err error) {
-	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n}}
-	end := time.Now().Add(duration)
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	for range n {
-		group.Go(func() {
-			for time.Now().Before(end) {
-				one, failed := repeat(1, func() error { return search(ctx, c) })
-				mu.Lock()
-				times, err = append(times, one...), cmp.Or(err, failed)
-				mu.Unlock()
-				if failed != nil {
-					return
-				}
-			}
-		})
-	}
-	group.Wait()
-	return times, err
-}
-
-// mark returns how long the new ranking took after each of n marks, with its request.
-func mark(ctx context.Context, c *client.Client, n int) (times []time.Duration, err error) {
-	label, err := c.CreateLabel(ctx, fmt.Sprintf("bench %d", time.Now().UnixNano()), "a red circle")
+	s, err := server.New(ctx, server.Options{Library: a.library, Encoder: a.model, Embedder: retrieval.Baseline(a.model),
+		Guard: guard, Jobs: filepath.Join(a.dir, "jobs"), Version: "bench"})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, c.DeleteLabel(ctx, label.Label)) }()
-	feed, err := c.Feed(ctx, label.Label, "likely", 24)
-	for i := range n {
-		if err != nil || len(feed.Moments) == 0 {
-			return times, err
-		}
-		m := feed.Moments[0]
-		begin := time.Now()
-		if _, err = c.Mark(ctx, label.Label, []client.NewMark{{Video: m.Video, Start: m.Start, End: m.End, Positive: i%3 != 2}}, false); err == nil {
-			feed, err = c.Feed(ctx, label.Label, "likely", 24)
-		}
-		times = append(times, time.Since(begin))
+	listener, err := guard.Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		s.Close()
+		return nil, nil, err
 	}
-	return times, err
-}
-
-func print(name string, times []time.Duration, perSecond float64) {
-	slices.Sort(times)
-	at := func(share float64) string {
-		return fmt.Sprintf("%.1f ms", float64(times[min(len(times)-1, int(share*float64(len(times))))].Microseconds())/1000)
+	h := guard.Server(s)
+	go func() {
+		defer crash.Recover()
+		_ = h.Serve(listener) // until it is closed
+	}()
+	c, err := client.New("http://"+listener.Addr().String(), "")
+	if err == nil {
+		c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
 	}
-	rate := ""
-	if perSecond > 0 {
-		rate = fmt.Sprintf("%.0f", perSecond)
-	}
-	fmt.Printf("| %s | %s | %s | %s | %s |\n", name, at(0.5), at(0.95), at(0.99), rate)
+	return c, func() {
+		_ = h.Close()
+		s.Close()
+	}, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -109,7 +110,8 @@ Scores are log-odds: higher is more likely. They are comparable within one label
 				if feed == suspects {
 					return a.printSuspects(c.Context(), t, top, o.json)
 				}
-				return a.printSuggestions(t.Suggest(feed, top, seed, prefix), o.json)
+				below := func(video string) bool { return strings.HasPrefix(video, prefix) }
+				return a.printSuggestions(t.Suggest(feed, top, seed, below), o.json)
 			})
 		},
 	}

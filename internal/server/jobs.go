@@ -40,22 +40,19 @@ func (s *Server) jobOperations() {
 	operation(s, http.MethodDelete, "/jobs/{job}", "remove-job", "Cancel a job, or remove one that has ended", func(_ context.Context, in *jobInput) (*done, error) {
 		return &done{}, s.jobs.Remove(in.Job)
 	}, status(http.StatusNoContent))
-	stream(s, "/jobs/{job}/file", "get-job-file", "Download the file of a job", "*/*", func(w http.ResponseWriter, r *http.Request, in *jobInput) {
+	stream(s, "/jobs/{job}/file", "get-job-file", "Download the file of a job", "application/octet-stream", func(w http.ResponseWriter, r *http.Request, in *jobInput) {
 		s.jobs.ServeFile(w, r, in.Job)
 	})
 	stream(s, "/events", "get-events", "Follow changes: events job, library and labels", "text/event-stream", func(w http.ResponseWriter, r *http.Request, _ *struct{}) {
 		s.hub.ServeHTTP(w, r)
 	})
 	operation(s, http.MethodGet, "/folders", "list-folders", "List folders that may be added", s.folders)
-	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates, func(o *huma.Operation) {
-		o.Responses = map[string]*huma.Response{"202": {Description: "A job looks for them now; the lists are empty", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object"}}}}}
-	})
+	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates)
 }
 
 // stream declares an operation that writes its answer itself.
-func stream[I any](s *Server, path, id, summary, media string, send func(http.ResponseWriter, *http.Request, *I)) {
-	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Responses: content(media), Errors: refusals}
-	tooLarge(&o)
+func stream[I any](s *Server, path, id, summary, mediaType string, send func(http.ResponseWriter, *http.Request, *I)) {
+	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Responses: content(mediaType)}
 	huma.Register(s.api, o, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humago.Unwrap(c)

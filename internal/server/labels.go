@@ -52,7 +52,7 @@ func (s *Server) labelOperations() {
 }
 
 func describeLabel(l library.Label) Label {
-	out := Label{Label: l.ID, Name: l.Name, Texts: append([]string{}, l.Texts...), Positives: l.Positive, Negatives: l.Negative, Trained: l.Trained}
+	out := Label{Label: l.ID, Name: l.Name, Texts: append([]string{}, l.Texts...), Positives: l.Positive, Negatives: l.Negative, Trained: l.Trained, Revision: revisionOf(l)}
 	if l.Point != (label.Target{}) {
 		out.Point = &Point{Precision: l.Point.Precision, Recall: l.Point.Recall}
 	}
@@ -140,8 +140,9 @@ func (s *Server) deleteLabel(ctx context.Context, in *LabelPath) (*done, error) 
 type FeedQuery struct {
 	Feed   string `query:"feed" default:"likely" enum:"likely,uncertain,random,suspects"`
 	Limit  int    `query:"limit" default:"24" minimum:"1" maximum:"200"`
-	Seed   uint64 `query:"seed" default:"1" doc:"of the feed random"`
-	Folder string `query:"folder" maxLength:"4096" doc:"only videos in this folder and below"`
+	Seed   int64  `query:"seed" default:"1" minimum:"0" doc:"of the feed random"`
+	Folder string `query:"folder" maxLength:"1000" doc:"only videos in this folder and below"`
+	Video  int64  `query:"video" minimum:"0" doc:"only this video"`
 }
 
 type feedInput struct {
@@ -169,18 +170,27 @@ func (x *snapshot) feed(ctx context.Context, t *taught, q FeedQuery) (Feed, erro
 		}
 		return out, err
 	}
-	folder := ""
-	if q.Folder != "" {
-		path, err := x.folder(q.Folder)
-		if err != nil {
-			return out, err
-		}
-		folder = path + "/"
+	match, err := x.matching(q)
+	if err != nil {
+		return out, err
 	}
-	for _, m := range x.ofSuggestions(t.Suggest(label.Feed(q.Feed), q.Limit, q.Seed, folder)) {
+	for _, m := range x.ofSuggestions(t.Suggest(label.Feed(q.Feed), q.Limit, uint64(q.Seed), match)) {
 		out.Moments = append(out.Moments, FeedMoment{Moment: m})
 	}
 	return out, nil
+}
+
+// matching returns whether a video of a path is in a feed. It is nil if all are.
+func (x *snapshot) matching(q FeedQuery) (func(path string) bool, error) {
+	if q.Video > 0 {
+		v, err := x.video(q.Video)
+		return func(path string) bool { return path == v.Path }, err
+	}
+	if q.Folder == "" {
+		return nil, nil
+	}
+	folder, err := x.folder(q.Folder)
+	return func(path string) bool { return below(path, folder) }, err
 }
 
 // PointQuery is an operating point, or that of the label.
@@ -314,7 +324,7 @@ func (s *Server) setPoint(ctx context.Context, in *pointInput) (*body[Label], er
 
 type segmentsInput struct {
 	LabelPath
-	Video  int64 `query:"video" doc:"only of this video"`
+	Video  int64 `query:"video" minimum:"0" doc:"only of this video"`
 	Limit  int   `query:"limit" default:"200" minimum:"1" maximum:"10000"`
 	Offset int   `query:"offset" default:"0" minimum:"0" maximum:"1000000000"`
 }

@@ -4,8 +4,7 @@ import (
 	"context"
 	"net/http"
 	"path/filepath"
-
-	"github.com/clipcue/clipcue/feature"
+	"strings"
 )
 
 type modelList struct {
@@ -26,16 +25,32 @@ func (s *Server) getLibrary(ctx context.Context, _ *struct{}) (*body[Library], e
 		return nil, err
 	}
 	defer x.release()
-	info, err := x.Info(ctx)
+	failed, err := x.Failed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := info.Settings
-	out := Library{Name: printable(filepath.Base(absolute(s.o.Library))), Videos: info.Videos, Seconds: info.Seconds, Moments: info.Moments,
-		Pending: len(info.Pending), Missing: len(info.Missing), Failed: len(info.Failed), Bytes: info.Bytes,
+	busy, err := x.Busy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := x.Settings()
+	out := Library{Name: printable(filepath.Base(absolute(s.o.Library))), Videos: len(x.videos), Failed: len(failed),
 		Window: c.Window, Hop: c.Hop, Model: printable(shortName(c.Model, "clipcue-tiny")), Run: printable(shortName(c.Run, "")), Precision: c.Precision,
 		Folders: []string{}, Version: s.o.Version, Generation: x.current().Moments}
-	for _, f := range info.Folders {
+	for _, v := range x.videos {
+		out.Seconds += v.Seconds
+		out.Moments += v.Moments
+		if v.Pending {
+			out.Pending++
+		}
+		if v.Missing {
+			out.Missing++
+		}
+	}
+	if busy {
+		out.Writer = "a run that indexes it"
+	}
+	for _, f := range x.folders {
 		out.Folders = append(out.Folders, printable(filepath.Base(f)))
 	}
 	return &body[Library]{out}, nil
@@ -65,27 +80,32 @@ func (s *Server) problems(ctx context.Context, _ *struct{}) (*body[Problems], er
 		return nil, err
 	}
 	defer x.release()
-	info, err := x.Info(ctx)
+	failed, err := x.Failed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := Problems{Failed: x.problemsOf(info.Failed), Missing: []Problem{}, Partial: x.problemsOf(info.Partial)}
-	for _, path := range info.Missing {
-		out.Missing = append(out.Missing, x.problem(path, "The file is not where it was."))
+	out := Problems{Failed: []Problem{}, Missing: []Problem{}, Partial: []Problem{}}
+	for _, f := range failed {
+		out.Failed = append(out.Failed, x.problem(f.Path, f.Reason))
+	}
+	for _, v := range x.videos {
+		if v.Missing {
+			out.Missing = append(out.Missing, x.problem(v.Path, "The file is not where it was."))
+		}
+		if v.Partial != "" {
+			out.Partial = append(out.Partial, x.problem(v.Path, v.Partial))
+		}
 	}
 	return &body[Problems]{out}, nil
 }
 
-func (x *snapshot) problemsOf(all []feature.Failure) []Problem {
-	out := []Problem{}
-	for _, f := range all {
-		out = append(out, x.problem(f.Path, f.Reason))
-	}
-	return out
-}
-
+// problem describes a problem of a video, without the paths of the server.
 func (x *snapshot) problem(path, reason string) Problem {
 	name, folder := x.place(path)
+	reason = strings.ReplaceAll(strings.ReplaceAll(reason, path+": ", ""), path, name)
+	for _, f := range x.folders {
+		reason = strings.ReplaceAll(reason, f+string(filepath.Separator), "")
+	}
 	p := Problem{Name: printable(name), Folder: printable(folder), Reason: printable(reason)}
 	if v := x.byPath[path]; v != nil {
 		p.Video = v.ID

@@ -18,7 +18,7 @@ type markList struct {
 
 type marksInput struct {
 	LabelPath
-	Video int64 `query:"video" doc:"only of this video"`
+	Video int64 `query:"video" minimum:"0" doc:"only of this video"`
 }
 
 type addInput struct {
@@ -173,7 +173,7 @@ func (s *Server) change(ctx context.Context, id int64, q FeedQuery, withFeed boo
 		return nil, err
 	}
 	return labeled(s, ctx, id, func(x *snapshot, l library.Label) (*body[Changed], error) {
-		out := Changed{IDs: append([]int64{}, ids...), Positives: l.Positive, Negatives: l.Negative, Revision: x.current().Labels}
+		out := Changed{IDs: append([]int64{}, ids...), Positives: l.Positive, Negatives: l.Negative, Revision: revisionOf(l)}
 		if withFeed {
 			t, err := x.teacher(ctx, s.embedder, l)
 			if err != nil {

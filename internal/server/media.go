@@ -30,29 +30,27 @@ type posterInput struct {
 }
 
 func (s *Server) mediaOperations() {
-	playing(s, "/videos/{video}/file", "play-file", "Play the original file", "video/*", func(in *fileInput) int64 { return in.Video },
+	media(s, "/videos/{video}/file", "play-file", "Play the original file", "video/*", func(in *fileInput) int64 { return in.Video },
 		func(p *playback.Player, w http.ResponseWriter, r *http.Request, path string, _ *fileInput) {
 			p.ServeFile(w, r, path)
 		})
-	playing(s, "/videos/{video}/fragment", "play-fragment", "Play at most a minute, converted to what every browser plays", "video/mp4", func(in *partInput) int64 { return in.Video },
+	media(s, "/videos/{video}/fragment", "play-fragment", "Play at most a minute, converted to what every browser plays", "video/mp4", func(in *partInput) int64 { return in.Video },
 		func(p *playback.Player, w http.ResponseWriter, r *http.Request, path string, in *partInput) {
 			p.ServeFragment(w, r, path, video.Span{Start: in.Start, End: in.End})
 		})
-	playing(s, "/videos/{video}/clip", "save-clip", "Save exactly a part, at most ten minutes", "video/mp4", func(in *partInput) int64 { return in.Video },
+	media(s, "/videos/{video}/clip", "save-clip", "Save exactly a part, at most ten minutes", "video/mp4", func(in *partInput) int64 { return in.Video },
 		func(p *playback.Player, w http.ResponseWriter, r *http.Request, path string, in *partInput) {
 			p.ServeClip(w, r, path, video.Span{Start: in.Start, End: in.End})
 		})
-	playing(s, "/videos/{video}/poster", "get-poster", "Get the frame at a time", "image/jpeg", func(in *posterInput) int64 { return in.Video },
+	media(s, "/videos/{video}/poster", "get-poster", "Get the frame at a time", "image/jpeg", func(in *posterInput) int64 { return in.Video },
 		func(p *playback.Player, w http.ResponseWriter, r *http.Request, path string, in *posterInput) {
 			p.ServePoster(w, r, path, in.T)
 		})
 }
 
-// playing declares an operation that sends a part of the file of a video.
-func playing[I any](s *Server, path, id, summary, media string, number func(*I) int64, send func(*playback.Player, http.ResponseWriter, *http.Request, string, *I)) {
-	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary,
-		Responses: content(media), Errors: refusals}
-	tooLarge(&o)
+// media declares an operation that sends a part of the file of a video.
+func media[I any](s *Server, path, id, summary, mediaType string, number func(*I) int64, send func(*playback.Player, http.ResponseWriter, *http.Request, string, *I)) {
+	o := huma.Operation{OperationID: id, Method: http.MethodGet, Path: prefix + path, Summary: summary, Responses: content(mediaType)}
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		x, err := s.state.use(ctx, false)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/video"
 )
 
 // mostResults is the largest number of results of one search, over all pages.
@@ -56,7 +57,11 @@ func (s *Server) search(ctx context.Context, in *searchInput) (*body[Found], err
 		return nil, err
 	}
 	need := min(in.Offset+in.Limit, mostResults)
-	r, err := s.find(ctx, x, q, need)
+	labels, err := s.labelFilter(ctx, x, in.Label, &q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.find(ctx, x, q, labels, need)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +75,9 @@ func (s *Server) search(ctx context.Context, in *searchInput) (*body[Found], err
 
 // find returns at least n results, as far as there are so many. Pages after the first come
 // from memory.
-func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, n int) (*searched, error) {
-	key, err := json.Marshal(struct {
-		Revision library.Revision
-		Query    library.Query
-	}{x.current(), q})
+// labels are the revisions of the labels of its filter.
+func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, labels []string, n int) (*searched, error) {
+	key, err := json.Marshal([]any{x.current().Moments, labels, q})
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +100,34 @@ func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, n int) 
 	}
 	s.searches.Add(string(key), r)
 	return r, nil
+}
+
+// labelFilter lets a filter pass what shows one of the labels, as far as their teachers
+// know it, and returns what identifies that.
+func (s *Server) labelFilter(ctx context.Context, x *snapshot, ids []int64, f *library.Filter) (revisions []string, err error) {
+	f.Labels = nil // which the library would learn again
+	for _, id := range ids {
+		l, err := x.label(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		t, err := x.teacher(ctx, s.embedder, l)
+		if err != nil {
+			return nil, err
+		}
+		spans, err := t.spans(ctx)
+		if err != nil && estimateProblem(err) == "" {
+			return nil, err
+		}
+		if f.Spans == nil {
+			f.Spans = map[string][]video.Span{}
+		}
+		for path, list := range spans {
+			f.Spans[path] = append(f.Spans[path], list...)
+		}
+		revisions = append(revisions, fmt.Sprint(id, " ", t.revision, " ", t.moments))
+	}
+	return revisions, nil
 }
 
 // current returns the revision.

@@ -59,8 +59,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.hub = jobs.NewHub()
 	s.state = state{dir: o.Library, servers: o.Servers, changed: s.publish}
-	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[[]float32](1000)}
-	s.searches = newCache[*searched](64)
+	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[string, []float32](1000)}
+	s.searches = newCache[string, *searched](64)
 	s.examples = examples{by: map[string]example{}}
 	s.api = NewAPI(s.mux, o.Version)
 	s.operations()
@@ -147,41 +147,29 @@ func (s *Server) operations() {
 
 // operation declares an operation whose errors are answered by problem.
 func operation[I, O any](s *Server, method, path, id, summary string, do func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
-	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary,
-		Errors: refusals}
+	o := huma.Operation{OperationID: id, Method: method, Path: prefix + path, Summary: summary}
 	for _, f := range more {
 		f(&o)
 	}
-	tooLarge(&o)
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		return out, s.problem(err)
 	})
 }
 
-// refusals are the statuses that any operation can answer with instead of success.
-var refusals = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
-	http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
-	http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage}
-
-// tooLarge adds the answer to headers that are too large, which net/http gives before any
-// operation.
-func tooLarge(o *huma.Operation) {
-	if o.Responses == nil {
-		o.Responses = map[string]*huma.Response{}
-	}
-	o.Responses["431"] = &huma.Response{Description: "The headers or the address are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: "string"}}}}
-}
-
-// content describes a successful answer that is not JSON.
-func content(media string) map[string]*huma.Response {
-	return map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{media: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
-}
-
 // status sets the status of success.
 func status(code int) func(*huma.Operation) {
 	return func(o *huma.Operation) { o.DefaultStatus = code }
 }
+
+// content declares an answer that is not JSON.
+func content(mediaType string) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {Description: "The content", Content: map[string]*huma.MediaType{
+		mediaType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
+}
+
+// anybody lets requests without a token use an operation.
+func anybody(o *huma.Operation) { o.Security = []map[string][]string{{}} }
 
 // body is a response with a JSON body.
 type body[T any] struct{ Body T }
@@ -193,11 +181,12 @@ type done struct{}
 // needed after every mark.
 type remembering struct {
 	library.Embedder
+	mu    sync.Mutex // so that no text is embedded twice
 	texts *lru.Cache[string, []float32]
 }
 
-func newCache[T any](n int) *lru.Cache[string, T] {
-	c, err := lru.New[string, T](n)
+func newCache[K comparable, V any](n int) *lru.Cache[K, V] {
+	c, err := lru.New[K, V](n)
 	if err != nil {
 		panic(err) // n is a positive constant
 	}
@@ -208,17 +197,32 @@ func newCache[T any](n int) *lru.Cache[string, T] {
 func (r *remembering) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
 	var out []float32
 	for _, t := range texts {
-		x, ok := r.texts.Get(t)
-		if !ok {
-			var err error
-			if x, err = r.Embedder.EncodeTexts(ctx, []string{t}); err != nil {
-				return nil, err
-			}
-			r.texts.Add(t, x)
+		x, err := r.encode(ctx, t)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, x...)
 	}
 	return out, nil
+}
+
+func (r *remembering) encode(ctx context.Context, text string) ([]float32, error) {
+	if x, ok := r.texts.Get(text); ok {
+		return x, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if x, ok := r.texts.Get(text); ok { // while this waited
+		return x, nil
+	}
+	if err := ctx.Err(); err != nil { // nobody waits for it
+		return nil, err
+	}
+	x, err := r.Embedder.EncodeTexts(ctx, []string{text})
+	if err == nil {
+		r.texts.Add(text, x)
+	}
+	return x, err
 }
 
 // milliseconds returns how long something took.

@@ -23,9 +23,9 @@ type cookieOutput struct {
 }
 
 func (s *Server) sessionOperations() {
-	operation(s, http.MethodGet, "/session", "get-session", "Tell who is asking", s.getSession)
-	operation(s, http.MethodPost, "/session", "log-in", "Exchange a token for a session cookie", s.login, status(http.StatusNoContent))
-	operation(s, http.MethodDelete, "/session", "log-out", "End the session", s.logout, status(http.StatusNoContent))
+	operation(s, http.MethodGet, "/session", "get-session", "Tell who is asking", s.getSession, anybody)
+	operation(s, http.MethodPost, "/session", "log-in", "Exchange a token for a session cookie", s.login, status(http.StatusNoContent), anybody)
+	operation(s, http.MethodDelete, "/session", "log-out", "End the session", s.logout, status(http.StatusNoContent), anybody)
 }
 
 // mayEdit reports whether the one who asks is an editor.

@@ -8,9 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
-	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -25,14 +22,19 @@ type state struct {
 	// changed is called when the library or its labels have changed.
 	changed func(before, now library.Revision)
 
+	lessons lessons
+
 	mu      sync.Mutex
 	now     *snapshot
 	checked time.Time
+	opened  time.Time
+	took    time.Duration // to open now
 }
 
 // snapshot is a library as it was at a time.
 type snapshot struct {
 	*library.Library
+	lessons *lessons
 	videos  []library.Video // by path
 	byID    map[int64]*library.Video
 	byPath  map[string]*library.Video
@@ -41,24 +43,6 @@ type snapshot struct {
 	mu       sync.Mutex // guards the following
 	revision library.Revision
 	users    int // requests, and 1 while it is the current one
-	moments  *library.Moments
-	teachers map[int64]*taught
-	flights  singleflight.Group
-}
-
-// taught is a teacher with what was derived from it.
-type taught struct {
-	*library.Teacher
-	revision string // of the labels
-	mu       sync.Mutex
-	segments map[label.Target]*found
-}
-
-// found are the segments at an operating point.
-type found struct {
-	quality  label.Quality
-	problem  string // why there is no estimate
-	segments []library.Segment
 }
 
 // publish tells browsers what changed.
@@ -104,6 +88,9 @@ func (s *state) check(ctx context.Context) error {
 		s.now.revision.Labels = r.Labels
 		s.now.mu.Unlock()
 	}
+	if s.now != nil && before.Moments != r.Moments && s.now.waits(ctx, s.opened, s.took) {
+		r.Moments = before.Moments
+	}
 	if s.now == nil || before.Moments != r.Moments {
 		next, err := s.open(ctx)
 		if err != nil {
@@ -121,7 +108,22 @@ func (s *state) check(ctx context.Context) error {
 	return nil
 }
 
+// patience is how many times longer something is used than it took to load while a run
+// indexes, because the library changes with every video.
+const patience = 20
+
+// waits reports whether what was loaded at a time should be used although the library has
+// changed since.
+func (x *snapshot) waits(ctx context.Context, loaded time.Time, took time.Duration) bool {
+	if time.Since(loaded) >= patience*took {
+		return false
+	}
+	busy, err := x.Busy(ctx)
+	return busy && err == nil
+}
+
 func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
+	begin := time.Now()
 	lib, err := library.Open(ctx, s.dir, s.servers...)
 	if err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
 			lib.Close()
 		}
 	}()
-	x := &snapshot{Library: lib, users: 1, byID: map[int64]*library.Video{}, byPath: map[string]*library.Video{}, teachers: map[int64]*taught{}}
+	x := &snapshot{Library: lib, lessons: &s.lessons, users: 1, byID: map[int64]*library.Video{}, byPath: map[string]*library.Video{}}
 	if x.revision, err = lib.Revision(ctx); err != nil {
 		return nil, err
 	}
@@ -145,6 +147,7 @@ func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
 		v := &x.videos[i]
 		x.byID[v.ID], x.byPath[v.Path] = v, v
 	}
+	s.opened, s.took = time.Now(), time.Since(begin)
 	return x, nil
 }
 
@@ -156,6 +159,7 @@ func (s *state) close() {
 		s.now.release()
 		s.now = nil
 	}
+	s.lessons.close()
 }
 
 // release ends a use of the snapshot. The last one closes it.
@@ -165,69 +169,7 @@ func (x *snapshot) release() {
 	if x.users--; x.users > 0 {
 		return
 	}
-	if x.moments != nil {
-		x.moments.Close()
-	}
 	x.Close()
-}
-
-// loaded returns the moments in memory.
-func (x *snapshot) loaded(ctx context.Context) (*library.Moments, error) {
-	m, err, _ := x.flights.Do("moments", func() (any, error) {
-		x.mu.Lock()
-		m := x.moments
-		x.mu.Unlock()
-		if m != nil {
-			return m, nil
-		}
-		m, err := x.Moments(context.WithoutCancel(ctx)) // others wait for them, too
-		if err != nil {
-			return nil, err
-		}
-		x.mu.Lock()
-		x.moments = m
-		x.mu.Unlock()
-		return m, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return m.(*library.Moments), nil
-}
-
-// mostTeachers is the number of teachers that are kept. Each has a score for every moment.
-const mostTeachers = 32
-
-// teacher returns what a label has learned from its present marks.
-func (x *snapshot) teacher(ctx context.Context, e library.Embedder, l library.Label) (*taught, error) {
-	x.mu.Lock()
-	t, revision := x.teachers[l.ID], x.revision.Labels
-	x.mu.Unlock()
-	if t != nil && t.revision == revision {
-		return t, nil
-	}
-	got, err, _ := x.flights.Do(l.Name+"\x00"+revision, func() (any, error) {
-		m, err := x.loaded(ctx)
-		if err != nil {
-			return nil, err
-		}
-		learned, err := x.Teach(context.WithoutCancel(ctx), e, m, l.Name)
-		if err != nil {
-			return nil, err
-		}
-		t := &taught{Teacher: learned, revision: revision, segments: map[label.Target]*found{}}
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		if len(x.teachers) >= mostTeachers && x.teachers[l.ID] == nil {
-			clear(x.teachers)
-		}
-		x.teachers[l.ID] = t
-		return t, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return got.(*taught), nil
 }
 
 // label returns the label with a number.
@@ -256,7 +198,7 @@ func (x *snapshot) place(path string) (name, folder string) {
 	name = filepath.Base(path)
 	best := ""
 	for _, f := range x.folders {
-		if len(f) > len(best) && strings.HasPrefix(path, strings.TrimSuffix(f, string(filepath.Separator))+string(filepath.Separator)) {
+		if len(f) > len(best) && below(path, f) {
 			best = f
 		}
 	}
@@ -271,4 +213,9 @@ func (x *snapshot) place(path string) (name, folder string) {
 		relative = filepath.Join(filepath.Base(best), relative)
 	}
 	return name, filepath.ToSlash(relative)
+}
+
+// below reports whether a path is below a folder.
+func below(path, folder string) bool {
+	return strings.HasPrefix(path, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
 }

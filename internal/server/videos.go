@@ -92,7 +92,7 @@ func (s *Server) listVideos(ctx context.Context, in *videosInput) (*body[videoLi
 func (x *snapshot) describe(v *library.Video) Video {
 	name, folder := x.place(v.Path)
 	return Video{Video: v.ID, Name: printable(name), Folder: printable(folder), Seconds: v.Seconds, Moments: v.Moments,
-		Modified: v.Modified, Missing: v.Missing, Pending: v.Pending, Partial: printable(v.Partial)}
+		Modified: v.Modified, Missing: v.Missing, Pending: v.Pending, Partial: x.problem(v.Path, v.Partial).Reason}
 }
 
 func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetails], error) {
