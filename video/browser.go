@@ -67,7 +67,7 @@ func Preview(ctx context.Context, info *Info, start, end float64, to string) err
 	w, h := info.within(1280, 720)
 	shape := fmt.Sprintf(",scale=%d:%d:out_color_matrix=bt709:out_range=tv,format=yuv420p,setsar=1,"+
 		"setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709", w, h)
-	return info.encode(ctx, encoding{start: start, end: end, near: true, shape: shape,
+	return info.encode(ctx, encoding{start: start, end: end, lead: 15, shape: shape,
 		output: append(times, "-map", "0:a:0?", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-c:a", "aac", "-ac", "2",
 			"-movflags", "+faststart", "-f", "mp4")}, to)
 }
@@ -83,7 +83,7 @@ func Still(ctx context.Context, info *Info, at float64, to string) error {
 	}
 	w, h := info.within(480, 480)
 	shape := fmt.Sprintf(",scale=%d:%d:out_color_matrix=bt601:out_range=pc,format=yuvj420p,setsar=1", w, h)
-	return info.encode(ctx, encoding{start: at, end: at + 10, near: true, shape: shape,
+	return info.encode(ctx, encoding{start: at, end: at + 10, lead: 4, shape: shape,
 		output: []string{"-frames:v", "1", "-c:v", "mjpeg", "-q:v", "4", "-f", "mjpeg"}}, to)
 }
 

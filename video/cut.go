@@ -46,13 +46,10 @@ func (s Span) check() error {
 // encoding is how a part of a video is encoded.
 type encoding struct {
 	start, end float64  // seconds on a player's clock
-	near       bool     // do not decode more than some seconds before the start
+	lead       float64  // seconds before the start that are decoded where seeking may be inexact; 0 = all
 	shape      string   // filters after those that make frames as a player shows them
 	output     []string // arguments for ffmpeg
 }
-
-// lead is how many seconds before a part are decoded where seeking may be inexact.
-const lead = 15
 
 // inexact are the containers with timestamps in which seeking may be inexact.
 var inexact = []string{"mpegts", "avi", "mpeg", "asf", "flv", "mxf", "ogg"}
@@ -63,8 +60,8 @@ func (e encoding) seek(container string) (before, after []string) {
 	switch {
 	case strings.Contains(container, "mp4"), strings.Contains(container, "matroska"):
 		return to(e.start), nil
-	case e.near && e.start > lead && slices.Contains(inexact, container):
-		return to(e.start - lead), to(lead)
+	case e.lead > 0 && e.start > e.lead && slices.Contains(inexact, container):
+		return to(e.start - e.lead), to(e.lead)
 	}
 	return nil, to(e.start) // ffmpeg decodes up to the start
 }

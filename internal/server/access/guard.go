@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/clipcue/clipcue/internal/server/problem"
 	"golang.org/x/time/rate"
 )
 
@@ -27,7 +30,7 @@ type Options struct {
 	Others []Authenticator
 
 	// Uploads are paths with a larger limit of the body, in bytes, that viewers may also
-	// post to: such a file is an example for a search.
+	// post to: such a file is an example for a search. Few are accepted at a time.
 	Uploads map[string]int64
 }
 
@@ -42,6 +45,7 @@ type Guard struct {
 	cross     *http.CrossOriginProtection
 	localOnly bool // the server listens on a loopback address
 	bodyTime  time.Duration
+	uploads   *semaphore.Weighted
 }
 
 // New returns a guard. It fails if the file of tokens cannot be read.
@@ -59,6 +63,7 @@ func New(o Options) (*Guard, error) {
 		logins:   attempts{every: 6 * time.Second, burst: 10, by: map[string]*rate.Limiter{}},
 		metrics:  newMetrics(o.Metrics),
 		cross:    http.NewCrossOriginProtection(),
+		uploads:  semaphore.NewWeighted(maxUploads),
 	}, nil
 }
 
@@ -87,9 +92,20 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if _, upload := g.o.Uploads[r.URL.Path]; upload {
+			if !g.uploads.TryAcquire(1) {
+				problem.RetryAfter(answer.Header(), 5*time.Second)
+				problem.Write(answer, http.StatusTooManyRequests, "Too many files are being uploaded. Try again in a moment.")
+				return
+			}
+			defer g.uploads.Release(1)
+		}
 		next.ServeHTTP(answer, r)
 	})
 }
+
+// maxUploads is how many uploads are accepted at a time.
+const maxUploads = 4
 
 // identify returns who makes a request, and the key of its session.
 func (g *Guard) identify(r *http.Request) (Identity, string) {

@@ -181,6 +181,22 @@ func TestIntruders(t *testing.T) {
 	}
 }
 
+// Few uploads are accepted at a time.
+func TestManyUploads(t *testing.T) {
+	s := newSite(t, Options{Uploads: map[string]int64{"/api/v1/examples": 4 << 20}})
+	if !s.guard.uploads.TryAcquire(maxUploads - 1) {
+		t.Fatal("an upload is running")
+	}
+	with := "Authorization: Bearer " + s.viewer
+	if answer, _ := s.do("POST", "/api/v1/examples", "x", with); answer.status != http.StatusOK {
+		t.Error(answer)
+	}
+	s.guard.uploads.TryAcquire(1)
+	if answer, _ := s.do("POST", "/api/v1/examples", "x", with); answer.status != http.StatusTooManyRequests || answer.header.Get("Retry-After") == "" {
+		t.Error(answer)
+	}
+}
+
 // A body without a declared length is cut at the limit.
 func TestEndlessBody(t *testing.T) {
 	s := newSite(t, Options{})

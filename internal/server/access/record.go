@@ -20,6 +20,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 func setHeaders(h http.Header, c *call) {
 	for name, value := range map[string]string{
+		"Cache-Control":                "private, no-cache", // unless the handler knows better
 		"Content-Security-Policy":      policy,
 		"X-Content-Type-Options":       "nosniff",
 		"Referrer-Policy":              "no-referrer",

@@ -151,7 +151,7 @@ func TestKilled(t *testing.T) {
 	m := open(t, filepath.Join(dir, "0"), map[string]Kind{"index": {Writes: true, Run: hang}})
 	first, second := enqueue(t, m, "index", 1), enqueue(t, m, "index", 2)
 	wait(t, m, first.ID, Running)
-	for n := 1; n < maxAttempts; n++ {
+	for n := 1; n < MaxAttempts; n++ {
 		m = open(t, killed(t, m, filepath.Join(dir, fmt.Sprint(n))), map[string]Kind{"index": {Writes: true, Run: hang}})
 		wait(t, m, first.ID, Running)
 	}
@@ -182,7 +182,7 @@ func TestStopped(t *testing.T) {
 		return hang(ctx, task)
 	}}}
 	var id string
-	for range maxAttempts + 2 {
+	for range MaxAttempts + 2 {
 		m := open(t, dir, kinds)
 		if id == "" {
 			id = enqueue(t, m, "index", nil).ID

@@ -47,7 +47,7 @@ const (
 	maxList     = 64 << 20 // bytes
 	maxFinished = 50       // jobs that are kept
 	maxWaiting  = 100
-	maxAttempts = 3 // of a job that ends the server
+	MaxAttempts = 3 // of a job that ends the server
 )
 
 // Manager runs jobs.
@@ -115,7 +115,7 @@ func (m *Manager) load() error {
 		case r.State.Ended():
 		case !known:
 			m.end(r, Failed, fmt.Sprintf("this version of clipcue has no jobs of kind %q", r.Kind))
-		case r.Attempts >= maxAttempts:
+		case r.Attempts >= MaxAttempts:
 			m.end(r, Failed, fmt.Sprintf("the server ended %d times while this job ran", r.Attempts))
 		default:
 			r.State = Waiting

@@ -42,6 +42,9 @@ var answers = []struct {
 	{video.ErrDamaged, http.StatusUnprocessableEntity, "The video is damaged."},
 }
 
+// statusCanceled is what logs show for requests whose client has gone.
+const statusCanceled = 499
+
 // fail answers a request with an error. The path of a video is not part of it.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	var span *spanError
@@ -51,7 +54,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		problem.Write(w, http.StatusUnprocessableEntity, span.Error()+".")
 		return
 	case r.Context().Err() != nil:
-		problem.Write(w, http.StatusServiceUnavailable, "The request was canceled.") // nobody reads it
+		problem.Write(w, statusCanceled, "The request was canceled.") // nobody reads it
 		return
 	}
 	for _, a := range answers {
