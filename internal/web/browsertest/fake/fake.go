@@ -34,9 +34,10 @@ type Video struct {
 
 // Options describes the fake server.
 type Options struct {
-	Videos []Video
-	Token  string // asks for this token if not empty
-	Media  string // folder with N.mp4 and N_K.jpg for video N and its moment K, if not empty
+	Videos  []Video
+	Token   string // asks for this token if not empty
+	Foreign bool   // browsers cannot play the files
+	Media   string // folder with N.mp4 and N_K.jpg for video N and its moment K, if not empty
 }
 
 // Server is the fake; it counts what the page sent.
@@ -302,7 +303,7 @@ func (s *Server) video(id int) object {
 	v := s.o.Videos[id-1]
 	return object{"video": id, "name": v.Name, "folder": v.Folder, "seconds": v.Seconds, "moments": int(v.Seconds / 2), "modified": "2024-05-01T12:00:00Z",
 		"missing": v.Missing, "partial": "", "thumbnail": fmt.Sprintf("/api/v1/videos/%d/thumbnails/%d?v=1", id, int(v.Seconds/4)),
-		"width": 384, "height": 216, "frame_rate": 12, "playable": true, "path_hint": v.Folder + "/" + v.Name}
+		"width": 384, "height": 216, "frame_rate": 12, "playable": !s.o.Foreign, "path_hint": v.Folder + "/" + v.Name}
 }
 
 func (s *Server) videoRoutes() {
@@ -347,6 +348,7 @@ func (s *Server) videoRoutes() {
 	}
 	s.mux.HandleFunc("GET /api/v1/videos/{id}/file", file)
 	s.mux.HandleFunc("GET /api/v1/videos/{id}/clip", file)
+	s.mux.HandleFunc("GET /api/v1/videos/{id}/fragment", file)
 	s.handle("GET /videos/{id}/tracks", func(r *http.Request) any {
 		id := number(r, "id")
 		tracks := []object{}

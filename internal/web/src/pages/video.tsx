@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { date, length, visible } from "../format";
+import { clock, date, visible } from "../format";
 import { useLoad } from "../load";
 import type { Video } from "../types";
 import { Button, Empty, Failure, Name, Notice } from "../ui/basics";
@@ -28,7 +28,7 @@ export function VideoPage({ id, params }: { id: number; params: URLSearchParams 
 }
 
 function facts(v: Video): string {
-  return [length(v.seconds), v.width && `${v.width}×${v.height}`, v.frame_rate && `${Math.round(v.frame_rate * 100) / 100} fps`, date(v.modified)].filter(Boolean).join(" · ");
+  return [clock(v.seconds), v.width && `${v.width}×${v.height}`, v.frame_rate && `${Math.round(v.frame_rate * 100) / 100} fps`, date(v.modified)].filter(Boolean).join(" · ");
 }
 
 // useView holds the visible part of the timeline.
