@@ -37,7 +37,7 @@ type Options struct {
 	Videos  []Video
 	Token   string // asks for this token if not empty
 	Foreign bool   // browsers cannot play the files
-	Media   string // folder with N.mp4 and N_K.jpg for video N and its moment K, if not empty
+	Media   string // folder with N.mp4 for video N, if not empty
 }
 
 // Server is the fake; it counts what the page sent.
@@ -331,10 +331,6 @@ func (s *Server) videoRoutes() {
 	})
 	s.mux.HandleFunc("GET /api/v1/videos/{id}/thumbnails/{n}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
-		if s.o.Media != "" {
-			http.ServeFile(w, r, filepath.Join(s.o.Media, fmt.Sprintf("%d_%d.jpg", number(r, "id"), number(r, "n"))))
-			return
-		}
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(drawn(number(r, "id"), number(r, "n")))
 	})

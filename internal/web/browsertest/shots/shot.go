@@ -56,5 +56,5 @@ func (s shot) take(ctx context.Context, url, path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(r.Data), 0o666)
+	return os.WriteFile(path, r.Data, 0o666)
 }
