@@ -23,7 +23,7 @@ func (a *app) demoServe(c *cobra.Command, o demo.Options, address string) error 
 		return interrupted(c.Context(), o.Dir, err)
 	}
 	lib := filepath.Join(o.Dir, "library")
-	if err := a.also(c, a.indexCommand(), "--library", lib, archive.Folder); err != nil {
+	if err := a.also(c, a.indexCommand(), "--library", lib, archive.Folder); err != nil && !isPartial(err) {
 		return interrupted(c.Context(), o.Dir, err)
 	}
 	for _, l := range demoLabels {

@@ -46,6 +46,18 @@ func TestPlaysFromTheMoment(t *testing.T) {
 	p.Wait(`Math.abs(` + current + " - " + playhead + `) < 0.2`)
 }
 
+// The fake server answers each fragment with the same file, which starts at 0.
+func TestPlaysFragmentsOfForeignFiles(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(1), Media: media(t), Foreign: true}, "/video/1?t=30")
+	p.Wait(`document.querySelector("video")?.readyState >= 2`)
+	p.Wait(`new URL(document.querySelector("video").src).search == "?start=20&end=40" && document.querySelector("video").currentTime == 10`)
+	p.Wait(playhead + " == 30")
+	p.Press("j", "j", "j")
+	p.Wait(`new URL(document.querySelector("video").src).search == "?start=0&end=20" && Math.abs(document.querySelector("video").currentTime - 15) < 0.1`)
+	p.Press(" ")
+	p.Wait(playhead + " > 15.3")
+}
+
 func TestMarksOnTheTimeline(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(1), Media: media(t)}, "/labels")
 	p.server.AddLabel("x", nil)

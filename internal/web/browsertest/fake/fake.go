@@ -34,9 +34,10 @@ type Video struct {
 
 // Options describes the fake server.
 type Options struct {
-	Videos []Video
-	Token  string // asks for this token if not empty
-	Media  string // folder with N.mp4 and N_K.jpg for video N and its moment K, if not empty
+	Videos  []Video
+	Token   string // asks for this token if not empty
+	Foreign bool   // browsers cannot play the files
+	Media   string // folder with N.mp4 for video N, if not empty
 }
 
 // Server is the fake; it counts what the page sent.
@@ -302,7 +303,7 @@ func (s *Server) video(id int) object {
 	v := s.o.Videos[id-1]
 	return object{"video": id, "name": v.Name, "folder": v.Folder, "seconds": v.Seconds, "moments": int(v.Seconds / 2), "modified": "2024-05-01T12:00:00Z",
 		"missing": v.Missing, "partial": "", "thumbnail": fmt.Sprintf("/api/v1/videos/%d/thumbnails/%d?v=1", id, int(v.Seconds/4)),
-		"width": 384, "height": 216, "frame_rate": 12, "playable": true, "path_hint": v.Folder + "/" + v.Name}
+		"width": 384, "height": 216, "frame_rate": 12, "playable": !s.o.Foreign, "path_hint": v.Folder + "/" + v.Name}
 }
 
 func (s *Server) videoRoutes() {
@@ -330,10 +331,6 @@ func (s *Server) videoRoutes() {
 	})
 	s.mux.HandleFunc("GET /api/v1/videos/{id}/thumbnails/{n}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
-		if s.o.Media != "" {
-			http.ServeFile(w, r, filepath.Join(s.o.Media, fmt.Sprintf("%d_%d.jpg", number(r, "id"), number(r, "n"))))
-			return
-		}
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(drawn(number(r, "id"), number(r, "n")))
 	})
@@ -347,6 +344,7 @@ func (s *Server) videoRoutes() {
 	}
 	s.mux.HandleFunc("GET /api/v1/videos/{id}/file", file)
 	s.mux.HandleFunc("GET /api/v1/videos/{id}/clip", file)
+	s.mux.HandleFunc("GET /api/v1/videos/{id}/fragment", file)
 	s.handle("GET /videos/{id}/tracks", func(r *http.Request) any {
 		id := number(r, "id")
 		tracks := []object{}

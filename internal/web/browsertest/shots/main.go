@@ -21,7 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// shot is an image of a page; {label} and {video} stand for those of the demo.
+// shot is an image of a page; {label}, {video} and {time} stand for those of the demo.
 type shot struct {
 	name, path, scheme string
 	width, height      int64
@@ -30,7 +30,7 @@ type shot struct {
 var shots = []shot{
 	{"search", "/?q=red+circle", "light", 1280, 800},
 	{"search-dark", "/?q=green+triangle", "dark", 1280, 800},
-	{"video", "/video/{video}?t=12", "light", 1280, 800},
+	{"video", "/video/{video}?t={time}&label={label}", "light", 1280, 800},
 	{"teach", "/label/{label}", "light", 1280, 800},
 	{"found", "/label/{label}?tab=segments", "dark", 1280, 800},
 	{"teach-phone", "/label/{label}", "light", 390, 780},

@@ -12,8 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// find returns what replaces {label} and {video}: the label with the most marks, and the
-// video in which it was found most often.
+// find returns what replaces {label}, {video} and {time}: the label with the most marks, and
+// the middle of its most probable segment that is short.
 func find(ctx context.Context, base string) (*strings.Replacer, error) {
 	var all struct {
 		Labels []struct{ Label, Positives int }
@@ -28,18 +28,21 @@ func find(ctx context.Context, base string) (*strings.Replacer, error) {
 		}
 	}
 	var found struct {
-		Segments []struct{ Video int }
+		Segments []struct {
+			Video             int
+			Start, End, Score float64
+		}
 	}
 	if err := get(ctx, fmt.Sprintf("%s/api/v1/labels/%d/segments", base, label), &found); err != nil {
 		return nil, err
 	}
-	counts, video := map[int]int{}, 0
+	video, time, best := 0, 0.0, 0.0
 	for _, s := range found.Segments {
-		if counts[s.Video]++; counts[s.Video] > counts[video] {
-			video = s.Video
+		if s.Score > best && s.End-s.Start < 10 {
+			video, time, best = s.Video, (s.Start+s.End)/2, s.Score
 		}
 	}
-	return strings.NewReplacer("{label}", fmt.Sprint(label), "{video}", fmt.Sprint(video)), nil
+	return strings.NewReplacer("{label}", fmt.Sprint(label), "{video}", fmt.Sprint(video), "{time}", fmt.Sprint(time)), nil
 }
 
 // take writes the image of a page.
@@ -56,5 +59,5 @@ func (s shot) take(ctx context.Context, url, path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(r.Data), 0o666)
+	return os.WriteFile(path, r.Data, 0o666)
 }

@@ -118,10 +118,10 @@ export function Feed({ label, feed, hint, changed, aside }: Props) {
     <div class="columns">
       <div class="stage">
         {f.error && <Failure text={f.error} retry={f.load} />}
-        {!f.list && <><div class="skeleton big" /><div class="verdicts" /></>}
+        {!f.list && <div class="skeleton big" />}
         {f.list && !current && <NothingLeft feed={feed} label={label} />}
         {current && <Stage moment={current} hint={hint} />}
-        {f.list && <Verdicts disabled={!current} undoable={f.steps.length > 0} advance={f.advance} undo={f.undo} />}
+        <Verdicts disabled={!current} undoable={f.steps.length > 0} advance={f.advance} undo={f.undo} />
         <Trail steps={f.steps} />
       </div>
       {aside}
@@ -169,7 +169,6 @@ function Verdicts({ disabled, undoable, advance, undo }: { disabled: boolean; un
 
 // Trail shows what was marked last.
 function Trail({ steps }: { steps: Step[] }) {
-  if (steps.length === 0) return null;
   const verdict = (p: boolean | null) => p === null ? "skipped" : p ? "yes" : "no";
   return (
     <ol class="trail-marks" aria-label={plural(steps.length, "moment") + " seen"}>

@@ -64,13 +64,12 @@ function ProblemsSection({ generation }: { generation: string }) {
   const { data, error, reload } = useLoad<Problems>("/library/problems");
   useEffect(reload, [generation]);
   if (error) return <Failure text={error} retry={reload} />;
-  if (!data) return <Skeletons n={2} class="skeletons rows" />;
-  const some = kinds.filter(k => data[k.key]?.length);
+  const some = kinds.filter(k => data?.[k.key]?.length);
   return (
     <section aria-labelledby="problems-title">
       <h2 id="problems-title">Problems</h2>
-      {some.length === 0 && <p class="muted">None. Every file that was found is indexed.</p>}
-      {some.map(k => <PlaceList key={k.key} title={k.title} hint={k.hint} places={data[k.key] ?? []} />)}
+      {some.length === 0 && <p class="muted">{data ? "None. Every file that was found is indexed." : " "}</p>}
+      {some.map(k => <PlaceList key={k.key} title={k.title} hint={k.hint} places={data?.[k.key] ?? []} />)}
     </section>
   );
 }
@@ -96,12 +95,12 @@ function PlaceList({ title, hint, places }: { title: string; hint: string; place
 
 function Models() {
   const { data } = useLoad<{ models: Model[] | null }>("/library/models");
-  if (!data?.models?.length) return null;
   return (
     <section aria-labelledby="models-title">
       <h2 id="models-title">Models</h2>
       <ul class="rows">
-        {data.models.map(m => (
+        {!data && <li class="row" />}
+        {data?.models?.map(m => (
           <li class="row" key={m.name + m.kind}>
             <Name text={m.name} /><span class="muted">{m.kind === "run" ? "adapter" : "backbone"}</span>
             {m.used && <span class="chip small">in use</span>}

@@ -35,8 +35,8 @@ export function QualityPanel({ label, revision }: { label: Label; revision: stri
 
 function Sentence({ quality: q, error }: { quality?: Quality | undefined; error: string }) {
   if (error) return <p class="error">{error}</p>;
-  if (!q) return <div class="skeleton line" />;
-  if (q.problem) return <p class="muted">{q.problem}</p>;
+  if (!q) return <div class="sentences"><div class="skeleton" /></div>;
+  if (q.problem) return <div class="sentences"><p class="muted">{q.problem}</p></div>;
   return (
     <div class="sentences" aria-live="polite">
       <p><Range interval={q.precision} /><span>About <strong>{tenth(q.precision)}</strong> shown are right</span></p>
@@ -87,7 +87,8 @@ function Examples({ boundary: b }: { boundary?: Boundary | undefined }) {
       <div class="minis">{list.slice(0, 4).map(m => <a key={`${m.video}@${m.start}`} href={`/video/${m.video}?t=${m.best}`} aria-label={`${m.name}, ${percent(m.score)}`}><Preview {...m} /></a>)}</div>
     </div>
   );
-  if (!b || (!b.above?.length && !b.below?.length)) return null;
+  if (!b) return <div class="examples"><div class="skeleton" /></div>;
+  if (!b.above?.length && !b.below?.length) return null;
   return <div class="examples">{side("Just inside", b.above ?? [])}{side("Just outside", b.below ?? [])}</div>;
 }
 

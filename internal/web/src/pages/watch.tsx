@@ -19,7 +19,9 @@ import { useView } from "./video";
 // useTracks loads the tracks of the chosen labels and edits their marks.
 function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id: number) => void) {
   const { data, error, reload, set } = useLoad<{ tracks: Track[] | null }>(chosen.length ? `/videos/${video.video}/tracks` + query({ label: chosen }) : null);
-  const tracks = (data?.tracks ?? []).filter(t => chosen.includes(t.label));
+  // The rows are there before their data, so that nothing below them moves.
+  const empty = (label: number): Track => ({ label, name: labels.get()?.find(l => l.label === label)?.name ?? "", scores: [], segments: [], marks: [] });
+  const tracks = chosen.map(c => data?.tracks?.find(t => t.label === c) ?? empty(c));
   const edit = (label: number, f: (m: Mark[]) => Mark[]) => set({ tracks: tracks.map(t => t.label === label ? { ...t, marks: f(t.marks ?? []) } : t) });
   const latest = useLatest(edit);
   const failed = (e: unknown) => { notify(explain(e), true); reload(); };
