@@ -8,7 +8,7 @@
 //   - [Train] learns a head that is not linear.
 //   - [Teacher] proposes the moments to mark next and estimates the quality of the head
 //     by cross-validation over videos.
-//   - [Segments] turns the scores of moments into spans with start and end.
+//   - [Teacher.Segments] turns the scores of moments into spans with start and end.
 //
 // Nothing has to be tuned: there is no validation set when a label has five marks. The
 // constants of the prior are explained in head.go.

@@ -346,7 +346,7 @@ type Segment struct {
 	End   float64 `json:"end"`
 	Time  string  `json:"time"`
 	Label string  `json:"label"`
-	Score float64 `json:"score"` // log-odds of the best moment
+	Score float64 `json:"score"` // log-odds; see label.Segment
 }
 
 // allowed returns segments without the spans of negative marks. A segment that loses half of
@@ -386,7 +386,7 @@ func (t *Teacher) allowed(segments []label.Segment, least float64) (out []label.
 // Segments returns the segments of the library that show the label, by video and start.
 // Spans that are marked as not showing it are left out.
 func (t *Teacher) Segments(c label.Cut) ([]Segment, error) {
-	found, err := label.Segments(t.m.moments, t.teacher.Scores(), c)
+	found, err := t.teacher.Segments(c)
 	out := []Segment{}
 	for _, s := range t.allowed(found, c.MinLength) {
 		out = append(out, Segment{t.m.videos[s.Video].path, s.Start, s.End, FormatTime(s.Start) + "–" + FormatTime(s.End), t.Name, s.Score})

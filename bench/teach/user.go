@@ -178,7 +178,7 @@ func segments(ctx context.Context, m *label.Moments, teacher *label.Teacher, pre
 	case err != nil:
 		return nil, q, err
 	}
-	found, err := label.Segments(m, teacher.Scores(), teacher.Cut(q.Threshold))
+	found, err := teacher.Segments(teacher.Cut(q.Threshold))
 	return found, q, err
 }
 
