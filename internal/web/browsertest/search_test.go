@@ -137,6 +137,19 @@ func TestSearchesByADroppedImage(t *testing.T) {
 	p.Wait(`location.search == "?example=e1"`)
 }
 
+func TestViewersSeeNothingToChange(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(3), Viewer: true}, "/")
+	p.server.AddLabel("x", []int{1})
+	for _, path := range []string{"/?q=x", "/video/1", "/label/1", "/label/1?tab=likely", "/labels", "/library"} {
+		p.Visit(path)
+		p.Wait(`document.querySelector(".tile, .row, .timeline .bar-item")`)
+		const offers = `[...document.querySelectorAll("button")].map(b => b.ariaLabel ?? b.innerText).filter(t => /^(New|Add|Accept$|Reject$|Save|Find all|Delete|Remove|Apply|Look)/.test(t)).join(", ")`
+		if found := Value[string](p.Tab, offers); found != "" {
+			t.Errorf("%s offers: %s", path, found)
+		}
+	}
+}
+
 // hostile are names that try to run a script, to reverse the text around them, or to break the layout.
 var hostile = []string{
 	`<img src=x onerror="window.hacked=1">.mp4`, `"><script>window.hacked=1</script>`, "\u202egpj.exe\u2066", "a\x00b\x1b[31m\n.mp4",

@@ -36,6 +36,7 @@ type Video struct {
 type Options struct {
 	Videos  []Video
 	Token   string // asks for this token if not empty
+	Viewer  bool   // the user may not change anything
 	Foreign bool   // browsers cannot play the files
 	Media   string // folder with N.mp4 for video N, if not empty
 }
@@ -181,6 +182,9 @@ func (s *Server) sessions() {
 	s.mux.HandleFunc("GET /api/v1/session", func(w http.ResponseWriter, r *http.Request) {
 		c, err := r.Cookie("clipcue")
 		role := "edit"
+		if s.o.Viewer {
+			role = "view"
+		}
 		if s.o.Token != "" && (err != nil || c.Value != s.o.Token) {
 			role = ""
 		}

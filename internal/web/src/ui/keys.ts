@@ -3,8 +3,8 @@ import { useLatest } from "../load";
 
 // typing tells whether keys of an event belong to a field or a control.
 export function typing(e: KeyboardEvent): boolean {
-  const t = e.target as HTMLElement;
-  return t.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(t.tagName) || !!t.closest("dialog[open]");
+  const t = e.target;
+  return t instanceof HTMLElement && (t.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(t.tagName) || !!t.closest("dialog[open]"));
 }
 
 export type Keys = Record<string, (e: KeyboardEvent) => void>;
@@ -16,7 +16,7 @@ export function useKeys(keys: Keys): void {
   useEffect(() => {
     const handle = (e: KeyboardEvent) => {
       if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || typing(e)) return;
-      if ((e.key === " " || e.key === "Enter") && (e.target as Element).closest("button,a,[role=slider],summary")) return;
+      if ((e.key === " " || e.key === "Enter") && e.target instanceof Element && e.target.closest("button,a,[role=slider],summary")) return;
       const f = latest.current[e.key.length === 1 ? e.key.toLowerCase() : e.key];
       if (!f) return;
       e.preventDefault();
