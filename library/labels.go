@@ -38,9 +38,12 @@ type Label struct {
 // Mark says that a span of a video shows a label, or does not. It belongs to the content
 // of the video: it stays when the video moves and when the library is re-indexed.
 type Mark struct {
-	ID       int64     `json:"id,omitempty"` // of a mark that a library has
-	Label    string    `json:"label"`
-	Video    string    `json:"video"` // path
+	ID    int64  `json:"id,omitempty"` // of a mark that a library has
+	Label string `json:"label"`
+	Video string `json:"video"` // path, or where it was
+	// VideoID is the number of the video with the content that was marked, 0 if the library
+	// does not have it now. Another video may be at its path.
+	VideoID  int64     `json:"video_id,omitempty"`
 	Start    float64   `json:"start"` // seconds as a player shows them
 	End      float64   `json:"end"`
 	Positive bool      `json:"positive"`
@@ -408,7 +411,7 @@ func (l *Library) Marks(ctx context.Context, name string) ([]Mark, error) {
 	if err == nil {
 		err = eachMark(ctx, l.db, where, args, func(m storedMark) error {
 			if v, ok := videos.holding(m); ok {
-				m.Video = v.path
+				m.Video, m.VideoID = v.path, v.id
 			}
 			out = append(out, m.Mark)
 			return nil

@@ -40,7 +40,7 @@ func (i *Info) Treatment() string {
 // size of HD video. Players and the standards of HD use BT.709 then; ffmpeg uses BT.601.
 func (i *Info) assumesBT709() bool {
 	yuv := slices.ContainsFunc([]string{"yuv", "nv", "p0", "p2", "uyvy", "yuyv", "y2"}, func(s string) bool { return strings.HasPrefix(i.PixelFormat, s) })
-	return i.Matrix == "" && i.HDR == "" && yuv && !i.isImage() && i.hd
+	return i.Matrix == "" && i.HDR == "" && yuv && !i.IsImage() && i.hd
 }
 
 // mergesFields reports whether decoders of the codec merge the two fields of a frame. Those

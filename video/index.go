@@ -192,7 +192,7 @@ func (x *packetIndex) time(i int) float64 { return float64(x.packets[i].ticks) *
 // declared duration of the stream, up to a day.
 func (x *packetIndex) lastHeld(info *Info) float64 {
 	n, right := len(x.packets), 0
-	if n == 0 || info.isImage() { // the duration of an image is invented
+	if n == 0 || info.IsImage() { // the duration of an image is invented
 		return 0
 	}
 	for i := range n - 1 {

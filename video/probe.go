@@ -152,8 +152,8 @@ func (i *Info) cropTo(c *crop) {
 	}
 }
 
-// isImage reports whether the file is an image or a numbered sequence of images.
-func (i *Info) isImage() bool {
+// IsImage reports whether the file is an image or a numbered sequence of images.
+func (i *Info) IsImage() bool {
 	return i.Container == "image2" || strings.HasSuffix(i.Container, "_pipe")
 }
 

@@ -196,7 +196,7 @@ func (p *player) index(ctx context.Context) (*packetIndex, error) {
 		return p.o.index, nil
 	}
 	needed := p.o.Sampling.kind == count || p.maySeek()
-	if p.info.isImage() && !needed {
+	if p.info.IsImage() && !needed {
 		return nil, nil
 	}
 	x, err := readIndex(ctx, p.path, p.info, p.o.timeout())

@@ -111,10 +111,16 @@ milliseconds, edl to frames.`,
 				return err
 			}
 			var rows []markfile.Row
+			gone := 0
 			for _, m := range marks {
-				if m.Positive || negatives {
+				if m.VideoID == 0 {
+					gone++
+				} else if m.Positive || negatives {
 					rows = append(rows, markfile.Row{Video: m.Video, Start: m.Start, End: m.End, Label: m.Label, Negative: !m.Positive, Author: m.Author, Time: m.Time})
 				}
+			}
+			if gone > 0 {
+				a.log.Warn("marks are left out: their videos are not in the library", "marks", gone)
 			}
 			info, err := l.Info(c.Context())
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"syscall"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -40,6 +41,7 @@ var answers = []struct {
 	{library.ErrEmptyQuery, http.StatusUnprocessableEntity, "Nothing says what to find."},
 	{library.ErrNotLibrary, http.StatusServiceUnavailable, "The library is not there."},
 	{label.ErrNoMoments, http.StatusConflict, "The library has no moments yet."},
+	{syscall.ENOSPC, http.StatusInsufficientStorage, "The disk of the server is full."},
 	{fs.ErrNotExist, http.StatusNotFound, "The file is not there."},
 	{fs.ErrPermission, http.StatusForbidden, "The file cannot be read."},
 	{context.Canceled, 499, "The request was canceled."},

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/dustin/go-humanize"
 
+	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -30,12 +31,14 @@ const (
 
 	exampleTime = time.Hour
 	mostSamples = 50 // at a time
+	mostOfOne   = 20 // of one user, if there are tokens
 	longest     = 60 // seconds of a clip
 )
 
 type example struct {
 	Example
 	path    string
+	owner   string // who uploaded it
 	expires time.Time
 }
 
@@ -60,7 +63,7 @@ func (s *Server) exampleOperations() {
 func (s *Server) upload(ctx context.Context, in *exampleInput) (*body[Example], error) {
 	file := in.RawBody.Data().File
 	defer func() { _ = in.RawBody.Form.RemoveAll() }()
-	e, err := s.examples.store(file)
+	e, err := s.examples.store(file, access.Of(ctx).User)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +84,8 @@ func kindOf(ctx context.Context, path string) (string, error) {
 	switch {
 	case err != nil:
 		return "", errors.New(reason(err))
+	case info.IsImage():
+		return "", errors.New("the image cannot be decoded")
 	case info.Duration > longest:
 		return "", fmt.Errorf("it is %.0f s long, but a clip has at most %d", info.Duration, longest)
 	}
@@ -88,7 +93,7 @@ func kindOf(ctx context.Context, path string) (string, error) {
 }
 
 // store writes an upload to the temporary folder.
-func (x *examples) store(file huma.FormFile) (example, error) {
+func (x *examples) store(file huma.FormFile, owner string) (example, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.dir == "" {
@@ -99,10 +104,16 @@ func (x *examples) store(file huma.FormFile) (example, error) {
 		x.dir = dir
 	}
 	x.expire()
-	if len(x.by) >= mostSamples {
+	own := 0
+	for _, e := range x.by {
+		if e.owner == owner {
+			own++
+		}
+	}
+	if len(x.by) >= mostSamples || owner != "" && own >= mostOfOne {
 		return example{}, huma.Error429TooManyRequests("Too many examples were uploaded. Try again later.")
 	}
-	e := example{Example: Example{ID: rand.Text(), Name: printable(filepath.Base(file.Filename))}, expires: time.Now().Add(exampleTime)}
+	e := example{Example: Example{ID: rand.Text(), Name: printable(filepath.Base(file.Filename))}, owner: owner, expires: time.Now().Add(exampleTime)}
 	e.path = filepath.Join(x.dir, e.ID)
 	out, err := os.OpenFile(e.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -10,12 +10,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
+	"github.com/clipcue/clipcue/internal/server/problem"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
 )
@@ -43,11 +47,48 @@ func (s *Server) jobOperations() {
 	stream(s, "/jobs/{job}/file", "get-job-file", "Download the file of a job", "application/octet-stream", func(w http.ResponseWriter, r *http.Request, in *jobInput) {
 		s.jobs.ServeFile(w, r, in.Job)
 	})
-	stream(s, "/events", "get-events", "Follow changes: events job, library and labels", "text/event-stream", func(w http.ResponseWriter, r *http.Request, _ *struct{}) {
-		s.hub.ServeHTTP(w, r)
-	})
+	stream(s, "/events", "get-events", "Follow changes: events job, library and labels", "text/event-stream", s.events)
 	operation(s, http.MethodGet, "/folders", "list-folders", "List folders that may be added", s.folders)
 	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates)
+}
+
+// mostListeners is the number of streams of events that one user may have open.
+const mostListeners = 40
+
+// events sends events until the one who listens may no longer do so.
+func (s *Server) events(w http.ResponseWriter, r *http.Request, _ *struct{}) {
+	who := access.Of(r.Context()).User
+	if n := s.listen(who, 1); n > mostListeners && who != "" {
+		s.listen(who, -1)
+		problem.RetryAfter(w.Header(), 5*time.Second)
+		problem.Write(w, http.StatusTooManyRequests, fmt.Sprintf("%s listens to too many streams of events.", who))
+		return
+	}
+	defer s.listen(who, -1)
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
+	go func() {
+		defer crash.Recover()
+		for s.o.Guard.Still(r) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
+		}
+		stop()
+	}()
+	s.hub.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// listen changes the number of streams of a user, and returns it.
+func (s *Server) listen(user string, change int) int {
+	s.listening.Lock()
+	defer s.listening.Unlock()
+	if s.listeners[user] += change; s.listeners[user] <= 0 {
+		delete(s.listeners, user)
+	}
+	return s.listeners[user]
 }
 
 // stream declares an operation that writes its answer itself.

@@ -76,15 +76,11 @@ func (x *snapshot) marksOf(ctx context.Context, l library.Label, v *library.Vide
 	all, err := x.Marks(ctx, l.Name)
 	out := []Mark{}
 	for _, m := range all {
-		if v != nil && m.Video != v.Path {
+		if v != nil && m.VideoID != v.ID {
 			continue
 		}
 		name, _ := x.place(m.Video)
-		one := Mark{ID: m.ID, Name: printable(name), Start: m.Start, End: m.End, Positive: m.Positive, Author: printable(m.Author), Time: m.Time}
-		if have := x.byPath[m.Video]; have != nil {
-			one.Video = have.ID
-		}
-		out = append(out, one)
+		out = append(out, Mark{ID: m.ID, Video: m.VideoID, Name: printable(name), Start: m.Start, End: m.End, Positive: m.Positive, Author: printable(m.Author), Time: m.Time})
 	}
 	return out, err
 }
@@ -93,7 +89,7 @@ func (x *snapshot) marksOf(ctx context.Context, l library.Label, v *library.Vide
 func (x *snapshot) ofMark(ctx context.Context, m library.Mark) (out Moment, err error) {
 	name, folder := x.place(m.Video)
 	out = Moment{Name: printable(name), Folder: printable(folder), Start: m.Start, End: m.End, Best: m.Start}
-	if v := x.byPath[m.Video]; v != nil {
+	if v := x.byID[m.VideoID]; v != nil {
 		out.Video, out.Missing = v.ID, v.Missing
 		out.Thumbnail, err = x.thumbnailAt(ctx, v.ID, (m.Start+m.End)/2)
 	}
@@ -102,6 +98,9 @@ func (x *snapshot) ofMark(ctx context.Context, m library.Mark) (out Moment, err 
 
 func (s *Server) addMarks(ctx context.Context, in *addInput) (*body[Changed], error) {
 	return s.change(ctx, in.Label, in.FeedQuery, in.WithFeed, func(x *snapshot, l library.Label) ([]int64, error) {
+		if len(in.Body.Marks) == 0 { // null
+			return nil, huma.Error422UnprocessableEntity("There are no marks to add.")
+		}
 		var marks []library.Mark
 		for _, m := range in.Body.Marks {
 			v, err := x.video(m.Video)
@@ -143,6 +142,9 @@ func (s *Server) changeMark(ctx context.Context, in *changeInput) (*body[Changed
 			return nil, notFound("mark", in.Mark)
 		}
 		m := have[i]
+		if m.VideoID == 0 {
+			return nil, huma.Error409Conflict("The video of the mark is not in the library now.")
+		}
 		if in.Body.Start != nil {
 			m.Start = *in.Body.Start
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -207,6 +208,9 @@ func filterOf(ctx context.Context, x *snapshot, in SearchQuery) (f library.Filte
 	}
 	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
 		return f, huma.Error422UnprocessableEntity("The first day is not before the last one.")
+	}
+	if sum := f.MinSeconds + f.MaxSeconds; math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return f, huma.Error422UnprocessableEntity("A length is a number of seconds.")
 	}
 	if f.MaxSeconds > 0 && f.MinSeconds > f.MaxSeconds {
 		return f, huma.Error422UnprocessableEntity("The least length is greater than the greatest one.")

@@ -47,8 +47,12 @@ type Server struct {
 	api      huma.API
 	hub      *jobs.Hub
 	jobs     *jobs.Manager
-	stop     func()     // ends follow
-	writing  sync.Mutex // one change of the library at a time
+	stop     func() // ends follow
+
+	listening sync.Mutex     // guards listeners
+	listeners map[string]int // streams of events of each user
+
+	writing sync.Mutex // one change of the library at a time
 }
 
 // New opens the library and returns its server. Close must be called on the result.
@@ -61,7 +65,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.state = state{dir: o.Library, servers: o.Servers, changed: s.publish}
 	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[string, []float32](1000)}
 	s.searches = newCache[string, *searched](64)
-	s.examples = examples{by: map[string]example{}}
+	s.examples, s.listeners = examples{by: map[string]example{}}, map[string]int{}
 	s.api = NewAPI(s.mux, o.Version)
 	s.operations()
 	x, err := s.state.use(ctx, true)

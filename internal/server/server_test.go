@@ -500,3 +500,61 @@ func TestJobs(t *testing.T) {
 	call(t, site, "GET", "/folders", nil, 200, &folders)
 	call(t, site, "GET", "/folders?path=/etc", nil, 403, nil)
 }
+
+// A library that is restored from a backup while it is served is served as it is then, and
+// one that is gone is not there.
+func TestReplacedLibrary(t *testing.T) {
+	dir, site := serve(t)
+	backup := dir + " backup"
+	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	var made Label
+	call(t, site, "POST", "/labels", object{"name": "after the backup"}, 201, &made)
+	if err := os.Rename(dir, dir+" old"); err != nil {
+		t.Fatal(err)
+	}
+	call(t, site, "GET", "/labels", nil, 503, nil)
+	if err := os.Rename(backup, dir); err != nil {
+		t.Fatal(err)
+	}
+	var labels labelList
+	call(t, site, "GET", "/labels", nil, 200, &labels)
+	if len(labels.Labels) != 0 {
+		t.Errorf("labels of the old library: %+v", labels)
+	}
+	call(t, site, "POST", "/labels", object{"name": "new"}, 201, &made)
+	call(t, site, "POST", fmt.Sprintf("/labels/%d/marks", made.Label), object{"marks": []object{{"video": 1, "start": 0, "end": 1, "positive": true}}}, 200, nil)
+	call(t, site, "GET", "/labels", nil, 200, &labels)
+	if len(labels.Labels) != 1 || labels.Labels[0].Positives != 1 {
+		t.Errorf("labels of the new library: %+v", labels)
+	}
+}
+
+// A mark does not move to another video that takes the place of the one that was marked.
+func TestMarksOfGoneVideos(t *testing.T) {
+	dir, site := serve(t)
+	var list videoList
+	call(t, site, "GET", "/videos?q=green", nil, 200, &list)
+	var made Label
+	call(t, site, "POST", "/labels", object{"name": "x"}, 201, &made)
+	label := fmt.Sprintf("/labels/%d", made.Label)
+	call(t, site, "POST", label+"/marks", object{"marks": []object{{"video": list.Videos[0].Video, "start": 0, "end": 2, "positive": true}}}, 200, nil)
+	videos := filepath.Join(filepath.Dir(dir), "videos")
+	red, err := os.ReadFile(filepath.Join(videos, "red.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(videos, "green.mp4"), red, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var j jobs.Job
+	call(t, site, "POST", "/jobs", object{"kind": "index", "folders": []string{videos}}, 202, &j)
+	finished(t, site, j)
+	var marks markList
+	call(t, site, "GET", label+"/marks", nil, 200, &marks)
+	if len(marks.Marks) != 1 || marks.Marks[0].Video != 0 {
+		t.Errorf("the mark is on another video: %+v", marks)
+	}
+	call(t, site, "PATCH", fmt.Sprintf("%s/marks/%d", label, marks.Marks[0].ID), object{"positive": false}, 409, nil)
+}

@@ -2,6 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +30,8 @@ type state struct {
 
 	mu      sync.Mutex
 	now     *snapshot
+	file    os.FileInfo // of its database
+	epoch   int         // how often another database took its place
 	checked time.Time
 	opened  time.Time
 	took    time.Duration // to open now
@@ -77,10 +83,13 @@ func (s *state) use(ctx context.Context, now bool) (*snapshot, error) {
 
 // check replaces the snapshot if the library has changed.
 func (s *state) check(ctx context.Context) error {
+	if err := s.checkPlace(); err != nil {
+		return err
+	}
 	var before, r library.Revision
 	if s.now != nil {
 		var err error
-		if r, err = s.now.Revision(ctx); err != nil {
+		if r, err = s.revision(ctx, s.now.Library); err != nil {
 			return err
 		}
 		s.now.mu.Lock()
@@ -101,11 +110,36 @@ func (s *state) check(ctx context.Context) error {
 		}
 		s.now, r = next, next.revision
 	}
+	first := s.checked.IsZero()
 	s.checked = time.Now()
-	if before != (library.Revision{}) && before != r && s.changed != nil {
+	if !first && before != r && s.changed != nil {
 		s.changed(before, r)
 	}
 	return nil
+}
+
+// checkPlace drops the snapshot if the library is not at its place, or another one is: a
+// backup may have been restored. The open files would be those of the old one.
+func (s *state) checkPlace() error {
+	info, err := os.Stat(filepath.Join(s.dir, "library.db"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: %w", s.dir, library.ErrNotLibrary)
+	}
+	if s.now != nil && (err != nil || !os.SameFile(info, s.file)) {
+		s.now.release()
+		s.now = nil
+		s.epoch++
+	}
+	s.file = info
+	return err
+}
+
+// revision returns the revision of a library. It differs for libraries that took each
+// other's place.
+func (s *state) revision(ctx context.Context, l *library.Library) (library.Revision, error) {
+	r, err := l.Revision(ctx)
+	r.Moments, r.Labels = fmt.Sprintf("%d.%s", s.epoch, r.Moments), fmt.Sprintf("%d.%s", s.epoch, r.Labels)
+	return r, err
 }
 
 // patience is how many times longer something is used than it took to load while a run
@@ -134,7 +168,7 @@ func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
 		}
 	}()
 	x := &snapshot{Library: lib, lessons: &s.lessons, users: 1, byID: map[int64]*library.Video{}, byPath: map[string]*library.Video{}}
-	if x.revision, err = lib.Revision(ctx); err != nil {
+	if x.revision, err = s.revision(ctx, lib); err != nil {
 		return nil, err
 	}
 	if x.videos, err = lib.Videos(ctx); err != nil {

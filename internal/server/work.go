@@ -187,7 +187,7 @@ func (s *Server) exportRows(ctx context.Context, x *snapshot, l library.Label, p
 	if p.What == "marks" {
 		marks, err := x.Marks(ctx, l.Name)
 		for _, m := range marks {
-			if m.Positive && (path == "" || m.Video == path) {
+			if m.Positive && m.VideoID != 0 && (path == "" || m.Video == path) {
 				rows = append(rows, markfile.Row{Video: m.Video, Start: m.Start, End: m.End, Label: m.Label, Author: m.Author, Time: m.Time})
 			}
 		}

@@ -135,6 +135,13 @@ func (g *Guard) identify(r *http.Request) (Identity, string) {
 	return Identity{"", Edit}, ""
 }
 
+// Still reports whether the one who makes a request may still do so: its token exists and
+// its session has not ended. It is for answers that take long.
+func (g *Guard) Still(r *http.Request) bool {
+	who, _ := g.identify(r)
+	return who == Of(r.Context())
+}
+
 // client returns the address of the client of a request, and whether it uses TLS. Behind a
 // trusted proxy these are what the proxy reports.
 func (g *Guard) client(r *http.Request) (address string, secure bool) {

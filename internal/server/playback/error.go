@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/problem"
 	"github.com/clipcue/clipcue/video"
 )
@@ -31,6 +32,7 @@ var answers = []struct {
 	detail string
 }{
 	{errGone, http.StatusGone, "The video is no longer at its place. It may have been moved or deleted, or its disk is not connected."},
+	{input.ErrNotRegular, http.StatusUnprocessableEntity, "What is at the place of the video is not a file."},
 	{errUnplayable, http.StatusUnsupportedMediaType, "Browsers cannot play this file. Request a fragment of it instead."},
 	{errBusy, http.StatusTooManyRequests, "Too many videos are being converted. Try again in a moment."},
 	{errSlow, http.StatusGatewayTimeout, "Converting the video took too long and was stopped."},
