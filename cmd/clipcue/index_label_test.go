@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/label"
+	"github.com/clipcue/clipcue/library"
 )
 
 // index looks for a label in the videos that it adds, and only in these.
@@ -70,5 +72,37 @@ func TestOperatingPointIsStored(t *testing.T) {
 		if p := eval(); p != point.want {
 			t.Errorf("%s, after applying without flags: %+v", point.flag, p)
 		}
+	}
+}
+
+// A process that is killed while it indexes with a label leaves a whole library with all
+// marks, and the same command continues.
+func TestKilledIndexByLabel(t *testing.T) {
+	videos, lib := newLibrary(t)
+	markRound(t, lib)
+	added := t.TempDir()
+	for _, name := range []string{"red_circle", "blue_ring", "green_cross"} {
+		data, err := os.ReadFile(filepath.Join(videos, name, "002.mp4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, added, name+".mp4", string(data))
+	}
+	index := []string{"index", "-q", "--library", lib, "--label", "round", "--decoders", "1", "--json", added}
+	for i := range 4 {
+		c := program(t.Context(), t, index...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(100*i) * time.Millisecond)
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		must(t, exitDone, "library", "check", "--library", lib)
+	}
+	if r := decode[indexedJSON](t, must(t, exitDone, index...)); r.LibraryVideos != 12 {
+		t.Errorf("%+v", r)
+	}
+	if n := len(decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "round"))); n != 4 {
+		t.Errorf("%d of 4 marks are left", n)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -108,10 +109,22 @@ func (a *app) printLabels(labels []library.Label, asJSON bool) error {
 	if asJSON {
 		return a.json(labels)
 	}
-	return a.rows("label\tpositive\tnegative\ttexts", len(labels), func(i int) string {
+	return a.rows("label\tpositive\tnegative\tpoint\ttexts", len(labels), func(i int) string {
 		l := labels[i]
-		return fmt.Sprintf("%s\t%d\t%d\t%s", text.Quote(l.Name), l.Positive, l.Negative, text.Quote(strings.Join(l.Texts, "; ")))
+		return fmt.Sprintf("%s\t%d\t%d\t%s\t%s", text.Quote(l.Name), l.Positive, l.Negative, pointName(l.Point), text.Quote(strings.Join(l.Texts, "; ")))
 	})
+}
+
+// pointName describes a stored operating point.
+func pointName(p label.Target) string {
+	switch {
+	case p.Precision > 0:
+		return fmt.Sprintf("precision %g", p.Precision)
+	case p.Recall > 0:
+		return fmt.Sprintf("recall %g", p.Recall)
+	default:
+		return "default"
+	}
 }
 
 func (a *app) printMarks(marks []library.Mark, asJSON bool) error {

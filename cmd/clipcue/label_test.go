@@ -72,6 +72,10 @@ func TestLabelFromNothingToSegments(t *testing.T) {
 	if data, err := os.ReadFile(out); err != nil || strings.Count(string(data), "\n") != len(found[0].Segments)+1 {
 		t.Errorf("%s: %v\n%s", out, err, data)
 	}
+	do("apply", "round", "--min-recall", "0.9")
+	if r := do("list"); !strings.Contains(r.stdout, "recall 0.9") {
+		t.Errorf("the stored point is not listed: %s", r.stdout)
+	}
 	for _, args := range [][]string{{"suggest", "round"}, {"suggest", "round", "--feed", "suspects"}, {"eval", "round"}, {"train", "round"}, {"apply", "round"}, {"list"}, {"list", "round"}} {
 		if r := do(args[0], args[1:]...); !strings.Contains(r.stdout, " ") {
 			t.Errorf("%q prints %q", args, r.stdout)
