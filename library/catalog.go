@@ -120,17 +120,14 @@ func (l *Library) Revision(ctx context.Context) (r Revision, err error) {
 	return r, explain(l.dir, err)
 }
 
-// Busy reports whether a run of [Index] is writing the library, or somebody else changes it.
-func (l *Library) Busy(ctx context.Context) (bool, error) {
-	unlock, err := lock(ctx, l.dir)
-	switch {
-	case errors.Is(err, ErrBusy):
-		return true, nil
-	case err != nil:
-		return false, err
+// Busy returns a [BusyError] while a run of [Index] is writing the library, or somebody else
+// changes it.
+func (l *Library) Busy(ctx context.Context) error {
+	release, err := acquire(ctx, l.dir)
+	if err == nil {
+		release()
 	}
-	unlock()
-	return false, nil
+	return err
 }
 
 // Failed returns the videos that are not in the library because they failed, by path.

@@ -137,9 +137,22 @@ func connect(ctx context.Context, path string, options []string) (*sql.DB, error
 }
 
 // lock makes the caller the only writer of a library until unlock is called or the
-// process ends. It uses SQLite's lock on a second database, because SQLite has locks on
-// every system. It waits for a moment: [Library.Busy] takes the lock, too.
+// process ends. Others learn who it is.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
+	release, err := acquire(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	forget := noteHolder(ctx, dir)
+	return func() {
+		forget()
+		release()
+	}, nil
+}
+
+// acquire takes SQLite's lock on a second database, because SQLite has locks on every system.
+// It waits for a moment: [Library.Busy] takes the lock, too.
+func acquire(ctx context.Context, dir string) (release func(), err error) {
 	db, err := connect(ctx, filepath.Join(dir, lockFile), []string{"_txlock=exclusive", "_pragma=busy_timeout(100)", "_pragma=trusted_schema(0)"})
 	var tx *sql.Tx
 	if err == nil {
@@ -153,9 +166,7 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	case err != nil:
 		return nil, explain(dir, err)
 	}
-	forget := noteHolder(ctx, dir)
 	return func() {
-		forget()
 		_ = tx.Rollback()
 		db.Close()
 	}, nil

@@ -1,8 +1,10 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -128,16 +130,80 @@ func nanoseconds(t time.Time) int64 {
 // scope is the set of moments that a search may find.
 type scope struct {
 	all     bool
-	ids     []int64 // sorted; of all moments that the filter allows, unless all
+	ids     idRanges // of all moments that the filter allows, unless all
 	without map[int64]bool
 }
 
-func (s scope) has(id int64) bool {
-	if s.without[id] {
-		return false
+func (s scope) has(id int64) bool { return !s.without[id] && (s.all || s.ids.has(id)) }
+
+// idRange is a range of ids of moments, first ≤ id ≤ last.
+type idRange struct{ first, last int64 }
+
+// idRanges are disjoint, and sorted.
+type idRanges []idRange
+
+func (r idRanges) has(id int64) bool {
+	at, ok := slices.BinarySearchFunc(r, id, func(x idRange, id int64) int { return cmp.Compare(x.first, id) })
+	return ok || at > 0 && id <= r[at-1].last
+}
+
+// add appends an id that is greater than all others.
+func (r idRanges) add(id int64) idRanges {
+	if n := len(r); n > 0 && r[n-1].last+1 == id {
+		r[n-1].last = id
+		return r
 	}
-	_, ok := slices.BinarySearch(s.ids, id)
-	return s.all || ok
+	return append(r, idRange{id, id})
+}
+
+// videoRange is a range of moments of a video.
+type videoRange struct {
+	idRange
+	video int64
+}
+
+// videoRanges returns the moments of all videos, by id. The moments of a video were added at
+// once, so it usually has one range. Videos that are indexed later are not searched.
+func (l *Library) videoRanges(ctx context.Context) ([]videoRange, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ranges != nil {
+		return l.ranges, nil
+	}
+	out := []videoRange{}
+	var id, of int64
+	err := each(ctx, l.db, "SELECT id, video FROM moments ORDER BY id", nil, []any{&id, &of}, func() error {
+		if n := len(out); n > 0 && out[n-1].video == of && out[n-1].last+1 == id {
+			out[n-1].last = id
+		} else {
+			out = append(out, videoRange{idRange{id, id}, of})
+		}
+		return nil
+	})
+	if err == nil {
+		l.ranges = out
+	}
+	return out, err
+}
+
+// ofVideos returns the moments of the videos that match a condition in SQL.
+func (l *Library) ofVideos(ctx context.Context, where string, args []any) (out idRanges, err error) {
+	ranges, err := l.videoRanges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	match := map[int64]bool{}
+	var id int64
+	err = each(ctx, l.db, "SELECT id FROM videos WHERE "+where, args, []any{&id}, func() error {
+		match[id] = true
+		return nil
+	})
+	for _, r := range ranges {
+		if match[r.video] {
+			out = append(out, r.idRange)
+		}
+	}
+	return out, err
 }
 
 // scope returns the moments that a query may find.
@@ -171,10 +237,7 @@ func (l *Library) scope(ctx context.Context, e Embedder, q Query) (s scope, err 
 		return s, err
 	}
 	if len(q.Filter.Labels) == 0 && q.Filter.Spans == nil {
-		err = each(ctx, l.db, "SELECT id FROM moments WHERE video IN (SELECT id FROM videos WHERE "+where+") ORDER BY id", args, []any{&id}, func() error {
-			s.ids = append(s.ids, id)
-			return nil
-		})
+		s.ids, err = l.ofVideos(ctx, where, args)
 		return s, err
 	}
 	spans := q.Filter.Spans
@@ -183,25 +246,39 @@ func (l *Library) scope(ctx context.Context, e Embedder, q Query) (s scope, err 
 			return s, err
 		}
 	}
-	s.ids, err = l.within(ctx, spans, where, args)
+	s.ids, err = l.inSpans(ctx, spans, where, args)
 	return s, err
 }
 
-// within returns the ids of moments that are in spans of videos, by path, of videos that
-// match a condition in SQL.
-func (l *Library) within(ctx context.Context, spans map[string][]video.Span, where string, args []any) (ids []int64, err error) {
-	var id int64
+// inSpans returns the moments that are in spans of videos, by path, of videos that match a
+// condition in SQL.
+func (l *Library) inSpans(ctx context.Context, spans map[string][]video.Span, where string, args []any) (out idRanges, err error) {
+	of := map[int64][]video.Span{}
+	videos := []int64{}
+	var id, in int64
 	var file string
+	err = each(ctx, l.db, "SELECT id, path FROM videos WHERE "+where, args, []any{&id, &file}, func() error {
+		if len(spans[file]) > 0 {
+			videos, of[id] = append(videos, id), spans[file]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	list, err := json.Marshal(videos)
+	if err != nil {
+		return nil, err
+	}
 	var s video.Span
-	err = each(ctx, l.db, `SELECT moments.id, path, start, "end" FROM moments JOIN videos ON videos.id = video
-		WHERE video IN (SELECT id FROM videos WHERE `+where+") ORDER BY moments.id", args,
-		[]any{&id, &file, &s.Start, &s.End}, func() error {
-			if slices.ContainsFunc(spans[file], func(x video.Span) bool { return 2*(min(s.End, x.End)-max(s.Start, x.Start)) > s.End-s.Start }) {
-				ids = append(ids, id)
+	err = each(ctx, l.db, `SELECT id, video, start, "end" FROM moments WHERE video IN (SELECT value FROM json_each(?)) ORDER BY id`, []any{string(list)},
+		[]any{&id, &in, &s.Start, &s.End}, func() error {
+			if slices.ContainsFunc(of[in], func(x video.Span) bool { return 2*(min(s.End, x.End)-max(s.Start, x.Start)) > s.End-s.Start }) {
+				out = out.add(id)
 			}
 			return nil
 		})
-	return ids, err
+	return out, err
 }
 
 // labelSpans returns the given spans and those of labels.

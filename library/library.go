@@ -43,10 +43,11 @@ type Library struct {
 	generation int64
 	settings   Settings
 
-	mu    sync.Mutex
-	mean  []float32 // average, nil until it is needed
-	level *float64  // measure, nil until it is needed
-	rows  rowCache
+	mu     sync.Mutex
+	mean   []float32    // average, nil until it is needed
+	level  *float64     // measure, nil until it is needed
+	ranges []videoRange // nil until they are needed
+	rows   rowCache
 }
 
 // Open opens a library for searching. servers are those that it may connect to; a library

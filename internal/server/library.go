@@ -1,10 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strings"
+
+	"github.com/clipcue/clipcue/library"
 )
 
 type modelList struct {
@@ -29,10 +33,6 @@ func (s *Server) getLibrary(ctx context.Context, _ *struct{}) (*body[Library], e
 	if err != nil {
 		return nil, err
 	}
-	busy, err := x.Busy(ctx)
-	if err != nil {
-		return nil, err
-	}
 	c := x.Settings()
 	out := Library{Name: printable(filepath.Base(absolute(s.o.Library))), Videos: len(x.videos), Failed: len(failed),
 		Window: c.Window, Hop: c.Hop, Model: printable(shortName(c.Model, "clipcue-tiny")), Run: printable(shortName(c.Run, "")), Precision: c.Precision,
@@ -47,8 +47,8 @@ func (s *Server) getLibrary(ctx context.Context, _ *struct{}) (*body[Library], e
 			out.Missing++
 		}
 	}
-	if busy {
-		out.Writer = "a run that indexes it"
+	if e, ok := errors.AsType[*library.BusyError](x.Busy(ctx)); ok {
+		out.Writer = cmp.Or(printable(e.Holder), "another program")
 	}
 	for _, f := range x.folders {
 		out.Folders = append(out.Folders, printable(filepath.Base(f)))

@@ -63,7 +63,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.hub = jobs.NewHub()
 	s.state = state{dir: o.Library, servers: o.Servers, changed: s.publish}
-	s.embedder = &remembering{Embedder: o.Embedder, texts: newCache[string, []float32](1000)}
+	s.embedder = newRemembering(o.Embedder)
 	s.searches = newCache[string, *searched](64)
 	s.examples, s.listeners = examples{by: map[string]example{}}, map[string]int{}
 	s.api = NewAPI(s.mux, o.Version)
@@ -181,52 +181,12 @@ type body[T any] struct{ Body T }
 // done is a response without a body.
 type done struct{}
 
-// remembering is an embedder that remembers the embeddings of texts: the same ones are
-// needed after every mark.
-type remembering struct {
-	library.Embedder
-	mu    sync.Mutex // so that no text is embedded twice
-	texts *lru.Cache[string, []float32]
-}
-
 func newCache[K comparable, V any](n int) *lru.Cache[K, V] {
 	c, err := lru.New[K, V](n)
 	if err != nil {
 		panic(err) // n is a positive constant
 	}
 	return c
-}
-
-// EncodeTexts is that of the embedder.
-func (r *remembering) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
-	var out []float32
-	for _, t := range texts {
-		x, err := r.encode(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, x...)
-	}
-	return out, nil
-}
-
-func (r *remembering) encode(ctx context.Context, text string) ([]float32, error) {
-	if x, ok := r.texts.Get(text); ok {
-		return x, nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if x, ok := r.texts.Get(text); ok { // while this waited
-		return x, nil
-	}
-	if err := ctx.Err(); err != nil { // nobody waits for it
-		return nil, err
-	}
-	x, err := r.Embedder.EncodeTexts(ctx, []string{text})
-	if err == nil {
-		r.texts.Add(text, x)
-	}
-	return x, err
 }
 
 // milliseconds returns how long something took.

@@ -152,8 +152,7 @@ func (x *snapshot) waits(ctx context.Context, loaded time.Time, took time.Durati
 	if time.Since(loaded) >= patience*took {
 		return false
 	}
-	busy, err := x.Busy(ctx)
-	return busy && err == nil
+	return errors.Is(x.Busy(ctx), library.ErrBusy)
 }
 
 func (s *state) open(ctx context.Context) (_ *snapshot, err error) {
