@@ -218,7 +218,7 @@ func (l *Library) marksIn(ctx context.Context, t *Teacher, id int64) (out []labe
 			t.Unused++
 			return nil
 		}
-		k.Video = v.path
+		k.Video, k.VideoID = v.path, v.id
 		t.marks, out = append(t.marks, k.Mark), append(out, k.engine(v.id))
 		return nil
 	})
@@ -384,12 +384,57 @@ func (t *Teacher) allowed(segments []label.Segment, least float64) (out []label.
 }
 
 // Segments returns the segments of the library that show the label, by video and start.
-// Spans that are marked as not showing it are left out.
+// Spans that are marked as not showing it are left out, and marks that show it are there.
 func (t *Teacher) Segments(c label.Cut) ([]Segment, error) {
 	found, err := t.teacher.Segments(c)
+	if err != nil {
+		return nil, err
+	}
 	out := []Segment{}
-	for _, s := range t.allowed(found, c.MinLength) {
+	for _, s := range t.withMarks(t.allowed(found, c.MinLength)) {
 		out = append(out, Segment{t.m.videos[s.Video].path, s.Start, s.End, FormatTime(s.Start) + "–" + FormatTime(s.End), t.Name, s.Score})
 	}
-	return out, err
+	return out, nil
+}
+
+// withMarks adds the positive marks of which no segment shows at least half, with the
+// highest score of their moments.
+func (t *Teacher) withMarks(segments []label.Segment) []label.Segment {
+	var added []label.Segment
+	for _, m := range t.marks {
+		covered := 0.
+		for _, s := range segments {
+			if s.Video == m.VideoID {
+				covered += max(0, min(s.End, m.End)-max(s.Start, m.Start))
+			}
+		}
+		if m.Positive && 2*covered < m.End-m.Start {
+			added = append(added, label.Segment{Video: m.VideoID, Start: m.Start, End: m.End, Score: math.Inf(-1)})
+		}
+	}
+	if len(added) == 0 {
+		return segments
+	}
+	for i, score := range t.teacher.Scores() {
+		video, start, end := t.m.moments.Span(i)
+		for j, s := range added {
+			if s.Video == video && start < s.End && end > s.Start {
+				added[j].Score = max(s.Score, float64(score))
+			}
+		}
+	}
+	// A segment that a mark overlaps only in part becomes one with it.
+	all := append(segments, added...)
+	slices.SortFunc(all, func(a, b label.Segment) int {
+		return cmp.Or(cmp.Compare(a.Video, b.Video), cmp.Compare(a.Start, b.Start))
+	})
+	var out []label.Segment
+	for _, s := range all {
+		if last := len(out) - 1; last >= 0 && out[last].Video == s.Video && s.Start < out[last].End {
+			out[last].End, out[last].Score = max(out[last].End, s.End), max(out[last].Score, s.Score)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }

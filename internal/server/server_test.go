@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +179,12 @@ func TestTeaching(t *testing.T) {
 	call(t, site, "GET", label+"/segments", nil, 200, &segments)
 	if segments.Total == 0 || segments.Segments[0].Thumbnail == "" {
 		t.Errorf("segments: %+v", segments)
+	}
+	// A mark is a segment even where the label sees nothing.
+	call(t, site, "POST", label+"/marks", object{"marks": []object{{"video": green.Results[0].Video, "start": 2.5, "end": 4, "positive": true}}}, 200, nil)
+	call(t, site, "GET", label+fmt.Sprintf("/segments?video=%d", green.Results[0].Video), nil, 200, &segments)
+	if !slices.ContainsFunc(segments.Segments, func(g Segment) bool { return g.Start <= 2.5 && g.End >= 4 }) {
+		t.Errorf("the marked part is not a segment: %+v", segments)
 	}
 	var tracks trackList
 	call(t, site, "GET", fmt.Sprintf("/videos/%d/tracks", found.Results[0].Video), nil, 200, &tracks)

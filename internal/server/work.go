@@ -168,7 +168,7 @@ func (s *Server) export(ctx context.Context, t *jobs.Task, p exportParams) (any,
 			return nil, errors.New("there is nothing to export")
 		}
 		if p.Format == "clips" {
-			return s.exportClips(ctx, t, l, rows)
+			return s.exportClips(ctx, t, x, l, rows)
 		}
 		return exported{Segments: len(rows), Failed: []string{}}, writeRows(ctx, t, x, l, rows, markfile.Format(p.Format))
 	})
@@ -209,12 +209,13 @@ func (s *Server) exportRows(ctx context.Context, x *snapshot, l library.Label, p
 	return rows, nil
 }
 
-func (s *Server) exportClips(ctx context.Context, t *jobs.Task, l library.Label, rows []markfile.Row) (any, error) {
+func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row) (any, error) {
 	stage := t.Progress.Start("cut", int64(len(rows)), "clips")
 	defer stage.Finish()
 	var clips []playback.Clip
 	for _, r := range rows {
-		clips = append(clips, playback.Clip{Path: r.Video, Span: video.Span{Start: r.Start, End: r.End}})
+		_, folder := x.place(r.Video)
+		clips = append(clips, playback.Clip{Path: r.Video, Folder: printable(folder), Span: video.Span{Start: r.Start, End: r.End}})
 	}
 	out := exported{Segments: len(rows), Failed: []string{}}
 	err := t.WriteFile(l.Name+".zip", func(w io.Writer) error {

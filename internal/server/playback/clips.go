@@ -2,12 +2,15 @@ package playback
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/server/attachment"
@@ -16,7 +19,8 @@ import (
 
 // Clip is a part of a video that is exported.
 type Clip struct {
-	Path string
+	Path   string
+	Folder string // of the clip in the ZIP file; "" = none
 	video.Span
 }
 
@@ -27,7 +31,8 @@ type Failure struct {
 }
 
 // WriteClips writes clips as a ZIP file, and returns those that failed because of their
-// video. done is called after each clip. Errors of the output, or the end of ctx, end it.
+// video. clips.csv lists the others: file, folder, video, start, end. done is called after
+// each clip. Errors of the output, or the end of ctx, end it.
 func WriteClips(ctx context.Context, to io.Writer, clips []Clip, done func()) (failed []Failure, err error) {
 	dir, err := os.MkdirTemp("", "clipcue-clips-")
 	if err != nil {
@@ -36,12 +41,15 @@ func WriteClips(ctx context.Context, to io.Writer, clips []Clip, done func()) (f
 	defer os.RemoveAll(dir)
 	z := zip.NewWriter(to)
 	used := map[string]int{}
+	list := [][]string{{"file", "folder", "video", "start", "end"}}
 	for _, c := range clips {
 		part := filepath.Join(dir, "part.mp4")
 		err := video.Cut(ctx, c.Path, c.Start, c.End, part)
 		switch _, fault := errors.AsType[*video.Error](err); {
 		case err == nil:
-			err = addFile(z, unique(used, zipName(c)), part)
+			name := unique(used, zipName(c))
+			list = append(list, []string{name, c.Folder, filepath.Base(c.Path), strconv.FormatFloat(c.Start, 'f', -1, 64), strconv.FormatFloat(c.End, 'f', -1, 64)})
+			err = addFile(z, name, part)
 		case fault && ctx.Err() == nil:
 			failed, err = append(failed, Failure{c, err}), nil
 		}
@@ -50,7 +58,11 @@ func WriteClips(ctx context.Context, to io.Writer, clips []Clip, done func()) (f
 		}
 		done()
 	}
-	return failed, z.Close()
+	w, err := z.Create("clips.csv")
+	if err == nil {
+		err = csv.NewWriter(w).WriteAll(list)
+	}
+	return failed, cmp.Or(err, z.Close())
 }
 
 // addFile copies a file without compression, which would gain nothing.
@@ -71,8 +83,14 @@ func addFile(z *zip.Writer, name, path string) error {
 // zipName returns a name that is valid on every system and stays in the folder in which the
 // ZIP file is unpacked.
 func zipName(c Clip) string {
-	name := attachment.FileName(clipName(filepath.Base(c.Path), c.Span))
-	return strings.TrimLeft(name, ". ")
+	parts := append(strings.Split(c.Folder, "/"), clipName(filepath.Base(c.Path), c.Span))
+	var kept []string
+	for _, p := range parts {
+		if p = strings.Trim(attachment.FileName(p), ". "); p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, "/")
 }
 
 // unique adds a number to a name that is used already.

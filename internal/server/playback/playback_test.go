@@ -292,12 +292,12 @@ func TestWriteClips(t *testing.T) {
 	part := video.Span{Start: 0, End: 0.5}
 	var file bytes.Buffer
 	n := 0
-	failed, err := WriteClips(t.Context(), &file, []Clip{{path, part}, {path + "x", part}, {path, part}}, func() { n++ })
-	if err != nil || len(failed) != 1 || failed[0].Path != path+"x" || n != 3 {
+	failed, err := WriteClips(t.Context(), &file, []Clip{{path, "", part}, {path + "x", "", part}, {path, "", part}, {path, "../b:c/. ", part}}, func() { n++ })
+	if err != nil || len(failed) != 1 || failed[0].Path != path+"x" || n != 4 {
 		t.Fatal(failed, err, n)
 	}
 	z, err := zip.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
-	if err != nil || len(z.File) != 2 || z.File[0].Name != "a 0.0-0.5s.mp4" || z.File[1].Name != "a 0.0-0.5s (2).mp4" {
+	if err != nil || len(z.File) != 4 || z.File[0].Name != "a 0.0-0.5s.mp4" || z.File[1].Name != "a 0.0-0.5s (2).mp4" || z.File[2].Name != "b_c/a 0.0-0.5s.mp4" || z.File[3].Name != "clips.csv" {
 		t.Fatal(z, err)
 	}
 }
