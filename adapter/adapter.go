@@ -99,7 +99,7 @@ func tensors(c Config, size clip.Config, f func(name string, shape ...int)) {
 		f(positionsName, c.Frames, size.Embed)
 	}
 	for i := range c.TemporalLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", blocksName, i), size.Embed, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", blocksName, i), nn.BlockConfig{Width: size.Embed}, f)
 	}
 	if c.LearnTemperature {
 		f(logScaleName)

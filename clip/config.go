@@ -26,7 +26,9 @@ type Config struct {
 	TextWidth    int     `json:"text_width"`
 	TextLayers   int     `json:"text_layers"`
 	TextHeads    int     `json:"text_heads"`
-	Activation   string  `json:"activation"` // "quick_gelu" or "gelu"
+	VisionMLP    int     `json:"vision_mlp,omitempty"` // width of the MLPs; 0 means four times that of the tower
+	TextMLP      int     `json:"text_mlp,omitempty"`   // the same of the text tower
+	Activation   string  `json:"activation"`           // "quick_gelu" or "gelu"
 	Eps          float32 `json:"layer_norm_eps"`
 	// Mean and Std normalize the channels of the pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
@@ -52,8 +54,8 @@ var activations = map[string]compute.Activation{
 func (c Config) sizes() towers.Sizes {
 	act := activations[c.Activation]
 	return towers.Sizes{Embed: c.Embed, ImageSize: c.ImageSize, PatchSize: c.PatchSize,
-		Vision:       nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, Act: act, Eps: c.Eps},
-		Text:         nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, Act: act, Eps: c.Eps},
+		Vision:       nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, MLP: c.VisionMLP, Act: act, Eps: c.Eps},
+		Text:         nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, MLP: c.TextMLP, Act: act, Eps: c.Eps},
 		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab}
 }
 
@@ -74,7 +76,7 @@ func (c Config) imageTensors(f func(name string, shape ...int)) {
 	f("visual.ln_pre.weight", c.VisionWidth)
 	f("visual.ln_pre.bias", c.VisionWidth)
 	for i := range c.VisionLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.VisionBlocks, i), c.VisionWidth, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.VisionBlocks, i), c.sizes().Vision, f)
 	}
 	f("visual.ln_post.weight", c.VisionWidth)
 	f("visual.ln_post.bias", c.VisionWidth)
@@ -85,7 +87,7 @@ func (c Config) textTensors(f func(name string, shape ...int)) {
 	f("token_embedding.weight", c.Vocab, c.TextWidth)
 	f("positional_embedding", c.Context, c.TextWidth)
 	for i := range c.TextLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.TextBlocks, i), c.TextWidth, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.TextBlocks, i), c.sizes().Text, f)
 	}
 	f("ln_final.weight", c.TextWidth)
 	f("ln_final.bias", c.TextWidth)
@@ -113,6 +115,7 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	if c.HasText() {
 		c.TextLayers, c.TextHeads = layers(w, towers.TextBlocks), heads(w.TextHeads, c.TextWidth)
 	}
+	c.VisionMLP, c.TextMLP = inner(w, towers.VisionBlocks, c.VisionWidth), inner(w, towers.TextBlocks, c.TextWidth)
 	c.Eps = 1e-5
 	if w.Eps != 0 {
 		c.Eps = w.Eps
@@ -202,6 +205,15 @@ func layers(w *checkpoint.Weights, blocks string) int {
 	return n
 }
 
+// inner returns the width of the MLPs of a tower, 0 for the usual one.
+func inner(w *checkpoint.Weights, blocks string, width int) int {
+	shape := w.Tensors[blocks+".0.mlp.c_fc.weight"].Shape
+	if len(shape) != 2 || shape[0] == 4*width {
+		return 0
+	}
+	return shape[0]
+}
+
 // maxTokens is the number of patches of an image, and the class token.
 const maxTokens = 1<<14 + 1
 
@@ -216,7 +228,7 @@ func (c Config) Check() error {
 	}
 	limits := []limit{
 		{"embed", c.Embed, 1, 1 << 14}, {"image_size", c.ImageSize, 1, 1 << 12}, {"patch_size", c.PatchSize, 1, 1 << 12},
-		{"vision_width", c.VisionWidth, 1, 1 << 14}, {"vision_layers", c.VisionLayers, 0, 1 << 12}, {"vision_heads", c.VisionHeads, 1, 1 << 10},
+		{"vision_width", c.VisionWidth, 1, 1 << 14}, {"vision_layers", c.VisionLayers, 0, 1 << 12}, {"vision_heads", c.VisionHeads, 1, 1 << 10}, {"vision_mlp", c.VisionMLP, 0, 1 << 16}, {"text_mlp", c.TextMLP, 0, 1 << 16},
 	}
 	text := []limit{
 		{"context", c.Context, 1, 1 << 12}, {"vocab", c.Vocab, 1, 1 << 21}, {"text_width", c.TextWidth, 1, 1 << 14},

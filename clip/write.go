@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -75,9 +76,9 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 		"model_cfg": object{
 			"embed_dim": c.Embed, "quick_gelu": c.Activation == "quick_gelu",
 			"vision_cfg": object{"image_size": c.ImageSize, "patch_size": c.PatchSize, "width": c.VisionWidth,
-				"layers": c.VisionLayers, "head_width": c.VisionWidth / c.VisionHeads},
+				"layers": c.VisionLayers, "head_width": c.VisionWidth / c.VisionHeads, "mlp_ratio": ratio(c.VisionMLP, c.VisionWidth)},
 			"text_cfg": object{"context_length": c.Context, "vocab_size": c.Vocab, "width": c.TextWidth,
-				"layers": c.TextLayers, "heads": c.TextHeads},
+				"layers": c.TextLayers, "heads": c.TextHeads, "mlp_ratio": ratio(c.TextMLP, c.TextWidth)},
 		},
 		"preprocess_cfg": object{"mean": c.Mean, "std": c.Std, "interpolation": interpolation, "resize_mode": resize},
 	}, "", "  ")
@@ -88,4 +89,12 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 		return err
 	}
 	return safetensors.Write(filepath.Join(dir, "open_clip_model.safetensors"), f)
+}
+
+// ratio returns mlp_ratio for an MLP of a width; OpenCLIP rounds the product down.
+func ratio(mlp, width int) float64 {
+	if mlp == 0 || width == 0 {
+		return 4
+	}
+	return math.Nextafter(float64(mlp)/float64(width), math.Inf(1))
 }

@@ -72,7 +72,8 @@ type Weights struct {
 	// NoText is the reason why Tensors has no text tower, or "" if it has one.
 	NoText string
 
-	close func() error
+	scaled bool // the file has layer scale
+	close  func() error
 }
 
 // Close closes the files that the tensors are read from.
@@ -181,7 +182,7 @@ func (f *source) weights(dir string) (*Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Weights{Format: format, close: f.close}
+	w := &Weights{Format: format, scaled: f.scaled(), close: f.close}
 	// OpenAI's own files, and copies of their state dicts, have this number.
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace || format == viFi {

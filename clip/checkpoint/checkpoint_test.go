@@ -314,7 +314,7 @@ func TestOtherModelsRefused(t *testing.T) {
 		"custom text":     {with(tiny(), "text.token_embedding.weight"), "text tower other than CLIP's"},
 		"CoCa":            {with(tiny(), "text_decoder.resblocks.0.x"), "CoCa"},
 		"SigLIP":          {with(tiny(), "logit_bias"), "SigLIP"},
-		"layer scale":     {with(tiny(), "visual.transformer.resblocks.0.ls_1.gamma"), "layer scale"},
+		"layer scale":     {with(tiny(), "visual.transformer.resblocks.0.ls_1.gamma"), "do not fit"},
 		"timm tower":      {with(none(), "visual.trunk.blocks.0.x", "text.x"), "timm"},
 		"timm alone":      {with(none(), "blocks.0.attn.qkv.weight"), "timm"},
 		"another network": {with(none(), "conv1.weight"), `"conv1.weight"`},

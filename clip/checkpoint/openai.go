@@ -35,6 +35,9 @@ func hasText(tensors map[string]lazy) bool {
 // fromOpenAI returns the tensors of a CLIP ViT under OpenAI's names. OpenCLIP puts the
 // text tower of a model with "custom_text" under "text.", where it can also be CLIP's.
 func fromOpenAI(tensors map[string]lazy) (map[string]lazy, error) {
+	if err := foldLayerScale(tensors); err != nil {
+		return nil, err
+	}
 	const custom = "text."
 	if tensors[custom+tokenEmbedding].read == nil || tensors[tokenEmbedding].read != nil {
 		return keepOpenAI(tensors)
@@ -94,7 +97,6 @@ var otherModels = []struct{ part, what string }{
 	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},
 	{`visual\.attn_pool`, "an image tower with attentional pooling"},
 	{`(text|roberta)\.`, "a text tower other than CLIP's"},
-	{`ls_1\.`, "layer scale"},
 	{`blocks\.0\.attn\.qkv\.`, "an image tower of the timm library, without text tower"},
 }
 

@@ -41,7 +41,7 @@ var (
 		"timm_model_pretrained": anything, "timm_pool": anything, "timm_proj": anything, "timm_proj_bias": anything,
 		"timm_drop": anything, "timm_drop_path": anything, "input_patchnorm": false, "global_average_pool": false,
 		"pool_type": "tok", "pos_embed_type": "learnable", "final_ln_after_pool": false, "no_ln_pre": false,
-		"attentional_pool": false, "ls_init_value": nil, "timm_model_name": "", "act_kwargs": nil, "block_type": anything,
+		"attentional_pool": false, "ls_init_value": anything, "timm_model_name": "", "act_kwargs": nil, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
 	textOptions = options{"layers": anything, "width": anything, "heads": anything, "mlp_ratio": anything,
@@ -49,7 +49,7 @@ var (
 		"pad_id": anything, "eos_id": anything, "output_tokens": anything, "hf_model_pretrained": anything, "hf_proj_type": anything,
 		"hf_pooler_type": anything, "hf_tokenizer_name": "", "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
 		"pool_type": "argmax", "no_causal_mask": false, "attention_mode": "causal", "embed_cls": false, "final_ln_after_pool": false,
-		"proj_bias": false, "proj_type": "linear", "ls_init_value": nil, "act_kwargs": nil, "block_type": anything,
+		"proj_bias": false, "proj_type": "linear", "ls_init_value": anything, "act_kwargs": nil, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
 	tokenizerOptions = options{"clean": "lower", "strip_sep_token": false, "additional_special_tokens": nil, "reduction_mask": ""}
@@ -157,6 +157,11 @@ func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
 	}
 	if err := w.tokenizer(text); err != nil {
 		return s, err
+	}
+	for _, t := range []openCLIPTower{vision, text} {
+		if t.values["ls_init_value"] != nil && !w.scaled {
+			return s, fmt.Errorf("%s: ls_init_value %v, but the weights have no layer scale: it belongs to another model", t.name, t.values["ls_init_value"])
+		}
 	}
 	if err := w.norms(vision, text); err != nil {
 		return s, err

@@ -1,13 +1,21 @@
 package nn
 
-import "github.com/clipcue/clipcue/internal/compute"
+import (
+	"cmp"
+
+	"github.com/clipcue/clipcue/internal/compute"
+)
 
 // BlockConfig holds the sizes of a pre-LN residual attention block.
 type BlockConfig struct {
 	Width, Heads int
+	MLP          int // width of the hidden layer; 0 means 4·Width
 	Act          compute.Activation
 	Eps          float32
 }
+
+// inner returns the width of the MLP's hidden layer.
+func (s BlockConfig) inner() int { return cmp.Or(s.MLP, 4*s.Width) }
 
 // ResidualAttentionBlock is a pre-LN residual attention block, as in CLIP's towers and in the
 // temporal Transformer:
@@ -40,23 +48,24 @@ func (b *Builder) ResidualAttentionBlock(name string, s BlockConfig) *ResidualAt
 		device: b.Device, size: s, q: in[0], kv: in[1],
 		out:  b.Linear(name+".attn.out_proj.weight", name+".attn.out_proj.bias", s.Width, s.Width),
 		ln1:  b.LayerNorm(name+".ln_1", s.Width, s.Eps),
-		fc:   b.Linear(name+".mlp.c_fc.weight", name+".mlp.c_fc.bias", 4*s.Width, s.Width),
-		proj: b.Linear(name+".mlp.c_proj.weight", name+".mlp.c_proj.bias", s.Width, 4*s.Width),
+		fc:   b.Linear(name+".mlp.c_fc.weight", name+".mlp.c_fc.bias", s.inner(), s.Width),
+		proj: b.Linear(name+".mlp.c_proj.weight", name+".mlp.c_proj.bias", s.Width, s.inner()),
 		ln2:  b.LayerNorm(name+".ln_2", s.Width, s.Eps),
 	}
 }
 
 // BlockTensors lists the tensors of a block under name with their shapes.
-func BlockTensors(name string, width int, f func(name string, shape ...int)) {
+func BlockTensors(name string, s BlockConfig, f func(name string, shape ...int)) {
+	width, inner := s.Width, s.inner()
 	f(name+".attn.in_proj_weight", 3*width, width)
 	f(name+".attn.in_proj_bias", 3*width)
 	f(name+".attn.out_proj.weight", width, width)
 	f(name+".attn.out_proj.bias", width)
 	f(name+".ln_1.weight", width)
 	f(name+".ln_1.bias", width)
-	f(name+".mlp.c_fc.weight", 4*width, width)
-	f(name+".mlp.c_fc.bias", 4*width)
-	f(name+".mlp.c_proj.weight", width, 4*width)
+	f(name+".mlp.c_fc.weight", inner, width)
+	f(name+".mlp.c_fc.bias", inner)
+	f(name+".mlp.c_proj.weight", width, inner)
 	f(name+".mlp.c_proj.bias", width)
 	f(name+".ln_2.weight", width)
 	f(name+".ln_2.bias", width)
@@ -70,7 +79,7 @@ type blockTape struct {
 	x      compute.Matrix // [n,D] input
 	q, kv  compute.Matrix // [m,D], [n,2D]
 	middle compute.Matrix // [m,D] after attention
-	fc     compute.Matrix // [m,4D] before the activation
+	fc     compute.Matrix // [m,MLP] before the activation
 	// Needed only for the gradients of the weights.
 	h1, hq, att, h2, act compute.Matrix
 }
@@ -84,7 +93,7 @@ func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.Attenti
 	}
 	n, m, w := x.Rows, y.Rows, b.size.Width
 	q, kv := d.Temp(m, w), d.Temp(n, 2*w)
-	middle, fc := d.Temp(m, w), d.Temp(m, 4*w)
+	middle, fc := d.Temp(m, w), d.Temp(m, b.size.inner())
 	if tape == nil || !b.fc.Trainable() {
 		// Only the gradients of the weights need the matrices that follow.
 		defer d.Release(d.Mark())
@@ -109,7 +118,7 @@ func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.Attenti
 		b.fc.Forward(fc, h2, b.size.Act, compute.Matrix{})
 	} else {
 		b.fc.Forward(fc, h2, compute.Identity, compute.Matrix{})
-		act = d.Temp(m, 4*w)
+		act = d.Temp(m, b.size.inner())
 		d.Activate(act, fc, b.size.Act)
 		*tape = blockTape{rows: rows, shape: s, x: x, q: q, kv: kv, middle: middle, fc: fc, h1: h1, hq: hq, att: att, h2: h2, act: act}
 	}
@@ -131,7 +140,7 @@ func (b *ResidualAttentionBlock) backward(dx, dy compute.Matrix, t *blockTape) {
 	n, m, w := dx.Rows, dy.Rows, b.size.Width
 
 	// MLP: dmiddle = dy + through ln_2, c_fc, the activation and c_proj.
-	dfc := d.Temp(m, 4*w)
+	dfc := d.Temp(m, b.size.inner())
 	b.proj.Backward(dfc, dy, t.act, false)
 	d.ActivateGrad(dfc, dfc, t.fc, b.size.Act)
 	dh := d.Temp(m, w)

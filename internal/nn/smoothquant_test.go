@@ -13,7 +13,7 @@ import (
 func unevenBlock(width int) Source {
 	rng := rand.New(rand.NewPCG(3, 4))
 	values := map[string][]float32{}
-	BlockTensors("b", width, func(name string, shape ...int) {
+	BlockTensors("b", BlockConfig{Width: width}, func(name string, shape ...int) {
 		n, std := 1, 0.2
 		for _, s := range shape {
 			n *= s

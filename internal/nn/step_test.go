@@ -25,7 +25,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 		values[name] = v
 	}
 	for _, block := range []string{"t.0", "t.1"} {
-		BlockTensors(block, width, add)
+		BlockTensors(block, BlockConfig{Width: width}, add)
 	}
 	add("x", videos*frames, width)
 	add("text", classes, width)

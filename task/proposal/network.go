@@ -65,11 +65,11 @@ func tensors(c Config, width int, f func(name string, shape ...int)) {
 	norm(projectName+"_norm", c.Width)
 	f(positionsName, c.Frames, c.Width)
 	for i := range c.Blocks {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", stemName, i), c.Width, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", stemName, i), nn.BlockConfig{Width: c.Width}, f)
 	}
 	for i := 1; i < c.Levels; i++ {
 		linear(fmt.Sprintf("%s.%d.down", levelsName, i), c.Width, 3*c.Width)
-		nn.BlockTensors(fmt.Sprintf("%s.%d.0", levelsName, i), c.Width, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d.0", levelsName, i), nn.BlockConfig{Width: c.Width}, f)
 	}
 	norm(neckName, c.Width)
 	linear(headsName+".conv", 2*c.Width, 3*c.Width)
