@@ -150,6 +150,7 @@ type FeedMoment struct {
 type Quality struct {
 	label.Quality
 	Problem string `json:"problem" doc:"why there is no estimate"`
+	Unused  int    `json:"unused" doc:"marks whose videos are not in the library, or wait to be re-indexed"`
 }
 
 // Boundary holds moments on both sides of an operating point.

@@ -226,7 +226,7 @@ func (s *Server) quality(ctx context.Context, in *qualityInput) (*body[Quality],
 		if err != nil {
 			return nil, err
 		}
-		return &body[Quality]{Quality{Quality: f.quality, Problem: f.problem}}, nil
+		return &body[Quality]{Quality{Quality: f.quality, Problem: f.problem, Unused: t.Unused}}, nil
 	})
 }
 
