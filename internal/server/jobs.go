@@ -33,17 +33,13 @@ type jobList struct {
 }
 
 func (s *Server) jobOperations() {
-	operation(s, http.MethodGet, "/jobs", "list-jobs", "List jobs", func(ctx context.Context, _ *struct{}) (*body[jobList], error) {
-		out := jobList{s.jobs.List()}
-		for i := range out.Jobs {
-			out.Jobs[i] = visible(ctx, out.Jobs[i])
-		}
-		return &body[jobList]{out}, nil
+	operation(s, http.MethodGet, "/jobs", "list-jobs", "List jobs", func(context.Context, *struct{}) (*body[jobList], error) {
+		return &body[jobList]{jobList{s.jobs.List()}}, nil
 	})
 	operation(s, http.MethodPost, "/jobs", "add-job", "Run a job", s.addJob, status(http.StatusAccepted))
-	operation(s, http.MethodGet, "/jobs/{job}", "get-job", "Describe a job", func(ctx context.Context, in *jobInput) (*body[jobs.Job], error) {
+	operation(s, http.MethodGet, "/jobs/{job}", "get-job", "Describe a job", func(_ context.Context, in *jobInput) (*body[jobs.Job], error) {
 		j, err := s.jobs.Get(in.Job)
-		return &body[jobs.Job]{visible(ctx, j)}, err
+		return &body[jobs.Job]{j}, err
 	})
 	operation(s, http.MethodDelete, "/jobs/{job}", "remove-job", "Cancel a job, or remove one that has ended", func(_ context.Context, in *jobInput) (*done, error) {
 		return &done{}, s.jobs.Remove(in.Job)
@@ -97,14 +93,6 @@ func (s *Server) listen(user string, change int) int {
 		delete(s.listeners, user)
 	}
 	return s.listeners[user]
-}
-
-// visible returns what the one who asks may see of a job: errors can contain paths.
-func visible(ctx context.Context, j jobs.Job) jobs.Job {
-	if j.Error != "" && !mayEdit(ctx) {
-		j.Error = "An editor can see why."
-	}
-	return j
 }
 
 // stream declares an operation that writes its answer itself.

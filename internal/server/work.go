@@ -45,23 +45,50 @@ type (
 // kinds returns the kinds of jobs.
 func (s *Server) kinds() map[string]jobs.Kind {
 	return map[string]jobs.Kind{
-		"index":      {Writes: true, Run: run(s.index)},
-		"train":      {Writes: true, Run: run(s.train)},
-		"apply":      {Run: run(s.apply)},
-		"export":     {Run: run(s.export)},
-		"duplicates": {Run: run(s.findDuplicates)},
+		"index":      {Writes: true, Run: run(s, s.index)},
+		"train":      {Writes: true, Run: run(s, s.train)},
+		"apply":      {Run: run(s, s.apply)},
+		"export":     {Run: run(s, s.export)},
+		"duplicates": {Run: run(s, s.findDuplicates)},
 	}
 }
 
 // run decodes the parameters of a job.
-func run[P any](do func(context.Context, *jobs.Task, P) (any, error)) func(context.Context, *jobs.Task) (any, error) {
+func run[P any](s *Server, do func(context.Context, *jobs.Task, P) (any, error)) func(context.Context, *jobs.Task) (any, error) {
 	return func(ctx context.Context, t *jobs.Task) (any, error) {
 		var p P
 		if err := json.Unmarshal(t.Params, &p); err != nil {
 			return nil, err
 		}
-		return do(ctx, t, p)
+		result, err := do(ctx, t, p)
+		if err != nil {
+			err = &jobError{s.withoutFolders(err.Error()), err}
+		}
+		return result, err
 	}
+}
+
+// jobError is an error without the folders of the server: viewers see why a job failed.
+type jobError struct {
+	text string
+	err  error
+}
+
+func (e *jobError) Error() string { return e.text }
+func (e *jobError) Unwrap() error { return e.err }
+
+// withoutFolders removes the folders of the server from a text.
+func (s *Server) withoutFolders(text string) string {
+	roots := append([]string{s.o.Library, s.o.Jobs, os.TempDir()}, s.o.Allowed...)
+	if x, err := s.state.use(context.Background(), false); err == nil {
+		roots = append(roots, x.folders...)
+		x.release()
+	}
+	for _, r := range roots {
+		text = strings.ReplaceAll(text, absolute(r)+string(filepath.Separator), "")
+		text = strings.ReplaceAll(text, absolute(r), filepath.Base(absolute(r)))
+	}
+	return text
 }
 
 // indexed is the result of an index job.
