@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/demo"
+	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -18,6 +19,9 @@ var demoLabels = []struct {
 
 // demoServe renders an archive, indexes it, marks some moments and serves it.
 func (a *app) demoServe(c *cobra.Command, o demo.Options, address string) error {
+	if err := access.CheckFree(c.Context(), address); err != nil {
+		return err
+	}
 	archive, err := demo.NewArchive(c.Context(), o)
 	if err != nil {
 		return interrupted(c.Context(), o.Dir, err)

@@ -31,11 +31,8 @@ func (g *Guard) Listen(ctx context.Context, address string) (net.Listener, error
 	if len(g.o.Hosts) > 0 && !g.Required() {
 		return nil, &OpenError{g.o.Hosts[0]}
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &InUseError{address}
-	case err != nil:
+	l, err := listen(ctx, address)
+	if err != nil {
 		return nil, err
 	}
 	tcp, _ := l.Addr().(*net.TCPAddr)
@@ -44,6 +41,24 @@ func (g *Guard) Listen(ctx context.Context, address string) (net.Listener, error
 		return nil, errors.Join(&OpenError{address}, l.Close())
 	}
 	return l, nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &InUseError{address}
+	}
+	return l, err
+}
+
+// CheckFree returns the error that listening on an address gives now, for programs that have
+// long work to do before.
+func CheckFree(ctx context.Context, address string) error {
+	l, err := listen(ctx, address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // Server returns a server for a handler, with limits on the headers of requests. The
