@@ -111,7 +111,7 @@ func TestMarksThroughFiles(t *testing.T) {
 			t.Errorf("%s: %v", file, n)
 		}
 		for i, m := range marks() {
-			if m != before[i] {
+			if m.ID = before[i].ID; m != before[i] { // the numbers are new
 				t.Errorf("%s: %+v became %+v", file, before[i], m)
 			}
 		}
