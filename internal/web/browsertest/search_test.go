@@ -53,12 +53,15 @@ func TestFiltersAreInTheAddress(t *testing.T) {
 	p.Fill("#filter-path", "spring")
 	p.Click("Apply")
 	p.Wait(`location.search == "?q=x&path=*spring*"`)
+	p.Fill("input[name=q]", "y")
+	p.Wait(`location.search == "?q=y&path=*spring*"`)
 	p.Click("Save this search")
-	Value[bool](p.Tab, `document.querySelector(".panel form").requestSubmit(), true`)
+	p.Wait(`document.activeElement.id == "save-name" && document.activeElement.value == "y"`)
+	p.Press(kb.Enter)
 	p.See("Saved.")
 	p.Visit("/")
 	p.See("Saved searches")
-	p.Click("x")
+	p.Click("y")
 	p.Wait(`location.search.includes("spring") && document.querySelector(".grid .tile")`)
 }
 
