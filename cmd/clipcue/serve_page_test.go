@@ -67,18 +67,19 @@ func TestServePage(t *testing.T) {
 		p.Press(key)
 		p.Wait(`document.querySelector(".focused a").getAttribute("href") != ` + browsertest.Quote(focused))
 	}
-	p.Wait(`document.querySelector(".counts").innerText.replace(/\s+/g, " ").includes("3 Rejected 2")`)
+	p.Wait(`document.querySelector(".counts").innerText.replace(/\s+/g, " ").includes("3 yes 2 no")`)
 	p.Press("u")
-	p.Wait(`document.querySelector(".counts").innerText.replace(/\s+/g, " ").includes("2 Rejected 2")`)
+	p.Wait(`document.querySelector(".counts").innerText.replace(/\s+/g, " ").includes("2 yes 2 no")`)
 
 	browsertest.Value[bool](p, `document.querySelector("#point").focus(), true`)
 	p.Press(kb.ArrowLeft, kb.ArrowLeft)
 	p.See("At least 78 %")
 	p.Click("Apply to everything")
+	p.Wait(`/\d segments? in \d videos?\./.test(document.querySelector(".apply").innerText)`)
 	p.Click("See what was found")
 	p.Wait(`document.querySelector(".found .tile")`)
 	p.Click("Export red circle")
-	p.Click("Table, CSV")
+	p.Click("Table (CSV)")
 	p.Wait(`document.querySelector(".menu a[download]")`)
 	table := browsertest.Value[string](p, `fetch(document.querySelector(".menu a[download]").href).then(r => r.text())`)
 	if !strings.Contains(table, "start") || strings.Count(table, "\n") < 2 {

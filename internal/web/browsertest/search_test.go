@@ -146,7 +146,7 @@ func TestViewersSeeNothingToChange(t *testing.T) {
 	for _, path := range []string{"/?q=x", "/video/1", "/label/1", "/label/1?tab=likely", "/labels", "/library"} {
 		p.Visit(path)
 		p.Wait(`document.querySelector(".tile, .row, .timeline .bar-item")`)
-		const offers = `[...document.querySelectorAll("button")].map(b => b.ariaLabel ?? b.innerText).filter(t => /^(New|Add|Accept$|Reject$|Save|Find all|Delete|Remove|Apply|Look)/.test(t)).join(", ")`
+		const offers = `[...document.querySelectorAll("button")].map(b => b.ariaLabel ?? b.innerText).filter(t => /^(New|Add|Yes|No$|Save|Find all|Delete|Remove|Apply|Look)/.test(t)).join(", ")`
 		if found := Value[string](p.Tab, offers); found != "" {
 			t.Errorf("%s offers: %s", path, found)
 		}

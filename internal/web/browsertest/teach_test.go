@@ -44,7 +44,7 @@ func TestTeachesWithKeys(t *testing.T) {
 	p.marks(1, 2, 1)
 	p.Press("u", "u", "u")
 	p.marks(1, 1, 0)
-	p.Wait(`document.querySelector(".counts .yes").innerText.endsWith("1")`)
+	p.Wait(`document.querySelector(".counts .yes").innerText == "1 yes"`)
 }
 
 // A key must never hit a moment that replaced the one the user looked at.
@@ -72,7 +72,7 @@ func TestSliderAppliesAndExports(t *testing.T) {
 	Value[bool](p.Tab, `document.querySelector("#point").focus(), true`)
 	p.Press(kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight)
 	p.See("9 of 10")
-	p.See("Just outside")
+	p.See("Not found, but almost")
 	end := time.Now().Add(patience)
 	for p.server.Precision(1) != 0.9 {
 		if time.Now().After(end) {
@@ -84,7 +84,7 @@ func TestSliderAppliesAndExports(t *testing.T) {
 	p.Click("See what was found")
 	p.Wait(`document.querySelector(".found .tile")`)
 	p.Click("Export x")
-	p.Click("Table, CSV")
+	p.Click("Table (CSV)")
 	p.Wait(`document.querySelector('.menu a[href="/api/v1/jobs/j2/file"]')`)
 	p.Click("Marks")
 	p.See("3 marks")
