@@ -88,4 +88,20 @@ func TestSliderAppliesAndExports(t *testing.T) {
 	p.Wait(`document.querySelector('.menu a[href="/api/v1/jobs/j2/file"]')`)
 	p.Click("Marks")
 	p.See("3 marks")
+	p.Click("No")
+	p.marks(1, 2, 1)
+	p.See("1 no")
+	p.Wait(`document.querySelector(".row.mark img").naturalWidth > 0`)
+	p.Click("Remove the mark")
+	p.marks(1, 2, 0)
+	p.Click("Undo")
+	p.marks(1, 2, 1)
+}
+
+// With few answers, none can be doubted; saying that all are right would be wrong.
+func TestChecksOnlyWithEnoughAnswers(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(2)}, "/labels")
+	p.server.AddLabel("x", nil)
+	p.Visit("/label/1?tab=suspects")
+	p.See("Too early to tell")
 }

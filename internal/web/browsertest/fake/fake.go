@@ -352,6 +352,11 @@ func (s *Server) videoRoutes() {
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(drawn(number(r, "id"), number(r, "n")))
 	})
+	s.mux.HandleFunc("GET /api/v1/videos/{id}/thumbnail", func(w http.ResponseWriter, r *http.Request) {
+		t, _ := strconv.ParseFloat(r.URL.Query().Get("t"), 64)
+		w.Header().Set("Content-Type", "image/jpeg")
+		_, _ = w.Write(drawn(number(r, "id"), int(t/2)))
+	})
 	file := func(w http.ResponseWriter, r *http.Request) {
 		path := filepath.Join(s.o.Media, fmt.Sprintf("%d.mp4", number(r, "id")))
 		if _, err := os.Stat(path); s.o.Media == "" || err != nil {

@@ -71,12 +71,12 @@ function FilterForm({ params, close }: { params: URLSearchParams; close: () => v
       <label for="filter-path">Name contains</label>
       <input type="text" dir="auto" {...edit("path")} />
       <div class="pair">
-        <div><label for="filter-since">Videos from</label><input type="date" {...edit("since")} /></div>
-        <div><label for="filter-until">Before</label><input type="date" {...edit("until")} /></div>
+        <div><label for="filter-since">Dated from</label><input type="date" {...edit("since")} /></div>
+        <div><label for="filter-until">Dated before</label><input type="date" {...edit("until")} /></div>
       </div>
       <div class="pair">
-        <div><label for="filter-min_seconds">Longer than, seconds</label><input type="number" min="0" step="any" {...edit("min_seconds")} /></div>
-        <div><label for="filter-max_seconds">Shorter than</label><input type="number" min="0" step="any" {...edit("max_seconds")} /></div>
+        <div><label for="filter-min_seconds">Length from (s)</label><input type="number" min="0" step="any" {...edit("min_seconds")} /></div>
+        <div><label for="filter-max_seconds">Length to (s)</label><input type="number" min="0" step="any" {...edit("max_seconds")} /></div>
       </div>
       {known.length > 0 && <>
         <label for="filter-label">Only where this was found</label>

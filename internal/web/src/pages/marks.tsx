@@ -61,7 +61,7 @@ function MarkRow({ mark: m, label, judge, remove }: RowProps) {
     <li class="row mark">
       <div class="preview">{m.video ? <img src={thumbnailAt(m.video, (m.start + m.end) / 2)} alt="" loading="lazy" decoding="async" /> : <Icon name="film" />}</div>
       <div class="what">
-        <a class="stretch" href={`/video/${m.video}?t=${m.start}&label=${label.label}`}><Place of={m} /></a>
+        {m.video ? <a class="stretch" href={`/video/${m.video}?t=${m.start}&label=${label.label}`}><Place of={m} /></a> : <Place of={m} />}
         <span class="muted"><span class="tabular">{clock(m.start, true)}–{clock(m.end, true)}</span> <Name class="by" text={[m.author, date(m.time)].filter(Boolean).join(", ")} /></span>
       </div>
       {can ? <div class="judge" role="group" aria-label={`Answer for ${where}`}>

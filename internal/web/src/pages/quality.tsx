@@ -50,7 +50,7 @@ function Sentence({ quality: q, error }: { quality?: Quality | undefined; error:
 // Between tells how sure an estimate is.
 function Between({ interval }: { interval: Interval }) {
   const [low, high] = tenths(interval);
-  return low === high ? null : <span class="muted">{`(${low} to ${high})`}</span>;
+  return low === high ? null : <span class="muted">{`(${low}\u00a0to\u00a0${high})`}</span>;
 }
 
 // Range draws an interval and its mean from 0 to 1.
