@@ -186,6 +186,7 @@ type Mark struct {
 	ID       int64     `json:"id" doc:"its number"`
 	Video    int64     `json:"video" doc:"0 if the video is not in the library now"`
 	Name     string    `json:"name"`
+	Folder   string    `json:"folder"`
 	Start    float64   `json:"start"`
 	End      float64   `json:"end"`
 	Positive bool      `json:"positive"`

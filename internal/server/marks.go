@@ -79,8 +79,8 @@ func (x *snapshot) marksOf(ctx context.Context, l library.Label, v *library.Vide
 		if v != nil && m.VideoID != v.ID {
 			continue
 		}
-		name, _ := x.place(m.Video)
-		out = append(out, Mark{ID: m.ID, Video: m.VideoID, Name: printable(name), Start: m.Start, End: m.End, Positive: m.Positive, Author: printable(m.Author), Time: m.Time})
+		name, folder := x.place(m.Video)
+		out = append(out, Mark{ID: m.ID, Video: m.VideoID, Name: printable(name), Folder: printable(folder), Start: m.Start, End: m.End, Positive: m.Positive, Author: printable(m.Author), Time: m.Time})
 	}
 	return out, err
 }

@@ -74,6 +74,9 @@ func (s *Server) search(ctx context.Context, in *searchInput) (*body[Found], err
 	return &body[Found]{out}, nil
 }
 
+// notUnderstood tells people what a negation in a query does.
+const notUnderstood = `Words such as "not" and "without" are not understood, so results may show what you want to leave out. A minus sign leaves it out: circle -red.`
+
 // find returns at least n results, as far as there are so many. Pages after the first come
 // from memory.
 // labels are the revisions of the labels of its filter.
@@ -95,7 +98,11 @@ func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, labels 
 		r.moments = append(r.moments, x.ofResult(m))
 	}
 	for _, w := range found.Warnings {
-		if w.Kind != library.WarnNoMatch { // Matched says it
+		switch w.Kind {
+		case library.WarnNoMatch: // Matched says it
+		case library.WarnNegation:
+			r.warnings = append(r.warnings, notUnderstood)
+		default:
 			r.warnings = append(r.warnings, w.Text)
 		}
 	}

@@ -350,7 +350,7 @@ func TestInvalidRequests(t *testing.T) {
 	for path, want := range map[string]int{
 		"/search": 422, "/search?q=x&limit=0": 422, "/search?q=x&since=tomorrow": 422, "/search?q=x&since=2026-01-02&until=2026-01-01": 422,
 		"/search?like=1@99": 422, "/search?like=9@1": 404, "/search?q=-%22open": 422, "/search?q=x&path=[": 422, "/search?q=x&label=7": 404,
-		"/videos/0": 404, "/videos/x": 422, "/videos/1/thumbnails/999": 404, "/videos/1/thumbnails/-1": 422, "/videos/99/moments": 404,
+		"/videos/0": 404, "/videos/x": 422, "/videos/1/thumbnails/999": 404, "/videos/1/thumbnails/-1": 422, "/videos/99/thumbnail?t=1": 404, "/videos/99/moments": 404,
 		"/labels/9": 404, "/labels/9/feed": 404, "/nothing": 404, "/videos/99999999999999999999": 422,
 	} {
 		var problem struct {
@@ -564,4 +564,27 @@ func TestMarksOfGoneVideos(t *testing.T) {
 		t.Errorf("the mark is on another video: %+v", marks)
 	}
 	call(t, site, "PATCH", fmt.Sprintf("%s/marks/%d", label, marks.Marks[0].ID), object{"positive": false}, 409, nil)
+}
+
+// The thumbnail at a time is that of the moment whose middle is closest.
+func TestThumbnailAtATime(t *testing.T) {
+	_, site := serve(t)
+	var list momentList
+	call(t, site, "GET", "/videos/1/moments", nil, 200, &list)
+	get := func(path string) string {
+		answer, err := site.Client().Get(site.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		data, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != 200 {
+			t.Fatal(err, answer.Status)
+		}
+		return string(data)
+	}
+	m := list.Moments[1]
+	if get(m.Thumbnail) != get(fmt.Sprintf("%s/videos/1/thumbnail?t=%g", prefix, (m.Start+m.End)/2)) {
+		t.Error("another thumbnail")
+	}
 }

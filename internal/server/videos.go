@@ -42,6 +42,11 @@ type thumbnailInput struct {
 	Version string `query:"v" maxLength:"40" doc:"as in the addresses of thumbnails; makes caches forget old ones"`
 }
 
+type thumbnailAtInput struct {
+	VideoPath
+	T float64 `query:"t" minimum:"0" doc:"seconds"`
+}
+
 // image is a response with a JPEG file.
 type image struct {
 	ContentType string `header:"Content-Type"`
@@ -54,6 +59,7 @@ func (s *Server) videoOperations() {
 	operation(s, http.MethodGet, "/videos/{video}", "get-video", "Describe a video", s.getVideo)
 	operation(s, http.MethodGet, "/videos/{video}/moments", "list-moments", "List the moments of a video", s.listMoments)
 	operation(s, http.MethodGet, "/videos/{video}/thumbnails/{number}", "get-thumbnail", "Get a thumbnail", s.thumbnail, func(o *huma.Operation) { o.Responses = content("image/jpeg") })
+	operation(s, http.MethodGet, "/videos/{video}/thumbnail", "get-thumbnail-at", "Get the thumbnail closest to a time", s.thumbnailOf, func(o *huma.Operation) { o.Responses = content("image/jpeg") })
 	operation(s, http.MethodGet, "/videos/{video}/tracks", "list-tracks", "Get what labels see in a video", s.tracks)
 }
 
@@ -158,6 +164,23 @@ func (s *Server) thumbnail(ctx context.Context, in *thumbnailInput) (*image, err
 		return nil, err
 	}
 	return &image{"image/jpeg", "private, max-age=31536000, immutable", data}, nil
+}
+
+func (s *Server) thumbnailOf(ctx context.Context, in *thumbnailAtInput) (*image, error) {
+	x, err := s.state.use(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release()
+	p, err := x.PictureAt(ctx, in.Video, in.T)
+	if err != nil {
+		return nil, err
+	}
+	data, err := x.ReadPicture(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &image{"image/jpeg", "private, max-age=3600", data}, nil
 }
 
 type tracksInput struct {

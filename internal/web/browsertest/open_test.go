@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/clipcue/clipcue/internal/web/browsertest/fake"
@@ -24,6 +25,11 @@ type tab struct {
 // open shows a page of a fake server with these options.
 func open(t *testing.T, o fake.Options, path string) *tab {
 	t.Helper()
+	spec, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "openapi.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Spec = spec
 	server := fake.New(o)
 	web := httptest.NewServer(server)
 	t.Cleanup(func() {

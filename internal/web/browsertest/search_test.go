@@ -53,12 +53,15 @@ func TestFiltersAreInTheAddress(t *testing.T) {
 	p.Fill("#filter-path", "spring")
 	p.Click("Apply")
 	p.Wait(`location.search == "?q=x&path=*spring*"`)
+	p.Fill("input[name=q]", "y")
+	p.Wait(`location.search == "?q=y&path=*spring*"`)
 	p.Click("Save this search")
-	Value[bool](p.Tab, `document.querySelector(".panel form").requestSubmit(), true`)
+	p.Wait(`document.activeElement.id == "save-name" && document.activeElement.value == "y"`)
+	p.Press(kb.Enter)
 	p.See("Saved.")
 	p.Visit("/")
 	p.See("Saved searches")
-	p.Click("x")
+	p.Click("y")
 	p.Wait(`location.search.includes("spring") && document.querySelector(".grid .tile")`)
 }
 
@@ -143,7 +146,7 @@ func TestViewersSeeNothingToChange(t *testing.T) {
 	for _, path := range []string{"/?q=x", "/video/1", "/label/1", "/label/1?tab=likely", "/labels", "/library"} {
 		p.Visit(path)
 		p.Wait(`document.querySelector(".tile, .row, .timeline .bar-item")`)
-		const offers = `[...document.querySelectorAll("button")].map(b => b.ariaLabel ?? b.innerText).filter(t => /^(New|Add|Accept$|Reject$|Save|Find all|Delete|Remove|Apply|Look)/.test(t)).join(", ")`
+		const offers = `[...document.querySelectorAll("button")].map(b => b.ariaLabel ?? b.innerText).filter(t => /^(New|Add|Yes|No$|Save|Find all|Delete|Remove|Apply|Look)/.test(t)).join(", ")`
 		if found := Value[string](p.Tab, offers); found != "" {
 			t.Errorf("%s offers: %s", path, found)
 		}

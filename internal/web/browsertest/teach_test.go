@@ -44,7 +44,7 @@ func TestTeachesWithKeys(t *testing.T) {
 	p.marks(1, 2, 1)
 	p.Press("u", "u", "u")
 	p.marks(1, 1, 0)
-	p.Wait(`document.querySelector(".counts .yes").innerText.endsWith("1")`)
+	p.Wait(`document.querySelector(".counts .yes").innerText == "1 yes"`)
 }
 
 // A key must never hit a moment that replaced the one the user looked at.
@@ -72,7 +72,7 @@ func TestSliderAppliesAndExports(t *testing.T) {
 	Value[bool](p.Tab, `document.querySelector("#point").focus(), true`)
 	p.Press(kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight, kb.ArrowRight)
 	p.See("9 of 10")
-	p.See("Just outside")
+	p.See("Not found, but almost")
 	end := time.Now().Add(patience)
 	for p.server.Precision(1) != 0.9 {
 		if time.Now().After(end) {
@@ -84,8 +84,24 @@ func TestSliderAppliesAndExports(t *testing.T) {
 	p.Click("See what was found")
 	p.Wait(`document.querySelector(".found .tile")`)
 	p.Click("Export x")
-	p.Click("Table, CSV")
+	p.Click("Table (CSV)")
 	p.Wait(`document.querySelector('.menu a[href="/api/v1/jobs/j2/file"]')`)
 	p.Click("Marks")
 	p.See("3 marks")
+	p.Click("No")
+	p.marks(1, 2, 1)
+	p.See("1 no")
+	p.Wait(`document.querySelector(".row.mark img").naturalWidth > 0`)
+	p.Click("Remove the mark")
+	p.marks(1, 2, 0)
+	p.Click("Undo")
+	p.marks(1, 2, 1)
+}
+
+// With few answers, none can be doubted; saying that all are right would be wrong.
+func TestChecksOnlyWithEnoughAnswers(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(2)}, "/labels")
+	p.server.AddLabel("x", nil)
+	p.Visit("/label/1?tab=suspects")
+	p.See("Too early to tell")
 }

@@ -78,7 +78,7 @@ func TestMarksOnTheTimeline(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	p.Click("Reject")
+	p.Click("No")
 	p.marks(1, 0, 1)
 	p.Press(kb.Delete)
 	p.marks(1, 0, 0)

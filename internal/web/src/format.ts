@@ -28,11 +28,15 @@ export function length(seconds: number): string {
 
 export function percent(p: number): string { return `${Math.round(100 * p)} %`; }
 
-// tenth returns a share and its interval as words: "8 of 10 (6–9)".
+// tenths returns the ends of an interval in tenths.
+export function tenths(i: Interval): [number, number] {
+  return [Math.floor(10 * i.low + 0.05), Math.ceil(10 * i.high - 0.05)];
+}
+
+// tenth returns a share as words: "8 of 10".
 export function tenth(i: Interval): string {
-  const low = Math.floor(10 * i.low + 0.05), high = Math.ceil(10 * i.high - 0.05);
-  const mean = Math.min(high, Math.max(low, Math.round(10 * i.mean)));
-  return low === high ? `${mean} of 10` : `${mean} of 10 (${low}–${high})`;
+  const [low, high] = tenths(i);
+  return `${Math.min(high, Math.max(low, Math.round(10 * i.mean)))} of 10`;
 }
 
 // Characters that are invisible or change the direction of the text around them.

@@ -16,14 +16,15 @@ const places: { path: string; name: string; icon: IconName; also: string }[] = [
 ];
 
 export function Header({ help }: { help: () => void }) {
-  const { path } = useRoute();
+  const { path, params } = useRoute();
+  const section = params.has("label") ? "label" : path.split("/")[1]; // also of a video that a label shows
   return (
     <header class="top">
       <a class="logo" href="/" aria-label="clipcue, search"><img src="/assets/icon.svg" alt="" width="28" height="28" /><span>clipcue</span></a>
       <SearchField />
       <nav aria-label="Pages">
         {places.map(p => (
-          <a key={p.path} href={p.path} aria-current={path === p.path || path.split("/")[1] === p.also ? "page" : undefined}>
+          <a key={p.path} href={p.path} aria-current={path === p.path || p.also === section ? "page" : undefined}>
             <Icon name={p.icon} /><span>{p.name}</span>
           </a>
         ))}
@@ -68,7 +69,7 @@ function SearchField() {
     <form class="searchfield" role="search" onSubmit={e => { e.preventDefault(); clearTimeout(timer.current); search(text, true); }}>
       <Icon name="search" size={18} />
       <input ref={field} type="search" name="q" value={text} dir="auto" autocomplete="off" spellcheck={false} enterkeyhint="search" maxLength={1000}
-        placeholder="Describe what happens…" aria-label="Search moments" onPaste={onPaste}
+        placeholder="What happens?" aria-label="Search moments" onPaste={onPaste}
         onInput={e => {
           const q = e.currentTarget.value;
           setText(q);

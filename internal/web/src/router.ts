@@ -10,8 +10,20 @@ function here(): Route {
 
 export function useRoute(): Route { return useStore(route); }
 
+let back = false; // the page is shown by the back button, and the focus is not yet where it was
+
+// cameBack returns the item of a list that had the focus when the user left this page, if
+// the user has just come back.
+export function cameBack(): number | undefined { return back ? history.state?.index : undefined; }
+
+// leaveBack is called once that item has the focus again.
+export function leaveBack(): void { back = false; }
+
 // navigate shows another page of this site.
 export function navigate(url: string, replace = false): void {
+  const index = document.activeElement?.closest<HTMLElement>("[data-index]")?.dataset["index"];
+  if (index && !replace) history.replaceState({ index: Number(index) }, "");
+  back = false;
   const moved = new URL(url, location.href).pathname !== location.pathname;
   history[replace ? "replaceState" : "pushState"](null, "", url);
   route.set(here());
@@ -20,7 +32,7 @@ export function navigate(url: string, replace = false): void {
 
 // startRouter follows the back button and lets links change the page without loading it.
 export function startRouter(): void {
-  addEventListener("popstate", () => route.set(here()));
+  addEventListener("popstate", () => { back = true; route.set(here()); });
   document.addEventListener("click", e => {
     const a = (e.target as Element).closest?.("a");
     if (!a || e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;

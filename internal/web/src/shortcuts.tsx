@@ -5,7 +5,7 @@ const groups: [string, [string, string][]][] = [
   ["Results", [["← → ↑ ↓", "Move"], ["Enter", "Open the video"], ["M", "More like this"]]],
   ["Video", [["Space, K", "Play or pause"], ["J, L", "Back, forward 5 s"], [", .", "Previous, next frame"], ["[ ]", "Previous, next segment"],
     ["← →", "Move the selected segment"], ["Shift ← →", "Move by 1 s"], ["Alt ← →", "Move its end"], ["O", "Loop the selection"], ["F", "Full screen"], ["Delete", "Remove the mark"]]],
-  ["Teach", [["A", "Accept"], ["R", "Reject"], ["Space", "Skip"], ["U", "Undo"]]],
+  ["Teach", [["A", "Yes"], ["R", "No"], ["Space", "Skip"], ["U", "Undo"]]],
 ];
 
 export function Shortcuts({ close }: { close: () => void }) {

@@ -16,11 +16,12 @@ export interface Toast { id: number; text: string; bad: boolean; action?: { labe
 
 let lastToast = 0;
 
-// notify shows a message for a few seconds.
-export function notify(text: string, bad = false, action?: Toast["action"]): void {
+// notify shows a message for a few seconds and returns its number.
+export function notify(text: string, bad = false, action?: Toast["action"]): number {
   const id = ++lastToast;
   toasts.set([...toasts.get().slice(-2), { id, text, bad, ...(action && { action }) }]);
   setTimeout(() => dismiss(id), bad || action ? 10000 : 4000);
+  return id;
 }
 
 export function dismiss(id: number): void { toasts.set(toasts.get().filter(t => t.id !== id)); }

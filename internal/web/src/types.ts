@@ -30,7 +30,7 @@ export interface Video {
 
 export interface VideoMoment extends Span { thumbnail: string }
 
-export interface Mark extends Span { id: number; video?: number; name?: string; positive: boolean; author: string; time: string }
+export interface Mark extends Span { id: number; video?: number; name?: string; folder?: string; positive: boolean; author: string; time: string }
 export interface Segment extends Span { score: number; video?: number; name?: string; folder?: string; thumbnail?: string }
 export interface Track {
   label: number; name: string; scores: { t: number; p: number }[] | null; segments: Segment[] | null; marks: Mark[] | null; problem?: string;

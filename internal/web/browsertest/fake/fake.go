@@ -39,6 +39,7 @@ type Options struct {
 	Viewer  bool   // the user may not change anything
 	Foreign bool   // browsers cannot play the files
 	Media   string // folder with N.mp4 for video N, if not empty
+	Spec    []byte // docs/openapi.json, to refuse what the real server refuses, if not empty
 }
 
 // Server is the fake; it counts what the page sent.
@@ -52,6 +53,7 @@ type Server struct {
 	marks  int
 	Down   bool // answers nothing while true; guarded by SetDown
 	events []chan string
+	spec   *spec
 }
 
 type label struct {
@@ -82,6 +84,12 @@ type object = map[string]any
 // New returns a server with a library of the videos.
 func New(o Options) *Server {
 	s := &Server{o: o, mux: http.NewServeMux(), saved: map[string]any{}}
+	if len(o.Spec) > 0 {
+		var err error
+		if s.spec, err = parseSpec(o.Spec); err != nil {
+			panic(err) // a file of the repository
+		}
+	}
 	s.routes()
 	return s
 }
@@ -118,6 +126,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write(index)
 		return
+	}
+	if s.spec != nil {
+		if err := s.spec.check(r); err != nil {
+			fail(w, http.StatusUnprocessableEntity, "validation failed: "+err.Error())
+			return
+		}
 	}
 	s.mux.ServeHTTP(w, r)
 }
@@ -292,9 +306,9 @@ func (s *Server) searchRoutes() {
 		return object{"searches": list}
 	})
 	s.handle("PUT /searches/{name}", func(r *http.Request) any {
-		var body struct{ Query object }
-		_ = json.NewDecoder(r.Body).Decode(&body)
-		s.saved[r.PathValue("name")] = body.Query
+		q := object{}
+		_ = json.NewDecoder(r.Body).Decode(&q)
+		s.saved[r.PathValue("name")] = q
 		return object{}
 	})
 	s.handle("DELETE /searches/{name}", func(r *http.Request) any { delete(s.saved, r.PathValue("name")); return object{} })
@@ -337,6 +351,11 @@ func (s *Server) videoRoutes() {
 		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(drawn(number(r, "id"), number(r, "n")))
+	})
+	s.mux.HandleFunc("GET /api/v1/videos/{id}/thumbnail", func(w http.ResponseWriter, r *http.Request) {
+		t, _ := strconv.ParseFloat(r.URL.Query().Get("t"), 64)
+		w.Header().Set("Content-Type", "image/jpeg")
+		_, _ = w.Write(drawn(number(r, "id"), int(t/2)))
 	})
 	file := func(w http.ResponseWriter, r *http.Request) {
 		path := filepath.Join(s.o.Media, fmt.Sprintf("%d.mp4", number(r, "id")))

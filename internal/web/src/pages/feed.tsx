@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { api, explain, query } from "../api";
-import { clock, plural } from "../format";
+import { clock, plural, visible } from "../format";
 import { useLatest } from "../load";
 import { labels, notify, spoken } from "../state";
 import type { Label, Moment } from "../types";
-import { Button, Empty, Failure, Key, Name, Score, Skeletons } from "../ui/basics";
+import { Button, Empty, Failure, Key, Place, Score, Skeletons } from "../ui/basics";
 import { useKeys } from "../ui/keys";
 import { Preview } from "../ui/tile";
 import { LoopPlayer } from "../ui/loop";
@@ -16,6 +16,7 @@ interface Step { moment: Moment; ids: Promise<number[]>; positive: boolean | nul
 
 const id = (m: Moment) => `${m.video}@${m.start}`;
 const size = 24;
+const enough = 10; // answers below which none of them can be doubted
 
 // useFeed returns the moments to mark, the focused one first. After a mark, the server
 // ranks the others again; the focused one stays, so that no key hits another moment.
@@ -120,48 +121,51 @@ export function Feed({ label, feed, hint, changed, aside }: Props) {
         {f.error && <Failure text={f.error} retry={f.load} />}
         {!f.list && <div class="skeleton big" />}
         {f.list && !current && <NothingLeft feed={feed} label={label} />}
-        {current && <Stage moment={current} hint={hint} />}
-        <Verdicts disabled={!current} undoable={f.steps.length > 0} advance={f.advance} undo={f.undo} />
-        <Trail steps={f.steps} />
+        {current && <Stage moment={current} label={label} hint={hint} />}
+        {(current || !f.list || f.steps.length > 0) && <Verdicts disabled={!current} undoable={f.steps.length > 0} advance={f.advance} undo={f.undo} />}
+        {(current || !f.list) && <Trail steps={f.steps} />}
       </div>
       {aside}
-      <section class="upnext" aria-label="Next moments">
+      {(rest.length > 0 || !f.list) && <section class="upnext" aria-label="Next moments">
         <h2>Next</h2>
         {!f.list && <Skeletons n={6} class="skeletons small" />}
         <ol class="strip">
           {rest.map(m => (
             <li key={id(m)} class="tile">
-              <a href={`/video/${m.video}?t=${m.best}&label=${label.label}`} aria-label={`${m.name} at ${clock(m.start)}`}><Preview {...m} /></a>
-              <div class="caption"><span class="sub"><Name text={m.name} class="folder" /><Score value={m.score} what="Probability" /></span></div>
+              <a href={`/video/${m.video}?t=${m.best}&label=${label.label}`} aria-label={`${visible(m.name)} at ${clock(m.best)}`}><Preview {...m} at={m.best} /></a>
+              <div class="caption"><Place of={m} /><Score value={m.score} what="likely" /></div>
             </li>
           ))}
         </ol>
-      </section>
+      </section>}
     </div>
   );
 }
 
-function Stage({ moment: m, hint }: { moment: Moment; hint: string }) {
+function Stage({ moment: m, label, hint }: { moment: Moment; label: Label; hint: string }) {
   return (
     <figure class="focused" key={id(m)}>
       <LoopPlayer moment={m} />
       <figcaption>
-        <a href={`/video/${m.video}?t=${m.best}`}><Name text={m.name} class="name" /></a>
+        <a href={`/video/${m.video}?t=${m.best}`}><Place of={m} /></a>
         <span class="muted tabular">{clock(m.start)}–{clock(m.end)}</span>
-        {m.mark !== undefined && <span class="chip small">{m.positive ? "marked as accepted" : "marked as rejected"}</span>}
         <span class="space" />
-        <span title={hint}><Score value={m.score} what="Probability" /></span>
+        <Score value={m.score} what="likely" />
       </figcaption>
+      <p class="question">
+        {m.mark !== undefined && <span>You answered {m.positive ? "yes" : "no"}, unlike to similar moments. </span>}
+        <strong>Does this show <bdi dir="auto">{visible(label.name)}</bdi>?</strong> <span class="muted">{hint}</span>
+      </p>
     </figure>
   );
 }
 
 function Verdicts({ disabled, undoable, advance, undo }: { disabled: boolean; undoable: boolean; advance: (p: boolean | null) => void; undo: () => void }) {
   return (
-    <div class="verdicts" role="group" aria-label="Does the moment show it?">
-      <Button class="no" icon="close" disabled={disabled} aria-keyshortcuts="R" onClick={() => advance(false)}>Reject <Key>R</Key></Button>
+    <div class="verdicts" role="group" aria-label="Your answer">
+      <Button class="no" icon="close" disabled={disabled} aria-keyshortcuts="R" onClick={() => advance(false)}>No <Key>R</Key></Button>
       <Button icon="skip" disabled={disabled} aria-keyshortcuts="Space" onClick={() => advance(null)}>Skip <Key>Space</Key></Button>
-      <Button class="yes" icon="check" disabled={disabled} aria-keyshortcuts="A" onClick={() => advance(true)}>Accept <Key>A</Key></Button>
+      <Button class="yes" icon="check" disabled={disabled} aria-keyshortcuts="A" onClick={() => advance(true)}>Yes <Key>A</Key></Button>
       <Button kind="quiet" icon="undo" disabled={!undoable} aria-keyshortcuts="U" onClick={undo}>Undo <Key>U</Key></Button>
     </div>
   );
@@ -171,13 +175,20 @@ function Verdicts({ disabled, undoable, advance, undo }: { disabled: boolean; un
 function Trail({ steps }: { steps: Step[] }) {
   const verdict = (p: boolean | null) => p === null ? "skipped" : p ? "yes" : "no";
   return (
-    <ol class="trail-marks" aria-label={plural(steps.length, "moment") + " seen"}>
-      {steps.slice(-12).reverse().map(s => <li key={id(s.moment)} class={verdict(s.positive)} title={`${s.moment.name}: ${verdict(s.positive)}`}><img src={s.moment.thumbnail} alt={verdict(s.positive)} /></li>)}
-    </ol>
+    <div class="answered">
+      {steps.length > 0 && <span class="muted">Your last answers</span>}
+      <ol class="trail-marks" aria-label={plural(steps.length, "moment") + " seen"}>
+        {steps.slice(-8).reverse().map(s => <li key={id(s.moment)} class={verdict(s.positive)} title={`${s.moment.name}: ${verdict(s.positive)}`}><img src={s.moment.thumbnail} alt={verdict(s.positive)} /></li>)}
+      </ol>
+    </div>
   );
 }
 
 function NothingLeft({ feed, label }: { feed: string; label: Label }) {
-  if (feed === "suspects") return <Empty icon="check" title="No mark looks wrong"><p>As you mark more, marks that contradict each other appear here.</p></Empty>;
+  const n = label.positives + label.negatives;
+  if (feed === "suspects" && n < enough) {
+    return <Empty icon="help" title="Too early to tell"><p>{`With ${plural(n, "answer")}, no answer can be doubted yet. Give at least ${enough}, some yes and some no. Until then, look at them under `}<a href={`/label/${label.label}?tab=marks`}>Marks</a>.</p></Empty>;
+  }
+  if (feed === "suspects") return <Empty icon="check" title="No answer stands out"><p>Answers that do not fit the others appear here. All of them are under <a href={`/label/${label.label}?tab=marks`}>Marks</a>.</p></Empty>;
   return <Empty icon="check" title="No moments left here"><p>You have seen them all.</p><a class="button primary" href={`/label/${label.label}?tab=segments`}>See what is found</a></Empty>;
 }

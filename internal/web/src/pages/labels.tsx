@@ -5,7 +5,7 @@ import { navigate } from "../router";
 import { canEdit, labels, loadLabels, notify, putLabel, session } from "../state";
 import { useStore } from "../store";
 import type { Label } from "../types";
-import { Button, Empty, Name, Skeletons } from "../ui/basics";
+import { Button, Counts, Empty, Name, Skeletons } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 
 export function LabelsPage() {
@@ -30,7 +30,7 @@ export function LabelsPage() {
             <li key={l.label} class="row">
               <a class="stretch" href={`/label/${l.label}`}><Name text={l.name} /></a>
               <span class="muted texts">{l.texts?.filter(t => t !== l.name).map(visible).join(", ")}</span>
-              <span class="counts"><span class="yes" title="Accepted moments">{l.positives}</span><span class="no" title="Rejected moments">{l.negatives}</span></span>
+              <Counts label={l} />
               {can && <Button kind="quiet" icon="trash" aria-label={`Delete ${visible(l.name)}`} title="Delete" onClick={() => setDoomed(l)} />}
             </li>
           ))}
@@ -63,6 +63,7 @@ export function NewLabel({ close, given = "" }: { close: () => void; given?: str
   return (
     <Dialog title="New label" close={close}>
       <form class="fields" onSubmit={create}>
+        <p class="muted">You answer yes or no to a few moments; then clipcue finds all of them and can export them.</p>
         <label for="label-name">What should be found?</label>
         <input id="label-name" type="text" dir="auto" required autofocus maxLength={300} placeholder="door opens" value={name} aria-invalid={!!error} aria-describedby="label-error"
           onInput={e => setName(e.currentTarget.value)} />

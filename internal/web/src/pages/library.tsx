@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { active, JobRow, startJob } from "../jobs";
+import { active, JobRow, progressText, resultText, startJob } from "../jobs";
 import { clock, count, length, plural } from "../format";
 import { useLoad } from "../load";
 import { canEdit, jobs, library, loadLibrary, session } from "../state";
@@ -16,16 +16,20 @@ export function LibraryPage() {
   const work = useStore(jobs).filter(j => j.kind === "index" && active(j));
   useEffect(() => { document.title = "Library · clipcue"; loadLibrary().catch(() => {}); }, []);
   const folders = info?.folders ?? [];
+  const [looked, setLooked] = useState("");
+  const last = useStore(jobs).find(j => j.id === looked);
+  const look = async () => setLooked((await startJob({ kind: "index", folders: [] }))?.id ?? "");
   if (!info) return <Skeletons n={4} class="skeletons rows" />;
   return (
     <div class="library">
       <div class="toolbar">
         <h1>Library</h1><span class="space" />
-        {can && <Button icon="refresh" onClick={() => startJob({ kind: "index", folders: [] })} disabled={work.length > 0}>Look for changes</Button>}
+        {can && <Button icon="refresh" onClick={look} disabled={work.length > 0}>Look for changes</Button>}
         {can && <Button kind="primary" icon="plus" onClick={() => setAdding(true)}>Add a folder</Button>}
       </div>
       {info.writer && <Notice>This library is being written by {info.writer}. Marks and new folders wait until it is done.</Notice>}
       {work.map(j => <JobRow key={j.id} job={j} />)}
+      {last && !active(last) && <div class="notice good" role="status"><Icon name="check" size={18} /><p>{last.state === "done" ? `${resultText(last)}.` : progressText(last)}</p></div>}
       <Facts info={info} />
       <section aria-labelledby="folders-title">
         <h2 id="folders-title">Folders</h2>
@@ -44,8 +48,8 @@ function Facts({ info }: { info: Library }) {
   const facts: [string, string, string][] = [
     ["Videos", count(info.videos), info.pending ? `${count(info.pending)} waiting to be indexed` : "all indexed"],
     ["Length", length(info.seconds), ""],
-    ["Moments", count(info.moments), `${info.window} s long, every ${info.hop} s`],
-    ["Model", info.model, info.run || info.precision],
+    ["Moments", count(info.moments), `${info.window} s each, one every ${info.hop} s`],
+    ["Model", info.model, info.run && `trained as ${info.run}`],
   ];
   return (
     <dl class="facts">
@@ -102,7 +106,7 @@ function Models() {
         {!data && <li class="row" />}
         {data?.models?.map(m => (
           <li class="row" key={m.name + m.kind}>
-            <Name text={m.name} /><span class="muted">{m.kind === "run" ? "adapter" : "backbone"}</span>
+            <Name text={m.name} /><span class="muted">{m.kind === "run" ? "trained on your videos" : "general"}</span>
             {m.used && <span class="chip small">in use</span>}
           </li>
         ))}

@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, explain, query } from "../api";
-import { count, percent, tenth } from "../format";
-import { startJob } from "../jobs";
+import { clock, percent, plural, tenth, tenths, visible } from "../format";
 import { useDebounced, useLoad } from "../load";
 import { canEdit, jobs, notify, putLabel, session } from "../state";
-import { active, JobRow } from "../jobs";
+import { active, JobRow, resultText, startJob } from "../jobs";
+import { useRoute } from "../router";
 import { useStore } from "../store";
 import type { Boundary, Interval, Label, Moment, Point, Quality } from "../types";
 import { Button } from "../ui/basics";
@@ -39,12 +39,18 @@ function Sentence({ quality: q, error }: { quality?: Quality | undefined; error:
   if (q.problem) return <div class="sentences"><p class="muted">{q.problem}</p></div>;
   return (
     <div class="sentences" aria-live="polite">
-      <p><Range interval={q.precision} /><span>About <strong>{tenth(q.precision)}</strong> shown are right</span></p>
-      <p><Range interval={q.recall} /><span>About <strong>{tenth(q.recall)}</strong> that exist are found</span></p>
-      <p class="muted">{`${count(q.moments)} moments pass. Measured on ${count(q.marks)} marks in ${count(q.videos)} videos.`}
-        {!q.reached && " This goal is out of reach so far; mark more moments."}</p>
+      <p><Range interval={q.precision} /><span>About <strong>{tenth(q.precision)}</strong> found moments are right <Between interval={q.precision} /></span></p>
+      <p><Range interval={q.recall} /><span>About <strong>{tenth(q.recall)}</strong> moments that show it are found <Between interval={q.recall} /></span></p>
+      <p class="muted">{`${plural(q.moments, "moment is", "moments are")} found now; those side by side are one segment. Estimated from ${plural(q.marks, "answer")} in ${plural(q.videos, "video")}.`}
+        {!q.reached && " This goal is out of reach so far; more answers help."}</p>
     </div>
   );
+}
+
+// Between tells how sure an estimate is.
+function Between({ interval }: { interval: Interval }) {
+  const [low, high] = tenths(interval);
+  return low === high ? null : <span class="muted">{`(${low}\u00a0to\u00a0${high})`}</span>;
 }
 
 // Range draws an interval and its mean from 0 to 1.
@@ -65,7 +71,7 @@ function Slider({ label, point, set }: { label: Label; point: Point; set: (p: Po
   const value = point[key] ?? 0.8;
   const save = (p: Point) => api<Label>(`/labels/${label.label}/point`, { method: "PUT", body: p }).then(putLabel, e => notify(explain(e), true));
   const goal = (k: "precision" | "recall") => { const p = { [k]: value }; set(p); save(p); };
-  const text = key === "precision" ? `At least ${percent(value)} of what is shown should be right` : `At least ${percent(value)} of what exists should be found`;
+  const text = key === "precision" ? `At least ${percent(value)} of what is found should be right` : `At least ${percent(value)} of all that show it should be found`;
   return (
     <div class="point">
       <div class="segmented" role="group" aria-label="Goal">
@@ -75,6 +81,7 @@ function Slider({ label, point, set }: { label: Label; point: Point; set: (p: Po
       <input id="point" type="range" min="50" max="99" step="1" disabled={!can} value={Math.round(100 * value)} aria-valuetext={text}
         onInput={e => set({ [key]: Number(e.currentTarget.value) / 100 })}
         onChange={e => { save({ [key]: Number(e.currentTarget.value) / 100 }); }} />
+      <p class="muted">A change counts at once: under Found, on the timelines and for exports.</p>
     </div>
   );
 }
@@ -84,12 +91,12 @@ function Examples({ boundary: b }: { boundary?: Boundary | undefined }) {
   const side = (title: string, list: Moment[]) => list.length > 0 && (
     <div>
       <h3>{title}</h3>
-      <div class="minis">{list.slice(0, 4).map(m => <a key={`${m.video}@${m.start}`} href={`/video/${m.video}?t=${m.best}`} aria-label={`${m.name}, ${percent(m.score)}`}><Preview {...m} /></a>)}</div>
+      <div class="minis">{list.slice(0, 4).map(m => <a key={`${m.video}@${m.start}`} href={`/video/${m.video}?t=${m.best}`} aria-label={`${visible(m.name)} at ${clock(m.start)}, ${percent(m.score)} likely`}><Preview {...m} /></a>)}</div>
     </div>
   );
   if (!b) return <div class="examples"><div class="skeleton" /></div>;
-  if (!b.above?.length && !b.below?.length) return null;
-  return <div class="examples">{side("Just inside", b.above ?? [])}{side("Just outside", b.below ?? [])}</div>;
+  if (!b.above?.length && !b.below?.length) return <div class="examples"><p class="muted">Here you will see what is only just found, and what is not.</p></div>;
+  return <div class="examples">{side("Found, but only just", b.above ?? [])}{side("Not found, but almost", b.below ?? [])}</div>;
 }
 
 function Apply({ label, quality }: { label: Label; quality?: Quality | undefined }) {
@@ -97,15 +104,16 @@ function Apply({ label, quality }: { label: Label; quality?: Quality | undefined
   const job = useStore(jobs).find(j => j.kind === "apply" && active(j));
   const [id, setId] = useState("");
   const done = useStore(jobs).find(j => j.id === id);
+  const ready = label.positives > 0 || !!label.texts?.length, { params } = useRoute();
   if (!can) return null;
   const apply = async () => { setId((await startJob({ kind: "apply", labels: [label.label] }))?.id ?? ""); };
   return (
     <div class="apply">
-      <Button kind="primary" icon="check" onClick={apply} disabled={!!job || (label.positives === 0 && !label.texts?.length)}>Apply to everything</Button>
+      <Button kind="primary" icon="check" onClick={apply} disabled={!!job || !ready}>Apply to everything</Button>
       {job && <JobRow job={job} />}
       {done?.state === "failed" && <p class="error" role="alert">{done.error}</p>}
-      {done?.state === "done" && <p role="status">Done. <a href={`/label/${label.label}?tab=segments`}>See what was found</a></p>}
-      {quality?.problem && !job && <p class="muted">You can apply it now; the quality is unknown until there are more marks.</p>}
+      {done?.state === "done" && <p role="status">{resultText(done)}{!params.get("tab")?.startsWith("segments") && <> <a href={`/label/${label.label}?tab=segments`}>See what was found</a></>}</p>}
+      {!job && !done && <p class="muted">{!ready ? "Answer yes to at least one moment first." : quality?.problem ? "Goes through all videos. How good the result is can be told after more answers." : "Goes through all videos and counts what is found."}</p>}
     </div>
   );
 }

@@ -8,46 +8,71 @@ import { Button, Name } from "../ui/basics";
 import { Popover } from "../ui/popover";
 
 const lists = ["like", "without", "label"], numbers = ["label", "min_seconds", "max_seconds"];
+const fields = ["q", "folder", "path", "since", "until", ...lists, ...numbers];
+
+// body returns the search of the URL as the API stores it.
+function body(params: URLSearchParams): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const k of new Set(params.keys())) {
+    const values = params.getAll(k).filter(Boolean).map(v => numbers.includes(k) ? Number(v) : v);
+    if (fields.includes(k) && values.length > 0) out[k] = lists.includes(k) ? values : values[0];
+  }
+  return out;
+}
 
 // SaveSearch stores the search of the URL under a name.
 export function SaveSearch({ params }: { params: URLSearchParams }) {
-  const [name, setName] = useState(params.get("q") ?? "");
-  const can = canEdit(useStore(session));
-  if (!can || params.has("example")) return null;
-  const save = async (close: () => void) => {
-    const body: Record<string, unknown> = {};
-    for (const k of new Set(params.keys())) {
-      const values = params.getAll(k).map(v => numbers.includes(k) ? Number(v) : v);
-      body[k] = lists.includes(k) ? values : values[0];
-    }
-    try {
-      await api(`/searches/${encodeURIComponent(name.trim())}`, { method: "PUT", body: { query: body } });
-      notify("Saved. The search is on the first page.");
-      close();
-    } catch (e) {
-      notify(explain(e), true);
-    }
-  };
+  if (!canEdit(useStore(session)) || params.has("example")) return null;
   return (
     <Popover label="Save this search" text="Save" icon="star" side="right">
-      {close => (
-        <form class="fields" onSubmit={e => { e.preventDefault(); save(close); }}>
-          <label for="save-name">Name of the search</label>
-          <input id="save-name" type="text" required dir="auto" maxLength={200} value={name} onInput={e => setName(e.currentTarget.value)} />
-          <div class="actions"><Button kind="primary" type="submit" disabled={!name.trim()}>Save</Button></div>
-        </form>
-      )}
+      {close => <SaveForm params={params} close={close} />}
     </Popover>
   );
 }
 
+function SaveForm({ params, close }: { params: URLSearchParams; close: () => void }) {
+  const [name, setName] = useState(params.get("q") ?? "");
+  const [error, setError] = useState("");
+  const [busy, setBusy] = useState(false);
+  const save = async (e: Event) => {
+    e.preventDefault();
+    setBusy(true);
+    try {
+      await api(`/searches/${encodeURIComponent(name.trim())}`, { method: "PUT", body: body(params) });
+      notify("Saved. You find it on the search page before you search.");
+      close();
+    } catch (e) {
+      setError(explain(e));
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="fields" onSubmit={save}>
+      <label for="save-name">Name of the search</label>
+      <input id="save-name" type="text" required dir="auto" maxLength={200} value={name} placeholder="Like the red car" aria-describedby="save-error" onInput={e => setName(e.currentTarget.value)} />
+      <p id="save-error" class="error" role="alert">{error}</p>
+      <div class="actions"><Button kind="primary" type="submit" busy={busy} disabled={!name.trim()}>Save</Button></div>
+    </form>
+  );
+}
+
 export function SavedSearches() {
-  const { data, set } = useLoad<{ searches: SavedSearch[] | null }>("/searches");
+  const { data, set, reload } = useLoad<{ searches: SavedSearch[] | null }>("/searches");
   const can = canEdit(useStore(session));
   const list = data?.searches ?? [];
   if (list.length === 0) return null;
-  const remove = (name: string) => api(`/searches/${encodeURIComponent(name)}`, { method: "DELETE" }).then(
-    () => set({ searches: list.filter(s => s.name !== name) }), e => notify(explain(e), true));
+  const remove = async ({ name, query }: SavedSearch) => {
+    const path = `/searches/${encodeURIComponent(name)}`;
+    try {
+      await api(path, { method: "DELETE" });
+      set({ searches: list.filter(s => s.name !== name) });
+      notify("The saved search is deleted.", false, {
+        label: "Undo", run: () => { api(path, { method: "PUT", body: query }).then(reload, e => notify(explain(e), true)); },
+      });
+    } catch (e) {
+      notify(explain(e), true);
+    }
+  };
   return (
     <section class="saved" aria-labelledby="saved-title">
       <h2 id="saved-title">Saved searches</h2>
@@ -55,7 +80,7 @@ export function SavedSearches() {
         {list.map(s => (
           <li class="chip" key={s.name}>
             <a href={"/" + query(s.query)}><Name text={s.name} /></a>
-            {can && <Button kind="quiet" icon="close" aria-label={`Delete the saved search ${s.name}`} onClick={() => remove(s.name)} />}
+            {can && <Button kind="quiet" icon="close" aria-label={`Delete the saved search ${s.name}`} title="Delete this saved search" onClick={() => remove(s)} />}
           </li>
         ))}
       </ul>

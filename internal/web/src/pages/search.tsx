@@ -1,21 +1,22 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api, explain, query } from "../api";
-import { searchBy } from "../example";
+import { api, explain, Problem, query } from "../api";
+import { pictures, searchBy } from "../example";
 import { clock, count, plural, visible } from "../format";
 import { navigate } from "../router";
-import { canEdit, library, notify, session, spoken } from "../state";
+import { canEdit, labels, library, notify, session, spoken } from "../state";
 import { useStore } from "../store";
-import type { Moment, SearchAnswer } from "../types";
+import type { Moment, SearchAnswer, Video } from "../types";
 import { Button, Empty, Failure, Notice, Skeletons } from "../ui/basics";
 import { Grid } from "../ui/grid";
 import { useKeys } from "../ui/keys";
-import { MomentTile } from "../ui/tile";
-import { Filters } from "./filters";
+import { videoOf } from "../ui/loop";
+import { MomentTile, thumbnailAt } from "../ui/tile";
+import { bare, Filters } from "./filters";
 import { NewLabel } from "./labels";
 import { Home } from "./home";
 import { SaveSearch } from "./saved";
 
-const page = 60, most = 2000;
+const page = 60, most = 2000, goodScore = 0.5;
 
 interface Found { key: string; results: Moment[]; answer: SearchAnswer }
 
@@ -24,6 +25,7 @@ function useSearch(params: URLSearchParams) {
   const key = params.toString();
   const [found, setFound] = useState<Found>();
   const [error, setError] = useState("");
+  const [final, setFinal] = useState(false); // the error comes back as long as the search is the same
   const [loading, setLoading] = useState(true);
   const [turn, setTurn] = useState(0);
   const adding = useRef<AbortController>(undefined);
@@ -39,6 +41,8 @@ function useSearch(params: URLSearchParams) {
     }, e => {
       if (abort.signal.aborted) return;
       setError(explain(e));
+      setFinal(e instanceof Problem && e.status < 500 && e.status !== 429);
+      setFound(undefined);
       setLoading(false);
     });
     return () => abort.abort();
@@ -56,7 +60,7 @@ function useSearch(params: URLSearchParams) {
       if (!abort.signal.aborted) setLoading(false);
     }
   };
-  return { found, error, loading, more, retry: () => setTurn(turn + 1) };
+  return { found, error, loading, more, retry: final ? undefined : () => setTurn(turn + 1) };
 }
 
 const queries = ["q", "like", "example", "without"];
@@ -83,28 +87,29 @@ function Results({ params }: { params: URLSearchParams }) {
     },
   });
   const none = found && !found.answer.matched;
+  const good = found && !none ? found.results.findIndex(m => m.score < goodScore) : 0;
   return (
     <section aria-label="Results" aria-busy={loading}>
       <div class="toolbar">
         <h1>{heading(found, loading)}</h1>
-        <span class="muted">{found && found.answer.matched && `the ${count(found.results.length)} closest are shown`}</span>
         <Basis params={params} />
         <span class="space" />
         <Filters params={params} />
         <SaveSearch params={params} />
         <FindAll q={params.get("q") ?? ""} />
       </div>
-      {error && <Failure text={error} retry={retry} />}
+      {error && <Failure text={error} {...(retry && { retry })} />}
       {found?.answer.warnings?.map(w => <Notice key={w}>{w}</Notice>)}
       {none && found.results.length > 0 && (
-        <Notice><strong>No good match.</strong> Nothing in the library clearly shows this. The closest moments are below; other words may help.</Notice>
+        <Notice><strong>No good match.</strong> Nothing in the library clearly shows this. The closest moments are below; {params.get("q") ? "other words may help" : "another example may help"}.</Notice>
       )}
       {!found && !error && <Skeletons n={12} class="skeletons" />}
       {found && found.results.length === 0 && !loading && <NoResults empty={info?.moments === 0} params={params} />}
       {found && <Grid items={found.results} label="Moments" id={m => `${m.video}@${m.start}`} more={found.answer.more ? more : undefined}
         loading={loading} dimmed={!!none}
-        item={(m, _, focusable) => <MomentTile moment={m} focusable={focusable} what="Match"
-          extra={<Button kind="quiet" icon="similar" tabIndex={-1} aria-label="More like this" title="More like this (M)" onClick={() => similar(m)} />} />} />}
+        split={Math.max(0, good ?? 0)} heading={<><h2>Less likely</h2><span class="muted">the next closest moments</span></>}
+        item={(m, _, focusable) => <MomentTile moment={m} focusable={focusable}
+          extra={<Button kind="quiet" icon="similar" tabIndex={focusable ? 0 : -1} aria-label="More like this" title="More like this (M)" onClick={() => similar(m)} />} />} />}
     </section>
   );
 }
@@ -124,7 +129,8 @@ function FindAll({ q }: { q: string }) {
 function heading(found: Found | undefined, loading: boolean): string {
   if (!found) return loading ? "Searching…" : "Search";
   if (!found.answer.matched) return "Closest moments";
-  const good = found.results.filter(m => m.score >= 0.5).length, all = good === found.results.length && found.answer.more;
+  const good = found.results.filter(m => m.score >= goodScore).length, all = good === found.results.length && found.answer.more;
+  if (good === 0) return "Closest moments";
   return `${count(good)}${all ? "+" : ""} good ${good === 1 ? "match" : "matches"}`;
 }
 
@@ -135,17 +141,42 @@ function Basis({ params }: { params: URLSearchParams }) {
     for (const [k, v] of params) if (k !== key || v !== value) p.append(k, v);
     navigate("/?" + p);
   };
-  const chips = [...params].filter(([k]) => k !== "q" && queries.includes(k)).map(([k, v]) => ({ k, v }));
   return (
     <>
-      {chips.map(({ k, v }) => (
+      {[...params].filter(([k]) => k === "like" || k === "example" || k in words).map(([k, v]) => (
         <span class="chip" key={k + v}>
-          <bdi dir="auto">{k === "like" ? `Like the moment at ${clock(Number(v.split("@")[1]))}` : k === "example" ? "Like your example" : `Without ${visible(v)}`}</bdi>
-          <Button kind="quiet" icon="close" aria-label="Remove this part" onClick={() => remove(k, v)} />
+          {k === "like" ? <LikeMoment at={v} /> : k === "example" ? <LikeExample id={v} /> : <bdi dir="auto">{words[k]!(visible(v))}</bdi>}
+          <Button kind="quiet" icon="close" aria-label="Remove this part of the search" title="Remove" onClick={() => remove(k, v)} />
         </span>
       ))}
     </>
   );
+}
+
+// words describes the parts of a search beside its text.
+const words: Record<string, (value: string) => string> = {
+  without: v => `Without ${v}`, folder: v => `Folder: ${v}`, path: v => `Name: ${bare(v)}`,
+  since: v => `From ${v}`, until: v => `Before ${v}`,
+  min_seconds: v => `Video of ${v} s or more`, max_seconds: v => `Video of ${v} s or less`,
+  label: v => `Only where found: ${visible(labels.get()?.find(l => l.label === Number(v))?.name ?? v)}`,
+};
+
+// LikeMoment shows the moment that others are like.
+function LikeMoment({ at }: { at: string }) {
+  const [id, t] = at.split("@").map(Number) as [number, number];
+  const [video, setVideo] = useState<Video>();
+  useEffect(() => { videoOf(id).then(setVideo, () => {}); }, [id]);
+  return (
+    <>
+      <img src={thumbnailAt(id, t + 1)} alt="" />
+      <bdi dir="auto">{`Like the moment at ${clock(t)}`}{video && ` of ${visible(video.folder ? `${video.folder}/${video.name}` : video.name)}`}</bdi>
+    </>
+  );
+}
+
+function LikeExample({ id }: { id: string }) {
+  const picture = pictures.get(id);
+  return <>{picture && <img src={picture} alt="" />}<bdi>Like your example</bdi></>;
 }
 
 function NoResults({ empty, params }: { empty: boolean; params: URLSearchParams }) {

@@ -2,14 +2,13 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, explain } from "../api";
 import { clock, length, plural, visible } from "../format";
-import { JobRow, startJob } from "../jobs";
 import { jobs } from "../state";
 import { useStore } from "../store";
 import type { Label, Segment } from "../types";
-import { Button, Empty, Failure, Name, Score, Skeletons } from "../ui/basics";
+import { Empty, Failure, Name, Score, Skeletons } from "../ui/basics";
 import { Grid } from "../ui/grid";
-import { Popover } from "../ui/popover";
 import { Preview } from "../ui/tile";
+import { ExportMenu } from "./export";
 
 interface Answer { segments: Segment[] | null; total: number; seconds: number; problem?: string }
 
@@ -52,33 +51,11 @@ export function Segments({ label, aside }: { label: Label; aside: ComponentChild
                 <Preview video={s.video ?? 0} start={s.start} end={s.end} thumbnail={s.thumbnail ?? ""} />
               </a>
               <div class="caption"><Name text={s.name ?? ""} class="name" />
-                <span class="sub"><span class="tabular">{clock(s.start)}–{clock(s.end)}</span><Score value={s.score} what="Probability" /></span></div>
+                <span class="sub"><span class="folder"><span class="tabular">{clock(s.start)}–{clock(s.end)}</span> <Name text={s.folder ?? ""} /></span><Score value={s.score} what="likely" /></span></div>
             </article>
           )} />}
       </section>
       {aside}
     </div>
-  );
-}
-
-const formats: [string, string][] = [
-  ["clips", "Clips (one MP4 per segment)"], ["edl", "EDL for an editing program"], ["srt", "Subtitles, SRT"], ["vtt", "Subtitles, WebVTT"],
-  ["csv", "Table, CSV"], ["jsonl", "JSON lines"], ["activitynet", "ActivityNet JSON"], ["labelstudio", "Label Studio JSON"],
-];
-
-export function ExportMenu({ label, what = "segments" }: { label: Label; what?: "segments" | "marks" }) {
-  const [id, setId] = useState("");
-  const job = useStore(jobs).find(j => j.id === id);
-  return (
-    <Popover label={`Export ${visible(label.name)}`} text="Export" icon="download" side="right" kind="primary">
-      {() => (
-        <div class="menu">
-          {formats.filter(f => what === "segments" || f[0] !== "clips").map(([format, name]) => (
-            <Button key={format} kind="quiet" onClick={async () => setId((await startJob({ kind: "export", label: label.label, format, what }))?.id ?? "")}>{name}</Button>
-          ))}
-          {job && <JobRow job={job} />}
-        </div>
-      )}
-    </Popover>
   );
 }

@@ -5,20 +5,23 @@ import { canEdit, labels, putLabel, session } from "../state";
 import { useStore } from "../store";
 import type { Label } from "../types";
 import { visible } from "../format";
-import { Empty, Failure, Name, Skeletons } from "../ui/basics";
+import { Counts, Empty, Failure, Name, Skeletons } from "../ui/basics";
 import { Feed } from "./feed";
 import { QualityPanel } from "./quality";
 import { MarksTab } from "./marks";
 import { Segments } from "./segments";
 
 export const feeds: { id: string; name: string; hint: string }[] = [
-  { id: "likely", name: "Likely", hint: "Moments that most likely show it" },
-  { id: "uncertain", name: "Uncertain", hint: "Moments whose answer teaches the most" },
-  { id: "random", name: "Random", hint: "Any moments, for an honest measurement" },
-  { id: "suspects", name: "Check", hint: "Marks that contradict the others" },
+  { id: "likely", name: "Likely", hint: "The moments that most likely show it come first." },
+  { id: "uncertain", name: "Uncertain", hint: "Your answers to these moments teach the most." },
+  { id: "random", name: "Random", hint: "Any moments, so that the quality is measured fairly." },
+  { id: "suspects", name: "Check", hint: "Your answers that do not fit the others." },
 ];
 
-const others = [{ id: "segments", name: "Found" }, { id: "marks", name: "Marks" }];
+const others = [
+  { id: "segments", name: "Found", hint: "Where it was found in all videos" },
+  { id: "marks", name: "Marks", hint: "All your answers, to look at and change" },
+];
 
 export function TeachPage({ id, params }: { id: number; params: URLSearchParams }) {
   const { data, error, reload } = useLoad<Label>(Number.isInteger(id) ? `/labels/${id}` : null);
@@ -37,13 +40,11 @@ export function TeachPage({ id, params }: { id: number; params: URLSearchParams 
       <div class="toolbar">
         <a class="crumb" href="/labels">Labels</a>
         <h1><Name text={l.name} /></h1>
-        <span class="counts" title={`${l.positives} accepted, ${l.negatives} rejected`}>
-          <span class="yes"><span class="sr">Accepted </span>{l.positives}</span><span class="no"><span class="sr">Rejected </span>{l.negatives}</span>
-        </span>
+        <Counts label={l} />
         <span class="space" />
         <div class="segmented" role="group" aria-label="What to show">
           {[...(can ? feeds : []), ...others].map(f => (
-            <a key={f.id} href={`/label/${id}?tab=${f.id}`} aria-current={f.id === tab ? "true" : undefined} title={feeds.find(x => x.id === f.id)?.hint}
+            <a key={f.id} href={`/label/${id}?tab=${f.id}`} aria-current={f.id === tab ? "true" : undefined} title={f.hint}
               onClick={e => { e.preventDefault(); navigate(`/label/${id}?tab=${f.id}`, true); }}>{f.name}</a>
           ))}
         </div>

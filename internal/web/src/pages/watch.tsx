@@ -108,13 +108,10 @@ export function Watch({ video, at, label }: { video: Video; at: number; label: n
       <Screen player={player} video={video} at={at} />
       <Controls player={player} video={video} jump={jump} zoom={zoom} loop={loop} loopable={!!now}>
         <LabelChooser known={known} chosen={chosen} set={setPicked} />
-        <Button icon="similar" title="More moments like this (M)" onClick={() => navigate(`/?like=${video.video}@${player.time.get().toFixed(2)}`)}>More like this</Button>
+        <Button icon="similar" aria-label="More like this" title="More moments like this (M)" onClick={() => navigate(`/?like=${video.video}@${player.time.get().toFixed(2)}`)}>More like this</Button>
         <VideoExport video={video} labels={known.filter(l => chosen.includes(l.label))} span={now} time={player.time} />
       </Controls>
       {t.error && <Failure text={t.error} retry={t.reload} />}
-      <Timeline player={player} seconds={video.seconds} moments={moments} tracks={t.tracks} view={view} zoom={zoom} pan={pan} editable={editable}
-        selection={selection} select={select} change={t.change}
-        create={async (l, s) => select(await t.create(l, s, true))} />
       <Inspector now={now} video={video} editable={editable} player={player} loop={loop}
         judge={async positive => {
           if (!now || !selection) return;
@@ -122,7 +119,22 @@ export function Watch({ video, at, label }: { video: Video; at: number; label: n
           else select(await t.create(now.track.label, now, positive));
         }}
         remove={() => { if (selection) t.remove(selection); }} hasLabels={known.length > 0} />
+      <Timeline player={player} seconds={video.seconds} moments={moments} tracks={t.tracks} view={view} zoom={zoom} pan={pan} editable={editable}
+        selection={selection} select={select} change={t.change}
+        create={async (l, s) => select(await t.create(l, s, true))} />
+      {t.tracks.length > 0 && <Legend />}
     </div>
+  );
+}
+
+// Legend explains the colors of the timeline.
+function Legend() {
+  const colors = [["segment", "Found"], ["mark yes", "You said yes"], ["mark no", "You said no"]];
+  return (
+    <p class="legend muted">
+      {colors.map(([c, name]) => <span key={c}><i class={c} />{name}</span>)}
+      <span><i class="line" />How likely</span>
+    </p>
   );
 }
 
@@ -162,8 +174,8 @@ function Controls({ player, video, jump, zoom, loop, loopable, children }: Contr
       <Button kind="quiet" icon="back" aria-label="Previous segment" title="Previous segment ([)" onClick={() => jump(-1)} />
       <Button kind="quiet" icon="forward" aria-label="Next segment" title="Next segment (])" onClick={() => jump(1)} />
       <Button kind="quiet" icon="loop" aria-label="Loop the selection" title="Loop the selection (O)" aria-pressed={!!player.loop} disabled={!loopable && !player.loop} onClick={loop} />
-      <Button kind="quiet" icon="minus" aria-label="Zoom out" title="Zoom out" onClick={() => zoom(2, player.time.get())} />
-      <Button kind="quiet" icon="plus" aria-label="Zoom in" title="Zoom in" onClick={() => zoom(0.5, player.time.get())} />
+      <Button kind="quiet" icon="zoomout" aria-label="Zoom out of the timeline" title="Zoom out of the timeline" onClick={() => zoom(2, player.time.get())} />
+      <Button kind="quiet" icon="zoomin" aria-label="Zoom into the timeline" title="Zoom into the timeline" onClick={() => zoom(0.5, player.time.get())} />
       <Button kind="quiet" icon={player.muted ? "mute" : "sound"} aria-label={player.muted ? "Sound on" : "Sound off"} title={player.muted ? "Sound on" : "Sound off"} onClick={player.mute} />
       <Button kind="quiet" class="speed" aria-label={`Speed: ${player.speed} times`} title="Speed" onClick={player.faster}>{player.speed}×</Button>
       <Button kind="quiet" icon="expand" aria-label="Full screen" title="Full screen (F)" onClick={player.expand} />

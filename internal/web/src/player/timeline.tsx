@@ -63,9 +63,17 @@ function Filmstrip({ moments, view, width }: { moments: VideoMoment[]; view: Spa
   if (moments.length === 0) return null;
   return <>{Array.from({ length: n }, (_, i) => {
     const t = view.start + (i + 0.5) * step;
-    const m = moments[Math.max(0, moments.findLastIndex(m => m.start <= t))]!;
+    const m = nearest(moments, t);
     return <img key={i} src={m.thumbnail} alt="" loading="lazy" draggable={false} />;
   })}</>;
+}
+
+// nearest returns the moment whose thumbnail, which shows its middle, is closest to a time.
+function nearest(moments: VideoMoment[], t: number): VideoMoment {
+  const after = Math.max(0, moments.findIndex(m => (m.start + m.end) / 2 >= t));
+  const a = moments[after]!, before = moments[after - 1] ?? a, off = (m: VideoMoment) => Math.abs((m.start + m.end) / 2 - t);
+  if ((a.start + a.end) / 2 < t) return moments[moments.length - 1]!; // after all middles
+  return off(before) < off(a) ? before : a;
 }
 
 function Playhead({ player, view }: { player: Player; view: Span }) {
@@ -89,6 +97,7 @@ function Lane({ track, place, at, ...p }: LaneProps) {
     if (!e.buttons || e.target !== e.currentTarget || Math.abs(e.clientX - from.current.x) < 5 || !p.editable) return;
     const t = Math.min(p.seconds, Math.max(0, at(e)));
     setDraft({ start: Math.min(t, from.current.t), end: Math.max(t, from.current.t) });
+    p.player.seek(t);
   };
   const end = (e: PointerEvent) => {
     if (e.target !== e.currentTarget) return;
@@ -98,7 +107,7 @@ function Lane({ track, place, at, ...p }: LaneProps) {
   };
   const bars = [
     ...(track.segments ?? []).map(s => ({ s: { label: track.label, kind: "segment", id: s.start } as Selection, span: s as Span, c: "segment", what: "Found" })),
-    ...(track.marks ?? []).map(m => ({ s: { label: track.label, kind: "mark", id: m.id } as Selection, span: m as Span, c: m.positive ? "mark yes" : "mark no", what: m.positive ? "Accepted" : "Rejected" })),
+    ...(track.marks ?? []).map(m => ({ s: { label: track.label, kind: "mark", id: m.id } as Selection, span: m as Span, c: m.positive ? "mark yes" : "mark no", what: m.positive ? "You said yes" : "You said no" })),
   ].filter(b => b.span.end > p.view.start && b.span.start < p.view.end);
   return (
     <>
@@ -132,6 +141,7 @@ function Bar({ bar, place, at, ...p }: BarProps) {
     const f = from.current;
     if (!f || !e.buttons) return;
     f.to = shift(f.span, at(e) - f.t, f.edge, p.seconds);
+    p.player.seek(f.edge === "end" ? f.to.end : f.to.start);
     p.change(bar.s, f.to, false);
   };
   const end = () => {

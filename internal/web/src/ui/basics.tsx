@@ -56,16 +56,32 @@ export function Bar({ value, label }: { value: number; label: string }) {
   );
 }
 
-// Score shows how well a moment matches.
-export function Score({ value, what }: { value: number; what: string }) {
+// Place shows the name of a video and its folder, because folders often have files of equal names.
+export function Place({ of }: { of: { name?: string; folder?: string } }) {
+  return <span class="place-name"><Name text={of.name ?? ""} class="name" />{of.folder && <Name text={of.folder} class="folder muted" />}</span>;
+}
+
+// Counts tells how many moments of a label were answered with yes and no.
+export function Counts({ label: l }: { label: { positives: number; negatives: number } }) {
+  return <span class="counts"><span class="yes">{l.positives} yes</span><span class="no">{l.negatives} no</span></span>;
+}
+
+// Score shows a share and what it means: how well a moment matches a search ("match"), or
+// how likely it shows a label ("likely").
+export function Score({ value, what }: { value: number; what: "match" | "likely" }) {
   const text = `${Math.round(100 * value)} %`;
   return (
-    <span class="score" title={`${what}: ${text}`}>
+    <span class="score" title={meanings[what]}>
       <span class="meter" aria-hidden="true"><span style={{ width: text.replace(" ", "") }} /></span>
-      <span class="sr">{what} </span>{text}
+      {text}<span class="word">{what}</span>
     </span>
   );
 }
+
+const meanings = {
+  match: "How well it matches the search",
+  likely: "How likely it shows the label, as far as your marks tell",
+};
 
 export function Skeletons({ n, class: c }: { n: number; class: string }) {
   return <div class={c} aria-hidden="true">{Array.from({ length: n }, (_, i) => <div class="skeleton" key={i} />)}</div>;

@@ -1,19 +1,22 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useLatest } from "../load";
+import { cameBack, leaveBack } from "../router";
 
 interface Props<T> {
   items: T[]; label: string; min?: number; caption?: number; more?: (() => void) | undefined; loading?: boolean;
   id: (item: T) => string; dimmed?: boolean;
+  // split is the number of items above a heading, 0 for none.
+  split?: number; heading?: ComponentChildren;
   // item renders one cell; its first link or button gets the focus.
   item: (item: T, index: number, focusable: boolean) => ComponentChildren;
 }
 
-const gap = 16;
+const gap = 16, headingHeight = 64;
 
 // Grid shows any number of items of one size and renders only those near the screen.
 // Arrow keys move the focus.
-export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, id, dimmed, item }: Props<T>) {
+export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, id, dimmed, split = 0, heading, item }: Props<T>) {
   const root = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [rows, setRows] = useState({ first: 0, last: 6 });
@@ -22,8 +25,13 @@ export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, 
   const columns = Math.max(width < 520 ? 2 : 1, Math.floor((width + gap) / (min + gap)));
   const cell = width ? (width - gap * (columns - 1)) / columns : min;
   const height = Math.round(cell * 9 / 16) + caption + gap;
-  const total = Math.ceil(items.length / columns);
-  const state = useLatest({ columns, height, total, more, loading, n: items.length });
+  const above = Math.ceil(split / columns); // rows above the heading
+  const total = above + Math.ceil((items.length - split) / columns);
+  const state = useLatest({ height, total, more, loading });
+  const row = (i: number) => i < split ? Math.floor(i / columns) : above + Math.floor((i - split) / columns);
+  const column = (i: number) => (i < split ? i : i - split) % columns;
+  const first = (row: number) => row < above ? row * columns : split + (row - above) * columns; // item of a row
+  const y = (row: number) => row * height + (split && row >= above ? headingHeight : 0);
 
   useLayoutEffect(() => {
     const box = root.current!;
@@ -54,36 +62,53 @@ export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, 
     if (link) { wanted.current = -1; link.focus({ preventScroll: false }); }
   });
 
+  useEffect(() => {
+    const back = cameBack();
+    if (back === undefined || back >= items.length) return;
+    leaveBack();
+    focus(back);
+  }, [items]);
+
   const focus = (index: number) => {
     const i = Math.min(items.length - 1, Math.max(0, index));
     wanted.current = i;
     setCurrent(i);
-    const box = root.current!.getBoundingClientRect(), top = box.top + Math.floor(i / columns) * height;
+    const box = root.current!.getBoundingClientRect(), top = box.top + y(row(i));
     if (top < 80 || top + height > innerHeight) scrollBy({ top: top - Math.max(80, (innerHeight - height) / 2) });
   };
-  const moves: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -items.length, End: items.length };
-  const start = Math.min(rows.first, Math.max(0, total - 1)) * columns, end = Math.min(items.length, rows.last * columns);
+  const vertical = (by: number) => {
+    const to = row(current) + by;
+    return to < 0 || to >= total ? current : Math.min(first(to) + column(current), to < above ? split - 1 : items.length - 1, first(to + 1) - 1);
+  };
+  const moves: Record<string, () => number> = {
+    ArrowRight: () => current + 1, ArrowLeft: () => current - 1, ArrowDown: () => vertical(1), ArrowUp: () => vertical(-1),
+    Home: () => 0, End: () => items.length - 1,
+  };
+  const start = first(Math.min(rows.first, Math.max(0, total - 1))), end = Math.min(items.length, first(rows.last));
   return (
-    <div class={`grid ${dimmed ? "dimmed" : ""}`} ref={root} role="list" aria-label={label} style={{ height: `${Math.max(0, total * height - gap)}px` }}
-      onKeyDown={e => {
-        const step = moves[e.key];
-        if (step === undefined || e.altKey || e.ctrlKey || e.metaKey) return;
-        e.preventDefault();
-        focus(current + step);
-      }}
-      onFocusIn={e => {
-        const index = (e.target as Element).closest<HTMLElement>("[data-index]")?.dataset["index"];
-        if (index) setCurrent(Number(index));
-      }}>
-      {width > 0 && items.slice(start, end).map((x, k) => {
-        const i = start + k;
-        return (
-          <div role="listitem" class="cell" key={id(x)} data-index={i} aria-setsize={items.length} aria-posinset={i + 1}
-            style={{ width: `${cell}px`, height: `${height - gap}px`, transform: `translate(${(i % columns) * (cell + gap)}px, ${Math.floor(i / columns) * height}px)` }}>
-            {item(x, i, i === Math.min(current, items.length - 1))}
-          </div>
-        );
-      })}
+    <div class="gridarea">
+      {width > 0 && split > 0 && <div class="divider" style={{ transform: `translateY(${above * height}px)` }}>{heading}</div>}
+      <div class={`grid ${dimmed ? "dimmed" : ""}`} ref={root} role="list" aria-label={label} style={{ height: `${Math.max(0, y(total) - gap)}px` }}
+        onKeyDown={e => {
+          const move = moves[e.key];
+          if (!move || e.altKey || e.ctrlKey || e.metaKey) return;
+          e.preventDefault();
+          focus(move());
+        }}
+        onFocusIn={e => {
+          const index = (e.target as Element).closest<HTMLElement>("[data-index]")?.dataset["index"];
+          if (index) setCurrent(Number(index));
+        }}>
+        {width > 0 && items.slice(start, end).map((x, k) => {
+          const i = start + k;
+          return (
+            <div role="listitem" class="cell" key={id(x)} data-index={i} aria-setsize={items.length} aria-posinset={i + 1}
+              style={{ width: `${cell}px`, height: `${height - gap}px`, transform: `translate(${column(i) * (cell + gap)}px, ${y(row(i))}px)` }}>
+              {item(x, i, i === Math.min(current, items.length - 1))}
+            </div>
+          );
+        })}
+      </div>
     </div>
   );
 }

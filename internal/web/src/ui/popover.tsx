@@ -8,7 +8,15 @@ interface Props {
   children: (close: () => void) => ComponentChildren;
 }
 
-// Popover is a button that opens a panel; Escape and a click elsewhere close it.
+// walk moves the focus up or down a menu.
+function walk(menu: Element, by: number): void {
+  const items = [...menu.querySelectorAll<HTMLElement>("button,a,summary")].filter(x => x.checkVisibility());
+  const at = items.indexOf(document.activeElement as HTMLElement);
+  items[(at + by + items.length) % items.length]?.focus();
+}
+
+// Popover is a button that opens a panel; Escape and a click elsewhere close it. The arrow
+// keys move in a menu.
 export function Popover({ label, text, icon, badge, side = "left", kind = "plain", children }: Props) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -17,15 +25,21 @@ export function Popover({ label, text, icon, badge, side = "left", kind = "plain
     setOpen(false);
     root.current?.querySelector("button")?.focus();
   };
+  const keys = (e: KeyboardEvent) => {
+    if (!open) return;
+    const menu = root.current?.querySelector(".panel > .menu"), by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (e.key === "Escape") { e.stopPropagation(); close(); }
+    else if (menu && by) { e.preventDefault(); e.stopPropagation(); walk(menu, by); }
+  };
   useEffect(() => {
     if (!open) return;
-    root.current?.querySelector<HTMLElement>(".panel :is(input,select,button,a)")?.focus();
+    root.current?.querySelector<HTMLElement>(".panel :is(input,select,button,a,summary)")?.focus();
     const outside = (e: Event) => { if (!root.current?.contains(e.target as Node)) setOpen(false); };
     document.addEventListener("pointerdown", outside);
     return () => document.removeEventListener("pointerdown", outside);
   }, [open]);
   return (
-    <div class="popover" ref={root} onKeyDown={e => { if (e.key === "Escape" && open) { e.stopPropagation(); close(); } }}>
+    <div class="popover" ref={root} onKeyDown={keys}>
       <Button kind={kind} {...(icon && { icon })} aria-label={badge ? `${label} (${badge})` : label} title={label} aria-expanded={open} aria-controls={id}
         onClick={() => setOpen(!open)}>{text}</Button>
       {badge ? <span class="badge" aria-hidden="true">{badge}</span> : null}

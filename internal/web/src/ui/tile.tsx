@@ -6,6 +6,9 @@ import type { Moment, Video, VideoMoment } from "../types";
 import { Name, Score } from "./basics";
 import { Icon } from "./icon";
 
+// thumbnailAt returns the address of the thumbnail of a video closest to a time.
+export function thumbnailAt(video: number, t: number): string { return `/api/v1/videos/${video}/thumbnail?t=${t.toFixed(2)}`; }
+
 const known = new Map<number, Promise<VideoMoment[]>>();
 
 // momentsOf returns the moments of a video; they are fetched once.
@@ -32,7 +35,8 @@ function around(all: VideoMoment[], start: number, end: number): VideoMoment[] {
 }
 
 // Preview is the image of a moment. It shows the moments around it while the pointer moves across.
-export function Preview({ video, start, end, thumbnail, eager }: { video: number; start: number; end: number; thumbnail: string; eager?: boolean }) {
+// At is the time that a click opens, if it is not the start.
+export function Preview({ video, start, end, thumbnail, at }: { video: number; start: number; end: number; thumbnail: string; at?: number }) {
   const [strip, setStrip] = useState<VideoMoment[]>([]);
   const [pointer, setPointer] = useState(-1); // from 0 to 1, or -1
   const [broken, setBroken] = useState(false);
@@ -49,14 +53,14 @@ export function Preview({ video, start, end, thumbnail, eager }: { video: number
     const box = (e.currentTarget as Element).getBoundingClientRect();
     setPointer(Math.min(0.999, Math.max(0, (e.clientX - box.left) / box.width)));
   };
-  const at = pointer < 0 || strip.length < 2 ? -1 : Math.floor(pointer * strip.length);
-  const shown = strip[at];
+  const index = pointer < 0 || strip.length < 2 ? -1 : Math.floor(pointer * strip.length);
+  const shown = strip[index];
   return (
     <div class="preview" onPointerEnter={enter} onPointerMove={move} onPointerLeave={() => setPointer(-1)}>
       {broken ? <Icon name="film" size={28} /> :
-        <img src={shown?.thumbnail ?? thumbnail} alt="" loading={eager ? "eager" : "lazy"} decoding="async" draggable={false} onError={() => setBroken(true)} />}
-      <span class="time">{clock(shown?.start ?? start)}</span>
-      {shown && <span class="scrub" style={{ left: `${100 * at / strip.length}%`, width: `${100 / strip.length}%` }} />}
+        <img src={shown?.thumbnail ?? thumbnail} alt="" loading="lazy" decoding="async" draggable={false} onError={() => setBroken(true)} />}
+      <span class="time start"><Icon name="play" size={10} />{clock(shown?.start ?? at ?? start)}</span>
+      {shown && <span class="scrub" style={{ left: `${100 * index / strip.length}%`, width: `${100 / strip.length}%` }} />}
     </div>
   );
 }
@@ -64,15 +68,16 @@ export function Preview({ video, start, end, thumbnail, eager }: { video: number
 const weak = 0.05; // results below this probability are dimmed
 
 // MomentTile is a moment in a grid. Extra is shown in its corner.
-export function MomentTile({ moment: m, focusable, what, extra }: { moment: Moment; focusable: boolean; what: string; extra?: ComponentChildren }) {
+export function MomentTile({ moment: m, focusable, extra }: { moment: Moment; focusable: boolean; extra?: ComponentChildren }) {
   return (
     <article class={`tile ${m.missing ? "missing" : ""} ${m.score < weak ? "weak" : ""}`}>
-      <a href={`/video/${m.video}?t=${m.best}`} tabIndex={focusable ? 0 : -1} aria-label={`${visible(m.name)} at ${clock(m.start)}`}>
-        <Preview video={m.video} start={m.start} end={m.end} thumbnail={m.thumbnail} />
+      <a href={`/video/${m.video}?t=${m.best}`} tabIndex={focusable ? 0 : -1} aria-label={`${visible(m.name)} at ${clock(m.best)}`}
+        title={`${clock(m.start)}–${clock(m.end)}, best at ${clock(m.best)}`}>
+        <Preview {...m} at={m.best} />
       </a>
       <div class="caption">
         <Name text={m.name} class="name" />
-        <span class="sub"><Name text={m.missing ? "file is missing" : m.folder} class="folder" /><Score value={m.score} what={what} /></span>
+        <span class="sub"><Name text={m.missing ? "file is missing" : m.folder} class="folder" /><Score value={m.score} what="match" /></span>
       </div>
       {extra && <div class="extra">{extra}</div>}
     </article>
