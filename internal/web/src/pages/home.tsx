@@ -68,7 +68,7 @@ function ByExample() {
     <>
       <input type="file" hidden ref={input} accept="image/*,video/*" aria-label="Image or clip to search for"
         onChange={e => { const f = e.currentTarget.files?.[0]; if (f) searchBy(f); }} />
-      <Button icon="image" title="Find moments like an image or a short clip. You can also drop or paste one." onClick={() => input.current?.click()}>Search by picture</Button>
+      <Button icon="image" title="Find moments like an image or a short clip. You can also drop or paste one." onClick={() => input.current?.click()}><span class="wide">Search by picture</span><span class="narrow">By picture</span></Button>
     </>
   );
 }

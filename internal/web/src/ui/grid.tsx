@@ -56,11 +56,12 @@ export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, 
     addEventListener("resize", later);
     return () => { cancelAnimationFrame(frame); removeEventListener("scroll", later); removeEventListener("resize", later); };
   }, [items, width, loading]);
-  useEffect(() => {
+  const reach = () => {
     if (wanted.current < 0) return;
     const link = root.current!.querySelector<HTMLElement>(`[data-index="${wanted.current}"] :is(a,button)`);
     if (link) { wanted.current = -1; link.focus({ preventScroll: false }); }
-  });
+  };
+  useEffect(reach); // once the item is in the page
 
   useEffect(() => {
     const back = cameBack();
@@ -75,6 +76,7 @@ export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, 
     setCurrent(i);
     const box = root.current!.getBoundingClientRect(), top = box.top + y(row(i));
     if (top < 80 || top + height > innerHeight) scrollBy({ top: top - Math.max(80, (innerHeight - height) / 2) });
+    reach();
   };
   const vertical = (by: number) => {
     const to = row(current) + by;
