@@ -12,7 +12,7 @@ import (
 func TestParseProbe(t *testing.T) {
 	got, err := parseProbe("a.mkv", []byte(`{
 		"streams": [
-			{"codec_type": "audio"},
+			{"codec_type": "audio", "codec_name": "aac"},
 			{"codec_type": "video", "codec_name": "png", "disposition": {"attached_pic": 1}},
 			{"codec_type": "video", "codec_name": "h264", "pix_fmt": "yuv420p10le", "width": 720, "height": 576,
 			 "sample_aspect_ratio": "16:15", "field_order": "tt", "avg_frame_rate": "25/1", "nb_frames": "17",
@@ -28,7 +28,7 @@ func TestParseProbe(t *testing.T) {
 		Stream: 1, Streams: 2, BitDepth: 10, HDR: "PQ", Matrix: "bt2020nc", FullRange: true,
 		index: 2, tickNum: 1, tickDen: 1000, primaries: "bt2020", angle: 270, pixels: 720 * 576,
 		Width: 576, Height: 768, Rotation: 90, SampleAspectRatio: 16. / 15, Interlaced: true,
-		StartTime: 1.5, Duration: 12.25, FrameRate: 25, Frames: 17, HasAudio: true}
+		StartTime: 1.5, Duration: 12.25, FrameRate: 25, Frames: 17, HasAudio: true, audio: []string{"aac"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Info{})); diff != "" {
 		t.Error(diff)
 	}
