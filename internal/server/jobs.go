@@ -53,7 +53,10 @@ func (s *Server) jobOperations() {
 	})
 	stream(s, "/events", "get-events", "Follow changes: events job, library and labels", "text/event-stream", s.events)
 	operation(s, http.MethodGet, "/folders", "list-folders", "List folders that may be added", s.folders)
-	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates)
+	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates, func(o *huma.Operation) {
+		o.Responses = map[string]*huma.Response{"202": {Description: "A job looks for them now; the lists are empty", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object"}}}},
+			"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/ErrorModel"}}}}}
+	})
 }
 
 // mostListeners is the number of streams of events that one user may have open.
