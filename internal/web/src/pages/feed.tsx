@@ -153,7 +153,7 @@ function Stage({ moment: m, label, hint }: { moment: Moment; label: Label; hint:
         <Score value={m.score} what="likely" />
       </figcaption>
       <p class="question">
-        {m.mark !== undefined && <span>You answered {m.positive ? "yes" : "no"}, unlike to similar moments. </span>}
+        {m.mark !== undefined && <span>You answered {m.positive ? "yes" : "no"}, but {m.positive ? "no" : "yes"} to moments that look alike. </span>}
         <strong>Does this show <bdi dir="auto">{visible(label.name)}</bdi>?</strong> <span class="muted">{hint}</span>
       </p>
     </figure>

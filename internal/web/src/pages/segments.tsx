@@ -5,7 +5,7 @@ import { clock, length, plural, visible } from "../format";
 import { jobs } from "../state";
 import { useStore } from "../store";
 import type { Label, Segment } from "../types";
-import { Empty, Failure, Name, Score, Skeletons } from "../ui/basics";
+import { Empty, Failure, Name, Skeletons } from "../ui/basics";
 import { Grid } from "../ui/grid";
 import { Preview } from "../ui/tile";
 import { ExportMenu } from "./export";
@@ -51,7 +51,7 @@ export function Segments({ label, aside }: { label: Label; aside: ComponentChild
                 <Preview video={s.video ?? 0} start={s.start} end={s.end} thumbnail={s.thumbnail ?? ""} />
               </a>
               <div class="caption"><Name text={s.name ?? ""} class="name" />
-                <span class="sub"><span class="folder"><span class="tabular">{clock(s.start)}–{clock(s.end)}</span> <Name text={s.folder ?? ""} /></span><Score value={s.score} what="likely" /></span></div>
+                <span class="sub"><span class="folder"><span class="tabular">{clock(s.start)}–{clock(s.end)}</span> <Name text={s.folder ?? ""} /></span></span></div>
             </article>
           )} />}
       </section>

@@ -40,18 +40,22 @@ function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id
     }
   };
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const waiting = useRef(0); // the mark that the timer will change
+  const saving = useRef<{ id: number; done: Promise<number> }>(undefined); // a running change, with the mark's next number
   const change = (s: Selection, to: Partial<Mark>, done: boolean) => {
     edit(s.label, all => all.map(m => m.id === s.id ? { ...m, ...to } : m));
     const mark = tracks.find(t => t.label === s.label)?.marks?.find(m => m.id === s.id);
     clearTimeout(timer.current);
     if (!done || !mark) return;
     const { start, end, positive } = { ...mark, ...to };
+    waiting.current = s.id;
     timer.current = setTimeout(async () => {
+      waiting.current = 0;
       try {
         // A changed mark has another number.
-        const a = await api<{ ids?: number[] | null }>(`/labels/${s.label}/marks/${s.id}`, { method: "PATCH", body: { start, end, positive } });
-        const id = a.ids?.[0];
-        if (id === undefined) return;
+        const changed = api<{ ids?: number[] | null }>(`/labels/${s.label}/marks/${s.id}`, { method: "PATCH", body: { start, end, positive } }).then(a => a.ids?.[0] ?? s.id);
+        saving.current = { id: s.id, done: changed.catch(() => s.id) };
+        const id = await changed;
         latest.current(s.label, all => all.map(m => m.id === s.id ? { ...m, id } : m));
         renamed(s, id);
       } catch (e) {
@@ -60,8 +64,13 @@ function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id
     }, 350);
   };
   const remove = (s: Selection) => {
+    if (waiting.current === s.id) clearTimeout(timer.current);
     edit(s.label, all => all.filter(m => m.id !== s.id));
-    api(`/labels/${s.label}/marks`, { method: "DELETE", body: { ids: [s.id] } }).then(reload, failed);
+    const number = saving.current?.id === s.id ? saving.current.done : Promise.resolve(s.id);
+    number.then(id => {
+      latest.current(s.label, all => all.filter(m => m.id !== id));
+      return api(`/labels/${s.label}/marks`, { method: "DELETE", body: { ids: [id] } });
+    }).then(reload, failed);
   };
   return { tracks, error, reload, create, change, remove };
 }
