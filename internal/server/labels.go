@@ -218,16 +218,21 @@ type qualityInput struct {
 
 func (s *Server) quality(ctx context.Context, in *qualityInput) (*body[Quality], error) {
 	return withTeacher(s, ctx, in.Label, func(_ *snapshot, l library.Label, t *taught) (*body[Quality], error) {
-		target, err := in.target(l)
-		if err != nil {
-			return nil, err
-		}
-		f, err := t.at(ctx, target)
+		f, err := t.asked(ctx, in.PointQuery, l)
 		if err != nil {
 			return nil, err
 		}
 		return &body[Quality]{Quality{Quality: f.quality, Problem: f.problem, Unused: t.Unused}}, nil
 	})
+}
+
+// asked returns the segments at the operating point of a request, or that of the label.
+func (t *taught) asked(ctx context.Context, p PointQuery, l library.Label) (*found, error) {
+	target, err := p.target(l)
+	if err != nil {
+		return nil, err
+	}
+	return t.at(ctx, target)
 }
 
 // at returns the segments at an operating point. They are computed once per point.
@@ -288,11 +293,7 @@ type boundaryInput struct {
 
 func (s *Server) boundary(ctx context.Context, in *boundaryInput) (*body[Boundary], error) {
 	return withTeacher(s, ctx, in.Label, func(x *snapshot, l library.Label, t *taught) (*body[Boundary], error) {
-		target, err := in.target(l)
-		if err != nil {
-			return nil, err
-		}
-		f, err := t.at(ctx, target)
+		f, err := t.asked(ctx, in.PointQuery, l)
 		if err != nil {
 			return nil, err
 		}
