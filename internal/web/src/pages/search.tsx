@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api, explain, Problem, query } from "../api";
 import { pictures, searchBy } from "../example";
 import { clock, count, plural, visible } from "../format";
@@ -29,12 +29,14 @@ function useSearch(params: URLSearchParams) {
   const [loading, setLoading] = useState(true);
   const [turn, setTurn] = useState(0);
   const adding = useRef<AbortController>(undefined);
-  useEffect(() => {
+  // Before the next event, so that an answer to the search before is never shown.
+  useLayoutEffect(() => {
     const abort = new AbortController();
     adding.current?.abort();
     setLoading(true);
     setError("");
     api<SearchAnswer>(`/search?${key}&limit=${page}`, { signal: abort.signal }).then(answer => {
+      if (abort.signal.aborted) return;
       setFound({ key, results: answer.results ?? [], answer });
       setLoading(false);
       spoken.set(answer.matched ? plural(answer.results?.length ?? 0, "result") : "No good match");
@@ -53,14 +55,14 @@ function useSearch(params: URLSearchParams) {
     const abort = adding.current = new AbortController();
     try {
       const answer = await api<SearchAnswer>(`/search?${key}&limit=${page}&offset=${found.results.length}`, { signal: abort.signal });
-      setFound({ key, results: [...found.results, ...answer.results ?? []], answer: { ...answer, warnings: found.answer.warnings, matched: found.answer.matched } });
+      if (!abort.signal.aborted) setFound({ key, results: [...found.results, ...answer.results ?? []], answer: { ...answer, warnings: found.answer.warnings, matched: found.answer.matched } });
     } catch (e) {
       if (explain(e)) notify(explain(e), true);
     } finally {
       if (!abort.signal.aborted) setLoading(false);
     }
   };
-  return { found, error, loading, more, retry: final ? undefined : () => setTurn(turn + 1) };
+  return { found, stale: found?.key !== key, error, loading, more, retry: final ? undefined : () => setTurn(turn + 1) };
 }
 
 const queries = ["q", "like", "example", "without"];
@@ -76,7 +78,7 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
 }
 
 function Results({ params }: { params: URLSearchParams }) {
-  const { found, error, loading, more, retry } = useSearch(params);
+  const { found, stale, error, loading, more, retry } = useSearch(params);
   const info = useStore(library);
   const similar = (m: Moment) => navigate(`/?like=${m.video}@${m.best}`);
   useKeys({
@@ -106,7 +108,7 @@ function Results({ params }: { params: URLSearchParams }) {
       {!found && !error && <Skeletons n={12} class="skeletons" />}
       {found && found.results.length === 0 && !loading && <NoResults empty={info?.moments === 0} params={params} />}
       {found && <Grid items={found.results} label="Moments" id={m => `${m.video}@${m.start}`} more={found.answer.more ? more : undefined}
-        loading={loading} dimmed={!!none}
+        loading={loading} stale={stale} dimmed={!!none}
         split={Math.max(0, good ?? 0)} heading={<><h2>Less likely</h2><span class="muted">the next closest moments</span></>}
         item={(m, _, focusable) => <MomentTile moment={m} focusable={focusable}
           extra={<Button kind="quiet" icon="similar" tabIndex={focusable ? 0 : -1} aria-label="More like this" title="More like this (M)" onClick={() => similar(m)} />} />} />}

@@ -6,6 +6,8 @@ import { cameBack, leaveBack } from "../router";
 interface Props<T> {
   items: T[]; label: string; min?: number; caption?: number; more?: (() => void) | undefined; loading?: boolean;
   id: (item: T) => string; dimmed?: boolean;
+  // stale says that other items are about to replace these.
+  stale?: boolean;
   // split is the number of items above a heading, 0 for none.
   split?: number; heading?: ComponentChildren;
   // item renders one cell; its first link or button gets the focus.
@@ -16,7 +18,7 @@ const gap = 16, headingHeight = 64;
 
 // Grid shows any number of items of one size and renders only those near the screen.
 // Arrow keys move the focus.
-export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, id, dimmed, split = 0, heading, item }: Props<T>) {
+export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, id, stale, dimmed, split = 0, heading, item }: Props<T>) {
   const root = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [rows, setRows] = useState({ first: 0, last: 6 });
@@ -63,12 +65,13 @@ export function Grid<T>({ items, label, min = 240, caption = 56, more, loading, 
   };
   useEffect(reach); // once the item is in the page
 
-  useEffect(() => {
+  // Before the next event, so that these are the items of the page that the user came back to.
+  useLayoutEffect(() => {
     const back = cameBack();
-    if (back === undefined || back >= items.length) return;
+    if (stale || back === undefined || back >= items.length) return;
     leaveBack();
     focus(back);
-  }, [items]);
+  }, [items, stale]);
 
   const focus = (index: number) => {
     const i = Math.min(items.length - 1, Math.max(0, index));
