@@ -108,11 +108,16 @@ func (t *Teacher) ranking(c calibration) *ranking {
 	return r
 }
 
-// reaching returns the lowest threshold with a precision, or the one that comes closest.
+// reaching returns the lowest threshold with a precision at which a moment is still more
+// likely right than wrong, or the one that comes closest. Certain moments would otherwise
+// make up for others that are nearly all wrong.
 func (r *ranking) reaching(precision float64) (threshold float64, reached bool) {
 	sum, best, closest := 0., -1, 0
 	most := 0.
 	for i, p := range r.chance {
+		if !r.marked[i] && p < min(0.5, precision) {
+			break
+		}
 		sum += p
 		if i+1 < len(r.scores) && r.scores[i+1] == r.scores[i] {
 			continue

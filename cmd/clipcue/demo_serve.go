@@ -8,6 +8,7 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/demo"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -15,7 +16,10 @@ import (
 var demoLabels = []struct {
 	name  string
 	marks int
-}{{"red circle", 8}, {"blue star", 4}}
+}{{"red circle", 24}, {"blue star", 8}}
+
+// atOnce is the number of suggestions that are marked before the others are ranked again.
+const atOnce = 4
 
 // demoServe renders an archive, indexes it, marks some moments and serves it.
 func (a *app) demoServe(c *cobra.Command, o demo.Options, address string) error {
@@ -38,15 +42,26 @@ func (a *app) demoServe(c *cobra.Command, o demo.Options, address string) error 
 		if err != nil {
 			return err
 		}
-		marks, err := archive.Marks(l.name, l.marks)
-		if err != nil {
-			return err
-		}
-		if _, err := library.AddMarks(c.Context(), lib, marks, false); err != nil {
-			return err
+		for i := range l.marks / atOnce {
+			if err := a.answer(c, archive, lib, l.name, label.Feeds()[i%2]); err != nil {
+				return err
+			}
 		}
 	}
 	return a.also(c, a.serveCommand(), "--library", lib, "--allow", o.Dir, "--address", address)
+}
+
+// answer marks some suggestions of a feed, as a user would who looks at them.
+func (a *app) answer(c *cobra.Command, archive *demo.Archive, lib, name string, feed label.Feed) error {
+	var marks []library.Mark
+	err := a.teachOne(c, embedderFlags{libraryFlags: libraryFlags{library: lib}}, name, func(t *library.Teacher) error {
+		marks = archive.Answer(name, t.Suggest(feed, 4*atOnce, 0, nil), atOnce)
+		return nil
+	})
+	if err == nil {
+		_, err = library.AddMarks(c.Context(), lib, marks, false)
+	}
+	return err
 }
 
 // also executes another command with arguments.

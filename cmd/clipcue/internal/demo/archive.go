@@ -109,36 +109,24 @@ func place(from, to string) error {
 	return os.WriteFile(to, b, 0o666)
 }
 
-// Marks returns up to n accepted and n rejected parts for a label that the archive shows,
-// each from another video where there are enough.
-func (a *Archive) Marks(label string, n int) ([]library.Mark, error) {
-	var marks []library.Mark
-	for _, positive := range []bool{true, false} {
-		videos := map[string]int{}
-		for round, count := 0, 0; round < 3 && count < n; round++ {
-			for _, p := range a.shown {
-				if (p.what == label) != positive || videos[p.video] != round || count == n || p.end-p.start < 1 || !positive && a.overlaps(p, label) {
-					continue
-				}
-				path, err := filepath.Abs(p.video)
-				if err != nil {
-					return nil, err
-				}
-				videos[p.video]++
-				count++
-				marks = append(marks, library.Mark{Label: label, Video: path, Start: p.start, End: min(p.end, p.start+6), Positive: positive, Author: "demo"})
-			}
+// Answer marks the first n suggestions whose answer is clear, as a user who looks at them
+// would: they show the label for at least half of the time, or not at all.
+func (a *Archive) Answer(label string, suggestions []library.Suggestion, n int) (marks []library.Mark) {
+	for _, s := range suggestions {
+		share := a.shows(s, label) / (s.End - s.Start)
+		if len(marks) < n && (share == 0 || share >= 0.5) {
+			marks = append(marks, library.Mark{Label: label, Video: s.Video, Start: s.Start, End: s.End, Positive: share > 0, Author: "demo"})
 		}
 	}
-	return marks, nil
+	return marks
 }
 
-// overlaps reports whether a label is shown during a part.
-func (a *Archive) overlaps(p part, label string) bool {
-	for _, other := range a.shown {
-		if other.what == label && other.video == p.video && other.start < p.end && p.start < other.end {
-			return true
+// shows returns for how many seconds of a suggestion the archive shows a label.
+func (a *Archive) shows(s library.Suggestion, label string) (seconds float64) {
+	for _, p := range a.shown {
+		if p.what == label && filepath.Base(p.video) == filepath.Base(s.Video) && filepath.Base(filepath.Dir(p.video)) == filepath.Base(filepath.Dir(s.Video)) {
+			seconds += max(0, min(p.end, s.End)-max(p.start, s.Start))
 		}
 	}
-	return false
+	return seconds
 }

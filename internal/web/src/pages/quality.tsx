@@ -11,8 +11,10 @@ import { Button } from "../ui/basics";
 import { Preview } from "../ui/tile";
 
 // QualityPanel tells how good the label is, and sets how strict it is applied.
-export function QualityPanel({ label, revision }: { label: Label; revision: string }) {
+// Beside what was found, it is folded on a narrow screen, and finding again is not needed.
+export function QualityPanel({ label, revision, found = false }: { label: Label; revision: string; found?: boolean }) {
   const [point, setPoint] = useState<Point>(label.point ?? { precision: 0.8 });
+  const [open, setOpen] = useState(false);
   const settled = useDebounced(point, 250);
   const marked = useDebounced(revision, 400); // not between two quick marks
   const what = settled.recall !== undefined ? "recall" : "precision";
@@ -23,12 +25,14 @@ export function QualityPanel({ label, revision }: { label: Label; revision: stri
     if (marked) { quality.reload(); boundary.reload(); }
   }, [marked]);
   return (
-    <aside class="quality" aria-label="Quality">
-      <h2>How good is it?</h2>
-      <Sentence quality={quality.data} error={quality.error} />
-      <Slider label={label} point={point} set={setPoint} />
-      <Examples boundary={boundary.data} />
-      <Apply label={label} quality={quality.data} />
+    <aside class={`quality ${found ? "folds" : ""}`} aria-label="Quality">
+      <h2>{found && <Button class="fold" icon="down" kind="quiet" aria-expanded={open} aria-label="How good is it?" onClick={() => setOpen(!open)} />}How good is it?</h2>
+      <div class={`inside ${open ? "open" : ""}`}>
+        <Sentence quality={quality.data} error={quality.error} />
+        <Slider label={label} point={point} set={setPoint} />
+        <Examples boundary={boundary.data} />
+        {!found && <Apply label={label} quality={quality.data} />}
+      </div>
     </aside>
   );
 }
@@ -39,18 +43,22 @@ function Sentence({ quality: q, error }: { quality?: Quality | undefined; error:
   if (q.problem) return <div class="sentences"><p class="muted">{q.problem}</p></div>;
   return (
     <div class="sentences" aria-live="polite">
-      <p><Range interval={q.precision} /><span>About <strong>{tenth(q.precision)}</strong> found moments are right <Between interval={q.precision} /></span></p>
-      <p><Range interval={q.recall} /><span>About <strong>{tenth(q.recall)}</strong> moments that show it are found <Between interval={q.recall} /></span></p>
+      <p><Range interval={q.precision} /><Share interval={q.precision} what="found moments are right" /></p>
+      <p><Range interval={q.recall} /><Share interval={q.recall} what="moments that show it are found" /></p>
       <p class="muted">{`${plural(q.moments, "moment is", "moments are")} found now; those side by side are one segment. Estimated from ${plural(q.marks, "answer")} in ${plural(q.videos, "video")}.`}
         {!q.reached && " This goal is out of reach so far; more answers help."}</p>
     </div>
   );
 }
 
-// Between tells how sure an estimate is.
-function Between({ interval }: { interval: Interval }) {
+const vague = 4; // tenths; a wider interval says more than its mean
+
+// Share tells a share and how sure it is.
+function Share({ interval, what }: { interval: Interval; what: string }) {
   const [low, high] = tenths(interval);
-  return low === high ? null : <span class="muted">{`(${low}\u00a0to\u00a0${high})`}</span>;
+  if (low === high) return <span>About <strong>{tenth(interval)}</strong> {what}</span>;
+  if (high - low > vague) return <span><strong>{`${low} to ${high} of 10`}</strong> {what} <span class="muted">– too few answers to say more</span></span>;
+  return <span>About <strong>{tenth(interval)}</strong> {what} <span class="muted">{`– likely between ${low} and ${high}`}</span></span>;
 }
 
 // Range draws an interval and its mean from 0 to 1.
@@ -63,6 +71,7 @@ function Range({ interval: i }: { interval: Interval }) {
   );
 }
 
+const least = 50, greatest = 99; // percent
 const goals = [{ key: "precision", name: "Few wrong" }, { key: "recall", name: "Few missed" }] as const;
 
 function Slider({ label, point, set }: { label: Label; point: Point; set: (p: Point) => void }) {
@@ -78,7 +87,7 @@ function Slider({ label, point, set }: { label: Label; point: Point; set: (p: Po
         {goals.map(g => <button key={g.key} type="button" disabled={!can} aria-pressed={key === g.key} onClick={() => goal(g.key)}>{g.name}</button>)}
       </div>
       <label for="point">{text}</label>
-      <input id="point" type="range" min="50" max="99" step="1" disabled={!can} value={Math.round(100 * value)} aria-valuetext={text}
+      <input id="point" type="range" min={least} max={greatest} step="1" disabled={!can} value={Math.round(100 * value)} aria-valuetext={text} style={{ "--filled": `${(100 * value - least) / (greatest - least) * 100}%` }}
         onInput={e => set({ [key]: Number(e.currentTarget.value) / 100 })}
         onChange={e => { save({ [key]: Number(e.currentTarget.value) / 100 }); }} />
       <p class="muted">A change counts at once: under Found, on the timelines and for exports.</p>

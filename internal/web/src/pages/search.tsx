@@ -16,7 +16,7 @@ import { NewLabel } from "./labels";
 import { Home } from "./home";
 import { SaveSearch } from "./saved";
 
-const page = 60, most = 2000, goodScore = 0.5;
+const page = 60, most = 2000, goodScore = 0.5, hopeless = 0.005;
 
 interface Found { key: string; results: Moment[]; answer: SearchAnswer }
 
@@ -89,6 +89,8 @@ function Results({ params }: { params: URLSearchParams }) {
     },
   });
   const none = found && !found.answer.matched;
+  // After results that are shown as 0 %, only more of them would follow.
+  const worthMore = found?.answer.more && (none || (found.results.at(-1)?.score ?? 0) >= hopeless);
   const good = found && !none ? found.results.findIndex(m => m.score < goodScore) : 0;
   return (
     <section aria-label="Results" aria-busy={loading}>
@@ -98,6 +100,7 @@ function Results({ params }: { params: URLSearchParams }) {
         <span class="space" />
         <Filters params={params} />
         <SaveSearch params={params} />
+        <CopyLink />
         <FindAll q={params.get("q") ?? ""} />
       </div>
       {error && <Failure text={error} {...(retry && { retry })} />}
@@ -107,13 +110,20 @@ function Results({ params }: { params: URLSearchParams }) {
       )}
       {!found && !error && <Skeletons n={12} class="skeletons" />}
       {found && found.results.length === 0 && !loading && <NoResults empty={info?.moments === 0} params={params} />}
-      {found && <Grid items={found.results} label="Moments" id={m => `${m.video}@${m.start}`} more={found.answer.more ? more : undefined}
+      {found && <Grid items={found.results} label="Moments" id={m => `${m.video}@${m.start}`} more={worthMore ? more : undefined}
         loading={loading} stale={stale} dimmed={!!none}
         split={Math.max(0, good ?? 0)} heading={<><h2>Less likely</h2><span class="muted">the next closest moments</span></>}
         item={(m, _, focusable) => <MomentTile moment={m} focusable={focusable}
           extra={<Button kind="quiet" icon="similar" tabIndex={focusable ? 0 : -1} aria-label="More like this" title="More like this (M)" onClick={() => similar(m)} />} />} />}
     </section>
   );
+}
+
+// CopyLink copies the address, which holds the search; browsers allow it on secure pages only.
+function CopyLink() {
+  if (!navigator.clipboard) return null;
+  const copy = () => navigator.clipboard.writeText(location.href).then(() => notify("The link to this search is copied."), () => notify("The browser did not allow copying; the link is in its address bar.", true));
+  return <Button icon="copy" aria-label="Copy the link to this search" title="Copy the link to this search" onClick={copy} />;
 }
 
 // FindAll turns a search into a label, which finds every occurrence instead of the best ones.

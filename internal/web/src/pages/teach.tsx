@@ -50,7 +50,7 @@ export function TeachPage({ id, params }: { id: number; params: URLSearchParams 
         </div>
       </div>
       {feed && can ? <Feed key={feed.id} label={l} feed={feed.id} hint={feed.hint} changed={setRevision} aside={<QualityPanel label={l} revision={revision} />} /> :
-        tab === "marks" ? <MarksTab label={l} /> : <Segments label={l} aside={<QualityPanel label={l} revision={revision} />} />}
+        tab === "marks" ? <MarksTab label={l} /> : <Segments label={l} changed={setRevision} aside={<QualityPanel label={l} revision={revision} found />} />}
     </div>
   );
 }
