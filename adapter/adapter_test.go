@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/clipcue/clipcue/internal/towers"
-
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/fixture"
@@ -213,7 +211,14 @@ func TestSharedPrefixIsExact(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The same rows, none of them shared.
-			one.sequences = towers.NewSequences(0, []int{one.sequences.Rows()})
+			text, s := make([]int, one.sequences.Rows()), one.sequences
+			for k, row := range s.TokenRows {
+				text[row] = int(s.Tokens[k])
+			}
+			for k, row := range s.PromptRows {
+				text[row] = int(^s.Prompts[k])
+			}
+			one.sequences = a.towers.Text.LayOut([][]int{text}, 0)
 			alone := d.New(1, m.Config().Embed)
 			a.encodeText(alone, one, nil)
 			want := make([]float32, alone.Cols)

@@ -65,6 +65,9 @@ type Weights struct {
 	// Fit is how images become square.
 	Fit video.Fit
 
+	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
+	Vision, Text Architecture
+
 	// Assumed lists what the files do not say about how the model works, and was
 	// therefore taken to be as in CLIP.
 	Assumed []string
