@@ -82,6 +82,9 @@ func (c Config) block(a checkpoint.Architecture, b nn.BlockConfig) nn.BlockConfi
 	return b
 }
 
+// poolWidth returns the width of an image's row after the pool.
+func (c Config) poolWidth() int { return cmp.Or(c.Vision.PoolWidth, c.VisionWidth) }
+
 // pool returns the sizes of the attention pool of images.
 func (c Config) pool() nn.PoolConfig {
 	v := c.Vision
@@ -89,7 +92,7 @@ func (c Config) pool() nn.PoolConfig {
 		return nn.PoolConfig{}
 	}
 	b := c.block(v, nn.BlockConfig{})
-	return nn.PoolConfig{In: c.VisionWidth, Width: v.PooledWidth(c.VisionWidth), Heads: v.PoolHeads, MLP: v.PoolMLP, Act: b.Act, Eps: b.Eps}
+	return nn.PoolConfig{In: c.VisionWidth, Width: c.poolWidth(), Heads: v.PoolHeads, MLP: v.PoolMLP, Act: b.Act, Eps: b.Eps}
 }
 
 // tensors calls f with the name, as OpenAI writes it, and the shape of every tensor of
@@ -332,9 +335,6 @@ func (c Config) Check() error {
 			return fmt.Errorf("unknown activation %q; available: %s", name, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
 		}
 	}
-	if err := cmp.Or(c.Vision.CheckImage(), c.Text.CheckText()); err != nil {
-		return err
-	}
 	switch {
 	case c.ImageSize < c.PatchSize || c.sizes().Tokens() > maxTokens:
 		return fmt.Errorf("image_size %d with patch_size %d gives %d patches; must be 1 to %d", c.ImageSize, c.PatchSize, c.sizes().Tokens()-1, maxTokens-1)
@@ -344,12 +344,9 @@ func (c Config) Check() error {
 		return fmt.Errorf("the text tower's width %d does not divide into %d heads", c.TextWidth, c.TextHeads)
 	case c.Eps != 0 && !(c.Eps >= 1e-12 && c.Eps <= 1):
 		return fmt.Errorf("layer_norm_eps must be from 1e-12 to 1, got %v", c.Eps)
-	case c.Vision.Pool == checkpoint.PoolAttention && c.Vision.PooledWidth(c.VisionWidth)%c.Vision.PoolHeads != 0:
-		return fmt.Errorf("the pool's width %d does not divide into %d heads", c.Vision.PooledWidth(c.VisionWidth), c.Vision.PoolHeads)
-	case c.Vision.Rotary != "" && c.VisionWidth/c.VisionHeads%4 != 0:
-		return fmt.Errorf("heads of %d columns have no rotary positions", c.VisionWidth/c.VisionHeads)
-	case c.HasText() && c.Text.Pad >= c.Vocab:
-		return fmt.Errorf("the padding token %d is not in the vocabulary of %d", c.Text.Pad, c.Vocab)
+	}
+	if err := c.checkArchitectures(); err != nil {
+		return err
 	}
 	if err := c.Fit.Check(c.ImageSize); err != nil {
 		return err
