@@ -14,9 +14,7 @@ import (
 // name's tokens, the postfix vectors, EOT. SOT and the prefix are the same for all
 // classes and are encoded once.
 type Classes struct {
-	sequences            *towers.Sequences
-	tokenRows, tokenIDs  []int32 // rows with token vectors, and their token ids
-	promptRows, promptAt []int32 // rows with prompt vectors, and their rows in the table
+	sequences *towers.Sequences
 }
 
 // Classes lays out class names. A name that does not fit between the prompt vectors is
@@ -51,50 +49,34 @@ func (a *Adapter) room() int {
 
 // layOut lays out names given by their tokens.
 func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
-	// An empty list of rows is not nil, which would stand for all rows.
-	c, n := &Classes{promptRows: []int32{}, promptAt: []int32{}}, int32(0)
-	token := func(id int) {
-		c.tokenRows, c.tokenIDs = append(c.tokenRows, n), append(c.tokenIDs, int32(id))
-		n++
-	}
-	prompt := func(at int) {
-		c.promptRows, c.promptAt = append(c.promptRows, n), append(c.promptAt, int32(at))
-		n++
-	}
 	pre, post := a.config.Prefix, a.config.Postfix
-	token(sot)
-	for p := range pre {
-		if a.config.Layout == LayoutPaper {
-			prompt(1 + p)
-		} else {
-			prompt(p)
-		}
-	}
-	lengths := make([]int, len(names))
+	texts := make([][]int, len(names))
 	for i, name := range names {
-		for _, id := range name {
-			token(id)
+		// Layout paper indexes the table by absolute position.
+		first, after := 0, pre
+		if a.config.Layout == LayoutPaper {
+			first, after = 1, 1+pre+len(name)
 		}
+		text := make([]int, 0, len(name)+pre+post+2)
+		text = append(text, sot)
+		for p := range pre {
+			text = append(text, ^(first + p))
+		}
+		text = append(text, name...)
 		for p := range post {
-			if a.config.Layout == LayoutPaper {
-				prompt(1 + pre + len(name) + p)
-			} else {
-				prompt(pre + p)
-			}
+			text = append(text, ^(after + p))
 		}
-		token(eot)
-		lengths[i] = len(name) + post + 1
+		texts[i] = append(text, eot)
 	}
-	c.sequences = towers.NewSequences(1+pre, lengths)
-	return c
+	return &Classes{a.towers.Text.LayOut(texts, 1+pre)}
 }
 
 // encodeText writes the embeddings y [C,E]. The tape may be nil.
 func (a *Adapter) encodeText(y compute.Matrix, c *Classes, tape *towers.TextTape) {
 	d, tower := a.device, a.towers.Text
 	x := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
-	d.Gather(x, c.tokenRows, tower.Tokens(), c.tokenIDs)
-	d.Gather(x, c.promptRows, a.table.Value, c.promptAt)
+	tower.Embed(x, c.sequences)
+	d.Gather(x, c.sequences.PromptRows, a.table.Value, c.sequences.Prompts)
 	tower.Forward(y, x, c.sequences, tape)
 }
 
@@ -104,5 +86,5 @@ func (a *Adapter) backText(dy compute.Matrix, c *Classes, tape *towers.TextTape)
 	defer d.Release(d.Mark())
 	dx := d.Temp(c.sequences.Rows(), a.model.Config().TextWidth)
 	a.towers.Text.Backward(dx, dy, c.sequences, tape)
-	d.ScatterAdd(a.table.Grad, c.promptAt, dx, c.promptRows)
+	d.ScatterAdd(a.table.Grad, c.sequences.Prompts, dx, c.sequences.PromptRows)
 }

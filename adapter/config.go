@@ -80,6 +80,14 @@ func (c *Config) check(embed, context int) error {
 	return nil
 }
 
+// FitPrompts lowers the numbers of prompt vectors to a quarter of a model's context each, so that
+// at least half of it is left for the name. It reports whether that changed them.
+func (c *Config) FitPrompts(context int) bool {
+	before := *c
+	c.Prefix, c.Postfix = min(c.Prefix, context/4), min(c.Postfix, context/4)
+	return *c != before
+}
+
 // rows returns the number of vectors in the prompt table.
 func (c Config) rows(context int) int {
 	if c.Layout == LayoutPaper {

@@ -52,7 +52,7 @@ func (a *Adapter) EncodeTexts(ctx context.Context, texts []string) (embeddings [
 		truncated += n
 		a.towers.Lock()
 		mark := a.device.Mark()
-		y := a.device.Temp(len(c.sequences.Lengths), e)
+		y := a.device.Temp(c.sequences.Texts(), e)
 		a.encodeText(y, c, nil)
 		out := make([]float32, y.Rows*e)
 		a.device.Download(out, y)

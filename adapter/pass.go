@@ -65,7 +65,7 @@ func (a *Adapter) forward(features []float32, ranges []compute.Range, c *Classes
 	d.Upload(x, features)
 	p.video = d.Temp(n, e)
 	a.encodeVideo(p.video, x, ranges, &p.videoTape)
-	p.text = d.Temp(len(c.sequences.Lengths), e)
+	p.text = d.Temp(c.sequences.Texts(), e)
 	a.encodeText(p.text, c, &p.textTape)
 	p.similarity = *nn.NewSimilarity(d, p.video, p.text, a.scale())
 	p.logits = p.similarity.Logits

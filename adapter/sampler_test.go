@@ -25,7 +25,7 @@ func TestContrast(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n := len(classes.sequences.Lengths)
+			n := classes.sequences.Texts()
 			if numbers == nil { // all
 				for i := range names {
 					numbers = append(numbers, int32(i))

@@ -1,7 +1,9 @@
 package clip
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -13,7 +15,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Config holds the sizes of a CLIP ViT. They are read from the shapes of its weights.
+// Config holds the sizes of a CLIP ViT. They are read from the shapes of its weights, and its
+// architecture from the configuration in their folder.
 type Config struct {
 	Embed        int     `json:"embed"`      // E, size of image and text features
 	ImageSize    int     `json:"image_size"` // pixels per side
@@ -28,8 +31,11 @@ type Config struct {
 	TextHeads    int     `json:"text_heads"`
 	VisionMLP    int     `json:"vision_mlp,omitempty"` // width of the MLPs; 0 means four times that of the tower
 	TextMLP      int     `json:"text_mlp,omitempty"`   // the same of the text tower
-	Activation   string  `json:"activation"`           // "quick_gelu" or "gelu"
+	Activation   string  `json:"activation"`           // "quick_gelu", "gelu", "gelu_tanh" or "silu"
 	Eps          float32 `json:"layer_norm_eps"`
+	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
+	Vision checkpoint.Architecture `json:"vision,omitzero"`
+	Text   checkpoint.Architecture `json:"text,omitzero"`
 	// Mean and Std normalize the channels of the pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
@@ -47,16 +53,46 @@ var (
 
 // activations are the names that configurations use.
 var activations = map[string]compute.Activation{
-	"quick_gelu": compute.QuickGELU, "gelu": compute.GELU,
+	"quick_gelu": compute.QuickGELU, "gelu": compute.GELU, "gelu_tanh": compute.TanhGELU, "silu": compute.SiLU,
+}
+
+// pools are the pools of the towers by their names.
+var pools = map[string]towers.Pool{
+	"": towers.PoolToken, checkpoint.PoolMean: towers.PoolMean, checkpoint.PoolNormMean: towers.PoolNormMean, checkpoint.PoolAttention: towers.PoolAttention,
+	checkpoint.PoolFirst: towers.PoolFirst, checkpoint.PoolLast: towers.PoolLast, checkpoint.PoolClass: towers.PoolClass,
 }
 
 // sizes returns what the towers need of c.
 func (c Config) sizes() towers.Sizes {
-	act := activations[c.Activation]
+	v, t := c.Vision, c.Text
 	return towers.Sizes{Embed: c.Embed, ImageSize: c.ImageSize, PatchSize: c.PatchSize,
-		Vision:       nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, MLP: c.VisionMLP, Act: act, Eps: c.Eps},
-		Text:         nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, MLP: c.TextMLP, Act: act, Eps: c.Eps},
-		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab}
+		Vision:       c.block(v, nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, MLP: c.VisionMLP}),
+		Text:         c.block(t, nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, MLP: c.TextMLP}),
+		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab,
+		Image: towers.ImageDesign{Pool: pools[v.Pool], Attention: c.pool(), PoolNorm: v.PoolNorm, NoClass: v.NoClassToken,
+			NoPreNorm: v.NoPreNorm, NoProjection: v.NoProjection, Bias: v.ProjectionBias,
+			Rotary: towers.Rotary{Order: v.Rotary, Offset: float64(v.RotaryOffset), Grid: v.RotaryGrid}},
+		Words: towers.TextDesign{Pool: pools[t.Pool], Bidirectional: t.Bidirectional, Pad: t.Pad, NoProjection: t.NoProjection, Bias: t.ProjectionBias}}
+}
+
+// block completes the sizes of a tower's blocks.
+func (c Config) block(a checkpoint.Architecture, b nn.BlockConfig) nn.BlockConfig {
+	b.Act, b.Eps = activations[cmp.Or(a.Activation, c.Activation)], cmp.Or(a.Eps, c.Eps)
+	b.Gated, b.AttentionNorm, b.MLPNorm = a.Gated, a.AttentionNorm, a.MLPNorm
+	return b
+}
+
+// poolWidth returns the width of an image's row after the pool.
+func (c Config) poolWidth() int { return cmp.Or(c.Vision.PoolWidth, c.VisionWidth) }
+
+// pool returns the sizes of the attention pool of images.
+func (c Config) pool() nn.PoolConfig {
+	v := c.Vision
+	if v.Pool != checkpoint.PoolAttention {
+		return nn.PoolConfig{}
+	}
+	b := c.block(v, nn.BlockConfig{})
+	return nn.PoolConfig{In: c.VisionWidth, Width: c.poolWidth(), Heads: v.PoolHeads, MLP: v.PoolMLP, Act: b.Act, Eps: b.Eps}
 }
 
 // tensors calls f with the name, as OpenAI writes it, and the shape of every tensor of
@@ -70,28 +106,54 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 }
 
 func (c Config) imageTensors(f func(name string, shape ...int)) {
-	f("visual.class_embedding", c.VisionWidth)
-	f("visual.positional_embedding", c.sizes().Tokens(), c.VisionWidth)
+	v, sizes := c.Vision, c.sizes()
+	if !v.NoClassToken {
+		f("visual.class_embedding", c.VisionWidth)
+	}
+	f("visual.positional_embedding", sizes.Tokens(), c.VisionWidth)
 	f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
-	f("visual.ln_pre.weight", c.VisionWidth)
-	f("visual.ln_pre.bias", c.VisionWidth)
+	if !v.NoPreNorm {
+		f("visual.ln_pre.weight", c.VisionWidth)
+		f("visual.ln_pre.bias", c.VisionWidth)
+	}
 	for i := range c.VisionLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.VisionBlocks, i), c.sizes().Vision, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.VisionBlocks, i), sizes.Vision, f)
 	}
 	f("visual.ln_post.weight", c.VisionWidth)
 	f("visual.ln_post.bias", c.VisionWidth)
-	f("visual.proj", c.VisionWidth, c.Embed)
+	if v.Pool == checkpoint.PoolAttention {
+		nn.PoolTensors(towers.VisionPool, sizes.Image.Attention, f)
+	}
+	if v.PoolNorm {
+		f(towers.VisionPool+".ln_post.weight", sizes.PoolWidth())
+		f(towers.VisionPool+".ln_post.bias", sizes.PoolWidth())
+	}
+	projection(v, "visual.proj", sizes.PoolWidth(), c.Embed, f)
+}
+
+// projection calls f with the tensors of the last projection of a tower.
+func projection(a checkpoint.Architecture, name string, in, out int, f func(name string, shape ...int)) {
+	if !a.NoProjection {
+		f(name, in, out)
+	}
+	if a.ProjectionBias {
+		f(name+".bias", out)
+	}
 }
 
 func (c Config) textTensors(f func(name string, shape ...int)) {
 	f("token_embedding.weight", c.Vocab, c.TextWidth)
-	f("positional_embedding", c.Context, c.TextWidth)
+	sizes := c.sizes()
+	f("positional_embedding", sizes.Positions(), c.TextWidth)
+	if c.Text.Pool == checkpoint.PoolClass {
+		f("cls_emb", c.TextWidth)
+	}
 	for i := range c.TextLayers {
-		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.TextBlocks, i), c.sizes().Text, f)
+		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.TextBlocks, i), sizes.Text, f)
 	}
 	f("ln_final.weight", c.TextWidth)
 	f("ln_final.bias", c.TextWidth)
-	f("text_projection", c.TextWidth, c.Embed)
+	projection(c.Text, "text_projection", c.TextWidth, c.Embed, f)
 }
 
 // HasText reports whether the model has a text tower.
@@ -133,21 +195,32 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 
 // shapesOf reads the sizes that single tensors have.
 func shapesOf(w *checkpoint.Weights) (c Config, err error) {
+	c.Vision, c.Text = w.Vision, w.Text
+	v, hasText := &c.Vision, w.NoText == ""
 	for _, r := range []struct {
 		name string
 		dims int
-		text bool
 		read func(s []int)
+		has  bool
 	}{
-		{"visual.conv1.weight", 4, false, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }},
-		{"visual.positional_embedding", 2, false, func(s []int) {
-			c.ImageSize = int(math.Round(math.Sqrt(float64(max(s[0]-1, 0))))) * c.PatchSize
-		}},
-		{"visual.proj", 2, false, func(s []int) { c.Embed = s[1] }},
-		{"token_embedding.weight", 2, true, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }},
-		{"positional_embedding", 2, true, func(s []int) { c.Context = s[0] }},
+		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, true},
+		{"visual.positional_embedding", 2, func(s []int) {
+			patches := s[0]
+			if !v.NoClassToken {
+				patches--
+			}
+			c.ImageSize = int(math.Round(math.Sqrt(float64(max(patches, 0))))) * c.PatchSize
+		}, true},
+		{towers.VisionPool + ".kv.weight", 2, func(s []int) {
+			if c.Embed = s[0] / 2; c.Embed != c.VisionWidth {
+				v.PoolWidth = c.Embed
+			}
+		}, v.Pool == checkpoint.PoolAttention},
+		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, !v.NoProjection},
+		{"token_embedding.weight", 2, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }, hasText},
+		{"positional_embedding", 2, func(s []int) { c.Context = s[0] }, hasText},
 	} {
-		if r.text && w.NoText != "" {
+		if !r.has {
 			continue
 		}
 		t, ok := w.Tensors[r.name]
@@ -158,6 +231,15 @@ func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 			return c, fmt.Errorf("tensor %q has shape %v, not %d dimensions of at least 1", r.name, t.Shape, r.dims)
 		}
 		r.read(t.Shape)
+	}
+	if c.Embed == 0 {
+		c.Embed = c.VisionWidth
+	}
+	if c.Text.Pool == checkpoint.PoolClass {
+		c.Context--
+	}
+	if shape := w.Tensors[towers.VisionPool+".mlp.c_fc.weight"].Shape; len(shape) == 2 {
+		v.PoolMLP = shape[0]
 	}
 	return c, nil
 }
@@ -175,8 +257,11 @@ func heads(given, width int) int {
 // implies.
 func (c Config) checkShapes(w *checkpoint.Weights) error {
 	var wrong []string
+	extra := maps.Clone(w.Tensors)
+	delete(extra, "logit_bias")
 	c.tensors(func(name string, shape ...int) {
 		t, ok := w.Tensors[name]
+		delete(extra, name)
 		switch {
 		case name == "logit_scale":
 		case !ok:
@@ -185,6 +270,9 @@ func (c Config) checkShapes(w *checkpoint.Weights) error {
 			wrong = append(wrong, fmt.Sprintf("%q has shape %v instead of %v", name, t.Shape, shape))
 		}
 	})
+	for name := range extra {
+		wrong = append(wrong, fmt.Sprintf("%q is not part of such a model", name))
+	}
 	if len(wrong) == 0 {
 		return nil
 	}
@@ -242,7 +330,11 @@ func (c Config) Check() error {
 			return fmt.Errorf("%s must be from %d to %d, got %d", l.name, l.from, l.to, l.v)
 		}
 	}
-	_, known := activations[c.Activation]
+	for _, name := range []string{c.Activation, cmp.Or(c.Vision.Activation, c.Activation), cmp.Or(c.Text.Activation, c.Activation)} {
+		if _, known := activations[name]; !known {
+			return fmt.Errorf("unknown activation %q; available: %s", name, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
+		}
+	}
 	switch {
 	case c.ImageSize < c.PatchSize || c.sizes().Tokens() > maxTokens:
 		return fmt.Errorf("image_size %d with patch_size %d gives %d patches; must be 1 to %d", c.ImageSize, c.PatchSize, c.sizes().Tokens()-1, maxTokens-1)
@@ -252,8 +344,9 @@ func (c Config) Check() error {
 		return fmt.Errorf("the text tower's width %d does not divide into %d heads", c.TextWidth, c.TextHeads)
 	case c.Eps != 0 && !(c.Eps >= 1e-12 && c.Eps <= 1):
 		return fmt.Errorf("layer_norm_eps must be from 1e-12 to 1, got %v", c.Eps)
-	case !known:
-		return fmt.Errorf("unknown activation %q; available: quick_gelu, gelu", c.Activation)
+	}
+	if err := c.checkArchitectures(); err != nil {
+		return err
 	}
 	if err := c.Fit.Check(c.ImageSize); err != nil {
 		return err

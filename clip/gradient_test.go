@@ -61,7 +61,7 @@ func TestTowerGradients(t *testing.T) {
 		}
 		texts = append(texts, row)
 	}
-	flat, s := towers.LayOut(texts)
+	s := text.LayOut(texts, 1)
 
 	n := shape[0]
 	f, g, df, dg := d.Temp(n, c.Embed), d.Temp(n, c.Embed), d.Temp(n, c.Embed), d.Temp(n, c.Embed)
@@ -69,14 +69,14 @@ func TestTowerGradients(t *testing.T) {
 	var textTape towers.TextTape
 	image.Forward(f, pixels, &imageTape)
 	x := d.Temp(s.Rows(), c.TextWidth)
-	d.Gather(x, nil, text.Tokens(), flat)
+	text.Embed(x, s)
 	text.Forward(g, x, s, &textTape)
 	scale := float32(math.Exp(float64(read("logit_scale")[0])))
 	loss, dscale := nn.ContrastiveLoss(d, df, dg, f, g, scale, compute.Matrix{})
 	image.Backward(df, &imageTape)
 	dx := d.Temp(s.Rows(), c.TextWidth)
 	text.Backward(dx, dg, s, &textTape)
-	text.AddTokenGrad(dx, flat)
+	text.AddTokenGrad(dx, s)
 
 	if l := float64(floats("loss")[0]); math.Abs(loss-l) > 1e-5*l {
 		t.Errorf("loss %v instead of %v", loss, l)

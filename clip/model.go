@@ -37,7 +37,7 @@ const (
 
 // Options control how a model is loaded. The zero value loads all towers.
 type Options struct {
-	// Activation overrides that of the file: "quick_gelu" or "gelu".
+	// Activation overrides that of the file: "quick_gelu", "gelu", "gelu_tanh" or "silu".
 	Activation string
 	// Towers to build; 0 means those that the weights have. A tower that is not built
 	// needs no memory.
@@ -61,6 +61,7 @@ type Model struct {
 	assumed     []string
 	fingerprint string
 	logitScale  float32
+	logitBias   *float32
 	parameters  int
 
 	towers    *towers.Model
@@ -99,8 +100,10 @@ func Load(path string, o Options) (*Model, error) {
 // than the budget.
 func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	act := cmp.Or(o.Activation, w.Activation, "quick_gelu")
-	if _, ok := activations[act]; !ok {
-		return nil, fmt.Errorf("unknown activation %q; available: quick_gelu, gelu", act)
+	if o.Activation != "" {
+		whole := *w
+		whole.Vision.Activation, whole.Text.Activation = "", ""
+		w = &whole
 	}
 	c, err := configOf(w, act)
 	if err != nil {
@@ -132,6 +135,12 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	}
 	if m.logitScale, err = logitScale(w); err != nil {
 		return nil, err
+	}
+	if m.logitBias, err = logitBias(w); err != nil {
+		return nil, err
+	}
+	if o.Learnable && (c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{}) {
+		return nil, errors.New("pre-training supports the architecture of OpenAI's CLIP only")
 	}
 	if o.Learnable {
 		m.towers.Params = &nn.Params{Device: m.towers.Device}
@@ -245,6 +254,24 @@ func logitScale(w *checkpoint.Weights) (float32, error) {
 // maxLogitScale bounds the logarithm of 1/τ. CLIP's is at most log 100.
 const maxLogitScale = 16
 
+// logitBias returns what a model that was trained with sigmoids adds to the scaled cosine, or nil.
+func logitBias(w *checkpoint.Weights) (*float32, error) {
+	if _, ok := w.Tensors["logit_bias"]; !ok {
+		return nil, nil
+	}
+	v, err := read(w, "logit_bias")
+	switch {
+	case err != nil:
+		return nil, err
+	case len(v) != 1 || !(math.Abs(float64(v[0])) <= maxLogitBias):
+		return nil, fmt.Errorf("tensor \"logit_bias\" is %v, not a number from %d to %d", v[:min(len(v), 3)], -maxLogitBias, maxLogitBias)
+	}
+	return &v[0], nil
+}
+
+// maxLogitBias bounds the bias of sigmoids. SigLIP's is about -16.
+const maxLogitBias = 1000
+
 // sourceOf reads tensors of w for a [nn.Builder], which cannot fail. A tensor that
 // cannot be read is zero and sets err.
 func sourceOf(w *checkpoint.Weights, err *error) nn.Source {
@@ -274,6 +301,16 @@ func (m *Model) Fingerprint() string { return m.fingerprint }
 
 // LogitScale returns CLIP's own 1/τ, such as 100.
 func (m *Model) LogitScale() float32 { return m.logitScale }
+
+// LogitBias returns the bias b of a model that was trained with sigmoids, such as SigLIP: the
+// probability that an image and a text belong together is sigmoid(LogitScale·cosine + b). Other
+// models have none.
+func (m *Model) LogitBias() (b float32, ok bool) {
+	if m.logitBias == nil {
+		return 0, false
+	}
+	return *m.logitBias, true
+}
 
 // Parameters returns the number of values in the weight file.
 func (m *Model) Parameters() int { return m.parameters }
@@ -386,9 +423,9 @@ func (m *Model) EncodeTokens(ctx context.Context, ids [][]int) ([]float32, error
 			to++
 		}
 		mark := d.Mark()
-		flat, s := towers.LayOut(ids[from:to])
-		x, y := d.Temp(len(flat), m.config.TextWidth), d.Temp(to-from, e)
-		d.Gather(x, nil, m.towers.Text.Tokens(), flat)
+		s := m.towers.Text.LayOut(ids[from:to], 1)
+		x, y := d.Temp(s.Rows(), m.config.TextWidth), d.Temp(to-from, e)
+		m.towers.Text.Embed(x, s)
 		m.towers.Text.Forward(y, x, s, nil)
 		out = append(out, make([]float32, (to-from)*e)...)
 		d.Download(out[from*e:], y)

@@ -15,7 +15,7 @@ import (
 func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970))
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",
-		Activation: c.Activation, VisionHeads: c.VisionHeads, TextHeads: c.TextHeads}
+		Activation: c.Activation, VisionHeads: c.VisionHeads, TextHeads: c.TextHeads, Vision: c.Vision, Text: c.Text}
 	c.tensors(func(name string, shape ...int) {
 		n := nn.Elements(shape)
 		data := make([]float32, n)
@@ -40,7 +40,8 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 			data[i] = float32(mean + std*rng.NormFloat64())
 		}
 		if name == "visual.positional_embedding" {
-			waves(data[c.VisionWidth:], c.VisionWidth, c.ImageSize/c.PatchSize)
+			grid := c.ImageSize / c.PatchSize
+			waves(data[n-grid*grid*c.VisionWidth:], c.VisionWidth, grid)
 		}
 		w.Tensors[name] = checkpoint.InMemory(data, shape...)
 	})

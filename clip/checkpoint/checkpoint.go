@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,6 +66,9 @@ type Weights struct {
 	// Fit is how images become square.
 	Fit video.Fit
 
+	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
+	Vision, Text Architecture
+
 	// Assumed lists what the files do not say about how the model works, and was
 	// therefore taken to be as in CLIP.
 	Assumed []string
@@ -72,8 +76,11 @@ type Weights struct {
 	// NoText is the reason why Tensors has no text tower, or "" if it has one.
 	NoText string
 
-	scaled bool // the file has layer scale
-	close  func() error
+	scaled       bool   // the file has layer scale
+	biased       bool   // it has a bias of sigmoids
+	decoder      bool   // it has CoCa's decoder
+	unconfigured string // what the file holds, if it needs a configuration
+	close        func() error
 }
 
 // Close closes the files that the tensors are read from.
@@ -178,11 +185,12 @@ func open(path string) (*Weights, error) {
 
 // weights lists the model's tensors, with the configuration in dir.
 func (f *source) weights(dir string) (*Weights, error) {
-	tensors, prefix, format, err := f.identify()
+	w := &Weights{scaled: f.has(layerScale), biased: f.has(logitBias), decoder: f.has(textDecoder), close: f.close}
+	tensors, prefix, err := f.identify(w)
 	if err != nil {
 		return nil, err
 	}
-	w := &Weights{Format: format, scaled: f.scaled(), close: f.close}
+	format := w.Format
 	// OpenAI's own files, and copies of their state dicts, have this number.
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace || format == viFi {
@@ -205,6 +213,22 @@ func (f *source) weights(dir string) (*Weights, error) {
 	return w, err
 }
 
+// Parts of models, by the names of their tensors.
+var (
+	logitBias   = regexp.MustCompile(`(^|\.)logit_bias$`)
+	textDecoder = regexp.MustCompile(`(^|\.)text_decoder\.`)
+)
+
+// has reports whether the name of a tensor matches.
+func (f *source) has(name *regexp.Regexp) bool {
+	for n := range f.tensors {
+		if name.MatchString(n) {
+			return true
+		}
+	}
+	return false
+}
+
 // huggingFace is the Format of files with the names of Hugging Face's CLIPModel.
 const huggingFace = "huggingface"
 
@@ -214,28 +238,28 @@ var families = []struct {
 	landmark string
 	convert  func(map[string]lazy) (map[string]lazy, error) // to OpenAI's names
 	format   string                                         // "" to detect it by the file
+	needs    string                                         // what such a file holds, if it needs a configuration
 }{
-	{openAILandmark, fromOpenAI, ""},
-	{huggingFaceLandmark, fromHuggingFace, huggingFace},
-	{viFiLandmark, fromViFi, viFi},
+	{openAILandmark, fromOpenAI, "", ""},
+	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
+	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
+	{viFiLandmark, fromViFi, viFi, ""},
 }
 
-// identify returns the tensors of the CLIP ViT that the file holds, under
-// OpenAI's names, with the prefix that the file puts before them and the
-// Format of the file.
-func (f *source) identify() (tensors map[string]lazy, prefix, format string, err error) {
+// identify returns the tensors of the CLIP ViT that the file holds, under OpenAI's names, and the
+// prefix that the file puts before them. It sets the Format of the file.
+func (f *source) identify(w *Weights) (tensors map[string]lazy, prefix string, err error) {
 	for _, family := range families {
 		if tensors, prefix, err = f.model(family.landmark); err != nil {
-			return nil, "", "", err
+			return nil, "", err
 		}
 		if tensors != nil {
-			if tensors, err = family.convert(tensors); err != nil {
-				return nil, "", "", err
-			}
-			return tensors, prefix, cmp.Or(family.format, f.format(prefix)), nil
+			w.Format, w.unconfigured = cmp.Or(family.format, f.format(prefix)), family.needs
+			tensors, err = family.convert(tensors)
+			return tensors, prefix, err
 		}
 	}
-	return nil, "", "", notCLIP(f.tensors)
+	return nil, "", notCLIP(f.tensors)
 }
 
 // source is an open weight file, or several of one model. Its tensors are listed, but

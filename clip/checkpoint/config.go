@@ -37,6 +37,13 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 			return nil
 		}
 	}
+	switch {
+	case w.unconfigured != "":
+		return fmt.Errorf("it holds %s, but its configuration, open_clip_config.json, is missing in its folder", w.unconfigured)
+	case tensors[pool+"probe"].read != nil && tensors[pool+"mlp.c_fc.weight"].read != nil:
+		w.perceptionEncoder(tensors)
+		return nil
+	}
 	w.assume("attention heads are 64 wide")
 	w.assume("images are resized by their shorter side and cropped")
 	return nil
@@ -64,7 +71,11 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 	var s sizes
 	switch {
 	case which.Model != nil:
-		s, err = w.fromOpenCLIP(data)
+		width := 0
+		if shape := tensors[openAILandmark].shape; len(shape) > 0 {
+			width = shape[0]
+		}
+		s, err = w.fromOpenCLIP(data, width)
 	case which.Type == "clip_vision_model": // CLIPVisionModelWithProjection
 		s, err = w.fromTransformers([]json.RawMessage{data}, nil, dir)
 	case which.Vision != nil || which.VisionDict != nil:
@@ -112,12 +123,14 @@ func (s sizes) check(tensors map[string]lazy) error {
 	}
 	const image, text = "visual.transformer.resblocks.", "transformer.resblocks."
 	patch := dim("visual.conv1.weight", 3)
-	grid := int(math.Round(math.Sqrt(float64(max(0, dim("visual.positional_embedding", 0)-1)))))
+	patches := dim("visual.positional_embedding", 0) - min(1, dim("visual.class_embedding", 0))
+	grid := int(math.Round(math.Sqrt(float64(max(0, patches)))))
 	for _, c := range []struct {
 		what       string
 		want, have int
 	}{
 		{"the embedding", s.embed, dim("visual.proj", 1)},
+		{"the embedding", s.embed, dim("text_projection", 1)},
 		{"the image tower's width", s.visionWidth, dim("visual.conv1.weight", 0)},
 		{"the patch size", s.patch, patch},
 		{"the side of images", s.imageSize, grid * patch},
@@ -125,7 +138,7 @@ func (s sizes) check(tensors map[string]lazy) error {
 		{"the image tower's MLP", s.visionMLP, dim(image+"0.mlp.c_fc.weight", 0)},
 		{"the vocabulary", s.vocabulary, dim("token_embedding.weight", 0)},
 		{"the text tower's width", s.textWidth, dim("token_embedding.weight", 1)},
-		{"the text tower's context", s.context, dim("positional_embedding", 0)},
+		{"the text tower's context", s.context, dim("positional_embedding", 0) - min(1, dim("cls_emb", 0))},
 		{"the text tower's number of layers", s.textLayers, blocks(text)},
 		{"the text tower's MLP", s.textMLP, dim(text+"0.mlp.c_fc.weight", 0)},
 	} {

@@ -3,8 +3,6 @@ package checkpoint
 import (
 	"fmt"
 	"regexp"
-
-	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
 // layerScale matches a factor for each channel of what a block adds, which OpenCLIP and
@@ -13,16 +11,6 @@ var layerScale = regexp.MustCompile(`^(.*transformer\.resblocks\.[0-9]+\.)(ls_[1
 
 // scaledBy are the projections whose outputs are multiplied.
 var scaledBy = map[string]string{"ls_1": "attn.out_proj", "ls_2": "mlp.c_proj"}
-
-// scaled reports whether a file has layer scale.
-func (f *source) scaled() bool {
-	for name := range f.tensors {
-		if layerScale.MatchString(name) {
-			return true
-		}
-	}
-	return false
-}
 
 // foldLayerScale multiplies layer scale into the projections before it, so that the model
 // is one without it.
@@ -47,27 +35,12 @@ func foldLayerScale(tensors map[string]lazy) error {
 
 // multiplied returns a tensor whose rows are multiplied by the elements of gamma.
 func multiplied(t, gamma lazy) lazy {
-	return lazy{"F32", t.shape, func() (safetensors.Tensor, error) {
-		rows, err := elements(t)
-		if err != nil {
-			return safetensors.Tensor{}, err
-		}
-		factors, err := elements(gamma)
-		if err != nil {
-			return safetensors.Tensor{}, err
-		}
+	return computed(t.shape, func(in [][]float32) []float32 {
+		rows, factors := in[0], in[1]
 		width := len(rows) / max(1, len(factors))
 		for i := range rows {
 			rows[i] *= factors[i/max(1, width)]
 		}
-		return safetensors.FromFloat32s(rows, t.shape...), nil
-	}}
-}
-
-func elements(t lazy) ([]float32, error) {
-	v, err := t.read()
-	if err != nil {
-		return nil, err
-	}
-	return v.Float32s()
+		return rows
+	}, t, gamma)
 }

@@ -13,18 +13,20 @@ const ConfigKey = "clip_config"
 
 // description is the value of ConfigKey.
 type description struct {
-	Activation  string    `json:"activation"`
-	VisionHeads int       `json:"vision_heads"`
-	TextHeads   int       `json:"text_heads"`
-	Eps         float64   `json:"layer_norm_eps"`
-	Mean        []float32 `json:"mean"`
-	Std         []float32 `json:"std"`
-	Fit         video.Fit `json:"fit,omitzero"`
+	Activation  string       `json:"activation"`
+	VisionHeads int          `json:"vision_heads"`
+	TextHeads   int          `json:"text_heads"`
+	Eps         float64      `json:"layer_norm_eps"`
+	Mean        []float32    `json:"mean"`
+	Std         []float32    `json:"std"`
+	Fit         video.Fit    `json:"fit,omitzero"`
+	Vision      Architecture `json:"vision,omitzero"`
+	Text        Architecture `json:"text,omitzero"`
 }
 
 // Describe returns the value of ConfigKey for a file of these weights.
 func (w *Weights) Describe() (string, error) {
-	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit})
+	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text})
 	return string(d), err
 }
 
@@ -35,14 +37,12 @@ func (w *Weights) fromMetadata(data []byte) error {
 		return err
 	}
 	switch {
-	case d.Activation != "quick_gelu" && d.Activation != "gelu":
-		return fmt.Errorf("activation %q is not known; it is quick_gelu or gelu", d.Activation)
 	case d.VisionHeads < 1 || d.TextHeads < 1:
 		return fmt.Errorf("%d and %d attention heads", d.VisionHeads, d.TextHeads)
 	case !plausibleEps(d.Eps):
 		return fmt.Errorf("layer_norm_eps is %g", d.Eps)
 	}
 	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = d.Activation, d.VisionHeads, d.TextHeads, float32(d.Eps)
-	w.Fit = d.Fit
+	w.Fit, w.Vision, w.Text = d.Fit, d.Vision, d.Text
 	return w.setStatistics(d.Mean, d.Std)
 }

@@ -13,11 +13,12 @@ import (
 const openAILandmark = "visual.conv1.weight"
 
 // block matches the names of a Transformer block's tensors.
-const block = `transformer\.resblocks\.[0-9]+\.(ln_[12]\.(weight|bias)|attn\.in_proj_(weight|bias)|attn\.out_proj\.(weight|bias)|mlp\.c_(fc|proj)\.(weight|bias))`
+const block = `transformer\.resblocks\.[0-9]+\.((ln_[12]|attn\.ln|mlp\.ln|attn\.out_proj|mlp\.c_(fc|proj|gate))\.(weight|bias)|attn\.in_proj_(weight|bias))`
 
-// openAINames matches the tensors of a CLIP ViT.
-var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|conv1\.weight|ln_(pre|post)\.(weight|bias)|` + block + `)` +
-	`|token_embedding\.weight|positional_embedding|text_projection|logit_scale|ln_final\.(weight|bias)|` + block + `)$`)
+// openAINames matches the tensors of a CLIP ViT, and those that later models have in addition.
+var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|proj\.bias|conv1\.weight|ln_(pre|post)\.(weight|bias)|` + block +
+	`|attn_pool\.(probe|(q|kv|out|layernorm|mlp\.c_(fc|proj)|ln_post)\.(weight|bias)))` +
+	`|token_embedding\.weight|positional_embedding|cls_emb|text_projection|text_projection\.bias|logit_(scale|bias)|ln_final\.(weight|bias)|` + block + `)$`)
 
 // tokenEmbedding is a tensor that every text tower has.
 const tokenEmbedding = "token_embedding.weight"
@@ -25,7 +26,7 @@ const tokenEmbedding = "token_embedding.weight"
 // hasText reports whether there is any tensor of a text tower.
 func hasText(tensors map[string]lazy) bool {
 	for name := range tensors {
-		if !strings.HasPrefix(name, "visual.") && name != "logit_scale" {
+		if !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") {
 			return true
 		}
 	}
@@ -35,17 +36,23 @@ func hasText(tensors map[string]lazy) bool {
 // fromOpenAI returns the tensors of a CLIP ViT under OpenAI's names. OpenCLIP puts the
 // text tower of a model with "custom_text" under "text.", where it can also be CLIP's.
 func fromOpenAI(tensors map[string]lazy) (map[string]lazy, error) {
-	if err := foldLayerScale(tensors); err != nil {
-		return nil, err
-	}
 	const custom = "text."
-	if tensors[custom+tokenEmbedding].read == nil || tensors[tokenEmbedding].read != nil {
-		return keepOpenAI(tensors)
+	plain := withoutDecoder(tensors)
+	if tensors[custom+tokenEmbedding].read != nil && tensors[tokenEmbedding].read == nil {
+		plain = without(plain, custom)
+		for name, t := range tensors {
+			if name, ok := strings.CutPrefix(name, custom); ok {
+				plain[name] = t
+			}
+		}
 	}
-	plain := without(tensors, custom)
-	for name, t := range tensors {
-		if name, ok := strings.CutPrefix(name, custom); ok {
-			plain[name] = t
+	if t, ok := plain["text_projection.weight"]; ok {
+		delete(plain, "text_projection.weight")
+		plain["text_projection"] = transposed(t)
+	}
+	for _, step := range []func(map[string]lazy) error{foldLayerScale, foldPatchBias, unifyPool} {
+		if err := step(plain); err != nil {
+			return nil, err
 		}
 	}
 	kept, err := keepOpenAI(plain)
@@ -90,12 +97,10 @@ func isBuffer(name string, t lazy) bool {
 
 // otherModels are recognized by a part of a tensor's name.
 var otherModels = []struct{ part, what string }{
-	{`text_decoder\.`, "a CoCa model"},
 	{`visual\.trunk\.`, "an image tower of the timm library"},
-	{`logit_bias$`, "a SigLIP model"},
 	{`vision_model\.head\.`, "a SigLIP model"},
 	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},
-	{`visual\.attn_pool`, "an image tower with attentional pooling"},
+	{`visual\.attn_pool`, "an image tower with another attentional pooling"},
 	{`(text|roberta)\.`, "a text tower other than CLIP's"},
 	{`blocks\.0\.attn\.qkv\.`, "an image tower of the timm library, without text tower"},
 }

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,23 +34,23 @@ var anything = new(int)
 var (
 	modelOptions = options{"embed_dim": anything, "quick_gelu": anything, "vision_cfg": anything, "text_cfg": anything,
 		"custom_text": anything, "init_logit_scale": anything, "nonscalar_logit_scale": anything, "cast_dtype": anything,
-		"output_dict": anything, "multimodal_cfg": nil, "init_logit_bias": nil}
+		"output_dict": anything, "multimodal_cfg": anything, "init_logit_bias": anything}
 
 	visionOptions = options{"layers": anything, "width": anything, "head_width": anything, "mlp_ratio": anything,
 		"patch_size": anything, "image_size": anything, "norm_kwargs": anything,
 		"patch_dropout": anything, "output_tokens": anything, "attn_pooler_queries": anything, "attn_pooler_heads": anything,
 		"timm_model_pretrained": anything, "timm_pool": anything, "timm_proj": anything, "timm_proj_bias": anything,
 		"timm_drop": anything, "timm_drop_path": anything, "input_patchnorm": false, "global_average_pool": false,
-		"pool_type": "tok", "pos_embed_type": "learnable", "final_ln_after_pool": false, "no_ln_pre": false,
-		"attentional_pool": false, "ls_init_value": anything, "timm_model_name": "", "act_kwargs": nil, "block_type": anything,
+		"pool_type": anything, "pos_embed_type": anything, "final_ln_after_pool": anything, "no_ln_pre": anything,
+		"attentional_pool": anything, "ls_init_value": anything, "timm_model_name": anything, "act_kwargs": anything, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
 	textOptions = options{"layers": anything, "width": anything, "heads": anything, "mlp_ratio": anything,
 		"context_length": anything, "vocab_size": anything, "norm_kwargs": anything, "tokenizer_kwargs": anything,
-		"pad_id": anything, "eos_id": anything, "output_tokens": anything, "hf_model_pretrained": anything, "hf_proj_type": anything,
+		"pad_id": float64(0), "eos_id": anything, "output_tokens": anything, "hf_model_pretrained": anything, "hf_proj_type": anything,
 		"hf_pooler_type": anything, "hf_tokenizer_name": "", "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
-		"pool_type": "argmax", "no_causal_mask": false, "attention_mode": "causal", "embed_cls": false, "final_ln_after_pool": false,
-		"proj_bias": false, "proj_type": "linear", "ls_init_value": anything, "act_kwargs": nil, "block_type": anything,
+		"pool_type": anything, "no_causal_mask": anything, "attention_mode": "causal", "embed_cls": anything, "final_ln_after_pool": false,
+		"proj_bias": anything, "proj_type": anything, "ls_init_value": anything, "act_kwargs": anything, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
 	tokenizerOptions = options{"clean": "lower", "strip_sep_token": false, "additional_special_tokens": nil, "reduction_mask": ""}
@@ -123,6 +124,56 @@ func (t openCLIPTower) mlp(width int) int {
 	return max(0, int(float64(width)*ratio))
 }
 
+// flag returns an option that is true or false.
+func (t openCLIPTower) flag(option string) (bool, error) {
+	v := t.values[option]
+	on, ok := v.(bool)
+	if v != nil && !ok {
+		return false, fmt.Errorf("%s: %s %v is not supported", t.name, option, v)
+	}
+	return on, nil
+}
+
+// flags sets each of the variables to an option.
+func (t openCLIPTower) flags(into map[string]*bool) (err error) {
+	for option, p := range into {
+		if *p, err = t.flag(option); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// word returns an option that is one of the keys of words, as the value there. Without the option
+// it is that of "".
+func (t openCLIPTower) word(option string, words map[string]string) (string, error) {
+	v := t.values[option]
+	if v == nil {
+		v = ""
+	}
+	name, isString := v.(string)
+	value, known := words[name]
+	if !isString || !known {
+		return "", fmt.Errorf("%s: %s %v is not supported", t.name, option, v)
+	}
+	return value, nil
+}
+
+// activation returns the activation of the tower, if it is not that of the model.
+func (t openCLIPTower) activation(quick bool) (string, error) {
+	switch k := t.values["act_kwargs"].(type) {
+	case nil:
+		return "", nil
+	case map[string]any:
+		if approximate := k["approximate"]; len(k) == 1 && !quick && approximate == "tanh" {
+			return "gelu_tanh", nil
+		} else if len(k) == 0 || len(k) == 1 && !quick && approximate == "none" {
+			return "", nil
+		}
+	}
+	return "", fmt.Errorf("%s: act_kwargs %v is not supported", t.name, t.values["act_kwargs"])
+}
+
 // eps returns what the layer norms of the tower add to the variance.
 func (t openCLIPTower) eps() (float64, error) {
 	eps := 1e-5
@@ -138,13 +189,13 @@ func (t openCLIPTower) eps() (float64, error) {
 	return 0, fmt.Errorf("%s: norm_kwargs %v is not supported", t.name, t.values["norm_kwargs"])
 }
 
-// fromOpenCLIP reads an open_clip_config.json.
-func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
+// fromOpenCLIP reads an open_clip_config.json. The image tower has the given width.
+func (w *Weights) fromOpenCLIP(data []byte, width int) (s sizes, err error) {
 	var c openCLIPConfig
 	if err := json.Unmarshal(data, &c); err != nil {
 		return s, err
 	}
-	if err := c.checkModel(); err != nil {
+	if err := c.checkModel(w.biased, w.decoder); err != nil {
 		return s, err
 	}
 	vision, err := c.tower("vision_cfg", visionOptions)
@@ -163,9 +214,6 @@ func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
 			return s, fmt.Errorf("%s: ls_init_value %v, but the weights have no layer scale: it belongs to another model", t.name, t.values["ls_init_value"])
 		}
 	}
-	if err := w.norms(vision, text); err != nil {
-		return s, err
-	}
 	head := 0
 	if err := vision.numbers(map[string]*int{"width": &s.visionWidth, "patch_size": &s.patch, "layers": &s.visionLayers,
 		"image_size": &s.imageSize, "head_width": &head}); err != nil {
@@ -177,7 +225,11 @@ func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
 	}
 	s.visionMLP, s.textMLP = vision.mlp(s.visionWidth), text.mlp(s.textWidth)
 	if head > 0 {
-		w.VisionHeads = s.visionWidth / head
+		w.VisionHeads = max(1, width/head)
+	}
+	w.TextHeads = cmp.Or(w.TextHeads, 8) // OpenCLIP's default
+	if err := w.towers(&c, vision, text, width); err != nil {
+		return s, err
 	}
 	if embed := c.Model["embed_dim"]; embed != nil {
 		if err := json.Unmarshal(embed, &s.embed); err != nil {
@@ -188,7 +240,7 @@ func (w *Weights) fromOpenCLIP(data []byte) (s sizes, err error) {
 }
 
 // checkModel checks the options of the whole model.
-func (c *openCLIPConfig) checkModel() error {
+func (c *openCLIPConfig) checkModel(hasBias, hasDecoder bool) error {
 	whole := map[string]any{}
 	for name, data := range c.Model {
 		var v any
@@ -197,11 +249,10 @@ func (c *openCLIPConfig) checkModel() error {
 		}
 		whole[name] = v
 	}
-	switch {
-	case whole["multimodal_cfg"] != nil:
-		return errors.New("multimodal_cfg: a CoCa model is not supported")
-	case whole["init_logit_bias"] != nil:
-		return errors.New("init_logit_bias: a SigLIP model is not supported")
+	for option, has := range map[string]bool{"init_logit_bias": hasBias, "multimodal_cfg": hasDecoder} {
+		if whole[option] != nil && !has {
+			return fmt.Errorf("model_cfg: %s, but the weights have no such part: it belongs to another model", option)
+		}
 	}
 	return modelOptions.check("model_cfg", whole)
 }
@@ -215,29 +266,8 @@ func (w *Weights) tokenizer(text openCLIPTower) error {
 	return tokenizerOptions.check("tokenizer_kwargs", settings)
 }
 
-// norms sets the activation and what layer norms add to the variance.
-func (w *Weights) norms(vision, text openCLIPTower) error {
-	v, err := vision.eps()
-	if err != nil {
-		return err
-	}
-	t, err := text.eps()
-	if err != nil {
-		return err
-	}
-	if v != t {
-		return fmt.Errorf("the towers' norm_kwargs differ (eps %g and %g), which is not supported", v, t)
-	}
-	w.Eps = float32(v)
-	return nil
-}
-
-// preprocessOpenCLIP sets the activation and how images become pixels.
+// preprocessOpenCLIP sets how images become pixels.
 func (w *Weights) preprocessOpenCLIP(c *openCLIPConfig, side int) error {
-	w.Activation = "gelu" // OpenCLIP's default
-	if string(c.Model["quick_gelu"]) == "true" {
-		w.Activation = "quick_gelu"
-	}
 	p := c.Preprocess
 	switch p.Interpolation {
 	case "", "bicubic", "random": // random is for training

@@ -23,6 +23,9 @@ type transformersTower struct {
 	Context    int     `json:"max_position_embeddings"`
 }
 
+// transformersActivations are the activations by the names of transformers.
+var transformersActivations = map[string]string{"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh"}
+
 // read overwrites t with the values that the parts of a configuration have.
 func (t *transformersTower) read(parts []json.RawMessage) error {
 	for _, data := range parts {
@@ -53,18 +56,27 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 		t.Activation, t.Eps = v.Activation, v.Eps
 	}
 	switch {
-	case v.Eps != t.Eps || !plausibleEps(v.Eps):
-		return s, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config, which is not supported", v.Eps, t.Eps)
-	case v.Activation != t.Activation:
-		return s, fmt.Errorf("hidden_act is %q in vision_config and %q in text_config, which is not supported", v.Activation, t.Activation)
+	case !plausibleEps(v.Eps) || !plausibleEps(t.Eps):
+		return s, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config", v.Eps, t.Eps)
 	case v.Heads < 1 || t.Heads < 1:
 		return s, fmt.Errorf("num_attention_heads is %d and %d", v.Heads, t.Heads)
 	case v.Channels != 3:
 		return s, fmt.Errorf("num_channels %d is not supported; images have 3", v.Channels)
-	case v.Activation != "quick_gelu" && v.Activation != "gelu":
-		return s, fmt.Errorf("hidden_act %q is not supported; it is quick_gelu or gelu", v.Activation)
 	}
-	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = v.Activation, v.Heads, t.Heads, float32(v.Eps)
+	for _, tower := range []*transformersTower{&v, &t} {
+		name, ok := transformersActivations[tower.Activation]
+		if !ok {
+			return s, fmt.Errorf("hidden_act %q is not supported; it is quick_gelu, gelu or gelu_pytorch_tanh", tower.Activation)
+		}
+		tower.Activation = name
+	}
+	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = t.Activation, v.Heads, t.Heads, float32(t.Eps)
+	if v.Activation != t.Activation {
+		w.Vision.Activation = v.Activation
+	}
+	if v.Eps != t.Eps {
+		w.Vision.Eps = float32(v.Eps)
+	}
 	return sizes{embed: v.Embed, imageSize: v.ImageSize, patch: v.Patch,
 		visionWidth: v.Width, visionLayers: v.Layers, visionMLP: v.MLP,
 		context: t.Context, vocabulary: t.Vocabulary, textWidth: t.Width, textLayers: t.Layers, textMLP: t.MLP,

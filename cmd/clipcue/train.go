@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/clipcue/clipcue/adapter"
+	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/dataset"
@@ -74,6 +76,17 @@ func usePreset[C any](c *cobra.Command, k *C, name string, preset func(string) (
 		err = errors.Join(err, set())
 	}
 	return err
+}
+
+// fitPrompts lowers the numbers of prompt vectors of a preset to what the backbone's context has
+// room for. Given flags are kept.
+func (a *app) fitPrompts(c *cobra.Command, k *adapter.Config, m *clip.Model) {
+	if c.Flags().Changed("prefix") || c.Flags().Changed("postfix") {
+		return
+	}
+	if context := m.Config().Context; k.FitPrompts(context) {
+		a.log.Warn("fewer prompt vectors than the preset's, because the backbone's context is short", "context", context, "prefix", k.Prefix, "postfix", k.Postfix)
+	}
 }
 
 // printTrained prints the result of a run: more is added to the JSON, about is a line

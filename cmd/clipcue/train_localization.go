@@ -131,6 +131,7 @@ func (a *app) openLocalizationData(c *cobra.Command, k localization.Config, o tr
 	if err != nil {
 		return err
 	}
+	a.fitPrompts(c, &k.Adapter, m)
 	data, err := d.Open(feature.BackboneOf(m))
 	if err != nil {
 		return err

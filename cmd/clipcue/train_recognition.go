@@ -93,6 +93,7 @@ func (a *app) trainRecognition(c *cobra.Command, k recognition.Config, o trainRe
 	if err != nil {
 		return err
 	}
+	a.fitPrompts(c, &k.Adapter, m)
 	data, err := o.data.Open(feature.BackboneOf(m))
 	if err != nil {
 		return err

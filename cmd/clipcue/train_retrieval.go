@@ -74,6 +74,7 @@ func (a *app) trainRetrieval(c *cobra.Command, k retrieval.Config, o trainRetrie
 	if err != nil {
 		return err
 	}
+	a.fitPrompts(c, &k.Adapter, m)
 	data, err := o.data.Open(feature.BackboneOf(m))
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ type job struct {
 	adamw       adamw
 	eps, scale  float32
 	size, patch int
+	first       int // rows before the patches
 	rgb         []byte
 }
 

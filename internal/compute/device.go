@@ -50,10 +50,14 @@ const (
 	Identity  Activation = iota
 	QuickGELU            // x·sigmoid(1.702x), OpenAI's CLIP
 	GELU                 // x·Φ(x) by erf, OpenCLIP's later models
+	TanhGELU             // its approximation by tanh, SigLIP
+	SiLU                 // x·sigmoid(x), in gated MLPs
+
+	activations = iota
 )
 
 func (a Activation) String() string {
-	return [...]string{"identity", "quick_gelu", "gelu"}[a]
+	return [activations]string{"identity", "quick_gelu", "gelu", "gelu_tanh", "silu"}[a]
 }
 
 // Form is a set of the products that a packed [Weight] is used for.
@@ -173,6 +177,13 @@ type Device interface {
 	Add(dst, src Matrix)
 	AddCycle(dst, src Matrix)
 	AddCycleGrad(src, dst Matrix)
+	// Multiply multiplies each entry of dst by that of src.
+	Multiply(dst, src Matrix)
+	// Rotate turns each pair of neighboring columns (u, v) of x into (u·c-v·s, u·s+v·c).
+	// Row i takes cosines and sines from row at[i] modulo table.Rows of table; a nil list means
+	// 0, 1, 2…. table is [positions,2w], w cosines before w sines, and serves the pairs of
+	// every 2w columns of x.
+	Rotate(x, table Matrix, at []int32)
 	Scale(dst Matrix, by float32)
 	// Mean writes the mean of the rows ranges[i] of src to row i of dst. MeanGrad
 	// adds the gradient to dsrc. No range may be empty.
@@ -202,9 +213,9 @@ type Device interface {
 	IntervalLoss(dlogs, iou, logs, target Matrix, weight float64) float64
 
 	// ExtractPatches divides images [n,3·size·size], stored channel by channel, into
-	// the rows of dst [n·(1+(size/patch)²), 3·patch²]. The first row of each image is
+	// the rows of dst [n·(first+(size/patch)²), 3·patch²]. The first rows of each image are
 	// zero, for the class token.
-	ExtractPatches(dst, images Matrix, size, patch int)
+	ExtractPatches(dst, images Matrix, size, patch, first int)
 	// NormalizePixels writes the RGB bytes of images (height, width, channel) as (x/255-mean)/std,
 	// channel by channel, to dst [n,3·size·size].
 	NormalizePixels(dst Matrix, rgb []byte, mean, std [3]float32)

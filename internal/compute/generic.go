@@ -11,8 +11,8 @@ var generic = &kernels{
 	name: "generic",
 	rows: 2, cols: 4, lanes: 4, depth: 768,
 	tiles:         [][]func(*tile){nil, {nil, genericTile1, genericTile2}},
-	finish:        [3]func(*tile){QuickGELU: finishQuickGELU, GELU: finishGELU},
-	activateGrad:  [3]func(dx, dy, x []float32){QuickGELU: quickGELUGrad, GELU: geluGrad},
+	finish:        [activations]func(*tile){QuickGELU: finishQuickGELU, GELU: finishGELU, TanhGELU: finishTanhGELU, SiLU: finishSiLU},
+	activateGrad:  [activations]func(dx, dy, x []float32){QuickGELU: quickGELUGrad, GELU: geluGrad, TanhGELU: tanhGELUGrad, SiLU: siluGrad},
 	softmax:       genericSoftmax,
 	softmaxGrad:   genericSoftmaxGrad,
 	layerNorm:     genericLayerNorm,
@@ -99,8 +99,20 @@ func gelu(x float32) float32 {
 	return float32(0.5 * float64(x) * (1 + math.Erf(float64(x)/math.Sqrt2)))
 }
 
+// GELU's approximation by tanh is x·sigmoid(tanhLinear·x + tanhCubic·x³).
+const (
+	tanhLinear = 1.5957691216057308
+	tanhCubic  = 0.044715 * tanhLinear
+)
+
+func tanhGELU(x float32) float32 { return x * sigmoid(x*(tanhLinear+tanhCubic*x*x)) }
+
+func silu(x float32) float32 { return x * sigmoid(x) }
+
 func finishQuickGELU(t *tile) { finish(t, quickGELU) }
 func finishGELU(t *tile)      { finish(t, gelu) }
+func finishTanhGELU(t *tile)  { finish(t, tanhGELU) }
+func finishSiLU(t *tile)      { finish(t, silu) }
 
 func finish(t *tile, act func(float32) float32) {
 	for r := range uintptr(t.rows) {
@@ -119,6 +131,21 @@ func quickGELUGrad(dx, dy, x []float32) {
 	for i := range dx {
 		s := sigmoid(1.702 * x[i])
 		dx[i] = dy[i] * s * (1 + 1.702*x[i]*(1-s))
+	}
+}
+
+func tanhGELUGrad(dx, dy, x []float32) {
+	for i := range dx {
+		v := x[i]
+		s := sigmoid(v * (tanhLinear + tanhCubic*v*v))
+		dx[i] = dy[i] * s * (1 + v*(tanhLinear+3*tanhCubic*v*v)*(1-s))
+	}
+}
+
+func siluGrad(dx, dy, x []float32) {
+	for i := range dx {
+		s := sigmoid(x[i])
+		dx[i] = dy[i] * s * (1 + x[i]*(1-s))
 	}
 }
 

@@ -1,16 +1,18 @@
 package compute
 
-func (c *CPU) ExtractPatches(dst, images Matrix, size, patch int) {
-	c.job = job{y: dst.open(), x: images.open(), size: size, patch: patch}
+func (c *CPU) ExtractPatches(dst, images Matrix, size, patch, first int) {
+	c.job = job{y: dst.open(), x: images.open(), size: size, patch: patch, first: first}
 	c.parallel(images.Rows, func(c *CPU, _ *worker, n int) {
 		j := &c.job
 		size, patch := j.size, j.patch
 		grid := size / patch
 		src := j.x.row(n)
-		first := n * (1 + grid*grid)
-		clear(j.y.row(first))
+		at := n * (j.first + grid*grid)
+		for i := range j.first {
+			clear(j.y.row(at + i))
+		}
 		for p := range grid * grid {
-			row := j.y.row(first + 1 + p)
+			row := j.y.row(at + j.first + p)
 			for ch := range 3 {
 				for y := range patch {
 					from := ch*size*size + (p/grid*patch+y)*size + p%grid*patch

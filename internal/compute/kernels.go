@@ -21,8 +21,8 @@ type kernels struct {
 	tiles [][]func(*tile)
 
 	// finish writes c = act(a) + r; activateGrad dx = dy·act'(x).
-	finish       [3]func(*tile)
-	activateGrad [3]func(dx, dy, x []float32)
+	finish       [activations]func(*tile)
+	activateGrad [activations]func(dx, dy, x []float32)
 
 	softmax       func(y, x []float32, scale float32)      // softmax(scale·x), scale > 0
 	softmaxGrad   func(dx, p, dp []float32, scale float32) // scale·p·(dp - Σ p·dp)

@@ -15967,8 +15967,8 @@ tail26:
 after27:
 	RET
 
-// func neonFinishGELU(t *tile)
-TEXT ·neonFinishGELU(SB), NOSPLIT, $0-8
+// func neonFinishSiLU(t *tile)
+TEXT ·neonFinishSiLU(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R15
 	MOVD $neonConstants<>(SB), R19
 	MOVD tile_a(R15), R0
@@ -15988,22 +15988,1778 @@ many31:
 	CMP $16, R7
 	BLT after32
 	FMOVQ 0(R8), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ 0(R10), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R9)
+	FMOVQ 16(R8), F5
+	FMOVQ 224(R19), F6
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R19), F7
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	FMOVQ 32(R19), F7
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 48(R19), F7
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	FMOVQ 64(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 80(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 96(R19), F8
+	FMOVQ 112(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 128(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 144(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 160(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 176(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 192(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 192(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V7.S4, V9.S4, V9.S4
+	FMOVQ 192(R19), F6
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
+	FMOVQ 16(R10), F6
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	FMOVQ F5, 16(R9)
+	FMOVQ 32(R8), F10
+	FMOVQ 224(R19), F11
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	FMOVQ 16(R19), F12
+	WORD $0x4eacf56b // fmin v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R19), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R19), F12
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	FMOVQ 64(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 80(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 96(R19), F13
+	FMOVQ 112(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 128(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 144(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 160(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 176(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 192(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 192(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V12.S4, V14.S4, V14.S4
+	FMOVQ 192(R19), F11
+	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
+	WORD $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	FMOVQ 32(R10), F11
+	WORD $0x4e2bd54a // fadd v10.4s, v10.4s, v11.4s
+	FMOVQ F10, 32(R9)
+	FMOVQ 48(R8), F15
+	FMOVQ 224(R19), F16
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ 16(R19), F17
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R19), F17
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 48(R19), F17
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	FMOVQ 64(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 80(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 96(R19), F18
+	FMOVQ 112(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 128(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 144(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 160(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 176(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 192(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 192(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V17.S4, V19.S4, V19.S4
+	FMOVQ 192(R19), F16
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	WORD $0x6e33fdef // fdiv v15.4s, v15.4s, v19.4s
+	FMOVQ 48(R10), F16
+	WORD $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+	FMOVQ F15, 48(R9)
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	SUB $16, R7
+	B many31
+after32:
+one33:
+	CMP $4, R7
+	BLT after34
+	FMOVQ 0(R8), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ 0(R10), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R9)
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	SUB $4, R7
+	B one33
+after34:
+tail35:
+	CMP $1, R7
+	BLT after36
+	FMOVS (R8), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVS (R10), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS F0, (R9)
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	SUB $1, R7
+	B tail35
+after36:
+	MOVD tile_ldr(R15), R14
+	ADD R14, R2
+	B next30
+plain29:
+	MOVD R6, R7
+	MOVD R0, R8
+	MOVD R1, R9
+many37:
+	CMP $16, R7
+	BLT after38
+	FMOVQ 0(R8), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 0(R9)
+	FMOVQ 16(R8), F5
+	FMOVQ 224(R19), F6
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R19), F7
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	FMOVQ 32(R19), F7
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 48(R19), F7
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	FMOVQ 64(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 80(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 96(R19), F8
+	FMOVQ 112(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 128(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 144(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 160(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 176(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 192(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 192(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V7.S4, V9.S4, V9.S4
+	FMOVQ 192(R19), F6
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
+	FMOVQ F5, 16(R9)
+	FMOVQ 32(R8), F10
+	FMOVQ 224(R19), F11
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	FMOVQ 16(R19), F12
+	WORD $0x4eacf56b // fmin v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R19), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R19), F12
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	FMOVQ 64(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 80(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 96(R19), F13
+	FMOVQ 112(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 128(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 144(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 160(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 176(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 192(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 192(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V12.S4, V14.S4, V14.S4
+	FMOVQ 192(R19), F11
+	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
+	WORD $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 32(R9)
+	FMOVQ 48(R8), F15
+	FMOVQ 224(R19), F16
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ 16(R19), F17
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R19), F17
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 48(R19), F17
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	FMOVQ 64(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 80(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 96(R19), F18
+	FMOVQ 112(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 128(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 144(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 160(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 176(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 192(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 192(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V17.S4, V19.S4, V19.S4
+	FMOVQ 192(R19), F16
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	WORD $0x6e33fdef // fdiv v15.4s, v15.4s, v19.4s
+	FMOVQ F15, 48(R9)
+	ADD $64, R8
+	ADD $64, R9
+	SUB $16, R7
+	B many37
+after38:
+one39:
+	CMP $4, R7
+	BLT after40
+	FMOVQ 0(R8), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 0(R9)
+	ADD $16, R8
+	ADD $16, R9
+	SUB $4, R7
+	B one39
+after40:
+tail41:
+	CMP $1, R7
+	BLT after42
+	FMOVS (R8), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVS F0, (R9)
+	ADD $4, R8
+	ADD $4, R9
+	SUB $1, R7
+	B tail41
+after42:
+next30:
+	ADD R3, R0
+	ADD R4, R1
+	SUBS $1, R5
+	BNE row28
+	RET
+
+// func neonSiLUGrad(dx []float32, dy []float32, x []float32)
+TEXT ·neonSiLUGrad(SB), NOSPLIT, $0-72
+	MOVD dx_base+0(FP), R0
+	MOVD dx_len+8(FP), R6
+	MOVD dy_base+24(FP), R1
+	MOVD x_base+48(FP), R2
+	MOVD $neonConstants<>(SB), R19
+	MOVD R6, R7
+	MOVD R0, R8
+	MOVD R1, R9
+	MOVD R2, R10
+many43:
+	CMP $16, R7
+	BLT after44
+	FMOVQ 0(R10), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 192(R19), F1
+	WORD $0x6e24fc22 // fdiv v2.4s, v1.4s, v4.4s
+	WORD $0x4ea2d423 // fsub v3.4s, v1.4s, v2.4s
+	FMOVQ 192(R19), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVQ 0(R9), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R8)
+	FMOVQ 16(R10), F5
+	FMOVQ 224(R19), F6
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R19), F7
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	FMOVQ 32(R19), F7
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 48(R19), F7
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	FMOVQ 64(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 80(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 96(R19), F8
+	FMOVQ 112(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 128(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 144(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 160(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 176(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 192(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 192(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V7.S4, V9.S4, V9.S4
+	FMOVQ 192(R19), F6
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	FMOVQ 192(R19), F6
+	WORD $0x6e29fcc7 // fdiv v7.4s, v6.4s, v9.4s
+	WORD $0x4ea7d4c8 // fsub v8.4s, v6.4s, v7.4s
+	FMOVQ 192(R19), F9
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	VFMLA V8.S4, V5.S4, V6.S4
+	WORD $0x6e27dcc5 // fmul v5.4s, v6.4s, v7.4s
+	FMOVQ 16(R9), F6
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	FMOVQ F5, 16(R8)
+	FMOVQ 32(R10), F10
+	FMOVQ 224(R19), F11
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	FMOVQ 16(R19), F12
+	WORD $0x4eacf56b // fmin v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R19), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R19), F12
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	FMOVQ 64(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 80(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 96(R19), F13
+	FMOVQ 112(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 128(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 144(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 160(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 176(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 192(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 192(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V12.S4, V14.S4, V14.S4
+	FMOVQ 192(R19), F11
+	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
+	FMOVQ 192(R19), F11
+	WORD $0x6e2efd6c // fdiv v12.4s, v11.4s, v14.4s
+	WORD $0x4eacd56d // fsub v13.4s, v11.4s, v12.4s
+	FMOVQ 192(R19), F14
+	WORD $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	VFMLA V13.S4, V10.S4, V11.S4
+	WORD $0x6e2cdd6a // fmul v10.4s, v11.4s, v12.4s
+	FMOVQ 32(R9), F11
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	FMOVQ F10, 32(R8)
+	FMOVQ 48(R10), F15
+	FMOVQ 224(R19), F16
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ 16(R19), F17
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R19), F17
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 48(R19), F17
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	FMOVQ 64(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 80(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 96(R19), F18
+	FMOVQ 112(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 128(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 144(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 160(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 176(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 192(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 192(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V17.S4, V19.S4, V19.S4
+	FMOVQ 192(R19), F16
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	FMOVQ 192(R19), F16
+	WORD $0x6e33fe11 // fdiv v17.4s, v16.4s, v19.4s
+	WORD $0x4eb1d612 // fsub v18.4s, v16.4s, v17.4s
+	FMOVQ 192(R19), F19
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	VFMLA V18.S4, V15.S4, V16.S4
+	WORD $0x6e31de0f // fmul v15.4s, v16.4s, v17.4s
+	FMOVQ 48(R9), F16
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	FMOVQ F15, 48(R8)
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	SUB $16, R7
+	B many43
+after44:
+one45:
+	CMP $4, R7
+	BLT after46
+	FMOVQ 0(R10), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 192(R19), F1
+	WORD $0x6e24fc22 // fdiv v2.4s, v1.4s, v4.4s
+	WORD $0x4ea2d423 // fsub v3.4s, v1.4s, v2.4s
+	FMOVQ 192(R19), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVQ 0(R9), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R8)
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	SUB $4, R7
+	B one45
+after46:
+tail47:
+	CMP $1, R7
+	BLT after48
+	FMOVS (R10), F0
+	FMOVQ 224(R19), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 192(R19), F1
+	WORD $0x6e24fc22 // fdiv v2.4s, v1.4s, v4.4s
+	WORD $0x4ea2d423 // fsub v3.4s, v1.4s, v2.4s
+	FMOVQ 192(R19), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVS (R9), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVS F0, (R8)
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	SUB $1, R7
+	B tail47
+after48:
+	RET
+
+// func neonFinishTanhGELU(t *tile)
+TEXT ·neonFinishTanhGELU(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R15
+	MOVD $neonConstants<>(SB), R19
+	MOVD tile_a(R15), R0
+	MOVD tile_c(R15), R1
+	MOVD tile_r(R15), R2
+	MOVD tile_lda(R15), R3
+	MOVD tile_ldc(R15), R4
+	MOVD tile_cols(R15), R6
+	MOVD tile_rows(R15), R5
+row49:
+	CBZ R2, plain50
+	MOVD R6, R7
+	MOVD R0, R8
+	MOVD R1, R9
+	MOVD R2, R10
+many52:
+	CMP $16, R7
+	BLT after53
+	FMOVQ 0(R8), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ 0(R10), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R9)
+	FMOVQ 16(R8), F5
+	WORD $0x6e25dca6 // fmul v6.4s, v5.4s, v5.4s
+	FMOVQ 240(R19), F7
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	FMOVQ 256(R19), F7
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R19), F7
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	FMOVQ 32(R19), F7
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 48(R19), F7
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	FMOVQ 64(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 80(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 96(R19), F8
+	FMOVQ 112(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 128(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 144(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 160(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 176(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 192(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 192(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V7.S4, V9.S4, V9.S4
+	FMOVQ 192(R19), F6
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
+	FMOVQ 16(R10), F6
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	FMOVQ F5, 16(R9)
+	FMOVQ 32(R8), F10
+	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
+	FMOVQ 240(R19), F12
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 256(R19), F12
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	FMOVQ 16(R19), F12
+	WORD $0x4eacf56b // fmin v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R19), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R19), F12
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	FMOVQ 64(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 80(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 96(R19), F13
+	FMOVQ 112(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 128(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 144(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 160(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 176(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 192(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 192(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V12.S4, V14.S4, V14.S4
+	FMOVQ 192(R19), F11
+	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
+	WORD $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	FMOVQ 32(R10), F11
+	WORD $0x4e2bd54a // fadd v10.4s, v10.4s, v11.4s
+	FMOVQ F10, 32(R9)
+	FMOVQ 48(R8), F15
+	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
+	FMOVQ 240(R19), F17
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	FMOVQ 256(R19), F17
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ 16(R19), F17
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R19), F17
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 48(R19), F17
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	FMOVQ 64(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 80(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 96(R19), F18
+	FMOVQ 112(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 128(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 144(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 160(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 176(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 192(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 192(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V17.S4, V19.S4, V19.S4
+	FMOVQ 192(R19), F16
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	WORD $0x6e33fdef // fdiv v15.4s, v15.4s, v19.4s
+	FMOVQ 48(R10), F16
+	WORD $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+	FMOVQ F15, 48(R9)
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	SUB $16, R7
+	B many52
+after53:
+one54:
+	CMP $4, R7
+	BLT after55
+	FMOVQ 0(R8), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ 0(R10), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R9)
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	SUB $4, R7
+	B one54
+after55:
+tail56:
+	CMP $1, R7
+	BLT after57
+	FMOVS (R8), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVS (R10), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS F0, (R9)
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	SUB $1, R7
+	B tail56
+after57:
+	MOVD tile_ldr(R15), R14
+	ADD R14, R2
+	B next51
+plain50:
+	MOVD R6, R7
+	MOVD R0, R8
+	MOVD R1, R9
+many58:
+	CMP $16, R7
+	BLT after59
+	FMOVQ 0(R8), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 0(R9)
+	FMOVQ 16(R8), F5
+	WORD $0x6e25dca6 // fmul v6.4s, v5.4s, v5.4s
+	FMOVQ 240(R19), F7
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	FMOVQ 256(R19), F7
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R19), F7
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	FMOVQ 32(R19), F7
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 48(R19), F7
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	FMOVQ 64(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 80(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 96(R19), F8
+	FMOVQ 112(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 128(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 144(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 160(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 176(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 192(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 192(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V7.S4, V9.S4, V9.S4
+	FMOVQ 192(R19), F6
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
+	FMOVQ F5, 16(R9)
+	FMOVQ 32(R8), F10
+	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
+	FMOVQ 240(R19), F12
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 256(R19), F12
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	FMOVQ 16(R19), F12
+	WORD $0x4eacf56b // fmin v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R19), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R19), F12
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	FMOVQ 64(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 80(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 96(R19), F13
+	FMOVQ 112(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 128(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 144(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 160(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 176(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 192(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 192(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V12.S4, V14.S4, V14.S4
+	FMOVQ 192(R19), F11
+	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
+	WORD $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 32(R9)
+	FMOVQ 48(R8), F15
+	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
+	FMOVQ 240(R19), F17
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	FMOVQ 256(R19), F17
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ 16(R19), F17
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R19), F17
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 48(R19), F17
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	FMOVQ 64(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 80(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 96(R19), F18
+	FMOVQ 112(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 128(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 144(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 160(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 176(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 192(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 192(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V17.S4, V19.S4, V19.S4
+	FMOVQ 192(R19), F16
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	WORD $0x6e33fdef // fdiv v15.4s, v15.4s, v19.4s
+	FMOVQ F15, 48(R9)
+	ADD $64, R8
+	ADD $64, R9
+	SUB $16, R7
+	B many58
+after59:
+one60:
+	CMP $4, R7
+	BLT after61
+	FMOVQ 0(R8), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 0(R9)
+	ADD $16, R8
+	ADD $16, R9
+	SUB $4, R7
+	B one60
+after61:
+tail62:
+	CMP $1, R7
+	BLT after63
+	FMOVS (R8), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVS F0, (R9)
+	ADD $4, R8
+	ADD $4, R9
+	SUB $1, R7
+	B tail62
+after63:
+next51:
+	ADD R3, R0
+	ADD R4, R1
+	SUBS $1, R5
+	BNE row49
+	RET
+
+// func neonTanhGELUGrad(dx []float32, dy []float32, x []float32)
+TEXT ·neonTanhGELUGrad(SB), NOSPLIT, $0-72
+	MOVD dx_base+0(FP), R0
+	MOVD dx_len+8(FP), R6
+	MOVD dy_base+24(FP), R1
+	MOVD x_base+48(FP), R2
+	MOVD $neonConstants<>(SB), R19
+	MOVD R6, R7
+	MOVD R0, R8
+	MOVD R1, R9
+	MOVD R2, R10
+many64:
+	CMP $16, R7
+	BLT after65
+	FMOVQ 0(R10), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 192(R19), F1
+	WORD $0x6e24fc22 // fdiv v2.4s, v1.4s, v4.4s
+	WORD $0x4ea2d423 // fsub v3.4s, v1.4s, v2.4s
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ 272(R19), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ 288(R19), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVQ 0(R9), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R8)
+	FMOVQ 16(R10), F5
+	WORD $0x6e25dca6 // fmul v6.4s, v5.4s, v5.4s
+	FMOVQ 240(R19), F7
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	FMOVQ 256(R19), F7
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R19), F7
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	FMOVQ 32(R19), F7
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 48(R19), F7
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	FMOVQ 64(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 80(R19), F8
+	VFMLS V8.S4, V7.S4, V6.S4
+	FMOVQ 96(R19), F8
+	FMOVQ 112(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 128(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 144(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 160(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 176(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 192(R19), F8
+	VFMLA V6.S4, V9.S4, V8.S4
+	FMOVQ 192(R19), F9
+	VFMLA V6.S4, V8.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V7.S4, V9.S4, V9.S4
+	FMOVQ 192(R19), F6
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	FMOVQ 192(R19), F6
+	WORD $0x6e29fcc7 // fdiv v7.4s, v6.4s, v9.4s
+	WORD $0x4ea7d4c8 // fsub v8.4s, v6.4s, v7.4s
+	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
+	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
+	FMOVQ 272(R19), F9
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	FMOVQ 288(R19), F9
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	VFMLA V8.S4, V5.S4, V6.S4
+	WORD $0x6e27dcc5 // fmul v5.4s, v6.4s, v7.4s
+	FMOVQ 16(R9), F6
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	FMOVQ F5, 16(R8)
+	FMOVQ 32(R10), F10
+	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
+	FMOVQ 240(R19), F12
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 256(R19), F12
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	FMOVQ 16(R19), F12
+	WORD $0x4eacf56b // fmin v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R19), F12
+	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R19), F12
+	WORD $0x6e2bdd8c // fmul v12.4s, v12.4s, v11.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	FMOVQ 64(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 80(R19), F13
+	VFMLS V13.S4, V12.S4, V11.S4
+	FMOVQ 96(R19), F13
+	FMOVQ 112(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 128(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 144(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 160(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 176(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	FMOVQ 192(R19), F13
+	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 192(R19), F14
+	VFMLA V11.S4, V13.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V12.S4, V14.S4, V14.S4
+	FMOVQ 192(R19), F11
+	WORD $0x4e2bd5ce // fadd v14.4s, v14.4s, v11.4s
+	FMOVQ 192(R19), F11
+	WORD $0x6e2efd6c // fdiv v12.4s, v11.4s, v14.4s
+	WORD $0x4eacd56d // fsub v13.4s, v11.4s, v12.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
+	WORD $0x6e2add4a // fmul v10.4s, v10.4s, v10.4s
+	FMOVQ 272(R19), F14
+	WORD $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	FMOVQ 288(R19), F14
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	VFMLA V13.S4, V10.S4, V11.S4
+	WORD $0x6e2cdd6a // fmul v10.4s, v11.4s, v12.4s
+	FMOVQ 32(R9), F11
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	FMOVQ F10, 32(R8)
+	FMOVQ 48(R10), F15
+	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
+	FMOVQ 240(R19), F17
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	FMOVQ 256(R19), F17
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ 16(R19), F17
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R19), F17
+	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 48(R19), F17
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	FMOVQ 64(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 80(R19), F18
+	VFMLS V18.S4, V17.S4, V16.S4
+	FMOVQ 96(R19), F18
+	FMOVQ 112(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 128(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 144(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 160(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 176(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	FMOVQ 192(R19), F18
+	VFMLA V16.S4, V19.S4, V18.S4
+	FMOVQ 192(R19), F19
+	VFMLA V16.S4, V18.S4, V19.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V17.S4, V19.S4, V19.S4
+	FMOVQ 192(R19), F16
+	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
+	FMOVQ 192(R19), F16
+	WORD $0x6e33fe11 // fdiv v17.4s, v16.4s, v19.4s
+	WORD $0x4eb1d612 // fsub v18.4s, v16.4s, v17.4s
+	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
+	WORD $0x6e2fddef // fmul v15.4s, v15.4s, v15.4s
+	FMOVQ 272(R19), F19
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	FMOVQ 288(R19), F19
+	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
+	VFMLA V18.S4, V15.S4, V16.S4
+	WORD $0x6e31de0f // fmul v15.4s, v16.4s, v17.4s
+	FMOVQ 48(R9), F16
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	FMOVQ F15, 48(R8)
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	SUB $16, R7
+	B many64
+after65:
+one66:
+	CMP $4, R7
+	BLT after67
+	FMOVQ 0(R10), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 192(R19), F1
+	WORD $0x6e24fc22 // fdiv v2.4s, v1.4s, v4.4s
+	WORD $0x4ea2d423 // fsub v3.4s, v1.4s, v2.4s
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ 272(R19), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ 288(R19), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVQ 0(R9), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R8)
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	SUB $4, R7
+	B one66
+after67:
+tail68:
+	CMP $1, R7
+	BLT after69
+	FMOVS (R10), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	FMOVQ 240(R19), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R19), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R19), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R19), F2
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R19), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	FMOVQ 64(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 80(R19), F3
+	VFMLS V3.S4, V2.S4, V1.S4
+	FMOVQ 96(R19), F3
+	FMOVQ 112(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 128(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 144(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 160(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 176(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	FMOVQ 192(R19), F3
+	VFMLA V1.S4, V4.S4, V3.S4
+	FMOVQ 192(R19), F4
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VSHL $23, V2.S4, V2.S4
+	VADD V2.S4, V4.S4, V4.S4
+	FMOVQ 192(R19), F1
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 192(R19), F1
+	WORD $0x6e24fc22 // fdiv v2.4s, v1.4s, v4.4s
+	WORD $0x4ea2d423 // fsub v3.4s, v1.4s, v2.4s
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ 272(R19), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ 288(R19), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	FMOVS (R9), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVS F0, (R8)
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	SUB $1, R7
+	B tail68
+after69:
+	RET
+
+// func neonFinishGELU(t *tile)
+TEXT ·neonFinishGELU(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R15
+	MOVD $neonConstants<>(SB), R19
+	MOVD tile_a(R15), R0
+	MOVD tile_c(R15), R1
+	MOVD tile_r(R15), R2
+	MOVD tile_lda(R15), R3
+	MOVD tile_ldc(R15), R4
+	MOVD tile_cols(R15), R6
+	MOVD tile_rows(R15), R5
+row70:
+	CBZ R2, plain71
+	MOVD R6, R7
+	MOVD R0, R8
+	MOVD R1, R9
+	MOVD R2, R10
+many73:
+	CMP $16, R7
+	BLT after74
+	FMOVQ 0(R8), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16045,21 +17801,21 @@ many31:
 	FMOVQ F0, 0(R9)
 	FMOVQ 16(R8), F6
 	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	FMOVQ 224(R19), F8
+	FMOVQ 304(R19), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	FMOVQ 192(R19), F8
-	FMOVQ 240(R19), F11
+	FMOVQ 320(R19), F11
 	VMOV V8.B16, V9.B16
 	VFMLA V11.S4, V7.S4, V9.S4
 	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
-	FMOVQ 256(R19), F9
-	FMOVQ 272(R19), F11
+	FMOVQ 336(R19), F9
+	FMOVQ 352(R19), F11
 	VFMLA V8.S4, V9.S4, V11.S4
-	FMOVQ 288(R19), F9
+	FMOVQ 368(R19), F9
 	VFMLA V8.S4, V11.S4, V9.S4
-	FMOVQ 304(R19), F11
+	FMOVQ 384(R19), F11
 	VFMLA V8.S4, V9.S4, V11.S4
-	FMOVQ 320(R19), F9
+	FMOVQ 400(R19), F9
 	VFMLA V8.S4, V11.S4, V9.S4
 	WORD $0x6e28dd29 // fmul v9.4s, v9.4s, v8.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
@@ -16101,21 +17857,21 @@ many31:
 	FMOVQ F6, 16(R9)
 	FMOVQ 32(R8), F12
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 224(R19), F14
+	FMOVQ 304(R19), F14
 	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
 	FMOVQ 192(R19), F14
-	FMOVQ 240(R19), F17
+	FMOVQ 320(R19), F17
 	VMOV V14.B16, V15.B16
 	VFMLA V17.S4, V13.S4, V15.S4
 	WORD $0x6e2ffdce // fdiv v14.4s, v14.4s, v15.4s
-	FMOVQ 256(R19), F15
-	FMOVQ 272(R19), F17
+	FMOVQ 336(R19), F15
+	FMOVQ 352(R19), F17
 	VFMLA V14.S4, V15.S4, V17.S4
-	FMOVQ 288(R19), F15
+	FMOVQ 368(R19), F15
 	VFMLA V14.S4, V17.S4, V15.S4
-	FMOVQ 304(R19), F17
+	FMOVQ 384(R19), F17
 	VFMLA V14.S4, V15.S4, V17.S4
-	FMOVQ 320(R19), F15
+	FMOVQ 400(R19), F15
 	VFMLA V14.S4, V17.S4, V15.S4
 	WORD $0x6e2eddef // fmul v15.4s, v15.4s, v14.4s
 	WORD $0x6e2dddad // fmul v13.4s, v13.4s, v13.4s
@@ -16157,21 +17913,21 @@ many31:
 	FMOVQ F12, 32(R9)
 	FMOVQ 48(R8), F18
 	WORD $0x4ea0fa53 // fabs v19.4s, v18.4s
-	FMOVQ 224(R19), F20
+	FMOVQ 304(R19), F20
 	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
 	FMOVQ 192(R19), F20
-	FMOVQ 240(R19), F23
+	FMOVQ 320(R19), F23
 	VMOV V20.B16, V21.B16
 	VFMLA V23.S4, V19.S4, V21.S4
 	WORD $0x6e35fe94 // fdiv v20.4s, v20.4s, v21.4s
-	FMOVQ 256(R19), F21
-	FMOVQ 272(R19), F23
+	FMOVQ 336(R19), F21
+	FMOVQ 352(R19), F23
 	VFMLA V20.S4, V21.S4, V23.S4
-	FMOVQ 288(R19), F21
+	FMOVQ 368(R19), F21
 	VFMLA V20.S4, V23.S4, V21.S4
-	FMOVQ 304(R19), F23
+	FMOVQ 384(R19), F23
 	VFMLA V20.S4, V21.S4, V23.S4
-	FMOVQ 320(R19), F21
+	FMOVQ 400(R19), F21
 	VFMLA V20.S4, V23.S4, V21.S4
 	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
 	WORD $0x6e33de73 // fmul v19.4s, v19.4s, v19.4s
@@ -16215,28 +17971,28 @@ many31:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many31
-after32:
-one33:
+	B many73
+after74:
+one75:
 	CMP $4, R7
-	BLT after34
+	BLT after76
 	FMOVQ 0(R8), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16280,28 +18036,28 @@ one33:
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one33
-after34:
-tail35:
+	B one75
+after76:
+tail77:
 	CMP $1, R7
-	BLT after36
+	BLT after78
 	FMOVS (R8), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16345,35 +18101,35 @@ tail35:
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail35
-after36:
+	B tail77
+after78:
 	MOVD tile_ldr(R15), R14
 	ADD R14, R2
-	B next30
-plain29:
+	B next72
+plain71:
 	MOVD R6, R7
 	MOVD R0, R8
 	MOVD R1, R9
-many37:
+many79:
 	CMP $16, R7
-	BLT after38
+	BLT after80
 	FMOVQ 0(R8), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16413,21 +18169,21 @@ many37:
 	FMOVQ F0, 0(R9)
 	FMOVQ 16(R8), F6
 	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	FMOVQ 224(R19), F8
+	FMOVQ 304(R19), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	FMOVQ 192(R19), F8
-	FMOVQ 240(R19), F11
+	FMOVQ 320(R19), F11
 	VMOV V8.B16, V9.B16
 	VFMLA V11.S4, V7.S4, V9.S4
 	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
-	FMOVQ 256(R19), F9
-	FMOVQ 272(R19), F11
+	FMOVQ 336(R19), F9
+	FMOVQ 352(R19), F11
 	VFMLA V8.S4, V9.S4, V11.S4
-	FMOVQ 288(R19), F9
+	FMOVQ 368(R19), F9
 	VFMLA V8.S4, V11.S4, V9.S4
-	FMOVQ 304(R19), F11
+	FMOVQ 384(R19), F11
 	VFMLA V8.S4, V9.S4, V11.S4
-	FMOVQ 320(R19), F9
+	FMOVQ 400(R19), F9
 	VFMLA V8.S4, V11.S4, V9.S4
 	WORD $0x6e28dd29 // fmul v9.4s, v9.4s, v8.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
@@ -16467,21 +18223,21 @@ many37:
 	FMOVQ F6, 16(R9)
 	FMOVQ 32(R8), F12
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 224(R19), F14
+	FMOVQ 304(R19), F14
 	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
 	FMOVQ 192(R19), F14
-	FMOVQ 240(R19), F17
+	FMOVQ 320(R19), F17
 	VMOV V14.B16, V15.B16
 	VFMLA V17.S4, V13.S4, V15.S4
 	WORD $0x6e2ffdce // fdiv v14.4s, v14.4s, v15.4s
-	FMOVQ 256(R19), F15
-	FMOVQ 272(R19), F17
+	FMOVQ 336(R19), F15
+	FMOVQ 352(R19), F17
 	VFMLA V14.S4, V15.S4, V17.S4
-	FMOVQ 288(R19), F15
+	FMOVQ 368(R19), F15
 	VFMLA V14.S4, V17.S4, V15.S4
-	FMOVQ 304(R19), F17
+	FMOVQ 384(R19), F17
 	VFMLA V14.S4, V15.S4, V17.S4
-	FMOVQ 320(R19), F15
+	FMOVQ 400(R19), F15
 	VFMLA V14.S4, V17.S4, V15.S4
 	WORD $0x6e2eddef // fmul v15.4s, v15.4s, v14.4s
 	WORD $0x6e2dddad // fmul v13.4s, v13.4s, v13.4s
@@ -16521,21 +18277,21 @@ many37:
 	FMOVQ F12, 32(R9)
 	FMOVQ 48(R8), F18
 	WORD $0x4ea0fa53 // fabs v19.4s, v18.4s
-	FMOVQ 224(R19), F20
+	FMOVQ 304(R19), F20
 	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
 	FMOVQ 192(R19), F20
-	FMOVQ 240(R19), F23
+	FMOVQ 320(R19), F23
 	VMOV V20.B16, V21.B16
 	VFMLA V23.S4, V19.S4, V21.S4
 	WORD $0x6e35fe94 // fdiv v20.4s, v20.4s, v21.4s
-	FMOVQ 256(R19), F21
-	FMOVQ 272(R19), F23
+	FMOVQ 336(R19), F21
+	FMOVQ 352(R19), F23
 	VFMLA V20.S4, V21.S4, V23.S4
-	FMOVQ 288(R19), F21
+	FMOVQ 368(R19), F21
 	VFMLA V20.S4, V23.S4, V21.S4
-	FMOVQ 304(R19), F23
+	FMOVQ 384(R19), F23
 	VFMLA V20.S4, V21.S4, V23.S4
-	FMOVQ 320(R19), F21
+	FMOVQ 400(R19), F21
 	VFMLA V20.S4, V23.S4, V21.S4
 	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
 	WORD $0x6e33de73 // fmul v19.4s, v19.4s, v19.4s
@@ -16576,28 +18332,28 @@ many37:
 	ADD $64, R8
 	ADD $64, R9
 	SUB $16, R7
-	B many37
-after38:
-one39:
+	B many79
+after80:
+one81:
 	CMP $4, R7
-	BLT after40
+	BLT after82
 	FMOVQ 0(R8), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16638,28 +18394,28 @@ one39:
 	ADD $16, R8
 	ADD $16, R9
 	SUB $4, R7
-	B one39
-after40:
-tail41:
+	B one81
+after82:
+tail83:
 	CMP $1, R7
-	BLT after42
+	BLT after84
 	FMOVS (R8), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16700,13 +18456,13 @@ tail41:
 	ADD $4, R8
 	ADD $4, R9
 	SUB $1, R7
-	B tail41
-after42:
-next30:
+	B tail83
+after84:
+next72:
 	ADD R3, R0
 	ADD R4, R1
 	SUBS $1, R5
-	BNE row28
+	BNE row70
 	RET
 
 // func neonGELUGrad(dx []float32, dy []float32, x []float32)
@@ -16720,26 +18476,26 @@ TEXT ·neonGELUGrad(SB), NOSPLIT, $0-72
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many43:
+many85:
 	CMP $16, R7
-	BLT after44
+	BLT after86
 	FMOVQ 0(R10), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -16774,11 +18530,11 @@ many43:
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	FMOVQ 176(R19), F1
 	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	FMOVQ 336(R19), F2
+	FMOVQ 416(R19), F2
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	FMOVQ 352(R19), F2
+	FMOVQ 432(R19), F2
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	VFMLA V4.S4, V0.S4, V3.S4
 	VMOV V3.B16, V0.B16
@@ -16787,21 +18543,21 @@ many43:
 	FMOVQ F0, 0(R8)
 	FMOVQ 16(R10), F6
 	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	FMOVQ 224(R19), F8
+	FMOVQ 304(R19), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	FMOVQ 192(R19), F8
-	FMOVQ 240(R19), F11
+	FMOVQ 320(R19), F11
 	VMOV V8.B16, V9.B16
 	VFMLA V11.S4, V7.S4, V9.S4
 	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
-	FMOVQ 256(R19), F9
-	FMOVQ 272(R19), F11
+	FMOVQ 336(R19), F9
+	FMOVQ 352(R19), F11
 	VFMLA V8.S4, V9.S4, V11.S4
-	FMOVQ 288(R19), F9
+	FMOVQ 368(R19), F9
 	VFMLA V8.S4, V11.S4, V9.S4
-	FMOVQ 304(R19), F11
+	FMOVQ 384(R19), F11
 	VFMLA V8.S4, V9.S4, V11.S4
-	FMOVQ 320(R19), F9
+	FMOVQ 400(R19), F9
 	VFMLA V8.S4, V11.S4, V9.S4
 	WORD $0x6e28dd29 // fmul v9.4s, v9.4s, v8.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
@@ -16836,11 +18592,11 @@ many43:
 	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
 	FMOVQ 176(R19), F7
 	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-	FMOVQ 336(R19), F8
+	FMOVQ 416(R19), F8
 	VAND V6.B16, V8.B16, V8.B16
 	VORR V8.B16, V9.B16, V9.B16
 	WORD $0x4e29d4e9 // fadd v9.4s, v7.4s, v9.4s
-	FMOVQ 352(R19), F8
+	FMOVQ 432(R19), F8
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
 	VFMLA V10.S4, V6.S4, V9.S4
 	VMOV V9.B16, V6.B16
@@ -16849,21 +18605,21 @@ many43:
 	FMOVQ F6, 16(R8)
 	FMOVQ 32(R10), F12
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 224(R19), F14
+	FMOVQ 304(R19), F14
 	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
 	FMOVQ 192(R19), F14
-	FMOVQ 240(R19), F17
+	FMOVQ 320(R19), F17
 	VMOV V14.B16, V15.B16
 	VFMLA V17.S4, V13.S4, V15.S4
 	WORD $0x6e2ffdce // fdiv v14.4s, v14.4s, v15.4s
-	FMOVQ 256(R19), F15
-	FMOVQ 272(R19), F17
+	FMOVQ 336(R19), F15
+	FMOVQ 352(R19), F17
 	VFMLA V14.S4, V15.S4, V17.S4
-	FMOVQ 288(R19), F15
+	FMOVQ 368(R19), F15
 	VFMLA V14.S4, V17.S4, V15.S4
-	FMOVQ 304(R19), F17
+	FMOVQ 384(R19), F17
 	VFMLA V14.S4, V15.S4, V17.S4
-	FMOVQ 320(R19), F15
+	FMOVQ 400(R19), F15
 	VFMLA V14.S4, V17.S4, V15.S4
 	WORD $0x6e2eddef // fmul v15.4s, v15.4s, v14.4s
 	WORD $0x6e2dddad // fmul v13.4s, v13.4s, v13.4s
@@ -16898,11 +18654,11 @@ many43:
 	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
 	FMOVQ 176(R19), F13
 	WORD $0x4eafd5af // fsub v15.4s, v13.4s, v15.4s
-	FMOVQ 336(R19), F14
+	FMOVQ 416(R19), F14
 	VAND V12.B16, V14.B16, V14.B16
 	VORR V14.B16, V15.B16, V15.B16
 	WORD $0x4e2fd5af // fadd v15.4s, v13.4s, v15.4s
-	FMOVQ 352(R19), F14
+	FMOVQ 432(R19), F14
 	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
 	VFMLA V16.S4, V12.S4, V15.S4
 	VMOV V15.B16, V12.B16
@@ -16911,21 +18667,21 @@ many43:
 	FMOVQ F12, 32(R8)
 	FMOVQ 48(R10), F18
 	WORD $0x4ea0fa53 // fabs v19.4s, v18.4s
-	FMOVQ 224(R19), F20
+	FMOVQ 304(R19), F20
 	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
 	FMOVQ 192(R19), F20
-	FMOVQ 240(R19), F23
+	FMOVQ 320(R19), F23
 	VMOV V20.B16, V21.B16
 	VFMLA V23.S4, V19.S4, V21.S4
 	WORD $0x6e35fe94 // fdiv v20.4s, v20.4s, v21.4s
-	FMOVQ 256(R19), F21
-	FMOVQ 272(R19), F23
+	FMOVQ 336(R19), F21
+	FMOVQ 352(R19), F23
 	VFMLA V20.S4, V21.S4, V23.S4
-	FMOVQ 288(R19), F21
+	FMOVQ 368(R19), F21
 	VFMLA V20.S4, V23.S4, V21.S4
-	FMOVQ 304(R19), F23
+	FMOVQ 384(R19), F23
 	VFMLA V20.S4, V21.S4, V23.S4
-	FMOVQ 320(R19), F21
+	FMOVQ 400(R19), F21
 	VFMLA V20.S4, V23.S4, V21.S4
 	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
 	WORD $0x6e33de73 // fmul v19.4s, v19.4s, v19.4s
@@ -16960,11 +18716,11 @@ many43:
 	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
 	FMOVQ 176(R19), F19
 	WORD $0x4eb5d675 // fsub v21.4s, v19.4s, v21.4s
-	FMOVQ 336(R19), F20
+	FMOVQ 416(R19), F20
 	VAND V18.B16, V20.B16, V20.B16
 	VORR V20.B16, V21.B16, V21.B16
 	WORD $0x4e35d675 // fadd v21.4s, v19.4s, v21.4s
-	FMOVQ 352(R19), F20
+	FMOVQ 432(R19), F20
 	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
 	VFMLA V22.S4, V18.S4, V21.S4
 	VMOV V21.B16, V18.B16
@@ -16975,28 +18731,28 @@ many43:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many43
-after44:
-one45:
+	B many85
+after86:
+one87:
 	CMP $4, R7
-	BLT after46
+	BLT after88
 	FMOVQ 0(R10), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -17031,11 +18787,11 @@ one45:
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	FMOVQ 176(R19), F1
 	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	FMOVQ 336(R19), F2
+	FMOVQ 416(R19), F2
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	FMOVQ 352(R19), F2
+	FMOVQ 432(R19), F2
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	VFMLA V4.S4, V0.S4, V3.S4
 	VMOV V3.B16, V0.B16
@@ -17046,28 +18802,28 @@ one45:
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one45
-after46:
-tail47:
+	B one87
+after88:
+tail89:
 	CMP $1, R7
-	BLT after48
+	BLT after90
 	FMOVS (R10), F0
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 224(R19), F2
+	FMOVQ 304(R19), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ 192(R19), F2
-	FMOVQ 240(R19), F5
+	FMOVQ 320(R19), F5
 	VMOV V2.B16, V3.B16
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 256(R19), F3
-	FMOVQ 272(R19), F5
+	FMOVQ 336(R19), F3
+	FMOVQ 352(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 288(R19), F3
+	FMOVQ 368(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
-	FMOVQ 304(R19), F5
+	FMOVQ 384(R19), F5
 	VFMLA V2.S4, V3.S4, V5.S4
-	FMOVQ 320(R19), F3
+	FMOVQ 400(R19), F3
 	VFMLA V2.S4, V5.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -17102,11 +18858,11 @@ tail47:
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	FMOVQ 176(R19), F1
 	WORD $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-	FMOVQ 336(R19), F2
+	FMOVQ 416(R19), F2
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	FMOVQ 352(R19), F2
+	FMOVQ 432(R19), F2
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	VFMLA V4.S4, V0.S4, V3.S4
 	VMOV V3.B16, V0.B16
@@ -17117,8 +18873,8 @@ tail47:
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail47
-after48:
+	B tail89
+after90:
 	RET
 
 // func neonSoftmax(y []float32, x []float32, scale float32)
@@ -17129,16 +18885,16 @@ TEXT ·neonSoftmax(SB), NOSPLIT, $0-52
 	FMOVS scale+48(FP), F31
 	VDUP V31.S[0], V31.S4
 	MOVD $neonConstants<>(SB), R19
-	FMOVQ 368(R19), F0
-	FMOVQ 368(R19), F1
-	FMOVQ 368(R19), F2
-	FMOVQ 368(R19), F3
+	FMOVQ 448(R19), F0
+	FMOVQ 448(R19), F1
+	FMOVQ 448(R19), F2
+	FMOVQ 448(R19), F3
 	MOVD R6, R7
 	MOVD R0, R8
 	MOVD R1, R9
-many49:
+many91:
 	CMP $16, R7
-	BLT after50
+	BLT after92
 	FMOVQ 0(R9), F4
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ 16(R9), F5
@@ -17150,28 +18906,28 @@ many49:
 	ADD $64, R8
 	ADD $64, R9
 	SUB $16, R7
-	B many49
-after50:
-one51:
+	B many91
+after92:
+one93:
 	CMP $4, R7
-	BLT after52
+	BLT after94
 	FMOVQ 0(R9), F4
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	ADD $16, R8
 	ADD $16, R9
 	SUB $4, R7
-	B one51
-after52:
-tail53:
+	B one93
+after94:
+tail95:
 	CMP $1, R7
-	BLT after54
+	BLT after96
 	VLD1R (R9), [V4.S4]
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	ADD $4, R8
 	ADD $4, R9
 	SUB $1, R7
-	B tail53
-after54:
+	B tail95
+after96:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
@@ -17188,9 +18944,9 @@ after54:
 	MOVD R6, R7
 	MOVD R0, R8
 	MOVD R1, R9
-many55:
+many97:
 	CMP $16, R7
-	BLT after56
+	BLT after98
 	FMOVQ 0(R9), F5
 	VMOV V30.B16, V4.B16
 	VFMLA V31.S4, V5.S4, V4.S4
@@ -17322,11 +19078,11 @@ many55:
 	ADD $64, R8
 	ADD $64, R9
 	SUB $16, R7
-	B many55
-after56:
-one57:
+	B many97
+after98:
+one99:
 	CMP $4, R7
-	BLT after58
+	BLT after100
 	FMOVQ 0(R9), F5
 	VMOV V30.B16, V4.B16
 	VFMLA V31.S4, V5.S4, V4.S4
@@ -17362,11 +19118,11 @@ one57:
 	ADD $16, R8
 	ADD $16, R9
 	SUB $4, R7
-	B one57
-after58:
-tail59:
+	B one99
+after100:
+tail101:
 	CMP $1, R7
-	BLT after60
+	BLT after102
 	FMOVS (R9), F5
 	VMOV V30.B16, V4.B16
 	VFMLA V31.S4, V5.S4, V4.S4
@@ -17403,8 +19159,8 @@ tail59:
 	ADD $4, R8
 	ADD $4, R9
 	SUB $1, R7
-	B tail59
-after60:
+	B tail101
+after102:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -17416,9 +19172,9 @@ after60:
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	MOVD R6, R7
 	MOVD R0, R8
-many61:
+many103:
 	CMP $16, R7
-	BLT after62
+	BLT after104
 	FMOVQ 0(R8), F1
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 0(R8)
@@ -17433,28 +19189,28 @@ many61:
 	FMOVQ F4, 48(R8)
 	ADD $64, R8
 	SUB $16, R7
-	B many61
-after62:
-one63:
+	B many103
+after104:
+one105:
 	CMP $4, R7
-	BLT after64
+	BLT after106
 	FMOVQ 0(R8), F1
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 0(R8)
 	ADD $16, R8
 	SUB $4, R7
-	B one63
-after64:
-tail65:
+	B one105
+after106:
+tail107:
 	CMP $1, R7
-	BLT after66
+	BLT after108
 	FMOVS (R8), F1
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVS F1, (R8)
 	ADD $4, R8
 	SUB $1, R7
-	B tail65
-after66:
+	B tail107
+after108:
 	RET
 
 // func neonSoftmaxGrad(dx []float32, p []float32, dp []float32, scale float32)
@@ -17474,9 +19230,9 @@ TEXT ·neonSoftmaxGrad(SB), NOSPLIT, $0-76
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many67:
+many109:
 	CMP $16, R7
-	BLT after68
+	BLT after110
 	FMOVQ 0(R9), F4
 	FMOVQ 0(R10), F5
 	VFMLA V5.S4, V4.S4, V0.S4
@@ -17493,11 +19249,11 @@ many67:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many67
-after68:
-one69:
+	B many109
+after110:
+one111:
 	CMP $4, R7
-	BLT after70
+	BLT after112
 	FMOVQ 0(R9), F4
 	FMOVQ 0(R10), F5
 	VFMLA V5.S4, V4.S4, V0.S4
@@ -17505,11 +19261,11 @@ one69:
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one69
-after70:
-tail71:
+	B one111
+after112:
+tail113:
 	CMP $1, R7
-	BLT after72
+	BLT after114
 	FMOVS (R9), F4
 	FMOVS (R10), F5
 	VFMLA V5.S4, V4.S4, V0.S4
@@ -17517,8 +19273,8 @@ tail71:
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail71
-after72:
+	B tail113
+after114:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -17530,9 +19286,9 @@ after72:
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many73:
+many115:
 	CMP $16, R7
-	BLT after74
+	BLT after116
 	FMOVQ 0(R9), F4
 	FMOVQ 0(R10), F5
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
@@ -17561,11 +19317,11 @@ many73:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many73
-after74:
-one75:
+	B many115
+after116:
+one117:
 	CMP $4, R7
-	BLT after76
+	BLT after118
 	FMOVQ 0(R9), F4
 	FMOVQ 0(R10), F5
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
@@ -17576,11 +19332,11 @@ one75:
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one75
-after76:
-tail77:
+	B one117
+after118:
+tail119:
 	CMP $1, R7
-	BLT after78
+	BLT after120
 	FMOVS (R9), F4
 	FMOVS (R10), F5
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
@@ -17591,8 +19347,8 @@ tail77:
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail77
-after78:
+	B tail119
+after120:
 	RET
 
 // func neonLayerNorm(y []float32, x []float32, gamma []float32, beta []float32, eps float32)
@@ -17617,9 +19373,9 @@ TEXT ·neonLayerNorm(SB), NOSPLIT, $0-100
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many79:
+many121:
 	CMP $16, R7
-	BLT after80
+	BLT after122
 	FMOVQ 0(R10), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	FMOVQ 16(R10), F5
@@ -17632,30 +19388,30 @@ many79:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many79
-after80:
-one81:
+	B many121
+after122:
+one123:
 	CMP $4, R7
-	BLT after82
+	BLT after124
 	FMOVQ 0(R10), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	ADD $16, R8
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one81
-after82:
-tail83:
+	B one123
+after124:
+tail125:
 	CMP $1, R7
-	BLT after84
+	BLT after126
 	FMOVS (R10), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	ADD $4, R8
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail83
-after84:
+	B tail125
+after126:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -17672,9 +19428,9 @@ after84:
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many85:
+many127:
 	CMP $16, R7
-	BLT after86
+	BLT after128
 	FMOVQ 0(R10), F4
 	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
 	VFMLA V4.S4, V4.S4, V0.S4
@@ -17691,11 +19447,11 @@ many85:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many85
-after86:
-one87:
+	B many127
+after128:
+one129:
 	CMP $4, R7
-	BLT after88
+	BLT after130
 	FMOVQ 0(R10), F4
 	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
 	VFMLA V4.S4, V4.S4, V0.S4
@@ -17703,11 +19459,11 @@ one87:
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one87
-after88:
-tail89:
+	B one129
+after130:
+tail131:
 	CMP $1, R7
-	BLT after90
+	BLT after132
 	FMOVS (R10), F4
 	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
 	FMOVS F4, F4
@@ -17716,8 +19472,8 @@ tail89:
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail89
-after90:
+	B tail131
+after132:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -17734,9 +19490,9 @@ after90:
 	MOVD R1, R9
 	MOVD R2, R10
 	MOVD R3, R11
-many91:
+many133:
 	CMP $16, R7
-	BLT after92
+	BLT after134
 	FMOVQ 0(R10), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
@@ -17770,11 +19526,11 @@ many91:
 	ADD $64, R10
 	ADD $64, R11
 	SUB $16, R7
-	B many91
-after92:
-one93:
+	B many133
+after134:
+one135:
 	CMP $4, R7
-	BLT after94
+	BLT after136
 	FMOVQ 0(R10), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
@@ -17787,11 +19543,11 @@ one93:
 	ADD $16, R10
 	ADD $16, R11
 	SUB $4, R7
-	B one93
-after94:
-tail95:
+	B one135
+after136:
+tail137:
 	CMP $1, R7
-	BLT after96
+	BLT after138
 	FMOVS (R10), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
@@ -17804,8 +19560,8 @@ tail95:
 	ADD $4, R10
 	ADD $4, R11
 	SUB $1, R7
-	B tail95
-after96:
+	B tail137
+after138:
 	RET
 
 // func neonLayerNormGrad(dx []float32, dy []float32, x []float32, gamma []float32, stats []float32, eps float32, keep float32)
@@ -17833,9 +19589,9 @@ TEXT ·neonLayerNormGrad(SB), NOSPLIT, $0-128
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many97:
+many139:
 	CMP $16, R7
-	BLT after98
+	BLT after140
 	FMOVQ 0(R10), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	FMOVQ 16(R10), F5
@@ -17848,30 +19604,30 @@ many97:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many97
-after98:
-one99:
+	B many139
+after140:
+one141:
 	CMP $4, R7
-	BLT after100
+	BLT after142
 	FMOVQ 0(R10), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	ADD $16, R8
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one99
-after100:
-tail101:
+	B one141
+after142:
+tail143:
 	CMP $1, R7
-	BLT after102
+	BLT after144
 	FMOVS (R10), F4
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	ADD $4, R8
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail101
-after102:
+	B tail143
+after144:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -17888,9 +19644,9 @@ after102:
 	MOVD R0, R8
 	MOVD R1, R9
 	MOVD R2, R10
-many103:
+many145:
 	CMP $16, R7
-	BLT after104
+	BLT after146
 	FMOVQ 0(R10), F4
 	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
 	VFMLA V4.S4, V4.S4, V0.S4
@@ -17907,11 +19663,11 @@ many103:
 	ADD $64, R9
 	ADD $64, R10
 	SUB $16, R7
-	B many103
-after104:
-one105:
+	B many145
+after146:
+one147:
 	CMP $4, R7
-	BLT after106
+	BLT after148
 	FMOVQ 0(R10), F4
 	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
 	VFMLA V4.S4, V4.S4, V0.S4
@@ -17919,11 +19675,11 @@ one105:
 	ADD $16, R9
 	ADD $16, R10
 	SUB $4, R7
-	B one105
-after106:
-tail107:
+	B one147
+after148:
+tail149:
 	CMP $1, R7
-	BLT after108
+	BLT after150
 	FMOVS (R10), F4
 	WORD $0x4eb8d484 // fsub v4.4s, v4.4s, v24.4s
 	FMOVS F4, F4
@@ -17932,8 +19688,8 @@ tail107:
 	ADD $4, R9
 	ADD $4, R10
 	SUB $1, R7
-	B tail107
-after108:
+	B tail149
+after150:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -17960,9 +19716,9 @@ after108:
 	MOVD R1, R9
 	MOVD R2, R10
 	MOVD R3, R11
-many109:
+many151:
 	CMP $16, R7
-	BLT after110
+	BLT after152
 	FMOVQ 0(R9), F8
 	FMOVQ 0(R11), F9
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
@@ -18000,11 +19756,11 @@ many109:
 	ADD $64, R10
 	ADD $64, R11
 	SUB $16, R7
-	B many109
-after110:
-one111:
+	B many151
+after152:
+one153:
 	CMP $4, R7
-	BLT after112
+	BLT after154
 	FMOVQ 0(R9), F8
 	FMOVQ 0(R11), F9
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
@@ -18018,11 +19774,11 @@ one111:
 	ADD $16, R10
 	ADD $16, R11
 	SUB $4, R7
-	B one111
-after112:
-tail113:
+	B one153
+after154:
+tail155:
 	CMP $1, R7
-	BLT after114
+	BLT after156
 	FMOVS (R9), F8
 	FMOVS (R11), F9
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
@@ -18036,8 +19792,8 @@ tail113:
 	ADD $4, R10
 	ADD $4, R11
 	SUB $1, R7
-	B tail113
-after114:
+	B tail155
+after156:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -18060,9 +19816,9 @@ after114:
 	MOVD R1, R9
 	MOVD R2, R10
 	MOVD R3, R11
-many115:
+many157:
 	CMP $16, R7
-	BLT after116
+	BLT after158
 	FMOVQ 0(R9), F0
 	FMOVQ 0(R11), F1
 	FMOVQ 0(R10), F2
@@ -18120,11 +19876,11 @@ many115:
 	ADD $64, R10
 	ADD $64, R11
 	SUB $16, R7
-	B many115
-after116:
-one117:
+	B many157
+after158:
+one159:
 	CMP $4, R7
-	BLT after118
+	BLT after160
 	FMOVQ 0(R9), F0
 	FMOVQ 0(R11), F1
 	FMOVQ 0(R10), F2
@@ -18143,11 +19899,11 @@ one117:
 	ADD $16, R10
 	ADD $16, R11
 	SUB $4, R7
-	B one117
-after118:
-tail119:
+	B one159
+after160:
+tail161:
 	CMP $1, R7
-	BLT after120
+	BLT after162
 	FMOVS (R9), F0
 	FMOVS (R11), F1
 	FMOVS (R10), F2
@@ -18166,8 +19922,8 @@ tail119:
 	ADD $4, R10
 	ADD $4, R11
 	SUB $1, R7
-	B tail119
-after120:
+	B tail161
+after162:
 	RET
 
 // func neonNormParamGrad(dgamma []float32, dbeta []float32, dy []float32, x []float32, mean float32, inverse float32)
@@ -18187,9 +19943,9 @@ TEXT ·neonNormParamGrad(SB), NOSPLIT, $0-104
 	MOVD R1, R9
 	MOVD R2, R10
 	MOVD R3, R11
-many121:
+many163:
 	CMP $16, R7
-	BLT after122
+	BLT after164
 	FMOVQ 0(R10), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
@@ -18235,11 +19991,11 @@ many121:
 	ADD $64, R10
 	ADD $64, R11
 	SUB $16, R7
-	B many121
-after122:
-one123:
+	B many163
+after164:
+one165:
 	CMP $4, R7
-	BLT after124
+	BLT after166
 	FMOVQ 0(R10), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
@@ -18255,11 +20011,11 @@ one123:
 	ADD $16, R10
 	ADD $16, R11
 	SUB $4, R7
-	B one123
-after124:
-tail125:
+	B one165
+after166:
+tail167:
 	CMP $1, R7
-	BLT after126
+	BLT after168
 	FMOVS (R10), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
@@ -18275,8 +20031,8 @@ tail125:
 	ADD $4, R10
 	ADD $4, R11
 	SUB $1, R7
-	B tail125
-after126:
+	B tail167
+after168:
 	RET
 
 // func neonAxpy(y []float32, x []float32, a float32)
@@ -18290,9 +20046,9 @@ TEXT ·neonAxpy(SB), NOSPLIT, $0-52
 	MOVD R6, R7
 	MOVD R0, R8
 	MOVD R1, R9
-many127:
+many169:
 	CMP $16, R7
-	BLT after128
+	BLT after170
 	FMOVQ 0(R9), F0
 	FMOVQ 0(R8), F1
 	VFMLA V31.S4, V0.S4, V1.S4
@@ -18312,11 +20068,11 @@ many127:
 	ADD $64, R8
 	ADD $64, R9
 	SUB $16, R7
-	B many127
-after128:
-one129:
+	B many169
+after170:
+one171:
 	CMP $4, R7
-	BLT after130
+	BLT after172
 	FMOVQ 0(R9), F0
 	FMOVQ 0(R8), F1
 	VFMLA V31.S4, V0.S4, V1.S4
@@ -18324,11 +20080,11 @@ one129:
 	ADD $16, R8
 	ADD $16, R9
 	SUB $4, R7
-	B one129
-after130:
-tail131:
+	B one171
+after172:
+tail173:
 	CMP $1, R7
-	BLT after132
+	BLT after174
 	FMOVS (R9), F0
 	FMOVS (R8), F1
 	VFMLA V31.S4, V0.S4, V1.S4
@@ -18336,8 +20092,8 @@ tail131:
 	ADD $4, R8
 	ADD $4, R9
 	SUB $1, R7
-	B tail131
-after132:
+	B tail173
+after174:
 	RET
 
 // func neonScale(y []float32, x []float32, a float32)
@@ -18351,9 +20107,9 @@ TEXT ·neonScale(SB), NOSPLIT, $0-52
 	MOVD R6, R7
 	MOVD R0, R8
 	MOVD R1, R9
-many133:
+many175:
 	CMP $16, R7
-	BLT after134
+	BLT after176
 	FMOVQ 0(R9), F0
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	FMOVQ F0, 0(R8)
@@ -18369,30 +20125,30 @@ many133:
 	ADD $64, R8
 	ADD $64, R9
 	SUB $16, R7
-	B many133
-after134:
-one135:
+	B many175
+after176:
+one177:
 	CMP $4, R7
-	BLT after136
+	BLT after178
 	FMOVQ 0(R9), F0
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	FMOVQ F0, 0(R8)
 	ADD $16, R8
 	ADD $16, R9
 	SUB $4, R7
-	B one135
-after136:
-tail137:
+	B one177
+after178:
+tail179:
 	CMP $1, R7
-	BLT after138
+	BLT after180
 	FMOVS (R9), F0
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	FMOVS F0, (R8)
 	ADD $4, R8
 	ADD $4, R9
 	SUB $1, R7
-	B tail137
-after138:
+	B tail179
+after180:
 	RET
 
 // func neonDot(x, y []float32) (sum float64)
@@ -18488,9 +20244,9 @@ TEXT ·neonAdamW(SB), NOSPLIT, $0-104
 	MOVD R1, R9
 	MOVD R2, R10
 	MOVD R3, R11
-many139:
+many181:
 	CMP $8, R7
-	BLT after140
+	BLT after182
 	FMOVQ 0(R9), F0
 	FMOVQ 0(R10), F1
 	FMOVQ 0(R11), F2
@@ -18532,11 +20288,11 @@ many139:
 	ADD $32, R10
 	ADD $32, R11
 	SUB $8, R7
-	B many139
-after140:
-one141:
+	B many181
+after182:
+one183:
 	CMP $4, R7
-	BLT after142
+	BLT after184
 	FMOVQ 0(R9), F0
 	FMOVQ 0(R10), F1
 	FMOVQ 0(R11), F2
@@ -18560,11 +20316,11 @@ one141:
 	ADD $16, R10
 	ADD $16, R11
 	SUB $4, R7
-	B one141
-after142:
-tail143:
+	B one183
+after184:
+tail185:
 	CMP $1, R7
-	BLT after144
+	BLT after186
 	FMOVS (R9), F0
 	FMOVS (R10), F1
 	FMOVS (R11), F2
@@ -18588,8 +20344,8 @@ tail143:
 	ADD $4, R10
 	ADD $4, R11
 	SUB $1, R7
-	B tail143
-after144:
+	B tail185
+after186:
 	RET
 
 // func neonTranspose(dst *float32, ldd uintptr, src *float32, lds uintptr, rows int, cols int)
@@ -18601,9 +20357,9 @@ TEXT ·neonTranspose(SB), NOSPLIT, $0-48
 	MOVD rows+32(FP), R4
 	MOVD cols+40(FP), R5
 	MOVD $neonConstants<>(SB), R19
-strip145:
+strip187:
 	CMP $8, R4
-	BLT next149
+	BLT next191
 	MOVD R2, R8
 	ADD R3, R2
 	MOVD R2, R9
@@ -18622,9 +20378,9 @@ strip145:
 	ADD R3, R2
 	MOVD R0, R6
 	MOVD R5, R7
-square146:
+square188:
 	CMP $4, R7
-	BLT column147
+	BLT column189
 	FMOVQ.P 16(R8), F0
 	FMOVQ.P 16(R9), F1
 	FMOVQ.P 16(R10), F2
@@ -18662,9 +20418,9 @@ square146:
 	FMOVQ F7, 16(R6)
 	ADD R1, R6
 	SUB $4, R7
-	B square146
-column147:
-	CBZ R7, end148
+	B square188
+column189:
+	CBZ R7, end190
 	FMOVS.P 4(R8), F0
 	FMOVS F0, 0(R6)
 	FMOVS.P 4(R9), F1
@@ -18683,15 +20439,15 @@ column147:
 	FMOVS F7, 28(R6)
 	ADD R1, R6
 	SUB $1, R7
-	B column147
-end148:
+	B column189
+end190:
 	ADD $32, R0
 	SUB $8, R4
-	B strip145
-next149:
-strip150:
+	B strip187
+next191:
+strip192:
 	CMP $4, R4
-	BLT next154
+	BLT next196
 	MOVD R2, R8
 	ADD R3, R2
 	MOVD R2, R9
@@ -18702,9 +20458,9 @@ strip150:
 	ADD R3, R2
 	MOVD R0, R6
 	MOVD R5, R7
-square151:
+square193:
 	CMP $4, R7
-	BLT column152
+	BLT column194
 	FMOVQ.P 16(R8), F0
 	FMOVQ.P 16(R9), F1
 	FMOVQ.P 16(R10), F2
@@ -18726,9 +20482,9 @@ square151:
 	FMOVQ F3, 0(R6)
 	ADD R1, R6
 	SUB $4, R7
-	B square151
-column152:
-	CBZ R7, end153
+	B square193
+column194:
+	CBZ R7, end195
 	FMOVS.P 4(R8), F0
 	FMOVS F0, 0(R6)
 	FMOVS.P 4(R9), F1
@@ -18739,31 +20495,31 @@ column152:
 	FMOVS F3, 12(R6)
 	ADD R1, R6
 	SUB $1, R7
-	B column152
-end153:
+	B column194
+end195:
 	ADD $16, R0
 	SUB $4, R4
-	B strip150
-next154:
-strip155:
+	B strip192
+next196:
+strip197:
 	CMP $1, R4
-	BLT next159
+	BLT next201
 	MOVD R2, R8
 	ADD R3, R2
 	MOVD R0, R6
 	MOVD R5, R7
-column157:
-	CBZ R7, end158
+column199:
+	CBZ R7, end200
 	FMOVS.P 4(R8), F0
 	FMOVS F0, 0(R6)
 	ADD R1, R6
 	SUB $1, R7
-	B column157
-end158:
+	B column199
+end200:
 	ADD $4, R0
 	SUB $1, R4
-	B strip155
-next159:
+	B strip197
+next201:
 	RET
 
 // func neonPeak(n int)
@@ -18865,24 +20621,34 @@ DATA neonConstants<>+192(SB)/8, $0x3f8000003f800000
 DATA neonConstants<>+200(SB)/8, $0x3f8000003f800000
 DATA neonConstants<>+208(SB)/8, $0x3fd9db233fd9db23
 DATA neonConstants<>+216(SB)/8, $0x3fd9db233fd9db23
-DATA neonConstants<>+224(SB)/8, $0x3f3504f33f3504f3
-DATA neonConstants<>+232(SB)/8, $0x3f3504f33f3504f3
-DATA neonConstants<>+240(SB)/8, $0x3ea7ba053ea7ba05
-DATA neonConstants<>+248(SB)/8, $0x3ea7ba053ea7ba05
-DATA neonConstants<>+256(SB)/8, $0x3f07dc223f07dc22
-DATA neonConstants<>+264(SB)/8, $0x3f07dc223f07dc22
-DATA neonConstants<>+272(SB)/8, $0xbf3a00e3bf3a00e3
-DATA neonConstants<>+280(SB)/8, $0xbf3a00e3bf3a00e3
-DATA neonConstants<>+288(SB)/8, $0x3f35f0e33f35f0e3
-DATA neonConstants<>+296(SB)/8, $0x3f35f0e33f35f0e3
-DATA neonConstants<>+304(SB)/8, $0xbe11a98ebe11a98e
-DATA neonConstants<>+312(SB)/8, $0xbe11a98ebe11a98e
-DATA neonConstants<>+320(SB)/8, $0x3e0279063e027906
-DATA neonConstants<>+328(SB)/8, $0x3e0279063e027906
-DATA neonConstants<>+336(SB)/8, $0x8000000080000000
-DATA neonConstants<>+344(SB)/8, $0x8000000080000000
-DATA neonConstants<>+352(SB)/8, $0x3ecc422a3ecc422a
-DATA neonConstants<>+360(SB)/8, $0x3ecc422a3ecc422a
-DATA neonConstants<>+368(SB)/8, $0xff800000ff800000
-DATA neonConstants<>+376(SB)/8, $0xff800000ff800000
-GLOBL neonConstants<>(SB), RODATA|NOPTR, $384
+DATA neonConstants<>+224(SB)/8, $0xbf800000bf800000
+DATA neonConstants<>+232(SB)/8, $0xbf800000bf800000
+DATA neonConstants<>+240(SB)/8, $0xbd922279bd922279
+DATA neonConstants<>+248(SB)/8, $0xbd922279bd922279
+DATA neonConstants<>+256(SB)/8, $0xbfcc422abfcc422a
+DATA neonConstants<>+264(SB)/8, $0xbfcc422abfcc422a
+DATA neonConstants<>+272(SB)/8, $0x3e5b33b63e5b33b6
+DATA neonConstants<>+280(SB)/8, $0x3e5b33b63e5b33b6
+DATA neonConstants<>+288(SB)/8, $0x3fcc422a3fcc422a
+DATA neonConstants<>+296(SB)/8, $0x3fcc422a3fcc422a
+DATA neonConstants<>+304(SB)/8, $0x3f3504f33f3504f3
+DATA neonConstants<>+312(SB)/8, $0x3f3504f33f3504f3
+DATA neonConstants<>+320(SB)/8, $0x3ea7ba053ea7ba05
+DATA neonConstants<>+328(SB)/8, $0x3ea7ba053ea7ba05
+DATA neonConstants<>+336(SB)/8, $0x3f07dc223f07dc22
+DATA neonConstants<>+344(SB)/8, $0x3f07dc223f07dc22
+DATA neonConstants<>+352(SB)/8, $0xbf3a00e3bf3a00e3
+DATA neonConstants<>+360(SB)/8, $0xbf3a00e3bf3a00e3
+DATA neonConstants<>+368(SB)/8, $0x3f35f0e33f35f0e3
+DATA neonConstants<>+376(SB)/8, $0x3f35f0e33f35f0e3
+DATA neonConstants<>+384(SB)/8, $0xbe11a98ebe11a98e
+DATA neonConstants<>+392(SB)/8, $0xbe11a98ebe11a98e
+DATA neonConstants<>+400(SB)/8, $0x3e0279063e027906
+DATA neonConstants<>+408(SB)/8, $0x3e0279063e027906
+DATA neonConstants<>+416(SB)/8, $0x8000000080000000
+DATA neonConstants<>+424(SB)/8, $0x8000000080000000
+DATA neonConstants<>+432(SB)/8, $0x3ecc422a3ecc422a
+DATA neonConstants<>+440(SB)/8, $0x3ecc422a3ecc422a
+DATA neonConstants<>+448(SB)/8, $0xff800000ff800000
+DATA neonConstants<>+456(SB)/8, $0xff800000ff800000
+GLOBL neonConstants<>(SB), RODATA|NOPTR, $464

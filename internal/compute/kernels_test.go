@@ -87,7 +87,7 @@ func compareKernels(t *testing.T, k *kernels, seed uint64, n int) {
 	products := func(a, b []float32) func(int) float64 {
 		return func(i int) float64 { return abs(a[i]) * (1 + abs(b[i])) }
 	}
-	for act, name := range map[Activation]string{QuickGELU: "quickgelu", GELU: "gelu"} {
+	for act, name := range map[Activation]string{QuickGELU: "quickgelu", GELU: "gelu", TanhGELU: "tanhgelu", SiLU: "silu"} {
 		same(name, z, 1e-6, sizes(x), func(k *kernels, dst []float32) {
 			k.finish[act](&tile{a: unsafe.Pointer(&x[0]), c: unsafe.Pointer(&dst[0]), rows: 1, cols: n})
 		})

@@ -99,10 +99,22 @@ func avx2ByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int64
 func avx2FinishQuickGELU(t *tile)
 
 //go:noescape
+func avx2FinishSiLU(t *tile)
+
+//go:noescape
+func avx2FinishTanhGELU(t *tile)
+
+//go:noescape
 func avx2FinishGELU(t *tile)
 
 //go:noescape
 func avx2QuickGELUGrad(dx []float32, dy []float32, x []float32)
+
+//go:noescape
+func avx2SiLUGrad(dx []float32, dy []float32, x []float32)
+
+//go:noescape
+func avx2TanhGELUGrad(dx []float32, dy []float32, x []float32)
 
 //go:noescape
 func avx2GELUGrad(dx []float32, dy []float32, x []float32)
@@ -313,10 +325,22 @@ func avx512ByteDots(dst []int32, rows []byte, at []int32, query []int8, bias int
 func avx512FinishQuickGELU(t *tile)
 
 //go:noescape
+func avx512FinishSiLU(t *tile)
+
+//go:noescape
+func avx512FinishTanhGELU(t *tile)
+
+//go:noescape
 func avx512FinishGELU(t *tile)
 
 //go:noescape
 func avx512QuickGELUGrad(dx []float32, dy []float32, x []float32)
+
+//go:noescape
+func avx512SiLUGrad(dx []float32, dy []float32, x []float32)
+
+//go:noescape
+func avx512TanhGELUGrad(dx []float32, dy []float32, x []float32)
 
 //go:noescape
 func avx512GELUGrad(dx []float32, dy []float32, x []float32)

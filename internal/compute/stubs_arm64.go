@@ -126,6 +126,18 @@ func neonFinishQuickGELU(t *tile)
 func neonQuickGELUGrad(dx []float32, dy []float32, x []float32)
 
 //go:noescape
+func neonFinishSiLU(t *tile)
+
+//go:noescape
+func neonSiLUGrad(dx []float32, dy []float32, x []float32)
+
+//go:noescape
+func neonFinishTanhGELU(t *tile)
+
+//go:noescape
+func neonTanhGELUGrad(dx []float32, dy []float32, x []float32)
+
+//go:noescape
 func neonFinishGELU(t *tile)
 
 //go:noescape

@@ -12,6 +12,9 @@ type BlockConfig struct {
 	MLP          int // width of the hidden layer; 0 means 4·Width
 	Act          compute.Activation
 	Eps          float32
+	// Variants of EVA-02, in which nothing can be learned: the MLP multiplies act(c_gate(x)) by
+	// c_fc(x), and there are norms before out_proj and c_proj.
+	Gated, AttentionNorm, MLPNorm bool
 }
 
 // inner returns the width of the MLP's hidden layer.
@@ -27,12 +30,15 @@ func (s BlockConfig) inner() int { return cmp.Or(s.MLP, 4*s.Width) }
 // CLIP's last blocks need only the class row or the EOT rows, and the result is the
 // same.
 type ResidualAttentionBlock struct {
-	device     compute.Device
-	size       BlockConfig
-	ln1, ln2   *LayerNorm
-	q, kv, out *Linear
-	fc, proj   *Linear
-	attends    compute.AttentionShape
+	device      compute.Device
+	size        BlockConfig
+	ln1, ln2    *LayerNorm
+	q, kv, out  *Linear
+	fc, proj    *Linear
+	gate        *Linear    // nil unless Gated
+	lnAttention *LayerNorm // nil unless AttentionNorm
+	lnMLP       *LayerNorm // nil unless MLPNorm
+	attends     compute.AttentionShape
 }
 
 // ResidualAttentionBlock returns a block of the tensors under name, which have OpenAI's
@@ -40,11 +46,11 @@ type ResidualAttentionBlock struct {
 func (b *Builder) ResidualAttentionBlock(name string, s BlockConfig) *ResidualAttentionBlock {
 	if b.Params == nil && b.Forms&compute.ForwardInt8 != 0 {
 		smooth := *b
-		smooth.Source = smoothed(b.Source, name, s.Width)
+		smooth.Source = smoothed(b.Source, name, s)
 		b = &smooth
 	}
 	in := b.linears(name+".attn.in_proj_weight", name+".attn.in_proj_bias", s.Width, s.Width, 2*s.Width)
-	return &ResidualAttentionBlock{
+	block := &ResidualAttentionBlock{
 		device: b.Device, size: s, q: in[0], kv: in[1],
 		out:  b.Linear(name+".attn.out_proj.weight", name+".attn.out_proj.bias", s.Width, s.Width),
 		ln1:  b.LayerNorm(name+".ln_1", s.Width, s.Eps),
@@ -52,6 +58,16 @@ func (b *Builder) ResidualAttentionBlock(name string, s BlockConfig) *ResidualAt
 		proj: b.Linear(name+".mlp.c_proj.weight", name+".mlp.c_proj.bias", s.Width, s.inner()),
 		ln2:  b.LayerNorm(name+".ln_2", s.Width, s.Eps),
 	}
+	if s.Gated {
+		block.gate = b.Linear(name+".mlp.c_gate.weight", name+".mlp.c_gate.bias", s.inner(), s.Width)
+	}
+	if s.AttentionNorm {
+		block.lnAttention = b.LayerNorm(name+".attn.ln", s.Width, s.Eps)
+	}
+	if s.MLPNorm {
+		block.lnMLP = b.LayerNorm(name+".mlp.ln", s.inner(), s.Eps)
+	}
+	return block
 }
 
 // BlockTensors lists the tensors of a block under name with their shapes.
@@ -69,6 +85,18 @@ func BlockTensors(name string, s BlockConfig, f func(name string, shape ...int))
 	f(name+".mlp.c_proj.bias", width)
 	f(name+".ln_2.weight", width)
 	f(name+".ln_2.bias", width)
+	if s.Gated {
+		f(name+".mlp.c_gate.weight", inner, width)
+		f(name+".mlp.c_gate.bias", inner)
+	}
+	if s.AttentionNorm {
+		f(name+".attn.ln.weight", width)
+		f(name+".attn.ln.bias", width)
+	}
+	if s.MLPNorm {
+		f(name+".mlp.ln.weight", inner)
+		f(name+".mlp.ln.bias", inner)
+	}
 }
 
 // blockTape holds the activations of a forward pass that the backward pass needs. All
@@ -86,7 +114,7 @@ type blockTape struct {
 
 // forward writes y [m,D] for x [n,D], with m = len(rows), or n when rows is nil;
 // s refers to the rows of q, which are in the order of rows. The tape may be nil.
-func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.AttentionShape, rows []int32, tape *blockTape) {
+func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.AttentionShape, rotary compute.Matrix, rows []int32, tape *blockTape) {
 	d := b.device
 	if tape == nil {
 		defer d.Release(d.Mark())
@@ -108,14 +136,21 @@ func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.Attenti
 		d.Gather(base, nil, x, rows)
 	}
 	b.q.Forward(q, hq, compute.Identity, compute.Matrix{})
+	if !rotary.IsZero() {
+		d.Rotate(q, rotary, rows)
+		d.Rotate(kv.ColRange(0, w), rotary, nil)
+	}
 	att := d.Temp(m, w)
 	d.Attention(att, q, kv, b.shape(s))
+	if b.lnAttention != nil {
+		b.lnAttention.Forward(att, att)
+	}
 	b.out.Forward(middle, att, compute.Identity, base)
 	h2 := d.Temp(m, w)
 	b.ln2.Forward(h2, middle)
 	act := fc
 	if tape == nil {
-		b.fc.Forward(fc, h2, b.size.Act, compute.Matrix{})
+		b.hidden(fc, h2)
 	} else {
 		b.fc.Forward(fc, h2, compute.Identity, compute.Matrix{})
 		act = d.Temp(m, b.size.inner())
@@ -123,6 +158,21 @@ func (b *ResidualAttentionBlock) forward(y, x compute.Matrix, s *compute.Attenti
 		*tape = blockTape{rows: rows, shape: s, x: x, q: q, kv: kv, middle: middle, fc: fc, h1: h1, hq: hq, att: att, h2: h2, act: act}
 	}
 	b.proj.Forward(y, act, compute.Identity, middle)
+}
+
+// hidden writes the hidden layer y [m,MLP] of the MLP for x [m,D].
+func (b *ResidualAttentionBlock) hidden(y, x compute.Matrix) {
+	if b.gate == nil {
+		b.fc.Forward(y, x, b.size.Act, compute.Matrix{})
+	} else {
+		gate := b.device.Temp(y.Rows, y.Cols)
+		b.gate.Forward(gate, x, b.size.Act, compute.Matrix{})
+		b.fc.Forward(y, x, compute.Identity, compute.Matrix{})
+		b.device.Multiply(y, gate)
+	}
+	if b.lnMLP != nil {
+		b.lnMLP.Forward(y, y)
+	}
 }
 
 // shape returns s with this block's number of heads.

@@ -9,7 +9,7 @@ import "math"
 // by it. The factors need no calibration data, because the size of a column after a layer norm
 // follows from its gain and bias. The input of c_proj is not changed, because factors do not
 // commute with the activation before it.
-func smoothed(source Source, name string, width int) Source {
+func smoothed(source Source, name string, s BlockConfig) Source {
 	changed := map[string][]float32{}
 	get := func(part string) []float32 {
 		v := append([]float32(nil), source(name+part)...)
@@ -20,6 +20,31 @@ func smoothed(source Source, name string, width int) Source {
 	gain, bias := get(".ln_1.weight"), get(".ln_1.bias")
 	out := get(".attn.out_proj.weight")
 	smoothNorm(gain, bias, in)
+	if s.AttentionNorm {
+		smoothNorm(get(".attn.ln.weight"), get(".attn.ln.bias"), out)
+	} else {
+		smoothValues(in, inBias, gain, bias, out)
+	}
+	fc := [][]float32{get(".mlp.c_fc.weight")}
+	if s.Gated {
+		fc = append(fc, get(".mlp.c_gate.weight"))
+	}
+	smoothNorm(get(".ln_2.weight"), get(".ln_2.bias"), fc...)
+	if s.MLPNorm {
+		smoothNorm(get(".mlp.ln.weight"), get(".mlp.ln.bias"), get(".mlp.c_proj.weight"))
+	}
+	return func(tensor string) []float32 {
+		if v, ok := changed[tensor]; ok {
+			return v
+		}
+		return source(tensor)
+	}
+}
+
+// smoothValues divides the values that attention adds up by factors and multiplies the columns of
+// the projection out after it by them. gain and bias are those of the norm before.
+func smoothValues(in, inBias, gain, bias, out []float32) {
+	width := len(gain)
 	// A column of the values is a weighted sum of the norm's columns. Its size is taken to be
 	// a few standard deviations; attention averages it over the tokens.
 	values, valueBias := in[2*width*width:], inBias[2*width:]
@@ -38,38 +63,33 @@ func smoothed(source Source, name string, width int) Source {
 		}
 		valueBias[j] /= f
 	}
-	smoothNorm(get(".ln_2.weight"), get(".ln_2.bias"), get(".mlp.c_fc.weight"))
-	return func(tensor string) []float32 {
-		if v, ok := changed[tensor]; ok {
-			return v
-		}
-		return source(tensor)
-	}
 }
 
 // spread is the assumed range of a column in standard deviations.
 const spread = 3
 
 // smoothNorm divides a layer norm's columns by factors and multiplies the columns of
-// the following weight w by them.
-func smoothNorm(gain, bias, w []float32) {
+// the weights w after it by them.
+func smoothNorm(gain, bias []float32, w ...[]float32) {
 	size := make([]float64, len(gain))
 	for j := range size {
 		size[j] = math.Abs(float64(bias[j])) + spread*math.Abs(float64(gain[j]))
 	}
-	for j, f := range factors(size, w) {
+	for j, f := range factors(size, w...) {
 		gain[j] /= f
 		bias[j] /= f
 	}
 }
 
 // factors returns the square roots of the columns' sizes over those of the
-// columns of w [n,len(size)], which it multiplies by them.
-func factors(size []float64, w []float32) []float32 {
+// columns of the weights w [m,len(size)], which it multiplies by them.
+func factors(size []float64, w ...[]float32) []float32 {
 	n := len(size)
 	largest := make([]float64, n)
-	for i, v := range w {
-		largest[i%n] = max(largest[i%n], math.Abs(float64(v)))
+	for _, w := range w {
+		for i, v := range w {
+			largest[i%n] = max(largest[i%n], math.Abs(float64(v)))
+		}
 	}
 	f := make([]float32, n)
 	for j := range f {
@@ -78,8 +98,10 @@ func factors(size []float64, w []float32) []float32 {
 			f[j] = float32(math.Sqrt(size[j] / largest[j]))
 		}
 	}
-	for i := range w {
-		w[i] *= f[i%n]
+	for _, w := range w {
+		for i := range w {
+			w[i] *= f[i%n]
+		}
 	}
 	return f
 }

@@ -10,10 +10,10 @@ import (
 
 // unevenBlock has a layer norm in which the sizes of columns differ by a factor of 100, as in
 // trained models.
-func unevenBlock(width int) Source {
+func unevenBlock(s BlockConfig) Source {
 	rng := rand.New(rand.NewPCG(3, 4))
 	values := map[string][]float32{}
-	BlockTensors("b", BlockConfig{Width: width}, func(name string, shape ...int) {
+	BlockTensors("b", s, func(name string, shape ...int) {
 		n, std := 1, 0.2
 		for _, s := range shape {
 			n *= s
@@ -34,11 +34,12 @@ func unevenBlock(width int) Source {
 }
 
 // blockOutput runs a block with the given form on random rows.
-func blockOutput(source Source, form compute.Form, width int) []float32 {
+func blockOutput(source Source, form compute.Form, s BlockConfig) []float32 {
 	d := compute.NewCPU(1)
 	b := &Builder{Device: d, Source: source, Forms: form}
-	tower := &Transformer{device: d, Blocks: []*ResidualAttentionBlock{b.ResidualAttentionBlock("b", BlockConfig{Width: width, Heads: 2, Act: compute.QuickGELU, Eps: 1e-5})}}
+	tower := &Transformer{device: d, Blocks: []*ResidualAttentionBlock{b.ResidualAttentionBlock("b", s)}}
 	const rows = 12
+	width := s.Width
 	rng := rand.New(rand.NewPCG(5, 6))
 	x, y := d.New(rows, width), d.New(rows, width)
 	in := make([]float32, rows*width)
@@ -62,15 +63,18 @@ func difference(a, b []float32) float64 {
 }
 
 func TestSmoothingChangesNothingButRounding(t *testing.T) {
-	const width = 64
-	source := unevenBlock(width)
-	want := blockOutput(source, compute.Forward, width)
-	if d := difference(blockOutput(smoothed(source, "b", width), compute.Forward, width), want); d > 1e-5 {
-		t.Errorf("smoothed, the block's result differs by %g", d)
+	plain := BlockConfig{Width: 64, Heads: 2, Act: compute.QuickGELU, Eps: 1e-5}
+	eva := BlockConfig{Width: 64, Heads: 2, MLP: 170, Act: compute.SiLU, Eps: 1e-6, Gated: true, AttentionNorm: true, MLPNorm: true}
+	for name, s := range map[string]BlockConfig{"CLIP": plain, "EVA-02": eva} {
+		source := unevenBlock(s)
+		want := blockOutput(source, compute.Forward, s)
+		if d := difference(blockOutput(smoothed(source, "b", s), compute.Forward, s), want); d > 1e-5 {
+			t.Errorf("%s: smoothed, the block's result differs by %g", name, d)
+		}
+		with := difference(blockOutput(source, compute.ForwardInt8, s), want)
+		if with > 0.05 {
+			t.Errorf("%s: in 8 bits the block's result differs by %g", name, with)
+		}
+		t.Logf("%s: 8 bits differ by %.4f", name, with)
 	}
-	with := difference(blockOutput(source, compute.ForwardInt8, width), want)
-	if with > 0.05 {
-		t.Errorf("in 8 bits the block's result differs by %g", with)
-	}
-	t.Logf("8 bits differ by %.4f", with)
 }

@@ -28,6 +28,10 @@ func (b *Builder) Transformer(name string, layers int, s BlockConfig) *Transform
 type AttentionPattern struct {
 	Full, Last *compute.AttentionShape
 	LastRows   []int32
+	// Rotary holds the rotations of queries and keys by position, as [compute.Device.Rotate]
+	// takes them; the position of a row is its number modulo the rows of Rotary. The zero
+	// Matrix means none. Backward does not support it.
+	Rotary compute.Matrix
 }
 
 // Tape holds the activations that Backward needs. It is valid until the device's
@@ -62,9 +66,9 @@ func (t *Transformer) Forward(y, x compute.Matrix, a *AttentionPattern, tape *Ta
 			out = spare[i%2]
 		}
 		if tape == nil {
-			b.forward(out, x, shape, rows, nil)
+			b.forward(out, x, shape, a.Rotary, rows, nil)
 		} else {
-			b.forward(out, x, shape, rows, &tape.blocks[i])
+			b.forward(out, x, shape, a.Rotary, rows, &tape.blocks[i])
 		}
 		x = out
 	}

@@ -14,16 +14,20 @@ type ImageTower struct {
 	conv          *nn.Linear // a patch's pixels [3·patch²] to D
 	class, dclass compute.Matrix
 	pos, dpos     compute.Matrix // [P,D]
-	lnPre, lnPost *nn.LayerNorm
+	lnPre, lnPost *nn.LayerNorm  // lnPre is nil if there is none
 	blocks        *nn.Transformer
+	pool          pooling
 	proj          *nn.Projection
-	layout        *layout // of the latest batch
+	rotary        compute.Matrix // zero if there is none
+	layout        *layout        // of the latest batch
 }
 
 // layout describes which rows of a batch of images belong together.
 type layout struct {
 	attends nn.AttentionPattern
-	zeros   []int32 // one per image: all use the same class embedding
+	first   []int32         // the first row of each image
+	zeros   []int32         // one per image: all use the same class embedding
+	patches []compute.Range // of each image
 }
 
 // NewImageTower builds the tower from the tensors of b, which are learnable if
@@ -34,12 +38,27 @@ func NewImageTower(b *nn.Builder, c Sizes) *ImageTower {
 	exact := *b
 	exact.Forms = compute.Forward
 	t.conv = exact.Linear("visual.conv1.weight", "", c.Vision.Width, 3*c.PatchSize*c.PatchSize)
-	t.class, t.dclass = b.Vector("visual.class_embedding", c.Vision.Width)
+	if !c.Image.NoClass {
+		t.class, t.dclass = b.Vector("visual.class_embedding", c.Vision.Width)
+	}
 	t.pos, t.dpos = b.Table("visual.positional_embedding", c.Tokens(), c.Vision.Width)
-	t.lnPre = b.LayerNorm("visual.ln_pre", c.Vision.Width, c.Vision.Eps)
+	if !c.Image.NoPreNorm {
+		t.lnPre = b.LayerNorm("visual.ln_pre", c.Vision.Width, c.Vision.Eps)
+	}
 	t.blocks = b.Transformer(VisionBlocks, c.VisionLayers, c.Vision)
 	t.lnPost = b.LayerNorm("visual.ln_post", c.Vision.Width, c.Vision.Eps)
-	t.proj = b.Projection("visual.proj", c.Vision.Width, c.Embed)
+	t.pool = poolings[c.Image.Pool](t, b)
+	name, bias := "visual.proj", ""
+	if c.Image.NoProjection {
+		name = ""
+	}
+	if c.Image.Bias {
+		bias = "visual.proj.bias"
+	}
+	t.proj = b.Projection(name, bias, c.PoolWidth(), c.Embed)
+	if c.Image.Rotary != (Rotary{}) {
+		t.rotary = c.Image.Rotary.table(b.Device, c.Vision.Width/c.Vision.Heads, c.grid(), c.first())
+	}
 	return t
 }
 
@@ -50,25 +69,30 @@ type ImageTape struct {
 }
 
 // layoutOf returns the layout of n images: every row of an image attends to all rows of that
-// image. The last block needs only the class rows. The layout is rebuilt only when n changes.
+// image. If only the class rows are used, the last block needs no others. The layout is rebuilt
+// only when n changes.
 func (t *ImageTower) layoutOf(n int) *layout {
 	if l := t.layout; l != nil && len(l.zeros) == n {
 		return l
 	}
-	p := t.size.Tokens()
+	p, first := t.size.Tokens(), t.size.first()
 	full, last := &compute.AttentionShape{}, &compute.AttentionShape{}
-	l := &layout{nn.AttentionPattern{Full: full, Last: last}, make([]int32, n)}
+	l := &layout{attends: nn.AttentionPattern{Full: full, Last: last, Rotary: t.rotary}, zeros: make([]int32, n)}
 	for i := range n {
 		full.Segments = append(full.Segments, compute.Segment{Query: i * p, Queries: p, Key: i * p, Keys: p})
 		last.Segments = append(last.Segments, compute.Segment{Query: i, Queries: 1, Key: i * p, Keys: p})
-		l.attends.LastRows = append(l.attends.LastRows, int32(i*p))
+		l.first = append(l.first, int32(i*p))
+		l.patches = append(l.patches, compute.Range{From: i*p + first, To: (i + 1) * p})
+	}
+	if t.size.Image.Pool == PoolToken {
+		l.attends.LastRows = l.first
 	}
 	t.layout = l
 	return l
 }
 
 // Forward writes out [n,E] for normalized pixels [n,3·S·S], channel by channel.
-// The tape may be nil.
+// The tape may be nil; it must be nil for other designs than CLIP's.
 func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	d, n, c := t.device, pixels.Rows, t.size
 	rows := n * c.Tokens()
@@ -81,19 +105,28 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	}
 	l := t.layoutOf(n)
 	tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
-	d.ExtractPatches(tape.patches, pixels, c.ImageSize, c.PatchSize)
+	d.ExtractPatches(tape.patches, pixels, c.ImageSize, c.PatchSize, c.first())
 	// The class token's patch is zero, so its row comes out of the convolution
 	// as zero and takes only the class embedding and its position.
 	tape.x0 = d.Temp(rows, c.Vision.Width)
 	t.conv.Forward(tape.x0, tape.patches, compute.Identity, compute.Matrix{})
 	d.AddCycle(tape.x0, t.pos)
-	d.ScatterAdd(tape.x0, l.attends.LastRows, t.class, l.zeros)
-	x := d.Temp(rows, c.Vision.Width)
-	t.lnPre.Forward(x, tape.x0)
-	tape.last = d.Temp(n, c.Vision.Width)
+	if !t.class.IsZero() {
+		d.ScatterAdd(tape.x0, l.first, t.class, l.zeros)
+	}
+	x := tape.x0
+	if t.lnPre != nil {
+		x = d.Temp(rows, c.Vision.Width)
+		t.lnPre.Forward(x, tape.x0)
+	}
+	used := rows
+	if l.attends.LastRows != nil {
+		used = n
+	}
+	tape.last = d.Temp(used, c.Vision.Width)
 	t.blocks.Forward(tape.last, x, &l.attends, blocks)
-	tape.normed = d.Temp(n, c.Vision.Width)
-	t.lnPost.Forward(tape.normed, tape.last)
+	tape.normed = d.Temp(n, c.PoolWidth())
+	t.pool.forward(tape.normed, tape.last, l)
 	t.proj.Forward(out, tape.normed)
 }
 
@@ -110,6 +143,6 @@ func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {
 	t.blocks.Backward(dx, dlast, &l.attends, &tape.blocks)
 	t.lnPre.Backward(dx0, dx, tape.x0, false)
 	d.AddCycleGrad(t.dpos, dx0)
-	d.ScatterAdd(t.dclass, l.zeros, dx0, l.attends.LastRows)
+	d.ScatterAdd(t.dclass, l.zeros, dx0, l.first)
 	t.conv.Backward(compute.Matrix{}, dx0, tape.patches, false)
 }

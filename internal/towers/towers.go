@@ -10,10 +10,11 @@ import (
 	"github.com/clipcue/clipcue/internal/nn"
 )
 
-// Name prefixes of the towers' blocks, as in OpenAI's state dicts.
+// Name prefixes of the towers' blocks, as in OpenAI's state dicts, and of an attention pool.
 const (
 	VisionBlocks = "visual.transformer.resblocks"
 	TextBlocks   = "transformer.resblocks"
+	VisionPool   = "visual.attn_pool"
 )
 
 // Sizes are the sizes of both towers.
@@ -26,12 +27,78 @@ type Sizes struct {
 	TextLayers   int
 	Context      int // maximum tokens per text
 	Vocab        int
+	Image        ImageDesign
+	Words        TextDesign
+}
+
+// ImageDesign is where an image tower differs from CLIP's, which is the zero value. Other designs
+// have no backward pass.
+type ImageDesign struct {
+	Pool         Pool
+	Attention    nn.PoolConfig // of PoolAttention
+	PoolNorm     bool          // a norm follows PoolAttention
+	NoClass      bool          // there is no class token
+	NoPreNorm    bool          // there is no norm before the blocks
+	NoProjection bool
+	Bias         bool // the projection has a bias
+	Rotary       Rotary
+}
+
+// TextDesign is where a text tower differs from CLIP's, which is the zero value.
+type TextDesign struct {
+	Pool          Pool
+	Bidirectional bool // tokens also attend to the tokens after them
+	Pad           int  // the token that fills the context
+	NoProjection  bool
+	Bias          bool // the projection has a bias
+}
+
+// whole reports whether texts are encoded with the padding up to the context.
+func (d TextDesign) whole() bool {
+	return d.Bidirectional || d.Pool == PoolLast
+}
+
+// Pool is how the rows of an image or a text become one.
+type Pool int
+
+const (
+	PoolToken     Pool = iota // that of the class token, or of the end of the text
+	PoolMean                  // the mean of the patches, then the last norm
+	PoolNormMean              // the last norm, then the mean of the patches
+	PoolAttention             // the last norm, then an attention pool
+	PoolFirst                 // the first row of a text
+	PoolLast                  // the last row of the context
+	PoolClass                 // that of a class token after the text, as in CoCa
+)
+
+// grid returns the number of patches per side.
+func (s Sizes) grid() int { return s.ImageSize / s.PatchSize }
+
+// first returns the number of rows of an image before its patches.
+func (s Sizes) first() int {
+	if s.Image.NoClass {
+		return 0
+	}
+	return 1
 }
 
 // Tokens returns the number of rows per image: its patches and the class token.
-func (s Sizes) Tokens() int {
-	grid := s.ImageSize / s.PatchSize
-	return 1 + grid*grid
+func (s Sizes) Tokens() int { return s.first() + s.grid()*s.grid() }
+
+// Positions returns the number of positions of a text.
+func (s Sizes) Positions() int {
+	if s.Words.Pool == PoolClass {
+		return s.Context + 1
+	}
+	return s.Context
+}
+
+// PoolWidth returns the width of the row that the pool of images gives.
+func (s Sizes) PoolWidth() int {
+	if s.Image.Pool == PoolAttention {
+		return s.Image.Attention.Width
+	}
+	return s.Vision.Width
 }
 
 // Model is a backbone's towers on one device. Hold the lock while using the

@@ -13,12 +13,7 @@ type contrast struct {
 	chunk  int
 	image  towers.ImageTape
 	text   towers.TextTape
-	layout []layout // of the batch's texts, by chunk
-}
-
-type layout struct {
-	ids       []int32
-	sequences *towers.Sequences
+	layout []*towers.Sequences // of the batch's texts, by chunk
 }
 
 func newContrast(m *model, chunk int) contrast { return contrast{model: m, chunk: chunk} }
@@ -31,8 +26,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 	defer d.Release(d.Mark())
 	c.layout = c.layout[:0]
 	for from := 0; from < n; from += c.chunk {
-		ids, s := towers.LayOut(texts[from:min(from+c.chunk, n)])
-		c.layout = append(c.layout, layout{ids, s})
+		c.layout = append(c.layout, c.towers.Text.LayOut(texts[from:min(from+c.chunk, n)], 1))
 	}
 	f, g, df, dg := d.Temp(n, e), d.Temp(n, e), d.Temp(n, e), d.Temp(n, e)
 	// each calls do for the rows of every chunk, and releases its temporary memory.
@@ -63,7 +57,7 @@ func (c *contrast) step(texts [][]int, captions []string, pixels func(dst comput
 	return loss
 }
 
-func (c *contrast) forward(l layout, f, g compute.Matrix, from, to int, pixels func(compute.Matrix, int, int), image *towers.ImageTape, text *towers.TextTape) {
+func (c *contrast) forward(s *towers.Sequences, f, g compute.Matrix, from, to int, pixels func(compute.Matrix, int, int), image *towers.ImageTape, text *towers.TextTape) {
 	d, size := c.towers.Device, c.Config()
 	if image == nil {
 		defer d.Release(d.Mark())
@@ -71,16 +65,16 @@ func (c *contrast) forward(l layout, f, g compute.Matrix, from, to int, pixels f
 	p := d.Temp(to-from, 3*size.ImageSize*size.ImageSize)
 	pixels(p, from, to)
 	c.towers.Image.Forward(f, p, image)
-	x := d.Temp(len(l.ids), size.TextWidth)
-	d.Gather(x, nil, c.towers.Text.Tokens(), l.ids)
-	c.towers.Text.Forward(g, x, l.sequences, text)
+	x := d.Temp(s.Rows(), size.TextWidth)
+	c.towers.Text.Embed(x, s)
+	c.towers.Text.Forward(g, x, s, text)
 }
 
-func (c *contrast) backward(l layout, df, dg compute.Matrix) {
+func (c *contrast) backward(s *towers.Sequences, df, dg compute.Matrix) {
 	d := c.towers.Device
 	defer d.Release(d.Mark())
 	c.towers.Image.Backward(df, &c.image)
-	dx := d.Temp(len(l.ids), c.Config().TextWidth)
-	c.towers.Text.Backward(dx, dg, l.sequences, &c.text)
-	c.towers.Text.AddTokenGrad(dx, l.ids)
+	dx := d.Temp(s.Rows(), c.Config().TextWidth)
+	c.towers.Text.Backward(dx, dg, s, &c.text)
+	c.towers.Text.AddTokenGrad(dx, s)
 }

@@ -37,6 +37,8 @@ func Run(t *testing.T, open Open) {
 		{"Normalize", testNormalize},
 		{"AdamW", testAdamW},
 		{"ExtractPatches", testPatches},
+		{"Multiply", testMultiply},
+		{"Rotate", testRotate},
 		{"NormalizePixels", testPixels},
 		{"Attention", testAttention},
 		{"AttentionAtSize", testAttentionAtSize},

@@ -13,6 +13,10 @@ var exact = map[compute.Activation]func(x float64) float64{
 	compute.Identity:  func(x float64) float64 { return x },
 	compute.QuickGELU: func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) },
 	compute.GELU:      func(x float64) float64 { return x * 0.5 * (1 + math.Erf(x/math.Sqrt2)) },
+	compute.TanhGELU: func(x float64) float64 {
+		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+	},
+	compute.SiLU: func(x float64) float64 { return x / (1 + math.Exp(-x)) },
 }
 
 func testActivations(t *testing.T, open Open) {
@@ -204,11 +208,57 @@ func testPatches(t *testing.T, open Open) {
 		}
 	}
 	dst := put(d, random(rand.New(rand.NewPCG(1, 1)), n*5, 12))
-	d.ExtractPatches(dst, put(d, images), size, patch)
+	d.ExtractPatches(dst, put(d, images), size, patch, 1)
 	got := get(d, dst)
 	near(t, "class row", got[:1], newWide(1, 12), 0)
 	// The second patch of the second image: columns 2-3 of rows 0-1.
 	near(t, "patch", got[7:8], wide{{103, 104, 107, 108, 119, 120, 123, 124, 135, 136, 139, 140}}, 0)
+	dst = put(d, newWide(n*4, 12))
+	d.ExtractPatches(dst, put(d, images), size, patch, 0)
+	near(t, "patch without class rows", get(d, dst)[5:6], got[7:8], 0)
+}
+
+func testMultiply(t *testing.T, open Open) {
+	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
+		m, n := rapid.IntRange(1, 9).Draw(t, "m"), rapid.IntRange(1, 40).Draw(t, "n")
+		x, y := random(rng, m, n), random(rng, m, n)
+		got := put(d, x)
+		d.Multiply(got, put(d, y))
+		for i := range x {
+			for j := range x[i] {
+				x[i][j] *= y[i][j]
+			}
+		}
+		nearAbs(t, "product", get(d, got), x, 1e-6)
+	})
+}
+
+func testRotate(t *testing.T, open Open) {
+	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
+		m, heads, w := rapid.IntRange(1, 9).Draw(t, "m"), rapid.IntRange(1, 3).Draw(t, "heads"), rapid.IntRange(1, 9).Draw(t, "w")
+		x, table := random(rng, m, 2*w*heads), random(rng, rapid.IntRange(1, 5).Draw(t, "positions"), 2*w)
+		var at []int32
+		if rapid.Bool().Draw(t, "listed") {
+			at = make([]int32, m)
+			for i := range at {
+				at[i] = int32(rng.IntN(20))
+			}
+		}
+		got := put(d, x)
+		d.Rotate(got, put(d, table), at)
+		want := newWide(m, 2*w*heads)
+		for i := range x {
+			row := table[i%len(table)]
+			if at != nil {
+				row = table[int(at[i])%len(table)]
+			}
+			for j := 0; j < len(x[i]); j += 2 {
+				c, s := row[j/2%w], row[w+j/2%w]
+				want[i][j], want[i][j+1] = x[i][j]*c-x[i][j+1]*s, x[i][j]*s+x[i][j+1]*c
+			}
+		}
+		nearAbs(t, "rotated", get(d, got), want, 1e-5)
+	})
 }
 
 func testPixels(t *testing.T, open Open) {

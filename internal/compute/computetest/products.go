@@ -38,7 +38,7 @@ func testLinear(t *testing.T, open Open) {
 	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
 		size := rapid.IntRange(1, 70)
 		m, n, k := size.Draw(t, "m"), size.Draw(t, "n"), size.Draw(t, "k")
-		act := rapid.SampledFrom([]compute.Activation{compute.Identity, compute.QuickGELU, compute.GELU}).Draw(t, "act")
+		act := rapid.SampledFrom([]compute.Activation{compute.Identity, compute.QuickGELU, compute.GELU, compute.TanhGELU, compute.SiLU}).Draw(t, "act")
 		x, w, bias, r := random(rng, m, k), random(rng, n, k), random(rng, 1, n), random(rng, m, n)
 		p := d.Pack(put(d, random(rng, n, k)), compute.Forward|compute.Backward)
 		d.Repack(p, put(d, w))

@@ -31,9 +31,14 @@ func (g *asm) exp(x, n, p int) {
 	g.op("VPADDD %s, %s, %s", g.v(n), g.v(p), g.v(p))
 }
 
-// logistic writes d = 1 + e^(-1.702·x); n and p are overwritten.
-func (g *asm) logistic(x, n, p, d int) {
-	g.opk("VMULPS", -1.702, g.v(x), g.v(n))
+// logistic writes d = 1 + e^(-factor·x); n and p are overwritten.
+func (g *asm) logistic(factor float64, x, n, p, d int) {
+	g.opk("VMULPS", -factor, g.v(x), g.v(n))
+	g.onePlusExp(n, p, d)
+}
+
+// onePlusExp writes d = 1 + e^n; n and p are overwritten.
+func (g *asm) onePlusExp(n, p, d int) {
 	g.set(87, d) // so that 1/d is a normal number
 	g.op("VMINPS %s, %s, %s", g.v(n), g.v(d), g.v(n))
 	g.exp(n, p, d)
@@ -64,27 +69,63 @@ func (g *asm) tailArea(x, a, b, c, e int) {
 	g.ops3("VMULPS", c, e, c)
 }
 
-// activations are the activations with kernels, by the names of their Go constants.
-var activations = []struct {
+// activation is an activation with kernels, by the name of its Go constant.
+type activation struct {
 	name   string
 	temps  int
 	value  func(g *asm, x, t int) // x = act(x), with temporaries from t
 	slope  func(g *asm, x, t int) // x = act'(x)
 	unroll int
-}{
-	{
-		name: "QuickGELU", temps: 3, unroll: 4,
+}
+
+// swish is x·sigmoid(factor·x).
+func swish(name string, factor float64) activation {
+	return activation{
+		name: name, temps: 3, unroll: 4,
 		value: func(g *asm, x, t int) {
-			g.logistic(x, t, t+1, t+2)
+			g.logistic(factor, x, t, t+1, t+2)
 			g.ops3("VDIVPS", x, t+2, x)
 		},
-		// s·(1 + 1.702·x·(1-s))
+		// s·(1 + factor·x·(1-s))
 		slope: func(g *asm, x, t int) {
-			g.logistic(x, t, t+1, t+2)
+			g.logistic(factor, x, t, t+1, t+2)
 			g.set(1, t)
 			g.ops3("VDIVPS", t, t+2, t+1) // s
 			g.ops3("VSUBPS", t, t+1, t+2) // 1-s
-			g.opk("VMULPS", 1.702, g.v(x), g.v(x))
+			g.opk("VMULPS", factor, g.v(x), g.v(x))
+			g.op("VFMADD213PS %s, %s, %s", g.v(t), g.v(t+2), g.v(x))
+			g.ops3("VMULPS", x, t+1, x)
+		},
+	}
+}
+
+// GELU with tanh is x·sigmoid(tanhLinear·x + tanhCubic·x³), because (1+tanh z)/2 is sigmoid(2z).
+var (
+	tanhLinear = 2 * math.Sqrt(2/math.Pi)
+	tanhCubic  = 0.044715 * tanhLinear
+)
+
+var activations = []activation{
+	swish("QuickGELU", 1.702),
+	swish("SiLU", 1),
+	{
+		name: "TanhGELU", temps: 3, unroll: 4,
+		value: func(g *asm, x, t int) {
+			g.tanhExponent(x, t)
+			g.onePlusExp(t, t+1, t+2)
+			g.ops3("VDIVPS", x, t+2, x)
+		},
+		// s·(1 + x·(tanhLinear + 3·tanhCubic·x²)·(1-s))
+		slope: func(g *asm, x, t int) {
+			g.tanhExponent(x, t)
+			g.onePlusExp(t, t+1, t+2)
+			g.set(1, t)
+			g.ops3("VDIVPS", t, t+2, t+1) // s
+			g.ops3("VSUBPS", t, t+1, t+2) // 1-s
+			g.ops3("VMULPS", x, t+2, t+2) // x·(1-s)
+			g.ops3("VMULPS", x, x, x)
+			g.opk("VMULPS", 3*tanhCubic, g.v(x), g.v(x))
+			g.opk("VADDPS", tanhLinear, g.v(x), g.v(x))
 			g.op("VFMADD213PS %s, %s, %s", g.v(t), g.v(t+2), g.v(x))
 			g.ops3("VMULPS", x, t+1, x)
 		},
@@ -113,6 +154,14 @@ var activations = []struct {
 			g.op("VFMADD213PS %s, %s, %s", g.v(t+2), g.v(t+3), g.v(x))
 		},
 	},
+}
+
+// tanhExponent writes n = -(tanhLinear·x + tanhCubic·x³).
+func (g *asm) tanhExponent(x, n int) {
+	g.ops3("VMULPS", x, x, n)
+	g.opk("VMULPS", -tanhCubic, g.v(n), g.v(n))
+	g.opk("VADDPS", -tanhLinear, g.v(n), g.v(n))
+	g.ops3("VMULPS", x, n, n)
 }
 
 // finishes writes the kernels for c = act(a) + r, where a, c and the optional r are given by

@@ -33,10 +33,15 @@ func (g *neon) exp(x, n, p, t int) {
 	g.op("VADD V%d.S4, V%d.S4, V%d.S4", n, p, p)
 }
 
-// logistic writes d = 1 + e^(-1.702·x); a, b and c are overwritten.
-func (g *neon) logistic(x, a, b, c, d int) {
-	g.set(-1.702, a)
+// logistic writes d = 1 + e^(-factor·x); a, b and c are overwritten.
+func (g *neon) logistic(factor float64, x, a, b, c, d int) {
+	g.set(-factor, a)
 	g.f("fmul", a, a, x)
+	g.onePlusExp(a, b, c, d)
+}
+
+// onePlusExp writes d = 1 + e^a; a, b and c are overwritten.
+func (g *neon) onePlusExp(a, b, c, d int) {
 	g.set(87, b) // so that 1/d is a normal number
 	g.f("fmin", a, a, b)
 	g.exp(a, b, d, c)
@@ -63,27 +68,67 @@ func (g *neon) tailArea(x, a, b, c, e, t int) {
 	g.f("fmul", c, c, e)
 }
 
-// neonActivations are the activations with kernels, by the names of their Go constants, with
-// the formulas for amd64. value writes x = act(x) and slope x = act'(x); the registers from t
-// are temporary.
-var neonActivations = []struct {
+type neonActivation struct {
 	name          string
 	temps, unroll int
 	value, slope  func(g *neon, x, t int)
-}{
-	{
-		name: "QuickGELU", temps: 4, unroll: 4,
+}
+
+func neonSwish(name string, factor float64) neonActivation {
+	return neonActivation{
+		name: name, temps: 4, unroll: 4,
 		value: func(g *neon, x, t int) {
-			g.logistic(x, t, t+1, t+2, t+3)
+			g.logistic(factor, x, t, t+1, t+2, t+3)
 			g.f("fdiv", x, x, t+3)
 		},
 		slope: func(g *neon, x, t int) {
-			g.logistic(x, t, t+1, t+2, t+3)
+			g.logistic(factor, x, t, t+1, t+2, t+3)
 			g.set(1, t)
 			g.f("fdiv", t+1, t, t+3) // s
 			g.f("fsub", t+2, t, t+1) // 1-s
-			g.set(1.702, t+3)
+			g.set(factor, t+3)
 			g.f("fmul", x, x, t+3)
+			g.mla(t, x, t+2)
+			g.f("fmul", x, t, t+1)
+		},
+	}
+}
+
+// tanhExponent writes n = -(tanhLinear·x + tanhCubic·x³); a is overwritten.
+func (g *neon) tanhExponent(x, n, a int) {
+	g.f("fmul", n, x, x)
+	g.set(-tanhCubic, a)
+	g.f("fmul", n, n, a)
+	g.set(-tanhLinear, a)
+	g.f("fadd", n, n, a)
+	g.f("fmul", n, n, x)
+}
+
+// neonActivations are the activations with kernels, by the names of their Go constants, with
+// the formulas for amd64. value writes x = act(x) and slope x = act'(x); the registers from t
+// are temporary.
+var neonActivations = []neonActivation{
+	neonSwish("QuickGELU", 1.702),
+	neonSwish("SiLU", 1),
+	{
+		name: "TanhGELU", temps: 4, unroll: 4,
+		value: func(g *neon, x, t int) {
+			g.tanhExponent(x, t, t+1)
+			g.onePlusExp(t, t+1, t+2, t+3)
+			g.f("fdiv", x, x, t+3)
+		},
+		slope: func(g *neon, x, t int) {
+			g.tanhExponent(x, t, t+1)
+			g.onePlusExp(t, t+1, t+2, t+3)
+			g.set(1, t)
+			g.f("fdiv", t+1, t, t+3) // s
+			g.f("fsub", t+2, t, t+1) // 1-s
+			g.f("fmul", t+2, t+2, x) // x·(1-s)
+			g.f("fmul", x, x, x)
+			g.set(3*tanhCubic, t+3)
+			g.f("fmul", x, x, t+3)
+			g.set(tanhLinear, t+3)
+			g.f("fadd", x, x, t+3)
 			g.mla(t, x, t+2)
 			g.f("fmul", x, t, t+1)
 		},

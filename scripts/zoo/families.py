@@ -1,0 +1,214 @@
+"""The families of backbones that clipcue reads, one row each.
+
+A row makes a model with random weights, writes it to a folder as its authors publish it, and
+returns functions that encode images and texts as the authors' library does. Small models are
+fixtures (testdata/zoo); full ones have the published architecture with fewer layers.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Callable
+
+import open_clip
+import timm
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import save_file
+
+
+@dataclass
+class Model:
+    """A model in a folder, and the reference for it."""
+
+    side: int  # of images, in pixels
+    preprocess: Callable  # a PIL image to pixels [3,side,side]
+    images: Callable  # pixels [n,3,side,side] to features [n,E]
+    tokens: Callable  # texts to token ids [n,context]
+    texts: Callable  # token ids to features [n,E]
+    embedding: object  # the module of the text tower that turns ids into vectors, and its owner
+    special: tuple  # the ids of the start and the end of a text; None where there is none
+    pad: int = 0
+    mean: tuple = (0.48145466, 0.4578275, 0.40821073)
+    std: tuple = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Bytes:
+    """CLIP's tokenizer without merge rules, whose vocabulary has 514 tokens."""
+
+    def __init__(self, context, clean="lower"):
+        self.whole = SimpleTokenizer(context_length=context, clean=clean)
+        self.whole.bpe_ranks = {}
+
+    def __call__(self, texts):
+        ids = self.whole(texts)
+        return torch.where(ids >= 49406, ids - 49406 + 512, ids)
+
+
+def randomize(model, seed):
+    """Draws all weights so that every part of the model matters."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, p in model.named_parameters():
+        if name.endswith(("logit_scale", "logit_bias")):
+            continue
+        x = torch.randn(p.shape, generator=generator)
+        if p.ndim > 1:
+            x = x / p[0].numel() ** 0.5 if "embed" not in name else x * 0.5
+        else:
+            x = 0.3 * x + (1.0 if name.endswith("weight") else 0.0)
+        if "gamma" in name:
+            x = 0.5 + 0.2 * x
+        p.data.copy_(x.half().float())
+
+
+# Small sizes of the models of timm, and of OpenCLIP's.
+SMALL_TIMM = dict(embed_dim=64, depth=2, num_heads=1, img_size=28, patch_size=4, mlp_ratio=0.5)
+SMALL_VISION = dict(image_size=28, patch_size=7, width=32, layers=2, head_width=16, mlp_ratio=2.0)
+SMALL_TEXT = dict(context_length=32, vocab_size=514, width=16, layers=2, heads=2, mlp_ratio=2.0)
+SMALL_DECODER = dict(context_length=32, vocab_size=514, width=16, layers=1, heads=2, attn_pooler_heads=2)
+
+
+@dataclass
+class OpenCLIP:
+    """A model of OpenCLIP, by the name of its configuration there."""
+
+    base: str
+    vision: dict = field(default_factory=dict)  # changes of vision_cfg
+    text: dict = field(default_factory=dict)  # changes of text_cfg
+    timm: dict = field(default_factory=dict)  # changes of the sizes of a small model of timm
+    small: dict = field(default_factory=dict)  # changes of text_cfg of a small model
+    preprocess: dict = field(default_factory=dict)
+    embed: int = 24
+    layers: int = 2  # of full models
+    whole: dict = field(default_factory=dict)  # changes of model_cfg
+    write: Callable = None  # writes the weights, if not as OpenCLIP does
+
+    def config(self, small):
+        c = open_clip.get_model_config(self.base)
+        vision, text = c["vision_cfg"], c["text_cfg"]
+        is_timm = "timm_model_name" in vision
+        if small:
+            c["embed_dim"] = self.embed
+            text.update(SMALL_TEXT)
+            vision.update({"image_size": 28} if is_timm else SMALL_VISION)
+        else:
+            text["layers"] = self.layers
+            if not is_timm:
+                vision["layers"] = self.layers
+        vision.update(self.vision)
+        text.update(self.text)
+        if small:
+            text.update(vocab_size=SMALL_TEXT["vocab_size"], **self.small)
+            if "multimodal_cfg" in c:
+                c["multimodal_cfg"].update(SMALL_DECODER)
+                vision["attn_pooler_queries"] = 3
+        c.update(self.whole)
+        return c
+
+    def make(self, folder, small, seed=1):
+        c = self.config(small)
+        changes = {**SMALL_TIMM, **self.timm} if small else {"depth": self.layers}
+        model = build(c, changes if "timm_model_name" in c["vision_cfg"] else None)
+        randomize(model, seed)
+        model.eval()
+        preprocess = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711],
+                      "interpolation": "bicubic", "resize_mode": "shortest", **self.preprocess}
+        os.makedirs(folder, exist_ok=True)
+        (self.write or write_openclip)(folder, model, c, preprocess, small)
+        side = c["vision_cfg"]["image_size"]
+        context, clean = c["text_cfg"]["context_length"], c["text_cfg"].get("tokenizer_kwargs", {}).get("clean", "lower")
+        tokens = Bytes(context, clean) if small else SimpleTokenizer(context_length=context, clean=clean)
+        text = getattr(model, "text", model)
+        return Model(
+            side=side,
+            preprocess=open_clip.image_transform(side, is_train=False, mean=preprocess["mean"], std=preprocess["std"],
+                                                 interpolation=preprocess["interpolation"], resize_mode=preprocess["resize_mode"]),
+            images=lambda x: model.encode_image(x, normalize=False),
+            tokens=tokens,
+            texts=lambda ids: model.encode_text(ids, normalize=False),
+            embedding=(text, "token_embedding"),
+            special=(512, 513) if small else (49406, 49407),
+            mean=preprocess["mean"], std=preprocess["std"],
+        )
+
+
+def build(config, changes):
+    """Returns a model of OpenCLIP; changes are arguments of timm's model."""
+    create = timm.create_model
+    if changes is not None:
+        timm.create_model = lambda name, **k: create(name, **{**k, **changes})
+    try:
+        kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
+        return kind(**{k: v for k, v in config.items() if k != "custom_text"})
+    finally:
+        timm.create_model = create
+
+
+def half(state):
+    return {name: t.half().contiguous() for name, t in state.items()}
+
+
+def write_openclip(folder, model, config, preprocess, small):
+    save_file(half(model.state_dict()), os.path.join(folder, "open_clip_model.safetensors"), {"format": "pt"})
+    with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
+        json.dump({"model_cfg": config, "preprocess_cfg": preprocess}, f, indent=1)
+
+
+def write_meta(folder, model, config, preprocess, small):
+    """Writes Meta's own file of a Perception Encoder. timm converts such files (_convert_pe), which
+    is the reference for the names. Their projection of images has no bias."""
+    model.visual.trunk.head.bias.data.zero_()
+    out = {}
+    for name, t in half(model.state_dict()).items():
+        name = name.removeprefix("text.")
+        if not name.startswith("visual.trunk."):
+            out[name] = t
+            continue
+        name = name.removeprefix("visual.trunk.")
+        for a, b in [("blocks.", "transformer.resblocks."), ("attn.qkv.", "attn.in_proj_"), ("attn.proj.", "attn.out_proj."),
+                     ("attn_pool.proj.", "attn_pool.attn.out_proj."), ("attn_pool.latent", "attn_pool.probe"), ("attn_pool.norm.", "attn_pool.layernorm."),
+                     ("mlp.fc1", "mlp.c_fc"), ("mlp.fc2", "mlp.c_proj"), ("norm_pre.", "ln_pre."), ("patch_embed.proj.", "conv1."),
+                     ("norm1.", "ln_1."), ("norm2.", "ln_2."), ("pos_embed", "positional_embedding"), ("cls_token", "class_embedding")]:
+            name = name.replace(a, b)
+        if name.startswith("norm."):
+            name = "ln_post." + name.removeprefix("norm.")
+        out["visual." + name] = t
+    for name in ["visual.class_embedding", "visual.positional_embedding"]:
+        if name in out:
+            out[name] = out[name].squeeze(0).squeeze(0) if name.endswith("class_embedding") else out[name].squeeze(0)
+    for part in ["weight", "bias"]:
+        out["visual.attn_pool.attn.in_proj_" + part] = torch.cat([out.pop("visual.attn_pool.q." + part), out.pop("visual.attn_pool.kv." + part)])
+    out["visual.proj"] = out.pop("visual.head.weight").T.contiguous()
+    out.pop("visual.head.bias")
+    torch.save(out, os.path.join(folder, "PE-Core.pt"))
+
+
+PE = {"interpolation": "bilinear", "resize_mode": "squash", "mean": [0.5] * 3, "std": [0.5] * 3}
+PE_SMALL = dict(attn_pool_mlp_ratio=0.25, depth=1)
+
+
+# The rows: the name of the folder, and what makes it.
+FAMILIES = {
+    # Everything that OpenCLIP calls ViT.
+    "vit": OpenCLIP("ViT-B-16"),
+    "vit-squash": OpenCLIP("ViT-H-14-quickgelu", preprocess={"resize_mode": "squash"}),  # DFN, MetaCLIP
+    "vit-layer-scale": OpenCLIP("ViT-M-16-alt"),
+    "vit-mlp": OpenCLIP("ViT-g-14", vision=dict(mlp_ratio=4.3637)),
+    "vit-mean": OpenCLIP("ViT-B-16", vision=dict(pool_type="avg", norm_kwargs={"eps": 1e-6}),
+                         text=dict(act_kwargs={"approximate": "tanh"}, proj_bias=True, pool_type="first", no_causal_mask=True), whole=dict(custom_text=True)),
+    "clipa": OpenCLIP("ViT-L-14-CLIPA", text=dict(hf_tokenizer_name=None, tokenizer_kwargs={}, vocab_size=49408)),
+    "coca": OpenCLIP("coca_ViT-B-32"),
+    # PE-Core.
+    "pe-core": OpenCLIP("PE-Core-B-16", preprocess=PE, timm=PE_SMALL),
+    "pe-core-t": OpenCLIP("PE-Core-T-16-384", preprocess=PE, timm=PE_SMALL),
+    "pe-core-l": OpenCLIP("PE-Core-L-14-336", preprocess=PE, timm=PE_SMALL),
+    "pe-core-g": OpenCLIP("PE-Core-bigG-14-448", preprocess=PE, timm=PE_SMALL),
+    "pe-core-meta": OpenCLIP("PE-Core-B-16", preprocess=PE, timm=dict(PE_SMALL, ref_feat_shape=(7, 7)), small=dict(heads=1), write=write_meta),
+    # EVA-01 and EVA-02.
+    "eva02": OpenCLIP("EVA02-B-16", timm=dict(mlp_ratio=0.25)),
+    "eva02-l": OpenCLIP("EVA02-L-14-336"),
+    "eva01": OpenCLIP("EVA01-g-14"),
+}
+
+# The rows that are fixtures.
+FIXTURES = ["vit-mean", "clipa", "coca", "pe-core", "pe-core-meta", "eva02"]
