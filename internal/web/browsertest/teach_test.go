@@ -98,6 +98,24 @@ func TestSliderAppliesAndExports(t *testing.T) {
 	p.marks(1, 2, 1)
 }
 
+func TestAnswersOnWhatIsFound(t *testing.T) {
+	p := open(t, fake.Options{Videos: library(6)}, "/labels")
+	p.server.AddLabel("x", []int{1, 2, 3}) // the first segment overlaps a mark
+	p.Visit("/label/1?tab=segments")
+	p.Wait(`document.querySelectorAll(".found .tile").length > 2`)
+	before := Value[int](p.Tab, `document.querySelectorAll(".found .tile").length`)
+	p.Click("Yes, right")
+	p.marks(1, 3, 0)
+	p.Wait(`document.querySelectorAll(".found [aria-pressed=true]").length == 1`)
+	p.Click("No, wrong")
+	p.See("1 no")
+	p.Wait(`document.querySelectorAll(".found .tile").length == ` + quoteInt(before-1))
+	p.Click("Undo")
+	p.marks(1, 3, 0) // the rejected one was the accepted one
+	p.Wait(`document.querySelectorAll(".found [aria-pressed=true]").length == 1`)
+	p.Wait(`document.querySelectorAll(".found .tile").length == ` + quoteInt(before))
+}
+
 // With few answers, none can be doubted; saying that all are right would be wrong.
 func TestChecksOnlyWithEnoughAnswers(t *testing.T) {
 	p := open(t, fake.Options{Videos: library(2)}, "/labels")

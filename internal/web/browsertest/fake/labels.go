@@ -102,12 +102,18 @@ func (s *Server) feed(l *label, r *http.Request) any {
 func (s *Server) markRoutes() {
 	s.withLabel("GET /labels/{id}/marks", func(l *label, _ *http.Request) any { return object{"marks": append([]mark{}, l.marks...)} })
 	s.withLabel("POST /labels/{id}/marks", func(l *label, r *http.Request) any {
-		var body struct{ Marks []mark }
+		var body struct {
+			Marks   []mark
+			Replace bool
+		}
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		ids := []int{}
 		for _, m := range body.Marks {
 			s.marks++
 			m.ID, m.Author, m.Time, m.Name = s.marks, "anna", time.Now().Format(time.RFC3339), s.o.Videos[m.Video-1].Name
+			if body.Replace {
+				l.marks = slices.DeleteFunc(l.marks, func(x mark) bool { return x.Video == m.Video && x.Start < m.End && m.Start < x.End })
+			}
 			l.marks = append(l.marks, m)
 			ids = append(ids, m.ID)
 		}

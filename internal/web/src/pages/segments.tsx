@@ -32,10 +32,15 @@ function useAnswers(label: Label, changed: (revision: string) => void) {
     return a.ids ?? [];
   };
   const answer = async (s: Segment, positive: boolean) => {
+    const before = answers.get(id(s));
     set(s, positive);
     try {
       const ids = await send("POST", { marks: [{ video: s.video, start: s.start, end: s.end, positive }], replace: true });
-      const undo = () => { set(s); send("DELETE", { ids }).catch(e => notify(explain(e), true)); };
+      const undo = () => {
+        if (before) return void answer(s, before);
+        set(s);
+        send("DELETE", { ids }).catch(e => notify(explain(e), true));
+      };
       if (!positive) notify("Rejected; it is not found any more.", false, { label: "Undo", run: undo });
     } catch (e) {
       set(s);
