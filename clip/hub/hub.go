@@ -40,8 +40,8 @@ type Options struct {
 	pace pace
 }
 
-// defaultDir returns the folder of all models.
-func defaultDir() (string, error) {
+// Dir returns the folder of all models that are pulled.
+func Dir() (string, error) {
 	if dir := os.Getenv("CLIPCUE_MODELS"); dir != "" {
 		return dir, nil
 	}
@@ -55,7 +55,7 @@ func defaultDir() (string, error) {
 // Resolve returns the path of a pulled model, for use as a weight path. ok is false if
 // there is none of that name.
 func Resolve(name string) (path string, ok bool, err error) {
-	dir, err := defaultDir()
+	dir, err := Dir()
 	if err != nil {
 		return "", false, err
 	}
@@ -132,7 +132,7 @@ func Pull(ctx context.Context, name string, o Options) (path string, err error) 
 		return "", &UnknownNameError{name}
 	}
 	if o.Dir == "" {
-		if o.Dir, err = defaultDir(); err != nil {
+		if o.Dir, err = Dir(); err != nil {
 			return "", err
 		}
 	}

@@ -76,6 +76,7 @@ var remedies = []func(error) string{
 	of(func(*hub.UnknownNameError) string {
 		return strings.Join(hub.Names(), ", ") + ", or hf:OWNER/NAME for a repository on the hub"
 	}),
+	is(video.ErrNoFFmpeg, "clipcue doctor, to see what else is missing"),
 	is(hub.ErrNoDir, "set CLIPCUE_MODELS to a folder for models"),
 	is(hub.ErrNoWeights, "the repository of a CLIP model"),
 	of(func(e *checkpoint.NotWeightsError) string { return e.Remedy }),

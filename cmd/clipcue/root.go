@@ -167,9 +167,10 @@ Library: search the moments of many videos
   clipcue search ...           find moments by text, image or video
   clipcue duplicates ...       find videos that occur more than once
   clipcue label ...            teach a label from a few marks, and find it everywhere
+  clipcue serve ...            all of this on a web page, and an API
 
 clipcue demo runs an experiment from rendering videos to a report. clipcue pretrain
-trains a backbone from captioned images.
+trains a backbone from captioned images. clipcue doctor finds out what is missing.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 done but some inputs failed.`
 
@@ -230,7 +231,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
 		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(),
-		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)

@@ -34,6 +34,18 @@ func NeedDecoder(ctx context.Context, name string) error {
 	return nil
 }
 
+// NeedEncoder returns an error if ffmpeg has no encoder of that name.
+func NeedEncoder(ctx context.Context, name string) error {
+	list, err := list(ctx, "encoders")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(list, " "+name+" ") {
+		return fmt.Errorf("this ffmpeg has no encoder %s", name)
+	}
+	return nil
+}
+
 var lists sync.Map // path of a program and what it lists → the list
 
 // list returns what ffmpeg prints about the kinds of components that it has.
