@@ -96,7 +96,7 @@ def clipcue(program, folder, args):
     out = subprocess.run([program, "embed", "--json", "--truncate", "--model", folder, *args], capture_output=True, text=True)
     if out.returncode != 0:
         raise RuntimeError(out.stderr.strip().splitlines()[-1] if out.stderr.strip() else "failed")
-    rows = json.loads(out.stdout)
+    rows = json.loads(out.stdout)["items"]
     return np.array([r["embedding"] for r in rows])
 
 
