@@ -29,7 +29,7 @@ func TestZooGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, ok := file.Tensors["prompts"]; !ok {
-				t.Skip("this fixture has no prompts")
+				return // it has no text tower
 			}
 			r := &reference{t: t, file: file}
 			if err := json.Unmarshal([]byte(file.Metadata["names"]), &r.names); err != nil {

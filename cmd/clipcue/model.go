@@ -83,7 +83,11 @@ func (a *app) modelInfoCommand() *cobra.Command {
 // printModel prints the description of a backbone as text.
 func (a *app) printModel(info modelInfo) error {
 	c := info.Config
-	text := "none"
+	text, images, tower := "none", "none", "none"
+	if c.HasImage() {
+		images = fmt.Sprintf("%d×%d, patches of %d; %s", c.ImageSize, c.ImageSize, c.PatchSize, feature.Preprocessing(c))
+		tower = fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)
+	}
 	if c.HasText() {
 		text = fmt.Sprintf("width %d, %d layers, %d heads; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, c.Context, c.Vocab)
 	}
@@ -94,8 +98,8 @@ func (a *app) printModel(info modelInfo) error {
 		{"parameters", fmt.Sprintf("%.1f million", float64(info.Parameters)/1e6)},
 		{"activation", info.Activation},
 		{"embedding", fmt.Sprint(c.Embed)},
-		{"images", fmt.Sprintf("%d×%d, patches of %d; %s", c.ImageSize, c.ImageSize, c.PatchSize, feature.Preprocessing(c))},
-		{"image tower", fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)},
+		{"images", images},
+		{"image tower", tower},
 		{"text tower", text},
 		{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
 	}
