@@ -17,7 +17,7 @@ func (c Config) checkArchitectures() error {
 	if err := checkTower(t, checkpoint.PoolFirst, checkpoint.PoolLast, checkpoint.PoolClass); err != nil {
 		return fmt.Errorf("text tower: %w", err)
 	}
-	width, head := c.poolWidth(), c.VisionWidth/c.VisionHeads
+	width, head := c.poolWidth(), c.VisionWidth/max(1, c.VisionHeads)
 	switch {
 	case v.Bidirectional || v.Pad != 0:
 		return errors.New("the image tower has options of text towers")
@@ -29,7 +29,7 @@ func (c Config) checkArchitectures() error {
 		return fmt.Errorf("the pool's width %d does not divide into %d heads", width, v.PoolHeads)
 	case v.Rotary != "" && head%4 != 0:
 		return fmt.Errorf("heads of %d columns have no rotary positions", head)
-	case v.NoProjection && c.Embed != width:
+	case c.HasImage() && v.NoProjection && c.Embed != width:
 		return fmt.Errorf("the image tower has %d columns, and no projection to %d", width, c.Embed)
 	case c.HasText() && t.NoProjection && c.Embed != c.TextWidth:
 		return fmt.Errorf("the text tower has %d columns, and no projection to %d", c.TextWidth, c.Embed)

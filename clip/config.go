@@ -98,7 +98,9 @@ func (c Config) pool() nn.PoolConfig {
 // tensors calls f with the name, as OpenAI writes it, and the shape of every tensor of
 // such a model.
 func (c Config) tensors(f func(name string, shape ...int)) {
-	c.imageTensors(f)
+	if c.HasImage() {
+		c.imageTensors(f)
+	}
 	if c.HasText() {
 		c.textTensors(f)
 	}
@@ -159,6 +161,9 @@ func (c Config) textTensors(f func(name string, shape ...int)) {
 // HasText reports whether the model has a text tower.
 func (c Config) HasText() bool { return c.Context != 0 || c.Vocab != 0 || c.TextWidth != 0 }
 
+// HasImage reports whether the model has an image tower.
+func (c Config) HasImage() bool { return c.ImageSize != 0 || c.PatchSize != 0 || c.VisionWidth != 0 }
+
 // Parameters returns the number of values in such a model.
 func (c Config) Parameters() int {
 	n := 0
@@ -173,7 +178,9 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c.VisionLayers, c.VisionHeads = layers(w, towers.VisionBlocks), heads(w.VisionHeads, c.VisionWidth)
+	if c.HasImage() {
+		c.VisionLayers, c.VisionHeads = layers(w, towers.VisionBlocks), heads(w.VisionHeads, c.VisionWidth)
+	}
 	if c.HasText() {
 		c.TextLayers, c.TextHeads = layers(w, towers.TextBlocks), heads(w.TextHeads, c.TextWidth)
 	}
@@ -196,29 +203,30 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 // shapesOf reads the sizes that single tensors have.
 func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 	c.Vision, c.Text = w.Vision, w.Text
-	v, hasText := &c.Vision, w.NoText == ""
+	v, hasText, hasImage := &c.Vision, w.NoText == "", w.NoImage == ""
 	for _, r := range []struct {
 		name string
 		dims int
 		read func(s []int)
 		has  bool
 	}{
-		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, true},
+		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, hasImage},
 		{"visual.positional_embedding", 2, func(s []int) {
 			patches := s[0]
 			if !v.NoClassToken {
 				patches--
 			}
 			c.ImageSize = int(math.Round(math.Sqrt(float64(max(patches, 0))))) * c.PatchSize
-		}, true},
+		}, hasImage},
 		{towers.VisionPool + ".kv.weight", 2, func(s []int) {
 			if c.Embed = s[0] / 2; c.Embed != c.VisionWidth {
 				v.PoolWidth = c.Embed
 			}
 		}, v.Pool == checkpoint.PoolAttention},
-		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, !v.NoProjection},
+		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, hasImage && !v.NoProjection},
 		{"token_embedding.weight", 2, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }, hasText},
 		{"positional_embedding", 2, func(s []int) { c.Context = s[0] }, hasText},
+		{"text_projection", 2, func(s []int) { c.Embed = s[1] }, !hasImage && !c.Text.NoProjection},
 	} {
 		if !r.has {
 			continue
@@ -233,7 +241,7 @@ func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 		r.read(t.Shape)
 	}
 	if c.Embed == 0 {
-		c.Embed = c.VisionWidth
+		c.Embed = cmp.Or(c.VisionWidth, c.TextWidth)
 	}
 	if c.Text.Pool == checkpoint.PoolClass {
 		c.Context--
@@ -306,17 +314,18 @@ func inner(w *checkpoint.Weights, blocks string, width int) int {
 const maxTokens = 1<<14 + 1
 
 // Check returns an error for implausible settings, so that a hostile file cannot
-// request absurd amounts of memory or divide by zero. The sizes of the text tower are all
-// 0 in a model without it; Eps, Mean and Std are 0 for CLIP's own.
+// request absurd amounts of memory or divide by zero. The sizes of a tower are all 0 in a
+// model without it; Eps, Mean and Std are 0 for CLIP's own.
 func (c Config) Check() error {
 	type limit struct {
 		name     string
 		v        int
 		from, to int
 	}
-	limits := []limit{
-		{"embed", c.Embed, 1, 1 << 14}, {"image_size", c.ImageSize, 1, 1 << 12}, {"patch_size", c.PatchSize, 1, 1 << 12},
-		{"vision_width", c.VisionWidth, 1, 1 << 14}, {"vision_layers", c.VisionLayers, 0, 1 << 12}, {"vision_heads", c.VisionHeads, 1, 1 << 10}, {"vision_mlp", c.VisionMLP, 0, 1 << 16}, {"text_mlp", c.TextMLP, 0, 1 << 16},
+	limits := []limit{{"embed", c.Embed, 1, 1 << 14}, {"vision_mlp", c.VisionMLP, 0, 1 << 16}, {"text_mlp", c.TextMLP, 0, 1 << 16}}
+	image := []limit{
+		{"image_size", c.ImageSize, 1, 1 << 12}, {"patch_size", c.PatchSize, 1, 1 << 12},
+		{"vision_width", c.VisionWidth, 1, 1 << 14}, {"vision_layers", c.VisionLayers, 0, 1 << 12}, {"vision_heads", c.VisionHeads, 1, 1 << 10},
 	}
 	text := []limit{
 		{"context", c.Context, 1, 1 << 12}, {"vocab", c.Vocab, 1, 1 << 21}, {"text_width", c.TextWidth, 1, 1 << 14},
@@ -324,6 +333,9 @@ func (c Config) Check() error {
 	}
 	if c.HasText() {
 		limits = append(limits, text...)
+	}
+	if c.HasImage() || !c.HasText() {
+		limits = append(limits, image...)
 	}
 	for _, l := range limits {
 		if l.v < l.from || l.v > l.to {
@@ -336,9 +348,9 @@ func (c Config) Check() error {
 		}
 	}
 	switch {
-	case c.ImageSize < c.PatchSize || c.sizes().Tokens() > maxTokens:
+	case c.HasImage() && (c.ImageSize < c.PatchSize || c.sizes().Tokens() > maxTokens):
 		return fmt.Errorf("image_size %d with patch_size %d gives %d patches; must be 1 to %d", c.ImageSize, c.PatchSize, c.sizes().Tokens()-1, maxTokens-1)
-	case c.VisionWidth%c.VisionHeads != 0:
+	case c.HasImage() && c.VisionWidth%c.VisionHeads != 0:
 		return fmt.Errorf("the image tower's width %d does not divide into %d heads", c.VisionWidth, c.VisionHeads)
 	case c.HasText() && c.TextWidth%c.TextHeads != 0:
 		return fmt.Errorf("the text tower's width %d does not divide into %d heads", c.TextWidth, c.TextHeads)
@@ -347,6 +359,9 @@ func (c Config) Check() error {
 	}
 	if err := c.checkArchitectures(); err != nil {
 		return err
+	}
+	if !c.HasImage() {
+		return nil
 	}
 	if err := c.Fit.Check(c.ImageSize); err != nil {
 		return err

@@ -79,6 +79,10 @@ var ErrNoTower = errors.New("the model was loaded without this tower")
 // CLIPVisionModelWithProjection.
 var ErrNoText = errors.New("the weights have no text tower")
 
+// ErrNoImage reports weights without an image tower, such as those of Hugging Face's
+// CLIPTextModelWithProjection.
+var ErrNoImage = errors.New("the weights have no image tower")
+
 // Load reads a weight file or folder: OpenAI's .pt, OpenCLIP's .safetensors and
 // training .pt, or a Hugging Face folder. Errors are those of package
 // clip/checkpoint, and of [New].
@@ -109,13 +113,14 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Towers == 0 && !c.HasText() {
-		o.Towers = ImageTower
-	} else if o.Towers == 0 {
-		o.Towers = ImageTower | TextTower
+	if o.Towers == 0 {
+		o.Towers = c.towers()
 	}
-	if o.Towers&TextTower != 0 && !c.HasText() {
+	switch missing := o.Towers &^ c.towers(); {
+	case missing&TextTower != 0:
 		return nil, fmt.Errorf("%w: %s", ErrNoText, w.NoText)
+	case missing&ImageTower != 0:
+		return nil, fmt.Errorf("%w: %s", ErrNoImage, w.NoImage)
 	}
 	forms, ok := precisions[o.Precision]
 	if !ok {
@@ -139,8 +144,8 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if m.logitBias, err = logitBias(w); err != nil {
 		return nil, err
 	}
-	if o.Learnable && (c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{}) {
-		return nil, errors.New("pre-training supports the architecture of OpenAI's CLIP only")
+	if o.Learnable && (c.towers() != ImageTower|TextTower || c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{}) {
+		return nil, errors.New("pre-training supports both towers of OpenAI's CLIP only")
 	}
 	if o.Learnable {
 		m.towers.Params = &nn.Params{Device: m.towers.Device}
@@ -148,6 +153,17 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		return nil, err
 	}
 	return m, m.build(w, o.Towers, forms)
+}
+
+// towers returns the towers that the model has.
+func (c Config) towers() (t Tower) {
+	if c.HasImage() {
+		t |= ImageTower
+	}
+	if c.HasText() {
+		t |= TextTower
+	}
+	return t
 }
 
 // precisions are the forms in which weights are stored.
@@ -171,8 +187,10 @@ func (c Config) memory(o Options) int64 {
 	if o.Towers&TextTower != 0 {
 		c.textTensors(add(2)) // forward and backward
 	}
-	tokens, side := int64(c.sizes().Tokens()), int64(c.ImageSize)
-	batch := imageBatch * (3*side*side + tokens*8*int64(c.VisionWidth))
+	side, batch := int64(c.ImageSize), int64(0)
+	if c.HasImage() {
+		batch = imageBatch * (3*side*side + int64(c.sizes().Tokens())*8*int64(c.VisionWidth))
+	}
 	return 4 * (values + 2*largest + batch) // float32
 }
 

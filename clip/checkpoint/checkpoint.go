@@ -76,6 +76,9 @@ type Weights struct {
 	// NoText is the reason why Tensors has no text tower, or "" if it has one.
 	NoText string
 
+	// NoImage is the reason why Tensors has no image tower, or "" if it has one.
+	NoImage string
+
 	scaled       bool   // the file has layer scale
 	biased       bool   // it has a bias of sigmoids
 	decoder      bool   // it has CoCa's decoder
@@ -210,6 +213,9 @@ func (f *source) weights(dir string) (*Weights, error) {
 			w.NoText = "ViFi-CLIP does not store the token embeddings of its text tower"
 		}
 	}
+	if !hasImage(tensors) {
+		w.NoImage = "the file holds a text tower only"
+	}
 	return w, err
 }
 
@@ -244,6 +250,7 @@ var families = []struct {
 	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
 	{viFiLandmark, fromViFi, viFi, ""},
+	{"text_model.embeddings.token_embedding.weight", fromHuggingFace, huggingFace, ""},
 }
 
 // identify returns the tensors of the CLIP ViT that the file holds, under OpenAI's names, and the

@@ -78,6 +78,8 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 		s, err = w.fromOpenCLIP(data, width)
 	case which.Type == "clip_vision_model": // CLIPVisionModelWithProjection
 		s, err = w.fromTransformers([]json.RawMessage{data}, nil, dir)
+	case which.Type == "clip_text_model": // CLIPTextModelWithProjection
+		s, err = w.fromTransformers(nil, []json.RawMessage{data}, dir)
 	case which.Vision != nil || which.VisionDict != nil:
 		if which.Type != "" && which.Type != "clip" {
 			return true, fmt.Errorf("it is for a model of type %q; only \"clip\" is supported", which.Type)

@@ -33,6 +33,16 @@ func hasText(tensors map[string]lazy) bool {
 	return false
 }
 
+// hasImage reports whether there is any tensor of an image tower.
+func hasImage(tensors map[string]lazy) bool {
+	for name := range tensors {
+		if strings.HasPrefix(name, "visual.") {
+			return true
+		}
+	}
+	return false
+}
+
 // fromOpenAI returns the tensors of a CLIP ViT under OpenAI's names. OpenCLIP puts the
 // text tower of a model with "custom_text" under "text.", where it can also be CLIP's.
 func fromOpenAI(tensors map[string]lazy) (map[string]lazy, error) {

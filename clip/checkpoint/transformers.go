@@ -40,7 +40,7 @@ func (t *transformersTower) read(parts []json.RawMessage) error {
 }
 
 // fromTransformers reads the parts of a CLIPConfig for the two towers, and the settings of
-// the image processor in dir; text is nil for a model without text tower. Missing values
+// the image processor in dir; vision or text is nil for a model without that tower. Missing values
 // are those of CLIPConfig itself: ViT-B/32. Sizes that it does not have are those of the
 // tensors.
 func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (s sizes, err error) {
@@ -52,8 +52,11 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 	if err := t.read(text); err != nil {
 		return s, err
 	}
-	if text == nil {
+	switch {
+	case text == nil:
 		t.Activation, t.Eps = v.Activation, v.Eps
+	case vision == nil:
+		v.Activation, v.Eps, v.Width, v.Patch, v.Embed = t.Activation, t.Eps, 0, 0, t.Embed
 	}
 	switch {
 	case !plausibleEps(v.Eps) || !plausibleEps(t.Eps):
@@ -77,8 +80,12 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 	if v.Eps != t.Eps {
 		w.Vision.Eps = float32(v.Eps)
 	}
-	return sizes{embed: v.Embed, imageSize: v.ImageSize, patch: v.Patch,
+	s = sizes{embed: v.Embed, imageSize: v.ImageSize, patch: v.Patch,
 		visionWidth: v.Width, visionLayers: v.Layers, visionMLP: v.MLP,
 		context: t.Context, vocabulary: t.Vocabulary, textWidth: t.Width, textLayers: t.Layers, textMLP: t.MLP,
-	}, w.readPreprocessor(dir, v.ImageSize)
+	}
+	if vision == nil {
+		return s, nil
+	}
+	return s, w.readPreprocessor(dir, v.ImageSize)
 }

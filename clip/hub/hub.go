@@ -149,9 +149,9 @@ func Pull(ctx context.Context, name string, o Options) (path string, err error) 
 	}
 	d := newDownloader(o)
 	d.user, endpoint.User = endpoint.User, nil
-	page := strings.TrimRight(endpoint.String(), "/") + "/" + m.repo
+	page := strings.TrimRight(endpoint.String(), "/") + "/" + m.Repository
 	for _, l := range layouts {
-		r := &record{Name: m.name, Repo: m.repo, Pulled: time.Now().UTC().Truncate(time.Second)}
+		r := &record{Name: m.Name, Repo: m.Repository, Pulled: time.Now().UTC().Truncate(time.Second)}
 		err := l.pull(ctx, d, page+"/resolve/main/", path, r)
 		if isMissing(err) {
 			continue

@@ -539,8 +539,8 @@ func TestSpellings(t *testing.T) {
 		"ViT-B/32:LAION2B_s34b_b79k": "ViT-B-32:laion2b_s34b_b79k", "ViT-B-16::laion2b_s34b_b88k": "ViT-B-16:laion2b_s34b_b88k",
 	} {
 		m, ok := lookup(name)
-		if m.name != want || ok != (want != "") {
-			t.Errorf("%q is %q, want %q", name, m.name, want)
+		if m.Name != want || ok != (want != "") {
+			t.Errorf("%q is %q, want %q", name, m.Name, want)
 		}
 	}
 }
@@ -548,9 +548,9 @@ func TestSpellings(t *testing.T) {
 func TestNamesAreDistinct(t *testing.T) {
 	folders, spellings := map[string]bool{}, map[string]bool{}
 	for _, m := range models {
-		folders[strings.ToLower(m.folder())], spellings[spelling(m.name)] = true, true
-		if !filepath.IsLocal(m.folder()) || strings.ContainsAny(m.folder(), `/\:@`) || !repository.MatchString(m.repo) {
-			t.Errorf("%s has folder %q and repository %q", m.name, m.folder(), m.repo)
+		folders[strings.ToLower(m.folder())], spellings[spelling(m.Name)] = true, true
+		if !filepath.IsLocal(m.folder()) || strings.ContainsAny(m.folder(), `/\:@`) || !repository.MatchString(m.Repository) {
+			t.Errorf("%s has folder %q and repository %q", m.Name, m.folder(), m.Repository)
 		}
 	}
 	if len(folders) != len(models) || len(spellings) != len(models) || len(Names()) != len(models) {

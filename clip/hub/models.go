@@ -6,51 +6,92 @@ import (
 	"strings"
 )
 
-// model is a published CLIP ViT.
-type model struct {
-	name string // its usual one
-	repo string // on the Hugging Face hub, owner/name
+// Model is a published backbone.
+type Model struct {
+	Name       string  `json:"name"`       // its usual one
+	Repository string  `json:"repository"` // on the Hugging Face hub, owner/name
+	License    string  `json:"license"`    // of the weights; their model card has the terms
+	Parameters float64 `json:"parameters"` // of both towers, in millions
+	// ImageNet and Kinetics are published zero-shot accuracies on ImageNet-1k and Kinetics-400,
+	// MSRVTT is the recall at 1 of videos for texts on MSR-VTT, all in percent; 0 if there is
+	// none. docs/backbones.md has the sources.
+	ImageNet float64 `json:"imagenet,omitempty"`
+	Kinetics float64 `json:"kinetics,omitempty"`
+	MSRVTT   float64 `json:"msrvtt,omitempty"`
 }
 
-// models are the names that Pull accepts: OpenAI's, then OpenCLIP's as
-// architecture:tag. The repositories are those that OpenCLIP itself uses.
-var models = []model{
-	{"ViT-B/32", "timm/vit_base_patch32_clip_224.openai"},
-	{"ViT-B/16", "timm/vit_base_patch16_clip_224.openai"},
-	{"ViT-L/14", "timm/vit_large_patch14_clip_224.openai"},
-	{"ViT-L/14@336px", "timm/vit_large_patch14_clip_336.openai"},
+// Licenses of the weights, with what they forbid.
+const (
+	mit           = "MIT"
+	apache        = "Apache-2.0"
+	nonCommercial = "CC-BY-NC-4.0: no commercial use"
+	apple         = "Apple's own: see the model card"
+	card          = "see the model card"
+)
 
-	{"ViT-B-32:laion400m_e31", "timm/vit_base_patch32_clip_224.laion400m_e31"},
-	{"ViT-B-32:laion400m_e32", "timm/vit_base_patch32_clip_224.laion400m_e32"},
-	{"ViT-B-32:laion2b_e16", "timm/vit_base_patch32_clip_224.laion2b_e16"},
-	{"ViT-B-32:laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"},
-	{"ViT-B-32:datacomp_xl_s13b_b90k", "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K"},
-	{"ViT-B-32:metaclip_400m", "timm/vit_base_patch32_clip_224.metaclip_400m"},
-	{"ViT-B-32:metaclip_fullcc", "timm/vit_base_patch32_clip_224.metaclip_2pt5b"},
-	{"ViT-B-32-256:datacomp_s34b_b86k", "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"},
-	{"ViT-B-16:laion400m_e31", "timm/vit_base_patch16_clip_224.laion400m_e31"},
-	{"ViT-B-16:laion400m_e32", "timm/vit_base_patch16_clip_224.laion400m_e32"},
-	{"ViT-B-16:laion2b_s34b_b88k", "laion/CLIP-ViT-B-16-laion2B-s34B-b88K"},
-	{"ViT-B-16:datacomp_xl_s13b_b90k", "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K"},
-	{"ViT-B-16:datacomp_l_s1b_b8k", "laion/CLIP-ViT-B-16-DataComp.L-s1B-b8K"},
-	{"ViT-B-16:metaclip_400m", "timm/vit_base_patch16_clip_224.metaclip_400m"},
-	{"ViT-B-16:metaclip_fullcc", "timm/vit_base_patch16_clip_224.metaclip_2pt5b"},
-	{"ViT-B-16:dfn2b", "apple/DFN2B-CLIP-ViT-B-16"},
-	{"ViT-L-14:laion400m_e31", "timm/vit_large_patch14_clip_224.laion400m_e31"},
-	{"ViT-L-14:laion400m_e32", "timm/vit_large_patch14_clip_224.laion400m_e32"},
-	{"ViT-L-14:laion2b_s32b_b82k", "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"},
-	{"ViT-L-14:datacomp_xl_s13b_b90k", "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K"},
-	{"ViT-L-14:metaclip_400m", "timm/vit_large_patch14_clip_224.metaclip_400m"},
-	{"ViT-L-14:metaclip_fullcc", "timm/vit_large_patch14_clip_224.metaclip_2pt5b"},
-	{"ViT-L-14:dfn2b", "apple/DFN2B-CLIP-ViT-L-14"},
-	{"ViT-H-14:laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"},
+// models are the names that Pull accepts: OpenAI's, then others, with OpenCLIP's tag after the
+// architecture if there are several. The repositories are those that OpenCLIP itself uses.
+var models = []Model{
+	{"ViT-B/32", "timm/vit_base_patch32_clip_224.openai", mit, 151.3, 63.3, 0, 0},
+	{"ViT-B/16", "timm/vit_base_patch16_clip_224.openai", mit, 149.6, 68.3, 0, 0},
+	{"ViT-L/14", "timm/vit_large_patch14_clip_224.openai", mit, 427.6, 75.5, 0, 0},
+	{"ViT-L/14@336px", "timm/vit_large_patch14_clip_336.openai", mit, 427.9, 76.6, 0, 0},
+
+	// OpenCLIP's ViTs.
+	{"ViT-B-32:laion400m_e31", "timm/vit_base_patch32_clip_224.laion400m_e31", card, 151.3, 60.2, 0, 0},
+	{"ViT-B-32:laion400m_e32", "timm/vit_base_patch32_clip_224.laion400m_e32", card, 151.3, 60.2, 0, 0},
+	{"ViT-B-32:laion2b_e16", "timm/vit_base_patch32_clip_224.laion2b_e16", card, 151.3, 65.7, 0, 0},
+	{"ViT-B-32:laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", mit, 151.3, 66.6, 0, 0},
+	{"ViT-B-32:datacomp_xl_s13b_b90k", "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K", mit, 151.3, 69.2, 0, 0},
+	{"ViT-B-32:metaclip_400m", "timm/vit_base_patch32_clip_224.metaclip_400m", nonCommercial, 151.3, 65.6, 0, 0},
+	{"ViT-B-32:metaclip_fullcc", "timm/vit_base_patch32_clip_224.metaclip_2pt5b", nonCommercial, 151.3, 67.7, 0, 0},
+	{"ViT-B-32-256:datacomp_s34b_b86k", "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K", mit, 151.3, 72.8, 0, 0},
+	{"ViT-B-16:laion400m_e31", "timm/vit_base_patch16_clip_224.laion400m_e31", card, 149.6, 67.0, 0, 0},
+	{"ViT-B-16:laion400m_e32", "timm/vit_base_patch16_clip_224.laion400m_e32", card, 149.6, 67.1, 0, 0},
+	{"ViT-B-16:laion2b_s34b_b88k", "laion/CLIP-ViT-B-16-laion2B-s34B-b88K", mit, 149.6, 70.2, 0, 0},
+	{"ViT-B-16:datacomp_xl_s13b_b90k", "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K", mit, 149.6, 73.5, 0, 0},
+	{"ViT-B-16:datacomp_l_s1b_b8k", "laion/CLIP-ViT-B-16-DataComp.L-s1B-b8K", mit, 149.6, 63.1, 0, 0},
+	{"ViT-B-16:metaclip_400m", "timm/vit_base_patch16_clip_224.metaclip_400m", nonCommercial, 149.6, 70.8, 0, 0},
+	{"ViT-B-16:metaclip_fullcc", "timm/vit_base_patch16_clip_224.metaclip_2pt5b", nonCommercial, 149.6, 72.1, 0, 0},
+	{"ViT-B-16:dfn2b", "apple/DFN2B-CLIP-ViT-B-16", apple, 149.6, 76.2, 0, 0},
+	{"ViT-L-14:laion400m_e31", "timm/vit_large_patch14_clip_224.laion400m_e31", card, 427.6, 72.7, 0, 0},
+	{"ViT-L-14:laion400m_e32", "timm/vit_large_patch14_clip_224.laion400m_e32", card, 427.6, 72.8, 0, 0},
+	{"ViT-L-14:laion2b_s32b_b82k", "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", mit, 427.6, 75.3, 0, 0},
+	{"ViT-L-14:datacomp_xl_s13b_b90k", "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K", mit, 427.6, 79.2, 0, 0},
+	{"ViT-L-14:metaclip_400m", "timm/vit_large_patch14_clip_224.metaclip_400m", nonCommercial, 427.6, 76.2, 0, 0},
+	{"ViT-L-14:metaclip_fullcc", "timm/vit_large_patch14_clip_224.metaclip_2pt5b", nonCommercial, 427.6, 79.2, 0, 0},
+	{"ViT-L-14:dfn2b", "apple/DFN2B-CLIP-ViT-L-14", apple, 427.6, 81.4, 0, 0},
+	{"ViT-H-14:laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", mit, 986.1, 78.0, 0, 0},
+	{"ViT-H-14:metaclip_fullcc", "timm/vit_huge_patch14_clip_224.metaclip_2pt5b", nonCommercial, 986.1, 80.5, 0, 0},
+	{"ViT-H-14:dfn5b", "apple/DFN5B-CLIP-ViT-H-14", apple, 986.1, 83.4, 0, 0},
+	{"ViT-H-14-378:dfn5b", "apple/DFN5B-CLIP-ViT-H-14-378", apple, 986.7, 84.4, 0, 0},
+	{"ViT-g-14:laion2b_s34b_b88k", "laion/CLIP-ViT-g-14-laion2B-s34B-b88K", mit, 1366.7, 78.5, 0, 0},
+	{"ViT-bigG-14:laion2b_s39b_b160k", "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", mit, 2539.6, 80.1, 0, 0},
+	{"coca_ViT-B-32:laion2b_s13b_b90k", "laion/CoCa-ViT-B-32-laion2B-s13B-b90k", mit, 152.6, 63.6, 0, 0},
+	{"coca_ViT-L-14:laion2b_s13b_b90k", "laion/CoCa-ViT-L-14-laion2B-s13B-b90k", mit, 430.4, 75.6, 0, 0},
+
+	// BAAI's EVA.
+	{"EVA02-B-16", "timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", mit, 149.7, 74.7, 0, 0},
+	{"EVA02-L-14", "timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k", mit, 427.8, 79.8, 0, 0},
+	{"EVA02-L-14-336", "timm/eva02_large_patch14_clip_336.merged2b_s6b_b61k", mit, 428.1, 80.4, 0, 0},
+	{"EVA01-g-14", "timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k", mit, 1136.4, 78.5, 0, 0},
+
+	// Meta's Perception Encoder; figures of its README.
+	{"PE-Core-T16-384", "timm/PE-Core-T-16-384", apache, 69.5, 62.1, 41.5, 28.8},
+	{"PE-Core-S16-384", "timm/PE-Core-S-16-384", apache, 87.2, 72.7, 55.0, 39.3},
+	{"PE-Core-B16-224", "timm/PE-Core-B-16", apache, 447.7, 78.4, 65.6, 47.6},
+	{"PE-Core-L14-336", "timm/PE-Core-L-14-336", apache, 671.1, 83.5, 73.4, 50.3},
+	{"PE-Core-G14-448", "timm/PE-Core-bigG-14-448", apache, 2419.3, 85.4, 76.9, 51.2},
 }
+
+// Models returns the models that Pull knows by name.
+func Models() []Model { return slices.Clone(models) }
 
 // Names returns the model names that Pull accepts. It also accepts hf:OWNER/NAME.
 func Names() []string {
 	var names []string
 	for _, m := range models {
-		names = append(names, m.name)
+		names = append(names, m.Name)
 	}
 	return names
 }
@@ -59,13 +100,13 @@ func Names() []string {
 var repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 // lookup finds the model of a name.
-func lookup(name string) (model, bool) {
+func lookup(name string) (Model, bool) {
 	if repo, ok := strings.CutPrefix(name, "hf:"); ok {
-		return model{name, repo}, repository.MatchString(repo)
+		return Model{Name: name, Repository: repo}, repository.MatchString(repo)
 	}
-	i := slices.IndexFunc(models, func(m model) bool { return spelling(m.name) == spelling(name) })
+	i := slices.IndexFunc(models, func(m Model) bool { return spelling(m.Name) == spelling(name) })
 	if i < 0 {
-		return model{}, false
+		return Model{}, false
 	}
 	return models[i], true
 }
@@ -85,9 +126,9 @@ func spelling(name string) string {
 }
 
 // folder returns the name of a model's folder, without / and :, which Windows forbids.
-func (m model) folder() string {
-	if repo, ok := strings.CutPrefix(m.name, "hf:"); ok {
+func (m Model) folder() string {
+	if repo, ok := strings.CutPrefix(m.Name, "hf:"); ok {
 		return "hf--" + strings.ReplaceAll(repo, "/", "--")
 	}
-	return strings.NewReplacer("/", "-", ":", ".", "@", "-").Replace(m.name)
+	return strings.NewReplacer("/", "-", ":", ".", "@", "-").Replace(m.Name)
 }

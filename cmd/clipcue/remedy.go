@@ -83,6 +83,7 @@ var remedies = []func(error) string{
 	is(checkpoint.ErrDamaged, "compare its size with the published one and download it again"),
 	is(checkpoint.ErrSeveralFiles, "the path of one of them"),
 	is(bpe.ErrTooLong, "a shorter text, or embed --truncate"),
+	is(clip.ErrNoImage, "weights with both towers, such as ViT-B/16"),
 	is(clip.ErrNoText, "weights with both towers, such as ViT-B/16; extraction needs the image tower only"),
 	is(npy.ErrOrder, "np.ascontiguousarray(a) in NumPy before saving"),
 	is(npy.ErrType, "a.astype('<f4') in NumPy before saving"),

@@ -34,6 +34,7 @@ func TestRemedy(t *testing.T) {
 		"git lfs pull":        &checkpoint.NotWeightsError{What: "a pointer", Remedy: "git lfs pull"},
 		"compare its size":    checkpoint.ErrDamaged,
 		"both towers":         clip.ErrNoText,
+		"with both towers":    clip.ErrNoImage,
 		"astype":              npy.ErrType,
 		"ascontiguousarray":   npy.ErrOrder,
 		"clipcue extract":     feature.ErrNoStore,

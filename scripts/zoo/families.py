@@ -13,6 +13,7 @@ from typing import Callable
 import open_clip
 import timm
 import torch
+import transformers
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 
@@ -23,10 +24,10 @@ class Model:
 
     side: int  # of images, in pixels
     preprocess: Callable  # a PIL image to pixels [3,side,side]
-    images: Callable  # pixels [n,3,side,side] to features [n,E]
+    images: Callable  # pixels [n,3,side,side] to features [n,E]; None without an image tower
     tokens: Callable  # texts to token ids [n,context]
-    texts: Callable  # token ids to features [n,E]
-    embedding: object  # the module of the text tower that turns ids into vectors, and its owner
+    texts: Callable  # token ids to features [n,E]; None without a text tower
+    embedding: tuple  # the owner of the module that turns ids into vectors, and its name there
     special: tuple  # the ids of the start and the end of a text; None where there is none
     pad: int = 0
     mean: tuple = (0.48145466, 0.4578275, 0.40821073)
@@ -187,6 +188,45 @@ PE = {"interpolation": "bilinear", "resize_mode": "squash", "mean": [0.5] * 3, "
 PE_SMALL = dict(attn_pool_mlp_ratio=0.25, depth=1)
 
 
+@dataclass
+class HuggingFace:
+    """A CLIPModel of transformers, or one of its towers."""
+
+    towers: str = "both"  # or "image" or "text"
+    vision: dict = field(default_factory=dict)
+    text: dict = field(default_factory=dict)
+
+    def make(self, folder, small, seed=1):
+        vision = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7) if small else \
+            dict(hidden_size=256, intermediate_size=1024, num_hidden_layers=2, num_attention_heads=4, image_size=224, patch_size=16)  # TinyCLIP
+        text = dict(hidden_size=16, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, vocab_size=514, max_position_embeddings=32, bos_token_id=512, eos_token_id=513) if small else \
+            dict(hidden_size=256, intermediate_size=1024, num_hidden_layers=2, num_attention_heads=4)
+        embed = dict(projection_dim=24)
+        vision, text = {**vision, **embed, **self.vision}, {**text, **embed, **self.text}
+        if self.towers == "image":
+            model = transformers.CLIPVisionModelWithProjection(transformers.CLIPVisionConfig(**vision))
+        elif self.towers == "text":
+            model = transformers.CLIPTextModelWithProjection(transformers.CLIPTextConfig(**text))
+        else:
+            model = transformers.CLIPModel(transformers.CLIPConfig(vision_config=vision, text_config=text, **embed))
+        randomize(model, seed)
+        model.eval().half().save_pretrained(folder)
+        model.float()
+        processor = transformers.CLIPImageProcessor(size={"shortest_edge": vision["image_size"]}, crop_size=vision["image_size"])
+        if self.towers != "text":
+            processor.save_pretrained(folder)
+        context = text.get("max_position_embeddings", 77)
+        return Model(
+            side=vision["image_size"],
+            preprocess=lambda image: processor(image.convert("RGB"), return_tensors="pt").pixel_values[0],
+            images=None if self.towers == "text" else lambda x: model.visual_projection(model.vision_model(x).pooler_output),
+            tokens=Bytes(context) if small else SimpleTokenizer(context_length=context),
+            texts=None if self.towers == "image" else lambda ids: model.text_projection(model.text_model(ids).pooler_output),
+            embedding=(None if self.towers == "image" else model.text_model.embeddings, "token_embedding"),
+            special=(512, 513) if small else (49406, 49407),
+        )
+
+
 # The rows: the name of the folder, and what makes it.
 FAMILIES = {
     # Everything that OpenCLIP calls ViT.
@@ -198,6 +238,10 @@ FAMILIES = {
                          text=dict(act_kwargs={"approximate": "tanh"}, proj_bias=True, pool_type="first", no_causal_mask=True), whole=dict(custom_text=True)),
     "clipa": OpenCLIP("ViT-L-14-CLIPA", text=dict(hf_tokenizer_name=None, tokenizer_kwargs={}, vocab_size=49408)),
     "coca": OpenCLIP("coca_ViT-B-32"),
+    # CLIPModel of transformers.
+    "hf": HuggingFace(vision=dict(hidden_act="gelu_pytorch_tanh", layer_norm_eps=1e-6), text=dict(hidden_act="gelu")),
+    "hf-image": HuggingFace("image"),
+    "hf-text": HuggingFace("text"),
     # PE-Core.
     "pe-core": OpenCLIP("PE-Core-B-16", preprocess=PE, timm=PE_SMALL),
     "pe-core-t": OpenCLIP("PE-Core-T-16-384", preprocess=PE, timm=PE_SMALL),
@@ -211,4 +255,4 @@ FAMILIES = {
 }
 
 # The rows that are fixtures.
-FIXTURES = ["vit-mean", "clipa", "coca", "pe-core", "pe-core-meta", "eva02"]
+FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02"]
