@@ -33,6 +33,9 @@ const (
 	Canonicalize Cleaning = "canonicalize" // lower case, without punctuation
 )
 
+// Cleanings lists the forms.
+var Cleanings = []Cleaning{Lower, Whitespace, Canonicalize}
+
 // Clean prepares text.
 func (c Cleaning) Clean(text string) string {
 	text = basic(text)

@@ -2,6 +2,8 @@ package sentencepiece
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,7 +121,7 @@ func Open(dir string, cleaning bpe.Cleaning) (*Tokenizer, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return nil, fmt.Errorf("%s: %w", dir, ErrNone)
+	return nil, ErrNone
 }
 
 // read reads a file and reserves the memory for its tokenizer until release is called.
@@ -152,7 +154,17 @@ func (c *config) build(k class, data []byte, isJSON bool, cleaning bpe.Cleaning)
 	if err := c.mark(t, k, isJSON); err != nil {
 		return nil, err
 	}
+	t.sum = fingerprint(data, c, cleaning)
 	return t, c.clean(t, k, isJSON, cleaning)
+}
+
+// fingerprint returns a hash of all that a tokenizer depends on.
+func fingerprint(data []byte, c *config, cleaning bpe.Cleaning) string {
+	h := sha256.New()
+	h.Write(data)
+	fmt.Fprintf(h, "\x00%s\x00", cleaning)
+	_ = json.NewEncoder(h).Encode(c) // a hash accepts everything
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // check returns an error for settings that are not supported.

@@ -27,6 +27,7 @@ type Tokenizer struct {
 	size       int
 	start, end []int
 	pad        int
+	sum        string // of its files and settings
 }
 
 // model encodes a part of a text.
@@ -45,6 +46,9 @@ type splitter func(text string, first bool) []string
 
 // Size returns the number of tokens, those that were added to the vocabulary included.
 func (t *Tokenizer) Size() int { return t.size }
+
+// Fingerprint identifies the tokenizer by its files and the cleaning of texts.
+func (t *Tokenizer) Fingerprint() string { return t.sum }
 
 // Marks returns the ids before and after those of every text.
 func (t *Tokenizer) Marks() (start, end []int) { return t.start, t.end }

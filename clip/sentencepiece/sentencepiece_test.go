@@ -24,7 +24,7 @@ var models = map[string]bpe.Cleaning{
 func folder(model string) string { return filepath.Join("../../testdata/zoo", model) }
 
 func TestTokensAreThoseOfTheReferences(t *testing.T) {
-	const context = 16
+	const context = 24
 	for model, cleaning := range models {
 		data, err := os.ReadFile(filepath.Join(folder(model), "tokens.json"))
 		if err != nil {

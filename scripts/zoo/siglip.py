@@ -1,14 +1,14 @@
-"""Writes the fixtures of SigLIP and SigLIP 2 below testdata/zoo: small random models in OpenCLIP's and
-Transformers' layouts with their tokenizers, and what OpenCLIP and Transformers compute with them.
+"""SigLIP and SigLIP 2 in OpenCLIP's and Transformers' layouts, with small tokenizers of their kinds.
 
-Needs torch, timm, open_clip_torch, transformers, sentencepiece and protobuf from PyPI.
+The real vocabularies are not on PyPI. The tokenizers here are trained on a few sentences.
 """
 
-import argparse
 import json
 import logging
 import pathlib
 import tempfile
+from dataclasses import dataclass
+from typing import Callable
 
 import open_clip
 import sentencepiece
@@ -17,11 +17,12 @@ import torch
 import transformers
 from open_clip.tokenizer import HFTokenizer, get_clean_fn
 from safetensors.torch import save_file
-from timm.models.vision_transformer import VisionTransformer
 from transformers.convert_slow_tokenizer import T5Converter
 
+import families
+
 logging.disable(logging.ERROR)
-WIDTH, HEADS, LAYERS, IMAGE, PATCH, CONTEXT = 24, 12, 2, 32, 8, 16
+CONTEXT = 24  # of small models
 
 CORPUS = """a photo of a cat on the beach
 a video of two people dancing in the street
@@ -36,6 +37,7 @@ children are playing football; it's raining and nobody cares
 русский текст кошка собака машина бежит
 """ * 20
 
+# Texts whose tokens are in the fixtures.
 TEXTS = [
     "", " ", "a", "hello world", "A photo of a Cat!", "two  spaces   here ", " leading", "trailing ", "tab\tand\nnewline\r\nx",
     "Ünïcödé ÄÖÜ ß ẞ", "İstanbul IĞDIR ΟΔΟΣ Σ", "日本語のテキスト、写真。", "中文 图片 一只猫", "مرحبا بالعالم صورة قطة",
@@ -105,83 +107,106 @@ def gemma_tokenizer(out, folder):
     tok.save_pretrained(out)
 
 
-def randomize(model):
-    """Gives all parameters random values that float16 holds, of a size that lets every part matter."""
-    g = torch.Generator().manual_seed(1)
-    for name, p in model.named_parameters():
-        scale = 0.5 if p.ndim < 2 or "emb" in name or "latent" in name else 1.5 * p[0].numel() ** -0.5
-        value = torch.randn(p.shape, generator=g) * scale + (1 if name.endswith(("norm.weight", "norm1.weight", "norm2.weight", "ln_1.weight", "ln_2.weight", "ln_final.weight")) else 0)
-        p.data = value.half().float()
-    for name, value in ("logit_scale", 2.5), ("logit_bias", -4.25):
-        getattr(model, name).data.fill_(value)
-    return model.eval()
+def write_tokens(folder, encode):
+    """Writes the tokens of TEXTS for the test of the tokenizers."""
+    tokens = [[t, encode(t)] for t in TEXTS]
+    (folder / "tokens.json").write_text(json.dumps(tokens, ensure_ascii=False, separators=(",", ":")))
 
 
-def save(out, model, ids, images, texts, tokens):
-    """Writes the weights as float16, and the expected results."""
-    save_file({k: v.half().contiguous() for k, v in model.state_dict().items()}, out, metadata={"format": "pt"})
-    save_file({"pixels": PIXELS, "ids": ids.int().contiguous(), "image": images.contiguous(), "text": texts.contiguous()}, out.parent / "expected.safetensors")
-    (out.parent / "tokens.json").write_text(json.dumps([[t, i] for t, i in zip(TEXTS, tokens)], ensure_ascii=False, separators=(",", ":")))
+def bias(model):
+    """Sets the scale and the bias of the probabilities to values that the tests know."""
+    model.logit_scale.data.fill_(2.5)
+    model.logit_bias.data.fill_(-4.25)
 
 
-PIXELS = torch.rand(1, 3, IMAGE, IMAGE, generator=torch.Generator().manual_seed(2)) * 2 - 1
-COMPARED = [0, 2, 4, 9, 12, 16, 29]  # texts whose features are compared
+@dataclass
+class SiglipOpenCLIP:
+    """A model of OpenCLIP, by the name of its configuration there."""
+
+    base: str
+    tokenizer: Callable
+    pad: int
+
+    def make(self, folder, small, seed=1):
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            self.tokenizer(folder, pathlib.Path(temporary))
+        c = open_clip.get_model_config(self.base)
+        vision, text = c["vision_cfg"], c["text_cfg"]
+        changes = {"depth": 2}
+        if small:
+            c["embed_dim"] = 48
+            vision["image_size"] = 32
+            changes |= dict(embed_dim=48, num_heads=1, img_size=32, patch_size=8, mlp_ratio=0.25, depth=1)
+            text.update(width=16, heads=2, mlp_ratio=2.0, context_length=CONTEXT)
+        text["layers"] = 2
+        tok = HFTokenizer(str(folder), context_length=text["context_length"], clean="canonicalize")
+        text.update(vocab_size=len(tok.tokenizer), hf_tokenizer_name=None)
+        model = families.build(c, changes).eval()
+        families.randomize(model, seed)
+        bias(model)
+        text["hf_tokenizer_name"] = "timm/" + self.base
+        preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
+        families.write_openclip(folder, model, c, preprocess, small)
+        if small:
+            write_tokens(folder, lambda t: tok.tokenizer(get_clean_fn("canonicalize")(t), truncation=True, max_length=CONTEXT).input_ids)
+        return families.Model(
+            side=vision["image_size"], preprocess=open_clip.image_transform(vision["image_size"], is_train=False, **preprocess),
+            images=lambda x: model.encode_image(x), tokens=tok, texts=lambda ids: model.encode_text(ids),
+            embedding=(model.text, "token_embedding"), special=(None, 1), pad=self.pad, mean=preprocess["mean"], std=preprocess["std"])
 
 
-def with_openclip(out, folder, tokenizer, timm_name, tanh):
-    tokenizer(out, folder)
-    tok = HFTokenizer(str(out), context_length=CONTEXT, clean="canonicalize")
-    text = {"context_length": CONTEXT, "vocab_size": len(tok.tokenizer), "hf_tokenizer_name": str(out), "tokenizer_kwargs": {"clean": "canonicalize"},
-            "width": WIDTH, "heads": 4, "layers": LAYERS, "mlp_ratio": 2, "no_causal_mask": True, "proj_bias": True, "pool_type": "last", "norm_kwargs": {"eps": 1e-6}}
-    if tanh:
-        text["act_kwargs"] = {"approximate": "tanh"}
-    vision = {"image_size": IMAGE, "timm_model_name": timm_name, "timm_model_pretrained": False, "timm_pool": "map", "timm_proj": "none"}
-    model = open_clip.model.CustomTextCLIP(WIDTH, {**vision, "timm_model_name": "vit_tiny_patch16_224", "timm_pool": "avg"}, text, init_logit_bias=-10)
-    model.visual.trunk = VisionTransformer(
-        img_size=IMAGE, patch_size=PATCH, embed_dim=WIDTH, depth=LAYERS, num_heads=HEADS, class_token=False, global_pool="map", num_classes=0,
-        act_layer="gelu_tanh" if tanh else "gelu")
-    model.visual.head = torch.nn.Identity()
-    randomize(model)
-    ids = tok(TEXTS)
-    with torch.no_grad():
-        save(out / "open_clip_model.safetensors", model, ids[COMPARED], model.encode_image(PIXELS), model.encode_text(ids[COMPARED]),
-             [tok.tokenizer(get_clean_fn("canonicalize")(t), truncation=True, max_length=CONTEXT).input_ids for t in TEXTS])
-    text["hf_tokenizer_name"] = "timm/" + out.name
-    (out / "open_clip_config.json").write_text(json.dumps({
-        "model_cfg": {"embed_dim": WIDTH, "init_logit_bias": -10, "custom_text": True, "vision_cfg": vision, "text_cfg": text},
-        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}}, indent=1))
+@dataclass
+class SiglipTransformers:
+    """A SiglipModel of Transformers."""
+
+    tokenizer: Callable
+    pad: int
+    width: int = 768
+    mlp: int = 3072
+    heads: int = 12
+    image: int = 256
+    patch: int = 16
+    resample: int = 3
+
+    def make(self, folder, small, seed=1):
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            self.tokenizer(folder, pathlib.Path(temporary))
+        tok = transformers.AutoTokenizer.from_pretrained(folder)
+        width, mlp, heads, image, patch, context = (24, 60, 4, 32, 8, CONTEXT) if small else (self.width, self.mlp, self.heads, self.image, self.patch, 64)
+        tower = {"hidden_size": width, "intermediate_size": mlp, "num_hidden_layers": 2, "num_attention_heads": heads}
+        model = transformers.SiglipModel(transformers.SiglipConfig(
+            text_config={**tower, "vocab_size": len(tok), "max_position_embeddings": context, "projection_size": width},
+            vision_config={**tower, "image_size": image, "patch_size": patch})).eval()
+        families.randomize(model, seed)
+        bias(model)
+        save_file(families.half(model.state_dict()), folder / "model.safetensors", {"format": "pt"})
+        (folder / "config.json").write_text(model.config.to_json_string(use_diff=True))
+        processor = transformers.SiglipImageProcessorPil(size={"height": image, "width": image}, resample=self.resample)
+        processor.save_pretrained(folder)
+        if small:
+            write_tokens(folder, lambda t: tok(t, truncation=True, max_length=CONTEXT).input_ids)
+        return families.Model(
+            side=image, preprocess=lambda i: processor(i, return_tensors="pt").pixel_values[0],
+            images=lambda x: model.get_image_features(x).pooler_output,
+            tokens=lambda t: tok(t, padding="max_length", truncation=True, max_length=context, return_tensors="pt").input_ids,
+            texts=lambda ids: model.get_text_features(ids).pooler_output,
+            embedding=(model.text_model.embeddings, "token_embedding"), special=(None, 1), pad=self.pad, mean=[0.5] * 3, std=[0.5] * 3)
 
 
-def with_transformers(out, folder, tokenizer):
-    tokenizer(out, folder)
-    tok = transformers.AutoTokenizer.from_pretrained(out)
-    tower = {"hidden_size": WIDTH, "intermediate_size": 60, "num_hidden_layers": LAYERS, "num_attention_heads": 4}
-    model = transformers.SiglipModel(transformers.SiglipConfig(
-        text_config={**tower, "vocab_size": len(tok), "max_position_embeddings": CONTEXT, "projection_size": WIDTH},
-        vision_config={**tower, "image_size": IMAGE, "patch_size": PATCH}))
-    randomize(model)
-    ids = tok(TEXTS, padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt").input_ids
-    with torch.no_grad():
-        save(out / "model.safetensors", model, ids[COMPARED], model.get_image_features(PIXELS).pooler_output,
-             model.get_text_features(ids[COMPARED]).pooler_output, [tok(t, truncation=True, max_length=CONTEXT).input_ids for t in TEXTS])
-    (out / "config.json").write_text(model.config.to_json_string(use_diff=True))
-    transformers.SiglipImageProcessor(size={"height": IMAGE, "width": IMAGE}).save_pretrained(out)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=pathlib.Path)
-    out = parser.parse_args().out
-    for name, write in {
-        "siglip": lambda o, f: with_openclip(o, f, t5_tokenizer, "vit_base_patch16_siglip_224", False),
-        "siglip2": lambda o, f: with_openclip(o, f, gemma_tokenizer, "vit_base_patch32_siglip_256", True),
-        "siglip-hf": lambda o, f: with_transformers(o, f, siglip_tokenizer),
-        "siglip2-hf": lambda o, f: with_transformers(o, f, gemma_tokenizer),
-    }.items():
-        (out / name).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            write(out / name, pathlib.Path(folder))
-
-
-if __name__ == "__main__":
-    main()
+FAMILIES = {
+    "siglip": SiglipOpenCLIP("ViT-B-16-SigLIP", t5_tokenizer, 1),
+    "siglip-l": SiglipOpenCLIP("ViT-L-16-SigLIP-256", t5_tokenizer, 1),
+    "siglip-so400m": SiglipOpenCLIP("ViT-SO400M-14-SigLIP-384", t5_tokenizer, 1),
+    "siglip2": SiglipOpenCLIP("ViT-B-32-SigLIP2-256", gemma_tokenizer, 0),
+    "siglip2-b16": SiglipOpenCLIP("ViT-B-16-SigLIP2-256", gemma_tokenizer, 0),
+    "siglip2-so400m": SiglipOpenCLIP("ViT-SO400M-16-SigLIP2-256", gemma_tokenizer, 0),
+    "siglip2-gopt": SiglipOpenCLIP("ViT-gopt-16-SigLIP2-256", gemma_tokenizer, 0),
+    "siglip-hf": SiglipTransformers(siglip_tokenizer, 1),
+    "siglip-hf-so400m": SiglipTransformers(siglip_tokenizer, 1, 1152, 4304, 16, 384, 14),
+    "siglip2-hf": SiglipTransformers(gemma_tokenizer, 0, resample=2),
+}
+FIXTURES = ["siglip", "siglip2", "siglip-hf", "siglip2-hf"]

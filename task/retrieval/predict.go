@@ -76,11 +76,12 @@ func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings [
 	if len(sentences) == 0 {
 		return nil, 0, errors.New("no texts were given")
 	}
+	start, end := tok.Marks()
 	for i, s := range sentences {
 		switch n := len(tok.Encode(s)); {
 		case n == 0:
 			return nil, 0, fmt.Errorf("text %d, %q, has no tokens", i+1, s)
-		case n+2 > r.model.Config().Context:
+		case n+len(start)+len(end) > r.model.Config().Context:
 			cut++
 		}
 	}
