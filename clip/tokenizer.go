@@ -21,6 +21,13 @@ type Tokenizer interface {
 	Tokenize(text string, context int, truncate bool) ([]int, error)
 }
 
+// Reads reports whether the model may have learned the language of a text: whether its vocabulary,
+// unlike CLIP's, has words or parts of words in all scripts of the text.
+func (m *Model) Reads(text string) bool {
+	t, ok := m.tokenizer.(interface{ Covers(string) bool })
+	return ok && t.Covers(text)
+}
+
 // newTokenizer returns the tokenizer of a model with the given number of tokens.
 func newTokenizer(w *checkpoint.Weights, vocabulary int) (Tokenizer, error) {
 	if w.Tokenizer != nil {

@@ -154,7 +154,13 @@ func (c *config) build(k class, data []byte, isJSON bool, cleaning bpe.Cleaning)
 	if err := c.mark(t, k, isJSON); err != nil {
 		return nil, err
 	}
-	t.sum = fingerprint(data, c, cleaning)
+	t.sum, t.strange = fingerprint(data, c, cleaning), map[int]bool{}
+	for _, id := range newFallback(t.model) {
+		t.strange[id] = true
+	}
+	if id, ok := t.find(cmp.Or(c.Unknown, "<unk>")); ok {
+		t.strange[id] = true
+	}
 	return t, c.clean(t, k, isJSON, cleaning)
 }
 

@@ -28,6 +28,7 @@ type Tokenizer struct {
 	start, end []int
 	pad        int
 	sum        string // of its files and settings
+	strange    map[int]bool
 }
 
 // model encodes a part of a text.
@@ -95,6 +96,13 @@ func (t *Tokenizer) encodePart(ids []int, part string, first bool) []int {
 		}
 	}
 	return ids
+}
+
+// Covers reports whether the vocabulary has pieces for all of a text, as that of a model for many
+// languages has for their scripts: no character is unknown or replaced by its bytes.
+func (t *Tokenizer) Covers(text string) bool {
+	ids := t.Encode(text)
+	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id int) bool { return t.strange[id] })
 }
 
 // Tokenize returns the ids of text between its marks: at most context ids, not padded. A text

@@ -68,6 +68,16 @@ func TestMarksAndPadding(t *testing.T) {
 	}
 }
 
+func TestCovers(t *testing.T) {
+	for text, want := range map[string]bool{"a photo of a cat": true, "日本語": true, "русский": true, "한국어": false, "😀": false, "": false} {
+		for model, cleaning := range models {
+			if got := open(t, folder(model), cleaning).Covers(text); got != want {
+				t.Errorf("%s: %q: %v, want %v", model, text, got, want)
+			}
+		}
+	}
+}
+
 func TestTooLong(t *testing.T) {
 	tok := open(t, folder("siglip"), bpe.Canonicalize)
 	if _, err := tok.Tokenize(strings.Repeat("cat ", 50), 16, false); !errors.Is(err, bpe.ErrTooLong) {

@@ -131,6 +131,10 @@ func (r *Retriever) videos(ctx context.Context, windows []float32) (embeddings [
 	return embeddings, nil
 }
 
+// Reads reports whether the backbone may have learned the language of a text, as [clip.Model.Reads]
+// does.
+func (r *Retriever) Reads(text string) bool { return r.model.Reads(text) }
+
 // Temperature returns the temperature that turns similarities into probabilities.
 func (r *Retriever) Temperature() float64 {
 	if r.adapter != nil {
