@@ -10,9 +10,9 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// Classes are names laid out between prompt vectors: SOT, the prefix vectors, the
-// name's tokens, the postfix vectors, EOT. SOT and the prefix are the same for all
-// classes and are encoded once.
+// Classes are names laid out between prompt vectors: the tokenizer's start mark, the prefix
+// vectors, the name's tokens, the postfix vectors, the end mark. The start and the prefix are the
+// same for all classes and are encoded once.
 type Classes struct {
 	sequences *towers.Sequences
 }
@@ -39,26 +39,27 @@ func (a *Adapter) Classes(names []string) (*Classes, error) {
 		}
 		tokens[i] = ids
 	}
-	return a.layOut(tokens, tok.SOT(), tok.EOT()), nil
+	return a.layOut(tokens, tok), nil
 }
 
 // room returns how many tokens a name or text may have between the prompt vectors.
 func (a *Adapter) room() int {
-	return a.model.Config().Context - 2 - a.config.Prefix - a.config.Postfix
+	start, end := a.model.Tokenizer().Marks()
+	return a.model.Config().Context - len(start) - len(end) - a.config.Prefix - a.config.Postfix
 }
 
 // layOut lays out names given by their tokens.
-func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
+func (a *Adapter) layOut(names [][]int, tok clip.Tokenizer) *Classes {
+	start, end := tok.Marks()
 	pre, post := a.config.Prefix, a.config.Postfix
 	texts := make([][]int, len(names))
 	for i, name := range names {
 		// Layout paper indexes the table by absolute position.
 		first, after := 0, pre
 		if a.config.Layout == LayoutPaper {
-			first, after = 1, 1+pre+len(name)
+			first, after = len(start), len(start)+pre+len(name)
 		}
-		text := make([]int, 0, len(name)+pre+post+2)
-		text = append(text, sot)
+		text := append(make([]int, 0, a.model.Config().Context), start...)
 		for p := range pre {
 			text = append(text, ^(first + p))
 		}
@@ -66,9 +67,9 @@ func (a *Adapter) layOut(names [][]int, sot, eot int) *Classes {
 		for p := range post {
 			text = append(text, ^(after + p))
 		}
-		texts[i] = append(text, eot)
+		texts[i] = append(text, end...)
 	}
-	return &Classes{a.towers.Text.LayOut(texts, 1+pre)}
+	return &Classes{a.towers.Text.LayOut(texts, len(start)+pre)}
 }
 
 // encodeText writes the embeddings y [C,E]. The tape may be nil.

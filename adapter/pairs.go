@@ -33,7 +33,7 @@ func (a *Adapter) Texts(texts []string) (c *Classes, truncated int, err error) {
 		}
 		tokens[i] = ids
 	}
-	return a.layOut(tokens, tok.SOT(), tok.EOT()), truncated, nil
+	return a.layOut(tokens, tok), truncated, nil
 }
 
 // EncodeTexts returns the embeddings [n,E] of prompted texts, not normalized, and how

@@ -41,6 +41,8 @@ type Config struct {
 	Std  [3]float32 `json:"std"`
 	// Fit is how images become square.
 	Fit video.Fit `json:"fit,omitzero"`
+	// Tokenizer is the fingerprint of the tokenizer, or "" for CLIP's own.
+	Tokenizer string `json:"tokenizer,omitempty"`
 	// Precision of the towers' arithmetic: "" for float32, or "int8".
 	Precision string `json:"precision,omitempty"`
 }
@@ -194,6 +196,9 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 		c.Mean, c.Std = w.Mean, w.Std
 	}
 	c.Activation, c.Fit = activation, w.Fit
+	if w.Tokenizer != nil {
+		c.Tokenizer = w.Tokenizer.Fingerprint()
+	}
 	if err := c.Check(); err != nil {
 		return c, err
 	}
@@ -217,6 +222,9 @@ func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 				patches--
 			}
 			c.ImageSize = int(math.Round(math.Sqrt(float64(max(patches, 0))))) * c.PatchSize
+			if w.ImageSize/c.PatchSize*c.PatchSize == c.ImageSize {
+				c.ImageSize = w.ImageSize
+			}
 		}, hasImage},
 		{towers.VisionPool + ".kv.weight", 2, func(s []int) {
 			if c.Embed = s[0] / 2; c.Embed != c.VisionWidth {

@@ -16,7 +16,6 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/bridge"
 	"github.com/clipcue/clipcue/internal/compute"
@@ -65,7 +64,7 @@ type Model struct {
 	parameters  int
 
 	towers    *towers.Model
-	tokenizer *bpe.Tokenizer
+	tokenizer Tokenizer
 }
 
 func init() {
@@ -208,7 +207,7 @@ func (m *Model) build(w *checkpoint.Weights, which Tower, forms compute.Form) (e
 			b.Forms |= compute.Backward
 		}
 		m.towers.Text = towers.NewTextTower(&b, m.config.sizes())
-		tokenizer, unknown := bpe.New(m.config.Vocab)
+		tokenizer, unknown := newTokenizer(w, m.config.Vocab)
 		if unknown != nil {
 			return unknown
 		}
@@ -334,7 +333,7 @@ func (m *Model) LogitBias() (b float32, ok bool) {
 func (m *Model) Parameters() int { return m.parameters }
 
 // Tokenizer returns the model's tokenizer, or nil without the text tower.
-func (m *Model) Tokenizer() *bpe.Tokenizer { return m.tokenizer }
+func (m *Model) Tokenizer() Tokenizer { return m.tokenizer }
 
 // Has reports whether the model was loaded with the given towers.
 func (m *Model) Has(t Tower) bool {
@@ -408,25 +407,16 @@ func (m *Model) EncodeTexts(ctx context.Context, texts []string, truncate bool) 
 	return m.EncodeTokens(ctx, ids)
 }
 
-// EncodeTokens returns the features [n,E] of n token sequences, each from SOT to EOT
-// without padding.
+// EncodeTokens returns the features [n,E] of n token sequences, each with its marks
+// and without padding.
 func (m *Model) EncodeTokens(ctx context.Context, ids [][]int) ([]float32, error) {
 	if m.towers.Text == nil {
 		return nil, ErrNoTower
 	}
-	for i, t := range ids {
-		if len(t) < 2 || len(t) > m.config.Context {
-			return nil, fmt.Errorf("token sequence %d must have 2 to %d tokens, got %d", i, m.config.Context, len(t))
-		}
-		for _, id := range t {
-			if id < 0 || id >= m.config.Vocab {
-				return nil, fmt.Errorf("token sequence %d contains id %d, but the vocabulary has %d tokens", i, id, m.config.Vocab)
-			}
-		}
-		if t[0] != ids[0][0] {
-			return nil, fmt.Errorf("token sequence %d does not begin with the start token", i)
-		}
+	if err := m.checkTokens(ids); err != nil {
+		return nil, err
 	}
+	start, _ := m.tokenizer.Marks()
 	m.towers.Lock()
 	defer m.towers.Unlock()
 	d, e := m.towers.Device, m.config.Embed
@@ -435,13 +425,13 @@ func (m *Model) EncodeTokens(ctx context.Context, ids [][]int) ([]float32, error
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to, rows := from+1, len(ids[from])
-		for to < len(ids) && rows+len(ids[to]) <= textRows {
-			rows += len(ids[to])
+		to, rows := from+1, m.towers.Text.RowsOf(ids[from])
+		for to < len(ids) && rows+m.towers.Text.RowsOf(ids[to]) <= textRows {
+			rows += m.towers.Text.RowsOf(ids[to])
 			to++
 		}
 		mark := d.Mark()
-		s := m.towers.Text.LayOut(ids[from:to], 1)
+		s := m.towers.Text.LayOut(ids[from:to], len(start))
 		x, y := d.Temp(s.Rows(), m.config.TextWidth), d.Temp(to-from, e)
 		m.towers.Text.Embed(x, s)
 		m.towers.Text.Forward(y, x, s, nil)

@@ -20,7 +20,8 @@ const (
 )
 
 // Embedder embeds text queries and moments in one space. A retrieval.Retriever is one.
-// Embeddings have width E and length 1.
+// Embeddings have width E and length 1. If it has a method Reads(query string) bool, queries in
+// other scripts that it reads give no warning.
 type Embedder interface {
 	// EncodeTexts returns the embeddings [n,E] of n text queries.
 	EncodeTexts(ctx context.Context, queries []string) ([]float32, error)

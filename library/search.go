@@ -91,7 +91,7 @@ func (l *Library) Find(ctx context.Context, enc feature.Encoder, e Embedder, q Q
 		return nil, err
 	}
 	for _, t := range slices.Concat(q.Texts, q.Without) {
-		response.Warnings = append(response.Warnings, queryWarnings(t)...)
+		response.Warnings = append(response.Warnings, queryWarnings(e, t)...)
 	}
 	if !response.Matched && len(response.Results) > 0 && len(q.Texts) == 0 {
 		response.Warnings = append(response.Warnings, Warning{WarnNoMatch, "no good match: no moment is similar to the example; these are the least different"})

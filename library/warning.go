@@ -38,8 +38,10 @@ func (w Warning) String() string { return w.Text }
 func (w Warning) MarshalJSON() ([]byte, error) { return json.Marshal(w.Text) }
 
 // queryWarnings returns the warnings about a text query.
-func queryWarnings(query string) (out []Warning) {
-	if n := strings.IndexFunc(query, func(r rune) bool { return unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) }); n >= 0 {
+func queryWarnings(e Embedder, query string) (out []Warning) {
+	reader, ok := e.(interface{ Reads(query string) bool })
+	foreign := strings.ContainsFunc(query, func(r rune) bool { return unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) })
+	if foreign && !(ok && reader.Reads(query)) {
 		out = append(out, Warning{WarnScript, "the query has letters of another script; CLIP and its tokenizer learned from English captions"})
 	}
 	if word := negation(query); word != "" {

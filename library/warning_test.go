@@ -2,6 +2,7 @@ package library
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -31,5 +32,25 @@ func TestWarningIsAString(t *testing.T) {
 	data, err := json.Marshal([]Warning{{WarnEmpty, "text"}})
 	if err != nil || string(data) != `["text"]` {
 		t.Errorf("%s %v", data, err)
+	}
+}
+
+// reads is an embedder that has learned the languages of some texts.
+type reads struct {
+	Embedder
+	texts string
+}
+
+func (r reads) Reads(text string) bool { return strings.Contains(r.texts, text) }
+
+func TestScriptOfTheQuery(t *testing.T) {
+	for _, c := range []struct {
+		e     Embedder
+		query string
+		warns bool
+	}{{nil, "a cat", false}, {nil, "猫", true}, {reads{texts: "猫"}, "猫", false}, {reads{texts: "猫"}, "кошка", true}} {
+		if got := queryWarnings(c.e, c.query); len(got) > 0 != c.warns {
+			t.Errorf("%q: %v", c.query, got)
+		}
 	}
 }

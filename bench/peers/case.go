@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
-	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -51,6 +51,10 @@ func makeCase(dir, size string, threads int) error {
 		return err
 	}
 	tok, config := m.Tokenizer(), step.Adapter.Config()
+	start, end := tok.Marks()
+	if len(start) != 1 || len(end) != 1 {
+		return errors.New("the comparison with PyTorch needs a model with CLIP's tokenizer")
+	}
 	names, length := paddedTokens(tok, step.Names)
 	var target []float32
 	for _, t := range step.Target {
@@ -68,14 +72,14 @@ func makeCase(dir, size string, threads int) error {
 		"frames":   f32(step.Features, len(step.Target), config.Frames, m.Config().Embed),
 		"target":   f32(target, len(target)),
 		"names":    f32(names, len(step.Names), length),
-		"ends":     f32([]float32{float32(tok.SOT()), float32(tok.EOT())}, 2),
+		"ends":     f32([]float32{float32(start[0]), float32(end[0])}, 2),
 		"prompts":  f32([]float32{float32(config.Prefix), float32(config.Postfix)}, 2),
 		"loss":     f32([]float32{loss}),
 	}})
 }
 
 // paddedTokens returns the tokens [n,length] of names, padded with -1.
-func paddedTokens(tok *bpe.Tokenizer, names []string) (padded []float32, length int) {
+func paddedTokens(tok clip.Tokenizer, names []string) (padded []float32, length int) {
 	tokens := make([][]int, len(names))
 	for i, n := range names {
 		tokens[i] = tok.Encode(n)

@@ -39,11 +39,14 @@ func (t *Tokenizer) SOT() int { return 512 + t.merge }
 // EOT returns the id of the mark at the end of every text.
 func (t *Tokenizer) EOT() int { return 512 + t.merge + 1 }
 
+// Marks returns the ids before and after those of every text.
+func (t *Tokenizer) Marks() (start, end []int) { return []int{t.SOT()}, []int{t.EOT()} }
+
 // Encode returns the ids of text, without SOT and EOT. Marks that are spelled out in the
 // text, such as <|endoftext|>, become their ids.
 func (t *Tokenizer) Encode(text string) []int {
 	var ids []int
-	for text = clean(text); text != ""; {
+	for text = Lower.Clean(text); text != ""; {
 		var word string
 		word, text = nextWord(text)
 		switch word {
@@ -69,12 +72,18 @@ func (t *Tokenizer) Tokenize(text string, context int, truncate bool) ([]int, er
 	ids = append(ids, t.EOT())
 	if len(ids) > context {
 		if !truncate {
-			return nil, fmt.Errorf("text %q has %d tokens: %w of %d", shorten(text), len(ids), ErrTooLong, context)
+			return nil, TooLong(text, len(ids), context)
 		}
 		ids = ids[:context]
 		ids[context-1] = t.EOT()
 	}
 	return ids, nil
+}
+
+// TooLong returns the error for a text that has more tokens than a model's context: one around
+// [ErrTooLong].
+func TooLong(text string, tokens, context int) error {
+	return fmt.Errorf("text %q has %d tokens: %w of %d", shorten(text), tokens, ErrTooLong, context)
 }
 
 // shorten cuts a long text for an error message.

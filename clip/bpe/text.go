@@ -18,21 +18,51 @@ const (
 	endMark   = "<|endoftext|>"
 )
 
-// clean prepares text like CLIP: it repairs characters, resolves HTML entities, replaces
-// white space by single spaces, and lowers case.
+// Cleaning is how a tokenizer prepares a text. All forms repair characters, resolve HTML entities
+// and replace white space by single spaces.
 //
 // CLIP repairs text with the Python package ftfy. This is the part of ftfy that looks at
 // single characters, without its guesses at text that was decoded with a wrong character
 // set.
-func clean(text string) string {
+type Cleaning string
+
+// The forms of cleaning, by OpenCLIP's names.
+const (
+	Lower        Cleaning = "lower"        // lower case: CLIP's own
+	Whitespace   Cleaning = "whitespace"   // nothing else
+	Canonicalize Cleaning = "canonicalize" // lower case, without punctuation
+)
+
+// Cleanings lists the forms.
+var Cleanings = []Cleaning{Lower, Whitespace, Canonicalize}
+
+// Clean prepares text.
+func (c Cleaning) Clean(text string) string {
+	text = basic(text)
+	if c == Canonicalize {
+		text = strings.Map(dropPunctuation, strings.ReplaceAll(text, "_", " "))
+	}
+	if c != Whitespace {
+		text = cases.Lower(language.Und).String(text)
+	}
+	return strings.Join(strings.FieldsFunc(text, isSpace), " ")
+}
+
+// basic repairs characters and resolves HTML entities.
+func basic(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if !strings.Contains(text, "<") { // else the entities may be meant
 		text = html.UnescapeString(text)
 	}
-	text = repair(text)
-	text = html.UnescapeString(html.UnescapeString(text))
-	text = strings.Join(strings.FieldsFunc(text, isSpace), " ")
-	return cases.Lower(language.Und).String(text)
+	return html.UnescapeString(html.UnescapeString(repair(text)))
+}
+
+// dropPunctuation removes ASCII's punctuation.
+func dropPunctuation(r rune) rune {
+	if r < 0x80 && strings.ContainsRune("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", r) {
+		return -1
+	}
+	return r
 }
 
 // isSpace reports whether Python's \s matches.
@@ -148,4 +178,11 @@ func classOf(r rune) int {
 		return number
 	}
 	return other
+}
+
+// Plain returns text as Transformers' SiglipTokenizer cleans it: in lower case, without
+// punctuation, with single spaces.
+func Plain(text string) string {
+	text = strings.Map(dropPunctuation, cases.Lower(language.Und).String(text))
+	return strings.Join(strings.FieldsFunc(text, isSpace), " ")
 }

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clipcue/clipcue/clip/sentencepiece"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/video"
@@ -65,6 +66,13 @@ type Weights struct {
 
 	// Fit is how images become square.
 	Fit video.Fit
+
+	// ImageSize is the side of images, if it is not a multiple of the patches' side: then
+	// the last pixels are not used. Otherwise it is 0.
+	ImageSize int
+
+	// Tokenizer is that of the model's folder, or nil for CLIP's own.
+	Tokenizer *sentencepiece.Tokenizer
 
 	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
 	Vision, Text Architecture
@@ -238,6 +246,9 @@ func (f *source) has(name *regexp.Regexp) bool {
 // huggingFace is the Format of files with the names of Hugging Face's CLIPModel.
 const huggingFace = "huggingface"
 
+// siglipHF is that of files with the names of its SiglipModel.
+const siglipHF = "huggingface-siglip"
+
 // families are the ways to name a CLIP ViT's tensors. Each is recognized by a tensor
 // that all of its models have.
 var families = []struct {
@@ -250,6 +261,7 @@ var families = []struct {
 	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
 	{viFiLandmark, fromViFi, viFi, ""},
+	{siglipLandmark, fromSiglip, siglipHF, "a SigLIP model"},
 	{"text_model.embeddings.token_embedding.weight", fromHuggingFace, huggingFace, ""},
 }
 

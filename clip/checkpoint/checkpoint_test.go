@@ -282,7 +282,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		{openCLIP, `{"model_cfg":{"embed_dim":5}}`, "embedding is 5"},
 		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"clean":"canonicalize"}}}}`, "canonicalize"},
 		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"reduction_mask":"syntax"}}}}`, "reduction_mask"},
-		{openCLIP, `{"model_cfg":{"text_cfg":{"hf_tokenizer_name":"timm/ViT-B-16-SigLIP"}}}`, "hf_tokenizer_name"},
+		{openCLIP, `{"model_cfg":{"text_cfg":{"hf_tokenizer_name":"timm/ViT-B-16-SigLIP"}}}`, "no tokenizer"},
 		{openCLIP, `{"model_cfg":{"text_cfg":{"proj_type":"mlp"}}}`, "proj_type mlp"},
 		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"mean":[1],"std":[1,1,1]}}`, "three numbers"},
 		{openCLIP, `{"model_cfg":{},"preprocess_cfg":{"mean":[0,0,0],"std":[1,0,1]}}`, "deviation"},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"github.com/clipcue/clipcue/internal/input"
 )
@@ -39,7 +40,7 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 	}
 	switch {
 	case w.unconfigured != "":
-		return fmt.Errorf("it holds %s, but its configuration, open_clip_config.json, is missing in its folder", w.unconfigured)
+		return fmt.Errorf("it holds %s, but its configuration, open_clip_config.json or config.json, is missing in its folder", w.unconfigured)
 	case tensors[pool+"probe"].read != nil && tensors[pool+"mlp.c_fc.weight"].read != nil:
 		w.perceptionEncoder(tensors)
 		return nil
@@ -75,11 +76,23 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 		if shape := tensors[openAILandmark].shape; len(shape) > 0 {
 			width = shape[0]
 		}
-		s, err = w.fromOpenCLIP(data, width)
+		s, err = w.fromOpenCLIP(data, dir, width)
 	case which.Type == "clip_vision_model": // CLIPVisionModelWithProjection
 		s, err = w.fromTransformers([]json.RawMessage{data}, nil, dir)
 	case which.Type == "clip_text_model": // CLIPTextModelWithProjection
 		s, err = w.fromTransformers(nil, []json.RawMessage{data}, dir)
+	case strings.HasPrefix(which.Type, "siglip"):
+		if err := checkSiglip(which.Type, tensors); err != nil {
+			return true, err
+		}
+		vision, text := which.Vision, which.Text
+		if vision == nil { // SiglipVisionModel
+			vision = data
+		}
+		if !hasText(tensors) {
+			text = nil
+		}
+		s, err = w.fromSiglipConfig(vision, text, dir)
 	case which.Vision != nil || which.VisionDict != nil:
 		if which.Type != "" && which.Type != "clip" {
 			return true, fmt.Errorf("it is for a model of type %q; only \"clip\" is supported", which.Type)
@@ -96,7 +109,7 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 		s.embed = which.Embed
 	}
 	if err == nil {
-		err = s.check(tensors)
+		err = w.checkSizes(s, tensors)
 	}
 	return true, err
 }
@@ -108,9 +121,9 @@ type sizes struct {
 	context, vocabulary, textWidth, textLayers, textMLP int
 }
 
-// check returns an error unless the tensors have these sizes: the configuration in the
+// checkSizes returns an error unless the tensors have these sizes: the configuration in the
 // folder may be that of another model.
-func (s sizes) check(tensors map[string]lazy) error {
+func (w *Weights) checkSizes(s sizes, tensors map[string]lazy) error {
 	dim := func(tensor string, i int) int {
 		if shape := tensors[tensor].shape; i < len(shape) {
 			return shape[i]
@@ -127,6 +140,9 @@ func (s sizes) check(tensors map[string]lazy) error {
 	patch := dim("visual.conv1.weight", 3)
 	patches := dim("visual.positional_embedding", 0) - min(1, dim("visual.class_embedding", 0))
 	grid := int(math.Round(math.Sqrt(float64(max(0, patches)))))
+	if patch > 0 && w.ImageSize != 0 {
+		s.imageSize = w.ImageSize / patch * patch
+	}
 	for _, c := range []struct {
 		what       string
 		want, have int

@@ -41,13 +41,23 @@ var toOpenAI = strings.NewReplacer(
 // fromHuggingFace converts the tensors of a CLIPModel to OpenAI's: it renames them, joins
 // queries, keys and values, and transposes projections.
 func fromHuggingFace(tensors map[string]lazy) (map[string]lazy, error) {
+	kept := map[string]lazy{}
+	for name, t := range tensors {
+		switch {
+		case huggingFaceNames.MatchString(name):
+			kept[name] = t
+		case !isBuffer(name, t):
+			return nil, notCLIP(tensors)
+		}
+	}
+	return renameHuggingFace(kept)
+}
+
+// renameHuggingFace converts tensors that CLIPModel and similar models have.
+func renameHuggingFace(tensors map[string]lazy) (map[string]lazy, error) {
 	out := map[string]lazy{}
 	for name, t := range tensors {
 		switch {
-		case !huggingFaceNames.MatchString(name):
-			if !isBuffer(name, t) {
-				return nil, notCLIP(tensors)
-			}
 		case name == "visual_projection.weight":
 			out["visual.proj"] = transposed(t)
 		case name == "text_projection.weight":

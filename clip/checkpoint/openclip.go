@@ -8,6 +8,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/clipcue/clipcue/clip/bpe"
 )
 
 // openCLIPConfig is the content of an open_clip_config.json.
@@ -48,12 +50,12 @@ var (
 	textOptions = options{"layers": anything, "width": anything, "heads": anything, "mlp_ratio": anything,
 		"context_length": anything, "vocab_size": anything, "norm_kwargs": anything, "tokenizer_kwargs": anything,
 		"pad_id": float64(0), "eos_id": anything, "output_tokens": anything, "hf_model_pretrained": anything, "hf_proj_type": anything,
-		"hf_pooler_type": anything, "hf_tokenizer_name": "", "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
+		"hf_pooler_type": anything, "hf_tokenizer_name": anything, "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
 		"pool_type": anything, "no_causal_mask": anything, "attention_mode": "causal", "embed_cls": anything, "final_ln_after_pool": false,
 		"proj_bias": anything, "proj_type": anything, "ls_init_value": anything, "act_kwargs": anything, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
-	tokenizerOptions = options{"clean": "lower", "strip_sep_token": false, "additional_special_tokens": nil, "reduction_mask": ""}
+	tokenizerOptions = options{"clean": anything, "strip_sep_token": false, "additional_special_tokens": nil, "reduction_mask": ""}
 )
 
 // check returns an error if an option is not known, or has a value that is not supported.
@@ -190,7 +192,7 @@ func (t openCLIPTower) eps() (float64, error) {
 }
 
 // fromOpenCLIP reads an open_clip_config.json. The image tower has the given width.
-func (w *Weights) fromOpenCLIP(data []byte, width int) (s sizes, err error) {
+func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err error) {
 	var c openCLIPConfig
 	if err := json.Unmarshal(data, &c); err != nil {
 		return s, err
@@ -204,9 +206,6 @@ func (w *Weights) fromOpenCLIP(data []byte, width int) (s sizes, err error) {
 	}
 	text, err := c.tower("text_cfg", textOptions)
 	if err != nil {
-		return s, err
-	}
-	if err := w.tokenizer(text); err != nil {
 		return s, err
 	}
 	for _, t := range []openCLIPTower{vision, text} {
@@ -229,6 +228,12 @@ func (w *Weights) fromOpenCLIP(data []byte, width int) (s sizes, err error) {
 	}
 	w.TextHeads = cmp.Or(w.TextHeads, 8) // OpenCLIP's default
 	if err := w.towers(&c, vision, text, width); err != nil {
+		return s, err
+	}
+	if s.patch == 0 && w.Vision.NoClassToken && w.Vision.Pool == PoolAttention { // of timm
+		w.ImageSize = s.imageSize
+	}
+	if err := w.tokenizer(text, dir); err != nil {
 		return s, err
 	}
 	if embed := c.Model["embed_dim"]; embed != nil {
@@ -257,13 +262,32 @@ func (c *openCLIPConfig) checkModel(hasBias, hasDecoder bool) error {
 	return modelOptions.check("model_cfg", whole)
 }
 
-// tokenizer checks the settings of the tokenizer.
-func (w *Weights) tokenizer(text openCLIPTower) error {
+// tokenizer checks the settings of the tokenizer, and reads it if it is not CLIP's.
+func (w *Weights) tokenizer(text openCLIPTower, dir string) error {
 	settings, ok := text.values["tokenizer_kwargs"].(map[string]any)
 	if !ok && text.values["tokenizer_kwargs"] != nil {
 		return errors.New("text_cfg: tokenizer_kwargs is not an object")
 	}
-	return tokenizerOptions.check("tokenizer_kwargs", settings)
+	if err := tokenizerOptions.check("tokenizer_kwargs", settings); err != nil {
+		return err
+	}
+	name, own := text.values["hf_tokenizer_name"].(string)
+	own = own && name != ""
+	cleaning := bpe.Lower
+	if own {
+		cleaning = bpe.Whitespace
+	}
+	if clean := settings["clean"]; clean != nil {
+		s, _ := clean.(string)
+		cleaning = bpe.Cleaning(s)
+	}
+	switch {
+	case !slices.Contains(bpe.Cleanings, cleaning) || !own && cleaning != bpe.Lower:
+		return fmt.Errorf("tokenizer_kwargs: clean %v is not supported", settings["clean"])
+	case own:
+		return w.readTokenizer(dir, cleaning)
+	}
+	return nil
 }
 
 // preprocessOpenCLIP sets how images become pixels.

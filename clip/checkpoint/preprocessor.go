@@ -31,24 +31,30 @@ type preprocessor struct {
 
 // readPreprocessor reads the settings of Hugging Face's image processor. Transformers 5
 // stores them in processor_config.json, older versions in preprocessor_config.json; if both
-// have them, the newer file counts, as in Transformers.
-func (w *Weights) readPreprocessor(dir string, side int) error {
+// have them, the newer file counts, as in Transformers. Settings that neither has are usual.
+func (w *Weights) readPreprocessor(dir string, side int, usual preprocessor) error {
 	var whole struct {
-		Image *preprocessor `json:"image_processor"`
+		Image json.RawMessage `json:"image_processor"`
 	}
 	const newer, older = "processor_config.json", "preprocessor_config.json"
 	name := newer
 	err := readJSON(filepath.Join(dir, newer), &whole)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && whole.Image == nil {
-		name, whole.Image = older, &preprocessor{}
-		err = readJSON(filepath.Join(dir, older), whole.Image)
+		name = older
+		err = readJSON(filepath.Join(dir, older), &whole.Image)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && usual.Crop == nil:
 		w.assume("images are resized by their shorter side and cropped")
 		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		w.assume("images are resized to squares with bicubic interpolation")
+		err = nil
+	case err == nil:
+		err = json.Unmarshal(whole.Image, &usual)
 	}
 	if err == nil {
-		err = w.preprocess(whole.Image, side)
+		err = w.preprocess(&usual, side)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

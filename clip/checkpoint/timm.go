@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -120,8 +119,18 @@ var timmTowers = func() []timmTower {
 	eva := Architecture{Activation: "silu", Eps: 1e-6, NoPreNorm: true, ProjectionBias: true, Rotary: "yx", RotaryGrid: 16,
 		Gated: true, AttentionNorm: true, MLPNorm: true}
 	eva1 := Architecture{Activation: "gelu", Eps: 1e-6, NoPreNorm: true, ProjectionBias: true}
+	siglip, tanh := siglipVision(0), siglipVision(0)
+	siglip.Eps, siglip.Activation = 1e-6, "gelu"
+	tanh.Eps, tanh.Activation = 1e-6, "gelu_tanh"
 	name := regexp.MustCompile
 	return []timmTower{
+		{name(`^vit_base_patch16_siglip_(224|256|384|512)$`), 64, siglip},
+		{name(`^vit_base_patch32_siglip_256$`), 64, tanh},
+		{name(`^vit_large_patch16_siglip_(256|384)$`), 64, siglip},
+		{name(`^vit_large_patch16_siglip_512$`), 64, tanh},
+		{name(`^vit_so400m_patch14_siglip_(224|378|384)$`), 72, siglip},
+		{name(`^vit_so400m_patch16_siglip_(256|384|512)$`), 72, tanh},
+		{name(`^vit_giantopt_patch16_siglip_(256|384)$`), 96, tanh},
 		{name(`^vit_pe_core_(tiny|small)_patch16_384$`), 64, perception(24)},
 		{name(`^vit_pe_core_base_patch16_224$`), 64, perception(14)},
 		{name(`^vit_pe_core_large_patch14_336$`), 64, perception(24)},
@@ -141,6 +150,9 @@ func (w *Weights) timmTower(vision openCLIPTower, width int) error {
 	}
 	w.Vision = timmTowers[i].Architecture
 	w.VisionHeads = max(1, width/timmTowers[i].head)
+	if w.Vision.Pool == PoolAttention && w.Vision.PoolHeads == 0 {
+		w.Vision.PoolHeads = w.VisionHeads
+	}
 	// The layout of the last layers depends on two more options.
 	poolType, ok := vision.values["timm_pool"].(string)
 	want := "token"
@@ -150,8 +162,9 @@ func (w *Weights) timmTower(vision openCLIPTower, width int) error {
 	if !ok || poolType != want {
 		return fmt.Errorf("vision_cfg: timm_pool %v of %s is not supported; it is %q", vision.values["timm_pool"], name, want)
 	}
-	if proj := vision.values["timm_proj"]; proj != nil && proj != "" {
-		return errors.New("vision_cfg: timm_proj of such a model is not supported; it is null")
+	proj := vision.values["timm_proj"]
+	if none := proj == nil || proj == ""; w.Vision.NoProjection && proj != "none" || !w.Vision.NoProjection && !none {
+		return fmt.Errorf("vision_cfg: timm_proj %v of %s is not supported", proj, name)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/sentencepiece"
 )
 
 // otherTokenizers are files of tokenizers that are not CLIP's.
@@ -21,6 +22,12 @@ func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
 		return nil
 	}
 	n := shape[0]
+	if w.Tokenizer != nil {
+		if have := w.Tokenizer.Size(); have != n {
+			return fmt.Errorf("its tokenizer has %d tokens, but its text tower %d: it belongs to another model", have, n)
+		}
+		return nil
+	}
 	if n > bpe.FullVocabulary {
 		return fmt.Errorf("its text tower has %d tokens, CLIP's tokenizer %d: other tokenizers are not supported", n, bpe.FullVocabulary)
 	}
@@ -84,6 +91,19 @@ func compareVocabulary(vocabulary map[string]int, n int) error {
 		if got, ok := vocabulary[t.Spell(id)]; !ok || got != id {
 			return fmt.Errorf("token %d is not %q as in CLIP's tokenizer: other tokenizers are not supported", id, t.Spell(id))
 		}
+	}
+	return nil
+}
+
+// readTokenizer reads a tokenizer that is not CLIP's from the model's folder. OpenCLIP cleans texts
+// before; else cleaning is "".
+func (w *Weights) readTokenizer(dir string, cleaning bpe.Cleaning) (err error) {
+	if w.Tokenizer, err = sentencepiece.Open(dir, cleaning); err != nil {
+		return err
+	}
+	w.Text.Pad = w.Tokenizer.Pad()
+	if w.Text.Pad < 0 {
+		return errors.New("the tokenizer has no token for padding")
 	}
 	return nil
 }

@@ -417,7 +417,7 @@ func FuzzConfiguration(f *testing.F) {
 			}
 		}
 		var w Weights
-		_, err := w.fromOpenCLIP(data, 64)
+		_, err := w.fromOpenCLIP(data, "testdata/none", 64)
 		check(w, err)
 		w = Weights{}
 		_, err = w.fromTransformers([]json.RawMessage{data}, []json.RawMessage{data}, "testdata/none")

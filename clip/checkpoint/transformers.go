@@ -58,18 +58,33 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 	case vision == nil:
 		v.Activation, v.Eps, v.Width, v.Patch, v.Embed = t.Activation, t.Eps, 0, 0, t.Embed
 	}
+	if err := w.transformersTowers(&v, &t); err != nil {
+		return s, err
+	}
+	s = sizes{embed: v.Embed, imageSize: v.ImageSize, patch: v.Patch,
+		visionWidth: v.Width, visionLayers: v.Layers, visionMLP: v.MLP,
+		context: t.Context, vocabulary: t.Vocabulary, textWidth: t.Width, textLayers: t.Layers, textMLP: t.MLP,
+	}
+	if vision == nil {
+		return s, nil
+	}
+	return s, w.readPreprocessor(dir, v.ImageSize, preprocessor{})
+}
+
+// transformersTowers sets what both towers of any model of Transformers have.
+func (w *Weights) transformersTowers(v, t *transformersTower) error {
 	switch {
 	case !plausibleEps(v.Eps) || !plausibleEps(t.Eps):
-		return s, fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config", v.Eps, t.Eps)
+		return fmt.Errorf("layer_norm_eps is %g in vision_config and %g in text_config", v.Eps, t.Eps)
 	case v.Heads < 1 || t.Heads < 1:
-		return s, fmt.Errorf("num_attention_heads is %d and %d", v.Heads, t.Heads)
+		return fmt.Errorf("num_attention_heads is %d and %d", v.Heads, t.Heads)
 	case v.Channels != 3:
-		return s, fmt.Errorf("num_channels %d is not supported; images have 3", v.Channels)
+		return fmt.Errorf("num_channels %d is not supported; images have 3", v.Channels)
 	}
-	for _, tower := range []*transformersTower{&v, &t} {
+	for _, tower := range []*transformersTower{v, t} {
 		name, ok := transformersActivations[tower.Activation]
 		if !ok {
-			return s, fmt.Errorf("hidden_act %q is not supported; it is quick_gelu, gelu or gelu_pytorch_tanh", tower.Activation)
+			return fmt.Errorf("hidden_act %q is not supported; it is quick_gelu, gelu or gelu_pytorch_tanh", tower.Activation)
 		}
 		tower.Activation = name
 	}
@@ -80,12 +95,5 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 	if v.Eps != t.Eps {
 		w.Vision.Eps = float32(v.Eps)
 	}
-	s = sizes{embed: v.Embed, imageSize: v.ImageSize, patch: v.Patch,
-		visionWidth: v.Width, visionLayers: v.Layers, visionMLP: v.MLP,
-		context: t.Context, vocabulary: t.Vocabulary, textWidth: t.Width, textLayers: t.Layers, textMLP: t.MLP,
-	}
-	if vision == nil {
-		return s, nil
-	}
-	return s, w.readPreprocessor(dir, v.ImageSize)
+	return nil
 }

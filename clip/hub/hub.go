@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +106,17 @@ var layouts = []layout{
 	{[]string{"config.json", "preprocessor_config.json"}, "pytorch_model.bin"},
 }
 
+// tokenizerFiles are those of a tokenizer that is not CLIP's, as far as a repository has them.
+var tokenizerFiles = []fetch{
+	{path: "tokenizer_config.json", limit: 1 << 20, json: true},
+	{path: "tokenizer.json", limit: 64 << 20, json: true},
+	{path: "spiece.model", limit: 64 << 20},
+	{path: "tokenizer.model", limit: 64 << 20},
+}
+
+// ownTokenizer matches the configuration of a model with its own tokenizer.
+var ownTokenizer = regexp.MustCompile(`"(hf_tokenizer_name"\s*:\s*"[^"]|model_type"\s*:\s*"siglip)`)
+
 // record is the content of source.json, which Pull writes next to the files.
 type record struct {
 	Name     string       `json:"name"`
@@ -192,7 +204,18 @@ func (l layout) pull(ctx context.Context, d *downloader, base, dir string, r *re
 			return err
 		}
 	}
-	err := get(l.weights, fetch{limit: 64 << 30, progress: d.progress})
+	config, err := os.ReadFile(filepath.Join(dir, l.configs[0]))
+	if err != nil {
+		return err
+	}
+	if ownTokenizer.Match(config) {
+		for _, f := range tokenizerFiles {
+			if err := get(f.path, f); err != nil && !isMissing(err) {
+				return err
+			}
+		}
+	}
+	err = get(l.weights, fetch{limit: 64 << 30, progress: d.progress})
 	if isMissing(err) {
 		for _, path := range written {
 			err = errors.Join(err, os.Remove(path))

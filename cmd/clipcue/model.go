@@ -36,6 +36,8 @@ type modelInfo struct {
 	// Assumed is what the files do not say.
 	Assumed    []string `json:"assumed"`
 	LogitScale float32  `json:"logit_scale"`
+	// LogitBias is what a model trained with sigmoids, such as SigLIP, adds to the scaled cosine.
+	LogitBias *float32 `json:"logit_bias,omitempty"`
 	// Int8 is how close the features of --precision int8 are to float32's.
 	Int8   *clip.Closeness `json:"int8,omitempty"`
 	Config clip.Config     `json:"config"`
@@ -56,7 +58,10 @@ func (a *app) modelInfoCommand() *cobra.Command {
 				return err
 			}
 			c := m.Config()
-			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.Assumed(), m.LogitScale(), nil, c}
+			info := modelInfo{path, m.Format(), m.Fingerprint(), m.Parameters(), c.Activation, m.Assumed(), m.LogitScale(), nil, nil, c}
+			if bias, ok := m.LogitBias(); ok {
+				info.LogitBias = &bias
+			}
 			if b.Precision == "int8" {
 				exact := b
 				exact.Precision = "float32"
@@ -102,6 +107,9 @@ func (a *app) printModel(info modelInfo) error {
 		{"image tower", tower},
 		{"text tower", text},
 		{"logit scale", fmt.Sprintf("%.4g", info.LogitScale)},
+	}
+	if info.LogitBias != nil {
+		rows = append(rows, [2]string{"logit bias", fmt.Sprintf("%.4g", *info.LogitBias)})
 	}
 	for _, what := range info.Assumed {
 		rows = append(rows, [2]string{"assumed", what})

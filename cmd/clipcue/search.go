@@ -221,7 +221,8 @@ func (a *app) libraryModel(c *cobra.Command, l *library.Library, o embedderFlags
 
 // warnCut logs that a text query is longer than the model's context.
 func (a *app) warnCut(m *clip.Model, f *adapter.File, query string) {
-	n := len(m.Tokenizer().Encode(query)) + 2 // SOT and EOT
+	start, end := m.Tokenizer().Marks()
+	n := len(m.Tokenizer().Encode(query)) + len(start) + len(end)
 	if f != nil {
 		n += f.Config.Prefix + f.Config.Postfix
 	}

@@ -36,6 +36,12 @@ func newRemembering(e library.Embedder) *remembering {
 	return &remembering{Embedder: e, texts: newCache[string, []float32](1000), waits: map[string]*wait{}}
 }
 
+// Reads is that of the embedder, if it has one; see library.Embedder.
+func (r *remembering) Reads(text string) bool {
+	e, ok := r.Embedder.(interface{ Reads(string) bool })
+	return ok && e.Reads(text)
+}
+
 // EncodeTexts is that of the embedder.
 func (r *remembering) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
 	waits := make([]*wait, len(texts))

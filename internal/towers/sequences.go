@@ -61,6 +61,14 @@ func (t *TextTower) LayOut(texts [][]int, shared int) *Sequences {
 	return s
 }
 
+// RowsOf returns how many rows a text takes.
+func (t *TextTower) RowsOf(text []int) int {
+	if t.size.Words.whole() {
+		return t.size.Context
+	}
+	return len(text)
+}
+
 // pooled returns which of the rows of a text of the given length is used, and how many rows it
 // attends to.
 func (d TextDesign) pooled(length, rows int) (row, keys int) {

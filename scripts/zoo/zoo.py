@@ -15,7 +15,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from families import FAMILIES, FIXTURES
+import families
+import siglip
+
+FAMILIES = families.FAMILIES | siglip.FAMILIES
+FIXTURES = families.FIXTURES + siglip.FIXTURES
 
 TEXTS = ["two dogs, one cat", "a", "it's a test of 42 words"]
 NAMES = ["run", "sit down", "eat"]

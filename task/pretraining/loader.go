@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/task/internal/loop"
 	"github.com/clipcue/clipcue/video"
@@ -19,7 +19,7 @@ import (
 type loader struct {
 	config    Config
 	pairs     Pairs
-	tokenizer *bpe.Tokenizer
+	tokenizer clip.Tokenizer
 	log       *slog.Logger
 
 	order loop.Order // of the pairs
@@ -53,7 +53,7 @@ type slot struct {
 // ahead is the number of batches that are read in advance.
 const ahead = 2
 
-func newLoader(c Config, p Pairs, t *bpe.Tokenizer, log *slog.Logger) *loader {
+func newLoader(c Config, p Pairs, t clip.Tokenizer, log *slog.Logger) *loader {
 	return &loader{config: c, pairs: p, tokenizer: t, log: log, order: loop.Order{Seed: c.Train.Seed, N: p.Len()}, failed: map[int]error{}}
 }
 

@@ -76,11 +76,12 @@ func (r *Retriever) plain(ctx context.Context, sentences []string) (embeddings [
 	if len(sentences) == 0 {
 		return nil, 0, errors.New("no texts were given")
 	}
+	start, end := tok.Marks()
 	for i, s := range sentences {
 		switch n := len(tok.Encode(s)); {
 		case n == 0:
 			return nil, 0, fmt.Errorf("text %d, %q, has no tokens", i+1, s)
-		case n+2 > r.model.Config().Context:
+		case n+len(start)+len(end) > r.model.Config().Context:
 			cut++
 		}
 	}
@@ -129,6 +130,10 @@ func (r *Retriever) videos(ctx context.Context, windows []float32) (embeddings [
 	clip.Normalize(embeddings, r.model.Config().Embed)
 	return embeddings, nil
 }
+
+// Reads reports whether the backbone may have learned the language of a text, as [clip.Model.Reads]
+// does.
+func (r *Retriever) Reads(text string) bool { return r.model.Reads(text) }
 
 // Temperature returns the temperature that turns similarities into probabilities.
 func (r *Retriever) Temperature() float64 {

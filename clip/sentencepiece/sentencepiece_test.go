@@ -1,0 +1,214 @@
+package sentencepiece
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clipcue/clipcue/clip/bpe"
+)
+
+// models are folders whose tokens.json has texts and the ids that OpenCLIP or Transformers give
+// them; scripts/zoo/siglip.py writes them.
+var models = map[string]bpe.Cleaning{
+	"siglip": bpe.Canonicalize, "siglip2": bpe.Canonicalize, "siglip-hf": "", "siglip2-hf": "",
+}
+
+func folder(model string) string { return filepath.Join("../../testdata/zoo", model) }
+
+func TestTokensAreThoseOfTheReferences(t *testing.T) {
+	const context = 24
+	for model, cleaning := range models {
+		data, err := os.ReadFile(filepath.Join(folder(model), "tokens.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want [][2]json.RawMessage
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		tok := open(t, folder(model), cleaning)
+		for _, c := range want {
+			var text string
+			var ids []int
+			if json.Unmarshal(c[0], &text) != nil || json.Unmarshal(c[1], &ids) != nil {
+				t.Fatalf("%s: tokens.json is damaged", model)
+			}
+			got, err := tok.Tokenize(text, context, true)
+			if err != nil || !slices.Equal(got, ids) {
+				t.Errorf("%s: %q: %v, %v, want %v", model, text, got, err, ids)
+			}
+		}
+	}
+}
+
+func open(t *testing.T, dir string, cleaning bpe.Cleaning) *Tokenizer {
+	t.Helper()
+	tok, err := Open(dir, cleaning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func TestMarksAndPadding(t *testing.T) {
+	for model, want := range map[string][2]int{"siglip": {1, 1}, "siglip-hf": {1, 1}, "siglip2": {1, 0}, "siglip2-hf": {1, 0}} {
+		tok := open(t, folder(model), models[model])
+		start, end := tok.Marks()
+		if len(start) != 0 || !slices.Equal(end, []int{want[0]}) || tok.Pad() != want[1] {
+			t.Errorf("%s: marks %v and %v, padding %d; want none, %d and %d", model, start, end, tok.Pad(), want[0], want[1])
+		}
+	}
+}
+
+func TestCovers(t *testing.T) {
+	for text, want := range map[string]bool{"a photo of a cat": true, "日本語": true, "русский": true, "한국어": false, "😀": false, "": false} {
+		for model, cleaning := range models {
+			if got := open(t, folder(model), cleaning).Covers(text); got != want {
+				t.Errorf("%s: %q: %v, want %v", model, text, got, want)
+			}
+		}
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	tok := open(t, folder("siglip"), bpe.Canonicalize)
+	if _, err := tok.Tokenize(strings.Repeat("cat ", 50), 16, false); !errors.Is(err, bpe.ErrTooLong) {
+		t.Errorf("a text that is too long: %v", err)
+	}
+	if _, err := tok.Tokenize("cat", 1, true); err == nil {
+		t.Error("a context without room for a token is accepted")
+	}
+}
+
+// changed returns a copy of a model's folder in which f has changed a file, or removed it if f
+// returns nil.
+func changed(t *testing.T, model, file string, f func([]byte) []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"tokenizer.json", "spiece.model", "tokenizer_config.json"} {
+		data, err := os.ReadFile(filepath.Join(folder(model), name))
+		if err != nil {
+			continue
+		}
+		if name == file {
+			data = f(data)
+		}
+		if data == nil {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// replace returns a function that replaces old once.
+func replace(t *testing.T, old, by string) func([]byte) []byte {
+	return func(data []byte) []byte {
+		if !bytes.Contains(data, []byte(old)) {
+			t.Fatalf("%q is not in the file", old)
+		}
+		return bytes.Replace(data, []byte(old), []byte(by), 1)
+	}
+}
+
+func TestBadFilesAreErrors(t *testing.T) {
+	for _, c := range []struct{ model, file, old, by, want string }{
+		{"siglip", "tokenizer.json", `"Precompiled"`, `"Guess"`, `the normalizer "Guess" is not supported`},
+		{"siglip", "tokenizer.json", `"Metaspace"`, `"Guess"`, `the pre-tokenizer "Guess" is not supported`},
+		{"siglip", "tokenizer.json", `"TemplateProcessing"`, `"Guess"`, `the post-processor "Guess" is not supported`},
+		{"siglip", "tokenizer.json", `"Unigram"`, `"WordPiece"`, `the model "WordPiece" is not supported`},
+		{"siglip", "tokenizer.json", `"unk_id": 2`, `"unk_id": 99999`, "unknown characters"},
+		{"siglip", "tokenizer.json", ` {2,}`, `(a|b)`, `the pattern "(a|b)" is not supported`},
+		{"siglip", "tokenizer.json", `"precompiled_charsmap": "`, `"precompiled_charsmap": "////`, "the normalization map is damaged"},
+		{"siglip", "tokenizer.json", `{`, `[`, "tokenizer.json"},
+		{"siglip", "tokenizer_config.json", `"T5Tokenizer"`, `"BertTokenizer"`, `the tokenizer_class "BertTokenizer" is not supported`},
+		{"siglip2", "tokenizer.json", `"unk_token": "<unk>"`, `"unk_token": "<none>"`, "unknown characters"},
+		{"siglip2", "tokenizer.json", `"byte_fallback": true`, `"dropout": 0.1`, "dropout"},
+		{"siglip2", "tokenizer_config.json", `"right"`, `"left"`, "padding_side left"},
+		{"siglip2", "tokenizer_config.json", `"<pad>"`, `"<nothing>"`, `"<nothing>"`},
+	} {
+		dir := changed(t, c.model, c.file, replace(t, c.old, c.by))
+		if _, err := Open(dir, ""); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %q instead of %q: %v, want %q", c.model, c.by, c.old, err, c.want)
+		}
+	}
+	dir := changed(t, "siglip-hf", "spiece.model", func(b []byte) []byte { return b[:len(b)/2] })
+	if _, err := Open(dir, ""); err == nil {
+		t.Error("half of a SentencePiece model is accepted")
+	}
+	dir = changed(t, "siglip-hf", "spiece.model", func([]byte) []byte { return nil })
+	if _, err := Open(dir, ""); !errors.Is(err, ErrNone) {
+		t.Errorf("a folder without a tokenizer: %v", err)
+	}
+}
+
+// TestOptionsChangeTheTokens changes one option of a valid file at a time.
+func TestOptionsChangeTheTokens(t *testing.T) {
+	const text = "A photo_of ﬁve  Cats!"
+	for _, c := range []struct{ model, file, old, by string }{
+		{"siglip", "tokenizer.json", `"Precompiled"`, `"Lowercase"`},
+		{"siglip2", "tokenizer.json", `"▁"`, `"_"`},
+		{"siglip2", "tokenizer.json", `"byte_fallback": true`, `"byte_fallback": false`},
+		{"siglip2", "tokenizer_config.json", `"backend": "tokenizers"`, `"add_bos_token": true`},
+		{"siglip2", "tokenizer_config.json", `"backend": "tokenizers"`, `"add_eos_token": false`},
+		{"siglip-hf", "tokenizer_config.json", `"SiglipTokenizer"`, `"T5Tokenizer"`},
+	} {
+		before, err := open(t, folder(c.model), "").Tokenize(text, 99, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := open(t, changed(t, c.model, c.file, replace(t, c.old, c.by)), "").Tokenize(text, 99, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cmp.Equal(before, after) {
+			t.Errorf("%s: %s instead of %s changes nothing", c.model, c.by, c.old)
+		}
+	}
+}
+
+func FuzzProto(f *testing.F) {
+	data, err := os.ReadFile(filepath.Join(folder("siglip-hf"), "spiece.model"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data, "a photo of a cat ﬁ😀")
+	f.Fuzz(func(t *testing.T, data []byte, text string) {
+		if tok, err := fromProto(data); err == nil {
+			checkIDs(t, tok, text)
+		}
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, model := range []string{"siglip", "siglip2"} {
+		data, err := os.ReadFile(filepath.Join(folder(model), "tokenizer.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, "a photo of a cat ﬁ😀 <b>")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, text string) {
+		if tok, err := fromJSON(data); err == nil {
+			checkIDs(t, tok, text)
+		}
+	})
+}
+
+func checkIDs(t *testing.T, tok *Tokenizer, text string) {
+	for _, id := range tok.Encode(text) {
+		if id < 0 || id >= tok.Size() {
+			t.Fatalf("%q has the id %d of %d tokens", text, id, tok.Size())
+		}
+	}
+}
