@@ -96,6 +96,15 @@
 // Damage between the wanted frames is not noticed on this route. A file whose packets
 // cause an ffprobe error is always decoded from its start.
 //
+// # Selecting
+//
+// If frames are sampled from the start of a file, ffmpeg decodes and logs every frame, but
+// converts only those to RGB that may be wanted. All decisions are made from the log, so
+// times, repeated frames, changes and damage are the same as if every frame were converted.
+// If a wanted frame was not converted, the file is decoded again. Every frame is converted if
+// the stream is interlaced, because frames are then separated later, and if its timestamps
+// are missing, restart or have outliers.
+//
 // # Limits
 //
 // ffmpeg opens only the given file: no network, no standard input, no format that names

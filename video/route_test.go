@@ -47,8 +47,8 @@ func shown(t *testing.T, path string, o Options) []string {
 	return all
 }
 
-// Seeking and decoding from the start give the same frames.
-func TestTwoRoutesOneResult(t *testing.T) {
+// Seeking, decoding from the start, and converting only some frames give the same frames.
+func TestRoutesGiveOneResult(t *testing.T) {
 	const source = "testsrc2=s=96x64:r=25:d=40"
 	tests := map[string]func(t *testing.T) string{
 		"long GOPs": func(t *testing.T) string {
@@ -94,12 +94,12 @@ func TestTwoRoutesOneResult(t *testing.T) {
 	for name, make := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sameByBothRoutes(t, make(t))
+			sameByAllRoutes(t, make(t))
 		})
 	}
 }
 
-func sameByBothRoutes(t *testing.T, path string) {
+func sameByAllRoutes(t *testing.T, path string) {
 	t.Helper()
 	options := []Options{{Sampling: AtRate(0.15)}, {Start: 17.3, End: 18.1}, {Sampling: AtRate(2), Start: 11, End: 14.2}}
 	if os.Getenv("CLIPCUE_SLOW") != "" { // a process a frame
@@ -108,9 +108,10 @@ func sameByBothRoutes(t *testing.T, path string) {
 	for _, o := range options {
 		o.route = sequential
 		want := shown(t, path, o)
-		o.route = seeking
-		if got := shown(t, path, o); !slices.Equal(got, want) {
-			t.Errorf("%v from %g to %g: seeking gives\n%v\ninstead of\n%v", o.Sampling, o.Start, o.End, got, want)
+		for _, o.route = range []route{seeking, selecting} {
+			if got := shown(t, path, o); !slices.Equal(got, want) {
+				t.Errorf("%v from %g to %g: route %d gives\n%v\ninstead of\n%v", o.Sampling, o.Start, o.End, o.route, got, want)
+			}
 		}
 	}
 }

@@ -28,6 +28,7 @@ type stream struct {
 	cmd    *exec.Cmd
 	out    io.Reader
 	stamps chan stamp // closed when the log ends
+	early  []stamp    // that were taken from stamps already
 
 	codec   string // of the video, if it is known
 	header  *Info  // whose orientation ffmpeg applies after showinfo; nil = none
@@ -47,7 +48,8 @@ type stream struct {
 type stamp struct {
 	number        int // of the frame, from 0
 	time          float64
-	ticks         int64 // the time on the stream's own clock, if the frame has one
+	ticks         int64 // the time on the stream's own clock, if timed
+	timed         bool  // the frame has a timestamp
 	key           bool  // a keyframe
 	interlaced    bool  // of two different fields, at a size that bwdif accepts
 	damaged       bool  // the log reported damage before it
@@ -87,7 +89,8 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	if of != nil {
 		args = append(args, seekTo(of)...)
 		filters = ",select='" + of.pick + "'" + filters
-	} else {
+	}
+	if of == nil || of.whole {
 		s.cut = truncated(path, info.Container)
 	}
 	// ffmpeg would rotate frames first. bwdif could then no longer separate their fields,
@@ -187,9 +190,7 @@ func frameMode(version, mode string) []string {
 
 // next waits for the stamp of the next frame. It returns false if there is none.
 func (s *stream) next() (stamp, bool) {
-	s.guard.arm()
-	defer s.guard.disarm()
-	st, ok := <-s.stamps
+	st, ok := s.take()
 	if !ok {
 		return stamp{}, false
 	}
@@ -208,6 +209,17 @@ func (s *stream) next() (stamp, bool) {
 	return st, true
 }
 
+func (s *stream) take() (st stamp, ok bool) {
+	if len(s.early) > 0 {
+		st, s.early = s.early[0], s.early[1:]
+		return st, true
+	}
+	s.guard.arm()
+	defer s.guard.disarm()
+	st, ok = <-s.stamps
+	return st, ok
+}
+
 // transpose swaps the sides of a frame.
 func (s *stamp) transpose() {
 	s.width, s.height, s.aspect = s.height, s.width, 1/s.aspect
@@ -216,14 +228,12 @@ func (s *stamp) transpose() {
 // read returns the pixels of the frame whose stamp next returned last, valid until the next
 // read. It returns false if they are missing.
 func (s *stream) read() ([]byte, bool) {
-	w, h := s.now.width, s.now.height
-	if w < 1 || h < 1 || w > maxFrame/h {
-		s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxFrame>>20)
-		s.stop()
+	if !s.fits() {
 		return nil, false
 	}
+	w, h := s.now.width, s.now.height
 	s.buf = slices.Grow(s.buf[:0], 3*w*h)[:3*w*h]
-	if _, err := io.ReadFull(s.out, s.buf); err != nil {
+	if err := s.fill(s.buf); err != nil {
 		s.broken = true
 		return nil, false
 	}
@@ -234,6 +244,51 @@ func (s *stream) read() ([]byte, bool) {
 	s.turned = slices.Grow(s.turned[:0], len(s.buf))[:len(s.buf)]
 	rotate(s.turned, s.buf, w, h, s.now.turns)
 	return s.turned, true
+}
+
+// pass passes over the frame whose stamp next returned last, which ffmpeg did not convert.
+func (s *stream) pass() bool {
+	if !s.fits() {
+		return false
+	}
+	s.frames++
+	return true
+}
+
+// fits reports whether the current frame is within the limit of size. Otherwise it stops the
+// process.
+func (s *stream) fits() bool {
+	w, h := s.now.width, s.now.height
+	if w < 1 || h < 1 || w > maxFrame/h {
+		s.tooLarge = fmt.Sprintf("frames of %dx%d pixels; the limit is %d million", w, h, maxFrame>>20)
+		s.stop()
+		return false
+	}
+	return true
+}
+
+// fill reads pixels. Meanwhile it takes stamps: where ffmpeg converts few frames, it may have
+// to log many others before it can write the one that is read.
+func (s *stream) fill(buf []byte) error {
+	done := make(chan error, 1)
+	go func() {
+		defer crash.Recover()
+		_, err := io.ReadFull(s.out, buf)
+		done <- err
+	}()
+	stamps := s.stamps
+	for {
+		select {
+		case err := <-done:
+			return err
+		case st, ok := <-stamps:
+			if !ok {
+				stamps = nil
+				continue
+			}
+			s.early = append(s.early, st)
+		}
+	}
 }
 
 // stop stops the process if it is still running. It may be called more than once.
@@ -482,7 +537,7 @@ var harmless = []string{"mmco: unref short failure", "co located POCs unavailabl
 func (l *ffmpegLog) stamp(text string) (st stamp, ok bool) {
 	ticks := after(text, " pts:")
 	if v, err := strconv.ParseInt(ticks, 10, 64); err == nil && l.den > 0 {
-		st.time, st.ticks = float64(v)*l.num/l.den, v
+		st.time, st.ticks, st.timed = float64(v)*l.num/l.den, v, true
 	} else if ticks == "NOPTS" {
 		if st.time = l.last; l.seen {
 			st.time += max(l.gap, 0)

@@ -30,6 +30,7 @@ func TestOtherVersionsOfFFmpeg(t *testing.T) {
 			t.Run("held", TestLastFrameIsHeld)
 			t.Run("odd", TestOddFiles)
 			t.Run("alpha", TestTransparentPixelsAreBlack)
+			t.Run("selecting", TestSelectingOnRealClips)
 		})
 	}
 }

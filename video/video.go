@@ -64,7 +64,8 @@ type route int
 
 const (
 	cheaper    route = iota // the cheaper one by estimate
-	sequential              // from the first frame
+	sequential              // from the first frame, and every frame is converted to RGB
+	selecting               // from the first frame, and few others than the wanted frames are converted
 	seeking                 // from the keyframes before the wanted frames
 )
 
@@ -162,6 +163,8 @@ type player struct {
 	emitted int // frames
 	skip    int // wanted frames that have been emitted already, before decoding again
 	stopped bool
+	first   *float64 // the time of the first frame, if it was decoded
+	all     bool     // ffmpeg converts every frame
 
 	// Where HDR changes, the file is decoded again, and the frames from this one on are
 	// processed as other says.
@@ -232,7 +235,8 @@ func (p *player) show(pix []byte, at int, now stamp, n int) (bool, error) {
 
 // decode decodes the file from its first frame.
 func (p *player) decode(ctx context.Context, x *packetIndex) error {
-	s, err := openStream(ctx, p.path, p.looks(), p.o.timeout(), nil)
+	rule := p.selects(x)
+	s, err := openStream(ctx, p.path, p.looks(), p.o.timeout(), rule.part())
 	if err != nil {
 		return err
 	}
@@ -243,7 +247,8 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 		return s.finish()
 	}
 	now.time = time(now)
-	pick := p.o.picker(now.time, x.span())
+	first := now.time
+	pick := p.o.picker(first, x.span())
 	gap := 0.0
 	var changed changes
 	for ; ; index++ {
@@ -254,7 +259,12 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 			s.stop()
 			return p.decode(ctx, x)
 		}
-		pix, ok := s.read()
+		pix, converted := []byte(nil), rule.passes(now)
+		if converted {
+			pix, ok = s.read()
+		} else {
+			ok = s.pass()
+		}
 		if !ok {
 			break
 		}
@@ -267,6 +277,10 @@ func (p *player) decode(ctx context.Context, x *packetIndex) error {
 			gap = max(0, until-now.time)
 		}
 		if n := pick.shown(now.time, until, !more); n > 0 {
+			if !converted {
+				s.stop()
+				return p.missed(ctx, x, first)
+			}
 			if on, err := p.show(pix, index, now, n); !on {
 				return err
 			}
