@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/clipcue/clipcue/clip"
@@ -12,6 +13,7 @@ import (
 // load loads the towers of a backbone and returns its path or name.
 func (a *app) load(b flags.Backbone, towers clip.Tower) (m *clip.Model, path string, err error) {
 	o := clip.Options{Activation: b.Activation, Towers: towers, Threads: a.threads, Precision: b.Precision}
+	b.Model = cmp.Or(b.Model, a.defaultModel)
 	if b.Model == "" {
 		a.log.Info("no --model: using the built-in " + tiny.Name + ", which knows colored shapes only; for real videos: clipcue model pull ViT-B/16")
 	}

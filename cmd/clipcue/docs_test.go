@@ -72,7 +72,7 @@ func shell(t *testing.T) (dir string, run func(script string) string) {
 	}))
 	t.Cleanup(hub.Close)
 	dir = t.TempDir()
-	env := append(os.Environ(), asProgram+"=1", "HF_ENDPOINT="+hub.URL, "HF_TOKEN=", "CLIPCUE_MODELS="+t.TempDir(),
+	env := append(os.Environ(), asProgram+"=1", "HF_ENDPOINT="+hub.URL, "HF_TOKEN=", "CLIPCUE_MODELS="+t.TempDir(), "CLIPCUE_CONFIG="+filepath.Join(t.TempDir(), "config.toml"),
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return dir, func(script string) string {
 		t.Helper()

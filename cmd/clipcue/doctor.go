@@ -22,7 +22,7 @@ import (
 var errUnwell = errors.New("clipcue does not work on this machine; each problem above has a remedy")
 
 func (a *app) doctorCommand() *cobra.Command {
-	o := doctor.Options{Model: os.Getenv("CLIPCUE_MODEL")}
+	var o doctor.Options
 	var bundle string
 	var asJSON bool
 	c := &cobra.Command{
@@ -36,6 +36,7 @@ the names of variables that are set. It contains no names of files, folders or u
 		Example: "  clipcue doctor\n  clipcue doctor --offline --bundle clipcue-report.zip",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
+			o.Model = a.defaultModel
 			findings := doctor.Examine(c.Context(), o)
 			if err := a.printFindings(findings, asJSON); err != nil {
 				return err

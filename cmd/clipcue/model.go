@@ -146,6 +146,7 @@ Hugging Face, or the address in HF_ENDPOINT or --mirror; HF_TOKEN is sent to it.
 				return err
 			}
 			terminal.Fprintf(a.out, "%s\n", path)
+			a.log.Info("use it with --model, or make it the default: clipcue config set model "+shellArg(args[0]), "model", args[0])
 			return nil
 		},
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/crash"
@@ -54,6 +55,8 @@ type app struct {
 	bars     *terminal.Progress
 	threads  int
 	memory   int64 // bytes; 0 means the default
+
+	defaultModel string // of --model where no run or library has one; "" means the built-in backbone
 }
 
 // run executes a command line and returns the exit code.
@@ -185,7 +188,10 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		Example:      "  clipcue demo --out demo\n  clipcue classify --run run video.mp4",
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
-		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
+			if a.defaultModel, err = settings.Apply(c.Flags()); err != nil {
+				return usageError{err}
+			}
 			if err := emptyValue(c); err != nil {
 				return usageError{err}
 			}
@@ -193,22 +199,14 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 			if quiet {
 				level = slog.LevelWarn
 			}
-			var handler slog.Handler
-			switch format {
-			case "text":
-				handler = slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})
-			case "json":
+			var handler slog.Handler = slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})
+			if format == "json" {
 				handler = slog.NewJSONHandler(terminal.JSON(stderr), &slog.HandlerOptions{Level: level})
-			default:
-				return usageError{fmt.Errorf("--log-format must be text or json, got %q", format)}
 			}
 			a.log = slog.New(handler)
 			if !quiet {
 				a.bars = terminal.New(stderr, a.log)
 				a.progress = a.bars.Func()
-			}
-			if a.threads < 0 {
-				return usageError{errors.New("--threads must not be negative")}
 			}
 			c.SetContext(library.WithHolder(c.Context(), c.CommandPath()))
 			memory.SetLimit(a.memory)
@@ -219,9 +217,9 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		},
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&format, "log-format", "text", "format of log lines: text or json")
+	flags.LogFormat(f, &format)
 	f.BoolVarP(&quiet, "quiet", "q", false, "no progress; log only warnings and errors")
-	f.IntVar(&a.threads, "threads", 0, "number of threads; 0 means all cores")
+	flags.Threads(f, &a.threads)
 	flags.Memory(f, &a.memory)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
@@ -231,7 +229,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
 		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(),
-		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.doctorCommand(), a.versionCommand(),
+		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.configCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)

@@ -174,7 +174,7 @@ func models() Finding {
 
 func defaultModel(model string) Finding {
 	if model == "" {
-		return Finding{"default model", Warning, "the built-in clipcue-tiny, which knows colored shapes only", "clipcue model pull ViT-B/16, then --model ViT-B/16"}
+		return Finding{"default model", Warning, "the built-in clipcue-tiny, which knows colored shapes only", "clipcue model pull ViT-B/16, then clipcue config set model ViT-B/16"}
 	}
 	path, err := hub.Find(model)
 	return finding("default model", path, err, Problem, "clipcue model pull "+model)

@@ -25,12 +25,16 @@ import (
 
 // OneOf adds a flag that takes one of at least two words.
 func OneOf[S ~string](c *cobra.Command, p *S, name string, words []S, usage string) {
-	add(c, p, "string", name, usage, func(s string) (S, error) {
+	add(c, p, "string", name, usage, oneOf(words))
+}
+
+func oneOf[S ~string](words []S) func(string) (S, error) {
+	return func(s string) (S, error) {
 		if !slices.Contains(words, S(s)) {
 			return "", fmt.Errorf("must be %s", Words(words))
 		}
 		return S(s), nil
-	})
+	}
 }
 
 // Words returns a list for people: "a, b or c".
@@ -45,13 +49,17 @@ func Words[S ~string](words []S) string {
 
 // Int adds a flag that takes an integer of at least least.
 func Int(c *cobra.Command, p *int, name string, least int, usage string) {
-	add(c, p, "int", name, usage, func(s string) (int, error) {
+	add(c, p, "int", name, usage, atLeast(least))
+}
+
+func atLeast(least int) func(string) (int, error) {
+	return func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < least {
 			return 0, fmt.Errorf("must be an integer of at least %d", least)
 		}
 		return n, nil
-	})
+	}
 }
 
 // float adds a flag that takes the finite numbers that valid accepts.
@@ -139,6 +147,17 @@ func Memory(f *pflag.FlagSet, p *int64) {
 		return int64(n), nil
 	}}, "memory", "memory that the content of files may take, such as 4GB")
 	f.Lookup("memory").DefValue = fmt.Sprintf("%.0f %% of the free memory", 100*memory.Share)
+}
+
+// Threads adds the flag for the number of threads.
+func Threads(f *pflag.FlagSet, p *int) {
+	f.Var(&checked[int]{p, "int", atLeast(0)}, "threads", "number of threads; 0 means all cores")
+}
+
+// LogFormat adds the flag for the format of log lines.
+func LogFormat(f *pflag.FlagSet, p *string) {
+	*p = "text"
+	f.Var(&checked[string]{p, "string", oneOf([]string{"text", "json"})}, "log-format", "format of log lines: text or json")
 }
 
 // List adds a flag that takes what parse accepts.
