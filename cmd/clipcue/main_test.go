@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/internal/web/browsertest"
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	withoutSettings()
 	code := m.Run()
 	browsertest.Close()
 	if shared.dir != "" {
@@ -35,6 +37,14 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// withoutSettings hides the settings of the user who runs the tests.
+func withoutSettings() {
+	for _, name := range settings.Names() {
+		os.Unsetenv(settings.Variable(name))
+	}
+	os.Setenv("CLIPCUE_CONFIG", filepath.Join(os.TempDir(), "no such folder", "config.toml"))
 }
 
 // result is what a command line gave.
