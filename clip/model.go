@@ -105,7 +105,9 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	act := cmp.Or(o.Activation, w.Activation, "quick_gelu")
 	if o.Activation != "" {
 		whole := *w
-		whole.Vision.Activation, whole.Text.Activation = "", ""
+		if whole.Text.Activation = ""; !whole.Vision.Gated {
+			whole.Vision.Activation = ""
+		}
 		w = &whole
 	}
 	c, err := configOf(w, act)

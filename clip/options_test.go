@@ -147,6 +147,51 @@ func TestEveryOptionCounts(t *testing.T) {
 	}
 }
 
+// The same for the options that only later models have.
+func TestEveryOptionOfTheZooCounts(t *testing.T) {
+	for name, options := range map[string]map[string][]string{
+		"clipa": {
+			"vision_cfg.no_ln_pre": {"false", "null", "1"}, "vision_cfg.pool_type": {`"tok"`, "null"}, "vision_cfg.final_ln_after_pool": {"false", "null"},
+			"text_cfg.pool_type": {`"first"`, `"argmax"`, `"eos"`}, "text_cfg.no_causal_mask": {"false", "null"},
+			"vision_cfg.norm_kwargs": {`{"eps":0.001}`}, "text_cfg.norm_kwargs": {`{"eps":0.001}`}, "vision_cfg.act_kwargs": {`{"approximate":"tanh"}`, `{"x":1}`},
+		},
+		"coca": {
+			"vision_cfg.attn_pooler_heads": {"4", "1"}, "vision_cfg.attentional_pool": {"false", `"parallel"`}, "text_cfg.embed_cls": {"false"},
+			"text_cfg.no_causal_mask": {"true"}, "text_cfg.pad_id": {"1"}, "init_logit_bias": {"-10"}, "quick_gelu": {"true"},
+		},
+		"vit-mean": {
+			"text_cfg.act_kwargs": {"null"}, "text_cfg.proj_bias": {"false"}, "text_cfg.proj_type": {`"none"`}, "text_cfg.embed_cls": {"true"},
+			"vision_cfg.norm_kwargs": {"null"}, "vision_cfg.final_ln_after_pool": {"true"}, "vision_cfg.attentional_pool": {"true"},
+		},
+		"pe-core": {
+			"vision_cfg.timm_model_name": {`"vit_pe_core_large_patch14_336"`, `"vit_pe_core_gigantic_patch14_448"`, `"eva02_base_patch16_clip_224"`, `"vit_base_patch16_224"`, "null"},
+			"vision_cfg.timm_pool":       {`"token"`, "null"}, "vision_cfg.timm_proj": {`"linear"`}, "vision_cfg.image_size": {"56"}, "text_cfg.context_length": {"77"},
+		},
+		"eva02": {"vision_cfg.timm_model_name": {`"vit_pe_core_base_patch16_224"`, `"eva_giant_patch14_224"`}, "vision_cfg.timm_pool": {`"map"`}},
+	} {
+		const config = "open_clip_config.json"
+		data, err := os.ReadFile(filepath.Join("../testdata/zoo", name, config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights := filepath.Join("..", "zoo", name, "open_clip_model.safetensors")
+		load := func(text string) string {
+			return result(t, folder(t, weights, "open_clip_model.safetensors", map[string]string{config: text}))
+		}
+		before := load(string(data))
+		if strings.HasPrefix(before, "error") {
+			t.Fatal(before)
+		}
+		for _, path := range slices.Sorted(maps.Keys(options)) {
+			for _, value := range options[path] {
+				if load(change(t, string(data), "model_cfg."+path, value)) == before {
+					t.Errorf("%s: %s %s is ignored", name, path, value)
+				}
+			}
+		}
+	}
+}
+
 // Transformers 5 writes the settings of the image processor into another file, which counts.
 func TestProcessorConfig(t *testing.T) {
 	files := map[string]string{"config.json": huggingFace, "preprocessor_config.json": processor}

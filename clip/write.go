@@ -2,6 +2,7 @@ package clip
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -20,6 +21,9 @@ func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]st
 	c, err := configOf(w, w.Activation)
 	if err != nil {
 		return err
+	}
+	if !c.HasImage() {
+		return ErrNoImage
 	}
 	whole := *w // with all defaults written out
 	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std, whole.Fit = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std, c.Fit
@@ -49,6 +53,9 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 	c, err := configOf(w, w.Activation)
 	if err != nil {
 		return err
+	}
+	if (c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{}) || c.towers() != ImageTower|TextTower {
+		return errors.New("only models with both towers of OpenAI's CLIP can be written as OpenCLIP's")
 	}
 	if c.Fit.Resized != 0 {
 		return fmt.Errorf("OpenCLIP cannot describe images that are resized to %d pixels and cropped to %d", c.Fit.Resized, c.ImageSize)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
@@ -62,6 +63,15 @@ func TestZoo(t *testing.T) {
 			images, words := encode("float32")
 			near(t, "images", images, floats("image"), 2e-5)
 			near(t, "texts", words, floats("text"), 2e-5)
+			if m, err := clip.Load(rewritten(t, filepath.Join(zoo, e.Name())), clip.Options{}); err != nil {
+				t.Errorf("written by clipcue: %v", err)
+			} else if m != nil && m.Has(clip.ImageTower) {
+				again, err := m.EncodeImages(t.Context(), want.Tensors["rgb"].Data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				near(t, "images, written by clipcue", again, images, 0)
+			}
 			images8, words8 := encode("int8")
 			if a, b := cosine(images8, images), cosine(words8, words); a < 0.998 || b < 0.998 {
 				t.Errorf("int8: cosines %g of images and %g of texts", a, b)
@@ -78,4 +88,21 @@ func cosine(a, b []float32) float64 {
 		bb += float64(b[i]) * float64(b[i])
 	}
 	return ab / math.Sqrt(aa*bb)
+}
+
+// rewritten returns a file of the model in a folder in clipcue's own format.
+func rewritten(t *testing.T, folder string) string {
+	w, err := checkpoint.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if w.NoImage != "" {
+		return folder // clipcue writes no text towers alone
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := clip.WriteFile(path, w, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -37,7 +37,7 @@ func (w *Weights) fromMetadata(data []byte) error {
 		return err
 	}
 	switch {
-	case d.VisionHeads < 1 || d.TextHeads < 1:
+	case d.VisionHeads < 1 || d.TextHeads < 0:
 		return fmt.Errorf("%d and %d attention heads", d.VisionHeads, d.TextHeads)
 	case !plausibleEps(d.Eps):
 		return fmt.Errorf("layer_norm_eps is %g", d.Eps)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
@@ -91,10 +92,10 @@ func (a *app) printModel(info modelInfo) error {
 	text, images, tower := "none", "none", "none"
 	if c.HasImage() {
 		images = fmt.Sprintf("%d×%d, patches of %d; %s", c.ImageSize, c.ImageSize, c.PatchSize, feature.Preprocessing(c))
-		tower = fmt.Sprintf("width %d, %d layers, %d heads", c.VisionWidth, c.VisionLayers, c.VisionHeads)
+		tower = fmt.Sprintf("width %d, %d layers, %d heads%s", c.VisionWidth, c.VisionLayers, c.VisionHeads, differences(c.Vision))
 	}
 	if c.HasText() {
-		text = fmt.Sprintf("width %d, %d layers, %d heads; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, c.Context, c.Vocab)
+		text = fmt.Sprintf("width %d, %d layers, %d heads%s; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, differences(c.Text), c.Context, c.Vocab)
 	}
 	rows := [][2]string{
 		{"path", info.Path},
@@ -119,6 +120,26 @@ func (a *app) printModel(info modelInfo) error {
 			info.Int8.Images.Lowest, info.Int8.Texts.Lowest, info.Int8.Images.Mean, info.Int8.Texts.Mean)})
 	}
 	return a.pairs(rows)
+}
+
+// differences describes where a tower differs from that of OpenAI's CLIP.
+func differences(t checkpoint.Architecture) string {
+	out := ""
+	for _, d := range []struct {
+		has  bool
+		what string
+	}{
+		{t.Activation != "", "activation " + t.Activation},
+		{t.Gated, "gated MLPs"},
+		{t.Rotary != "", "rotary positions"},
+		{t.Pool != "", "pool: " + t.Pool},
+		{t.Bidirectional, "not causal"},
+	} {
+		if d.has {
+			out += ", " + d.what
+		}
+	}
+	return out
 }
 
 func (a *app) modelPullCommand() *cobra.Command {

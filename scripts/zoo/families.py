@@ -16,6 +16,7 @@ import torch
 import transformers
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
+from torchvision.transforms.functional import center_crop
 
 
 @dataclass
@@ -212,13 +213,18 @@ class HuggingFace:
         randomize(model, seed)
         model.eval().half().save_pretrained(folder)
         model.float()
-        processor = transformers.CLIPImageProcessor(size={"shortest_edge": vision["image_size"]}, crop_size=vision["image_size"])
+        # The default of Transformers 5 resizes by torchvision, whose filter differs from PIL's, with
+        # which such models were trained.
+        settings = dict(size={"shortest_edge": vision["image_size"]}, crop_size=vision["image_size"])
+        processor = transformers.CLIPImageProcessorPil(**settings)
         if self.towers != "text":
-            processor.save_pretrained(folder)
+            transformers.CLIPImageProcessor(**settings).save_pretrained(folder)
         context = text.get("max_position_embeddings", 77)
         return Model(
             side=vision["image_size"],
-            preprocess=lambda image: processor(image.convert("RGB"), return_tensors="pt").pixel_values[0],
+            # If an odd number of pixels is cropped, clipcue and OpenCLIP crop as torchvision does;
+            # transformers takes the center half a pixel further to the left or top.
+            preprocess=lambda image: center_crop(processor(image.convert("RGB"), do_center_crop=False, return_tensors="pt").pixel_values[0], vision["image_size"]),
             images=None if self.towers == "text" else lambda x: model.visual_projection(model.vision_model(x).pooler_output),
             tokens=Bytes(context) if small else SimpleTokenizer(context_length=context),
             texts=None if self.towers == "image" else lambda ids: model.text_projection(model.text_model(ids).pooler_output),
