@@ -16,7 +16,7 @@
 // depend on the length of the videos.
 //
 // A frame that equals the one before it, byte for byte after resizing, is not encoded
-// again. The [Report] has the time that each stage took and the share of time in which the
+// again, nor with Options.Still one that nearly equals the last encoded frame. The [Report] has the time that each stage took and the share of time in which the
 // encoder was busy. If that share is below 95 %, more decoders or a faster disk help.
 //
 // # Recipe

@@ -33,6 +33,12 @@ type Options struct {
 	Batch    int // frames per call of the encoder; 0 means 32
 	Decoders int // videos decoded at the same time; 0 means 2
 
+	// Still, if above 0, reuses the feature of the last encoded frame for frames that are
+	// nearly equal to it after resizing: averaged over cells of 4×4 pixels, they differ by at
+	// most this on average in every block of 16×16 pixels, in levels of 255. It is a part of
+	// the recipe, at the end of Provenance.Preprocessing.
+	Still float64
+
 	// AllowPartial accepts the frames before the damage in a damaged video. The video is
 	// listed in Report.Partial and its provenance has the reason. A run without
 	// AllowPartial extracts it again.
@@ -71,6 +77,8 @@ func (o Options) validate() (Options, error) {
 		return o, fmt.Errorf("batch must be 1 to %[2]d frames, got %[1]d", o.Batch, 1<<12)
 	case o.Decoders < 0 || o.Decoders > 1<<10:
 		return o, fmt.Errorf("number of decoders must be 1 to %[2]d, got %[1]d", o.Decoders, 1<<10)
+	case !(o.Still >= 0 && o.Still <= 255):
+		return o, fmt.Errorf("difference of still frames must be 0 to 255 levels, got %v", o.Still)
 	case o.MaxFailures < 0:
 		return o, fmt.Errorf("maximum number of failures must not be negative, got %d", o.MaxFailures)
 	}
@@ -212,7 +220,7 @@ func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction,
 	x.made = Provenance{
 		Stream:        o.Stream,
 		Backbone:      enc.Fingerprint(),
-		Preprocessing: Preprocessing(x.config),
+		Preprocessing: x.preprocessing(),
 		Sampling:      o.Sampling.String(),
 	}
 	return x, nil

@@ -68,6 +68,7 @@ var films = map[string][]string{
 	"two":       {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"},
 	"still":     {"-f", "lavfi", "-i", "color=c=teal:size=64x48:rate=10:duration=3"},
 	"long":      {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=10"},
+	"fading":    {"-f", "lavfi", "-i", "color=c=gray:size=64x48:rate=10:duration=4,noise=alls=3:allf=t,fade=out:d=40"},
 	"two.mkv":   {"-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2", "-g", "5"},
 	"two streams.mkv": {"-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2",
 		"-map", "0", "-map", "1"},

@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +57,7 @@ type extraction struct {
 // row is a frame in the batch.
 type row struct {
 	job   *job
-	times int // number of consecutive equal frames in the video
+	times int // number of consecutive frames of the video that get its feature
 }
 
 // job is a video in progress.
@@ -69,7 +68,8 @@ type job struct {
 	rows     rows         // of seq
 	waiting  int          // frames in the batch
 	last     int          // index of the last of them in the rows of the batch
-	repeated int          // frames that were equal to the one before
+	repeated int          // frames that were equal to the last encoded one
+	reused   int          // frames that were nearly equal to it
 	partial  *video.Error // why only a part was decoded; nil if all was
 	outliers int          // wrong timestamps
 }
@@ -89,7 +89,8 @@ type saved struct {
 // event is a message of a decoder: a frame of a video, or its end.
 type event struct {
 	job  *job
-	pix  []byte // nil: equal to the frame before
+	pix  []byte // nil: the feature is that of the last encoded frame
+	like likeness
 	time float64
 	end  bool
 	err  error // at the end
@@ -190,13 +191,13 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 	frames := x.o.video()
 	frames.Size, frames.Fit, frames.Info = x.config.ImageSize, x.config.Fit, headers
 	frames.OnDamaged = func(e *video.Error) { j.partial, j.seq.Provenance.Partial = e, reason(e) }
-	var before []byte
+	var encoded []byte // the last frame that is encoded
 	for f, err := range video.Frames(ctx, j.Path, frames) {
 		spend(&x.decoding, &mark)
 		if err != nil {
 			return err
 		}
-		if before == nil { // wrong timestamps may have made the headers wrong
+		if encoded == nil { // wrong timestamps may have made the headers wrong
 			j.seq.Provenance.StartTime, j.seq.Provenance.Duration = headers.StartTime, headers.Duration
 		}
 		if x.o.OnFrame != nil {
@@ -204,9 +205,9 @@ func (x *extraction) decode(ctx context.Context, j *job) error {
 				return err
 			}
 		}
-		e := event{job: j, time: f.Time}
-		if before == nil || !bytes.Equal(f.Pix, before) {
-			before = append(before[:0], f.Pix...)
+		e := event{job: j, time: f.Time, like: x.o.like(f.Pix, encoded, x.config.ImageSize)}
+		if e.like == differs {
+			encoded = append(encoded[:0], f.Pix...)
 			select {
 			case buf := <-x.free:
 				e.pix = append(buf[:0], f.Pix...)
@@ -297,7 +298,11 @@ func (x *extraction) take(ctx context.Context, e event) error {
 	switch {
 	case !e.end && e.pix == nil:
 		j.seq.Timestamps = append(j.seq.Timestamps, e.time)
-		j.repeated++
+		if e.like == equal {
+			j.repeated++
+		} else {
+			j.reused++
+		}
 		if j.waiting > 0 {
 			x.rows[j.last].times++
 		} else {
@@ -393,6 +398,7 @@ func (x *extraction) settle(k saved) error {
 	}
 	x.report.Frames += k.job.seq.Len()
 	x.report.Repeated += k.job.repeated
+	x.report.Reused += k.job.reused
 	x.count(k.job)
 	return nil
 }

@@ -24,6 +24,7 @@ type Report struct {
 	Remaining int       `json:"remaining"`           // not processed because the run ended early
 	Frames    int       `json:"frames"`              // of the videos in Done
 	Repeated  int       `json:"repeated"`            // those of Frames that were not encoded, because they equal the one before after resizing
+	Reused    int       `json:"reused,omitempty"`    // those of Frames that were not encoded, because they nearly equal one before; see Options.Still
 
 	Seconds         float64 `json:"seconds"`
 	FramesPerSecond float64 `json:"frames_per_second"` // Frames / Seconds
@@ -100,6 +101,9 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, " (%s", english.Plural(r.Frames, "frame", ""))
 		if r.Repeated > 0 {
 			fmt.Fprintf(&b, ", %d of them repeated", r.Repeated)
+		}
+		if r.Reused > 0 {
+			fmt.Fprintf(&b, ", %d nearly repeated", r.Reused)
 		}
 		fmt.Fprintf(&b, ", %.4g per second, encoder busy %.0f %%)", r.FramesPerSecond, 100*r.EncoderBusy)
 	}

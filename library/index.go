@@ -237,7 +237,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 		return false, err
 	}
 	s.Fingerprint, s.Preprocess, s.Sampling = w.e.Fingerprint(), feature.Preprocessing(w.enc.Config()), w.o.Extract.Sampling.String()
-	s.Width, s.Temperature = w.captions.width, w.captions.temperature
+	s.Still, s.Width, s.Temperature = w.o.Extract.Still, w.captions.width, w.captions.temperature
 	if generation > 0 {
 		err := old.compatible(w.dir, *s)
 		if err != nil && !w.o.Reindex {

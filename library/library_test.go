@@ -410,6 +410,9 @@ func TestMismatch(t *testing.T) {
 	w.o.Extract.Sampling = video.AtRate(1)
 	refused("sampling", "fps=1", "fps=4")
 	w.o.Extract.Sampling = video.AtRate(4)
+	w.o.Extract.Still = 2
+	refused("still frames", "not 2")
+	w.o.Extract.Still = 0
 
 	was := w.model
 	config := was.Config()

@@ -23,9 +23,10 @@ type Settings struct {
 	Fingerprint string  `json:"fingerprint"` // of both
 	Preprocess  string  `json:"preprocess"`
 	Sampling    string  `json:"sampling"`
-	Window      float64 `json:"window"` // length of a moment in seconds
-	Hop         float64 `json:"hop"`    // time between the starts of moments in seconds
-	Width       int     `json:"width"`  // E
+	Still       float64 `json:"still,omitempty"` // see feature.Options
+	Window      float64 `json:"window"`          // length of a moment in seconds
+	Hop         float64 `json:"hop"`             // time between the starts of moments in seconds
+	Width       int     `json:"width"`           // E
 
 	// Graph is the minimum number of moments for approximate search. Searches of smaller
 	// libraries look at every moment.
@@ -97,6 +98,7 @@ func (s Settings) compatible(dir string, given Settings) error {
 		{"model", "the model", s.Fingerprint, given.Fingerprint},
 		{"precision", "preprocessing", s.Preprocess, given.Preprocess},
 		{"sampling", "sampling", s.Sampling, given.Sampling},
+		{"still", "still frames within", fmt.Sprint(s.Still), fmt.Sprint(given.Still)},
 		{"window", "windows of", seconds(s.Window), seconds(given.Window)},
 		{"hop", "windows every", seconds(s.Hop), seconds(given.Hop)},
 		{"server", "vectors in", cmp.Or(s.Server, "its folder"), cmp.Or(server, "its folder")},

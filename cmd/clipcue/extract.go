@@ -36,8 +36,8 @@ videos.
 
 Unreadable videos are skipped and reported; failures.jsonl in the store lists them.
 The summary at the end has the number of videos done, present and failed, frames per
-second, how many frames were not encoded because they equal the one before, and how
-busy the encoder was. The exit code is 0 if all is well, 3 if some videos failed, and
+second, how many frames were not encoded because they equal the one before, or with
+--still nearly equal the last encoded one, and how busy the encoder was. The exit code is 0 if all is well, 3 if some videos failed, and
 1 if all failed or the run was stopped.`,
 		Example: "  clipcue extract --model ViT-B/16 --out features videos/",
 		Args:    arguments(1, -1, "at least one video or folder"),
@@ -49,6 +49,7 @@ busy the encoder was. The exit code is 0 if all is well, 3 if some videos failed
 	flags.Out(c, &o.out, "folder of the feature store")
 	flags.Decoding(c, &o.options)
 	flags.Extraction(c, &o.options)
+	flags.Still(c, &o.options.Still)
 	flags.Force(c, &o.options.Force)
 	flags.JSON(c, &o.json)
 	return c

@@ -106,6 +106,7 @@ func (o *indexFlags) add(c *cobra.Command) {
 	flags.AllowPartial(c, &o.options.Extract.AllowPartial)
 	flags.Timeout(c, &o.options.Extract.Timeout)
 	flags.Extraction(c, &o.options.Extract)
+	flags.Still(c, &o.options.Extract.Still)
 	flags.JSON(c, &o.json)
 }
 
@@ -142,6 +143,9 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	}
 	if o.options.Extract.Sampling, err = video.ParseSampling(sampling); err != nil {
 		return err
+	}
+	if !given("still") {
+		o.options.Extract.Still = old.Still
 	}
 	if given("fps") {
 		o.options.Extract.Sampling = video.AtRate(o.fps)

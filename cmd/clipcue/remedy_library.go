@@ -23,6 +23,7 @@ func libraryMismatch(e *library.MismatchError) string {
 		"model":     modelFlags(s),
 		"precision": "--precision " + cmp.Or(s.Precision, "float32"),
 		"sampling":  "--fps " + fps,
+		"still":     fmt.Sprintf("--still %v", s.Still),
 		"window":    fmt.Sprintf("--window %gs", s.Window),
 		"hop":       fmt.Sprintf("--hop %gs", s.Hop),
 		"server":    "--server " + shellArg(s.Server),

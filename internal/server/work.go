@@ -109,7 +109,7 @@ func (s *Server) index(ctx context.Context, t *jobs.Task, p indexParams) (any, e
 	if o.Extract.Sampling, err = video.ParseSampling(settings.Sampling); err != nil {
 		return nil, err
 	}
-	o.Extract.Progress = t.Progress
+	o.Extract.Still, o.Extract.Progress = settings.Still, t.Progress
 	for _, f := range p.Folders {
 		if !s.allows(f) { // the settings may have changed since the job was added
 			return nil, fmt.Errorf("%s is not in a folder that may be added", filepath.Base(f))

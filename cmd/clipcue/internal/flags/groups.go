@@ -234,6 +234,11 @@ func Extraction(c *cobra.Command, o *feature.Options) {
 	Int(c, &o.MaxFailures, "max-failures", 0, "number of failed videos to tolerate; 0 means no limit")
 }
 
+// Still adds --still.
+func Still(c *cobra.Command, p *float64) {
+	float(c, p, "still", "reuse features of frames that differ by at most this (levels of 255; 0: off)", "0 to 255", func(v float64) bool { return v >= 0 && v <= 255 })
+}
+
 // Force adds --force.
 func Force(c *cobra.Command, p *bool) {
 	c.Flags().BoolVar(p, "force", false, "replace stored features that differ")
