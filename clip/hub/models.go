@@ -82,6 +82,29 @@ var models = []Model{
 	{"PE-Core-B16-224", "timm/PE-Core-B-16", apache, 447.7, 78.4, 65.6, 47.6},
 	{"PE-Core-L14-336", "timm/PE-Core-L-14-336", apache, 671.1, 83.5, 73.4, 50.3},
 	{"PE-Core-G14-448", "timm/PE-Core-bigG-14-448", apache, 2419.3, 85.4, 76.9, 51.2},
+
+	// Google's SigLIP and SigLIP 2, in OpenCLIP's layout. Figures of SigLIP are OpenCLIP's, those of
+	// SigLIP 2 its authors'.
+	{"siglip-base-patch16-224", "timm/ViT-B-16-SigLIP", apache, 203.2, 76.0, 0, 0},
+	{"siglip-base-patch16-256", "timm/ViT-B-16-SigLIP-256", apache, 203.2, 76.5, 0, 0},
+	{"siglip-base-patch16-384", "timm/ViT-B-16-SigLIP-384", apache, 203.4, 78.5, 0, 0},
+	{"siglip-large-patch16-256", "timm/ViT-L-16-SigLIP-256", apache, 652.2, 80.5, 0, 0},
+	{"siglip-large-patch16-384", "timm/ViT-L-16-SigLIP-384", apache, 652.5, 82.1, 0, 0},
+	{"siglip-so400m-patch14-384", "timm/ViT-SO400M-14-SigLIP-384", apache, 878.0, 83.1, 0, 0},
+	{"siglip2-base-patch32-256", "timm/ViT-B-32-SigLIP2-256", apache, 376.9, 74.0, 0, 0},
+	{"siglip2-base-patch16-224", "timm/ViT-B-16-SigLIP2", apache, 375.2, 78.2, 0, 0},
+	{"siglip2-base-patch16-256", "timm/ViT-B-16-SigLIP2-256", apache, 375.2, 79.1, 0, 0},
+	{"siglip2-base-patch16-384", "timm/ViT-B-16-SigLIP2-384", apache, 375.5, 80.6, 0, 0},
+	{"siglip2-base-patch16-512", "timm/ViT-B-16-SigLIP2-512", apache, 375.8, 81.2, 0, 0},
+	{"siglip2-large-patch16-256", "timm/ViT-L-16-SigLIP2-256", apache, 881.5, 82.5, 0, 0},
+	{"siglip2-large-patch16-384", "timm/ViT-L-16-SigLIP2-384", apache, 881.9, 83.1, 0, 0},
+	{"siglip2-large-patch16-512", "timm/ViT-L-16-SigLIP2-512", apache, 882.3, 83.5, 0, 0},
+	{"siglip2-so400m-patch14-224", "timm/ViT-SO400M-14-SigLIP2", apache, 1135.5, 83.2, 0, 0},
+	{"siglip2-so400m-patch16-256", "timm/ViT-SO400M-16-SigLIP2-256", apache, 1135.7, 83.4, 0, 0},
+	{"siglip2-so400m-patch16-384", "timm/ViT-SO400M-16-SigLIP2-384", apache, 1136.0, 84.1, 0, 0},
+	{"siglip2-so400m-patch16-512", "timm/ViT-SO400M-16-SigLIP2-512", apache, 1136.6, 84.3, 0, 0},
+	{"siglip2-giant-opt-patch16-256", "timm/ViT-gopt-16-SigLIP2-256", apache, 1871.4, 84.5, 0, 0},
+	{"siglip2-giant-opt-patch16-384", "timm/ViT-gopt-16-SigLIP2-384", apache, 1871.9, 85.0, 0, 0},
 }
 
 // Models returns the models that Pull knows by name.

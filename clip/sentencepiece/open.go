@@ -154,6 +154,7 @@ func (c *config) build(k class, data []byte, isJSON bool, cleaning bpe.Cleaning)
 	if err := c.mark(t, k, isJSON); err != nil {
 		return nil, err
 	}
+	t.dropSentinels()
 	t.sum, t.strange = fingerprint(data, c, cleaning), map[int]bool{}
 	for _, id := range newFallback(t.model) {
 		t.strange[id] = true
@@ -162,6 +163,25 @@ func (c *config) build(k class, data []byte, isJSON bool, cleaning bpe.Cleaning)
 		t.strange[id] = true
 	}
 	return t, c.clean(t, k, isJSON, cleaning)
+}
+
+// dropSentinels drops the tokens <extra_id_0> and so on from the end of the vocabulary.
+func (t *Tokenizer) dropSentinels() {
+	sentinels := map[int]bool{}
+	for n := 0; ; n++ {
+		token := fmt.Sprintf("<extra_id_%d>", n)
+		id, ok := t.find(name(token))
+		if !ok {
+			id, ok = t.find(name("▁" + token))
+		}
+		if !ok {
+			break
+		}
+		sentinels[id] = true
+	}
+	for sentinels[t.size-1] {
+		t.size--
+	}
 }
 
 // fingerprint returns a hash of all that a tokenizer depends on.

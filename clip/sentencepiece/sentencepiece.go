@@ -45,7 +45,8 @@ type step func(text string) string
 // splitter splits a text that is not empty; first is true at the start of the whole text.
 type splitter func(text string, first bool) []string
 
-// Size returns the number of tokens, those that were added to the vocabulary included.
+// Size returns the number of tokens, those that were added to the vocabulary included, but not
+// the sentinels of T5 at its end, which image models do not have.
 func (t *Tokenizer) Size() int { return t.size }
 
 // Fingerprint identifies the tokenizer by its files and the cleaning of texts.
@@ -75,7 +76,7 @@ func (t *Tokenizer) Encode(text string) []int {
 			ids = t.encodePart(ids, part, first && start)
 		})
 	})
-	return ids
+	return slices.DeleteFunc(ids, func(id int) bool { return id >= t.size })
 }
 
 // encodePart appends the ids of a normalized part.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,6 +66,15 @@ func TestMarksAndPadding(t *testing.T) {
 		if len(start) != 0 || !slices.Equal(end, []int{want[0]}) || tok.Pad() != want[1] {
 			t.Errorf("%s: marks %v and %v, padding %d; want none, %d and %d", model, start, end, tok.Pad(), want[0], want[1])
 		}
+	}
+}
+
+func TestSentinelsAreNoTokens(t *testing.T) {
+	size := open(t, folder("siglip"), "").Size()
+	added := fmt.Sprintf(`"added_tokens": [{"id": %d, "content": "<extra_id_0>"}, {"id": %d, "content": "<extra_id_1>"},`, size+1, size)
+	tok := open(t, changed(t, "siglip", "tokenizer.json", replace(t, `"added_tokens": [`, added)), "")
+	if ids := tok.Encode("<extra_id_0>"); tok.Size() != size || len(ids) > 0 {
+		t.Errorf("%d tokens, want %d; the sentinel is %v", tok.Size(), size, ids)
 	}
 }
 
