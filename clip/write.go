@@ -16,7 +16,8 @@ import (
 
 // WriteFile writes weights to one safetensors file under OpenAI's names, in half
 // precision if half is set. The metadata has the settings that do not follow from the shapes,
-// so that Load needs no other file; more, which may be nil, is added to it.
+// so that Load needs no other file; more, which may be nil, is added to it. Weights with a
+// tokenizer of their own are refused, because the file has no place for it.
 func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]string) error {
 	c, err := configOf(w, w.Activation)
 	if err != nil {
@@ -24,6 +25,9 @@ func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]st
 	}
 	if !c.HasImage() {
 		return ErrNoImage
+	}
+	if w.Tokenizer != nil {
+		return errors.New("a model with another tokenizer than CLIP's cannot be written to one file")
 	}
 	whole := *w // with all defaults written out
 	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std, whole.Fit = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std, c.Fit
