@@ -198,6 +198,8 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	c.Activation, c.Fit = activation, w.Fit
 	if w.Tokenizer != nil {
 		c.Tokenizer = w.Tokenizer.Fingerprint()
+	} else if w.Cleaning != "" {
+		c.Tokenizer = string(w.Cleaning)
 	}
 	if err := c.Check(); err != nil {
 		return c, err

@@ -153,6 +153,7 @@ func TestEveryOptionOfTheZooCounts(t *testing.T) {
 		"clipa": {
 			"vision_cfg.no_ln_pre": {"false", "null", "1"}, "vision_cfg.pool_type": {`"tok"`, "null"}, "vision_cfg.final_ln_after_pool": {"false", "null"},
 			"text_cfg.pool_type": {`"first"`, `"argmax"`, `"eos"`}, "text_cfg.no_causal_mask": {"false", "null"},
+			"text_cfg.tokenizer_kwargs": {`{}`, `{"strip_sep_token":true,"clean":"canonicalize"}`}, "text_cfg.hf_tokenizer_name": {"null"},
 			"vision_cfg.norm_kwargs": {`{"eps":0.001}`}, "text_cfg.norm_kwargs": {`{"eps":0.001}`}, "vision_cfg.act_kwargs": {`{"approximate":"tanh"}`, `{"x":1}`},
 		},
 		"coca": {
@@ -160,7 +161,8 @@ func TestEveryOptionOfTheZooCounts(t *testing.T) {
 			"text_cfg.no_causal_mask": {"true"}, "text_cfg.pad_id": {"1"}, "init_logit_bias": {"-10"}, "quick_gelu": {"true"},
 		},
 		"vit-mean": {
-			"text_cfg.act_kwargs": {"null"}, "text_cfg.proj_bias": {"false"}, "text_cfg.proj_type": {`"none"`}, "text_cfg.embed_cls": {"true"},
+			"text_cfg.tokenizer_kwargs": {`{}`, `{"clean":"whitespace"}`},
+			"text_cfg.act_kwargs":       {"null"}, "text_cfg.proj_bias": {"false"}, "text_cfg.proj_type": {`"none"`}, "text_cfg.embed_cls": {"true"},
 			"vision_cfg.norm_kwargs": {"null"}, "vision_cfg.final_ln_after_pool": {"true"}, "vision_cfg.attentional_pool": {"true"},
 		},
 		"pe-core": {
@@ -170,26 +172,36 @@ func TestEveryOptionOfTheZooCounts(t *testing.T) {
 		"eva02": {"vision_cfg.timm_model_name": {`"vit_pe_core_base_patch16_224"`, `"eva_giant_patch14_224"`}, "vision_cfg.timm_pool": {`"map"`}},
 	} {
 		const config = "open_clip_config.json"
-		data, err := os.ReadFile(filepath.Join("../testdata/zoo", name, config))
-		if err != nil {
-			t.Fatal(err)
+		files := map[string]string{}
+		for _, path := range noErrors(filepath.Glob(filepath.Join("../testdata/zoo", name, "*.json"))) {
+			files[filepath.Base(path)] = string(noErrors(os.ReadFile(path)))
 		}
+		data := files[config]
 		weights := filepath.Join("..", "zoo", name, "open_clip_model.safetensors")
 		load := func(text string) string {
-			return result(t, folder(t, weights, "open_clip_model.safetensors", map[string]string{config: text}))
+			files[config] = text
+			return result(t, folder(t, weights, "open_clip_model.safetensors", files))
 		}
-		before := load(string(data))
+		before := load(data)
 		if strings.HasPrefix(before, "error") {
 			t.Fatal(before)
 		}
 		for _, path := range slices.Sorted(maps.Keys(options)) {
 			for _, value := range options[path] {
-				if load(change(t, string(data), "model_cfg."+path, value)) == before {
+				if load(change(t, data, "model_cfg."+path, value)) == before {
 					t.Errorf("%s: %s %s is ignored", name, path, value)
 				}
 			}
 		}
 	}
+}
+
+// noErrors returns a value without its error.
+func noErrors[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // Transformers 5 writes the settings of the image processor into another file, which counts.

@@ -37,6 +37,9 @@ func newTokenizer(w *checkpoint.Weights, vocabulary int) (Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.Cleaning != "" {
+		t = t.With(w.Cleaning)
+	}
 	return t, nil
 }
 

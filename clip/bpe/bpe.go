@@ -19,6 +19,7 @@ var ErrTooLong = errors.New("more than the model's context")
 type Tokenizer struct {
 	rules *rules
 	merge int // number of rules that apply
+	clean Cleaning
 }
 
 // FullVocabulary is the number of tokens of the published CLIP models.
@@ -30,7 +31,14 @@ func New(vocabulary int) (*Tokenizer, error) {
 	if vocabulary < 514 || vocabulary > FullVocabulary {
 		return nil, fmt.Errorf("a vocabulary of %d tokens is not CLIP's; must be 514 to %d", vocabulary, FullVocabulary)
 	}
-	return &Tokenizer{loadRules(), vocabulary - 514}, nil
+	return &Tokenizer{loadRules(), vocabulary - 514, Lower}, nil
+}
+
+// With returns a tokenizer that prepares texts in another way than CLIP's.
+func (t *Tokenizer) With(c Cleaning) *Tokenizer {
+	other := *t
+	other.clean = c
+	return &other
 }
 
 // SOT returns the id of the mark at the start of every text.
@@ -46,7 +54,7 @@ func (t *Tokenizer) Marks() (start, end []int) { return []int{t.SOT()}, []int{t.
 // text, such as <|endoftext|>, become their ids.
 func (t *Tokenizer) Encode(text string) []int {
 	var ids []int
-	for text = Lower.Clean(text); text != ""; {
+	for text = t.clean.Clean(text); text != ""; {
 		var word string
 		word, text = nextWord(text)
 		switch word {

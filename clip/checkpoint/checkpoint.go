@@ -20,7 +20,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/clipcue/clipcue/clip/sentencepiece"
+	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/video"
@@ -72,7 +72,10 @@ type Weights struct {
 	ImageSize int
 
 	// Tokenizer is that of the model's folder, or nil for CLIP's own.
-	Tokenizer *sentencepiece.Tokenizer
+	Tokenizer Tokenizer
+
+	// Cleaning is how CLIP's own tokenizer prepares texts; "" means as in CLIP.
+	Cleaning bpe.Cleaning
 
 	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
 	Vision, Text Architecture
@@ -92,6 +95,17 @@ type Weights struct {
 	decoder      bool   // it has CoCa's decoder
 	unconfigured string // what the file holds, if it needs a configuration
 	close        func() error
+}
+
+// Tokenizer is a tokenizer that was read from a model's folder. Its methods are those of clip.Tokenizer,
+// with the number of tokens, a fingerprint, and the token that fills a context, or -1.
+type Tokenizer interface {
+	Encode(text string) []int
+	Marks() (start, end []int)
+	Tokenize(text string, context int, truncate bool) ([]int, error)
+	Size() int
+	Fingerprint() string
+	Pad() int
 }
 
 // Close closes the files that the tensors are read from.

@@ -280,7 +280,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		{openCLIP, `{"model_cfg":{"vision_cfg":{"new_option":true}}}`, "new_option is not known"},
 		{openCLIP, `{"model_cfg":{"new_option":true}}`, "new_option is not known"},
 		{openCLIP, `{"model_cfg":{"embed_dim":5}}`, "embedding is 5"},
-		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"clean":"canonicalize"}}}}`, "canonicalize"},
+		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"clean":"whitespace"}}}}`, "whitespace"},
 		{openCLIP, `{"model_cfg":{"text_cfg":{"tokenizer_kwargs":{"reduction_mask":"syntax"}}}}`, "reduction_mask"},
 		{openCLIP, `{"model_cfg":{"text_cfg":{"hf_tokenizer_name":"timm/ViT-B-16-SigLIP"}}}`, "no tokenizer"},
 		{openCLIP, `{"model_cfg":{"text_cfg":{"proj_type":"mlp"}}}`, "proj_type mlp"},

@@ -3,7 +3,9 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
+	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -22,11 +24,12 @@ type description struct {
 	Fit         video.Fit    `json:"fit,omitzero"`
 	Vision      Architecture `json:"vision,omitzero"`
 	Text        Architecture `json:"text,omitzero"`
+	Cleaning    bpe.Cleaning `json:"clean,omitempty"`
 }
 
 // Describe returns the value of ConfigKey for a file of these weights.
 func (w *Weights) Describe() (string, error) {
-	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text})
+	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text, w.Cleaning})
 	return string(d), err
 }
 
@@ -43,6 +46,9 @@ func (w *Weights) fromMetadata(data []byte) error {
 		return fmt.Errorf("layer_norm_eps is %g", d.Eps)
 	}
 	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = d.Activation, d.VisionHeads, d.TextHeads, float32(d.Eps)
-	w.Fit, w.Vision, w.Text = d.Fit, d.Vision, d.Text
+	if d.Cleaning != "" && !slices.Contains(bpe.Cleanings, d.Cleaning) {
+		return fmt.Errorf("clean %q is not known", d.Cleaning)
+	}
+	w.Fit, w.Vision, w.Text, w.Cleaning = d.Fit, d.Vision, d.Text, d.Cleaning
 	return w.setStatistics(d.Mean, d.Std)
 }

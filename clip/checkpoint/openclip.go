@@ -55,7 +55,7 @@ var (
 		"proj_bias": anything, "proj_type": anything, "ls_init_value": anything, "act_kwargs": anything, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
-	tokenizerOptions = options{"clean": anything, "strip_sep_token": false, "additional_special_tokens": nil, "reduction_mask": ""}
+	tokenizerOptions = options{"clean": anything, "strip_sep_token": anything, "additional_special_tokens": nil, "reduction_mask": ""}
 )
 
 // check returns an error if an option is not known, or has a value that is not supported.
@@ -282,10 +282,13 @@ func (w *Weights) tokenizer(text openCLIPTower, dir string) error {
 		cleaning = bpe.Cleaning(s)
 	}
 	switch {
-	case !slices.Contains(bpe.Cleanings, cleaning) || !own && cleaning != bpe.Lower:
+	case !slices.Contains(bpe.Cleanings, cleaning) || !own && cleaning == bpe.Whitespace:
 		return fmt.Errorf("tokenizer_kwargs: clean %v is not supported", settings["clean"])
 	case own:
-		return w.readTokenizer(dir, cleaning)
+		strip, _ := settings["strip_sep_token"].(bool)
+		return w.readTokenizer(dir, cleaning, strip)
+	case cleaning != bpe.Lower:
+		w.Cleaning = cleaning
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (w *Weights) fromSiglipConfig(vision, text json.RawMessage, dir string) (s 
 	if err := w.readPreprocessor(dir, v.ImageSize, siglipProcessor()); err != nil || text == nil {
 		return s, err
 	}
-	return s, w.readTokenizer(dir, "")
+	return s, w.readTokenizer(dir, "", false)
 }
 
 // siglipText is where SigLIP's text tower differs from CLIP's.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/sentencepiece"
+	"github.com/clipcue/clipcue/clip/wordpiece"
 )
 
 // otherTokenizers are files of tokenizers that are not CLIP's.
@@ -23,7 +24,9 @@ func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
 	}
 	n := shape[0]
 	if w.Tokenizer != nil {
-		if have := w.Tokenizer.Size(); have != n {
+		// CLIPA's tables of vectors have more rows than there are tokens.
+		have, wordPiece := w.Tokenizer.Size(), false
+		if _, wordPiece = w.Tokenizer.(*wordpiece.Tokenizer); have > n || have < n && !wordPiece {
 			return fmt.Errorf("its tokenizer has %d tokens, but its text tower %d: it belongs to another model", have, n)
 		}
 		return nil
@@ -96,10 +99,22 @@ func compareVocabulary(vocabulary map[string]int, n int) error {
 }
 
 // readTokenizer reads a tokenizer that is not CLIP's from the model's folder. OpenCLIP cleans texts
-// before; else cleaning is "".
-func (w *Weights) readTokenizer(dir string, cleaning bpe.Cleaning) (err error) {
-	if w.Tokenizer, err = sentencepiece.Open(dir, cleaning); err != nil {
+// before; else cleaning is "". strip is OpenCLIP's strip_sep_token.
+func (w *Weights) readTokenizer(dir string, cleaning bpe.Cleaning, strip bool) error {
+	bert, err := wordpiece.Open(dir, cleaning, strip)
+	switch {
+	case err == nil:
+		w.Tokenizer = bert
+	case !errors.Is(err, wordpiece.ErrNone):
 		return err
+	case strip:
+		return errors.New("strip_sep_token true is supported for BERT's tokenizer only, whose vocabulary is missing")
+	default:
+		t, err := sentencepiece.Open(dir, cleaning)
+		if err != nil {
+			return err
+		}
+		w.Tokenizer = t
 	}
 	w.Text.Pad = w.Tokenizer.Pad()
 	if w.Text.Pad < 0 {

@@ -70,6 +70,13 @@ var models = []Model{
 	{"coca_ViT-B-32:laion2b_s13b_b90k", "laion/CoCa-ViT-B-32-laion2B-s13B-b90k", mit, 152.6, 63.6, 0, 0},
 	{"coca_ViT-L-14:laion2b_s13b_b90k", "laion/CoCa-ViT-L-14-laion2B-s13B-b90k", mit, 430.4, 75.6, 0, 0},
 
+	// CLIPA.
+	{"ViT-L-14-CLIPA", "UCSC-VLAA/ViT-L-14-CLIPA-datacomp1B", apache, 414.2, 79.6, 0, 0},
+	{"ViT-L-14-CLIPA-336", "UCSC-VLAA/ViT-L-14-CLIPA-336-datacomp1B", apache, 414.5, 80.3, 0, 0},
+	{"ViT-H-14-CLIPA", "UCSC-VLAA/ViT-H-14-CLIPA-datacomp1B", apache, 968.2, 81.5, 0, 0},
+	{"ViT-H-14-CLIPA-336", "UCSC-VLAA/ViT-H-14-CLIPA-336-datacomp1B", apache, 968.6, 81.8, 0, 0},
+	{"ViT-bigG-14-CLIPA", "UCSC-VLAA/ViT-bigG-14-CLIPA-datacomp1B", apache, 2517.2, 82.7, 0, 0},
+
 	// BAAI's EVA.
 	{"EVA02-B-16", "timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", mit, 149.7, 74.7, 0, 0},
 	{"EVA02-L-14", "timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k", mit, 427.8, 79.8, 0, 0},

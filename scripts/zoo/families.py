@@ -14,7 +14,8 @@ import open_clip
 import timm
 import torch
 import transformers
-from open_clip.tokenizer import SimpleTokenizer
+import tokenizers
+from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from safetensors.torch import save_file
 from torchvision.transforms.functional import center_crop
 
@@ -84,6 +85,7 @@ class OpenCLIP:
     layers: int = 2  # of full models
     whole: dict = field(default_factory=dict)  # changes of model_cfg
     write: Callable = None  # writes the weights, if not as OpenCLIP does
+    bert: bool = False  # the tokenizer is BERT's
 
     def config(self, small):
         c = open_clip.get_model_config(self.base)
@@ -120,6 +122,9 @@ class OpenCLIP:
         side = c["vision_cfg"]["image_size"]
         context, clean = c["text_cfg"]["context_length"], c["text_cfg"].get("tokenizer_kwargs", {}).get("clean", "lower")
         tokens = Bytes(context, clean) if small else SimpleTokenizer(context_length=context, clean=clean)
+        special = (512, 513) if small else (49406, 49407)
+        if self.bert:
+            tokens, special = bert_tokenizer(folder, context), (2, 0)
         text = getattr(model, "text", model)
         return Model(
             side=side,
@@ -129,7 +134,7 @@ class OpenCLIP:
             tokens=tokens,
             texts=lambda ids: model.encode_text(ids, normalize=False),
             embedding=(text, "token_embedding"),
-            special=(512, 513) if small else (49406, 49407),
+            special=special,
             mean=preprocess["mean"], std=preprocess["std"],
         )
 
@@ -144,6 +149,23 @@ def build(config, changes):
         return kind(**{k: v for k, v in config.items() if k != "custom_text"})
     finally:
         timm.create_model = create
+
+
+def bert_tokenizer(folder, context):
+    """Writes a small vocabulary of BERT's kind. The real one is not on PyPI."""
+    corpus = ["two dogs run, one cat sits down; it's a test of 42 words", "a photo of a person running over the green field", "Café naïve Zoë"] * 3
+    whole = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
+    whole.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=True)
+    whole.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    whole.train_from_iterator(corpus, tokenizers.trainers.WordPieceTrainer(
+        vocab_size=160, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
+    vocabulary = sorted(whole.get_vocab().items(), key=lambda item: item[1])
+    path = os.path.join(folder, "vocab.txt")
+    with open(path, "w") as f:
+        f.write("".join(token + "\n" for token, _ in vocabulary))
+    transformers.BertTokenizerFast(vocab=path, do_lower_case=True).save_pretrained(folder)
+    os.remove(path)
+    return HFTokenizer(folder, context_length=context, strip_sep_token=True)
 
 
 def half(state):
@@ -241,8 +263,9 @@ FAMILIES = {
     "vit-layer-scale": OpenCLIP("ViT-M-16-alt"),
     "vit-mlp": OpenCLIP("ViT-g-14", vision=dict(mlp_ratio=4.3637)),
     "vit-mean": OpenCLIP("ViT-B-16", vision=dict(pool_type="avg", norm_kwargs={"eps": 1e-6}),
-                         text=dict(act_kwargs={"approximate": "tanh"}, proj_bias=True, pool_type="first", no_causal_mask=True), whole=dict(custom_text=True)),
-    "clipa": OpenCLIP("ViT-L-14-CLIPA", text=dict(hf_tokenizer_name=None, tokenizer_kwargs={}, vocab_size=49408)),
+                         text=dict(act_kwargs={"approximate": "tanh"}, proj_bias=True, pool_type="first", no_causal_mask=True,
+                                   tokenizer_kwargs={"clean": "canonicalize"}), whole=dict(custom_text=True)),
+    "clipa": OpenCLIP("ViT-L-14-CLIPA", bert=True),
     "coca": OpenCLIP("coca_ViT-B-32"),
     # CLIPModel of transformers.
     "hf": HuggingFace(vision=dict(hidden_act="gelu_pytorch_tanh", layer_norm_eps=1e-6), text=dict(hidden_act="gelu")),
