@@ -36,6 +36,9 @@ type Config struct {
 	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
 	Vision checkpoint.Architecture `json:"vision,omitzero"`
 	Text   checkpoint.Architecture `json:"text,omitzero"`
+	// Trunk describes MobileCLIP's convolutional image tower. Without it, the image tower is a
+	// Transformer.
+	Trunk Trunk `json:"trunk,omitzero"`
 	// Mean and Std normalize the channels of the pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
@@ -110,6 +113,10 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 }
 
 func (c Config) imageTensors(f func(name string, shape ...int)) {
+	if c.Trunk != (Trunk{}) {
+		c.Trunk.sizes().Tensors(c.Embed, f)
+		return
+	}
 	v, sizes := c.Vision, c.sizes()
 	if !v.NoClassToken {
 		f("visual.class_embedding", c.VisionWidth)
@@ -180,7 +187,9 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.HasImage() {
+	if w.HasTrunk() {
+		c.readTrunk(w)
+	} else if c.HasImage() {
 		c.VisionLayers, c.VisionHeads = layers(w, towers.VisionBlocks), heads(w.VisionHeads, c.VisionWidth)
 	}
 	if c.HasText() {
@@ -208,14 +217,14 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 // shapesOf reads the sizes that single tensors have.
 func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 	c.Vision, c.Text = w.Vision, w.Text
-	v, hasText, hasImage := &c.Vision, w.NoText == "", w.NoImage == ""
+	v, hasText, hasImage, vit := &c.Vision, w.NoText == "", w.NoImage == "", w.NoImage == "" && !w.HasTrunk()
 	for _, r := range []struct {
 		name string
 		dims int
 		read func(s []int)
 		has  bool
 	}{
-		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, hasImage},
+		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, vit},
 		{"visual.positional_embedding", 2, func(s []int) {
 			patches := s[0]
 			if !v.NoClassToken {
@@ -225,13 +234,13 @@ func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 			if w.ImageSize/c.PatchSize*c.PatchSize == c.ImageSize {
 				c.ImageSize = w.ImageSize
 			}
-		}, hasImage},
+		}, vit},
 		{towers.VisionPool + ".kv.weight", 2, func(s []int) {
 			if c.Embed = s[0] / 2; c.Embed != c.VisionWidth {
 				v.PoolWidth = c.Embed
 			}
 		}, v.Pool == checkpoint.PoolAttention},
-		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, hasImage && !v.NoProjection},
+		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, vit && !v.NoProjection},
 		{"token_embedding.weight", 2, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }, hasText},
 		{"positional_embedding", 2, func(s []int) { c.Context = s[0] }, hasText},
 		{"text_projection", 2, func(s []int) { c.Embed = s[1] }, !hasImage && !c.Text.NoProjection},
@@ -372,6 +381,9 @@ func (c Config) Check() error {
 		return nil
 	}
 	if err := c.Fit.Check(c.ImageSize); err != nil {
+		return err
+	}
+	if err := c.Trunk.check(); err != nil {
 		return err
 	}
 	if c.Mean == [3]float32{} && c.Std == [3]float32{} {

@@ -22,11 +22,12 @@ type description struct {
 	Fit         video.Fit    `json:"fit,omitzero"`
 	Vision      Architecture `json:"vision,omitzero"`
 	Text        Architecture `json:"text,omitzero"`
+	ImageSize   int          `json:"image_size,omitempty"`
 }
 
 // Describe returns the value of ConfigKey for a file of these weights.
 func (w *Weights) Describe() (string, error) {
-	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text})
+	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text, w.ImageSize})
 	return string(d), err
 }
 
@@ -43,6 +44,6 @@ func (w *Weights) fromMetadata(data []byte) error {
 		return fmt.Errorf("layer_norm_eps is %g", d.Eps)
 	}
 	w.Activation, w.VisionHeads, w.TextHeads, w.Eps = d.Activation, d.VisionHeads, d.TextHeads, float32(d.Eps)
-	w.Fit, w.Vision, w.Text = d.Fit, d.Vision, d.Text
+	w.Fit, w.Vision, w.Text, w.ImageSize = d.Fit, d.Vision, d.Text, d.ImageSize
 	return w.setStatistics(d.Mean, d.Std)
 }

@@ -144,6 +144,9 @@ var timmTowers = func() []timmTower {
 func (w *Weights) timmTower(vision openCLIPTower, width int) error {
 	name, _ := vision.values["timm_model_name"].(string)
 	name, _, _ = strings.Cut(name, ".") // the tag of pretrained weights
+	if w.trunk || trunks.MatchString(name) {
+		return w.timmTrunk(vision, name)
+	}
 	i := slices.IndexFunc(timmTowers, func(t timmTower) bool { return t.name.MatchString(name) })
 	if i < 0 {
 		return fmt.Errorf("vision_cfg: timm_model_name %q is not supported", name)

@@ -130,6 +130,9 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	t.proj.Forward(out, tape.normed)
 }
 
+// Encode implements [Image].
+func (t *ImageTower) Encode(out, pixels compute.Matrix) { t.Forward(out, pixels, nil) }
+
 // Backward adds to the gradients of the tower's weights for dout [n,E].
 func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {
 	d, c := t.device, t.size
