@@ -81,7 +81,7 @@ func (f *folding) keep(out map[string]lazy) error {
 	rest := map[string]lazy{}
 	for name, t := range f.tensors {
 		switch {
-		case f.used[name] || isBuffer(name, t):
+		case f.used[name] || isBuffer(name, t) || strings.HasSuffix(name, ".num_batches_tracked"):
 		case trunkNames.MatchString(name):
 			out[name] = t
 		case strings.HasPrefix(name, trunk):
