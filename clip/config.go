@@ -74,7 +74,7 @@ func (c Config) sizes() towers.Sizes {
 		Vision:       c.block(v, nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, MLP: c.VisionMLP}),
 		Text:         c.block(t, nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, MLP: c.TextMLP}),
 		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab,
-		Image: towers.ImageDesign{Pool: pools[v.Pool], Attention: c.pool(), PoolNorm: v.PoolNorm, NoClass: v.NoClassToken,
+		Image: towers.ImageDesign{Pool: pools[v.Pool], Attention: c.pool(), PoolNorm: v.PoolNorm, NoClass: v.NoClassToken, Stem: v.Stem,
 			NoPreNorm: v.NoPreNorm, NoProjection: v.NoProjection, Bias: v.ProjectionBias,
 			Rotary: towers.Rotary{Order: v.Rotary, Offset: float64(v.RotaryOffset), Grid: v.RotaryGrid}},
 		Words: towers.TextDesign{Pool: pools[t.Pool], Bidirectional: t.Bidirectional, Pad: t.Pad, NoProjection: t.NoProjection, Bias: t.ProjectionBias}}
@@ -122,7 +122,11 @@ func (c Config) imageTensors(f func(name string, shape ...int)) {
 		f("visual.class_embedding", c.VisionWidth)
 	}
 	f("visual.positional_embedding", sizes.Tokens(), c.VisionWidth)
-	f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
+	if v.Stem > 0 {
+		towers.StemTensors(v.Stem, c.VisionWidth, f)
+	} else {
+		f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
+	}
 	if !v.NoPreNorm {
 		f("visual.ln_pre.weight", c.VisionWidth)
 		f("visual.ln_pre.bias", c.VisionWidth)
@@ -218,13 +222,15 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 	c.Vision, c.Text = w.Vision, w.Text
 	v, hasText, hasImage, vit := &c.Vision, w.NoText == "", w.NoImage == "", w.NoImage == "" && !w.HasTrunk()
+	hasStem := w.Tensors["visual.stem.2.weight"].Shape != nil
 	for _, r := range []struct {
 		name string
 		dims int
 		read func(s []int)
 		has  bool
 	}{
-		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, vit},
+		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, vit && !hasStem},
+		{"visual.stem.2.weight", 4, func(s []int) { c.VisionWidth, v.Stem, c.PatchSize = s[0], s[1], towers.StemPatch }, hasStem},
 		{"visual.positional_embedding", 2, func(s []int) {
 			patches := s[0]
 			if !v.NoClassToken {

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,4 +115,44 @@ func (w *Weights) timmTrunk(vision openCLIPTower, name string) (err error) {
 		w.ImageSize = 224 // OpenCLIP's default
 	}
 	return err
+}
+
+// foldStem returns the tensors of a ViT of timm with one convolution per layer of MobileCLIP-B's
+// stem of patches. Its class token has no position, which becomes one of zeros.
+func foldStem(tensors map[string]lazy) (map[string]lazy, error) {
+	const stem, positions = trunk + "patch_embed.backbone.", trunk + "pos_embed"
+	f := &folding{tensors: tensors, used: map[string]bool{}}
+	out := maps.Clone(tensors)
+	for i := range 3 {
+		layer := fmt.Sprintf("%s%d", stem, i)
+		if f.first(layer+".conv.weight") == "" {
+			continue
+		}
+		norm := strings.TrimSuffix(f.first(layer+".bn.running_mean"), ".running_mean")
+		weight, bias, err := f.layer([]branch{{conv: layer + ".conv", norm: norm}})
+		if err != nil {
+			return nil, err
+		}
+		out[layer+".weight"], out[layer+".bias"] = weight, bias
+		delete(out, layer+".bn.num_batches_tracked")
+	}
+	if len(f.used) == 0 {
+		return tensors, nil
+	}
+	for name := range f.used {
+		delete(out, name)
+	}
+	if shape := tensors[positions].shape; len(shape) == 3 && shape[0] == 1 && square(shape[1]) {
+		width := shape[2]
+		out[positions] = computed([]int{1, shape[1] + 1, width}, func(in [][]float32) []float32 {
+			return append(make([]float32, width), in[0]...)
+		}, tensors[positions])
+	}
+	return out, nil
+}
+
+// square reports whether n is the square of an integer.
+func square(n int) bool {
+	root := int(math.Round(math.Sqrt(float64(n))))
+	return root*root == n
 }

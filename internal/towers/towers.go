@@ -38,6 +38,7 @@ type ImageDesign struct {
 	Attention    nn.PoolConfig // of PoolAttention
 	PoolNorm     bool          // a norm follows PoolAttention
 	NoClass      bool          // there is no class token
+	Stem         int           // width of the first layers of a convolutional stem; 0 without
 	NoPreNorm    bool          // there is no norm before the blocks
 	NoProjection bool
 	Bias         bool // the projection has a bias

@@ -8,6 +8,7 @@ fixtures (testdata/zoo); full ones have the published architecture with fewer la
 import json
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable
 
 import open_clip
@@ -16,6 +17,7 @@ import torch
 import transformers
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
+from timm.models.vision_transformer_hybrid import ConvStem
 from torchvision.transforms.functional import center_crop
 
 
@@ -225,6 +227,18 @@ class MobileCLIP(OpenCLIP):
             variance.copy_(variance.clamp(min=0.01).half().float())
 
 
+@dataclass
+class MobileCLIPB(MobileCLIP):
+    """A model with a ViT whose patches pass through three convolutions."""
+
+    def changes(self, small):
+        if not small:
+            return {"depth": self.layers}
+        stem = ConvStem(channels=(8, 8, 64), stride=(4, 2, 2), kernel_size=(4, 2, 2), padding=0, act_layer=torch.nn.GELU)
+        return dict(embed_dim=64, depth=1, num_heads=1, img_size=32, mlp_ratio=0.5,
+                    embed_layer=partial(timm.layers.HybridEmbed, backbone=stem, proj=False))
+
+
 def write_reparameterized(folder, model, config, preprocess, small):
     """Writes a model whose image tower has one convolution for the branches of each layer."""
     trunk = timm.utils.model.reparameterize_model(model.visual.trunk)
@@ -308,8 +322,10 @@ FAMILIES = {
     "mobileclip-s1": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT),
     "mobileclip2-s2": MobileCLIP("MobileCLIP2-S2", timm=SMALL_MOBILE, preprocess=UNIT),
     "mobileclip2-s3": MobileCLIP("MobileCLIP2-S3", vision=dict(image_size=64), timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
+    "mobileclip2-b": MobileCLIPB("MobileCLIP2-B", vision=dict(image_size=32), preprocess=UNIT),
+    "mobileclip2-l": OpenCLIP("MobileCLIP2-L-14", timm=dict(embed_dim=64)),
     "mobileclip2-s4": MobileCLIP("MobileCLIP2-S4", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
 }
 
 # The rows that are fixtures.
-FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3"]
+FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3", "mobileclip2-b"]
