@@ -117,6 +117,9 @@ func (w *Weights) timmTrunk(vision openCLIPTower, name string) (err error) {
 	return err
 }
 
+// stemLandmark is a tensor of every image tower with MobileCLIP-B's stem of patches.
+const stemLandmark = "visual.stem.2.weight"
+
 // foldStem returns the tensors of a ViT of timm with one convolution per layer of MobileCLIP-B's
 // stem of patches. Its class token has no position, which becomes one of zeros.
 func foldStem(tensors map[string]lazy) (map[string]lazy, error) {
