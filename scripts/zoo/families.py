@@ -199,7 +199,7 @@ PE_SMALL = dict(attn_pool_mlp_ratio=0.25, depth=1)
 
 
 SMALL_MOBILE = dict(embed_dims=(4, 8, 16, 32), layers=(1, 2, 1, 1), mlp_ratios=(3, 2, 2, 1))
-SMALL_MOBILE_WIDE = dict(embed_dims=(4, 8, 8, 32, 32), layers=(1, 1, 1, 1, 1), mlp_ratios=(2, 2, 2, 0.5, 0.5))
+SMALL_MOBILE_WIDE = dict(embed_dims=(4, 8, 8, 32, 32), layers=(1, 1, 1, 1, 1), mlp_ratios=(1, 1, 1, 0.5, 0.25))
 UNIT = {"interpolation": "bilinear", "mean": [0.0] * 3, "std": [1.0] * 3}
 
 
@@ -207,6 +207,14 @@ UNIT = {"interpolation": "bilinear", "mean": [0.0] * 3, "std": [1.0] * 3}
 class MobileCLIP(OpenCLIP):
     """A model with a convolutional image tower. Its statistics of batch norms are near those of
     random images, and what blocks add is small, so that float32 is exact enough for a comparison."""
+
+    side: int = 64  # of the images of a small model
+
+    def config(self, small):
+        c = super().config(small)
+        if small:
+            c["vision_cfg"]["image_size"] = self.side
+        return c
 
     def changes(self, small):
         return self.timm if small else {}
@@ -320,12 +328,12 @@ FAMILIES = {
     "eva02-l": OpenCLIP("EVA02-L-14-336"),
     "eva01": OpenCLIP("EVA01-g-14"),
     # MobileCLIP and MobileCLIP2.
-    "mobileclip2-s0": MobileCLIP("MobileCLIP2-S0", vision=dict(image_size=64), timm=SMALL_MOBILE, preprocess=UNIT),
-    "mobileclip2-s0-one": MobileCLIP("MobileCLIP2-S0", vision=dict(image_size=64), timm=SMALL_MOBILE, preprocess=UNIT, write=write_reparameterized),
+    "mobileclip2-s0": MobileCLIP("MobileCLIP2-S0", timm=SMALL_MOBILE, preprocess=UNIT),
+    "mobileclip2-s0-one": MobileCLIP("MobileCLIP2-S0", timm=SMALL_MOBILE, preprocess=UNIT, write=write_reparameterized),
     "mobileclip-s1": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT),
     "mobileclip2-s2": MobileCLIP("MobileCLIP2-S2", timm=SMALL_MOBILE, preprocess=UNIT),
-    "mobileclip2-s3": MobileCLIP("MobileCLIP2-S3", vision=dict(image_size=64), timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
-    "mobileclip2-b": MobileCLIPB("MobileCLIP2-B", vision=dict(image_size=32), preprocess=UNIT),
+    "mobileclip2-s3": MobileCLIP("MobileCLIP2-S3", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
+    "mobileclip2-b": MobileCLIPB("MobileCLIP2-B", side=32, preprocess=UNIT),
     "mobileclip2-l": OpenCLIP("MobileCLIP2-L-14", timm=dict(embed_dim=64)),
     "mobileclip2-s4": MobileCLIP("MobileCLIP2-S4", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
 }
