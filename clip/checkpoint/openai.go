@@ -107,6 +107,7 @@ func isBuffer(name string, t lazy) bool {
 
 // otherModels are recognized by a part of a tensor's name.
 var otherModels = []struct{ part, what string }{
+	{`image_encoder\.model\.`, "a MobileCLIP model in Apple's own layout"},
 	{`visual\.trunk\.`, "an image tower of the timm library"},
 	{`vision_model\.head\.`, "a SigLIP model"},
 	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},
