@@ -261,6 +261,7 @@ var families = []struct {
 	needs    string                                         // what such a file holds, if it needs a configuration
 }{
 	{openAILandmark, fromOpenAI, "", ""},
+	{stemLandmark, fromOpenAI, "", ""},
 	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
 	{trunkLandmark, fromMobileCLIP, "", "an image tower of the timm library"},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
