@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/clip/checkpoint"
+	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // checkArchitectures returns an error for architectures that no towers have.
@@ -21,8 +22,10 @@ func (c Config) checkArchitectures() error {
 	switch {
 	case v.Bidirectional || v.Pad != 0:
 		return errors.New("the image tower has options of text towers")
-	case t.NoClassToken || t.NoPreNorm || t.Rotary != "" || t.Gated || t.AttentionNorm || t.MLPNorm:
+	case t.NoClassToken || t.NoPreNorm || t.Stem != 0 || t.Rotary != "" || t.Gated || t.AttentionNorm || t.MLPNorm:
 		return errors.New("the text tower has options of image towers")
+	case v.Stem > 0 && c.PatchSize != towers.StemPatch:
+		return fmt.Errorf("a convolutional stem of patches of %d pixels; they have %d", c.PatchSize, towers.StemPatch)
 	case v.NoClassToken && v.Pool == "":
 		return errors.New("the image tower has neither a class token nor a pool")
 	case v.Pool == checkpoint.PoolAttention && width%v.PoolHeads != 0:
@@ -50,7 +53,7 @@ func checkTower(a checkpoint.Architecture, pools ...string) error {
 		return fmt.Errorf("unknown pool %q", a.Pool)
 	case attention != (a.PoolHeads > 0) || !attention && (a.PoolMLP != 0 || a.PoolWidth != 0 || a.PoolNorm):
 		return fmt.Errorf("pool %q with %d heads", a.Pool, a.PoolHeads)
-	case min(a.PoolHeads, a.PoolMLP, a.PoolWidth, a.RotaryGrid, a.Pad) < 0 || max(a.PoolHeads, a.PoolMLP, a.PoolWidth, a.RotaryGrid) > most:
+	case min(a.PoolHeads, a.PoolMLP, a.PoolWidth, a.RotaryGrid, a.Pad, a.Stem) < 0 || max(a.PoolHeads, a.PoolMLP, a.PoolWidth, a.RotaryGrid, a.Stem) > most:
 		return errors.New("implausible sizes")
 	case a.Eps != 0 && !(a.Eps >= 1e-12 && a.Eps <= 1):
 		return fmt.Errorf("layer_norm_eps must be from 1e-12 to 1, got %v", a.Eps)

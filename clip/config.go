@@ -36,6 +36,9 @@ type Config struct {
 	// Vision and Text are where the towers differ from those of OpenAI's CLIP.
 	Vision checkpoint.Architecture `json:"vision,omitzero"`
 	Text   checkpoint.Architecture `json:"text,omitzero"`
+	// Trunk describes MobileCLIP's convolutional image tower. Without it, the image tower is a
+	// Transformer.
+	Trunk Trunk `json:"trunk,omitzero"`
 	// Mean and Std normalize the channels of the pixels, red first, in 0..1.
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
@@ -71,7 +74,7 @@ func (c Config) sizes() towers.Sizes {
 		Vision:       c.block(v, nn.BlockConfig{Width: c.VisionWidth, Heads: c.VisionHeads, MLP: c.VisionMLP}),
 		Text:         c.block(t, nn.BlockConfig{Width: c.TextWidth, Heads: c.TextHeads, MLP: c.TextMLP}),
 		VisionLayers: c.VisionLayers, TextLayers: c.TextLayers, Context: c.Context, Vocab: c.Vocab,
-		Image: towers.ImageDesign{Pool: pools[v.Pool], Attention: c.pool(), PoolNorm: v.PoolNorm, NoClass: v.NoClassToken,
+		Image: towers.ImageDesign{Pool: pools[v.Pool], Attention: c.pool(), PoolNorm: v.PoolNorm, NoClass: v.NoClassToken, Stem: v.Stem,
 			NoPreNorm: v.NoPreNorm, NoProjection: v.NoProjection, Bias: v.ProjectionBias,
 			Rotary: towers.Rotary{Order: v.Rotary, Offset: float64(v.RotaryOffset), Grid: v.RotaryGrid}},
 		Words: towers.TextDesign{Pool: pools[t.Pool], Bidirectional: t.Bidirectional, Pad: t.Pad, NoProjection: t.NoProjection, Bias: t.ProjectionBias}}
@@ -110,12 +113,20 @@ func (c Config) tensors(f func(name string, shape ...int)) {
 }
 
 func (c Config) imageTensors(f func(name string, shape ...int)) {
+	if c.Trunk != (Trunk{}) {
+		c.Trunk.sizes().Tensors(c.Embed, f)
+		return
+	}
 	v, sizes := c.Vision, c.sizes()
 	if !v.NoClassToken {
 		f("visual.class_embedding", c.VisionWidth)
 	}
 	f("visual.positional_embedding", sizes.Tokens(), c.VisionWidth)
-	f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
+	if v.Stem > 0 {
+		towers.StemTensors(v.Stem, c.VisionWidth, f)
+	} else {
+		f("visual.conv1.weight", c.VisionWidth, 3, c.PatchSize, c.PatchSize)
+	}
 	if !v.NoPreNorm {
 		f("visual.ln_pre.weight", c.VisionWidth)
 		f("visual.ln_pre.bias", c.VisionWidth)
@@ -180,7 +191,9 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.HasImage() {
+	if w.HasTrunk() {
+		c.readTrunk(w)
+	} else if c.HasImage() {
 		c.VisionLayers, c.VisionHeads = layers(w, towers.VisionBlocks), heads(w.VisionHeads, c.VisionWidth)
 	}
 	if c.HasText() {
@@ -210,14 +223,16 @@ func configOf(w *checkpoint.Weights, activation string) (Config, error) {
 // shapesOf reads the sizes that single tensors have.
 func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 	c.Vision, c.Text = w.Vision, w.Text
-	v, hasText, hasImage := &c.Vision, w.NoText == "", w.NoImage == ""
+	v, hasText, hasImage, vit := &c.Vision, w.NoText == "", w.NoImage == "", w.NoImage == "" && !w.HasTrunk()
+	hasStem := w.Tensors["visual.stem.2.weight"].Shape != nil
 	for _, r := range []struct {
 		name string
 		dims int
 		read func(s []int)
 		has  bool
 	}{
-		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, hasImage},
+		{"visual.conv1.weight", 4, func(s []int) { c.VisionWidth, c.PatchSize = s[0], s[3] }, vit && !hasStem},
+		{"visual.stem.2.weight", 4, func(s []int) { c.VisionWidth, v.Stem, c.PatchSize = s[0], s[1], towers.StemPatch }, hasStem},
 		{"visual.positional_embedding", 2, func(s []int) {
 			patches := s[0]
 			if !v.NoClassToken {
@@ -227,13 +242,13 @@ func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 			if w.ImageSize/c.PatchSize*c.PatchSize == c.ImageSize {
 				c.ImageSize = w.ImageSize
 			}
-		}, hasImage},
+		}, vit},
 		{towers.VisionPool + ".kv.weight", 2, func(s []int) {
 			if c.Embed = s[0] / 2; c.Embed != c.VisionWidth {
 				v.PoolWidth = c.Embed
 			}
 		}, v.Pool == checkpoint.PoolAttention},
-		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, hasImage && !v.NoProjection},
+		{"visual.proj", 2, func(s []int) { c.Embed = s[1] }, vit && !v.NoProjection},
 		{"token_embedding.weight", 2, func(s []int) { c.Vocab, c.TextWidth = s[0], s[1] }, hasText},
 		{"positional_embedding", 2, func(s []int) { c.Context = s[0] }, hasText},
 		{"text_projection", 2, func(s []int) { c.Embed = s[1] }, !hasImage && !c.Text.NoProjection},
@@ -374,6 +389,9 @@ func (c Config) Check() error {
 		return nil
 	}
 	if err := c.Fit.Check(c.ImageSize); err != nil {
+		return err
+	}
+	if err := c.Trunk.check(); err != nil {
 		return err
 	}
 	if c.Mean == [3]float32{} && c.Std == [3]float32{} {

@@ -119,7 +119,7 @@ func TestFramesAllocateNothing(t *testing.T) {
 		defer d.Release(d.Mark())
 		pixels, y := d.Temp(4, 3*c.ImageSize*c.ImageSize), d.Temp(4, c.Embed)
 		d.NormalizePixels(pixels, rgb, m.config.Mean, m.config.Std)
-		m.towers.Image.Forward(y, pixels, nil)
+		m.towers.Image.Encode(y, pixels)
 	}
 	batch()
 	if n := testing.AllocsPerRun(20, batch); n > 0 {

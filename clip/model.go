@@ -145,7 +145,7 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	if m.logitBias, err = logitBias(w); err != nil {
 		return nil, err
 	}
-	if o.Learnable && (c.towers() != ImageTower|TextTower || c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{}) {
+	if o.Learnable && (c.towers() != ImageTower|TextTower || c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{} || c.Trunk != Trunk{}) {
 		return nil, errors.New("pre-training supports both towers of OpenAI's CLIP only")
 	}
 	if o.Learnable {
@@ -189,7 +189,9 @@ func (c Config) memory(o Options) int64 {
 		c.textTensors(add(2)) // forward and backward
 	}
 	side, batch := int64(c.ImageSize), int64(0)
-	if c.HasImage() {
+	if c.Trunk != (Trunk{}) {
+		batch = imageBatch*3*side*side + c.Trunk.memory(side, imageBatch)
+	} else if c.HasImage() {
 		batch = imageBatch * (3*side*side + int64(c.sizes().Tokens())*8*int64(c.VisionWidth))
 	}
 	return 4 * (values + 2*largest + batch) // float32
@@ -200,7 +202,11 @@ func (m *Model) build(w *checkpoint.Weights, which Tower, forms compute.Form) (e
 	build := nn.Builder{Device: m.towers.Device, Source: sourceOf(w, &err), Params: m.towers.Params, Forms: forms}
 	if which&ImageTower != 0 {
 		b := build
-		m.towers.Image = towers.NewImageTower(&b, m.config.sizes())
+		if m.config.Trunk != (Trunk{}) {
+			m.towers.Image = towers.NewConvTower(&b, m.config.Trunk.sizes(), m.config.ImageSize, m.config.Embed)
+		} else {
+			m.towers.Image = towers.NewImageTower(&b, m.config.sizes())
+		}
 	}
 	if which&TextTower != 0 {
 		b := build
@@ -385,7 +391,7 @@ func (m *Model) encodeImages(ctx context.Context, size, each int, load func(dst 
 		mark := d.Mark()
 		pixels, y := d.Temp(to-from, each), d.Temp(to-from, e)
 		load(pixels, from*each, to*each)
-		m.towers.Image.Forward(y, pixels, nil)
+		m.towers.Image.Encode(y, pixels)
 		d.Download(out[from*e:to*e], y)
 		d.Release(mark)
 	}

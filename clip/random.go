@@ -16,6 +16,9 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970))
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",
 		Activation: c.Activation, VisionHeads: c.VisionHeads, TextHeads: c.TextHeads, Vision: c.Vision, Text: c.Text}
+	if c.Trunk != (Trunk{}) {
+		w.ImageSize = c.ImageSize
+	}
 	c.tensors(func(name string, shape ...int) {
 		n := nn.Elements(shape)
 		data := make([]float32, n)

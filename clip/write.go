@@ -31,6 +31,9 @@ func WriteFile(path string, w *checkpoint.Weights, half bool, more map[string]st
 	}
 	whole := *w // with all defaults written out
 	whole.VisionHeads, whole.TextHeads, whole.Eps, whole.Mean, whole.Std, whole.Fit = c.VisionHeads, c.TextHeads, c.Eps, c.Mean, c.Std, c.Fit
+	if c.Trunk != (Trunk{}) {
+		whole.ImageSize = c.ImageSize
+	}
 	description, err := whole.Describe()
 	if err != nil {
 		return err
@@ -58,7 +61,7 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 	if err != nil {
 		return err
 	}
-	if (c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{}) || c.towers() != ImageTower|TextTower {
+	if (c.Vision != checkpoint.Architecture{} || c.Text != checkpoint.Architecture{} || c.Trunk != Trunk{}) || c.towers() != ImageTower|TextTower {
 		return errors.New("only models with both towers of OpenAI's CLIP can be written as OpenCLIP's")
 	}
 	if c.Fit.Resized != 0 {

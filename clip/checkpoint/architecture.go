@@ -16,6 +16,7 @@ type Architecture struct {
 	// Of image towers only.
 	NoClassToken  bool    `json:"no_class_token,omitempty"`
 	NoPreNorm     bool    `json:"no_pre_norm,omitempty"`    // there is no norm before the blocks
+	Stem          int     `json:"stem,omitempty"`           // width of the first layers of a convolutional stem of patches
 	Rotary        string  `json:"rotary,omitempty"`         // rotary positions: "xy" or "yx", the order of the coordinates
 	RotaryOffset  float32 `json:"rotary_offset,omitempty"`  // added to coordinates
 	RotaryGrid    int     `json:"rotary_grid,omitempty"`    // coordinates are scaled to this number of patches per side

@@ -67,8 +67,9 @@ type Weights struct {
 	// Fit is how images become square.
 	Fit video.Fit
 
-	// ImageSize is the side of images, if it is not a multiple of the patches' side: then
-	// the last pixels are not used. Otherwise it is 0.
+	// ImageSize is the side of images in pixels, if it does not follow from the tensors: in a
+	// convolutional image tower, or where it is not a multiple of the patches' side, so that pixels
+	// at the right and at the bottom are not used.
 	ImageSize int
 
 	// Tokenizer is that of the model's folder, or nil for CLIP's own.
@@ -93,6 +94,7 @@ type Weights struct {
 	scaled       bool   // the file has layer scale
 	biased       bool   // it has a bias of sigmoids
 	decoder      bool   // it has CoCa's decoder
+	trunk        bool   // the image tower is MobileCLIP's convolutional one
 	unconfigured string // what the file holds, if it needs a configuration
 	close        func() error
 }
@@ -216,6 +218,7 @@ func (f *source) weights(dir string) (*Weights, error) {
 		return nil, err
 	}
 	format := w.Format
+	w.trunk = tensors[trunkLandmark].read != nil
 	// OpenAI's own files, and copies of their state dicts, have this number.
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace || format == viFi {
@@ -272,7 +275,9 @@ var families = []struct {
 	needs    string                                         // what such a file holds, if it needs a configuration
 }{
 	{openAILandmark, fromOpenAI, "", ""},
+	{stemLandmark, fromOpenAI, "", ""},
 	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
+	{trunkLandmark, fromMobileCLIP, "", "an image tower of the timm library"},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
 	{viFiLandmark, fromViFi, viFi, ""},
 	{siglipLandmark, fromSiglip, siglipHF, "a SigLIP model"},

@@ -75,6 +75,8 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 		width := 0
 		if shape := tensors[openAILandmark].shape; len(shape) > 0 {
 			width = shape[0]
+		} else if shape := tensors[stemLandmark].shape; len(shape) > 0 {
+			width = shape[0]
 		}
 		s, err = w.fromOpenCLIP(data, dir, width)
 	case which.Type == "clip_vision_model": // CLIPVisionModelWithProjection

@@ -25,11 +25,12 @@ type description struct {
 	Vision      Architecture `json:"vision,omitzero"`
 	Text        Architecture `json:"text,omitzero"`
 	Cleaning    bpe.Cleaning `json:"clean,omitempty"`
+	ImageSize   int          `json:"image_size,omitempty"`
 }
 
 // Describe returns the value of ConfigKey for a file of these weights.
 func (w *Weights) Describe() (string, error) {
-	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text, w.Cleaning})
+	d, err := json.Marshal(description{w.Activation, w.VisionHeads, w.TextHeads, float64(w.Eps), w.Mean[:], w.Std[:], w.Fit, w.Vision, w.Text, w.Cleaning, w.ImageSize})
 	return string(d), err
 }
 
@@ -49,6 +50,6 @@ func (w *Weights) fromMetadata(data []byte) error {
 	if d.Cleaning != "" && !slices.Contains(bpe.Cleanings, d.Cleaning) {
 		return fmt.Errorf("clean %q is not known", d.Cleaning)
 	}
-	w.Fit, w.Vision, w.Text, w.Cleaning = d.Fit, d.Vision, d.Text, d.Cleaning
+	w.Fit, w.Vision, w.Text, w.Cleaning, w.ImageSize = d.Fit, d.Vision, d.Text, d.Cleaning, d.ImageSize
 	return w.setStatistics(d.Mean, d.Std)
 }

@@ -16,7 +16,7 @@ const openAILandmark = "visual.conv1.weight"
 const block = `transformer\.resblocks\.[0-9]+\.((ln_[12]|attn\.ln|mlp\.ln|attn\.out_proj|mlp\.c_(fc|proj|gate))\.(weight|bias)|attn\.in_proj_(weight|bias))`
 
 // openAINames matches the tensors of a CLIP ViT, and those that later models have in addition.
-var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|proj\.bias|conv1\.weight|ln_(pre|post)\.(weight|bias)|` + block +
+var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|proj\.bias|conv1\.weight|stem\.[012]\.(weight|bias)|ln_(pre|post)\.(weight|bias)|` + block +
 	`|attn_pool\.(probe|(q|kv|out|layernorm|mlp\.c_(fc|proj)|ln_post)\.(weight|bias)))` +
 	`|token_embedding\.weight|positional_embedding|cls_emb|text_projection|text_projection\.bias|logit_(scale|bias)|ln_final\.(weight|bias)|` + block + `)$`)
 
@@ -107,6 +107,7 @@ func isBuffer(name string, t lazy) bool {
 
 // otherModels are recognized by a part of a tensor's name.
 var otherModels = []struct{ part, what string }{
+	{`image_encoder\.model\.`, "a MobileCLIP model in Apple's own layout"},
 	{`visual\.trunk\.`, "an image tower of the timm library"},
 	{`vision_model\.head\.`, "a SigLIP model"},
 	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},

@@ -14,7 +14,7 @@ const timmLandmark = trunk + "pos_embed"
 const trunk = "visual.trunk."
 
 // timmNames matches the tensors of timm's ViTs.
-var timmNames = regexp.MustCompile(`^visual\.(trunk\.(cls_token|pos_embed|patch_embed\.proj\.(weight|bias)|(norm_pre|norm|fc_norm|head)\.(weight|bias)` +
+var timmNames = regexp.MustCompile(`^visual\.(trunk\.(cls_token|pos_embed|patch_embed\.(proj|backbone\.[012])\.(weight|bias)|(norm_pre|norm|fc_norm|head)\.(weight|bias)` +
 	`|attn_pool\.(latent|(q|kv|proj|norm|mlp\.fc1|mlp\.fc2)\.(weight|bias))` +
 	`|blocks\.[0-9]+\.(gamma_[12]|ls[12]\.gamma|(norm[12]|attn\.(qkv|[qkv]_proj|proj|norm)|mlp\.(fc1|fc1_g|fc1_x|fc2|norm))\.(weight|bias)|attn\.[qv]_bias))|head\.proj\.(weight|bias))$`)
 
@@ -23,7 +23,7 @@ var timmToOpenAI = strings.NewReplacer(
 	"trunk.blocks.", "transformer.resblocks.",
 	"trunk.cls_token", "class_embedding",
 	"trunk.pos_embed", "positional_embedding",
-	"trunk.patch_embed.proj.", "conv1.",
+	"trunk.patch_embed.proj.", "conv1.", "trunk.patch_embed.backbone.", "stem.",
 	"trunk.norm_pre.", "ln_pre.",
 	"trunk.norm.", "ln_post.", "trunk.fc_norm.", "ln_post.",
 	"trunk.head.weight", "proj", "trunk.head.bias", "proj.bias",
@@ -41,6 +41,10 @@ var timmToOpenAI = strings.NewReplacer(
 
 // fromTimm returns the tensors of a model of OpenCLIP with a ViT of timm under OpenAI's names.
 func fromTimm(tensors map[string]lazy) (map[string]lazy, error) {
+	tensors, err := foldStem(tensors)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]lazy{}
 	for name, t := range tensors {
 		if !timmNames.MatchString(name) {
@@ -137,6 +141,8 @@ var timmTowers = func() []timmTower {
 		{name(`^vit_pe_core_gigantic_patch14_448$`), 96, giant},
 		{name(`^eva02_(base_patch16_clip_224|large_patch14_clip_(224|336))$`), 64, eva},
 		{name(`^eva_giant_patch14_224$`), 88, eva1},
+		{name(`^vit_base_mci_224$`), 64, Architecture{Activation: "gelu", Eps: 1e-6, NoPreNorm: true, ProjectionBias: true}},
+		{name(`^vit_large_patch14_clip_224$`), 64, Architecture{Activation: "gelu", Eps: 1e-5, ProjectionBias: true}},
 	}
 }()
 
@@ -144,6 +150,9 @@ var timmTowers = func() []timmTower {
 func (w *Weights) timmTower(vision openCLIPTower, width int) error {
 	name, _ := vision.values["timm_model_name"].(string)
 	name, _, _ = strings.Cut(name, ".") // the tag of pretrained weights
+	if w.trunk || trunks.MatchString(name) {
+		return w.timmTrunk(vision, name)
+	}
 	i := slices.IndexFunc(timmTowers, func(t timmTower) bool { return t.name.MatchString(name) })
 	if i < 0 {
 		return fmt.Errorf("vision_cfg: timm_model_name %q is not supported", name)

@@ -160,6 +160,9 @@ func Pull(ctx context.Context, name string, o Options) (path string, err error) 
 		return "", err
 	}
 	d := newDownloader(o)
+	if license, limit, ok := strings.Cut(m.License, ": "); ok {
+		d.log.Warn("the license limits the use of these weights", "model", m.Name, "license", license, "limit", limit)
+	}
 	d.user, endpoint.User = endpoint.User, nil
 	page := strings.TrimRight(endpoint.String(), "/") + "/" + m.Repository
 	for _, l := range layouts {

@@ -465,6 +465,21 @@ func TestUnverified(t *testing.T) {
 	}
 }
 
+// Pull logs what a license forbids, before anything is downloaded.
+func TestLicense(t *testing.T) {
+	h := newHub(t)
+	for name, limited := range map[string]bool{"MobileCLIP2-S0": true, "ViT-B/16": false} {
+		var log bytes.Buffer
+		_, err := Pull(t.Context(), name, Options{Mirror: h.hub.URL, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err == nil {
+			t.Errorf("%s: the hub has it", name)
+		}
+		if got := strings.Contains(log.String(), "non-commercial research only"); got != limited {
+			t.Errorf("%s: log %q", name, log.String())
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	h := newHub(t)
 	h.token = "secret"

@@ -26,6 +26,7 @@ const (
 	apache        = "Apache-2.0"
 	nonCommercial = "CC-BY-NC-4.0: no commercial use"
 	apple         = "Apple's own: see the model card"
+	research      = "Apple Machine Learning Research Model: non-commercial research only, not for products or services"
 	card          = "see the model card"
 )
 
@@ -112,6 +113,18 @@ var models = []Model{
 	{"siglip2-so400m-patch16-512", "timm/ViT-SO400M-16-SigLIP2-512", apache, 1136.6, 84.3, 0, 0},
 	{"siglip2-giant-opt-patch16-256", "timm/ViT-gopt-16-SigLIP2-256", apache, 1871.4, 84.5, 0, 0},
 	{"siglip2-giant-opt-patch16-384", "timm/ViT-gopt-16-SigLIP2-384", apache, 1871.9, 85.0, 0, 0},
+
+	// Apple's MobileCLIP; figures of its README.
+	{"MobileCLIP2-S0", "timm/MobileCLIP2-S0-OpenCLIP", research, 74.8, 71.5, 0, 0},
+	{"MobileCLIP2-S2", "timm/MobileCLIP2-S2-OpenCLIP", research, 99.2, 77.2, 0, 0},
+	{"MobileCLIP2-S3", "timm/MobileCLIP2-S3-OpenCLIP", research, 248.9, 80.7, 0, 0},
+	{"MobileCLIP2-S4", "timm/MobileCLIP2-S4-OpenCLIP", research, 445.4, 81.9, 0, 0},
+	{"MobileCLIP2-B", "timm/MobileCLIP2-B-OpenCLIP", research, 149.8, 79.4, 0, 0},
+	{"MobileCLIP2-L-14", "timm/MobileCLIP2-L-14-OpenCLIP", research, 427.6, 81.9, 0, 0},
+	{"MobileCLIP-S1", "apple/MobileCLIP-S1-OpenCLIP", research, 85.0, 72.6, 0, 0},
+	{"MobileCLIP-S2", "apple/MobileCLIP-S2-OpenCLIP", research, 99.2, 74.4, 0, 0},
+	{"MobileCLIP-B", "apple/MobileCLIP-B-OpenCLIP", research, 149.8, 76.8, 0, 0},
+	{"MobileCLIP-B:datacompdr_lt", "apple/MobileCLIP-B-LT-OpenCLIP", research, 149.8, 77.2, 0, 0},
 }
 
 // Models returns the models that Pull knows by name.

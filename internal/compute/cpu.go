@@ -30,6 +30,7 @@ type worker struct {
 	memory *memory
 	tile   tile      // argument of the current kernel
 	finish tile      // argument of the kernel that completes a tile
+	conv   depthwise // argument of the kernel of a depthwise convolution
 	sums   []float32 // unfinished tiles of a strip
 	_      [64]byte
 }
@@ -52,6 +53,7 @@ type job struct {
 	eps, scale  float32
 	size, patch int
 	first       int // rows before the patches
+	window      Window
 	rgb         []byte
 }
 

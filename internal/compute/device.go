@@ -220,6 +220,18 @@ type Device interface {
 	// channel by channel, to dst [n,3·size·size].
 	NormalizePixels(dst Matrix, rgb []byte, mean, std [3]float32)
 
+	// UnfoldImages writes the pixels in each position of a window over images [n,3·side²],
+	// stored channel by channel, to the rows of dst [n·out²,3·kernel²], in the same order.
+	UnfoldImages(dst, images Matrix, w Window)
+	// Depthwise writes y [n·out²,C] = act(taps * x + bias), the convolution of each column of
+	// x [n·side²,C] with its own taps [kernel²,C]. Rows are pixels of images, line by line.
+	Depthwise(y, x, taps, bias Matrix, w Window, act Activation)
+	// Gate writes y = act(x·sigmoid(gates)). The rows of x are divided into as many equal parts
+	// as gates has rows.
+	Gate(y, x, gates Matrix, act Activation)
+	// Rectify replaces negative elements by 0.
+	Rectify(x Matrix)
+
 	// AdamW updates param and its moments m and v in place.
 	AdamW(param, grad, m, v Matrix, s AdamWStep)
 	// Dot is the sum of the products of all entries.

@@ -36,8 +36,11 @@ type kernels struct {
 	// transpose writes dst[c][r] = src[r][c] for 1..transposed rows.
 	transpose  func(dst *float32, ldd uintptr, src *float32, lds uintptr, rows, cols int)
 	transposed int
-	ints       *intKernels
-	resample   *resampleKernels
+	// depthwise holds the kernels of depthwise convolutions by kernel and stride. Other sizes
+	// use plain Go.
+	depthwise map[[2]int]func(*depthwise)
+	ints      *intKernels
+	resample  *resampleKernels
 	// peak executes 12 multiply-adds on whole vectors n times; vector is their length.
 	peak   func(n int)
 	vector int

@@ -150,6 +150,25 @@ func avx2AdamW(p []float32, d []float32, m []float32, v []float32, s *adamw)
 func avx2Transpose(dst *float32, ldd uintptr, src *float32, lds uintptr, rows int, cols int)
 
 //go:noescape
+func avx2Depthwise3x1(t *depthwise)
+
+//go:noescape
+func avx2Depthwise3x2(t *depthwise)
+
+//go:noescape
+func avx2Depthwise7x1(t *depthwise)
+
+//go:noescape
+func avx2Depthwise7x2(t *depthwise)
+
+var avx2Depthwise = map[[2]int]func(*depthwise){
+	{3, 1}: avx2Depthwise3x1,
+	{3, 2}: avx2Depthwise3x2,
+	{7, 1}: avx2Depthwise7x1,
+	{7, 2}: avx2Depthwise7x2,
+}
+
+//go:noescape
 func avx2Peak(n int)
 
 //go:noescape
@@ -374,6 +393,25 @@ func avx512AdamW(p []float32, d []float32, m []float32, v []float32, s *adamw)
 
 //go:noescape
 func avx512Transpose(dst *float32, ldd uintptr, src *float32, lds uintptr, rows int, cols int)
+
+//go:noescape
+func avx512Depthwise3x1(t *depthwise)
+
+//go:noescape
+func avx512Depthwise3x2(t *depthwise)
+
+//go:noescape
+func avx512Depthwise7x1(t *depthwise)
+
+//go:noescape
+func avx512Depthwise7x2(t *depthwise)
+
+var avx512Depthwise = map[[2]int]func(*depthwise){
+	{3, 1}: avx512Depthwise3x1,
+	{3, 2}: avx512Depthwise3x2,
+	{7, 1}: avx512Depthwise7x1,
+	{7, 2}: avx512Depthwise7x2,
+}
 
 //go:noescape
 func avx512Peak(n int)

@@ -12,6 +12,7 @@ type ImageTower struct {
 	device        compute.Device
 	size          Sizes
 	conv          *nn.Linear // a patch's pixels [3·patch²] to D
+	stem          *stem      // instead of conv; else nil
 	class, dclass compute.Matrix
 	pos, dpos     compute.Matrix // [P,D]
 	lnPre, lnPost *nn.LayerNorm  // lnPre is nil if there is none
@@ -37,7 +38,11 @@ func NewImageTower(b *nn.Builder, c Sizes) *ImageTower {
 	// Pixels are the tower's raw input: they are never rounded.
 	exact := *b
 	exact.Forms = compute.Forward
-	t.conv = exact.Linear("visual.conv1.weight", "", c.Vision.Width, 3*c.PatchSize*c.PatchSize)
+	if c.Image.Stem > 0 {
+		t.stem = newStem(&exact, c)
+	} else {
+		t.conv = exact.Linear("visual.conv1.weight", "", c.Vision.Width, 3*c.PatchSize*c.PatchSize)
+	}
 	if !c.Image.NoClass {
 		t.class, t.dclass = b.Vector("visual.class_embedding", c.Vision.Width)
 	}
@@ -104,12 +109,16 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 		blocks = &tape.blocks
 	}
 	l := t.layoutOf(n)
-	tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
-	d.ExtractPatches(tape.patches, pixels, c.ImageSize, c.PatchSize, c.first())
+	tape.x0 = d.Temp(rows, c.Vision.Width)
 	// The class token's patch is zero, so its row comes out of the convolution
 	// as zero and takes only the class embedding and its position.
-	tape.x0 = d.Temp(rows, c.Vision.Width)
-	t.conv.Forward(tape.x0, tape.patches, compute.Identity, compute.Matrix{})
+	if t.stem != nil {
+		t.stem.forward(tape.x0, pixels)
+	} else {
+		tape.patches = d.Temp(rows, 3*c.PatchSize*c.PatchSize)
+		d.ExtractPatches(tape.patches, pixels, c.ImageSize, c.PatchSize, c.first())
+		t.conv.Forward(tape.x0, tape.patches, compute.Identity, compute.Matrix{})
+	}
 	d.AddCycle(tape.x0, t.pos)
 	if !t.class.IsZero() {
 		d.ScatterAdd(tape.x0, l.first, t.class, l.zeros)
@@ -129,6 +138,9 @@ func (t *ImageTower) Forward(out, pixels compute.Matrix, tape *ImageTape) {
 	t.pool.forward(tape.normed, tape.last, l)
 	t.proj.Forward(out, tape.normed)
 }
+
+// Encode implements [Image].
+func (t *ImageTower) Encode(out, pixels compute.Matrix) { t.Forward(out, pixels, nil) }
 
 // Backward adds to the gradients of the tower's weights for dout [n,E].
 func (t *ImageTower) Backward(dout compute.Matrix, tape *ImageTape) {

@@ -38,6 +38,7 @@ type ImageDesign struct {
 	Attention    nn.PoolConfig // of PoolAttention
 	PoolNorm     bool          // a norm follows PoolAttention
 	NoClass      bool          // there is no class token
+	Stem         int           // width of the first layers of a convolutional stem; 0 without
 	NoPreNorm    bool          // there is no norm before the blocks
 	NoProjection bool
 	Bias         bool // the projection has a bias
@@ -101,12 +102,18 @@ func (s Sizes) PoolWidth() int {
 	return s.Vision.Width
 }
 
+// Image is an image tower.
+type Image interface {
+	// Encode writes out [n,E] for normalized pixels [n,3·S·S], channel by channel.
+	Encode(out, pixels compute.Matrix)
+}
+
 // Model is a backbone's towers on one device. Hold the lock while using the
 // device: it serves one goroutine at a time.
 type Model struct {
 	sync.Mutex
 	Device compute.Device
-	Image  *ImageTower // nil if it was not built
-	Text   *TextTower  // nil if it was not built
-	Params *nn.Params  // the learnable weights; nil for a frozen backbone
+	Image  Image      // nil if it was not built
+	Text   *TextTower // nil if it was not built
+	Params *nn.Params // the learnable weights; nil for a frozen backbone
 }

@@ -8,6 +8,7 @@ fixtures (testdata/zoo); full ones have the published architecture with fewer la
 import json
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable
 
 import open_clip
@@ -17,6 +18,7 @@ import transformers
 import tokenizers
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from safetensors.torch import save_file
+from timm.models.vision_transformer_hybrid import ConvStem
 from torchvision.transforms.functional import center_crop
 
 
@@ -109,11 +111,18 @@ class OpenCLIP:
         c.update(self.whole)
         return c
 
+    def changes(self, small):
+        """The arguments of timm's model."""
+        return {**SMALL_TIMM, **self.timm} if small else {"depth": self.layers}
+
+    def settle(self, model, side):
+        pass
+
     def make(self, folder, small, seed=1):
         c = self.config(small)
-        changes = {**SMALL_TIMM, **self.timm} if small else {"depth": self.layers}
-        model = build(c, changes if "timm_model_name" in c["vision_cfg"] else None)
+        model = build(c, self.changes(small) if "timm_model_name" in c["vision_cfg"] else None)
         randomize(model, seed)
+        self.settle(model, c["vision_cfg"]["image_size"])
         model.eval()
         preprocess = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711],
                       "interpolation": "bicubic", "resize_mode": "shortest", **self.preprocess}
@@ -211,6 +220,66 @@ PE = {"interpolation": "bilinear", "resize_mode": "squash", "mean": [0.5] * 3, "
 PE_SMALL = dict(attn_pool_mlp_ratio=0.25, depth=1)
 
 
+SMALL_MOBILE = dict(embed_dims=(4, 8, 16, 32), layers=(1, 2, 1, 1), mlp_ratios=(3, 2, 2, 1))
+SMALL_MOBILE_WIDE = dict(embed_dims=(4, 8, 8, 32, 32), layers=(1, 1, 1, 1, 1), mlp_ratios=(1, 1, 1, 0.5, 0.25))
+UNIT = {"interpolation": "bilinear", "mean": [0.0] * 3, "std": [1.0] * 3}
+
+
+@dataclass
+class MobileCLIP(OpenCLIP):
+    """A model with a convolutional image tower. Its statistics of batch norms are near those of
+    random images, and what blocks add is small, so that float32 is exact enough for a comparison."""
+
+    side: int = 64  # of the images of a small model
+
+    def config(self, small):
+        c = super().config(small)
+        if small:
+            c["vision_cfg"]["image_size"] = self.side
+        return c
+
+    def changes(self, small):
+        return self.timm if small else {}
+
+    def settle(self, model, side):
+        generator = torch.Generator().manual_seed(3)
+        for name, p in model.visual.named_parameters():
+            if "gamma" in name:
+                p.data.copy_((0.3 * p.data).half().float())
+        norms = [m for m in model.visual.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        for m in norms:
+            m.momentum = 1.0
+        model.train()
+        with torch.no_grad():
+            model.encode_image(torch.randn(4, 3, side, side, generator=generator))
+        for m in norms:
+            mean, variance = m.running_mean, m.running_var
+            mean += 0.3 * variance.sqrt() * torch.randn(mean.shape, generator=generator)
+            variance *= 0.5 + torch.rand(variance.shape, generator=generator)
+            mean.copy_(mean.half().float())
+            variance.copy_(variance.clamp(min=0.01).half().float())
+
+
+@dataclass
+class MobileCLIPB(MobileCLIP):
+    """A model with a ViT whose patches pass through three convolutions."""
+
+    def changes(self, small):
+        if not small:
+            return {"depth": self.layers}
+        stem = ConvStem(channels=(8, 8, 64), stride=(4, 2, 2), kernel_size=(4, 2, 2), padding=0, act_layer=torch.nn.GELU)
+        return dict(embed_dim=64, depth=1, num_heads=1, img_size=32, mlp_ratio=0.5,
+                    embed_layer=partial(timm.layers.HybridEmbed, backbone=stem, proj=False))
+
+
+def write_reparameterized(folder, model, config, preprocess, small):
+    """Writes a model whose image tower has one convolution for the branches of each layer."""
+    trunk = timm.utils.model.reparameterize_model(model.visual.trunk)
+    trunk.load_state_dict({name: t.float() for name, t in half(trunk.state_dict()).items()})
+    model.visual.trunk = trunk
+    write_openclip(folder, model, config, preprocess, small)
+
+
 @dataclass
 class HuggingFace:
     """A CLIPModel of transformers, or one of its towers."""
@@ -281,7 +350,16 @@ FAMILIES = {
     "eva02": OpenCLIP("EVA02-B-16", timm=dict(mlp_ratio=0.25)),
     "eva02-l": OpenCLIP("EVA02-L-14-336"),
     "eva01": OpenCLIP("EVA01-g-14"),
+    # MobileCLIP and MobileCLIP2.
+    "mobileclip2-s0": MobileCLIP("MobileCLIP2-S0", timm=SMALL_MOBILE, preprocess=UNIT),
+    "mobileclip2-s0-one": MobileCLIP("MobileCLIP2-S0", timm=SMALL_MOBILE, preprocess=UNIT, write=write_reparameterized),
+    "mobileclip-s1": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT),
+    "mobileclip2-s2": MobileCLIP("MobileCLIP2-S2", timm=SMALL_MOBILE, preprocess=UNIT),
+    "mobileclip2-s3": MobileCLIP("MobileCLIP2-S3", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
+    "mobileclip2-b": MobileCLIPB("MobileCLIP2-B", side=32, preprocess=UNIT),
+    "mobileclip2-l": OpenCLIP("MobileCLIP2-L-14", timm=dict(embed_dim=64)),
+    "mobileclip2-s4": MobileCLIP("MobileCLIP2-S4", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
 }
 
 # The rows that are fixtures.
-FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02"]
+FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3", "mobileclip2-b"]

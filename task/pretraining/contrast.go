@@ -64,7 +64,7 @@ func (c *contrast) forward(s *towers.Sequences, f, g compute.Matrix, from, to in
 	}
 	p := d.Temp(to-from, 3*size.ImageSize*size.ImageSize)
 	pixels(p, from, to)
-	c.towers.Image.Forward(f, p, image)
+	c.vision.Forward(f, p, image)
 	x := d.Temp(s.Rows(), size.TextWidth)
 	c.towers.Text.Embed(x, s)
 	c.towers.Text.Forward(g, x, s, text)
@@ -73,7 +73,7 @@ func (c *contrast) forward(s *towers.Sequences, f, g compute.Matrix, from, to in
 func (c *contrast) backward(s *towers.Sequences, df, dg compute.Matrix) {
 	d := c.towers.Device
 	defer d.Release(d.Mark())
-	c.towers.Image.Backward(df, &c.image)
+	c.vision.Backward(df, &c.image)
 	dx := d.Temp(s.Rows(), c.Config().TextWidth)
 	c.towers.Text.Backward(dx, dg, s, &c.text)
 	c.towers.Text.AddTokenGrad(dx, s)

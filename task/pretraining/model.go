@@ -18,6 +18,7 @@ const maxScale = 100
 type model struct {
 	*clip.Model // encodes with the current weights
 	towers      *towers.Model
+	vision      *towers.ImageTower // of towers
 	params      *nn.Params
 	scale       *nn.Param        // the logarithm of the logit scale
 	shapes      map[string][]int // of the tensors in a weight file
@@ -30,7 +31,7 @@ func newModel(w *checkpoint.Weights, threads int) (*model, error) {
 		return nil, err
 	}
 	t := bridge.Towers(m)
-	l := &model{Model: m, towers: t, params: t.Params, shapes: map[string][]int{}}
+	l := &model{Model: m, towers: t, vision: t.Image.(*towers.ImageTower), params: t.Params, shapes: map[string][]int{}}
 	for name, t := range w.Tensors {
 		l.shapes[name] = t.Shape
 	}

@@ -49,6 +49,7 @@ func generateAMD64() *source {
 		g.rows()
 		g.adamw()
 		g.transpose()
+		g.depthwise()
 		g.peak()
 	}
 	g.resample()

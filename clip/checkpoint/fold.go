@@ -1,0 +1,283 @@
+package checkpoint
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/clipcue/clipcue/internal/safetensors"
+)
+
+// folding adds up the branches of layers.
+type folding struct {
+	tensors map[string]lazy
+	used    map[string]bool
+}
+
+// branch is one of the parts whose sum is a layer: ±scale·norm(conv(x)). The fields are prefixes
+// of tensors, and "" for none. Without conv, it is the input itself.
+type branch struct {
+	conv, norm string
+	scale      string // a factor for each output channel
+	minus      bool
+	before     string // a batch norm of the input instead of the output
+}
+
+// first returns the first of the names that exists, or "".
+func (f *folding) first(names ...string) string {
+	for _, name := range names {
+		if _, ok := f.tensors[name]; ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// present returns the branches of which the file has the weights.
+func (f *folding) present(all []branch) []branch {
+	return slices.DeleteFunc(all, func(b branch) bool {
+		if b.conv != "" {
+			return f.first(b.conv+".weight") == ""
+		}
+		return f.first(b.norm+".running_mean") == ""
+	})
+}
+
+// maxBranches bounds the convolutions that MobileOne's block adds up.
+const maxBranches = 16
+
+// mobileOne returns the branches of MobileOne's block (Vasu et al. 2023).
+func (f *folding) mobileOne(prefix string) []branch {
+	var all []branch
+	for i := range maxBranches {
+		name := fmt.Sprintf("%s.conv_kxk.%d", prefix, i)
+		all = append(all, branch{conv: name + ".conv", norm: name + ".bn"})
+	}
+	return f.present(append(all, branch{conv: prefix + ".conv_scale.conv", norm: prefix + ".conv_scale.bn"}, branch{norm: prefix + ".identity"}))
+}
+
+// mixer returns the branches of x + scale·(mixer(x) - norm(x)).
+func (f *folding) mixer(prefix string) []branch {
+	prefix += ".token_mixer"
+	all := append(f.mobileOne(prefix+".mixer"), branch{norm: prefix + ".norm.identity", minus: true})
+	for i := range all {
+		all[i].scale = f.first(prefix + ".layer_scale.gamma")
+	}
+	return append(all, branch{})
+}
+
+// sum is a convolution: weight [out,in,kernel,kernel] and bias [out].
+type sum struct {
+	out, in, kernel int
+	weight, bias    []float64
+}
+
+// newSum returns a convolution of zeros for the shape of a weight.
+func newSum(shape []int) *sum {
+	s := &sum{out: shape[0], in: shape[1], kernel: 1}
+	if len(shape) == 4 {
+		s.kernel = shape[2]
+	}
+	s.weight, s.bias = make([]float64, s.out*s.in*s.kernel*s.kernel), make([]float64, s.out)
+	return s
+}
+
+// layer returns the weight and the bias of the sum of branches, of which the first has the
+// largest kernel.
+func (f *folding) layer(all []branch) (weight, bias lazy, err error) {
+	name := all[0].conv + ".weight"
+	shape := f.tensors[name].shape
+	if len(shape) != 2 && (len(shape) != 4 || shape[2] != shape[3]) || slices.Min(shape) < 1 {
+		return weight, bias, fmt.Errorf("tensor %q has shape %v, not that of a convolution", name, shape)
+	}
+	for _, b := range all {
+		if err := f.check(b, shape); err != nil {
+			return weight, bias, err
+		}
+	}
+	read := func(shape []int, pick func(*sum) []float64) lazy {
+		return lazy{"F32", shape, func() (safetensors.Tensor, error) {
+			s := newSum(f.tensors[name].shape)
+			for _, b := range all {
+				if err := f.add(s, b); err != nil {
+					return safetensors.Tensor{}, err
+				}
+			}
+			data := make([]float32, 0, len(s.weight))
+			for _, v := range pick(s) {
+				data = append(data, float32(v))
+			}
+			return safetensors.FromFloat32s(data, shape...), nil
+		}}
+	}
+	return read(shape, func(s *sum) []float64 { return s.weight }), read(shape[:1], func(s *sum) []float64 { return s.bias }), nil
+}
+
+// check returns an error unless the tensors of a branch fit a layer, and marks them as used.
+func (f *folding) check(b branch, shape []int) error {
+	need := func(name string, fits func(t []int) bool) error {
+		t, ok := f.tensors[name]
+		if !ok {
+			return fmt.Errorf("tensor %q is missing", name)
+		}
+		if !fits(t.shape) {
+			return fmt.Errorf("tensor %q has shape %v, which does not fit a layer of shape %v", name, t.shape, shape)
+		}
+		f.used[name] = true
+		return nil
+	}
+	vector := func(n int) func([]int) bool {
+		return func(t []int) bool { return len(t) > 0 && t[0] == n && elementsOf(t) == n }
+	}
+	var names []string
+	for _, norm := range []string{b.norm, b.before} {
+		if norm != "" {
+			names = append(names, norm+".weight", norm+".bias", norm+".running_mean", norm+".running_var")
+		}
+	}
+	if b.scale != "" {
+		names = append(names, b.scale)
+	}
+	size := shape[0]
+	if b.before != "" {
+		size = shape[1]
+	}
+	for _, name := range names {
+		if err := need(name, vector(size)); err != nil {
+			return err
+		}
+	}
+	if b.conv == "" {
+		return nil
+	}
+	if bias := f.first(b.conv + ".bias"); bias != "" {
+		if err := need(bias, vector(shape[0])); err != nil {
+			return err
+		}
+	}
+	return need(b.conv+".weight", func(t []int) bool {
+		return len(t) == len(shape) && t[0] == shape[0] && t[1] == shape[1] &&
+			(len(t) == 2 || t[2] == t[3] && t[2] >= 1 && t[2] <= shape[2] && (shape[2]-t[2])%2 == 0)
+	})
+}
+
+func elementsOf(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
+// values reads a tensor.
+func (f *folding) values(name string) ([]float64, error) {
+	t, err := f.tensors[name].read()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	data, err := t.Float32s()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	out := make([]float64, len(data))
+	for i, v := range data {
+		out[i] = float64(v)
+	}
+	return out, nil
+}
+
+// affine is y = factor·x + offset for each channel.
+type affine struct{ factor, offset []float64 }
+
+// batchNormEps is what batch norms add to the variance.
+const batchNormEps = 1e-5
+
+// norm returns the batch norm of n channels under a prefix as factors and offsets; without a
+// prefix, they change nothing.
+func (f *folding) norm(prefix string, n int) (a affine, err error) {
+	a.factor, a.offset = slices.Repeat([]float64{1}, n), make([]float64, n)
+	if prefix == "" {
+		return a, nil
+	}
+	var parts [4][]float64
+	for i, name := range []string{"weight", "bias", "running_mean", "running_var"} {
+		if parts[i], err = f.values(prefix + "." + name); err != nil {
+			return a, err
+		}
+	}
+	for i := range n {
+		a.factor[i] = parts[0][i] / math.Sqrt(parts[3][i]+batchNormEps)
+		a.offset[i] = parts[1][i] - parts[2][i]*a.factor[i]
+	}
+	return a, nil
+}
+
+// add adds a branch to a layer.
+func (f *folding) add(s *sum, b branch) error {
+	after, err := f.norm(b.norm, s.out)
+	if err != nil {
+		return err
+	}
+	if b.scale != "" {
+		scale, err := f.values(b.scale)
+		if err != nil {
+			return err
+		}
+		for i, v := range scale {
+			after.factor[i] *= v
+			after.offset[i] *= v
+		}
+	}
+	if b.minus {
+		for i := range after.factor {
+			after.factor[i], after.offset[i] = -after.factor[i], -after.offset[i]
+		}
+	}
+	part, err := f.convolution(s, b)
+	if err != nil {
+		return err
+	}
+	each, small := s.in*s.kernel*s.kernel, part.in*part.kernel*part.kernel
+	edge := (s.kernel - part.kernel) / 2
+	for o := range s.out {
+		s.bias[o] += after.factor[o]*part.bias[o] + after.offset[o]
+		for i, v := range part.weight[o*small : (o+1)*small] {
+			in, y, x := i/(part.kernel*part.kernel), i/part.kernel%part.kernel, i%part.kernel
+			s.weight[o*each+(in*s.kernel+y+edge)*s.kernel+x+edge] += after.factor[o] * v
+		}
+	}
+	return nil
+}
+
+// convolution reads the convolution of a branch of s, without its norm.
+func (f *folding) convolution(s *sum, b branch) (*sum, error) {
+	if b.conv == "" {
+		one := newSum([]int{s.out, s.in})
+		for o := range one.out {
+			one.weight[o*one.in+o%one.in] = 1
+		}
+		return one, nil
+	}
+	part := newSum(f.tensors[b.conv+".weight"].shape)
+	var err error
+	if part.weight, err = f.values(b.conv + ".weight"); err != nil {
+		return nil, err
+	}
+	if bias := f.first(b.conv + ".bias"); bias != "" {
+		if part.bias, err = f.values(bias); err != nil {
+			return nil, err
+		}
+	}
+	if b.before == "" {
+		return part, nil
+	}
+	before, err := f.norm(b.before, part.in)
+	if err != nil {
+		return nil, err
+	}
+	for i := range part.weight {
+		part.bias[i/part.in] += part.weight[i] * before.offset[i%part.in]
+		part.weight[i] *= before.factor[i%part.in]
+	}
+	return part, nil
+}
