@@ -19,7 +19,7 @@ func BenchmarkMark(b *testing.B) {
 				b.Skip("CLIPCUE_SLOW is not set")
 			}
 			r := rand.New(rand.NewPCG(1, 2))
-			m := NewMoments(&Directions{rows: identity(c.embed).rows[:tracked]}, c.n)
+			m := NewMoments(axes(c.embed, tracked), c.n)
 			e, t := make([]float64, c.embed), make([]float32, m.directions.Width())
 			for j := range t {
 				t[j] = float32(r.NormFloat64() / 40)

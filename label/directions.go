@@ -65,7 +65,7 @@ func LearnDirections(embed int, moments []Frames) *Directions {
 
 // weights are those of the parts of a descriptor. With more weight on the order of frames, fewer
 // marks teach the motions that it shows, and more marks are needed for the others.
-var weights = [blocks]float64{3, 1, 1, 1}
+var weights = [blocks]float64{2, 1, 1, 1}
 
 // shrink is the standard deviation that is added to that of each element, relative to that of
 // all. Without it, elements that hardly vary would weigh as much as the others.

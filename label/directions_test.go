@@ -58,7 +58,7 @@ func TestDescriptionDoesNotDependOnRateOrLength(t *testing.T) {
 
 // A rotation has the same areas at any phase, and opposite ones backward.
 func TestAreasShowTheSenseOfRotation(t *testing.T) {
-	d := identity(3)
+	d := axes(3, 3)
 	areas := func(phase, turns float64) []float32 {
 		x, at := frames(func(u float64) []float32 {
 			return []float32{10, float32(math.Cos(phase + 2*math.Pi*turns*u)), float32(math.Sin(phase + 2*math.Pi*turns*u))}

@@ -35,7 +35,7 @@ func newWorld(tb testing.TB, seed uint64, videos int, motion bool) *world {
 		return x
 	}
 	common, look, turn := unit(testWidth, 1), unit(testWidth, 1), unit(2*testWidth, 0.3)
-	w := &world{m: NewMoments(identity(testWidth), videos*10), look: normal(look)}
+	w := &world{m: NewMoments(axes(testWidth, 8), videos*10), look: normal(look)}
 	for v := range videos {
 		scene := unit(testWidth, 0.5)
 		for i := range 10 {
@@ -68,10 +68,10 @@ func newWorld(tb testing.TB, seed uint64, videos int, motion bool) *world {
 	return w
 }
 
-// identity returns all axes as directions.
-func identity(width int) *Directions {
+// axes returns the first n axes of a space as directions.
+func axes(width, n int) *Directions {
 	d := &Directions{}
-	for i := range width {
+	for i := range n {
 		d.rows = append(d.rows, make([]float32, width))
 		d.rows[i][i] = 1
 	}
@@ -297,7 +297,7 @@ func TestSpansWithoutMoments(t *testing.T) {
 			t.Errorf("%+v is accepted", k)
 		}
 	}
-	if _, err := Fit(NewMoments(identity(testWidth), 0), w.text, nil); err == nil {
+	if _, err := Fit(NewMoments(axes(testWidth, 8), 0), w.text, nil); err == nil {
 		t.Error("an empty archive is accepted")
 	}
 	if _, err := Fit(w.m, w.text[:3], nil); err == nil {
@@ -318,7 +318,7 @@ func TestAMarkShowsTheMomentsItOverlapsMost(t *testing.T) {
 }
 
 func TestAllMomentsTheSame(t *testing.T) {
-	m := NewMoments(identity(2), 4)
+	m := NewMoments(axes(2, 2), 4)
 	for i := range 4 {
 		if err := m.Add(Moment{int64(i), 0, 4, []float32{1, 0}, nil}); err != nil {
 			t.Fatal(err)

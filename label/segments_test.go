@@ -9,7 +9,7 @@ import (
 )
 
 func TestSegments(t *testing.T) {
-	m := NewMoments(identity(1), 0)
+	m := NewMoments(axes(1, 1), 0)
 	for _, s := range []span{{1, 0, 4}, {1, 2, 6}, {1, 4, 8}, {1, 6, 10}, {1, 20, 24}, {2, 0, 4}} {
 		if err := m.Add(Moment{s.video, s.start, s.end, []float32{1}, nil}); err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestCutFollowsTheMarks(t *testing.T) {
 
 // The motion descriptor says where in a moment the label is, so edges are finer than moments.
 func TestSegmentsAreFinerThanMoments(t *testing.T) {
-	m := NewMoments(identity(2), 0)
+	m := NewMoments(axes(2, 2), 0)
 	const shownFrom, shownTo, rate = 9., 10.5, 8
 	for start := 0.; start <= 16; start += 2 {
 		var frames []float32

@@ -10,7 +10,7 @@ import (
 // those with equal signs, which no linear head can tell.
 func newParity(t *testing.T) *world {
 	r := rand.New(rand.NewPCG(5, 6))
-	w := &world{m: NewMoments(identity(8), 300), text: normal([]float64{0, 0, 0, 0, 0, 0, 0, 1})}
+	w := &world{m: NewMoments(axes(8, 8), 300), text: normal([]float64{0, 0, 0, 0, 0, 0, 0, 1})}
 	for v := range 300 {
 		e := make([]float64, 8)
 		for j := range e {
