@@ -19,17 +19,16 @@ func BenchmarkMark(b *testing.B) {
 				b.Skip("CLIPCUE_SLOW is not set")
 			}
 			r := rand.New(rand.NewPCG(1, 2))
-			m := NewMoments(c.embed, c.n)
-			e, t := make([]float64, c.embed), make([]float32, MotionWidth(c.embed))
+			m := NewMoments(axes(c.embed, tracked), c.n)
+			e, t := make([]float64, c.embed), make([]float32, m.directions.Width())
 			for j := range t {
 				t[j] = float32(r.NormFloat64() / 40)
 			}
-			motion := PackMotion(t)
 			for i := range c.n {
 				for j := range e {
 					e[j] = r.Float64()
 				}
-				if err := m.Add(Moment{int64(i / 100), float64(2 * (i % 100)), float64(2*(i%100) + 4), normal(e), motion}); err != nil {
+				if err := m.Add(Moment{int64(i / 100), float64(2 * (i % 100)), float64(2*(i%100) + 4), normal(e), t}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -2,7 +2,8 @@
 // arithmetic on embeddings and reads no files; package library stores the moments and the
 // marks.
 //
-//   - [Motion] describes the order of a moment's frames, which their mean cannot.
+//   - [Directions] describe how the frames of a moment change, which their mean cannot.
+//     [Motion] is a simpler description for a few videos.
 //   - [Fit] learns a [Head] from marks: Bayesian logistic regression whose prior is the
 //     label's text. Without marks the head ranks moments as the text query does.
 //   - [Train] learns a head that is not linear.

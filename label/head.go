@@ -30,8 +30,8 @@ func (k Mark) Overlap(o Mark) float64 {
 	return shared / (k.End - k.Start + o.End - o.Start - shared)
 }
 
-// Head scores moments for one label: the dot product of Weights [3E] with a moment's
-// embedding and motion, plus Bias and, for a trained head, a kernel. The score is a
+// Head scores moments for one label: the dot product of Weights [E+M] with a moment's
+// embedding [E] and motion [M], plus Bias and, for a trained head, a kernel. The score is a
 // log-odds.
 type Head struct {
 	Weights []float32
@@ -47,14 +47,12 @@ type Head struct {
 
 // Score returns the score of a moment that is not in an archive.
 func (h *Head) Score(embedding, motion []float32) float64 {
-	score := compute.Dot(h.Weights[:len(embedding)], embedding) + compute.Dot(h.motion(), motion) + h.Bias
+	score := compute.Dot(h.Weights[:len(embedding)], embedding) + compute.Dot(h.Weights[len(embedding):], motion) + h.Bias
 	if h.kernel != nil {
 		score += h.kernel.clone().at(embedding, motion)
 	}
 	return score
 }
-
-func (h *Head) motion() []float32 { return h.Weights[len(h.Weights)/(1+orders):] }
 
 // The prior of the head, a normal distribution over its parameters. Log-odds are
 //
@@ -300,7 +298,7 @@ func (p *problem) threshold(h *Head, examples []example) (middle, half float64) 
 
 // score returns the score of one moment.
 func (p *problem) score(h *Head, row int) float64 {
-	s := newScorer(h, p.m.stride)
+	s := newScorer(h, p.m.embed, p.m.stride)
 	var out [1]float32
 	s.score(out[:], p.m, row)
 	return float64(out[0])

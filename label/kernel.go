@@ -12,13 +12,13 @@ import (
 // covariance amplitude·exp(-d²/2), where d is the distance of two inputs, of which random
 // ones are 1 apart in mean square.
 type kernel struct {
-	mean    []float32   // [3E]
+	mean    []float32   // [E+M]
 	white   [][]float32 // [E,E], a lower triangle
 	scale   [2]float32  // of whitened embeddings and motions
-	points  [][]float32 // [n,3E], the inputs of the marks
+	points  [][]float32 // [n,E+M], the inputs of the marks
 	norms   []float64   // their squares
 	weights []float64   // [n]
-	x, y    []float32   // scratch [3E]
+	x, y    []float32   // scratch [E+M]
 }
 
 // amplitude is the variance of the log-odds that marks may add to those of the text.

@@ -34,13 +34,13 @@ func newWorld(tb testing.TB, seed uint64, videos int, motion bool) *world {
 		}
 		return x
 	}
-	common, look, turn := unit(testWidth, 1), unit(testWidth, 1), unit(MotionWidth(testWidth), 0.3)
-	w := &world{m: NewMoments(testWidth, videos*10), look: normal(look)}
+	common, look, turn := unit(testWidth, 1), unit(testWidth, 1), unit(2*testWidth, 0.3)
+	w := &world{m: NewMoments(axes(testWidth, 8), videos*10), look: normal(look)}
 	for v := range videos {
 		scene := unit(testWidth, 0.5)
 		for i := range 10 {
 			shows := r.IntN(20) == 0
-			e, t := unit(testWidth, 0.3), unit(MotionWidth(testWidth), 0.2)
+			e, t := unit(testWidth, 0.3), unit(2*testWidth, 0.2)
 			for j := range e {
 				e[j] += common[j] + scene[j]
 				if shows && !motion {
@@ -52,7 +52,7 @@ func newWorld(tb testing.TB, seed uint64, videos int, motion bool) *world {
 					t[j] += turn[j]
 				}
 			}
-			if err := w.m.Add(Moment{Video: int64(v + 1), Start: float64(2 * i), End: float64(2*i + 4), Embedding: normal(e), Motion: PackMotion(narrow(t))}); err != nil {
+			if err := w.m.Add(Moment{Video: int64(v + 1), Start: float64(2 * i), End: float64(2*i + 4), Embedding: normal(e), Motion: moving(w.m, t)}); err != nil {
 				tb.Fatal(err)
 			}
 			w.true = append(w.true, shows)
@@ -66,6 +66,26 @@ func newWorld(tb testing.TB, seed uint64, videos int, motion bool) *world {
 	}
 	w.text = normal(noise)
 	return w
+}
+
+// axes returns the first n axes of a space as directions.
+func axes(width, n int) *Directions {
+	d := &Directions{}
+	for i := range n {
+		d.rows = append(d.rows, make([]float32, width))
+		d.rows[i][i] = 1
+	}
+	for k, n := range d.sizes() {
+		d.scale[k] = scales(n, nil, false)
+	}
+	return d
+}
+
+// moving returns a descriptor that starts with x.
+func moving(m *Moments, x []float64) []float32 {
+	out := make([]float32, m.directions.Width())
+	copy(out, narrow(x))
+	return out
 }
 
 func narrow(x []float64) []float32 {
@@ -197,7 +217,7 @@ func TestScoresAreDotProducts(t *testing.T) {
 	w := newWorld(t, 3, 30, true)
 	teacher, _ := w.teach(t, 9)
 	h := teacher.Head()
-	row := make([]float64, testWidth+MotionWidth(testWidth))
+	row := make([]float64, testWidth+w.m.directions.Width())
 	for i, got := range teacher.Scores() {
 		w.m.row(row, i)
 		want := h.Bias
@@ -277,7 +297,7 @@ func TestSpansWithoutMoments(t *testing.T) {
 			t.Errorf("%+v is accepted", k)
 		}
 	}
-	if _, err := Fit(NewMoments(testWidth, 0), w.text, nil); err == nil {
+	if _, err := Fit(NewMoments(axes(testWidth, 8), 0), w.text, nil); err == nil {
 		t.Error("an empty archive is accepted")
 	}
 	if _, err := Fit(w.m, w.text[:3], nil); err == nil {
@@ -298,9 +318,9 @@ func TestAMarkShowsTheMomentsItOverlapsMost(t *testing.T) {
 }
 
 func TestAllMomentsTheSame(t *testing.T) {
-	m := NewMoments(2, 4)
+	m := NewMoments(axes(2, 2), 4)
 	for i := range 4 {
-		if err := m.Add(Moment{int64(i), 0, 4, []float32{1, 0}, PackMotion(make([]float32, 4))}); err != nil {
+		if err := m.Add(Moment{int64(i), 0, 4, []float32{1, 0}, nil}); err != nil {
 			t.Fatal(err)
 		}
 	}

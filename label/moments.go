@@ -17,7 +17,7 @@ type Moment struct {
 	Video      int64   // id
 	Start, End float64 // seconds
 	Embedding  []float32
-	Motion     []byte // of PackMotion
+	Motion     []float32 // of Directions.Describe; nil for a moment that does not move
 }
 
 // Moments holds the moments of an archive in memory: 4 bytes for each element of an
@@ -25,6 +25,7 @@ type Moment struct {
 // it; then it may be used by several goroutines.
 type Moments struct {
 	embed      int
+	directions *Directions
 	embeddings []float32 // [n,E]
 	levels     []byte    // [n,stride]
 	stride     int
@@ -47,10 +48,11 @@ func (s span) overlap(t span) float64 {
 	return max(0, min(s.end, t.end)-max(s.start, t.start))
 }
 
-// NewMoments returns an empty archive for embeddings of width E, with room for n moments.
-func NewMoments(embed, n int) *Moments {
-	stride := compute.Int8Stride(MotionWidth(embed))
-	m := &Moments{embed: embed, stride: stride, embeddings: make([]float32, 0, n*embed), levels: make([]byte, 0, n*stride),
+// NewMoments returns an empty archive whose motions are described in the directions, with room
+// for n moments.
+func NewMoments(d *Directions, n int) *Moments {
+	embed, stride := len(d.rows[0]), compute.Int8Stride(d.Width())
+	m := &Moments{embed: embed, directions: d, stride: stride, embeddings: make([]float32, 0, n*embed), levels: make([]byte, 0, n*stride),
 		scales: make([]float32, 0, n), spans: make([]span, 0, n)}
 	m.stats = sync.OnceValue(m.measure)
 	return m
@@ -66,11 +68,15 @@ func (m *Moments) Add(x Moment) error {
 	if n := len(m.spans); n > 0 && compareSpans(m.spans[n-1], s) > 0 {
 		return fmt.Errorf("moments are not sorted: video %d at %g s follows video %d at %g s", x.Video, x.Start, m.spans[n-1].video, m.spans[n-1].start)
 	}
-	scale, levels, err := unpack(x.Motion, MotionWidth(m.embed))
-	if err != nil {
-		return err
+	if x.Motion == nil {
+		x.Motion = make([]float32, m.directions.Width())
 	}
-	m.embeddings, m.levels = append(m.embeddings, x.Embedding...), append(m.levels, levels...)
+	if len(x.Motion) != m.directions.Width() {
+		return fmt.Errorf("the motion descriptor has width %d, want %d", len(x.Motion), m.directions.Width())
+	}
+	at := len(m.levels)
+	m.embeddings, m.levels = append(m.embeddings, x.Embedding...), append(m.levels, make([]byte, m.stride)...)
+	scale, _ := compute.QuantizeRow(m.levels[at:], x.Motion)
 	m.scales, m.spans = append(m.scales, scale), append(m.spans, s)
 	return nil
 }
@@ -78,6 +84,9 @@ func (m *Moments) Add(x Moment) error {
 func compareSpans(a, b span) int {
 	return cmp.Or(cmp.Compare(a.video, b.video), cmp.Compare(a.start, b.start))
 }
+
+// Directions returns what motions are described in.
+func (m *Moments) Directions() *Directions { return m.directions }
 
 // Len returns the number of moments.
 func (m *Moments) Len() int { return len(m.spans) }
@@ -90,7 +99,7 @@ func (m *Moments) Span(i int) (video int64, start, end float64) {
 
 func (m *Moments) embedding(i int) []float32 { return m.embeddings[i*m.embed:][:m.embed] }
 
-// motion writes a motion descriptor to dst [2E].
+// motion writes a motion descriptor to dst [M].
 func (m *Moments) motion(dst []float64, i int) {
 	levels, scale := m.levels[i*m.stride:][:m.stride], float64(m.scales[i])
 	for j := range dst {
@@ -140,7 +149,7 @@ func (m *Moments) touched(marks []Mark, share float64) []bool {
 	return out
 }
 
-// row writes the embedding and the motion of a moment to dst [3E].
+// row writes the embedding and the motion of a moment to dst [E+M].
 func (m *Moments) row(dst []float64, i int) {
 	for j, v := range m.embedding(i) {
 		dst[j] = float64(v)
@@ -187,7 +196,7 @@ func (m *Moments) Scores(h *Head) []float32 {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			defer crash.Recover()
-			s := newScorer(h, m.stride)
+			s := newScorer(h, m.embed, m.stride)
 			for first := range parts {
 				s.score(out[first:min(len(out), first+part)], m, first)
 			}
@@ -213,9 +222,9 @@ type scorer struct {
 	dots   [2][]int32
 }
 
-func newScorer(h *Head, stride int) *scorer {
+func newScorer(h *Head, embed, stride int) *scorer {
 	s := &scorer{h: h, kernel: h.kernel.clone()}
-	motion := h.motion()
+	motion := h.Weights[embed:]
 	row := make([]byte, stride)
 	rest := make([]float32, len(motion))
 	s.steps[0], _ = compute.QuantizeRow(row, motion)
@@ -247,7 +256,7 @@ func (s *scorer) score(dst []float32, m *Moments, first int) {
 	if s.kernel == nil {
 		return
 	}
-	exact, narrow := make([]float64, len(s.h.motion())), make([]float32, len(s.h.motion()))
+	exact, narrow := make([]float64, m.directions.Width()), make([]float32, m.directions.Width())
 	for i := range dst {
 		m.motion(exact, first+i)
 		for j, v := range exact {

@@ -1,9 +1,6 @@
 package label
 
 import (
-	"encoding/binary"
-	"errors"
-	"hash/crc32"
 	"math"
 
 	"github.com/clipcue/clipcue/internal/compute"
@@ -78,35 +75,4 @@ func norm(x []float64) float64 {
 		sum += v * v
 	}
 	return math.Sqrt(sum)
-}
-
-// ErrPacked is returned for a packed motion descriptor that is damaged or of another width.
-var ErrPacked = errors.New("the motion descriptor is damaged")
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// PackMotion returns a motion descriptor for storage, about one byte per element: its
-// scale (float32), 8-bit levels, and a CRC-32C, little-endian.
-func PackMotion(motion []float32) []byte {
-	stride := compute.Int8Stride(len(motion))
-	out := make([]byte, 4+stride+4)
-	scale, _ := compute.QuantizeRow(out[4:4+stride], motion)
-	binary.LittleEndian.PutUint32(out, math.Float32bits(scale))
-	binary.LittleEndian.PutUint32(out[4+stride:], crc32.Checksum(out[:4+stride], castagnoli))
-	return out
-}
-
-// CheckMotion returns ErrPacked if a packed motion descriptor is damaged.
-func CheckMotion(packed []byte) error {
-	_, _, err := unpack(packed, max(0, len(packed)-8))
-	return err
-}
-
-// unpack returns the scale and the levels of a packed descriptor of the given width.
-func unpack(packed []byte, width int) (scale float32, levels []byte, err error) {
-	stride := compute.Int8Stride(width)
-	if len(packed) != 4+stride+4 || binary.LittleEndian.Uint32(packed[4+stride:]) != crc32.Checksum(packed[:4+stride], castagnoli) {
-		return 0, nil, ErrPacked
-	}
-	return math.Float32frombits(binary.LittleEndian.Uint32(packed)), packed[4:][:stride], nil
 }

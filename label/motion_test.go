@@ -96,27 +96,3 @@ func TestMotionOfStillFrames(t *testing.T) {
 		}
 	}
 }
-
-func TestPackMotion(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		x := rapid.SliceOfN(rapid.Float32Range(-1, 1), 1, 200).Draw(t, "motion")
-		packed := PackMotion(x)
-		scale, levels, err := unpack(packed, len(x))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, v := range x {
-			if d := math.Abs(float64(v) - float64(scale)*(float64(levels[i])-128)); d > 0.5/127+1e-6 {
-				t.Fatalf("element %d is off by %g", i, d)
-			}
-		}
-		i := rapid.IntRange(0, len(packed)-1).Draw(t, "damaged byte")
-		packed[i] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		if _, _, err := unpack(packed, len(x)); err == nil {
-			t.Errorf("damage in byte %d is not detected", i)
-		}
-	})
-	if _, _, err := unpack(nil, 4); err == nil {
-		t.Error("no bytes are a descriptor")
-	}
-}

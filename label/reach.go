@@ -67,7 +67,7 @@ func (p *problem) few(marks []Mark, skip map[int64]bool) (out []example) {
 	return append(out, p.weak(marks, skip, unmarked)...)
 }
 
-// inputs holds what the log-odds of examples depend on: their inputs [3E], the standardized
+// inputs holds what the log-odds of examples depend on: their inputs [E+M], the standardized
 // cosine with the text and the constant, each times its spread, and the log-odds of the text.
 type inputs struct {
 	x      [][]float32

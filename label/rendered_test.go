@@ -39,6 +39,7 @@ func TestMotionsOfRenderedVideos(t *testing.T) {
 	}
 	sources := listing.Videos
 	found := map[string]label.Moment{}
+	shown := map[string]label.Frames{}
 	if _, err := feature.ExtractFunc(t.Context(), model, sources, feature.Options{Sampling: video.AtRate(8)}, func(q *feature.Sequence) error {
 		mean := make([]float32, q.Width)
 		for j := range q.Len() {
@@ -50,15 +51,22 @@ func TestMotionsOfRenderedVideos(t *testing.T) {
 		}
 		clip.Normalize(mean, q.Width)
 		end := q.Timestamps[q.Len()-1]
-		found[q.ID] = label.Moment{End: end, Embedding: mean, Motion: label.PackMotion(label.Motion(q.Features, q.Timestamps, 0, end))}
+		found[q.ID] = label.Moment{End: end, Embedding: mean}
+		shown[q.ID] = label.Frames{Features: q.Features, Times: q.Timestamps, End: end}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	m := label.NewMoments(model.Config().Embed, len(sources))
+	var sample []label.Frames
+	for _, s := range sources {
+		sample = append(sample, shown[s.ID])
+	}
+	directions := label.LearnDirections(model.Config().Embed, sample)
+	m := label.NewMoments(directions, len(sources))
 	var class []string
 	for i, s := range sources {
-		x := found[s.ID]
+		x, f := found[s.ID], shown[s.ID]
+		x.Motion = directions.Describe(directions.Project(f.Features), f.Times, f.Start, f.End)
 		x.Video = int64(i)
 		if err := m.Add(x); err != nil {
 			t.Fatal(err)
@@ -67,11 +75,11 @@ func TestMotionsOfRenderedVideos(t *testing.T) {
 	}
 	right, total := 0, 0
 	for _, c := range [][2]string{{"growing", "shrinking"}, {"shrinking", "growing"}, {"appearing", "vanishing"}, {"vanishing", "appearing"}} {
-		shown, opposite := slices.Index(class, c[0]), slices.Index(class, c[1])
+		first, opposite := slices.Index(class, c[0]), slices.Index(class, c[1])
 		var marks []label.Mark
 		for i := range 4 {
-			_, start, end := m.Span(shown + i)
-			marks = append(marks, label.Mark{Video: int64(shown + i), Start: start, End: end, Positive: true},
+			_, start, end := m.Span(first + i)
+			marks = append(marks, label.Mark{Video: int64(first + i), Start: start, End: end, Positive: true},
 				label.Mark{Video: int64(opposite + i), Start: start, End: end})
 		}
 		text := make([]float32, model.Config().Embed)
@@ -84,7 +92,7 @@ func TestMotionsOfRenderedVideos(t *testing.T) {
 		for i := 4; i < perClass; i++ {
 			for j := 4; j < perClass; j++ {
 				total++
-				if teacher.Scores()[shown+i] > teacher.Scores()[opposite+j] {
+				if teacher.Scores()[first+i] > teacher.Scores()[opposite+j] {
 					right++
 				}
 			}

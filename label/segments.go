@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/clipcue/clipcue/internal/compute"
 )
 
 // Segment is a span of a video that shows the label.
@@ -69,12 +71,14 @@ func (t *Teacher) Segments(c Cut) ([]Segment, error) {
 
 // courses returns how the score of each moment changes from its start to its end: the cosine
 // coefficients 1 and 2 of the scores of its frames. A head is linear in the mean of the
-// frames, so these are its dot products with the coefficients of the frames. What a trained
-// head adds is the same for all frames.
+// frames, so these are its dot products with the coefficients of the frames, along the
+// directions in which frames change. What a trained head adds is the same for all frames.
 func (m *Moments) courses(h *Head) (out [orders][]float32) {
 	for k := range out {
 		course := &Head{Weights: make([]float32, len(h.Weights))}
-		copy(course.motion()[k*m.embed:], h.Weights[:m.embed])
+		for j, row := range m.directions.rows {
+			course.Weights[m.embed+k*len(m.directions.rows)+j] = float32(compute.Dot(row, h.Weights[:m.embed]) / m.directions.scale[0][0])
+		}
 		out[k] = m.Scores(course)
 	}
 	return out

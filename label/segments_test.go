@@ -9,9 +9,9 @@ import (
 )
 
 func TestSegments(t *testing.T) {
-	m := NewMoments(1, 0)
+	m := NewMoments(axes(1, 1), 0)
 	for _, s := range []span{{1, 0, 4}, {1, 2, 6}, {1, 4, 8}, {1, 6, 10}, {1, 20, 24}, {2, 0, 4}} {
-		if err := m.Add(Moment{s.video, s.start, s.end, []float32{1}, PackMotion(make([]float32, 2))}); err != nil {
+		if err := m.Add(Moment{s.video, s.start, s.end, []float32{1}, nil}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestCutFollowsTheMarks(t *testing.T) {
 
 // The motion descriptor says where in a moment the label is, so edges are finer than moments.
 func TestSegmentsAreFinerThanMoments(t *testing.T) {
-	m := NewMoments(2, 0)
+	m := NewMoments(axes(2, 2), 0)
 	const shownFrom, shownTo, rate = 9., 10.5, 8
 	for start := 0.; start <= 16; start += 2 {
 		var frames []float32
@@ -82,12 +82,12 @@ func TestSegmentsAreFinerThanMoments(t *testing.T) {
 			frames, times = append(frames, frame[:]...), append(times, at)
 			mean[shown]++
 		}
-		motion := PackMotion(Motion(frames, times, start, start+4))
+		motion := m.directions.Describe(m.directions.Project(frames), times, start, start+4)
 		if err := m.Add(Moment{1, start, start + 4, normal(mean[:]), motion}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := &Head{Weights: []float32{-1, 1, 0, 0, 0, 0}}
+	h := &Head{Weights: append([]float32{-1, 1}, make([]float32, m.directions.Width())...)}
 	overlap := func(courses [orders][]float32) float64 {
 		found, err := segments(m, m.Scores(h), courses, Cut{Enter: -0.7, Leave: -0.7})
 		if err != nil || len(found) != 1 {

@@ -10,7 +10,7 @@ import (
 // those with equal signs, which no linear head can tell.
 func newParity(t *testing.T) *world {
 	r := rand.New(rand.NewPCG(5, 6))
-	w := &world{m: NewMoments(8, 300), text: normal([]float64{0, 0, 0, 0, 0, 0, 0, 1})}
+	w := &world{m: NewMoments(axes(8, 8), 300), text: normal([]float64{0, 0, 0, 0, 0, 0, 0, 1})}
 	for v := range 300 {
 		e := make([]float64, 8)
 		for j := range e {
@@ -18,7 +18,7 @@ func newParity(t *testing.T) *world {
 		}
 		a, b := float64(2*r.IntN(2)-1), float64(2*r.IntN(2)-1)
 		e[0], e[1], e[2] = 1, e[1]+a, e[2]+b
-		if err := w.m.Add(Moment{Video: int64(v), End: 2, Embedding: normal(e), Motion: PackMotion(make([]float32, MotionWidth(8)))}); err != nil {
+		if err := w.m.Add(Moment{Video: int64(v), End: 2, Embedding: normal(e)}); err != nil {
 			t.Fatal(err)
 		}
 		w.true = append(w.true, a == b)
@@ -49,7 +49,7 @@ func TestTrainLearnsWhatIsNotLinear(t *testing.T) {
 			t.Errorf("%+v, %v", c, err)
 		}
 	}
-	motion := make([]float64, MotionWidth(8))
+	motion := make([]float64, w.m.directions.Width())
 	for i, want := range trained.Scores()[:5] {
 		w.m.motion(motion, i)
 		if got := trained.Head().Score(w.m.embedding(i), narrow(motion)); math.Abs(got-float64(want)) > 1e-3 {

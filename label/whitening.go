@@ -66,7 +66,7 @@ const (
 )
 
 func (m *Moments) measure() *stats {
-	s := &stats{order: m.sample(sampled), mean: make([]float64, m.embed+MotionWidth(m.embed)), scale: [2]float64{1, 1}, prepared: map[int][]float64{}}
+	s := &stats{order: m.sample(sampled), mean: make([]float64, m.embed+m.directions.Width()), scale: [2]float64{1, 1}, prepared: map[int][]float64{}}
 	if len(s.order) == 0 {
 		return s
 	}
@@ -108,7 +108,7 @@ func (m *Moments) measure() *stats {
 	return s
 }
 
-// input writes the whitened embedding and the centered motion of a moment to dst [3E].
+// input writes the whitened embedding and the centered motion of a moment to dst [E+M].
 func (m *Moments) input(s *stats, dst []float64, i int) {
 	m.row(dst, i)
 	for j := range dst {

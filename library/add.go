@@ -44,8 +44,11 @@ func (w *writer) add(ctx context.Context, q *feature.Sequence) error {
 		if err != nil {
 			return err
 		}
-		ids, err := insertMoments(ctx, tx, id, q, spans, film)
+		ids, err := insertMoments(ctx, tx, id, spans, film)
 		if err != nil {
+			return err
+		}
+		if err := insertFrames(ctx, tx, id, q); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE path = ?", q.ID); err != nil {
@@ -74,7 +77,7 @@ func insertVideo(ctx context.Context, tx *sql.Tx, q *feature.Sequence, spans []v
 	return added.LastInsertId()
 }
 
-func insertMoments(ctx context.Context, tx *sql.Tx, video int64, q *feature.Sequence, spans []video.Span, film *film) (ids []int64, err error) {
+func insertMoments(ctx context.Context, tx *sql.Tx, video int64, spans []video.Span, film *film) (ids []int64, err error) {
 	for _, s := range spans {
 		n := film.number(s)
 		added, err := tx.ExecContext(ctx, `INSERT INTO moments (video, start, "end", thumbnail, picture, blank) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -84,9 +87,6 @@ func insertMoments(ctx context.Context, tx *sql.Tx, video int64, q *feature.Sequ
 		}
 		id, err := added.LastInsertId()
 		if err != nil {
-			return nil, err
-		}
-		if err := addMotion(ctx, tx, id, q, s); err != nil {
 			return nil, err
 		}
 		ids = append(ids, id)

@@ -74,14 +74,14 @@ func (l *Library) checkDatabase(ctx context.Context) (out []Damage, err error) {
 	}
 	var packed []byte
 	broken := 0
-	err = each(ctx, l.db, "SELECT packed FROM motions", nil, []any{&packed}, func() error {
-		if label.CheckMotion(packed) != nil {
+	err = each(ctx, l.db, "SELECT packed FROM frames", nil, []any{&packed}, func() error {
+		if _, _, err := label.UnpackFrames(packed, l.settings.Width); err != nil {
 			broken++
 		}
 		return ctx.Err()
 	})
 	if broken > 0 {
-		found(english.Plural(broken, "motion descriptor", "") + " damaged")
+		found(english.Plural(broken, "group", "") + " of frames damaged")
 	}
 	return out, err
 }

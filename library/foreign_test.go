@@ -300,7 +300,7 @@ func TestUpgrade(t *testing.T) {
 	if s, err := library.ReadSettings(t.Context(), w.lib); err != nil || s.Run != "earlier" || s.Window != 1 {
 		t.Errorf("%+v %v", s, err)
 	}
-	if r := w.index(w.path("red_circle/000.mp4")); r.Done != 1 { // which had no motions
+	if r := w.index(w.path("red_circle/000.mp4")); r.Done != 1 { // which had no frames
 		t.Errorf("%+v", r)
 	}
 	if info := w.whole(); info.Settings.Window != 1 {

@@ -23,7 +23,7 @@ func TestDamagedSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, damage := range []struct{ old, new string }{
-		{"CREATE TABLE motions", "CREATE TABLE 'otions"}, {"BLOB NOT NULL", "BLOB 'OT NULL"}, {"TEXT NOT NULL", "TEXT (OT NULL"},
+		{"CREATE TABLE frames", "CREATE TABLE 'rames"}, {"BLOB NOT NULL", "BLOB 'OT NULL"}, {"TEXT NOT NULL", "TEXT (OT NULL"},
 	} {
 		at := bytes.LastIndex(whole, []byte(damage.old))
 		if at < 0 {

@@ -260,7 +260,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 func (w *writer) openGeneration(ctx context.Context, generation int64, all bool) error {
 	return inTx(ctx, w.db, func(tx *sql.Tx) (err error) {
 		if all {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; UPDATE videos SET pending = 1, moments = 0, background = 0"); err != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; DELETE FROM frames; UPDATE videos SET pending = 1, moments = 0, background = 0"); err != nil {
 				return err
 			}
 		}

@@ -254,10 +254,10 @@ func TestMarksWhileARunWrites(t *testing.T) {
 	}
 }
 
-func TestOlderLibraryGainsMotions(t *testing.T) {
+func TestOlderLibraryGainsFrames(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	before := w.index(w.videos)
-	w.db("DROP TABLE points", "DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE motions", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
+	w.db("DROP TABLE points", "DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE frames", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
 	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrOlder) {
 		t.Fatalf("%v", err)
 	}
@@ -271,14 +271,14 @@ func TestOlderLibraryGainsMotions(t *testing.T) {
 	w.whole()
 }
 
-func TestDamagedMarksAndMotions(t *testing.T) {
+func TestDamagedMarksAndFrames(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4")
 	w.index(w.videos)
 	w.label("thing", library.Mark{Video: "000.mp4", End: 1, Positive: true})
 	for _, c := range []struct{ name, damage, repair string }{
 		{"a mark", "UPDATE marks SET sum = sum + 1", "UPDATE marks SET sum = sum - 1"},
 		{"a label", "UPDATE labels SET sum = sum + 1", "UPDATE labels SET sum = sum - 1"},
-		{"a motion", "UPDATE motions SET packed = zeroblob(length(packed))", ""},
+		{"frames", "UPDATE frames SET packed = zeroblob(length(packed))", ""},
 	} {
 		w.db(c.damage)
 		l := w.open()

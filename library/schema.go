@@ -128,6 +128,16 @@ CREATE TABLE searches (
 	sum       INTEGER
 );
 ` + triggers(pointsTable),
+
+	`DROP TABLE motions; -- they are derived from the frames
+CREATE TABLE frames (
+	video  INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+	first  REAL NOT NULL, -- seconds, of the first and last of these frames
+	last   REAL NOT NULL,
+	packed BLOB NOT NULL  -- of label.PackFrames, which has a checksum of its own
+);
+CREATE INDEX frames_video ON frames (video, first);
+`,
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

@@ -16,7 +16,7 @@ type record struct {
 	id, size, modified int64
 	sha256             string
 	pending            bool
-	motions            bool // every moment has its motion
+	frames             bool // are stored
 	there              bool // at its path
 	same               bool // in size and time
 }
@@ -28,8 +28,8 @@ func (w *writer) survey(ctx context.Context, folders []string) (map[string]recor
 	var k record
 	var missing bool
 	var gone, back []int64
-	err := each(ctx, w.db, "SELECT path, id, size, modified, sha256, pending, missing, "+withMotions+" FROM videos ORDER BY path", nil,
-		[]any{&path, &k.id, &k.size, &k.modified, &k.sha256, &k.pending, &missing, &k.motions}, func() error {
+	err := each(ctx, w.db, "SELECT path, id, size, modified, sha256, pending, missing, "+withFrames+" FROM videos ORDER BY path", nil,
+		[]any{&path, &k.id, &k.size, &k.modified, &k.sha256, &k.pending, &missing, &k.frames}, func() error {
 			size, modified, err := feature.Stat(path)
 			k.there = err == nil
 			k.same = k.there && size == k.size && modified.UnixNano() == k.modified
@@ -90,7 +90,7 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 	for _, path := range slices.Sorted(maps.Keys(wanted)) {
 		w.r.Videos++
 		k, old := known[path]
-		done := old && k.same && !k.pending && k.motions && !(w.o.Reindex && named)
+		done := old && k.same && !k.pending && k.frames && !(w.o.Reindex && named)
 		if !done && !w.o.Reindex {
 			var err error
 			if done, err = w.recognize(ctx, path, k, old); err != nil {
@@ -112,7 +112,7 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 // with another time, or one that was moved here.
 func (w *writer) recognize(ctx context.Context, path string, k record, old bool) (bool, error) {
 	size, modified, err := feature.Stat(path)
-	if err != nil || k.pending || old && (size != k.size || !k.motions) {
+	if err != nil || k.pending || old && (size != k.size || !k.frames) {
 		return false, nil // feature reports what is wrong with it
 	}
 	was := map[string]int64{} // ids by SHA-256 of what it may be
@@ -121,7 +121,7 @@ func (w *writer) recognize(ctx context.Context, path string, k record, old bool)
 	} else {
 		var sum string
 		var id int64
-		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? AND "+withMotions+" ORDER BY id", []any{size}, []any{&sum, &id}, func() error {
+		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? AND "+withFrames+" ORDER BY id", []any{size}, []any{&sum, &id}, func() error {
 			was[sum] = id
 			return nil
 		}); err != nil || len(was) == 0 {

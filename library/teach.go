@@ -16,8 +16,8 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Moments holds what teaching needs of all moments of a library, in memory: 6 bytes for
-// each element of an embedding. It is the state of the library when it was loaded.
+// Moments holds what teaching needs of all moments of a library, in memory: 4 bytes for
+// each element of an embedding, and a motion descriptor. It is the state of the library when it was loaded.
 type Moments struct {
 	dir        string
 	moments    *label.Moments
@@ -41,7 +41,11 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 	}
 	width := l.settings.Width
 	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}, bySum: map[string]videoRows{}}
-	if m.release, err = memory.Request(n*int64(4*width+label.MotionWidth(width)+64), fmt.Sprintf("the %d moments of %s", n, l.dir)); err != nil {
+	directions, err := l.directions(ctx)
+	if err != nil {
+		return nil, explain(l.dir, err)
+	}
+	if m.release, err = memory.Request(n*int64(4*width+directions.Width()+64), fmt.Sprintf("the %d moments of %s", n, l.dir)); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -49,7 +53,7 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 			m.release()
 		}
 	}()
-	m.moments = label.NewMoments(width, int(n))
+	m.moments = label.NewMoments(directions, int(n))
 	rows, err := readVideos(ctx, l.db)
 	if err != nil {
 		return nil, explain(l.dir, err)
@@ -81,7 +85,6 @@ func (l *Library) vectorsOf(ctx context.Context, ids []int64) ([][]float32, erro
 
 // loadMoments fills m.
 func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
-	still := label.PackMotion(make([]float32, label.MotionWidth(l.settings.Width)))
 	var ids []int64
 	var numbers []int32 // of the thumbnails
 	var batch []label.Moment
@@ -91,6 +94,9 @@ func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
 		}
 		embeddings, err := l.vectorsOf(ctx, ids)
 		if err != nil {
+			return err
+		}
+		if err := l.describe(ctx, m.moments.Directions(), batch); err != nil {
 			return err
 		}
 		for i, x := range batch {
@@ -109,17 +115,13 @@ func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
 	var x label.Moment
 	var number int32
 	var whole bool
-	err := each(ctx, l.db, `SELECT moments.id, video, start, "end", thumbnail, packed, `+intact("moments")+` FROM moments
-		LEFT JOIN motions ON moment = moments.id WHERE (SELECT generation FROM settings) = ? ORDER BY video, start`, []any{l.generation},
-		[]any{&id, &x.Video, &x.Start, &x.End, &number, &x.Motion, &whole}, func() error {
+	err := each(ctx, l.db, `SELECT moments.id, video, start, "end", thumbnail, `+intact("moments")+` FROM moments
+		WHERE (SELECT generation FROM settings) = ? ORDER BY video, start`, []any{l.generation},
+		[]any{&id, &x.Video, &x.Start, &x.End, &number, &whole}, func() error {
 			if !whole {
 				return damaged("moments")
 			}
-			if x.Motion == nil {
-				x.Motion = still
-			}
 			ids, numbers, batch = append(ids, id), append(numbers, number), append(batch, x)
-			x.Motion = nil
 			if len(ids) < loaded {
 				return nil
 			}
@@ -335,6 +337,14 @@ func (t *Teacher) Quality(ctx context.Context, target label.Target) (label.Quali
 
 // Head returns what the label learned.
 func (t *Teacher) Head() *label.Head { return t.teacher.Head() }
+
+// Scorer returns a function that scores moments that are not in the library.
+func (t *Teacher) Scorer() func(embedding []float32, f label.Frames) float64 {
+	head, d := t.Head(), t.m.moments.Directions()
+	return func(embedding []float32, f label.Frames) float64 {
+		return head.Score(embedding, d.Describe(d.Project(f.Features), f.Times, f.Start, f.End))
+	}
+}
 
 // Cut returns the settings of segments for a threshold; see [label.Teacher.Cut].
 func (t *Teacher) Cut(threshold float64) label.Cut { return t.teacher.Cut(threshold) }

@@ -30,6 +30,8 @@ type archive struct {
 	retriever *retrieval.Retriever
 	shows     map[string]map[int]bool         // label, moments
 	spans     map[string][]label.Mark         // label, true segments
+	unlisted  map[string]map[int]bool         // label, moments that the user skips and nothing counts: the truth does not list what they show
+	skipped   map[string][]label.Mark         // the same as spans
 	kinds     map[string]synth.Kind           // of the videos in which a label occurs
 	ids       map[synth.Kind]map[string]int64 // numbers of videos, by the IDs of their features
 }
@@ -39,6 +41,7 @@ type film struct {
 	q    *feature.Sequence
 	kind synth.Kind
 	rows []markfile.Row
+	more []synth.Visit // what rows do not list
 }
 
 func newArchive(ctx context.Context, o options) (*archive, error) {
@@ -59,9 +62,9 @@ func newArchive(ctx context.Context, o options) (*archive, error) {
 		seconds += float64(w.Total) * w.Seconds
 		films = append(films, more...)
 	}
-	a := &archive{moments: label.NewMoments(model.Config().Embed, o.moments), videos: len(films), model: model, retriever: retrieval.Baseline(model),
-		shows: map[string]map[int]bool{}, spans: map[string][]label.Mark{}, kinds: map[string]synth.Kind{}, ids: map[synth.Kind]map[string]int64{}}
 	hop := (seconds - window*float64(len(films))) / float64(o.moments)
+	a := &archive{moments: label.NewMoments(directions(model.Config().Embed, films, hop), o.moments), videos: len(films), model: model, retriever: retrieval.Baseline(model),
+		shows: map[string]map[int]bool{}, spans: map[string][]label.Mark{}, unlisted: map[string]map[int]bool{}, skipped: map[string][]label.Mark{}, kinds: map[string]synth.Kind{}, ids: map[synth.Kind]map[string]int64{}}
 	for i, f := range films {
 		if err := a.add(ctx, int64(i+1), f, hop); err != nil {
 			return nil, err
@@ -83,6 +86,10 @@ func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options)
 	for _, r := range rows {
 		truth[filepath.Base(r.Video)] = append(truth[filepath.Base(r.Video)], r)
 	}
+	unlisted, err := synth.Unlisted(w)
+	if err != nil {
+		return nil, err
+	}
 	found, err := video.Discover([]string{filepath.Join(dir, "videos")})
 	if err != nil {
 		return nil, err
@@ -99,37 +106,60 @@ func encode(ctx context.Context, model *clip.Model, dir string, w synth.Options)
 		if err != nil {
 			return nil, err
 		}
-		films = append(films, film{q, synth.Kind(w.Label), truth[filepath.Base(q.ID)]})
+		films = append(films, film{q, synth.Kind(w.Label), truth[filepath.Base(q.ID)], unlisted["videos/"+filepath.Base(q.ID)]})
 	}
 	slices.SortFunc(films, func(a, b film) int { return cmp.Compare(a.q.ID, b.q.ID) })
 	return films, nil
+}
+
+// directions learns the directions of changes from a sample of moments.
+func directions(embed int, films []film, hop float64) *label.Directions {
+	var sample []label.Frames
+	for i, f := range films {
+		for k := i % 20; ; k += 20 {
+			x, ok := f.frames(hop * float64(k))
+			if !ok {
+				break
+			}
+			sample = append(sample, x)
+		}
+	}
+	return label.LearnDirections(embed, sample)
+}
+
+// frames returns the frames of the moment at start as a library stores them, or false after
+// the end of the video.
+func (f film) frames(start float64) (label.Frames, bool) {
+	q := f.q
+	if start+window > q.Timestamps[q.Len()-1]+1./rate {
+		return label.Frames{}, false
+	}
+	from, to := q.Span(start, start+window)
+	times := make([]float64, to-from)
+	for i := range times {
+		times[i] = q.Timestamps[from+i] - q.Provenance.StartTime
+	}
+	features, times, err := label.UnpackFrames(label.PackFrames(q.Features[from*q.Width:to*q.Width], times), q.Width)
+	return label.Frames{Features: features, Times: times, Start: start, End: start + window}, err == nil
 }
 
 // add adds the moments of a video.
 func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error {
 	q := f.q
 	set(a.ids, f.kind, q.ID, id)
-	end := q.Timestamps[q.Len()-1] + 1./rate
 	for k := 0; ; k++ {
 		start := hop * float64(k)
-		if start+window > end {
+		x, ok := f.frames(start)
+		if !ok {
 			break
-		}
-		from, to := q.Span(start, start+window)
-		if from == to {
-			continue
 		}
 		embedding, err := a.retriever.EncodeVideo(ctx, q, start, start+window)
 		if err != nil {
 			return err
 		}
-		times := make([]float64, to-from)
-		for i := range times {
-			times[i] = q.Timestamps[from+i] - q.Provenance.StartTime
-		}
-		motion := label.Motion(q.Features[from*q.Width:to*q.Width], times, start, start+window)
-		row := a.moments.Len()
-		if err := a.moments.Add(label.Moment{Video: id, Start: start, End: start + window, Embedding: embedding, Motion: label.PackMotion(motion)}); err != nil {
+		row, d := a.moments.Len(), a.moments.Directions()
+		motion := d.Describe(d.Project(x.Features), x.Times, x.Start, x.End)
+		if err := a.moments.Add(label.Moment{Video: id, Start: start, End: start + window, Embedding: embedding, Motion: motion}); err != nil {
 			return err
 		}
 		for _, r := range f.rows {
@@ -138,6 +168,14 @@ func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error 
 				set(a.shows, r.Label, row, true)
 			}
 		}
+		for _, v := range f.more {
+			if min(v.End, start+window)-max(v.Start, start) >= min(1, v.End-v.Start)/4 {
+				set(a.unlisted, v.Class, row, true)
+			}
+		}
+	}
+	for _, v := range f.more {
+		a.skipped[v.Class] = append(a.skipped[v.Class], label.Mark{Video: id, Start: v.Start, End: v.End})
 	}
 	for _, r := range f.rows {
 		a.kinds[r.Label] = f.kind

@@ -149,7 +149,7 @@ func (a *archive) compare(ctx context.Context, t target, l *localized, seed uint
 	if len(truth) == 0 || len(truth) == len(a.spans[t.name]) {
 		return c, nil
 	}
-	c.True, c.Localizer = len(truth), segmentPrecision(l.segments[t.name], truth)
+	c.True, c.Localizer = len(truth), a.segmentPrecision(t.name, l.segments[t.name], truth)
 	query, err := a.retriever.EncodeTexts(ctx, []string{t.name})
 	if err != nil {
 		return c, err
@@ -182,7 +182,7 @@ func (a *archive) markAndMeasure(ctx context.Context, c *compared, query []float
 				return err
 			}
 			found = slices.DeleteFunc(found, func(s label.Segment) bool { return !l.test[s.Video] })
-			set(c.Marks, variant{everywhere, p}.String(), n, segmentPrecision(found, truth))
+			set(c.Marks, variant{everywhere, p}.String(), n, a.segmentPrecision(c.Label, found, truth))
 		}
 		marks = append(marks, a.mark(c.Label, a.next(c.Label, teacher, n, random, match)))
 	}

@@ -83,8 +83,11 @@ func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, err
 				return r, err
 			}
 		}
-		row := a.next(t.name, teacher, n, random, nil)
-		marks, drawn = append(marks, a.mark(t.name, row)), append(drawn, a.mark(t.name, random.IntN(a.moments.Len())))
+		row, other := a.next(t.name, teacher, n, random, nil), random.IntN(a.moments.Len())
+		for a.unlisted[t.name][other] {
+			other = random.IntN(a.moments.Len())
+		}
+		marks, drawn = append(marks, a.mark(t.name, row)), append(drawn, a.mark(t.name, other))
 	}
 	return r, nil
 }
@@ -97,7 +100,7 @@ func (a *archive) most(name string, query []float32, random *rand.Rand) (float64
 	count := map[bool]int{}
 	for _, row := range random.Perm(a.moments.Len()) {
 		k := a.mark(name, row)
-		if k.Video%2 == 0 && count[k.Positive] < 200 {
+		if k.Video%2 == 0 && !a.unlisted[name][row] && count[k.Positive] < 200 {
 			count[k.Positive]++
 			marks = append(marks, k)
 		}
@@ -110,7 +113,7 @@ func (a *archive) most(name string, query []float32, random *rand.Rand) (float64
 	var kept []float32
 	var shows []bool
 	for row, s := range scores {
-		if video, _, _ := a.moments.Span(row); video%2 == 1 {
+		if video, _, _ := a.moments.Span(row); video%2 == 1 && !a.unlisted[name][row] {
 			kept, shows = append(kept, s), append(shows, a.shows[name][row])
 		}
 	}
@@ -133,7 +136,7 @@ func (a *archive) next(name string, teacher *label.Teacher, n int, random *rand.
 	if n%3 == 2 {
 		feed = label.Uncertain
 	}
-	return teacher.Suggest(feed, 1, 0, match)[0]
+	return teacher.Suggest(feed, 1, 0, func(row int) bool { return !a.unlisted[name][row] && (match == nil || match(row)) })[0]
 }
 
 // mark returns the true mark of a moment.
@@ -161,7 +164,7 @@ func (a *archive) measure(ctx context.Context, r *result, teacher *label.Teacher
 	if q.Videos > 0 {
 		r.Estimated[n], r.Precision[n] = q.Precision, a.truePrecision(r.Label, teacher.Scores(), q.Threshold)
 	}
-	r.Segments[n] = segmentPrecision(found, a.spans[r.Label])
+	r.Segments[n] = a.segmentPrecision(r.Label, found, a.spans[r.Label])
 	return a.train(ctx, r, teacher, marks, query)
 }
 
@@ -205,7 +208,7 @@ func (a *archive) train(ctx context.Context, r *result, teacher *label.Teacher, 
 func (a *archive) truePrecision(name string, scores []float32, threshold float64) float64 {
 	var all, right float64
 	for i, s := range scores {
-		if float64(s) >= threshold {
+		if float64(s) >= threshold && !a.unlisted[name][i] {
 			all++
 			if a.shows[name][i] {
 				right++
@@ -218,7 +221,24 @@ func (a *archive) truePrecision(name string, scores []float32, threshold float64
 // averagePrecision returns the average precision over all moments, including marked ones, as a
 // user sees them.
 func (a *archive) averagePrecision(name string, scores []float32) float64 {
-	return averagePrecision(scores, func(i int) bool { return a.shows[name][i] })
+	var listed []float32
+	var shows []bool
+	for i, s := range scores {
+		if !a.unlisted[name][i] {
+			listed, shows = append(listed, s), append(shows, a.shows[name][i])
+		}
+	}
+	return averagePrecision(listed, func(i int) bool { return shows[i] })
+}
+
+// segmentPrecision returns the average precision at tIoU 0.5 of the segments that do not lie
+// by half in what the truth does not list.
+func (a *archive) segmentPrecision(name string, found []label.Segment, truth []label.Mark) float64 {
+	return segmentPrecision(slices.DeleteFunc(slices.Clone(found), func(s label.Segment) bool {
+		return slices.ContainsFunc(a.skipped[name], func(k label.Mark) bool {
+			return k.Video == s.Video && 2*(min(s.End, k.End)-max(s.Start, k.Start)) >= s.End-s.Start
+		})
+	}), truth)
 }
 
 func averagePrecision(scores []float32, shows func(int) bool) float64 {

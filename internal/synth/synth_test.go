@@ -385,3 +385,21 @@ func BenchmarkDraw(b *testing.B) {
 		s.Draw(pix, 96, 96, 0.5)
 	}
 }
+
+func TestUnlisted(t *testing.T) {
+	for _, l := range LabelNames {
+		o := Options{Kind: KindUntrimmed, Label: l, Total: 4}
+		shown, err := Unlisted(o)
+		if err != nil || len(shown) != o.Total {
+			t.Fatalf("%v %v", shown, err)
+		}
+		for path, visits := range shown {
+			for _, v := range visits {
+				_, isObject := object(v.Class)
+				if isObject != (l == LabelMotions) || !isObject && !slices.Contains(Classes(), v.Class) || v.Start >= v.End {
+					t.Errorf("%s videos: %s shows %+v", l, path, v)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package label
+
+import (
+	"math"
+	"sync"
+)
+
+// points is the number of equal parts of a moment that descriptors look at.
+const points = 16
+
+// track is how the frames of a moment change over time along directions.
+type track struct {
+	at     [points][]float64 // coordinates relative to their mean
+	energy float64           // the mean square of the crossed ones
+}
+
+// track returns the track of a moment from the coordinates of its frames, nil for one without
+// two frames. Each frame applies to the times closest to it.
+func (d *Directions) track(coordinates []float32, times []float64, start, end float64) *track {
+	n, width := len(times), len(d.rows)
+	if n < 2 || !(end > start) {
+		return nil
+	}
+	t := &track{}
+	for p := range t.at {
+		t.at[p] = make([]float64, width)
+	}
+	from := 0.
+	for i := range n {
+		to := float64(points)
+		if i+1 < n {
+			to = max(from, min(points, points*((times[i]+times[i+1])/2-start)/(end-start)))
+		}
+		for p := int(from); p < points && float64(p) < to; p++ {
+			add(t.at[p], coordinates[i*width:][:width], min(to, float64(p+1))-max(from, float64(p)))
+		}
+		from = to
+	}
+	mean := make([]float64, width)
+	for _, y := range t.at {
+		for j, v := range y {
+			mean[j] += v / points
+		}
+	}
+	for _, y := range t.at {
+		for j := range y {
+			y[j] -= mean[j]
+			if j < crossed {
+				t.energy += y[j] * y[j] / points
+			}
+		}
+	}
+	return t
+}
+
+// cosines are the cosine coefficients of a track, by point.
+var cosines = sync.OnceValue(func() (out [orders][points]float64) {
+	for k := range out {
+		for p := range out[k] {
+			f := math.Pi * float64(k+1) / points
+			out[k][p] = math.Sqrt2 * (math.Sin(f*float64(p+1)) - math.Sin(f*float64(p))) / f / points
+		}
+	}
+	return out
+})
+
+// blocks is the number of parts of a descriptor, each of which has a scale of its own.
+const blocks = 4
+
+// describe returns the parts of a descriptor; see [Directions.Describe]. still is added to the
+// energy that the last three are relative to.
+func (t *track) describe(still float64) (out [blocks][]float64) {
+	for _, weights := range cosines() {
+		for j := range t.at[0] {
+			sum := 0.
+			for p, w := range weights {
+				sum += w * t.at[p][j]
+			}
+			out[0] = append(out[0], sum)
+		}
+	}
+	n := min(crossed, len(t.at[0]))
+	for k := range out[1:] {
+		out[k+1] = make([]float64, n*(n+1)/2)
+	}
+	areas, values, steps := out[1], out[2], out[3]
+	step := make([]float64, n)
+	for p, y := range t.at {
+		before := t.at[max(0, p-1)]
+		for i := range n {
+			step[i] = y[i] - before[i]
+		}
+		at := 0
+		for i := range n {
+			for j := i; j < n; j++ {
+				areas[at] += before[i]*y[j] - before[j]*y[i]
+				values[at] += y[i] * y[j]
+				steps[at] += step[i] * step[j]
+				at++
+			}
+		}
+	}
+	for _, block := range out[1:] {
+		for j := range block {
+			block[j] /= points * (t.energy + still + 1e-12)
+		}
+	}
+	return out
+}
