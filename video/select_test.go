@@ -1,10 +1,13 @@
 package video
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // Whether ffmpeg converts every frame or only those that may be wanted, Frames returns the
@@ -109,4 +112,28 @@ func TestSelectionIsSmall(t *testing.T) {
 			t.Errorf("%s: %d frames pass that are not among the %d wanted ones", c.name, more, wanted)
 		}
 	}
+}
+
+// A decoder that logs frames has not stalled, even if the pixels that are read come late.
+func TestLateFramesAreNoStall(t *testing.T) {
+	const timeout = 2 * time.Second
+	r, w := io.Pipe()
+	s := newStream(t.Context(), "a.mp4", timeout)
+	s.out = s.guard.reader(r)
+	go func() {
+		for i := range 30 {
+			time.Sleep(timeout / 20)
+			s.stamps <- stamp{number: i}
+		}
+		_, _ = w.Write([]byte{1, 2, 3})
+	}()
+	pix := make([]byte, 3)
+	if err := s.fill(pix); err != nil || pix[2] != 3 || len(s.early) != 30 {
+		t.Errorf("%v, %v, %d stamps", err, pix, len(s.early))
+	}
+	time.Sleep(timeout * 3 / 2)
+	if err := context.Cause(s.guard.ctx); err != nil {
+		t.Error(err)
+	}
+	s.guard.stop()
 }

@@ -126,10 +126,11 @@ func newStream(ctx context.Context, path string, timeout time.Duration) *stream 
 // rawOutput returns the arguments that make ffmpeg write the output of filters, one of
 // which is showinfo. After showinfo has logged the timestamps, they are replaced by a
 // count, so that nothing fails because timestamps repeat, go back or are missing. Each frame
-// has its own size: ffmpeg would scale all to the size of the first, whatever their shape.
+// has its own size: ffmpeg would scale all to the size of the first, whatever their shape. With
+// several threads, the encoder would keep a frame until the next one, which may come much later.
 func rawOutput(version, filters string) []string {
 	args := append([]string{"-vf", filters + ",setpts=N*100/TB", "-noautoscale"}, passthrough(version)...)
-	return append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
+	return append(args, "-f", "rawvideo", "-c:v", "rawvideo", "-threads", "1", "-pix_fmt", "rgb24", "pipe:1")
 }
 
 // start starts the process and a goroutine that reads its log.
@@ -268,8 +269,9 @@ func (s *stream) fits() bool {
 }
 
 // fill reads pixels. Meanwhile it takes stamps: where ffmpeg converts few frames, it may have
-// to log many others before it can write the one that is read.
+// to log many others before it can write the one that is read. Each of them is a sign of life.
 func (s *stream) fill(buf []byte) error {
+	defer s.guard.disarm()
 	done := make(chan error, 1)
 	go func() {
 		defer crash.Recover()
@@ -287,6 +289,7 @@ func (s *stream) fill(buf []byte) error {
 				continue
 			}
 			s.early = append(s.early, st)
+			s.guard.arm()
 		}
 	}
 }
