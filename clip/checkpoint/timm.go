@@ -157,8 +157,11 @@ func (w *Weights) timmTower(vision openCLIPTower, width int) error {
 	if i < 0 {
 		return fmt.Errorf("vision_cfg: timm_model_name %q is not supported", name)
 	}
-	w.Vision = timmTowers[i].Architecture
-	w.VisionHeads = max(1, width/timmTowers[i].head)
+	head := timmTowers[i].head
+	if width > head && width%head != 0 {
+		return fmt.Errorf("vision_cfg: the heads of %s are %d wide, but the tensors have a width of %d: it belongs to another model", name, head, width)
+	}
+	w.Vision, w.VisionHeads = timmTowers[i].Architecture, max(1, width/head)
 	if w.Vision.Pool == PoolAttention && w.Vision.PoolHeads == 0 {
 		w.Vision.PoolHeads = w.VisionHeads
 	}

@@ -21,7 +21,7 @@ import siglip
 FAMILIES = families.FAMILIES | siglip.FAMILIES
 FIXTURES = families.FIXTURES + siglip.FIXTURES
 
-TEXTS = ["two dogs, one cat", "a", "it's a test of 42 words"]
+TEXTS = ["two dogs, one cat", "a", "it's a test of 42 words", "wait!? no!!"]  # CoCa takes a first ! for padding
 NAMES = ["run", "sit down", "eat"]
 
 
