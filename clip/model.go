@@ -103,7 +103,7 @@ func Load(path string, o Options) (*Model, error) {
 // than the budget.
 func New(w *checkpoint.Weights, o Options) (*Model, error) {
 	act := cmp.Or(o.Activation, w.Activation, "quick_gelu")
-	if o.Activation != "" {
+	if o.Activation != "" && o.Activation != w.Activation {
 		whole := *w
 		if whole.Text.Activation = ""; !whole.Vision.Gated {
 			whole.Vision.Activation = ""

@@ -106,3 +106,18 @@ func TestSiglipTokenizerIsPartOfTheFingerprint(t *testing.T) {
 		t.Errorf("both have the fingerprint %s", sums[0])
 	}
 }
+
+// TestActivationOfTheFileChangesNothing: a run records the activation and gives it again.
+func TestActivationOfTheFileChangesNothing(t *testing.T) {
+	var sums []string
+	for _, given := range []string{"", "gelu", "quick_gelu"} {
+		m, err := clip.Load("../testdata/zoo/siglip2", clip.Options{Activation: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, m.Fingerprint())
+	}
+	if sums[0] != sums[1] || sums[0] == sums[2] {
+		t.Errorf("fingerprints without an activation, with the file's and with another: %v", sums)
+	}
+}

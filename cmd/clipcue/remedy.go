@@ -13,6 +13,7 @@ import (
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
+	"github.com/clipcue/clipcue/clip/sentencepiece"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
@@ -80,6 +81,7 @@ var remedies = []func(error) string{
 	is(hub.ErrNoDir, "set CLIPCUE_MODELS to a folder for models"),
 	is(hub.ErrNoWeights, "the repository of a CLIP model"),
 	of(func(e *checkpoint.NotWeightsError) string { return e.Remedy }),
+	is(sentencepiece.ErrNone, "its tokenizer's files from where the weights came from, in the same folder, or clipcue model pull"),
 	is(checkpoint.ErrDamaged, "compare its size with the published one and download it again"),
 	is(checkpoint.ErrSeveralFiles, "the path of one of them"),
 	is(bpe.ErrTooLong, "a shorter text, or embed --truncate"),
