@@ -121,3 +121,51 @@ func TestActivationOfTheFileChangesNothing(t *testing.T) {
 		t.Errorf("fingerprints without an activation, with the file's and with another: %v", sums)
 	}
 }
+
+// TestEverySiglipOptionCounts changes one option of valid files at a time: the backbone becomes
+// another, or it is an error.
+func TestEverySiglipOptionCounts(t *testing.T) {
+	const open, hf, processor, tokenizer = "open_clip_config.json", "config.json", "preprocessor_config.json", "tokenizer_config.json"
+	for _, c := range []struct{ model, file, old, by string }{
+		{"siglip", open, `"init_logit_bias": -10`, `"init_logit_bias": -10, "quick_gelu": true`},
+		{"siglip", open, "vit_base_patch16_siglip_224", "vit_base_patch32_siglip_256"},
+		{"siglip", open, `"image_size": 32`, `"image_size": 40`},
+		{"siglip", open, `"context_length": 24`, `"context_length": 23`},
+		{"siglip", open, `"heads": 2`, `"heads": 4`},
+		{"siglip", open, `"no_causal_mask": true`, `"no_causal_mask": false`},
+		{"siglip", open, `"proj_bias": true`, `"proj_bias": false`},
+		{"siglip", open, `"pool_type": "last"`, `"pool_type": "first"`},
+		{"siglip", open, `"eps": 1e-06`, `"eps": 1e-05`},
+		{"siglip", open, `"clean": "canonicalize"`, `"clean": "lower"`},
+		{"siglip", open, `"resize_mode": "squash"`, `"resize_mode": "shortest"`},
+		{"siglip", open, `"interpolation": "bicubic"`, `"interpolation": "bilinear"`},
+		{"siglip2", open, `"approximate": "tanh"`, `"approximate": "none"`},
+		{"siglip2", tokenizer, `"pad_token": "<pad>"`, `"pad_token": "<eos>"`},
+		{"siglip-hf", hf, `"projection_size": 24`, `"projection_size": 23`},
+		{"siglip-hf", hf, `"hidden_act": "gelu_pytorch_tanh"`, `"hidden_act": "gelu"`},
+		{"siglip-hf", hf, `"layer_norm_eps": 1e-06`, `"layer_norm_eps": 1e-05`},
+		{"siglip-hf", hf, `"num_attention_heads": 4`, `"num_attention_heads": 2`},
+		{"siglip-hf", hf, `"patch_size": 8`, `"patch_size": 16`},
+		{"siglip-hf", processor, `"resample": 3`, `"resample": 2`},
+		{"siglip-hf", processor, `0.5`, `0.4`},
+		{"siglip-hf", processor, `"do_normalize": true`, `"do_normalize": false`},
+		{"siglip-hf", processor, `"height": 32`, `"height": 33`},
+		{"siglip-hf", tokenizer, `"SiglipTokenizer"`, `"T5Tokenizer"`},
+	} {
+		before, err := clip.Load(filepath.Join("../testdata/zoo", c.model), clip.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := false
+		dir := siglipFolder(t, c.model, c.file, func(b []byte) []byte {
+			after := strings.Replace(string(b), c.old, c.by, 1)
+			changed = after != string(b)
+			return []byte(after)
+		})
+		if !changed {
+			t.Errorf("%s/%s: %s is not in the file", c.model, c.file, c.old)
+		} else if after, err := clip.Load(dir, clip.Options{}); err == nil && after.Fingerprint() == before.Fingerprint() {
+			t.Errorf("%s/%s: %s instead of %s is ignored", c.model, c.file, c.by, c.old)
+		}
+	}
+}

@@ -94,8 +94,8 @@ func siglipVision(heads int) Architecture {
 
 // siglipProcessor returns the settings of a SiglipImageProcessor without a file.
 func siglipProcessor() preprocessor {
-	half := []float32{0.5, 0.5, 0.5}
-	return preprocessor{Crop: new(bool), Size: json.RawMessage(`{"height":224,"width":224}`), Mean: half, Std: half}
+	return preprocessor{Crop: new(bool), Size: json.RawMessage(`{"height":224,"width":224}`),
+		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}}
 }
 
 // checkSiglip returns an error for a configuration that is not that of the tensors.

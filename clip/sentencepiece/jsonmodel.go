@@ -26,41 +26,41 @@ type jsonModel struct {
 
 	UnknownID *int `json:"unk_id"` // of Unigram
 
-	Merges  []textPair `json:"merges"`
-	Unknown string     `json:"unk_token"`
-	Dropout *float64   `json:"dropout"`
-	Before  *string    `json:"continuing_subword_prefix"`
-	After   *string    `json:"end_of_word_suffix"`
-	Fuse    bool       `json:"fuse_unk"`
-	Whole   bool       `json:"ignore_merges"`
+	Merges  json.RawMessage `json:"merges"`
+	Unknown string          `json:"unk_token"`
+	Dropout *float64        `json:"dropout"`
+	Before  *string         `json:"continuing_subword_prefix"`
+	After   *string         `json:"end_of_word_suffix"`
+	Fuse    bool            `json:"fuse_unk"`
+	Whole   bool            `json:"ignore_merges"`
 }
 
-// textPair is a rule of a tokenizer.json: "left right", or in newer files ["left","right"].
-type textPair struct{ left, right string }
-
-// UnmarshalJSON reads either form.
-func (p *textPair) UnmarshalJSON(data []byte) error {
-	if bytes.HasPrefix(data, []byte("[")) {
-		var two []string
-		if err := json.Unmarshal(data, &two); err != nil {
-			return err
+// rules returns the pairs of tokens that are merged: ["left right"], or in newer files
+// [["left","right"]].
+func (m *jsonModel) rules() ([][]string, error) {
+	var pairs [][]string
+	if len(m.Merges) == 0 {
+		return nil, nil
+	}
+	if list := bytes.TrimLeft(m.Merges[1:], " \t\r\n"); bytes.HasPrefix(list, []byte("[")) {
+		if err := json.Unmarshal(m.Merges, &pairs); err != nil {
+			return nil, fmt.Errorf("the merges: %w", err)
 		}
-		if len(two) != 2 {
-			return fmt.Errorf("a merge of %d tokens", len(two))
+	} else {
+		var texts []string
+		if err := json.Unmarshal(m.Merges, &texts); err != nil {
+			return nil, fmt.Errorf("the merges: %w", err)
 		}
-		p.left, p.right = two[0], two[1]
-		return nil
+		for _, t := range texts {
+			pairs = append(pairs, strings.Split(t, " "))
+		}
 	}
-	var s string
-	if err := json.Unmarshal(data, &s); err != nil {
-		return err
+	for i, p := range pairs {
+		if len(p) != 2 {
+			return nil, fmt.Errorf("merge %d has %d tokens, not 2", i, len(p))
+		}
 	}
-	left, right, ok := strings.Cut(s, " ")
-	if !ok || strings.Contains(right, " ") {
-		return fmt.Errorf("the merge %q is not two tokens", s)
-	}
-	p.left, p.right = left, right
-	return nil
+	return pairs, nil
 }
 
 // build returns the model and the size of its vocabulary.
@@ -184,7 +184,11 @@ func (m *jsonModel) pairs() (*pairs, error) {
 	if m.Dropout != nil && *m.Dropout != 0 {
 		return nil, fmt.Errorf("a dropout of %g is not supported", *m.Dropout)
 	}
-	p := &pairs{tokens: vocabulary, unknown: none, fuse: m.Fuse, whole: m.Whole, rules: make(map[[2]int32]rule, len(m.Merges))}
+	merges, err := m.rules()
+	if err != nil {
+		return nil, err
+	}
+	p := &pairs{tokens: vocabulary, unknown: none, fuse: m.Fuse, whole: m.Whole, rules: make(map[[2]int32]rule, len(merges))}
 	for token, id := range vocabulary {
 		if err := plausible(token, len(vocabulary)); err != nil {
 			return nil, err
@@ -194,12 +198,12 @@ func (m *jsonModel) pairs() (*pairs, error) {
 		}
 		p.internal = max(p.internal, id+1)
 	}
-	for rank, merge := range m.Merges {
-		left, ok1 := vocabulary[merge.left]
-		right, ok2 := vocabulary[merge.right]
-		id, ok3 := vocabulary[merge.left+merge.right]
+	for rank, merge := range merges {
+		left, ok1 := vocabulary[merge[0]]
+		right, ok2 := vocabulary[merge[1]]
+		id, ok3 := vocabulary[merge[0]+merge[1]]
 		if !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("the merge of %q and %q has a token that the vocabulary lacks", merge.left, merge.right)
+			return nil, fmt.Errorf("the merge of %q and %q has a token that the vocabulary lacks", merge[0], merge[1])
 		}
 		p.rules[[2]int32{int32(left), int32(right)}] = rule{int32(rank), int32(id)}
 	}

@@ -144,6 +144,8 @@ func TestBadFilesAreErrors(t *testing.T) {
 		{"siglip", "tokenizer_config.json", `"T5Tokenizer"`, `"BertTokenizer"`, `the tokenizer_class "BertTokenizer" is not supported`},
 		{"siglip2", "tokenizer.json", `"unk_token": "<unk>"`, `"unk_token": "<none>"`, "unknown characters"},
 		{"siglip2", "tokenizer.json", `"byte_fallback": true`, `"dropout": 0.1`, "dropout"},
+		{"siglip2", "tokenizer.json", `"merges": [`, `"merges": [["a"],`, "merge 0 has 1 tokens"},
+		{"siglip2", "tokenizer.json", `"merges": [`, `"merges": [["a", "no such token"],`, "no such token"},
 		{"siglip2", "tokenizer_config.json", `"right"`, `"left"`, "padding_side left"},
 		{"siglip2", "tokenizer_config.json", `"<pad>"`, `"<nothing>"`, `"<nothing>"`},
 	} {
