@@ -66,19 +66,18 @@ func (f *folding) mixer(prefix string) []branch {
 	return append(all, branch{})
 }
 
-// sum is a convolution: weight [out,in,kernel,kernel] and bias [out].
+// sum is a convolution: weight [out,in,kernel,kernel], or nil if only the bias [out] is computed.
 type sum struct {
 	out, in, kernel int
 	weight, bias    []float64
 }
 
-// newSum returns a convolution of zeros for the shape of a weight.
+// newSum returns a convolution for the shape of a weight, with a bias of zeros.
 func newSum(shape []int) *sum {
-	s := &sum{out: shape[0], in: shape[1], kernel: 1}
+	s := &sum{out: shape[0], in: shape[1], kernel: 1, bias: make([]float64, shape[0])}
 	if len(shape) == 4 {
 		s.kernel = shape[2]
 	}
-	s.weight, s.bias = make([]float64, s.out*s.in*s.kernel*s.kernel), make([]float64, s.out)
 	return s
 }
 
@@ -95,22 +94,27 @@ func (f *folding) layer(all []branch) (weight, bias lazy, err error) {
 			return weight, bias, err
 		}
 	}
-	read := func(shape []int, pick func(*sum) []float64) lazy {
+	read := func(shape []int, start func(*sum) []float64) lazy {
 		return lazy{"F32", shape, func() (safetensors.Tensor, error) {
 			s := newSum(f.tensors[name].shape)
+			values := start(s)
 			for _, b := range all {
 				if err := f.add(s, b); err != nil {
 					return safetensors.Tensor{}, err
 				}
 			}
-			data := make([]float32, 0, len(s.weight))
-			for _, v := range pick(s) {
-				data = append(data, float32(v))
+			data := make([]float32, len(values))
+			for i, v := range values {
+				data[i] = float32(v)
 			}
 			return safetensors.FromFloat32s(data, shape...), nil
 		}}
 	}
-	return read(shape, func(s *sum) []float64 { return s.weight }), read(shape[:1], func(s *sum) []float64 { return s.bias }), nil
+	weight = read(shape, func(s *sum) []float64 {
+		s.weight = make([]float64, elementsOf(shape))
+		return s.weight
+	})
+	return weight, read(shape[:1], func(s *sum) []float64 { return s.bias }), nil
 }
 
 // check returns an error unless the tensors of a branch fit a layer, and marks them as used.
@@ -237,22 +241,40 @@ func (f *folding) add(s *sum, b branch) error {
 	if err != nil {
 		return err
 	}
-	each, small := s.in*s.kernel*s.kernel, part.in*part.kernel*part.kernel
-	edge := (s.kernel - part.kernel) / 2
-	for o := range s.out {
-		s.bias[o] += after.factor[o]*part.bias[o] + after.offset[o]
-		for i, v := range part.weight[o*small : (o+1)*small] {
-			in, y, x := i/(part.kernel*part.kernel), i/part.kernel%part.kernel, i%part.kernel
-			s.weight[o*each+(in*s.kernel+y+edge)*s.kernel+x+edge] += after.factor[o] * v
+	for o, factor := range after.factor {
+		s.bias[o] += factor*part.bias[o] + after.offset[o]
+		if s.weight != nil {
+			s.addKernels(o, factor, part)
 		}
 	}
 	return nil
 }
 
-// convolution reads the convolution of a branch of s, without its norm.
+// addKernels adds the kernels of output channel o of another convolution, in the center of those
+// of s.
+func (s *sum) addKernels(o int, factor float64, part *sum) {
+	size, large := part.kernel, s.kernel
+	to := s.weight[o*s.in*large*large : (o+1)*s.in*large*large]
+	from := part.weight[o*part.in*size*size : (o+1)*part.in*size*size]
+	if size == large {
+		for i, v := range from {
+			to[i] += factor * v
+		}
+		return
+	}
+	edge := (large - size) / 2
+	for i, v := range from {
+		in, y, x := i/(size*size), i/size%size, i%size
+		to[(in*large+y+edge)*large+x+edge] += factor * v
+	}
+}
+
+// convolution reads the convolution of a branch of s, without its norm. It has no weight if
+// none is needed.
 func (f *folding) convolution(s *sum, b branch) (*sum, error) {
 	if b.conv == "" {
 		one := newSum([]int{s.out, s.in})
+		one.weight = make([]float64, one.out*one.in)
 		for o := range one.out {
 			one.weight[o*one.in+o%one.in] = 1
 		}
@@ -260,8 +282,10 @@ func (f *folding) convolution(s *sum, b branch) (*sum, error) {
 	}
 	part := newSum(f.tensors[b.conv+".weight"].shape)
 	var err error
-	if part.weight, err = f.values(b.conv + ".weight"); err != nil {
-		return nil, err
+	if s.weight != nil || b.before != "" {
+		if part.weight, err = f.values(b.conv + ".weight"); err != nil {
+			return nil, err
+		}
 	}
 	if bias := f.first(b.conv + ".bias"); bias != "" {
 		if part.bias, err = f.values(bias); err != nil {
