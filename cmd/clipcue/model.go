@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -94,6 +95,10 @@ func (a *app) printModel(info modelInfo) error {
 		images = fmt.Sprintf("%d×%d, patches of %d; %s", c.ImageSize, c.ImageSize, c.PatchSize, feature.Preprocessing(c))
 		tower = fmt.Sprintf("width %d, %d layers, %d heads%s", c.VisionWidth, c.VisionLayers, c.VisionHeads, differences(c.Vision))
 	}
+	if c.Trunk != (clip.Trunk{}) {
+		images = fmt.Sprintf("%d×%d; %s", c.ImageSize, c.ImageSize, feature.Preprocessing(c))
+		tower = convolutions(c.Trunk)
+	}
 	if c.HasText() {
 		text = fmt.Sprintf("width %d, %d layers, %d heads%s; %d tokens of a vocabulary of %d", c.TextWidth, c.TextLayers, c.TextHeads, differences(c.Text), c.Context, c.Vocab)
 	}
@@ -122,6 +127,21 @@ func (a *app) printModel(info modelInfo) error {
 	return a.pairs(rows)
 }
 
+// convolutions describes a convolutional image tower.
+func convolutions(t clip.Trunk) string {
+	var stages []string
+	for _, s := range t.Stages {
+		kind := "convolutions"
+		if s.Attention {
+			kind = "attention"
+		}
+		if s.Blocks > 0 {
+			stages = append(stages, fmt.Sprintf("%d×%d %s", s.Blocks, s.Width, kind))
+		}
+	}
+	return "convolutional, blocks×width: " + strings.Join(stages, ", ")
+}
+
 // differences describes where a tower differs from that of OpenAI's CLIP.
 func differences(t checkpoint.Architecture) string {
 	out := ""
@@ -134,6 +154,7 @@ func differences(t checkpoint.Architecture) string {
 		{t.Rotary != "", "rotary positions"},
 		{t.Pool != "", "pool: " + t.Pool},
 		{t.Bidirectional, "not causal"},
+		{t.Stem > 0, "convolutional stem"},
 	} {
 		if d.has {
 			out += ", " + d.what
