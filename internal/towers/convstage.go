@@ -110,7 +110,7 @@ func newConvBlock(b *nn.Builder, name string, s Stage, wide compute.Window) *con
 
 // hiddenFloats is the approximate number of elements of an MLP's hidden layer that are
 // computed at once, so that they stay in the cache.
-const hiddenFloats = 1 << 16
+const hiddenFloats = 1 << 17
 
 // forward writes y, which may be x, for the rows x of n images. spare is overwritten.
 func (t *convBlock) forward(y, x, spare compute.Matrix, n int) {
