@@ -127,10 +127,10 @@ func TestLog(t *testing.T) {
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   2 pts:NOPTS pts_time:NOPTS fmt:yuv420p sar:1/1 s:8x4 i:P\n" +
 		"[Parsed_showinfo_0 @ 0x5] [info] n:   3 pts:-45000 pts_time:-0.5 fmt:yuv420p sar:1/1 s:8x4 i:P\n")
 	want := []stamp{
-		{time: 1, ticks: 90000, key: true, interlaced: true, width: 1920, height: 1080, aspect: 4. / 3},
-		{number: 1, time: 1.5, ticks: 135000, width: 8, height: 4, aspect: 1},
+		{time: 1, ticks: 90000, timed: true, key: true, interlaced: true, width: 1920, height: 1080, aspect: 4. / 3},
+		{number: 1, time: 1.5, ticks: 135000, timed: true, width: 8, height: 4, aspect: 1},
 		{number: 2, time: 2, width: 8, height: 4, aspect: 1},
-		{number: 3, time: -0.5, ticks: -45000, width: 8, height: 4, aspect: 1}}
+		{number: 3, time: -0.5, ticks: -45000, timed: true, width: 8, height: 4, aspect: 1}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stamp{}, colorimetry{})); diff != "" {
 		t.Error(diff)
 	}
