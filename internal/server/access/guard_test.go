@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -210,6 +211,27 @@ func TestEndlessBody(t *testing.T) {
 		t.Fatal(answer, err)
 	}
 	answer.Body.Close()
+}
+
+// The longest path of the specification, whose characters take up to twelve bytes each, is refused
+// with an explanation. Above that, net/http refuses the headers before any handler.
+func TestLongAddresses(t *testing.T) {
+	s := newSite(t, Options{})
+	for n, want := range map[int]int{4096: http.StatusRequestURITooLong, 20000: http.StatusRequestHeaderFieldsTooLarge} {
+		address := s.url + "/healthz?path=" + url.QueryEscape(strings.Repeat("\U00020834", n))
+		r, err := http.NewRequestWithContext(t.Context(), "GET", address, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%d characters: status %d, want %d", n, answer.StatusCode, want)
+		}
+	}
 }
 
 // A client that sends its headers or its body too slowly is disconnected.

@@ -68,7 +68,7 @@ func (g *Guard) Server(handler http.Handler) *http.Server {
 		Handler:           g.Handler(handler),
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
+		MaxHeaderBytes:    64 << 10, // a path of 4,096 characters, each written as %F0%A0%9C%B4, reaches the handler
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
 }
