@@ -39,6 +39,7 @@ race-slow: ffmpeg ## the race detector on the slow packages
 lint:             ## gofmt, go vet, the page's types, golangci-lint (.golangci.yml), govulncheck
 	test -z "$$(gofmt -l .)" || { echo 'these files need gofmt:'; gofmt -l .; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags packaging ./cmd/clipcue
 	scripts/check-web.sh
 	$(TOOL) golangci-lint run --timeout 15m ./...
 	$(MAKE) vulnerabilities

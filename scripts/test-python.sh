@@ -15,7 +15,7 @@ done
 diff -r "$dir/wheel1" "$dir/wheel2"
 
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q "$dir"/wheel1/*.whl pandas polars mypy
+"$dir/venv/bin/pip" install -q "$dir"/wheel1/*.whl matplotlib mypy pandas polars
 # The blocks of the page, in order: they use each other's files.
 sed -n '/^```python$/,/^```$/p' docs/python.md | grep -v '^```' > "$dir/page.py"
 cp python/tests/*.py "$dir"
@@ -24,4 +24,4 @@ export PATH="$dir/venv/bin:$PATH"
 mypy --strict --ignore-missing-imports -p clipcue
 mkdir tests page
 (cd tests && python ../test_clipcue.py)
-(cd page && python ../page.py)
+(cd page && MPLBACKEND=agg python ../page.py)

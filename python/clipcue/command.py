@@ -61,8 +61,8 @@ def run(arguments: Sequence[str | os.PathLike[str]], progress: Optional[Callable
         cwd: str | os.PathLike[str] | None = None) -> Result:
     """Runs a command, such as ["index", "--library", "lib", "videos"].
 
-    progress is called in this thread's background while the command runs. If it raises an
-    exception, or the caller is interrupted, the command is stopped.
+    progress is called while the command runs. If it raises an exception, or the caller is
+    interrupted, the command is stopped.
     """
     command = [binary(), *(os.fspath(a) for a in arguments)]
     environment = {**os.environ, "CLIPCUE_LOG_FORMAT": "json"}

@@ -55,9 +55,17 @@ class Library:
         return table(run(command + (["--", query] if query else [])).json()["results"] or [])
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        path = (self.folder / "library.db").resolve()
-        with closing(sqlite3.connect(path.as_uri() + "?mode=ro", uri=True)) as db:
-            return db.execute(query).fetchall()
+        uri = (self.folder / "library.db").resolve().as_uri()
+        try:
+            with closing(sqlite3.connect(uri + "?mode=ro", uri=True)) as db:
+                return db.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            # SQLite cannot create the files that it needs, as on a read-only disk.
+            log = self.folder / "library.db-wal"
+            if os.access(self.folder, os.W_OK) or log.exists() and log.stat().st_size:
+                raise
+            with closing(sqlite3.connect(uri + "?immutable=1", uri=True)) as db:
+                return db.execute(query).fetchall()
 
     def _index(self) -> tuple[dict[int, int], np.ndarray]:
         """Returns the row of each vector by its id, and the vectors. The comment of the Go
