@@ -3,7 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-.PHONY: all build web browser screenshots demo test test-api test-arm64 race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+.PHONY: all build web browser screenshots demo test test-api test-arm64 test-python release-snapshot race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
 
 all: build
 
@@ -19,6 +19,9 @@ test: ffmpeg browser ## the tests that every change must pass; CLIPCUE_SLOW=1 ad
 
 test-api: ffmpeg  ## the API against its specification, with schemathesis from PyPI
 	GO="$(GO)" scripts/test-api.sh
+
+test-python: ffmpeg ## the wheel, in an empty virtual environment
+	GO="$(GO)" scripts/test-python.sh
 
 test-arm64:       ## arithmetic, towers and adapters on arm64, under qemu-user
 	GO="$(GO)" scripts/test-arm64.sh
@@ -36,6 +39,7 @@ race-slow: ffmpeg ## the race detector on the slow packages
 lint:             ## gofmt, go vet, the page's types, golangci-lint (.golangci.yml), govulncheck
 	test -z "$$(gofmt -l .)" || { echo 'these files need gofmt:'; gofmt -l .; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags packaging ./cmd/clipcue
 	scripts/check-web.sh
 	$(TOOL) golangci-lint run --timeout 15m ./...
 	$(MAKE) vulnerabilities
@@ -57,6 +61,10 @@ tiny:             ## train clipcue-tiny from scratch in tiny/ and install it
 cross:            ## build without cgo for every supported platform
 	@for p in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
 		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; done
+
+release-snapshot: ## archives, packages and wheels of the checked-out commit in dist/
+	rm -rf dist
+	$(GO) run ./internal/release --out dist
 
 bench:            ## all Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -82,4 +90,4 @@ ffmpeg:           ## install ffmpeg if it is missing
 	@scripts/need-ffmpeg.sh
 
 clean:
-	rm -rf bin demo tiny
+	rm -rf bin demo dist tiny

@@ -1,3 +1,5 @@
+//go:build !packaging
+
 // Clipcue adapts a frozen image–text model (CLIP) to video: it learns to
 // recognize actions from labeled videos, on a CPU, in minutes.
 package main
