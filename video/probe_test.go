@@ -160,6 +160,7 @@ func TestLogErrors(t *testing.T) {
 		{"a packet cut before it", "[warning] a.ivf: Packet corrupt (stream = 0, dts = 1)\n" + frame, "a.ivf: Packet corrupt (stream = 0, dts = 1)", true},
 		{"parts joined", "[mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 1)\n" + frame, "", false},
 		{"after it", frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
+		{"within another line", opened + frame + "[Parsed_showinfo_0 @ 0x5] [info] color_range:tverror while decoding MB 3 2\n[Parsed_showinfo_0 @ 0x5] [info]  color_space:bt709\n", "error while decoding MB 3 2", true},
 		{"warnings are none", frame + "[h264 @ 0x1] [warning] hm\n[info] error\n", "", false},
 		{"cut to a length", "[error] " + strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 200) + "...", false},
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -49,10 +50,23 @@ func sameSelected(t *testing.T, path string) {
 		o.route = sequential
 		want := shown(t, path, o)
 		o.route = selecting
-		if got := shown(t, path, o); !slices.Equal(got, want) {
+		got := shown(t, path, o)
+		if os.Getenv("CLIPCUE_FFMPEG") != "" { // the threads of newer versions report damage at other places each time
+			got, want = withoutPlaces(got), withoutPlaces(want)
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%v from %g to %g: got\n%v\ninstead of\n%v", o.Sampling, o.Start, o.End, got, want)
 		}
 	}
+}
+
+// withoutPlaces cuts off where and how a file is damaged.
+func withoutPlaces(shown []string) (out []string) {
+	for _, s := range shown {
+		before, _, _ := strings.Cut(s, ": damaged: ")
+		out = append(out, before)
+	}
+	return out
 }
 
 // Other frames than the wanted ones are rarely converted, whatever the clocks of the stream.

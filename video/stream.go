@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -382,6 +383,8 @@ type ffmpegLog struct {
 	current *stamp  // the frame whose lines are being read
 	inside  []stamp // frames that bwdif has not output yet
 
+	color colorimetry // of the last frame
+
 	num, den float64 // the time base
 	rate     float64 // frames per second as declared; 0 = unknown
 	frames   int     // that were logged
@@ -425,8 +428,13 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 	}
 }
 
-// frameLine reads a line of showinfo.
+// frameLine reads a line of showinfo. It writes some of its lines in several parts, and a
+// decoder's thread may write a message, without its own prefix, between two of them.
 func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
+	message := within.FindString(text)
+	if message != "" {
+		l.report(message)
+	}
 	isFrame := strings.Contains(text, "] n:")
 	switch {
 	case l.merges && !strings.HasPrefix(text, "[Parsed_showinfo_0 "): // after bwdif
@@ -455,11 +463,21 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 		l.angle = quarter(seconds(after(text, "displaymatrix: rotation of ")))
 		l.current.angle = l.angle
 	case strings.Contains(text, "] color_range:"):
-		l.current.color = colorimetry{known(after(text, " color_space:")), known(after(text, " color_primaries:")),
-			known(after(text, " color_trc:")), known(after(text, " color_range:"))}
+		if message == "" && wholeColors.MatchString(text) {
+			l.color = colorimetry{known(after(text, " color_space:")), known(after(text, " color_primaries:")),
+				known(after(text, " color_trc:")), known(after(text, " color_range:"))}
+		}
+		l.current.color = l.color
 		l.complete(emit)
 	}
 }
+
+// within finds a message about damage within a line of showinfo, and wholeColors matches a line
+// with all colors of a frame and no message.
+var (
+	within      = regexp.MustCompile(`concealing .*|(?i:error|invalid|corrupt|missing).*`)
+	wholeColors = regexp.MustCompile(`\] color_range:\S+ color_space:\S+ color_primaries:\S+ color_trc:\S+( \w+:|\s*$)`)
+)
 
 // complete passes on the frame whose lines were read.
 func (l *ffmpegLog) complete(emit func(stamp)) {
