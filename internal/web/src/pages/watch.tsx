@@ -39,35 +39,41 @@ function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id
       return null;
     }
   };
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const waiting = useRef(0); // the mark that the timer will change
-  const saving = useRef<{ id: number; done: Promise<number> }>(undefined); // a running change, with the mark's next number
+  // A changed mark has another number. While changes are being saved, the page may know an older one.
+  const saving = useRef<{ ids: number[]; done: Promise<number> }>(undefined);
+  const number = (id: number) => saving.current?.ids.includes(id) ? saving.current.done : Promise.resolve(id);
+  const save = async (s: Selection, mark: Pick<Mark, "start" | "end" | "positive">) => {
+    const before = await number(s.id);
+    const changed = api<{ ids?: number[] | null }>(`/labels/${s.label}/marks/${before}`, { method: "PATCH", body: mark }).then(a => a.ids?.[0] ?? before);
+    const ids = [...(saving.current?.ids.includes(s.id) ? saving.current.ids : []), s.id, before];
+    saving.current = { ids, done: changed.catch(() => before) };
+    try {
+      const id = await changed;
+      latest.current(s.label, all => all.map(m => ids.includes(m.id) ? { ...m, id } : m));
+      for (const old of ids) renamed({ ...s, id: old }, id);
+    } catch (e) {
+      failed(e);
+    }
+  };
+  const waiting = useRef<{ id: number; timer: ReturnType<typeof setTimeout>; save: () => void }>(undefined); // a change that may go on
   const change = (s: Selection, to: Partial<Mark>, done: boolean) => {
     edit(s.label, all => all.map(m => m.id === s.id ? { ...m, ...to } : m));
     const mark = tracks.find(t => t.label === s.label)?.marks?.find(m => m.id === s.id);
-    clearTimeout(timer.current);
+    clearTimeout(waiting.current?.timer);
+    if (waiting.current && waiting.current.id !== s.id) waiting.current.save();
+    waiting.current = undefined;
     if (!done || !mark) return;
     const { start, end, positive } = { ...mark, ...to };
-    waiting.current = s.id;
-    timer.current = setTimeout(async () => {
-      waiting.current = 0;
-      try {
-        // A changed mark has another number.
-        const changed = api<{ ids?: number[] | null }>(`/labels/${s.label}/marks/${s.id}`, { method: "PATCH", body: { start, end, positive } }).then(a => a.ids?.[0] ?? s.id);
-        saving.current = { id: s.id, done: changed.catch(() => s.id) };
-        const id = await changed;
-        latest.current(s.label, all => all.map(m => m.id === s.id ? { ...m, id } : m));
-        renamed(s, id);
-      } catch (e) {
-        failed(e);
-      }
-    }, 350);
+    const now = () => {
+      waiting.current = undefined;
+      save(s, { start, end, positive });
+    };
+    waiting.current = { id: s.id, timer: setTimeout(now, 350), save: now };
   };
   const remove = (s: Selection) => {
-    if (waiting.current === s.id) clearTimeout(timer.current);
+    if (waiting.current?.id === s.id) clearTimeout(waiting.current.timer);
     edit(s.label, all => all.filter(m => m.id !== s.id));
-    const number = saving.current?.id === s.id ? saving.current.done : Promise.resolve(s.id);
-    number.then(id => {
+    number(s.id).then(id => {
       latest.current(s.label, all => all.filter(m => m.id !== id));
       return api(`/labels/${s.label}/marks`, { method: "DELETE", body: { ids: [id] } });
     }).then(reload, failed);
