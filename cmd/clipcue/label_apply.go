@@ -108,7 +108,7 @@ type applyFlags struct {
 }
 
 func (a *app) labelApplyCommand() *cobra.Command {
-	var o applyFlags
+	o := applyFlags{exchange: exchangeFlags{app: a}}
 	c := &cobra.Command{
 		Use:   "apply --library DIR [NAME...]",
 		Short: "Find all segments of a library that show a label",

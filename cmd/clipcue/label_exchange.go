@@ -18,6 +18,7 @@ import (
 
 // exchangeFlags choose the format of a file of marks or segments.
 type exchangeFlags struct {
+	app     *app
 	format  markfile.Format
 	fps     float64
 	folders []string                        // of the library
@@ -25,7 +26,7 @@ type exchangeFlags struct {
 }
 
 func (x *exchangeFlags) add(c *cobra.Command) {
-	flags.OneOf(c, &x.format, "format", markfile.Formats(), "csv, jsonl, activitynet, labelstudio, srt, vtt or edl")
+	flags.OneOf(c, &x.format, "format", markfile.Formats(), "file format, of those that clipcue formats prints")
 	c.Flags().Lookup("format").DefValue = "by the extension"
 	x.fps = 25
 	flags.Positive(c, &x.fps, "frame-rate", "frames per second of Label Studio timelines, and of edl for missing videos")
@@ -47,7 +48,9 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 // options returns the options of the format. A list for a video editor counts the frames of
 // a video, from its own timecode on, if the video can be read.
 func (x *exchangeFlags) options() markfile.Options {
-	return markfile.Options{Rate: x.fps, Folders: x.folders, Clock: func(path string) (float64, markfile.Clock) {
+	return markfile.Options{Rate: x.fps, Folders: x.folders, Lost: func(what string, n int) {
+		x.app.log.Warn("left out: "+what, "count", n)
+	}, Clock: func(path string) (float64, markfile.Clock) {
 		if x.video != nil {
 			path = x.video(path)
 		}
@@ -73,7 +76,7 @@ func storedVideo(ctx context.Context, dir, path string) string {
 
 func segmentRows(segments []library.Segment) (rows []markfile.Row) {
 	for _, s := range segments {
-		rows = append(rows, markfile.Row{Video: s.Video, Start: s.Start, End: s.End, Label: s.Label})
+		rows = append(rows, markfile.Row{Video: s.Video, Start: s.Start, End: s.End, Label: s.Label, Score: &s.Score})
 	}
 	return rows
 }
@@ -82,7 +85,7 @@ func (a *app) labelExportCommand() *cobra.Command {
 	var dir, out string
 	var server flags.Server
 	var negatives bool
-	var x exchangeFlags
+	x := exchangeFlags{app: a}
 	c := &cobra.Command{
 		Use:   "export --library DIR --out FILE [NAME]",
 		Short: "Write the marks of a label, or of all, to a file",
@@ -90,8 +93,8 @@ func (a *app) labelExportCommand() *cobra.Command {
 valid data for clipcue train. --negatives adds the negative marks, authors and dates to
 CSV and JSONL; use these files for clipcue label import only.
 
-srt, vtt and edl have one file per video; --out is then a folder. srt rounds times to
-milliseconds, edl to frames.`,
+For formats with one file per video, --out is a folder. clipcue formats prints all formats
+and what each cannot represent.`,
 		Example: `  clipcue label export --library lib --out marks.csv
   clipcue label export --library lib --out all.jsonl --negatives
   clipcue label export --library lib leash --out subtitles --format vtt`,
@@ -132,7 +135,7 @@ milliseconds, edl to frames.`,
 	}
 	flags.Library(c, &dir)
 	server.Add(c)
-	flags.Out(c, &out, "file, or folder for srt, vtt and edl")
+	flags.Out(c, &out, "file, or folder for formats with one file per video")
 	x.add(c)
 	c.Flags().BoolVar(&negatives, "negatives", false, "also write negative marks, to csv or jsonl")
 	return c
@@ -141,14 +144,18 @@ milliseconds, edl to frames.`,
 func (a *app) labelImportCommand() *cobra.Command {
 	var dir, author, videoPath string
 	var asJSON bool
-	var x exchangeFlags
+	x := exchangeFlags{app: a}
 	c := &cobra.Command{
 		Use:   "import --library DIR FILE|FOLDER...",
 		Short: "Add marks from files",
 		Long: `Adds marks, all or none. Labels that do not exist are created. Marks that the library has
 already are skipped. Videos are named by their path, or by the end of it that only one
-video of the library has. Files of srt, vtt and edl are named as their video, with the
-extension added; --video names it otherwise.`,
+video of the library has. In formats with one file per video, the file is named as its
+video, with the extension added; --video names it otherwise. clipcue formats prints all
+formats.
+
+The label is the text of an interval or annotation (Praat, ELAN; the tier if it has none)
+or the behavior (BORIS).`,
 		Example: `  clipcue label import --library lib marks.csv
   clipcue label import --library lib talk.srt --video talk.mp4`,
 		Args: arguments(1, -1, "files or folders"),

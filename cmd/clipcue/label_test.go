@@ -123,7 +123,7 @@ func TestMarksThroughFiles(t *testing.T) {
 			t.Errorf("%s: %v", out, n)
 		}
 	}
-	for _, format := range []string{"labelstudio", "srt", "vtt", "edl"} {
+	for _, format := range []string{"labelstudio", "srt", "vtt", "edl", "elan", "textgrid", "boris", "via"} {
 		path := filepath.Join(dir, format)
 		must(t, exitDone, "label", "export", "--library", lib, "--out", path, "--format", format)
 		if n := decode[map[string]int](t, must(t, exitDone, "label", "import", "--library", lib, "--json", "--format", format, path)); n["marks"] != 3 || n["added"] > 0 {

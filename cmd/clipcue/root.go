@@ -229,7 +229,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
 		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(),
-		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.configCommand(), a.doctorCommand(), a.versionCommand(),
+		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.configCommand(), a.formatsCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {
 		onlySubcommands(c)

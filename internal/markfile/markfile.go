@@ -1,10 +1,8 @@
 // Package markfile reads and writes labeled spans of videos in the formats of other
-// programs. Every format except EDL and SRT keeps times exactly; these two round to
-// frames and milliseconds.
+// programs. [List] describes the formats, and what each cannot represent.
 package markfile
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -33,46 +31,10 @@ type Row struct {
 	Negative bool
 	Author   string
 	Time     time.Time
+	Score    *float64 // of a segment that was found; nil of a mark
 }
 
-// A Format is a file format.
-type Format string
-
-// The formats. SRT, VTT and EDL have a file for each video, named as the video with the
-// format's extension added. Only CSV and JSONL hold negative marks, authors and dates.
-const (
-	CSV         Format = "csv"         // video,start,end,label
-	JSONL       Format = "jsonl"       // {"video":…,"start":…,"end":…,"label":…}
-	ActivityNet Format = "activitynet" // JSON
-	LabelStudio Format = "labelstudio" // JSON: tasks with labels in seconds
-	SRT         Format = "srt"
-	VTT         Format = "vtt"
-	EDL         Format = "edl" // CMX 3600
-)
-
-// Formats returns the names of the formats.
-func Formats() []Format { return []Format{CSV, JSONL, ActivityNet, LabelStudio, SRT, VTT, EDL} }
-
-// codec reads and writes one file of a format. The videos of rows of a format with a file
-// for each video are set by the caller.
-type codec struct {
-	perVideo  bool
-	extension string
-	read      func(data []byte, o Options) ([]Row, error)
-	write     func(w io.Writer, rows []Row, o Options) error
-}
-
-var codecs = map[Format]codec{
-	CSV:         {false, ".csv", readCSV, writeCSV},
-	JSONL:       {false, ".jsonl", readJSONL, writeJSONL},
-	ActivityNet: {false, ".json", readActivityNet, writeActivityNet},
-	LabelStudio: {false, ".json", readLabelStudio, writeLabelStudio},
-	SRT:         {true, ".srt", readSRT, writeSRT},
-	VTT:         {true, ".vtt", readVTT, writeVTT},
-	EDL:         {true, ".edl", readEDL, writeEDL},
-}
-
-// Options control formats that count frames.
+// Options control formats that count frames, and reports of what is left out.
 type Options struct {
 	Rate float64 // frames per second; 0 = unknown
 	// Clock returns the frame rate and the timecodes of a video, or nil if they are unknown;
@@ -81,6 +43,15 @@ type Options struct {
 	// Folders are folders of the videos, besides those of the rows. The names of files below
 	// the folder that all share tell the videos apart.
 	Folders []string
+	// Lost is called with a number of things that are left out, because a Row or the format
+	// cannot represent them. It may be nil.
+	Lost func(what string, n int)
+}
+
+func (o Options) lost(what string, n int) {
+	if n > 0 && o.Lost != nil {
+		o.Lost(what, n)
+	}
 }
 
 // Clock numbers the frames of a video, from 0, as video editors do.
@@ -101,28 +72,12 @@ func escaped(rows []Row) []Row {
 // ErrFormat is wrapped by the error for a file of unknown format.
 var ErrFormat = errors.New("unknown format")
 
-// FormatOf returns the format that the extension of a path indicates. JSON files are
-// ActivityNet's, unless their content is an array.
-func FormatOf(name string, data []byte) (Format, error) {
-	extension := strings.ToLower(filepath.Ext(name))
-	if extension == ".json" && bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
-		return LabelStudio, nil
-	}
-	for _, f := range Formats() {
-		if codecs[f].extension == extension {
-			return f, nil
-		}
-	}
-	return "", fmt.Errorf("%s: %w, the extension is %q", name, ErrFormat, extension)
-}
-
 // limit is the size of the largest file that is read, in bytes.
 const limit = 256 << 20
 
 // Read reads a file, or all files of a folder that have a known extension. The format is
-// detected if it is empty. Rows of
-// formats with a file for each video get the file's name without the extension as their
-// video.
+// detected if it is empty. Rows of formats with a file for each video that does not name it
+// get the file's name without the extension as their video.
 func Read(name string, f Format, o Options) ([]Row, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -139,7 +94,7 @@ func Read(name string, f Format, o Options) ([]Row, error) {
 		if _, err := FormatOf(p, nil); err != nil && f == "" {
 			return nil
 		}
-		if f != "" && !strings.EqualFold(filepath.Ext(p), codecs[f].extension) {
+		if f != "" && !f.Info().has(filepath.Ext(p)) {
 			return nil
 		}
 		relative, err := filepath.Rel(name, p)
@@ -163,13 +118,17 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 			return nil, err
 		}
 	}
-	rows, err := codecs[f].read(data, o)
+	c := f.codec()
+	if c.read == nil {
+		return nil, fmt.Errorf("%s: clipcue only writes files of format %s", name, f)
+	}
+	rows, err := c.read(data, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	for i := range rows {
 		r := &rows[i]
-		if codecs[f].perVideo && r.Video == "" {
+		if c.PerVideo && r.Video == "" {
 			r.Video = filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative)))
 		}
 		r.Video, r.Label = text.Unescape(r.Video), strings.TrimSpace(r.Label)
@@ -188,13 +147,15 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 // Write writes rows to a file, or, for formats with a file for each video, to files below
 // a folder, which are named by the videos below their common folder. It returns the files.
 func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
-	c := codecs[f]
+	c := f.codec()
 	if f != CSV && f != JSONL {
+		all := len(rows)
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Negative })
+		o.lost("negative marks", all-len(rows))
 	}
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Video, b.Video), cmp.Compare(a.Start, b.Start)) })
-	if !c.perVideo {
+	if !c.PerVideo {
 		return []string{name}, atomicfile.Write(name, func(w io.Writer) error { return c.write(w, escaped(rows), o) })
 	}
 	var files []string
@@ -205,7 +166,7 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 			n = len(rows)
 		}
 		below := strings.TrimPrefix(filepath.ToSlash(rows[0].Video), common)
-		file := filepath.Join(name, filepath.FromSlash(path.Join("/", below))+c.extension)
+		file := filepath.Join(name, filepath.FromSlash(path.Join("/", below))+c.Extensions[0])
 		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 			return files, err
 		}

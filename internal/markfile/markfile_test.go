@@ -20,15 +20,28 @@ var rows = []Row{
 	{Video: "/films/b/two.mkv", Start: 3661.125, End: 3662.5, Label: "öffnen"},
 }
 
+// imported returns the formats that are read.
+func imported() (out []Format) {
+	for _, i := range List() {
+		if i.Import {
+			out = append(out, i.Name)
+		}
+	}
+	return out
+}
+
+// namesVideos reports whether files of a format hold the paths of their videos.
+func namesVideos(f Format) bool { return !f.Info().PerVideo || f == EDL || f == ELAN }
+
 func TestEveryFormatReadsBack(t *testing.T) {
-	for _, f := range Formats() {
+	for _, f := range imported() {
 		t.Run(string(f), func(t *testing.T) {
-			out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
+			out := filepath.Join(t.TempDir(), "marks"+f.Info().Extensions[0])
 			files, err := Write(out, f, rows, Options{Rate: 40})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := map[bool]int{true: 2, false: 1}[codecs[f].perVideo]; len(files) != want {
+			if want := map[bool]int{true: 2, false: 1}[f.Info().PerVideo]; len(files) != want {
 				t.Fatalf("files %q", files)
 			}
 			got, err := Read(out, "", Options{Rate: 40})
@@ -36,7 +49,7 @@ func TestEveryFormatReadsBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range got {
-				if codecs[f].perVideo && f != EDL {
+				if !namesVideos(f) {
 					got[i].Video = "/films/" + got[i].Video
 				}
 			}
@@ -50,7 +63,7 @@ func TestEveryFormatReadsBack(t *testing.T) {
 func TestNegativeMarksReadBack(t *testing.T) {
 	all := append([]Row{{Video: "/films/a/one.mp4", Start: 5, End: 6, Label: "waving", Negative: true, Author: "a", Time: time.Unix(9, 5).UTC()}}, rows...)
 	for _, f := range []Format{CSV, JSONL} {
-		out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
+		out := filepath.Join(t.TempDir(), "marks"+f.Info().Extensions[0])
 		if _, err := Write(out, f, all, Options{}); err != nil {
 			t.Fatal(err)
 		}
@@ -103,16 +116,16 @@ func utf16(s string) string {
 
 // Any file gives valid spans or an error.
 func FuzzRead(f *testing.F) {
-	for name := range codecs {
+	for _, name := range imported() {
 		var b bytes.Buffer
-		if err := codecs[name].write(&b, []Row{{Video: "v.mp4", Start: 1, End: 2.5, Label: "a label"}}, Options{Rate: 25}); err != nil {
+		if err := name.codec().write(&b, []Row{{Video: "v.mp4", Start: 1, End: 2.5, Label: "a label"}}, Options{Rate: 25}); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(string(name), b.Bytes())
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, format string, data []byte) {
-		if _, ok := codecs[Format(format)]; !ok {
+		if !slices.Contains(imported(), Format(format)) {
 			return
 		}
 		path := filepath.Join(dir, "file")
@@ -185,11 +198,11 @@ func TestHardNamesReadBack(t *testing.T) {
 	}
 	hard = append(hard, Row{Video: `/films/literal\xf6.mp4`, Start: 1, End: 2, Label: "x"}, Row{Video: "=films/one.mp4", Start: 1, End: 2, Label: "x"})
 	slices.SortStableFunc(hard, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
-	for _, f := range Formats() {
-		if codecs[f].perVideo && f != EDL {
+	for _, f := range imported() {
+		if !namesVideos(f) {
 			continue
 		}
-		out := filepath.Join(t.TempDir(), "marks"+codecs[f].extension)
+		out := filepath.Join(t.TempDir(), "marks"+f.Info().Extensions[0])
 		if _, err := Write(out, f, hard, Options{Rate: 50}); err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +216,7 @@ func TestHardNamesReadBack(t *testing.T) {
 			t.Errorf("%s: %s", f, d)
 		}
 	}
-	for _, f := range []Format{SRT, VTT} { // the labels of one video
+	for _, f := range []Format{SRT, VTT, TextGrid} { // the labels of one video
 		out := t.TempDir()
 		files, err := Write(out, f, hard[:11], Options{})
 		if err != nil || len(files) != 1 {

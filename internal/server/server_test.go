@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
@@ -459,7 +461,14 @@ func TestJobs(t *testing.T) {
 	}
 	run(object{"kind": "apply"}, jobs.Done)
 	run(object{"kind": "train", "label": made.Label}, jobs.Done)
-	for _, format := range []string{"csv", "jsonl", "activitynet", "labelstudio", "srt", "vtt", "edl", "clips"} {
+	field, _ := reflect.TypeFor[NewJob]().FieldByName("Format")
+	formats := strings.Split(field.Tag.Get("enum"), ",")
+	for _, f := range markfile.Formats() {
+		if !slices.Contains(formats, string(f)) {
+			t.Errorf("the API has no format %s", f)
+		}
+	}
+	for _, format := range formats {
 		j := run(object{"kind": "export", "label": made.Label, "format": format}, jobs.Done)
 		answer, err := site.Client().Get(site.URL + j.File)
 		if err != nil {

@@ -230,7 +230,7 @@ func (s *Server) exportRows(ctx context.Context, x *snapshot, l library.Label, p
 	}
 	for _, g := range f.segments {
 		if path == "" || g.Video == path {
-			rows = append(rows, markfile.Row{Video: g.Video, Start: g.Start, End: g.End, Label: g.Label})
+			rows = append(rows, markfile.Row{Video: g.Video, Start: g.Start, End: g.End, Label: g.Label, Score: &g.Score})
 		}
 	}
 	return rows, nil
@@ -262,9 +262,6 @@ func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l l
 	return out, err
 }
 
-// extensions are those of formats with one file for all videos.
-var extensions = map[markfile.Format]string{markfile.CSV: ".csv", markfile.JSONL: ".jsonl", markfile.ActivityNet: ".json", markfile.LabelStudio: ".json"}
-
 // writeRows writes rows as the file of a job: a ZIP file for formats with a file per video.
 func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row, f markfile.Format) error {
 	dir, err := os.MkdirTemp("", "clipcue-export-")
@@ -272,7 +269,7 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	files, err := markfile.Write(filepath.Join(dir, "export"+extensions[f]), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
+	files, err := markfile.Write(filepath.Join(dir, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
 		Clock: func(path string) (float64, markfile.Clock) {
 			rate, clock := video.FrameClock(ctx, path)
 			if rate == 0 {
@@ -283,8 +280,8 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 	if err != nil {
 		return err
 	}
-	if extension := extensions[f]; extension != "" {
-		return t.WriteFile(l.Name+extension, func(w io.Writer) error {
+	if about := f.Info(); !about.PerVideo {
+		return t.WriteFile(l.Name+about.Extensions[0], func(w io.Writer) error {
 			in, err := os.Open(files[0])
 			if err != nil {
 				return err

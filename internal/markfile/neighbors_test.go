@@ -1,0 +1,181 @@
+package markfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// readText reads a file with the given content, and returns what was lost.
+func readText(t *testing.T, name, content string) ([]Row, map[string]int, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(content), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	lost := map[string]int{}
+	rows, err := Read(file, "", Options{Lost: func(what string, n int) { lost[what] += n }})
+	return rows, lost, err
+}
+
+const elanFile = `<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT AUTHOR="" DATE="2024-01-01T00:00:00+01:00" FORMAT="3.0" VERSION="3.0">
+<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
+<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/talks/a%20b.mp4" MIME_TYPE="video/mp4" RELATIVE_MEDIA_URL="../talks/a%20b.mp4"/></HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="500"/><TIME_SLOT TIME_SLOT_ID="ts2"/><TIME_SLOT TIME_SLOT_ID="ts3" TIME_VALUE="1500"/></TIME_ORDER>
+<TIER LINGUISTIC_TYPE_REF="default" TIER_ID="hands">
+<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts3"><ANNOTATION_VALUE>point &amp; hold</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>
+<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a2" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts3"><ANNOTATION_VALUE></ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>
+<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a3" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2"><ANNOTATION_VALUE>x</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>
+</TIER>
+<TIER LINGUISTIC_TYPE_REF="note" TIER_ID="notes" PARENT_REF="hands"><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a4" ANNOTATION_REF="a1"><ANNOTATION_VALUE>n</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER>
+</ANNOTATION_DOCUMENT>`
+
+const longGrid = "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0 \nxmax = 2 \ntiers? <exists> \nsize = 2 \nitem []: \n    item [1]:\n        class = \"IntervalTier\" \n        name = \"hands\" \n        xmin = 0 \n        xmax = 2 \n        intervals: size = 2 \n        intervals [1]:\n            xmin = 0 \n            xmax = 0.5 \n            text = \"\" \n        intervals [2]:\n            xmin = 0.5 \n            xmax = 2 \n            text = \"a \"\"b\"\"\" \n    item [2]:\n        class = \"TextTier\" \n        name = \"beats\" \n        xmin = 0 \n        xmax = 2 \n        points: size = 1 \n        points [1]:\n            number = 1 \n            mark = \"x\" \n"
+
+const shortGrid = "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\n0\n2\n<exists>\n2\n\"IntervalTier\"\n\"hands\"\n0\n2\n2\n0\n0.5\n\"\"\n0.5\n2\n\"a \"\"b\"\"\"\n\"TextTier\"\n\"beats\"\n0\n2\n1\n1\n\"x\"\n"
+
+const viaFile3 = `{"project":{"pid":"x","created":1609459200000,"vid_list":["1"]},"config":{"file":{}},
+"attribute":{"1":{"aname":"Activity","anchor_id":"FILE1_Z2_XY0","type":4,"options":{"1":"Break Egg","2":"Mix"}},"2":{"aname":"note","anchor_id":"FILE1_Z2_XY0","type":1,"options":{}},"3":{"aname":"tools","anchor_id":"FILE1_Z2_XY0","type":2,"options":{"0":"bowl","1":"whisk"}}},
+"file":{"1":{"fid":1,"fname":"cake.mp4","type":4,"loc":1,"src":""}},
+"metadata":{"1_a":{"vid":"1","flg":0,"z":[1.5,3],"xy":[],"av":{"1":"2","2":"","3":"0,1"}},"1_b":{"vid":"1","flg":0,"z":[2],"xy":[2,1,1,5,5],"av":{}}},
+"view":{"1":{"fid_list":[1]}}}`
+
+func TestFilesOfNeighbors(t *testing.T) {
+	grid := []Row{{Video: "g.mp4", Start: 0.5, End: 2, Label: `a "b"`}}
+	point := map[string]int{"points without a duration": 1}
+	for _, c := range []struct {
+		name, content string
+		want          []Row
+		lost          map[string]int
+	}{
+		{"session.eaf", elanFile, []Row{{Video: "talks/a b.mp4", Start: 0.5, End: 1.5, Label: "point & hold"}, {Video: "talks/a b.mp4", Start: 0.5, End: 1.5, Label: "hands"}}, map[string]int{"annotations without times of their own": 2}},
+		{"g.mp4.TextGrid", longGrid, grid, point},
+		{"g.mp4.TextGrid", shortGrid, grid, point},
+		{"g.mp4.TextGrid", utf16(longGrid), grid, point},
+		{"via.json", viaFile3, []Row{{Video: "cake.mp4", Start: 1.5, End: 3, Label: "Mix"}, {Video: "cake.mp4", Start: 1.5, End: 3, Label: "bowl"}, {Video: "cake.mp4", Start: 1.5, End: 3, Label: "whisk"}},
+			map[string]int{"regions, and annotations of times and files": 1}},
+		{"aggregated.csv", "Observation id,Subject,Behavior,Behavioral category,Behavior type,Start (s),Stop (s),Duration (s),Media file name\no,rat,rear,posture,STATE,1.25,2.75,1.5,trial.mp4\no,rat,bite,,POINT,3,3,0,trial.mp4\n",
+			[]Row{{Video: "trial.mp4", Start: 1.25, End: 2.75, Label: "rear"}}, map[string]int{"point events": 1}},
+		{"tabular.tsv", "Observation id\tobs\nMedia file(s)\n\nTime\tMedia file path\tSubject\tBehavior\tStatus\n1\tv.mp4\tA\twalk\tSTART\n2\tv.mp4\tB\twalk\tSTART\n3\tv.mp4\tA\twalk\tSTOP\n",
+			[]Row{{Video: "v.mp4", Start: 1, End: 3, Label: "walk"}}, map[string]int{"state events without an end": 1}},
+	} {
+		got, lost, err := readText(t, c.name, c.content)
+		if d := cmp.Diff(c.want, got) + cmp.Diff(c.lost, lost); d != "" || err != nil {
+			t.Errorf("%s: error %v\n%s", c.name, err, d)
+		}
+	}
+}
+
+func TestScoresAndOverlapsReadBack(t *testing.T) {
+	score, other := 1.25, -0.5
+	want := []Row{
+		{Video: "/v.mp4", Start: 1, End: 3, Label: "x", Score: &score},
+		{Video: "/v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
+		{Video: "/v.mp4", Start: 5, End: 6, Label: "x (2)"},
+	}
+	for _, f := range []Format{ELAN, BORIS} {
+		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(files[0], f, Options{})
+		less := cmp.Transformer("sort", func(rows []Row) map[float64]Row {
+			out := map[float64]Row{}
+			for _, r := range rows {
+				out[r.Start] = r
+			}
+			return out
+		})
+		if d := cmp.Diff(want, got, less); d != "" || err != nil {
+			t.Errorf("%s: error %v\n%s", f, err, d)
+		}
+	}
+}
+
+func TestWrittenChapters(t *testing.T) {
+	all := []Row{{Video: "/a,b.mp4", Start: 1.5, End: 3661.25, Label: "x = <1>; #2"}}
+	for f, want := range map[Format]string{
+		FFMetadata: ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=3661250\ntitle=x \\= <1>\\; \\#2\n",
+		Matroska:   "<ChapterTimeEnd>01:01:01.250000000</ChapterTimeEnd>\n      <ChapterDisplay>\n        <ChapterString>x = &lt;1&gt;; #2</ChapterString>",
+		MPV:        "# mpv EDL v0\n%8%/a,b.mp4,1.5,3659.75,title=%11%x = <1>; #2\n",
+	} {
+		var b bytes.Buffer
+		if err := f.codec().write(&b, all, Options{}); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%s: error %v\n%s", f, err, b.String())
+		}
+		if _, err := Read("formats.go", f, Options{}); err == nil {
+			t.Errorf("%s: no error", f)
+		}
+	}
+}
+
+func TestNegativeMarksAreReported(t *testing.T) {
+	lost := map[string]int{}
+	o := Options{Lost: func(what string, n int) { lost[what] += n }}
+	negative := Row{Video: "v.mp4", Start: 1, End: 2, Label: "x", Negative: true}
+	for _, f := range Formats() {
+		if _, err := Write(filepath.Join(t.TempDir(), "out"), f, []Row{negative}, o); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+	if want := map[string]int{"negative marks": len(Formats()) - 2}; !cmp.Equal(want, lost) {
+		t.Error(cmp.Diff(want, lost))
+	}
+}
+
+func TestHostileFilesOfNeighbors(t *testing.T) {
+	deep := strings.Repeat("<a>", 100_000)
+	for name, content := range map[string]string{
+		"entity.eaf":      `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><ANNOTATION_DOCUMENT AUTHOR="&b;"/>`,
+		"file.eaf":        `<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><ANNOTATION_DOCUMENT><HEADER>&a;</HEADER></ANNOTATION_DOCUMENT>`,
+		"deep.eaf":        "<ANNOTATION_DOCUMENT>" + deep,
+		"root.eaf":        "<svg/>",
+		"frames.eaf":      `<ANNOTATION_DOCUMENT><HEADER TIME_UNITS="NTSC-frames"/></ANNOTATION_DOCUMENT>`,
+		"size.TextGrid":   "\"ooTextFile\" \"TextGrid\" 0 1 <exists> 1e300",
+		"size2.TextGrid":  "\"ooTextFile\" \"TextGrid\" 0 1 <exists> 1 \"IntervalTier\" \"x\" 0 1 1e300 0 1 \"a\"",
+		"quote.TextGrid":  "\"ooTextFile\" \"TextGrid",
+		"binary.TextGrid": "ooBinaryFile\x08TextGrid",
+		"view.json":       `{"view":{},"metadata":{"a":{"vid":"1","z":[0,1],"av":{"1":"x"}}}}`,
+		"header.tsv":      "a\tb\n1\t2\n",
+		"number.tsv":      "Behavior\tStart (s)\tStop (s)\nx\t1\tNA\n",
+		"order.tsv":       "Behavior\tTime\tBehavior type\nx\t1\tSTOP\n",
+		"novideo.tsv":     "Behavior\tStart (s)\tStop (s)\nx\t1\t2\n",
+	} {
+		if rows, _, err := readText(t, name, content); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %d spans, error %v", name, len(rows), err)
+		}
+	}
+}
+
+func TestTooManySpans(t *testing.T) {
+	n := 10 * maxRows
+	grid := fmt.Sprintf("\"ooTextFile\" \"TextGrid\" 0 1 <exists> 1 \"IntervalTier\" \"x\" 0 1 %d", n) + strings.Repeat(" 0 1 \"a\"", n)
+	if _, err := readTextGrid([]byte(grid), Options{}); !errors.Is(err, errRows) {
+		t.Error(err)
+	}
+	table := "Behavior,Start (s),Stop (s)\n" + strings.Repeat("a,0,1\n", n)
+	if _, err := readBORIS([]byte(table), Options{}); !errors.Is(err, errRows) {
+		t.Error(err)
+	}
+}
+
+// Every format has a description that formats.md and `clipcue formats` show.
+func TestEveryFormatIsDescribed(t *testing.T) {
+	for _, i := range List() {
+		if i.Program == "" || len(i.Extensions) == 0 || !i.Import && !i.Export {
+			t.Errorf("%+v", i)
+		}
+		for _, e := range i.Extensions {
+			if e[0] != '.' || !i.has(strings.ToLower(e)) {
+				t.Errorf("%s: extension %q", i.Name, e)
+			}
+		}
+	}
+}
