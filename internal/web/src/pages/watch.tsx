@@ -21,10 +21,13 @@ function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id
   const { data, error, reload, set } = useLoad<{ tracks: Track[] | null }>(chosen.length ? `/videos/${video.video}/tracks` + query({ label: chosen }) : null);
   // The rows are there before their data, so that nothing below them moves.
   const empty = (label: number): Track => ({ label, name: labels.get()?.find(l => l.label === label)?.name ?? "", scores: [], segments: [], marks: [] });
-  const tracks = chosen.map(c => data?.tracks?.find(t => t.label === c) ?? empty(c));
+  // Changes that are not saved yet also hold for data that arrives late.
+  const drafts = useRef(new Map<number, Partial<Mark>>());
+  const tracks = chosen.map(c => data?.tracks?.find(t => t.label === c) ?? empty(c))
+    .map(t => ({ ...t, marks: (t.marks ?? []).map(m => ({ ...m, ...drafts.current.get(m.id) })) }));
   const edit = (label: number, f: (m: Mark[]) => Mark[]) => set({ tracks: tracks.map(t => t.label === label ? { ...t, marks: f(t.marks ?? []) } : t) });
   const latest = useLatest(edit);
-  const failed = (e: unknown) => { notify(explain(e), true); reload(); };
+  const failed = (e: unknown) => { drafts.current.clear(); notify(explain(e), true); reload(); };
   const create = async (label: number, s: Span, positive: boolean): Promise<Selection | null> => {
     try {
       const body = { marks: [{ video: video.video, start: s.start, end: s.end, positive }], replace: true };
@@ -48,7 +51,9 @@ function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id
     const ids = [...(saving.current?.ids.includes(s.id) ? saving.current.ids : []), s.id, before];
     saving.current = { ids, done: changed.catch(() => before) };
     try {
-      const id = await changed;
+      const id = await changed, draft = ids.map(old => drafts.current.get(old)).find(Boolean);
+      for (const old of ids) drafts.current.delete(old);
+      if (draft && (draft.start !== mark.start || draft.end !== mark.end || draft.positive !== mark.positive)) drafts.current.set(id, draft);
       latest.current(s.label, all => all.map(m => ids.includes(m.id) ? { ...m, id } : m));
       for (const old of ids) renamed({ ...s, id: old }, id);
     } catch (e) {
@@ -57,8 +62,9 @@ function useTracks(video: Video, chosen: number[], renamed: (from: Selection, id
   };
   const waiting = useRef<{ id: number; timer: ReturnType<typeof setTimeout>; save: () => void }>(undefined); // a change that may go on
   const change = (s: Selection, to: Partial<Mark>, done: boolean) => {
+    const mark = tracks.find(t => t.label === s.label)?.marks.find(m => m.id === s.id);
+    if (mark) drafts.current.set(s.id, { start: mark.start, end: mark.end, positive: mark.positive, ...to });
     edit(s.label, all => all.map(m => m.id === s.id ? { ...m, ...to } : m));
-    const mark = tracks.find(t => t.label === s.label)?.marks?.find(m => m.id === s.id);
     clearTimeout(waiting.current?.timer);
     if (waiting.current && waiting.current.id !== s.id) waiting.current.save();
     waiting.current = undefined;
