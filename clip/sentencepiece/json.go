@@ -88,6 +88,9 @@ func fromJSON(data []byte) (*Tokenizer, error) {
 	if t.normalize, err = p.Normalizer.step(0); err != nil {
 		return nil, err
 	}
+	if g := p.Normalizer.growth(); g > maxGrowth {
+		return nil, fmt.Errorf("the normalizers make texts up to %.3g times as long; the limit is %d", g, maxGrowth)
+	}
 	if t.split, err = p.Splitter.splitters(0); err != nil {
 		return nil, err
 	}
@@ -167,6 +170,28 @@ func (p *part) steps(depth int) (step, error) {
 		}
 		return text
 	}, nil
+}
+
+// maxGrowth is how many times as long normalizers may make a text; SigLIP's make it three times as long.
+const maxGrowth = 256
+
+// growth returns how many times as long the replacements of a normalizer make a text at most.
+func (p *part) growth() float64 {
+	if p == nil {
+		return 1
+	}
+	grown := 1.
+	for i := range p.Normalizers {
+		grown *= p.Normalizers[i].growth()
+	}
+	if p.Type == "Replace" && p.Pattern != nil {
+		from := 1
+		if p.Pattern.String != nil {
+			from = len(*p.Pattern.String)
+		}
+		grown *= max(1, float64(len(p.Content))/float64(max(1, from)))
+	}
+	return grown
 }
 
 // lower lowers the case of single characters: unlike in words, a sigma is always σ.

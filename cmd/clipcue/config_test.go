@@ -77,7 +77,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"threads", "many"}, {"log-format", "xml"}, {"colour", "green"}} {
+	for _, args := range [][]string{{"threads", "many"}, {"log-format", "xml"}, {"colour", "green"}, {"model", "a\xffb"}} {
 		clipcue(t, append([]string{"config", "set"}, args...)...)
 		if r := clipcue(t, "version"); r.code != exitDone {
 			t.Errorf("config set %q is stored, and then: %s", args, r.stderr)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/pflag"
@@ -137,6 +138,9 @@ func Apply(flags *pflag.FlagSet) (model string, err error) {
 func Set(name, value string) error {
 	if !slices.Contains(names, name) {
 		return fmt.Errorf("%q is not a setting; there are %s", name, strings.Join(names, ", "))
+	}
+	if !utf8.ValidString(value) {
+		return fmt.Errorf("%s %q is not UTF-8; settings are text", name, value)
 	}
 	path, err := Path()
 	if err != nil {
