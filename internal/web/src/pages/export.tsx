@@ -12,6 +12,7 @@ const common: [string, string][] = [["clips", "Clips, one video file each"], ["c
 const others: [string, string][] = [
   ["edl", "EDL for an editing program"], ["srt", "Subtitles, SRT"], ["vtt", "Subtitles, WebVTT"],
   ["jsonl", "JSON lines"], ["activitynet", "ActivityNet JSON"], ["labelstudio", "Label Studio JSON"],
+  ["elan", "ELAN"], ["textgrid", "Praat TextGrid"], ["boris", "BORIS events"], ["via", "VGG Image Annotator"], ["mpv", "mpv playlist"],
 ];
 
 // useExport starts exports and saves the file of the last one as soon as it is ready.
