@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -128,13 +129,13 @@ func TestAlternatingServers(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		},
 	} {
-		n := 0
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n++; answer(w, r, n) }))
+		var n atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, int(n.Add(1))) }))
 		d := newDownloader(Options{pace: pace{time.Microsecond, time.Second}})
 		_, err := d.get(t.Context(), fetch{url: server.URL, path: filepath.Join(t.TempDir(), "x"), limit: 1 << 20})
 		server.Close()
-		if err == nil || n > 20 {
-			t.Errorf("%s: error %v after %d requests", name, err, n)
+		if err == nil || n.Load() > 20 {
+			t.Errorf("%s: error %v after %d requests", name, err, n.Load())
 		}
 	}
 }
