@@ -3,19 +3,16 @@ package ffmpeg
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
 
 // NeedFilters returns an error with the name of the first filter that ffmpeg lacks.
 func NeedFilters(ctx context.Context, names ...string) error {
-	list, err := list(ctx, "filters")
-	if err != nil {
-		return err
-	}
 	for _, name := range names {
-		if !strings.Contains(list, " "+name+" ") {
-			return fmt.Errorf("this ffmpeg has no filter %s", name)
+		if err := need(ctx, "filter", name, " "+name+" "); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -24,24 +21,22 @@ func NeedFilters(ctx context.Context, names ...string) error {
 // NeedDecoder returns an error if ffmpeg has neither a decoder of that name nor one of the
 // codec of that name.
 func NeedDecoder(ctx context.Context, name string) error {
-	list, err := list(ctx, "decoders")
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(list, " "+name+" ") && !strings.Contains(list, "(codec "+name+")") {
-		return fmt.Errorf("this ffmpeg has no decoder %s", name)
-	}
-	return nil
+	return need(ctx, "decoder", name, " "+name+" ", "(codec "+name+")")
 }
 
 // NeedEncoder returns an error if ffmpeg has no encoder of that name.
 func NeedEncoder(ctx context.Context, name string) error {
-	list, err := list(ctx, "encoders")
+	return need(ctx, "encoder", name, " "+name+" ")
+}
+
+// need returns an error unless the list of a kind of components has an entry in one of the forms.
+func need(ctx context.Context, kind, name string, forms ...string) error {
+	list, err := list(ctx, kind+"s")
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(list, " "+name+" ") {
-		return fmt.Errorf("this ffmpeg has no encoder %s", name)
+	if !slices.ContainsFunc(forms, func(f string) bool { return strings.Contains(list, f) }) {
+		return fmt.Errorf("this ffmpeg has no %s %s", kind, name)
 	}
 	return nil
 }
