@@ -161,6 +161,10 @@ func TestLogErrors(t *testing.T) {
 		{"parts joined", "[mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 1)\n" + frame, "", false},
 		{"after it", frame + "[h264 @ 0x1] [fatal] broken.\n[error] more\n", "broken", true},
 		{"within another line", opened + frame + "[Parsed_showinfo_0 @ 0x5] [info] color_range:tverror while decoding MB 3 2\n[Parsed_showinfo_0 @ 0x5] [info]  color_space:bt709\n", "error while decoding MB 3 2", true},
+		{"harmless within another line", opened + frame + "[Parsed_showinfo_0 @ 0x5] [info] color_range:tvApplication provided invalid, non monotonically increasing dts to muxer in stream 0: 86 >= 39\n", "", false},
+		{"parts joined, within another line", strings.Replace(opened, "matroska,webm", "mpegts", 1) + frame + "[Parsed_showinfo_0 @ 0x5] [info] color_range:tvPacket corrupt (stream = 0, dts = 302400).\n", "", false},
+		{"a unit without a picture, within another line", opened + frame + "[Parsed_showinfo_0 @ 0x5] [info] color_range:tvSEI type 5: invalid size\n", "", false},
+		{"cut, within another line", opened + frame + "[Parsed_showinfo_0 @ 0x5] [info] color_range:tvFile ended prematurely at 9\n", "ended prematurely at 9", true},
 		{"warnings are none", frame + "[h264 @ 0x1] [warning] hm\n[info] error\n", "", false},
 		{"cut to a length", "[error] " + strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 200) + "...", false},
 	}

@@ -424,7 +424,7 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 		return
 	}
 	if message, ok := report(text); ok && !mentions(message, harmless) {
-		l.report(message)
+		l.report(message, message)
 	}
 }
 
@@ -432,8 +432,8 @@ func (l *ffmpegLog) line(text string, emit func(stamp)) {
 // decoder's thread may write a message, without its own prefix, between two of them.
 func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 	message := within.FindString(text)
-	if message != "" {
-		l.report(message)
+	if message != "" && !mentions(text, harmless) {
+		l.report(message, text)
 	}
 	isFrame := strings.Contains(text, "] n:")
 	switch {
@@ -472,10 +472,11 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 	}
 }
 
-// within finds a message about damage within a line of showinfo, and wholeColors matches a line
-// with all colors of a frame and no message.
+// within finds a message about damage within a line of showinfo, perhaps without its first
+// words, and wholeColors matches a line with all colors of a frame and no message.
 var (
-	within      = regexp.MustCompile(`concealing .*|(?i:error|invalid|corrupt|missing).*`)
+	within = regexp.MustCompile(`(?i:concealing |(packet )?corrupt|error|invalid|missing|partial file|` +
+		`end(s|ed) prematurely|exceeds containing master element|first byte of an EBML number).*`)
 	wholeColors = regexp.MustCompile(`\] color_range:\S+ color_space:\S+ color_primaries:\S+ color_trc:\S+( \w+:|\s*$)`)
 )
 
@@ -492,9 +493,9 @@ func (l *ffmpegLog) complete(emit func(stamp)) {
 	l.current = nil
 }
 
-// report adds a message that may mean damage.
-func (l *ffmpegLog) report(message string) {
-	joint := l.joined && strings.Contains(message, "orrupt") && strings.Contains(message, "acket")
+// report adds a message that may mean damage, and the text around it, which decides what it means.
+func (l *ffmpegLog) report(message, text string) {
+	joint := l.joined && strings.Contains(text, "orrupt") && strings.Contains(text, "acket")
 	if joint {
 		return // where parts of a transport stream are joined, its packet counters start again
 	}
@@ -503,10 +504,10 @@ func (l *ffmpegLog) report(message string) {
 		l.reason = cmp.Or(l.reason, message)
 		return
 	}
-	excused := mentions(message, structural) || l.excused && mentions(message, failures)
+	excused := mentions(text, structural) || l.excused && mentions(text, failures)
 	switch {
 	case l.damage:
-	case isEnd(message):
+	case isEnd(text):
 		l.damage, l.reason = true, message
 	case !l.opened && !l.seen || l.waits: // of the search for streams, or of frames that are not used
 		l.reason = cmp.Or(l.reason, message)
