@@ -33,7 +33,7 @@ func newTokenizer(w *checkpoint.Weights, vocabulary int) (Tokenizer, error) {
 	if w.Tokenizer != nil {
 		return w.Tokenizer, nil
 	}
-	t, err := bpe.New(vocabulary)
+	t, err := bpe.New(min(vocabulary, bpe.FullVocabulary)) // more rows are padding
 	if err != nil {
 		return nil, err
 	}

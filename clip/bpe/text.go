@@ -18,6 +18,9 @@ const (
 	endMark   = "<|endoftext|>"
 )
 
+// Marks returns the marks at the start and at the end of texts, as spelled in text.
+func Marks() (start, end string) { return startMark, endMark }
+
 // Cleaning is how a tokenizer prepares a text. All forms repair characters, resolve HTML entities
 // and replace white space by single spaces.
 //
@@ -180,9 +183,11 @@ func classOf(r rune) int {
 	return other
 }
 
-// Plain returns text as Transformers' SiglipTokenizer cleans it: in lower case, without
-// punctuation, with single spaces.
-func Plain(text string) string {
-	text = strings.Map(dropPunctuation, cases.Lower(language.Und).String(text))
-	return strings.Join(strings.FieldsFunc(text, isSpace), " ")
+// Plain returns text as Transformers' SiglipTokenizer cleans it: without punctuation, with single
+// spaces, and in lower case if lower is set.
+func Plain(text string, lower bool) string {
+	if lower {
+		text = cases.Lower(language.Und).String(text)
+	}
+	return strings.Join(strings.FieldsFunc(strings.Map(dropPunctuation, text), isSpace), " ")
 }

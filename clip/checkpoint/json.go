@@ -2,11 +2,11 @@ package checkpoint
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/input"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -30,12 +30,12 @@ func decodeJSON(data []byte, into any) error {
 	if err != nil {
 		return err
 	}
-	err = json.Unmarshal(data, into)
-	bad, ok := errors.AsType[*json.SyntaxError](err)
+	err = exactjson.Unmarshal(data, into)
+	bad, ok := errors.AsType[*exactjson.SyntaxError](err)
 	if !ok {
 		return err
 	}
-	at := max(0, min(int(bad.Offset)-1, len(data)))
+	at := max(0, min(int(bad.Offset), len(data)))
 	if at > 0 && at < len(data) && data[at-1] == '-' {
 		at--
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // openCLIPConfig is the content of an open_clip_config.json.
@@ -84,7 +85,7 @@ type openCLIPTower struct {
 func (c *openCLIPConfig) tower(name string, known options) (t openCLIPTower, err error) {
 	t.name = name
 	if data := c.Model[name]; data != nil {
-		if err := json.Unmarshal(data, &t.values); err != nil {
+		if err := exactjson.Unmarshal(data, &t.values); err != nil {
 			return t, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -194,7 +195,7 @@ func (t openCLIPTower) eps() (float64, error) {
 // fromOpenCLIP reads an open_clip_config.json. The image tower has the given width.
 func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err error) {
 	var c openCLIPConfig
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err := exactjson.Unmarshal(data, &c); err != nil {
 		return s, err
 	}
 	if err := c.checkModel(w.biased, w.decoder); err != nil {
@@ -237,7 +238,7 @@ func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err
 		return s, err
 	}
 	if embed := c.Model["embed_dim"]; embed != nil {
-		if err := json.Unmarshal(embed, &s.embed); err != nil {
+		if err := exactjson.Unmarshal(embed, &s.embed); err != nil {
 			return s, fmt.Errorf("embed_dim: %w", err)
 		}
 	}
@@ -249,7 +250,7 @@ func (c *openCLIPConfig) checkModel(hasBias, hasDecoder bool) error {
 	whole := map[string]any{}
 	for name, data := range c.Model {
 		var v any
-		if err := json.Unmarshal(data, &v); err != nil {
+		if err := exactjson.Unmarshal(data, &v); err != nil {
 			return err
 		}
 		whole[name] = v

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -51,7 +52,7 @@ func (w *Weights) readPreprocessor(dir string, side int, usual preprocessor) err
 		w.assume("images are resized to squares with bicubic interpolation")
 		err = nil
 	case err == nil:
-		err = json.Unmarshal(whole.Image, &usual)
+		err = exactjson.Unmarshal(whole.Image, &usual)
 	}
 	if err == nil {
 		err = w.preprocess(&usual, side)
@@ -125,11 +126,11 @@ func edges(data json.RawMessage) (shortest, both int, err error) {
 	if len(data) == 0 || string(data) == "null" {
 		return 0, 0, nil
 	}
-	if err := json.Unmarshal(data, &shortest); err == nil {
+	if err := exactjson.Unmarshal(data, &shortest); err == nil {
 		return shortest, 0, plausibleSide(shortest)
 	}
 	var s map[string]int
-	if err := json.Unmarshal(data, &s); err != nil {
+	if err := exactjson.Unmarshal(data, &s); err != nil {
 		return 0, 0, fmt.Errorf("%s is neither a number nor an object of numbers", data)
 	}
 	switch edge, height, width := s["shortest_edge"], s["height"], s["width"]; {

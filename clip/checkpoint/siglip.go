@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // siglipLandmark is a tensor of every model with the names of Hugging Face's SiglipModel.
@@ -58,11 +60,11 @@ func (w *Weights) fromSiglipConfig(vision, text json.RawMessage, dir string) (s 
 	usual := transformersTower{Activation: "gelu_pytorch_tanh", Heads: 12, Eps: 1e-6, Channels: 3}
 	v, t := siglipTower{transformersTower: usual}, siglipTower{transformersTower: usual}
 	v.ImageSize = 224
-	if err := json.Unmarshal(vision, &v); err != nil {
+	if err := exactjson.Unmarshal(vision, &v); err != nil {
 		return s, err
 	}
 	if text != nil {
-		if err := json.Unmarshal(text, &t); err != nil {
+		if err := exactjson.Unmarshal(text, &t); err != nil {
 			return s, err
 		}
 	}

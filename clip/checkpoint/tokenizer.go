@@ -6,14 +6,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
 	"github.com/clipcue/clipcue/clip/sentencepiece"
 	"github.com/clipcue/clipcue/clip/wordpiece"
 )
 
 // otherTokenizers are files of tokenizers that are not CLIP's.
 var otherTokenizers = []string{"spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.txt"}
+
+// maxPadding is how many rows an embedding of tokens may have in addition: some models fill it up to
+// a multiple of a power of two.
+const maxPadding = 2048
 
 // checkTokenizer returns an error if the model's folder has another tokenizer than CLIP's:
 // its texts would become the wrong tokens.
@@ -24,16 +30,20 @@ func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
 	}
 	n := shape[0]
 	if w.Tokenizer != nil {
-		// CLIPA's tables of vectors have more rows than there are tokens.
-		have, wordPiece := w.Tokenizer.Size(), false
-		if _, wordPiece = w.Tokenizer.(*wordpiece.Tokenizer); have > n || have < n && !wordPiece {
+		if have := w.Tokenizer.Size(); have > n || have < n-maxPadding {
 			return fmt.Errorf("its tokenizer has %d tokens, but its text tower %d: it belongs to another model", have, n)
 		}
 		return nil
 	}
-	if n > bpe.FullVocabulary {
+	if n > bpe.FullVocabulary+maxPadding {
 		return fmt.Errorf("its text tower has %d tokens, CLIP's tokenizer %d: other tokenizers are not supported", n, bpe.FullVocabulary)
 	}
+	if w.Format == huggingFace && dir != "" {
+		if err := checkMarks(dir); err != nil {
+			return err
+		}
+	}
+	n = min(n, bpe.FullVocabulary)
 	name, vocabulary, err := readVocabulary(dir)
 	switch {
 	case err != nil:
@@ -44,6 +54,35 @@ func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
 		}
 	case n != bpe.FullVocabulary:
 		w.assume(fmt.Sprintf("the %d tokens are the first ones of CLIP's tokenizer", n))
+	}
+	return nil
+}
+
+// checkMarks returns an error if the tokenizer in a folder of Transformers recognizes other tokens
+// than CLIP's two marks. The one for padding has no effect, because padding is not computed.
+func checkMarks(dir string) error {
+	s, err := tokenfiles.Read(dir)
+	if err != nil {
+		return err
+	}
+	start, end := bpe.Marks()
+	usual := map[string]string{"bos_token": start, "eos_token": end}
+	known := []string{start, end, string(s.Pad)}
+	for _, n := range s.Named() {
+		token := string(n.Token)
+		if want, ok := usual[n.Setting]; ok && token != want || !ok && !slices.Contains(known, token) {
+			return fmt.Errorf("%s: %s %q is not supported", tokenfiles.Config, n.Setting, token)
+		}
+	}
+	for _, token := range s.Added {
+		if !slices.Contains(known, token.Content) {
+			return fmt.Errorf("%s: the added token %q is not supported", tokenfiles.Config, token.Content)
+		}
+	}
+	for token := range s.IDs {
+		if !slices.Contains(known, token) {
+			return fmt.Errorf("%s: the added token %q is not supported", tokenfiles.Added, token)
+		}
 	}
 	return nil
 }

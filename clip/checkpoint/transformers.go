@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // transformersTower is a part of Hugging Face's CLIPConfig.
@@ -32,7 +33,7 @@ func (t *transformersTower) read(parts []json.RawMessage) error {
 		if data == nil {
 			continue
 		}
-		if err := json.Unmarshal(data, t); err != nil {
+		if err := exactjson.Unmarshal(data, t); err != nil {
 			return err
 		}
 	}

@@ -109,6 +109,8 @@ var layouts = []layout{
 // tokenizerFiles are those of a tokenizer that is not CLIP's, as far as a repository has them.
 var tokenizerFiles = []fetch{
 	{path: "tokenizer_config.json", limit: 1 << 20, json: true},
+	{path: "special_tokens_map.json", limit: 1 << 20, json: true},
+	{path: "added_tokens.json", limit: 1 << 20, json: true},
 	{path: "tokenizer.json", limit: 64 << 20, json: true},
 	{path: "spiece.model", limit: 64 << 20},
 	{path: "tokenizer.model", limit: 64 << 20},

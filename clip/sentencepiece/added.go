@@ -4,31 +4,21 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-)
 
-// addedToken is a token that is recognized before the model sees a text.
-type addedToken struct {
-	ID         int    `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	LeftStrip  bool   `json:"lstrip"`
-	RightStrip bool   `json:"rstrip"`
-	Normalized bool   `json:"normalized"`
-	Special    bool   `json:"special"`
-}
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
+)
 
 // addedTokens finds tokens in texts: the first one, and of those the longest.
 type addedTokens struct {
-	tokens  map[string]addedToken
+	tokens  map[string]tokenfiles.Token
 	lengths []int // of the tokens, the longest first
 	first   [256]bool
 }
 
-// newAddedTokens returns the tokens for which keep is true.
-func newAddedTokens(tokens []addedToken, keep func(addedToken) bool) *addedTokens {
-	a := &addedTokens{tokens: map[string]addedToken{}}
+func newAddedTokens(tokens []tokenfiles.Token) *addedTokens {
+	a := &addedTokens{tokens: map[string]tokenfiles.Token{}}
 	for _, t := range tokens {
-		if t.Content == "" || !keep(t) {
+		if t.Content == "" {
 			continue
 		}
 		a.tokens[t.Content] = t
@@ -73,9 +63,9 @@ func (a *addedTokens) each(text string, f func(part string, id int, first bool))
 }
 
 // at returns the longest token at the start of text.
-func (a *addedTokens) at(text string) (addedToken, bool) {
+func (a *addedTokens) at(text string) (tokenfiles.Token, bool) {
 	if !a.first[text[0]] {
-		return addedToken{}, false
+		return tokenfiles.Token{}, false
 	}
 	for _, n := range a.lengths {
 		if n <= len(text) {
@@ -84,5 +74,5 @@ func (a *addedTokens) at(text string) (addedToken, bool) {
 			}
 		}
 	}
-	return addedToken{}, false
+	return tokenfiles.Token{}, false
 }

@@ -2,7 +2,6 @@ package sentencepiece
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -10,16 +9,25 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"golang.org/x/text/unicode/norm"
 )
 
 // pipeline is the content of a tokenizer.json.
 type pipeline struct {
-	Added      []addedToken `json:"added_tokens"`
-	Normalizer *part        `json:"normalizer"`
-	Splitter   *part        `json:"pre_tokenizer"`
-	Marks      *part        `json:"post_processor"`
-	Model      jsonModel    `json:"model"`
+	Added      []tokenfiles.Token `json:"added_tokens"`
+	Normalizer *part              `json:"normalizer"`
+	Splitter   *part              `json:"pre_tokenizer"`
+	Marks      *part              `json:"post_processor"`
+	Model      jsonModel          `json:"model"`
+	Truncation struct {
+		Direction string `json:"direction"`
+	} `json:"truncation"`
+	Padding struct {
+		Direction string          `json:"direction"`
+		Token     tokenfiles.Name `json:"pad_token"`
+	} `json:"padding"`
 }
 
 // part is a step of a pipeline: those fields that the known types have.
@@ -63,28 +71,19 @@ func unsupported(kind, name string) error {
 	return fmt.Errorf("the %s %q is not supported", kind, name)
 }
 
-// fromJSON builds a tokenizer from a tokenizer.json.
-func fromJSON(data []byte) (*Tokenizer, error) {
+// readPipeline reads a tokenizer.json.
+func readPipeline(data []byte) (*pipeline, error) {
 	var p pipeline
-	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, err
-	}
-	t := &Tokenizer{pad: -1, prepare: same, normalize: same}
+	return &p, exactjson.Unmarshal(data, &p)
+}
+
+// tokenizer builds the tokenizer.
+func (p *pipeline) tokenizer() (*Tokenizer, error) {
+	t := &Tokenizer{pad: none, prepare: same, normalize: same, names: map[string]int{}}
 	var err error
 	if t.model, t.size, err = p.Model.build(); err != nil {
 		return nil, err
 	}
-	for _, a := range p.Added {
-		if a.SingleWord {
-			return nil, fmt.Errorf("the token %q is only for whole words, which is not supported", a.Content)
-		}
-		if a.ID < 0 || a.ID > maxTokens {
-			return nil, fmt.Errorf("the token %q has the id %d", a.Content, a.ID)
-		}
-		t.size = max(t.size, a.ID+1)
-	}
-	t.added = newAddedTokens(p.Added, func(a addedToken) bool { return !a.Normalized })
-	t.normalized = newAddedTokens(p.Added, func(a addedToken) bool { return a.Normalized })
 	if t.normalize, err = p.Normalizer.step(0); err != nil {
 		return nil, err
 	}
@@ -94,7 +93,41 @@ func fromJSON(data []byte) (*Tokenizer, error) {
 	if t.split, err = p.Splitter.splitters(0); err != nil {
 		return nil, err
 	}
+	if err := t.add(p.Added); err != nil {
+		return nil, err
+	}
 	return t, p.Marks.marks(t)
+}
+
+// add adds tokens. Those that are found in normalized texts are normalized themselves.
+func (t *Tokenizer) add(tokens []tokenfiles.Token) error {
+	vocabulary := t.size
+	var early, late []tokenfiles.Token
+	for _, a := range tokens {
+		if a.SingleWord {
+			return errSingleWord(a.Content)
+		}
+		if a.ID < 0 || a.ID > maxTokens {
+			return fmt.Errorf("the token %q has the id %d", a.Content, a.ID)
+		}
+		if id, ok := t.model.id(a.Content); ok && id != a.ID || !ok && a.ID < vocabulary {
+			return fmt.Errorf("the added token %q has the id %d, which contradicts the vocabulary", a.Content, a.ID)
+		}
+		t.size = max(t.size, a.ID+1)
+		t.names[a.Content] = a.ID
+		if a.Normalized {
+			a.Content = t.normalize(a.Content)
+			late = append(late, a)
+		} else {
+			early = append(early, a)
+		}
+	}
+	t.added, t.normalized = newAddedTokens(early), newAddedTokens(late)
+	return nil
+}
+
+func errSingleWord(token string) error {
+	return fmt.Errorf("the token %q is only for whole words, which is not supported", token)
 }
 
 func same(text string) string { return text }

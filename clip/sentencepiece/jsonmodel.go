@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // Limits of a vocabulary.
@@ -43,12 +45,12 @@ func (m *jsonModel) rules() ([][]string, error) {
 		return nil, nil
 	}
 	if list := bytes.TrimLeft(m.Merges[1:], " \t\r\n"); bytes.HasPrefix(list, []byte("[")) {
-		if err := json.Unmarshal(m.Merges, &pairs); err != nil {
+		if err := exactjson.Unmarshal(m.Merges, &pairs); err != nil {
 			return nil, fmt.Errorf("the merges: %w", err)
 		}
 	} else {
 		var texts []string
-		if err := json.Unmarshal(m.Merges, &texts); err != nil {
+		if err := exactjson.Unmarshal(m.Merges, &texts); err != nil {
 			return nil, fmt.Errorf("the merges: %w", err)
 		}
 		for _, t := range texts {
@@ -92,7 +94,7 @@ type scoredPiece struct {
 func (p *scoredPiece) UnmarshalJSON(data []byte) error {
 	values := [2]any{&p.text, &p.score}
 	all := values[:]
-	if err := json.Unmarshal(data, &all); err != nil {
+	if err := exactjson.Unmarshal(data, &all); err != nil {
 		return err
 	}
 	if len(all) != 2 {
@@ -103,7 +105,7 @@ func (p *scoredPiece) UnmarshalJSON(data []byte) error {
 
 func (m *jsonModel) unigram() (*unigram, error) {
 	var pieces []scoredPiece
-	if err := json.Unmarshal(m.Vocabulary, &pieces); err != nil {
+	if err := exactjson.Unmarshal(m.Vocabulary, &pieces); err != nil {
 		return nil, fmt.Errorf("the vocabulary: %w", err)
 	}
 	if m.UnknownID == nil || *m.UnknownID < 0 || *m.UnknownID >= len(pieces) {
@@ -173,7 +175,7 @@ func (f *fallback) of(text string) (ids []int, ok bool) {
 
 func (m *jsonModel) pairs() (*pairs, error) {
 	var vocabulary map[string]int
-	if err := json.Unmarshal(m.Vocabulary, &vocabulary); err != nil {
+	if err := exactjson.Unmarshal(m.Vocabulary, &vocabulary); err != nil {
 		return nil, fmt.Errorf("the vocabulary: %w", err)
 	}
 	for _, affix := range []*string{m.Before, m.After} {

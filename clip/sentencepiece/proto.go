@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
 )
 
 // The types of pieces.
@@ -147,17 +149,16 @@ func (p *proto) addPiece(data []byte) error {
 	return plausible(s.text, len(p.pieces))
 }
 
-// fromProto builds a tokenizer from a SentencePiece model.
-func fromProto(data []byte) (*Tokenizer, error) {
-	p, err := readProto(data)
-	if err != nil {
-		return nil, err
-	}
-	if p.suffix {
+// tokenizer builds the tokenizer.
+func (p *proto) tokenizer() (*Tokenizer, error) {
+	switch {
+	case p.suffix:
 		return nil, errors.New("a model whose pieces end with spaces is not supported")
+	case !p.rules.escape:
+		return nil, errors.New("a model without escape_whitespaces is not supported")
 	}
 	ids, unk := map[string]int{}, none
-	var defined []addedToken
+	var defined []tokenfiles.Token
 	for id, s := range p.pieces {
 		if _, twice := ids[s.text]; twice {
 			return nil, fmt.Errorf("it has the piece %q twice", s.text)
@@ -167,7 +168,7 @@ func fromProto(data []byte) (*Tokenizer, error) {
 		case unknown:
 			unk = id
 		case userDefined:
-			defined = append(defined, addedToken{ID: id, Content: s.text})
+			defined = append(defined, tokenfiles.Token{ID: id, Content: s.text})
 		}
 	}
 	if unk == none {
@@ -177,7 +178,7 @@ func fromProto(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	symbols := newAddedTokens(defined, func(addedToken) bool { return true })
+	symbols := newAddedTokens(defined)
 	normalize := p.rules.normalizer(m, symbols)
 	t := &Tokenizer{prepare: same, normalize: normalize, added: &addedTokens{}, normalized: &addedTokens{}, size: len(p.pieces), pad: none}
 	switch p.algorithm {
@@ -304,6 +305,9 @@ func (n named) id(token string) (int, bool) {
 	return id, ok
 }
 
+// space is what SentencePiece replaces spaces by.
+const space = "▁"
+
 // normalizer returns SentencePiece's normalization; symbols are left as they are.
 func (r spaces) normalizer(m *charsmap, symbols *addedTokens) step {
 	next := func(text string) (length int, normalized string) {
@@ -315,10 +319,6 @@ func (r spaces) normalizer(m *charsmap, symbols *addedTokens) step {
 		}
 		_, n := utf8.DecodeRuneInString(text)
 		return n, text[:n]
-	}
-	space := " "
-	if r.escape {
-		space = "▁"
 	}
 	return func(text string) string {
 		for r.trim && text != "" {

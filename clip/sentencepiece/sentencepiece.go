@@ -24,8 +24,10 @@ type Tokenizer struct {
 	split      []splitter
 	model      model
 
+	names      map[string]int // ids of added tokens
 	size       int
 	start, end []int
+	once       bool // a text that ends with the mark at the end gets no other
 	pad        int
 	sum        string // of its files and settings
 	strange    map[int]bool
@@ -120,6 +122,9 @@ func (t *Tokenizer) Tokenize(text string, context int, truncate bool) ([]int, er
 			return nil, bpe.TooLong(text, len(ids)+context-room, context)
 		}
 		ids = ids[:room]
+	}
+	if t.once && len(ids) > 0 && ids[len(ids)-1] == t.end[0] {
+		return ids, nil
 	}
 	return slices.Concat(t.start, ids, t.end), nil
 }

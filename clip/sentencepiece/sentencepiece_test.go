@@ -11,9 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
 )
 
 // models are folders whose tokens.json has texts and the ids that OpenCLIP or Transformers give
@@ -103,9 +102,9 @@ func TestTooLong(t *testing.T) {
 func changed(t *testing.T, model, file string, f func([]byte) []byte) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"tokenizer.json", "spiece.model", "tokenizer_config.json"} {
+	for _, name := range []string{jsonFile, siglipSPM, tokenfiles.Config, tokenfiles.Marks, tokenfiles.Added} {
 		data, err := os.ReadFile(filepath.Join(folder(model), name))
-		if err != nil {
+		if err != nil && name != file {
 			continue
 		}
 		if name == file {
@@ -164,27 +163,77 @@ func TestBadFilesAreErrors(t *testing.T) {
 	}
 }
 
-// TestOptionsChangeTheTokens changes one option of a valid file at a time.
-func TestOptionsChangeTheTokens(t *testing.T) {
-	const text = "A photo_of ﬁve  Cats!"
-	for _, c := range []struct{ model, file, old, by string }{
-		{"siglip", "tokenizer.json", `"Precompiled"`, `"Lowercase"`},
-		{"siglip2", "tokenizer.json", `"▁"`, `"_"`},
-		{"siglip2", "tokenizer.json", `"byte_fallback": true`, `"byte_fallback": false`},
-		{"siglip2", "tokenizer_config.json", `"backend": "tokenizers"`, `"add_bos_token": true`},
-		{"siglip2", "tokenizer_config.json", `"backend": "tokenizers"`, `"add_eos_token": false`},
-		{"siglip-hf", "tokenizer_config.json", `"SiglipTokenizer"`, `"T5Tokenizer"`},
+// An option that Transformers knows changes the tokens as there, or is an error that names it. The
+// ids are those of Transformers 5.24.
+func TestEveryOptionOfATokenizerCounts(t *testing.T) {
+	const config, whole, marks, ids = tokenfiles.Config, jsonFile, tokenfiles.Marks, tokenfiles.Added
+	const dog = `"added_tokens": [{"id":421,"content":"%s","normalized":true},`
+	for _, c := range []struct {
+		model, file, old, by string
+		text                 string
+		want                 []int
+		err                  string
+	}{
+		{"siglip-hf", config, `"do_lower_case": true`, `"do_lower_case": false`, "A photo_of ﬁve  Cats!", []int{3, 2, 26, 56, 66, 70, 18, 64, 14, 21, 3, 2, 9, 13, 6, 1}, ""},
+		{"siglip-hf", config, `"eos_token": "</s>"`, `"eos_token": "<unk>"`, "a photo of <unk> x", []int{7, 26, 56, 66, 5, 3, 5, 18, 2}, ""},
+		{"siglip-hf", config, `"eos_token": "</s>"`, `"eos_token": "<unk>"`, "Dog and dog", []int{65, 5, 11, 3, 48, 10, 65, 5, 11, 2}, ""},
+		{"siglip2-hf", whole, `"added_tokens": [`, fmt.Sprintf(dog, "Dog"), "Dog and dog", []int{421, 332, 334, 290, 332, 421, 1}, ""},
+		{"siglip2-hf", whole, `"added_tokens": [`, fmt.Sprintf(dog, "a photo"), "a photo of <unk> x", []int{421, 302, 332, 3, 332, 129, 1}, ""},
+		{"siglip2-hf", whole, `"added_tokens": [`, `"added_tokens": [{"id":300,"content":"dog"},`, "", nil, `"dog" has the id 300, which contradicts`},
+		{"siglip2-hf", marks, "", `{"pad_token":{"content":"<unk>"}}`, "", nil, `pad_token is "<unk>", but "<pad>"`},
+		{"siglip2-hf", marks, "", `{"additional_special_tokens":["cat"]}`, "", nil, `additional_special_tokens "cat"`},
+		{"siglip2-hf", ids, "", `{"dog":300}`, "", nil, `"dog" of added_tokens.json`},
+		{"siglip-hf", ids, "", `{"dog":100}`, "", nil, `"dog" of added_tokens.json`},
+		{"siglip2-hf", config, `"backend"`, `"extra_special_tokens":{"x_token":"cat"},"backend"`, "", nil, `extra_special_tokens "cat"`},
+		{"siglip-hf", config, `"extra_special_tokens": []`, `"extra_special_tokens": ["<dog>"]`, "", nil, `extra_special_tokens "<dog>"`},
+		{"siglip2-hf", config, `"backend"`, `"added_tokens_decoder":{"300":{"content":"dog"}},"backend"`, "", nil, `"dog" of added_tokens_decoder`},
+		{"siglip2-hf", config, `"mask_token": "<mask>"`, `"mask_token": "<hole>"`, "", nil, `mask_token "<hole>"`},
+		{"siglip2-hf", config, `"eos_token": "<eos>"`, `"eos_token": "<bos>"`, "", nil, "eos_token"},
+		{"siglip2-hf", config, `"backend"`, `"add_bos_token":true,"backend"`, "", nil, "add_bos_token true"},
+		{"siglip2-hf", config, `"backend"`, `"add_eos_token":false,"backend"`, "", nil, "add_eos_token false"},
+		{"siglip2-hf", config, `"backend"`, `"add_eos_token":1,"backend"`, "", nil, config},
+		{"siglip-hf", config, `"backend"`, `"add_eos_token":false,"backend"`, "", nil, "add_eos_token false"},
+		{"siglip-hf", config, `"sp_model_kwargs": {}`, `"sp_model_kwargs": {"enable_sampling":true}`, "", nil, "sp_model_kwargs"},
+		{"siglip-hf", config, `"SiglipTokenizer"`, `"T5Tokenizer"`, "", nil, "do_lower_case"},
+		{"siglip2-hf", config, `"backend"`, `"do_lower_case":false,"backend"`, "", nil, "do_lower_case false"},
+		{"siglip2-hf", config, `"padding_side": "right",`, "", "", nil, "padding on the left"},
+		{"siglip2-hf", whole, `"truncation": null`, `"truncation": {"direction":"Left"}`, "", nil, "truncation on the left"},
+		{"siglip2-hf", config, `"Siglip2Tokenizer"`, `"GemmaTokenizer"`, "", nil, "normalizer"},
+		{"siglip2-hf", whole, `"Lowercase"`, `"NFKC"`, "", nil, "normalizer"},
+		{"siglip2-hf", whole, `"normalizer": {`, `"normalizer": null, "NORMALIZER": {`, "", nil, "normalizer"},
+		{"siglip2-hf", whole, `"post_processor": {`, `"post_processor": null, "other": {`, "Dog and dog", []int{343, 327, 332, 334, 290, 279, 327}, ""},
+		{"siglip2-hf", whole, `"type": "Split"`, `"type": "WhitespaceSplit"`, "", nil, "pre_tokenizer"},
+		{"siglip2-hf", whole, `"byte_fallback": true`, `"byte_fallback": false`, "", nil, "byte_fallback"},
 	} {
-		before, err := open(t, folder(c.model), "").Tokenize(text, 99, false)
-		if err != nil {
-			t.Fatal(err)
+		dir := changed(t, c.model, c.file, func(data []byte) []byte {
+			if c.old == "" {
+				return []byte(c.by)
+			}
+			return replace(t, c.old, c.by)(data)
+		})
+		tok, err := Open(dir, "")
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s %s: %v, want %q", c.file, c.by, err, c.err)
+			}
+			continue
 		}
-		after, err := open(t, changed(t, c.model, c.file, replace(t, c.old, c.by)), "").Tokenize(text, 99, false)
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("%s %s: %v", c.file, c.by, err)
+		} else if got, err := tok.Tokenize(c.text, 99, false); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s %s: %v, %v, want %v", c.file, c.by, got, err, c.want)
 		}
-		if cmp.Equal(before, after) {
-			t.Errorf("%s: %s instead of %s changes nothing", c.model, c.by, c.old)
+	}
+}
+
+// A SentencePiece model whose normalizer has options that SiglipTokenizer does not expect.
+func TestSpacesOfSentencePiece(t *testing.T) {
+	for field, want := range map[byte]string{4: "remove_extra_whitespaces", 5: "escape_whitespaces"} {
+		dir := changed(t, "siglip-hf", siglipSPM, func(data []byte) []byte {
+			return append(data, 3<<3|2, 2, field<<3, 0) // a second normalizer_spec is merged
+		})
+		if _, err := Open(dir, ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }
@@ -196,7 +245,7 @@ func FuzzProto(f *testing.F) {
 	}
 	f.Add(data, "a photo of a cat ﬁ😀")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		if tok, err := fromProto(data); err == nil {
+		if tok, err := build(&tokenfiles.Settings{}, classes["SiglipTokenizer"], data, false, ""); err == nil {
 			checkIDs(t, tok, text)
 		}
 	})
@@ -211,7 +260,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add(data, "a photo of a cat ﬁ😀 <b>")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		if tok, err := fromJSON(data); err == nil {
+		if tok, err := build(&tokenfiles.Settings{}, classes[""], data, true, ""); err == nil {
 			checkIDs(t, tok, text)
 		}
 	})

@@ -3,39 +3,31 @@ package wordpiece
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/memory"
 )
 
 // The files of a tokenizer.
 const (
-	settingsFile   = "tokenizer_config.json"
 	jsonFile       = "tokenizer.json"
 	vocabularyFile = "vocab.txt"
 	maxFile        = 16 << 20
 	memoryPerByte  = 8 // of a file, about
 )
 
-// settings are the content of a tokenizer_config.json, as far as it changes tokens.
-type settings struct {
-	Class   string `json:"tokenizer_class"`
-	Lower   *bool  `json:"do_lower_case"`
-	Accents *bool  `json:"strip_accents"`
-	Chinese *bool  `json:"tokenize_chinese_chars"`
-	PadSide string `json:"padding_side"`
-	CutSide string `json:"truncation_side"`
-}
-
 // wholeFile is the content of a tokenizer.json.
 type wholeFile struct {
+	Added      []tokenfiles.Token `json:"added_tokens"`
 	Normalizer struct {
 		Type    string `json:"type"`
 		Clean   *bool  `json:"clean_text"`
@@ -61,13 +53,9 @@ var ErrNone = errors.New("no WordPiece vocabulary")
 // Open reads the tokenizer in a model's folder. Texts are cleaned before. With strip, the mark at the
 // end of texts is replaced by padding, as OpenCLIP's strip_sep_token says.
 func Open(dir string, cleaning bpe.Cleaning, strip bool) (*Tokenizer, error) {
-	var s settings
-	data, err := input.ReadFile(filepath.Join(dir, settingsFile), maxFile)
-	if err == nil {
-		err = json.Unmarshal(data, &s)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", settingsFile, err)
+	s, err := tokenfiles.Read(dir)
+	if err != nil {
+		return nil, err
 	}
 	if s.Class != "" && strings.TrimSuffix(s.Class, "Fast") != "BertTokenizer" {
 		return nil, ErrNone
@@ -94,15 +82,14 @@ func Open(dir string, cleaning bpe.Cleaning, strip bool) (*Tokenizer, error) {
 }
 
 // build builds the tokenizer of a file.
-func build(s settings, data []byte, isJSON bool, cleaning bpe.Cleaning, strip bool) (*Tokenizer, error) {
+func build(s *tokenfiles.Settings, data []byte, isJSON bool, cleaning bpe.Cleaning, strip bool) (*Tokenizer, error) {
 	release, err := memory.Request(memoryPerByte*int64(len(data)), "the tokenizer")
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	no := func(b *bool) bool { return b != nil && !*b }
-	if no(s.Lower) || no(s.Accents) || no(s.Chinese) || s.PadSide == "left" || s.CutSide == "left" {
-		return nil, errors.New("only the settings of bert-base-uncased are supported")
+	if err := checkSettings(s); err != nil {
+		return nil, err
 	}
 	t := &Tokenizer{cleaning: cleaning, ids: map[string]int{}, strip: map[int]int{}}
 	if isJSON {
@@ -116,7 +103,7 @@ func build(s settings, data []byte, isJSON bool, cleaning bpe.Cleaning, strip bo
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	t.marks = []string{padToken, unknownToken, startToken, endToken, maskToken}
+	t.marks = marks
 	t.unknown, t.start, t.end = t.ids[unknownToken], []int{t.ids[startToken]}, []int{t.ids[endToken]}
 	if strip {
 		// OpenCLIP replaces it by 0.
@@ -132,16 +119,52 @@ func build(s settings, data []byte, isJSON bool, cleaning bpe.Cleaning, strip bo
 // fromJSON returns the vocabulary of a tokenizer.json.
 func fromJSON(data []byte) (map[string]int, error) {
 	var w wholeFile
-	if err := json.Unmarshal(data, &w); err != nil {
+	if err := exactjson.Unmarshal(data, &w); err != nil {
 		return nil, err
 	}
-	yes := func(b *bool) bool { return b == nil || *b }
 	n, m := w.Normalizer, w.Model
 	if m.Type != "WordPiece" || n.Type != "BertNormalizer" || w.Splitter.Type != "BertPreTokenizer" ||
-		!yes(n.Clean) || !yes(n.Chinese) || !yes(n.Accents) || !yes(n.Lower) || m.Unknown != unknownToken || m.Prefix != "##" || m.Longest != longest {
-		return nil, errors.New("only the settings of bert-base-uncased are supported")
+		no(n.Clean) || no(n.Chinese) || no(n.Accents) || no(n.Lower) || m.Unknown != unknownToken || m.Prefix != "##" || m.Longest != longest {
+		return nil, errUncased
+	}
+	for _, token := range w.Added {
+		if id, ok := m.Vocab[token.Content]; !ok || id != token.ID || !slices.Contains(marks, token.Content) {
+			return nil, fmt.Errorf("the added token %q with the id %d is not supported", token.Content, token.ID)
+		}
 	}
 	return m.Vocab, nil
+}
+
+var errUncased = errors.New("only the settings of bert-base-uncased are supported")
+
+// no reports whether an option is false, not missing.
+func no(option *bool) bool { return option != nil && !*option }
+
+// marks are the tokens with a meaning of their own, which are recognized in texts.
+var marks = []string{padToken, unknownToken, startToken, endToken, maskToken}
+
+// checkSettings returns an error unless the settings are those of bert-base-uncased.
+func checkSettings(s *tokenfiles.Settings) error {
+	if no(s.Lower) || no(s.Accents) || no(s.Chinese) || no(s.Basic) || s.PadSide == "left" || s.CutSide == "left" || s.SplitMark {
+		return errUncased
+	}
+	usual := map[string]string{"unk_token": unknownToken, "pad_token": padToken, "cls_token": startToken, "sep_token": endToken, "mask_token": maskToken}
+	for _, n := range s.Named() {
+		if want, ok := usual[n.Setting]; ok && string(n.Token) != want || !ok && !slices.Contains(marks, string(n.Token)) {
+			return fmt.Errorf("the %s %q is not supported", n.Setting, n.Token)
+		}
+	}
+	for _, token := range s.Added {
+		if !slices.Contains(marks, token.Content) {
+			return fmt.Errorf("the added token %q is not supported", token.Content)
+		}
+	}
+	for token := range s.IDs {
+		if !slices.Contains(marks, token) {
+			return fmt.Errorf("the added token %q is not supported", token)
+		}
+	}
+	return nil
 }
 
 // fromLines reads a vocab.txt, which has a token in each line.
@@ -165,7 +188,7 @@ func (t *Tokenizer) check() error {
 		}
 		seen[id] = true
 	}
-	for _, mark := range []string{padToken, unknownToken, startToken, endToken, maskToken} {
+	for _, mark := range marks {
 		if _, ok := t.ids[mark]; !ok {
 			return fmt.Errorf("the token %s is missing", mark)
 		}

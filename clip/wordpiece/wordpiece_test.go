@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
 )
 
 const folder = "../../testdata/zoo/clipa"
@@ -44,8 +45,12 @@ func TestOpen(t *testing.T) {
 		{vocabularyFile, vocabulary, ""},
 		{vocabularyFile, vocabulary + "a\n", "twice"},
 		{vocabularyFile, "a\n", "[PAD] is missing"},
-		{settingsFile, `{"tokenizer_class":"BertTokenizer","do_lower_case":false}`, "bert-base-uncased"},
-		{settingsFile, `[`, settingsFile},
+		{tokenfiles.Config, `{"tokenizer_class":"BertTokenizer","do_lower_case":false}`, "bert-base-uncased"},
+		{tokenfiles.Config, `[`, tokenfiles.Config},
+		{tokenfiles.Config, `{"tokenizer_class":"BertTokenizer","sep_token":"[MASK]"}`, "sep_token"},
+		{tokenfiles.Config, `{"additional_special_tokens":["a"]}`, "additional_special_tokens"},
+		{tokenfiles.Marks, `{"mask_token":{"content":"a"}}`, "mask_token"},
+		{tokenfiles.Added, `{"a":5}`, `the added token "a"`},
 		{jsonFile, `{"model":{"type":"WordPiece"}}`, ""}, // without its class, it is not looked at
 	} {
 		dir := t.TempDir()
@@ -72,7 +77,7 @@ func FuzzBuild(f *testing.F) {
 	f.Add([]byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b"), "ab[SEP]c", false)
 	f.Add([]byte(`{"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"},"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{"[PAD]":0,"[UNK]":1,"[CLS]":2,"[SEP]":3,"[MASK]":4}}}`), "\x00\xff é", true)
 	f.Fuzz(func(t *testing.T, data []byte, text string, isJSON bool) {
-		tok, err := build(settings{}, data, isJSON, bpe.Whitespace, true)
+		tok, err := build(&tokenfiles.Settings{}, data, isJSON, bpe.Whitespace, true)
 		if err != nil {
 			return
 		}
