@@ -89,7 +89,7 @@ const (
 		"preprocess_cfg":{"mean":[0.48145466,0.4578275,0.40821073],"std":[0.26862954,0.26130258,0.27577711],"interpolation":"bicubic","resize_mode":"shortest"}}`
 	huggingFace = `{"model_type":"clip","projection_dim":64,
 		"vision_config":{"hidden_size":64,"intermediate_size":256,"num_hidden_layers":2,"num_attention_heads":1,"image_size":32,"patch_size":16},
-		"text_config":{"hidden_size":64,"intermediate_size":256,"num_hidden_layers":2,"num_attention_heads":1,"vocab_size":1014,"max_position_embeddings":77}}`
+		"text_config":{"hidden_size":64,"intermediate_size":256,"num_hidden_layers":2,"num_attention_heads":1,"vocab_size":1014,"max_position_embeddings":77,"eos_token_id":2}}`
 	processor = `{"do_resize":true,"size":{"shortest_edge":32},"resample":3,"do_center_crop":true,"crop_size":{"height":32,"width":32},"do_rescale":true,
 		"rescale_factor":0.00392156862745098,"do_normalize":true,"image_mean":[0.48145466,0.4578275,0.40821073],"image_std":[0.26862954,0.26130258,0.27577711],"do_convert_rgb":true}`
 )
@@ -100,8 +100,8 @@ func TestEveryOptionCounts(t *testing.T) {
 	const weights, config, images = "model.safetensors", "config.json", "preprocessor_config.json"
 	for file, options := range map[string]map[string][]string{
 		"open_clip_config.json": {
-			"model_cfg.quick_gelu": {"false"}, "model_cfg.embed_dim": {"32"}, "model_cfg.init_logit_bias": {"-10"}, "model_cfg.multimodal_cfg": {"{}"},
-			"model_cfg.vision_cfg.head_width": {"32"}, "model_cfg.vision_cfg.image_size": {"33", "48", "[32,48]"}, "model_cfg.vision_cfg.patch_size": {"8"},
+			"model_cfg.quick_gelu": {"false", "1"}, "model_cfg.embed_dim": {"32"}, "model_cfg.init_logit_bias": {"-10"}, "model_cfg.multimodal_cfg": {"{}"},
+			"model_cfg.vision_cfg.head_width": {"32"}, "model_cfg.vision_cfg.image_size": {"33", "48", "[32,48]", "null"}, "model_cfg.vision_cfg.patch_size": {"8"},
 			"model_cfg.vision_cfg.layers": {"1"}, "model_cfg.vision_cfg.mlp_ratio": {"2"}, "model_cfg.vision_cfg.width": {"32"},
 			"model_cfg.vision_cfg.ls_init_value": {"0.1"}, "model_cfg.vision_cfg.pool_type": {`"avg"`}, "model_cfg.vision_cfg.no_ln_pre": {"true"},
 			"model_cfg.vision_cfg.attentional_pool": {"true"}, "model_cfg.vision_cfg.timm_model_name": {`"vit"`}, "model_cfg.vision_cfg.unheard_of": {"1"},
@@ -116,11 +116,11 @@ func TestEveryOptionCounts(t *testing.T) {
 			"vision_config.num_attention_heads": {"2"}, "vision_config.image_size": {"40", "48"}, "vision_config.intermediate_size": {"128"},
 			"vision_config.num_hidden_layers": {"1"}, "vision_config.num_channels": {"1"}, "vision_config.patch_size": {"8"}, "projection_dim": {"32"},
 			"text_config.max_position_embeddings": {"32"}, "text_config.vocab_size": {"500"}, "text_config.num_attention_heads": {"2"},
-			"text_config.layer_norm_eps": {"0.001"}, "text_config.hidden_act": {`"gelu"`}, "model_type": {`"siglip"`},
+			"text_config.eos_token_id": {"5", "null"}, "text_config.layer_norm_eps": {"0.001"}, "text_config.hidden_act": {`"gelu"`}, "model_type": {`"siglip"`},
 		},
 		images: {
-			"do_resize": {"false"}, "size": {`{"shortest_edge":40}`, `{"height":32,"width":32}`, `{"height":32,"width":48}`, "64"}, "resample": {"2", "0"},
-			"do_center_crop": {"false"}, "crop_size": {"24", `{"height":32,"width":24}`}, "do_rescale": {"false"}, "rescale_factor": {"0.01"},
+			"do_resize": {"false"}, "size": {"null", `{"shortest_edge":40}`, `{"height":32,"width":32}`, `{"height":32,"width":48}`, "64"}, "resample": {"2", "0"},
+			"do_center_crop": {"false"}, "crop_size": {"null", "24", `{"height":32,"width":24}`}, "do_rescale": {"false"}, "rescale_factor": {"0.01"},
 			"do_normalize": {"false"}, "image_mean": {"[0.5,0.5,0.5]"}, "image_std": {"[0.5,0.5,0.5]"}, "do_pad": {"true"}, "do_convert_rgb": {"false"},
 		},
 	} {
@@ -162,14 +162,18 @@ func TestEveryOptionOfTheZooCounts(t *testing.T) {
 		},
 		"vit-mean": {
 			"text_cfg.tokenizer_kwargs": {`{}`, `{"clean":"whitespace"}`},
-			"text_cfg.act_kwargs":       {"null"}, "text_cfg.proj_bias": {"false"}, "text_cfg.proj_type": {`"none"`}, "text_cfg.embed_cls": {"true"},
+			"text_cfg.context_length":   {"null"}, "vision_cfg.image_size": {"null"}, "vision_cfg.head_width": {"null", "64"}, "text_cfg.no_causal_mask": {"false"},
+			"text_cfg.act_kwargs": {"null"}, "text_cfg.proj_bias": {"false"}, "text_cfg.proj_type": {`"none"`}, "text_cfg.embed_cls": {"true"},
 			"vision_cfg.norm_kwargs": {"null"}, "vision_cfg.final_ln_after_pool": {"true"}, "vision_cfg.attentional_pool": {"true"},
 		},
 		"pe-core": {
 			"vision_cfg.timm_model_name": {`"vit_pe_core_large_patch14_336"`, `"vit_pe_core_gigantic_patch14_448"`, `"eva02_base_patch16_clip_224"`, `"vit_base_patch16_224"`, "null"},
 			"vision_cfg.timm_pool":       {`"token"`, "null"}, "vision_cfg.timm_proj": {`"linear"`}, "vision_cfg.image_size": {"56"}, "text_cfg.context_length": {"77"},
 		},
-		"eva02": {"vision_cfg.timm_model_name": {`"vit_pe_core_base_patch16_224"`, `"eva_giant_patch14_224"`}, "vision_cfg.timm_pool": {`"map"`}},
+		"mobileclip2-b":  {"vision_cfg.image_size": {"56", "64", "null"}},
+		"mobileclip2-s0": {"vision_cfg.timm_model_name": {`"fastvit_mci3"`}, "vision_cfg.image_size": {"56"}},
+		"mobileclip2-s3": {"vision_cfg.timm_model_name": {`"fastvit_mci0"`}},
+		"eva02":          {"vision_cfg.timm_model_name": {`"vit_pe_core_base_patch16_224"`, `"eva_giant_patch14_224"`}, "vision_cfg.timm_pool": {`"map"`}},
 	} {
 		const config = "open_clip_config.json"
 		files := map[string]string{}

@@ -91,10 +91,12 @@ type Weights struct {
 	// NoImage is the reason why Tensors has no image tower, or "" if it has one.
 	NoImage string
 
-	scaled       bool   // the file has layer scale
+	scaledImage  bool   // the image tower has layer scale
+	scaledText   bool   // the same of the text tower
 	biased       bool   // it has a bias of sigmoids
 	decoder      bool   // it has CoCa's decoder
 	trunk        bool   // the image tower is MobileCLIP's convolutional one
+	fiveStages   bool   // it has five stages, not four
 	unconfigured string // what the file holds, if it needs a configuration
 	close        func() error
 }
@@ -212,13 +214,14 @@ func open(path string) (*Weights, error) {
 
 // weights lists the model's tensors, with the configuration in dir.
 func (f *source) weights(dir string) (*Weights, error) {
-	w := &Weights{scaled: f.has(layerScale), biased: f.has(logitBias), decoder: f.has(textDecoder), close: f.close}
+	w := &Weights{scaledImage: f.has(imageScale), scaledText: f.has(textScale), biased: f.has(logitBias), decoder: f.has(textDecoder), close: f.close}
 	tensors, prefix, err := f.identify(w)
 	if err != nil {
 		return nil, err
 	}
 	format := w.Format
 	w.trunk = tensors[trunkLandmark].read != nil
+	w.fiveStages = tensors[trunk+"stages.4.blocks.0.mlp.fc1.weight"].read != nil
 	// OpenAI's own files, and copies of their state dicts, have this number.
 	_, own := f.tensors[prefix+"input_resolution"]
 	if own && format != huggingFace || format == viFi {
@@ -246,6 +249,8 @@ func (f *source) weights(dir string) (*Weights, error) {
 
 // Parts of models, by the names of their tensors.
 var (
+	imageScale  = regexp.MustCompile(`(^|\.)visual\.transformer\.resblocks\.[0-9]+\.ls_[12]\.gamma$`)
+	textScale   = regexp.MustCompile(`(^|text\.|module\.|state_dict\.)transformer\.resblocks\.[0-9]+\.ls_[12]\.gamma$`)
 	logitBias   = regexp.MustCompile(`(^|\.)logit_bias$`)
 	textDecoder = regexp.MustCompile(`(^|\.)text_decoder\.`)
 )

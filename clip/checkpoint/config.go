@@ -140,6 +140,9 @@ func (w *Weights) checkSizes(s sizes, tensors map[string]lazy) error {
 	}
 	const image, text = "visual.transformer.resblocks.", "transformer.resblocks."
 	patch := dim("visual.conv1.weight", 3)
+	if tensors[stemLandmark].read != nil {
+		patch = stemPatch
+	}
 	patches := dim("visual.positional_embedding", 0) - min(1, dim("visual.class_embedding", 0))
 	grid := int(math.Round(math.Sqrt(float64(max(0, patches)))))
 	if patch > 0 && w.ImageSize != 0 {

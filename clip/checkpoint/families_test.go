@@ -242,7 +242,7 @@ func TestIndexIsAuthoritative(t *testing.T) {
 // A configuration is read in the encodings that editors write, and the reason is given
 // if it is not JSON.
 func TestEncodingsOfJSON(t *testing.T) {
-	const text = "{\n\"vision_config\":{\"hidden_size\":4,\"patch_size\":2,\"num_attention_heads\":2},\n\"text_config\":{\"hidden_size\":4,\"vocab_size\":6}}"
+	const text = "{\n\"vision_config\":{\"hidden_size\":4,\"patch_size\":2,\"num_attention_heads\":2},\n\"text_config\":{\"hidden_size\":4,\"vocab_size\":6,\"eos_token_id\":2}}"
 	utf16 := func(mark string, first int) string {
 		out := []byte(mark)
 		for _, c := range []byte(text) {

@@ -13,8 +13,11 @@ var layerScale = regexp.MustCompile(`^(.*transformer\.resblocks\.[0-9]+\.)(ls_[1
 var scaledBy = map[string]string{"ls_1": "attn.out_proj", "ls_2": "mlp.c_proj"}
 
 // foldLayerScale multiplies layer scale into the projections before it, so that the model
-// is one without it.
+// is one without it. Either all blocks of a tower have it, or none.
 func foldLayerScale(tensors map[string]lazy) error {
+	if err := checkLayerScale(tensors); err != nil {
+		return err
+	}
 	for name, gamma := range tensors {
 		m := layerScale.FindStringSubmatch(name)
 		if m == nil {
@@ -29,6 +32,26 @@ func foldLayerScale(tensors map[string]lazy) error {
 			tensors[target] = multiplied(t, gamma)
 		}
 		delete(tensors, name)
+	}
+	return nil
+}
+
+// checkLayerScale returns an error if a factor is missing.
+func checkLayerScale(tensors map[string]lazy) error {
+	for _, tower := range []string{"visual.", ""} {
+		blocks := tower + "transformer.resblocks."
+		_, scaled := tensors[blocks+"0.ls_1.gamma"]
+		for n := 0; ; n++ {
+			block := fmt.Sprintf("%s%d.", blocks, n)
+			if tensors[block+"ln_1.weight"].read == nil {
+				break
+			}
+			for part := range scaledBy {
+				if _, ok := tensors[block+part+".gamma"]; ok != scaled {
+					return fmt.Errorf("some blocks have layer scale and others do not (tensor %q)", block+part+".gamma")
+				}
+			}
+		}
 	}
 	return nil
 }

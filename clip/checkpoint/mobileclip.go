@@ -99,11 +99,14 @@ func (f *folding) keep(out map[string]lazy) error {
 // trunks are the names that timm has for MobileCLIP's convolutional image towers.
 var trunks = regexp.MustCompile(`^fastvit_mci[0-4]$`)
 
+// fiveStages are those with a stage more than the others.
+var fiveStages = regexp.MustCompile(`^fastvit_mci[34]$`)
+
 // timmTrunk sets the image size of a configuration that names such a tower.
 func (w *Weights) timmTrunk(vision openCLIPTower, name string) (err error) {
 	pool, proj := vision.values["timm_pool"], vision.values["timm_proj"]
 	switch {
-	case trunks.MatchString(name) != w.trunk:
+	case trunks.MatchString(name) != w.trunk, fiveStages.MatchString(name) != w.fiveStages:
 		return fmt.Errorf("vision_cfg: timm_model_name %q, but the image tower in the weights is not: it belongs to another model", name)
 	case pool != nil && pool != "avg":
 		return fmt.Errorf("vision_cfg: timm_pool %v of %s is not supported; it is \"avg\"", pool, name)
@@ -119,6 +122,9 @@ func (w *Weights) timmTrunk(vision openCLIPTower, name string) (err error) {
 
 // stemLandmark is a tensor of every image tower with MobileCLIP-B's stem of patches.
 const stemLandmark = "visual.stem.2.weight"
+
+// stemPatch is the side of its patches.
+const stemPatch = 16
 
 // foldStem returns the tensors of a ViT of timm with one convolution per layer of MobileCLIP-B's
 // stem of patches. Its class token has no position, which becomes one of zeros.

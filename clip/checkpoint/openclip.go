@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,33 +30,45 @@ type openCLIPConfig struct {
 // option, whose value is any. An option that is in neither is unknown, and an error.
 type options map[string]any
 
-// anything is the value of options that change nothing.
-var anything = new(int)
+// The values of options that change nothing, or that are read elsewhere: of any kind, or of one.
+var (
+	anything = new(int)
+	boolean  = new(int)
+	number   = new(int)
+	word     = new(int)
+)
 
 var (
-	modelOptions = options{"embed_dim": anything, "quick_gelu": anything, "vision_cfg": anything, "text_cfg": anything,
-		"custom_text": anything, "init_logit_scale": anything, "nonscalar_logit_scale": anything, "cast_dtype": anything,
-		"output_dict": anything, "multimodal_cfg": anything, "init_logit_bias": anything}
+	modelOptions = options{"embed_dim": anything, "quick_gelu": boolean, "vision_cfg": anything, "text_cfg": anything,
+		"custom_text": boolean, "init_logit_scale": number, "nonscalar_logit_scale": boolean, "cast_dtype": word,
+		"output_dict": boolean, "multimodal_cfg": anything, "init_logit_bias": number}
 
-	visionOptions = options{"layers": anything, "width": anything, "head_width": anything, "mlp_ratio": anything,
+	visionOptions = options{"layers": anything, "width": anything, "head_width": anything, "mlp_ratio": number,
 		"patch_size": anything, "image_size": anything, "norm_kwargs": anything,
-		"patch_dropout": anything, "output_tokens": anything, "attn_pooler_queries": anything, "attn_pooler_heads": anything,
-		"timm_model_pretrained": anything, "timm_pool": anything, "timm_proj": anything, "timm_proj_bias": anything,
+		"patch_dropout": number, "output_tokens": boolean, "attn_pooler_queries": anything, "attn_pooler_heads": anything,
+		"timm_model_pretrained": boolean, "timm_pool": word, "timm_proj": word, "timm_proj_bias": boolean,
 		"timm_drop": anything, "timm_drop_path": anything, "input_patchnorm": false, "global_average_pool": false,
-		"pool_type": anything, "pos_embed_type": anything, "final_ln_after_pool": anything, "no_ln_pre": anything,
-		"attentional_pool": anything, "ls_init_value": anything, "timm_model_name": anything, "act_kwargs": anything, "block_type": anything,
+		"pool_type": anything, "pos_embed_type": anything, "final_ln_after_pool": boolean, "no_ln_pre": boolean,
+		"attentional_pool": anything, "ls_init_value": number, "timm_model_name": word, "act_kwargs": anything, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
-	textOptions = options{"layers": anything, "width": anything, "heads": anything, "mlp_ratio": anything,
+	textOptions = options{"layers": anything, "width": anything, "heads": anything, "mlp_ratio": number,
 		"context_length": anything, "vocab_size": anything, "norm_kwargs": anything, "tokenizer_kwargs": anything,
-		"pad_id": float64(0), "eos_id": anything, "output_tokens": anything, "hf_model_pretrained": anything, "hf_proj_type": anything,
-		"hf_pooler_type": anything, "hf_tokenizer_name": anything, "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
-		"pool_type": anything, "no_causal_mask": anything, "attention_mode": "causal", "embed_cls": anything, "final_ln_after_pool": false,
-		"proj_bias": anything, "proj_type": anything, "ls_init_value": anything, "act_kwargs": anything, "block_type": anything,
+		"pad_id": float64(0), "eos_id": anything, "output_tokens": boolean, "hf_model_pretrained": boolean, "hf_proj_type": anything,
+		"hf_pooler_type": anything, "hf_tokenizer_name": word, "tokenizer_mode": nil, "hf_model_name": "", "text_arch": "clip",
+		"pool_type": anything, "no_causal_mask": boolean, "attention_mode": "causal", "embed_cls": boolean, "final_ln_after_pool": false,
+		"proj_bias": boolean, "proj_type": word, "ls_init_value": number, "act_kwargs": anything, "block_type": anything,
 		"qk_norm": false, "scaled_cosine_attn": false, "scale_heads": false, "scale_attn_inner": false, "scale_attn": false, "scale_fc": false}
 
-	tokenizerOptions = options{"clean": anything, "strip_sep_token": anything, "additional_special_tokens": nil, "reduction_mask": ""}
+	tokenizerOptions = options{"clean": word, "strip_sep_token": boolean, "additional_special_tokens": nil, "reduction_mask": ""}
 )
+
+// kinds report whether a value is of a kind.
+var kinds = map[any]func(v any) bool{
+	boolean: func(v any) bool { _, ok := v.(bool); return ok },
+	number:  func(v any) bool { _, ok := v.(float64); return ok },
+	word:    func(v any) bool { _, ok := v.(string); return ok },
+}
 
 // check returns an error if an option is not known, or has a value that is not supported.
 func (o options) check(part string, values map[string]any) error {
@@ -67,7 +78,7 @@ func (o options) check(part string, values map[string]any) error {
 		switch {
 		case !known:
 			return fmt.Errorf("%s: the option %s is not known", part, name)
-		case want == anything || v == nil || v == want:
+		case want == anything || v == nil || v == want || kinds[want] != nil && kinds[want](v):
 		default:
 			return fmt.Errorf("%s: %s %v is not supported", part, name, v)
 		}
@@ -109,14 +120,16 @@ func (t openCLIPTower) number(option string) (int, error) {
 	return int(n), nil
 }
 
-// numbers sets each of the variables to an option.
+// numbers sets each of the variables to an option, if there is one.
 func (t openCLIPTower) numbers(into map[string]*int) error {
 	for option, p := range into {
 		n, err := t.number(option)
 		if err != nil {
 			return err
 		}
-		*p = n
+		if n != 0 {
+			*p = n
+		}
 	}
 	return nil
 }
@@ -209,12 +222,18 @@ func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err
 	if err != nil {
 		return s, err
 	}
-	for _, t := range []openCLIPTower{vision, text} {
-		if t.values["ls_init_value"] != nil && !w.scaled {
-			return s, fmt.Errorf("%s: ls_init_value %v, but the weights have no layer scale: it belongs to another model", t.name, t.values["ls_init_value"])
+	timm := vision.values["timm_model_name"] != nil && vision.values["timm_model_name"] != ""
+	for _, t := range []struct {
+		openCLIPTower
+		scaled bool
+	}{{vision, w.scaledImage}, {text, w.scaledText}} {
+		if v := t.values["ls_init_value"]; (v != nil) != t.scaled && !(timm && t.name == vision.name) {
+			return s, fmt.Errorf("%s: ls_init_value %v, but the weights have layer scale: %v; it belongs to another model", t.name, v, t.scaled)
 		}
 	}
-	head := 0
+	// Values that are missing are OpenCLIP's. Other sizes have to be those of the tensors there.
+	head := 64
+	s.imageSize, s.context, w.TextHeads = 224, 77, 8
 	if err := vision.numbers(map[string]*int{"width": &s.visionWidth, "patch_size": &s.patch, "layers": &s.visionLayers,
 		"image_size": &s.imageSize, "head_width": &head}); err != nil {
 		return s, err
@@ -224,10 +243,7 @@ func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err
 		return s, err
 	}
 	s.visionMLP, s.textMLP = vision.mlp(s.visionWidth), text.mlp(s.textWidth)
-	if head > 0 {
-		w.VisionHeads = max(1, width/head)
-	}
-	w.TextHeads = cmp.Or(w.TextHeads, 8) // OpenCLIP's default
+	w.VisionHeads = max(1, width/head)
 	if err := w.towers(&c, vision, text, width); err != nil {
 		return s, err
 	}
@@ -242,7 +258,13 @@ func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err
 			return s, fmt.Errorf("embed_dim: %w", err)
 		}
 	}
-	return s, w.preprocessOpenCLIP(&c, s.imageSize)
+	if err := w.preprocessOpenCLIP(&c, s.imageSize); err != nil {
+		return s, err
+	}
+	if !timm && width%head != 0 {
+		return s, fmt.Errorf("vision_cfg: heads of %d columns in a tower of %d are not supported", head, width)
+	}
+	return s, nil
 }
 
 // checkModel checks the options of the whole model.
@@ -256,8 +278,8 @@ func (c *openCLIPConfig) checkModel(hasBias, hasDecoder bool) error {
 		whole[name] = v
 	}
 	for option, has := range map[string]bool{"init_logit_bias": hasBias, "multimodal_cfg": hasDecoder} {
-		if whole[option] != nil && !has {
-			return fmt.Errorf("model_cfg: %s, but the weights have no such part: it belongs to another model", option)
+		if (whole[option] != nil) != has {
+			return fmt.Errorf("model_cfg: %s %v, but the weights have such a part: %v; it belongs to another model", option, whole[option], has)
 		}
 	}
 	return modelOptions.check("model_cfg", whole)

@@ -7,8 +7,8 @@ import (
 
 // towers sets the architecture of both towers of an open_clip_config.json.
 func (w *Weights) towers(c *openCLIPConfig, vision, text openCLIPTower, width int) error {
-	w.Activation = "gelu" // OpenCLIP's default
-	quick := string(c.Model["quick_gelu"]) == "true"
+	w.Activation = "gelu"                            // OpenCLIP's default
+	quick := string(c.Model["quick_gelu"]) == "true" // it is a boolean
 	if quick {
 		w.Activation = "quick_gelu"
 	}
@@ -87,6 +87,8 @@ func (w *Weights) textTower(t openCLIPTower, quick bool) (err error) {
 	a.NoProjection = projection == "none"
 	a.ProjectionBias = a.ProjectionBias && !a.NoProjection
 	switch {
+	case a.Pool == PoolFirst && !a.Bidirectional:
+		return fmt.Errorf("%s: pool_type first without no_causal_mask is not supported: all texts would be equal", t.name)
 	case class && a.Bidirectional:
 		return fmt.Errorf("%s: embed_cls with no_causal_mask is not supported", t.name)
 	case class:

@@ -88,6 +88,9 @@ func (w *Weights) preprocess(p *preprocessor, side int) error {
 	return p.statistics(w, yes(p.Rescale), yes(p.Normalize))
 }
 
+// usualSide is the side of images of a CLIPImageProcessor without size or crop_size.
+const usualSide = 224
+
 // fit sets how images become square, with the side that the model takes.
 func (p *preprocessor) fit(fit *video.Fit, side int, crop bool) error {
 	shortest, both, err := edges(p.Size)
@@ -95,7 +98,7 @@ func (p *preprocessor) fit(fit *video.Fit, side int, crop bool) error {
 		return fmt.Errorf("size: %w", err)
 	}
 	if shortest == 0 && both == 0 {
-		shortest = cmp.Or(side, 224)
+		shortest = usualSide
 	}
 	fit.Squash = both != 0
 	resized := max(shortest, both)
@@ -105,7 +108,7 @@ func (p *preprocessor) fit(fit *video.Fit, side int, crop bool) error {
 		if err != nil {
 			return fmt.Errorf("crop_size: %w", err)
 		}
-		cropped = cmp.Or(edge, square, side, 224)
+		cropped = cmp.Or(edge, square, usualSide)
 	}
 	switch {
 	case !crop && !fit.Squash:

@@ -30,7 +30,7 @@ func TestSpecialFiles(t *testing.T) {
 			"pytorch_model.bin":            {nil, ""},
 			"config.json":                  {map[string]any{"model.safetensors": tinyHF()}, ""},
 			"open_clip_config.json":        {map[string]any{"open_clip_model.safetensors": tiny()}, ""},
-			"preprocessor_config.json":     {map[string]any{"model.safetensors": tinyHF(), "config.json": `{"vision_config":{"hidden_size":4,"patch_size":2,"num_attention_heads":2},"text_config":{"hidden_size":4,"vocab_size":6}}`}, ""},
+			"preprocessor_config.json":     {map[string]any{"model.safetensors": tinyHF(), "config.json": `{"vision_config":{"hidden_size":4,"patch_size":2,"num_attention_heads":2},"text_config":{"hidden_size":4,"vocab_size":6,"eos_token_id":2}}`}, ""},
 			"model.safetensors.index.json": {nil, ""},
 			"a.safetensors":                {map[string]any{"model.safetensors.index.json": index}, ""},
 		} {

@@ -150,6 +150,7 @@ func TestTorchViews(t *testing.T) {
 		"brain floats":    {typed("torch BFloat16Storage", "1", 12, 3, tuple{1}, tuple{1}), loaded([]int{1}, []float32{1})},
 		"doubles":         {typed("torch DoubleStorage", "1", 3, 0, tuple{1}, tuple{1}), loaded([]int{1}, []float32{0.0078125})},
 		"over channels":   {tensor("0", 24, 0, tuple{2, 3, 2, 2}, tuple{12, 1, 6, 3}), loaded([]int{2, 3, 2, 2}, []float32{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 12, 15, 18, 21, 13, 16, 19, 22, 14, 17, 20, 23})},
+		"expanded":        {tensor("1", 6, 2, tuple{3, 2}, tuple{0, 1}), loaded([]int{3, 2}, []float32{2, 3, 2, 3, 2, 3})},
 		"ignored strides": {tensor("1", 6, 4, tuple{1, 1, 2}, tuple{0, 7, 1}), loaded([]int{1, 1, 2}, []float32{4, 5})},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +185,8 @@ func TestTorchRefused(t *testing.T) {
 		"negative offset":       {state("visual.proj", tensor("1", 6, -1, tuple{2}, tuple{1})), "storage of 6"},
 		"negative size":         {state("visual.proj", tensor("1", 6, 0, tuple{-2}, tuple{1})), "[-2]"},
 		"negative stride":       {state("visual.proj", tensor("1", 6, 5, tuple{2}, tuple{-1})), "[-1]"},
-		"expanded":              {state("visual.proj", tensor("1", 6, 0, tuple{7}, tuple{0})), "[7]"},
+		"expanded without end":  {state("visual.proj", tensor("1", 6, 0, tuple{huge, huge}, tuple{0, 0})), "a tensor of shape"},
+		"expanded too far":      {state("visual.proj", tensor("1", 6, 0, tuple{1 << 20, 1 << 19}, tuple{0, 0})), "its tensors have"},
 		"too many dimensions":   {state("visual.proj", tensor("1", 6, 0, tuple{1, 1, 1, 1, 1, 1, 1, 1, 1}, tuple{1, 1, 1, 1, 1, 1, 1, 1, 1})), "9 dimensions"},
 		"shape without strides": {state("visual.proj", tensor("1", 6, 0, tuple{2}, nil)), "malformed"},
 		"storage too short":     {state("visual.proj", tensor("1", 7, 0, tuple{7}, tuple{1})), "has 7 elements"},

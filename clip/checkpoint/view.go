@@ -34,22 +34,31 @@ type view struct {
 	shape, stride []int64 // in elements
 }
 
+// maxElements bounds the elements of a view.
+const maxElements = 1 << 40
+
 // check returns an error unless the view is within its storage and has at most as many
-// elements.
+// elements, except for dimensions that repeat the same ones.
 func (v *view) check() error {
 	if len(v.shape) > 8 || v.offset < 0 || v.offset > v.storage.n {
 		return fmt.Errorf("a tensor of %d dimensions at %d in a storage of %d", len(v.shape), v.offset, v.storage.n)
 	}
-	n, last := int64(1), v.offset
+	n, all, last := int64(1), int64(1), v.offset
 	for i, d := range v.shape {
 		if d < 0 || v.stride[i] < 0 {
 			return fmt.Errorf("a tensor of shape %v and strides %v", v.shape, v.stride)
 		}
-		if d > v.storage.n {
-			return fmt.Errorf("a tensor of shape %v in a storage of %d", v.shape, v.storage.n)
-		}
 		if d == 0 {
 			return nil
+		}
+		if d > maxElements/all {
+			return fmt.Errorf("a tensor of shape %v", v.shape)
+		}
+		if all *= d; v.stride[i] == 0 {
+			continue // expanded
+		}
+		if d > v.storage.n {
+			return fmt.Errorf("a tensor of shape %v in a storage of %d", v.shape, v.storage.n)
 		}
 		// Divisions, because products could overflow.
 		if n > v.storage.n/d || d > 1 && v.stride[i] > (v.storage.n-1)/(d-1) {
