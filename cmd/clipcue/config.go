@@ -13,8 +13,9 @@ import (
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "config",
-		Short: "Show and change defaults of flags",
+		Use:         "config",
+		Short:       "Show and change defaults of flags",
+		Annotations: worksWithoutSettings,
 		Long: fmt.Sprintf(`Some flags can have another default, for all commands that have them:
 %s.
 
@@ -35,10 +36,7 @@ func (a *app) configShowCommand() *cobra.Command {
 		Example: "  clipcue config show --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			values, err := settings.Read()
-			if err != nil {
-				return err
-			}
+			values, _ := settings.Read() // what is wrong is logged before
 			if asJSON {
 				return a.json(values)
 			}
@@ -70,7 +68,11 @@ func (a *app) configSetCommand() *cobra.Command {
 					return usageError{fmt.Errorf("%s: %w", args[0], err)}
 				}
 			}
-			if err := settings.Set(args[0], value); err != nil {
+			damaged, err := settings.Set(args[0], value)
+			if damaged != "" {
+				a.log.Warn("the settings file could not be read; it is kept under another name", "path", damaged)
+			}
+			if err != nil {
 				return err
 			}
 			path, err := settings.Path()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/doctor"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 )
 
@@ -36,7 +37,7 @@ func TestPrecedenceOfSettings(t *testing.T) {
 	if v := threads("--threads", "1"); v.Value != "-1" || v.Origin != "CLIPCUE_THREADS" {
 		t.Errorf("with a variable: %+v", v)
 	}
-	if r := clipcue(t, "version"); r.code != exitUsage {
+	if r := clipcue(t, "formats"); r.code != exitUsage {
 		t.Errorf("a variable has no effect: %+v", r)
 	}
 	t.Setenv("CLIPCUE_THREADS", "")
@@ -56,31 +57,78 @@ func TestDefaultModelIsThatOfTheSettings(t *testing.T) {
 	must(t, exitDone, "embed", "--text", "a red circle", "--model", "clipcue-tiny")
 }
 
+// Settings that cannot be read are an error that names them, except in commands that do not need
+// them: those say what is wrong, and repair it.
 func TestWrongSettingsAreNamed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
 	t.Setenv("CLIPCUE_CONFIG", file)
 	for _, c := range []struct{ content, want string }{
-		{"thread = 2", `"thread" is not a setting; there are model`},
 		{"threads = [1]", "threads must be a text"},
 		{"threads = ", "config.toml: toml: line 1"},
 		{"threads = \"many\"", "threads of " + file},
 		{"memory = \"1 elephant\"", "memory of " + file},
 		{strings.Repeat("#", 1<<17), "config.toml"},
 	} {
-		if err := os.WriteFile(file, []byte(c.content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if r := clipcue(t, "version"); r.code != exitUsage || !strings.Contains(r.stderr, c.want) {
+		writeText(t, file, c.content)
+		if r := clipcue(t, "formats"); r.code != exitUsage || !strings.Contains(r.stderr, c.want) {
 			t.Errorf("%.30s: exit code %d, %s", c.content, r.code, r.stderr)
 		}
+		for _, args := range [][]string{{"version"}, {"config", "show"}} {
+			if r := clipcue(t, args...); r.code != exitDone || !strings.Contains(r.stderr, c.want) {
+				t.Errorf("%.30s: %v: exit code %d, %s", c.content, args, r.code, r.stderr)
+			}
+		}
+		if found, code := examine(t); code != exitFailed || found["settings"].State != doctor.Problem {
+			t.Errorf("%.30s: doctor: exit code %d, %+v", c.content, code, found["settings"])
+		}
+		must(t, exitDone, "config", "set", "threads", "2")
+		must(t, exitDone, "config", "set", "memory")
+		must(t, exitDone, "formats")
 	}
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
+}
+
+func TestSettingsAreRepairedWithoutLoss(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "dotfile.toml"), filepath.Join(dir, "config.toml")
+	t.Setenv("CLIPCUE_CONFIG", link)
+	writeText(t, file, "newer = 1\n")
+	if err := os.Symlink(file, link); err != nil {
+		t.Skip(err)
 	}
+	if r := must(t, exitDone, "formats"); !strings.Contains(r.stderr, "newer") {
+		t.Errorf("an unknown name: %s", r.stderr)
+	}
+	must(t, exitDone, "config", "set", "threads", "2")
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is replaced: %v", err)
+	}
+	if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), "newer") || !strings.Contains(string(data), "threads") {
+		t.Errorf("%s, %v", data, err)
+	}
+	writeText(t, file, "x = ")
+	if r := must(t, exitDone, "config", "set", "threads", "2"); !strings.Contains(r.stderr, file+".damaged") {
+		t.Errorf("a damaged file: %s", r.stderr)
+	}
+	if data, err := os.ReadFile(file + ".damaged"); err != nil || string(data) != "x = " {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
+func TestWrongSettingsAreNotStored(t *testing.T) {
+	t.Setenv("CLIPCUE_CONFIG", filepath.Join(t.TempDir(), "config.toml"))
 	for _, args := range [][]string{{"threads", "many"}, {"log-format", "xml"}, {"colour", "green"}, {"model", "a\xffb"}} {
-		clipcue(t, append([]string{"config", "set"}, args...)...)
-		if r := clipcue(t, "version"); r.code != exitDone {
+		if r := clipcue(t, append([]string{"config", "set"}, args...)...); r.code == exitDone {
+			t.Errorf("config set %q is accepted", args)
+		}
+		if r := clipcue(t, "formats"); r.code != exitDone {
 			t.Errorf("config set %q is stored, and then: %s", args, r.stderr)
 		}
+	}
+}
+
+func writeText(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -33,10 +33,11 @@ prints a remedy for each problem. Exits with 1 if clipcue cannot work.
 
 --bundle writes a file to attach to the report of a bug: what doctor found, versions, and
 the names of variables that are set. It contains no names of files, folders or users.`,
-		Example: "  clipcue doctor\n  clipcue doctor --offline --bundle clipcue-report.zip",
-		Args:    arguments(0, 0, "no arguments"),
+		Example:     "  clipcue doctor\n  clipcue doctor --offline --bundle clipcue-report.zip",
+		Args:        arguments(0, 0, "no arguments"),
+		Annotations: worksWithoutSettings,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.Model = a.defaultModel
+			o.Model, o.Settings = a.defaultModel, a.badSettings
 			findings := doctor.Examine(c.Context(), o)
 			if err := a.printFindings(findings, asJSON); err != nil {
 				return err

@@ -47,6 +47,16 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// The default model is loaded: a folder whose files are damaged is a problem.
+func TestDoctorLoadsTheDefaultModel(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("CLIPCUE_MODEL", dir)
+	writeText(t, filepath.Join(dir, "model.safetensors"), "no weights")
+	if found, code := examine(t); code != exitFailed || found["default model"].State != doctor.Problem {
+		t.Errorf("exit code %d, %+v", code, found["default model"])
+	}
+}
+
 func TestDoctorsBundleNamesNobody(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "Jane Doe")
 	t.Setenv("HOME", home)

@@ -35,6 +35,12 @@ func libraryMismatch(e *library.MismatchError) string {
 	return "without the option; or re-index everything: " + index
 }
 
+// changedModel returns what to do about a library whose own model has changed.
+func changedModel(dir string, s library.Settings) string {
+	return fmt.Sprintf("the files of the model as they were when the library was made (%s), or re-index it: clipcue index --library %s --reindex %s",
+		cmp.Or(s.Run, s.Model, "clipcue-tiny"), shellArg(dir), modelFlags(s))
+}
+
 // modelFlags returns the flags that load the model of a library.
 func modelFlags(s library.Settings) string {
 	flags := "--model " + shellArg(cmp.Or(s.Model, "clipcue-tiny"))

@@ -49,6 +49,14 @@ func TestRemedy(t *testing.T) {
 	}
 }
 
+// A library whose own model has changed cannot be searched with that model.
+func TestRemedyOfAChangedModel(t *testing.T) {
+	got := changedModel("lib", library.Settings{Model: "/m/model dir"})
+	if want := "clipcue index --library lib --reindex --model '/m/model dir'"; !strings.Contains(got, want) || !strings.Contains(got, "as they were") {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // An error is one line, and advice is a second one.
 func TestPrintError(t *testing.T) {
 	var b bytes.Buffer

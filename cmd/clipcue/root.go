@@ -57,6 +57,21 @@ type app struct {
 	memory   int64 // bytes; 0 means the default
 
 	defaultModel string // of --model where no run or library has one; "" means the built-in backbone
+	badSettings  error  // what is wrong with the settings, for commands that work without them
+}
+
+// worksWithoutSettings marks commands that work, and say what is wrong, when the settings cannot be
+// read. It holds for their subcommands.
+var worksWithoutSettings = map[string]string{"settings": "optional"}
+
+// needsSettings reports whether a command fails when settings cannot be read.
+func needsSettings(c *cobra.Command) bool {
+	for ; c != nil; c = c.Parent() {
+		if c.Annotations["settings"] != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // run executes a command line and returns the exit code.
@@ -189,8 +204,8 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
-			if a.defaultModel, err = settings.Apply(c.Flags()); err != nil {
-				return usageError{err}
+			if a.defaultModel, a.badSettings = settings.Apply(c.Flags()); a.badSettings != nil && needsSettings(c) {
+				return usageError{a.badSettings}
 			}
 			if err := emptyValue(c); err != nil {
 				return usageError{err}
@@ -204,6 +219,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 				handler = slog.NewJSONHandler(terminal.JSON(stderr), &slog.HandlerOptions{Level: level})
 			}
 			a.log = slog.New(handler)
+			a.warnSettings()
 			if !quiet {
 				a.bars = terminal.New(stderr, a.log)
 				a.progress = a.bars.Func()
@@ -235,6 +251,16 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		onlySubcommands(c)
 	}
 	return root
+}
+
+// warnSettings logs settings that have no effect.
+func (a *app) warnSettings() {
+	if a.badSettings != nil {
+		a.log.Warn("settings have no effect", "reason", oneLine(a.badSettings))
+	}
+	for _, name := range settings.Unknown() {
+		a.log.Warn("the settings file has a name that is not a setting", "name", name)
+	}
 }
 
 // onlySubcommands makes a command that only has subcommands print its help, and makes

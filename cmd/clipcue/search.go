@@ -209,12 +209,16 @@ func (a *app) libraryModel(c *cobra.Command, l *library.Library, o embedderFlags
 		o.backbone.Activation = cmp.Or(o.backbone.Activation, s.Activation)
 	}
 	o.backbone.Precision = s.Precision
-	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, towers, &library.Settings{})
+	var given library.Settings
+	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, towers, &given)
 	if err != nil {
 		if o.run.Path == s.Run && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; give its new path with --run", err)
 		}
 		return nil, nil, nil, fmt.Errorf("the model of %s: %w", o.library, err)
+	}
+	if err := l.CheckEmbedder(e); err != nil && given.Model == s.Model && given.Run == s.Run {
+		return nil, nil, nil, &advisedError{err, changedModel(o.library, s)}
 	}
 	return m, e, f, nil
 }

@@ -18,10 +18,11 @@ func version() string {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: "  clipcue version",
-		Args:    arguments(0, 0, "no arguments"),
+		Use:         "version",
+		Short:       "Print the version",
+		Example:     "  clipcue version",
+		Annotations: worksWithoutSettings,
+		Args:        arguments(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			terminal.Fprintf(a.out, "clipcue %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

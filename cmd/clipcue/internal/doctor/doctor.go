@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/shirou/gopsutil/v4/disk"
 
+	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
@@ -37,8 +38,9 @@ type Finding struct {
 
 // Options say what to examine.
 type Options struct {
-	Model   string // default of --model, or ""
-	Offline bool   // do not ask the hub
+	Model    string // default of --model, or ""
+	Settings error  // what is wrong with the settings, or nil
+	Offline  bool   // do not ask the hub
 }
 
 // Examine examines the machine.
@@ -49,7 +51,8 @@ func Examine(ctx context.Context, o Options) []Finding {
 			findings = append(findings, p.examine(ctx))
 		}
 	}
-	findings = append(findings, processor(), free(), folder("temporary folder", os.TempDir(), "set TMPDIR to a folder on a disk with space"), models(), defaultModel(o.Model))
+	findings = append(findings, processor(), free(), folder("temporary folder", os.TempDir(), "set TMPDIR to a folder on a disk with space"), models(), defaultModel(o.Model),
+		finding("settings", "can be read", o.Settings, Problem, "clipcue config set NAME VALUE, or edit the file or the variable"))
 	if !o.Offline {
 		findings = append(findings, reach(ctx))
 	}
@@ -177,7 +180,11 @@ func defaultModel(model string) Finding {
 		return Finding{"default model", Warning, "the built-in clipcue-tiny, which knows colored shapes only", "clipcue model pull ViT-B/16, then clipcue config set model ViT-B/16"}
 	}
 	path, err := hub.Find(model)
-	return finding("default model", path, err, Problem, "clipcue model pull "+model)
+	if err != nil {
+		return Finding{"default model", Problem, err.Error(), "clipcue model pull " + model}
+	}
+	_, err = hub.Load(path, clip.Options{})
+	return finding("default model", path, err, Problem, "clipcue config set model NAME, with a model that works")
 }
 
 func reach(ctx context.Context) Finding {

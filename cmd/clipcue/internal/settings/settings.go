@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,37 +55,48 @@ type Value struct {
 	Origin string `json:"origin"`
 }
 
-// Read returns all settings, in the order of Names.
+// Read returns all settings, in the order of Names. With an error, they are those that can be read.
 func Read() ([]Value, error) {
 	path, err := Path()
 	if err != nil {
-		path = "" // a system user may have none; variables still work
+		path, err = "", nil // a system user may have none; variables still work
 	}
-	file, err := readFile(path)
-	if err != nil {
-		return nil, err
+	var file map[string]any
+	if path != "" {
+		file, err = readFile(path)
 	}
 	var out []Value
 	for _, name := range names {
 		v := Value{Name: name}
-		if s, ok := file[name]; ok {
-			v.Value, v.Origin = s, path
+		switch value := file[name].(type) {
+		case nil:
+		case string, int64, bool:
+			v.Value, v.Origin = fmt.Sprint(value), path
+		default:
+			err = errors.Join(err, fmt.Errorf("%s: %s must be a text, a whole number, true or false", path, name))
 		}
 		if s := os.Getenv(Variable(name)); s != "" {
 			v.Value, v.Origin = s, Variable(name)
 		}
 		out = append(out, v)
 	}
-	return out, nil
+	return out, err
+}
+
+// Unknown returns the names in the file that are not those of settings. A newer version may know
+// them. It returns none for a file that cannot be read.
+func Unknown() (unknown []string) {
+	if path, err := Path(); err == nil {
+		file, _ := readFile(path)
+		unknown = slices.DeleteFunc(slices.Sorted(maps.Keys(file)), func(name string) bool { return slices.Contains(names, name) })
+	}
+	return unknown
 }
 
 const maxFile = 1 << 16 // bytes
 
-// readFile returns the settings of a file as text; a file that does not exist has none.
-func readFile(path string) (map[string]string, error) {
-	if path == "" {
-		return nil, nil
-	}
+// readFile returns the content of a file; one that does not exist has none.
+func readFile(path string) (values map[string]any, err error) {
 	b, err := input.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -93,32 +104,16 @@ func readFile(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var values map[string]any
 	if err := toml.Unmarshal(b, &values); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	out := map[string]string{}
-	for name, v := range values {
-		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("%s: %q is not a setting; there are %s", path, name, strings.Join(names, ", "))
-		}
-		switch v.(type) {
-		case string, int64, bool:
-			out[name] = fmt.Sprint(v)
-		default:
-			return nil, fmt.Errorf("%s: %s must be a text, a whole number, true or false", path, name)
-		}
-	}
-	return out, nil
+	return values, nil
 }
 
 // Apply gives settings to the flags of a command that the command line does not set, and
-// returns the default backbone, or "".
+// returns the default backbone, or "". The error joins those of all settings that have no effect.
 func Apply(flags *pflag.FlagSet) (model string, err error) {
 	values, err := Read()
-	if err != nil {
-		return "", err
-	}
 	for _, v := range values {
 		f := flags.Lookup(v.Name)
 		switch {
@@ -126,42 +121,49 @@ func Apply(flags *pflag.FlagSet) (model string, err error) {
 		case v.Name == Model:
 			model = v.Value
 		case f != nil && !f.Changed:
-			if err := flags.Set(v.Name, v.Value); err != nil {
-				return "", fmt.Errorf("%s of %s: %w", v.Name, v.Origin, err)
+			if bad := flags.Set(v.Name, v.Value); bad != nil {
+				err = errors.Join(err, fmt.Errorf("%s of %s: %w", v.Name, v.Origin, bad))
 			}
 		}
 	}
-	return model, nil
+	return model, err
 }
 
-// Set stores a setting in the file, or removes it if the value is "".
-func Set(name, value string) error {
+// Set stores a setting in the file, or removes it if the value is "". Other names in the file are
+// kept. A file that cannot be read is renamed; damaged is its new path then, else "".
+func Set(name, value string) (damaged string, err error) {
 	if !slices.Contains(names, name) {
-		return fmt.Errorf("%q is not a setting; there are %s", name, strings.Join(names, ", "))
+		return "", fmt.Errorf("%q is not a setting; there are %s", name, strings.Join(names, ", "))
 	}
 	if !utf8.ValidString(value) {
-		return fmt.Errorf("%s %q is not UTF-8; settings are text", name, value)
+		return "", fmt.Errorf("%s %q is not UTF-8; settings are text", name, value)
 	}
 	path, err := Path()
 	if err != nil {
-		return err
+		return "", err
+	}
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to // the link stays
 	}
 	values, err := readFile(path)
 	if err != nil {
-		return err
+		damaged = path + ".damaged"
+		if err := os.Rename(path, damaged); err != nil {
+			return "", err
+		}
 	}
 	if values == nil {
-		values = map[string]string{}
+		values = map[string]any{}
 	}
 	if values[name] = value; value == "" {
 		delete(values, name)
 	}
 	var b bytes.Buffer
 	if err := toml.NewEncoder(&b).Encode(values); err != nil {
-		return err
+		return damaged, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
+		return damaged, err
 	}
-	return atomicfile.Write(path, func(w io.Writer) error { _, err := b.WriteTo(w); return err })
+	return damaged, atomicfile.WriteBytes(path, b.Bytes())
 }
