@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/pierrec/lz4/v4"
 
 	"github.com/clipcue/clipcue/internal/memory"
 )
@@ -121,6 +122,13 @@ func unpackedSize(codec format.CompressionCodec, page *io.SectionReader, most in
 		}
 		defer z.Close()
 		return io.Copy(io.Discard, io.LimitReader(z, most))
+	case format.Lz4Raw:
+		data, err := io.ReadAll(page)
+		if err != nil {
+			return 0, err
+		}
+		n, err := lz4.UncompressBlock(data, make([]byte, most)) // fails if it needs more
+		return int64(n), err
 	}
 	return 0, fmt.Errorf("compression %s is not supported", codec)
 }
