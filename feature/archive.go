@@ -15,6 +15,30 @@ import (
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
+// writeArchive writes a sequence as NumPy's savez does.
+func writeArchive(w io.Writer, q *Sequence) error {
+	z := zip.NewWriter(w)
+	for _, a := range []struct {
+		name  string
+		array safetensors.Tensor
+	}{{featuresMember, q.array()}, {timestampsMember, safetensors.FromFloat64s(q.Timestamps, q.Len())}} {
+		f, err := z.CreateHeader(&zip.FileHeader{Name: a.name, Method: zip.Store})
+		if err == nil {
+			err = npy.Encode(f, a.array)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return z.Close()
+}
+
+// Arrays in an archive.
+const (
+	featuresMember   = "features.npy"
+	timestampsMember = "timestamps.npy"
+)
+
 // readArchive reads the arrays of a .npz file: "features" or the only array besides
 // "timestamps", and "timestamps" [T], if there is one.
 func readArchive(path string) (features safetensors.Tensor, times []float64, err error) {
@@ -31,8 +55,8 @@ func readArchive(path string) (features safetensors.Tensor, times []float64, err
 	if err != nil {
 		return features, nil, fmt.Errorf("not a .npz file: %w", err)
 	}
-	arrays := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return f.Name == "timestamps.npy" || !strings.HasSuffix(f.Name, arraySuffix) })
-	at := slices.IndexFunc(arrays, func(f *zip.File) bool { return f.Name == "features.npy" })
+	arrays := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return f.Name == timestampsMember || !strings.HasSuffix(f.Name, arraySuffix) })
+	at := slices.IndexFunc(arrays, func(f *zip.File) bool { return f.Name == featuresMember })
 	switch {
 	case at < 0 && len(arrays) != 1:
 		return features, nil, fmt.Errorf(".npz file with %d arrays, none of which is named features", len(arrays))
@@ -42,7 +66,7 @@ func readArchive(path string) (features safetensors.Tensor, times []float64, err
 	if features, err = readMember(arrays[at]); err != nil {
 		return features, nil, err
 	}
-	at = slices.IndexFunc(z.File, func(f *zip.File) bool { return f.Name == "timestamps.npy" })
+	at = slices.IndexFunc(z.File, func(f *zip.File) bool { return f.Name == timestampsMember })
 	if at < 0 {
 		return features, nil, nil
 	}

@@ -6,19 +6,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 )
 
 // Exported and imported sequences are bitwise identical.
 func TestExchangeIsExact(t *testing.T) {
+	for _, f := range []ArrayFormat{NPY, NPZ, Parquet} {
+		t.Run(string(f), func(t *testing.T) { testExchange(t, f) })
+	}
+}
+
+func testExchange(t *testing.T, f ArrayFormat) {
 	from := create(t)
 	ids := []string{"a.mp4", "a.mp4.json", "b/a b.mp4", "b/-%s\n.mp4", "ü.mp4"}
 	for _, id := range ids {
@@ -28,7 +37,7 @@ func TestExchangeIsExact(t *testing.T) {
 		put(t, from, q)
 	}
 	dir := filepath.Join(t.TempDir(), "arrays")
-	if r, err := Export(t.Context(), from, dir, nil); err != nil || r.Done != len(ids) || r.Frames != 3*len(ids) {
+	if r, err := Export(t.Context(), from, dir, f, nil); err != nil || r.Done != len(ids) || r.Frames != 3*len(ids) {
 		t.Fatalf("%+v, error %v", r, err)
 	}
 	to := create(t)
@@ -49,6 +58,45 @@ func TestExchangeIsExact(t *testing.T) {
 	}
 	if r, err := Import(t.Context(), dir, to, ImportOptions{}); err != nil || r.Skipped != len(ids) {
 		t.Errorf("again: %+v, error %v", r, err)
+	}
+}
+
+// Tables of other programs may lack the provenance, and have other names and types.
+func TestTablesFromElsewhere(t *testing.T) {
+	type foreign struct {
+		ID        int32     `parquet:"id"`
+		Embedding []float64 `parquet:"embedding,list"`
+	}
+	dir, s := t.TempDir(), create(t)
+	for name, rows := range map[string][]foreign{
+		"good": {{1, []float64{1, 2}}, {2, []float64{3, 4.5}}}, "short": {{1, []float64{1, 2}}, {2, []float64{3}}},
+		"long": {{1, []float64{1, 2}}, {2, []float64{3, 4, 5}}}, "hole": {{1, []float64{1, 2}}, {2, nil}, {3, []float64{1, 2}}}, "empty": {},
+	} {
+		err := atomicfile.Write(filepath.Join(dir, name+".parquet"), func(w io.Writer) error { return parquet.Write(w, rows) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
+	if err != nil || r.Done != 1 || len(r.Failed) != 4 {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	q, err := s.Get("good")
+	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
+		t.Errorf("%+v, error %v", q, err)
+	}
+}
+
+func TestLinesHaveEveryFrame(t *testing.T) {
+	s, dir := create(t), t.TempDir()
+	put(t, s, sequence("a.mp4", 0, 0.5))
+	if _, err := Export(t.Context(), s, dir, JSONL, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "a.mp4.jsonl"))
+	lines := strings.Split(string(data), "\n")
+	if err != nil || len(lines) != 3 || !strings.HasPrefix(lines[1], `{"video":"a.mp4","time":0.5,"vector":[`) {
+		t.Errorf("%s, error %v", data, err)
 	}
 }
 

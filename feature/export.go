@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,13 +17,42 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// Exchange with other programs: a sequence is the file <id>.npy, an array [T,E] of float32,
-// and the file <id>.json, a sidecar. Import also reads <id>.npz, which may have both.
+// Exchange with other programs: a sequence is one file, and the file <id>.json, a sidecar,
+// unless the first has everything.
 const (
 	arraySuffix   = ".npy"
 	archiveSuffix = ".npz"
+	tableSuffix   = ".parquet"
+	linesSuffix   = ".jsonl"
 	sidecarSuffix = ".json"
 )
+
+// ArrayFormat is a format of exported features.
+type ArrayFormat string
+
+// The formats. The vectors of tables have a row for each frame.
+const (
+	NPY     ArrayFormat = "npy"     // array [T,E]
+	NPZ     ArrayFormat = "npz"     // arrays "features" [T,E] and "timestamps" [T]
+	Parquet ArrayFormat = "parquet" // columns video, time, vector; the provenance in the metadata
+	JSONL   ArrayFormat = "jsonl"   // keys video, time, vector
+)
+
+// ArrayFormats are the formats of [Export].
+var ArrayFormats = []ArrayFormat{NPY, NPZ, Parquet, JSONL}
+
+// writers write a sequence to a file.
+var writers = map[ArrayFormat]func(w io.Writer, q *Sequence) error{
+	NPY:     func(w io.Writer, q *Sequence) error { return npy.Encode(w, q.array()) },
+	NPZ:     writeArchive,
+	Parquet: writeTable,
+	JSONL:   writeLines,
+}
+
+// array returns the features as an array [T,E].
+func (q *Sequence) array() safetensors.Tensor {
+	return safetensors.ViewFloat32s(q.Features, q.Len(), q.Width)
+}
 
 // sidecar is what the array does not contain.
 type sidecar struct {
@@ -34,10 +64,10 @@ type sidecar struct {
 // other programs that do not declare them.
 const imported = "imported"
 
-// Export writes the sequences of a store to a folder for NumPy and other programs: ID.npy,
-// an array [T,E] of float32, and ID.json with "timestamps" [T] in seconds and
-// "provenance". A sequence or a folder that cannot be read is listed in Report.Failed.
-func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report, error) {
+// Export writes the sequences of a store to a folder for NumPy and other programs: a file
+// for each in the format, named as the ID with the format as extension, and, except for
+// Parquet, ID.json with "timestamps" [T] in seconds and "provenance". A sequence or a folder that cannot be read is listed in Report.Failed.
+func Export(ctx context.Context, s *Store, dir string, f ArrayFormat, p progress.Func) (Report, error) {
 	ids, unreadable, err := s.list()
 	if err == nil && len(ids) == 0 {
 		err = fmt.Errorf("%s: %w", s.dir, ErrEmpty)
@@ -50,18 +80,20 @@ func Export(ctx context.Context, s *Store, dir string, p progress.Func) (Report,
 		if err != nil {
 			return 0, &video.Error{Path: id, Kind: err}
 		}
-		about, err := json.Marshal(sidecar{q.Timestamps, &q.Provenance})
-		if err != nil {
-			return 0, err
-		}
 		path := filepath.Join(dir, filepath.FromSlash(id))
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return 0, err
 		}
-		if err := atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n')); err != nil {
-			return 0, err
+		if f != Parquet {
+			about, err := json.Marshal(sidecar{q.Timestamps, &q.Provenance})
+			if err == nil {
+				err = atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n'))
+			}
+			if err != nil {
+				return 0, err
+			}
 		}
-		return q.Len(), npy.Write(path+arraySuffix, safetensors.FromFloat32s(q.Features, q.Len(), q.Width))
+		return q.Len(), atomicfile.Write(path+"."+string(f), func(w io.Writer) error { return writers[f](w, q) })
 	})
 	return r.withFolders(unreadable), err
 }

@@ -206,7 +206,7 @@ func TestBytesInNames(t *testing.T) {
 		t.Errorf("%s, error %v", text, err)
 	}
 	dir, other := t.TempDir(), create(t)
-	if _, err := Export(t.Context(), s, dir, nil); err != nil {
+	if _, err := Export(t.Context(), s, dir, NPY, nil); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := Import(t.Context(), dir, other, ImportOptions{}); err != nil || r.Done != 1 {

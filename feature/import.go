@@ -29,13 +29,15 @@ type ImportOptions struct {
 	Progress progress.Func
 }
 
-// Import adds all .npy and .npz files below a folder to a store. They may come from [Export]
+// Import adds all .npy, .npz and .parquet files below a folder to a store. They may come from [Export]
 // or from other programs. The ID is the path below the folder, without the extension. A
 // sequence that is already in the store is skipped. A file or folder that cannot be used is
 // listed in Report.Failed; a file of another backbone, preprocessing or sampling than those
 // of the store has a [*MismatchError].
 //
 // A .npz file has the array as "features", or as its only array, and may have "timestamps".
+// A .parquet file has the frames of one video: lists of E numbers as "vector", and may have
+// "time".
 func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report, error) {
 	none := Report{Failed: []Failure{}}
 	tree, err := walk.Files(dir, func(name string) bool { return arrayExtension(name) != "" })
@@ -43,7 +45,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 		return none, err
 	}
 	if len(tree.Files) == 0 {
-		err := fmt.Errorf("%s: %w: no .npy or .npz files", dir, ErrEmpty)
+		err := fmt.Errorf("%s: %w: no .npy, .npz or .parquet files", dir, ErrEmpty)
 		if len(tree.Unreadable) > 0 {
 			err = fmt.Errorf("%w: %w", err, tree.Unreadable[0])
 		}
@@ -64,7 +66,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 // arrayExtension returns the extension of a name if it is that of an array, as written.
 func arrayExtension(name string) string {
 	ext := filepath.Ext(name)
-	if e := strings.ToLower(ext); len(ext) < len(name) && (e == arraySuffix || e == archiveSuffix) {
+	if len(ext) < len(name) && readers[strings.ToLower(ext)] != nil {
 		return ext
 	}
 	return ""
@@ -160,10 +162,11 @@ func (m *importer) enter() error {
 
 // read reads an array with its sidecar.
 func (o ImportOptions) read(ctx context.Context, path string) (*Sequence, error) {
-	array, times, err := readArrays(path)
+	in, err := readers[strings.ToLower(filepath.Ext(path))](path)
 	if err != nil {
 		return nil, bare(err)
 	}
+	array := in.features
 	q, err := o.sequence(array)
 	if err != nil {
 		return nil, err
@@ -172,10 +175,10 @@ func (o ImportOptions) read(ctx context.Context, path string) (*Sequence, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.timestamps(q, array.Shape, firstOf(times, about.Timestamps), filepath.Base(path)); err != nil {
+	if err := o.timestamps(q, array.Shape, firstOf(in.times, about.Timestamps), filepath.Base(path)); err != nil {
 		return nil, err
 	}
-	return q, errors.Join(o.describe(ctx, q, about.Provenance, path), q.check())
+	return q, errors.Join(o.describe(ctx, q, cmp.Or(in.provenance, about.Provenance), path), q.check())
 }
 
 // firstOf returns the first list that is not nil.
@@ -186,13 +189,24 @@ func firstOf(a, b []float64) []float64 {
 	return b
 }
 
-// readArrays reads the features, and from an archive the timestamps, if it has them.
-func readArrays(path string) (features safetensors.Tensor, times []float64, err error) {
-	if strings.EqualFold(filepath.Ext(path), archiveSuffix) {
-		return readArchive(path)
-	}
-	features, err = npy.Read(path)
-	return features, nil, err
+// arrays is the content of a file.
+type arrays struct {
+	features   safetensors.Tensor // [T,E]
+	times      []float64          // nil if the file has none
+	provenance *Provenance        // the same
+}
+
+// readers read a file, by its extension.
+var readers = map[string]func(path string) (arrays, error){
+	arraySuffix: func(path string) (a arrays, err error) {
+		a.features, err = npy.Read(path)
+		return a, err
+	},
+	archiveSuffix: func(path string) (a arrays, err error) {
+		a.features, a.times, err = readArchive(path)
+		return a, err
+	},
+	tableSuffix: readTable,
 }
 
 // sequence returns a sequence with the features in an array.

@@ -25,7 +25,7 @@ func TestUnreadableFolderOfStore(t *testing.T) {
 		names("summary", sum.Damaged)
 	}
 	exported := t.TempDir()
-	r, err := Export(t.Context(), s, exported, nil)
+	r, err := Export(t.Context(), s, exported, NPY, nil)
 	if err != nil || r.Done != 1 || r.Videos != 2 {
 		t.Errorf("export: %+v, error %v", r, err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) featuresCommand() *cobra.Command {
-	c := &cobra.Command{Use: "features", Short: "Describe stored features, and exchange them with NumPy",
+	c := &cobra.Command{Use: "features", Short: "Describe stored features, and exchange them with other programs",
 		Example: "  clipcue features info features\n  clipcue features export features --out arrays"}
 	c.AddCommand(a.featuresInfoCommand(), a.featuresExportCommand(), a.featuresImportCommand())
 	return c
@@ -110,23 +110,32 @@ func (a *app) storeInfo(dir string, asJSON bool) error {
 func (a *app) featuresExportCommand() *cobra.Command {
 	var out string
 	var asJSON bool
+	format := feature.NPY
 	c := &cobra.Command{
 		Use:   "export STORE --out DIR",
-		Short: "Write features as .npy files",
-		Long: `Writes each sequence of a store as ID.npy, an array [T,E] of float32 for NumPy's
-load, and ID.json with "timestamps" (T numbers, in seconds) and "provenance".`,
-		Example: "  clipcue features export features --out arrays",
+		Short: "Write features as NumPy, Parquet or JSONL files",
+		Long: `Writes each sequence of a store as a file of float32 vectors. Its name is the ID with the
+format as extension.
+
+  npy      array [T,E]
+  npz      arrays "features" [T,E] and "timestamps" [T], in seconds
+  parquet  a row for each frame: video, time, vector; the provenance in the metadata
+  jsonl    a line for each frame, with the same keys
+
+ID.json has "timestamps" (T numbers, in seconds) and "provenance", except for Parquet.`,
+		Example: "  clipcue features export features --out arrays\n  clipcue features export features --out tables --as parquet",
 		Args:    arguments(1, 1, "one feature store"),
 		RunE: func(c *cobra.Command, args []string) error {
 			store, err := feature.Open(args[0])
 			if err != nil {
 				return err
 			}
-			r, err := feature.Export(c.Context(), store, out, a.progress)
+			r, err := feature.Export(c.Context(), store, out, format, a.progress)
 			return a.exchanged("exported", r, err, asJSON)
 		},
 	}
 	flags.Out(c, &out, "folder to write to")
+	flags.OneOf(c, &format, "as", feature.ArrayFormats, "file format: "+flags.Words(feature.ArrayFormats))
 	flags.JSON(c, &asJSON)
 	return c
 }
@@ -138,15 +147,16 @@ func (a *app) featuresImportCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "import DIR --out STORE",
-		Short: "Import .npy and .npz files into a feature store",
-		Long: `Reads every .npy or .npz file below a folder, an array [T,E] of floating-point
+		Short: "Import NumPy and Parquet files into a feature store",
+		Long: `Reads every .npy, .npz or .parquet file below a folder, an array [T,E] of floating-point
 numbers, into a store under its path without extension. A .npz file has the array alone or
-as "features", and may have "timestamps". A .json file of the same name has
+as "features", and may have "timestamps". A .parquet file has the frames of one video:
+lists of E numbers as "vector", and may have "time", in seconds. A .json file of the same name has
 "timestamps" (T numbers, in seconds) and may have "provenance", as written by export.
 Files without timestamps need --fps. Files without provenance need the backbone that
 the features come from: --model or --fingerprint.`,
 		Example: "  clipcue features import arrays --out features\n  clipcue features import arrays --fps 8 --model ViT-B/16 --out features",
-		Args:    arguments(1, 1, "one folder of .npy or .npz files"),
+		Args:    arguments(1, 1, "one folder of .npy, .npz or .parquet files"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if b.Model != "" && o.Backbone != "" {
 				return usageError{errors.New("--model and --fingerprint are alternatives: give one")}

@@ -91,7 +91,7 @@ func (a *app) labelExportCommand() *cobra.Command {
 		Short: "Write the marks of a label, or of all, to a file",
 		Long: `Writes the positive marks. CSV (video,start,end,label), JSONL and ActivityNet JSON are
 valid data for clipcue train. --negatives adds the negative marks, authors and dates to
-CSV and JSONL; use these files for clipcue label import only.
+CSV, JSONL and Parquet; use these files for clipcue label import only.
 
 For formats with one file per video, --out is a folder. clipcue formats prints all formats
 and what each cannot represent.`,
@@ -137,7 +137,7 @@ and what each cannot represent.`,
 	server.Add(c)
 	flags.Out(c, &out, "file, or folder for formats with one file per video")
 	x.add(c)
-	c.Flags().BoolVar(&negatives, "negatives", false, "also write negative marks, to csv or jsonl")
+	c.Flags().BoolVar(&negatives, "negatives", false, "also write negative marks, to csv, jsonl or parquet")
 	return c
 }
 

@@ -28,6 +28,7 @@ const (
 	Matroska    Format = "matroska"
 	MPV         Format = "mpv"
 	VIA         Format = "via"
+	Parquet     Format = "parquet"
 )
 
 // Info describes a format.
@@ -39,6 +40,7 @@ type Info struct {
 	Export     bool     `json:"export"`
 	PerVideo   bool     `json:"file_per_video"` // named as the video with the extension added
 	Loses      string   `json:"loses"`          // what the format cannot represent; "" if nothing
+	Binary     bool     `json:"binary"`         // the files are not text
 }
 
 // codec reads and writes one file of a format. The videos of rows of a format with a file
@@ -57,6 +59,7 @@ const marksOnly = "negative marks, authors, dates"
 var codecs = []codec{
 	{Info{Name: CSV, Program: "spreadsheets, pandas", Extensions: []string{".csv"}, Loses: "scores"}, nil, readCSV, writeCSV},
 	{Info{Name: JSONL, Program: "scripts", Extensions: []string{".jsonl"}, Loses: "scores"}, nil, readJSONL, writeJSONL},
+	{Info{Name: Parquet, Program: "pandas, polars, DuckDB", Extensions: []string{".parquet"}, Binary: true}, nil, readParquet, writeParquet},
 	{Info{Name: ActivityNet, Program: "ActivityNet's tools", Extensions: []string{".json"}, Loses: marksOnly + ", scores"}, nil, readActivityNet, writeActivityNet},
 	{Info{Name: LabelStudio, Program: "Label Studio", Extensions: []string{".json"}, Loses: marksOnly + ", scores"}, isArray, readLabelStudio, writeLabelStudio},
 	{Info{Name: SRT, Program: "video players", Extensions: []string{".srt"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a millisecond"}, nil, readSRT, writeSRT},
@@ -70,6 +73,9 @@ var codecs = []codec{
 	{Info{Name: Matroska, Program: "mkvmerge (chapters)", Extensions: []string{".xml"}, PerVideo: true, Loses: marksOnly + ", scores"}, nil, nil, writeMatroska},
 	{Info{Name: MPV, Program: "mpv (playlist of segments)", Extensions: []string{".edl"}, Loses: marksOnly + ", scores"}, nil, nil, writeMPV},
 }
+
+// keepsNegatives reports whether the format can represent negative marks.
+func (i Info) keepsNegatives() bool { return !strings.Contains(i.Loses, marksOnly) }
 
 // List describes all formats.
 func List() (out []Info) {

@@ -108,8 +108,19 @@ func Read(name string, f Format, o Options) ([]Row, error) {
 	return out, err
 }
 
+// readData returns the content of a file, as UTF-8 if it is text.
+func readData(name string, f Format) ([]byte, error) {
+	if f == "" {
+		f, _ = FormatOf(name, nil) // formats with the same extension are all text or all binary
+	}
+	if f.Info().Binary {
+		return input.ReadFile(name, limit)
+	}
+	return input.ReadText(name, limit)
+}
+
 func readFile(name, relative string, f Format, o Options) ([]Row, error) {
-	data, err := input.ReadText(name, limit)
+	data, err := readData(name, f)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +159,7 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 // a folder, which are named by the videos below their common folder. It returns the files.
 func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 	c := f.codec()
-	if f != CSV && f != JSONL {
+	if !c.keepsNegatives() {
 		all := len(rows)
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Negative })
 		o.lost("negative marks", all-len(rows))

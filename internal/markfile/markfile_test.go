@@ -62,7 +62,7 @@ func TestEveryFormatReadsBack(t *testing.T) {
 
 func TestNegativeMarksReadBack(t *testing.T) {
 	all := append([]Row{{Video: "/films/a/one.mp4", Start: 5, End: 6, Label: "waving", Negative: true, Author: "a", Time: time.Unix(9, 5).UTC()}}, rows...)
-	for _, f := range []Format{CSV, JSONL} {
+	for _, f := range []Format{CSV, JSONL, Parquet} {
 		out := filepath.Join(t.TempDir(), "marks"+f.Info().Extensions[0])
 		if _, err := Write(out, f, all, Options{}); err != nil {
 			t.Fatal(err)

@@ -80,7 +80,7 @@ func TestScoresAndOverlapsReadBack(t *testing.T) {
 		{Video: "/v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
 		{Video: "/v.mp4", Start: 5, End: 6, Label: "x (2)"},
 	}
-	for _, f := range []Format{ELAN, BORIS} {
+	for _, f := range []Format{ELAN, BORIS, Parquet} {
 		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -125,7 +125,7 @@ func TestNegativeMarksAreReported(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
-	if want := map[string]int{"negative marks": len(Formats()) - 2}; !cmp.Equal(want, lost) {
+	if want := map[string]int{"negative marks": len(Formats()) - 3}; !cmp.Equal(want, lost) {
 		t.Error(cmp.Diff(want, lost))
 	}
 }

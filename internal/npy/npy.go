@@ -36,6 +36,18 @@ var types = map[string]string{
 
 // Write writes an array to path atomically.
 func Write(path string, t safetensors.Tensor) error {
+	err := atomicfile.Write(path, func(w io.Writer) error { return Encode(w, t) })
+	if errors.Is(err, errCannot) {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return err
+}
+
+// errCannot reports an array that has no .npy file.
+var errCannot = errors.New("cannot be written as .npy")
+
+// Encode writes an array.
+func Encode(w io.Writer, t safetensors.Tensor) error {
 	descr := ""
 	for theirs, ours := range types {
 		if ours == t.DType {
@@ -43,7 +55,7 @@ func Write(path string, t safetensors.Tensor) error {
 		}
 	}
 	if descr == "" || t.Len()*safetensors.ElementSize(t.DType) != len(t.Data) {
-		return fmt.Errorf("%s: %d bytes of %s with shape %v cannot be written as .npy", path, len(t.Data), t.DType, t.Shape)
+		return fmt.Errorf("%d bytes of %s with shape %v %w", len(t.Data), t.DType, t.Shape, errCannot)
 	}
 	var shape strings.Builder
 	for _, n := range t.Shape {
@@ -54,17 +66,15 @@ func Write(path string, t safetensors.Tensor) error {
 	// The data begin at a multiple of 64.
 	header += strings.Repeat(" ", 63-(len(magic)+4+len(header))%64) + "\n"
 	if len(header) >= maxHeader {
-		return fmt.Errorf("%s: too many dimensions for .npy: %d", path, len(t.Shape))
+		return fmt.Errorf("%d dimensions %w", len(t.Shape), errCannot)
 	}
 	start := binary.LittleEndian.AppendUint16([]byte(magic+"\x01\x00"), uint16(len(header)))
 	start = append(start, header...)
-	return atomicfile.Write(path, func(w io.Writer) error {
-		if _, err := w.Write(start); err != nil {
-			return err
-		}
-		_, err := w.Write(t.Data)
+	if _, err := w.Write(start); err != nil {
 		return err
-	})
+	}
+	_, err := w.Write(t.Data)
+	return err
 }
 
 // Read reads an array in C order. An error contains the path.

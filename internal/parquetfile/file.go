@@ -1,0 +1,192 @@
+// Package parquetfile reads and writes Parquet files of plain columns and lists of numbers.
+//
+// Sizes in a file are checked before package parquet uses them, because it allocates what
+// they claim: those of the metadata in thrift.go, those of the pages in pages.go.
+package parquetfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// Key is the key of what [Write] is given about a file, in the file's metadata.
+const Key = "clipcue"
+
+// ErrDamaged reports a file that is not Parquet, cut off, or contradicts itself.
+var ErrDamaged = errors.New("damaged Parquet file")
+
+// File is an open Parquet file.
+type File struct {
+	file *parquet.File
+	r    io.ReaderAt
+	size int64
+}
+
+// Open opens a file of size bytes.
+func Open(r io.ReaderAt, size int64) (f *File, err error) {
+	defer damaged(&err)
+	if err := checkFooter(r, size); err != nil {
+		return nil, err
+	}
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return &File{file, r, size}, nil
+}
+
+// damaged makes a panic of package parquet an ErrDamaged.
+func damaged(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: %v", ErrDamaged, r)
+	}
+}
+
+// Rows returns the number of rows that the file declares.
+func (f *File) Rows() int64 { return f.file.NumRows() }
+
+// About returns what Write was given, or "".
+func (f *File) About() string {
+	s, _ := f.file.Lookup(Key)
+	return s
+}
+
+// Columns returns the names of the columns.
+func (f *File) Columns() (out []string) {
+	for _, c := range f.file.Root().Columns() {
+		out = append(out, c.Name())
+	}
+	return out
+}
+
+// Has reports whether the file has a column.
+func (f *File) Has(column string) bool { return slices.Contains(f.Columns(), column) }
+
+// leaf returns the column that holds the values of a column: itself, or those of its list.
+func (f *File) leaf(name string) (*parquet.Column, error) {
+	c := f.file.Root().Column(name)
+	for depth := 0; c != nil && !c.Leaf() && len(c.Columns()) == 1 && depth < 2; depth++ {
+		c = c.Columns()[0]
+	}
+	if c == nil || !c.Leaf() {
+		return nil, fmt.Errorf("it has no column %q of plain values or lists", name)
+	}
+	return c, nil
+}
+
+// Values calls do with each value of a column and its row. Lists have a value for each
+// element, and empty ones have null. The value is valid until do returns.
+func (f *File) Values(column string, do func(row int, v parquet.Value) error) error {
+	c, err := f.leaf(column)
+	if err != nil {
+		return err
+	}
+	row := -1
+	for i, g := range f.file.RowGroups() {
+		if err = f.checkPages(i, c.Index()); err == nil {
+			err = eachPage(g.ColumnChunks()[c.Index()].Pages(), func(v parquet.Value) error {
+				if v.RepetitionLevel() == 0 {
+					row++
+				}
+				return do(max(row, 0), v)
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("column %q: %w", column, err)
+		}
+	}
+	return nil
+}
+
+func eachPage(pages parquet.Pages, do func(parquet.Value) error) (err error) {
+	defer damaged(&err)
+	defer pages.Close()
+	buffer := make([]parquet.Value, 1024)
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		values := page.Values()
+		for err == nil {
+			var n int
+			n, err = values.ReadValues(buffer)
+			for _, v := range buffer[:n] {
+				if err := do(v); err != nil {
+					return err
+				}
+			}
+		}
+		parquet.Release(page)
+		if !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+}
+
+// Number returns a value of a column of numbers. Null is not a number.
+func Number(v parquet.Value) (float64, error) {
+	switch v.Kind() {
+	case parquet.Float:
+		return float64(v.Float()), nil
+	case parquet.Double:
+		return v.Double(), nil
+	case parquet.Int32:
+		return float64(v.Int32()), nil
+	case parquet.Int64:
+		return float64(v.Int64()), nil
+	}
+	return 0, fmt.Errorf("a value is %s instead of a number", kind(v))
+}
+
+// Text returns a value of a column of text, "" for null.
+func Text(v parquet.Value) (string, error) {
+	switch {
+	case v.IsNull():
+		return "", nil
+	case v.Kind() != parquet.ByteArray:
+		return "", fmt.Errorf("a value is %s instead of text", kind(v))
+	case len(v.ByteArray()) > maxText:
+		return "", fmt.Errorf("a text has %d bytes, more than %d", len(v.ByteArray()), maxText)
+	}
+	return string(v.ByteArray()), nil
+}
+
+// TimeUnit returns the unit of a column of timestamps, 0 for other columns.
+func (f *File) TimeUnit(column string) time.Duration {
+	c, err := f.leaf(column)
+	if err != nil || c.Type().LogicalType() == nil {
+		return 0
+	}
+	t, ok := c.Type().LogicalType().Value.(*format.TimestampType)
+	if !ok || t.Unit.Value == nil {
+		return 0
+	}
+	return t.Unit.Value.Duration()
+}
+
+// Time returns a value of a column of timestamps.
+func Time(v parquet.Value, unit time.Duration) time.Time {
+	n, second := v.Int64(), int64(time.Second/unit)
+	return time.Unix(n/second, n%second*int64(unit)).UTC()
+}
+
+// maxText is the size of the longest text that is read, in bytes: many rows can refer to
+// one text in a small file.
+const maxText = 1 << 16
+
+func kind(v parquet.Value) string {
+	if v.IsNull() {
+		return "null"
+	}
+	return v.Kind().String()
+}
