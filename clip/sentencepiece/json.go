@@ -69,7 +69,7 @@ func fromJSON(data []byte) (*Tokenizer, error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{pad: -1, prepare: same, normalize: same}
+	t := &Tokenizer{pad: -1, clean: same, prepare: same, normalize: same}
 	var err error
 	if t.model, t.size, err = p.Model.build(); err != nil {
 		return nil, err

@@ -277,12 +277,11 @@ func (c *config) addTokens(t *Tokenizer, k class) error {
 // clean sets how texts are prepared.
 func (c *config) clean(t *Tokenizer, k class, isJSON bool, cleaning bpe.Cleaning) error {
 	if cleaning != "" {
-		t.prepare = cleaning.Clean
+		t.clean = cleaning.Clean
 	}
 	switch {
 	case k.siglip && isJSON:
-		prepare := t.prepare
-		t.prepare = func(text string) string { return bpe.Plain(prepare(text)) }
+		t.prepare = bpe.Plain
 	case k.siglip:
 		return c.likeSiglip(t)
 	case k.lower || c.Lower != nil && *c.Lower:
@@ -296,8 +295,8 @@ func (c *config) clean(t *Tokenizer, k class, isJSON bool, cleaning bpe.Cleaning
 // unknown token before it, whose pieces are removed again, keeps SentencePiece from adding another.
 func (c *config) likeSiglip(t *Tokenizer) error {
 	const space = "▁"
-	prepare, normalize, before := t.prepare, t.normalize, string(cmp.Or(c.Unknown, "<unk>"))
-	t.prepare = func(text string) string { return space + strings.ReplaceAll(prepare(text), space, " ") }
+	normalize, before := t.normalize, string(cmp.Or(c.Unknown, "<unk>"))
+	t.prepare = func(text string) string { return space + strings.ReplaceAll(text, space, " ") }
 	t.normalize = func(text string) string { return normalize(before + bpe.Plain(text)) }
 	t.model = without{t.model, len(t.model.encode(nil, normalize(before)))}
 	return nil
