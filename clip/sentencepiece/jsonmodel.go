@@ -66,8 +66,8 @@ func (m *jsonModel) rules() ([][]string, error) {
 	return pairs, nil
 }
 
-// build returns the model and the size of its vocabulary.
-func (m *jsonModel) build() (model, int, error) {
+// build returns the model and the size of its vocabulary. tokens are those that are looked up.
+func (m *jsonModel) build(tokens []string) (model, int, error) {
 	switch m.Type {
 	case "Unigram":
 		u, err := m.unigram()
@@ -76,11 +76,11 @@ func (m *jsonModel) build() (model, int, error) {
 		}
 		return u, len(u.pieces), nil
 	case "BPE":
-		p, err := m.pairs()
+		l, size, err := m.newLate(tokens)
 		if err != nil {
 			return nil, 0, err
 		}
-		return p, p.internal, nil
+		return l, size, nil
 	}
 	return nil, 0, unsupported("model", m.Type)
 }
@@ -147,11 +147,14 @@ func plausible(piece string, n int) error {
 // those without a token.
 type fallback [256]int
 
+// byteToken returns the name of the token of a byte.
+func byteToken(b int) string { return fmt.Sprintf("<0x%02X>", b) }
+
 // newFallback looks up the tokens of single bytes.
 func newFallback(m model) *fallback {
 	var ids fallback
 	for b := range ids {
-		id, ok := m.id(fmt.Sprintf("<0x%02X>", b))
+		id, ok := m.id(byteToken(b))
 		if !ok {
 			id = none
 		}
