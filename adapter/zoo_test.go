@@ -2,49 +2,34 @@ package adapter
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/fixture"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/internal/towers"
 )
 
 // Prompts through the text tower of every family of backbones have PyTorch's features and
-// gradients. scripts/zoo writes the fixtures.
+// gradients.
 func TestZooGradients(t *testing.T) {
-	const zoo = "../testdata/zoo"
-	entries, err := os.ReadDir(zoo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
+	fixture.Zoo(t, func(t *testing.T, dir string, file *safetensors.File) {
+		if _, ok := file.Tensors["prompts"]; !ok {
+			return // it has no text tower
 		}
-		t.Run(e.Name(), func(t *testing.T) {
-			file, err := safetensors.Read(filepath.Join(zoo, e.Name()+".safetensors"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, ok := file.Tensors["prompts"]; !ok {
-				return // it has no text tower
-			}
-			r := &reference{t: t, file: file}
-			if err := json.Unmarshal([]byte(file.Metadata["names"]), &r.names); err != nil {
-				t.Fatal(err)
-			}
-			m, err := clip.Load(filepath.Join(zoo, e.Name()), clip.Options{Towers: clip.TextTower})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.adapter, err = New(m, Config{Prefix: 2, Postfix: 1, Layout: LayoutContext, Frames: 1}, 1); err != nil {
-				t.Fatal(err)
-			}
-			r.promptGradients()
-		})
-	}
+		r := &reference{t: t, file: file}
+		if err := json.Unmarshal([]byte(file.Metadata["names"]), &r.names); err != nil {
+			t.Fatal(err)
+		}
+		m, err := clip.Load(dir, clip.Options{Towers: clip.TextTower})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.adapter, err = New(m, Config{Prefix: 2, Postfix: 1, Layout: LayoutContext, Frames: 1}, 1); err != nil {
+			t.Fatal(err)
+		}
+		r.promptGradients()
+	})
 }
 
 // promptGradients compares the features of names and the gradient of the prompts.

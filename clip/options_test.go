@@ -218,6 +218,23 @@ func TestProcessorConfig(t *testing.T) {
 	}
 }
 
+// A folder of Transformers whose CLIPTokenizer recognizes other tokens than CLIP's two is an error that
+// names them.
+func TestTokensOfCLIPTokenizer(t *testing.T) {
+	for _, c := range []struct{ file, content, want string }{
+		{"tokenizer_config.json", `{"bos_token":{"content":"<|startoftext|>"},"eos_token":"<|endoftext|>","pad_token":"!","unk_token":"<|endoftext|>"}`, ""},
+		{"tokenizer_config.json", `{"eos_token":"</s>"}`, `eos_token "</s>"`},
+		{"tokenizer_config.json", `{"added_tokens_decoder":{"1000":{"content":"dog"}}}`, `"dog"`},
+		{"special_tokens_map.json", `{"additional_special_tokens":["dog"]}`, `additional_special_tokens "dog"`},
+		{"added_tokens.json", `{"dog":1000}`, `added_tokens.json: the added token "dog"`},
+	} {
+		got := result(t, folder(t, filepath.Join("hf", "model.safetensors"), "model.safetensors", map[string]string{"config.json": huggingFace, c.file: c.content}))
+		if strings.HasPrefix(got, "error") != (c.want != "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s %s: %.300s, want %q", c.file, c.content, got, c.want)
+		}
+	}
+}
+
 // What weights alone cannot say is listed.
 func TestAssumptions(t *testing.T) {
 	load := func(files map[string]string) []string {

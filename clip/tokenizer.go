@@ -30,6 +30,9 @@ func (m *Model) Reads(text string) bool {
 
 // newTokenizer returns the tokenizer of a model with the given number of tokens.
 func newTokenizer(w *checkpoint.Weights, vocabulary int) (Tokenizer, error) {
+	if t, ok := w.Tokenizer.(interface{ Prepare() error }); ok {
+		return w.Tokenizer, t.Prepare()
+	}
 	if w.Tokenizer != nil {
 		return w.Tokenizer, nil
 	}

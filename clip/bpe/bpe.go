@@ -6,10 +6,11 @@
 package bpe
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/clipcue/clipcue/clip/internal/merge"
 )
 
 // ErrTooLong reports a text with more tokens than a model's context.
@@ -120,90 +121,24 @@ func (t *Tokenizer) Decode(ids []int) string {
 	return strings.ToValidUTF8(string(out), "\uFFFD")
 }
 
-// encodeWord appends the ids of one word to ids. It starts from the word's
-// bytes and merges the neighbors whose rule ranks lowest, the leftmost first,
-// until no rule applies. A heap of candidate pairs keeps this fast for words of
-// any length.
+// encodeWord appends the ids of one word to ids. It starts from the word's bytes.
 func (t *Tokenizer) encodeWord(ids []int, word string) []int {
-	symbols := make([]symbol, len(word))
+	symbols := make(merge.Symbols, 0, len(word))
 	for i := range len(word) {
-		symbols[i] = symbol{id: t.rules.byteID[word[i]], prev: i - 1, next: i + 1}
-	}
-	symbols[len(word)-1].id += 256
-	symbols[len(word)-1].next = none
-
-	// rank returns the rank of the rule that merges the symbol at i with the
-	// next one, if there is such a rule.
-	rank := func(i int) (int, bool) {
-		if i == none || symbols[i].next == none {
-			return 0, false
+		id := int32(t.rules.byteID[word[i]])
+		if i == len(word)-1 {
+			id += 256 // a byte at the end of a word
 		}
-		r, ok := t.rules.rank[pair{symbols[i].id, symbols[symbols[i].next].id}]
-		return int(r), ok && int(r) < t.merge
+		symbols.Add(id, i, i+1)
 	}
-	var queue candidates
-	push := func(i int) {
-		if r, ok := rank(i); ok {
-			heap.Push(&queue, candidate{r, i})
-		}
-	}
-	for i := range symbols {
-		push(i)
-	}
-	for len(queue) > 0 {
-		c := heap.Pop(&queue).(candidate)
-		s := &symbols[c.at]
-		// Another merge may have used one of the two since.
-		if r, ok := rank(c.at); !ok || r != c.rank {
-			continue
-		}
-		gone := s.next
-		s.id = uint16(512 + c.rank)
-		s.next = symbols[gone].next
-		symbols[gone].next = none
-		if s.next != none {
-			symbols[s.next].prev = c.at
-		}
-		push(s.prev)
-		push(c.at)
-	}
-	for i := 0; i != none; i = symbols[i].next {
-		ids = append(ids, int(symbols[i].id))
+	symbols.Merge(func(left, right int32) (merge.Rule, bool) {
+		r, ok := t.rules.rank[pair{uint16(left), uint16(right)}]
+		return merge.Rule{Rank: int32(r), ID: 512 + int32(r)}, ok && int(r) < t.merge
+	})
+	for s := range symbols.All() {
+		ids = append(ids, int(s.ID))
 	}
 	return ids
-}
-
-// symbol is a token of a word that is being encoded, linked to its neighbors.
-type symbol struct {
-	id         uint16
-	prev, next int
-}
-
-// none means no neighbor.
-const none = -1
-
-// candidate is a pair of neighbors that a rule would merge.
-type candidate struct {
-	rank int
-	at   int // position of the left one
-}
-
-// candidates is a heap with the lowest rank, then the leftmost, on top.
-type candidates []candidate
-
-func (c candidates) Len() int { return len(c) }
-func (c candidates) Less(i, j int) bool {
-	if c[i].rank != c[j].rank {
-		return c[i].rank < c[j].rank
-	}
-	return c[i].at < c[j].at
-}
-func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
-func (c *candidates) Push(x any)   { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any {
-	last := (*c)[len(*c)-1]
-	*c = (*c)[:len(*c)-1]
-	return last
 }
 
 // Spell returns a token as the vocabulary files of OpenAI and Hugging Face write it: bytes

@@ -81,7 +81,7 @@ func readPipeline(data []byte) (*pipeline, error) {
 func (p *pipeline) tokenizer() (*Tokenizer, error) {
 	t := &Tokenizer{pad: none, clean: same, prepare: same, normalize: same, names: map[string]int{}}
 	var err error
-	if t.model, t.size, err = p.Model.build(); err != nil {
+	if t.model, t.size, err = p.Model.build(p.names()); err != nil {
 		return nil, err
 	}
 	if t.normalize, err = p.Normalizer.step(0); err != nil {
@@ -97,6 +97,18 @@ func (p *pipeline) tokenizer() (*Tokenizer, error) {
 		return nil, err
 	}
 	return t, p.Marks.marks(t)
+}
+
+// names returns the tokens that are looked up before there is any text.
+func (p *pipeline) names() []string {
+	names := []string{"<bos>", "<eos>", "<pad>", "<unk>", "</s>", sentinel(0), space + sentinel(0)}
+	for b := range 256 {
+		names = append(names, byteToken(b))
+	}
+	for _, token := range p.Added {
+		names = append(names, token.Content)
+	}
+	return names
 }
 
 // add adds tokens. Those that are found in normalized texts are normalized themselves.

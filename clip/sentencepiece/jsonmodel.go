@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/clipcue/clipcue/clip/internal/merge"
 	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
@@ -65,8 +66,8 @@ func (m *jsonModel) rules() ([][]string, error) {
 	return pairs, nil
 }
 
-// build returns the model and the size of its vocabulary.
-func (m *jsonModel) build() (model, int, error) {
+// build returns the model and the size of its vocabulary. tokens are those that are looked up.
+func (m *jsonModel) build(tokens []string) (model, int, error) {
 	switch m.Type {
 	case "Unigram":
 		u, err := m.unigram()
@@ -75,11 +76,11 @@ func (m *jsonModel) build() (model, int, error) {
 		}
 		return u, len(u.pieces), nil
 	case "BPE":
-		p, err := m.pairs()
+		l, size, err := m.newLate(tokens)
 		if err != nil {
 			return nil, 0, err
 		}
-		return p, p.internal, nil
+		return l, size, nil
 	}
 	return nil, 0, unsupported("model", m.Type)
 }
@@ -146,11 +147,14 @@ func plausible(piece string, n int) error {
 // those without a token.
 type fallback [256]int
 
+// byteToken returns the name of the token of a byte.
+func byteToken(b int) string { return fmt.Sprintf("<0x%02X>", b) }
+
 // newFallback looks up the tokens of single bytes.
 func newFallback(m model) *fallback {
 	var ids fallback
 	for b := range ids {
-		id, ok := m.id(fmt.Sprintf("<0x%02X>", b))
+		id, ok := m.id(byteToken(b))
 		if !ok {
 			id = none
 		}
@@ -190,7 +194,7 @@ func (m *jsonModel) pairs() (*pairs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pairs{tokens: vocabulary, unknown: none, fuse: m.Fuse, whole: m.Whole, rules: make(map[[2]int32]rule, len(merges))}
+	p := &pairs{tokens: vocabulary, unknown: none, fuse: m.Fuse, whole: m.Whole, rules: make(map[[2]int32]merge.Rule, len(merges))}
 	for token, id := range vocabulary {
 		if err := plausible(token, len(vocabulary)); err != nil {
 			return nil, err
@@ -200,14 +204,14 @@ func (m *jsonModel) pairs() (*pairs, error) {
 		}
 		p.internal = max(p.internal, id+1)
 	}
-	for rank, merge := range merges {
-		left, ok1 := vocabulary[merge[0]]
-		right, ok2 := vocabulary[merge[1]]
-		id, ok3 := vocabulary[merge[0]+merge[1]]
+	for rank, m := range merges {
+		left, ok1 := vocabulary[m[0]]
+		right, ok2 := vocabulary[m[1]]
+		id, ok3 := vocabulary[m[0]+m[1]]
 		if !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("the merge of %q and %q has a token that the vocabulary lacks", merge[0], merge[1])
+			return nil, fmt.Errorf("the merge of %q and %q has a token that the vocabulary lacks", m[0], m[1])
 		}
-		p.rules[[2]int32{int32(left), int32(right)}] = rule{int32(rank), int32(id)}
+		p.rules[[2]int32{int32(left), int32(right)}] = merge.Rule{Rank: int32(rank), ID: int32(id)}
 	}
 	if m.Fallback {
 		p.fallback = newFallback(p)

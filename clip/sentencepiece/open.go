@@ -31,7 +31,7 @@ const memoryPerByte = 16
 
 // Open reads the tokenizer in a model's folder. OpenCLIP cleans texts before; for a model of
 // Hugging Face, cleaning is "", and the class of the tokenizer decides. Without any file of a
-// tokenizer, the error is around [ErrNone].
+// tokenizer, the error is around [ErrNone]. See [Tokenizer.Prepare].
 func Open(dir string, cleaning bpe.Cleaning) (*Tokenizer, error) {
 	s, err := tokenfiles.Read(dir)
 	if err != nil {
@@ -151,11 +151,13 @@ func (k class) fromProto(data []byte, s *tokenfiles.Settings) (*Tokenizer, error
 	return t, t.setPad(cmp.Or(s.Pad, k.pad))
 }
 
+func sentinel(n int) string { return fmt.Sprintf("<extra_id_%d>", n) }
+
 // dropSentinels drops the tokens <extra_id_0> and so on from the end of the vocabulary.
 func (t *Tokenizer) dropSentinels() {
 	sentinels := map[int]bool{}
 	for n := 0; ; n++ {
-		token := fmt.Sprintf("<extra_id_%d>", n)
+		token := sentinel(n)
 		id, ok := t.find(tokenfiles.Name(token))
 		if !ok {
 			id, ok = t.find(tokenfiles.Name(space + token))

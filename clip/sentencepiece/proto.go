@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/clipcue/clipcue/clip/internal/merge"
 	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
 )
 
@@ -221,7 +222,7 @@ func (p *proto) unigram(ids map[string]int, unk int) model {
 // pairs builds the rules: two tokens merge if together they are a piece. The higher its score, the
 // earlier.
 func (p *proto) pairs(ids map[string]int, unk int) (model, error) {
-	b := &pairs{tokens: map[string]int{}, rules: map[[2]int32]rule{}, unknown: unk, fuse: true, late: true, internal: len(p.pieces)}
+	b := &pairs{tokens: map[string]int{}, rules: map[[2]int32]merge.Rule{}, unknown: unk, fuse: true, late: true, internal: len(p.pieces)}
 	for id, s := range p.pieces {
 		switch s.kind {
 		case normal:
@@ -256,7 +257,7 @@ func (p *proto) pairs(ids map[string]int, unk int) (model, error) {
 				return nil, fmt.Errorf("its pieces can be merged in more than %d ways", maxRules)
 			}
 			if ok1 && ok2 {
-				b.rules[[2]int32{int32(left), int32(right)}] = rule{ranks[s.score], int32(id)}
+				b.rules[[2]int32{int32(left), int32(right)}] = merge.Rule{Rank: ranks[s.score], ID: int32(id)}
 			}
 		}
 	}

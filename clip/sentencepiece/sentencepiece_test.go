@@ -142,14 +142,18 @@ func TestBadFilesAreErrors(t *testing.T) {
 		{"siglip", "tokenizer.json", `{`, `[`, "tokenizer.json"},
 		{"siglip", "tokenizer_config.json", `"T5Tokenizer"`, `"BertTokenizer"`, `the tokenizer_class "BertTokenizer" is not supported`},
 		{"siglip2", "tokenizer.json", `"unk_token": "<unk>"`, `"unk_token": "<none>"`, "unknown characters"},
-		{"siglip2", "tokenizer.json", `"byte_fallback": true`, `"dropout": 0.1`, "dropout"},
+		{"siglip2", "tokenizer.json", `"dropout": null`, `"dropout": 0.1`, "dropout"},
 		{"siglip2", "tokenizer.json", `"merges": [`, `"merges": [["a"],`, "merge 0 has 1 tokens"},
 		{"siglip2", "tokenizer.json", `"merges": [`, `"merges": [["a", "no such token"],`, "no such token"},
 		{"siglip2", "tokenizer_config.json", `"right"`, `"left"`, "padding_side left"},
 		{"siglip2", "tokenizer_config.json", `"<pad>"`, `"<nothing>"`, `"<nothing>"`},
 	} {
 		dir := changed(t, c.model, c.file, replace(t, c.old, c.by))
-		if _, err := Open(dir, ""); err == nil || !strings.Contains(err.Error(), c.want) {
+		tok, err := Open(dir, "")
+		if err == nil {
+			err = tok.Prepare()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %q instead of %q: %v, want %q", c.model, c.by, c.old, err, c.want)
 		}
 	}
