@@ -6,28 +6,39 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-// cvat is a file of CVAT for video 1.1, as far as clipcue writes it.
+// cvat is a file of CVAT for images 1.1, as far as clipcue writes it. CVAT has tags only in
+// images, also in those that are frames of a video.
 type cvat struct {
-	XMLName xml.Name  `xml:"annotations"`
-	Version string    `xml:"version"`
-	Source  string    `xml:"meta>source"`
-	Size    int64     `xml:"meta>task>size"`
-	Mode    string    `xml:"meta>task>mode"`
-	Labels  []string  `xml:"meta>task>labels>label>name"`
-	Tags    []cvatTag `xml:"tag"`
+	XMLName xml.Name    `xml:"annotations"`
+	Version string      `xml:"version"`
+	Mode    string      `xml:"meta>task>mode"`
+	Labels  []string    `xml:"meta>task>labels>label>name"`
+	Source  string      `xml:"meta>source"`
+	Images  []cvatImage `xml:"image"`
+}
+
+type cvatImage struct {
+	ID   int64     `xml:"id,attr"`
+	Name string    `xml:"name,attr"`
+	Tags []cvatTag `xml:"tag"`
 }
 
 type cvatTag struct {
 	Label  string `xml:"label,attr"`
-	Frame  int64  `xml:"frame,attr"`
 	Source string `xml:"source,attr"`
 }
+
+// maxTags is the largest number of frames in a file.
+const maxTags = 5_000_000
 
 // writeCVAT writes a tag for each frame of a span: CVAT has no spans without a shape.
 func writeCVAT(w io.Writer, rows []Row, o Options) error {
@@ -35,11 +46,10 @@ func writeCVAT(w io.Writer, rows []Row, o Options) error {
 	if err != nil {
 		return err
 	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	d := cvat{Version: "1.1", Source: rows[0].Video, Mode: "interpolation"}
-	ends := map[string]int64{} // by label
-	touching := 0
+	d := cvat{Version: "1.1", Source: rows[0].Video, Mode: "annotation"}
+	tags := map[int64][]cvatTag{} // by frame
+	ends := map[string]int64{}    // by label
+	touching, n := 0, int64(0)
 	for _, r := range rows {
 		from, to := frameRange(r, rate)
 		last, known := ends[r.Label]
@@ -49,24 +59,28 @@ func writeCVAT(w io.Writer, rows []Row, o Options) error {
 			touching++
 			from = last
 		}
-		if to-from > maxTags-int64(len(d.Tags)) {
-			return fmt.Errorf("spans of %s have more than %d frames, and CVAT needs a tag for each", text.Quote(r.Video), maxTags)
+		if n += max(0, to-from); n > maxTags {
+			return fmt.Errorf("the spans of %s have more than %d frames, and CVAT needs a tag for each", text.Quote(r.Video), maxTags)
 		}
 		for f := from; f < to; f++ {
-			d.Tags = append(d.Tags, cvatTag{r.Label, f, "auto"})
+			tags[f] = append(tags[f], cvatTag{r.Label, "auto"})
 		}
 		ends[r.Label] = max(last, to)
-		d.Size = max(d.Size, to)
 	}
 	o.lost("borders between spans of a label that touch or overlap", touching)
+	for _, f := range slices.Sorted(maps.Keys(tags)) {
+		d.Images = append(d.Images, cvatImage{f, fmt.Sprintf("frame_%06d", f), tags[f]})
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
 	return e.Encode(d)
 }
 
-// maxTags is the largest number of frames in a file.
-const maxTags = 5_000_000
+// cvatFrame matches the name that CVAT gives to a frame of a video.
+var cvatFrame = regexp.MustCompile(`^frame_(\d+)(\.\w+)?$`)
 
 // cvatReader reads a file as a stream: it can have millions of shapes.
 type cvatReader struct {
@@ -77,13 +91,14 @@ type cvatReader struct {
 	lost   map[string]int
 
 	path  []string // the open elements
+	frame string   // number of the open image, "" if it is no frame
 	label string   // of the open track
 	from  int64    // of its visible part
 	last  int64    // its last shape
 	shown bool     // it is visible at its last shape
 }
 
-// readCVAT reads tags, and the visible parts of tracks, of all shapes.
+// readCVAT reads the labels of frames, and the visible parts of tracks, of all shapes.
 func readCVAT(data []byte, o Options) ([]Row, error) {
 	in := xml.NewDecoder(bytes.NewReader(data))
 	in.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // it is UTF-8 already
@@ -180,21 +195,43 @@ func (c *cvatReader) open(t xml.StartElement) error {
 	case len(c.path) == 2 && name == "track":
 		c.label, c.shown, c.last = attributes["label"], false, -1
 	case len(c.path) == 2 && name == "image":
-		c.lost["images"]++
+		if m := cvatFrame.FindStringSubmatch(attributes["name"]); m != nil {
+			c.frame = m[1]
+		} else {
+			c.frame = ""
+			c.lost["images that are not frames of a video"]++
+		}
 	case name == "attribute":
 		c.lost["attributes"]++
-	case len(c.path) == 2 && name == "tag" || inTrack:
-		frame, err := strconv.ParseInt(attributes["frame"], 10, 32)
-		if err != nil || frame < 0 {
-			return fmt.Errorf("%s of %q: frame %q", name, c.label, attributes["frame"])
-		}
-		if !inTrack {
-			c.tags.add("", attributes["label"], frame)
-			return nil
+	case inTrack:
+		frame, err := cvatNumber(attributes["frame"])
+		if err != nil {
+			return err
 		}
 		return c.shape(frame, attributes["outside"] != "1")
+	case len(c.path) == 2 && name == "tag":
+		return c.tag(attributes["label"], attributes["frame"])
+	case len(c.path) == 3 && c.path[1] == "image" && c.frame != "":
+		return c.tag(attributes["label"], c.frame)
 	}
 	return nil
+}
+
+// tag handles a label of a frame.
+func (c *cvatReader) tag(label, frame string) error {
+	n, err := cvatNumber(frame)
+	if err == nil {
+		c.tags.add("", label, n)
+	}
+	return err
+}
+
+func cvatNumber(frame string) (int64, error) {
+	n, err := strconv.ParseInt(frame, 10, 32)
+	if err == nil && n < 0 {
+		err = fmt.Errorf("frame %d is negative", n)
+	}
+	return n, err
 }
 
 // shape handles a shape of the open track.

@@ -75,7 +75,7 @@ var codecs = []codec{
 	{Info{Name: TextGrid, Program: "Praat", Extensions: []string{".TextGrid"}, PerVideo: true, Loses: marksOnly + ", scores"}, nil, readTextGrid, writeTextGrid},
 	{Info{Name: BORIS, Program: "BORIS (aggregated or tabular events)", Extensions: []string{".tsv", ".csv"}, Loses: marksOnly}, isBORIS, readBORIS, writeBORIS},
 	{Info{Name: VIA, Program: "VGG Image Annotator 3", Extensions: []string{".json"}, Loses: marksOnly + ", scores"}, isVIA, readVIA, writeVIA},
-	{Info{Name: CVAT, Program: "CVAT for video 1.1", Extensions: []string{".xml"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a frame, borders between spans that touch"}, nil, readCVAT, writeCVAT},
+	{Info{Name: CVAT, Program: "CVAT 1.1", Extensions: []string{".xml"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a frame, borders between spans that touch"}, nil, readCVAT, writeCVAT},
 	{Info{Name: Datumaro, Program: "Datumaro, CVAT", Extensions: []string{".json"}, Loses: marksOnly + ", fractions of a frame", anonymous: true}, isDatumaro, readDatumaro, writeDatumaro},
 	{Info{Name: FiftyOne, Program: "FiftyOne (temporal detections)", Extensions: []string{".json"}, Loses: marksOnly}, isFiftyOne, readFiftyOne, writeFiftyOne},
 	{Info{Name: COCO, Program: "tables in COCO's style", Extensions: []string{".json"}, Loses: marksOnly}, isCOCO, readCOCO, writeCOCO},

@@ -60,7 +60,9 @@ const cvatFile = `<?xml version="1.0" encoding="utf-8"?>
     <box frame="30" outside="0" occluded="0" keyframe="1" xtl="1" ytl="1" xbr="2" ybr="2"/>
   </track>
   <track id="1" label="way"><skeleton frame="0" outside="0"><points label="1" points="1,1"/></skeleton><skeleton frame="5" outside="1"/></track>
-  <tag label="rain" frame="2"/><tag label="rain" frame="1"/><tag label="rain" frame="4"></tag>
+  <tag label="rain" frame="2"/><tag label="rain" frame="1"/><tag label="rain" frame="4"></tag><tag label="rain" frame="6"/>
+  <image id="0" name="frame_000003"><tag label="rain"/><box label="bus" xtl="1" ytl="1" xbr="2" ybr="2"/></image>
+  <image id="1" name="cat.jpg"><tag label="cat"/></image>
 </annotations>`
 
 const datumaroFile = `{"dm_format_version":"1.0","media_type":4,"infos":{},"categories":{"label":{"labels":[{"name":"run","parent":"","attributes":[]},{"name":"sit","parent":"","attributes":[]}],"label_groups":[],"attributes":["occluded"]}},
@@ -93,9 +95,9 @@ func TestFilesOfNeighbors(t *testing.T) {
 		{"aggregated.csv", "Observation id,Subject,Behavior,Behavioral category,Behavior type,Start (s),Stop (s),Duration (s),Media file name\no,rat,rear,posture,STATE,1.25,2.75,1.5,trial.mp4\no,rat,bite,,POINT,3,3,0,trial.mp4\n",
 			[]Row{{Video: "trial.mp4", Start: 1.25, End: 2.75, Label: "rear"}}, map[string]int{"point events": 1}},
 		{"road.xml", cvatFile, []Row{
-			{Video: "road.mp4", Start: 0.04, End: 0.12, Label: "rain"}, {Video: "road.mp4", Start: 0.16, End: 0.2, Label: "rain"},
+			{Video: "road.mp4", Start: 0.04, End: 0.2, Label: "rain"}, {Video: "road.mp4", Start: 0.12, End: 0.16, Label: "bus"}, {Video: "road.mp4", Start: 0.24, End: 0.28, Label: "rain"},
 			{Video: "road.mp4", Start: 0.4, End: 0.8, Label: "car"}, {Video: "road.mp4", Start: 1.2, End: 1.24, Label: "car"}, {Video: "road.mp4", Start: 0, End: 0.2, Label: "way"},
-		}, map[string]int{"attributes": 1}},
+		}, map[string]int{"attributes": 1, "images that are not frames of a video": 1}},
 		{"seat.mp4.json", datumaroFile, []Row{{Video: "a.mp4", Start: 1, End: 2, Label: "run", Score: &half}, {Video: "seat.mp4", Start: 0, End: 0.08, Label: "sit"}, {Video: "a.mp4", Start: 2, End: 2.04, Label: "sit"}},
 			map[string]int{"annotations without a label": 1, "labels of whole videos and images": 1}},
 		{"labels.json", fiftyOneFile, []Row{{Video: "film", Start: 1, End: 2, Label: "dog", Score: &nine}, {Video: "film", Start: 0.5, End: 2, Label: "bird"}}, map[string]int{}},
