@@ -483,7 +483,7 @@ func selectVideos(ctx context.Context, db querier, which string, args ...any) (o
 	return out, err
 }
 
-// find returns the video of a path, or of the end of one.
+// find returns the video of a path, or of the end of one, with or without its extension.
 func (r videoRows) find(path string) (videoRow, error) {
 	if absolute, err := filepath.Abs(path); err == nil {
 		if i, ok := slices.BinarySearchFunc(r, absolute, func(v videoRow, p string) int { return strings.Compare(v.path, p) }); ok {
@@ -495,6 +495,14 @@ func (r videoRows) find(path string) (videoRow, error) {
 	for _, v := range r {
 		if strings.HasSuffix("/"+text.Key(filepath.ToSlash(v.path)), end) {
 			found = append(found, v)
+		}
+	}
+	if len(found) == 0 {
+		for _, v := range r { // files of other programs may leave out the extension
+			name := text.Key(filepath.ToSlash(v.path))
+			if strings.HasSuffix("/"+strings.TrimSuffix(name, filepath.Ext(name)), end) {
+				found = append(found, v)
+			}
 		}
 	}
 	switch len(found) {

@@ -123,7 +123,10 @@ func TestMarksThroughFiles(t *testing.T) {
 			t.Errorf("%s: %v", out, n)
 		}
 	}
-	for _, format := range []string{"labelstudio", "srt", "vtt", "edl", "elan", "textgrid", "boris", "via"} {
+	if n := imported(write(t, dir, "bare.csv", "video,start,end,label\nred_circle/000,0,1,red\n")); n["added"] != 0 || n["marks"] != 1 {
+		t.Errorf("without the extension: %v", n)
+	}
+	for _, format := range []string{"labelstudio", "srt", "vtt", "edl", "elan", "textgrid", "boris", "via", "parquet", "cvat", "datumaro", "fiftyone", "coco"} {
 		path := filepath.Join(dir, format)
 		must(t, exitDone, "label", "export", "--library", lib, "--out", path, "--format", format)
 		if n := decode[map[string]int](t, must(t, exitDone, "label", "import", "--library", lib, "--json", "--format", format, path)); n["marks"] != 3 || n["added"] > 0 {

@@ -3,6 +3,7 @@ package markfile
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html"
@@ -89,12 +90,12 @@ func cueTime(s string) (seconds float64) {
 }
 
 // errRate reports that frames cannot be counted.
-var errRate = errors.New("an edit decision list counts frames, and the frame rate is unknown")
+var errRate = errors.New("the format counts frames, and the frame rate is unknown")
 
 // clock returns the frame rate and the timecodes of a video.
 func (o Options) clock(video string) (rate float64, c Clock, err error) {
 	if o.Clock != nil {
-		if rate, c = o.Clock(video); c != nil {
+		if rate, c = o.Clock(cmp.Or(video, o.video)); c != nil {
 			return rate, c, nil
 		}
 	}

@@ -29,6 +29,10 @@ const (
 	MPV         Format = "mpv"
 	VIA         Format = "via"
 	Parquet     Format = "parquet"
+	CVAT        Format = "cvat"
+	Datumaro    Format = "datumaro"
+	FiftyOne    Format = "fiftyone"
+	COCO        Format = "coco"
 )
 
 // Info describes a format.
@@ -41,6 +45,8 @@ type Info struct {
 	PerVideo   bool     `json:"file_per_video"` // named as the video with the extension added
 	Loses      string   `json:"loses"`          // what the format cannot represent; "" if nothing
 	Binary     bool     `json:"binary"`         // the files are not text
+
+	anonymous bool // the files may not name their video, as PerVideo
 }
 
 // codec reads and writes one file of a format. The videos of rows of a format with a file
@@ -69,6 +75,10 @@ var codecs = []codec{
 	{Info{Name: TextGrid, Program: "Praat", Extensions: []string{".TextGrid"}, PerVideo: true, Loses: marksOnly + ", scores"}, nil, readTextGrid, writeTextGrid},
 	{Info{Name: BORIS, Program: "BORIS (aggregated or tabular events)", Extensions: []string{".tsv", ".csv"}, Loses: marksOnly}, isBORIS, readBORIS, writeBORIS},
 	{Info{Name: VIA, Program: "VGG Image Annotator 3", Extensions: []string{".json"}, Loses: marksOnly + ", scores"}, isVIA, readVIA, writeVIA},
+	{Info{Name: CVAT, Program: "CVAT 1.1", Extensions: []string{".xml"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a frame, borders between spans that touch"}, nil, readCVAT, writeCVAT},
+	{Info{Name: Datumaro, Program: "Datumaro, CVAT", Extensions: []string{".json"}, Loses: marksOnly + ", fractions of a frame", anonymous: true}, isDatumaro, readDatumaro, writeDatumaro},
+	{Info{Name: FiftyOne, Program: "FiftyOne (temporal detections)", Extensions: []string{".json"}, Loses: marksOnly}, isFiftyOne, readFiftyOne, writeFiftyOne},
+	{Info{Name: COCO, Program: "tables in COCO's style", Extensions: []string{".json"}, Loses: marksOnly}, isCOCO, readCOCO, writeCOCO},
 	{Info{Name: FFMetadata, Program: "ffmpeg (chapters)", Extensions: []string{".ffmetadata"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a millisecond"}, nil, nil, writeFFMetadata},
 	{Info{Name: Matroska, Program: "mkvmerge (chapters)", Extensions: []string{".xml"}, PerVideo: true, Loses: marksOnly + ", scores"}, nil, nil, writeMatroska},
 	{Info{Name: MPV, Program: "mpv (playlist of segments)", Extensions: []string{".edl"}, Loses: marksOnly + ", scores"}, nil, nil, writeMPV},

@@ -46,6 +46,8 @@ type Options struct {
 	// Lost is called with a number of things that are left out, because a Row or the format
 	// cannot represent them. It may be nil.
 	Lost func(what string, n int)
+
+	video string // of spans without one
 }
 
 func (o Options) lost(what string, n int) {
@@ -133,15 +135,16 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 	if c.read == nil {
 		return nil, fmt.Errorf("%s: clipcue only writes files of format %s", name, f)
 	}
+	if c.PerVideo || c.anonymous {
+		o.video = filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative)))
+	}
 	rows, err := c.read(data, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	for i := range rows {
 		r := &rows[i]
-		if c.PerVideo && r.Video == "" {
-			r.Video = filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative)))
-		}
+		r.Video = cmp.Or(r.Video, o.video)
 		r.Video, r.Label = text.Unescape(r.Video), strings.TrimSpace(r.Label)
 		switch {
 		case !text.IsLine(r.Label) || strings.ContainsRune(r.Label, utf8.RuneError):

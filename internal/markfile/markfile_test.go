@@ -1,7 +1,6 @@
 package markfile
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +30,7 @@ func imported() (out []Format) {
 }
 
 // namesVideos reports whether files of a format hold the paths of their videos.
-func namesVideos(f Format) bool { return !f.Info().PerVideo || f == EDL || f == ELAN }
+func namesVideos(f Format) bool { return !f.Info().PerVideo || f == EDL || f == ELAN || f == CVAT }
 
 func TestEveryFormatReadsBack(t *testing.T) {
 	for _, f := range imported() {
@@ -112,33 +111,6 @@ func utf16(s string) string {
 		panic(err)
 	}
 	return out
-}
-
-// Any file gives valid spans or an error.
-func FuzzRead(f *testing.F) {
-	for _, name := range imported() {
-		var b bytes.Buffer
-		if err := name.codec().write(&b, []Row{{Video: "v.mp4", Start: 1, End: 2.5, Label: "a label"}}, Options{Rate: 25}); err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(name), b.Bytes())
-	}
-	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, format string, data []byte) {
-		if !slices.Contains(imported(), Format(format)) {
-			return
-		}
-		path := filepath.Join(dir, "file")
-		if err := os.WriteFile(path, data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		rows, err := Read(path, Format(format), Options{Rate: 25})
-		for _, r := range rows {
-			if err != nil || r.Label == "" || !(r.Start >= 0 && r.Start < r.End) {
-				t.Errorf("%+v, error %v", r, err)
-			}
-		}
-	})
 }
 
 func TestBrokenFiles(t *testing.T) {

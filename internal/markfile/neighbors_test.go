@@ -20,7 +20,7 @@ func readText(t *testing.T, name, content string) ([]Row, map[string]int, error)
 		t.Fatal(err)
 	}
 	lost := map[string]int{}
-	rows, err := Read(file, "", Options{Lost: func(what string, n int) { lost[what] += n }})
+	rows, err := Read(file, "", Options{Rate: 25, Lost: func(what string, n int) { lost[what] += n }})
 	return rows, lost, err
 }
 
@@ -47,8 +47,39 @@ const viaFile3 = `{"project":{"pid":"x","created":1609459200000,"vid_list":["1"]
 "metadata":{"1_a":{"vid":"1","flg":0,"z":[1.5,3],"xy":[],"av":{"1":"2","2":"","3":"0,1"}},"1_b":{"vid":"1","flg":0,"z":[2],"xy":[2,1,1,5,5],"av":{}}},
 "view":{"1":{"fid_list":[1]}}}`
 
+const borisFile = "Observation id\tobs\nMedia file(s)\n\nTime\tMedia file path\tSubject\tBehavior\tStatus\n1\tv.mp4\tA\twalk\tSTART\n2\tv.mp4\tB\twalk\tSTART\n3\tv.mp4\tA\twalk\tSTOP\n"
+
+const cvatFile = `<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta><task><size>100</size><mode>interpolation</mode><labels><label><name>car</name></label></labels></task><dumped>2024</dumped><source>road.mp4</source></meta>
+  <track id="0" label="car" source="manual">
+    <box frame="10" outside="0" occluded="1" keyframe="1" xtl="1" ytl="1" xbr="2" ybr="2"><attribute name="model">1</attribute></box>
+    <box frame="11" outside="0" occluded="0" keyframe="0" xtl="1" ytl="1" xbr="2" ybr="2"/>
+    <box frame="20" outside="1" occluded="0" keyframe="1" xtl="1" ytl="1" xbr="2" ybr="2"/>
+    <box frame="30" outside="0" occluded="0" keyframe="1" xtl="1" ytl="1" xbr="2" ybr="2"/>
+  </track>
+  <track id="1" label="way"><skeleton frame="0" outside="0"><points label="1" points="1,1"/></skeleton><skeleton frame="5" outside="1"/></track>
+  <tag label="rain" frame="2"/><tag label="rain" frame="1"/><tag label="rain" frame="4"></tag><tag label="rain" frame="6"/>
+  <image id="0" name="frame_000003"><tag label="rain"/><box label="bus" xtl="1" ytl="1" xbr="2" ybr="2"/></image>
+  <image id="1" name="cat.jpg"><tag label="cat"/></image>
+</annotations>`
+
+const datumaroFile = `{"dm_format_version":"1.0","media_type":4,"infos":{},"categories":{"label":{"labels":[{"name":"run","parent":"","attributes":[]},{"name":"sit","parent":"","attributes":[]}],"label_groups":[],"attributes":["occluded"]}},
+"items":[{"id":"a","annotations":[{"id":0,"type":"label","attributes":{"score":0.5},"group":0,"label_id":0}],"attr":{},"video":{"path":"a.mp4","step":1,"start_frame":25,"end_frame":49}},
+{"id":"b","annotations":[{"id":0,"type":"bbox","attributes":{"occluded":false},"group":0,"label_id":1,"bbox":[0,0,1,1]}],"attr":{"frame":0},"image":{"path":"frame_0.png"}},
+{"id":"c","annotations":[{"id":0,"type":"caption","attributes":{},"group":0,"caption":"x"},{"id":1,"type":"label","attributes":{},"group":0,"label_id":1}],"attr":{"frame":1}},
+{"id":"d","annotations":[{"id":0,"type":"label","attributes":{},"group":0,"label_id":1}],"attr":{},"video_frame":{"video_path":"a.mp4","frame_index":50}},
+{"id":"e","annotations":[{"id":0,"type":"label","attributes":{},"group":0,"label_id":1}],"attr":{}}]}`
+
+const fiftyOneFile = `{"classes":["cat","dog"],"labels":{"film":[{"label":1,"support":[26,50],"confidence":0.9,"attributes":{"x":1}},{"label":"bird","timestamps":[0.5,2]}],"none":null}}`
+
+const cocoFile = `{"info":{},"videos":[{"id":7,"name":"seven.mp4"}],"categories":[{"id":3,"name":"car"}],"images":[{"id":1,"video_id":7,"frame_id":0},{"id":2,"video_id":7,"frame_id":1},{"id":3,"video_id":7}],
+"annotations":[{"id":1,"image_id":1,"video_id":7,"category_id":3,"bbox":[0,0,1,1]},{"id":2,"image_id":2,"category_id":3},{"id":3,"image_id":3,"category_id":3},{"id":4,"video_id":7,"category_id":3,"segment":[1,2.5],"score":0.25}]}`
+
 func TestFilesOfNeighbors(t *testing.T) {
 	grid := []Row{{Video: "g.mp4", Start: 0.5, End: 2, Label: `a "b"`}}
+	half, quarter, nine := 0.5, 0.25, 0.9
 	point := map[string]int{"points without a duration": 1}
 	for _, c := range []struct {
 		name, content string
@@ -63,7 +94,15 @@ func TestFilesOfNeighbors(t *testing.T) {
 			map[string]int{"regions, and annotations of times and files": 1}},
 		{"aggregated.csv", "Observation id,Subject,Behavior,Behavioral category,Behavior type,Start (s),Stop (s),Duration (s),Media file name\no,rat,rear,posture,STATE,1.25,2.75,1.5,trial.mp4\no,rat,bite,,POINT,3,3,0,trial.mp4\n",
 			[]Row{{Video: "trial.mp4", Start: 1.25, End: 2.75, Label: "rear"}}, map[string]int{"point events": 1}},
-		{"tabular.tsv", "Observation id\tobs\nMedia file(s)\n\nTime\tMedia file path\tSubject\tBehavior\tStatus\n1\tv.mp4\tA\twalk\tSTART\n2\tv.mp4\tB\twalk\tSTART\n3\tv.mp4\tA\twalk\tSTOP\n",
+		{"road.xml", cvatFile, []Row{
+			{Video: "road.mp4", Start: 0.04, End: 0.2, Label: "rain"}, {Video: "road.mp4", Start: 0.12, End: 0.16, Label: "bus"}, {Video: "road.mp4", Start: 0.24, End: 0.28, Label: "rain"},
+			{Video: "road.mp4", Start: 0.4, End: 0.8, Label: "car"}, {Video: "road.mp4", Start: 1.2, End: 1.24, Label: "car"}, {Video: "road.mp4", Start: 0, End: 0.2, Label: "way"},
+		}, map[string]int{"attributes": 1, "images that are not frames of a video": 1}},
+		{"seat.mp4.json", datumaroFile, []Row{{Video: "a.mp4", Start: 1, End: 2, Label: "run", Score: &half}, {Video: "seat.mp4", Start: 0, End: 0.08, Label: "sit"}, {Video: "a.mp4", Start: 2, End: 2.04, Label: "sit"}},
+			map[string]int{"annotations without a label": 1, "labels of whole videos and images": 1}},
+		{"labels.json", fiftyOneFile, []Row{{Video: "film", Start: 1, End: 2, Label: "dog", Score: &nine}, {Video: "film", Start: 0.5, End: 2, Label: "bird"}}, map[string]int{}},
+		{"coco.json", cocoFile, []Row{{Video: "seven.mp4", Start: 1, End: 2.5, Label: "car", Score: &quarter}, {Video: "seven.mp4", Start: 0, End: 0.08, Label: "car"}}, map[string]int{"annotations without a time": 1}},
+		{"tabular.tsv", borisFile,
 			[]Row{{Video: "v.mp4", Start: 1, End: 3, Label: "walk"}}, map[string]int{"state events without an end": 1}},
 	} {
 		got, lost, err := readText(t, c.name, c.content)
@@ -80,12 +119,12 @@ func TestScoresAndOverlapsReadBack(t *testing.T) {
 		{Video: "/v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
 		{Video: "/v.mp4", Start: 5, End: 6, Label: "x (2)"},
 	}
-	for _, f := range []Format{ELAN, BORIS, Parquet} {
-		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{})
+	for _, f := range []Format{ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro} {
+		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{Rate: 25})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Read(files[0], f, Options{})
+		got, err := Read(files[0], f, Options{Rate: 25})
 		less := cmp.Transformer("sort", func(rows []Row) map[float64]Row {
 			out := map[float64]Row{}
 			for _, r := range rows {
@@ -146,6 +185,16 @@ func TestHostileFilesOfNeighbors(t *testing.T) {
 		"header.tsv":      "a\tb\n1\t2\n",
 		"number.tsv":      "Behavior\tStart (s)\tStop (s)\nx\t1\tNA\n",
 		"order.tsv":       "Behavior\tTime\tBehavior type\nx\t1\tSTOP\n",
+		"deep.xml":        "<annotations>" + deep,
+		"root.xml":        "<a/>",
+		"frame.xml":       `<annotations><tag label="x" frame="-1"/></annotations>`,
+		"order.xml":       `<annotations><track label="x"><box frame="2"/><box frame="1"/></track></annotations>`,
+		"end.xml":         `<annotations><track label="x"></tag></annotations>`,
+		"cut.xml":         `<annotations><track label="x">`,
+		"label.json":      `{"categories":{"label":{"labels":[]}},"items":[{"id":"a","annotations":[{"label_id":3}]}]}`,
+		"class.json":      `{"classes":["a"],"labels":{"v":[{"label":7,"timestamps":[0,1]}]}}`,
+		"time.json":       `{"labels":{"v":[{"label":"a"}]}}`,
+		"category.json":   `{"videos":[{"id":1}],"categories":[],"annotations":[{"video_id":1,"category_id":1}]}`,
 		"novideo.tsv":     "Behavior\tStart (s)\tStop (s)\nx\t1\t2\n",
 	} {
 		if rows, _, err := readText(t, name, content); err == nil || !strings.Contains(err.Error(), name) {

@@ -180,10 +180,7 @@ func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
 		}
 		item.Annotations = append(item.Annotations, activityLabel{[2]float64{r.Start, r.End}, r.Label})
 	}
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", " ")
-	return out.Encode(a)
+	return writeJSON(w, a)
 }
 
 func readActivityNet(data []byte, _ Options) (rows []Row, err error) {
@@ -251,10 +248,7 @@ func writeLabelStudio(w io.Writer, rows []Row, _ Options) error {
 		results := &tasks[len(tasks)-1].Annotations[0].Result
 		*results = append(*results, x)
 	}
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", " ")
-	return out.Encode(tasks)
+	return writeJSON(w, tasks)
 }
 
 func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
@@ -288,4 +282,18 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 		}
 	}
 	return rows, nil
+}
+
+// writeJSON writes a file of one value.
+func writeJSON(w io.Writer, v any) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", " ")
+	return out.Encode(v)
+}
+
+// hasKeys reports whether data are an object in JSON with all the keys.
+func hasKeys(data []byte, keys ...string) bool {
+	var object map[string]json.RawMessage
+	return json.Unmarshal(data, &object) == nil && !slices.ContainsFunc(keys, func(k string) bool { _, ok := object[k]; return !ok })
 }

@@ -99,13 +99,7 @@ func writeVIA(w io.Writer, rows []Row, _ Options) error {
 	return out.Encode(v)
 }
 
-func isVIA(data []byte) bool {
-	var v struct {
-		Views    map[string]json.RawMessage `json:"view"`
-		Metadata map[string]json.RawMessage `json:"metadata"`
-	}
-	return json.Unmarshal(data, &v) == nil && v.Views != nil && v.Metadata != nil
-}
+func isVIA(data []byte) bool { return hasKeys(data, "view", "metadata") }
 
 // readVIA reads the temporal segments. The labels are the answers to all their attributes.
 func readVIA(data []byte, o Options) (rows []Row, err error) {

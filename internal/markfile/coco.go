@@ -1,0 +1,106 @@
+package markfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// coco has COCO's tables for videos, as CocoVID, TAO and others have them. An annotation
+// has a segment in seconds, or it is of one frame: an image.
+type coco struct {
+	Videos      []cocoVideo      `json:"videos"`
+	Categories  []cocoCategory   `json:"categories"`
+	Images      []cocoImage      `json:"images,omitempty"`
+	Annotations []cocoAnnotation `json:"annotations"`
+}
+
+type cocoVideo struct {
+	ID       int64  `json:"id"`
+	FileName string `json:"file_name,omitempty"`
+	Name     string `json:"name,omitempty"`
+}
+
+type cocoCategory struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+type cocoImage struct {
+	ID    int64  `json:"id"`
+	Video int64  `json:"video_id"`
+	Frame *int64 `json:"frame_id,omitempty"`
+	Index *int64 `json:"frame_index,omitempty"`
+}
+
+type cocoAnnotation struct {
+	ID       int64       `json:"id"`
+	Video    int64       `json:"video_id"`
+	Image    *int64      `json:"image_id,omitempty"`
+	Category int64       `json:"category_id"`
+	Segment  *[2]float64 `json:"segment,omitempty"`
+	Score    *float64    `json:"score,omitempty"`
+}
+
+func writeCOCO(w io.Writer, rows []Row, _ Options) error {
+	d := coco{Videos: []cocoVideo{}, Categories: []cocoCategory{}, Annotations: []cocoAnnotation{}}
+	categories := map[string]int64{}
+	for i, r := range rows {
+		if i == 0 || r.Video != rows[i-1].Video {
+			d.Videos = append(d.Videos, cocoVideo{ID: int64(len(d.Videos) + 1), FileName: r.Video})
+		}
+		if categories[r.Label] == 0 {
+			categories[r.Label] = int64(len(categories) + 1)
+			d.Categories = append(d.Categories, cocoCategory{categories[r.Label], r.Label})
+		}
+		d.Annotations = append(d.Annotations, cocoAnnotation{ID: int64(i + 1), Video: int64(len(d.Videos)), Category: categories[r.Label], Segment: &[2]float64{r.Start, r.End}, Score: r.Score})
+	}
+	return writeJSON(w, d)
+}
+
+func isCOCO(data []byte) bool { return hasKeys(data, "videos", "annotations", "categories") }
+
+func readCOCO(data []byte, o Options) (rows []Row, err error) {
+	var d coco
+	if err := json.Unmarshal(data, &d); err != nil {
+		return nil, err
+	}
+	if d.Videos == nil || d.Annotations == nil {
+		return nil, errors.New(`it has no "videos" or no "annotations"`)
+	}
+	videos, labels, images := map[int64]string{}, map[int64]string{}, map[int64]cocoImage{}
+	for _, v := range d.Videos {
+		if videos[v.ID] = v.FileName; v.FileName == "" {
+			videos[v.ID] = v.Name
+		}
+	}
+	for _, c := range d.Categories {
+		labels[c.ID] = oneLine(c.Name)
+	}
+	for _, i := range d.Images {
+		if i.Frame == nil {
+			i.Frame = i.Index
+		}
+		images[i.ID] = i
+	}
+	frames, others := sightings{}, 0
+	for _, a := range d.Annotations {
+		label, ok := labels[a.Category]
+		if !ok {
+			return nil, fmt.Errorf("annotation %d has category %d, which is missing", a.ID, a.Category)
+		}
+		switch {
+		case a.Segment != nil:
+			rows = append(rows, Row{Video: videos[a.Video], Start: a.Segment[0], End: a.Segment[1], Label: label, Score: a.Score})
+		case a.Image != nil && images[*a.Image].Frame != nil:
+			i := images[*a.Image]
+			frames.add(videos[i.Video], label, *i.Frame)
+		default:
+			others++
+		}
+	}
+	o.lost("annotations without a time", others)
+	more, err := frames.rows(1, o)
+	return append(rows, more...), err
+}
