@@ -218,6 +218,16 @@ func TestProcessorConfig(t *testing.T) {
 	}
 }
 
+// A name in another case is another name, as in Python.
+func TestNamesOfOptionsAreExact(t *testing.T) {
+	load := func(config string) string {
+		return result(t, folder(t, "openclip.safetensors", "model.safetensors", map[string]string{"open_clip_config.json": config}))
+	}
+	if before := load(openCLIP); before != load(change(t, openCLIP, "preprocess_cfg.MEAN", "[0.1,0.2,0.3]")) {
+		t.Error("MEAN counts as mean")
+	}
+}
+
 // A folder of Transformers whose CLIPTokenizer recognizes other tokens than CLIP's two is an error that
 // names them.
 func TestTokensOfCLIPTokenizer(t *testing.T) {

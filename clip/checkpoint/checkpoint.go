@@ -249,7 +249,7 @@ func (f *source) weights(dir string) (*Weights, error) {
 
 // Parts of models, by the names of their tensors.
 var (
-	imageScale  = regexp.MustCompile(`(^|\.)visual\.transformer\.resblocks\.[0-9]+\.ls_[12]\.gamma$`)
+	imageScale  = regexp.MustCompile(`(^|\.)visual\.(transformer\.resblocks|trunk\.blocks)\.[0-9]+\.(ls_?[12]\.gamma|gamma_[12])$`)
 	textScale   = regexp.MustCompile(`(^|text\.|module\.|state_dict\.)transformer\.resblocks\.[0-9]+\.ls_[12]\.gamma$`)
 	logitBias   = regexp.MustCompile(`(^|\.)logit_bias$`)
 	textDecoder = regexp.MustCompile(`(^|\.)text_decoder\.`)

@@ -223,13 +223,11 @@ func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err
 		return s, err
 	}
 	timm := vision.values["timm_model_name"] != nil && vision.values["timm_model_name"] != ""
-	for _, t := range []struct {
-		openCLIPTower
-		scaled bool
-	}{{vision, w.scaledImage}, {text, w.scaledText}} {
-		if v := t.values["ls_init_value"]; (v != nil) != t.scaled && !(timm && t.name == vision.name) {
-			return s, fmt.Errorf("%s: ls_init_value %v, but the weights have layer scale: %v; it belongs to another model", t.name, v, t.scaled)
-		}
+	if timm {
+		delete(vision.values, "ls_init_value") // it is not read there, and none of the supported towers has layer scale
+	}
+	if err := errors.Join(vision.checkScale(w.scaledImage), text.checkScale(w.scaledText)); err != nil {
+		return s, err
 	}
 	// Values that are missing are OpenCLIP's. Other sizes have to be those of the tensors there.
 	head := 64
@@ -265,6 +263,14 @@ func (w *Weights) fromOpenCLIP(data []byte, dir string, width int) (s sizes, err
 		return s, fmt.Errorf("vision_cfg: heads of %d columns in a tower of %d are not supported", head, width)
 	}
 	return s, nil
+}
+
+// checkScale returns an error unless the tower has layer scale as its option says.
+func (t openCLIPTower) checkScale(scaled bool) error {
+	if v := t.values["ls_init_value"]; (v != nil) != scaled {
+		return fmt.Errorf("%s: ls_init_value %v, but the weights have layer scale: %v; it belongs to another model", t.name, v, scaled)
+	}
+	return nil
 }
 
 // checkModel checks the options of the whole model.

@@ -61,7 +61,8 @@ func (k class) check(s *tokenfiles.Settings, cleaning bpe.Cleaning) error {
 }
 
 // checkGemma returns an error unless a tokenizer.json works as Transformers' GemmaTokenizer, which
-// only reads its vocabulary, rules and marks. lowered is true for texts in lower case.
+// only reads its vocabulary, rules and marks. A step to lower case is right for SigLIP 2, whose files have
+// it for the GemmaTokenizer of Transformers 4, unless do_lower_case is false.
 func (p *pipeline) checkGemma(lowered bool) error {
 	parts := []part{}
 	if n := p.Normalizer; n != nil && n.Type == "Sequence" {

@@ -1,12 +1,10 @@
 package sentencepiece
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/clip/internal/merge"
@@ -36,34 +34,6 @@ type jsonModel struct {
 	After   *string         `json:"end_of_word_suffix"`
 	Fuse    bool            `json:"fuse_unk"`
 	Whole   bool            `json:"ignore_merges"`
-}
-
-// rules returns the pairs of tokens that are merged: ["left right"], or in newer files
-// [["left","right"]].
-func (m *jsonModel) rules() ([][]string, error) {
-	var pairs [][]string
-	if len(m.Merges) == 0 {
-		return nil, nil
-	}
-	if list := bytes.TrimLeft(m.Merges[1:], " \t\r\n"); bytes.HasPrefix(list, []byte("[")) {
-		if err := exactjson.Unmarshal(m.Merges, &pairs); err != nil {
-			return nil, fmt.Errorf("the merges: %w", err)
-		}
-	} else {
-		var texts []string
-		if err := exactjson.Unmarshal(m.Merges, &texts); err != nil {
-			return nil, fmt.Errorf("the merges: %w", err)
-		}
-		for _, t := range texts {
-			pairs = append(pairs, strings.Split(t, " "))
-		}
-	}
-	for i, p := range pairs {
-		if len(p) != 2 {
-			return nil, fmt.Errorf("merge %d has %d tokens, not 2", i, len(p))
-		}
-	}
-	return pairs, nil
 }
 
 // build returns the model and the size of its vocabulary. tokens are those that are looked up.
@@ -110,7 +80,7 @@ func (m *jsonModel) unigram() (*unigram, error) {
 		return nil, fmt.Errorf("the vocabulary: %w", err)
 	}
 	if m.UnknownID == nil || *m.UnknownID < 0 || *m.UnknownID >= len(pieces) {
-		return nil, errors.New("the model has no token for unknown characters")
+		return nil, errNoUnknown
 	}
 	u := &unigram{pieces: make(map[string]scored, len(pieces)), unknown: *m.UnknownID, worst: math.Inf(1)}
 	for id, p := range pieces {
@@ -177,26 +147,27 @@ func (f *fallback) of(text string) (ids []int, ok bool) {
 	return ids, true
 }
 
-func (m *jsonModel) pairs() (*pairs, error) {
-	var vocabulary map[string]int
-	if err := exactjson.Unmarshal(m.Vocabulary, &vocabulary); err != nil {
-		return nil, fmt.Errorf("the vocabulary: %w", err)
-	}
+// check returns an error for options of BPE that are not supported.
+func (m *jsonModel) check() error {
 	for _, affix := range []*string{m.Before, m.After} {
 		if affix != nil && *affix != "" {
-			return nil, fmt.Errorf("tokens with %q at the edges of words are not supported", *affix)
+			return fmt.Errorf("tokens with %q at the edges of words are not supported", *affix)
 		}
 	}
 	if m.Dropout != nil && *m.Dropout != 0 {
-		return nil, fmt.Errorf("a dropout of %g is not supported", *m.Dropout)
+		return fmt.Errorf("a dropout of %g is not supported", *m.Dropout)
 	}
-	merges, err := m.rules()
-	if err != nil {
-		return nil, err
+	return nil
+}
+
+// pairs builds the tables of BPE.
+func (m *jsonModel) pairs() (*pairs, error) {
+	p := &pairs{unknown: none, fuse: m.Fuse, whole: m.Whole, rules: make(map[[2]int32]merge.Rule, len(m.Merges)/64)}
+	if err := exactjson.Unmarshal(m.Vocabulary, &p.tokens); err != nil {
+		return nil, fmt.Errorf("the vocabulary: %w", err)
 	}
-	p := &pairs{tokens: vocabulary, unknown: none, fuse: m.Fuse, whole: m.Whole, rules: make(map[[2]int32]merge.Rule, len(merges))}
-	for token, id := range vocabulary {
-		if err := plausible(token, len(vocabulary)); err != nil {
+	for token, id := range p.tokens {
+		if err := plausible(token, len(p.tokens)); err != nil {
 			return nil, err
 		}
 		if id < 0 || id >= maxTokens {
@@ -204,22 +175,30 @@ func (m *jsonModel) pairs() (*pairs, error) {
 		}
 		p.internal = max(p.internal, id+1)
 	}
-	for rank, m := range merges {
-		left, ok1 := vocabulary[m[0]]
-		right, ok2 := vocabulary[m[1]]
-		id, ok3 := vocabulary[m[0]+m[1]]
+	var both []byte
+	err := eachMerge(m.Merges, func(rank int, first, second []byte) error {
+		both = append(append(both[:0], first...), second...)
+		left, ok1 := p.tokens[string(first)]
+		right, ok2 := p.tokens[string(second)]
+		id, ok3 := p.tokens[string(both)]
 		if !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("the merge of %q and %q has a token that the vocabulary lacks", m[0], m[1])
+			return fmt.Errorf("the merge of %q and %q has a token that the vocabulary lacks", first, second)
 		}
 		p.rules[[2]int32{int32(left), int32(right)}] = merge.Rule{Rank: int32(rank), ID: int32(id)}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if m.Fallback {
 		p.fallback = newFallback(p)
 	}
-	id, ok := vocabulary[m.Unknown]
+	id, ok := p.tokens[m.Unknown]
 	if !ok {
-		return nil, errors.New("the model has no token for unknown characters")
+		return nil, errNoUnknown
 	}
 	p.unknown = id
 	return p, nil
 }
+
+var errNoUnknown = errors.New("the model has no token for unknown characters")

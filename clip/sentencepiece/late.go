@@ -1,11 +1,9 @@
 package sentencepiece
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/clipcue/clipcue/internal/memory"
 )
@@ -19,13 +17,19 @@ type late struct {
 
 // newLate returns the model and the size of its vocabulary. It looks up tokens of interest.
 func (m *jsonModel) newLate(tokens []string) (*late, int, error) {
-	l := &late{known: map[string]int{}}
+	if err := m.check(); err != nil {
+		return nil, 0, err
+	}
+	l := &late{known: map[string]int{m.Unknown: none}}
 	for _, t := range tokens {
 		l.known[t] = none
 	}
 	size, err := l.scan(m.Vocabulary)
 	if err != nil {
 		return nil, 0, fmt.Errorf("the vocabulary: %w", err)
+	}
+	if l.known[m.Unknown] == none {
+		return nil, 0, errNoUnknown
 	}
 	l.build = sync.OnceValues(func() (*pairs, error) {
 		release, err := memory.Request(memoryPerByte*int64(len(m.Vocabulary)+len(m.Merges)), "the tokenizer")
@@ -40,17 +44,13 @@ func (m *jsonModel) newLate(tokens []string) (*late, int, error) {
 
 // scan looks up known tokens in a vocabulary, and returns its size.
 func (l *late) scan(vocabulary []byte) (size int, err error) {
-	d := jsontext.NewDecoder(bytes.NewReader(vocabulary), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := newDecoder(vocabulary)
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
-		return 0, fmt.Errorf("it is not an object of ids")
+		return 0, errors.New("it is not an object of ids")
 	}
+	var token []byte
 	for d.PeekKind() == '"' {
-		name, err := d.ReadValue()
-		if err != nil {
-			return 0, err
-		}
-		token, err := jsontext.AppendUnquote(nil, name)
-		if err != nil {
+		if token, err = readText(d, token[:0]); err != nil {
 			return 0, err
 		}
 		value, err := d.ReadToken()
