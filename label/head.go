@@ -42,10 +42,13 @@ type Head struct {
 	// Spread is half the distance between the two, 0 without positive marks.
 	Spread float64
 
+	// Evidence is the weight of the evidence of [TeachWith]; 0 without any.
+	Evidence float64
+
 	kernel *kernel // of a trained head, or nil
 }
 
-// Score returns the score of a moment that is not in an archive.
+// Score returns the score of a moment that is not in an archive, without evidence.
 func (h *Head) Score(embedding, motion []float32) float64 {
 	score := compute.Dot(h.Weights[:len(embedding)], embedding) + compute.Dot(h.Weights[len(embedding):], motion) + h.Bias
 	if h.kernel != nil {
@@ -67,6 +70,9 @@ const (
 	// textSlope makes a moment two standard deviations above the archive's mean e⁴ times as
 	// likely. textSpread is how far marks that contradict the text may change that.
 	textSlope, textSpread = 2, 2
+	// evidenceSpread is the prior standard deviation of the weight of evidence. Marks are
+	// mostly moments that the head found likely, so they overrate evidence.
+	evidenceSpread = 1
 	// rareness: before anything is known, 1 moment in 50 shows a label.
 	rareness = -4
 	// negatives is the number of unmarked moments that are taken as negatives. Together
@@ -94,7 +100,17 @@ type problem struct {
 	sd    float64
 	scale [2]float64 // of embeddings and motions, for a reach of 1
 	// trained is whether heads have a kernel.
-	trained bool
+	trained  bool
+	evidence []float32 // of each moment, or nil
+}
+
+// parameters returns the number of those of a head.
+func (p *problem) parameters() int {
+	n := len(p.m.stats().mean) + 2 // w, v, u
+	if p.evidence != nil {
+		n++
+	}
+	return n
 }
 
 func newProblem(m *Moments, text []float32) (*problem, error) {
@@ -178,8 +194,7 @@ func spread(rows []int, n int) []int {
 
 // fit learns a head. No weak negative is taken from the videos to skip.
 func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
-	width := len(p.m.stats().mean)
-	theta := make([]float64, width+2) // w, v, u
+	theta := make([]float64, p.parameters())
 	if len(marks) == 0 {
 		return p.head(theta), nil
 	}
@@ -191,7 +206,7 @@ func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
 		return nil, err
 	}
 	reached := p.reaching(marks, skip)
-	x := mat.NewDense(len(examples), width+2, nil)
+	x := mat.NewDense(len(examples), len(theta), nil)
 	offset := make([]float64, len(examples))
 	for i, e := range examples {
 		offset[i] = reached.features(x.RawRowView(i), e.row)
@@ -217,6 +232,9 @@ func (p *problem) features(dst []float64, row int) float64 {
 	floats.Scale(p.scale[1], w[e:])
 	z := (compute.Dot(p.text, p.m.embedding(row)) - p.mean) / p.sd
 	dst[len(w)], dst[len(w)+1] = textSpread*z, 2
+	if p.evidence != nil {
+		dst[len(w)+2] = evidenceSpread * float64(p.evidence[row])
+	}
 	return textSlope*z + rareness
 }
 
@@ -277,6 +295,9 @@ func (p *problem) head(theta []float64) *Head {
 		}
 		h.Weights[i] = float32(v)
 	}
+	if p.evidence != nil {
+		h.Evidence = evidenceSpread * theta[len(w)+2]
+	}
 	return h
 }
 
@@ -296,10 +317,22 @@ func (p *problem) threshold(h *Head, examples []example) (middle, half float64) 
 	return (positive + negative) / 2, max(0, positive-negative) / 2
 }
 
+// scores returns the scores of all moments.
+func (p *problem) scores(h *Head) []float32 {
+	out := p.m.Scores(h)
+	for i, x := range p.evidence {
+		out[i] += float32(h.Evidence) * x
+	}
+	return out
+}
+
 // score returns the score of one moment.
 func (p *problem) score(h *Head, row int) float64 {
 	s := newScorer(h, p.m.embed, p.m.stride)
 	var out [1]float32
 	s.score(out[:], p.m, row)
+	if p.evidence != nil {
+		return float64(out[0]) + h.Evidence*float64(p.evidence[row])
+	}
 	return float64(out[0])
 }

@@ -51,10 +51,12 @@ func (p *problem) fitKernel(marks []Mark, skip map[int64]bool) (*Head, error) {
 		}
 	}
 	a, _ := posterior(covariance, in.offset, few)
-	theta := make([]float64, len(p.m.stats().mean)+2)
+	theta := make([]float64, p.parameters())
+	fixed := theta[len(p.m.stats().mean):]
 	for i, f := range in.fixed {
-		theta[len(theta)-2] += a[i] * f[0]
-		theta[len(theta)-1] += a[i] * f[1]
+		for j := range fixed {
+			fixed[j] += a[i] * f[j]
+		}
 	}
 	h := reached.head(theta)
 	h.kernel = reached.kernel(in.x, a)

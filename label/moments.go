@@ -157,8 +157,8 @@ func (m *Moments) row(dst []float64, i int) {
 	m.motion(dst[m.embed:], i)
 }
 
-// sample returns up to n moments, by rising hash.
-func (m *Moments) sample(n int) []int {
+// Sample returns up to n moments at random: those with the lowest hashes.
+func (m *Moments) Sample(n int) []int {
 	type hashed struct {
 		hash uint64
 		row  int

@@ -76,7 +76,7 @@ func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 	}
 	unmarked := t.unmarked(t.scores)
 	marks, videos, err := t.crossValidate(ctx, t.p, func(h *Head) func(Mark) float64 {
-		theirs := t.unmarked(t.p.m.Scores(h))
+		theirs := t.unmarked(t.p.scores(h))
 		return func(k Mark) float64 { return translate(float32(t.p.markScore(h, k)), theirs, unmarked) }
 	})
 	q.Videos = videos
@@ -103,23 +103,9 @@ func (t *Teacher) Quality(ctx context.Context, target Target) (Quality, error) {
 // crossValidate scores the marks of each part of the videos by a head that learned from
 // the other parts.
 func (t *Teacher) crossValidate(ctx context.Context, p *problem, score func(*Head) func(Mark) float64) (out []held, videos int, err error) {
-	part := t.parts()
-	positive := map[int64]bool{}
-	negative := false
-	for _, k := range t.marks {
-		if k.Positive {
-			positive[k.Video] = true
-		} else {
-			negative = true
-		}
-	}
-	switch {
-	case len(positive) == 0:
-		return nil, len(part), ErrNoPositives
-	case !negative:
-		return nil, len(part), ErrNoNegatives
-	case len(positive) < 2:
-		return nil, len(part), ErrFewVideos
+	part := t.parts(folds)
+	if err := t.estimable(); err != nil {
+		return nil, len(part), err
 	}
 	out = make([]held, len(t.marks))
 	group, ctx := errgroup.WithContext(ctx)
@@ -155,6 +141,28 @@ func (t *Teacher) crossValidate(ctx context.Context, p *problem, score func(*Hea
 	return out, len(part), group.Wait()
 }
 
+// estimable returns an error unless the marks allow a cross-validation.
+func (t *Teacher) estimable() error {
+	positive := map[int64]bool{}
+	negative := false
+	for _, k := range t.marks {
+		if k.Positive {
+			positive[k.Video] = true
+		} else {
+			negative = true
+		}
+	}
+	switch {
+	case len(positive) == 0:
+		return ErrNoPositives
+	case !negative:
+		return ErrNoNegatives
+	case len(positive) < 2:
+		return ErrFewVideos
+	}
+	return nil
+}
+
 // unmarked returns the sorted scores of the moments that overlap no mark.
 func (t *Teacher) unmarked(scores []float32) (out []float32) {
 	touched := t.p.m.touched(t.marks, 0)
@@ -181,9 +189,9 @@ func translate(score float32, own, others []float32) float64 {
 	}
 }
 
-// parts assigns the videos with marks to parts, those with positive marks first, so that
+// parts assigns the videos with marks to n parts, those with positive marks first, so that
 // each part has some.
-func (t *Teacher) parts() map[int64]int {
+func (t *Teacher) parts(n int) map[int64]int {
 	count := map[int64]int{}
 	for _, k := range t.marks {
 		count[k.Video] += 0
@@ -198,7 +206,7 @@ func (t *Teacher) parts() map[int64]int {
 	slices.SortFunc(videos, func(a, b int64) int { return cmp.Or(count[b]-count[a], cmp.Compare(a, b)) })
 	out := map[int64]int{}
 	for i, v := range videos {
-		out[v] = i % folds
+		out[v] = i % n
 	}
 	return out
 }

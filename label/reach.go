@@ -67,32 +67,36 @@ func (p *problem) few(marks []Mark, skip map[int64]bool) (out []example) {
 	return append(out, p.weak(marks, skip, unmarked)...)
 }
 
-// inputs holds what the log-odds of examples depend on: their inputs [E+M], the standardized
-// cosine with the text and the constant, each times its spread, and the log-odds of the text.
+// inputs holds what the log-odds of examples depend on: their inputs [E+M]; the standardized
+// cosine with the text, the constant and the evidence, each times its spread; and the log-odds
+// of the text.
 type inputs struct {
 	x      [][]float32
-	fixed  [][2]float64
+	fixed  [][3]float64
 	offset []float64
 }
 
 func (p *problem) inputs(examples []example) (in inputs) {
-	row := make([]float64, len(p.m.stats().mean)+2)
-	n := len(row) - 2
+	row := make([]float64, p.parameters())
+	n := len(p.m.stats().mean)
 	for _, k := range examples {
 		in.offset = append(in.offset, p.features(row, k.row))
 		x := make([]float32, n)
 		for j := range x {
 			x[j] = float32(row[j])
 		}
-		in.x, in.fixed = append(in.x, x), append(in.fixed, [2]float64{row[n], row[n+1]})
+		fixed := [3]float64{}
+		copy(fixed[:], row[n:])
+		in.x, in.fixed = append(in.x, x), append(in.fixed, fixed)
 	}
 	return in
 }
 
-// shared returns the covariance of two log-odds that follows from the text and the
-// constant.
+// shared returns the covariance of two log-odds that follows from the text, the
+// constant and the evidence.
 func (in inputs) shared(i, j int) float64 {
-	return in.fixed[i][0]*in.fixed[j][0] + in.fixed[i][1]*in.fixed[j][1]
+	a, b := in.fixed[i], in.fixed[j]
+	return a[0]*b[0] + a[1]*b[1] + a[2]*b[2]
 }
 
 // likelihoods returns the logarithm of the marginal likelihood of each candidate.

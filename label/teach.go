@@ -26,20 +26,20 @@ type Teacher struct {
 // Teach learns the head of a label from its marks and the embedding [E] of its text, of
 // length 1, and scores all moments.
 func Teach(m *Moments, text []float32, marks []Mark) (*Teacher, error) {
-	return teach(m, text, marks, false)
+	return teach(m, text, marks, false, nil)
 }
 
-func teach(m *Moments, text []float32, marks []Mark, trained bool) (*Teacher, error) {
+func teach(m *Moments, text []float32, marks []Mark, trained bool, evidence []float32) (*Teacher, error) {
 	p, err := newProblem(m, text)
 	if err != nil {
 		return nil, err
 	}
-	p.trained = trained
+	p.trained, p.evidence = trained, evidence
 	t := &Teacher{p: p, marks: marks}
 	if t.head, err = p.fit(marks, nil); err != nil {
 		return nil, err
 	}
-	t.scores = m.Scores(t.head)
+	t.scores = p.scores(t.head)
 	return t, nil
 }
 

@@ -2,6 +2,7 @@ package label
 
 import (
 	"math"
+	"slices"
 	"sync"
 )
 
@@ -70,35 +71,33 @@ const blocks = 4
 // describe returns the parts of a descriptor; see [Directions.Describe]. still is added to the
 // energy that the last three are relative to.
 func (t *track) describe(still float64) (out [blocks][]float64) {
-	for _, weights := range cosines() {
-		for j := range t.at[0] {
-			sum := 0.
-			for p, w := range weights {
-				sum += w * t.at[p][j]
+	width := len(t.at[0])
+	out[0] = make([]float64, orders*width)
+	for k, weights := range cosines() {
+		sums := out[0][k*width:][:width]
+		for p, w := range weights {
+			for j, v := range t.at[p][:width] {
+				sums[j] += w * v
 			}
-			out[0] = append(out[0], sum)
 		}
 	}
 	n := min(crossed, len(t.at[0]))
 	for k := range out[1:] {
 		out[k+1] = make([]float64, n*(n+1)/2)
 	}
-	areas, values, steps := out[1], out[2], out[3]
 	step := make([]float64, n)
 	for p, y := range t.at {
-		before := t.at[max(0, p-1)]
-		for i := range n {
+		y = y[:n]
+		products(out[2], y, y)
+		before := t.at[max(0, p-1)][:n]
+		if slices.Equal(before, y) {
+			continue // the same frame: no area, and no step
+		}
+		for i := range step {
 			step[i] = y[i] - before[i]
 		}
-		at := 0
-		for i := range n {
-			for j := i; j < n; j++ {
-				areas[at] += before[i]*y[j] - before[j]*y[i]
-				values[at] += y[i] * y[j]
-				steps[at] += step[i] * step[j]
-				at++
-			}
-		}
+		crosses(out[1], before, y)
+		products(out[3], step, step)
 	}
 	for _, block := range out[1:] {
 		for j := range block {
@@ -106,4 +105,28 @@ func (t *track) describe(still float64) (out [blocks][]float64) {
 		}
 	}
 	return out
+}
+
+// products adds x[i]·y[j] to dst for i ≤ j, by row.
+func products(dst, x, y []float64) {
+	for i, a := range x {
+		row := y[i:]
+		to := dst[:len(row)]
+		for j, b := range row {
+			to[j] += a * b
+		}
+		dst = dst[len(row):]
+	}
+}
+
+// crosses adds x[i]·y[j] - x[j]·y[i] to dst for i ≤ j, by row.
+func crosses(dst, x, y []float64) {
+	for i, a := range x {
+		b, row, other := y[i], y[i:], x[i:]
+		other, to := other[:len(row)], dst[:len(row)]
+		for j, c := range row {
+			to[j] += a*c - other[j]*b
+		}
+		dst = dst[len(row):]
+	}
 }

@@ -66,7 +66,7 @@ const (
 )
 
 func (m *Moments) measure() *stats {
-	s := &stats{order: m.sample(sampled), mean: make([]float64, m.embed+m.directions.Width()), scale: [2]float64{1, 1}, prepared: map[int][]float64{}}
+	s := &stats{order: m.Sample(sampled), mean: make([]float64, m.embed+m.directions.Width()), scale: [2]float64{1, 1}, prepared: map[int][]float64{}}
 	if len(s.order) == 0 {
 		return s
 	}

@@ -5,8 +5,8 @@
 // A library is a folder. Each video is divided into moments, overlapping windows of a few
 // seconds.
 //
-//	library.db      SQLite, WAL mode: videos, moments and their times, settings, labels,
-//	                saved searches
+//	library.db      SQLite, WAL mode: videos, moments and their times, settings, labels
+//	                and their recognizers, saved searches
 //	vectors-1/      the embeddings, by the moments' ids (a vector.Index; the number is a
 //	                generation); they may be on a Weaviate server instead
 //	thumbnails/     a folder for each video, by its id: NUMBER.jpg

@@ -1,10 +1,12 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"runtime"
+	"slices"
 	"sort"
 
 	"golang.org/x/sync/errgroup"
@@ -37,17 +39,40 @@ func insertFrames(ctx context.Context, tx *sql.Tx, video int64, q *feature.Seque
 	return nil
 }
 
-// eachFrames reads the frames of a video around the seconds from start to end.
-func (l *Library) eachFrames(ctx context.Context, video int64, start, end float64, do func(features []float32, times []float64)) error {
+// frameReader reads the stored frames of videos.
+type frameReader struct {
+	db    querier
+	width int
+}
+
+func (l *Library) frames() frameReader { return frameReader{l.db, l.settings.Width} }
+
+// each reads the frames of a video around the seconds from start to end.
+func (r frameReader) each(ctx context.Context, video int64, start, end float64, do func(features []float32, times []float64)) error {
 	var packed []byte
-	return each(ctx, l.db, "SELECT packed FROM frames WHERE video = ? AND last >= ? AND first < ? ORDER BY first, rowid", []any{video, start - slack, end + slack}, []any{&packed}, func() error {
-		features, times, err := label.UnpackFrames(packed, l.settings.Width)
+	return each(ctx, r.db, "SELECT packed FROM frames WHERE video = ? AND last >= ? AND first < ? ORDER BY first, rowid", []any{video, start - slack, end + slack}, []any{&packed}, func() error {
+		features, times, err := label.UnpackFrames(packed, r.width)
 		if err != nil {
 			return fmt.Errorf("video %d: %w: %w", video, err, errDamaged)
 		}
 		do(features, times)
 		return ctx.Err()
 	})
+}
+
+// of returns the frames of moments of a video, which are sorted by start.
+func (r frameReader) of(ctx context.Context, video int64, spans []label.Frames) ([]label.Frames, error) {
+	var features []float32
+	var times []float64
+	err := r.each(ctx, video, spans[0].Start, slices.MaxFunc(spans, func(a, b label.Frames) int { return cmp.Compare(a.End, b.End) }).End, func(f []float32, t []float64) {
+		features, times = append(features, f...), append(times, t...)
+	})
+	out := make([]label.Frames, len(spans))
+	for i, x := range spans {
+		from, to := sort.SearchFloat64s(times, x.Start-slack), sort.SearchFloat64s(times, x.End-slack)
+		out[i] = label.Frames{Features: features[from*r.width : to*r.width], Times: times[from:to], Start: x.Start, End: x.End}
+	}
+	return out, err
 }
 
 // directions learns the directions in which frames change from some moments of some videos,
@@ -71,7 +96,7 @@ func (l *Library) directions(ctx context.Context) (*label.Directions, error) {
 			return nil, err
 		}
 		for _, f := range spans {
-			err := l.eachFrames(ctx, id, f.Start, f.End, func(features []float32, times []float64) {
+			err := l.frames().each(ctx, id, f.Start, f.End, func(features []float32, times []float64) {
 				from, to := sort.SearchFloat64s(times, f.Start-slack), sort.SearchFloat64s(times, f.End-slack)
 				f.Features, f.Times = append(f.Features, features[from*l.settings.Width:to*l.settings.Width]...), append(f.Times, times[from:to]...)
 			})
@@ -95,7 +120,7 @@ func (l *Library) describe(ctx context.Context, d *label.Directions, moments []l
 			defer crash.Recover()
 			var coordinates []float32
 			var times []float64
-			if err := l.eachFrames(ctx, of[0].Video, of[0].Start, of[len(of)-1].End, func(features []float32, t []float64) {
+			if err := l.frames().each(ctx, of[0].Video, of[0].Start, of[len(of)-1].End, func(features []float32, t []float64) {
 				coordinates, times = append(coordinates, d.Project(features)...), append(times, t...)
 			}); err != nil || len(times) == 0 {
 				return err

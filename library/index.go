@@ -208,7 +208,10 @@ func (w *writer) run(ctx context.Context, paths, given []string) error {
 	if err := w.graph(ctx); err != nil {
 		return err
 	}
-	return w.calibrate(ctx)
+	if err := w.calibrate(ctx); err != nil {
+		return err
+	}
+	return w.consult(ctx)
 }
 
 // graph builds the graph of the vectors, or adds the new ones to it, if there are enough.
@@ -260,7 +263,7 @@ func (w *writer) begin(ctx context.Context, noneGiven bool) (all bool, err error
 func (w *writer) openGeneration(ctx context.Context, generation int64, all bool) error {
 	return inTx(ctx, w.db, func(tx *sql.Tx) (err error) {
 		if all {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; DELETE FROM frames; UPDATE videos SET pending = 1, moments = 0, background = 0"); err != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM moments; DELETE FROM frames; DELETE FROM trained WHERE label IN (SELECT label FROM models); DELETE FROM models; DELETE FROM evidence; UPDATE videos SET pending = 1, moments = 0, background = 0"); err != nil {
 				return err
 			}
 		}

@@ -27,7 +27,9 @@ type Label struct {
 	Created  time.Time `json:"created"`
 	Positive int       `json:"positive"` // marks
 	Negative int       `json:"negative"` // marks
-	Trained  bool      `json:"trained"`  // see [SetTrained]
+	// Method is how its head learns; see [SetTraining].
+	Method  label.Method `json:"method"`
+	Trained bool         `json:"trained"` // whether it is not linear
 	// Point is the operating point that [SetPoint] stored, or zero.
 	Point label.Target `json:"point"`
 	// Last is the greatest id of its marks. The marks of a label have changed if this or their
@@ -371,11 +373,11 @@ func (l *Library) Labels(ctx context.Context) ([]Label, error) {
 	var list, created string
 	var whole bool
 	err := each(ctx, l.db, `SELECT labels.id, name, texts, created, coalesce(sum(positive), 0), count(marks.id) - coalesce(sum(positive), 0), coalesce(max(marks.id), 0),
-		EXISTS (SELECT 1 FROM trained WHERE trained.label = labels.id),
+		CASE WHEN EXISTS (SELECT 1 FROM models WHERE models.label = labels.id) THEN 'recognizer' WHEN EXISTS (SELECT 1 FROM trained WHERE trained.label = labels.id) THEN 'kernel' ELSE 'linear' END,
 		coalesce((SELECT precision FROM points WHERE points.label = labels.id), 0), coalesce((SELECT recall FROM points WHERE points.label = labels.id), 0), `+intact("labels")+`
 		FROM labels LEFT JOIN marks ON marks.label = labels.id GROUP BY labels.id ORDER BY name`, nil,
-		[]any{&x.ID, &x.Name, &list, &created, &x.Positive, &x.Negative, &x.Last, &x.Trained, &x.Point.Precision, &x.Point.Recall, &whole}, func() error {
-			x.Texts, x.Created = nil, parseTime(created)
+		[]any{&x.ID, &x.Name, &list, &created, &x.Positive, &x.Negative, &x.Last, &x.Method, &x.Point.Precision, &x.Point.Recall, &whole}, func() error {
+			x.Texts, x.Created, x.Trained = nil, parseTime(created), x.Method != label.Linear
 			if !whole || json.Unmarshal([]byte(list), &x.Texts) != nil {
 				return damaged("labels")
 			}

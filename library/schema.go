@@ -138,6 +138,25 @@ CREATE TABLE frames (
 );
 CREATE INDEX frames_video ON frames (video, first);
 `,
+
+	`CREATE TABLE models ( -- recognizers of labels
+	id    INTEGER PRIMARY KEY AUTOINCREMENT,
+	label INTEGER NOT NULL REFERENCES labels ON DELETE CASCADE,
+	held  TEXT NOT NULL, -- JSON: SHA-256 of the marked videos that it has not seen
+	scale TEXT NOT NULL, -- JSON of a label.Scale
+	file  BLOB NOT NULL,
+	sum   INTEGER
+);
+CREATE INDEX models_label ON models (label);
+CREATE TABLE evidence ( -- what they say about moments
+	id     INTEGER PRIMARY KEY,
+	label  INTEGER NOT NULL REFERENCES labels ON DELETE CASCADE,
+	video  INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
+	packed BLOB NOT NULL, -- a float32 for each moment, by start
+	sum    INTEGER,
+	UNIQUE (label, video)
+);
+` + triggers(modelsTable, evidenceTable),
 }
 
 func migrate(ctx context.Context, db *sql.DB, version int) error {

@@ -35,10 +35,12 @@ var (
 	chanceTable   = table{"chance", []string{"only", "generation", "cosine"}}
 	searchesTable = table{"searches", []string{"name", "query", "created"}}
 	marksTable    = table{"marks", []string{"id", "label", "sha256", "path", "start", `"end"`, "positive", "author", "time"}}
+	modelsTable   = table{"models", []string{"id", "label", "held", "scale", "file"}}
+	evidenceTable = table{"evidence", []string{"id", "label", "video", "packed"}}
 	trainedTable  = table{"trained", []string{"label", "marks", "time"}}
 	pointsTable   = table{"points", []string{"label", "precision", "recall"}}
 
-	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable, trainedTable, pointsTable}
+	tables = []table{settingsTable, foldersTable, videosTable, momentsTable, failuresTable, labelsTable, marksTable, chanceTable, searchesTable, trainedTable, pointsTable, modelsTable, evidenceTable}
 )
 
 func init() { sqlite.MustRegisterDeterministicScalarFunction("clipcue_sum", -1, rowSum) }
@@ -64,6 +66,8 @@ func appendValue(b []byte, v driver.Value) []byte {
 		return strconv.AppendFloat(append(b, "float64 "...), v, 'g', -1, 64)
 	case string:
 		return append(append(b, "string "...), v...)
+	case []byte:
+		return append(append(b, "bytes "...), v...)
 	}
 	return fmt.Appendf(b, "%T %v", v, v)
 }

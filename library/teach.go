@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/memory"
@@ -25,6 +26,9 @@ type Moments struct {
 	bySum      map[string]videoRows // the same by SHA-256, and by path
 	thumbnails []int32
 	release    func()
+
+	mu       sync.Mutex               // guards evidence
+	evidence map[int64]cachedEvidence // by label
 }
 
 // Close gives the memory back.
@@ -40,7 +44,7 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 		return nil, explain(l.dir, err)
 	}
 	width := l.settings.Width
-	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}, bySum: map[string]videoRows{}}
+	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}, bySum: map[string]videoRows{}, evidence: map[int64]cachedEvidence{}}
 	directions, err := l.directions(ctx)
 	if err != nil {
 		return nil, explain(l.dir, err)
@@ -140,7 +144,7 @@ type Teacher struct {
 	// to be re-indexed.
 	Unused int
 	// Outdated is whether the label has at least twice as many marks as when it got a trained
-	// head; see [SetTrained].
+	// head; see [SetTraining].
 	Outdated bool
 	// Point is the operating point that [SetPoint] stored, or zero.
 	Point label.Target
@@ -148,6 +152,9 @@ type Teacher struct {
 	m       *Moments
 	marks   []Mark // that are used
 	teacher *label.Teacher
+	text    string // the first one
+	models  models // of the recognizer, or nil
+	e       Embedder
 }
 
 // Teach learns a label from its marks and its texts. The embedder has to be the one that
@@ -160,11 +167,15 @@ func (l *Library) Teach(ctx context.Context, e Embedder, m *Moments, name string
 	if err != nil {
 		return nil, explain(l.dir, err)
 	}
-	query, err := l.query(ctx, e, stored)
+	texts, err := l.textsOf(ctx, stored)
 	if err != nil {
 		return nil, err
 	}
-	t := &Teacher{Name: stored, m: m}
+	query, err := query(ctx, e, stored, texts)
+	if err != nil {
+		return nil, err
+	}
+	t := &Teacher{Name: stored, m: m, e: e, text: texts[0]}
 	if t.Point, err = pointOf(ctx, l.db, id); err != nil {
 		return nil, explain(l.dir, err)
 	}
@@ -176,26 +187,35 @@ func (l *Library) Teach(ctx context.Context, e Embedder, m *Moments, name string
 	if err != nil {
 		return nil, explain(l.dir, err)
 	}
-	learn := label.Teach
-	if trained > 0 {
-		learn, t.Outdated = label.Train, len(marks) >= 2*trained
+	t.Outdated = trained > 0 && len(marks) >= 2*trained
+	var evidence []float32
+	if evidence, t.models, err = l.evidence(ctx, e, m, id); err != nil {
+		return nil, explain(l.dir, err)
 	}
-	t.teacher, err = learn(m.moments, query, marks)
+	switch {
+	case t.models != nil:
+		t.teacher, err = label.TeachWith(m.moments, query, marks, evidence)
+	case trained > 0:
+		t.teacher, err = label.Train(m.moments, query, marks)
+	default:
+		t.teacher, err = label.Teach(m.moments, query, marks)
+	}
 	return t, err
 }
 
-// query returns the mean embedding of the texts of a label.
-func (l *Library) query(ctx context.Context, e Embedder, name string) ([]float32, error) {
+// textsOf returns the texts of a label, or its name if it has none.
+func (l *Library) textsOf(ctx context.Context, name string) ([]string, error) {
 	labels, err := l.Labels(ctx)
-	if err != nil {
-		return nil, err
-	}
-	texts := []string{name}
 	for _, x := range labels {
 		if x.Name == name && len(x.Texts) > 0 {
-			texts = x.Texts
+			return x.Texts, err
 		}
 	}
+	return []string{name}, err
+}
+
+// query returns the mean embedding of the texts of a label.
+func query(ctx context.Context, e Embedder, name string, texts []string) ([]float32, error) {
 	y, err := e.EncodeTexts(ctx, texts)
 	if err != nil {
 		return nil, fmt.Errorf("the texts of label %q: %w", name, err)
@@ -339,11 +359,22 @@ func (t *Teacher) Quality(ctx context.Context, target label.Target) (label.Quali
 func (t *Teacher) Head() *label.Head { return t.teacher.Head() }
 
 // Scorer returns a function that scores moments that are not in the library.
-func (t *Teacher) Scorer() func(embedding []float32, f label.Frames) float64 {
-	head, d := t.Head(), t.m.moments.Directions()
-	return func(embedding []float32, f label.Frames) float64 {
-		return head.Score(embedding, d.Describe(d.Project(f.Features), f.Times, f.Start, f.End))
+func (t *Teacher) Scorer() (func(ctx context.Context, embedding []float32, f label.Frames) (float64, error), error) {
+	if err := t.models.open(t.e); err != nil {
+		return nil, err
 	}
+	head, d := t.Head(), t.m.moments.Directions()
+	return func(ctx context.Context, embedding []float32, f label.Frames) (float64, error) {
+		score := head.Score(embedding, d.Describe(d.Project(f.Features), f.Times, f.Start, f.End))
+		if t.models == nil {
+			return score, nil
+		}
+		evidence, err := t.models.evidence(ctx, "", []label.Frames{f})
+		if err != nil {
+			return 0, err
+		}
+		return score + head.Evidence*float64(evidence[0]), nil
+	}, nil
 }
 
 // Cut returns the settings of segments for a threshold; see [label.Teacher.Cut].

@@ -25,6 +25,7 @@ const (
 // archive is a library with its truth, in memory.
 type archive struct {
 	moments   *label.Moments
+	frames    []label.Frames // of each moment
 	videos    int
 	model     *clip.Model
 	retriever *retrieval.Retriever
@@ -158,6 +159,7 @@ func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error 
 			return err
 		}
 		row, d := a.moments.Len(), a.moments.Directions()
+		a.frames = append(a.frames, x)
 		motion := d.Describe(d.Project(x.Features), x.Times, x.Start, x.End)
 		if err := a.moments.Add(label.Moment{Video: id, Start: start, End: start + window, Embedding: embedding, Motion: motion}); err != nil {
 			return err

@@ -9,7 +9,9 @@ import (
 )
 
 // groups are the kinds of labels that are reported separately.
-var groups = []string{"objects", "rare objects", "motions"}
+var groups = []string{"objects", "rare objects", motions}
+
+const motions = "motions"
 
 // report prints tables in Markdown.
 func report(w io.Writer, all []result) error {
@@ -57,7 +59,30 @@ func report(w io.Writer, all []result) error {
 			}
 		}
 	}
+	for _, n := range []int{20, 50} {
+		reportRecognizers(w, all, n)
+	}
 	return nil
+}
+
+// reportRecognizers prints what recognizers add to motions after n marks.
+func reportRecognizers(w io.Writer, all []result, n int) {
+	rows := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.Recognized[n].Seconds == 0 })
+	if len(rows) == 0 {
+		return
+	}
+	of := func(value func(recognized) float64) float64 {
+		return mean(rows, func(r result) float64 { return value(r.Recognized[n]) })
+	}
+	fmt.Fprintf(w, "\nRecognizers of motions after %d marks: average precision %.3f alone, %.3f as evidence, %.3f without; better in %d of %d, and chosen in %d; with the choice: %.3f; %.0f s\n", n,
+		of(func(x recognized) float64 { return x.Alone }), of(func(x recognized) float64 { return x.With }), mean(rows, func(r result) float64 { return r.Head[n] }),
+		count(rows, func(r result) bool { return r.Recognized[n].With > r.Head[n] }), len(rows), count(rows, func(r result) bool { return r.Recognized[n].Better }),
+		mean(rows, func(r result) float64 {
+			if r.Recognized[n].Better {
+				return r.Recognized[n].With
+			}
+			return r.Head[n]
+		}), of(func(x recognized) float64 { return x.Seconds }))
 }
 
 func line(w io.Writer, group, what string, rows []result, value func(result, int) float64) {

@@ -35,6 +35,8 @@ type result struct {
 	Trained map[int]float64
 	Better  map[int]bool
 	Seconds map[int]float64
+	// Recognized are the recognizers of motions at 20 and 50 marks.
+	Recognized map[int]recognized
 }
 
 func (r result) String() string {
@@ -49,7 +51,7 @@ var templates = []string{"%s", "a %s", "a photo of a %s", "a video of a %s", "so
 func (a *archive) teach(ctx context.Context, t target, seed uint64) (result, error) {
 	r := result{Label: t.name, Group: t.group, Share: t.share, Seed: seed, Head: map[int]float64{}, Random: map[int]float64{},
 		Estimated: map[int]label.Interval{}, Precision: map[int]float64{}, Segments: map[int]float64{},
-		Trained: map[int]float64{}, Better: map[int]bool{}, Seconds: map[int]float64{}}
+		Trained: map[int]float64{}, Better: map[int]bool{}, Seconds: map[int]float64{}, Recognized: map[int]recognized{}}
 	var query []float32
 	for i, template := range templates {
 		text, err := a.retriever.EncodeTexts(ctx, []string{fmt.Sprintf(template, t.name)})
@@ -201,6 +203,9 @@ func (a *archive) train(ctx context.Context, r *result, teacher *label.Teacher, 
 		r.Better[n] = c.Better
 	}
 	r.Seconds[n] = time.Since(start).Seconds()
+	if err == nil && r.Group == motions {
+		r.Recognized[n], err = a.recognize(ctx, r.Label, teacher, marks, query)
+	}
 	return err
 }
 

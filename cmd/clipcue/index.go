@@ -133,10 +133,11 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	if !given("precision") && old.Precision != "" {
 		o.backbone.Precision = old.Precision
 	}
-	m, e, f, err := a.embedder(c.Context(), o.run, o.backbone, clip.ImageTower|clip.TextTower, s)
+	m, r, f, err := a.embedder(c.Context(), o.run, o.backbone, clip.ImageTower|clip.TextTower, s)
 	if err != nil {
 		return err
 	}
+	e := recognizingWith(m, r)
 	sampling := cmp.Or(old.Sampling, video.AtRate(indexFPS).String())
 	if f != nil && (old.Sampling == "" || o.options.Reindex && given("run")) {
 		sampling = f.Sampling

@@ -12,15 +12,28 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/task/labeling"
+	"github.com/clipcue/clipcue/task/retrieval"
 )
 
 // lesson holds labels that were learned, and the model of their library.
 type lesson struct {
 	teachers []*library.Teacher
+	library  *library.Library
 	model    *clip.Model
 	embedder library.Embedder
 	settings library.Settings
 	folders  []string // of the library
+}
+
+// recognizing is an embedder that trains and runs the recognizers of labels.
+type recognizing struct {
+	*retrieval.Retriever
+	labeling.Trainer
+}
+
+func recognizingWith(m *clip.Model, r *retrieval.Retriever) recognizing {
+	return recognizing{r, labeling.Trainer{Backbone: m}}
 }
 
 // teach opens a library, learns labels, all if none is given, and calls use with them.
@@ -47,7 +60,7 @@ func (a *app) teach(c *cobra.Command, o embedderFlags, towers clip.Tower, names 
 	if err != nil {
 		return err
 	}
-	x := lesson{settings: l.Settings(), folders: info.Folders}
+	x := lesson{library: l, settings: l.Settings(), folders: info.Folders}
 	if x.model, x.embedder, _, err = a.libraryModel(c, l, o, towers); err != nil {
 		return err
 	}

@@ -176,6 +176,8 @@ var remedies = []func(error) string{
 	}),
 	is(label.ErrNoPositives, "clipcue label mark for moments that show the label"),
 	is(label.ErrNoNegatives, "clipcue label mark --not for wrong suggestions of: clipcue label suggest --feed uncertain"),
+	is(library.ErrNoFrames, "clipcue index --library LIBRARY, which stores them"),
+	is(library.ErrReindexed, "the same command again"),
 	is(label.ErrFewVideos, "clipcue label mark for moments of other videos"),
 	of(func(*access.OpenError) string {
 		return "clipcue serve token add NAME --role edit, so that every request needs a token"

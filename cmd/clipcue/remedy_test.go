@@ -38,6 +38,7 @@ func TestRemedy(t *testing.T) {
 		"astype":              npy.ErrType,
 		"ascontiguousarray":   npy.ErrOrder,
 		"clipcue extract":     feature.ErrNoStore,
+		"which stores them":   library.ErrNoFrames,
 		"page of that server": &library.BusyError{Dir: "lib", Holder: "clipcue serve at http://127.0.0.1:8765 (process 7)"},
 	} {
 		if got := remedy(fmt.Errorf("x: %w", err)); !strings.Contains(got, want) {

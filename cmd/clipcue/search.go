@@ -21,7 +21,6 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
-	"github.com/clipcue/clipcue/task/retrieval"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -202,7 +201,7 @@ func describe(q library.Query) (query, kind string) {
 }
 
 // libraryModel loads the model of a library, or the given one.
-func (a *app) libraryModel(c *cobra.Command, l *library.Library, o embedderFlags, towers clip.Tower) (*clip.Model, *retrieval.Retriever, *adapter.File, error) {
+func (a *app) libraryModel(c *cobra.Command, l *library.Library, o embedderFlags, towers clip.Tower) (*clip.Model, recognizing, *adapter.File, error) {
 	s := l.Settings()
 	if !c.Flags().Changed("model") && !c.Flags().Changed("run") {
 		o.backbone.Model, o.run.Path = s.Model, s.Run
@@ -215,12 +214,12 @@ func (a *app) libraryModel(c *cobra.Command, l *library.Library, o embedderFlags
 		if o.run.Path == s.Run && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; give its new path with --run", err)
 		}
-		return nil, nil, nil, fmt.Errorf("the model of %s: %w", o.library, err)
+		return nil, recognizing{}, nil, fmt.Errorf("the model of %s: %w", o.library, err)
 	}
 	if err := l.CheckEmbedder(e); err != nil && given.Model == s.Model && given.Run == s.Run {
-		return nil, nil, nil, &advisedError{err, changedModel(o.library, s)}
+		return nil, recognizing{}, nil, &advisedError{err, changedModel(o.library, s)}
 	}
-	return m, e, f, nil
+	return m, recognizingWith(m, e), f, nil
 }
 
 // warnCut logs that a text query is longer than the model's context.

@@ -56,7 +56,7 @@ func (a *app) watchLabels(c *cobra.Command, o watchFlags) error {
 // labelHead is a label with its threshold.
 type labelHead struct {
 	name      string
-	score     func(embedding []float32, f label.Frames) float64
+	score     func(ctx context.Context, embedding []float32, f label.Frames) (float64, error)
 	threshold float64
 }
 
@@ -66,7 +66,11 @@ func (a *app) heads(c *cobra.Command, teachers []*library.Teacher, point pointFl
 		if err != nil {
 			return nil, labelError(t, err)
 		}
-		out = append(out, labelHead{t.Name, t.Scorer(), threshold})
+		score, err := t.Scorer()
+		if err != nil {
+			return nil, labelError(t, err)
+		}
+		out = append(out, labelHead{t.Name, score, threshold})
 	}
 	return out, nil
 }
@@ -82,8 +86,11 @@ func classifyByLabels(e library.Embedder, heads []labelHead) func(context.Contex
 		first, last := q.Timestamps[0], q.Timestamps[q.Len()-1]
 		f := label.Frames{Features: q.Features, Times: q.Timestamps, Start: first, End: last + (last-first)/float64(max(1, q.Len()-1))}
 		for _, h := range heads {
-			p := 1 / (1 + math.Exp(h.threshold-h.score(embedding, f)))
-			out = append(out, recognition.Prediction{Label: h.name, Score: p})
+			score, err := h.score(ctx, embedding, f)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, recognition.Prediction{Label: h.name, Score: 1 / (1 + math.Exp(h.threshold-score))})
 		}
 		slices.SortStableFunc(out, func(a, b recognition.Prediction) int { return cmp.Compare(b.Score, a.Score) })
 		return out, nil

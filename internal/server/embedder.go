@@ -7,7 +7,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
+	"github.com/clipcue/clipcue/progress"
 )
 
 // remembering is an embedder that remembers the embeddings of texts: the same ones are
@@ -40,6 +42,22 @@ func newRemembering(e library.Embedder) *remembering {
 func (r *remembering) Reads(text string) bool {
 	e, ok := r.Embedder.(interface{ Reads(string) bool })
 	return ok && e.Reads(text)
+}
+
+// TrainModel is that of the embedder, if it has one; see library.Trainer.
+func (r *remembering) TrainModel(ctx context.Context, text string, positive, negative []label.Frames, p progress.Func) ([]byte, error) {
+	if t, ok := r.Embedder.(library.Trainer); ok {
+		return t.TrainModel(ctx, text, positive, negative, p)
+	}
+	return nil, library.ErrNoTrainer
+}
+
+// OpenModel is that of the embedder, if it has one; see library.Trainer.
+func (r *remembering) OpenModel(file []byte) (func(context.Context, []label.Frames) ([]float32, error), error) {
+	if t, ok := r.Embedder.(library.Trainer); ok {
+		return t.OpenModel(file)
+	}
+	return nil, library.ErrNoTrainer
 }
 
 // EncodeTexts is that of the embedder.

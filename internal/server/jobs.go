@@ -20,6 +20,7 @@ import (
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/problem"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
 )
@@ -146,7 +147,7 @@ func (s *Server) jobOf(ctx context.Context, x *snapshot, in NewJob) (title strin
 	case err != nil:
 		return "", nil, err
 	case in.Kind == "train":
-		return fmt.Sprintf("Train %q", l.Name), labelParams{l.ID}, nil
+		return fmt.Sprintf("Train %q", l.Name), trainParams{l.ID, label.Method(in.Method)}, nil
 	case in.Format == "":
 		return "", nil, huma.Error422UnprocessableEntity("An export needs a format.")
 	}

@@ -112,11 +112,7 @@ func (l *lessons) of(id int64) *lesson {
 // revisionOf returns the revision of a label: it changes with the marks and with what else
 // the label learns from.
 func revisionOf(l library.Label) string {
-	revision := fmt.Sprintf("%d.%d", l.Last, l.Positive+l.Negative)
-	if l.Trained {
-		revision += "t"
-	}
-	return revision
+	return fmt.Sprintf("%d.%d.%s", l.Last, l.Positive+l.Negative, l.Method)
 }
 
 // teacher returns what a label has learned from its present marks.

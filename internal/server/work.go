@@ -28,8 +28,9 @@ type (
 	indexParams struct {
 		Folders []string `json:"folders"` // paths
 	}
-	labelParams struct {
-		Label int64 `json:"label"`
+	trainParams struct {
+		Label  int64        `json:"label"`
+		Method label.Method `json:"method"`
 	}
 	applyParams struct {
 		Labels []int64 `json:"labels"`
@@ -119,12 +120,20 @@ func (s *Server) index(ctx context.Context, t *jobs.Task, p indexParams) (any, e
 	return indexed{r.Done, r.Moved, len(r.Failed), len(r.Missing), r.LibraryMoments}, err
 }
 
+// trainMethods are those of the methods of a job.
+var trainMethods = map[label.Method][]label.Method{
+	"":               {label.Kernel},
+	label.Kernel:     {label.Kernel},
+	label.Recognizer: {label.Recognizer},
+	"auto":           {label.Kernel, label.Recognizer},
+}
+
 // train replaces the head of a label if cross-validation shows a gain.
-func (s *Server) train(ctx context.Context, t *jobs.Task, p labelParams) (any, error) {
+func (s *Server) train(ctx context.Context, t *jobs.Task, p trainParams) (any, error) {
 	stage := t.Progress.Start("train", 1, "labels")
 	defer stage.Finish()
-	return withTeacher(s, ctx, p.Label, func(_ *snapshot, l library.Label, t *taught) (any, error) {
-		c, err := t.Compare(ctx)
+	return withTeacher(s, ctx, p.Label, func(x *snapshot, l library.Label, of *taught) (any, error) {
+		r, err := x.Train(ctx, of.Teacher, trainMethods[p.Method], t.Progress)
 		if problem := estimateProblem(err); problem != "" {
 			return nil, errors.New(problem)
 		}
@@ -133,9 +142,10 @@ func (s *Server) train(ctx context.Context, t *jobs.Task, p labelParams) (any, e
 		}
 		stage.Set(1)
 		return struct {
-			Trained bool `json:"trained"`
+			Trained bool         `json:"trained"`
+			Method  label.Method `json:"method"`
 			label.Comparison
-		}{c.Better, c}, s.write(func() error { return library.SetTrained(ctx, s.o.Library, l.Name, c.Better, c.Marks) })
+		}{r.Better, r.Method, r.Comparison}, s.write(func() error { return library.SetTraining(ctx, s.o.Library, l.Name, r) })
 	})
 }
 

@@ -95,7 +95,13 @@ type Set struct {
 	// Videos; reports on the set must mention them.
 	Missing []dataset.Missing
 
-	source *feature.Reader
+	source reader
+}
+
+// reader reads sequences, as [feature.Reader] does.
+type reader interface {
+	Segment(id string, start, end float64) (q *feature.Sequence, from, to int, err error)
+	Provenance(id string) (feature.Provenance, error)
 }
 
 // Video is a sample of a set.

@@ -47,7 +47,7 @@ func learnExamples(ctx context.Context, m *clip.Model, s *Set, templates []strin
 	if err != nil {
 		return nil, err
 	}
-	text, err := r.predict(ctx, s)
+	text, err := r.Probabilities(ctx, s, r.eval)
 	if err != nil {
 		return nil, err
 	}

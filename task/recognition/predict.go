@@ -104,12 +104,12 @@ func (r *Recognizer) Classify(ctx context.Context, q *feature.Sequence) ([]Predi
 	return likeliest(classes, mean, ranked(mean)), nil
 }
 
-// predict returns the probabilities of a set's classes for each of its videos.
-func (r *Recognizer) predict(ctx context.Context, s *Set) (out [][]float64, err error) {
+// Probabilities returns the probabilities of the set's classes for each of its videos.
+func (r *Recognizer) Probabilities(ctx context.Context, s *Set, e Evaluation) (out [][]float64, err error) {
 	embeddings, err := r.vocabulary.Embeddings(ctx, s.Classes)
 	if err != nil {
 		return nil, err
 	}
-	err = classifier{r.adapter, embeddings, r.examples}.predict(ctx, s, r.eval, func(_ Video, p []float64) { out = append(out, p) })
+	err = classifier{r.adapter, embeddings, r.examples}.predict(ctx, s, e, func(_ Video, p []float64) { out = append(out, p) })
 	return out, err
 }
