@@ -139,14 +139,18 @@ func TestScoresAndOverlapsReadBack(t *testing.T) {
 }
 
 func TestWrittenChapters(t *testing.T) {
-	all := []Row{{Video: "/a,b.mp4", Start: 1.5, End: 3661.25, Label: "x = <1>; #2"}}
+	half := 0.5
+	all := []Row{{Video: "/a,b.mp4", Start: 1.5, End: 3661.25, Label: "x = <1>; #2", Score: &half}}
 	for f, want := range map[Format]string{
 		FFMetadata: ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=3661250\ntitle=x \\= <1>\\; \\#2\n",
 		Matroska:   "<ChapterTimeEnd>01:01:01.250000000</ChapterTimeEnd>\n      <ChapterDisplay>\n        <ChapterString>x = &lt;1&gt;; #2</ChapterString>",
+		Premiere:   "Marker Name\tDescription\tIn\tOut\tDuration\tMarker Type\nx = <1>; #2\tscore 0.5\t00:00:01:13\t01:01:01:06\t01:00:59:18\tComment\n",
+		Resolve:    "00:00:01:13 00:00:01:14 00:00:01:13 00:00:01:14  \nscore 0.5 |C:ResolveColorBlue |M:x = <1>; #2 |D:91493\n",
+		FCPXML:     `<asset-clip ref="a1" name="x = &lt;1&gt;; #2" offset="0s" start="38000/25000s" duration="91493000/25000s" format="f1">`,
 		MPV:        "# mpv EDL v0\n%8%/a,b.mp4,1.5,3659.75,title=%11%x = <1>; #2\n",
 	} {
 		var b bytes.Buffer
-		if err := f.codec().write(&b, all, Options{}); err != nil || !strings.Contains(b.String(), want) {
+		if err := f.codec().write(&b, all, Options{Rate: 25}); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("%s: error %v\n%s", f, err, b.String())
 		}
 		if _, err := Read("formats.go", f, Options{}); err == nil {
