@@ -259,7 +259,7 @@ type NewJob struct {
 	Folders []string `json:"folders,omitempty" maxItems:"100" doc:"index: folders of the server to add; none to update the library"`
 	Label   int64    `json:"label,omitempty" doc:"train, export"`
 	Labels  []int64  `json:"labels,omitempty" maxItems:"1000" doc:"apply; none for all that have marks"`
-	Format  string   `json:"format,omitempty" enum:"csv,jsonl,parquet,activitynet,labelstudio,srt,vtt,edl,elan,textgrid,boris,via,cvat,datumaro,fiftyone,coco,premiere,resolve,fcpxml,ffmetadata,matroska,mpv,clips" doc:"export"`
+	Format  string   `json:"format,omitempty" enum:"csv,jsonl,parquet,activitynet,labelstudio,srt,vtt,edl,elan,textgrid,boris,via,cvat,datumaro,fiftyone,coco,huggingface,premiere,resolve,fcpxml,ffmetadata,matroska,mpv,clips" doc:"export"`
 	What    string   `json:"what,omitempty" enum:"segments,marks" doc:"export; default segments"`
 	Video   int64    `json:"video,omitempty" doc:"export: only of this video"`
 }

@@ -33,6 +33,7 @@ const (
 	Datumaro    Format = "datumaro"
 	FiftyOne    Format = "fiftyone"
 	COCO        Format = "coco"
+	HuggingFace Format = "huggingface"
 	Premiere    Format = "premiere"
 	Resolve     Format = "resolve"
 	FCPXML      Format = "fcpxml"
@@ -82,6 +83,7 @@ var codecs = []codec{
 	{Info{Name: Datumaro, Program: "Datumaro, CVAT", Extensions: []string{".json"}, Loses: marksOnly + ", fractions of a frame", anonymous: true}, isDatumaro, readDatumaro, writeDatumaro},
 	{Info{Name: FiftyOne, Program: "FiftyOne (temporal detections)", Extensions: []string{".json"}, Loses: marksOnly}, isFiftyOne, readFiftyOne, writeFiftyOne},
 	{Info{Name: COCO, Program: "tables in COCO's style", Extensions: []string{".json"}, Loses: marksOnly}, isCOCO, readCOCO, writeCOCO},
+	{Info{Name: HuggingFace, Program: "Hugging Face (metadata.jsonl of a folder)", Extensions: []string{".jsonl"}, Loses: marksOnly}, isHuggingFace, readHuggingFace, writeHuggingFace},
 	{Info{Name: Premiere, Program: "Premiere Pro (markers)", Extensions: []string{".csv"}, PerVideo: true, Loses: marksOnly + ", fractions of a frame"}, nil, nil, writePremiere},
 	{Info{Name: Resolve, Program: "DaVinci Resolve (markers)", Extensions: []string{".edl"}, PerVideo: true, Loses: marksOnly + ", fractions of a frame"}, nil, nil, writeResolve},
 	{Info{Name: FCPXML, Program: "Final Cut Pro, DaVinci Resolve (timeline)", Extensions: []string{".fcpxml"}, Loses: marksOnly + ", fractions of a frame"}, nil, nil, writeFCPXML},

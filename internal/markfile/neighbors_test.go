@@ -115,11 +115,11 @@ func TestFilesOfNeighbors(t *testing.T) {
 func TestScoresAndOverlapsReadBack(t *testing.T) {
 	score, other := 1.25, -0.5
 	want := []Row{
-		{Video: "/v.mp4", Start: 1, End: 3, Label: "x", Score: &score},
-		{Video: "/v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
-		{Video: "/v.mp4", Start: 5, End: 6, Label: "x (2)"},
+		{Video: "v.mp4", Start: 1, End: 3, Label: "x", Score: &score},
+		{Video: "v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
+		{Video: "v.mp4", Start: 5, End: 6, Label: "x (2)"},
 	}
-	for _, f := range []Format{ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro} {
+	for _, f := range []Format{ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro, HuggingFace} {
 		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{Rate: 25})
 		if err != nil {
 			t.Fatal(err)
@@ -198,6 +198,7 @@ func TestHostileFilesOfNeighbors(t *testing.T) {
 		"label.json":      `{"categories":{"label":{"labels":[]}},"items":[{"id":"a","annotations":[{"label_id":3}]}]}`,
 		"class.json":      `{"classes":["a"],"labels":{"v":[{"label":7,"timestamps":[0,1]}]}}`,
 		"time.json":       `{"labels":{"v":[{"label":"a"}]}}`,
+		"key.jsonl":       `{"file_name":"a.mp4","label":"x"}`,
 		"category.json":   `{"videos":[{"id":1}],"categories":[],"annotations":[{"video_id":1,"category_id":1}]}`,
 		"novideo.tsv":     "Behavior\tStart (s)\tStop (s)\nx\t1\t2\n",
 	} {
