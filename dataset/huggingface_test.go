@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
