@@ -260,7 +260,7 @@ type NewJob struct {
 	Label   int64    `json:"label,omitempty" doc:"train, export"`
 	Method  string   `json:"method,omitempty" enum:"kernel,recognizer,auto" doc:"train; default kernel"`
 	Labels  []int64  `json:"labels,omitempty" maxItems:"1000" doc:"apply; none for all that have marks"`
-	Format  string   `json:"format,omitempty" enum:"csv,jsonl,parquet,activitynet,labelstudio,srt,vtt,edl,elan,textgrid,boris,via,cvat,datumaro,fiftyone,coco,ffmetadata,matroska,mpv,clips" doc:"export"`
+	Format  string   `json:"format,omitempty" enum:"csv,jsonl,parquet,activitynet,labelstudio,srt,vtt,edl,elan,textgrid,boris,via,cvat,datumaro,fiftyone,coco,huggingface,premiere,resolve,fcpxml,ffmetadata,matroska,mpv,clips" doc:"export"`
 	What    string   `json:"what,omitempty" enum:"segments,marks" doc:"export; default segments"`
 	Video   int64    `json:"video,omitempty" doc:"export: only of this video"`
 }

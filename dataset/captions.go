@@ -6,12 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 )
 
 // CaptionFormats lists the formats that [LoadCaptions] reads.
-var CaptionFormats = []string{"csv", "jsonl", "msrvtt", "didemo", "lsmdc"}
+var CaptionFormats = []string{"csv", "jsonl", "msrvtt", "didemo", "lsmdc", huggingFace}
 
 // CaptionOptions configure how captions are read.
 type CaptionOptions struct {
@@ -44,11 +45,12 @@ func (c *Captions) add(where string, s Sample) error {
 
 // captionLoaders maps each format to its reader.
 var captionLoaders = map[string]func(path string, o CaptionOptions, c *Captions) error{
-	"csv":    func(path string, _ CaptionOptions, c *Captions) error { return readInto(path, c, parseCaptionCSV) },
-	"jsonl":  func(path string, _ CaptionOptions, c *Captions) error { return readInto(path, c, parseCaptionJSONL) },
-	"msrvtt": loadMSRVTT,
-	"didemo": loadDiDeMo,
-	"lsmdc":  loadLSMDC,
+	"csv":       func(path string, _ CaptionOptions, c *Captions) error { return readInto(path, c, parseCaptionCSV) },
+	"jsonl":     func(path string, _ CaptionOptions, c *Captions) error { return readInto(path, c, parseCaptionJSONL) },
+	"msrvtt":    loadMSRVTT,
+	"didemo":    loadDiDeMo,
+	"lsmdc":     loadLSMDC,
+	huggingFace: loadHuggingFaceCaptions,
 }
 
 // readInto runs a parser on a file.
@@ -102,7 +104,13 @@ func detectCaptions(path string) (string, error) {
 				return form.format, nil
 			}
 		}
-		return "", fmt.Errorf("%s: %w: no files of MSR-VTT, DiDeMo or LSMDC in this folder", path, ErrUnknownFormat)
+		if files, err := metadataFiles(path); err == nil && len(files) > 0 {
+			return huggingFace, nil
+		}
+		return "", fmt.Errorf("%s: %w: no files of MSR-VTT, DiDeMo, LSMDC or Hugging Face in this folder", path, ErrUnknownFormat)
+	}
+	if slices.Contains(metadataNames, filepath.Base(path)) {
+		return huggingFace, nil
 	}
 	f, err := openText(path)
 	if err != nil {

@@ -45,6 +45,8 @@ func TestLoadCaptions(t *testing.T) {
 			want: []Sample{{Path: "a.mp4", Caption: "run", Split: Val, Start: 1, End: 2.5}}},
 		"objects, as synth writes them": {files: map[string]string{"x.jsonl": `{"path":"a.mp4","caption":"a star","label":"growing","split":"train"}` + "\n\n" + `{"video":"b","caption":"","split":"train"}` + "\n"},
 			path: "x.jsonl", format: "jsonl", want: []Sample{{Path: "a.mp4", Caption: "a star", Split: Train}}, skipped: 1},
+		"Hugging Face": {files: map[string]string{"metadata.jsonl": `{"file_name":"a.mp4","text":"a star","split":"train"}` + "\n" + `{"video":"b.mp4","caption":["a car","a bus"],"split":"test"}` + "\n"},
+			format: "huggingface", want: []Sample{{Path: "a.mp4", Caption: "a star", Split: Train}, {Path: "b.mp4", Caption: "a car", Split: Test}, {Path: "b.mp4", Caption: "a bus", Split: Test}}},
 		"MSR-VTT alone": {files: map[string]string{"MSRVTT_data.json": msrvtt}, path: "MSRVTT_data.json", format: "msrvtt", skipped: 2, want: []Sample{
 			{Path: "video0", Caption: "a car is shown", Split: Train}, {Path: "video0", Caption: "a red car", Split: Train},
 			{Path: "video2", Caption: "a man talks", Split: Test}, {Path: "video1", Caption: "a dog barks", Split: Val}}},

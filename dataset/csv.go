@@ -24,8 +24,8 @@ type csvTable struct {
 	line    int
 }
 
-// newCSVTable reads the header. A column that is not known, and a missing one that is
-// needed, are errors.
+// newCSVTable reads the header. A column that is not known, if known is not nil, and a
+// missing one that is needed, are errors.
 func newCSVTable(r io.Reader, name string, known, needed []string) (*csvTable, error) {
 	limit := &recordLimit{r: r}
 	t := &csvTable{r: csv.NewReader(bufio.NewReader(limit)), limit: limit, name: name, columns: map[string]int{}}
@@ -43,7 +43,7 @@ func newCSVTable(r io.Reader, name string, known, needed []string) (*csvTable, e
 	}
 	for i, c := range t.record {
 		c = strings.ToLower(text.Key(c))
-		if !slices.Contains(known, c) {
+		if known != nil && !slices.Contains(known, c) {
 			hint := ""
 			if strings.ContainsAny(c, ";\t") {
 				hint = " (separate columns with commas)"

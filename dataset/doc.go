@@ -56,6 +56,12 @@
 //	abseiling/0wR5jVB-WPk_000417_000427.mp4 0
 //	zumba/XWvGn7eI04A_000012_000022.mp4 399
 //
+// huggingface: a data set folder of Hugging Face (VideoFolder): metadata.jsonl, metadata.csv
+// or metadata.parquet in the folder or in those of its splits, or one of these files. A row
+// has file_name (or video, or path) relative to its file, and label. Other columns are left out.
+//
+//	{"file_name": "a.mp4", "label": "waving"}
+//
 // # Captions
 //
 // [LoadCaptions] reads sentences about videos.

@@ -16,7 +16,7 @@ import (
 )
 
 // Formats lists the formats that [Load] reads.
-var Formats = []string{"folder", "csv", "jsonl", "hmdb51", "list", "ucf101", "kinetics", "mmaction2"}
+var Formats = []string{"folder", "csv", "jsonl", "hmdb51", "list", "ucf101", "kinetics", "mmaction2", huggingFace}
 
 // Options configure how annotations are read.
 type Options struct {
@@ -51,6 +51,7 @@ var loaders = map[string]func(path string, o Options) (parsed, error){
 	"ucf101":    loadUCF101,
 	"kinetics":  loadKinetics,
 	"mmaction2": loadMMAction2,
+	huggingFace: loadHuggingFace,
 }
 
 // maxClasses is the largest plausible number of classes; ImageNet has 21,841.
@@ -167,6 +168,9 @@ func detect(path string) (string, error) {
 		return detectFolder(path)
 	}
 	base := filepath.Base(path)
+	if slices.Contains(metadataNames, base) {
+		return huggingFace, nil
+	}
 	switch strings.ToLower(filepath.Ext(base)) {
 	case ".csv":
 		return detectCSV(path)
@@ -202,6 +206,9 @@ func detectFolder(path string) (string, error) {
 				return form.format, nil
 			}
 		}
+	}
+	if files, err := metadataFiles(path); err == nil && len(files) > 0 {
+		return huggingFace, nil
 	}
 	return "folder", nil
 }

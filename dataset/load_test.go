@@ -147,6 +147,15 @@ func TestLoad(t *testing.T) {
 			samples: []Sample{{Path: "my videos/a.mp4", Label: "abseiling", Split: "val"}, {Path: "b.mp4", Label: "zumba", Split: "val"}},
 			classes: []string{"zumba", "abseiling"},
 		},
+		"Hugging Face, a file for each split": {
+			files: map[string]string{
+				"train/metadata.jsonl": `{"file_name":"b/x.mp4","label":"wave","fps":25,"tags":["a"]}` + "\n", "README.md": "x",
+				"validation/metadata.csv": "file_name,label,start,end,more\ny.mp4,run,1,2.5,z\n",
+			},
+			format:  "huggingface",
+			samples: []Sample{{Path: "train/b/x.mp4", Label: "wave", Split: "train"}, {Path: "validation/y.mp4", Label: "run", Split: "val", Start: 1, End: 2.5}},
+			classes: []string{"run", "wave"},
+		},
 		"labels with one canonical form": {
 			files: map[string]string{"x.csv": "path,label\na,BrushHair\nb,brush_hair\nc,brush  hair\nd,run\n"},
 			path:  "x.csv", format: "csv",
@@ -228,6 +237,10 @@ func TestLoadErrors(t *testing.T) {
 		"ucf101 unknown class": {files: map[string]string{"classInd.txt": "1 YoYo\n2 Archery\n", "testlist01.txt": "Diving/a.avi\n"}, want: `testlist01.txt:1: class "Diving" is not in classInd.txt`},
 		"ucf101 wrong number":  {files: map[string]string{"classInd.txt": "1 YoYo\n2 Archery\n", "trainlist01.txt": "YoYo/a.avi 2\n"}, want: "number 2 here and 1 in classInd.txt"},
 		"ucf101 no class":      {files: map[string]string{"trainlist01.txt": "a.avi 2\n"}, want: "has to be Class/video.avi"},
+
+		"Hugging Face without a path":  {files: map[string]string{"metadata.jsonl": `{"label":"a"}`}, want: "metadata.jsonl:1: the row has no path"},
+		"Hugging Face without a label": {files: map[string]string{"metadata.csv": "file_name,x\na.mp4,1\n"}, want: "metadata.csv:2: the row has no label"},
+		"Hugging Face, no Parquet":     {files: map[string]string{"metadata.parquet": "PAR1 and more PAR1"}, want: "metadata.parquet: damaged Parquet file"},
 
 		"kinetics without labels": {files: map[string]string{"x.csv": "youtube_id,time_start,time_end,split\n"}, path: "x.csv", want: `x.csv:1: column "label" is missing`},
 		"kinetics path as id":     {files: map[string]string{"x.csv": "label,youtube_id,time_start,time_end\nzumba,../x,0,10\n"}, path: "x.csv", want: "x.csv:2: youtube_id"},

@@ -3,9 +3,10 @@ package dataset
 import (
 	"errors"
 	"fmt"
-	"github.com/clipcue/clipcue/video"
 	"strings"
 	"testing"
+
+	"github.com/clipcue/clipcue/video"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

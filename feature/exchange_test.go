@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"context"
@@ -97,6 +98,40 @@ func TestLinesHaveEveryFrame(t *testing.T) {
 	lines := strings.Split(string(data), "\n")
 	if err != nil || len(lines) != 3 || !strings.HasPrefix(lines[1], `{"video":"a.mp4","time":0.5,"vector":[`) {
 		t.Errorf("%s, error %v", data, err)
+	}
+}
+
+// A shard has the array and the sidecar of each sequence, with keys without dots.
+func TestShards(t *testing.T) {
+	s, dir := create(t), t.TempDir()
+	for _, id := range []string{"a.mp4", "a_mp4", "b/c.d.mp4"} {
+		put(t, s, sequence(id, 0, 0.5))
+	}
+	if r, err := Export(t.Context(), s, dir, WebDataset, nil); err != nil || r.Done != 3 {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	f, err := os.Open(filepath.Join(dir, "000000.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var names []string
+	for in := tar.NewReader(f); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, h.Name)
+		if data, err := io.ReadAll(in); err != nil || strings.HasSuffix(h.Name, ".json") && !strings.Contains(string(data), `"timestamps":[0,0.5]`) {
+			t.Errorf("%s: %s, error %v", h.Name, data, err)
+		}
+	}
+	want := []string{"a_mp4.npy", "a_mp4.json", "a_mp4_2.npy", "a_mp4_2.json", "b/c_d_mp4.npy", "b/c_d_mp4.json"}
+	if d := cmp.Diff(want, names); d != "" {
+		t.Error(d)
 	}
 }
 

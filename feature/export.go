@@ -36,10 +36,12 @@ const (
 	NPZ     ArrayFormat = "npz"     // arrays "features" [T,E] and "timestamps" [T]
 	Parquet ArrayFormat = "parquet" // columns video, time, vector; the provenance in the metadata
 	JSONL   ArrayFormat = "jsonl"   // keys video, time, vector
+	// WebDataset has shards of 1,000 sequences: tar files with KEY.npy and KEY.json.
+	WebDataset ArrayFormat = "webdataset"
 )
 
 // ArrayFormats are the formats of [Export].
-var ArrayFormats = []ArrayFormat{NPY, NPZ, Parquet, JSONL}
+var ArrayFormats = []ArrayFormat{NPY, NPZ, Parquet, JSONL, WebDataset}
 
 // writers write a sequence to a file.
 var writers = map[ArrayFormat]func(w io.Writer, q *Sequence) error{
@@ -75,27 +77,40 @@ func Export(ctx context.Context, s *Store, dir string, f ArrayFormat, p progress
 	if err != nil {
 		return Report{Failed: []Failure{}}, err
 	}
+	tars := shards{dir: dir, keys: map[string]bool{}}
+	if f == WebDataset {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return Report{Failed: []Failure{}}, err
+		}
+	}
 	r, err := each(ctx, "export", ids, p, func(id string) (int, error) {
 		q, err := s.Get(id)
 		if err != nil {
 			return 0, &video.Error{Path: id, Kind: err}
 		}
-		path := filepath.Join(dir, filepath.FromSlash(id))
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return 0, err
+		if f == WebDataset {
+			return q.Len(), tars.add(q)
 		}
-		if f != Parquet {
-			about, err := json.Marshal(sidecar{q.Timestamps, &q.Provenance})
-			if err == nil {
-				err = atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n'))
-			}
-			if err != nil {
-				return 0, err
-			}
-		}
-		return q.Len(), atomicfile.Write(path+"."+string(f), func(w io.Writer) error { return writers[f](w, q) })
+		return q.Len(), writeSequence(filepath.Join(dir, filepath.FromSlash(id)), q, f)
 	})
-	return r.withFolders(unreadable), err
+	return r.withFolders(unreadable), tars.close(err)
+}
+
+// writeSequence writes the files of a sequence. path is without their extensions.
+func writeSequence(path string, q *Sequence, f ArrayFormat) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	if f != Parquet {
+		about, err := json.Marshal(sidecar{q.Timestamps, &q.Provenance})
+		if err == nil {
+			err = atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return atomicfile.Write(path+"."+string(f), func(w io.Writer) error { return writers[f](w, q) })
 }
 
 // each calls do for each ID and returns the report. do returns a number of frames; a

@@ -122,6 +122,8 @@ format as extension.
   parquet  a row for each frame: video, time, vector; the provenance in the metadata
   jsonl    a line for each frame, with the same keys
 
+webdataset writes tar files of 1,000 sequences instead, with KEY.npy and KEY.json.
+
 ID.json has "timestamps" (T numbers, in seconds) and "provenance", except for Parquet.`,
 		Example: "  clipcue features export features --out arrays\n  clipcue features export features --out tables --as parquet",
 		Args:    arguments(1, 1, "one feature store"),

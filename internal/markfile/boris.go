@@ -25,12 +25,8 @@ func writeBORIS(w io.Writer, rows []Row, _ Options) error {
 	out.Comma = '\t'
 	out.Write(borisColumns)
 	for _, r := range rows {
-		comment := ""
-		if r.Score != nil {
-			comment = scoreComment + number(*r.Score)
-		}
 		video := text.Cell(r.Video)
-		out.Write([]string{video, "No focal subject", text.Cell(r.Label), "", "STATE", number(r.Start), number(r.End), number(r.End - r.Start), video, comment, ""})
+		out.Write([]string{video, "No focal subject", text.Cell(r.Label), "", "STATE", number(r.Start), number(r.End), number(r.End - r.Start), video, scoreText(r), ""})
 	}
 	out.Flush()
 	return out.Error()

@@ -102,7 +102,7 @@ func (o Options) clock(video string) (rate float64, c Clock, err error) {
 	if !(o.Rate > 0) {
 		return 0, nil, errRate
 	}
-	return o.Rate, plainClock(max(1, math.Round(o.Rate))), nil
+	return o.Rate, plainClock(nominal(o.Rate)), nil
 }
 
 // writeEDL writes the spans of a video as events of CMX 3600. Source and record times are
@@ -112,12 +112,8 @@ func writeEDL(w io.Writer, rows []Row, o Options) error {
 	if err != nil {
 		return err
 	}
-	mode := "NON-DROP FRAME"
-	if strings.Contains(clock.Label(0), ";") {
-		mode = "DROP FRAME"
-	}
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "TITLE: clipcue\nFCM: %s\n\n", mode)
+	fmt.Fprintf(b, "TITLE: clipcue\nFCM: %s\n\n", countMode(clock))
 	for i, r := range rows {
 		from, to := clock.Label(int64(math.Round(r.Start*rate))), clock.Label(int64(math.Round(r.End*rate)))
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s\n\n",

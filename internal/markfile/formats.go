@@ -33,6 +33,10 @@ const (
 	Datumaro    Format = "datumaro"
 	FiftyOne    Format = "fiftyone"
 	COCO        Format = "coco"
+	HuggingFace Format = "huggingface"
+	Premiere    Format = "premiere"
+	Resolve     Format = "resolve"
+	FCPXML      Format = "fcpxml"
 )
 
 // Info describes a format.
@@ -79,6 +83,10 @@ var codecs = []codec{
 	{Info{Name: Datumaro, Program: "Datumaro, CVAT", Extensions: []string{".json"}, Loses: marksOnly + ", fractions of a frame", anonymous: true}, isDatumaro, readDatumaro, writeDatumaro},
 	{Info{Name: FiftyOne, Program: "FiftyOne (temporal detections)", Extensions: []string{".json"}, Loses: marksOnly}, isFiftyOne, readFiftyOne, writeFiftyOne},
 	{Info{Name: COCO, Program: "tables in COCO's style", Extensions: []string{".json"}, Loses: marksOnly}, isCOCO, readCOCO, writeCOCO},
+	{Info{Name: HuggingFace, Program: "Hugging Face (metadata.jsonl of a folder)", Extensions: []string{".jsonl"}, Loses: marksOnly}, isHuggingFace, readHuggingFace, writeHuggingFace},
+	{Info{Name: Premiere, Program: "Premiere Pro (markers)", Extensions: []string{".csv"}, PerVideo: true, Loses: marksOnly + ", fractions of a frame"}, nil, nil, writePremiere},
+	{Info{Name: Resolve, Program: "DaVinci Resolve (markers)", Extensions: []string{".edl"}, PerVideo: true, Loses: marksOnly + ", fractions of a frame"}, nil, nil, writeResolve},
+	{Info{Name: FCPXML, Program: "Final Cut Pro, DaVinci Resolve (timeline)", Extensions: []string{".fcpxml"}, Loses: marksOnly + ", fractions of a frame"}, nil, nil, writeFCPXML},
 	{Info{Name: FFMetadata, Program: "ffmpeg (chapters)", Extensions: []string{".ffmetadata"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a millisecond"}, nil, nil, writeFFMetadata},
 	{Info{Name: Matroska, Program: "mkvmerge (chapters)", Extensions: []string{".xml"}, PerVideo: true, Loses: marksOnly + ", scores"}, nil, nil, writeMatroska},
 	{Info{Name: MPV, Program: "mpv (playlist of segments)", Extensions: []string{".edl"}, Loses: marksOnly + ", scores"}, nil, nil, writeMPV},

@@ -46,4 +46,5 @@ func FuzzVIA(f *testing.F)         { fuzzRead(f, VIA, viaFile3) }
 func FuzzCVAT(f *testing.F)        { fuzzRead(f, CVAT, cvatFile) }
 func FuzzDatumaro(f *testing.F)    { fuzzRead(f, Datumaro, datumaroFile) }
 func FuzzFiftyOne(f *testing.F)    { fuzzRead(f, FiftyOne, fiftyOneFile) }
+func FuzzHuggingFace(f *testing.F) { fuzzRead(f, HuggingFace) }
 func FuzzCOCO(f *testing.F)        { fuzzRead(f, COCO, cocoFile) }

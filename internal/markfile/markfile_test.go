@@ -30,7 +30,9 @@ func imported() (out []Format) {
 }
 
 // namesVideos reports whether files of a format hold the paths of their videos.
-func namesVideos(f Format) bool { return !f.Info().PerVideo || f == EDL || f == ELAN || f == CVAT }
+func namesVideos(f Format) bool {
+	return !f.Info().PerVideo && f != HuggingFace || f == EDL || f == ELAN || f == CVAT
+}
 
 func TestEveryFormatReadsBack(t *testing.T) {
 	for _, f := range imported() {

@@ -115,11 +115,11 @@ func TestFilesOfNeighbors(t *testing.T) {
 func TestScoresAndOverlapsReadBack(t *testing.T) {
 	score, other := 1.25, -0.5
 	want := []Row{
-		{Video: "/v.mp4", Start: 1, End: 3, Label: "x", Score: &score},
-		{Video: "/v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
-		{Video: "/v.mp4", Start: 5, End: 6, Label: "x (2)"},
+		{Video: "v.mp4", Start: 1, End: 3, Label: "x", Score: &score},
+		{Video: "v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
+		{Video: "v.mp4", Start: 5, End: 6, Label: "x (2)"},
 	}
-	for _, f := range []Format{ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro} {
+	for _, f := range []Format{ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro, HuggingFace} {
 		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{Rate: 25})
 		if err != nil {
 			t.Fatal(err)
@@ -139,14 +139,18 @@ func TestScoresAndOverlapsReadBack(t *testing.T) {
 }
 
 func TestWrittenChapters(t *testing.T) {
-	all := []Row{{Video: "/a,b.mp4", Start: 1.5, End: 3661.25, Label: "x = <1>; #2"}}
+	half := 0.5
+	all := []Row{{Video: "/a,b.mp4", Start: 1.5, End: 3661.25, Label: "x = <1>; #2", Score: &half}}
 	for f, want := range map[Format]string{
 		FFMetadata: ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=3661250\ntitle=x \\= <1>\\; \\#2\n",
 		Matroska:   "<ChapterTimeEnd>01:01:01.250000000</ChapterTimeEnd>\n      <ChapterDisplay>\n        <ChapterString>x = &lt;1&gt;; #2</ChapterString>",
+		Premiere:   "Marker Name\tDescription\tIn\tOut\tDuration\tMarker Type\nx = <1>; #2\tscore 0.5\t00:00:01:13\t01:01:01:06\t01:00:59:18\tComment\n",
+		Resolve:    "00:00:01:13 00:00:01:14 00:00:01:13 00:00:01:14  \nscore 0.5 |C:ResolveColorBlue |M:x = <1>; #2 |D:91493\n",
+		FCPXML:     `<asset-clip ref="a1" name="x = &lt;1&gt;; #2" offset="0s" start="38000/25000s" duration="91493000/25000s" format="f1">`,
 		MPV:        "# mpv EDL v0\n%8%/a,b.mp4,1.5,3659.75,title=%11%x = <1>; #2\n",
 	} {
 		var b bytes.Buffer
-		if err := f.codec().write(&b, all, Options{}); err != nil || !strings.Contains(b.String(), want) {
+		if err := f.codec().write(&b, all, Options{Rate: 25}); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("%s: error %v\n%s", f, err, b.String())
 		}
 		if _, err := Read("formats.go", f, Options{}); err == nil {
@@ -194,6 +198,7 @@ func TestHostileFilesOfNeighbors(t *testing.T) {
 		"label.json":      `{"categories":{"label":{"labels":[]}},"items":[{"id":"a","annotations":[{"label_id":3}]}]}`,
 		"class.json":      `{"classes":["a"],"labels":{"v":[{"label":7,"timestamps":[0,1]}]}}`,
 		"time.json":       `{"labels":{"v":[{"label":"a"}]}}`,
+		"key.jsonl":       `{"file_name":"a.mp4","label":"x"}`,
 		"category.json":   `{"videos":[{"id":1}],"categories":[],"annotations":[{"video_id":1,"category_id":1}]}`,
 		"novideo.tsv":     "Behavior\tStart (s)\tStop (s)\nx\t1\t2\n",
 	} {

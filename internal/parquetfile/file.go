@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -52,8 +53,11 @@ func damaged(err *error) {
 func (f *File) Rows() int64 { return f.file.NumRows() }
 
 // About returns what Write was given, or "".
-func (f *File) About() string {
-	s, _ := f.file.Lookup(Key)
+func (f *File) About() string { return f.Lookup(Key) }
+
+// Lookup returns a value of the file's metadata, or "".
+func (f *File) Lookup(key string) string {
+	s, _ := f.file.Lookup(key)
 	return s
 }
 
@@ -68,9 +72,19 @@ func (f *File) Columns() (out []string) {
 // Has reports whether the file has a column.
 func (f *File) Has(column string) bool { return slices.Contains(f.Columns(), column) }
 
-// leaf returns the column that holds the values of a column: itself, or those of its list.
+// HasField reports whether a column is a structure with a field.
+func (f *File) HasField(column, field string) bool {
+	c := f.file.Root().Column(column)
+	return c != nil && !c.Leaf() && c.Column(field) != nil
+}
+
+// leaf returns the column that holds the values of a column: itself, those of its list, or
+// the field of a structure after a dot.
 func (f *File) leaf(name string) (*parquet.Column, error) {
 	c := f.file.Root().Column(name)
+	if column, field, ok := strings.Cut(name, "."); c == nil && ok && f.HasField(column, field) {
+		c = f.file.Root().Column(column).Column(field)
+	}
 	for depth := 0; c != nil && !c.Leaf() && len(c.Columns()) == 1 && depth < 2; depth++ {
 		c = c.Columns()[0]
 	}
