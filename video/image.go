@@ -42,6 +42,16 @@ func ReadImage(path string) (Frame, error) {
 	return frame, nil
 }
 
+// DecodeImage is [ReadImage] for an image that is not a file of its own, such as an upload.
+// Errors are around [ErrFormat], [ErrUnsupported] or [ErrTooLarge].
+func DecodeImage(r io.ReadSeeker) (Frame, error) {
+	frame, err := decodeImage(r)
+	if err != nil && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooLarge) {
+		err = fmt.Errorf("%w: %s", errNotImage, ffmpeg.OneLine(err.Error()))
+	}
+	return frame, err
+}
+
 // errNotImage is ErrFormat for images.
 var errNotImage error = notImage{}
 

@@ -31,6 +31,9 @@ type Fit struct {
 	Squash bool
 	// Bilinear selects PIL's antialiased bilinear filter instead of the bicubic one.
 	Bilinear bool
+	// Floor rounds the longer side and the place of the crop down, as Immich does. torchvision
+	// rounds the place to even numbers. Where they differ, the crop is half a pixel elsewhere.
+	Floor bool `json:",omitempty"`
 }
 
 // Check returns an error for frames that cannot be made size×size.
@@ -88,14 +91,27 @@ func shapeOf(w, h int, aspect float64, size int, fit Fit) shape {
 	case fit.Squash:
 		s.scaledW, s.scaledH = side, side
 	case w <= h:
-		s.scaledW, s.scaledH = side, int(float64(side*h)/float64(w))
+		s.scaledW, s.scaledH = side, fit.longer(side, h, w)
 	default:
-		s.scaledW, s.scaledH = int(float64(side*w)/float64(h)), side
+		s.scaledW, s.scaledH = fit.longer(side, w, h), side
 	}
-	s.cropX = int(math.RoundToEven(float64(s.scaledW-size) / 2))
-	s.cropY = int(math.RoundToEven(float64(s.scaledH-size) / 2))
+	round := math.RoundToEven
+	if fit.Floor {
+		round = math.Floor
+	}
+	s.cropX = int(round(float64(s.scaledW-size) / 2))
+	s.cropY = int(round(float64(s.scaledH-size) / 2))
 	s.cropW, s.cropH = size, size
 	return s
+}
+
+// longer returns the longer side of a frame whose shorter side becomes side. The order of the
+// operations decides where the quotient is close to an integer.
+func (f Fit) longer(side, long, short int) int {
+	if f.Floor {
+		return int(float64(long) / float64(short) * float64(side))
+	}
+	return int(float64(side*long) / float64(short))
 }
 
 // squared returns the size of a frame after scaling to square pixels. No detail is lost:

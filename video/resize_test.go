@@ -127,3 +127,18 @@ func BenchmarkResize(b *testing.B) {
 		})
 	}
 }
+
+// Immich rounds the place of a crop and the longer side down.
+func TestFloor(t *testing.T) {
+	for _, c := range []struct{ w, h, scaledW, scaledH, cropX, cropY int }{
+		{231, 224, 231, 224, 3, 0}, // torchvision crops at 4
+		{224, 231, 224, 231, 0, 3},
+		{75, 100, 224, 298, 0, 37},
+		{49, 50, 224, 228, 0, 2},
+	} {
+		s := shapeOf(c.w, c.h, 1, 224, Fit{Floor: true})
+		if s.scaledW != c.scaledW || s.scaledH != c.scaledH || s.cropX != c.cropX || s.cropY != c.cropY {
+			t.Errorf("%dx%d: %+v", c.w, c.h, s)
+		}
+	}
+}

@@ -302,3 +302,15 @@ func BenchmarkEncode(b *testing.B) {
 		tok.Encode("An archer shoots an arrow with a bow in the wide green park while people look on.")
 	}
 }
+
+// Transformers' tokenizer repairs nothing: typographic quotes, entities and the other sigma remain.
+func TestTransformersCleaning(t *testing.T) {
+	for text, want := range map[string]string{
+		" It’s  a\tDOG &amp; “cat” ": "it’s a dog &amp; “cat”",
+		"cafe\u0301 ΟΔΟΣ İ":          "café οδοσ i\u0307",
+	} {
+		if got := Transformers.Clean(text); got != want {
+			t.Errorf("%q instead of %q", got, want)
+		}
+	}
+}

@@ -36,11 +36,20 @@ const (
 	Canonicalize Cleaning = "canonicalize" // lower case, without punctuation
 )
 
-// Cleanings lists the forms.
+// Transformers is the cleaning of Transformers' CLIPTokenizerFast, which repairs nothing: lower
+// case of each character, and single spaces. No configuration names it.
+const Transformers Cleaning = "transformers"
+
+// Cleanings lists the forms that configurations name.
 var Cleanings = []Cleaning{Lower, Whitespace, Canonicalize}
 
 // Clean prepares text.
 func (c Cleaning) Clean(text string) string {
+	if c == Transformers {
+		each := cases.Lower(language.Und, cases.HandleFinalSigma(false))
+		text = each.String(norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD")))
+		return strings.Join(strings.FieldsFunc(text, isSpace), " ")
+	}
 	text = basic(text)
 	if c == Canonicalize {
 		text = strings.Map(dropPunctuation, strings.ReplaceAll(text, "_", " "))

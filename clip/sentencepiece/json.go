@@ -79,7 +79,7 @@ func readPipeline(data []byte) (*pipeline, error) {
 
 // tokenizer builds the tokenizer.
 func (p *pipeline) tokenizer() (*Tokenizer, error) {
-	t := &Tokenizer{pad: none, prepare: same, normalize: same, names: map[string]int{}}
+	t := &Tokenizer{pad: none, clean: same, prepare: same, normalize: same, names: map[string]int{}}
 	var err error
 	if t.model, t.size, err = p.Model.build(); err != nil {
 		return nil, err

@@ -339,13 +339,12 @@ func (k class) addTokens(t *Tokenizer, s *tokenfiles.Settings) error {
 // clean sets how texts are prepared.
 func (k class) clean(t *Tokenizer, s *tokenfiles.Settings, isJSON bool, cleaning bpe.Cleaning) {
 	if cleaning != "" {
-		t.prepare = cleaning.Clean
+		t.clean = cleaning.Clean
 	}
 	lowered := s.Lower == nil || *s.Lower
 	switch {
 	case k.siglip && isJSON:
-		prepare := t.prepare
-		t.prepare = func(text string) string { return bpe.Plain(prepare(text), lowered) }
+		t.prepare = func(text string) string { return bpe.Plain(text, lowered) }
 	case k.siglip:
 		t.likeSiglip(string(cmp.Or(s.Unknown, "<unk>")), lowered)
 	case k.lower || s.Lower != nil && *s.Lower: // SigLIP 2 has learned texts in lower case, whatever GemmaTokenizer does
@@ -357,9 +356,9 @@ func (k class) clean(t *Tokenizer, s *tokenfiles.Settings, isJSON bool, cleaning
 // likeSiglip prepares texts as Transformers' SiglipTokenizer does. A text begins with a space; the
 // unknown token before it, whose pieces are removed again, keeps SentencePiece from adding another.
 func (t *Tokenizer) likeSiglip(unknown string, lowered bool) {
-	prepare, normalize := t.prepare, t.normalize
+	normalize := t.normalize
 	t.once = true
-	t.prepare = func(text string) string { return space + strings.ReplaceAll(prepare(text), space, " ") }
+	t.prepare = func(text string) string { return space + strings.ReplaceAll(text, space, " ") }
 	t.normalize = func(text string) string { return normalize(unknown + bpe.Plain(text, lowered)) }
 	t.model = without{t.model, len(t.model.encode(nil, normalize(unknown)))}
 }

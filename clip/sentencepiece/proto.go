@@ -180,7 +180,7 @@ func (p *proto) tokenizer() (*Tokenizer, error) {
 	}
 	symbols := newAddedTokens(defined)
 	normalize := p.rules.normalizer(m, symbols)
-	t := &Tokenizer{prepare: same, normalize: normalize, added: &addedTokens{}, normalized: &addedTokens{}, size: len(p.pieces), pad: none}
+	t := &Tokenizer{clean: same, prepare: same, normalize: normalize, added: &addedTokens{}, normalized: &addedTokens{}, size: len(p.pieces), pad: none}
 	switch p.algorithm {
 	case unigramModel:
 		t.model = p.unigram(ids, unk)

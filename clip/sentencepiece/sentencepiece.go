@@ -17,8 +17,9 @@ import (
 
 // Tokenizer turns text into token ids. It is safe for concurrent use.
 type Tokenizer struct {
-	prepare    func(text string) string // before anything else
-	added      *addedTokens             // found in the text
+	clean      step // before anything else
+	prepare    step
+	added      *addedTokens // found in the text
 	normalize  step
 	normalized *addedTokens // found in the normalized text
 	split      []splitter
@@ -47,6 +48,14 @@ type step func(text string) string
 // splitter splits a text that is not empty; first is true at the start of the whole text.
 type splitter func(text string, first bool) []string
 
+// With returns a tokenizer with another cleaning of texts than OpenCLIP's for the model. What the
+// tokenizer's files say about texts still applies.
+func (t *Tokenizer) With(clean func(text string) string) *Tokenizer {
+	other := *t
+	other.clean = clean
+	return &other
+}
+
 // Size returns the number of tokens, those that were added to the vocabulary included, but not
 // the sentinels of T5 at its end, which image models do not have.
 func (t *Tokenizer) Size() int { return t.size }
@@ -63,7 +72,7 @@ func (t *Tokenizer) Pad() int { return t.pad }
 // Encode returns the ids of text, without marks. Tokens such as </s> that are spelled out in the
 // text become their ids, unless the model's cleaning removes them.
 func (t *Tokenizer) Encode(text string) []int {
-	text = t.prepare(strings.ToValidUTF8(text, "\uFFFD"))
+	text = t.prepare(t.clean(strings.ToValidUTF8(text, "\uFFFD")))
 	var ids []int
 	t.added.each(text, func(part string, id int, first bool) {
 		if id >= 0 {
