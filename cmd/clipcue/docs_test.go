@@ -99,8 +99,8 @@ var quick = strings.NewReplacer("--steps 5000", "--steps 5",
 func TestDocuments(t *testing.T) {
 	for _, doc := range documents(t) {
 		t.Run(filepath.Base(doc), func(t *testing.T) {
-			if filepath.Base(doc) == "serve.md" {
-				t.Skip("TestServeDocument runs it")
+			if served[filepath.Base(doc)].address != "" {
+				t.Skip("TestServeDocuments runs it")
 			}
 			t.Parallel()
 			dir, run := shell(t)
@@ -114,41 +114,48 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// The guide to serving works: its server starts, and the requests that follow are answered.
-func TestServeDocument(t *testing.T) {
+// served are documents that start a server: with which command, and the flag and value of its
+// address, which the requests that follow have.
+var served = map[string]struct{ command, flag, address string }{
+	"serve.md":  {"clipcue serve --library lib --allow videos", "--address", "127.0.0.1:8765"},
+	"immich.md": {"clipcue immich", "--listen", "127.0.0.1:3003"},
+}
+
+// The guides to serving work: their servers start, and the requests that follow are answered.
+func TestServeDocuments(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip(err)
 	}
-	dir, run := shell(t)
-	guide, err := os.ReadFile(filepath.Join(root, "docs", "serve.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ""
-	for _, m := range regexp.MustCompile("(?ms)^```(sh|console)\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1) {
-		language, script := m[1], m[2]
-		command, _, _ := strings.Cut(strings.TrimPrefix(script, "$ "), "\n")
-		switch {
-		case language == "sh":
-			run(strings.ReplaceAll(script, "127.0.0.1:8765", address))
-		case strings.HasPrefix(command, "clipcue serve --library lib --allow videos"):
-			address = startServer(t, dir, strings.Fields(command)[2:])
+	for doc, s := range served {
+		dir, run := shell(t)
+		guide, err := os.ReadFile(filepath.Join(root, "docs", doc))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if address == "" {
-		t.Error("the guide starts no server")
+		address := ""
+		for _, m := range regexp.MustCompile("(?ms)^```(sh|console)\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1) {
+			language, script := m[1], m[2]
+			command, _, _ := strings.Cut(strings.TrimPrefix(script, "$ "), "\n")
+			switch {
+			case language == "sh":
+				run(strings.ReplaceAll(script, s.address, address))
+			case strings.HasPrefix(command, s.command):
+				address = startServer(t, dir, append(strings.Fields(command)[1:], s.flag, "127.0.0.1:0"),
+					"CLIPCUE_MODELS="+run(`printf %s "$CLIPCUE_MODELS"`))
+			}
+		}
+		if address == "" {
+			t.Errorf("%s starts no server", doc)
+		}
 	}
 }
 
-// startServer runs clipcue serve in a folder until the test ends, and returns its address.
-func startServer(t *testing.T, dir string, args []string) string {
+// startServer runs a command of clipcue that serves in a folder until the test ends, and returns
+// its address.
+func startServer(t *testing.T, dir string, args []string, env ...string) string {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(t.Context(), self, append([]string{"serve", "--address", "127.0.0.1:0"}, args...)...)
-	c.Dir, c.Env = dir, append(os.Environ(), asProgram+"=1", "XDG_CONFIG_HOME="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())
+	c := program(t.Context(), t, args...)
+	c.Dir, c.Env = dir, append(append(c.Env, env...), "XDG_CONFIG_HOME="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ import (
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/server/encode"
+	"github.com/clipcue/clipcue/internal/server/immich"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/label"
@@ -78,6 +80,13 @@ var remedies = []func(error) string{
 		return strings.Join(hub.Names(), ", ") + ", or hf:OWNER/NAME for a repository on the hub"
 	}),
 	is(video.ErrNoFFmpeg, "clipcue doctor, to see what else is missing"),
+	of(func(e *encode.MissingError) string {
+		if e.Pull != "" {
+			return "clipcue model pull " + e.Pull + ", or clipcue immich --pull"
+		}
+		return "clipcue immich --weights " + shellArg(e.Model+"=FOLDER") + ", or --upstream with a server that runs it"
+	}),
+	is(immich.ErrNoServer, "clipcue immich --upstream with the address of Immich's own server"),
 	is(hub.ErrNoDir, "set CLIPCUE_MODELS to a folder for models"),
 	is(hub.ErrNoWeights, "the repository of a CLIP model"),
 	of(func(e *checkpoint.NotWeightsError) string { return e.Remedy }),
@@ -172,7 +181,7 @@ var remedies = []func(error) string{
 		return "clipcue serve token add NAME --role edit, so that every request needs a token"
 	}),
 	of(func(*access.InUseError) string {
-		return "--address 127.0.0.1:8766, or another free port"
+		return "--address 127.0.0.1:8766, or another free port (immich: --listen 127.0.0.1:3004)"
 	}),
 	is(access.ErrTokenName, "another name, or clipcue serve token remove NAME first"),
 	is(access.ErrNoToken, "clipcue serve token list, for their names"),

@@ -186,6 +186,7 @@ Library: search the moments of many videos
   clipcue duplicates ...       find videos that occur more than once
   clipcue label ...            teach a label from a few marks, and find it everywhere
   clipcue serve ...            all of this on a web page, and an API
+  clipcue immich ...           CLIP for Immich, embeddings for clients of OpenAI
 
 clipcue demo runs an experiment from rendering videos to a report. clipcue pretrain
 trains a backbone from captioned images. clipcue doctor finds out what is missing.
@@ -244,7 +245,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.modelCommand(), a.embedCommand(),
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
-		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(),
+		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(), a.immichCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.configCommand(), a.formatsCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {

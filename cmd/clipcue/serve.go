@@ -91,8 +91,7 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	if err != nil {
 		return err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := newMetrics()
 	guarded.Log, guarded.Metrics = a.log, metrics
 	guarded.Uploads = map[string]int64{server.ExamplePath: server.MaxExample + 1<<20}
 	guard, err := access.New(guarded)
@@ -120,16 +119,28 @@ func (a *app) serve(c *cobra.Command, o serveFlags) error {
 	h.RegisterOnShutdown(s.Drain)
 	h.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
 	terminal.Fprintf(a.out, "clipcue serves %s at %s\n", o.library, o.access.address(listener))
+	return untilStopped(c.Context(), h, func() error { return o.access.serve(h, listener) })
+}
+
+// untilStopped answers requests until ctx ends. Requests that were accepted have some time to end.
+func untilStopped(ctx context.Context, h *http.Server, serve func() error) error {
 	stopped := make(chan error, 1)
 	go func() {
 		defer crash.Recover()
-		<-c.Context().Done()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), drain)
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		stopped <- h.Shutdown(ctx)
 	}()
-	if err := o.access.serve(h, listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped
+}
+
+// newMetrics returns a registry with the metrics of the process.
+func newMetrics() *prometheus.Registry {
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return metrics
 }

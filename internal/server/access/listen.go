@@ -31,7 +31,7 @@ func (g *Guard) Listen(ctx context.Context, address string) (net.Listener, error
 	if len(g.o.Hosts) > 0 && !g.Required() {
 		return nil, &OpenError{g.o.Hosts[0]}
 	}
-	l, err := listen(ctx, address)
+	l, err := Listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,8 @@ func (g *Guard) Listen(ctx context.Context, address string) (net.Listener, error
 	return l, nil
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// Listen listens on an address. Anybody who reaches it is accepted.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, &InUseError{address}
@@ -54,7 +55,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 // CheckFree returns the error that listening on an address gives now, for programs that have
 // long work to do before.
 func CheckFree(ctx context.Context, address string) error {
-	l, err := listen(ctx, address)
+	l, err := Listen(ctx, address)
 	if err != nil {
 		return err
 	}

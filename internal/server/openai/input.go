@@ -1,0 +1,129 @@
+package openai
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+
+	"github.com/clipcue/clipcue/internal/server/encode"
+)
+
+// maxInputs is the largest number of inputs of a request, OpenAI's.
+const maxInputs = 2048
+
+// input is a text or the content of an image file.
+type input struct {
+	text  string
+	image []byte
+}
+
+// object is an input as other servers take it: {"text": …}, {"image": …}, or a part of a
+// message, {"type": "image_url", "image_url": {"url": …}}.
+type object struct {
+	Text  *string `json:"text"`
+	Image *string `json:"image"`
+	URL   *struct {
+		URL string `json:"url"`
+	} `json:"image_url"`
+}
+
+// inputs returns the inputs of a request: one, or a list.
+func (q *request) inputs() ([]input, error) {
+	switch {
+	case q.Model == "":
+		return nil, invalid("model is missing")
+	case q.Format != "" && q.Format != "float" && q.Format != "base64":
+		return nil, invalid("encoding_format must be float or base64, got %q", q.Format)
+	}
+	list := []json.RawMessage{q.Input}
+	if bytes.HasPrefix(bytes.TrimSpace(q.Input), []byte("[")) {
+		if err := json.Unmarshal(q.Input, &list); err != nil {
+			return nil, invalid("input: %v", err)
+		}
+	}
+	if len(list) == 0 || len(list) > maxInputs {
+		return nil, invalid("input must have 1 to %d elements, got %d", maxInputs, len(list))
+	}
+	inputs := make([]input, len(list))
+	for i, raw := range list {
+		var err error
+		if inputs[i], err = parseInput(raw); err != nil {
+			return nil, invalid("input %d: %v", i, err)
+		}
+	}
+	return inputs, nil
+}
+
+func parseInput(raw json.RawMessage) (in input, err error) {
+	var text string
+	var o object
+	switch first, _ := firstByte(raw); first {
+	case '"':
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return in, err
+		}
+		o.Text = &text
+		if strings.HasPrefix(text, "data:image/") {
+			o = object{Image: &text}
+		}
+	case '{':
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return in, err
+		}
+	default:
+		return in, invalid("must be a text or an object with text or image; token ids are not supported")
+	}
+	if o.URL != nil {
+		o.Image = cmp.Or(o.Image, &o.URL.URL)
+	}
+	switch {
+	case (o.Text == nil) == (o.Image == nil):
+		return in, invalid("must have either text or image")
+	case o.Text != nil && *o.Text == "":
+		return in, invalid("the text is empty")
+	case o.Text != nil:
+		return input{text: *o.Text}, nil
+	}
+	in.image, err = decodeImage(*o.Image)
+	return in, err
+}
+
+func firstByte(raw []byte) (byte, bool) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return 0, false
+	}
+	return raw[0], true
+}
+
+// decodeImage returns the content of a data URL or of base64 alone. Nothing is downloaded: a
+// client must not be able to send requests to the server's network.
+func decodeImage(s string) ([]byte, error) {
+	if strings.HasPrefix(s, "http:") || strings.HasPrefix(s, "https:") {
+		return nil, invalid("images are not downloaded; send a data URL")
+	}
+	if rest, ok := strings.CutPrefix(s, "data:"); ok {
+		kind, data, ok := strings.Cut(rest, ",")
+		if !ok || !strings.HasSuffix(kind, ";base64") {
+			return nil, invalid("the data URL of an image must be base64")
+		}
+		s = data
+	}
+	data, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return nil, invalid("the image is not base64: %v", err)
+	}
+	return data, nil
+}
+
+// encode returns the embedding of an input and how many tokens it has.
+func (in input) encode(ctx context.Context, e *encode.Encoder, model string) ([]float32, int, error) {
+	if in.image != nil {
+		i, err := e.Image(ctx, model, in.image)
+		return i.Embedding, 0, err
+	}
+	return e.Text(ctx, model, in.text)
+}
