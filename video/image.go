@@ -93,29 +93,24 @@ func decodeImage(r io.ReadSeeker) (frame Frame, err error) {
 	if err != nil {
 		return Frame{}, err
 	}
+	switch m := img.(type) {
+	case *image.YCbCr:
+		return planarFrame(m, turn, format), nil
+	case *image.NYCbCrA:
+		return planarFrame(&m.YCbCr, turn, format), nil
+	}
 	// The first frame of a GIF may cover only a part of its canvas.
 	bounds := img.Bounds()
 	if _, part := img.(*image.Paletted); part && bounds.In(image.Rect(0, 0, w, h)) {
 		bounds = image.Rect(0, 0, w, h)
 	}
-	return turn.frame(bounds, colors(img, format)), nil
+	return turn.frame(bounds, colors(img)), nil
 }
 
 // colors returns a function that reads the color of a pixel without its transparency. It
 // allocates nothing per pixel: garbage would double the memory of a large image.
-func colors(img image.Image, format string) func(x, y int) (r, g, b uint8) {
+func colors(img image.Image) func(x, y int) (r, g, b uint8) {
 	switch m := img.(type) {
-	case *image.YCbCr:
-		convert := color.YCbCrToRGB
-		if format == "webp" {
-			convert = studioToRGB
-		}
-		return func(x, y int) (r, g, b uint8) {
-			c := m.YCbCrAt(x, y)
-			return convert(c.Y, c.Cb, c.Cr)
-		}
-	case *image.NYCbCrA:
-		return colors(&m.YCbCr, format)
 	case *image.NRGBA:
 		return func(x, y int) (r, g, b uint8) {
 			c := m.NRGBAAt(x, y)

@@ -109,8 +109,8 @@ func advised(err error) string {
 	return oneLine(err)
 }
 
-// download marks the name of a model that has to be pulled. No path begins with it.
-const download = "pull\x00"
+// download comes before the name of a model that has to be pulled.
+const download = "pull "
 
 // find returns the path of a model that a request names: one of --weights, the built-in one, or
 // one that was pulled. Requests cannot name other files.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,22 @@ func TestImmich(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+// With --pull, the server downloads models of Immich's list, and no others.
+func TestImmichPulls(t *testing.T) {
+	t.Parallel()
+	weights := backbone(t, t.TempDir(), 1)
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(weights, filepath.Base(r.URL.Path)))
+	}))
+	t.Cleanup(hub.Close)
+	address, _ := immichServer(t, []string{"CLIPCUE_MODELS=" + t.TempDir(), "HF_ENDPOINT=" + hub.URL, "HF_TOKEN="}, "--pull")
+	for model, want := range map[string]int{"ViT-B-32__openai": 200, "hf:owner/name": 404, "ViT-B-32-256:datacomp_s34b_b86k": 404} {
+		if status, answer := predictText(t, address, model); status != want {
+			t.Errorf("%s: %d %s", model, status, answer)
+		}
 	}
 }
 

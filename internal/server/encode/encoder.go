@@ -38,7 +38,7 @@ type Encoder struct {
 	towers map[key]*tower
 }
 
-// New returns an encoder. Close must be called on it.
+// New returns an encoder.
 func New(o Options) *Encoder {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
