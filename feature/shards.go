@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/text"
 )
@@ -80,6 +81,7 @@ func (s *shards) open(path string) {
 	r, w := io.Pipe()
 	s.out, s.pipe, s.written = tar.NewWriter(w), w, make(chan error, 1)
 	go func() {
+		defer crash.Recover()
 		err := atomicfile.Write(path, func(w io.Writer) error {
 			_, err := io.Copy(w, r)
 			return err
