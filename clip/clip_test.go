@@ -269,7 +269,7 @@ func TestInt8FeaturesAreClose(t *testing.T) {
 	if exact.Fingerprint() != rounded.Fingerprint() {
 		t.Error("precision changes what the backbone is")
 	}
-	if rounded.Config().Precision != "int8" || exact.Config().Precision != "" {
+	if rounded.Config().Precision != "int8-2" || exact.Config().Precision != "" {
 		t.Error("the configuration does not tell the precision")
 	}
 	if _, err := clip.New(w, clip.Options{Precision: "int4"}); err == nil {

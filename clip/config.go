@@ -46,7 +46,8 @@ type Config struct {
 	Fit video.Fit `json:"fit,omitzero"`
 	// Tokenizer is the fingerprint of the tokenizer, or "" for CLIP's own.
 	Tokenizer string `json:"tokenizer,omitempty"`
-	// Precision of the towers' arithmetic: "" for float32, or "int8".
+	// Precision of the towers' arithmetic: "" for float32, or "int8-2". The number changes
+	// when the features of int8 change, because they cannot be mixed in a store.
 	Precision string `json:"precision,omitempty"`
 }
 

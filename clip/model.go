@@ -137,7 +137,7 @@ func New(w *checkpoint.Weights, o Options) (*Model, error) {
 		m.assumed = append(slices.Clone(m.assumed), "the activation is OpenAI's quick_gelu")
 	}
 	if forms == compute.ForwardInt8 {
-		m.config.Precision = "int8"
+		m.config.Precision = "int8-2"
 	}
 	if m.logitScale, err = logitScale(w); err != nil {
 		return nil, err

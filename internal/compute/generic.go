@@ -24,7 +24,7 @@ var generic = &kernels{
 	adamw:         genericAdamW,
 	transpose:     genericTranspose,
 	transposed:    16,
-	ints:          &intKernels{cols: 4, lanes: 4, group: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantize: genericQuantize, byteDots: genericByteDots},
+	ints:          &intKernels{rows: 2, cols: 4, lanes: 4, tiles: [][]func(*tile){nil, {nil, genericIntTile1, genericIntTile2}}, extent: genericExtent, quantize: genericQuantize, byteDots: genericByteDots},
 	resample:      genericResample,
 	peak:          genericPeak,
 	vector:        1,

@@ -1,11 +1,24 @@
 package compute
 
 import (
-	"encoding/binary"
 	"math"
 	"runtime"
 	"unsafe"
 )
+
+// Levels of activations are 0..maxLevel and those of weights -127..127. Within wordGroups
+// groups of four weights of a column, the positive ones at even pairs add up to at most
+// maxWord, and so do the negative ones and those at odd pairs. So AVX2 can add their products
+// in 16 bits. With fewer levels for activations, weights can have more; these numbers balance
+// the errors of both.
+const (
+	maxLevel   = 180
+	wordGroups = 2
+	maxWord    = math.MaxInt16 / maxLevel
+)
+
+// smallest is the smallest step or scale; below, its reciprocal could overflow.
+const smallest = 1e-30
 
 // intPanels holds a weight quantized to int8: signed levels in panels like those
 // of float32, in groups of four bytes along k, with a scale for each column (output
@@ -17,19 +30,19 @@ import (
 // with all sums over levels exact.
 type intPanels struct {
 	n, k            int
-	groups          int // of k, in four bytes each
+	groups          int // of k, in four bytes each; a multiple of 4, padded with zeros
 	data            []byte
 	scales, offsets []float32 // padded to whole panels
 }
 
-// level returns the unsigned 8-bit level of an activation.
+// level returns the level of an activation.
 func level(x, low, inverse float32) uint8 {
-	return uint8(max(0, min(255, math.RoundToEven(float64((x-low)*inverse)))))
+	return uint8(max(0, min(maxLevel, math.RoundToEven(float64((x-low)*inverse)))))
 }
 
 func (c *CPU) newIntPanels(owner *Weight, n, k int) *intPanels {
 	ints := c.kernels.ints
-	p := &intPanels{n: n, k: k, groups: ceil(k, ints.group)}
+	p := &intPanels{n: n, k: k, groups: 4 * ceil(k, 16)}
 	wide := ceil(n, ints.cols) * ints.cols
 	b := newBlock(wide*p.groups + 2*wide)
 	runtime.AddCleanup(owner, block.free, b)
@@ -50,12 +63,7 @@ func (c *CPU) packInts(p *intPanels, w Matrix) {
 }
 
 func (p *intPanels) putColumn(ints *intKernels, column int, w []float32) {
-	largest := float32(0)
-	for _, v := range w {
-		largest = max(largest, v, -v)
-	}
-	scale := largest / 127
-	inverse := float32(0)
+	scale, inverse := weightScale(w), float32(0)
 	if scale > 0 {
 		inverse = 1 / scale
 	}
@@ -64,15 +72,32 @@ func (p *intPanels) putColumn(ints *intKernels, column int, w []float32) {
 	for i, v := range w {
 		level := int8(math.RoundToEven(float64(max(-127, min(127, v*inverse)))))
 		total += int(level)
-		at := i / ints.group * ints.cols * 4
-		if ints.group == 4 {
-			d[at+i%4] = byte(level)
-		} else {
-			binary.NativeEndian.PutUint16(d[at+i%2*2:], uint16(level))
-		}
+		d[i/4*ints.cols*4+i%4] = byte(level)
 	}
 	p.scales[column] = scale
 	p.offsets[column] = scale * float32(total)
+}
+
+// weightScale returns the smallest scale with which the levels of a column are in their range
+// and their sums within maxWord.
+func weightScale(w []float32) float32 {
+	const words = wordGroups // each of its 2·words levels may be rounded up by 1/2
+	largest, sum := float32(0), float32(0)
+	for len(w) > 0 {
+		n := min(4*wordGroups, len(w))
+		var positive, negative [2]float32
+		for i, v := range w[:n] {
+			largest = max(largest, v, -v)
+			positive[i/2%2] += max(v, 0)
+			negative[i/2%2] += max(-v, 0)
+		}
+		sum = max(sum, positive[0], positive[1], negative[0], negative[1])
+		w = w[n:]
+	}
+	if scale := max(largest/127, sum/(maxWord-words)); !(scale < smallest) {
+		return scale
+	}
+	return 0
 }
 
 // linearInts is Linear for an int8 weight.
@@ -112,23 +137,17 @@ func (k *kernels) levels(q, stepLow, x []float32) {
 	}
 	low, size := stepLow[0], stepLow[1]-stepLow[0]
 	inverse := float32(0)
-	if size > 0 {
-		inverse = 255 / size
+	if size > smallest {
+		inverse = maxLevel / size
 	}
-	stepLow[0], stepLow[1] = size/255, low
+	stepLow[0], stepLow[1] = size/maxLevel, low
 	d := unsafe.Slice((*byte)(unsafe.Pointer(&q[0])), 4*len(q))
 	ints.quantize(d, x, low, inverse)
-	for i := len(x) &^ 15; i < len(q)*ints.group; i++ {
-		var l uint8 // padding is multiplied by weights of zero
-		if i < len(x) {
-			l = level(x[i], low, inverse)
-		}
-		if ints.group == 4 {
-			d[i] = l
-		} else {
-			binary.NativeEndian.PutUint16(d[2*i:], uint16(l))
-		}
+	rest := len(x) &^ 15
+	for i := rest; i < len(x); i++ {
+		d[i] = level(x[i], low, inverse)
 	}
+	clear(d[len(x):])
 }
 
 // multiplyInts computes rows i0..i1-1 of the columns in the panels j0..j1-1.
@@ -137,10 +156,10 @@ func (w *worker) multiplyInts(c *CPU, i0, i1, j0, j1 int) {
 	if i0 >= i1 {
 		return
 	}
-	tiles := ceil(i1-i0, k.rows)
+	tiles := ceil(i1-i0, ints.rows)
 	var sums []float32
 	if f.act != Identity {
-		sums = w.sumsFor(k.rows * ints.cols)
+		sums = w.sumsFor(ints.rows * ints.cols)
 	}
 	bytes := uintptr(p.groups * ints.cols * 4)
 	t := &w.tile

@@ -70,14 +70,13 @@ type tile struct {
 	alpha float32
 }
 
-// intKernels multiply unsigned 8-bit levels of activations by signed 8-bit weights, group of
-// them along k in four bytes. The sums are exact, so every instruction set gives the same.
+// intKernels multiply unsigned 8-bit levels of activations by signed 8-bit weights, in groups
+// of four bytes along k. The sums are exact, so every instruction set gives the same.
 type intKernels struct {
-	cols, lanes int // of a tile; the height is that of float32 tiles
-	group       int // 4 of 8 bits or 2 of 16 bits
-	tiles       [][]func(*tile)
-	extent      func(lohi, x []float32)                           // minimum and maximum
-	quantize    func(q []byte, x []float32, low, inverse float32) // lengths are multiples of 16
+	rows, cols, lanes int // of a tile
+	tiles             [][]func(*tile)
+	extent            func(lohi, x []float32)                           // minimum and maximum
+	quantize          func(q []byte, x []float32, low, inverse float32) // lengths are multiples of 16
 	// byteDots writes dst[i] = Σ (row-128)·query for the rows at[i], four at a time;
 	// bias is -128·Σ query. The length of rows and query is a multiple of 64.
 	byteDots func(dst []int32, rows []byte, at []int32, query []int8, bias int64)

@@ -32,12 +32,12 @@ var avx2 = &kernels{
 	vector:        8,
 }
 
-var avx2Ints = &intKernels{cols: 16, lanes: 8, group: 2, tiles: avx2IntTiles, extent: avx2Extent, quantize: avx2Quantize, byteDots: avx2ByteDots}
+var avx2Ints = &intKernels{rows: 3, cols: 16, lanes: 8, tiles: avx2IntTiles, extent: avx2Extent, quantize: avx2Quantize, byteDots: avx2ByteDots}
 
 var avx2Resample = &resampleKernels{pack: avx2PackPixels, across: avx2Across, down: avx2Down}
 
 // vnniInts requires one more extension than the rest of AVX-512.
-var vnniInts = &intKernels{cols: 64, lanes: 16, group: 4, tiles: avx512IntTiles, extent: avx512Extent, quantize: avx512Quantize, byteDots: avx512ByteDots}
+var vnniInts = &intKernels{rows: 6, cols: 64, lanes: 16, tiles: avx512IntTiles, extent: avx512Extent, quantize: avx512Quantize, byteDots: avx512ByteDots}
 
 var avx512 = &kernels{
 	name: "avx512",

@@ -32,12 +32,13 @@ var neon = &kernels{
 }
 
 // dotInts require the dot-product instructions of Armv8.2.
-var dotInts = &intKernels{cols: 8, lanes: 4, group: 4, tiles: neonIntTiles, extent: neonExtent, quantize: neonQuantize, byteDots: neonByteDots}
+var dotInts = &intKernels{rows: 8, cols: 8, lanes: 4, tiles: neonIntTiles, extent: neonExtent, quantize: neonQuantize, byteDots: neonByteDots}
 
-// plainInts are in plain Go, with tiles of the same height as for float32.
+// plainInts are in plain Go.
 var plainInts = func() *intKernels {
 	ints, heights := *generic.ints, []func(*tile){nil}
-	for rows := 1; rows <= 8; rows++ {
+	ints.rows = 8
+	for rows := 1; rows <= ints.rows; rows++ {
 		heights = append(heights, func(t *tile) { genericIntTile(t, rows) })
 	}
 	ints.tiles = [][]func(*tile){nil, heights}

@@ -54,15 +54,6 @@ func avx2IntTile2x8(t *tile)
 func avx2IntTile3x8(t *tile)
 
 //go:noescape
-func avx2IntTile4x8(t *tile)
-
-//go:noescape
-func avx2IntTile5x8(t *tile)
-
-//go:noescape
-func avx2IntTile6x8(t *tile)
-
-//go:noescape
 func avx2IntTile1x16(t *tile)
 
 //go:noescape
@@ -71,19 +62,10 @@ func avx2IntTile2x16(t *tile)
 //go:noescape
 func avx2IntTile3x16(t *tile)
 
-//go:noescape
-func avx2IntTile4x16(t *tile)
-
-//go:noescape
-func avx2IntTile5x16(t *tile)
-
-//go:noescape
-func avx2IntTile6x16(t *tile)
-
 var avx2IntTiles = [][]func(*tile){
 	nil,
-	{nil, avx2IntTile1x8, avx2IntTile2x8, avx2IntTile3x8, avx2IntTile4x8, avx2IntTile5x8, avx2IntTile6x8},
-	{nil, avx2IntTile1x16, avx2IntTile2x16, avx2IntTile3x16, avx2IntTile4x16, avx2IntTile5x16, avx2IntTile6x16},
+	{nil, avx2IntTile1x8, avx2IntTile2x8, avx2IntTile3x8},
+	{nil, avx2IntTile1x16, avx2IntTile2x16, avx2IntTile3x16},
 }
 
 //go:noescape

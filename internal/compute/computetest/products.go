@@ -124,24 +124,40 @@ func testRowsDoNotChangeBits(t *testing.T, open Open) {
 	}
 }
 
-// rounded returns a row of activations or weights after quantization to 8 bits.
-func rounded(x wide, signed bool) wide {
+// roundedInputs returns activations after quantization to 181 levels per row.
+func roundedInputs(x wide) wide {
 	y := newWide(len(x), len(x[0]))
 	for i, r := range x {
 		low, high := float32(r[0]), float32(r[0])
 		for _, v := range r {
 			low, high = min(low, float32(v)), max(high, float32(v))
 		}
-		if signed {
-			scale := max(-low, high) / 127
-			for j, v := range r {
-				y[i][j] = float64(scale) * math.RoundToEven(float64(float32(v)*(1/scale)))
-			}
-			continue
-		}
-		step := (high - low) / 255
+		step := (high - low) / 180
 		for j, v := range r {
-			y[i][j] = float64(low) + float64(step)*math.RoundToEven(float64((float32(v)-low)*(255/(high-low))))
+			y[i][j] = float64(low) + float64(step)*math.RoundToEven(float64((float32(v)-low)*(180/(high-low))))
+		}
+	}
+	return y
+}
+
+// roundedWeights returns weights after quantization to 8 bits per row. The positive weights
+// among 0, 1, 4, 5 and among 2, 3, 6, 7 of each eight, and the negative ones, are limited to
+// sums of 180 levels before rounding.
+func roundedWeights(w wide) wide {
+	y := newWide(len(w), len(w[0]))
+	for i, r := range w {
+		scale := float32(0)
+		sums := map[[3]int]float32{}
+		for j, v := range r {
+			at := [3]int{j / 8, j / 2 % 2}
+			if v < 0 {
+				v, at[2] = -v, 1
+			}
+			sums[at] += float32(v)
+			scale = max(scale, float32(v)/127, sums[at]/180)
+		}
+		for j, v := range r {
+			y[i][j] = float64(scale) * math.RoundToEven(float64(float32(v)*(1/scale)))
 		}
 	}
 	return y
@@ -159,7 +175,7 @@ func testInt8(t *testing.T, open Open) {
 				x, w, bias, r := random(rng, m, k), random(rng, n, k), random(rng, 1, n), random(rng, m, n)
 				y := put(d, r)
 				d.Linear(y, put(d, x), d.Pack(put(d, w), compute.ForwardInt8), compute.Epilogue{Bias: put(d, bias), Act: act, Residual: y})
-				want := mul(rounded(x, false), transposed(rounded(w, true)), 1)
+				want := mul(roundedInputs(x), transposed(roundedWeights(w)), 1)
 				for i := range want {
 					for j := range want[i] {
 						want[i][j] = exact[act](want[i][j]+bias[0][j]) + r[i][j]

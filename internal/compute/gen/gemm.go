@@ -17,6 +17,17 @@ func (g *asm) tileVectors() int {
 	return 2
 }
 
+// tileHeight returns tileRows, or 3 for bytes with AVX2, which take twice as many registers.
+func (g *asm) tileHeight(kind tileKind) int {
+	if g.sumsWords(kind) {
+		return tileRows / 2
+	}
+	return tileRows
+}
+
+// sumsWords reports whether the kernels of a kind first add products in 16 bits.
+func (g *asm) sumsWords(kind tileKind) bool { return kind == intTile && !g.wide }
+
 // tiles writes the kernels for all heights and widths, and the table of them, so that tiles
 // at the edges of a product do not cost as much as full ones.
 func (g *asm) tiles(kind tileKind) {
@@ -24,7 +35,7 @@ func (g *asm) tiles(kind tileKind) {
 	fmt.Fprintf(&table, "var %s%ss = [][]func(*tile){\n\tnil,\n", g.name, kind)
 	for nv := 1; nv <= g.tileVectors(); nv++ {
 		table.WriteString("\t{nil")
-		for mr := 1; mr <= tileRows; mr++ {
+		for mr := 1; mr <= g.tileHeight(kind); mr++ {
 			g.tile(kind, mr, nv)
 			fmt.Fprintf(&table, ", %s%s%dx%d", g.name, kind, mr, nv*g.lanes)
 		}
@@ -33,8 +44,7 @@ func (g *asm) tiles(kind tileKind) {
 	g.stubs.WriteString(table.String() + "}\n\n")
 }
 
-// tileKind is the type of a tile's operands: float32, or integers in groups of four bytes,
-// which one instruction multiplies and sums.
+// tileKind is the type of a tile's operands: float32, or bytes in groups of four along k.
 type tileKind string
 
 const (
@@ -42,19 +52,13 @@ const (
 	intTile   tileKind = "IntTile"
 )
 
-// multiplyAdd writes sum += a·b for vectors of one kind.
-func (g *asm) multiplyAdd(kind tileKind, a, b, sum, temp int) {
-	switch {
-	case kind == floatTile:
-		g.op("VFMADD231PS %s, %s, %s", g.v(b), g.v(a), g.v(sum))
-	case g.wide:
-		// Four unsigned bytes of a times four signed bytes of b.
-		g.op("VPDPBUSD %s, %s, %s", g.v(b), g.v(a), g.v(sum))
-	default:
-		// Two 16-bit numbers, because the instruction for bytes saturates.
-		g.op("VPMADDWD %s, %s, %s", g.v(b), g.v(a), g.v(temp))
-		g.op("VPADDD %s, %s, %s", g.v(temp), g.v(sum), g.v(sum))
+// multiplyAdd writes sum += a·b.
+func (t *amd64Tile) multiplyAdd(a, b, sum int) {
+	op := "VFMADD231PS"
+	if t.kind == intTile {
+		op = "VPDPBUSD" // four unsigned bytes of a times four signed bytes of b
 	}
+	t.op("%s %s, %s, %s", op, t.v(b), t.v(a), t.v(sum))
 }
 
 // amd64Tile is a kernel for mr rows and nv vectors of columns. Each sum is one chain of
@@ -72,12 +76,7 @@ func (t *amd64Tile) sum(r, j int) int { return r*t.nv + j }
 
 func (t *amd64Tile) b(j int) int { return t.mr*t.nv + j }
 
-func (t *amd64Tile) a(r int) int {
-	if t.kind == intTile && !t.wide {
-		r = 0 // the next register is temporary
-	}
-	return t.b(t.nv) + r%2
-}
+func (t *amd64Tile) a(r int) int { return t.b(t.nv) + r%2 }
 
 // rowBytes returns the size of a row of B in its panel.
 func (t *amd64Tile) rowBytes() int { return t.tileVectors() * t.bytes() }
@@ -98,7 +97,11 @@ func (g *asm) tile(kind tileKind, mr, nv int) {
 		g.op("LEAQ (SI)(R13*1), R8")
 	}
 	t.start()
-	t.loops()
+	if t.sumsWords(kind) {
+		t.loopWords()
+	} else {
+		t.loops()
+	}
 	if kind == floatTile {
 		t.storeSums()
 		g.at("finish")
@@ -172,20 +175,30 @@ func (t *amd64Tile) loops() {
 
 // step adds the products of column u of A and row u of B, relative to their pointers.
 func (t *amd64Tile) step(u int) {
+	t.loadB(u, t.b(0))
+	for r := range t.mr {
+		t.broadcastA(u, r, t.a(r))
+		for j := range t.nv {
+			t.multiplyAdd(t.a(r), t.b(j), t.sum(r, j))
+		}
+	}
+}
+
+// loadB loads row u of B to consecutive registers.
+func (t *amd64Tile) loadB(u, register int) {
 	for j := range t.nv {
 		offset := u*t.rowBytes() + j*t.bytes()
-		t.op("VMOVUPS %d(DI), %s", offset, t.v(t.b(j)))
+		t.op("VMOVUPS %d(DI), %s", offset, t.v(register+j))
 		if offset%64 == 0 {
 			t.op("PREFETCHT0 %d(DI)", offset+t.ahead())
 		}
 	}
-	for r := range t.mr {
-		index := []string{"", "(BX*1)", "(BX*2)"}[r%3]
-		t.op("VBROADCASTSS %d(%s)%s, %s", 4*u, t.bases()[r/3], index, t.v(t.a(r)))
-		for j := range t.nv {
-			t.multiplyAdd(t.kind, t.a(r), t.b(j), t.sum(r, j), t.b(t.nv)+1)
-		}
-	}
+}
+
+// broadcastA loads four bytes of row r of A in column u to all elements of a register.
+func (t *amd64Tile) broadcastA(u, r, register int) {
+	index := []string{"", "(BX*1)", "(BX*2)"}[r%3]
+	t.op("VBROADCASTSS %d(%s)%s, %s", 4*u, t.bases()[r/3], index, t.v(register))
 }
 
 func (t *amd64Tile) advance(steps int) {

@@ -2,8 +2,7 @@ package main
 
 import "fmt"
 
-// quantize writes the kernels that convert a row of float32 to levels for integer tiles:
-// bytes for AVX-512, 16-bit numbers for AVX2.
+// quantize writes the kernels that convert a row of float32 to levels for integer tiles.
 func (g *asm) quantize() {
 	// The minimum and maximum element of a row.
 	n := g.unroll(4)
@@ -38,13 +37,14 @@ func (g *asm) quantize() {
 	}
 	if g.wide {
 		g.op("VPMOVUSDB Z0, (DI)")
-		g.op("ADDQ $16, DI")
 	} else {
 		g.op("VPACKUSDW Y1, Y0, Y0")
 		g.op("VPERMQ $0xd8, Y0, Y0")
-		g.op("VMOVDQU Y0, (DI)")
-		g.op("ADDQ $32, DI")
+		g.op("VEXTRACTI128 $1, Y0, X1")
+		g.op("VPACKUSWB X1, X0, X0")
+		g.op("VMOVDQU X0, (DI)")
 	}
+	g.op("ADDQ $16, DI")
 	g.op("ADDQ $64, SI")
 	g.op("DECQ CX")
 	g.op("JNZ loop")
