@@ -36,6 +36,9 @@ var avx2Ints = &intKernels{rows: 3, cols: 16, lanes: 8, tiles: avx2IntTiles, ext
 
 var avx2Resample = &resampleKernels{pack: avx2PackPixels, across: avx2Across, down: avx2Down}
 
+// avxVNNIInts requires one more extension than the rest of AVX2.
+var avxVNNIInts = &intKernels{rows: 6, cols: 16, lanes: 8, tiles: avx2VNNITiles, extent: avx2Extent, quantize: avx2Quantize, byteDots: avx2ByteDots}
+
 // vnniInts requires one more extension than the rest of AVX-512.
 var vnniInts = &intKernels{rows: 6, cols: 64, lanes: 16, tiles: avx512IntTiles, extent: avx512Extent, quantize: avx512Quantize, byteDots: avx512ByteDots}
 
@@ -68,6 +71,9 @@ var avx512 = &kernels{
 var available = sync.OnceValue(func() []*kernels {
 	all := []*kernels{generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		if cpu.X86.HasAVXVNNI {
+			avx2.ints = avxVNNIInts
+		}
 		all = append(all, avx2)
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasBMI2 {

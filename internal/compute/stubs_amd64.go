@@ -69,6 +69,48 @@ var avx2IntTiles = [][]func(*tile){
 }
 
 //go:noescape
+func avx2VNNITile1x8(t *tile)
+
+//go:noescape
+func avx2VNNITile2x8(t *tile)
+
+//go:noescape
+func avx2VNNITile3x8(t *tile)
+
+//go:noescape
+func avx2VNNITile4x8(t *tile)
+
+//go:noescape
+func avx2VNNITile5x8(t *tile)
+
+//go:noescape
+func avx2VNNITile6x8(t *tile)
+
+//go:noescape
+func avx2VNNITile1x16(t *tile)
+
+//go:noescape
+func avx2VNNITile2x16(t *tile)
+
+//go:noescape
+func avx2VNNITile3x16(t *tile)
+
+//go:noescape
+func avx2VNNITile4x16(t *tile)
+
+//go:noescape
+func avx2VNNITile5x16(t *tile)
+
+//go:noescape
+func avx2VNNITile6x16(t *tile)
+
+var avx2VNNITiles = [][]func(*tile){
+	nil,
+	{nil, avx2VNNITile1x8, avx2VNNITile2x8, avx2VNNITile3x8, avx2VNNITile4x8, avx2VNNITile5x8, avx2VNNITile6x8},
+	{nil, avx2VNNITile1x16, avx2VNNITile2x16, avx2VNNITile3x16, avx2VNNITile4x16, avx2VNNITile5x16, avx2VNNITile6x16},
+}
+
+//go:noescape
 func avx2Extent(lohi []float32, x []float32)
 
 //go:noescape

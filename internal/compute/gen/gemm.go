@@ -44,21 +44,26 @@ func (g *asm) tiles(kind tileKind) {
 	g.stubs.WriteString(table.String() + "}\n\n")
 }
 
-// tileKind is the type of a tile's operands: float32, or bytes in groups of four along k.
+// tileKind is the type of a tile's operands: float32, or bytes in groups of four along k. A
+// vnniTile is an intTile for AVX2 with AVX-VNNI.
 type tileKind string
 
 const (
 	floatTile tileKind = "Tile"
 	intTile   tileKind = "IntTile"
+	vnniTile  tileKind = "VNNITile"
 )
 
 // multiplyAdd writes sum += a·b.
 func (t *amd64Tile) multiplyAdd(a, b, sum int) {
-	op := "VFMADD231PS"
-	if t.kind == intTile {
-		op = "VPDPBUSD" // four unsigned bytes of a times four signed bytes of b
+	switch t.kind {
+	case floatTile:
+		t.op("VFMADD231PS %s, %s, %s", t.v(b), t.v(a), t.v(sum))
+	case intTile: // four unsigned bytes of a times four signed bytes of b
+		t.op("VPDPBUSD %s, %s, %s", t.v(b), t.v(a), t.v(sum))
+	case vnniTile:
+		t.op("%s // VPDPBUSD %s, %s, %s", vexVPDPBUSD(b, a, sum), t.v(b), t.v(a), t.v(sum))
 	}
-	t.op("%s %s, %s, %s", op, t.v(b), t.v(a), t.v(sum))
 }
 
 // amd64Tile is a kernel for mr rows and nv vectors of columns. Each sum is one chain of

@@ -37,6 +37,9 @@ func generateAMD64() *source {
 		g.isa = set
 		g.tiles(floatTile)
 		g.tiles(intTile)
+		if !set.wide {
+			g.tiles(vnniTile)
+		}
 		g.quantize()
 		g.byteDots()
 		g.finishes()

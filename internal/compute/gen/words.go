@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // wordGroups is the number of groups of four bytes whose products fit into 16 bits, because
 // package compute limits the weights (wordGroups in int8.go). A product of bytes then takes
@@ -44,4 +47,12 @@ func (t *amd64Tile) loopWords() {
 	t.advance(4)
 	t.op("DECQ CX")
 	t.op("JNZ loop")
+}
+
+// vexVPDPBUSD returns VPDPBUSD b, a, sum for the registers Y<n> in the encoding of AVX-VNNI.
+// Go's assembler only knows that of AVX-512.
+func vexVPDPBUSD(b, a, sum int) string {
+	high := (1-sum>>3)<<7 | 1<<6 | (1-b>>3)<<5 | 2 // inverted high bits of the registers; map 0F38
+	source := (^a&15)<<3 | 1<<2 | 1                // inverted register; 256 bits; prefix 66
+	return fmt.Sprintf("BYTE $0xc4; BYTE $0x%02x; BYTE $0x%02x; BYTE $0x50; BYTE $0x%02x", high, source, 3<<6|sum&7<<3|b&7)
 }
