@@ -167,6 +167,7 @@ func TestFingerprintTellsBackbonesApart(t *testing.T) {
 				t.Fatal(err)
 			}
 			data[n] = v
+			w.Tensors[n] = checkpoint.InMemory(v, x.Shape...)
 		}
 		var o clip.Options
 		change(&data, &o)

@@ -20,8 +20,8 @@ type Cosines struct {
 }
 
 // Compare returns how close the features of two models of the same sizes are, on
-// images of random colored waves and on a few sentences. Models without text tower are
-// compared on images only.
+// images of random colored waves and on a few sentences. Towers that one of them lacks are
+// not compared.
 func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
 	if a.config.Embed != b.config.Embed || a.config.ImageSize != b.config.ImageSize {
 		return nil, fmt.Errorf("models of different sizes cannot be compared: %d and %d values, images of %d and %d pixels",
@@ -30,13 +30,14 @@ func Compare(ctx context.Context, a, b *Model) (*Closeness, error) {
 	var out Closeness
 	images := testImages(16, a.config.ImageSize)
 	for _, side := range []struct {
+		tower  Tower
 		into   *Cosines
 		encode func(m *Model) ([]float32, error)
 	}{
-		{&out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, images) }},
-		{&out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(ctx, Templates, true) }},
+		{ImageTower, &out.Images, func(m *Model) ([]float32, error) { return m.EncodeImages(ctx, images) }},
+		{TextTower, &out.Texts, func(m *Model) ([]float32, error) { return m.EncodeTexts(ctx, Templates, true) }},
 	} {
-		if side.into == &out.Texts && !a.Has(TextTower) && !b.Has(TextTower) {
+		if !a.Has(side.tower) || !b.Has(side.tower) {
 			continue
 		}
 		x, err := side.encode(a)

@@ -15,6 +15,7 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/internal/bridge"
@@ -174,12 +175,16 @@ var precisions = map[string]compute.Form{
 
 // memory returns about how many bytes loading and encoding a batch take.
 func (c Config) memory(o Options) int64 {
-	values, largest := int64(0), int64(0)
-	add := func(weight int64) func(string, ...int) {
-		return func(_ string, shape ...int) {
+	towers, largest := int64(0), int64(0) // bytes; values
+	add := func(forms int64) func(string, ...int) {
+		return func(name string, shape ...int) {
 			n := int64(nn.Elements(shape))
-			values += weight * n
 			largest = max(largest, n)
+			if precisions[o.Precision] == compute.ForwardInt8 && strings.Contains(name, "resblocks") {
+				towers += n
+			} else {
+				towers += 4 * forms * n
+			}
 		}
 	}
 	if o.Towers&ImageTower != 0 {
@@ -194,7 +199,7 @@ func (c Config) memory(o Options) int64 {
 	} else if c.HasImage() {
 		batch = imageBatch * (3*side*side + int64(c.sizes().Tokens())*8*int64(c.VisionWidth))
 	}
-	return 4 * (values + 2*largest + batch) // float32
+	return towers + 4*(2*largest+batch)
 }
 
 // build builds towers from the weights.

@@ -12,8 +12,10 @@ import (
 // RandomWeights returns seeded random weights of the given sizes with CLIP's initial
 // scales, for tests and benchmarks. Only the positions of patches are not random: they are
 // sines and cosines, so that neighboring patches have similar positions without training.
+// Reading a tensor computes it again, so that the weights need no memory.
 func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
-	rng := rand.New(rand.NewPCG(seed, 0x636c6970))
+	source := rand.NewPCG(seed, 0x636c6970)
+	rng := rand.New(source)
 	w := &checkpoint.Weights{Tensors: map[string]checkpoint.Tensor{}, Format: "random",
 		Activation: c.Activation, VisionHeads: c.VisionHeads, TextHeads: c.TextHeads, Vision: c.Vision, Text: c.Text}
 	if c.Trunk != (Trunk{}) {
@@ -21,7 +23,6 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 	}
 	c.tensors(func(name string, shape ...int) {
 		n := nn.Elements(shape)
-		data := make([]float32, n)
 		var mean, std float64
 		switch {
 		case name == "logit_scale":
@@ -39,14 +40,22 @@ func RandomWeights(c Config, seed uint64) *checkpoint.Weights {
 		case name == "visual.class_embedding":
 			std = math.Pow(float64(n), -0.5)
 		}
-		for i := range data {
-			data[i] = float32(mean + std*rng.NormFloat64())
+		state := *source
+		for range n {
+			rng.NormFloat64()
 		}
-		if name == "visual.positional_embedding" {
-			grid := c.ImageSize / c.PatchSize
-			waves(data[n-grid*grid*c.VisionWidth:], c.VisionWidth, grid)
-		}
-		w.Tensors[name] = checkpoint.InMemory(data, shape...)
+		w.Tensors[name] = checkpoint.Tensor{Shape: shape, Read: func() ([]float32, error) {
+			source, data := state, make([]float32, n)
+			rng := rand.New(&source)
+			for i := range data {
+				data[i] = float32(mean + std*rng.NormFloat64())
+			}
+			if name == "visual.positional_embedding" {
+				grid := c.ImageSize / c.PatchSize
+				waves(data[n-grid*grid*c.VisionWidth:], c.VisionWidth, grid)
+			}
+			return data, nil
+		}}
 	})
 	return w
 }

@@ -124,7 +124,7 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		if f.Precision == "int8" {
 			towers = clip.ImageTower | clip.TextTower // for the comparison
 		}
-		if m, r.Model, err = a.benchModel(f, f.Precision, towers); err != nil {
+		if m, r.Model, err = a.benchModel(f, f.Precision, towers, towers); err != nil {
 			return nil, err
 		}
 		size = m.Config()
@@ -141,11 +141,10 @@ func (a *app) bench(ctx context.Context, f benchFlags, works []string) (*benchRe
 		bar.Add(1)
 	}
 	if m != nil && f.Precision == "int8" {
-		exact, _, err := a.benchModel(f, "float32", towers)
-		if err != nil {
-			return nil, err
-		}
-		if r.Int8, err = clip.Compare(ctx, exact, m); err != nil {
+		if r.Int8, err = closeness(ctx, m, func(tower clip.Tower) (*clip.Model, error) {
+			exact, _, err := a.benchModel(f, "float32", towers, tower)
+			return exact, err
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -171,14 +170,38 @@ func benchWork(ctx context.Context, b *suite.Bench, work string, m *clip.Model, 
 	return []suite.Result{r}, err
 }
 
-// benchModel loads the model to measure, or makes one with random weights, and returns
-// its name.
-func (a *app) benchModel(f benchFlags, precision string, towers clip.Tower) (*clip.Model, string, error) {
+// closeness compares a model with float32, one tower at a time to save memory.
+func closeness(ctx context.Context, m *clip.Model, float32s func(clip.Tower) (*clip.Model, error)) (*clip.Closeness, error) {
+	var all clip.Closeness
+	for _, tower := range []clip.Tower{clip.ImageTower, clip.TextTower} {
+		if !m.Has(tower) {
+			continue
+		}
+		exact, err := float32s(tower)
+		if err != nil {
+			return nil, err
+		}
+		one, err := clip.Compare(ctx, exact, m)
+		if err != nil {
+			return nil, err
+		}
+		if tower == clip.ImageTower {
+			all.Images = one.Images
+		} else {
+			all.Texts = one.Texts
+		}
+	}
+	return &all, nil
+}
+
+// benchModel loads towers of the model to measure, or of one with random weights for all, and
+// returns its name.
+func (a *app) benchModel(f benchFlags, precision string, all, towers clip.Tower) (*clip.Model, string, error) {
 	f.Precision = precision
 	if f.Model != "" {
 		return a.load(f.Backbone, towers)
 	}
-	w, err := suite.RandomWeights(f.size, towers)
+	w, err := suite.RandomWeights(f.size, all)
 	if err != nil {
 		return nil, "", err
 	}

@@ -67,11 +67,10 @@ func (a *app) modelInfoCommand() *cobra.Command {
 			if b.Precision == "int8" {
 				exact := b
 				exact.Precision = "float32"
-				float, _, err := a.load(exact, 0)
-				if err != nil {
-					return err
-				}
-				if info.Int8, err = clip.Compare(cmd.Context(), float, m); err != nil {
+				if info.Int8, err = closeness(cmd.Context(), m, func(tower clip.Tower) (*clip.Model, error) {
+					float, _, err := a.load(exact, tower)
+					return float, err
+				}); err != nil {
 					return err
 				}
 			}

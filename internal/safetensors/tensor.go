@@ -69,10 +69,14 @@ func (t Tensor) Len() int {
 }
 
 // Float32s returns the elements as float32: exactly for F32, F16, BF16 and the
-// integers of up to 16 bits, rounded to nearest for F64 and wider integers.
+// integers of up to 16 bits, rounded to nearest for F64 and wider integers. Those of F32
+// may share memory with Data, so that large tensors are not in memory twice.
 func (t Tensor) Float32s() ([]float32, error) {
 	if err := t.check(); err != nil {
 		return nil, err
+	}
+	if shared := t.shared(); shared != nil {
+		return shared, nil
 	}
 	out := make([]float32, t.Len())
 	switch t.DType {
@@ -102,6 +106,16 @@ func (t Tensor) Float32s() ([]float32, error) {
 		}
 	}
 	return out, nil
+}
+
+// shared returns Data as float32 if it has their format and alignment, or nil.
+func (t Tensor) shared() []float32 {
+	const size = unsafe.Sizeof(float32(0))
+	bytes := unsafe.Pointer(unsafe.SliceData(t.Data))
+	if t.DType != "F32" || len(t.Data) == 0 || uintptr(bytes)%size != 0 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(bytes), t.Len())
 }
 
 // Float64s returns the elements as float64: exactly for F64, and like Float32s for
