@@ -37,7 +37,7 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 	f := x.format
 	if f == "" {
 		var err error
-		if f, err = markfile.FormatOf(out, nil); err != nil {
+		if f, err = markfile.ExportFormat(out); err != nil {
 			return usageError{fmt.Errorf("%w; choose one with --format", err)}
 		}
 	}

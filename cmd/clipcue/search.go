@@ -19,6 +19,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
@@ -41,6 +42,7 @@ type searchFlags struct {
 	save, saved string // names
 	top         int
 	clips, html string
+	segments    string // file
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -64,10 +66,12 @@ search for the excluded text, too, and multiply the score by 1 minus its score.
 
 --folder, --path, --since, --until, --min-length, --max-length and --label restrict
 the search; the results are the best that pass. --save stores the query without
---top, --clips and --html; --saved repeats it. List and delete saved searches with:
+--top, --clips, --segments and --html; --saved repeats it. List and delete saved searches with:
 clipcue library searches.
 
---clips cuts the results out. They are re-encoded, so that they start and end exactly.`,
+--clips cuts the results out. They are re-encoded, so that they start and end exactly.
+--segments writes the results to a file, labeled with the query, in a format that clipcue
+formats prints: a table for pandas (.parquet), an annotation file, a timeline (.fcpxml).`,
 		Example: `  clipcue search --library lib "a man opens a door"
   clipcue search --library lib "a dog -leash" --folder videos/park --since 2024-05-01
   clipcue search --library lib "at night" --image door.jpg --top 5 --clips clips
@@ -87,6 +91,7 @@ clipcue library searches.
 	o.top = 10
 	flags.Int(c, &o.top, "top", 1, "number of best results")
 	f.StringVar(&o.clips, "clips", "", "folder to cut the results into")
+	f.StringVar(&o.segments, "segments", "", "file for the results as segments; the extension is the format")
 	flags.HTML(c, &o.html)
 	return c
 }
@@ -132,6 +137,11 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 	if o.clips != "" {
 		if out.Clips, failed, err = a.cut(c.Context(), o.clips, out.Results); err != nil {
 			return err
+		}
+	}
+	if o.segments != "" {
+		if err := a.writeResults(o.segments, out); err != nil {
+			return fmt.Errorf("--segments: %w", err)
 		}
 	}
 	if o.html != "" {
@@ -294,6 +304,21 @@ func clipName(place int, r library.Result) string {
 		name = name[:60]
 	}
 	return fmt.Sprintf("%02d_%s_%s.mp4", place, name, strings.ReplaceAll(library.FormatTime(r.Start), ":", "-"))
+}
+
+// writeResults writes results in the format of the file's extension.
+func (a *app) writeResults(path string, s *searched) error {
+	f, err := markfile.ExportFormat(path)
+	if err != nil {
+		return usageError{err}
+	}
+	var rows []markfile.Row
+	for _, r := range s.Results {
+		rows = append(rows, markfile.Row{Video: r.Video, Start: r.Start, End: r.End, Label: strings.Join(strings.Fields(s.Query), " "), Score: &r.Score})
+	}
+	x := exchangeFlags{app: a, fps: 25}
+	_, err = markfile.Write(path, f, rows, x.options())
+	return err
 }
 
 // failedClips returns the error of a search of which n results could not be cut out.

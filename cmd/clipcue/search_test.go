@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/markfile"
 )
 
 // A query of several parts with filters finds what it says; saved, it does so again.
@@ -24,6 +26,11 @@ func TestSearchByParts(t *testing.T) {
 		if filepath.Dir(r.Video) != ring {
 			t.Errorf("%s is not in the folder", r.Video)
 		}
+	}
+	table := filepath.Join(t.TempDir(), "found.parquet")
+	search("a circle", "--segments", table)
+	if rows, err := markfile.Read(table, "", markfile.Options{}); err != nil || len(rows) == 0 || rows[0].Label != "a circle" || rows[0].Score == nil {
+		t.Errorf("%+v, error %v", rows, err)
 	}
 	if again := search("--saved", "rings"); len(again.Results) != len(found.Results) || again.Results[0] != found.Results[0] || again.Query != found.Query {
 		t.Errorf("%+v, saved %+v", again, found)

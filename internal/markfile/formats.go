@@ -150,4 +150,14 @@ func FormatOf(name string, data []byte) (Format, error) {
 	return found, nil
 }
 
+// ExportFormat returns the first format that is written with the extension of a path.
+func ExportFormat(name string) (Format, error) {
+	for _, c := range codecs {
+		if c.write != nil && c.has(filepath.Ext(name)) {
+			return c.Name, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w, the extension is %q", name, ErrFormat, filepath.Ext(name))
+}
+
 func isArray(data []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) }

@@ -13,6 +13,8 @@ const others: [string, string][] = [
   ["edl", "EDL for an editing program"], ["srt", "Subtitles, SRT"], ["vtt", "Subtitles, WebVTT"],
   ["jsonl", "JSON lines"], ["activitynet", "ActivityNet JSON"], ["labelstudio", "Label Studio JSON"],
   ["elan", "ELAN"], ["textgrid", "Praat TextGrid"], ["boris", "BORIS events"], ["via", "VGG Image Annotator"], ["mpv", "mpv playlist"],
+  ["parquet", "Parquet table"], ["cvat", "CVAT"], ["datumaro", "Datumaro"], ["fiftyone", "FiftyOne"], ["coco", "COCO tables"],
+  ["huggingface", "Hugging Face metadata"], ["premiere", "Premiere Pro markers"], ["resolve", "DaVinci Resolve markers"], ["fcpxml", "Final Cut Pro timeline"],
 ];
 
 // useExport starts exports and saves the file of the last one as soon as it is ready.
