@@ -140,25 +140,6 @@ func changes(embed int, moments []Frames) *mat.Dense {
 	return mat.NewDense(len(rows)/embed, embed, rows)
 }
 
-// principal returns k orthonormal directions in which rows vary most.
-func principal(x *mat.Dense, k int) [][]float32 {
-	_, width := x.Dims()
-	covariance := mat.NewSymDense(width, nil)
-	covariance.SymOuterK(1, x.T())
-	var eigen mat.EigenSym
-	eigen.Factorize(covariance, true) // fails only for what is not finite
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	out := make([][]float32, k)
-	for i := range out {
-		out[i] = make([]float32, width)
-		for j := range width {
-			out[i][j] = float32(vectors.At(j, width-1-i)) // eigenvalues increase
-		}
-	}
-	return out
-}
-
 // Project returns the coordinates [n,D] of frames [n,E], each scaled to length 1, along the
 // directions. [Directions.Describe] needs only these.
 func (d *Directions) Project(features []float32) []float32 {
