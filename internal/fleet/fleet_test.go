@@ -382,14 +382,14 @@ func (s *site) workers() []WorkerStatus {
 func TestBadMachine(t *testing.T) {
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
-	render(t, videos, 8)
+	render(t, videos, 4)
 	broken := newEncoder()
 	broken.fail.Store(true)
 	o := s.worker("broken")
 	o.Encoder, o.Idle, o.pause = broken, 0, time.Millisecond
 	ended := s.work(t.Context(), o)
 	s.submit(videos)
-	for broken.calls.Load() < 8 {
+	for broken.calls.Load() < 4 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	s.work(t.Context(), s.worker("good"))
@@ -397,7 +397,7 @@ func TestBadMachine(t *testing.T) {
 		t.Errorf("the broken machine ended with %v", err)
 	}
 	st := s.finish()
-	if st.Finished != 8 || len(st.Suspended) != 1 || st.Suspended["broken"] == "" {
+	if st.Finished != 4 || len(st.Suspended) != 1 || st.Suspended["broken"] == "" {
 		t.Errorf("%+v", st)
 	}
 	broken.fail.Store(false)

@@ -49,6 +49,9 @@ func (c *Coordinator) beat(_ context.Context, r report) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.crew.forget()
+	if w := c.crew.workers[r.ID]; w != nil && !r.Ends && c.crew.suspended[w.Name] != "" {
+		return nil, fmt.Errorf("%w: %s", ErrSuspended, c.crew.suspended[w.Name])
+	}
 	return c.crew.beat(r), nil
 }
 

@@ -128,7 +128,12 @@ func (w *crewman) run(ctx context.Context) (err error) {
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var all sync.WaitGroup
-	all.Go(func() { defer crash.Recover(); w.beat(inner) })
+	all.Go(func() {
+		defer crash.Recover()
+		if err := w.beat(inner); err != nil {
+			stop(err)
+		}
+	})
 	for range w.o.Videos {
 		all.Go(func() {
 			defer crash.Recover()
@@ -147,18 +152,24 @@ func (w *crewman) run(ctx context.Context) (err error) {
 // errIdle ends a worker without work.
 var errIdle = errors.New("no work")
 
-// beat reports to the coordinator regularly. The last report says that the worker ends.
-func (w *crewman) beat(ctx context.Context) {
+// beat reports to the coordinator regularly, until the machine is suspended or rejected. The
+// last report says that the worker ends.
+func (w *crewman) beat(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var known bool
-		if err := w.client.ask(ctx, "beat", w.report(false), &known); err == nil && !known {
-			_ = w.hello(ctx) // the coordinator was restarted
+		err := w.client.ask(ctx, "beat", w.report(false), &known)
+		if err == nil && !known {
+			err = w.hello(ctx) // the coordinator was restarted
+		}
+		if errors.Is(err, ErrSuspended) || errors.Is(err, ErrRejected) {
+			return err
 		}
 		sleep(ctx, beatTime)
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = w.client.ask(end, "beat", w.report(true), nil)
+	return nil
 }
 
 func (w *crewman) report(ends bool) report {
