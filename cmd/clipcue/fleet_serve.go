@@ -78,6 +78,9 @@ machine produced what.`,
 
 func (a *app) fleetServe(c *cobra.Command, o fleetServeFlags) error {
 	ctx := c.Context()
+	if (o.cert == "") != (o.key == "") {
+		return usageError{errors.New("--tls-cert and --tls-key must be given together")}
+	}
 	recipe, err := a.fleetRecipe(c, o)
 	if err != nil {
 		return err
@@ -121,8 +124,9 @@ func (a *app) fleetServe(c *cobra.Command, o fleetServeFlags) error {
 	if local != nil {
 		at = "nats://" + local.Address()
 	}
-	terminal.Fprintf(a.out, "clipcue coordinates the fleet %s of %s at %s\n", o.broker.fleet, o.out, at)
-	return coordinator.Run(ctx)
+	return coordinator.Run(ctx, func() {
+		terminal.Fprintf(a.out, "clipcue coordinates the fleet %s of %s at %s\n", o.broker.fleet, o.out, at)
+	})
 }
 
 // fleetRecipe returns what all workers must agree on.

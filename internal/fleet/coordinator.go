@@ -134,8 +134,9 @@ func (c *Coordinator) Close() {
 // parallel is the number of requests of a kind that are handled at the same time.
 const parallel = 8
 
-// Run answers submitters and workers, and keeps the queue filled, until ctx is done.
-func (c *Coordinator) Run(ctx context.Context) error {
+// Run answers submitters and workers, and keeps the queue filled, until ctx is done. It calls
+// ready, if it is not nil, when it answers.
+func (c *Coordinator) Run(ctx context.Context, ready func()) error {
 	for kind, handle := range map[string]func([]byte) (any, error){
 		"hello":   on(ctx, c.hello),
 		"submit":  on(ctx, c.submit),
@@ -153,6 +154,9 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	}
 	if err := c.client.conn.Flush(); err != nil {
 		return err
+	}
+	if ready != nil {
+		ready()
 	}
 	for {
 		if err := c.reconcile(ctx); err != nil && ctx.Err() == nil {

@@ -111,7 +111,7 @@ func (s *site) start() {
 		s.t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
+	go func() { ended <- c.Run(ctx, nil) }()
 	s.stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
