@@ -217,11 +217,6 @@ func newExtraction(enc Encoder, sources []video.Source, o Options) (*extraction,
 		}
 		seen[s.ID] = s.Path
 	}
-	x.made = Provenance{
-		Stream:        o.Stream,
-		Backbone:      enc.Fingerprint(),
-		Preprocessing: x.preprocessing(),
-		Sampling:      o.Sampling.String(),
-	}
+	x.made = o.recipe(enc)
 	return x, nil
 }

@@ -3,6 +3,8 @@ package feature
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/clipcue/clipcue/clip"
 )
 
 // A static camera, slides and a recorded screen give frames that differ by noise only. With
@@ -76,10 +78,10 @@ func cellDistance(a, b []byte, size, left, top, right, bottom int) int {
 }
 
 // preprocessing returns how frames are prepared and which of them are encoded, for provenance.
-func (x *extraction) preprocessing() string {
-	s := Preprocessing(x.config)
-	if x.o.Still > 0 {
-		s += fmt.Sprintf(", still %v", x.o.Still)
+func (o Options) preprocessing(c clip.Config) string {
+	s := Preprocessing(c)
+	if o.Still > 0 {
+		s += fmt.Sprintf(", still %v", o.Still)
 	}
 	return s
 }

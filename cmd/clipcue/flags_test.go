@@ -15,6 +15,7 @@ import (
 var differing = map[string]string{
 	"activation":      "pretrain chooses the activation, and has a default",
 	"batch":           "the items of a batch are frames, windows, segments, pairs or images",
+	"broker":          "fleet serve runs a broker by default, the others connect to it",
 	"data":            "each task has its own annotations",
 	"data-format":     "each task has its own annotations",
 	"episodes":        "demo runs fewer, to finish in minutes",
@@ -36,6 +37,8 @@ var differing = map[string]string{
 	"temporal-layers": "each task has its own depth",
 	"test-share":      "pretrain has more data and keeps a smaller share",
 	"text":            "label new describes a label, search combines queries",
+	"tls-cert":        "fleet serve encrypts the broker, serve HTTP",
+	"tls-key":         "fleet serve encrypts the broker, serve HTTP",
 	"top":             "search shows more results than classify",
 	"total":           "untrimmed videos take longer to render than images",
 	"video":           "search compares with a video, label import names that of the marks",

@@ -17,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/fleet"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/encode"
@@ -188,6 +189,18 @@ var remedies = []func(error) string{
 	is(access.ErrTokenName, "another name, or clipcue serve token remove NAME first"),
 	is(access.ErrNoToken, "clipcue serve token list, for their names"),
 	is(jobs.ErrInUse, "the address of that server, or stop it first"),
+	of(func(e *fleet.BrokerError) string {
+		if e.Denied {
+			return "the secret of fleet serve in CLIPCUE_FLEET_TOKEN, or --creds for an external broker"
+		}
+		return "--broker with the address that clipcue fleet serve prints"
+	}),
+	of(func(*fleet.OpenError) string { return "a secret in CLIPCUE_FLEET_TOKEN, for all commands of the fleet" }),
+	is(fleet.ErrNoCoordinator, "clipcue fleet serve, or --fleet with the name of the running one"),
+	is(fleet.ErrCoordinator, "another --state, or stop the other coordinator"),
+	is(fleet.ErrSuspended, "clipcue fleet release NAME, when the machine is repaired"),
+	is(fleet.ErrRejected, "the same clipcue, --model, --precision and ffmpeg as the coordinator"),
+	is(fleet.ErrBucket, "an address such as s3://BUCKET/PREFIX?region=REGION, and the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
 	is(train.ErrNotCheckpoint, "a model file that clipcue train wrote, such as RUN/best.safetensors"),
 }
 

@@ -164,6 +164,7 @@ a few prompt vectors and a light temporal Transformer, in minutes on a CPU.
 Prepare:
   clipcue model pull ViT-B/16  download a backbone
   clipcue extract ...          extract frame features from videos, once
+  clipcue fleet ...            extract them on several machines
 
 Recognition: which action does a video show?
   clipcue train recognition    learn from labeled videos
@@ -245,7 +246,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		a.modelCommand(), a.embedCommand(),
 		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
-		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(), a.immichCommand(),
+		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(), a.immichCommand(), a.fleetCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.configCommand(), a.formatsCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {

@@ -1,0 +1,410 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gocloud.dev/gcerrors"
+
+	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/text"
+	"github.com/clipcue/clipcue/video"
+)
+
+// WorkerOptions configure a worker.
+type WorkerOptions struct {
+	Encoder feature.Encoder
+	Name    string        // of the machine
+	Version string        // of clipcue
+	CPU     string        // instruction set
+	Decoder string        // version of ffmpeg
+	Batch   int           // frames per call of the encoder; 0 means 32
+	Videos  int           // processed at the same time; 0 means 2
+	Temp    string        // folder for temporary files; "" means the system's
+	Idle    time.Duration // the worker ends after this time without work; 0 means never
+	Buckets *Buckets
+	Log     *slog.Logger
+
+	pause time.Duration // after the first failure of the machine; 0 means 1 s
+}
+
+// WorkReport is the summary of a worker.
+type WorkReport struct {
+	Videos  int     `json:"videos"`
+	Failed  int     `json:"failed"`
+	Frames  int64   `json:"frames"`
+	Seconds float64 `json:"seconds"`
+}
+
+// crewman is a worker in progress.
+type crewman struct {
+	o       WorkerOptions
+	client  *Client
+	welcome welcome
+	options feature.Options
+	id      string
+	queue   *queue
+	results results
+	encoder *sharedEncoder
+	temp    string
+
+	mu      sync.Mutex
+	done    int
+	failed  int
+	current []string
+	active  time.Time // when the last unit ended
+}
+
+// Work processes units until ctx is done, the coordinator rejects or suspends the worker, or
+// there was no work for the time Options.Idle. Units in progress return to the queue.
+func Work(ctx context.Context, client *Client, o WorkerOptions) (WorkReport, error) {
+	began := time.Now()
+	w := &crewman{o: o, client: client, id: rand.Text(), active: began}
+	w.o.pause = cmp.Or(w.o.pause, time.Second)
+	w.encoder = &sharedEncoder{Encoder: o.Encoder, turn: make(chan struct{}, 1)}
+	if w.o.Videos == 0 {
+		w.o.Videos = 2
+	}
+	err := w.join(ctx)
+	if err == nil {
+		err = w.run(ctx)
+	}
+	return WorkReport{w.done, w.failed, w.encoder.frames.Load(), time.Since(began).Seconds()}, err
+}
+
+// join gets the recipe from the coordinator and declares the machine.
+func (w *crewman) join(ctx context.Context) error {
+	if err := w.client.ask(ctx, "hello", Machine{}, &w.welcome); err != nil {
+		return err
+	}
+	r := w.welcome.Recipe
+	o, err := r.options()
+	if err != nil {
+		return err
+	}
+	w.options = o
+	w.options.Batch, w.options.Decoders = w.o.Batch, 1
+	if err := w.hello(ctx); err != nil {
+		return err
+	}
+	if w.queue, err = w.client.queue(1, w.welcome.Wait); err != nil {
+		return err
+	}
+	w.results, err = w.queue.open(ctx, w.o.Buckets, w.client.name, w.welcome.Results)
+	return err
+}
+
+// hello declares the machine.
+func (w *crewman) hello(ctx context.Context) error {
+	recipe, err := NewRecipe(w.o.Encoder, w.options, w.o.Version, w.o.Decoder, w.o.CPU)
+	if err != nil {
+		return err
+	}
+	return w.client.ask(ctx, "hello", Machine{w.id, w.o.Name, recipe, time.Now()}, nil)
+}
+
+// run processes units in several goroutines. The first error ends all.
+func (w *crewman) run(ctx context.Context) (err error) {
+	var remove func()
+	if w.temp, remove, err = newTemp(w.o.Temp); err != nil {
+		return err
+	}
+	defer remove()
+	inner, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer crash.Recover()
+		if err := w.beat(inner); err != nil {
+			stop(err)
+		}
+	})
+	for range w.o.Videos {
+		all.Go(func() {
+			defer crash.Recover()
+			if err := w.pull(inner); err != nil {
+				stop(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := context.Cause(inner); !errors.Is(err, errIdle) && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// errIdle ends a worker without work.
+var errIdle = errors.New("no work")
+
+// beat reports to the coordinator regularly, until the machine is suspended or rejected. The
+// last report says that the worker ends.
+func (w *crewman) beat(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var known bool
+		err := w.client.ask(ctx, "beat", w.report(false), &known)
+		if err == nil && !known {
+			err = w.hello(ctx) // the coordinator was restarted
+		}
+		if errors.Is(err, ErrSuspended) || errors.Is(err, ErrRejected) {
+			return err
+		}
+		sleep(ctx, beatTime)
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = w.client.ask(end, "beat", w.report(true), nil)
+	return nil
+}
+
+func (w *crewman) report(ends bool) report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return report{w.id, w.encoder.frames.Load(), w.done, w.failed, slices.Clone(w.current), ends}
+}
+
+// pull processes units until ctx is done.
+func (w *crewman) pull(ctx context.Context) error {
+	for ctx.Err() == nil {
+		d, err := w.queue.next(ctx, pullTime)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			w.o.Log.Warn("cannot get work; trying again", "reason", err)
+			sleep(ctx, jitter(2*time.Second))
+		case d != nil:
+			if err := w.handle(ctx, d); err != nil && ctx.Err() == nil {
+				return err
+			}
+		case w.idle():
+			return errIdle
+		}
+	}
+	return nil
+}
+
+// pullTime is how long a request for work waits at the broker.
+const pullTime = 2 * time.Second
+
+func (w *crewman) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.o.Idle > 0 && len(w.current) == 0 && time.Since(w.active) > w.o.Idle
+}
+
+// maxPasses is the number of deliveries after which a machine no longer leaves a unit that
+// failed on it to others.
+const maxPasses = 20
+
+// handle processes a unit. The message is acknowledged only when the coordinator has
+// decided about the outcome.
+func (w *crewman) handle(ctx context.Context, d *delivery) error {
+	if slices.Contains(d.Avoid, w.o.Name) && d.times < maxPasses {
+		_ = d.message.NakWithDelay(time.Second)
+		return nil
+	}
+	stop := d.keep(w.welcome.Wait)
+	defer stop()
+	var needed bool
+	if err := w.ask(ctx, "start", begin{d.Key, w.id}, &needed); err != nil {
+		_ = d.message.Nak()
+		return err
+	}
+	if !needed {
+		return d.message.Ack()
+	}
+	w.begin(d.Unit.ID)
+	v, err := w.process(ctx, d)
+	w.end(d.Unit.ID)
+	if err != nil {
+		_ = d.message.Nak()
+		return err
+	}
+	if err := d.message.Ack(); err != nil {
+		w.o.Log.Warn("cannot acknowledge a unit; it is delivered again and skipped", "video", d.Unit.ID, "reason", err)
+	}
+	sleep(ctx, v.Pause)
+	return nil
+}
+
+func (w *crewman) begin(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = append(w.current, id)
+}
+
+func (w *crewman) end(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = slices.DeleteFunc(w.current, func(s string) bool { return s == id })
+	w.active = time.Now()
+}
+
+// ask asks the coordinator until it answers. A coordinator that was restarted gets to know
+// the worker again.
+func (w *crewman) ask(ctx context.Context, kind string, request, result any) error {
+	for {
+		err := w.client.askUntil(ctx, kind, request, result)
+		if !errors.Is(err, errUnknownWorker) {
+			return err
+		}
+		if err := w.hello(ctx); err != nil && !errors.Is(err, ErrNoCoordinator) {
+			return err
+		}
+		if !sleep(ctx, jitter(time.Second)) {
+			return err
+		}
+	}
+}
+
+// process extracts the features of a unit and reports the outcome.
+func (w *crewman) process(ctx context.Context, d *delivery) (v verdict, err error) {
+	dir, err := os.MkdirTemp(w.temp, "video-")
+	if err != nil {
+		return w.fail(ctx, d, err)
+	}
+	defer os.RemoveAll(dir)
+	file, err := w.extract(ctx, d.Unit, dir)
+	if err != nil {
+		return w.fail(ctx, d, err)
+	}
+	for {
+		o, err := w.write(ctx, d, file)
+		if err != nil {
+			return w.fail(ctx, d, err)
+		}
+		if err := w.ask(ctx, "finish", o, &v); err != nil {
+			return v, err
+		}
+		if !v.Again {
+			w.mu.Lock()
+			w.done++
+			w.mu.Unlock()
+			return v, nil
+		}
+		if !sleep(ctx, jitter(time.Second)) {
+			return v, ctx.Err()
+		}
+	}
+}
+
+// fail reports that a unit failed.
+func (w *crewman) fail(ctx context.Context, d *delivery, cause error) (v verdict, err error) {
+	if ctx.Err() != nil {
+		return v, ctx.Err()
+	}
+	reason, ofVideo := explain(cause)
+	w.mu.Lock()
+	w.failed++
+	n := w.failed
+	w.mu.Unlock()
+	w.o.Log.Warn("failed", "video", d.Unit.Source, "reason", reason)
+	err = w.ask(ctx, "finish", outcome{Key: d.Key, Worker: w.id, Reason: reason, Video: ofVideo}, &v)
+	if !ofVideo { // the machine may need time
+		v.Pause = max(v.Pause, jitter(min(time.Duration(n)*w.o.pause, time.Minute)))
+	}
+	return v, err
+}
+
+// explain returns the reason of a failure in one line, and whether the video may be the
+// cause. Otherwise it is the machine or the network.
+func explain(err error) (reason string, ofVideo bool) {
+	var f feature.Failure
+	if errors.As(err, &f) {
+		return f.Reason, true
+	}
+	e, ok := errors.AsType[*video.Error](err)
+	if ok {
+		bare := *e
+		bare.Path = ""
+		return text.Quote(bare.Error()), true
+	}
+	code := gcerrors.Code(err)
+	missing := code == gcerrors.NotFound || code == gcerrors.PermissionDenied || errors.Is(err, fs.ErrNotExist)
+	return text.Quote(err.Error()), missing || errors.Is(err, ErrChanged)
+}
+
+// extract writes the features of a unit to a file and returns its path.
+func (w *crewman) extract(ctx context.Context, u Unit, dir string) (string, error) {
+	path, err := stage(ctx, w.o.Buckets, u, dir)
+	if err != nil {
+		return "", err
+	}
+	store, err := feature.Create(filepath.Join(dir, "store"))
+	if err != nil {
+		return "", err
+	}
+	report, err := feature.ExtractFunc(ctx, w.encoder, []video.Source{{Path: path, ID: resultName}}, w.options, func(q *feature.Sequence) error {
+		p := &q.Provenance
+		if u.SHA256 != "" && p.SHA256 != u.SHA256 {
+			return &video.Error{Path: path, Kind: ErrChanged}
+		}
+		p.Source, p.Modified = u.Source, u.Modified
+		return store.Put(q)
+	})
+	if len(report.Failed) > 0 {
+		return "", report.Failed[0]
+	}
+	return filepath.Join(store.Dir(), resultName+".safetensors"), err
+}
+
+// write writes the file of features to the place of results.
+func (w *crewman) write(ctx context.Context, d *delivery, file string) (outcome, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.Copy(sum, f)
+	if err != nil {
+		return outcome{}, err
+	}
+	err = retry(ctx, func(error) bool { return ctx.Err() != nil }, func() error {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		return w.results.put(ctx, d.Key, f)
+	})
+	if err != nil {
+		return outcome{}, fmt.Errorf("cannot write the result: %w", err)
+	}
+	return outcome{Key: d.Key, Worker: w.id, Size: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// sharedEncoder lets several extractions use an encoder in turn, and counts frames.
+type sharedEncoder struct {
+	feature.Encoder
+	turn   chan struct{}
+	frames atomic.Int64
+}
+
+// EncodeImages implements [feature.Encoder].
+func (e *sharedEncoder) EncodeImages(ctx context.Context, rgb []byte) ([]float32, error) {
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-e.turn }()
+	y, err := e.Encoder.EncodeImages(ctx, rgb)
+	c := e.Config()
+	e.frames.Add(int64(len(rgb) / (3 * c.ImageSize * c.ImageSize)))
+	return y, err
+}
