@@ -141,8 +141,8 @@ func (c *Coordinator) finish(ctx context.Context, o outcome) (any, error) {
 		return verdict{Again: true}, nil
 	}
 	if err := c.keep(ctx, r, m, q); err != nil {
-		c.o.Log.Error("cannot store a result", "video", r.unit.ID, "reason", err)
-		return nil, err
+		c.o.Log.Error("cannot store a result; the worker tries again", "video", r.unit.ID, "reason", err)
+		return verdict{Again: true}, nil
 	}
 	return verdict{}, c.discard(ctx, o)
 }
