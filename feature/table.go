@@ -48,7 +48,10 @@ func writeTable(w io.Writer, q *Sequence) error {
 func writeLines(w io.Writer, q *Sequence) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
-	for row := range q.rows {
+	for row, err := range q.rows {
+		if err != nil {
+			return err
+		}
 		if err := out.Encode(row); err != nil {
 			return err
 		}

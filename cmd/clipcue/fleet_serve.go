@@ -94,7 +94,7 @@ func (a *app) fleetServe(c *cobra.Command, o fleetServeFlags) error {
 	}
 	var local *fleet.Broker
 	if o.broker.address == "" {
-		local, err = fleet.StartBroker(fleet.BrokerOptions{Address: o.listen, Dir: filepath.Join(o.state, "broker"), Token: fleetToken(), Cert: o.cert, Key: o.key})
+		local, err = fleet.StartBroker(c.Context(), fleet.BrokerOptions{Address: o.listen, Dir: filepath.Join(o.state, "broker"), Token: fleetToken(), Cert: o.cert, Key: o.key})
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (a *app) fleetServe(c *cobra.Command, o fleetServeFlags) error {
 	}
 	defer coordinator.Close()
 	if o.metrics != "" {
-		stop, err := serveMetrics(o.metrics, client)
+		stop, err := serveMetrics(c.Context(), o.metrics, client)
 		if err != nil {
 			return err
 		}
@@ -146,8 +146,8 @@ func (a *app) fleetRecipe(c *cobra.Command, o fleetServeFlags) (r fleet.Recipe, 
 }
 
 // serveMetrics serves Prometheus metrics of a fleet over HTTP.
-func serveMetrics(address string, client *fleet.Client) (stop func(), err error) {
-	l, err := net.Listen("tcp", address)
+func serveMetrics(ctx context.Context, address string, client *fleet.Client) (stop func(), err error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ type Broker struct{ server *server.Server }
 const startTime = 20 * time.Second
 
 // StartBroker starts a broker. JetStream flushes each message to the disk.
-func StartBroker(o BrokerOptions) (*Broker, error) {
+func StartBroker(ctx context.Context, o BrokerOptions) (*Broker, error) {
 	host, port, err := net.SplitHostPort(o.Address)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func StartBroker(o BrokerOptions) (*Broker, error) {
 		number = server.RANDOM_PORT
 	}
 	// nats-server ends the program if it cannot listen.
-	if err := canListen(o.Address); err != nil {
+	if err := canListen(ctx, o.Address); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
@@ -79,8 +80,8 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-func canListen(address string) error {
-	l, err := net.Listen("tcp", address)
+func canListen(ctx context.Context, address string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}

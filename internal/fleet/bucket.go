@@ -69,7 +69,7 @@ func (b *Buckets) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, bucket := range b.open {
-		bucket.Close()
+		_ = bucket.Close()
 	}
 	b.open = nil
 }

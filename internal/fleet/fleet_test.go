@@ -83,7 +83,7 @@ func newSite(t testing.TB) *site {
 	if s.store, err = feature.Create(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
 	}
-	if s.broker, err = StartBroker(BrokerOptions{Address: "127.0.0.1:0", Dir: filepath.Join(dir, "broker")}); err != nil {
+	if s.broker, err = StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: filepath.Join(dir, "broker")}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.broker.Close)
@@ -452,10 +452,10 @@ func TestSameID(t *testing.T) {
 
 // A broker that cannot be used is one clear error.
 func TestBrokerErrors(t *testing.T) {
-	if _, err := StartBroker(BrokerOptions{Address: "0.0.0.0:0", Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "no token") {
+	if _, err := StartBroker(t.Context(), BrokerOptions{Address: "0.0.0.0:0", Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "no token") {
 		t.Errorf("a broker that is open to all: %v", err)
 	}
-	b, err := StartBroker(BrokerOptions{Address: "127.0.0.1:0", Dir: t.TempDir(), Token: "secret"})
+	b, err := StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: t.TempDir(), Token: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
