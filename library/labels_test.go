@@ -257,7 +257,7 @@ func TestMarksWhileARunWrites(t *testing.T) {
 func TestOlderLibraryGainsFrames(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4", "blue_ring/000.mp4")
 	before := w.index(w.videos)
-	w.db("DROP TABLE points", "DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE frames", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
+	w.db("DROP TABLE evidence", "DROP TABLE models", "DROP TABLE points", "DROP TABLE trained", "DROP TABLE searches", "DROP TABLE chance", "DROP TABLE frames", "DROP TABLE marks", "DROP TABLE labels", "PRAGMA user_version = 2")
 	if _, err := library.Open(t.Context(), w.lib); !errors.Is(err, library.ErrOlder) {
 		t.Fatalf("%v", err)
 	}

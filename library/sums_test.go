@@ -14,7 +14,10 @@ func FuzzAppendValue(f *testing.F) {
 		f.Add(x, int64(x), "a\x00\xff")
 	}
 	f.Fuzz(func(t *testing.T, x float64, n int64, s string) {
-		for _, v := range []any{x, n, s, nil, []byte(s), true} {
+		if got := string(library.AppendValue(nil, []byte(s))); got != "bytes "+s {
+			t.Errorf("got %q", got)
+		}
+		for _, v := range []any{x, n, s, nil, true} {
 			if got, want := string(library.AppendValue(nil, v)), fmt.Sprintf("%T %v", v, v); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}

@@ -22,6 +22,7 @@ var differing = map[string]string{
 	"fps":             "the default is that of training, of the library, or of synth",
 	"learning-rate":   "pretrain starts from random weights",
 	"label":           "search looks for any of several labels, watch for each",
+	"listen":          "the broker and the server for Immich have ports of their own",
 	"min-length":      "label apply bounds segments, search bounds videos",
 	"min-score":       "watch and localize have scores of different kinds",
 	"model":           "the default is the built-in backbone, or that of the run or library",
