@@ -50,7 +50,6 @@ func (f *fake) EncodeImages(_ context.Context, rgb []byte) ([]float32, error) {
 type site struct {
 	t       testing.TB
 	store   *feature.Store
-	broker  *Broker
 	client  *Client
 	buckets *Buckets
 	options CoordinatorOptions
@@ -76,26 +75,41 @@ func newEncoder() *fake { return &fake{print: "clip-fake", size: 8} }
 // newSite starts a broker and a coordinator.
 func newSite(t testing.TB) *site {
 	t.Helper()
-	s := &site{t: t, buckets: new(Buckets)}
+	return newSiteAt(t, embedded(t), 1, "")
+}
+
+// embedded starts a broker and connects to it.
+func embedded(t testing.TB) *Client {
+	t.Helper()
+	broker, err := StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	client, err := Connect(ClientOptions{Broker: broker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// newSiteAt starts a coordinator at a broker.
+func newSiteAt(t testing.TB, client *Client, replicas int, results string) *site {
+	t.Helper()
+	s := &site{t: t, client: client, buckets: new(Buckets)}
+	t.Cleanup(s.buckets.Close)
 	decoder := needFFmpeg(t)
 	dir := t.TempDir()
 	var err error
 	if s.store, err = feature.Create(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
 	}
-	if s.broker, err = StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: filepath.Join(dir, "broker")}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.broker.Close)
-	if s.client, err = Connect(ClientOptions{Broker: s.broker}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.client.Close)
 	recipe, err := NewRecipe(newEncoder(), feature.Options{}, "v1", decoder, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.options = CoordinatorOptions{Recipe: recipe, Store: s.store, Dir: filepath.Join(dir, "state"), Buckets: s.buckets,
+	s.options = CoordinatorOptions{Recipe: recipe, Store: s.store, Dir: filepath.Join(dir, "state"), Buckets: s.buckets, Replicas: replicas, Results: results,
 		Log: slog.New(slog.DiscardHandler), ackWait: 2 * time.Second, tick: 100 * time.Millisecond}
 	s.start()
 	t.Cleanup(func() { s.stop() })
