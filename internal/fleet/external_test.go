@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -124,7 +125,10 @@ func TestCluster(t *testing.T) {
 	render(t, videos, 3)
 	s.submit(videos)
 	servers[0].Shutdown()
-	s.work(t.Context(), s.worker("a"))
+	o := s.worker("a")
+	o.Idle = 0 // until a new server leads the queue
+	ctx, stop := context.WithCancel(t.Context())
+	ended := s.work(ctx, o)
 	if st := s.finish(); st.Finished != 3 || st.Failed != 0 {
 		t.Errorf("%+v", st)
 	}
@@ -139,6 +143,10 @@ func TestCluster(t *testing.T) {
 		}
 	}
 	same(t, files(t, s.store.Dir()), expect(t, videos))
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // newS3 starts an S3 server with an empty bucket, videos. It returns the bucket's address.

@@ -105,7 +105,7 @@ func newSiteAt(t testing.TB, client *Client, replicas int, results string) *site
 	if s.store, err = feature.Create(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
 	}
-	recipe, err := NewRecipe(newEncoder(), feature.Options{}, "v1", decoder, "")
+	recipe, err := NewRecipe(newEncoder(), feature.Options{Timeout: 10 * time.Second}, "v1", decoder, "")
 	if err != nil {
 		t.Fatal(err)
 	}
