@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -99,6 +98,7 @@ func awaitReplicas(t testing.TB, c *Client) {
 // An external cluster keeps the queue and the results in three copies, and survives the
 // loss of a server.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	nodes, address := clusterNodes(t)
 	var servers []*server.Server
 	for _, n := range nodes {
@@ -125,10 +125,7 @@ func TestCluster(t *testing.T) {
 	render(t, videos, 3)
 	s.submit(videos)
 	servers[0].Shutdown()
-	o := s.worker("a")
-	o.Idle = 0 // until a new server leads the queue
-	ctx, stop := context.WithCancel(t.Context())
-	ended := s.work(ctx, o)
+	ended := s.work(t.Context(), s.worker("a"))
 	if st := s.finish(); st.Finished != 3 || st.Failed != 0 {
 		t.Errorf("%+v", st)
 	}
@@ -143,7 +140,6 @@ func TestCluster(t *testing.T) {
 		}
 	}
 	same(t, files(t, s.store.Dir()), expect(t, videos))
-	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
