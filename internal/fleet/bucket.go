@@ -112,7 +112,7 @@ type results interface {
 	put(ctx context.Context, name string, r io.Reader) error
 	get(ctx context.Context, name string, w io.Writer) error
 	remove(ctx context.Context, name string) error
-	names(ctx context.Context) ([]string, error)
+	clear(ctx context.Context) error
 }
 
 // resultsFolder is the prefix of the names of results in a bucket.
@@ -150,14 +150,16 @@ func (b inBucket) remove(ctx context.Context, name string) error {
 	return err
 }
 
-func (b inBucket) names(ctx context.Context) (names []string, err error) {
+func (b inBucket) clear(ctx context.Context) error {
 	for o, err := range objects(ctx, b.bucket, b.prefix) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		names = append(names, strings.TrimPrefix(o.Key, b.prefix))
+		if err := b.remove(ctx, strings.TrimPrefix(o.Key, b.prefix)); err != nil {
+			return err
+		}
 	}
-	return names, nil
+	return nil
 }
 
 // objects returns the objects of a bucket whose names begin with a prefix.
@@ -174,7 +176,10 @@ func objects(ctx context.Context, b *blob.Bucket, prefix string) func(yield func
 }
 
 // inBroker stores results in the broker's object store.
-type inBroker struct{ store jetstream.ObjectStore }
+type inBroker struct {
+	store jetstream.ObjectStore
+	js    jetstream.JetStream
+}
 
 func (b inBroker) put(ctx context.Context, name string, r io.Reader) error {
 	_, err := b.store.Put(ctx, jetstream.ObjectMeta{Name: name}, r)
@@ -199,15 +204,18 @@ func (b inBroker) remove(ctx context.Context, name string) error {
 	return err
 }
 
-func (b inBroker) names(ctx context.Context) (names []string, err error) {
-	list, err := b.store.List(ctx)
-	if errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return nil, nil
+// clear also removes parts of objects whose worker was killed while it wrote them, which
+// have no name. The stream of an object store is its name after OBJ_.
+func (b inBroker) clear(ctx context.Context) error {
+	status, err := b.store.Status(ctx)
+	if err != nil {
+		return err
 	}
-	for _, o := range list {
-		names = append(names, o.Name)
+	s, err := b.js.Stream(ctx, "OBJ_"+status.Bucket())
+	if err != nil {
+		return err
 	}
-	return names, err
+	return s.Purge(ctx)
 }
 
 // results creates the place of results: a folder of a bucket, or the broker's object store
@@ -217,7 +225,7 @@ func (q *queue) results(ctx context.Context, b *Buckets, fleet, address string) 
 		s, err := q.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
 			Bucket: fleet + "-results", Storage: jetstream.FileStorage, Replicas: q.replicas,
 		})
-		return inBroker{s}, err
+		return inBroker{s, q.js}, err
 	}
 	return q.open(ctx, b, fleet, address)
 }
@@ -226,7 +234,7 @@ func (q *queue) results(ctx context.Context, b *Buckets, fleet, address string) 
 func (q *queue) open(ctx context.Context, b *Buckets, fleet, address string) (results, error) {
 	if address == "" {
 		s, err := q.js.ObjectStore(ctx, fleet+"-results")
-		return inBroker{s}, err
+		return inBroker{s, q.js}, err
 	}
 	bucket, err := b.Open(ctx, address)
 	if err != nil {

@@ -33,8 +33,13 @@ type ClientOptions struct {
 // maxMessage is the limit of a message in bytes.
 const maxMessage = 1 << 20
 
-// connectTime is the limit for connecting.
-const connectTime = 10 * time.Second
+const (
+	// connectTime is the limit for connecting.
+	connectTime = 10 * time.Second
+	// pingTime is the time between two signs of life of a broker. After three without an
+	// answer, another server of the cluster is used.
+	pingTime = 5 * time.Second
+)
 
 // Connect connects to a broker. The error is a [*BrokerError]. A connection that breaks
 // later is restored for as long as the client is open.
@@ -45,7 +50,8 @@ func Connect(o ClientOptions) (*Client, error) {
 	if strings.ContainsAny(o.Fleet, ". *>/\\\t\r\n") {
 		return nil, fmt.Errorf("the name of a fleet must not contain spaces, dots or any of * > / \\, got %q", o.Fleet)
 	}
-	settings := []nats.Option{nats.Name("clipcue"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.Timeout(connectTime)}
+	settings := []nats.Option{nats.Name("clipcue"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.Timeout(connectTime),
+		nats.PingInterval(pingTime), nats.MaxPingsOutstanding(2)}
 	if o.Token != "" {
 		settings = append(settings, nats.Token(o.Token))
 	}
@@ -93,7 +99,7 @@ type answer struct {
 }
 
 // kinds are errors that are recognized on both sides.
-var kinds = map[string]error{"rejected": ErrRejected, "suspended": ErrSuspended, "unknown": errUnknownWorker}
+var kinds = map[string]error{"rejected": ErrRejected, "suspended": ErrSuspended, "unknown": errUnknownWorker, "stops": ErrNoCoordinator}
 
 // answerTime is the limit for an answer of the coordinator.
 const answerTime = 30 * time.Second
@@ -133,7 +139,7 @@ func (c *Client) ask(ctx context.Context, kind string, request, result any) erro
 func (c *Client) askUntil(ctx context.Context, kind string, request, result any) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := c.ask(ctx, kind, request, result)
-		if !errors.Is(err, ErrNoCoordinator) && !disconnected(err) {
+		if !unanswered(err) {
 			return err
 		}
 		if !sleep(ctx, jitter(wait)) {
@@ -142,9 +148,10 @@ func (c *Client) askUntil(ctx context.Context, kind string, request, result any)
 	}
 }
 
-// disconnected reports whether a request failed because the connection is broken.
-func disconnected(err error) bool {
-	return errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrReconnectBufExceeded)
+// unanswered reports whether a request failed because the coordinator did not answer, or
+// because the connection is broken.
+func unanswered(err error) bool {
+	return errors.Is(err, ErrNoCoordinator) || errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrStaleConnection) || errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrReconnectBufExceeded)
 }
 
 // serve answers requests of a kind until ctx is done. At most parallel requests are

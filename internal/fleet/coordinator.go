@@ -41,6 +41,7 @@ type Coordinator struct {
 	temp    string
 	release []func() // in reverse order
 	changed chan struct{}
+	tidied  bool // no result is left; used by reconcile alone
 
 	outcome    [64]sync.Mutex // by key
 	submitting sync.Mutex
@@ -178,7 +179,11 @@ func on[T any](ctx context.Context, handle func(context.Context, T) (any, error)
 		if err := json.Unmarshal(data, &request); err != nil {
 			return nil, fmt.Errorf("the request is invalid: %w", err)
 		}
-		return handle(ctx, request)
+		result, err := handle(ctx, request)
+		if err != nil && ctx.Err() != nil { // the sender asks the next coordinator
+			err = fmt.Errorf("%w: it stops", ErrNoCoordinator)
+		}
+		return result, err
 	}
 }
 
@@ -189,6 +194,10 @@ func (c *Coordinator) fill() {
 	default:
 	}
 }
+
+// publishUnits is the number of units that are published at a time: the broker has to store
+// them within publishTime.
+const publishUnits = 256
 
 // reconcile publishes units that wait, and units that the queue lost. A unit is in the
 // queue until its worker knows that it is finished, so with an empty queue, all units that
@@ -204,12 +213,21 @@ func (c *Coordinator) reconcile(ctx context.Context) error {
 		}
 	}
 	n, err := c.ledger.counts(ctx)
-	if err != nil || n[waiting] == 0 || n[queued] >= c.o.window {
-		return err
-	}
-	rows, err := c.ledger.first(ctx, waiting, c.o.window-n[queued])
 	if err != nil {
 		return err
+	}
+	if err := c.tidy(ctx, n[waiting]+n[queued]); err != nil {
+		return err
+	}
+	if n[waiting] == 0 || n[queued] >= c.o.window {
+		return nil
+	}
+	rows, err := c.ledger.first(ctx, waiting, min(publishUnits, c.o.window-n[queued]))
+	if err != nil {
+		return err
+	}
+	if len(rows) == publishUnits {
+		defer c.fill()
 	}
 	tasks := make([]task, len(rows))
 	for i, r := range rows {
@@ -224,6 +242,21 @@ func (c *Coordinator) reconcile(ctx context.Context) error {
 		return err
 	}
 	return c.ledger.published(ctx, rows)
+}
+
+// tidy removes results that no worker reported, because it was killed, when no unit is
+// unfinished.
+func (c *Coordinator) tidy(ctx context.Context, unfinished int) error {
+	if unfinished > 0 {
+		c.tidied = false
+		return nil
+	}
+	if c.tidied {
+		return nil
+	}
+	err := c.results.clear(ctx)
+	c.tidied = err == nil
+	return err
 }
 
 // avoid returns the machines with failures of a unit, or nil if there are no others.

@@ -50,11 +50,11 @@ func (f *fake) EncodeImages(_ context.Context, rgb []byte) ([]float32, error) {
 type site struct {
 	t       testing.TB
 	store   *feature.Store
-	broker  *Broker
 	client  *Client
 	buckets *Buckets
 	options CoordinatorOptions
-	stop    func() // the coordinator
+	stop    func()   // the coordinator
+	ends    []func() // of workers, when no video is waiting
 }
 
 func needFFmpeg(t testing.TB) string {
@@ -76,26 +76,41 @@ func newEncoder() *fake { return &fake{print: "clip-fake", size: 8} }
 // newSite starts a broker and a coordinator.
 func newSite(t testing.TB) *site {
 	t.Helper()
-	s := &site{t: t, buckets: new(Buckets)}
+	return newSiteAt(t, embedded(t), 1, "")
+}
+
+// embedded starts a broker and connects to it.
+func embedded(t testing.TB) *Client {
+	t.Helper()
+	broker, err := StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	client, err := Connect(ClientOptions{Broker: broker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// newSiteAt starts a coordinator at a broker.
+func newSiteAt(t testing.TB, client *Client, replicas int, results string) *site {
+	t.Helper()
+	s := &site{t: t, client: client, buckets: new(Buckets)}
+	t.Cleanup(s.buckets.Close)
 	decoder := needFFmpeg(t)
 	dir := t.TempDir()
 	var err error
 	if s.store, err = feature.Create(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
 	}
-	if s.broker, err = StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: filepath.Join(dir, "broker")}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.broker.Close)
-	if s.client, err = Connect(ClientOptions{Broker: s.broker}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.client.Close)
-	recipe, err := NewRecipe(newEncoder(), feature.Options{}, "v1", decoder, "")
+	recipe, err := NewRecipe(newEncoder(), feature.Options{Timeout: 10 * time.Second}, "v1", decoder, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.options = CoordinatorOptions{Recipe: recipe, Store: s.store, Dir: filepath.Join(dir, "state"), Buckets: s.buckets,
+	s.options = CoordinatorOptions{Recipe: recipe, Store: s.store, Dir: filepath.Join(dir, "state"), Buckets: s.buckets, Replicas: replicas, Results: results,
 		Log: slog.New(slog.DiscardHandler), ackWait: 2 * time.Second, tick: 100 * time.Millisecond}
 	s.start()
 	t.Cleanup(func() { s.stop() })
@@ -133,11 +148,13 @@ func (c *Client) answers() bool {
 // worker returns the options of a worker.
 func (s *site) worker(name string) WorkerOptions {
 	return WorkerOptions{Encoder: newEncoder(), Name: name, Version: "v1", CPU: "generic", Decoder: s.options.Recipe.Decoder,
-		Temp: s.t.TempDir(), Idle: time.Second, Buckets: s.buckets, Log: slog.New(slog.DiscardHandler)}
+		Temp: s.t.TempDir(), Buckets: s.buckets, Log: slog.New(slog.DiscardHandler)}
 }
 
-// work runs a worker in the background until there is no more work.
+// work runs a worker in the background until no video is waiting.
 func (s *site) work(ctx context.Context, o WorkerOptions) <-chan error {
+	ctx, end := context.WithCancel(ctx)
+	s.ends = append(s.ends, end)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := Work(ctx, s.client, o)
@@ -155,7 +172,7 @@ func (s *site) submit(paths ...string) SubmitReport {
 	return r
 }
 
-// finish waits until no video is waiting.
+// finish waits until no video is waiting, and ends the workers.
 func (s *site) finish() Status {
 	s.t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -164,6 +181,9 @@ func (s *site) finish() Status {
 			s.t.Fatal(err)
 		}
 		if st.Waiting == 0 {
+			for _, end := range s.ends {
+				end()
+			}
 			return st
 		}
 	}
@@ -238,6 +258,7 @@ func same(t testing.TB, got, want map[string][]byte) {
 // The store of a fleet is that of one machine, byte for byte. Submitted again, nothing is
 // processed.
 func TestFleet(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 6)
@@ -264,6 +285,7 @@ func TestFleet(t *testing.T) {
 
 // A worker that ends returns its video, and a coordinator that is restarted continues.
 func TestRestarts(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 4)
@@ -291,6 +313,7 @@ func TestRestarts(t *testing.T) {
 
 // Units that the queue lost are published again.
 func TestLostQueue(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 3)
@@ -311,6 +334,7 @@ func TestLostQueue(t *testing.T) {
 
 // Videos in a bucket are downloaded. One that changes after it was submitted fails.
 func TestBucket(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 2)
@@ -347,6 +371,7 @@ func TestBucket(t *testing.T) {
 
 // A video fails after three failures on two machines, with the reasons of both.
 func TestBadVideo(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 2)
@@ -380,13 +405,14 @@ func (s *site) workers() []WorkerStatus {
 
 // A machine at which videos fail that others process is suspended until it is released.
 func TestBadMachine(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 4)
 	broken := newEncoder()
 	broken.fail.Store(true)
 	o := s.worker("broken")
-	o.Encoder, o.Idle, o.pause = broken, 0, time.Millisecond
+	o.Encoder, o.pause = broken, time.Millisecond
 	ended := s.work(t.Context(), o)
 	s.submit(videos)
 	for broken.calls.Load() < 4 {

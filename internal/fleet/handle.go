@@ -99,14 +99,19 @@ func (c *Coordinator) machine(id string) (Machine, error) {
 
 // outcome is the result of a worker for a unit: a file or a failure.
 type outcome struct {
-	Key    string `json:"key"`
-	Worker string `json:"worker"`
-	Size   int64  `json:"size"` // of the file
-	SHA256 string `json:"sha256"`
+	Key     string `json:"key"`
+	Attempt string `json:"attempt"` // of a worker to process the unit
+	Worker  string `json:"worker"`
+	Size    int64  `json:"size"` // of the file
+	SHA256  string `json:"sha256"`
 
 	Reason string `json:"reason,omitempty"` // of the failure
 	Video  bool   `json:"video,omitempty"`  // the video may be the cause
 }
+
+// name returns the name of the file. Workers that process a unit at the same time write
+// different files.
+func (o outcome) name() string { return o.Key + "-" + o.Attempt }
 
 // verdict is the answer to an outcome.
 type verdict struct {
@@ -152,14 +157,20 @@ func (c *Coordinator) discard(ctx context.Context, o outcome) error {
 	if o.Reason != "" {
 		return nil
 	}
-	if err := c.results.remove(ctx, o.Key); err != nil {
-		c.o.Log.Warn("cannot remove a result from the bucket", "name", o.Key, "reason", err)
+	if err := c.results.remove(ctx, o.name()); err != nil {
+		c.o.Log.Warn("cannot remove a result from the bucket", "name", o.name(), "reason", err)
 	}
 	return nil
 }
 
+// fetchTime is the limit for reading a result. The broker's object store waits forever for
+// parts of an object that were lost.
+const fetchTime = 5 * time.Minute
+
 // fetch reads the file of a result and checks that it belongs to the unit.
 func (c *Coordinator) fetch(ctx context.Context, r row, o outcome) (*feature.Sequence, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
 	dir, err := os.MkdirTemp(c.temp, "result-")
 	if err != nil {
 		return nil, err
@@ -171,7 +182,7 @@ func (c *Coordinator) fetch(ctx context.Context, r row, o outcome) (*feature.Seq
 	}
 	sum := sha256.New()
 	n := counter{}
-	err = c.results.get(ctx, o.Key, io.MultiWriter(f, sum, &n))
+	err = c.results.get(ctx, o.name(), io.MultiWriter(f, sum, &n))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
@@ -251,7 +262,7 @@ const (
 // fault records a failure. The video fails for good after enough of them; otherwise it is
 // published again.
 func (c *Coordinator) fault(ctx context.Context, r row, m Machine, o outcome) (any, error) {
-	all, err := c.ledger.addFault(ctx, r.name, fault{m.Name, o.Reason, o.Video})
+	all, err := c.ledger.addFault(ctx, r.name, o.Attempt, fault{m.Name, o.Reason, o.Video})
 	if err != nil {
 		return nil, err
 	}

@@ -38,10 +38,10 @@ CREATE TABLE IF NOT EXISTS unit (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS unit_state ON unit (state);
 CREATE UNIQUE INDEX IF NOT EXISTS unit_key ON unit (key);
-CREATE TABLE IF NOT EXISTS failure (
-	name TEXT NOT NULL, machine TEXT NOT NULL, reason TEXT NOT NULL, video INTEGER NOT NULL
+CREATE TABLE IF NOT EXISTS fault (
+	attempt TEXT PRIMARY KEY, name TEXT NOT NULL, machine TEXT NOT NULL, reason TEXT NOT NULL, video INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS failure_name ON failure (name);
+CREATE INDEX IF NOT EXISTS fault_name ON fault (name);
 CREATE TABLE IF NOT EXISTS suspended (machine TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 `
@@ -131,7 +131,7 @@ func (l *ledger) put(ctx context.Context, r Recipe, units []Unit, s state) error
 				return err
 			}
 			name := text.Key(u.ID)
-			if _, err := tx.ExecContext(ctx, "DELETE FROM failure WHERE name = ?", name); err != nil {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM fault WHERE name = ?", name); err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO unit (name, key, unit, state) VALUES (?, ?, ?, ?)",
@@ -214,16 +214,17 @@ type fault struct {
 	video           bool // the video may be the cause, not only the machine
 }
 
-// addFault records a failure and returns all of the unit.
-func (l *ledger) addFault(ctx context.Context, name string, f fault) ([]fault, error) {
-	if _, err := l.db.ExecContext(ctx, "INSERT INTO failure VALUES (?, ?, ?, ?)", name, f.machine, f.reason, f.video); err != nil {
+// addFault records the failure of an attempt and returns all of the unit. A worker that got
+// no answer reports a failure again.
+func (l *ledger) addFault(ctx context.Context, name, attempt string, f fault) ([]fault, error) {
+	if _, err := l.db.ExecContext(ctx, "INSERT OR IGNORE INTO fault VALUES (?, ?, ?, ?, ?)", attempt, name, f.machine, f.reason, f.video); err != nil {
 		return nil, err
 	}
 	return l.faults(ctx, name)
 }
 
 func (l *ledger) faults(ctx context.Context, name string) (out []fault, err error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT machine, reason, video FROM failure WHERE name = ? ORDER BY rowid", name)
+	rows, err := l.db.QueryContext(ctx, "SELECT machine, reason, video FROM fault WHERE name = ? ORDER BY rowid", name)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +282,7 @@ func (l *ledger) adopt(ctx context.Context, r Recipe) error {
 		return err
 	}
 	return l.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM unit; DELETE FROM failure; INSERT OR REPLACE INTO setting VALUES ('recipe', ?)", made)
+		_, err := tx.ExecContext(ctx, "DELETE FROM unit; DELETE FROM fault; INSERT OR REPLACE INTO setting VALUES ('recipe', ?)", made)
 		return err
 	})
 }

@@ -25,8 +25,12 @@ type queue struct {
 	wait     time.Duration // ackWait
 }
 
+// publishTime is the limit for the broker to store a message. A server that fails does not
+// answer.
+const publishTime = 10 * time.Second
+
 func (c *Client) queue(replicas int, wait time.Duration) (*queue, error) {
-	js, err := jetstream.New(c.conn)
+	js, err := jetstream.New(c.conn, jetstream.WithPublishAsyncTimeout(publishTime))
 	return &queue{js, c.name + "-work", c.subject("work"), replicas, wait}, err
 }
 

@@ -105,8 +105,10 @@ func (w *crewman) join(ctx context.Context) error {
 	if w.queue, err = w.client.queue(1, w.welcome.Wait); err != nil {
 		return err
 	}
-	w.results, err = w.queue.open(ctx, w.o.Buckets, w.client.name, w.welcome.Results)
-	return err
+	return retry(ctx, permanent, func() error { // a cluster may be electing a leader
+		w.results, err = w.queue.open(ctx, w.o.Buckets, w.client.name, w.welcome.Results)
+		return err
+	})
 }
 
 // hello declares the machine.
@@ -161,7 +163,7 @@ func (w *crewman) beat(ctx context.Context) error {
 		if err == nil && !known {
 			err = w.hello(ctx) // the coordinator was restarted
 		}
-		if errors.Is(err, ErrSuspended) || errors.Is(err, ErrRejected) {
+		if final(err) {
 			return err
 		}
 		sleep(ctx, beatTime)
@@ -189,8 +191,15 @@ func (w *crewman) pull(ctx context.Context) error {
 			w.o.Log.Warn("cannot get work; trying again", "reason", err)
 			sleep(ctx, jitter(2*time.Second))
 		case d != nil:
-			if err := w.handle(ctx, d); err != nil && ctx.Err() == nil {
+			err := w.handle(ctx, d)
+			switch {
+			case ctx.Err() != nil:
+				return nil
+			case final(err):
 				return err
+			case err != nil:
+				w.o.Log.Warn("a video returns to the queue", "video", d.Unit.ID, "reason", err)
+				sleep(ctx, jitter(2*time.Second))
 			}
 		case w.idle():
 			return errIdle
@@ -198,6 +207,9 @@ func (w *crewman) pull(ctx context.Context) error {
 	}
 	return nil
 }
+
+// final reports whether an error ends a worker.
+func final(err error) bool { return errors.Is(err, ErrSuspended) || errors.Is(err, ErrRejected) }
 
 // pullTime is how long a request for work waits at the broker.
 const pullTime = 2 * time.Second
@@ -227,7 +239,8 @@ func (w *crewman) handle(ctx context.Context, d *delivery) error {
 		return err
 	}
 	if !needed {
-		return d.message.Ack()
+		w.ack(d)
+		return nil
 	}
 	w.begin(d.Unit.ID)
 	v, err := w.process(ctx, d)
@@ -236,11 +249,15 @@ func (w *crewman) handle(ctx context.Context, d *delivery) error {
 		_ = d.message.Nak()
 		return err
 	}
+	w.ack(d)
+	sleep(ctx, v.Pause)
+	return nil
+}
+
+func (w *crewman) ack(d *delivery) {
 	if err := d.message.Ack(); err != nil {
 		w.o.Log.Warn("cannot acknowledge a unit; it is delivered again and skipped", "video", d.Unit.ID, "reason", err)
 	}
-	sleep(ctx, v.Pause)
-	return nil
 }
 
 func (w *crewman) begin(id string) {
@@ -264,7 +281,7 @@ func (w *crewman) ask(ctx context.Context, kind string, request, result any) err
 		if !errors.Is(err, errUnknownWorker) {
 			return err
 		}
-		if err := w.hello(ctx); err != nil && !errors.Is(err, ErrNoCoordinator) {
+		if err := w.hello(ctx); final(err) {
 			return err
 		}
 		if !sleep(ctx, jitter(time.Second)) {
@@ -275,19 +292,19 @@ func (w *crewman) ask(ctx context.Context, kind string, request, result any) err
 
 // process extracts the features of a unit and reports the outcome.
 func (w *crewman) process(ctx context.Context, d *delivery) (v verdict, err error) {
+	o := outcome{Key: d.Key, Attempt: rand.Text(), Worker: w.id}
 	dir, err := os.MkdirTemp(w.temp, "video-")
 	if err != nil {
-		return w.fail(ctx, d, err)
+		return w.fail(ctx, d, o, err)
 	}
 	defer os.RemoveAll(dir)
 	file, err := w.extract(ctx, d.Unit, dir)
 	if err != nil {
-		return w.fail(ctx, d, err)
+		return w.fail(ctx, d, o, err)
 	}
 	for {
-		o, err := w.write(ctx, d, file)
-		if err != nil {
-			return w.fail(ctx, d, err)
+		if err := w.write(ctx, &o, file); err != nil {
+			return w.fail(ctx, d, o, err)
 		}
 		if err := w.ask(ctx, "finish", o, &v); err != nil {
 			return v, err
@@ -305,18 +322,18 @@ func (w *crewman) process(ctx context.Context, d *delivery) (v verdict, err erro
 }
 
 // fail reports that a unit failed.
-func (w *crewman) fail(ctx context.Context, d *delivery, cause error) (v verdict, err error) {
+func (w *crewman) fail(ctx context.Context, d *delivery, o outcome, cause error) (v verdict, err error) {
 	if ctx.Err() != nil {
 		return v, ctx.Err()
 	}
-	reason, ofVideo := explain(cause)
+	o.Reason, o.Video = explain(cause)
 	w.mu.Lock()
 	w.failed++
 	n := w.failed
 	w.mu.Unlock()
-	w.o.Log.Warn("failed", "video", d.Unit.Source, "reason", reason)
-	err = w.ask(ctx, "finish", outcome{Key: d.Key, Worker: w.id, Reason: reason, Video: ofVideo}, &v)
-	if !ofVideo { // the machine may need time
+	w.o.Log.Warn("failed", "video", d.Unit.Source, "reason", o.Reason)
+	err = w.ask(ctx, "finish", o, &v)
+	if !o.Video { // the machine may need time
 		v.Pause = max(v.Pause, jitter(min(time.Duration(n)*w.o.pause, time.Minute)))
 	}
 	return v, err
@@ -365,27 +382,27 @@ func (w *crewman) extract(ctx context.Context, u Unit, dir string) (string, erro
 }
 
 // write writes the file of features to the place of results.
-func (w *crewman) write(ctx context.Context, d *delivery, file string) (outcome, error) {
+func (w *crewman) write(ctx context.Context, o *outcome, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
-		return outcome{}, err
+		return err
 	}
 	defer f.Close()
 	sum := sha256.New()
-	n, err := io.Copy(sum, f)
-	if err != nil {
-		return outcome{}, err
+	if o.Size, err = io.Copy(sum, f); err != nil {
+		return err
 	}
+	o.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	err = retry(ctx, func(error) bool { return ctx.Err() != nil }, func() error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		return w.results.put(ctx, d.Key, f)
+		return w.results.put(ctx, o.name(), f)
 	})
 	if err != nil {
-		return outcome{}, fmt.Errorf("cannot write the result: %w", err)
+		return fmt.Errorf("cannot write the result: %w", err)
 	}
-	return outcome{Key: d.Key, Worker: w.id, Size: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+	return nil
 }
 
 // sharedEncoder lets several extractions use an encoder in turn, and counts frames.
