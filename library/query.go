@@ -139,8 +139,22 @@ func (l *Library) terms(ctx context.Context, enc feature.Encoder, e Embedder, q 
 	return shown, without, nil
 }
 
+// TextError reports texts that the model cannot encode, such as one of control characters only.
+type TextError struct{ Err error }
+
+func (e *TextError) Error() string { return e.Err.Error() }
+func (e *TextError) Unwrap() error { return e.Err }
+
+func encodeTexts(ctx context.Context, e Embedder, texts []string) ([]float32, error) {
+	y, err := e.EncodeTexts(ctx, texts)
+	if err != nil && ctx.Err() == nil {
+		err = &TextError{err}
+	}
+	return y, err
+}
+
 func (l *Library) textTerms(ctx context.Context, e Embedder, texts []string) ([]term, error) {
-	embeddings, err := e.EncodeTexts(ctx, texts)
+	embeddings, err := encodeTexts(ctx, e, texts)
 	if err != nil {
 		return nil, err
 	}

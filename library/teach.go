@@ -216,7 +216,7 @@ func (l *Library) textsOf(ctx context.Context, name string) ([]string, error) {
 
 // query returns the mean embedding of the texts of a label.
 func query(ctx context.Context, e Embedder, name string, texts []string) ([]float32, error) {
-	y, err := e.EncodeTexts(ctx, texts)
+	y, err := encodeTexts(ctx, e, texts)
 	if err != nil {
 		return nil, fmt.Errorf("the texts of label %q: %w", name, err)
 	}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	fnv32 "hash/fnv"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/nats-io/nats.go"
 )
 
 // CoordinatorOptions configure a coordinator.
@@ -98,11 +100,19 @@ func (c *Coordinator) open(ctx context.Context) (err error) {
 	if c.queue, err = c.client.queue(c.o.Replicas, c.o.ackWait); err != nil {
 		return err
 	}
-	if err := c.queue.create(ctx); err != nil {
+	if err := retry(ctx, unlikeTimeout, func() error { return c.queue.create(ctx) }); err != nil {
 		return fmt.Errorf("cannot create the queue on the broker: %w", err)
 	}
-	c.results, err = c.queue.results(ctx, c.o.Buckets, c.client.name, c.o.Results)
-	return err
+	return retry(ctx, unlikeTimeout, func() error {
+		c.results, err = c.queue.results(ctx, c.o.Buckets, c.client.name, c.o.Results)
+		return err
+	})
+}
+
+// unlikeTimeout reports whether an error is not that of a broker that does not answer: a cluster
+// needs seconds to elect a leader.
+func unlikeTimeout(err error) bool {
+	return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, nats.ErrNoResponders)
 }
 
 // recover compares the ledger with the recipe and the store.

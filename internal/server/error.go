@@ -78,6 +78,9 @@ func (s *Server) known(err error) error {
 	if _, ok := errors.AsType[*library.InvalidError](err); ok || errors.Is(err, library.ErrQuery) {
 		return huma.Error422UnprocessableEntity(err.Error())
 	}
+	if _, ok := errors.AsType[*library.TextError](err); ok {
+		return huma.Error422UnprocessableEntity(err.Error())
+	}
 	if known := jobProblem(err); known != nil {
 		return known
 	}

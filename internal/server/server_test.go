@@ -232,6 +232,17 @@ func TestMarks(t *testing.T) {
 	call(t, site, "POST", label+"/marks", object{"marks": []object{{"video": 77, "start": 0, "end": 1, "positive": true}}}, 404, nil)
 }
 
+func TestTextsWithoutTokens(t *testing.T) {
+	dir, site := serve(t)
+	if err := library.CreateLabel(t.Context(), dir, library.Label{Name: "thing", Texts: []string{"\x06"}}); err != nil {
+		t.Fatal(err)
+	}
+	var labels labelList
+	call(t, site, "GET", "/labels", nil, 200, &labels)
+	call(t, site, "GET", fmt.Sprintf("/labels/%d/boundary", labels.Labels[0].Label), nil, 422, nil)
+	call(t, site, "GET", "/search?q=%06", nil, 422, nil)
+}
+
 // What the command line changes is seen without a restart, also videos.
 func TestChangesByOthers(t *testing.T) {
 	dir, site := serve(t)
