@@ -116,7 +116,7 @@ func TestEveryOptionCounts(t *testing.T) {
 			"vision_config.num_attention_heads": {"2"}, "vision_config.image_size": {"40", "48"}, "vision_config.intermediate_size": {"128"},
 			"vision_config.num_hidden_layers": {"1"}, "vision_config.num_channels": {"1"}, "vision_config.patch_size": {"8"}, "projection_dim": {"32"},
 			"text_config.max_position_embeddings": {"32"}, "text_config.vocab_size": {"500"}, "text_config.num_attention_heads": {"2"},
-			"text_config.eos_token_id": {"5", "null"}, "text_config.layer_norm_eps": {"0.001"}, "text_config.hidden_act": {`"gelu"`}, "model_type": {`"siglip"`},
+			"text_config.eos_token_id": {"5"}, "text_config.layer_norm_eps": {"0.001"}, "text_config.hidden_act": {`"gelu"`}, "model_type": {`"siglip"`},
 		},
 		images: {
 			"do_resize": {"false"}, "size": {"null", `{"shortest_edge":40}`, `{"height":32,"width":32}`, `{"height":32,"width":48}`, "64"}, "resample": {"2", "0"},

@@ -258,7 +258,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		{hf, `{"vision_config":{"num_attention_heads":-1},"text_config":{}}`, "num_attention_heads"},
 		{hf, `{"vision_config":{"hidden_size":8,"patch_size":2},"text_config":{"hidden_size":4,"vocab_size":6,"eos_token_id":2}}`, "belongs to another model"},
 		{hf, `{"vision_config":{"hidden_size":4,"patch_size":2},"text_config":{"hidden_size":4,"vocab_size":6,"eos_token_id":3}}`, "eos_token_id 3"},
-		{hf, `{"vision_config":{"hidden_size":4,"patch_size":2},"text_config":{"hidden_size":4,"vocab_size":6}}`, "eos_token_id 49407"},
+		{hf, `{"vision_config":{"hidden_size":4,"patch_size":2},"text_config":{"hidden_size":4,"vocab_size":6,"eos_token_id":49407}}`, "eos_token_id 49407"},
 		{hf, `{"model_type":"siglip","vision_config":{}}`, `"siglip"`},
 		{hf, `{"vision_config":3}`, hf},
 		{hf, `[`, hf},

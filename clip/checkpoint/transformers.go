@@ -22,7 +22,7 @@ type transformersTower struct {
 	Channels   int     `json:"num_channels"`
 	Vocabulary int     `json:"vocab_size"`
 	Context    int     `json:"max_position_embeddings"`
-	End        int     `json:"eos_token_id"`
+	End        *int    `json:"eos_token_id"`
 }
 
 // transformersActivations are the activations by the names of transformers.
@@ -47,7 +47,7 @@ func (t *transformersTower) read(parts []json.RawMessage) error {
 // tensors.
 func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (s sizes, err error) {
 	v := transformersTower{Activation: "quick_gelu", Heads: 12, Eps: 1e-5, Width: 768, Patch: 32, Channels: 3}
-	t := transformersTower{Activation: "quick_gelu", Heads: 8, Eps: 1e-5, Width: 512, Vocabulary: bpe.FullVocabulary, End: bpe.FullVocabulary - 1}
+	t := transformersTower{Activation: "quick_gelu", Heads: 8, Eps: 1e-5, Width: 512, Vocabulary: bpe.FullVocabulary}
 	if err := v.read(vision); err != nil {
 		return s, err
 	}
@@ -55,8 +55,9 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 		return s, err
 	}
 	// With 2, which early configurations have, Transformers takes the last token of the vocabulary.
-	if last := min(t.Vocabulary, bpe.FullVocabulary) - 1; text != nil && t.End != 2 && t.End != last {
-		return s, fmt.Errorf("eos_token_id %d is not supported; it is %d, where texts end", t.End, last)
+	// Its default is that of the full vocabulary; a smaller one without a value can only mean its own.
+	if last := min(t.Vocabulary, bpe.FullVocabulary) - 1; t.End != nil && *t.End != 2 && *t.End != last {
+		return s, fmt.Errorf("eos_token_id %d is not supported; it is %d, where texts end", *t.End, last)
 	}
 	switch {
 	case text == nil:
