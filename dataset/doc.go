@@ -89,6 +89,11 @@
 // [LoadSegments] reads the labeled segments of long videos; [SegmentFormats] describes its
 // formats.
 //
+// # Shards
+//
+// [Unpack] writes the samples of WebDataset's tar files to folders that [Load] and [LoadCaptions]
+// read.
+//
 // # Names and files
 //
 // Classes are compared by their [Canonical] names, so that "brush_hair", "Brush Hair" and

@@ -95,7 +95,7 @@ func eachMetadata(path string, do func(where string, row metadataRow, s Sample) 
 			}
 			s.Path = filepath.ToSlash(filepath.Join(below, filepath.FromSlash(strings.TrimSpace(name))))
 			if s.Split, _ = row["split"].(string); s.Split == "" {
-				s.Split, _ = splitName(filepath.Base(below))
+				s.Split = splitOfFolder(below)
 			}
 			s.Start, _ = row["start"].(float64)
 			s.End, _ = row["end"].(float64)
@@ -119,7 +119,7 @@ func metadataFiles(path string) ([]string, error) {
 	}
 	var files []string
 	for _, name := range metadataNames {
-		for _, pattern := range []string{name, filepath.Join("*", name)} {
+		for _, pattern := range []string{name, filepath.Join("*", name), filepath.Join("*", "*", name)} {
 			found, err := filepath.Glob(filepath.Join(escapePattern(path), pattern))
 			if err != nil {
 				return nil, err
@@ -133,6 +133,16 @@ func metadataFiles(path string) ([]string, error) {
 	return files, nil
 }
 
+// splitOfFolder returns the split that the first such part of a path names, or "".
+func splitOfFolder(below string) string {
+	for part := range strings.SplitSeq(filepath.ToSlash(below), "/") {
+		if split, ok := splitName(part); ok {
+			return split
+		}
+	}
+	return ""
+}
+
 func escapePattern(path string) string {
 	return strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`).Replace(path)
 }
@@ -140,7 +150,7 @@ func escapePattern(path string) string {
 func readMetadata(file string, do func(where string, row metadataRow) error) error {
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".parquet":
-		return readMetadataParquet(file, do)
+		return readMetadataParquet(file, slices.Concat(pathColumns, captionColumns, []string{"label", "split", "start", "end"}), do)
 	case ".csv":
 		_, err := readFile(file, func(r io.Reader, name string) (struct{}, error) { return struct{}{}, readMetadataCSV(r, name, do) })
 		return err
@@ -192,9 +202,9 @@ const (
 // bytesPerValue is the memory of an element of a list.
 const bytesPerValue = 16
 
-// readMetadataParquet reads text, numbers and lists of text. Numbers of classes become names
+// readMetadataParquet reads the used columns: text, numbers and lists of text. Numbers of classes become names
 // if the file has them.
-func readMetadataParquet(name string, do func(where string, row metadataRow) error) error {
+func readMetadataParquet(name string, used []string, do func(where string, row metadataRow) error) error {
 	r, err := input.Open(name)
 	if err != nil {
 		return err
@@ -219,7 +229,6 @@ func readMetadataParquet(name string, do func(where string, row metadataRow) err
 	rows := make([]metadataRow, f.Rows())
 	size := int64(0) // of the texts and lists
 	classes := classNames(f.Lookup(huggingFace))
-	used := slices.Concat(pathColumns, captionColumns, []string{"label", "split", "start", "end"})
 	for _, column := range f.Columns() {
 		if !slices.Contains(used, column) {
 			continue

@@ -172,7 +172,7 @@ func TestImportFromElsewhere(t *testing.T) {
 func TestImportNamesWhatItCannotUse(t *testing.T) {
 	x := safetensors.FromFloat32s([]float32{1, 2, 3, 4}, 2, 2)
 	provenance := func(backbone, sampling string) string {
-		text, err := json.Marshal(sidecar{[]float64{0, 1}, &Provenance{Backbone: backbone, Preprocessing: "imported", Sampling: sampling}})
+		text, err := json.Marshal(sidecar{Timestamps: []float64{0, 1}, Provenance: &Provenance{Backbone: backbone, Preprocessing: "imported", Sampling: sampling}})
 		if err != nil {
 			t.Fatal(err)
 		}

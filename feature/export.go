@@ -58,7 +58,8 @@ func (q *Sequence) array() safetensors.Tensor {
 
 // sidecar is what the array does not contain.
 type sidecar struct {
-	Timestamps []float64   `json:"timestamps"` // [T] seconds
+	ID         string      `json:"id,omitempty"` // of the sequence, in shards
+	Timestamps []float64   `json:"timestamps"`   // [T] seconds
 	Provenance *Provenance `json:"provenance,omitempty"`
 }
 
@@ -102,7 +103,7 @@ func writeSequence(path string, q *Sequence, f ArrayFormat) error {
 		return err
 	}
 	if f != Parquet {
-		about, err := json.Marshal(sidecar{q.Timestamps, &q.Provenance})
+		about, err := json.Marshal(sidecar{Timestamps: q.Timestamps, Provenance: &q.Provenance})
 		if err == nil {
 			err = atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n'))
 		}

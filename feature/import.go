@@ -108,17 +108,19 @@ func (m *importer) prepare(files []string) error {
 
 // add imports a file and returns its number of frames.
 func (m *importer) add(ctx context.Context, name string) (int, error) {
-	path, id := filepath.Join(m.dir, filepath.FromSlash(name)), m.ids[name]
+	path := filepath.Join(m.dir, filepath.FromSlash(name))
 	fail := func(err error) (int, error) { return 0, &video.Error{Path: path, Kind: err} }
-	if other, ok := m.taken[id]; ok {
-		return fail(fmt.Errorf("%w: %s has the same ID", ErrExists, other))
-	}
-	m.taken[id] = name
 	q, err := m.o.read(ctx, path)
 	if err != nil {
 		return fail(err)
 	}
-	q.ID = id
+	q.ID = cmp.Or(q.ID, m.ids[name])
+	id := q.ID
+	m.ids[name] = id
+	if other, ok := m.taken[id]; ok {
+		return fail(fmt.Errorf("%w: %s has the same ID", ErrExists, other))
+	}
+	m.taken[id] = name
 	if m.made == nil {
 		m.made = &q.Provenance
 	}
@@ -178,6 +180,7 @@ func (o ImportOptions) read(ctx context.Context, path string) (*Sequence, error)
 	if err := o.timestamps(q, array.Shape, firstOf(in.times, about.Timestamps), filepath.Base(path)); err != nil {
 		return nil, err
 	}
+	q.ID = about.ID
 	return q, errors.Join(o.describe(ctx, q, cmp.Or(in.provenance, about.Provenance), path), q.check())
 }
 

@@ -39,10 +39,7 @@ func (s *shards) add(q *Sequence) error {
 		s.open(filepath.Join(s.dir, fmt.Sprintf("%06d.tar", s.n/shardSamples)))
 	}
 	s.n++
-	about, err := json.Marshal(struct {
-		ID string `json:"id"`
-		sidecar
-	}{text.Escape(q.ID), sidecar{q.Timestamps, &q.Provenance}})
+	about, err := json.Marshal(sidecar{text.Escape(q.ID), q.Timestamps, &q.Provenance})
 	if err != nil {
 		return err
 	}

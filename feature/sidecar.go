@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // A sidecar has a number for each frame and a provenance.
@@ -32,6 +33,7 @@ func readSidecar(path string, frames int) (about sidecar, err error) {
 		return about, fmt.Errorf("%s: %w", name, bare(err))
 	}
 	var in struct {
+		ID         string      `json:"id"`
 		Timestamps []timestamp `json:"timestamps"`
 		Provenance *Provenance `json:"provenance"`
 	}
@@ -42,7 +44,7 @@ func readSidecar(path string, frames int) (about sidecar, err error) {
 	if err != nil {
 		return about, fmt.Errorf("%s: %w", name, err)
 	}
-	about.Provenance = in.Provenance
+	about.ID, about.Provenance = text.Unescape(in.ID), in.Provenance
 	for i, t := range in.Timestamps {
 		if t := float64(t); t-t != 0 {
 			return about, fmt.Errorf("%s: the timestamp of frame %d is null or not finite", name, i)
@@ -57,13 +59,13 @@ type timestamp float64
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *timestamp) UnmarshalJSON(b []byte) error {
-	text := string(bytes.Trim(b, `"`))
-	if text == "null" {
+	number := string(bytes.Trim(b, `"`))
+	if number == "null" {
 		*t = timestamp(math.NaN())
 		return nil
 	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || len(text) < len(b) && v-v == 0 {
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || len(number) < len(b) && v-v == 0 {
 		return fmt.Errorf("timestamp %.40s is not a number", b)
 	}
 	*t = timestamp(v)

@@ -244,7 +244,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 	})
 	root.AddCommand(
 		a.modelCommand(), a.embedCommand(),
-		a.checkCommand(), a.extractCommand(), a.featuresCommand(),
+		a.checkCommand(), a.unpackCommand(), a.extractCommand(), a.featuresCommand(),
 		a.trainCommand(), a.evalCommand(), a.classifyCommand(), a.localizeCommand(), a.watchCommand(),
 		a.indexCommand(), a.searchCommand(), a.duplicatesCommand(), a.libraryCommand(), a.labelCommand(), a.serveCommand(), a.immichCommand(), a.fleetCommand(),
 		a.pretrainCommand(), a.synthCommand(), a.demoCommand(), a.benchCommand(), a.configCommand(), a.formatsCommand(), a.doctorCommand(), a.versionCommand(),
