@@ -179,6 +179,27 @@ func TestFlops(t *testing.T) {
 	if got, want := imageFlops(c, 8), 8*imageFlops(c, 1); math.Abs(got/want-1) > 1e-12 {
 		t.Errorf("8 pictures take %v, one %v", got, want/8)
 	}
+	// Apple states 2.4 and 7.8 GMAC for S0 and S2, where 27 channels of windows count once, too.
+	for name, want := range map[string]float64{"S0": 2.4, "S2": 7.8} {
+		if got := imageFlops(mobile(name), 1) / 2e9; math.Abs(got-want) > 0.1 {
+			t.Errorf("%s: %.2f thousand million multiply-adds an image instead of %v", name, got, want)
+		}
+	}
+	// An attention pool computes all rows of the last block, a gated MLP has three products, and a
+	// text tower that is not causal computes the whole context.
+	large := c
+	large.Vision.Pool, large.Vision.PoolHeads, large.Vision.Gated, large.VisionMLP = "attention", 12, true, 2048
+	if got := imageFlops(large, 1) / 2e9; got < 17 || got > 18.5 {
+		t.Errorf("%.2f thousand million multiply-adds an image", got)
+	}
+	both := c
+	both.Text.Bidirectional = true
+	short, _ := textFlops(both, 1, []int{5})
+	long, _ := textFlops(both, 1, []int{60})
+	causal, _ := textFlops(c, 1, []int{76})
+	if short != long || short != causal {
+		t.Errorf("%v and %v operations for texts of the same padded length, %v for a causal one", short, long, causal)
+	}
 	// A sequence that shares rows with another costs less. For a single sequence, the number of
 	// shared rows does not matter.
 	products, attention := textFlops(c, 17, []int{20})
@@ -186,6 +207,20 @@ func TestFlops(t *testing.T) {
 	if products != whole || attention != all {
 		t.Errorf("%v and %v instead of %v and %v", products, attention, whole, all)
 	}
+}
+
+// mobile returns the sizes of the image tower of a MobileCLIP2.
+func mobile(name string) clip.Config {
+	widths, blocks := []int{64, 128, 256, 512}, []int{2, 6, 10, 2}
+	if name == "S2" {
+		widths, blocks = []int{80, 160, 320, 640}, []int{4, 12, 24, 4}
+	}
+	c := clip.Config{Embed: 512, ImageSize: 256}
+	for i, w := range widths {
+		c.Trunk.Stages[i] = clip.Stage{Blocks: blocks[i], Width: w, MLP: 3 * w, Down: i > 0, Position: i == 3, Attention: i == 3}
+	}
+	c.Trunk.Final, c.Trunk.Squeeze = 2*widths[3], widths[3]/8
+	return c
 }
 
 func TestMedian(t *testing.T) {

@@ -26,21 +26,23 @@ type memory struct {
 
 // worker is the state of one thread.
 type worker struct {
-	id     int
-	memory *memory
-	tile   tile      // argument of the current kernel
-	finish tile      // argument of the kernel that completes a tile
-	conv   depthwise // argument of the kernel of a depthwise convolution
-	sums   []float32 // unfinished tiles of a strip
-	_      [64]byte
+	id       int
+	memory   *memory
+	tile     tile       // argument of the current kernel
+	finish   tile       // argument of the kernel that completes a tile
+	conv     depthwise  // argument of the kernel of a depthwise convolution
+	sums     []float32  // unfinished tiles of a strip
+	products [2]product // of a strip of an MLP
+	_        [64]byte
 }
 
 // job holds the arguments of the current operation, which its items share. Items
 // are plain functions, because a closure would allocate memory on every operation.
 type job struct {
 	product     product
-	strips      int // number of parts of the product's rows
-	splits      int // number of parts of each strip's columns
+	before      product // of an MLP
+	strips      int     // number of parts of the product's rows
+	splits      int     // number of parts of each strip's columns
 	ints        *intPanels
 	y, x, u, v  view
 	w           view

@@ -142,6 +142,9 @@ type Device interface {
 
 	// Linear writes y [n,Out] = act(x [n,In]·wᵀ + bias) + residual.
 	Linear(y, x Matrix, w *Weight, e Epilogue)
+	// MLP writes y = second(hidden·downᵀ) for hidden [n,up.Out] = first(x·upᵀ), as two calls of
+	// Linear do. first has no residual; that of second may be y, and y may be x.
+	MLP(y, x Matrix, up, down *Weight, first, second Epilogue)
 	// InputGrad writes dx [n,In] = dy [n,Out]·w, added to dx if accumulate.
 	InputGrad(dx, dy Matrix, w *Weight, accumulate bool)
 	// MulNT, MulNN and MulTN write c = alpha·a·bᵀ, alpha·a·b and alpha·aᵀ·b for

@@ -89,6 +89,11 @@ func (l *Linear) Forward(y, x compute.Matrix, act compute.Activation, residual c
 	l.device.Linear(y, x, l.weight, compute.Epilogue{Bias: l.bias, Act: act, Residual: residual})
 }
 
+// MLP writes y = down(act(up(x))) + residual for two layers.
+func MLP(y, x compute.Matrix, up, down *Linear, act compute.Activation, residual compute.Matrix) {
+	up.device.MLP(y, x, up.weight, down.weight, compute.Epilogue{Bias: up.bias, Act: act}, compute.Epilogue{Bias: down.bias, Residual: residual})
+}
+
 // Backward writes dx = dy·w, added to dx if accumulate and not at all if dx is
 // zero, and adds to the gradients of the weights when they are learned; x is the
 // input of Forward.

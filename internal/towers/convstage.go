@@ -79,15 +79,14 @@ type convBlock struct {
 	q, kv, proj  *nn.Linear
 	conv         *spatial
 	fc1, fc2     *nn.Linear
-	width, inner int
-	heads        int
+	width, heads int
 }
 
 // normEps is what layer norms in convolutional towers add to the variance.
 const normEps = 1e-5
 
 func newConvBlock(b *nn.Builder, name string, s Stage, wide compute.Window) *convBlock {
-	t := &convBlock{device: b.Device, width: s.Width, inner: s.MLP}
+	t := &convBlock{device: b.Device, width: s.Width}
 	if s.Attention {
 		qkv := name + "token_mixer.qkv"
 		t.heads = s.Width / HeadWidth
@@ -108,10 +107,6 @@ func newConvBlock(b *nn.Builder, name string, s Stage, wide compute.Window) *con
 	return t
 }
 
-// hiddenFloats is the approximate number of elements of an MLP's hidden layer that are
-// computed at once, so that they stay in the cache.
-const hiddenFloats = 1 << 17
-
 // forward writes y, which may be x, for the rows x of n images. spare is overwritten.
 func (t *convBlock) forward(y, x, spare compute.Matrix, n int) {
 	d := t.device
@@ -124,14 +119,7 @@ func (t *convBlock) forward(y, x, spare compute.Matrix, n int) {
 	}
 	h := d.Temp(x.Rows, t.width)
 	t.conv.forward(h, mixed, compute.Identity)
-	rows := min(x.Rows, max(64, hiddenFloats/t.inner))
-	hidden := d.Temp(rows, t.inner)
-	for from := 0; from < x.Rows; from += rows {
-		to := min(x.Rows, from+rows)
-		hidden := hidden.RowRange(0, to-from)
-		t.fc1.Forward(hidden, h.RowRange(from, to), compute.GELU, compute.Matrix{})
-		t.fc2.Forward(y.RowRange(from, to), hidden, compute.Identity, mixed.RowRange(from, to))
-	}
+	nn.MLP(y, h, t.fc1, t.fc2, compute.GELU, mixed)
 }
 
 // attend writes y = x + proj(attention(norm(x))).

@@ -84,7 +84,7 @@ class OpenCLIP:
     small: dict = field(default_factory=dict)  # changes of text_cfg of a small model
     preprocess: dict = field(default_factory=dict)
     embed: int = 24
-    layers: int = 2  # of full models
+    layers: int = 2  # of full models; None for all
     whole: dict = field(default_factory=dict)  # changes of model_cfg
     write: Callable = None  # writes the weights, if not as OpenCLIP does
     bert: bool = False  # the tokenizer is BERT's
@@ -97,7 +97,7 @@ class OpenCLIP:
             c["embed_dim"] = self.embed
             text.update(SMALL_TEXT)
             vision.update({"image_size": 28} if is_timm else SMALL_VISION)
-        else:
+        elif self.layers:
             text["layers"] = self.layers
             if not is_timm:
                 vision["layers"] = self.layers
@@ -113,7 +113,7 @@ class OpenCLIP:
 
     def changes(self, small):
         """The arguments of timm's model."""
-        return {**SMALL_TIMM, **self.timm} if small else {"depth": self.layers}
+        return {**SMALL_TIMM, **self.timm} if small else {"depth": self.layers} if self.layers else {}
 
     def settle(self, model, side):
         pass
@@ -177,12 +177,15 @@ def bert_tokenizer(folder, context):
     return HFTokenizer(folder, context_length=context, strip_sep_token=True)
 
 
-def half(state):
-    return {name: t.half().contiguous() for name, t in state.items()}
+DTYPE = torch.float16  # of the files
+
+
+def stored(state):
+    return {name: t.to(DTYPE).contiguous() for name, t in state.items()}
 
 
 def write_openclip(folder, model, config, preprocess, small):
-    save_file(half(model.state_dict()), os.path.join(folder, "open_clip_model.safetensors"), {"format": "pt"})
+    save_file(stored(model.state_dict()), os.path.join(folder, "open_clip_model.safetensors"), {"format": "pt"})
     with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
         json.dump({"model_cfg": config, "preprocess_cfg": preprocess}, f, indent=1)
 
@@ -192,7 +195,7 @@ def write_meta(folder, model, config, preprocess, small):
     is the reference for the names. Their projection of images has no bias."""
     model.visual.trunk.head.bias.data.zero_()
     out = {}
-    for name, t in half(model.state_dict()).items():
+    for name, t in stored(model.state_dict()).items():
         name = name.removeprefix("text.")
         if not name.startswith("visual.trunk."):
             out[name] = t
@@ -266,7 +269,7 @@ class MobileCLIPB(MobileCLIP):
 
     def changes(self, small):
         if not small:
-            return {"depth": self.layers}
+            return super(MobileCLIP, self).changes(small)
         stem = ConvStem(channels=(8, 8, 64), stride=(4, 2, 2), kernel_size=(4, 2, 2), padding=0, act_layer=torch.nn.GELU)
         return dict(embed_dim=64, depth=1, num_heads=1, img_size=32, mlp_ratio=0.5,
                     embed_layer=partial(timm.layers.HybridEmbed, backbone=stem, proj=False))
@@ -275,7 +278,7 @@ class MobileCLIPB(MobileCLIP):
 def write_reparameterized(folder, model, config, preprocess, small):
     """Writes a model whose image tower has one convolution for the branches of each layer."""
     trunk = timm.utils.model.reparameterize_model(model.visual.trunk)
-    trunk.load_state_dict({name: t.float() for name, t in half(trunk.state_dict()).items()})
+    trunk.load_state_dict({name: t.float() for name, t in stored(trunk.state_dict()).items()})
     model.visual.trunk = trunk
     write_openclip(folder, model, config, preprocess, small)
 

@@ -91,8 +91,8 @@ def siglip_tokenizer(out, folder):
     transformers.SiglipTokenizer(vocab_file=str(unigram(folder))).save_pretrained(out)
 
 
-def gemma_tokenizer(out, folder):
-    """The tokenizer.json of SigLIP 2."""
+def gemma_tokenizer(out, folder, size=0):
+    """The tokenizer.json of SigLIP 2, with tokens that no text has up to the given size."""
     model = train(folder, "bpe", 420, byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
                   remove_extra_whitespaces=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>",
                   bos_piece="<bos>", unk_piece="<unk>", user_defined_symbols=["\n", "\n\n", "▁▁", "<b>", "</b>"])
@@ -101,6 +101,7 @@ def gemma_tokenizer(out, folder):
     merges = [(-sp.get_score(i), p[:k], p[k:]) for p, i in vocabulary.items() if i > 265
               for k in range(1, len(p)) if p[:k] in vocabulary and p[k:] in vocabulary]
     merges.sort(key=lambda m: m[0])
+    vocabulary |= {f"▁unused{i}": i for i in range(len(vocabulary), size)}
     tok = transformers.Siglip2Tokenizer(vocab=vocabulary, merges=[m[1:] for m in merges], padding_side="right",
                                         add_bos_token=False, add_eos_token=True)
     tok.add_tokens([tokenizers.AddedToken(t, normalized=False) for t in ["\n", "\n\n", "▁▁", "<b>", "</b>"]])
@@ -126,21 +127,28 @@ class SiglipOpenCLIP:
     base: str
     tokenizer: Callable
     pad: int
+    layers: int = 2  # of full models; None for all
+    tokens: int = 0  # rows of the table of full models, if more than the tokenizer's
 
     def make(self, folder, small, seed=1):
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as temporary:
-            self.tokenizer(folder, pathlib.Path(temporary))
+            if self.tokens and not small:
+                self.tokenizer(folder, pathlib.Path(temporary), self.tokens)
+            else:
+                self.tokenizer(folder, pathlib.Path(temporary))
         c = open_clip.get_model_config(self.base)
         vision, text = c["vision_cfg"], c["text_cfg"]
-        changes = {"depth": 2}
+        changes = {"depth": self.layers} if self.layers else {}
         if small:
             c["embed_dim"] = 48
             vision["image_size"] = 32
             changes |= dict(embed_dim=48, num_heads=1, img_size=32, patch_size=8, mlp_ratio=0.25, depth=1)
             text.update(width=16, heads=2, mlp_ratio=2.0, context_length=CONTEXT)
-        text["layers"] = 2
+            text["layers"] = 2
+        elif self.layers:
+            text["layers"] = self.layers
         tok = HFTokenizer(str(folder), context_length=text["context_length"], clean="canonicalize")
         text.update(vocab_size=len(tok.tokenizer), hf_tokenizer_name=None)
         model = families.build(c, changes).eval()
@@ -183,7 +191,7 @@ class SiglipTransformers:
             vision_config={**tower, "image_size": image, "patch_size": patch})).eval()
         families.randomize(model, seed)
         bias(model)
-        save_file(families.half(model.state_dict()), folder / "model.safetensors", {"format": "pt"})
+        save_file(families.stored(model.state_dict()), folder / "model.safetensors", {"format": "pt"})
         (folder / "config.json").write_text(model.config.to_json_string(use_diff=True))
         processor = transformers.SiglipImageProcessorPil(size={"height": image, "width": image}, resample=self.resample)
         processor.save_pretrained(folder)

@@ -2,6 +2,8 @@
 
   zoo.py fixtures testdata/zoo [NAME...]
   zoo.py parity path/to/clipcue [NAME...]
+  zoo.py models FOLDER [NAME...]
+  zoo.py measure FOLDER path/to/clipcue [NAME...]
 """
 
 import json
@@ -16,6 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import families
+import measure
 import siglip
 
 FAMILIES = families.FAMILIES | siglip.FAMILIES
@@ -138,4 +141,8 @@ def parity(program, names):
 
 if __name__ == "__main__":
     command, path, *rest = sys.argv[1:]
-    {"fixtures": fixtures, "parity": parity}[command](path, rest)
+    if command == "measure":
+        measure.measure(rest[0], path, rest[1:])
+        measure.table(path)
+    else:
+        {"fixtures": fixtures, "parity": parity, "models": measure.make}[command](path, rest)

@@ -26,6 +26,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Products", testProducts},
 		{"Linear", testLinear},
+		{"MLP", testMLP},
 		{"ProductsAroundEdges", testProductsAroundEdges},
 		{"RowsDoNotChangeBits", testRowsDoNotChangeBits},
 		{"Int8", testInt8},

@@ -66,6 +66,23 @@ func testLinear(t *testing.T, open Open) {
 	})
 }
 
+// An MLP is bitwise two products, for any number of rows.
+func testMLP(t *testing.T, open Open) {
+	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
+		rows := rapid.SampledFrom([]int{1, 5, 31, 96, 97, 200, 700}).Draw(t, "rows")
+		width, inner := rapid.IntRange(1, 70).Draw(t, "width"), rapid.SampledFrom([]int{1, 40, 250, 1500}).Draw(t, "inner")
+		form := rapid.SampledFrom([]compute.Form{compute.Forward, compute.ForwardInt8}).Draw(t, "form")
+		x, up, down := put(d, random(rng, rows, width)), d.Pack(put(d, random(rng, inner, width)), form), d.Pack(put(d, random(rng, width, inner)), form)
+		first := compute.Epilogue{Bias: put(d, random(rng, 1, inner)), Act: compute.GELU}
+		second := compute.Epilogue{Bias: put(d, random(rng, 1, width)), Residual: put(d, random(rng, rows, width))}
+		hidden, want := d.Temp(rows, inner), d.Temp(rows, width)
+		d.Linear(hidden, x, up, first)
+		d.Linear(want, hidden, down, second)
+		d.MLP(x, x, up, down, first, second)
+		near(t, "y", get(d, x), get(d, want), 0)
+	})
+}
+
 // Sizes just below and above those of vectors, tiles, strips and blocks of k.
 func testProductsAroundEdges(t *testing.T, open Open) {
 	ms := []int{1, 2, 3, 5, 6, 7, 12, 13, 107, 109, 217}
