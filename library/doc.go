@@ -10,6 +10,7 @@
 //	vectors-1/      the embeddings, by the moments' ids (a vector.Index; the number is a
 //	                generation); they may be on a Weaviate server instead
 //	thumbnails/     a folder for each video, by its id: NUMBER.jpg
+//	motions         the motion descriptors of the moments, once a label was used
 //	lock.db         locked while a run writes
 //
 // # Consistency
@@ -32,6 +33,10 @@
 // Reading a WAL database requires files that SQLite creates. If it cannot create them and
 // the log is empty, the database is opened as immutable, so libraries on read-only disks
 // can be searched.
+//
+// The file motions has the motion descriptors of all moments, which labels need. It is derived
+// from the database, written by readers if the folder permits, and may be deleted. Damaged
+// parts are derived again.
 //
 // # Foreign and damaged files
 //
