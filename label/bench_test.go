@@ -28,7 +28,7 @@ func BenchmarkMark(b *testing.B) {
 				for j := range e {
 					e[j] = r.Float64()
 				}
-				if err := m.Add(Moment{int64(i / 100), float64(2 * (i % 100)), float64(2*(i%100) + 4), normal(e), t}); err != nil {
+				if err := m.Add(Moment{int64(i / 100), float64(2 * (i % 100)), float64(2*(i%100) + 4), normal(e), t, nil}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -320,7 +320,7 @@ func TestAMarkShowsTheMomentsItOverlapsMost(t *testing.T) {
 func TestAllMomentsTheSame(t *testing.T) {
 	m := NewMoments(axes(2, 2), 4)
 	for i := range 4 {
-		if err := m.Add(Moment{int64(i), 0, 4, []float32{1, 0}, nil}); err != nil {
+		if err := m.Add(Moment{int64(i), 0, 4, []float32{1, 0}, nil, nil}); err != nil {
 			t.Fatal(err)
 		}
 	}

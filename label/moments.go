@@ -2,6 +2,7 @@ package label
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"runtime"
@@ -18,6 +19,7 @@ type Moment struct {
 	Start, End float64 // seconds
 	Embedding  []float32
 	Motion     []float32 // of Directions.Describe; nil for a moment that does not move
+	Packed     []byte    // of Moments.Packed, in place of Motion; nil for none
 }
 
 // Moments holds the moments of an archive in memory: 4 bytes for each element of an
@@ -68,17 +70,44 @@ func (m *Moments) Add(x Moment) error {
 	if n := len(m.spans); n > 0 && compareSpans(m.spans[n-1], s) > 0 {
 		return fmt.Errorf("moments are not sorted: video %d at %g s follows video %d at %g s", x.Video, x.Start, m.spans[n-1].video, m.spans[n-1].start)
 	}
-	if x.Motion == nil {
-		x.Motion = make([]float32, m.directions.Width())
-	}
-	if len(x.Motion) != m.directions.Width() {
-		return fmt.Errorf("the motion descriptor has width %d, want %d", len(x.Motion), m.directions.Width())
-	}
 	at := len(m.levels)
-	m.embeddings, m.levels = append(m.embeddings, x.Embedding...), append(m.levels, make([]byte, m.stride)...)
-	scale, _ := compute.QuantizeRow(m.levels[at:], x.Motion)
-	m.scales, m.spans = append(m.scales, scale), append(m.spans, s)
+	m.levels = append(m.levels, make([]byte, m.stride)...)
+	scale, err := m.quantize(m.levels[at:], x)
+	if err != nil {
+		m.levels = m.levels[:at]
+		return err
+	}
+	m.embeddings, m.scales, m.spans = append(m.embeddings, x.Embedding...), append(m.scales, scale), append(m.spans, s)
 	return nil
+}
+
+// quantize writes the levels of a motion descriptor and returns their scale.
+func (m *Moments) quantize(levels []byte, x Moment) (scale float32, err error) {
+	width := m.directions.Width()
+	switch {
+	case x.Packed != nil && len(x.Packed) != PackedMotion(m.directions):
+		return 0, fmt.Errorf("the packed motion descriptor has %d bytes, want %d", len(x.Packed), PackedMotion(m.directions))
+	case x.Packed != nil:
+		copy(levels, x.Packed[4:])
+		return math.Float32frombits(binary.LittleEndian.Uint32(x.Packed)), nil
+	case x.Motion == nil:
+		x.Motion = make([]float32, width)
+	}
+	if len(x.Motion) != width {
+		return 0, fmt.Errorf("the motion descriptor has width %d, want %d", len(x.Motion), width)
+	}
+	scale, _ = compute.QuantizeRow(levels, x.Motion)
+	return scale, nil
+}
+
+// PackedMotion returns the number of bytes of [Moments.Packed].
+func PackedMotion(d *Directions) int { return 4 + compute.Int8Stride(d.Width()) }
+
+// Packed appends the motion descriptor of a moment to dst as it is in memory: its scale
+// (float32, little-endian) and 8-bit levels.
+func (m *Moments) Packed(dst []byte, i int) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(m.scales[i]))
+	return append(dst, m.levels[i*m.stride:][:m.stride]...)
 }
 
 func compareSpans(a, b span) int {

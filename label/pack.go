@@ -9,7 +9,7 @@ import (
 	"github.com/clipcue/clipcue/internal/compute"
 )
 
-// ErrPacked is returned for packed frames that are damaged or of another width.
+// ErrPacked is returned for packed frames or directions that are damaged or of another width.
 var ErrPacked = errors.New("the frames are damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -48,4 +48,58 @@ func UnpackFrames(packed []byte, embed int) (features []float32, times []float64
 		}
 	}
 	return features, times, nil
+}
+
+// PackDirections returns directions for storage: their width and number (uint32), the
+// directions (float32), the median energy and the scales (float64); then a CRC-32C. All is
+// little-endian.
+func PackDirections(d *Directions) []byte {
+	out := binary.LittleEndian.AppendUint32(nil, uint32(len(d.rows[0])))
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(d.rows)))
+	for _, row := range d.rows {
+		for _, v := range row {
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+		}
+	}
+	for _, list := range append([][]float64{{d.still}}, d.scale[:]...) {
+		for _, v := range list {
+			out = binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
+		}
+	}
+	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
+}
+
+// UnpackDirections is the inverse of [PackDirections], for embeddings of width E.
+func UnpackDirections(packed []byte, embed int) (*Directions, error) {
+	end := len(packed) - 4
+	if end < 8 || binary.LittleEndian.Uint32(packed[end:]) != crc32.Checksum(packed[:end], castagnoli) {
+		return nil, ErrPacked
+	}
+	count := int(binary.LittleEndian.Uint32(packed[4:]))
+	d := &Directions{rows: make([][]float32, min(count, tracked))}
+	sizes := d.sizes()
+	if int(binary.LittleEndian.Uint32(packed)) != embed || count < 1 || count > tracked || end != 8+4*count*embed+8*(1+d.Width()) {
+		return nil, ErrPacked
+	}
+	packed = packed[8:end]
+	for i := range d.rows {
+		d.rows[i] = make([]float32, embed)
+		for j := range d.rows[i] {
+			d.rows[i][j] = math.Float32frombits(binary.LittleEndian.Uint32(packed))
+			packed = packed[4:]
+		}
+	}
+	next := func() float64 {
+		v := math.Float64frombits(binary.LittleEndian.Uint64(packed))
+		packed = packed[8:]
+		return v
+	}
+	d.still = next()
+	for k := range d.scale {
+		d.scale[k] = make([]float64, sizes[k])
+		for j := range d.scale[k] {
+			d.scale[k][j] = next()
+		}
+	}
+	return d, nil
 }

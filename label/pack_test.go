@@ -3,6 +3,8 @@ package label
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -32,5 +34,34 @@ func TestPackFrames(t *testing.T) {
 	})
 	if _, _, err := UnpackFrames(nil, 4); !errors.Is(err, ErrPacked) {
 		t.Errorf("no bytes: %v", err)
+	}
+}
+
+func TestPackDirections(t *testing.T) {
+	for _, embed := range []int{1, 5, 100} {
+		r := rand.New(rand.NewPCG(1, 2))
+		var moments []Frames
+		for range 20 {
+			f := Frames{Times: []float64{0, 1, 2, 3}, End: 4}
+			for range 4 * embed {
+				f.Features = append(f.Features, float32(r.NormFloat64()))
+			}
+			moments = append(moments, f)
+		}
+		d := LearnDirections(embed, moments)
+		packed := PackDirections(d)
+		if have, err := UnpackDirections(packed, embed); err != nil || !reflect.DeepEqual(have, d) {
+			t.Errorf("width %d: %v", embed, err)
+		}
+		for i := range packed {
+			packed[i] ^= 1
+			if _, err := UnpackDirections(packed, embed); !errors.Is(err, ErrPacked) {
+				t.Errorf("damage in byte %d: %v", i, err)
+			}
+			packed[i] ^= 1
+		}
+		if _, err := UnpackDirections(packed, embed+1); !errors.Is(err, ErrPacked) {
+			t.Errorf("another width: %v", err)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 func TestSegments(t *testing.T) {
 	m := NewMoments(axes(1, 1), 0)
 	for _, s := range []span{{1, 0, 4}, {1, 2, 6}, {1, 4, 8}, {1, 6, 10}, {1, 20, 24}, {2, 0, 4}} {
-		if err := m.Add(Moment{s.video, s.start, s.end, []float32{1}, nil}); err != nil {
+		if err := m.Add(Moment{s.video, s.start, s.end, []float32{1}, nil, nil}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestSegmentsAreFinerThanMoments(t *testing.T) {
 			mean[shown]++
 		}
 		motion := m.directions.Describe(m.directions.Project(frames), times, start, start+4)
-		if err := m.Add(Moment{1, start, start + 4, normal(mean[:]), motion}); err != nil {
+		if err := m.Add(Moment{1, start, start + 4, normal(mean[:]), motion, nil}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -110,7 +110,7 @@ func (l *Library) directions(ctx context.Context) (*label.Directions, error) {
 }
 
 // describe sets the motions of moments that are sorted by video and start.
-func (l *Library) describe(ctx context.Context, d *label.Directions, moments []label.Moment) error {
+func (l *Library) describe(ctx context.Context, d *label.Directions, moments []*label.Moment) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for from := 0; from < len(moments); {

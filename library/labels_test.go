@@ -281,6 +281,7 @@ func TestDamagedMarksAndFrames(t *testing.T) {
 		{"frames", "UPDATE frames SET packed = zeroblob(length(packed))", ""},
 	} {
 		w.db(c.damage)
+		_ = os.Remove(filepath.Join(w.lib, "motions")) // derived from the frames
 		l := w.open()
 		damage, err := l.Check(t.Context())
 		if err != nil || len(damage) != 1 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
 // reconcile makes the files agree with the database. Files that no moment refers to
@@ -122,7 +123,7 @@ func (w *writer) tidy(ctx context.Context) error {
 		return err
 	}
 	for _, f := range folders {
-		if g, ok := isVectors(f.Name()); ok && g != generation {
+		if g, ok := isVectors(f.Name()); ok && g != generation || atomicfile.IsLeftover(f.Name()) {
 			if err := w.root.RemoveAll(f.Name()); err != nil {
 				return err
 			}

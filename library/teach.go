@@ -1,6 +1,7 @@
 package library
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -45,10 +46,15 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 	}
 	width := l.settings.Width
 	m := &Moments{dir: l.dir, videos: map[int64]videoRow{}, bySum: map[string]videoRows{}, evidence: map[int64]cachedEvidence{}}
-	directions, err := l.directions(ctx)
+	state, err := l.motionsState(ctx)
 	if err != nil {
 		return nil, explain(l.dir, err)
 	}
+	cache, directions, err := l.cachedMotions(ctx, state)
+	if err != nil {
+		return nil, explain(l.dir, err)
+	}
+	defer cache.close()
 	if m.release, err = memory.Request(n*int64(4*width+directions.Width()+64), fmt.Sprintf("the %d moments of %s", n, l.dir)); err != nil {
 		return nil, err
 	}
@@ -65,7 +71,14 @@ func (l *Library) Moments(ctx context.Context) (_ *Moments, err error) {
 	for _, v := range rows {
 		m.videos[v.id], m.bySum[v.sha256] = v, append(m.bySum[v.sha256], v)
 	}
-	return m, explain(l.dir, l.loadMoments(ctx, m))
+	x := loader{l: l, m: m, cache: cache}
+	if err := x.load(ctx); err != nil {
+		return nil, explain(l.dir, err)
+	}
+	if x.described > 0 || cache == nil || !bytes.Equal(cache.state, state) {
+		l.writeMotions(ctx, state, m.moments, x.all)
+	}
+	return m, nil
 }
 
 // vectorsOf returns the embeddings of moments, nil for those that are not in the index: a
@@ -87,54 +100,82 @@ func (l *Library) vectorsOf(ctx context.Context, ids []int64) ([][]float32, erro
 	return out, nil
 }
 
-// loadMoments fills m.
-func (l *Library) loadMoments(ctx context.Context, m *Moments) error {
-	var ids []int64
-	var numbers []int32 // of the thumbnails
-	var batch []label.Moment
-	flush := func() error {
-		if len(ids) == 0 {
-			return nil
-		}
-		embeddings, err := l.vectorsOf(ctx, ids)
-		if err != nil {
-			return err
-		}
-		if err := l.describe(ctx, m.moments.Directions(), batch); err != nil {
-			return err
-		}
-		for i, x := range batch {
-			if x.Embedding = embeddings[i]; x.Embedding == nil {
-				continue
-			}
-			m.thumbnails = append(m.thumbnails, numbers[i])
-			if err := m.moments.Add(x); err != nil {
-				return fmt.Errorf("a moment of %s: %w: %w", m.videos[x.Video].path, errDamaged, err)
-			}
-		}
-		ids, numbers, batch = ids[:0], numbers[:0], batch[:0]
-		return nil
-	}
-	var id int64
-	var x label.Moment
+// loader fills the moments of a library.
+type loader struct {
+	l         *Library
+	m         *Moments
+	cache     *motions
+	all       []momentKey // of the moments that were added
+	described int         // number of moments whose descriptors were not in the cache
+
+	// The next moments to add, with the numbers of their thumbnails.
+	keys    []momentKey
+	numbers []int32
+	batch   []label.Moment
+}
+
+func (x *loader) load(ctx context.Context) error {
+	var k momentKey
+	var y label.Moment
 	var number int32
 	var whole bool
-	err := each(ctx, l.db, `SELECT moments.id, video, start, "end", thumbnail, `+intact("moments")+` FROM moments
-		WHERE (SELECT generation FROM settings) = ? ORDER BY video, start`, []any{l.generation},
-		[]any{&id, &x.Video, &x.Start, &x.End, &number, &whole}, func() error {
+	err := each(ctx, x.l.db, `SELECT moments.id, coalesce(moments.sum, 0), video, start, "end", thumbnail, `+intact("moments")+` FROM moments
+		WHERE (SELECT generation FROM settings) = ? ORDER BY video, start`, []any{x.l.generation},
+		[]any{&k.id, &k.sum, &y.Video, &y.Start, &y.End, &number, &whole}, func() error {
 			if !whole {
 				return damaged("moments")
 			}
-			ids, numbers, batch = append(ids, id), append(numbers, number), append(batch, x)
-			if len(ids) < loaded {
+			x.keys, x.numbers, x.batch = append(x.keys, k), append(x.numbers, number), append(x.batch, y)
+			if len(x.keys) < loaded {
 				return nil
 			}
-			return flush()
+			return x.flush(ctx)
 		})
 	if err != nil {
 		return err
 	}
-	return flush()
+	return x.flush(ctx)
+}
+
+// flush adds the moments of a batch.
+func (x *loader) flush(ctx context.Context) error {
+	if len(x.keys) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(x.keys))
+	for i, k := range x.keys {
+		ids[i] = k.id
+	}
+	embeddings, err := x.l.vectorsOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if err := x.describe(ctx); err != nil {
+		return err
+	}
+	for i, y := range x.batch {
+		if y.Embedding = embeddings[i]; y.Embedding == nil {
+			continue
+		}
+		x.m.thumbnails, x.all = append(x.m.thumbnails, x.numbers[i]), append(x.all, x.keys[i])
+		if err := x.m.moments.Add(y); err != nil {
+			return fmt.Errorf("a moment of %s: %w: %w", x.m.videos[y.Video].path, errDamaged, err)
+		}
+	}
+	x.keys, x.numbers, x.batch = x.keys[:0], x.numbers[:0], x.batch[:0]
+	return nil
+}
+
+// describe sets the motions of a batch.
+func (x *loader) describe(ctx context.Context) error {
+	var left []*label.Moment
+	for i, packed := range x.cache.of(x.keys) {
+		if x.batch[i].Packed = packed; packed == nil {
+			left = append(left, &x.batch[i])
+		}
+	}
+	x.described += len(left)
+	return x.l.describe(ctx, x.m.moments.Directions(), left)
 }
 
 // Teacher teaches a label of a library.

@@ -25,7 +25,7 @@ const (
 // archive is a library with its truth, in memory.
 type archive struct {
 	moments   *label.Moments
-	frames    []label.Frames // of each moment
+	frames    []label.Frames // of each moment, nil if no recognizers are trained
 	videos    int
 	model     *clip.Model
 	retriever *retrieval.Retriever
@@ -67,7 +67,7 @@ func newArchive(ctx context.Context, o options) (*archive, error) {
 	a := &archive{moments: label.NewMoments(directions(model.Config().Embed, films, hop), o.moments), videos: len(films), model: model, retriever: retrieval.Baseline(model),
 		shows: map[string]map[int]bool{}, spans: map[string][]label.Mark{}, unlisted: map[string]map[int]bool{}, skipped: map[string][]label.Mark{}, kinds: map[string]synth.Kind{}, ids: map[synth.Kind]map[string]int64{}}
 	for i, f := range films {
-		if err := a.add(ctx, int64(i+1), f, hop); err != nil {
+		if err := a.add(ctx, int64(i+1), f, hop, o.recognize); err != nil {
 			return nil, err
 		}
 	}
@@ -144,8 +144,8 @@ func (f film) frames(start float64) (label.Frames, bool) {
 	return label.Frames{Features: features, Times: times, Start: start, End: start + window}, err == nil
 }
 
-// add adds the moments of a video.
-func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error {
+// add adds the moments of a video, and their frames if keep is set.
+func (a *archive) add(ctx context.Context, id int64, f film, hop float64, keep bool) error {
 	q := f.q
 	set(a.ids, f.kind, q.ID, id)
 	for k := 0; ; k++ {
@@ -159,7 +159,9 @@ func (a *archive) add(ctx context.Context, id int64, f film, hop float64) error 
 			return err
 		}
 		row, d := a.moments.Len(), a.moments.Directions()
-		a.frames = append(a.frames, x)
+		if keep {
+			a.frames = append(a.frames, x)
+		}
 		motion := d.Describe(d.Project(x.Features), x.Times, x.Start, x.End)
 		if err := a.moments.Add(label.Moment{Video: id, Start: start, End: start + window, Embedding: embedding, Motion: motion}); err != nil {
 			return err

@@ -1,7 +1,8 @@
 // Command teach measures how well labels are learned from marks. A simulated user correctly
 // marks what the label suggests in a library of rendered videos with known content. Run it with:
 // go run ./bench/teach. It renders its videos once and takes minutes. With -localize, it
-// compares the segments with those of a localizer that knows all true segments.
+// compares the segments with those of a localizer that knows all true segments. With -recognize, it
+// also trains recognizers of motions.
 //
 // The videos show colored shapes, which are all that the backbone recognizes. The results
 // demonstrate the mechanism, but may not apply to other videos.
@@ -25,6 +26,7 @@ type options struct {
 	seeds            int
 	labels           int // of objects that are frequent, of rare ones, and of motions
 	localize         bool
+	recognize        bool
 	json             string
 }
 
@@ -37,6 +39,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 5, "number of repetitions with another random seed")
 	flag.IntVar(&o.labels, "labels", 10, "number of frequent, of rare, and of motion labels")
 	flag.BoolVar(&o.localize, "localize", false, "compare segments with those of a trained localizer instead")
+	flag.BoolVar(&o.recognize, "recognize", false, "also train recognizers of motions, which takes most of the time")
 	flag.StringVar(&o.json, "json", "", "file for all results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -203,7 +203,7 @@ func (a *archive) train(ctx context.Context, r *result, teacher *label.Teacher, 
 		r.Better[n] = c.Better
 	}
 	r.Seconds[n] = time.Since(start).Seconds()
-	if err == nil && r.Group == motions {
+	if err == nil && r.Group == motions && a.frames != nil {
 		r.Recognized[n], err = a.recognize(ctx, r.Label, teacher, marks, query)
 	}
 	return err
