@@ -33,6 +33,10 @@
 // the log is empty, the database is opened as immutable, so libraries on read-only disks
 // can be searched.
 //
+// The file motions has the motion descriptors of all moments, which labels need. It is derived
+// from the database, written by readers if the folder permits, and may be deleted. Damaged
+// parts are derived again.
+//
 // # Foreign and damaged files
 //
 // A library may come from somebody else. Its database is used only if its schema is
