@@ -223,11 +223,7 @@ func (p *problem) fit(marks []Mark, skip map[int64]bool) (*Head, error) {
 func (p *problem) features(dst []float64, row int) float64 {
 	e, s := p.m.embed, p.m.stats()
 	w := dst[:len(s.mean)]
-	if known := s.prepared[row]; known != nil {
-		copy(w, known)
-	} else {
-		p.m.input(s, w, row)
-	}
+	p.m.input(s, w, row)
 	floats.Scale(p.scale[0], w[:e])
 	floats.Scale(p.scale[1], w[e:])
 	z := (compute.Dot(p.text, p.m.embedding(row)) - p.mean) / p.sd
@@ -305,9 +301,10 @@ func (p *problem) head(theta []float64) *Head {
 // and half their distance.
 func (p *problem) threshold(h *Head, examples []example) (middle, half float64) {
 	var sum, weight [2]float64
+	score := p.scoring(h)
 	for _, e := range examples {
 		k := int(e.target)
-		sum[k] += e.weight * p.score(h, e.row)
+		sum[k] += e.weight * score(e.row)
 		weight[k] += e.weight
 	}
 	if weight[0] == 0 || weight[1] == 0 {
@@ -326,13 +323,15 @@ func (p *problem) scores(h *Head) []float32 {
 	return out
 }
 
-// score returns the score of one moment.
-func (p *problem) score(h *Head, row int) float64 {
+// scoring returns a function that returns the score of one moment.
+func (p *problem) scoring(h *Head) func(row int) float64 {
 	s := newScorer(h, p.m.embed, p.m.stride)
-	var out [1]float32
-	s.score(out[:], p.m, row)
-	if p.evidence != nil {
-		return float64(out[0]) + h.Evidence*float64(p.evidence[row])
+	return func(row int) float64 {
+		var out [1]float32
+		s.score(out[:], p.m, row)
+		if p.evidence != nil {
+			return float64(out[0]) + h.Evidence*float64(p.evidence[row])
+		}
+		return float64(out[0])
 	}
-	return float64(out[0])
 }

@@ -183,9 +183,9 @@ func (t *Teacher) Suspects(ctx context.Context) ([]Suspect, error) {
 // markScore returns the mean score of the moments of a mark.
 func (p *problem) markScore(h *Head, k Mark) float64 {
 	var sum float64
-	rows := spread(p.m.showing(k), perMark)
+	score, rows := p.scoring(h), spread(p.m.showing(k), perMark)
 	for _, i := range rows {
-		sum += p.score(h, i)
+		sum += score(i)
 	}
 	return sum / float64(max(1, len(rows)))
 }

@@ -2,6 +2,8 @@ package label
 
 import (
 	"math"
+	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -52,21 +54,26 @@ func (w *whitening) weights(x []float64) {
 // sampled moments, chosen by a hash of their place: moments that are added later replace
 // few of them.
 type stats struct {
-	order    []int // the sample
-	mean     []float64
-	white    *whitening
-	scale    [2]float64 // of whitened embeddings and centered motions, to mean square 1/2
+	order []int // the sample
+	mean  []float64
+	white *whitening
+	scale [2]float64 // of whitened embeddings and centered motions, to mean square 1/2
+
+	// The inputs of some moments: of the sample, and of those that heads learned from.
 	prepared map[int][]float64
+	mu       sync.Mutex // guards recent
+	recent   map[int][]float64
 }
 
 const (
 	sampled = 4096
-	// prepare is the number of moments of which the inputs of heads are kept.
-	prepare = 2 * negatives
+	// prepare is the number of moments of the sample of which the inputs are kept, and kept the
+	// greatest number of other ones. Each new mark uses the same ones again.
+	prepare, kept = 2 * negatives, 2048
 )
 
 func (m *Moments) measure() *stats {
-	s := &stats{order: m.Sample(sampled), mean: make([]float64, m.embed+m.directions.Width()), scale: [2]float64{1, 1}, prepared: map[int][]float64{}}
+	s := &stats{order: m.Sample(sampled), mean: make([]float64, m.embed+m.directions.Width()), scale: [2]float64{1, 1}, prepared: map[int][]float64{}, recent: map[int][]float64{}}
 	if len(s.order) == 0 {
 		return s
 	}
@@ -89,7 +96,7 @@ func (m *Moments) measure() *stats {
 	some := s.order[:min(prepare, len(s.order))]
 	for _, i := range some {
 		s.prepared[i] = make([]float64, len(s.mean))
-		m.input(s, s.prepared[i], i)
+		m.whiten(s, s.prepared[i], i)
 		for j, v := range s.prepared[i] {
 			k := 0
 			if j >= m.embed {
@@ -110,6 +117,27 @@ func (m *Moments) measure() *stats {
 
 // input writes the whitened embedding and the centered motion of a moment to dst [E+M].
 func (m *Moments) input(s *stats, dst []float64, i int) {
+	known := s.prepared[i]
+	if known == nil {
+		s.mu.Lock()
+		known = s.recent[i]
+		s.mu.Unlock()
+	}
+	if known != nil {
+		copy(dst, known)
+		return
+	}
+	m.whiten(s, dst, i)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.recent) >= kept {
+		clear(s.recent)
+	}
+	s.recent[i] = slices.Clone(dst)
+}
+
+// whiten computes what input writes.
+func (m *Moments) whiten(s *stats, dst []float64, i int) {
 	m.row(dst, i)
 	for j := range dst {
 		dst[j] -= s.mean[j]

@@ -10,6 +10,7 @@
 //	vectors-1/      the embeddings, by the moments' ids (a vector.Index; the number is a
 //	                generation); they may be on a Weaviate server instead
 //	thumbnails/     a folder for each video, by its id: NUMBER.jpg
+//	motions         the motion descriptors of the moments, once a label was used
 //	lock.db         locked while a run writes
 //
 // # Consistency

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/webhook"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
+	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/task/recognition"
 )
@@ -176,13 +178,32 @@ func TestLabelsThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"mark red red_circle/000.mp4 0.1 1 --not", "contradicts"}, {"mark red red_circle/000.mp4 0.1 1", "overlaps"},
 		{"eval red", "only positive"},
+		{"mark red red_circle/001.mp4 0 1", "another run is indexing"}, // the last one
 	} {
 		args := strings.Fields(c.args)
+		if strings.HasPrefix(c.want, "another run") {
+			occupy(t, lib)
+		}
 		r := clipcue(t, append([]string{"label", args[0], "--library", lib}, args[1:]...)...)
 		if r.code != exitFailed || !strings.Contains(r.stderr, c.want) || !strings.Contains(r.stderr, "try: ") {
 			t.Errorf("%q: exit code %d: %s", c.args, r.code, r.stderr)
 		}
 	}
+}
+
+// occupy locks a library as a run of index does, until the test ends.
+func occupy(t *testing.T, lib string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(lib, "lock.db"))+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
 }
 
 func TestWatchByLabel(t *testing.T) {
@@ -264,8 +285,10 @@ func TestMarksOfAKilledProcess(t *testing.T) {
 	t.Logf("%d of 12 processes were killed before their end, %d marks were added", killed, have)
 }
 
-// A process that is killed while it trains or applies a label leaves a whole library, and
-// either no file of segments or a complete one. The same command then succeeds.
+// A process that is killed while it trains or applies a label leaves a whole library, with the
+// head as it was or as the whole training leaves it, and either no file of segments or a
+// complete one. The same command then succeeds. Recognizers take a minute, so they are
+// trained with CLIPCUE_SLOW only.
 func TestLabelCommandsOfAKilledProcess(t *testing.T) {
 	_, lib := newLibrary(t)
 	text := "video,start,end,label,negative\n"
@@ -275,11 +298,20 @@ func TestLabelCommandsOfAKilledProcess(t *testing.T) {
 	dir := t.TempDir()
 	must(t, exitDone, "label", "import", "--library", lib, write(t, dir, "marks.csv", text))
 	segments := filepath.Join(dir, "segments.csv")
-	for _, args := range [][]string{{"train", "red"}, {"apply", "red", "--out", segments}} {
+	head := func() label.Method {
+		t.Helper()
+		return decode[[]library.Label](t, must(t, exitDone, "label", "list", "--library", lib, "--json"))[0].Method
+	}
+	commands := [][]string{{"train", "red"}, {"apply", "red", "--out", segments}}
+	if os.Getenv("CLIPCUE_SLOW") != "" {
+		commands = append(commands, []string{"train", "red", "--method", "recognizer"})
+	}
+	for _, args := range commands {
+		before := head()
 		args = append([]string{"label", args[0], "--library", lib}, args[1:]...)
 		start := time.Now()
 		must(t, exitDone, args...)
-		took := time.Since(start)
+		took, after := time.Since(start), head()
 		whole, _ := os.ReadFile(segments)
 		for i := range 5 {
 			_ = os.Remove(segments)
@@ -291,11 +323,17 @@ func TestLabelCommandsOfAKilledProcess(t *testing.T) {
 			_ = c.Process.Kill()
 			_ = c.Wait()
 			must(t, exitDone, "library", "check", "--library", lib)
+			if h := head(); h != before && h != after {
+				t.Errorf("after %q was killed, the head is %s; it was %s before and is %s after a whole run", args, h, before, after)
+			}
 			if data, err := os.ReadFile(segments); err == nil && string(data) != string(whole) {
 				t.Errorf("%q left a part of its file: %q", args, data)
 			}
 		}
 		must(t, exitDone, args...)
+		if h := head(); h != after {
+			t.Errorf("%q: the head is %s, want %s", args, h, after)
+		}
 	}
 	if n := len(decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "red"))); n != 6 {
 		t.Errorf("%d of 6 marks are left", n)
