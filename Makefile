@@ -69,8 +69,10 @@ release-snapshot: ## archives, packages and wheels of the checked-out commit in 
 bench:            ## all Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-bench-peers: ffmpeg ## compare with ONNX Runtime and PyTorch, which it installs; ten minutes
+bench-peers: ffmpeg ## compare with other programs, which it installs; tens of minutes
 	$(GO) run ./bench/peers
+	$(GO) run ./bench/peers --cpu avx2
+	$(GO) run ./bench/peers --readme
 
 generate:         ## regenerate the assembly, the tokenizer's tables and NOTICE
 	$(GO) generate ./...

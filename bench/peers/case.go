@@ -2,14 +2,23 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
+
+// caseFile has the inputs, and clipcue's results for them.
+const caseFile = "case.safetensors"
+
+// texts is the number of short texts.
+const texts = 1000
 
 // batch is the number of images in a batch of the image tower.
 const batch = 8
@@ -21,7 +30,10 @@ const batch = 8
 //	adapter.safetensors   the adapter before the first step
 //	case.safetensors      pixels [8,3,S,S] and their features [8,E]; frames [64,16,E],
 //	                      target [64], names [51,n] (tokens, padded with -1), ends (SOT, EOT),
-//	                      prompts (number before and after the name), loss of the first step
+//	                      prompts (number before and after the name), loss of the first step;
+//	                      tokens [1000,n] of short texts, padded with -1, and their features
+//	                      texts [1000,E]
+//	texts.json            the short texts
 func makeCase(dir, size string, threads int) error {
 	w, err := suite.RandomWeights(size, clip.ImageTower|clip.TextTower)
 	if err != nil {
@@ -55,7 +67,24 @@ func makeCase(dir, size string, threads int) error {
 	if len(start) != 1 || len(end) != 1 {
 		return errors.New("the comparison with PyTorch needs a model with CLIP's tokenizer")
 	}
-	names, length := paddedTokens(tok, step.Names)
+	names, length := padded(encode(tok, step.Names))
+	short := suite.Texts(texts)
+	shortFeatures, err := m.EncodeTexts(context.Background(), short, false)
+	if err != nil {
+		return err
+	}
+	marked := encode(tok, short)
+	for i, ids := range marked {
+		marked[i] = slices.Concat(start, ids, end)
+	}
+	tokens, longest := padded(marked)
+	text, err := json.Marshal(short)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "texts.json"), text, 0o666); err != nil {
+		return err
+	}
 	var target []float32
 	for _, t := range step.Target {
 		target = append(target, float32(t))
@@ -66,7 +95,7 @@ func makeCase(dir, size string, threads int) error {
 	}
 	loss := float32(before)
 	f32 := safetensors.FromFloat32s
-	return safetensors.Write(filepath.Join(dir, "case.safetensors"), &safetensors.File{Tensors: map[string]safetensors.Tensor{
+	return safetensors.Write(filepath.Join(dir, caseFile), &safetensors.File{Tensors: map[string]safetensors.Tensor{
 		"pixels":   f32(pixels, batch, 3, side, side),
 		"features": f32(features, batch, m.Config().Embed),
 		"frames":   f32(step.Features, len(step.Target), config.Frames, m.Config().Embed),
@@ -75,15 +104,23 @@ func makeCase(dir, size string, threads int) error {
 		"ends":     f32([]float32{float32(start[0]), float32(end[0])}, 2),
 		"prompts":  f32([]float32{float32(config.Prefix), float32(config.Postfix)}, 2),
 		"loss":     f32([]float32{loss}),
+		"tokens":   f32(tokens, texts, longest),
+		"texts":    f32(shortFeatures, texts, m.Config().Embed),
 	}})
 }
 
-// paddedTokens returns the tokens [n,length] of names, padded with -1.
-func paddedTokens(tok clip.Tokenizer, names []string) (padded []float32, length int) {
-	tokens := make([][]int, len(names))
-	for i, n := range names {
-		tokens[i] = tok.Encode(n)
-		length = max(length, len(tokens[i]))
+// encode returns the tokens of texts, without marks.
+func encode(tok clip.Tokenizer, texts []string) (tokens [][]int) {
+	for _, t := range texts {
+		tokens = append(tokens, tok.Encode(t))
+	}
+	return tokens
+}
+
+// padded returns tokens as an array [n,length], padded with -1.
+func padded(tokens [][]int) (all []float32, length int) {
+	for _, ids := range tokens {
+		length = max(length, len(ids))
 	}
 	for _, ids := range tokens {
 		for i := range length {
@@ -91,8 +128,8 @@ func paddedTokens(tok clip.Tokenizer, names []string) (padded []float32, length 
 			if i < len(ids) {
 				id = ids[i]
 			}
-			padded = append(padded, float32(id))
+			all = append(all, float32(id))
 		}
 	}
-	return padded, length
+	return all, length
 }

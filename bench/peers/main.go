@@ -1,18 +1,20 @@
-// Peers compares the speed of clipcue with that of ONNX Runtime and PyTorch on the same weights
-// and inputs, and of OpenCV and PIL on the same clips. Run it in the repository's root:
+// Peers compares the speed of clipcue with that of other programs on the same inputs. Run it in the
+// repository's root:
 //
-//	go run ./bench/peers                  print the table
-//	go run ./bench/peers --readme         also write it to bench/README.md
-//	go run ./bench/peers --only extract   measure one part
+//	go run ./bench/peers                  measure everything, and print the tables
+//	go run ./bench/peers --only images    measure one part
+//	go run ./bench/peers --cpu avx2       measure with AVX2 only
+//	go run ./bench/peers --readme         write the stored results to bench/README.md
 //
-// The programs run alternately. Each measurement is a separate process that warms up and prints
-// its median. The result is the ratio of the medians over all rounds. Peers that cannot be
-// installed are reported and skipped.
+// Every program is a process that loads its inputs once, compares its result with clipcue's, and
+// waits. They are then measured in turn. The result is the ratio of the medians over all rounds.
+// The results of each part are stored in bench/.work, so that parts can be measured one by one.
+// Peers that cannot be installed are reported and skipped.
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -27,7 +29,7 @@ import (
 	"github.com/clipcue/clipcue/bench/suite"
 )
 
-// workDir holds installed peers. Git and Go ignore it.
+// workDir holds installed peers, inputs and results. Git and Go ignore it.
 const workDir = "bench/.work"
 
 // run holds the settings and state of a run of this program.
@@ -37,14 +39,13 @@ type run struct {
 	rounds  int
 	seconds float64
 	threads int
-	only    string
+	cpu     string
+	prepare bool
 
-	dir     string // temporary folder
+	work    string // absolute path of workDir
+	python  string // that of the peers
 	clipcue string // path of the clipcue binary
-	caseDir string
-	graph   string
-	peers   peers
-	report  Report
+	machine suite.Machine
 }
 
 func main() {
@@ -60,129 +61,155 @@ func main() {
 func command(ctx context.Context, args []string) error {
 	r := &run{ctx: ctx}
 	f := flag.NewFlagSet("peers", flag.ExitOnError)
-	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(suite.Sizes, ", "))
+	f.StringVar(&r.size, "size", "ViT-B/16", "size of the model: "+strings.Join(suite.Sizes, ", ")+"; with tiny, all inputs are small")
 	f.IntVar(&r.rounds, "rounds", 5, "number of measurements of each program")
 	f.Float64Var(&r.seconds, "seconds", 4, "minimum duration of a measurement in seconds, at least three repetitions")
 	f.IntVar(&r.threads, "threads", 2, "threads per program")
-	asJSON := f.Bool("json", false, "write JSON")
-	readme := f.Bool("readme", false, "write the table into "+readmePath)
-	f.StringVar(&r.only, "only", "", "measure one part: "+strings.Join(partNames, ", "))
-	decode := f.Bool("decode", false, "only decode and resize the given videos, and print the speed")
+	f.StringVar(&r.cpu, "cpu", "", "limit all programs to this instruction set: avx2")
+	f.BoolVar(&r.prepare, "prepare", false, "install the peers, write inputs and build indexes, but do not measure")
+	only := f.String("only", "", "parts to measure, separated by commas: "+strings.Join(partNames(), ", "))
+	readme := f.Bool("readme", false, "write the stored results to "+readmePath+", and measure nothing")
+	worker := f.String("worker", "", "be clipcue's side of a comparison for the folder of its inputs")
 	writeCase := f.String("write-case", "", "only write the weights and inputs to this folder")
 	_ = f.Parse(args) // exits on errors
-	if *decode {
-		d, err := decodeClips(r.ctx, f.Args(), r.seconds)
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(os.Stdout).Encode(d)
+	parts := partNames()
+	if *only != "" {
+		parts = strings.Split(*only, ",")
 	}
-	if f.NArg() > 0 || r.only != "" && (*readme || !slices.Contains(partNames, r.only)) || r.rounds < 1 || r.threads < 1 || !(r.seconds > 0) {
+	unknown := slices.ContainsFunc(parts, func(p string) bool { return !slices.Contains(partNames(), p) })
+	if unknown || f.NArg() > 1 || (f.NArg() == 1) != (*worker != "") || r.rounds < 1 || r.threads < 1 || !(r.seconds > 0) || r.cpu != "" && r.cpu != "avx2" {
 		return fmt.Errorf("wrong usage: %s; see --help", strings.Join(args, " "))
 	}
-	if *writeCase != "" {
+	switch {
+	case *worker != "":
+		return serve(ctx, *worker, f.Arg(0), r.threads)
+	case *writeCase != "":
 		return makeCase(*writeCase, r.size, r.threads)
 	}
 	if _, err := os.Stat("cmd/clipcue"); err != nil {
 		return fmt.Errorf("run this from the repository's root: %w", err)
 	}
-	if err := r.measure(); err != nil {
-		return err
-	}
 	if *readme {
-		if err := r.report.writeReadme(readmePath); err != nil {
-			return err
-		}
+		return writeReadme(readmePath, r.size)
 	}
-	if *asJSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(r.report)
-	}
-	return r.report.table(os.Stdout)
+	return r.measure(parts)
 }
 
 // say prints progress to standard error.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-func (r *run) measure() (err error) {
-	if err := os.MkdirAll(workDir, 0o777); err != nil {
+// measure measures parts, stores their results and prints them.
+func (r *run) measure(parts []string) (err error) {
+	if r.work, err = filepath.Abs(workDir); err != nil {
 		return err
 	}
-	if r.dir, err = os.MkdirTemp(workDir, "run-"); err != nil {
+	for _, setting := range limit(r.threads, r.cpu, r.work) {
+		name, value, _ := strings.Cut(setting, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	if r.machine, err = suite.This(r.threads); err != nil {
 		return err
 	}
-	defer os.RemoveAll(r.dir)
-	if r.dir, err = filepath.Abs(r.dir); err != nil {
-		return err
+	if r.cpu != "" {
+		r.machine.Backend = r.cpu
 	}
-	machine, err := suite.This(r.threads)
+	if l, ok := load1(); ok && l > 0.5 {
+		say("other programs are running (load %.1f): the measurements are unreliable, because programs that wait for another thread in a loop slow down most", l)
+	}
+	python, missing, err := install(r.ctx)
 	if err != nil {
 		return err
 	}
-	r.report = Report{Machine: machine, Go: runtime.Version(), Size: r.size, Rounds: r.rounds, Seconds: r.seconds}
-
-	if l, ok := load(); ok && l > 0.5 {
-		say("other programs are running (load %.1f): the measurements are unreliable, because programs that wait for another thread in a loop slow down most", l)
-	}
-	say("building clipcue")
-	r.clipcue = filepath.Join(r.dir, "clipcue"+exe)
-	if out, err := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-o", r.clipcue, "./cmd/clipcue").CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	if r.wants("extract") {
-		if err := r.extraction(); err != nil {
-			return err
-		}
-	}
-	if r.only == "extract" {
-		return nil
-	}
-	if err := r.prepare(); err != nil {
+	r.python = python
+	if err := r.build(); err != nil {
 		return err
 	}
-	for i, part := range []func() error{r.images, r.training, r.products, r.memory, r.start} {
-		if !r.wants(partNames[i+1]) {
+	for _, part := range parts {
+		results := Results{Part: part, Machine: r.machine, Go: runtime.Version(), Rounds: r.rounds, Seconds: r.seconds, Skipped: slices.Clone(missing)}
+		if err := r.part(part, &results); err != nil {
+			return err
+		}
+		if r.prepare {
 			continue
 		}
-		if err := part(); err != nil {
+		if err := results.store(r.size); err != nil {
 			return err
+		}
+		fmt.Println(markdown(&results))
+	}
+	return nil
+}
+
+// part measures one part.
+func (r *run) part(name string, to *Results) error {
+	for _, c := range comparisons {
+		if c.part == name && !(c.anywhere && r.cpu != "") {
+			if err := r.compare(c, to); err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range alone {
+		if a.part == name && !r.prepare {
+			if err := a.measure(r, to); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// prepare installs the peers and writes the weights and inputs for all of them.
-func (r *run) prepare() error {
-	r.peers = install(r.ctx)
-	for _, missing := range r.peers.missing {
-		r.report.skip(missing)
+// build builds the clipcue program.
+func (r *run) build() error {
+	r.clipcue = filepath.Join(r.work, "clipcue"+exe)
+	out, err := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-o", r.clipcue, "./cmd/clipcue").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
+	return nil
+}
 
-	// In a separate process, so that this one stays small: the kernel counts the memory of
-	// the parent as that of its children at first.
-	say("writing random weights and clipcue's results for the inputs")
-	r.caseDir = filepath.Join(r.dir, "case")
+// folder returns a folder of inputs of the size.
+func (r *run) folder(name string) string {
+	return filepath.Join(r.work, strings.ReplaceAll(r.size, "/", "-"), name)
+}
+
+// script returns the path of a script of the peers.
+func script(name string) string { return filepath.Join("bench", "peers", name) }
+
+// self runs this program.
+func (r *run) self(args ...string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(r.ctx, self, "--write-case", r.caseDir, "--size", r.size, "--threads", fmt.Sprint(r.threads)).CombinedOutput(); err != nil {
-		return fmt.Errorf("writing the case: %w\n%s", err, out)
-	}
-	if r.peers.node != "" {
-		say("exporting the image tower to ONNX")
-		r.graph = filepath.Join(r.dir, "image.onnx")
-		if _, err := r.pytorch(r.peers.blas[0], "export", r.graph)(r.ctx); err != nil {
-			r.report.skip(fmt.Sprintf("ONNX Runtime: the graph could not be exported: %v", err))
-			r.peers.node = ""
-		}
-	}
-	return nil
+	_, err = output(exec.CommandContext(r.ctx, self, append(args, "--size", r.size, "--threads", fmt.Sprint(r.threads))...))
+	return err
 }
 
-// partNames lists the parts that can be measured alone.
-var partNames = []string{"extract", "images", "training", "products", "memory", "start"}
+// output runs a command and returns its output. An error contains the last line of standard error.
+func output(c *exec.Cmd) ([]byte, error) {
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, lastLine(stderr.Bytes()))
+	}
+	return out, nil
+}
 
-func (r *run) wants(part string) bool { return r.only == "" || r.only == part }
+// load1 returns the system's load average of the last minute, if it is available.
+func load1() (float64, bool) {
+	averages, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0, false
+	}
+	var one float64
+	_, err = fmt.Sscan(string(averages), &one)
+	return one, err == nil
+}
+
+// exe is the extension of executable files.
+var exe = map[string]string{"windows": ".exe"}[runtime.GOOS]

@@ -1,40 +1,48 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
+	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
-// Report holds the results of a run.
-type Report struct {
+// Results are those of one part, measured with one instruction set.
+type Results struct {
+	Part string `json:"part"`
 	suite.Machine
-	Go      string   `json:"go"`
-	Size    string   `json:"size"`
-	Rounds  int      `json:"rounds"`
-	Seconds float64  `json:"seconds"` // minimum duration of each measurement
+	Go      string  `json:"go"`
+	Rounds  int     `json:"rounds"`
+	Seconds float64 `json:"seconds"` // minimum duration of each measurement
+	// Others is the largest share of the processors that other programs used during a
+	// measurement.
+	Others  float64  `json:"others"`
 	Rows    []Row    `json:"rows"`
 	Skipped []string `json:"skipped,omitempty"`
 }
 
-// Row is a row of the table.
+// Row is a row of the table: clipcue and a peer, or clipcue alone.
 type Row struct {
-	What    string  `json:"what"`
-	Clipcue float64 `json:"clipcue,omitempty"` // units per second, median; comparisons only
-	Peer    string  `json:"peer,omitempty"`
-	Theirs  float64 `json:"peers,omitempty"` // the same for the peer
-	Unit    string  `json:"unit,omitempty"`
+	What     string  `json:"what"`
+	Unit     string  `json:"unit,omitempty"`
+	Clipcue  float64 `json:"clipcue,omitempty"` // units per second, median; comparisons only
+	Note     string  `json:"note,omitempty"`    // about clipcue's result
+	Peer     string  `json:"peer,omitempty"`
+	Theirs   float64 `json:"theirs,omitempty"` // as Clipcue
+	PeerNote string  `json:"peer_note,omitempty"`
+	Counts   bool    `json:"counts,omitempty"` // the peer's result is good enough for the goal
 	// Value is the measured value. In a comparison, it is the speed relative to the peer: the
 	// ratio of the medians over all rounds, and the extremes of the single rounds' ratios.
 	Value Spread `json:"value"`
 	Goal  string `json:"goal,omitempty"`
-	Note  string `json:"note,omitempty"`
 }
 
 // Spread summarizes a value over all rounds.
@@ -64,71 +72,161 @@ func (s Spread) String() string {
 	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.Median, digits, s.Min, digits, s.Max)
 }
 
-func (r *Report) add(row Row) { r.Rows = append(r.Rows, row) }
+// median returns the median rate of measurements, per second.
+func median(samples []sample) float64 {
+	var x []float64
+	for _, s := range samples {
+		x = append(x, s.Seconds)
+	}
+	return 1 / suite.Median(x)
+}
 
-func (r *Report) skip(why string) {
+// ratio returns how much faster our measurements are than theirs.
+func ratio(ours, theirs []sample) Spread {
+	var ratios []float64
+	for i, x := range ours {
+		ratios = append(ratios, theirs[i].Seconds/x.Seconds)
+	}
+	s := spreadOf(ratios)
+	s.Median = median(ours) / median(theirs)
+	return s
+}
+
+// note describes the quality of a result, and the use of the machine.
+func note(r ready, samples []sample) string {
+	var parts, shares = []string{}, []float64{}
+	for _, s := range samples {
+		shares = append(shares, s.Share)
+	}
+	if share := suite.Median(shares); share > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f %% of peak", 100*share))
+	}
+	if r.Cosine > 0 {
+		parts = append(parts, fmt.Sprintf("cosine %s", down(r.Cosine)))
+	}
+	if r.Recall > 0 {
+		parts = append(parts, fmt.Sprintf("recall %s", down(r.Recall)))
+	}
+	if r.Build > 0 {
+		parts = append(parts, fmt.Sprintf("built in %.0f s", r.Build))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// down rounds a share down to four digits, so that 0.99999 does not look like 1.
+func down(v float64) string { return fmt.Sprintf("%.4f", math.Floor(1e4*v)/1e4) }
+
+func (r *Results) add(row Row) { r.Rows = append(r.Rows, row) }
+
+func (r *Results) skip(format string, args ...any) {
+	why := fmt.Sprintf(format, args...)
 	say("skipped: %s", why)
 	r.Skipped = append(r.Skipped, why)
 }
 
-// ratio adds a comparison, unless a side is nil.
-func (r *Report) ratio(what, unit string, ours, theirs *side, goal, note string) {
-	if ours == nil || theirs == nil {
-		return
+func rate(v float64, unit, note string) string {
+	text := fmt.Sprintf("%.*f %s", digits(v), v, unit)
+	if note != "" {
+		text += " (" + note + ")"
 	}
-	var a, b, ratios []float64
-	for i, x := range ours.samples {
-		y := theirs.samples[i]
-		a, b, ratios = append(a, x.Seconds), append(b, y.Seconds), append(ratios, y.Seconds/x.Seconds)
-	}
-	value := spreadOf(ratios)
-	value.Median = suite.Median(b) / suite.Median(a)
-	r.add(Row{What: what, Clipcue: 1 / suite.Median(a), Peer: theirs.name, Theirs: 1 / suite.Median(b), Unit: unit,
-		Value: value, Goal: goal, Note: note})
+	return text
 }
 
-func rate(v float64, unit string) string { return fmt.Sprintf("%.*f %s", digits(v), v, unit) }
-
-// cells returns the rows of the table, starting with the heading.
-func (r *Report) cells() [][]string {
-	out := [][]string{{"what", "clipcue", "peer", "", "result (min–max)", "goal"}}
-	for _, x := range r.Rows {
-		what := x.What
-		if x.Note != "" {
-			what += " (" + x.Note + ")"
-		}
-		if x.Peer == "" {
-			out = append(out, []string{what, "", "", "", strings.TrimSpace(x.Value.String() + " " + x.Unit), x.Goal})
-			continue
-		}
-		out = append(out, []string{what, rate(x.Clipcue, x.Unit), x.Peer,
-			rate(x.Theirs, x.Unit), x.Value.String() + " ×", x.Goal})
+// cells returns the cells of a row. What the row before it has is not repeated.
+func (x Row) cells(before Row) []string {
+	if x.Peer == "" {
+		return []string{x.What, "", "", "", strings.TrimSpace(x.Value.String() + " " + x.Unit), x.Goal}
 	}
-	return out
+	what, ours := x.What, rate(x.Clipcue, x.Unit, x.Note)
+	if before.What == x.What && before.Clipcue == x.Clipcue {
+		what, ours = "", ""
+	}
+	return []string{what, ours, x.Peer, rate(x.Theirs, x.Unit, x.PeerNote), x.Value.String() + " ×", x.Goal}
 }
 
-// about describes the machine and the measurement.
-func (r *Report) about() string {
-	return fmt.Sprintf("%s, %s, %d threads, %s; %d rounds of %g s", r.CPU, r.Backend, r.Threads, r.Go, r.Rounds, r.Seconds)
+// markdown returns a table of the results of one part or of several.
+func markdown(all ...*Results) string {
+	var b strings.Builder
+	var skipped []string
+	fmt.Fprintln(&b, "| what | clipcue | peer | | result (min–max) | goal |\n|---|---|---|---|---|---|")
+	for _, r := range all {
+		var before Row
+		for _, x := range r.Rows {
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(x.cells(before), " | "))
+			before = x
+		}
+		skipped = append(skipped, r.Skipped...)
+	}
+	slices.Sort(skipped)
+	for _, s := range slices.Compact(skipped) {
+		fmt.Fprintf(&b, "\nSkipped: %s.\n", s)
+	}
+	return b.String()
 }
 
-func (r *Report) table(out io.Writer) error {
-	fmt.Fprintf(out, "%s\n\n", r.about())
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for i, line := range r.cells() {
-		text := strings.Join(line, "\t")
-		if i == 0 {
-			text = strings.ToUpper(text)
+// about describes how parts were measured: once for those that were measured alike.
+func about(all []*Results) string {
+	var lines []string
+	parts := map[string][]string{}
+	for _, r := range all {
+		line := fmt.Sprintf("%s, %s, %d threads, %s; %d rounds of %g s", r.CPU, r.Backend, r.Threads, r.Go, r.Rounds, r.Seconds)
+		if parts[line] == nil {
+			lines = append(lines, line)
 		}
-		fmt.Fprintln(w, text)
+		parts[line] = append(parts[line], r.Part)
 	}
-	if err := w.Flush(); err != nil {
+	for i, line := range lines {
+		if len(lines) > 1 {
+			line += ": " + strings.Join(parts[line], ", ")
+		}
+		lines[i] = line + "."
+	}
+	text := strings.Join(lines, " ")
+	for _, r := range all {
+		if r.Others > disturbed {
+			text += fmt.Sprintf(" During %s, other programs used up to %.0f %% of the processors.", r.Part, 100*r.Others)
+		}
+	}
+	return text
+}
+
+// disturbed is the share of the processors from which on other programs distort a measurement.
+const disturbed = 0.05
+
+func resultsDir(size, backend string) string {
+	return filepath.Join(workDir, "results", strings.ReplaceAll(size, "/", "-"), backend)
+}
+
+// store writes the results to a file of their part.
+func (r *Results) store(size string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
 		return err
 	}
-	for _, s := range r.Skipped {
-		fmt.Fprintf(out, "skipped: %s\n", s)
+	dir := resultsDir(size, r.Backend)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
 	}
-	return nil
+	return atomicfile.WriteBytes(filepath.Join(dir, r.Part+".json"), text)
+}
+
+// stored returns the stored results of an instruction set, in the order of the parts.
+func stored(size, backend string) (all []*Results, err error) {
+	for _, part := range partNames() {
+		text, err := os.ReadFile(filepath.Join(resultsDir(size, backend), part+".json"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r := &Results{}
+		if err := json.Unmarshal(text, r); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 const (
@@ -137,41 +235,39 @@ const (
 	end        = "<!-- end -->\n"
 )
 
-// markdown returns the table in the format of the README.
-func (r *Report) markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s.\n\n", r.about())
-	for i, line := range r.cells() {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			fmt.Fprintln(&b, strings.Repeat("|---", len(line))+"|")
+// writeReadme replaces the tables between the marks in a file by the stored results: one table for
+// each instruction set.
+func writeReadme(path, size string) error {
+	var tables []string
+	for _, backend := range []string{"avx512", "avx2", "neon", "generic"} {
+		all, err := stored(size, backend)
+		if err != nil {
+			return err
+		}
+		if len(all) > 0 {
+			tables = append(tables, about(all)+"\n\n"+markdown(all...))
 		}
 	}
-	for _, s := range r.Skipped {
-		fmt.Fprintf(&b, "\nSkipped: %s.\n", s)
+	if len(tables) == 0 {
+		return fmt.Errorf("there are no results of %s in %s: measure first", size, workDir)
 	}
-	return b.String()
-}
-
-// writeReadme replaces the table between the marks in a file.
-func (r *Report) writeReadme(path string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	text, err := between(string(old), r.markdown())
+	text, err := between(string(old), strings.Join(tables, "\n"))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return atomicfile.WriteBytes(path, []byte(text))
 }
 
-// between replaces the text between the marks by a table.
-func between(text, table string) (string, error) {
+// between replaces the text between the marks.
+func between(text, tables string) (string, error) {
 	before, rest, ok := strings.Cut(text, begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
 		return "", fmt.Errorf("the marks %q and %q are missing", begin, end)
 	}
-	return before + begin + "\n" + table + "\n" + end + after, nil
+	return before + begin + "\n" + tables + "\n" + end + after, nil
 }

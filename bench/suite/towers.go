@@ -28,10 +28,9 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 	if m.Tokenizer() == nil {
 		return Result{}, clip.ErrNoTower
 	}
-	texts, own, tokens := make([]string, n), make([]int, n), 0
-	for i, name := range classNames(n) {
-		texts[i] = "a video of a person: " + name
-		own[i] = len(m.Tokenizer().Encode(texts[i])) + 1 // with EOT
+	texts, own, tokens := Texts(n), make([]int, n), 0
+	for i, text := range texts {
+		own[i] = len(m.Tokenizer().Encode(text)) + 1 // with EOT
 		tokens += 1 + own[i]
 	}
 	products, attention := textFlops(m.Config(), 1, own)
@@ -40,6 +39,15 @@ func (b *Bench) Text(ctx context.Context, m *clip.Model, n int) (Result, error) 
 		items: n, flops: products + attention,
 		run: func() error { _, err := m.EncodeTexts(ctx, texts, false); return err },
 	})
+}
+
+// Texts returns n short texts.
+func Texts(n int) []string {
+	out := classNames(n)
+	for i, name := range out {
+		out[i] = "a video of a person: " + name
+	}
+	return out
 }
 
 // classNames returns n artificial action names, alternately of one, two and three tokens.
