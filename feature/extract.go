@@ -33,6 +33,10 @@ type Options struct {
 	Batch    int // frames per call of the encoder; 0 means 32
 	Decoders int // videos decoded at the same time; 0 means 2
 
+	// Part limits the frames to a part of the video, see [video.Divide]. Only ExtractFunc
+	// accepts it, with one source: a stored sequence is of a whole video.
+	Part video.Part
+
 	// Still, if above 0, reuses the feature of the last encoded frame for frames that are
 	// nearly equal to it after resizing: averaged over cells of 4×4 pixels, they differ by at
 	// most this on average in every block of 16×16 pixels, in levels of 255. It is a part of
@@ -87,7 +91,7 @@ func (o Options) validate() (Options, error) {
 
 // video returns the options of the decoder, except the size of frames.
 func (o Options) video() video.Options {
-	return video.Options{Sampling: o.Sampling, Stream: o.Stream, AllowPartial: o.AllowPartial, Timeout: o.Timeout}
+	return video.Options{Sampling: o.Sampling, Stream: o.Stream, Part: o.Part, AllowPartial: o.AllowPartial, Timeout: o.Timeout}
 }
 
 // Preprocessing returns the description of the preprocessing for provenance: the filter,
@@ -139,6 +143,9 @@ func Extract(ctx context.Context, enc Encoder, sources []video.Source, store *St
 	x, err := newExtraction(enc, sources, o)
 	if err != nil {
 		return x.report, err
+	}
+	if o.Part != (video.Part{}) {
+		return x.report, errors.New("a store has sequences of whole videos, not of parts")
 	}
 	x.what, x.store, x.spill = "extract", store, store.dir
 	leave, err := store.enter(x.made)

@@ -96,6 +96,13 @@
 // Damage between the wanted frames is not noticed on this route. A file whose packets
 // cause an ffprobe error is always decoded from its start.
 //
+// # Parts
+//
+// [Divide] divides a long file of the same kinds at keyframes, so that several machines can
+// decode it. A [Part] is decoded from its first keyframe; all its frames are compared with the
+// index, and any report of damage is an error, [ErrIndivisible]. Two parts have some frames in
+// common, by which the caller verifies that the second one does not depend on earlier frames.
+//
 // # Selecting
 //
 // If frames are sampled from the start of a file, ffmpeg decodes and logs every frame, but

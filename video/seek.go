@@ -28,17 +28,21 @@ const (
 
 func (i *Info) frameCost() float64 { return frameOverhead + pixelCost*float64(i.pixels) }
 
-// maySeek reports, by the headers, whether seeking may be cheaper, so that it is worth
-// reading an index. Seeking requires a container with an index and a codec whose keyframes
-// are marked reliably. It is not possible for interlaced streams, where a frame depends on
-// its neighbors.
-func (p *player) maySeek() bool {
-	i := p.info
-	able := !i.Interlaced && i.tickDen > 0 &&
+// seekable reports, by the headers, whether decoding can start at any keyframe. That
+// requires a container with an index and a codec whose keyframes are marked reliably. It is
+// not possible for interlaced streams, where a frame depends on its neighbors.
+func (i *Info) seekable() bool {
+	return !i.Interlaced && i.tickDen > 0 &&
 		(strings.Contains(i.Container, "mp4") || strings.Contains(i.Container, "matroska")) &&
 		strings.Contains(" h264 hevc vp8 vp9 av1 mpeg4 mjpeg prores ", " "+i.Codec+" ")
+}
+
+// maySeek reports, by the headers, whether seeking may be cheaper, so that it is worth
+// reading an index.
+func (p *player) maySeek() bool {
+	i := p.info
 	switch {
-	case !able || p.o.route == sequential:
+	case !i.seekable() || p.o.route == sequential:
 		return false
 	case p.o.route == seeking:
 		return true
@@ -194,21 +198,7 @@ const maxTerms = 64
 
 // part returns where to seek for a run, and which of its frames to output.
 func (x *packetIndex) part(r stretch) *part {
-	// ffmpeg seeks to the keyframe before this time; in some formats, to the one before
-	// a time 0.13 s earlier.
-	from := x.time(r.key) + 0.131
-	for i := r.key + 1; i < len(x.packets); i++ {
-		if x.packets[i].key {
-			from = min(from, (x.time(r.key)+x.time(i))/2)
-			break
-		}
-		if x.time(i) > from {
-			break
-		}
-	}
-	if r.key == 0 {
-		from = x.time(0)
-	}
+	from := x.seekTime(r.key)
 	ticks := func(i int) int64 { return x.packets[r.wanted[i]].ticks }
 	if last := len(r.wanted) - 1; last >= maxTerms {
 		return &part{from: from, pick: fmt.Sprintf("between(pts,%d,%d)", ticks(0), ticks(last))}
@@ -218,4 +208,24 @@ func (x *packetIndex) part(r stretch) *part {
 		terms[i] = fmt.Sprintf("eq(pts,%d)", ticks(i))
 	}
 	return &part{from: from, pick: strings.Join(terms, "+")}
+}
+
+// seekTime returns the time in seconds at which ffmpeg must be told to start so that it
+// starts at a keyframe.
+func (x *packetIndex) seekTime(key int) float64 {
+	if key == 0 {
+		return x.time(0)
+	}
+	// ffmpeg seeks to the keyframe before this time; in some formats, to the one before
+	// a time 0.13 s earlier.
+	from := x.time(key) + 0.131
+	for i := key + 1; i < len(x.packets); i++ {
+		if x.packets[i].key {
+			return min(from, (x.time(key)+x.time(i))/2)
+		}
+		if x.time(i) > from {
+			break
+		}
+	}
+	return from
 }

@@ -38,6 +38,10 @@ type Options struct {
 	// means the first stream that the file marks as default, or else the first.
 	Stream int
 
+	// Part limits the frames to a part of the video that [Divide] returned for the same
+	// options. It fails with ErrIndivisible if the frames may not be those of the whole video.
+	Part Part
+
 	// AllowPartial accepts the frames before the damage in a damaged file: if there is
 	// at least one, ErrDamaged is not returned. OnDamaged, if set, is called with it.
 	AllowPartial bool
@@ -182,6 +186,9 @@ func (p *player) play(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.o.Part != (Part{}) {
+		return p.playPart(ctx, index)
+	}
 	if runs := p.plan(index); runs != nil {
 		if err := p.seek(ctx, index, runs); !errors.Is(err, errInexact) {
 			return err
@@ -198,7 +205,7 @@ func (p *player) index(ctx context.Context) (*packetIndex, error) {
 	if p.o.index != nil {
 		return p.o.index, nil
 	}
-	needed := p.o.Sampling.kind == count || p.maySeek()
+	needed := p.o.Sampling.kind == count || p.maySeek() || p.o.Part != (Part{})
 	if p.info.IsImage() && !needed {
 		return nil, nil
 	}
