@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -30,6 +31,7 @@ type fleetServeFlags struct {
 	out, state, results, cpu   string
 	listen, cert, key, metrics string
 	replicas                   int
+	span                       time.Duration
 }
 
 func (a *app) fleetServeCommand() *cobra.Command {
@@ -46,6 +48,9 @@ rejected.
 The embedded broker accepts only connections from this machine, unless CLIPCUE_FLEET_TOKEN
 is set to a secret that all commands then need. With --broker, an external NATS server with
 JetStream is used instead.
+
+Several workers share a video that is longer than one and a half times --span. A video that
+cannot be decoded exactly from each keyframe is processed whole, and so are all with --still.
 
 A video that fails three times, on at least two machines if there are as many, is listed in
 failures.jsonl of the store. A machine at which three videos in a row fail that others
@@ -72,14 +77,22 @@ machine produced what.`,
 	f.StringVar(&o.state, "state", "", "folder of the coordinator's database (default: STORE.fleet)")
 	f.StringVar(&o.cpu, "cpu", "", "required instruction set, such as avx2, for bitwise equal results")
 	f.StringVar(&o.metrics, "metrics", "", "address for Prometheus metrics over HTTP, such as 127.0.0.1:9464")
+	f.DurationVar(&o.span, "span", 30*time.Minute, "length of the spans of long videos; 0 processes all videos whole")
 	flags.Int(c, &o.replicas, "replicas", 0, "copies of the queue in a cluster of brokers (default 1)")
 	return c
 }
+
+// minSpan is the shortest span of a video. Each span reads the whole file for its checksum
+// and its timestamps.
+const minSpan = time.Minute
 
 func (a *app) fleetServe(c *cobra.Command, o fleetServeFlags) error {
 	ctx := c.Context()
 	if (o.cert == "") != (o.key == "") {
 		return usageError{errors.New("--tls-cert and --tls-key must be given together")}
+	}
+	if o.span < minSpan && o.span != 0 {
+		return usageError{fmt.Errorf("--span must be at least %v, or 0, got %v", minSpan, o.span)}
 	}
 	recipe, err := a.fleetRecipe(c, o)
 	if err != nil {
@@ -108,7 +121,7 @@ func (a *app) fleetServe(c *cobra.Command, o fleetServeFlags) error {
 	buckets := new(fleet.Buckets)
 	defer buckets.Close()
 	coordinator, err := fleet.NewCoordinator(ctx, client, fleet.CoordinatorOptions{Recipe: recipe, Store: store, Dir: o.state,
-		Results: o.results, Replicas: o.replicas, Buckets: buckets, Log: a.log})
+		Results: o.results, Replicas: o.replicas, Span: o.span, Buckets: buckets, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ func (a *app) printFleet(s fleet.Status) error {
 		{"store", s.Store},
 		{"finished", fmt.Sprint(s.Finished)},
 		{"waiting", fmt.Sprint(s.Waiting)},
+		{"spans", fmt.Sprintf("%d of long videos are not finished", s.Spans)},
 		{"failed", fmt.Sprint(s.Failed)},
 		{"speed", fmt.Sprintf("%.4g frames per second", s.FramesPerSecond)},
 	}

@@ -88,6 +88,7 @@ func TestFleetErrors(t *testing.T) {
 		{[]string{"submit"}, exitUsage, "no videos given", ""},
 		{[]string{"status", "--creds", "no.creds", "--broker", "nats://127.0.0.1:1"}, exitFailed, "no.creds", ""},
 		{[]string{"serve", "--out", t.TempDir(), "--tls-cert", "a.pem"}, exitUsage, "together", ""},
+		{[]string{"serve", "--out", t.TempDir(), "--span", "5s"}, exitUsage, "--span must be at least 1m0s", ""},
 	} {
 		r := must(t, c.code, append([]string{"fleet"}, c.args...)...)
 		if !strings.Contains(r.stderr, c.says) || !strings.Contains(r.stderr, c.tips) {

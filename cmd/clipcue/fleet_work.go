@@ -89,6 +89,6 @@ func (a *app) fleetWork(c *cobra.Command, o fleetWorkFlags) (err error) {
 	if o.json {
 		return a.json(r)
 	}
-	terminal.Fprintf(a.out, "%d videos in %.1f s: %d frames, %d failed\n", r.Videos, r.Seconds, r.Frames, r.Failed)
+	terminal.Fprintf(a.out, "%d videos and spans in %.1f s: %d frames, %d failed\n", r.Videos, r.Seconds, r.Frames, r.Failed)
 	return nil
 }

@@ -20,9 +20,10 @@ import (
 type CoordinatorOptions struct {
 	Recipe   Recipe
 	Store    *feature.Store
-	Dir      string // of the ledger and temporary files
-	Results  string // address of the bucket for results; "" means the broker's object store
-	Replicas int    // of streams; 0 means 1
+	Dir      string        // of the ledger and temporary files
+	Results  string        // address of the bucket for results; "" means the broker's object store
+	Replicas int           // of streams; 0 means 1
+	Span     time.Duration // of the parts of long videos; 0 means that videos are not divided
 	Buckets  *Buckets
 	Log      *slog.Logger
 
@@ -120,19 +121,32 @@ func (c *Coordinator) recover(ctx context.Context) error {
 	if err := c.ledger.adopt(ctx, c.o.Recipe); err != nil {
 		return err
 	}
-	n, err := c.ledger.reconcile(ctx, func(id string) bool {
-		_, err := c.o.Store.Provenance(id)
-		return err == nil
-	})
+	n, err := c.ledger.reconcile(ctx, c.has)
 	if n > 0 {
 		c.o.Log.Warn("the store lost features of videos; they will be extracted again", "videos", n)
 	}
 	if err != nil {
 		return err
 	}
+	if err := c.pruneSpans(ctx); err != nil {
+		return err
+	}
 	suspended, err := c.ledger.suspensions(ctx)
 	c.crew.suspended = suspended
 	return err
+}
+
+// has reports whether the result of a unit is stored.
+func (c *Coordinator) has(r row) bool {
+	store, id := c.o.Store, r.unit.ID
+	if r.parent != "" {
+		store, id = c.spans(r.parent), spanName(r.unit)
+	}
+	if store == nil {
+		return false
+	}
+	_, err := store.Provenance(id)
+	return err == nil
 }
 
 // Close ends the registration at the store and closes the ledger.
@@ -152,7 +166,9 @@ func (c *Coordinator) Run(ctx context.Context, ready func()) error {
 		"hello":   on(ctx, c.hello),
 		"submit":  on(ctx, c.submit),
 		"start":   on(ctx, c.start),
+		"divide":  on(ctx, c.divide),
 		"finish":  on(ctx, c.finish),
+		"return":  on(ctx, c.takeBack),
 		"status":  on(ctx, c.status),
 		"release": on(ctx, c.releaseMachine),
 		"beat":    on(ctx, c.beat),
@@ -213,6 +229,9 @@ const publishUnits = 256
 // queue until its worker knows that it is finished, so with an empty queue, all units that
 // were published and are not finished are lost.
 func (c *Coordinator) reconcile(ctx context.Context) error {
+	if err := c.joinSpans(ctx); err != nil {
+		return err
+	}
 	length, created, err := c.queue.length(ctx)
 	if err != nil {
 		return err
@@ -226,13 +245,13 @@ func (c *Coordinator) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tidy(ctx, n[waiting]+n[queued]); err != nil {
+	if err := c.tidy(ctx, n.all(waiting)+n.all(queued)); err != nil {
 		return err
 	}
-	if n[waiting] == 0 || n[queued] >= c.o.window {
+	if n.all(waiting) == 0 || n.all(queued) >= c.o.window {
 		return nil
 	}
-	rows, err := c.ledger.first(ctx, waiting, min(publishUnits, c.o.window-n[queued]))
+	rows, err := c.ledger.first(ctx, waiting, min(publishUnits, c.o.window-n.all(queued)))
 	if err != nil {
 		return err
 	}
@@ -254,8 +273,8 @@ func (c *Coordinator) reconcile(ctx context.Context) error {
 	return c.ledger.published(ctx, rows)
 }
 
-// tidy removes results that no worker reported, because it was killed, when no unit is
-// unfinished.
+// tidy removes results that no worker reported, because it was killed, and those of spans of
+// videos that changed, when no unit is unfinished.
 func (c *Coordinator) tidy(ctx context.Context, unfinished int) error {
 	if unfinished > 0 {
 		c.tidied = false
@@ -264,7 +283,7 @@ func (c *Coordinator) tidy(ctx context.Context, unfinished int) error {
 	if c.tidied {
 		return nil
 	}
-	err := c.results.clear(ctx)
+	err := errors.Join(c.results.clear(ctx), c.pruneSpans(ctx))
 	c.tidied = err == nil
 	return err
 }
@@ -283,13 +302,14 @@ func (c *Coordinator) avoid(faults []fault) (names []string) {
 }
 
 // notesFile lists in the folder of the store which worker produced which sequence, one
-// [note] as JSON per line. The last line about a sequence counts.
+// [note] as JSON per line. The last line about a sequence or a span counts.
 const notesFile = "workers.jsonl"
 
 // note says which worker produced a sequence.
 type note struct {
 	ID      string    `json:"id"`
-	SHA256  string    `json:"sha256"` // of the video
+	Frames  string    `json:"frames,omitempty"` // of a span: the first and the last
+	SHA256  string    `json:"sha256"`           // of the video
 	Machine string    `json:"machine"`
 	CPU     string    `json:"cpu"`
 	Version string    `json:"version"`
@@ -304,13 +324,20 @@ func (c *Coordinator) writeNote(n note) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, err = c.notes.Write(append(data, '\n'))
+	info, err := c.notes.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err = c.notes.Write(append(data, '\n')); err != nil { // a full disk may take a part of it
+		err = errors.Join(err, c.notes.Truncate(info.Size()))
+	}
 	return err
 }
 
-// lockKey locks the outcome of a unit. Few keys share a lock.
+// lockKey locks the outcome of a unit, and of all spans of the same video. Few videos share a
+// lock.
 func (c *Coordinator) lockKey(key string) (unlock func()) {
-	m := &c.outcome[fnv(key)%uint32(len(c.outcome))]
+	m := &c.outcome[fnv(videoKey(key))%uint32(len(c.outcome))]
 	m.Lock()
 	return m.Unlock
 }

@@ -22,12 +22,13 @@ type welcome struct {
 	Recipe  Recipe        `json:"recipe"`
 	Results string        `json:"results"`
 	Wait    time.Duration `json:"wait"` // of the queue for a sign of life
+	Span    time.Duration `json:"span"` // of the parts of long videos; 0 means that videos are not divided
 }
 
 // hello sends the recipe, and registers a worker if it fits. A machine without a recipe asks
 // for it.
 func (c *Coordinator) hello(_ context.Context, m Machine) (any, error) {
-	w := welcome{c.o.Recipe, c.o.Results, c.o.ackWait}
+	w := welcome{c.o.Recipe, c.o.Results, c.o.ackWait, c.o.Span}
 	if m.Recipe.Backbone == "" {
 		return w, nil
 	}
@@ -72,7 +73,7 @@ func (c *Coordinator) start(ctx context.Context, b begin) (any, error) {
 	}
 	defer c.lockKey(b.Key)()
 	r, known, err := c.ledger.withKey(ctx, b.Key)
-	if err != nil || !known || r.state == done || r.state == failed {
+	if err != nil || !known || r.state == done || r.state == failed || r.state == divided {
 		return false, err
 	}
 	n, err := c.ledger.start(ctx, b.Key)
@@ -80,6 +81,13 @@ func (c *Coordinator) start(ctx context.Context, b begin) (any, error) {
 		return false, c.giveUp(ctx, r, fmt.Sprintf("%d workers ended before they finished it", maxStarts))
 	}
 	return true, err
+}
+
+// takeBack is the inverse of start: a worker that is interrupted returns its unit, which is
+// not the fault of the video.
+func (c *Coordinator) takeBack(ctx context.Context, b begin) (any, error) {
+	defer c.lockKey(b.Key)()
+	return nil, c.ledger.unstart(ctx, b.Key)
 }
 
 // machine returns the machine of a worker that may work.
@@ -107,6 +115,9 @@ type outcome struct {
 
 	Reason string `json:"reason,omitempty"` // of the failure
 	Video  bool   `json:"video,omitempty"`  // the video may be the cause
+
+	Proof       proof `json:"proof,omitzero"`        // of a span
+	Indivisible bool  `json:"indivisible,omitempty"` // the span's video has to be processed whole
 }
 
 // name returns the name of the file. Workers that process a unit at the same time write
@@ -133,8 +144,10 @@ func (c *Coordinator) finish(ctx context.Context, o outcome) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !known || r.state == done:
+	case !known || r.state == done || r.state == divided:
 		return verdict{}, c.discard(ctx, o)
+	case o.Indivisible && r.parent != "":
+		return verdict{}, c.undivide(ctx, r, o.Reason)
 	case o.Reason != "" && r.state == failed:
 		return verdict{}, nil
 	case o.Reason != "":
@@ -145,7 +158,12 @@ func (c *Coordinator) finish(ctx context.Context, o outcome) (any, error) {
 		c.o.Log.Warn("a result did not arrive; the worker writes it again", "video", r.unit.ID, "machine", m.Name, "reason", err)
 		return verdict{Again: true}, nil
 	}
-	if err := c.keep(ctx, r, m, q); err != nil {
+	if r.parent != "" {
+		err = c.keepSpan(ctx, r, m, q, o.Proof)
+	} else {
+		err = c.keep(ctx, r, m, q)
+	}
+	if err != nil {
 		c.o.Log.Error("cannot store a result; the worker tries again", "video", r.unit.ID, "reason", err)
 		return verdict{Again: true}, nil
 	}
@@ -229,7 +247,7 @@ func (c *Coordinator) belongs(q *feature.Sequence, u Unit) error {
 
 // keep commits a sequence to the store and the ledger.
 func (c *Coordinator) keep(ctx context.Context, r row, m Machine, q *feature.Sequence) error {
-	if err := c.writeNote(note{q.ID, q.Provenance.SHA256, m.Name, m.Recipe.CPU, m.Recipe.Version, time.Now().UTC().Truncate(time.Millisecond)}); err != nil {
+	if err := c.writeNote(newNote(r.unit, m, q)); err != nil {
 		return err
 	}
 	if err := c.store.Add(q); err != nil {
@@ -239,8 +257,24 @@ func (c *Coordinator) keep(ctx context.Context, r row, m Machine, q *feature.Seq
 		return err
 	}
 	c.mu.Lock()
-	suspended := c.crew.success(m.Name, r.key)
 	c.pace.add(time.Now())
+	c.mu.Unlock()
+	return c.succeeded(ctx, m, r.key)
+}
+
+// newNote returns the note of a unit.
+func newNote(u Unit, m Machine, q *feature.Sequence) note {
+	n := note{ID: q.ID, SHA256: q.Provenance.SHA256, Machine: m.Name, CPU: m.Recipe.CPU, Version: m.Recipe.Version, Time: time.Now().UTC().Truncate(time.Millisecond)}
+	if u.Part != nil {
+		n.Frames = fmt.Sprintf("%d-%d", u.Part.First, u.Part.Last-1)
+	}
+	return n
+}
+
+// succeeded records that a machine processed a unit.
+func (c *Coordinator) succeeded(ctx context.Context, m Machine, key string) error {
+	c.mu.Lock()
+	suspended := c.crew.success(m.Name, key)
 	c.mu.Unlock()
 	for name, reason := range suspended {
 		c.o.Log.Warn("suspended a machine", "machine", name, "reason", reason)
@@ -266,7 +300,7 @@ func (c *Coordinator) fault(ctx context.Context, r row, m Machine, o outcome) (a
 	if err != nil {
 		return nil, err
 	}
-	c.o.Log.Warn("a video failed on a machine", "video", r.unit.ID, "machine", m.Name, "reason", o.Reason)
+	c.o.Log.Warn("a video failed on a machine", "video", r.unit.label(), "machine", m.Name, "reason", o.Reason)
 	var machines []string
 	n := 0
 	for _, f := range all {
@@ -307,8 +341,11 @@ func reasons(all []fault) string {
 	return strings.Join(order, "; ")
 }
 
-// giveUp lists a video as failed.
+// giveUp lists a video as failed. If it is a span that failed, the video is processed whole.
 func (c *Coordinator) giveUp(ctx context.Context, r row, reason string) error {
+	if r.parent != "" {
+		return c.undivide(ctx, r, reason)
+	}
 	if err := c.store.Fail(r.unit.ID, r.unit.Source, reason); err != nil {
 		return err
 	}

@@ -27,16 +27,21 @@ const (
 	queued               // in the queue, or processed by a worker
 	done
 	failed
+	divided // a video whose spans are units
+	states
 )
 
 // The name of a unit is the text.Key of its ID, so one video has one row whatever the
-// Unicode form of its name.
+// Unicode form of its name. The name of a span is its key, its parent the key of its video, and
+// its proof, once it is done, what its neighbors must agree with.
 const schema = `
 CREATE TABLE IF NOT EXISTS unit (
 	name TEXT PRIMARY KEY, key TEXT NOT NULL, unit TEXT NOT NULL, state INTEGER NOT NULL,
-	starts INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT ''
+	starts INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+	parent TEXT NOT NULL DEFAULT '', proof TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX IF NOT EXISTS unit_state ON unit (state);
+CREATE INDEX IF NOT EXISTS unit_state ON unit (state, parent);
+CREATE INDEX IF NOT EXISTS unit_parent ON unit (parent) WHERE parent <> '';
 CREATE UNIQUE INDEX IF NOT EXISTS unit_key ON unit (key);
 CREATE TABLE IF NOT EXISTS fault (
 	attempt TEXT PRIMARY KEY, name TEXT NOT NULL, machine TEXT NOT NULL, reason TEXT NOT NULL, video INTEGER NOT NULL
@@ -91,17 +96,20 @@ type row struct {
 	unit              Unit
 	state             state
 	starts            int // deliveries without a result
+	parent            string
+	proof             proof
 }
 
-const columns = "SELECT name, key, unit, state, starts, reason FROM unit "
+const columns = "SELECT name, key, unit, state, starts, reason, parent, proof FROM unit "
 
 type scanner interface{ Scan(...any) error }
 
 func scan(s scanner) (r row, err error) {
-	var unit string
-	if err := s.Scan(&r.name, &r.key, &unit, &r.state, &r.starts, &r.reason); err != nil {
+	var unit, proof string
+	if err := s.Scan(&r.name, &r.key, &unit, &r.state, &r.starts, &r.reason, &r.parent, &proof); err != nil {
 		return r, err
 	}
+	r.proof.Head, r.proof.Tail, _ = strings.Cut(proof, " ")
 	return r, json.Unmarshal([]byte(unit), &r.unit)
 }
 
@@ -134,6 +142,9 @@ func (l *ledger) put(ctx context.Context, r Recipe, units []Unit, s state) error
 			if _, err := tx.ExecContext(ctx, "DELETE FROM fault WHERE name = ?", name); err != nil {
 				return err
 			}
+			if err := dropSpans(ctx, tx, "(SELECT key FROM unit WHERE name = ?)", name); err != nil {
+				return err
+			}
 			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO unit (name, key, unit, state) VALUES (?, ?, ?, ?)",
 				name, u.key(r), string(data), s); err != nil {
 				return err
@@ -153,6 +164,12 @@ func (l *ledger) set(ctx context.Context, key string, s state, reason string) er
 func (l *ledger) start(ctx context.Context, key string) (n int, err error) {
 	err = l.db.QueryRowContext(ctx, "UPDATE unit SET starts = starts + 1 WHERE key = ? RETURNING starts", key).Scan(&n)
 	return n, err
+}
+
+// unstart takes back start.
+func (l *ledger) unstart(ctx context.Context, key string) error {
+	_, err := l.db.ExecContext(ctx, "UPDATE unit SET starts = starts - 1 WHERE key = ? AND starts > 0", key)
+	return err
 }
 
 // first returns up to n units in a state.
@@ -190,23 +207,34 @@ func (l *ledger) unpublish(ctx context.Context) error {
 	return err
 }
 
+// tally is the number of videos and of spans in each state.
+type tally struct{ videos, spans [states]int }
+
 // counts returns the number of units in each state.
-func (l *ledger) counts(ctx context.Context) (n [4]int, err error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT state, count(*) FROM unit GROUP BY state")
+func (l *ledger) counts(ctx context.Context) (n tally, err error) {
+	rows, err := l.db.QueryContext(ctx, "SELECT state, parent <> '', count(*) FROM unit GROUP BY 1, 2")
 	if err != nil {
 		return n, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var s state
+		var isSpan bool
 		var c int
-		if err := rows.Scan(&s, &c); err != nil {
+		if err := rows.Scan(&s, &isSpan, &c); err != nil {
 			return n, err
 		}
-		n[s] = c
+		if isSpan {
+			n.spans[s] = c
+		} else {
+			n.videos[s] = c
+		}
 	}
 	return n, rows.Err()
 }
+
+// all returns the number of units in a state.
+func (t tally) all(s state) int { return t.videos[s] + t.spans[s] }
 
 // fault is a failure of a unit on a machine.
 type fault struct {
@@ -289,7 +317,7 @@ func (l *ledger) adopt(ctx context.Context, r Recipe) error {
 
 // reconcile compares units that are done with the store, which may have lost some. It
 // returns the number of those that will be processed again.
-func (l *ledger) reconcile(ctx context.Context, stored func(id string) bool) (n int, err error) {
+func (l *ledger) reconcile(ctx context.Context, stored func(row) bool) (n int, err error) {
 	after := ""
 	for {
 		rows, err := l.page(ctx, after)
@@ -297,7 +325,7 @@ func (l *ledger) reconcile(ctx context.Context, stored func(id string) bool) (n 
 			return n, err
 		}
 		for _, r := range rows {
-			if !stored(r.unit.ID) {
+			if !stored(r) {
 				n++
 				if err := l.set(ctx, r.key, waiting, ""); err != nil {
 					return n, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -34,6 +35,71 @@ func stage(ctx context.Context, b *Buckets, u Unit, dir string) (string, error) 
 	file := filepath.Join(dir, "video"+path.Ext(u.Object))
 	err = retry(ctx, permanent, func() error { return download(ctx, bucket, u, file) })
 	return file, err
+}
+
+// shelf has the videos that a worker has downloaded. One of which the worker had a span stays
+// until the worker gets another video, because the spans of a video come one after the other.
+type shelf struct {
+	buckets *Buckets
+	dir     string
+
+	mu    sync.Mutex
+	items map[string]*shelved // by the content of the video
+}
+
+type shelved struct {
+	load  func() (path string, err error)
+	dir   string
+	users int
+}
+
+// get returns the path of a file with the content of a unit. The caller must call release, and
+// say whether a span of the same video may follow.
+func (s *shelf) get(ctx context.Context, u Unit) (path string, release func(keep bool), err error) {
+	if u.Bucket == "" {
+		path, err = stage(ctx, s.buckets, u, "")
+		return path, func(bool) {}, err
+	}
+	key := u.content()
+	s.mu.Lock()
+	for other, x := range s.items {
+		if other != key && x.users == 0 {
+			s.drop(other)
+		}
+	}
+	x := s.items[key]
+	if x == nil {
+		x = &shelved{}
+		if x.dir, err = os.MkdirTemp(s.dir, "download-"); err != nil {
+			s.mu.Unlock()
+			return "", nil, err
+		}
+		x.load = sync.OnceValues(func() (string, error) { return stage(ctx, s.buckets, u, x.dir) })
+		if s.items == nil {
+			s.items = map[string]*shelved{}
+		}
+		s.items[key] = x
+	}
+	x.users++
+	s.mu.Unlock()
+	release = func(keep bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if x.users--; x.users == 0 && !keep {
+			s.drop(key)
+		}
+	}
+	if path, err = x.load(); err != nil {
+		release(false)
+		return "", nil, err
+	}
+	return path, release, nil
+}
+
+// drop deletes a video.
+func (s *shelf) drop(key string) {
+	_ = os.RemoveAll(s.items[key].dir)
+	delete(s.items, key)
 }
 
 // permanent reports whether an operation on a bucket need not be repeated.

@@ -14,6 +14,7 @@ type Status struct {
 	Finished int    `json:"finished"`
 	Waiting  int    `json:"waiting"` // or queued, or being processed
 	Failed   int    `json:"failed"`
+	Spans    int    `json:"spans"` // of long videos among Waiting, which are not finished
 
 	Failures  []FailedVideo     `json:"failures"` // at most 100
 	Workers   []WorkerStatus    `json:"workers"`
@@ -51,7 +52,9 @@ func (c *Coordinator) status(ctx context.Context, _ struct{}) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := Status{Store: c.o.Store.Dir(), Recipe: c.o.Recipe, Finished: n[done], Waiting: n[waiting] + n[queued], Failed: n[failed],
+	v := n.videos
+	s := Status{Store: c.o.Store.Dir(), Recipe: c.o.Recipe, Finished: v[done], Waiting: v[waiting] + v[queued] + v[divided], Failed: v[failed],
+		Spans:    n.spans[waiting] + n.spans[queued],
 		Failures: []FailedVideo{}, Workers: []WorkerStatus{}, Suspended: map[string]string{}}
 	rows, err := c.ledger.first(ctx, failed, listed)
 	if err != nil {

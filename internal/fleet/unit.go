@@ -5,13 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/video"
 )
 
-// Unit is a video to process.
+// Unit is a video to process, or a span of a long one.
 type Unit struct {
 	ID       string    `json:"id"`
 	Source   string    `json:"source"` // path or address, for provenance
@@ -22,6 +23,17 @@ type Unit struct {
 	Bucket string `json:"bucket,omitempty"`
 	Object string `json:"object,omitempty"`
 	ETag   string `json:"etag,omitempty"`
+
+	Part  *video.Part `json:"part,omitempty"`  // of a span
+	Whole bool        `json:"whole,omitempty"` // it is not divided
+}
+
+// label names the unit for people.
+func (u Unit) label() string {
+	if u.Part == nil {
+		return u.ID
+	}
+	return fmt.Sprintf("%s, frames %d to %d", u.ID, u.Part.First, u.Part.Last-1)
 }
 
 // content identifies the content of a video: the SHA-256 of a file, or the version of an
@@ -33,10 +45,20 @@ func (u Unit) content() string {
 	return u.SHA256
 }
 
-// key identifies the result of a video: its ID, content and recipe.
+// key identifies the result of a unit: the ID, content and recipe of its video, and its span.
 func (u Unit) key(r Recipe) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{u.ID, u.content(), r.Backbone, r.Preprocessing, r.Sampling, fmt.Sprint(r.Stream)}))
-	return hex.EncodeToString(sum[:])
+	key := hex.EncodeToString(sum[:])
+	if u.Part != nil {
+		key += fmt.Sprintf(".%d-%d", u.Part.First, u.Part.Last)
+	}
+	return key
+}
+
+// videoKey returns the key of the video of a unit.
+func videoKey(key string) string {
+	key, _, _ = strings.Cut(key, ".")
+	return key
 }
 
 // Recipe is what all workers of a fleet must agree on.

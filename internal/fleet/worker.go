@@ -45,7 +45,7 @@ type WorkerOptions struct {
 
 // WorkReport is the summary of a worker.
 type WorkReport struct {
-	Videos  int     `json:"videos"`
+	Videos  int     `json:"videos"` // and spans of long ones
 	Failed  int     `json:"failed"`
 	Frames  int64   `json:"frames"`
 	Seconds float64 `json:"seconds"`
@@ -62,6 +62,7 @@ type crewman struct {
 	results results
 	encoder *sharedEncoder
 	temp    string
+	shelf   shelf
 
 	mu      sync.Mutex
 	done    int
@@ -127,6 +128,7 @@ func (w *crewman) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer remove()
+	w.shelf = shelf{buckets: w.o.Buckets, dir: w.temp}
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var all sync.WaitGroup
@@ -235,23 +237,37 @@ func (w *crewman) handle(ctx context.Context, d *delivery) error {
 	defer stop()
 	var needed bool
 	if err := w.ask(ctx, "start", begin{d.Key, w.id}, &needed); err != nil {
-		_ = d.message.Nak()
+		w.giveBack(ctx, d)
 		return err
 	}
 	if !needed {
 		w.ack(d)
 		return nil
 	}
-	w.begin(d.Unit.ID)
+	w.begin(d.Unit.label())
 	v, err := w.process(ctx, d)
-	w.end(d.Unit.ID)
+	w.end(d.Unit.label())
 	if err != nil {
-		_ = d.message.Nak()
+		w.giveBack(ctx, d)
 		return err
 	}
 	w.ack(d)
 	sleep(ctx, v.Pause)
 	return nil
+}
+
+// returnTime is the limit for returning a unit.
+const returnTime = 5 * time.Second
+
+// giveBack returns a unit that the worker did not finish. If the worker is interrupted, the
+// delivery does not count.
+func (w *crewman) giveBack(ctx context.Context, d *delivery) {
+	if ctx.Err() != nil {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnTime)
+		defer cancel()
+		_ = w.client.ask(end, "return", begin{d.Key, w.id}, nil)
+	}
+	_ = d.message.Nak()
 }
 
 func (w *crewman) ack(d *delivery) {
@@ -298,7 +314,19 @@ func (w *crewman) process(ctx context.Context, d *delivery) (v verdict, err erro
 		return w.fail(ctx, d, o, err)
 	}
 	defer os.RemoveAll(dir)
-	file, err := w.extract(ctx, d.Unit, dir)
+	path, release, err := w.shelf.get(ctx, d.Unit)
+	if err != nil {
+		return w.fail(ctx, d, o, err)
+	}
+	parts, err := w.parts(ctx, d.Unit, path)
+	defer func() { release(d.Unit.Part != nil || len(parts) > 0) }()
+	if err != nil {
+		return v, err
+	}
+	if len(parts) > 0 {
+		return v, w.ask(ctx, "divide", division{d.Key, w.id, parts}, nil)
+	}
+	file, err := w.extract(ctx, d.Unit, path, dir, &o)
 	if err != nil {
 		return w.fail(ctx, d, o, err)
 	}
@@ -321,12 +349,37 @@ func (w *crewman) process(ctx context.Context, d *delivery) (v verdict, err erro
 	}
 }
 
+// parts returns the spans of a long video, or none if it is not divided. A reused feature
+// depends on the frames before it, so no video is divided then.
+func (w *crewman) parts(ctx context.Context, u Unit, path string) ([]video.Part, error) {
+	span := w.welcome.Span.Seconds()
+	if span <= 0 || u.Part != nil || u.Whole || w.options.Still > 0 {
+		return nil, nil
+	}
+	o := video.Options{Sampling: w.options.Sampling, Stream: w.options.Stream, Timeout: w.options.Timeout}
+	for ; ; span *= 2 {
+		parts, err := video.Divide(ctx, path, o, span)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, nil //nolint:nilerr // extraction reports what is wrong
+		}
+		if len(parts) <= maxSpans {
+			return parts, nil
+		}
+	}
+}
+
 // fail reports that a unit failed.
 func (w *crewman) fail(ctx context.Context, d *delivery, o outcome, cause error) (v verdict, err error) {
 	if ctx.Err() != nil {
 		return v, ctx.Err()
 	}
 	o.Reason, o.Video = explain(cause)
+	if o.Indivisible = errors.Is(cause, video.ErrIndivisible); o.Indivisible {
+		return v, w.ask(ctx, "finish", o, &v)
+	}
 	w.mu.Lock()
 	w.failed++
 	n := w.failed
@@ -357,22 +410,30 @@ func explain(err error) (reason string, ofVideo bool) {
 	return text.Quote(err.Error()), missing || errors.Is(err, ErrChanged)
 }
 
-// extract writes the features of a unit to a file and returns its path.
-func (w *crewman) extract(ctx context.Context, u Unit, dir string) (string, error) {
-	path, err := stage(ctx, w.o.Buckets, u, dir)
-	if err != nil {
-		return "", err
+// extract writes the features of a unit, whose video is at a path, to a file and returns the
+// path of that. It sets the proof of a span.
+func (w *crewman) extract(ctx context.Context, u Unit, path, dir string, o *outcome) (string, error) {
+	options := w.options
+	var over *overlap
+	if u.Part != nil {
+		over = newOverlap(*u.Part)
+		options.Part = *u.Part
+		options.OnFrame = func(_ *feature.Sequence, f video.Frame) error { over.add(f); return nil }
 	}
 	store, err := feature.Create(filepath.Join(dir, "store"))
 	if err != nil {
 		return "", err
 	}
-	report, err := feature.ExtractFunc(ctx, w.encoder, []video.Source{{Path: path, ID: resultName}}, w.options, func(q *feature.Sequence) error {
+	report, err := feature.ExtractFunc(ctx, w.encoder, []video.Source{{Path: path, ID: resultName}}, options, func(q *feature.Sequence) error {
 		p := &q.Provenance
 		if u.SHA256 != "" && p.SHA256 != u.SHA256 {
 			return &video.Error{Path: path, Kind: ErrChanged}
 		}
 		p.Source, p.Modified = u.Source, u.Modified
+		if over != nil {
+			q.Timestamps, q.Features = q.Timestamps[:over.own], q.Features[:over.own*q.Width]
+			o.Proof = over.proof()
+		}
 		return store.Put(q)
 	})
 	if len(report.Failed) > 0 {
