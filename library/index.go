@@ -370,17 +370,27 @@ func failure(path string, err error) feature.Failure {
 	return feature.Failure{Path: path, ID: path, Reason: err.Error(), Time: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
-// extract decodes, encodes and adds videos, and records those that fail.
+// extract adds videos, and records those that fail.
 func (w *writer) extract(ctx context.Context, todo []video.Source) error {
-	o := w.o.Extract
-	o.OnFrame, o.Force = w.films.watch, false
-	account, err := feature.ExtractFunc(ctx, w.enc, todo, o, func(q *feature.Sequence) error { return w.add(context.WithoutCancel(ctx), q) })
-	r := w.r
-	r.Done, r.Remaining, r.Partial, r.Corrected = account.Done, account.Remaining, account.Partial, account.Corrected
-	r.FramesPerSecond, r.EncoderBusy = account.FramesPerSecond, account.EncoderBusy
-	r.Failed = append(r.Failed, account.Failed...)
-	if errors.Is(err, feature.ErrAllFailed) && r.Present+r.Moved > 0 { // not all
+	todo, err := w.adopt(ctx, todo)
+	if err == nil && len(todo) > 0 {
+		err = w.process(ctx, w.enc, todo, func(q *feature.Sequence) error { return w.add(context.WithoutCancel(ctx), q) })
+	}
+	if r := w.r; errors.Is(err, feature.ErrAllFailed) && r.Present+r.Moved+r.Done > 0 { // not all
 		err = nil
 	}
+	return err
+}
+
+// process decodes videos, encodes them with enc and passes them to use.
+func (w *writer) process(ctx context.Context, enc feature.Encoder, todo []video.Source, use func(*feature.Sequence) error) error {
+	o := w.o.Extract
+	o.OnFrame, o.Force = w.films.watch, false
+	account, err := feature.ExtractFunc(ctx, enc, todo, o, use)
+	r := w.r
+	r.Done, r.Remaining = r.Done+account.Done, account.Remaining
+	r.Partial, r.Corrected = append(r.Partial, account.Partial...), append(r.Corrected, account.Corrected...)
+	r.FramesPerSecond, r.EncoderBusy = account.FramesPerSecond, account.EncoderBusy
+	r.Failed = append(r.Failed, account.Failed...)
 	return errors.Join(err, w.fail(context.WithoutCancel(ctx), account.Failed))
 }

@@ -1,12 +1,14 @@
 package library
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/video"
 )
 
 // Options control how videos are indexed.
@@ -20,6 +22,13 @@ type Options struct {
 	ServerKey string
 	// Extract controls decoding; Force and OnFrame are not used.
 	Extract feature.Options
+
+	// Extracted, if set, is called with the videos that are about to be encoded. It returns a
+	// function that returns the features of one of them that were extracted elsewhere, by
+	// its path. They are used instead of encoding the video if its content, its frames and
+	// the recipe are those of this run; the frames are only decoded, for the thumbnails. Videos
+	// without such features are encoded.
+	Extracted func(ctx context.Context, videos []video.Source) (func(path string) (*feature.Sequence, error), error)
 
 	// Reindex re-indexes the given videos even if they have not changed. Without any
 	// videos, or with settings that differ from the library's, it re-indexes all.

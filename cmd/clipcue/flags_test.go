@@ -19,6 +19,7 @@ var differing = map[string]string{
 	"data":            "each task has its own annotations",
 	"data-format":     "each task has its own annotations",
 	"episodes":        "demo runs fewer, to finish in minutes",
+	"fleet":           "index takes the address of a fleet, the commands of a fleet take its name",
 	"fps":             "the default is that of training, of the library, or of synth",
 	"learning-rate":   "pretrain starts from random weights",
 	"label":           "search looks for any of several labels, watch for each",

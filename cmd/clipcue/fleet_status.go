@@ -57,6 +57,9 @@ func (a *app) printFleet(s fleet.Status) error {
 		{"failed", fmt.Sprint(s.Failed)},
 		{"speed", fmt.Sprintf("%.4g frames per second", s.FramesPerSecond)},
 	}
+	if s.Spans > 0 {
+		rows = append(rows, [2]string{"spans", fmt.Sprintf("%d of long videos are not finished", s.Spans)})
+	}
 	if s.RemainingSeconds > 0 {
 		rows = append(rows, [2]string{"remaining", duration(s.RemainingSeconds).String()})
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,6 +76,46 @@ func TestFleetCommands(t *testing.T) {
 	r := must(t, exitFailed, "fleet", "work", "-q", "--broker", address, "--model", backbone(t, t.TempDir(), 9))
 	if !strings.Contains(r.stderr, "this worker has backbone") || !strings.Contains(r.stderr, "try: ") {
 		t.Error(r.stderr)
+	}
+}
+
+// A fleet makes the library of index.
+func TestIndexFleet(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	address := startFleet(t, "--model", w.model, "--fps", "2", "--out", filepath.Join(dir, "store"))
+	worker := program(t.Context(), t, "fleet", "work", "-q", "--broker", address, "--model", w.model, "--temp", t.TempDir())
+	worker.Cancel = func() error { return worker.Process.Signal(syscall.SIGINT) }
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = worker.Wait() })
+	must(t, exitFailed, "index", "-q", "--library", filepath.Join(dir, "other"), "--fleet", address, "--model", w.model, "--fps", "1", w.videos)
+	one, many := filepath.Join(dir, "one"), filepath.Join(dir, "many")
+	must(t, exitDone, "index", "-q", "--library", one, "--model", w.model, w.videos)
+	must(t, exitDone, "index", "-q", "--library", many, "--fleet", address, "--model", w.model, w.videos)
+	search := func(lib string) (lines []string) {
+		found := decode[struct {
+			Results []struct {
+				Video             string
+				Start, End, Score float64
+			}
+		}](t, must(t, exitDone, "search", "-q", "--library", lib, "--json", "--top", "1000", "a red circle"))
+		for _, r := range found.Results {
+			lines = append(lines, fmt.Sprint(r))
+		}
+		slices.Sort(lines)
+		return lines
+	}
+	if a, b := search(one), search(many); len(a) < 32 || !slices.Equal(a, b) {
+		t.Errorf("one machine found %q, a fleet %q", a, b)
+	}
+	s := decode[fleet.Status](t, must(t, exitDone, "fleet", "status", "--broker", address, "--json"))
+	if s.Finished != 32 || s.Failed != 0 {
+		t.Errorf("%+v", s)
+	}
+	if again := must(t, exitDone, "index", "-q", "--library", many, "--fleet", address, w.videos); !strings.Contains(again.stdout, "32") {
+		t.Error(again.stdout)
 	}
 }
 

@@ -34,6 +34,7 @@ type indexFlags struct {
 	captions    string // a file
 	window, hop time.Duration
 	server      flags.Server
+	fleet       brokerFlags
 	labels      []string
 	point       pointFlags
 	prune, yes  bool
@@ -69,6 +70,11 @@ The key in CLIPCUE_WEAVIATE_KEY is sent only to the address of --server or
 CLIPCUE_WEAVIATE_URL, so later commands need it again. Scores are relative to the background captions,
 everyday ones unless --background-captions is given.
 
+With --fleet, the machines of a fleet extract the features (see "clipcue fleet"). The
+command submits the videos that it has to process, waits, and reads them from the feature
+store of the fleet, which must be in the same folder on this machine, as the videos must be
+on all. It still decodes the videos, for the thumbnails. The library is the same.
+
 With --label, the command also prints the segments of the videos that it indexed in which
 a label of the library is seen, at the operating point of --min-precision or --min-recall.
 Without these flags, it is the one that label apply has stored.
@@ -77,6 +83,7 @@ Unreadable videos are skipped and reported. The exit code is 0 if all is well, 3
 some videos failed, and 1 if all failed or the run was stopped.`,
 		Example: `  clipcue index --library lib --model ViT-B/16 videos/
   clipcue index --library lib
+  clipcue index --library lib --fleet nats://10.0.0.5:4222 /shared/videos
   clipcue index --library lib --label leash --json`,
 		RunE: func(c *cobra.Command, args []string) error { return a.index(c, args, o) },
 	}
@@ -98,6 +105,7 @@ func (o *indexFlags) add(c *cobra.Command) {
 	f.StringVar(&o.captions, "background-captions", "", "file of captions that scores are relative to, one per line")
 	flags.Int(c, &o.options.Settings.Graph, "graph", 0, "minimum number of moments for approximate search (default 1,000,000)")
 	o.server.Add(c)
+	o.fleet.addFleet(c)
 	f.StringArrayVar(&o.labels, "label", nil, "label to look for in the videos that are indexed; repeatable")
 	o.point.add(c)
 	f.BoolVar(&o.options.Reindex, "reindex", false, "re-index the given videos, or all of the library")
@@ -154,6 +162,9 @@ func (a *app) index(c *cobra.Command, paths []string, o indexFlags) error {
 	o.options.Extract.Progress = a.progress
 	if s.Server, o.options.ServerKey = o.server.Address, o.server.Key(); old.Server != "" {
 		s.Server = o.server.Trusted()
+	}
+	if o.fleet.address != "" {
+		o.options.Extracted = a.extractedBy(o.fleet, m, o.options.Extract)
 	}
 	if o.prune {
 		o.options.Prune = func(gone []string, total int) error { return a.confirmPrune(gone, total, o.yes) }

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/shirou/gopsutil/v4/disk"
+
+	"github.com/clipcue/clipcue/internal/crash"
 )
 
 // BrokerOptions configure the embedded broker.
@@ -24,7 +27,11 @@ type BrokerOptions struct {
 }
 
 // Broker is an embedded NATS server with JetStream.
-type Broker struct{ server *server.Server }
+type Broker struct {
+	server *server.Server
+	stop   context.CancelFunc
+	ended  chan struct{}
+}
 
 // startTime is the limit for a broker to accept connections.
 const startTime = 20 * time.Second
@@ -54,6 +61,7 @@ func StartBroker(ctx context.Context, o BrokerOptions) (*Broker, error) {
 	}
 	settings := &server.Options{
 		Host: host, Port: number, JetStream: true, StoreDir: o.Dir, SyncAlways: true,
+		JetStreamMaxMemory: maxQueue, JetStreamMaxStore: maxResults,
 		Authorization: o.Token, NoSigs: true, NoLog: true, NoSystemAccount: true, MaxPayload: maxMessage,
 	}
 	if o.Cert != "" {
@@ -72,7 +80,44 @@ func StartBroker(ctx context.Context, o BrokerOptions) (*Broker, error) {
 		s.Shutdown()
 		return nil, errors.New("the embedded broker did not start; is its folder " + o.Dir + " writable?")
 	}
-	return &Broker{s}, nil
+	b := &Broker{server: s, ended: make(chan struct{})}
+	ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go b.revive(ctx, o.Dir)
+	return b, nil
+}
+
+// Limits of JetStream in bytes. The disk is the limit; without these, it is 75 % of what is
+// free when the broker starts.
+const (
+	maxQueue   = 1 << 30
+	maxResults = 1 << 50
+)
+
+const (
+	// diskTime is the time between two looks at the disk.
+	diskTime = time.Second
+	// scarce is the number of free bytes below which the disk counts as full.
+	scarce = 8 << 20
+)
+
+// revive starts JetStream again when there is space on a disk that was full: it stops for good
+// after a write failed.
+func (b *Broker) revive(ctx context.Context, dir string) {
+	defer crash.Recover()
+	defer close(b.ended)
+	full := false
+	for sleep(ctx, diskTime) {
+		u, err := disk.UsageWithContext(ctx, dir)
+		switch {
+		case err != nil:
+		case u.Free < scarce:
+			full = true
+		case u.Free >= 2*scarce && (full || !b.server.JetStreamEnabled()):
+			_ = b.server.ShutdownJetStream()
+			err := b.server.EnableJetStream(&server.JetStreamConfig{StoreDir: dir, MaxMemory: maxQueue, MaxStore: maxResults, SyncAlways: true, CompressOK: true})
+			full = err != nil
+		}
+	}
 }
 
 func loopback(host string) bool {
@@ -93,6 +138,8 @@ func (b *Broker) Address() string { return b.server.Addr().String() }
 
 // Close stops the broker.
 func (b *Broker) Close() {
+	b.stop()
+	<-b.ended
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
 }

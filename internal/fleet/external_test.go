@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +49,8 @@ type node struct {
 	Route  int   // port for the other nodes
 	Routes []int // of all nodes
 	Dir    string
+
+	ClientsAt, NodesAt int // ports that clients and other nodes are told to use, if not 0
 }
 
 // clusterNodes returns the settings of a cluster of three servers, and its address.
@@ -56,7 +60,7 @@ func clusterNodes(t testing.TB) (nodes []node, address string) {
 	var addresses []string
 	for i := range 3 {
 		name := fmt.Sprintf("n%d", i)
-		nodes = append(nodes, node{name, ports[i], ports[3+i], ports[3:], filepath.Join(dir, name)})
+		nodes = append(nodes, node{Name: name, Port: ports[i], Route: ports[3+i], Routes: ports[3:], Dir: filepath.Join(dir, name)})
 		addresses = append(addresses, "nats://127.0.0.1:"+strconv.Itoa(ports[i]))
 	}
 	return nodes, strings.Join(addresses, ",")
@@ -67,6 +71,9 @@ func (n node) start() (*server.Server, error) {
 	o := &server.Options{
 		ServerName: n.Name, Host: "127.0.0.1", Port: n.Port, JetStream: true, StoreDir: n.Dir, SyncAlways: true, NoSigs: true, NoLog: true,
 		Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: n.Route},
+	}
+	if n.ClientsAt != 0 {
+		o.ClientAdvertise, o.Cluster.Advertise = fmt.Sprintf("127.0.0.1:%d", n.ClientsAt), fmt.Sprintf("127.0.0.1:%d", n.NodesAt)
 	}
 	for _, port := range n.Routes {
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: "127.0.0.1:" + strconv.Itoa(port)})
@@ -120,7 +127,7 @@ func TestCluster(t *testing.T) {
 	}
 	defer client.Close()
 	awaitReplicas(t, client)
-	s := newSiteAt(t, client, 3, "")
+	s := newSiteAt(t, client, t.TempDir(), 3, "")
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 3)
 	s.submit(videos)
@@ -195,7 +202,7 @@ func TestS3(t *testing.T) {
 	videos := filepath.Join(t.TempDir(), "videos")
 	render(t, videos, 2)
 	upload(t, b, address, "in", videos)
-	s := newSiteAt(t, embedded(t), 1, address)
+	s := newSiteAt(t, embedded(t, t.TempDir()), t.TempDir(), 1, address)
 	if r := s.submit(below(address, "in")); r.Submitted != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -214,10 +221,66 @@ func TestS3(t *testing.T) {
 	for o, err := range objects(t.Context(), bucket, resultsFolder) {
 		t.Errorf("a result is left: %v, %v", o, err)
 	}
+	o := s.options
+	o.Dir, o.Results = t.TempDir(), strings.Replace(address, "videos", "missing", 1)
+	if _, err := NewCoordinator(t.Context(), s.client, o); !errors.Is(err, ErrBucket) {
+		t.Errorf("a missing bucket for results: %v", err)
+	}
 	for _, missing := range []string{strings.Replace(address, "videos", "missing", 1), below(address, "missing")} {
 		if _, err := Submit(t.Context(), s.client, b, []string{missing}, nil); err == nil {
 			t.Errorf("submitted %s", missing)
 		}
+	}
+}
+
+// An object that changes while a worker downloads it fails, and can be submitted again.
+func TestChangingObject(t *testing.T) {
+	var change atomic.Bool
+	var s *site
+	var address string
+	videos := filepath.Join(t.TempDir(), "videos")
+	render(t, videos, 2)
+	newer, err := os.ReadFile(filepath.Join(videos, "clip1.mkv"))
+	if err == nil {
+		err = os.Remove(filepath.Join(videos, "clip1.mkv"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = newS3(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, ".mkv") || !change.CompareAndSwap(true, false) {
+				return
+			}
+			bucket, err := s.buckets.Open(r.Context(), address)
+			if err == nil {
+				err = bucket.WriteAll(r.Context(), "in/clip0.mkv", newer, nil)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	s = newSite(t)
+	upload(t, s.buckets, address, "in", videos)
+	s.submit(below(address, "in"))
+	change.Store(true)
+	s.work(t.Context(), s.worker("a"))
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		st, err := s.client.Status(t.Context())
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%+v, %v", st, err)
+		}
+		if st.Failed == 1 && strings.Contains(st.Failures[0].Reason, ErrChanged.Error()) {
+			break
+		}
+	}
+	if r := s.submit(below(address, "in")); r.Submitted != 1 {
+		t.Errorf("%+v", r)
+	}
+	if st := s.finish(); st.Finished != 1 || st.Failed != 0 {
+		t.Errorf("%+v", st)
 	}
 }
 
@@ -286,7 +349,7 @@ func TestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	newSiteAt(t, client, 1, "")
+	newSiteAt(t, client, t.TempDir(), 1, "")
 }
 
 // secured starts an external server with accounts. It returns a file with credentials.

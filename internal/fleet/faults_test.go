@@ -41,17 +41,24 @@ exec "$CLIPCUE_TEST_FFMPEG" "$@"
 `
 
 // clips is the number of videos, of which half are in a bucket.
-const clips = 80
+const clips = 200
+
+// realClips are real videos. One second of each is used.
+var realClips = []string{"torchvision__R6llTwEh07w.mp4", "decord__flipping_a_pancake.mkv", "mmaction2__demo.mp4", "mmaction2__test.mp4",
+	"video-llama__skateboarding_dog.mp4", "ask-anything__yoga.mp4", "ask-anything__hitting_baseball.mp4", "torchvision__WUzgd7C1pWA.mp4",
+	"torchvision__SOX5yA1l24A.mp4", "torchvision__v_SoccerJuggling_g24_c01.avi", "torchvision__RATRACE_wave_f_nm_np1_fr_goo_37.avi"}
 
 // storm is a fleet of processes to which faults happen.
 type storm struct {
 	*site
-	random  *rand.Rand
-	nodes   []*part
-	workers []*part
-	lies    string
-	s3      *faultyS3
-	queue   *queue
+	random      *rand.Rand
+	network     network
+	nodes       []*part
+	workers     []*part
+	coordinator *part
+	lies        string
+	s3          *faultyS3
+	queue       *queue
 
 	background sync.WaitGroup
 	oneNode    sync.Mutex // two nodes of three must run
@@ -63,33 +70,43 @@ var faults = []struct {
 	count int
 	cause func(*storm)
 }{
-	{"a worker is killed", 12, func(s *storm) { s.any(s.workers).kill(0) }},
-	{"a worker sleeps", 8, func(s *storm) { s.pause(s.any(s.workers), 3*time.Second) }},
+	{"a worker is killed", 10, func(s *storm) { s.any(s.workers).kill(0) }},
+	{"a worker sleeps", 6, func(s *storm) { s.pause(s.any(s.workers), 3*time.Second) }},
 	{"a broker is killed", 4, func(s *storm) {
-		p := s.any(s.nodes)
-		s.background.Go(func() {
-			s.oneNode.Lock()
-			defer s.oneNode.Unlock()
-			p.kill(time.Second)
-			time.Sleep(3 * time.Second)
-		})
+		s.node(func(p *part) { p.kill(time.Second); time.Sleep(3 * time.Second) })
 	}},
 	{"a broker sleeps", 3, func(s *storm) {
-		p := s.any(s.nodes)
-		s.background.Go(func() {
-			s.oneNode.Lock()
-			defer s.oneNode.Unlock()
+		s.node(func(p *part) {
 			p.signal(syscall.SIGSTOP)
 			time.Sleep(4 * time.Second)
 			p.signal(syscall.SIGCONT)
 			time.Sleep(2 * time.Second)
 		})
 	}},
-	{"the coordinator is restarted", 3, func(s *storm) { s.stop(); s.start() }},
+	{"a broker is separated", 4, func(s *storm) {
+		s.node(func(p *part) {
+			s.network.part(p.name, true)
+			time.Sleep(3 * time.Second)
+			s.network.part(p.name, false)
+			time.Sleep(2 * time.Second)
+		})
+	}},
+	{"the coordinator is killed", 4, func(s *storm) { s.coordinator.kill(0) }},
+	{"the coordinator sleeps", 1, func(s *storm) { s.pause(s.coordinator, 3*time.Second) }},
 	{"ffmpeg hangs", 4, func(s *storm) { s.lie("hang") }},
 	{"ffmpeg lies", 6, func(s *storm) { s.lie("lie") }},
-	{"messages are repeated", 5, (*storm).repeat},
-	{"messages are lost", 5, (*storm).lose},
+	{"messages are repeated", 4, (*storm).repeat},
+	{"messages are lost", 4, (*storm).lose},
+}
+
+// node does something to a broker in the background. Two of three must run.
+func (s *storm) node(do func(*part)) {
+	p := s.any(s.nodes)
+	s.background.Go(func() {
+		s.oneNode.Lock()
+		defer s.oneNode.Unlock()
+		do(p)
+	})
 }
 
 func (s *storm) any(parts []*part) *part { return parts[s.random.IntN(len(parts))] }
@@ -161,7 +178,9 @@ func newStorm(t *testing.T, dir string, seed uint64) *storm {
 		}
 	}
 	mark := "CLIPCUE_TEST_LIES=" + s.lies
-	settings, brokers := clusterNodes(t)
+	settings, _ := clusterNodes(t)
+	var brokers string
+	s.network, brokers = newNetwork(t, settings)
 	for _, n := range settings {
 		s.nodes = append(s.nodes, newPart(t, "node", n.Name, n, dir, mark))
 	}
@@ -171,9 +190,12 @@ func newStorm(t *testing.T, dir string, seed uint64) *storm {
 	if err := stale.CreateBucket("videos"); err != nil {
 		t.Fatal(err)
 	}
-	for i := range clips / 2 {
-		key := fmt.Sprintf("in/clip%d.mkv", i)
-		if _, err := stale.PutObject("videos", key, map[string]string{}, strings.NewReader("an older version"), 16, nil); err != nil {
+	remote, err := os.ReadDir(filepath.Join(dir, "remote"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range remote {
+		if _, err := stale.PutObject("videos", "in/"+e.Name(), map[string]string{}, strings.NewReader("an older version"), 16, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -181,7 +203,18 @@ func newStorm(t *testing.T, dir string, seed uint64) *storm {
 		s.s3 = &faultyS3{fresh: h, stale: gofakes3.New(stale).Server(), random: rand.New(rand.NewPCG(seed, 1))}
 		return s.s3
 	})
-	s.site = newSiteAt(t, client, 3, address)
+	s.site = &site{t: t, client: client, buckets: new(Buckets)}
+	t.Cleanup(s.buckets.Close)
+	recipe, err := NewRecipe(newEncoder(), feature.Options{Timeout: 10 * time.Second}, "v1", decoder, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.store, err = feature.Create(filepath.Join(dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	s.options = CoordinatorOptions{Dir: filepath.Join(dir, "state"), Results: address}
+	s.coordinator = newPart(t, "coordinator", "coordinator", coordinatorSettings{brokers, s.store.Dir(), s.options.Dir, address, recipe, 3}, dir, mark)
+	s.awaitCoordinator()
 	if s.queue, err = client.queue(3, ackWait); err != nil {
 		t.Fatal(err)
 	}
@@ -191,10 +224,19 @@ func newStorm(t *testing.T, dir string, seed uint64) *storm {
 		if err := os.Mkdir(temp, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		s.workers = append(s.workers, newPart(t, "worker", name, workerSettings{brokers, name, decoder, temp, time.Second}, dir,
+		s.workers = append(s.workers, newPart(t, "worker", name, workerSettings{brokers, name, decoder, temp, 500 * time.Millisecond}, dir,
 			mark, "CLIPCUE_FFMPEG="+wrapper, "CLIPCUE_TEST_FFMPEG="+ffmpegProgram.Path))
 	}
 	return s
+}
+
+func (s *storm) awaitCoordinator() {
+	s.t.Helper()
+	for end := time.Now().Add(time.Minute); !s.client.answers(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatal("the coordinator does not answer")
+		}
+	}
 }
 
 // connectSoon connects to brokers that are starting.
@@ -283,6 +325,50 @@ func expectBoth(t *testing.T, s *storm, local, remote, address string) map[strin
 	return files(t, want.Dir())
 }
 
+// makeClips makes half of the clips in each folder: rendered ones, some of which are divided,
+// and seconds of real ones.
+func makeClips(t *testing.T, local, remote string) {
+	t.Helper()
+	for i := range 4 {
+		renderLong(t, filepath.Join(local, fmt.Sprintf("long%d.mp4", i)), "-metadata", fmt.Sprintf("title=%d", i))
+	}
+	n := 4
+	t.Run("real clips", func(t *testing.T) {
+		folder := os.Getenv("CLIPCUE_VIDEOS")
+		if folder == "" {
+			folder = filepath.Join("..", "..", "..", "shared", "videos")
+		}
+		if _, err := os.Stat(folder); err != nil {
+			t.Skip("no real clips: set CLIPCUE_VIDEOS to their folder")
+		}
+		for _, name := range realClips {
+			c, err := ffmpeg.Command(t.Context(), "ffmpeg", "-v", "error", "-i", filepath.Join(folder, name), "-t", "1", "-an", "-c", "copy", filepath.Join(local, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			n++
+		}
+	})
+	render(t, local, clips-n)
+	if err := os.Mkdir(remote, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(local)
+	if err != nil || len(entries) != clips {
+		t.Fatalf("%d clips, %v", len(entries), err)
+	}
+	for i, e := range entries {
+		if i%2 == 0 {
+			if err := os.Rename(filepath.Join(local, e.Name()), filepath.Join(remote, e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // The store of a fleet whose brokers, workers, coordinator, storage and decoders fail is
 // that of one machine without faults, byte for byte. No process or temporary file is left.
 func TestFaults(t *testing.T) {
@@ -291,16 +377,7 @@ func TestFaults(t *testing.T) {
 	}
 	dir := t.TempDir()
 	local, remote := filepath.Join(dir, "local"), filepath.Join(dir, "remote")
-	render(t, local, clips)
-	if err := os.Mkdir(remote, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for i := range clips / 2 {
-		name := fmt.Sprintf("clip%d.mkv", i)
-		if err := os.Rename(filepath.Join(local, name), filepath.Join(remote, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	makeClips(t, local, remote)
 	s := newStorm(t, dir, 1)
 	address := s.options.Results
 	upload(t, s.buckets, address, "in", remote)
@@ -322,8 +399,9 @@ func (s *storm) leavesNothing(dir, address string) {
 	for _, w := range s.workers {
 		w.end()
 	}
-	s.stop()
-	s.start() // removes results that no worker reported
+	s.coordinator.end()
+	s.coordinator.start() // removes results that no worker reported
+	s.awaitCoordinator()
 	time.Sleep(time.Second)
 	bucket, err := s.buckets.Open(s.t.Context(), address)
 	if err != nil {
@@ -332,11 +410,11 @@ func (s *storm) leavesNothing(dir, address string) {
 	for o, err := range objects(s.t.Context(), bucket, resultsFolder) {
 		s.t.Errorf("a result is left: %v, %v", o, err)
 	}
-	s.stop()
+	s.coordinator.end()
 	for _, n := range s.nodes {
 		n.end()
 	}
-	for _, pattern := range []string{filepath.Join(dir, "temp-*", tempFolder, "*"), filepath.Join(s.options.Dir, tempFolder, "*")} {
+	for _, pattern := range []string{filepath.Join(dir, "temp-*", tempFolder, "*"), filepath.Join(s.options.Dir, tempFolder, "*"), filepath.Join(s.options.Dir, spansFolder, "*")} {
 		if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {
 			s.t.Errorf("temporary files are left: %q, %v", left, err)
 		}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -76,13 +77,13 @@ func newEncoder() *fake { return &fake{print: "clip-fake", size: 8} }
 // newSite starts a broker and a coordinator.
 func newSite(t testing.TB) *site {
 	t.Helper()
-	return newSiteAt(t, embedded(t), 1, "")
+	return newSiteAt(t, embedded(t, t.TempDir()), t.TempDir(), 1, "")
 }
 
-// embedded starts a broker and connects to it.
-func embedded(t testing.TB) *Client {
+// embedded starts a broker with its files in a folder, and connects to it.
+func embedded(t testing.TB, dir string) *Client {
 	t.Helper()
-	broker, err := StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: t.TempDir()})
+	broker, err := StartBroker(t.Context(), BrokerOptions{Address: "127.0.0.1:0", Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,13 +96,12 @@ func embedded(t testing.TB) *Client {
 	return client
 }
 
-// newSiteAt starts a coordinator at a broker.
-func newSiteAt(t testing.TB, client *Client, replicas int, results string) *site {
+// newSiteAt starts a coordinator at a broker, with its files in a folder.
+func newSiteAt(t testing.TB, client *Client, dir string, replicas int, results string) *site {
 	t.Helper()
 	s := &site{t: t, client: client, buckets: new(Buckets)}
 	t.Cleanup(s.buckets.Close)
 	decoder := needFFmpeg(t)
-	dir := t.TempDir()
 	var err error
 	if s.store, err = feature.Create(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
@@ -454,11 +454,6 @@ func TestRejected(t *testing.T) {
 			t.Errorf("%v does not contain %q", err, want)
 		}
 	}
-	r := s.options.Recipe
-	m := Machine{Recipe: r, Clock: time.Now().Add(time.Hour)}
-	if err := r.accepts(m, time.Now()); err == nil || !strings.Contains(err.Error(), "1h0m0s") {
-		t.Errorf("a clock that is an hour off: %v", err)
-	}
 }
 
 // Two videos with one ID are not mixed up, whoever submits them.
@@ -515,6 +510,47 @@ func TestMissingBucket(t *testing.T) {
 	for _, address := range []string{"file:///no/such", "nosuch://bucket/a"} {
 		if _, err := Submit(t.Context(), s.client, new(Buckets), []string{address}, nil); err == nil {
 			t.Errorf("submitted %s", address)
+		}
+	}
+}
+
+// Two submitters of the same videos at the same time submit each video once.
+func TestTwoSubmitters(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	videos := filepath.Join(t.TempDir(), "videos")
+	render(t, videos, 5)
+	reports := make(chan SubmitReport, 4)
+	for range cap(reports) {
+		go func() {
+			r, err := Submit(t.Context(), s.client, s.buckets, []string{videos}, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			reports <- r
+		}()
+	}
+	submitted := 0
+	for range cap(reports) {
+		r := <-reports
+		if submitted += r.Submitted; r.Submitted+r.Known != 5 || len(r.Refused) > 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	s.work(t.Context(), s.worker("a"))
+	if st := s.finish(); submitted != 5 || st.Finished != 5 || st.Failed != 0 {
+		t.Errorf("%d submitted, %+v", submitted, st)
+	}
+	same(t, files(t, s.store.Dir()), expect(t, videos))
+}
+
+// A worker whose clock is an hour off is rejected when it says hello.
+func TestWrongClock(t *testing.T) {
+	s := newSite(t)
+	for _, off := range []time.Duration{time.Hour, -time.Hour} {
+		err := s.client.ask(t.Context(), "hello", Machine{"id", "a", s.options.Recipe, time.Now().Add(off)}, nil)
+		if !errors.Is(err, ErrRejected) || !strings.Contains(err.Error(), "clock") {
+			t.Errorf("a clock that is %v off: %v", off, err)
 		}
 	}
 }

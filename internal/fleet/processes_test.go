@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/clipcue/clipcue/feature"
 )
 
 // Environment of a process of this test program that is a part of a fleet.
@@ -32,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // roles are the parts of a fleet. Each ends when its standard input does.
-var roles = map[string]func(settings []byte) error{"node": nodeMain, "worker": workerMain}
+var roles = map[string]func(settings []byte) error{"node": nodeMain, "worker": workerMain, "coordinator": coordinatorMain}
 
 func nodeMain(settings []byte) error {
 	var n node
@@ -46,6 +48,47 @@ func nodeMain(settings []byte) error {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	s.Shutdown()
 	return nil
+}
+
+func coordinatorMain(settings []byte) error {
+	var o coordinatorSettings
+	if err := json.Unmarshal(settings, &o); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	for ctx.Err() == nil {
+		if err := coordinate(ctx, o); err != nil && ctx.Err() == nil { // the cluster may have no leader
+			fmt.Fprintln(os.Stderr, err)
+			sleep(ctx, time.Second)
+		}
+	}
+	return nil
+}
+
+func coordinate(ctx context.Context, o coordinatorSettings) error {
+	client, err := Connect(ClientOptions{Address: o.Broker})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	buckets := new(Buckets)
+	defer buckets.Close()
+	store, err := feature.Create(o.Store)
+	if err != nil {
+		return err
+	}
+	c, err := NewCoordinator(ctx, client, CoordinatorOptions{Recipe: o.Recipe, Store: store, Dir: o.Dir, Results: o.Results, Replicas: o.Replicas,
+		Span: 5 * time.Second, Buckets: buckets, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), ackWait: 2 * time.Second, tick: 100 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Run(ctx, nil)
 }
 
 // workerSettings are the settings of a worker in a process of its own.

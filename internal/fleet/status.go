@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -52,8 +53,12 @@ func (c *Coordinator) status(ctx context.Context, _ struct{}) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	store, err := filepath.Abs(c.o.Store.Dir())
+	if err != nil {
+		return nil, err
+	}
 	v := n.videos
-	s := Status{Store: c.o.Store.Dir(), Recipe: c.o.Recipe, Finished: v[done], Waiting: v[waiting] + v[queued] + v[divided], Failed: v[failed],
+	s := Status{Store: store, Recipe: c.o.Recipe, Finished: v[done], Waiting: v[waiting] + v[queued] + v[divided], Failed: v[failed],
 		Spans:    n.spans[waiting] + n.spans[queued],
 		Failures: []FailedVideo{}, Workers: []WorkerStatus{}, Suspended: map[string]string{}}
 	rows, err := c.ledger.first(ctx, failed, listed)

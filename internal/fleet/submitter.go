@@ -65,6 +65,17 @@ func Submit(ctx context.Context, c *Client, b *Buckets, paths []string, p progre
 	return r, nil
 }
 
+// SubmitFiles sends videos of this machine to the coordinator, under their IDs.
+func SubmitFiles(ctx context.Context, c *Client, videos []video.Source, p progress.Func) (r SubmitReport, err error) {
+	r = SubmitReport{Refused: []string{}, Unreadable: []feature.Failure{}}
+	s := &submitter{client: c, report: &r, bar: p.Start("submit", int64(len(videos)), "videos")}
+	defer s.bar.Finish()
+	if err := s.sources(ctx, videos); err != nil {
+		return r, err
+	}
+	return r, s.send(ctx)
+}
+
 // submitter is a submission in progress.
 type submitter struct {
 	client *Client
@@ -162,7 +173,12 @@ func (s *submitter) files(ctx context.Context, paths []string) error {
 	for _, e := range found.Unreadable {
 		s.unreadable(e.Path, e)
 	}
-	for _, v := range found.Videos {
+	return s.sources(ctx, found.Videos)
+}
+
+// sources adds videos of this machine under their IDs.
+func (s *submitter) sources(ctx context.Context, videos []video.Source) error {
+	for _, v := range videos {
 		size, modified, err := feature.Stat(v.Path)
 		if e, ok := errors.AsType[*video.Error](err); ok {
 			s.report.Videos++
