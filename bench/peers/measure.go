@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/clipcue/clipcue/bench/suite"
+	"github.com/clipcue/clipcue/bench/usage"
 	"github.com/clipcue/clipcue/clip"
 )
 
@@ -163,7 +164,7 @@ func (r *run) memory() error {
 		if out, err := c.CombinedOutput(); err != nil {
 			return errors.Join(r.ctx.Err(), fmt.Errorf("clipcue extract: %w: %s", err, lastLine(out)))
 		}
-		bytes, ok := peakMemory(c.ProcessState)
+		bytes, ok := usage.PeakMemory(c.ProcessState)
 		if !ok {
 			r.report.skip(what + ": not available on this system")
 			return nil
