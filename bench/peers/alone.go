@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/bench/suite"
+	"github.com/clipcue/clipcue/bench/usage"
 )
 
 // alone are the parts that measure only clipcue.
@@ -69,7 +70,7 @@ func (r *run) memory(to *Results) error {
 		if _, err := output(c); err != nil {
 			return errors.Join(r.ctx.Err(), fmt.Errorf("clipcue extract: %w", err))
 		}
-		bytes, ok := peakMemory(c.ProcessState)
+		bytes, ok := usage.PeakMemory(c.ProcessState)
 		if !ok {
 			to.skip("peak memory of extract: not available on this system")
 			return nil

@@ -21,6 +21,7 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"github.com/clipcue/clipcue/bench/archive"
 	"github.com/clipcue/clipcue/client"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/server"
@@ -63,11 +64,11 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	a, err := newArchive(ctx, o.dir, o.moments)
+	a, err := archive.Open(ctx, o.dir, o.moments)
 	if err != nil {
 		return err
 	}
-	c, closeServer, err := a.serve(ctx)
+	c, closeServer, err := serve(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -109,14 +110,14 @@ func run(ctx context.Context, o options) error {
 	return os.WriteFile(o.json, append(data, '\n'), 0o666)
 }
 
-// serve serves the library in this process.
-func (a *archive) serve(ctx context.Context) (*client.Client, func(), error) {
+// serve serves the library of a in this process.
+func serve(ctx context.Context, a *archive.Archive) (*client.Client, func(), error) {
 	guard, err := access.New(access.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := server.New(ctx, server.Options{Library: a.library, Encoder: a.model, Embedder: retrieval.Baseline(a.model),
-		Guard: guard, Jobs: filepath.Join(a.dir, "jobs"), Version: "bench"})
+	s, err := server.New(ctx, server.Options{Library: a.Library, Encoder: a.Model, Embedder: retrieval.Baseline(a.Model),
+		Guard: guard, Jobs: filepath.Join(a.Dir, "jobs"), Version: "bench"})
 	if err != nil {
 		return nil, nil, err
 	}

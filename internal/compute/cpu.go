@@ -9,6 +9,7 @@ import (
 type CPU struct {
 	kernels *kernels
 	threads int
+	strip   strip
 	pool    *pool
 	workers []*worker
 	memory  *memory
@@ -87,7 +88,7 @@ func newCPU(threads int, k *kernels) *CPU {
 	if threads <= 0 {
 		threads = processors
 	}
-	c := &CPU{kernels: k, threads: threads, pool: newPool(threads, processors), memory: &memory{scratch: make([]block, threads)}}
+	c := &CPU{kernels: k, threads: threads, strip: stripFor(l2()), pool: newPool(threads, processors), memory: &memory{scratch: make([]block, threads)}}
 	for i := range threads {
 		c.workers = append(c.workers, &worker{id: i, memory: c.memory})
 	}

@@ -21,6 +21,13 @@
 // Resizing ([Resampler]) uses PIL's 8-bit fixed-point arithmetic. It has kernels because it
 // took as long as decoding a video in plain Go.
 //
+// # Caches
+//
+// A worker multiplies a strip of rows by one panel of the weights after the other. The number of
+// rows follows from the size of the core's L2 cache (cache.go) and changes no bit of a result.
+// The number of terms that are summed at a time does change bits, so it is the same for all
+// caches.
+//
 // # Shared keys
 //
 // The text tower is causal, so the start token and the prefix vectors give the same

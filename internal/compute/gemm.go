@@ -224,14 +224,6 @@ func (p *product) check() {
 	}
 }
 
-// stripRows is the approximate number of rows of x that are multiplied by all
-// panels in turn, so that they stay in the L2 cache; stripFloats limits it for deep
-// products.
-const (
-	stripRows   = 108
-	stripFloats = 108 * 3072
-)
-
 // A product is divided into enough items for the workers to finish at nearly the
 // same time, but not into items so small that claiming them dominates.
 const (
@@ -260,7 +252,7 @@ func (c *CPU) share(cols, depth int) {
 	p := &c.job.product
 	rows := c.kernels.rows
 	tiles, columns := ceil(p.x.Rows, rows), ceil(p.b.n, cols)
-	strips, splits := ceil(tiles*rows, max(rows, min(stripRows, stripFloats/max(depth, 1)))), 1
+	strips, splits := ceil(tiles*rows, max(rows, c.strip.rowsFor(depth))), 1
 	if c.threads > 1 {
 		items := min(itemsPerThread*c.threads, p.x.Rows*p.b.n*depth/itemProducts)
 		if strips > c.threads {

@@ -1,4 +1,6 @@
-package main
+// Package archive makes libraries of any size for benchmarks: copies of one rendered video with
+// random embeddings. What is found in them means nothing.
+package archive
 
 import (
 	"context"
@@ -25,33 +27,37 @@ import (
 	"github.com/clipcue/clipcue/video"
 )
 
-// perVideo is the number of moments of a video: 202 s, in windows of 4 s every 2 s.
-const perVideo = 100
+// PerVideo is the number of moments of a video: 202 s, in windows of 4 s every 2 s.
+const PerVideo = 100
 
-// model describes a CLIP whose text tower and embeddings are as large as those of ViT-B/16.
+// Model describes a CLIP whose text tower and embeddings are as large as those of ViT-B/16.
 // Its image tower is small, because the benchmark embeds one video only.
-var model = clip.Config{
+var Model = clip.Config{
 	Embed: 512, ImageSize: 64, PatchSize: 16, VisionWidth: 64, VisionLayers: 1, VisionHeads: 1,
 	Context: 77, Vocab: 49408, TextWidth: 512, TextLayers: 12, TextHeads: 8,
 	Activation: "quick_gelu", Eps: 1e-5,
 }
 
-// archive is a library with many copies of one video. Each copy has embeddings of its own.
-type archive struct {
-	dir, library, weights string
-	model                 *clip.Model
+// Archive is a library with many copies of one video. Each copy has embeddings of its own.
+type Archive struct {
+	Dir     string
+	Library string // its folder
+	Weights string // the file of the model
+	Model   *clip.Model
 }
 
-// newArchive opens the archive in a folder, and makes it if it is not there.
-func newArchive(ctx context.Context, dir string, moments int) (*archive, error) {
-	a := &archive{dir: dir, library: filepath.Join(dir, "library"), weights: filepath.Join(dir, "model.safetensors")}
-	if _, err := os.Stat(a.weights); err != nil {
-		if err := errors.Join(os.MkdirAll(dir, 0o777), clip.WriteFile(a.weights, clip.RandomWeights(model, 1), false, nil)); err != nil {
+// Open opens the archive in a folder, and makes or extends it until it has the given number of
+// moments, a multiple of [PerVideo]. It needs ffmpeg if the folder has no archive. An archive
+// that has more moments is an error.
+func Open(ctx context.Context, dir string, moments int) (*Archive, error) {
+	a := &Archive{Dir: dir, Library: filepath.Join(dir, "library"), Weights: filepath.Join(dir, "model.safetensors")}
+	if _, err := os.Stat(a.Weights); err != nil {
+		if err := errors.Join(os.MkdirAll(dir, 0o777), clip.WriteFile(a.Weights, clip.RandomWeights(Model, 1), false, nil)); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	if a.model, err = hub.Load(a.weights, clip.Options{}); err != nil {
+	if a.Model, err = hub.Load(a.Weights, clip.Options{}); err != nil {
 		return nil, err
 	}
 	have, err := a.moments(ctx)
@@ -62,17 +68,17 @@ func newArchive(ctx context.Context, dir string, moments int) (*archive, error) 
 		if err := a.index(ctx); err != nil {
 			return nil, err
 		}
-		have = perVideo
+		have = PerVideo
 	}
 	if have > moments {
-		return nil, fmt.Errorf("%s has %d moments, more than %d; use another folder", a.library, have, moments)
+		return nil, fmt.Errorf("%s has %d moments, more than %d; use another folder", a.Library, have, moments)
 	}
-	return a, a.grow(ctx, moments/perVideo-have/perVideo)
+	return a, a.grow(ctx, moments/PerVideo-have/PerVideo)
 }
 
 // moments returns the number of moments of the library.
-func (a *archive) moments(ctx context.Context) (n int, err error) {
-	l, err := library.Open(ctx, a.library)
+func (a *Archive) moments(ctx context.Context) (n int, err error) {
+	l, err := library.Open(ctx, a.Library)
 	if err != nil {
 		return 0, err
 	}
@@ -85,31 +91,31 @@ func (a *archive) moments(ctx context.Context) (n int, err error) {
 }
 
 // index makes a library of one video.
-func (a *archive) index(ctx context.Context) error {
-	videos := filepath.Join(a.dir, "videos")
+func (a *Archive) index(ctx context.Context) error {
+	videos := filepath.Join(a.Dir, "videos")
 	if _, err := synth.Generate(ctx, videos, synth.Options{Kind: synth.KindObjects, Classes: []string{"red circle"}, PerClass: 1,
-		Seconds: 2*perVideo + 2, Width: 64, Height: 64, FPS: 8, TestShare: -1}, nil); err != nil {
+		Seconds: 2*PerVideo + 2, Width: 64, Height: 64, FPS: 8, TestShare: -1}, nil); err != nil {
 		return err
 	}
-	r, err := library.Index(ctx, a.library, a.model, retrieval.Baseline(a.model), []string{videos}, library.Options{
-		Settings: library.Settings{Model: a.weights, Graph: 1 << 30}, Extract: feature.Options{Sampling: video.AtRate(2)}})
-	if err == nil && r.Moments != perVideo {
-		err = fmt.Errorf("the video has %d moments, want %d", r.Moments, perVideo)
+	r, err := library.Index(ctx, a.Library, a.Model, retrieval.Baseline(a.Model), []string{videos}, library.Options{
+		Settings: library.Settings{Model: a.Weights, Graph: 1 << 30}, Extract: feature.Options{Sampling: video.AtRate(2)}})
+	if err == nil && r.Moments != PerVideo {
+		err = fmt.Errorf("the video has %d moments, want %d", r.Moments, PerVideo)
 	}
 	return err
 }
 
 // grow adds n copies of the first video.
-func (a *archive) grow(ctx context.Context, n int) (err error) {
+func (a *Archive) grow(ctx context.Context, n int) (err error) {
 	if n <= 0 {
 		return nil
 	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(a.library, "library.db")+"?_pragma=foreign_keys(1)&_pragma=synchronous(OFF)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(a.Library, "library.db")+"?_pragma=foreign_keys(1)&_pragma=synchronous(OFF)")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	vectors, err := vector.Open(filepath.Join(a.library, "vectors-1"), model.Embed, vector.Options{Graph: 1 << 30})
+	vectors, err := vector.Open(filepath.Join(a.Library, "vectors-1"), Model.Embed, vector.Options{Graph: 1 << 30})
 	if err != nil {
 		return err
 	}
@@ -143,14 +149,14 @@ func (a *archive) grow(ctx context.Context, n int) (err error) {
 			return err
 		}
 		if (i+1)%1000 == 0 {
-			fmt.Fprintf(os.Stderr, "%d moments\n", (last+i+1)*perVideo)
+			fmt.Fprintf(os.Stderr, "%d moments\n", (last+i+1)*PerVideo)
 		}
 	}
 	return nil
 }
 
 // copyVideo adds a copy of the first video: the same file and thumbnails under other names.
-func (a *archive) copyVideo(ctx context.Context, db *sql.DB, path string, number int) (id int64, err error) {
+func (a *Archive) copyVideo(ctx context.Context, db *sql.DB, path string, number int) (id int64, err error) {
 	name := filepath.Join(filepath.Dir(path), fmt.Sprintf("part %03d", number/100), fmt.Sprintf("%06d.mp4", number))
 	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), os.Link(path, name)); err != nil {
 		return 0, err
@@ -174,11 +180,10 @@ func (a *archive) copyVideo(ctx context.Context, db *sql.DB, path string, number
 		SELECT ?, start, "end", thumbnail, picture, blank FROM moments WHERE video = 1 ORDER BY start`, id); err != nil {
 		return 0, err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO motions (moment, packed)
-		SELECT n.id, packed FROM moments o JOIN motions ON moment = o.id JOIN moments n ON n.start = o.start AND n.video = ? WHERE o.video = 1`, id); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO frames (video, first, last, packed) SELECT ?, first, last, packed FROM frames WHERE video = 1", id); err != nil {
 		return 0, err
 	}
-	thumbnails := filepath.Join(a.library, "thumbnails")
+	thumbnails := filepath.Join(a.Library, "thumbnails")
 	return id, linkFolder(filepath.Join(thumbnails, "1"), filepath.Join(thumbnails, strconv.FormatInt(id, 10)))
 }
 
@@ -219,13 +224,13 @@ func momentsOf(ctx context.Context, db *sql.DB, video int64) (ids []int64, err e
 // scenes.
 func near(embeddings []float32, noise *random.Rand) []float32 {
 	out := make([]float32, len(embeddings))
-	for i := 0; i < len(out); i += model.Embed {
+	for i := 0; i < len(out); i += Model.Embed {
 		var sum float64
-		for j := i; j < i+model.Embed; j++ {
-			out[j] = embeddings[j] + float32(noise.NormFloat64()/math.Sqrt(float64(model.Embed)))
+		for j := i; j < i+Model.Embed; j++ {
+			out[j] = embeddings[j] + float32(noise.NormFloat64()/math.Sqrt(float64(Model.Embed)))
 			sum += float64(out[j] * out[j])
 		}
-		for j := i; j < i+model.Embed; j++ {
+		for j := i; j < i+Model.Embed; j++ {
 			out[j] /= float32(math.Sqrt(sum))
 		}
 	}

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package main
-
-import "os"
-
-func peakMemory(*os.ProcessState) (float64, bool) { return 0, false }
