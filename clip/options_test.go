@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/clip/bpe"
 )
 
 // folder writes a model's folder: the weights of a fixture, and JSON files.
@@ -117,11 +118,12 @@ func TestEveryOptionCounts(t *testing.T) {
 			"vision_config.num_hidden_layers": {"1"}, "vision_config.num_channels": {"1"}, "vision_config.patch_size": {"8"}, "projection_dim": {"32"},
 			"text_config.max_position_embeddings": {"32"}, "text_config.vocab_size": {"500"}, "text_config.num_attention_heads": {"2"},
 			"text_config.eos_token_id": {"5"}, "text_config.layer_norm_eps": {"0.001"}, "text_config.hidden_act": {`"gelu"`}, "model_type": {`"siglip"`},
+			"vision_config_dict": {`{"hidden_size":64}`}, "quantization_config": {`{"load_in_8bit":true}`},
 		},
 		images: {
-			"do_resize": {"false"}, "size": {"null", `{"shortest_edge":40}`, `{"height":32,"width":32}`, `{"height":32,"width":48}`, "64"}, "resample": {"2", "0"},
+			"image_processor_type": {`"ViTImageProcessor"`, `"SiglipImageProcessor"`}, "do_resize": {"false", "null"}, "size": {"null", `{"shortest_edge":40}`, `{"height":32,"width":32}`, `{"height":32,"width":48}`, "64"}, "resample": {"2", "0", "null"},
 			"do_center_crop": {"false"}, "crop_size": {"null", "24", `{"height":32,"width":24}`}, "do_rescale": {"false"}, "rescale_factor": {"0.01"},
-			"do_normalize": {"false"}, "image_mean": {"[0.5,0.5,0.5]"}, "image_std": {"[0.5,0.5,0.5]"}, "do_pad": {"true"}, "do_convert_rgb": {"false"},
+			"do_normalize": {"false", "null"}, "image_mean": {"[0.5,0.5,0.5]"}, "image_std": {"[0.5,0.5,0.5]"}, "do_pad": {"true"}, "do_convert_rgb": {"false"},
 		},
 	} {
 		for _, path := range slices.Sorted(maps.Keys(options)) {
@@ -228,11 +230,53 @@ func TestNamesOfOptionsAreExact(t *testing.T) {
 	}
 }
 
+// tokenizerJSON returns the tokenizer.json of the fixture's vocabulary, after a change.
+func tokenizerJSON(t *testing.T, change func(file map[string]any)) string {
+	t.Helper()
+	const tokens = 1014
+	tok, err := bpe.New(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vocabulary, merges := map[string]int{}, []string{}
+	for id := range tokens {
+		vocabulary[tok.Spell(id)] = id
+	}
+	for i := range tokens - 514 {
+		left, right := tok.Rule(i)
+		merges = append(merges, left+" "+right)
+	}
+	file := map[string]any{"model": map[string]any{"type": "BPE", "vocab": vocabulary, "merges": merges, "end_of_word_suffix": "</w>"},
+		"added_tokens": []any{map[string]any{"id": tokens - 1, "content": "<|endoftext|>"}}}
+	if change != nil {
+		change(file)
+	}
+	data, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // A folder of Transformers whose CLIPTokenizer recognizes other tokens than CLIP's two is an error that
 // names them.
 func TestTokensOfCLIPTokenizer(t *testing.T) {
 	for _, c := range []struct{ file, content, want string }{
-		{"tokenizer_config.json", `{"bos_token":{"content":"<|startoftext|>"},"eos_token":"<|endoftext|>","pad_token":"!","unk_token":"<|endoftext|>"}`, ""},
+		{"tokenizer_config.json", `{"bos_token":{"content":"<|startoftext|>"},"eos_token":"<|endoftext|>","pad_token":"<pad>","unk_token":"<|endoftext|>","tokenizer_class":"CLIPTokenizerFast"}`, ""},
+		{"tokenizer_config.json", `{"pad_token":"!"}`, `pad_token "!"`}, // texts with one would change
+		{"tokenizer_config.json", `{"padding_side":"left"}`, "padding_side left"},
+		{"tokenizer_config.json", `{"truncation_side":"left"}`, "truncation_side left"},
+		{"tokenizer_config.json", `{"tokenizer_class":"T5Tokenizer"}`, `tokenizer_class "T5Tokenizer"`},
+		{"tokenizer.json", tokenizerJSON(t, nil), ""},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { f["added_tokens"] = []any{map[string]any{"id": 320, "content": "dogs"}} }), `added token "dogs"`},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { f["model"].(map[string]any)["merges"] = []string{"t h"} }), "1 merge rules"},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { slices.Reverse(f["model"].(map[string]any)["merges"].([]string)) }), "merge rule 0"},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { f["model"].(map[string]any)["vocab"].(map[string]int)["a"] = 0 }), "token 64"},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { f["model"].(map[string]any)["dropout"] = 0.5 }), "dropout 0.5"},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { f["model"].(map[string]any)["end_of_word_suffix"] = "" }), "end_of_word_suffix"},
+		{"tokenizer.json", tokenizerJSON(t, func(f map[string]any) { f["model"].(map[string]any)["ignore_merges"] = true }), "ignore_merges"},
+		{"tokenizer.json", tokenizerJSON(t, nil)[:5000], "tokenizer.json"},
+		{"tokenizer.json", `{}`, "0 tokens"},
 		{"tokenizer_config.json", `{"eos_token":"</s>"}`, `eos_token "</s>"`},
 		{"tokenizer_config.json", `{"added_tokens_decoder":{"1000":{"content":"dog"}}}`, `"dog"`},
 		{"special_tokens_map.json", `{"additional_special_tokens":["dog"]}`, `additional_special_tokens "dog"`},

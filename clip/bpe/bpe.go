@@ -141,6 +141,12 @@ func (t *Tokenizer) encodeWord(ids []int, word string) []int {
 	return ids
 }
 
+// Rule returns the two tokens that the merge rule of a rank joins, as Spell returns them.
+func (t *Tokenizer) Rule(rank int) (left, right string) {
+	p := t.rules.pairs[rank]
+	return t.Spell(int(p.left)), t.Spell(int(p.right))
+}
+
 // Spell returns a token as the vocabulary files of OpenAI and Hugging Face write it: bytes
 // that do not print are replaced by characters that do, and </w> ends a word.
 func (t *Tokenizer) Spell(id int) string {

@@ -225,7 +225,7 @@ func TestConfigurations(t *testing.T) {
 			Weights{Format: "huggingface", Activation: "quick_gelu", VisionHeads: 2, TextHeads: 8, Eps: 1e-5,
 				Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5}}},
 		{"Hugging Face's older configuration", map[string]any{"model.safetensors": tinyHF(),
-			"config.json": `{"vision_config":{"hidden_act":"gelu","hidden_size":4},"vision_config_dict":{"patch_size":2},"text_config":{"hidden_act":"gelu"},"text_config_dict":{"hidden_size":4,"vocab_size":6,"eos_token_id":2}}`},
+			"config.json": `{"vision_config":{"hidden_act":"relu","hidden_size":8},"vision_config_dict":{"patch_size":2,"hidden_act":"gelu","hidden_size":4},"text_config":{"hidden_size":4,"vocab_size":6,"eos_token_id":2,"hidden_act":"gelu"},"text_config_dict":null}`},
 			Weights{Format: "huggingface", Activation: "gelu", VisionHeads: 12, TextHeads: 8, Eps: 1e-5}},
 		{"no configuration", map[string]any{"model.safetensors": tinyHF()}, Weights{Format: "huggingface"}},
 		{"another program's configuration", map[string]any{openCLIP: tiny(), "config.json": `{"architecture":"vit_base_patch32_clip_224"}`},
@@ -254,6 +254,9 @@ func TestConfigurationsRefused(t *testing.T) {
 		want       string
 	}{
 		{hf, `{"vision_config":{"hidden_act":"relu"},"text_config":{"hidden_act":"relu"}}`, `"relu"`},
+		{hf, `{"vision_config":{"hidden_size":4,"patch_size":2},"vision_config_dict":{"patch_size":2},"text_config":{}}`, "width is 768"},
+		{hf, `{"model_type":"clip","text_config":{}}`, "width is 768"},
+		{hf, `{"model_type":"clip","quantization_config":{"load_in_8bit":true}}`, "quantization_config"},
 		{hf, `{"vision_config":{"layer_norm_eps":2},"text_config":{}}`, "layer_norm_eps"},
 		{hf, `{"vision_config":{"num_attention_heads":-1},"text_config":{}}`, "num_attention_heads"},
 		{hf, `{"vision_config":{"hidden_size":8,"patch_size":2},"text_config":{"hidden_size":4,"vocab_size":6,"eos_token_id":2}}`, "belongs to another model"},

@@ -60,14 +60,18 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 		Model  json.RawMessage `json:"model_cfg"`
 		Vision json.RawMessage `json:"vision_config"`
 		Text   json.RawMessage `json:"text_config"`
-		// CLIPModel's older configurations keep the sizes under these names.
+		// If CLIPModel's older configurations have these, they count instead.
 		VisionDict json.RawMessage `json:"vision_config_dict"`
 		TextDict   json.RawMessage `json:"text_config_dict"`
 		Type       string          `json:"model_type"`
 		Embed      int             `json:"projection_dim"`
+		Quantized  json.RawMessage `json:"quantization_config"`
 	}
 	if err := decodeJSON(data, &which); err != nil {
 		return false, err
+	}
+	if !isNull(which.Quantized) {
+		return true, errors.New("quantization_config is not supported; clipcue quantizes by itself")
 	}
 	var s sizes
 	switch {
@@ -80,9 +84,9 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 		}
 		s, err = w.fromOpenCLIP(data, dir, width)
 	case which.Type == "clip_vision_model": // CLIPVisionModelWithProjection
-		s, err = w.fromTransformers([]json.RawMessage{data}, nil, dir)
+		s, err = w.fromTransformers(data, nil, dir)
 	case which.Type == "clip_text_model": // CLIPTextModelWithProjection
-		s, err = w.fromTransformers(nil, []json.RawMessage{data}, dir)
+		s, err = w.fromTransformers(nil, data, dir)
 	case strings.HasPrefix(which.Type, "siglip"):
 		if err := checkSiglip(which.Type, tensors); err != nil {
 			return true, err
@@ -95,15 +99,25 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 			text = nil
 		}
 		s, err = w.fromSiglipConfig(vision, text, dir)
-	case which.Vision != nil || which.VisionDict != nil:
+	case which.Vision != nil || which.VisionDict != nil || which.Type == "clip":
 		if which.Type != "" && which.Type != "clip" {
 			return true, fmt.Errorf("it is for a model of type %q; only \"clip\" is supported", which.Type)
 		}
-		text := []json.RawMessage{which.Text, which.TextDict}
+		vision, text := json.RawMessage("null"), json.RawMessage("null") // of which all values are missing
+		for _, part := range []struct {
+			into        *json.RawMessage
+			older, data json.RawMessage
+		}{{&vision, which.VisionDict, which.Vision}, {&text, which.TextDict, which.Text}} {
+			if !isNull(part.older) {
+				*part.into = part.older
+			} else if !isNull(part.data) {
+				*part.into = part.data
+			}
+		}
 		if !hasText(tensors) {
 			text = nil
 		}
-		s, err = w.fromTransformers([]json.RawMessage{which.Vision, which.VisionDict}, text, dir)
+		s, err = w.fromTransformers(vision, text, dir)
 	default:
 		return false, nil // of another program
 	}
@@ -115,6 +129,9 @@ func (w *Weights) configuredBy(data []byte, dir string, tensors map[string]lazy)
 	}
 	return true, err
 }
+
+// isNull reports whether a configuration has no value, or null.
+func isNull(data json.RawMessage) bool { return data == nil || string(data) == "null" }
 
 // sizes are those of a model in its configuration; 0 where it has none.
 type sizes struct {

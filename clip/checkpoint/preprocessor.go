@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/video"
@@ -16,6 +17,8 @@ import (
 // preprocessor is the configuration of a CLIPImageProcessor. Its values without a file are
 // that class's own.
 type preprocessor struct {
+	Class     string          `json:"image_processor_type"`
+	Older     string          `json:"feature_extractor_type"`
 	Resize    *bool           `json:"do_resize"`
 	Crop      *bool           `json:"do_center_crop"`
 	Rescale   *bool           `json:"do_rescale"`
@@ -32,8 +35,9 @@ type preprocessor struct {
 
 // readPreprocessor reads the settings of Hugging Face's image processor. Transformers 5
 // stores them in processor_config.json, older versions in preprocessor_config.json; if both
-// have them, the newer file counts, as in Transformers. Settings that neither has are usual.
-func (w *Weights) readPreprocessor(dir string, side int, usual preprocessor) error {
+// have them, the newer file counts, as in Transformers. Settings that neither has are usual, those of
+// the class CLIPImageProcessor or SiglipImageProcessor; class is how its name begins.
+func (w *Weights) readPreprocessor(dir string, side int, class string, usual preprocessor) error {
 	var whole struct {
 		Image json.RawMessage `json:"image_processor"`
 	}
@@ -52,13 +56,43 @@ func (w *Weights) readPreprocessor(dir string, side int, usual preprocessor) err
 		w.assume("images are resized to squares with bicubic interpolation")
 		err = nil
 	case err == nil:
-		err = exactjson.Unmarshal(whole.Image, &usual)
+		if err = refuseNull(whole.Image); err == nil {
+			err = exactjson.Unmarshal(whole.Image, &usual)
+		}
 	}
 	if err == nil {
 		err = w.preprocess(&usual, side)
 	}
+	if err == nil {
+		err = usual.checkClass(class)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// checkClass returns an error if the settings are those of an image processor of another class, which
+// has other defaults.
+func (p *preprocessor) checkClass(class string) error {
+	name := cmp.Or(p.Class, p.Older)
+	if name != "" && !strings.HasPrefix(name, class+"ImageProcessor") && name != class+"FeatureExtractor" {
+		return fmt.Errorf("image_processor_type %q is not supported for this model; it is %sImageProcessor", name, class)
+	}
+	return nil
+}
+
+// refuseNull returns an error if an option is null: for one version of Transformers this is the
+// class's own value, for another it is false.
+func refuseNull(settings json.RawMessage) error {
+	var options map[string]json.RawMessage
+	if err := exactjson.Unmarshal(settings, &options); err != nil {
+		return err
+	}
+	for _, name := range []string{"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "size", "crop_size", "rescale_factor", "resample", "image_mean", "image_std"} {
+		if string(options[name]) == "null" {
+			return fmt.Errorf("%s null is not supported: versions of Transformers differ in its meaning", name)
+		}
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (w *Weights) fromSiglipConfig(vision, text json.RawMessage, dir string) (s 
 	}
 	s = sizes{embed: t.Projection, imageSize: v.ImageSize, patch: v.Patch, visionWidth: v.Width, visionLayers: v.Layers, visionMLP: v.MLP,
 		context: t.Context, vocabulary: t.Vocabulary, textWidth: t.Width, textLayers: t.Layers, textMLP: t.MLP}
-	if err := w.readPreprocessor(dir, v.ImageSize, siglipProcessor()); err != nil || text == nil {
+	if err := w.readPreprocessor(dir, v.ImageSize, "Siglip", siglipProcessor()); err != nil || text == nil {
 		return s, err
 	}
 	return s, w.readTokenizer(dir, "", false)

@@ -1,17 +1,20 @@
 package checkpoint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clipcue/clipcue/clip/bpe"
 	"github.com/clipcue/clipcue/clip/internal/tokenfiles"
 	"github.com/clipcue/clipcue/clip/sentencepiece"
 	"github.com/clipcue/clipcue/clip/wordpiece"
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // otherTokenizers are files of tokenizers that are not CLIP's.
@@ -44,6 +47,11 @@ func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
 		}
 	}
 	n = min(n, bpe.FullVocabulary)
+	if w.Format == huggingFace && dir != "" {
+		if err := checkRules(dir, n); err != nil {
+			return err
+		}
+	}
 	name, vocabulary, err := readVocabulary(dir)
 	switch {
 	case err != nil:
@@ -58,14 +66,28 @@ func (w *Weights) checkTokenizer(dir string, tensors map[string]lazy) error {
 	return nil
 }
 
-// checkMarks returns an error if the tokenizer in a folder of Transformers recognizes other tokens
-// than CLIP's two marks. The one for padding has no effect, because padding is not computed.
+// clipClasses are the classes of Transformers for CLIP's tokenizer; without Fast at the end.
+var clipClasses = []string{"", "CLIPTokenizer", "PreTrainedTokenizer"}
+
+// checkMarks returns an error if the tokenizer in a folder of Transformers is of another class, pads
+// or cuts at the left, or recognizes other tokens than CLIP's two marks. The one for padding has no
+// effect on padding, which is not computed, but it may not be one that texts contain.
 func checkMarks(dir string) error {
 	s, err := tokenfiles.Read(dir)
 	if err != nil {
 		return err
 	}
 	start, end := bpe.Marks()
+	switch {
+	case !slices.Contains(clipClasses, strings.TrimSuffix(s.Class, "Fast")):
+		return fmt.Errorf("%s: tokenizer_class %q is not supported for this model; it is CLIPTokenizer", tokenfiles.Config, s.Class)
+	case s.PadSide == "left":
+		return fmt.Errorf("%s: padding_side left is not supported", tokenfiles.Config)
+	case s.CutSide == "left":
+		return fmt.Errorf("%s: truncation_side left is not supported", tokenfiles.Config)
+	case s.Pad != "" && !strings.ContainsAny(string(s.Pad[:1]), "<["):
+		return fmt.Errorf("%s: pad_token %q is not supported: texts contain it", tokenfiles.Config, s.Pad)
+	}
 	usual := map[string]string{"bos_token": start, "eos_token": end}
 	known := []string{start, end, string(s.Pad)}
 	for _, n := range s.Named() {
@@ -82,6 +104,86 @@ func checkMarks(dir string) error {
 	for token := range s.IDs {
 		if !slices.Contains(known, token) {
 			return fmt.Errorf("%s: the added token %q is not supported", tokenfiles.Added, token)
+		}
+	}
+	return nil
+}
+
+// mergeRule is a rule in a tokenizer.json: its two tokens in a list, or with a space between them.
+type mergeRule [2]string
+
+func (r *mergeRule) UnmarshalJSON(data []byte) error {
+	if data[0] == '[' {
+		return exactjson.Unmarshal(data, (*[2]string)(r))
+	}
+	var text string
+	err := exactjson.Unmarshal(data, &text)
+	r[0], r[1], _ = strings.Cut(text, " ")
+	return err
+}
+
+// checkRules returns an error if the tokenizer.json in a folder of Transformers has other tokens or
+// merge rules than CLIP's first n tokens.
+func checkRules(dir string, n int) error {
+	const name = "tokenizer.json"
+	var file struct {
+		Model struct {
+			Type       string         `json:"type"`
+			Vocabulary map[string]int `json:"vocab"`
+			Merges     []mergeRule    `json:"merges"`
+			Dropout    float64        `json:"dropout"`
+			Suffix     *string        `json:"end_of_word_suffix"`
+			Whole      bool           `json:"ignore_merges"`
+		} `json:"model"`
+		Added []tokenfiles.Token `json:"added_tokens"`
+	}
+	err := readJSON(filepath.Join(dir, name), &file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	m := &file.Model
+	switch {
+	case err != nil:
+	case m.Type != "" && m.Type != "BPE":
+		err = fmt.Errorf("a tokenizer of type %q is not CLIP's", m.Type)
+	case m.Dropout != 0:
+		err = fmt.Errorf("dropout %g is not supported", m.Dropout)
+	case m.Whole:
+		err = errors.New("ignore_merges true is not supported")
+	case m.Suffix != nil && *m.Suffix != "</w>":
+		err = fmt.Errorf("end_of_word_suffix %q is not supported", *m.Suffix)
+	default:
+		err = cmp.Or(compareVocabulary(m.Vocabulary, n), compareMerges(m.Merges, n), checkAdded(file.Added))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// checkAdded returns an error if a tokenizer recognizes another token than CLIP's marks.
+func checkAdded(added []tokenfiles.Token) error {
+	start, end := bpe.Marks()
+	for _, token := range added {
+		if token.Content != start && token.Content != end {
+			return fmt.Errorf("the added token %q is not supported", token.Content)
+		}
+	}
+	return nil
+}
+
+// compareMerges returns an error unless the merge rules of n tokens are CLIP's.
+func compareMerges(merges []mergeRule, n int) error {
+	t, err := bpe.New(n)
+	if err != nil {
+		return err
+	}
+	if len(merges) != n-514 {
+		return fmt.Errorf("it has %d merge rules, but %d tokens have %d: other tokenizers are not supported", len(merges), n, n-514)
+	}
+	for i, got := range merges {
+		if left, right := t.Rule(i); got != (mergeRule{left, right}) {
+			return fmt.Errorf("merge rule %d is %q, not %q as in CLIP's tokenizer: other tokenizers are not supported", i, got, []string{left, right})
 		}
 	}
 	return nil

@@ -28,24 +28,19 @@ type transformersTower struct {
 // transformersActivations are the activations by the names of transformers.
 var transformersActivations = map[string]string{"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh"}
 
-// read overwrites t with the values that the parts of a configuration have.
-func (t *transformersTower) read(parts []json.RawMessage) error {
-	for _, data := range parts {
-		if data == nil {
-			continue
-		}
-		if err := exactjson.Unmarshal(data, t); err != nil {
-			return err
-		}
+// read overwrites t with the values that a part of a configuration has.
+func (t *transformersTower) read(data json.RawMessage) error {
+	if data == nil {
+		return nil
 	}
-	return nil
+	return exactjson.Unmarshal(data, t)
 }
 
 // fromTransformers reads the parts of a CLIPConfig for the two towers, and the settings of
 // the image processor in dir; vision or text is nil for a model without that tower. Missing values
 // are those of CLIPConfig itself: ViT-B/32. Sizes that it does not have are those of the
 // tensors.
-func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (s sizes, err error) {
+func (w *Weights) fromTransformers(vision, text json.RawMessage, dir string) (s sizes, err error) {
 	v := transformersTower{Activation: "quick_gelu", Heads: 12, Eps: 1e-5, Width: 768, Patch: 32, Channels: 3}
 	t := transformersTower{Activation: "quick_gelu", Heads: 8, Eps: 1e-5, Width: 512, Vocabulary: bpe.FullVocabulary}
 	if err := v.read(vision); err != nil {
@@ -75,7 +70,7 @@ func (w *Weights) fromTransformers(vision, text []json.RawMessage, dir string) (
 	if vision == nil {
 		return s, nil
 	}
-	return s, w.readPreprocessor(dir, v.ImageSize, preprocessor{})
+	return s, w.readPreprocessor(dir, v.ImageSize, "CLIP", preprocessor{})
 }
 
 // transformersTowers sets what both towers of any model of Transformers have.
