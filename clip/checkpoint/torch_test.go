@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -422,7 +421,7 @@ func FuzzConfiguration(f *testing.F) {
 		_, err := w.fromOpenCLIP(data, "testdata/none", 64)
 		check(w, err)
 		w = Weights{}
-		_, err = w.fromTransformers([]json.RawMessage{data}, []json.RawMessage{data}, "testdata/none")
+		_, err = w.fromTransformers(data, data, "testdata/none")
 		check(w, err)
 	})
 }
