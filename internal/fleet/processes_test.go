@@ -108,6 +108,20 @@ func workerMain(settings []byte) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
+	for ctx.Err() == nil {
+		err := work(ctx, o)
+		if final(err) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil { // the coordinator or the brokers may be starting
+			fmt.Fprintln(os.Stderr, err)
+			sleep(ctx, time.Second)
+		}
+	}
+	return nil
+}
+
+func work(ctx context.Context, o workerSettings) error {
 	client, err := Connect(ClientOptions{Address: o.Broker})
 	if err != nil {
 		return err
