@@ -162,15 +162,16 @@ func uneven(frame, n, width int) error {
 
 // readTimes reads a column of seconds.
 func readTimes(f *parquetfile.File, column string) (out []float64, err error) {
-	if f.TimeUnit(column) > 0 {
-		return nil, fmt.Errorf("column %s has dates instead of seconds", column)
+	unit, err := f.PerSecond(column)
+	if err != nil {
+		return nil, err
 	}
 	err = f.Values(column, func(row int, v parquet.Value) error {
 		t, err := parquetfile.Number(v)
 		if err == nil && t-t != 0 {
 			err = fmt.Errorf("the timestamp of frame %d is not finite", row)
 		}
-		if out = append(out, t); int64(len(out)) > f.Rows() {
+		if out = append(out, t/unit); int64(len(out)) > f.Rows() {
 			return parquetfile.ErrDamaged
 		}
 		return err

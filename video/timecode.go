@@ -31,6 +31,15 @@ func FrameClock(ctx context.Context, path string) (rate float64, clock Timecode)
 	return clock.Rate, clock
 }
 
+// DurationOf returns the declared duration of a video in seconds, 0 if it cannot be read.
+func DurationOf(ctx context.Context, path string) float64 {
+	info, err := Probe(ctx, path, Options{})
+	if err != nil {
+		return 0
+	}
+	return info.Duration
+}
+
 // base returns the numbers per second.
 func (t Timecode) base() int64 { return max(1, int64(math.Round(t.Rate))) }
 

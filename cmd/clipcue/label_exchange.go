@@ -59,6 +59,8 @@ func (x *exchangeFlags) options() markfile.Options {
 			return 0, nil
 		}
 		return rate, clock
+	}, Duration: func(path string) float64 {
+		return video.DurationOf(context.Background(), path)
 	}}
 }
 

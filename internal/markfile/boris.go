@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +39,8 @@ type borisTable struct {
 	in     *csv.Reader
 	at     map[string]int // column of a name in lower case
 	fields []string       // of the current line
+
+	video map[string]string // of an observation, if the file does not list its media
 }
 
 // borisLines is the number of lines about the observation that can precede the column names.
@@ -45,7 +49,7 @@ const borisLines = 200
 // openBORIS finds the column names in a file separated by tabs or commas. It returns nil if
 // there are none.
 func openBORIS(data []byte) *borisTable {
-	for _, comma := range "\t," {
+	for _, comma := range "\t,;" {
 		in := csv.NewReader(bytes.NewReader(data))
 		in.Comma, in.LazyQuotes, in.FieldsPerRecord, in.ReuseRecord = comma, true, -1, true
 		for range borisLines {
@@ -57,7 +61,7 @@ func openBORIS(data []byte) *borisTable {
 			for i, name := range slices.Backward(fields) {
 				at[strings.ToLower(strings.TrimSpace(name))] = i
 			}
-			t := &borisTable{in: in, at: at}
+			t := &borisTable{in: in, at: at, video: map[string]string{}}
 			if t.has("behavior") && (t.aggregated() || t.has("time") && t.has("behavior type", "status")) {
 				return t
 			}
@@ -94,10 +98,9 @@ func (t *borisTable) field(names ...string) string {
 }
 
 func (t *borisTable) seconds(names ...string) (float64, error) {
-	x, err := strconv.ParseFloat(t.field(names...), 64)
+	x, err := parseNumber(t.field(names...))
 	if err != nil {
-		line, _ := t.in.FieldPos(0)
-		return 0, fmt.Errorf("line %d: %w", line, err)
+		return 0, fmt.Errorf("column %q: %w", names[0], err)
 	}
 	return x, nil
 }
@@ -123,13 +126,15 @@ func readBORIS(data []byte, o Options) (rows []Row, err error) {
 			continue
 		}
 		r, done, err := t.event(kind, open)
-		switch {
-		case err != nil:
-			return nil, err
-		case done && len(rows) == maxRows:
+		if err == nil && done {
+			rows, err = t.place(rows, r)
+		}
+		if err != nil {
+			line, _ := t.in.FieldPos(0)
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		if len(rows) > maxRows {
 			return nil, errRows
-		case done:
-			rows = append(rows, r)
 		}
 	}
 	o.lost("point events", points)
@@ -166,6 +171,88 @@ func (t *borisTable) event(kind string, open map[string]Row) (r Row, done bool, 
 		started.End = at
 		return started, true, nil
 	}
-	line, _ := t.in.FieldPos(0)
-	return r, false, fmt.Errorf("line %d: %q of %q does not follow its counterpart", line, kind, r.Label)
+	return r, false, fmt.Errorf("%q of %q does not follow its counterpart", kind, r.Label)
+}
+
+// borisOffset is the column with the seconds that BORIS adds to the time of the media.
+const borisOffset = "time offset (s)"
+
+// place converts the times of an event to those of its medium, and adds it to the rows. The
+// times of BORIS start at the offset of the observation, and run through all media that the
+// first player plays one after the other. An event that runs into the next one becomes two.
+func (t *borisTable) place(rows []Row, r Row) ([]Row, error) {
+	offset := 0.0
+	if s := t.field(borisOffset); s != "" && s != "NA" {
+		var err error
+		if offset, err = t.seconds(borisOffset); err != nil {
+			return nil, err
+		}
+	}
+	media, durations, err := t.queue()
+	if err != nil {
+		return nil, err
+	}
+	if len(media) == 0 {
+		return append(rows, r.between(r.Start, r.End, offset)), t.oneMedium(r)
+	}
+	before := len(rows)
+	for i, at := 0, offset; i < len(media); i++ {
+		next := at + durations[i]
+		from, to := max(r.Start, at), min(r.End, next)
+		if i == len(media)-1 {
+			to = r.End
+		}
+		if from < to {
+			r.Video = media[i]
+			rows = append(rows, r.between(from, to, at))
+		}
+		at = next
+	}
+	if len(rows) == before {
+		return nil, fmt.Errorf("%g s to %g s are not within the media %s", r.Start, r.End, strings.Join(media, ", "))
+	}
+	return rows, nil
+}
+
+// between returns the row with the times from and to, as they are if they counted from zero.
+func (r Row) between(from, to, zero float64) Row {
+	micro := func(x float64) float64 { return math.Round((x-zero)*1e6) / 1e6 }
+	if r.Start, r.End = from, to; zero != 0 {
+		r.Start, r.End = micro(from), micro(to)
+	}
+	return r
+}
+
+var borisPlayer = regexp.MustCompile(`^player #\d+:`)
+
+// queue returns the media that the first player plays one after the other, and their
+// durations, or nothing if there is only one.
+func (t *borisTable) queue() (media []string, durations []float64, err error) {
+	first := func(s string) string { s, _, _ = strings.Cut(s, "|"); return s }
+	player := borisPlayer.ReplaceAllString(first(t.field("source")), "")
+	if media = strings.Split(player, ";"); len(media) < 2 || player == t.field(borisVideo...) {
+		return nil, nil, nil
+	}
+	for s := range strings.SplitSeq(first(t.field("media duration (s)")), ";") {
+		d, err := parseNumber(strings.TrimSpace(s))
+		if err != nil || d <= 0 {
+			return nil, nil, fmt.Errorf("the durations of the media %s are unknown", strings.Join(media, ", "))
+		}
+		durations = append(durations, d)
+	}
+	if len(durations) != len(media) {
+		return nil, nil, fmt.Errorf("the observation has %d media and %d durations", len(media), len(durations))
+	}
+	return media, durations, nil
+}
+
+// oneMedium refuses an observation of several media in a file that does not list them: their
+// times cannot be converted.
+func (t *borisTable) oneMedium(r Row) error {
+	id := t.field("observation id")
+	if known, ok := t.video[id]; id != "" && ok && known != r.Video {
+		return fmt.Errorf("observation %q has several media, and the file has no column \"Source\" with their order; export it with BORIS 8 or later", id)
+	}
+	t.video[id] = r.Video
+	return nil
 }

@@ -35,12 +35,12 @@ type cocoImage struct {
 }
 
 type cocoAnnotation struct {
-	ID       int64       `json:"id"`
-	Video    int64       `json:"video_id"`
-	Image    *int64      `json:"image_id,omitempty"`
-	Category int64       `json:"category_id"`
-	Segment  *[2]float64 `json:"segment,omitempty"`
-	Score    *float64    `json:"score,omitempty"`
+	ID       int64    `json:"id"`
+	Video    int64    `json:"video_id"`
+	Image    *int64   `json:"image_id,omitempty"`
+	Category int64    `json:"category_id"`
+	Segment  pair     `json:"segment,omitempty"`
+	Score    *float64 `json:"score,omitempty"`
 }
 
 func writeCOCO(w io.Writer, rows []Row, _ Options) error {
@@ -54,7 +54,7 @@ func writeCOCO(w io.Writer, rows []Row, _ Options) error {
 			categories[r.Label] = int64(len(categories) + 1)
 			d.Categories = append(d.Categories, cocoCategory{categories[r.Label], r.Label})
 		}
-		d.Annotations = append(d.Annotations, cocoAnnotation{ID: int64(i + 1), Video: int64(len(d.Videos)), Category: categories[r.Label], Segment: &[2]float64{r.Start, r.End}, Score: r.Score})
+		d.Annotations = append(d.Annotations, cocoAnnotation{ID: int64(i + 1), Video: int64(len(d.Videos)), Category: categories[r.Label], Segment: newPair(r.Start, r.End), Score: r.Score})
 	}
 	return writeJSON(w, d)
 }
@@ -92,7 +92,8 @@ func readCOCO(data []byte, o Options) (rows []Row, err error) {
 		}
 		switch {
 		case a.Segment != nil:
-			rows = append(rows, Row{Video: videos[a.Video], Start: a.Segment[0], End: a.Segment[1], Label: label, Score: a.Score})
+			start, end := a.Segment.times()
+			rows = append(rows, Row{Video: videos[a.Video], Start: start, End: end, Label: label, Score: a.Score})
 		case a.Image != nil && images[*a.Image].Frame != nil:
 			i := images[*a.Image]
 			frames.add(videos[i.Video], label, *i.Frame)

@@ -19,7 +19,7 @@ import (
 func writeSRT(w io.Writer, rows []Row, _ Options) error {
 	b := bufio.NewWriter(w)
 	for i, r := range rows {
-		fmt.Fprintf(b, "%d\n%s --> %s\n%s\n\n", i+1, clock(r.Start, ","), clock(r.End, ","), oneLine(r.Label))
+		fmt.Fprintf(b, "%d\n%s --> %s\n%s\n\n", i+1, clock(r.Start, ","), clock(cueEnd(r), ","), oneLine(r.Label))
 	}
 	return b.Flush()
 }
@@ -28,7 +28,7 @@ func writeVTT(w io.Writer, rows []Row, _ Options) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprint(b, "WEBVTT\n\n")
 	for _, r := range rows {
-		fmt.Fprintf(b, "%s --> %s\n%s\n\n", clock(r.Start, "."), clock(r.End, "."), vttEscapes.Replace(oneLine(r.Label)))
+		fmt.Fprintf(b, "%s --> %s\n%s\n\n", clock(r.Start, "."), clock(cueEnd(r), "."), vttEscapes.Replace(oneLine(r.Label)))
 	}
 	return b.Flush()
 }
@@ -51,6 +51,10 @@ func readVTT(data []byte, _ Options) ([]Row, error) {
 	return rows, err
 }
 
+// cueEnd returns the end of a span, at least a millisecond after its start: players and
+// readers refuse cues without a duration.
+func cueEnd(r Row) float64 { return max(r.End, math.Round(r.Start*1000)/1000+0.001) }
+
 // clock returns a time as hh:mm:ss.mmm.
 func clock(seconds float64, comma string) string {
 	ms := int64(math.Round(seconds * 1000))
@@ -62,14 +66,20 @@ var cueLine = regexp.MustCompile(`^\s*((?:\d+:)?\d+:\d+[.,]\d+)\s+-->\s+((?:\d+:
 // readCues reads SRT or VTT. The lines of a cue are one label.
 func readCues(data []byte) (rows []Row, err error) {
 	var open *Row
+	n := 0
 	for line := range strings.Lines(strings.ReplaceAll(string(data), "\r\n", "\n") + "\n") {
 		line = strings.TrimSpace(line)
+		n++
 		switch m := cueLine.FindStringSubmatch(line); {
 		case m != nil:
 			rows = append(rows, Row{Start: cueTime(m[1]), End: cueTime(m[2])})
 			open = &rows[len(rows)-1]
 		case line == "":
 			open = nil
+		case open == nil && strings.Contains(line, "-->"):
+			return nil, fmt.Errorf("line %d: %q are not two times such as 00:01:02.500", n, line)
+		case open == nil && strings.HasPrefix(line, "X-TIMESTAMP-MAP"):
+			return nil, fmt.Errorf("line %d: times are those of an HLS stream (X-TIMESTAMP-MAP), not of a video", n)
 		case open != nil:
 			open.Label = strings.TrimSpace(open.Label + " " + line)
 		}
@@ -115,11 +125,27 @@ func writeEDL(w io.Writer, rows []Row, o Options) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "TITLE: clipcue\nFCM: %s\n\n", countMode(clock))
 	for i, r := range rows {
-		from, to := clock.Label(int64(math.Round(r.Start*rate))), clock.Label(int64(math.Round(r.End*rate)))
+		first, next := frameRange(r, rate)
+		from, to := clock.Label(first), clock.Label(next)
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s\n\n",
 			i+1, from, to, from, to, oneLine(r.Video), oneLine(r.Label))
 	}
 	return b.Flush()
+}
+
+// afterMidnight returns the frame, less than 12 hours from the start of the video, whose
+// timecode is that of the frame n before the start, or n if there is none.
+func afterMidnight(n int64, clock Clock, rate float64) int64 {
+	point := ":"
+	if countMode(clock) == "DROP FRAME" {
+		point = ";"
+	}
+	first, ok := clock.Frame("00:00:00" + point + "00")
+	last, okay := clock.Frame(fmt.Sprintf("23:59:59%s%02d", point, nominal(rate)-1))
+	if day := last + 1 - first; ok && okay && n+day < day/2 {
+		return n + day
+	}
+	return n
 }
 
 // plainClock counts from 00:00:00:00, so many frames per second.
@@ -139,14 +165,18 @@ func (c plainClock) Frame(label string) (int64, bool) {
 
 var eventLine = regexp.MustCompile(`^\d+\s+\S+\s+\S+\s+\S+.*?(\d+:\d+:\d+[:;]\d+)\s+(\d+:\d+:\d+[:;]\d+)\s+\d+:\d+:\d+[:;]\d+\s+\d+:\d+:\d+[:;]\d+`)
 
+var eventStart = regexp.MustCompile(`^\d+\s+\S+\s+(V|A|B|NONE)\S*\s+(C|D|W\d+|K\S*)\s`)
+
 // readEDL reads the events of CMX 3600. An event's label is its comment.
 func readEDL(data []byte, o Options) (rows []Row, err error) {
 	var times [][2]string // timecodes, by row
 	s := bufio.NewScanner(bytes.NewReader(data))
-	for s.Scan() {
+	for n := 1; s.Scan(); n++ {
 		line := strings.TrimSpace(s.Text())
 		if m := eventLine.FindStringSubmatch(line); m != nil {
 			rows, times = append(rows, Row{}), append(times, [2]string{m[1], m[2]})
+		} else if eventStart.MatchString(line) {
+			return nil, fmt.Errorf("line %d: the event does not have four timecodes such as 00:01:02:12", n)
 		}
 		if len(rows) == 0 {
 			continue
@@ -176,6 +206,12 @@ func readEDL(data []byte, o Options) (rows []Row, err error) {
 		}
 		from, ok := clock.Frame(times[i][0])
 		to, okay := clock.Frame(times[i][1])
+		if from < 0 {
+			from = afterMidnight(from, clock, rate)
+		}
+		if to < 0 {
+			to = afterMidnight(to, clock, rate)
+		}
 		if !ok || !okay || from < 0 {
 			return nil, fmt.Errorf("event %d: %s to %s is not within the timecodes of %q, which start at %s", i+1, times[i][0], times[i][1], r.Video, clock.Label(0))
 		}

@@ -135,7 +135,7 @@ func (c *cvatReader) rows(o Options) ([]Row, error) {
 		return nil, err
 	}
 	for _, t := range c.tracks {
-		r, err := o.frameRow(c.source, t.Label, int64(t.Start), int64(t.End))
+		r, err := o.frameRow(c.source, t.Label, t.Start, t.End)
 		if err != nil {
 			return nil, err
 		}
@@ -228,10 +228,10 @@ func (c *cvatReader) tag(label, frame string) error {
 
 func cvatNumber(frame string) (int64, error) {
 	n, err := strconv.ParseInt(frame, 10, 32)
-	if err == nil && n < 0 {
-		err = fmt.Errorf("frame %d is negative", n)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("the frame of a tag or shape is %q, not a number from 0 on", frame)
 	}
-	return n, err
+	return n, nil
 }
 
 // shape handles a shape of the open track.

@@ -54,13 +54,13 @@ type datumaroAnnotation struct {
 type datumaroVideo struct {
 	Path string `json:"path"`
 	Step int64  `json:"step"`
-	From int64  `json:"start_frame"`
+	From *int64 `json:"start_frame"`
 	Last *int64 `json:"end_frame,omitempty"`
 }
 
 type datumaroFrame struct {
 	Path  string `json:"video_path"`
-	Index int64  `json:"frame_index"`
+	Index *int64 `json:"frame_index"`
 }
 
 const datumaroVideos = 5 // the type of media
@@ -85,7 +85,7 @@ func writeDatumaro(w io.Writer, rows []Row, o Options) error {
 		last := to - 1
 		a := datumaroAnnotation{Type: "label", Label: &id}
 		a.Attributes.Score = r.Score
-		d.Items = append(d.Items, datumaroItem{ID: strconv.Itoa(i), Annotations: []datumaroAnnotation{a}, Video: &datumaroVideo{r.Video, 1, from, &last}})
+		d.Items = append(d.Items, datumaroItem{ID: strconv.Itoa(i), Annotations: []datumaroAnnotation{a}, Video: &datumaroVideo{r.Video, 1, &from, &last}})
 	}
 	return writeJSON(w, d)
 }
@@ -115,14 +115,19 @@ func readDatumaro(data []byte, o Options) (rows []Row, err error) {
 			label := d.Categories.Label.Labels[*a.Label].Name
 			switch {
 			case item.Video != nil && item.Video.Last != nil:
-				r, err := o.frameRow(item.Video.Path, label, item.Video.From, *item.Video.Last+1)
+				if item.Video.From == nil {
+					return nil, fmt.Errorf("item %q has an end_frame and no start_frame", item.ID)
+				}
+				r, err := o.frameRow(item.Video.Path, label, float64(*item.Video.From), float64(*item.Video.Last+1))
 				if err != nil {
 					return nil, err
 				}
 				r.Score = a.Attributes.Score
 				rows = append(rows, r)
+			case item.Frame != nil && item.Frame.Index == nil:
+				return nil, fmt.Errorf("item %q has a video_frame without a frame_index", item.ID)
 			case item.Frame != nil:
-				frames.add(item.Frame.Path, label, item.Frame.Index)
+				frames.add(item.Frame.Path, label, *item.Frame.Index)
 			case item.Attributes.Frame != nil:
 				frames.add("", label, *item.Attributes.Frame)
 			default:

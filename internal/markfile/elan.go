@@ -40,6 +40,7 @@ type elanHeader struct {
 
 type elanMedia struct {
 	URL      string `xml:"MEDIA_URL,attr"`
+	Origin   int64  `xml:"TIME_ORIGIN,attr,omitempty"` // milliseconds in the medium at time 0
 	MIME     string `xml:"MIME_TYPE,attr"`
 	Relative string `xml:"RELATIVE_MEDIA_URL,attr,omitempty"`
 }
@@ -202,7 +203,10 @@ func readELAN(data []byte, o Options) (rows []Row, err error) {
 	for _, s := range d.Slots {
 		slots[s.ID] = s.Time
 	}
-	video := d.video()
+	video, origin := d.video(), int64(0)
+	if len(d.Header.Media) > 0 {
+		origin = d.Header.Media[0].Origin
+	}
 	at := map[string]int{} // index of the row of an annotation
 	lost := 0
 	for _, tier := range d.Tiers {
@@ -219,7 +223,7 @@ func readELAN(data []byte, o Options) (rows []Row, err error) {
 				continue
 			}
 			at[a.Aligned.ID] = len(rows)
-			rows = append(rows, Row{Video: video, Start: float64(*from) / 1000, End: float64(*to) / 1000, Label: cmp.Or(oneLine(a.Aligned.Value), tier.ID)})
+			rows = append(rows, Row{Video: video, Start: float64(*from+origin) / 1000, End: float64(*to+origin) / 1000, Label: cmp.Or(oneLine(a.Aligned.Value), tier.ID)})
 		}
 	}
 	o.lost("annotations without times of their own", lost)

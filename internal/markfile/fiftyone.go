@@ -18,16 +18,16 @@ type fiftyOne struct {
 
 // fiftyOneSpan has its times in seconds, or in frames from 1 on.
 type fiftyOneSpan struct {
-	Label   any         `json:"label"` // a name, or the number of a class
-	Seconds *[2]float64 `json:"timestamps,omitempty"`
-	Frames  *[2]int64   `json:"support,omitempty"`
-	Score   *float64    `json:"confidence,omitempty"`
+	Label   any      `json:"label"` // a name, or the number of a class
+	Seconds pair     `json:"timestamps,omitempty"`
+	Frames  pair     `json:"support,omitempty"`
+	Score   *float64 `json:"confidence,omitempty"`
 }
 
 func writeFiftyOne(w io.Writer, rows []Row, _ Options) error {
 	d := fiftyOne{Labels: map[string][]fiftyOneSpan{}}
 	for _, r := range rows {
-		d.Labels[r.Video] = append(d.Labels[r.Video], fiftyOneSpan{Label: r.Label, Seconds: &[2]float64{r.Start, r.End}, Score: r.Score})
+		d.Labels[r.Video] = append(d.Labels[r.Video], fiftyOneSpan{Label: r.Label, Seconds: newPair(r.Start, r.End), Score: r.Score})
 	}
 	return writeJSON(w, d)
 }
@@ -49,9 +49,11 @@ func readFiftyOne(data []byte, o Options) (rows []Row, err error) {
 			switch {
 			case err != nil:
 			case s.Seconds != nil:
-				r = Row{Video: video, Start: s.Seconds[0], End: s.Seconds[1], Label: label}
+				r = Row{Video: video, Label: label}
+				r.Start, r.End = s.Seconds.times()
 			case s.Frames != nil:
-				r, err = o.frameRow(video, label, s.Frames[0]-1, s.Frames[1])
+				first, last := s.Frames.times()
+				r, err = o.frameRow(video, label, first-1, last)
 			default:
 				err = errors.New("it has neither timestamps nor support")
 			}

@@ -16,9 +16,9 @@ func frameRange(r Row, rate float64) (from, to int64) {
 }
 
 // frameRow returns the span of a range of frames.
-func (o Options) frameRow(video, label string, from, to int64) (Row, error) {
+func (o Options) frameRow(video, label string, from, to float64) (Row, error) {
 	rate, _, err := o.clock(text.Unescape(video))
-	return Row{Video: video, Label: oneLine(label), Start: float64(from) / rate, End: float64(to) / rate}, err
+	return Row{Video: video, Label: oneLine(label), Start: from / rate, End: to / rate}, err
 }
 
 // sighting is a label in a video.
@@ -44,7 +44,7 @@ func (s sightings) rows(step int64, o Options) (out []Row, err error) {
 			for n < len(frames) && frames[n]-frames[n-1] <= step {
 				n++
 			}
-			r, err := o.frameRow(k.video, k.label, frames[0], frames[n-1]+step)
+			r, err := o.frameRow(k.video, k.label, float64(frames[0]), float64(frames[n-1]+step))
 			if err != nil {
 				return nil, err
 			}

@@ -18,8 +18,8 @@ type metadataRow struct {
 }
 
 type metadataSegment struct {
-	Start float64  `json:"start"` // seconds
-	End   float64  `json:"end"`
+	Start *float64 `json:"start"` // seconds
+	End   *float64 `json:"end"`
 	Label string   `json:"label"`
 	Score *float64 `json:"score"`
 }
@@ -33,7 +33,7 @@ func writeHuggingFace(w io.Writer, rows []Row, o Options) error {
 		m := metadataRow{File: strings.TrimPrefix(rows[0].Video, common)}
 		n := 0
 		for ; n < len(rows) && rows[n].Video == rows[0].Video; n++ {
-			m.Segments = append(m.Segments, metadataSegment{rows[n].Start, rows[n].End, rows[n].Label, rows[n].Score})
+			m.Segments = append(m.Segments, metadataSegment{&rows[n].Start, &rows[n].End, rows[n].Label, rows[n].Score})
 		}
 		if err := out.Encode(m); err != nil {
 			return err
@@ -60,10 +60,10 @@ func readHuggingFace(data []byte, _ Options) (rows []Row, err error) {
 			err = errors.New(`it has no "segments"`)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("object %d: %w", n, err)
+			return nil, fmt.Errorf("object %d: %w", n, readable(err))
 		}
 		for _, s := range m.Segments {
-			rows = append(rows, Row{Video: m.File, Start: s.Start, End: s.End, Label: s.Label, Score: s.Score})
+			rows = append(rows, Row{Video: m.File, Start: needed(s.Start), End: needed(s.End), Label: s.Label, Score: s.Score})
 		}
 	}
 }

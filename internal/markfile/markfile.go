@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -40,6 +39,8 @@ type Options struct {
 	// Clock returns the frame rate and the timecodes of a video, or nil if they are unknown;
 	// then they start at 0, at Rate. It may be nil.
 	Clock func(video string) (rate float64, c Clock)
+	// Duration returns the duration of a video in seconds, 0 if it is unknown. It may be nil.
+	Duration func(video string) float64
 	// Folders are folders of the videos, besides those of the rows. The names of files below
 	// the folder that all share tell the videos apart.
 	Folders []string
@@ -74,6 +75,9 @@ func escaped(rows []Row) []Row {
 // ErrFormat is wrapped by the error for a file of unknown format.
 var ErrFormat = errors.New("unknown format")
 
+// ErrNothing is wrapped by the error for a file or folder without a span.
+var ErrNothing = errors.New("it has no spans of videos with labels")
+
 // limit is the size of the largest file that is read, in bytes.
 const limit = 256 << 20
 
@@ -85,10 +89,19 @@ func Read(name string, f Format, o Options) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
-		return readFile(name, filepath.Base(name), f, o)
-	}
 	var out []Row
+	if info.IsDir() {
+		out, err = readFolder(name, f, o)
+	} else {
+		out, err = readFile(name, filepath.Base(name), f, o)
+	}
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%s: %w", name, ErrNothing)
+	}
+	return out, err
+}
+
+func readFolder(name string, f Format, o Options) (out []Row, err error) {
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -140,7 +153,7 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 	}
 	rows, err := c.read(data, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, readable(err))
 	}
 	for i := range rows {
 		r := &rows[i]
@@ -151,8 +164,9 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 			return nil, fmt.Errorf("%s: the label of span %d is not a line of text: %q", name, i+1, r.Label)
 		case r.Video == "" || r.Label == "":
 			return nil, fmt.Errorf("%s: span %d has no video or no label", name, i+1)
-		case !(r.Start >= 0 && r.End > r.Start) || math.IsInf(r.End, 0):
-			return nil, fmt.Errorf("%s: span %d of %q ends at %g s and starts at %g s", name, i+1, r.Label, r.End, r.Start)
+		}
+		if err := r.checkTimes(); err != nil {
+			return nil, fmt.Errorf("%s: span %d, %q in %s, %w", name, i+1, r.Label, text.Quote(r.Video), err)
 		}
 	}
 	return rows, nil

@@ -49,8 +49,6 @@ var parquetColumns = map[string]func(r *Row, v parquet.Value) error{
 	"path":   setText(func(r *Row) *string { return &r.Video }),
 	"label":  setText(func(r *Row) *string { return &r.Label }),
 	"author": setText(func(r *Row) *string { return &r.Author }),
-	"start":  setNumber(func(r *Row, x float64) { r.Start = x }),
-	"end":    setNumber(func(r *Row, x float64) { r.End = x }),
 	"score":  setNumber(func(r *Row, x float64) { r.Score = &x }),
 	"negative": func(r *Row, v parquet.Value) error {
 		if v.Kind() != parquet.Boolean {
@@ -85,22 +83,23 @@ func readParquet(data []byte, o Options) (rows []Row, err error) {
 		return nil, errRows
 	}
 	rows = make([]Row, f.Rows())
+	for i := range rows {
+		rows[i].Start, rows[i].End = needed(nil), needed(nil)
+	}
 	for _, name := range columns[:required] {
 		if !f.Has(name) && !(name == "video" && f.Has("path")) {
 			return nil, fmt.Errorf("it has no column %s; it has %s", name, strings.Join(f.Columns(), ", "))
 		}
 	}
 	for _, name := range f.Columns() {
-		set := parquetColumns[name]
-		if name == "time" {
-			if unit := f.TimeUnit(name); unit > 0 {
-				set = func(r *Row, v parquet.Value) error { r.Time = parquetfile.Time(v, unit); return nil }
-			}
+		set, err := parquetColumn(f, name)
+		if err != nil {
+			return nil, err
 		}
 		if set == nil {
 			continue
 		}
-		err := f.Values(name, func(i int, v parquet.Value) error {
+		err = f.Values(name, func(i int, v parquet.Value) error {
 			if i >= len(rows) {
 				return fmt.Errorf("%w: more than the %d rows that it declares", parquetfile.ErrDamaged, len(rows))
 			}
@@ -114,4 +113,31 @@ func readParquet(data []byte, o Options) (rows []Row, err error) {
 		}
 	}
 	return rows, nil
+}
+
+// parquetColumn returns what sets the field of a row from a value of a column, nil for other
+// columns.
+func parquetColumn(f *parquetfile.File, name string) (func(r *Row, v parquet.Value) error, error) {
+	set := parquetColumns[name]
+	switch name {
+	case "time":
+		if unit := f.TimeUnit(name); unit > 0 {
+			set = func(r *Row, v parquet.Value) error { r.Time = parquetfile.Time(v, unit); return nil }
+		}
+	case "start", "end":
+		unit, err := f.PerSecond(name)
+		if err != nil {
+			return nil, err
+		}
+		return func(r *Row, v parquet.Value) error {
+			x, err := parquetfile.Number(v)
+			if name == "start" {
+				r.Start = x / unit
+			} else {
+				r.End = x / unit
+			}
+			return err
+		}, nil
+	}
+	return set, nil
 }

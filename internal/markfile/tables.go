@@ -49,8 +49,21 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
+// separator returns what separates the columns in the first line: a comma, or a semicolon or
+// a tab if it has no comma.
+func separator(data []byte) rune {
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	for _, c := range ",;\t" {
+		if bytes.ContainsRune(line, c) {
+			return c
+		}
+	}
+	return ','
+}
+
 func readCSV(data []byte, _ Options) (rows []Row, err error) {
 	in := csv.NewReader(bytes.NewReader(data))
+	in.Comma = separator(data)
 	head, err := in.Read()
 	if err != nil {
 		return nil, fmt.Errorf("it has no line of column names: %w", err)
@@ -85,15 +98,24 @@ func readCSV(data []byte, _ Options) (rows []Row, err error) {
 			}
 			return ""
 		}
+		seconds := func(name string) (float64, error) {
+			x, err := parseNumber(field(name))
+			if err != nil {
+				err = fmt.Errorf("column %s: %w", name, err)
+			}
+			return x, err
+		}
 		r := Row{Video: field("video"), Label: field("label"), Author: field("author")}
 		var errs [4]error
-		r.Start, errs[0] = strconv.ParseFloat(field("start"), 64)
-		r.End, errs[1] = strconv.ParseFloat(field("end"), 64)
+		r.Start, errs[0] = seconds("start")
+		r.End, errs[1] = seconds("end")
 		if s := field("negative"); s != "" {
-			r.Negative, errs[2] = strconv.ParseBool(s)
+			r.Negative, errs[2] = parseBool(s)
 		}
 		if s := field("time"); s != "" {
-			r.Time, errs[3] = time.Parse(time.RFC3339Nano, s)
+			if r.Time, err = time.Parse(time.RFC3339Nano, s); err != nil {
+				errs[3] = fmt.Errorf("column time: %q is not a date such as 2026-01-31T12:00:00Z", s)
+			}
 		}
 		if err := errors.Join(errs[:]...); err != nil {
 			line, _ := in.FieldPos(0)
@@ -142,7 +164,7 @@ func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 		case errors.Is(err, io.EOF):
 			return rows, nil
 		case err != nil:
-			return nil, fmt.Errorf("object %d: %w", len(rows)+1, err)
+			return nil, fmt.Errorf("object %d: %w", len(rows)+1, readable(err))
 		case o.Start == nil || o.End == nil:
 			return nil, fmt.Errorf("object %d has no start or no end", len(rows)+1)
 		}
@@ -166,8 +188,8 @@ type activityItem struct {
 }
 
 type activityLabel struct {
-	Segment [2]float64 `json:"segment"`
-	Label   string     `json:"label"`
+	Segment pair   `json:"segment"`
+	Label   string `json:"label"`
 }
 
 func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
@@ -178,7 +200,7 @@ func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
 			item = &activityItem{Subset: "training"}
 			a.Database[r.Video] = item
 		}
-		item.Annotations = append(item.Annotations, activityLabel{[2]float64{r.Start, r.End}, r.Label})
+		item.Annotations = append(item.Annotations, activityLabel{newPair(r.Start, r.End), r.Label})
 	}
 	return writeJSON(w, a)
 }
@@ -196,7 +218,8 @@ func readActivityNet(data []byte, _ Options) (rows []Row, err error) {
 			continue
 		}
 		for _, x := range item.Annotations {
-			rows = append(rows, Row{Video: video, Start: x.Segment[0], End: x.Segment[1], Label: x.Label})
+			start, end := x.Segment.times()
+			rows = append(rows, Row{Video: video, Start: start, End: end, Label: x.Label})
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
@@ -231,8 +254,8 @@ type region struct {
 }
 
 type frames struct {
-	Start float64 `json:"start"`
-	End   float64 `json:"end"`
+	Start *float64 `json:"start"`
+	End   *float64 `json:"end"`
 }
 
 func writeLabelStudio(w io.Writer, rows []Row, _ Options) error {
@@ -258,6 +281,9 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 		return nil, err
 	}
 	for i, t := range tasks {
+		if t.Annotations == nil {
+			return nil, fmt.Errorf("task %d has no \"annotations\"; export tasks from Label Studio as JSON, not as JSON-MIN", i+1)
+		}
 		for _, a := range t.Annotations {
 			if a.Skipped {
 				continue
@@ -275,7 +301,7 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 				}
 				for _, label := range v.Timeline {
 					for _, f := range v.Ranges {
-						rows = append(rows, Row{Video: t.Data.Video, Start: max(0, f.Start-1) / fps, End: f.End / fps, Label: label})
+						rows = append(rows, Row{Video: t.Data.Video, Start: max(0, needed(f.Start)-1) / fps, End: needed(f.End) / fps, Label: label})
 					}
 				}
 			}

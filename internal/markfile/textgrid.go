@@ -7,12 +7,17 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // writeTextGrid writes a tier of intervals for each label in Praat's long format. Intervals
-// without text fill the gaps.
-func writeTextGrid(w io.Writer, rows []Row, _ Options) error {
+// without text fill the gaps, up to the end of the video.
+func writeTextGrid(w io.Writer, rows []Row, o Options) error {
 	end := 0.0
+	if o.Duration != nil && len(rows) > 0 {
+		end = o.Duration(text.Unescape(rows[0].Video))
+	}
 	for _, r := range rows {
 		end = max(end, r.End)
 	}
@@ -122,7 +127,9 @@ func readTextGrid(data []byte, o Options) (rows []Row, err error) {
 	if file, class := p.string(), p.string(); p.err != nil || file != "ooTextFile" || class != "TextGrid" {
 		return nil, errors.New("it is not a TextGrid in text form")
 	}
-	p.number()
+	if from := p.number(); from != 0 && p.err == nil {
+		return nil, fmt.Errorf("its times start at %g s instead of 0, so their place in the video is unknown; apply Praat's \"Shift times to...\"", from)
+	}
 	p.number()
 	points := 0
 	for n := p.number(); n > 0 && p.err == nil; n-- {

@@ -54,7 +54,7 @@ type viaFile struct {
 type viaMetadata struct {
 	View    string         `json:"vid"`
 	Flag    int            `json:"flg"`
-	Times   []float64      `json:"z"`
+	Times   pair           `json:"z"`
 	Region  []float64      `json:"xy"`
 	Answers map[string]any `json:"av"` // by attribute
 }
@@ -91,7 +91,7 @@ func writeVIA(w io.Writer, rows []Row, _ Options) error {
 			options[r.Label] = strconv.Itoa(len(options) + 1)
 			labels.Options[options[r.Label]] = r.Label
 		}
-		v.Metadata[fmt.Sprintf("%s_%08d", id, i)] = viaMetadata{View: id, Times: []float64{r.Start, r.End}, Region: []float64{}, Answers: map[string]any{"1": options[r.Label]}}
+		v.Metadata[fmt.Sprintf("%s_%08d", id, i)] = viaMetadata{View: id, Times: newPair(r.Start, r.End), Region: []float64{}, Answers: map[string]any{"1": options[r.Label]}}
 	}
 	v.Project, v.Attributes = project, map[string]viaAttribute{"1": labels}
 	out := json.NewEncoder(w)
@@ -117,13 +117,14 @@ func readVIA(data []byte, o Options) (rows []Row, err error) {
 			others++
 			continue
 		}
+		start, end := m.Times.times()
 		video, err := v.video(m.View)
 		if err != nil {
 			return nil, fmt.Errorf("segment %q: %w", id, err)
 		}
 		for _, attribute := range slices.Sorted(maps.Keys(m.Answers)) {
 			for _, label := range v.Attributes[attribute].labels(fmt.Sprint(m.Answers[attribute])) {
-				rows = append(rows, Row{Video: video, Start: m.Times[0], End: m.Times[1], Label: label})
+				rows = append(rows, Row{Video: video, Start: start, End: end, Label: label})
 			}
 		}
 	}

@@ -69,6 +69,9 @@ func (f *File) pageHeader(at, end int64) (h format.PageHeader, n int64, err erro
 
 // checkPage checks that a page is not larger than its header says, and not too large.
 func (f *File) checkPage(h format.PageHeader, codec format.CompressionCodec, at int64) error {
+	if h.DataPageHeaderV2.Valid && h.DataPageHeaderV2.V.IsCompressed.Valid && !h.DataPageHeaderV2.V.IsCompressed.V {
+		codec = format.Uncompressed
+	}
 	values := max(h.DataPageHeader.V.NumValues, h.DataPageHeaderV2.V.NumValues, h.DictionaryPageHeader.V.NumValues)
 	size := int64(h.UncompressedPageSize)
 	if size < 0 || size > maxPage || values > maxValues {

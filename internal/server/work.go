@@ -286,7 +286,7 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 				return 0, nil
 			}
 			return rate, clock
-		}})
+		}, Duration: func(path string) float64 { return video.DurationOf(ctx, path) }})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,99 @@
+package markfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// needed returns a time that a file must have, or NaN if it is missing or null. [Read]
+// refuses spans with NaN.
+func needed(t *float64) float64 {
+	if t == nil {
+		return math.NaN()
+	}
+	return *t
+}
+
+// pair is a start and an end in JSON.
+type pair []*float64
+
+func newPair(start, end float64) pair { return pair{&start, &end} }
+
+// times returns both times, NaN for one that is missing or null.
+func (p pair) times() (start, end float64) {
+	switch len(p) {
+	case 0:
+		return math.NaN(), math.NaN()
+	case 1:
+		return needed(p[0]), math.NaN()
+	}
+	return needed(p[0]), needed(p[1])
+}
+
+// checkTimes returns an error for a span without a start or an end in the video.
+func (r Row) checkTimes() error {
+	switch {
+	case math.IsNaN(r.Start):
+		return errors.New("has no start")
+	case math.IsNaN(r.End):
+		return errors.New("has no end")
+	case !(r.Start >= 0 && r.End > r.Start) || math.IsInf(r.End, 0):
+		return fmt.Errorf("ends at %g s and starts at %g s", r.End, r.Start)
+	}
+	return nil
+}
+
+// parseNumber parses a finite number with a decimal point.
+func parseNumber(s string) (float64, error) {
+	x, err := strconv.ParseFloat(s, 64)
+	switch {
+	case s == "":
+		return 0, errors.New("a number is missing")
+	case err == nil && !math.IsNaN(x) && !math.IsInf(x, 0):
+		return x, nil
+	case strings.Contains(s, ":"):
+		return 0, fmt.Errorf("%q is not a number of seconds, such as 83.5", s)
+	case strings.Contains(s, ","):
+		return 0, fmt.Errorf("%q has a decimal comma; numbers have a decimal point, such as 83.5", s)
+	}
+	return 0, fmt.Errorf("%q is not a number, such as 83.5", s)
+}
+
+// parseBool parses a Boolean value.
+func parseBool(s string) (bool, error) {
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return false, fmt.Errorf("%q is neither true nor false", s)
+	}
+	return b, nil
+}
+
+// readable replaces an error about a value's type in JSON by one without types of Go.
+func readable(err error) error {
+	if bad, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		kind := bad.Type.Kind().String()
+		switch {
+		case strings.Contains(kind, "int"):
+			kind = "an integer"
+		case strings.Contains(kind, "float"):
+			kind = "a number"
+		case kind == "bool":
+			kind = "true or false"
+		case kind == "string":
+			kind = "text"
+		case kind == "slice", kind == "array":
+			kind = "a list"
+		default:
+			kind = "an object"
+		}
+		if bad.Field == "" {
+			return fmt.Errorf("the value at byte %d is a %s instead of %s", bad.Offset, bad.Value, kind)
+		}
+		return fmt.Errorf("%q at byte %d is a %s instead of %s", bad.Field, bad.Offset, bad.Value, kind)
+	}
+	return err
+}
