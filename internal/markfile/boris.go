@@ -157,7 +157,7 @@ func (t *borisTable) event(kind string, open map[string]Row) (r Row, done bool, 
 		return r, true, cmp.Or(errs[0], errs[1])
 	}
 	at, err := t.seconds("time")
-	key := strings.Join([]string{t.field("observation id"), r.Video, t.field("subject"), r.Label}, "\x00")
+	key := strings.Join([]string{cmp.Or(t.field("observation id"), r.Video), t.field("subject"), r.Label}, "\x00")
 	started, ok := open[key]
 	switch {
 	case err != nil:

@@ -98,6 +98,9 @@ func TestTimesOfTheMedium(t *testing.T) {
 		{"queue.tsv", borisHead + queued + "6.5\t8.1\tb.mp4\n" + queued + "2\t3\ta.mp4\n" + queued + "4\t6\ta.mp4\n", []Row{
 			{Video: "b.mp4", Start: 1.5, End: 3.1, Label: "bird"}, {Video: "a.mp4", Start: 1, End: 2, Label: "bird"},
 			{Video: "a.mp4", Start: 3, End: 4, Label: "bird"}, {Video: "b.mp4", Start: 0, End: 1, Label: "bird"}}},
+		{"tabular.tsv", "Observation id\tSource\tMedia duration (s)\tBehavior\tBehavior type\tTime\tMedia file name\n" +
+			"o\tplayer #1:a.mp4;b.mp4\t4.0;8.0\tbird\tSTART\t3\ta.mp4\no\tplayer #1:a.mp4;b.mp4\t4.0;8.0\tbird\tSTOP\t6\tb.mp4\n", []Row{
+			{Video: "a.mp4", Start: 3, End: 4, Label: "bird"}, {Video: "b.mp4", Start: 0, End: 2, Label: "bird"}}},
 		{"origin.eaf", strings.Replace(elanFile, "MIME_TYPE", `TIME_ORIGIN="2000" MIME_TYPE`, 1), []Row{
 			{Video: "talks/a b.mp4", Start: 2.5, End: 3.5, Label: "point & hold"}, {Video: "talks/a b.mp4", Start: 2.5, End: 3.5, Label: "hands"}}},
 		{"semicolons.csv", "video;start;end;label\nv.mp4;1;2;x, y\n", []Row{{Video: "v.mp4", Start: 1, End: 2, Label: "x, y"}}},
