@@ -41,7 +41,9 @@ func FuzzVTT(f *testing.F)         { fuzzRead(f, VTT) }
 func FuzzEDL(f *testing.F)         { fuzzRead(f, EDL) }
 func FuzzELAN(f *testing.F)        { fuzzRead(f, ELAN, elanFile) }
 func FuzzTextGrid(f *testing.F)    { fuzzRead(f, TextGrid, longGrid, shortGrid) }
-func FuzzBORIS(f *testing.F)       { fuzzRead(f, BORIS, borisFile, borisHead+"o\tplayer #1:a.mp4;b.mp4\t1.0\t4.0;8.0\tbird\tSTATE\t4\t6\ta.mp4\n") }
+func FuzzBORIS(f *testing.F) {
+	fuzzRead(f, BORIS, borisFile, borisHead+"o\tplayer #1:a.mp4;b.mp4\t1.0\t4.0;8.0\tbird\tSTATE\t4\t6\ta.mp4\n")
+}
 func FuzzVIA(f *testing.F)         { fuzzRead(f, VIA, viaFile3) }
 func FuzzCVAT(f *testing.F)        { fuzzRead(f, CVAT, cvatFile) }
 func FuzzDatumaro(f *testing.F)    { fuzzRead(f, Datumaro, datumaroFile) }
