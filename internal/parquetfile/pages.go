@@ -133,5 +133,5 @@ func unpackedSize(codec format.CompressionCodec, page *io.SectionReader, most in
 		n, err := lz4.UncompressBlock(data, make([]byte, most)) // fails if it needs more
 		return int64(n), err
 	}
-	return 0, fmt.Errorf("compression %s is not supported", codec)
+	return 0, fmt.Errorf("compression %s is not supported; write the file with zstd or snappy", codec)
 }
