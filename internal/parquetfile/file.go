@@ -111,9 +111,6 @@ func (f *File) Values(column string, do func(row int, v parquet.Value) error) er
 				return do(max(row, 0), v)
 			})
 		}
-		if codec := f.file.Metadata().RowGroups[i].Columns[c.Index()].MetaData.Codec; codec == format.Lz4Raw && errors.Is(err, ErrDamaged) {
-			err = fmt.Errorf("%w; pages with compression %s cannot always be read: write the file with zstd or snappy", err, codec)
-		}
 		if err != nil {
 			return fmt.Errorf("column %q: %w", column, err)
 		}

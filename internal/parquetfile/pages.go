@@ -90,12 +90,20 @@ func (f *File) checkPage(h format.PageHeader, codec format.CompressionCodec, at 
 			return fmt.Errorf("%w: levels of %d bytes in a page of %d", ErrDamaged, levels, size)
 		}
 	}
+	// Package parquet returns the content of another buffer for pages of LZ4 that are larger.
+	if packed := int64(h.CompressedPageSize) - levels; codec == format.Lz4Raw && lz4Guess*packed > size-levels {
+		return fmt.Errorf("a page with compression %s of %d bytes in %d is not supported; write the file with zstd or snappy", codec, size-levels, packed)
+	}
 	unpacked, err := unpackedSize(codec, io.NewSectionReader(f.r, at+levels, int64(h.CompressedPageSize)-levels), size-levels+1)
 	if err == nil && unpacked > size-levels {
 		err = fmt.Errorf("%w: a page of more than %d bytes", ErrDamaged, size)
 	}
 	return err
 }
+
+// lz4Guess is how many times larger than its compressed data package parquet expects a page
+// of LZ4 to be.
+const lz4Guess = 3
 
 // valueSize is the memory that a decoded value needs at most, in bytes, besides its content.
 const valueSize = 32

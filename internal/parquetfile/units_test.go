@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -39,19 +40,24 @@ func TestUnitsOfTime(t *testing.T) {
 	}
 }
 
-// Pages that compression would enlarge are stored without it, in version 2, and other
-// compressed pages of pyarrow can be read.
-func TestPagesOfPyArrow(t *testing.T) {
-	for _, name := range []string{"v2.parquet", "lz4.parquet"} {
-		var got []float64
-		err := fromPyArrow(t, name).Values("end", func(_ int, v parquet.Value) error {
-			x, err := Number(v)
-			got = append(got, x)
-			return err
-		})
-		if want := []float64{2.5, 3.5}; err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v, error %v", name, got, want, err)
-		}
+// Pages that compression would enlarge are stored without it in version 2.
+func TestPagesWithoutCompression(t *testing.T) {
+	var got []float64
+	err := fromPyArrow(t, "v2.parquet").Values("end", func(_ int, v parquet.Value) error {
+		x, err := Number(v)
+		got = append(got, x)
+		return err
+	})
+	if want := []float64{2.5, 3.5}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, want %v, error %v", got, want, err)
+	}
+}
+
+// Pages that package parquet would read wrongly are refused.
+func TestPagesOfLZ4(t *testing.T) {
+	err := fromPyArrow(t, "lz4.parquet").Values("end", func(int, parquet.Value) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "LZ4_RAW") || !strings.Contains(err.Error(), "write the file with zstd") {
+		t.Errorf("error %v", err)
 	}
 }
 
