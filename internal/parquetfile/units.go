@@ -26,8 +26,8 @@ func (f *File) PerSecond(column string) (float64, error) {
 		if t.Unit.Value != nil {
 			return float64(time.Second / t.Unit.Value.Duration()), nil
 		}
-	case *format.IntType:
-		return 1, nil
+	case *format.IntType: // package parquet gives it to integers without a logical type
+		return f.durationPerSecond(column), nil
 	}
 	return 0, fmt.Errorf("column %s has values of type %v instead of seconds; write it as a column of float64 in seconds", column, logical)
 }
