@@ -17,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/internal/fleet"
 	"github.com/clipcue/clipcue/video"
@@ -134,7 +135,10 @@ func work(ctx context.Context, m *clip.Model, videos, dir string, o feature.Opti
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- c.Run(inner, func() { close(ready) }) }()
+	go func() {
+		defer crash.Recover()
+		ended <- c.Run(inner, func() { close(ready) })
+	}()
 	<-ready
 	if _, err := fleet.Submit(ctx, client, buckets, []string{videos}, nil); err != nil {
 		return 0, err
@@ -145,6 +149,7 @@ func work(ctx context.Context, m *clip.Model, videos, dir string, o feature.Opti
 	defer end()
 	failed := make(chan error, 1)
 	go func() {
+		defer crash.Recover()
 		r, err := fleet.Work(working, client, fleet.WorkerOptions{Encoder: m, Name: "worker", Version: "bench", Decoder: decoder, Buckets: buckets, Log: log})
 		worked <- r
 		failed <- err

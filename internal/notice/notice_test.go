@@ -33,7 +33,7 @@ func TestNotice(t *testing.T) {
 
 // Embedded files are clipcue's own or have their license in NOTICE.
 func TestEmbeddedFilesAreKnown(t *testing.T) {
-	own := map[string]bool{"background.txt": true, "clipcue-tiny.safetensors": true, "page.html": true, "style.css": true, "decode.py": true, "peer.py": true, "onnx.js": true}
+	own := map[string]bool{"background.txt": true, "clipcue-tiny.safetensors": true, "page.html": true, "style.css": true, "requirements.txt": true}
 	licensed := map[string]bool{"merges.gz": true, "dist": true} // in the list embedded
 	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
