@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/video"
 	"github.com/google/go-cmp/cmp"
 )
@@ -61,6 +62,26 @@ func TestFailuresAreOfTheStore(t *testing.T) {
 	step(sources[:3])
 	if _, err := os.Stat(filepath.Join(s.Dir(), failuresFile)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file of failures is still there: %v", err)
+	}
+}
+
+// Failures of a collection stay although this machine does not see the videos, until they are stored.
+func TestFailuresOfInvisibleVideos(t *testing.T) {
+	s := create(t)
+	for _, id := range []string{"a.mp4", "b.mp4", "c.mp4"} {
+		err := s.updateFailures([]Failure{{Path: filepath.Join(t.TempDir(), id), ID: id, Reason: "damaged", Time: time.Now()}}, map[string]bool{text.Key(id): true})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := failures(t, s); !slices.Equal(got, []string{"a.mp4", "b.mp4", "c.mp4"}) {
+		t.Errorf("failures %q", got)
+	}
+	if err := s.updateFailures(nil, map[string]bool{text.Key("b.mp4"): true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := failures(t, s); !slices.Equal(got, []string{"a.mp4", "c.mp4"}) {
+		t.Errorf("failures %q", got)
 	}
 }
 

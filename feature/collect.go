@@ -93,7 +93,7 @@ func (c *Collection) Add(q *Sequence) error {
 	}
 	if key := text.Key(q.ID); err == nil && c.failed[key] {
 		delete(c.failed, key)
-		err = c.store.writeFailures(nil, map[string]bool{key: true})
+		err = c.store.updateFailures(nil, map[string]bool{key: true})
 	}
 	return err
 }
@@ -109,7 +109,7 @@ func (c *Collection) Fail(id, path, reason string) error {
 	key := text.Key(id)
 	c.failed[key] = true
 	f := Failure{Path: path, ID: id, Reason: reason, Time: time.Now().UTC().Truncate(time.Millisecond)}
-	return c.store.writeFailures([]Failure{f}, map[string]bool{key: true})
+	return c.store.updateFailures([]Failure{f}, map[string]bool{key: true})
 }
 
 // CheckID returns an error unless a sequence with the ID can be stored.

@@ -28,13 +28,22 @@ const maxFailures = 32 << 20
 // writeFailures updates the file with the failures of a run. Done has the [text.Key] of the
 // IDs of all videos that the run finished, failed or not.
 func (s *Store) writeFailures(failed []Failure, done map[string]bool) error {
+	return s.replaceFailures(failed, func(f Failure) bool { return done[text.Key(f.ID)] || deleted(f.Path) })
+}
+
+// updateFailures is writeFailures for videos of other machines, whose files this machine may not see.
+func (s *Store) updateFailures(failed []Failure, done map[string]bool) error {
+	return s.replaceFailures(failed, func(f Failure) bool { return done[text.Key(f.ID)] })
+}
+
+// replaceFailures removes entries and adds others.
+func (s *Store) replaceFailures(failed []Failure, remove func(Failure) bool) error {
 	defer lockFolder(s.dir)()
 	old, err := s.failures()
 	if err != nil {
 		return err
 	}
-	old = slices.DeleteFunc(old, func(f Failure) bool { return done[text.Key(f.ID)] || deleted(f.Path) })
-	all := slices.Concat(old, failed)
+	all := slices.Concat(slices.DeleteFunc(old, remove), failed)
 	return s.in(func(root *os.Root) error {
 		if len(all) > 0 {
 			return atomicfile.WriteIn(root, failuresFile, func(w io.Writer) error { return encodeFailures(w, all) })

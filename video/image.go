@@ -85,7 +85,7 @@ func decodeImage(r io.ReadSeeker) (frame Frame, err error) {
 		return Frame{}, err
 	}
 	defer release()
-	turn := readOrientation(r, format)
+	turn, inverted := readOrientation(r, format), invertedFax(r, format)
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return Frame{}, err
 	}
@@ -99,12 +99,17 @@ func decodeImage(r io.ReadSeeker) (frame Frame, err error) {
 	case *image.NYCbCrA:
 		return planarFrame(&m.YCbCr, turn, format), nil
 	}
-	// The first frame of a GIF may cover only a part of its canvas.
-	bounds := img.Bounds()
-	if _, part := img.(*image.Paletted); part && bounds.In(image.Rect(0, 0, w, h)) {
-		bounds = image.Rect(0, 0, w, h)
+	if inverted {
+		invert(img)
 	}
-	return turn.frame(bounds, colors(img)), nil
+	bounds, pixels := img.Bounds(), colors(img)
+	if m, ok := img.(*image.Paletted); ok && format == "gif" {
+		bounds = image.Rect(0, 0, w, h) // the first frame may cover only a part of it
+		if pixels, err = gifColors(r, m); err != nil {
+			return Frame{}, err
+		}
+	}
+	return turn.frame(bounds, pixels), nil
 }
 
 // colors returns a function that reads the color of a pixel without its transparency. It
@@ -129,9 +134,6 @@ func colors(img image.Image) func(x, y int) (r, g, b uint8) {
 			table[i] = color.NRGBAModel.Convert(c).(color.NRGBA)
 		}
 		return func(x, y int) (r, g, b uint8) {
-			if !(image.Point{X: x, Y: y}).In(m.Rect) {
-				return 0, 0, 0
-			}
 			c := table[m.ColorIndexAt(x, y)]
 			return c.R, c.G, c.B
 		}

@@ -106,6 +106,34 @@ func TestReadGIF(t *testing.T) {
 	}
 }
 
+// What the first frame of a GIF does not cover has the transparent color, or else the first one, as
+// PIL shows it. The frame is a red square of 40 at 30,30 on a canvas of 100 with a green or white
+// background.
+func TestGIFCanvas(t *testing.T) {
+	const data = ",\x1e\x00\x1e\x00(\x00(\x00\x00\x08C\x00\x01\x08\x1cH\xb0\xa0\xc1\x83\x08\x13*\\\xc8\xb0\xa1\xc3\x87\x10#J\x9cH\xb1\xa2\xc5\x8b\x183j\xdc\xc8\xb1\xa3\xc7\x8f C\x8a\x1cI\xb2\xa4\xc9\x93(S\xaa\\\xc9\xb2\xa5\xcb\x970c\xca\x9cI\xb3\xa6\xcd\x9b8\t\x06\x04\x00;"
+	const colors = "\xff\x00\x00\x00\x00\xff\x00\xff\x00\xff\xff\xff"
+	control := func(transparent string) string { return "!\xf9\x04\x01\x00\x00" + transparent + "\x00" }
+	for _, c := range []struct {
+		name, background, control string
+		inside, outside           [3]byte
+	}{
+		{"background 1", "\x01", "", [3]byte{255, 0, 0}, [3]byte{255, 0, 0}},
+		{"background 3", "\x03", "", [3]byte{255, 0, 0}, [3]byte{255, 0, 0}},
+		{"transparent white", "\x01", control("\x03"), [3]byte{255, 0, 0}, [3]byte{255, 255, 255}},
+		{"transparent red", "\x03", control("\x00"), [3]byte{255, 0, 0}, [3]byte{255, 0, 0}},
+		{"no such color", "\x03", control("\x09"), [3]byte{255, 0, 0}, [3]byte{0, 0, 0}},
+	} {
+		f, err := decodeImage(strings.NewReader("GIF89a\x64\x00\x64\x00\x91" + c.background + "\x00" + colors + c.control + data))
+		if err != nil || f.Width != 100 || f.Height != 100 {
+			t.Errorf("%s: %dx%d, %v", c.name, f.Width, f.Height, err)
+			continue
+		}
+		if in, out := [3]byte(f.Pix[3*(50*100+50):]), [3]byte(f.Pix); in != c.inside || out != c.outside {
+			t.Errorf("%s: inside %v, outside %v", c.name, in, out)
+		}
+	}
+}
+
 // spiedOn tells whether large is held while the picture itself is read, which is
 // after the header was.
 type spiedOn struct {

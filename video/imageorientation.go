@@ -3,6 +3,7 @@ package video
 import (
 	"image"
 	"io"
+	"slices"
 
 	"github.com/bep/imagemeta"
 )
@@ -30,31 +31,40 @@ var metadataFormats = map[string]imagemeta.ImageFormat{
 // readOrientation returns the EXIF orientation of an image. Without a valid one, or with
 // damaged metadata, an image is upright.
 func readOrientation(r io.ReadSeeker, format string) upright {
-	value := 1
-	kind, ok := metadataFormats[format]
-	if _, err := r.Seek(0, io.SeekStart); err != nil || !ok {
-		return upright{}
-	}
-	// Metadata that cannot be read does not make the image unreadable.
-	_, _ = imagemeta.Decode(imagemeta.Options{
-		R: r, ImageFormat: kind, Sources: imagemeta.EXIF,
-		ShouldHandleTag: func(t imagemeta.TagInfo) bool { return t.Namespace == "IFD0" && t.Tag == "Orientation" },
-		HandleTag: func(t imagemeta.TagInfo) error {
-			switch v := t.Value.(type) {
-			case uint8:
-				value = int(v)
-			case uint16:
-				value = int(v)
-			case uint32:
-				value = int(v)
-			}
-			return imagemeta.ErrStopWalking
-		},
-	})
-	if value < 1 || value > len(orientations) {
+	value, ok := readTags(r, format, "Orientation")["Orientation"]
+	if !ok || value < 1 || value > len(orientations) {
 		return upright{}
 	}
 	return orientations[value-1]
+}
+
+// readTags returns the integers of tags in an image's first directory. Metadata that cannot be
+// read does not make the image unreadable.
+func readTags(r io.ReadSeeker, format string, names ...string) map[string]int {
+	tags := map[string]int{}
+	kind, ok := metadataFormats[format]
+	if _, err := r.Seek(0, io.SeekStart); err != nil || !ok {
+		return tags
+	}
+	_, _ = imagemeta.Decode(imagemeta.Options{
+		R: r, ImageFormat: kind, Sources: imagemeta.EXIF,
+		ShouldHandleTag: func(t imagemeta.TagInfo) bool { return t.Namespace == "IFD0" && slices.Contains(names, t.Tag) },
+		HandleTag: func(t imagemeta.TagInfo) error {
+			switch v := t.Value.(type) {
+			case uint8:
+				tags[t.Tag] = int(v)
+			case uint16:
+				tags[t.Tag] = int(v)
+			case uint32:
+				tags[t.Tag] = int(v)
+			}
+			if len(tags) == len(names) {
+				return imagemeta.ErrStopWalking
+			}
+			return nil
+		},
+	})
+	return tags
 }
 
 // frame returns the upright frame of the stored pixels in bounds.

@@ -63,12 +63,15 @@ func Resolve(name string) (path string, ok bool, err error) {
 	return resolve(dir, name)
 }
 
+// maxName is the largest name of a folder in bytes, on all platforms.
+const maxName = 255
+
 func resolve(dir, name string) (path string, ok bool, err error) {
 	folder := name // a folder that the user created
 	if m, known := lookup(name); known {
 		folder = m.folder()
 	}
-	if folder == "" || !filepath.IsLocal(folder) || strings.ContainsAny(folder, `/\:`) || strings.HasPrefix(folder, ".") {
+	if folder == "" || len(folder) > maxName || !filepath.IsLocal(folder) || strings.ContainsAny(folder, "/\\:\x00") || strings.HasPrefix(folder, ".") {
 		return "", false, nil
 	}
 	path = filepath.Join(dir, folder)
@@ -226,6 +229,12 @@ func (l layout) pull(ctx context.Context, d *downloader, base, dir string, r *re
 			err = errors.Join(err, os.Remove(path))
 		}
 	}
+	return err
+}
+
+// CheckMirror returns an error for a text that cannot be Options.Mirror.
+func CheckMirror(address string) error {
+	_, err := Options{Mirror: address}.endpoint()
 	return err
 }
 

@@ -6,9 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/server/access"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -68,6 +70,11 @@ func (a *app) configSetCommand() *cobra.Command {
 					return usageError{fmt.Errorf("%s: %w", args[0], err)}
 				}
 			}
+			if check := settingChecks[args[0]]; check != nil && value != "" {
+				if err := check(value); err != nil {
+					return usageError{fmt.Errorf("%s: %w", args[0], err)}
+				}
+			}
 			damaged, err := settings.Set(args[0], value)
 			if damaged != "" {
 				a.log.Warn("the settings file could not be read; it is kept under another name", "path", damaged)
@@ -83,3 +90,6 @@ func (a *app) configSetCommand() *cobra.Command {
 		},
 	}
 }
+
+// settingChecks are those of settings whose commands accept any text as a flag at first.
+var settingChecks = map[string]func(string) error{"address": access.CheckAddress, "mirror": hub.CheckMirror}

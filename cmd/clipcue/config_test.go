@@ -109,14 +109,20 @@ func TestSettingsAreRepairedWithoutLoss(t *testing.T) {
 	if r := must(t, exitDone, "config", "set", "threads", "2"); !strings.Contains(r.stderr, file+".damaged") {
 		t.Errorf("a damaged file: %s", r.stderr)
 	}
-	if data, err := os.ReadFile(file + ".damaged"); err != nil || string(data) != "x = " {
-		t.Errorf("%s, %v", data, err)
+	writeText(t, file, "y = ")
+	if r := must(t, exitDone, "config", "set", "threads", "2"); !strings.Contains(r.stderr, file+".damaged-2") {
+		t.Errorf("another damaged file: %s", r.stderr)
+	}
+	for name, want := range map[string]string{".damaged": "x = ", ".damaged-2": "y = "} {
+		if data, err := os.ReadFile(file + name); err != nil || string(data) != want {
+			t.Errorf("%s, %v", data, err)
+		}
 	}
 }
 
 func TestWrongSettingsAreNotStored(t *testing.T) {
 	t.Setenv("CLIPCUE_CONFIG", filepath.Join(t.TempDir(), "config.toml"))
-	for _, args := range [][]string{{"threads", "many"}, {"log-format", "xml"}, {"colour", "green"}, {"model", "a\xffb"}} {
+	for _, args := range [][]string{{"threads", "many"}, {"log-format", "xml"}, {"colour", "green"}, {"model", "a\xffb"}, {"address", ":::"}, {"address", "localhost"}, {"mirror", "file:///etc"}} {
 		if r := clipcue(t, append([]string{"config", "set"}, args...)...); r.code == exitDone {
 			t.Errorf("config set %q is accepted", args)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -76,6 +77,7 @@ func TestImmich(t *testing.T) {
 	}
 	for name, advice := range map[string]string{
 		"ViT-B-32__openai": "clipcue model pull ViT-B/32", "RN50__openai": "--upstream",
+		`a\u0000b`: "not on this machine", strings.Repeat("x", 5000): "not on this machine",
 		"../ViT-B-16__own": "--weights", url.PathEscape(other): "--weights", "/etc/passwd": "--weights",
 	} {
 		if status, answer := predictText(t, address, name); status != 404 || !strings.Contains(answer, advice) {
@@ -88,13 +90,37 @@ func TestImmich(t *testing.T) {
 	}
 	data, err := io.ReadAll(r.Body)
 	r.Body.Close()
-	for _, want := range []string{"clipcue_towers_loaded 3", `clipcue_http_requests_total{code="404",method="post"} 5`, `clipcue_batch_size_count{kind="text"} 3`} {
+	for _, want := range []string{"clipcue_towers_loaded 3", `clipcue_http_requests_total{code="404",method="post"} 7`, `clipcue_batch_size_count{kind="text"} 3`} {
 		if err != nil || !strings.Contains(string(data), want) {
 			t.Errorf("the metrics lack %s", want)
 		}
 	}
 	if err := stop(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+// Clients do not learn paths of the server's machine, not even those of weights that cannot be loaded.
+func TestImmichHidesPaths(t *testing.T) {
+	t.Parallel()
+	models := t.TempDir()
+	if err := os.Mkdir(filepath.Join(models, "ViT-B-16"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, filepath.Join(models, "ViT-B-16", "config.json"), "{")
+	writeText(t, filepath.Join(models, "ViT-B-16", "model.safetensors"), "junk")
+	address, _ := immichServer(t, []string{"CLIPCUE_MODELS=" + models})
+	status, answer := predictText(t, address, "ViT-B-16__openai")
+	if status != 500 || strings.Contains(answer, models) || !strings.Contains(answer, "log") {
+		t.Errorf("%d %s", status, answer)
+	}
+	r, err := http.Post(address+"/v1/embeddings", "application/json", strings.NewReader(`{"model":"ViT-B/16","input":"a"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if data, err := io.ReadAll(r.Body); err != nil || r.StatusCode != 500 || strings.Contains(string(data), models) {
+		t.Errorf("%s %s %v", r.Status, data, err)
 	}
 }
 

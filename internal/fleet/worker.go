@@ -401,9 +401,7 @@ func explain(err error) (reason string, ofVideo bool) {
 	}
 	e, ok := errors.AsType[*video.Error](err)
 	if ok {
-		bare := *e
-		bare.Path = ""
-		return text.Quote(bare.Error()), true
+		return text.Quote(feature.NewFailure("", e).Reason), true
 	}
 	code := gcerrors.Code(err)
 	missing := code == gcerrors.NotFound || code == gcerrors.PermissionDenied || errors.Is(err, fs.ErrNotExist)

@@ -2,14 +2,12 @@ package access
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/server/gate"
 	"github.com/clipcue/clipcue/internal/server/problem"
 	"github.com/dustin/go-humanize"
 )
@@ -41,20 +39,9 @@ func isData(p string) bool {
 	return p == "/api" || strings.HasPrefix(p, "/api/") || p == "/metrics" || strings.HasPrefix(p, "/metrics/") || strings.HasPrefix(p, "/debug/")
 }
 
-// checkHost rejects host names that are not the server's. A name that an attacker owns
-// could otherwise be pointed at this machine, which makes the attacker's page part of
-// the server's site. Addresses cannot be pointed elsewhere.
+// checkHost rejects host names that are not the server's.
 func (g *Guard) checkHost(_ *recorder, r *http.Request) *rejection {
-	name := r.Host
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
-	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
-	known := name == "localhost" || slices.ContainsFunc(g.o.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
-	if a, err := netip.ParseAddr(name); err == nil && (a.IsLoopback() || !g.localOnly) {
-		known = true
-	}
-	if known {
+	if gate.KnownHost(r.Host, g.o.Hosts, g.localOnly) {
 		return nil
 	}
 	return &rejection{http.StatusMisdirectedRequest, fmt.Sprintf("This server is not known as %q.", r.Host)}
@@ -114,11 +101,8 @@ func (g *Guard) checkRole(_ *recorder, r *http.Request) *rejection {
 	return &rejection{http.StatusForbidden, fmt.Sprintf("%s may only view.", who.User)}
 }
 
-// Times within which a body must arrive.
-const (
-	bodyTime = 15 * time.Second // at least
-	bodyRate = 64 << 10         // bytes per second, of a larger one
-)
+// bodyTime is the least time within which a body must arrive.
+const bodyTime = 15 * time.Second
 
 // checkBody rejects a body above the limit, and limits the rest of it while it is read.
 func (g *Guard) checkBody(w *recorder, r *http.Request) *rejection {
@@ -137,7 +121,6 @@ func (g *Guard) checkBody(w *recorder, r *http.Request) *rejection {
 	if size < 0 {
 		size = limit
 	}
-	_ = w.control.SetReadDeadline(time.Now().Add(g.bodyTime + time.Duration(size)*time.Second/bodyRate))
-	r.Body = &body{http.MaxBytesReader(w.ResponseWriter, r.Body, limit), w.control}
+	r.Body = gate.Timed(w.ResponseWriter, http.MaxBytesReader(w.ResponseWriter, r.Body, limit), size, g.bodyTime)
 	return nil
 }

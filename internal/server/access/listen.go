@@ -43,6 +43,19 @@ func (g *Guard) Listen(ctx context.Context, address string) (net.Listener, error
 	return l, nil
 }
 
+// CheckAddress returns an error for a text that is no address to listen on, such as 127.0.0.1:8080.
+// The host may be unknown.
+func CheckAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%s: %w", address, err)
+	}
+	return nil
+}
+
 // Listen listens on an address. Anybody who reaches it is accepted.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)

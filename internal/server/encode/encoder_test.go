@@ -205,7 +205,7 @@ func TestErrors(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := e.Image(gone, "a", whole); Status(err) != StatusGone {
+	if _, err := e.Image(gone, "a", whole); Status(err) != statusGone {
 		t.Errorf("a client that has gone: %v", err)
 	}
 }

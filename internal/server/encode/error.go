@@ -23,8 +23,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("the model %q is not on this machine", e.Model)
 }
 
-// StatusGone is the status in the log of a request whose client has gone.
-const StatusGone = 499
+// statusGone is the status in the log of a request whose client has gone.
+const statusGone = 499
 
 // Status returns the HTTP status for an error of an [Encoder].
 func Status(err error) int {
@@ -49,5 +49,5 @@ var statuses = []struct {
 	{video.ErrFormat, http.StatusUnprocessableEntity},
 	{video.ErrUnsupported, http.StatusUnsupportedMediaType},
 	{video.ErrTooLarge, http.StatusRequestEntityTooLarge},
-	{context.Canceled, StatusGone},
+	{context.Canceled, statusGone},
 }

@@ -7,9 +7,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,11 +25,8 @@ import (
 
 // Limits of requests with a body.
 const (
-	MaxBody   = 64 << 20  // bytes of a body
-	maxBodies = 256 << 20 // bytes of all bodies
-	maxPosts  = 256       // at a time
-	bodyTime  = 15 * time.Second
-	bodyRate  = 64 << 10 // bytes per second, at least
+	MaxBody  = 64 << 20 // bytes of a body
+	maxPosts = 256      // at a time
 )
 
 // Gate decides whether requests are handled.
@@ -36,13 +35,13 @@ type Gate struct {
 	metrics prometheus.Registerer
 	cross   *http.CrossOriginProtection
 	posts   *semaphore.Weighted
-	bodies  *semaphore.Weighted
+	bodies  *budget
 }
 
 // New returns a gate that logs and counts requests.
 func New(log *slog.Logger, metrics prometheus.Registerer) *Gate {
 	return &Gate{log: log, metrics: metrics, cross: http.NewCrossOriginProtection(),
-		posts: semaphore.NewWeighted(maxPosts), bodies: semaphore.NewWeighted(maxBodies)}
+		posts: semaphore.NewWeighted(maxPosts), bodies: newBudget()}
 }
 
 // Server returns a server for a handler.
@@ -62,11 +61,14 @@ func (g *Gate) handler(next http.Handler) http.Handler {
 		Buckets: []float64{.005, .02, .05, .1, .2, .5, 1, 2, 5, 10, 60}}, []string{"method"})
 	g.metrics.MustRegister(requests, seconds)
 	admitted := promhttp.InstrumentHandlerCounter(requests, promhttp.InstrumentHandlerDuration(seconds, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		switch {
+		case g.foreign(r):
+			Reject(w, http.StatusForbidden, "the request comes from a page of another site")
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
 			next.ServeHTTP(w, r)
-			return
+		default:
+			g.admit(w, r, next)
 		}
-		g.admit(w, r, next)
 	})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, answer := time.Now(), &recorder{ResponseWriter: w}
@@ -95,61 +97,77 @@ func (r *recorder) WriteHeader(status int) {
 
 // admit handles a request with a body, unless there are too many.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	size := r.ContentLength
-	if size < 0 {
-		size = MaxBody
-	}
 	switch {
-	case g.foreign(r):
-		Reject(w, http.StatusForbidden, "the request comes from a page of another site")
-		return
-	case size > MaxBody:
-		Reject(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %s; the limit is %s", humanize.IBytes(uint64(size)), humanize.IBytes(MaxBody)))
+	case r.ContentLength > MaxBody:
+		Reject(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %s; the limit is %s", humanize.IBytes(uint64(r.ContentLength)), humanize.IBytes(MaxBody)))
 		return
 	case !g.posts.TryAcquire(1):
 		Busy(w, "too many requests are waiting")
 		return
 	}
 	defer g.posts.Release(1)
-	if g.bodies.Acquire(r.Context(), size) != nil {
-		return // the client has gone
+	size := r.ContentLength
+	if size < 0 {
+		size = MaxBody
 	}
-	defer g.bodies.Release(size)
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime + time.Duration(size)*time.Second/bodyRate))
-	r.Body = &body{http.MaxBytesReader(w, r.Body, MaxBody), control}
+	b := &counted{ReadCloser: Timed(w, http.MaxBytesReader(w, r.Body, MaxBody), size, bodyTime), ctx: r.Context(), budget: g.bodies, left: size}
+	defer b.release()
+	r.Body = b
 	next.ServeHTTP(w, r)
 }
 
-// foreign reports whether a page of another site sends a request. Programs may send an origin
-// that is not one.
+// foreign reports whether a page that is not at an address of this machine sends a request. A name
+// is not enough, because its owner could point it at this machine. Programs may use any name, and
+// send an origin that is not one.
 func (g *Gate) foreign(r *http.Request) bool {
-	if !strings.HasPrefix(r.Header.Get("Origin"), "http") {
-		r = r.Clone(r.Context())
-		r.Header.Del("Origin")
+	origin := r.Header.Get("Origin")
+	if strings.EqualFold(origin, "null") {
+		return true
 	}
-	return g.cross.Check(r) != nil
+	page := len(origin) >= 4 && strings.EqualFold(origin[:4], "http") || r.Header.Get("Sec-Fetch-Site") != ""
+	if !page {
+		return false
+	}
+	r = r.Clone(r.Context())
+	r.Method = http.MethodPost // safe methods are not checked
+	return !KnownHost(r.Host, nil, false) || g.cross.Check(r) != nil
 }
 
-// body ends the time limit of a request's body when all of it was read, because handlers may
-// work longer.
-type body struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		_ = b.control.SetReadDeadline(time.Time{})
+// KnownHost reports whether the Host of a request is one of names, localhost or an address, which
+// must be a loopback one if localOnly. A name that an attacker owns could be pointed at this
+// machine, which makes the attacker's page part of the server's site. Addresses cannot.
+func KnownHost(host string, names []string, localOnly bool) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
 	}
-	return n, err
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if host == "localhost" || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && (a.IsLoopback() || !localOnly)
 }
 
 // Busy answers a request that may be repeated soon.
 func Busy(w http.ResponseWriter, detail string) {
 	problem.RetryAfter(w.Header(), time.Second)
 	Reject(w, http.StatusServiceUnavailable, detail)
+}
+
+// Fail logs an error, and answers with it. An error of the server may have paths of this machine,
+// so its detail is only in the log.
+func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, status int, detail string) {
+	if r.Context().Err() == nil { // else the client has gone
+		log.WarnContext(r.Context(), "a request failed", "path", r.URL.Path, "status", status, "error", detail)
+	}
+	switch status {
+	case http.StatusServiceUnavailable:
+		Busy(w, detail)
+	case http.StatusInternalServerError:
+		Reject(w, status, "the server failed; its log has the reason")
+	default:
+		Reject(w, status, detail)
+	}
 }
 
 // Reject answers a request with an error, in a form that clients of FastAPI, such as Immich, and

@@ -31,6 +31,8 @@ func TestOrigin(t *testing.T) {
 		{"Sec-Fetch-Mode", "cors", 200}, // Node's fetch
 		{"Origin", "client", 200},
 		{"Origin", address, 200},
+		{"Origin", "null", 403},
+		{"Origin", "HTTPS://evil.example", 403},
 		{"Origin", "https://evil.example", 403},
 		{"Sec-Fetch-Site", "cross-site", 403},
 	} {
@@ -45,6 +47,40 @@ func TestOrigin(t *testing.T) {
 		}
 		if answer.Body.Close(); answer.StatusCode != c.status {
 			t.Errorf("%s %s: %s", c.name, c.value, answer.Status)
+		}
+	}
+}
+
+// A name that an attacker points at the server does not make the attacker's page part of it. Programs
+// may use any name.
+func TestRebinding(t *testing.T) {
+	t.Parallel()
+	address := serve(t, func(http.ResponseWriter, *http.Request) {})
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, c := range []struct {
+			host, name, value string
+			status            int
+		}{
+			{"clipcue:3003", "User-Agent", "node", 200},
+			{"evil.example:3003", "Origin", "http://evil.example:3003", 403},
+			{"evil.example:3003", "Sec-Fetch-Site", "same-origin", 403},
+			{"localhost:3003", "Origin", "http://localhost:3003", 200},
+			{"[::1]:3003", "Origin", "http://[::1]:3003", 200},
+			{"localhost:3003", "Sec-Fetch-Site", "same-site", 403},
+		} {
+			r, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = c.host
+			r.Header.Set(c.name, c.value)
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Body.Close(); answer.StatusCode != c.status {
+				t.Errorf("%s, %+v: %s", method, c, answer.Status)
+			}
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/server/gate"
 )
 
 // form is a request as Immich sends it. The fields before the payload are those of one protocol.
@@ -18,6 +20,7 @@ type form struct {
 
 	image []byte
 	text  *string
+	via   []string // servers that have forwarded the request
 }
 
 // entries are the models that a request asks for, by task and type.
@@ -60,7 +63,7 @@ func readForm(r *http.Request) (*form, error) {
 	if err != nil {
 		return nil, invalid("the request is not multipart/form-data")
 	}
-	f, fields, err := new(form), map[string]string{}, error(nil)
+	f, fields, err := &form{via: r.Header.Values(viaHeader)}, map[string]string{}, error(nil)
 	for {
 		p, err := parts.NextPart()
 		if err == io.EOF {
@@ -91,13 +94,10 @@ func readForm(r *http.Request) (*form, error) {
 
 // broken returns the error for a request whose body cannot be read.
 func broken(err error) error {
-	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &formError{http.StatusRequestEntityTooLarge, large.Error()}
-	}
 	if _, ok := errors.AsType[*formError](err); ok {
 		return err
 	}
-	return &formError{http.StatusBadRequest, "the request cannot be read: " + err.Error()}
+	return &formError{gate.BodyStatus(err), "the request cannot be read: " + err.Error()}
 }
 
 func (f *form) readPart(p *multipart.Part, fields map[string]string) error {

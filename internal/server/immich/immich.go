@@ -6,6 +6,7 @@ package immich
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,11 +36,14 @@ type Options struct {
 	Log      *slog.Logger
 }
 
-type server struct{ o Options }
+type server struct {
+	o  Options
+	id string // of this server among those that forward a request
+}
 
 // Register adds the paths of the protocol to a mux.
 func Register(mux *http.ServeMux, o Options) {
-	s := &server{o}
+	s := &server{o, rand.Text()}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, map[string]string{"message": "Immich ML"})
 	})
@@ -65,13 +69,17 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	own, others := s.divide(f.entries)
+	if slices.Contains(f.via, s.id) && len(others) > 0 {
+		s.fail(w, r, errLoop)
+		return
+	}
 	if len(others) > 0 && s.o.Upstream == nil {
 		s.fail(w, r, noServer(others))
 		return
 	}
 	group, ctx := errgroup.WithContext(r.Context())
 	var mine response
-	var theirs json.RawMessage
+	var theirs *reply
 	if len(own) > 0 {
 		group.Go(func() (err error) {
 			defer crash.Recover()
@@ -90,22 +98,21 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.answer(w, r, f, mine, theirs)
+	answer(w, f, mine, theirs)
 }
 
 // answer merges the outputs.
-func (s *server) answer(w http.ResponseWriter, r *http.Request, f *form, mine response, theirs json.RawMessage) {
+func answer(w http.ResponseWriter, f *form, mine response, theirs *reply) {
 	switch {
 	case theirs == nil && f.old != nil:
 		writeJSON(w, mine[taskCLIP])
-	case mine == nil:
-		writeJSON(w, theirs)
 	case theirs == nil:
 		writeJSON(w, mine)
+	case mine == nil:
+		writeJSON(w, theirs.whole)
 	default: // the faces' boxes are in the other server's size of the image
-		if err := json.Unmarshal(theirs, &mine); err != nil {
-			s.fail(w, r, &upstreamError{s.o.Upstream, "its answer is not a JSON object"})
-			return
+		for name, output := range theirs.outputs {
+			mine[name] = output
 		}
 		writeJSON(w, mine)
 	}
@@ -168,13 +175,5 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	} else if errors.Is(err, ErrNoServer) {
 		status = http.StatusNotImplemented
 	}
-	detail := s.o.Describe(err)
-	if status != encode.StatusGone {
-		s.o.Log.WarnContext(r.Context(), "a request failed", "path", r.URL.Path, "status", status, "error", detail)
-	}
-	if status == http.StatusServiceUnavailable {
-		gate.Busy(w, detail)
-		return
-	}
-	gate.Reject(w, status, detail)
+	gate.Fail(w, r, s.o.Log, status, s.o.Describe(err))
 }

@@ -215,7 +215,7 @@ func otherServer(t *testing.T, status int) (*url.URL, *[]string) {
 			seen = append(seen, f.Filename)
 		}
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, `{"facial-recognition":[{"boundingBox":{"x1":1,"y1":2,"x2":3,"y2":4},"embedding":"[1,0]","score":0.9}],"imageHeight":50,"imageWidth":70}`)
+		_, _ = io.WriteString(w, `{"facial-recognition":[{"boundingBox":{"x1":1,"y1":2,"x2":3,"y2":4},"embedding":"[1,0]","score":0.9}],"clip":"[1]","imageHeight":50,"imageWidth":70}`)
 	}))
 	t.Cleanup(s.Close)
 	u, err := url.Parse(s.URL)
@@ -265,6 +265,73 @@ func TestUpstreamFails(t *testing.T) {
 	}
 	for _, u := range []*url.URL{broken, gone} {
 		if status, answer := predict(t, serve(t, Options{Upstream: u}), "entries", facesEntry, "image", photo(t)); status != 502 || !strings.Contains(answer, u.Host) {
+			t.Errorf("%d %s", status, answer)
+		}
+	}
+}
+
+// stub starts another server with a fixed answer.
+func stub(t *testing.T, answer string) *url.URL {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(s.Close)
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+const bothEntries = `{"clip":{"visual":{"modelName":"ViT-B-32__openai"}},"facial-recognition":{"detection":{"modelName":"buffalo_l"}}}`
+
+// An answer without the output of a task is an error, also next to other outputs.
+func TestUpstreamLacksOutputs(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{`{}`, `null`, `[]`, `{"facial-recognition":null}`, `{"facial-recognition":{ }}`, `{"clip":"[1]"}`, `{"facial-recognition":[]} x`} {
+		address := serve(t, Options{Upstream: stub(t, answer)})
+		for _, entries := range []string{facesEntry, bothEntries} {
+			if status, got := predict(t, address, "entries", entries, "image", photo(t)); status != 502 {
+				t.Errorf("%s: %d %s", answer, status, got)
+			}
+		}
+	}
+	address := serve(t, Options{Upstream: stub(t, `{}`)})
+	if status, got := predict(t, address, "modelName", "buffalo_l", "modelType", "facial-recognition", "options", `{}`, "image", photo(t)); status != 502 {
+		t.Errorf("the older protocol: %d %s", status, got)
+	}
+}
+
+// The other server's answer is merged as it is: its numbers are not rounded, and outputs that it was
+// not asked for do not replace those of clipcue.
+func TestUpstreamMerges(t *testing.T) {
+	t.Parallel()
+	u := stub(t, `{"facial-recognition":[{"id":9007199254740993}],"clip":"theirs","imageWidth":7,"more":1}`)
+	status, answer := predict(t, serve(t, Options{Upstream: u}), "entries", bothEntries, "image", photo(t))
+	if status != 200 || !strings.Contains(answer, "9007199254740993") || !strings.Contains(answer, `"imageWidth":7,`) && !strings.Contains(answer, `"imageWidth":7}`) ||
+		strings.Contains(answer, "theirs") || strings.Contains(answer, "more") {
+		t.Errorf("%d %s", status, answer)
+	}
+	if status, answer := predict(t, serve(t, Options{Upstream: stub(t, `{"facial-recognition":[]}`)}), "entries", facesEntry, "image", photo(t)); status != 200 {
+		t.Errorf("a photo without faces: %d %s", status, answer)
+	}
+}
+
+// A server that forwards to itself, directly or through another, answers with an error.
+func TestUpstreamLoop(t *testing.T) {
+	t.Parallel()
+	var next url.URL // set before the first request
+	second := serve(t, Options{Upstream: &next})
+	u, err := url.Parse(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next = *u
+	for _, address := range []string{second, serve(t, Options{Upstream: u})} {
+		status, answer := predict(t, address, "entries", facesEntry, "image", photo(t))
+		if status != 502 {
 			t.Errorf("%d %s", status, answer)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"unicode"
 
 	"github.com/clipcue/clipcue/internal/server/encode"
 )
@@ -66,7 +67,7 @@ func parseInput(raw json.RawMessage) (in input, err error) {
 			return in, err
 		}
 		o.Text = &text
-		if strings.HasPrefix(text, "data:image/") {
+		if isAddress(text) {
 			o = object{Image: &text}
 		}
 	case '{':
@@ -99,16 +100,32 @@ func firstByte(raw []byte) (byte, bool) {
 	return raw[0], true
 }
 
+// isAddress reports whether a text is nothing but an address, and so meant as an image. Such a text
+// can be encoded as an object.
+func isAddress(s string) bool {
+	s = strings.TrimSpace(s)
+	return hasScheme(s, "data") || isWeb(s) && !strings.ContainsFunc(s, unicode.IsSpace)
+}
+
+func isWeb(s string) bool { return hasScheme(s, "http") || hasScheme(s, "https") }
+
+// hasScheme reports whether an address has a scheme, in any case.
+func hasScheme(s, scheme string) bool {
+	got, _, ok := strings.Cut(s, ":")
+	return ok && strings.EqualFold(got, scheme)
+}
+
 // decodeImage returns the content of a data URL or of base64 alone. Nothing is downloaded: a
 // client must not be able to send requests to the server's network.
 func decodeImage(s string) ([]byte, error) {
-	if strings.HasPrefix(s, "http:") || strings.HasPrefix(s, "https:") {
-		return nil, invalid("images are not downloaded; send a data URL")
+	s = strings.TrimSpace(s)
+	if isWeb(s) {
+		return nil, invalid(`images are not downloaded; send a data URL, or {"text": …} to encode the address as a text`)
 	}
-	if rest, ok := strings.CutPrefix(s, "data:"); ok {
-		kind, data, ok := strings.Cut(rest, ",")
-		if !ok || !strings.HasSuffix(kind, ";base64") {
-			return nil, invalid("the data URL of an image must be base64")
+	if hasScheme(s, "data") {
+		kind, data, ok := strings.Cut(s[len("data:"):], ",")
+		if !ok || !isImage(kind) {
+			return nil, invalid(`a data URL must be a base64 image (data:image/jpeg;base64,…); to encode it as a text, send {"text": …}`)
 		}
 		s = data
 	}
@@ -117,6 +134,14 @@ func decodeImage(s string) ([]byte, error) {
 		return nil, invalid("the image is not base64: %v", err)
 	}
 	return data, nil
+}
+
+// isImage reports whether the head of a data URL may be that of an image in base64. A type may be
+// missing.
+func isImage(head string) bool {
+	head, ok := strings.CutSuffix(strings.ToLower(strings.ReplaceAll(head, " ", "")), ";base64")
+	kind, _, _ := strings.Cut(head, ";")
+	return ok && (kind == "" || kind == "application/octet-stream" || strings.HasPrefix(kind, "image/"))
 }
 
 // encode returns the embedding of an input and how many tokens it has.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -60,11 +61,16 @@ type usage struct {
 }
 
 // requestError is the error of a request that cannot be understood.
-type requestError struct{ detail string }
+type requestError struct {
+	status int
+	detail string
+}
 
 func (e *requestError) Error() string { return e.detail }
 
-func invalid(format string, a ...any) error { return &requestError{fmt.Sprintf(format, a...)} }
+func invalid(format string, a ...any) error {
+	return &requestError{http.StatusBadRequest, fmt.Sprintf(format, a...)}
+}
 
 func (s *server) embeddings(w http.ResponseWriter, r *http.Request) {
 	a, err := s.answer(r)
@@ -77,11 +83,12 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) answer(r *http.Request) (*answer, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, &requestError{gate.BodyStatus(err), "the body cannot be read: " + err.Error()}
+	}
 	var q request
-	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, large
-		}
+	if err := json.Unmarshal(body, &q); err != nil {
 		return nil, invalid("the body is not JSON of such a request: %v", err)
 	}
 	inputs, err := q.inputs()
@@ -128,18 +135,8 @@ func (q *request) serialize(v []float32) any {
 // fail answers with an error.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := encode.Status(err)
-	if _, ok := errors.AsType[*requestError](err); ok {
-		status = http.StatusBadRequest
-	} else if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		status = http.StatusRequestEntityTooLarge
+	if e, ok := errors.AsType[*requestError](err); ok {
+		status = e.status
 	}
-	detail := s.o.Describe(err)
-	if status != encode.StatusGone {
-		s.o.Log.WarnContext(r.Context(), "a request failed", "path", r.URL.Path, "status", status, "error", detail)
-	}
-	if status == http.StatusServiceUnavailable {
-		gate.Busy(w, detail)
-		return
-	}
-	gate.Reject(w, status, detail)
+	gate.Fail(w, r, s.o.Log, status, s.o.Describe(err))
 }

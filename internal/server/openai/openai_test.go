@@ -115,13 +115,14 @@ func TestImages(t *testing.T) {
 	}
 	plain := base64.StdEncoding.EncodeToString(b.Bytes())
 	url := "data:image/png;base64," + plain
-	status, x := ask(t, serve(t), `{"model":"ViT-B/32","input":["`+url+`",{"image":"`+url+`"},{"image":"`+plain+`"},{"type":"image_url","image_url":{"url":"`+url+`"}},{"text":"a circle"}]}`)
-	if status != 200 || len(x.Data) != 5 {
+	status, x := ask(t, serve(t), `{"model":"ViT-B/32","input":["`+url+`",{"image":"`+url+`"},{"image":"`+plain+`"},{"type":"image_url","image_url":{"url":"`+url+`"}},
+		" `+url+`","DATA:image/PNG;BASE64,`+plain+`","data:;base64,`+plain+`",{"image":"\n`+url+`"},{"text":"a circle"},{"text":"`+url[:40]+`"},"see https://example.org/a.png"]}`)
+	if status != 200 || len(x.Data) != 11 {
 		t.Fatalf("%d %+v", status, x)
 	}
 	first := list(t, x.Data[0].Embedding)
 	for i, d := range x.Data {
-		if same := slices.Equal(list(t, d.Embedding), first); same != (i < 4) {
+		if same := slices.Equal(list(t, d.Embedding), first); same != (i < 8) {
 			t.Errorf("input %d: same embedding: %v", i, same)
 		}
 	}
@@ -145,6 +146,13 @@ func TestRejected(t *testing.T) {
 		`{"model":"ViT-B/32","input":"a","dimensions":7}`:                        {400, "dimensions"},
 		`{"model":"ViT-B/32","input":{"image":"https://example.org/a.png"}}`:     {400, "not downloaded"},
 		`{"model":"ViT-B/32","input":{"image":"data:image/png,abc"}}`:            {400, "base64"},
+		`{"model":"ViT-B/32","input":"https://example.org/a.png"}`:               {400, "not downloaded"},
+		`{"model":"ViT-B/32","input":" HTTP://example.org/a.png\n"}`:             {400, "not downloaded"},
+		`{"model":"ViT-B/32","input":"data:text/plain;base64,aGVsbG8="}`:         {400, "base64 image"},
+		`{"model":"ViT-B/32","input":"data:image/png,abc"}`:                      {400, "base64 image"},
+		`{"model":"ViT-B/32","input":"data:"}`:                                   {400, "base64 image"},
+		`{"model":"ViT-B/32","input":"a"} junk`:                                  {400, "JSON"},
+		`{"model":"ViT-B/32","input":"a"`:                                        {400, "JSON"},
 		`{"model":"ViT-B/32","input":{"image":"aGVsbG8="}}`:                      {422, "image"},
 		`{"model":"ViT-B/32","input":{"image":"aGVsbG8=","text":"hello"}}`:       {400, "either"},
 		`{"model":"text-embedding-3-small","input":"a"}`:                         {404, "text-embedding-3-small"},

@@ -147,8 +147,7 @@ func Set(name, value string) (damaged string, err error) {
 	}
 	values, err := readFile(path)
 	if err != nil {
-		damaged = path + ".damaged"
-		if err := os.Rename(path, damaged); err != nil {
+		if damaged, err = setAside(path); err != nil {
 			return "", err
 		}
 	}
@@ -166,4 +165,19 @@ func Set(name, value string) (damaged string, err error) {
 		return damaged, err
 	}
 	return damaged, atomicfile.WriteBytes(path, b.Bytes())
+}
+
+// setAside renames a file and returns its new name, which no other file has.
+func setAside(path string) (string, error) {
+	for n := 1; ; n++ {
+		to := path + ".damaged"
+		if n > 1 {
+			to += fmt.Sprint("-", n)
+		}
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to, os.Rename(path, to)
+		} else if err != nil {
+			return "", err
+		}
+	}
 }
