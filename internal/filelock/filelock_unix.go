@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Supported reports whether there are locks on this platform.
+const Supported = true
+
 // Try locks an open file or folder until it is closed, and reports whether it could. The
 // system releases the locks of a process that is killed. A file system without locks counts
 // as locked.

@@ -16,6 +16,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/clipcue/clipcue/internal/server/access"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -28,6 +29,8 @@ const (
 const (
 	imageExample = "image"
 	videoExample = "video"
+
+	exampleFolder = "clipcue-examples-" // begins the name of the temporary folder
 
 	exampleTime = time.Hour
 	mostSamples = 50 // at a time
@@ -44,9 +47,9 @@ type example struct {
 
 // examples are the uploaded files. They are in a temporary folder for an hour.
 type examples struct {
-	mu  sync.Mutex
-	dir string
-	by  map[string]example
+	mu     sync.Mutex
+	folder *tempfolder.Folder // nil before the first upload
+	by     map[string]example
 }
 
 type exampleInput struct {
@@ -96,12 +99,12 @@ func kindOf(ctx context.Context, path string) (string, error) {
 func (x *examples) store(file huma.FormFile, owner string) (example, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.dir == "" {
-		dir, err := os.MkdirTemp("", "clipcue-examples-")
+	if x.folder == nil {
+		folder, err := tempfolder.Make(os.TempDir(), exampleFolder)
 		if err != nil {
 			return example{}, err
 		}
-		x.dir = dir
+		x.folder = folder
 	}
 	x.expire()
 	own := 0
@@ -114,7 +117,7 @@ func (x *examples) store(file huma.FormFile, owner string) (example, error) {
 		return example{}, huma.Error429TooManyRequests("Too many examples were uploaded. Try again later.")
 	}
 	e := example{Example: Example{ID: rand.Text(), Name: printable(filepath.Base(file.Filename))}, owner: owner, expires: time.Now().Add(exampleTime)}
-	e.path = filepath.Join(x.dir, e.ID)
+	e.path = filepath.Join(x.folder.Path, e.ID)
 	out, err := os.OpenFile(e.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return e, err
@@ -159,8 +162,8 @@ func (x *examples) expire() {
 func (x *examples) close() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.dir != "" {
-		os.RemoveAll(x.dir)
+	if x.folder != nil {
+		_ = x.folder.Close() // or the next server removes it
 	}
-	x.dir, x.by = "", map[string]example{}
+	x.folder, x.by = nil, map[string]example{}
 }

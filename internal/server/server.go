@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 	"github.com/clipcue/clipcue/library"
 )
 
@@ -66,6 +68,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.embedder = newRemembering(o.Embedder)
 	s.searches = newCache[string, *searched](64)
 	s.examples, s.listeners = examples{by: map[string]example{}}, map[string]int{}
+	for _, prefix := range []string{exampleFolder, exportFolder, playback.ClipsFolder} {
+		if err := tempfolder.RemoveLeftovers(os.TempDir(), prefix); err != nil {
+			s.log.Warn("cannot look for leftovers of a server that was killed", "error", err)
+		}
+	}
 	s.api = NewAPI(s.mux, o.Version)
 	s.operations()
 	x, err := s.state.use(ctx, true)

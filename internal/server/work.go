@@ -18,6 +18,7 @@ import (
 	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/library"
 	"github.com/clipcue/clipcue/video"
@@ -272,14 +273,17 @@ func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l l
 	return out, err
 }
 
+// exportFolder begins the name of the temporary folder of an export.
+const exportFolder = "clipcue-export-"
+
 // writeRows writes rows as the file of a job: a ZIP file for formats with a file per video.
 func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row, f markfile.Format) error {
-	dir, err := os.MkdirTemp("", "clipcue-export-")
+	dir, err := tempfolder.Make(os.TempDir(), exportFolder)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	files, err := markfile.Write(filepath.Join(dir, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
+	defer func() { _ = dir.Close() }() // or the next server removes it
+	files, err := markfile.Write(filepath.Join(dir.Path, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
 		Clock: func(path string) (float64, markfile.Clock) {
 			rate, clock := video.FrameClock(ctx, path)
 			if rate == 0 {
@@ -303,7 +307,7 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 	}
 	return t.WriteFile(l.Name+".zip", func(w io.Writer) error {
 		z := zip.NewWriter(w)
-		return cmp.Or(z.AddFS(os.DirFS(filepath.Join(dir, "export"))), z.Close())
+		return cmp.Or(z.AddFS(os.DirFS(filepath.Join(dir.Path, "export"))), z.Close())
 	})
 }
 

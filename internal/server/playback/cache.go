@@ -1,13 +1,11 @@
 package playback
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/clipcue/clipcue/internal/filelock"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 )
 
 // folderPrefix begins the name of a cache's folder.
@@ -16,11 +14,10 @@ const folderPrefix = "serve-"
 // cache is a folder of files that were made on demand. Its methods are not safe for
 // concurrent use.
 type cache struct {
-	dir   string
-	lock  *os.File // held while the folder is used
-	limit int64    // bytes
-	size  int64    // bytes of all files
-	by    map[string]*entry
+	folder *tempfolder.Folder
+	limit  int64 // bytes
+	size   int64 // bytes of all files
+	by     map[string]*entry
 }
 
 type entry struct {
@@ -34,45 +31,17 @@ func newCache(parent string, limit int64) (*cache, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
 	}
-	if err := removeAbandoned(parent); err != nil {
+	if err := tempfolder.RemoveLeftovers(parent, folderPrefix); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(parent, folderPrefix)
+	folder, err := tempfolder.Make(parent, folderPrefix)
 	if err != nil {
 		return nil, err
 	}
-	c := &cache{dir: dir, limit: limit, by: map[string]*entry{}}
-	if c.lock, err = os.Open(dir); err == nil {
-		_, err = filelock.Try(c.lock)
-	}
-	if err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	return c, nil
+	return &cache{folder: folder, limit: limit, by: map[string]*entry{}}, nil
 }
 
-func removeAbandoned(parent string) error {
-	entries, err := os.ReadDir(parent)
-	for _, e := range entries {
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), folderPrefix) {
-			continue
-		}
-		dir := filepath.Join(parent, e.Name())
-		// A folder that is being created is not locked yet.
-		if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < time.Minute {
-			continue
-		}
-		if f, err := os.Open(dir); err == nil {
-			if free, err := filelock.Try(f); free && err == nil {
-				_ = os.RemoveAll(dir) // or the next server does it
-			}
-			f.Close()
-		}
-	}
-	return err
-}
-
-func (c *cache) path(key string) string { return filepath.Join(c.dir, key) }
+func (c *cache) path(key string) string { return filepath.Join(c.folder.Path, key) }
 
 // open returns the file of a key, or nil if there is none.
 func (c *cache) open(key string) *os.File {
@@ -119,10 +88,4 @@ func (c *cache) drop(key string) {
 	_ = os.Remove(c.path(key)) // readers keep what they have open
 }
 
-func (c *cache) close() error {
-	err := os.RemoveAll(c.dir)
-	if c.lock != nil {
-		err = errors.Join(err, c.lock.Close())
-	}
-	return err
-}
+func (c *cache) close() error { return c.folder.Close() }

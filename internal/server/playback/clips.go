@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/clipcue/clipcue/internal/server/attachment"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -30,20 +31,23 @@ type Failure struct {
 	Err error
 }
 
+// ClipsFolder begins the name of the temporary folder of WriteClips.
+const ClipsFolder = "clipcue-clips-"
+
 // WriteClips writes clips as a ZIP file, and returns those that failed because of their
 // video. clips.csv lists the others: file, folder, video, start, end. done is called after
 // each clip. Errors of the output, or the end of ctx, end it.
 func WriteClips(ctx context.Context, to io.Writer, clips []Clip, done func()) (failed []Failure, err error) {
-	dir, err := os.MkdirTemp("", "clipcue-clips-")
+	dir, err := tempfolder.Make(os.TempDir(), ClipsFolder)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = dir.Close() }() // or the next process removes it
 	z := zip.NewWriter(to)
 	used := map[string]int{}
 	list := [][]string{{"file", "folder", "video", "start", "end"}}
 	for _, c := range clips {
-		part := filepath.Join(dir, "part.mp4")
+		part := filepath.Join(dir.Path, "part.mp4")
 		err := video.Cut(ctx, c.Path, c.Start, c.End, part)
 		switch _, fault := errors.AsType[*video.Error](err); {
 		case err == nil:

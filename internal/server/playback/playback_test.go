@@ -270,7 +270,7 @@ func TestCache(t *testing.T) {
 		f.Close()
 		time.Sleep(time.Millisecond)
 		var names []string
-		entries, err := os.ReadDir(p.cache.dir)
+		entries, err := os.ReadDir(p.cache.folder.Path)
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
