@@ -253,6 +253,14 @@ type Model struct {
 	Used bool   `json:"used" doc:"by this library"`
 }
 
+// ExportFormat is a format of export jobs.
+type ExportFormat struct {
+	Name       string   `json:"name" doc:"format of an export job"`
+	Program    string   `json:"program" doc:"that reads it"`
+	Extensions []string `json:"extensions"`
+	Loses      string   `json:"loses" doc:"what the format cannot represent; empty if nothing"`
+}
+
 // NewJob is a job to run.
 type NewJob struct {
 	Kind    string   `json:"kind" enum:"index,train,apply,export,duplicates"`

@@ -10,8 +10,8 @@ import (
 )
 
 // segmentKeys are the columns of segments in CSV and the keys in JSONL. One of the first two
-// has the video.
-var segmentKeys = []string{"video", "path", "start", "end", "label", "split", "duration"}
+// has the video. The score of a segment that was found is ignored.
+var segmentKeys = []string{"video", "path", "start", "end", "label", "split", "duration", "score"}
 
 // segmentList collects the segments of each video, in the order of their first lines.
 type segmentList struct {
@@ -90,6 +90,7 @@ func parseSegmentsJSONL(r io.Reader, name string) ([]Untrimmed, error) {
 			Label    string      `json:"label"`
 			Split    string      `json:"split"`
 			Duration jsonNumber  `json:"duration"`
+			Score    jsonNumber  `json:"score"` // ignored
 		}
 		if err := decodeLine(text, &row, true); err != nil {
 			return jsonError(err, "an object with the keys "+strings.Join(segmentKeys, ", "))

@@ -11,21 +11,26 @@ func planarFrame(m *image.YCbCr, turn upright, format string) Frame {
 	if turn.swap {
 		f.Width, f.Height = h, w
 	}
-	stretched, convert := (*chroma).jpegRow, jpegToRGB
+	stretched, convert := (*chroma).jpegRow, jpegPixels
 	if format == "webp" {
-		stretched, convert = (*chroma).webpRow, studioToRGB
+		stretched, convert = (*chroma).webpRow, studioPixels
 	}
 	blue, red := newChroma(m, m.Cb), newChroma(m, m.Cr)
 	for y := range h {
 		cb, cr := stretched(blue, y), stretched(red, y)
 		at, step := turn.row(w, h, y)
-		for x, light := range m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:w] {
-			pixel := f.Pix[at : at+3 : at+3]
-			pixel[0], pixel[1], pixel[2] = convert(light, cb[x], cr[x])
-			at += step
-		}
+		convert(f.Pix, at, step, m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:w], cb[:w], cr[:w])
 	}
 	return f
+}
+
+// studioPixels converts a row with [studioToRGB]; its pixels are step bytes apart, from at on.
+func studioPixels(pix []byte, at, step int, light, cb, cr []byte) {
+	for x, l := range light {
+		pixel := pix[at : at+3 : at+3]
+		pixel[0], pixel[1], pixel[2] = studioToRGB(l, cb[x], cr[x])
+		at += step
+	}
 }
 
 // row returns where the pixels of a stored row are in an upright image, which is stored as w×h: the
@@ -44,12 +49,18 @@ func (o upright) row(w, h, y int) (at, step int) {
 	return at, step
 }
 
-// jpegToRGB converts a pixel with libjpeg's arithmetic, which rounds to the nearest.
-func jpegToRGB(y, cb, cr uint8) (r, g, b uint8) {
+// jpegPixels is studioPixels with libjpeg's arithmetic, which rounds to the nearest.
+func jpegPixels(pix []byte, at, step int, light, cb, cr []byte) {
 	const half = 1 << 15
-	l, u, v := int32(y), int32(cb)-128, int32(cr)-128
 	clamp := func(v int32) uint8 { return uint8(max(0, min(255, v))) }
-	return clamp(l + (91881*v+half)>>16), clamp(l + (half-22554*u-46802*v)>>16), clamp(l + (116130*u+half)>>16)
+	for x, y := range light {
+		l, u, v := int32(y), int32(cb[x])-128, int32(cr[x])-128
+		pixel := pix[at : at+3 : at+3]
+		pixel[0] = clamp(l + (91881*v+half)>>16)
+		pixel[1] = clamp(l + (half-22554*u-46802*v)>>16)
+		pixel[2] = clamp(l + (116130*u+half)>>16)
+		at += step
+	}
 }
 
 // chroma is one of the two channels of color.

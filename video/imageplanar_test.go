@@ -46,3 +46,28 @@ func TestPlanarEqualsPIL(t *testing.T) {
 		}
 	}
 }
+
+// The colors of JPEG are those of libjpeg's tables (jdcolor.c), for every luma and chroma.
+func TestJPEGColors(t *testing.T) {
+	const half = 1 << 15
+	var cr, cb, greenCr, greenCb [256]int
+	for i := range 256 {
+		x := i - 128
+		cr[i], cb[i] = (91881*x+half)>>16, (116130*x+half)>>16
+		greenCr[i], greenCb[i] = -46802*x, -22554*x+half
+	}
+	limit := func(v int) byte { return byte(max(0, min(255, v))) }
+	const n = 256 * 256
+	light, blue, red := make([]byte, n), make([]byte, n), make([]byte, n)
+	got, want := make([]byte, 3*n), make([]byte, 3*n)
+	for y := range 256 {
+		for i := range n {
+			light[i], blue[i], red[i] = byte(y), byte(i), byte(i>>8)
+			b, r := i%256, i/256
+			want[3*i], want[3*i+1], want[3*i+2] = limit(y+cr[r]), limit(y+(greenCb[b]+greenCr[r])>>16), limit(y+cb[b])
+		}
+		if jpegPixels(got, 0, 3, light, blue, red); !bytes.Equal(got, want) {
+			t.Fatalf("luma %d", y)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 // reason. All other flags have one type, one default and one help text.
 var differing = map[string]string{
 	"activation":      "pretrain chooses the activation, and has a default",
+	"as":              "library export takes the format of the extension",
 	"batch":           "the items of a batch are frames, windows, segments, pairs or images",
 	"broker":          "fleet serve runs a broker by default, the others connect to it",
 	"data":            "each task has its own annotations",

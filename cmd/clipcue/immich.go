@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +45,7 @@ func (a *app) immichCommand() *cobra.Command {
 		Use:   "immich",
 		Short: "Serve CLIP to Immich, and embeddings to clients of OpenAI",
 		Long: `Answers the requests that Immich sends to its machine-learning server (GET /ping,
-POST /predict), and POST /v1/embeddings of OpenAI's clients. The embeddings are those of
+POST /predict), and POST /v1/embeddings and GET /v1/models of OpenAI's clients. The embeddings are those of
 Immich's own server, up to rounding, so an existing library stays valid.
 
 Immich names the model, such as ViT-B-32__openai. It must have been pulled, or be given
@@ -94,7 +96,7 @@ func (a *app) immich(c *cobra.Command, o immichFlags) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	immich.Register(mux, immich.Options{Encoder: encoder, Runs: o.runs, Upstream: upstream, Lists: o.lists, Describe: advised, Log: a.log})
-	openai.Register(mux, openai.Options{Encoder: encoder, Describe: advised, Log: a.log})
+	openai.Register(mux, openai.Options{Encoder: encoder, Models: o.models, Describe: advised, Log: a.log})
 	h := gate.New(a.log, metrics).Server(mux)
 	h.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(c.Context()) }
 	terminal.Fprintf(a.out, "clipcue serves Immich at http://%s\n", listener.Addr())
@@ -135,6 +137,17 @@ func (o *immichFlags) find(name string) (string, error) {
 		return download + pull, nil
 	}
 	return "", &encode.MissingError{Model: name, Pull: pull}
+}
+
+// models returns the names of the models that are on this machine.
+func (o *immichFlags) models() []string {
+	names := slices.Sorted(maps.Keys(o.weights))
+	for _, name := range hub.Names() {
+		if _, ok, err := hub.Resolve(name); ok && err == nil {
+			names = append(names, name)
+		}
+	}
+	return append(names, tiny.Name)
 }
 
 // runs reports whether a model is here or can be pulled.

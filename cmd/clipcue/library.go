@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/text"
@@ -13,9 +15,9 @@ import (
 )
 
 func (a *app) libraryCommand() *cobra.Command {
-	c := &cobra.Command{Use: "library", Short: "Describe a library, check it for damage, or list its saved searches",
+	c := &cobra.Command{Use: "library", Short: "Describe a library, check it, export its moments, or list its saved searches",
 		Example: "  clipcue library info --library lib\n  clipcue library check --library lib\n  clipcue library searches --library lib"}
-	c.AddCommand(a.libraryInfoCommand(), a.libraryCheckCommand(), a.librarySearchesCommand())
+	c.AddCommand(a.libraryInfoCommand(), a.libraryCheckCommand(), a.libraryExportCommand(), a.librarySearchesCommand())
 	return c
 }
 
@@ -125,6 +127,51 @@ running.`,
 		},
 	}
 	o.add(c)
+	return c
+}
+
+func (a *app) libraryExportCommand() *cobra.Command {
+	var o libraryFlags
+	var out string
+	var format library.TableFormat
+	c := &cobra.Command{
+		Use:   "export --library DIR --out FILE",
+		Short: "Write the moments of a library with their embeddings to a table",
+		Long: `Writes the video, the times in seconds, the share of blank frames and the embedding of
+each moment. The extension of FILE chooses the format, unless --as is given.
+
+  parquet  columns id, video, start, end, blank, vector; the provenance in the metadata
+  jsonl    a line for each moment, with the same keys
+  npz      arrays id, video, start, end, blank [n] and vector [n,E]; video is a row of
+           "videos" in metadata.json, which has the provenance`,
+		Example: "  clipcue library export --library lib --out moments.parquet",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format == "" {
+				var ok bool
+				if format, ok = library.TableFormatOf(filepath.Ext(out)); !ok {
+					return usageError{fmt.Errorf("--out %s has none of the extensions of %s, and --as is not given", text.Quote(out), flags.Words(library.TableFormats))}
+				}
+			}
+			l, err := o.server.Open(c, o.library)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			n, err := l.Export(c.Context(), out, format, a.progress)
+			switch {
+			case err != nil:
+				return err
+			case o.json:
+				return a.json(map[string]any{"file": out, "format": format, "moments": n})
+			}
+			terminal.Fprintf(a.out, "%d moments: %s\n", n, out)
+			return nil
+		},
+	}
+	o.add(c)
+	flags.Out(c, &out, "file to write")
+	flags.OneOf(c, &format, "as", library.TableFormats, "file format: "+flags.Words(library.TableFormats)+" (default that of the extension)")
 	return c
 }
 

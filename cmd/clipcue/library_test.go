@@ -473,3 +473,28 @@ func TestLibraryOfATrainedRetriever(t *testing.T) {
 	// The same library is not to be filled by the backbone alone.
 	checkError(t, clipcue(t, indexing(videos, lib, "--run", "")...), exitFailed, "--reindex")
 }
+
+// The extension of the file chooses the format of exported moments, and --as overrides it.
+func TestLibraryExport(t *testing.T) {
+	_, lib := newLibrary(t)
+	dir := t.TempDir()
+	type exported struct {
+		File, Format string
+		Moments      int
+	}
+	export := func(name string, more ...string) exported {
+		return decode[exported](t, must(t, exitDone, append([]string{"library", "export", "-q", "--json", "--library", lib, "--out", filepath.Join(dir, name)}, more...)...))
+	}
+	first := export("a.parquet")
+	if first.Format != "parquet" || first.Moments == 0 {
+		t.Errorf("%+v", first)
+	}
+	if e := export("a.txt", "--as", "jsonl"); e.Format != "jsonl" || e.Moments != first.Moments {
+		t.Errorf("%+v", e)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "a.txt"))
+	if n := bytes.Count(data, []byte("\n")); err != nil || n != first.Moments {
+		t.Errorf("%d lines, error %v", n, err)
+	}
+	must(t, exitUsage, "library", "export", "--library", lib, "--out", filepath.Join(dir, "b.txt"))
+}

@@ -237,6 +237,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 	f := root.PersistentFlags()
 	flags.LogFormat(f, &format)
 	f.BoolVarP(&quiet, "quiet", "q", false, "no progress; log only warnings and errors")
+	f.Bool("no-color", false, "accepted for scripts: the output never has colors")
 	flags.Threads(f, &a.threads)
 	flags.Memory(f, &a.memory)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -36,10 +35,7 @@ func writeBORIS(w io.Writer, rows []Row, _ Options) error {
 
 // borisTable is an export of events, after the line of column names.
 type borisTable struct {
-	in     *csv.Reader
-	at     map[string]int // column of a name in lower case
-	fields []string       // of the current line
-
+	table
 	video map[string]string // of an observation, if the file does not list its media
 }
 
@@ -57,11 +53,7 @@ func openBORIS(data []byte) *borisTable {
 			if err != nil {
 				break
 			}
-			at := map[string]int{}
-			for i, name := range slices.Backward(fields) {
-				at[strings.ToLower(strings.TrimSpace(name))] = i
-			}
-			t := &borisTable{in: in, at: at, video: map[string]string{}}
+			t := &borisTable{newTable(in, fields), map[string]string{}}
 			if t.has("behavior") && (t.aggregated() || t.has("time") && t.has("behavior type", "status")) {
 				return t
 			}
@@ -71,10 +63,6 @@ func openBORIS(data []byte) *borisTable {
 }
 
 func isBORIS(data []byte) bool { return openBORIS(data) != nil }
-
-func (t *borisTable) has(names ...string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { _, ok := t.at[n]; return ok })
-}
 
 // Names of the columns in versions of BORIS.
 var (
@@ -87,24 +75,6 @@ var (
 // of one.
 func (t *borisTable) aggregated() bool { return t.has(borisStart...) && t.has(borisStop...) }
 
-// field returns the first of the columns that is not empty.
-func (t *borisTable) field(names ...string) string {
-	for _, n := range names {
-		if i, ok := t.at[n]; ok && i < len(t.fields) && t.fields[i] != "" {
-			return text.Uncell(strings.TrimSpace(t.fields[i]))
-		}
-	}
-	return ""
-}
-
-func (t *borisTable) seconds(names ...string) (float64, error) {
-	x, err := parseNumber(t.field(names...))
-	if err != nil {
-		return 0, fmt.Errorf("column %q: %w", names[0], err)
-	}
-	return x, nil
-}
-
 // readBORIS reads the state events. The label is the behavior.
 func readBORIS(data []byte, o Options) (rows []Row, err error) {
 	t := openBORIS(data)
@@ -114,11 +84,10 @@ func readBORIS(data []byte, o Options) (rows []Row, err error) {
 	open := map[string]Row{} // events that have started
 	points := 0
 	for {
-		if t.fields, err = t.in.Read(); errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
+		if more, err := t.next(); err != nil {
 			return nil, err
+		} else if !more {
+			break
 		}
 		kind := strings.ToUpper(t.field("behavior type", "status"))
 		if kind == "POINT" {
@@ -130,8 +99,7 @@ func readBORIS(data []byte, o Options) (rows []Row, err error) {
 			rows, err = t.place(rows, r)
 		}
 		if err != nil {
-			line, _ := t.in.FieldPos(0)
-			return nil, fmt.Errorf("line %d: %w", line, err)
+			return nil, t.located(err)
 		}
 		if len(rows) > maxRows {
 			return nil, errRows
@@ -147,8 +115,8 @@ func (t *borisTable) event(kind string, open map[string]Row) (r Row, done bool, 
 	r = Row{Video: t.field(borisVideo...), Label: oneLine(t.field("behavior"))}
 	if t.aggregated() {
 		var errs [2]error
-		r.Start, errs[0] = t.seconds(borisStart...)
-		r.End, errs[1] = t.seconds(borisStop...)
+		r.Start, errs[0] = t.number(borisStart...)
+		r.End, errs[1] = t.number(borisStop...)
 		if s, ok := strings.CutPrefix(t.field("comment start"), scoreComment); ok {
 			if score, err := strconv.ParseFloat(s, 64); err == nil {
 				r.Score = &score
@@ -156,7 +124,7 @@ func (t *borisTable) event(kind string, open map[string]Row) (r Row, done bool, 
 		}
 		return r, true, cmp.Or(errs[0], errs[1])
 	}
-	at, err := t.seconds("time")
+	at, err := t.number("time")
 	key := strings.Join([]string{cmp.Or(t.field("observation id"), r.Video), t.field("subject"), r.Label}, "\x00")
 	started, ok := open[key]
 	switch {
@@ -184,7 +152,7 @@ func (t *borisTable) place(rows []Row, r Row) ([]Row, error) {
 	offset := 0.0
 	if s := t.field(borisOffset); s != "" && s != "NA" {
 		var err error
-		if offset, err = t.seconds(borisOffset); err != nil {
+		if offset, err = t.number(borisOffset); err != nil {
 			return nil, err
 		}
 	}

@@ -67,11 +67,11 @@ const marksOnly = "negative marks, authors, dates"
 // codecs are the formats. Of several with one extension, the first is the default. A new
 // format is a constant, an entry here, and its two functions; either may be nil.
 var codecs = []codec{
-	{Info{Name: CSV, Program: "spreadsheets, pandas", Extensions: []string{".csv"}, Loses: "scores"}, nil, readCSV, writeCSV},
-	{Info{Name: JSONL, Program: "scripts", Extensions: []string{".jsonl"}, Loses: "scores"}, nil, readJSONL, writeJSONL},
+	{Info{Name: CSV, Program: "spreadsheets, pandas", Extensions: []string{".csv"}}, nil, readCSV, writeCSV},
+	{Info{Name: JSONL, Program: "scripts", Extensions: []string{".jsonl"}}, nil, readJSONL, writeJSONL},
 	{Info{Name: Parquet, Program: "pandas, polars, DuckDB", Extensions: []string{".parquet"}, Binary: true}, nil, readParquet, writeParquet},
-	{Info{Name: ActivityNet, Program: "ActivityNet's tools", Extensions: []string{".json"}, Loses: marksOnly + ", scores"}, nil, readActivityNet, writeActivityNet},
-	{Info{Name: LabelStudio, Program: "Label Studio", Extensions: []string{".json"}, Loses: marksOnly + ", scores"}, isArray, readLabelStudio, writeLabelStudio},
+	{Info{Name: ActivityNet, Program: "ActivityNet's tools", Extensions: []string{".json"}, Loses: marksOnly}, nil, readActivityNet, writeActivityNet},
+	{Info{Name: LabelStudio, Program: "Label Studio", Extensions: []string{".json"}, Loses: marksOnly}, isArray, readLabelStudio, writeLabelStudio},
 	{Info{Name: SRT, Program: "video players", Extensions: []string{".srt"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a millisecond"}, nil, readSRT, writeSRT},
 	{Info{Name: VTT, Program: "browsers", Extensions: []string{".vtt"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a millisecond"}, nil, readVTT, writeVTT},
 	{Info{Name: EDL, Program: "video editors (CMX 3600)", Extensions: []string{".edl"}, PerVideo: true, Loses: marksOnly + ", scores, fractions of a frame"}, nil, readEDL, writeEDL},

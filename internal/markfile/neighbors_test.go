@@ -119,7 +119,7 @@ func TestScoresAndOverlapsReadBack(t *testing.T) {
 		{Video: "v.mp4", Start: 2, End: 4, Label: "x", Score: &other},
 		{Video: "v.mp4", Start: 5, End: 6, Label: "x (2)"},
 	}
-	for _, f := range []Format{ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro, HuggingFace} {
+	for _, f := range []Format{CSV, JSONL, ActivityNet, LabelStudio, ELAN, BORIS, Parquet, FiftyOne, COCO, Datumaro, HuggingFace} {
 		files, err := Write(filepath.Join(t.TempDir(), "out"), f, want, Options{Rate: 25})
 		if err != nil {
 			t.Fatal(err)

@@ -15,7 +15,10 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-var columns = []string{"video", "start", "end", "label", "negative", "author", "time"}
+var columns = []string{"video", "start", "end", "label", "negative", "author", "time", scoreColumn}
+
+// scoreColumn is written if a row has a score.
+const scoreColumn = "score"
 
 // required is the number of columns that every file has. Files of positive marks without
 // authors and dates have only these, so that they can be used for training.
@@ -28,16 +31,32 @@ func plain(rows []Row) bool {
 
 func writeCSV(w io.Writer, rows []Row, _ Options) error {
 	out := csv.NewWriter(w)
-	n := len(columns)
+	n := len(columns) - 1
 	if plain(rows) {
 		n = required
 	}
-	out.Write(columns[:n])
+	cells := func(all []string) []string { return all[:n] }
+	if scored(rows) {
+		cells = func(all []string) []string { return slices.Delete(all, n, len(columns)-1) }
+	}
+	out.Write(cells(slices.Clone(columns)))
 	for _, r := range rows {
-		out.Write([]string{text.Cell(r.Video), number(r.Start), number(r.End), text.Cell(r.Label), strconv.FormatBool(r.Negative), text.Cell(r.Author), stamp(r.Time)}[:n])
+		out.Write(cells([]string{text.Cell(r.Video), number(r.Start), number(r.End), text.Cell(r.Label), strconv.FormatBool(r.Negative), text.Cell(r.Author), stamp(r.Time), score(r)}))
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// scored reports whether a row has a score.
+func scored(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(r Row) bool { return r.Score != nil })
+}
+
+func score(r Row) string {
+	if r.Score == nil {
+		return ""
+	}
+	return number(*r.Score)
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
@@ -68,61 +87,53 @@ func readCSV(data []byte, _ Options) (rows []Row, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("it has no line of column names: %w", err)
 	}
-	at := map[string]int{}
-	for i, name := range head {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if _, twice := at[name]; twice {
-			return nil, fmt.Errorf("there are two columns %q", name)
-		}
-		at[name] = i
+	t := newTable(in, head)
+	if len(t.at) < len(head) {
+		return nil, fmt.Errorf("it has two columns of the same name: %s", strings.Join(head, ", "))
 	}
-	if _, ok := at["video"]; !ok {
-		at["video"] = slices.Index(head, "path")
+	if i, ok := t.at["path"]; ok && !t.has("video") {
+		t.at["video"] = i
 	}
 	for _, name := range columns[:required] {
-		if i, ok := at[name]; !ok || i < 0 {
+		if !t.has(name) {
 			return nil, fmt.Errorf("the first line has no column %s; it has %s", name, strings.Join(head, ", "))
 		}
 	}
 	for {
-		fields, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, nil
+		more, err := t.next()
+		if err != nil || !more {
+			return rows, err
 		}
+		r, err := t.row()
 		if err != nil {
-			return nil, err
-		}
-		field := func(name string) string {
-			if i, ok := at[name]; ok {
-				return text.Uncell(strings.TrimSpace(fields[i]))
-			}
-			return ""
-		}
-		seconds := func(name string) (float64, error) {
-			x, err := parseNumber(field(name))
-			if err != nil {
-				err = fmt.Errorf("column %s: %w", name, err)
-			}
-			return x, err
-		}
-		r := Row{Video: field("video"), Label: field("label"), Author: field("author")}
-		var errs [4]error
-		r.Start, errs[0] = seconds("start")
-		r.End, errs[1] = seconds("end")
-		if s := field("negative"); s != "" {
-			r.Negative, errs[2] = parseBool(s)
-		}
-		if s := field("time"); s != "" {
-			if r.Time, err = time.Parse(time.RFC3339Nano, s); err != nil {
-				errs[3] = fmt.Errorf("column time: %q is not a date such as 2026-01-31T12:00:00Z", s)
-			}
-		}
-		if err := errors.Join(errs[:]...); err != nil {
-			line, _ := in.FieldPos(0)
-			return nil, fmt.Errorf("line %d: %w", line, err)
+			return nil, t.located(err)
 		}
 		rows = append(rows, r)
 	}
+}
+
+// row returns the current line of a file that writeCSV could have written.
+func (t *table) row() (Row, error) {
+	r := Row{Video: t.field("video"), Label: t.field("label"), Author: t.field("author")}
+	var errs [5]error
+	r.Start, errs[0] = t.number("start")
+	r.End, errs[1] = t.number("end")
+	if s := t.field("negative"); s != "" {
+		r.Negative, errs[2] = parseBool(s)
+	}
+	if s := t.field("time"); s != "" {
+		if at, err := time.Parse(time.RFC3339Nano, s); err != nil {
+			errs[3] = fmt.Errorf("column time: %q is not a date such as 2026-01-31T12:00:00Z", s)
+		} else {
+			r.Time = at
+		}
+	}
+	if t.field(scoreColumn) != "" {
+		var x float64
+		x, errs[4] = t.number(scoreColumn)
+		r.Score = &x
+	}
+	return r, errors.Join(errs[:]...)
 }
 
 // object is a line of JSONL.
@@ -134,6 +145,7 @@ type object struct {
 	Negative bool       `json:"negative,omitempty"`
 	Author   string     `json:"author,omitempty"`
 	Time     *time.Time `json:"time,omitempty"`
+	Score    *float64   `json:"score,omitempty"`
 }
 
 func writeJSONL(w io.Writer, rows []Row, _ Options) error {
@@ -141,7 +153,7 @@ func writeJSONL(w io.Writer, rows []Row, _ Options) error {
 	out.SetEscapeHTML(false)
 	bare := plain(rows)
 	for _, r := range rows {
-		o := object{Video: r.Video, Start: &r.Start, End: &r.End, Label: r.Label}
+		o := object{Video: r.Video, Start: &r.Start, End: &r.End, Label: r.Label, Score: r.Score}
 		if !bare {
 			o.Negative, o.Author = r.Negative, r.Author
 			if !r.Time.IsZero() {
@@ -168,7 +180,7 @@ func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 		case o.Start == nil || o.End == nil:
 			return nil, fmt.Errorf("object %d has no start or no end", len(rows)+1)
 		}
-		r := Row{Video: o.Video, Start: *o.Start, End: *o.End, Label: o.Label, Negative: o.Negative, Author: o.Author}
+		r := Row{Video: o.Video, Start: *o.Start, End: *o.End, Label: o.Label, Negative: o.Negative, Author: o.Author, Score: o.Score}
 		if o.Time != nil {
 			r.Time = *o.Time
 		}
@@ -188,8 +200,9 @@ type activityItem struct {
 }
 
 type activityLabel struct {
-	Segment pair   `json:"segment"`
-	Label   string `json:"label"`
+	Segment pair     `json:"segment"`
+	Label   string   `json:"label"`
+	Score   *float64 `json:"score,omitempty"`
 }
 
 func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
@@ -200,7 +213,7 @@ func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
 			item = &activityItem{Subset: "training"}
 			a.Database[r.Video] = item
 		}
-		item.Annotations = append(item.Annotations, activityLabel{newPair(r.Start, r.End), r.Label})
+		item.Annotations = append(item.Annotations, activityLabel{newPair(r.Start, r.End), r.Label, r.Score})
 	}
 	return writeJSON(w, a)
 }
@@ -219,94 +232,10 @@ func readActivityNet(data []byte, _ Options) (rows []Row, err error) {
 		}
 		for _, x := range item.Annotations {
 			start, end := x.Segment.times()
-			rows = append(rows, Row{Video: video, Start: start, End: end, Label: x.Label})
+			rows = append(rows, Row{Video: video, Start: start, End: end, Label: x.Label, Score: x.Score})
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
-	return rows, nil
-}
-
-// task is a task of Label Studio.
-type task struct {
-	Data struct {
-		Video string `json:"video"`
-	} `json:"data"`
-	Annotations []annotation `json:"annotations"`
-}
-
-type annotation struct {
-	Skipped bool     `json:"was_cancelled,omitempty"` //nolint:misspell // Label Studio's key
-	Result  []region `json:"result"`
-}
-
-// region is a span in seconds (type labels) or in frames from 1 on (type timelinelabels).
-type region struct {
-	From  string `json:"from_name"`
-	To    string `json:"to_name"`
-	Type  string `json:"type"`
-	Value struct {
-		Start    *float64 `json:"start,omitempty"`
-		End      *float64 `json:"end,omitempty"`
-		Labels   []string `json:"labels,omitempty"`
-		Ranges   []frames `json:"ranges,omitempty"`
-		Timeline []string `json:"timelinelabels,omitempty"`
-	} `json:"value"`
-}
-
-type frames struct {
-	Start *float64 `json:"start"`
-	End   *float64 `json:"end"`
-}
-
-func writeLabelStudio(w io.Writer, rows []Row, _ Options) error {
-	tasks := []*task{}
-	for _, r := range rows {
-		if n := len(tasks); n == 0 || tasks[n-1].Data.Video != r.Video {
-			t := &task{Annotations: []annotation{{}}}
-			t.Data.Video = r.Video
-			tasks = append(tasks, t)
-		}
-		x := region{From: "label", To: "video", Type: "labels"}
-		x.Value.Start, x.Value.End, x.Value.Labels = &r.Start, &r.End, []string{r.Label}
-		results := &tasks[len(tasks)-1].Annotations[0].Result
-		*results = append(*results, x)
-	}
-	return writeJSON(w, tasks)
-}
-
-func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
-	fps := o.Rate
-	var tasks []task
-	if err := json.Unmarshal(data, &tasks); err != nil {
-		return nil, err
-	}
-	for i, t := range tasks {
-		if t.Annotations == nil {
-			return nil, fmt.Errorf("task %d has no \"annotations\"; export tasks from Label Studio as JSON, not as JSON-MIN", i+1)
-		}
-		for _, a := range t.Annotations {
-			if a.Skipped {
-				continue
-			}
-			for _, x := range a.Result {
-				v := x.Value
-				for _, label := range v.Labels {
-					if v.Start == nil || v.End == nil {
-						return nil, fmt.Errorf("a label of task %d has no start or no end", i+1)
-					}
-					rows = append(rows, Row{Video: t.Data.Video, Start: *v.Start, End: *v.End, Label: label})
-				}
-				if len(v.Timeline) > 0 && !(fps > 0) {
-					return nil, fmt.Errorf("task %d counts frames, and the frame rate is unknown", i+1)
-				}
-				for _, label := range v.Timeline {
-					for _, f := range v.Ranges {
-						rows = append(rows, Row{Video: t.Data.Video, Start: max(0, needed(f.Start)-1) / fps, End: needed(f.End) / fps, Label: label})
-					}
-				}
-			}
-		}
-	}
 	return rows, nil
 }
 

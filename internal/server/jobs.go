@@ -17,6 +17,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/problem"
@@ -31,6 +32,21 @@ type jobInput struct {
 
 type jobList struct {
 	Jobs []jobs.Job `json:"jobs" doc:"the newest first"`
+}
+
+type formatList struct {
+	Formats []ExportFormat `json:"formats"`
+}
+
+// exportFormats returns the formats of files. Clips are another one.
+func exportFormats() []ExportFormat {
+	out := []ExportFormat{}
+	for _, i := range markfile.List() {
+		if i.Export {
+			out = append(out, ExportFormat{Name: string(i.Name), Program: i.Program, Extensions: i.Extensions, Loses: i.Loses})
+		}
+	}
+	return out
 }
 
 func (s *Server) jobOperations() {
@@ -53,6 +69,9 @@ func (s *Server) jobOperations() {
 		s.jobs.ServeFile(w, r, in.Job)
 	})
 	stream(s, "/events", "get-events", "Follow changes: events job, library and labels", "text/event-stream", s.events)
+	operation(s, http.MethodGet, "/formats", "list-formats", "List the formats of exports", func(context.Context, *struct{}) (*body[formatList], error) {
+		return &body[formatList]{formatList{exportFormats()}}, nil
+	})
 	operation(s, http.MethodGet, "/folders", "list-folders", "List folders that may be added", s.folders)
 	operation(s, http.MethodGet, "/library/duplicates", "list-duplicates", "List videos that are more than once in the library", s.duplicates, func(o *huma.Operation) {
 		o.Responses = map[string]*huma.Response{"202": {Description: "A job looks for them now; the lists are empty", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object"}}}},

@@ -21,7 +21,6 @@ import (
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/feature"
-	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
@@ -474,9 +473,14 @@ func TestJobs(t *testing.T) {
 	run(object{"kind": "train", "label": made.Label}, jobs.Done)
 	field, _ := reflect.TypeFor[NewJob]().FieldByName("Format")
 	formats := strings.Split(field.Tag.Get("enum"), ",")
-	for _, f := range markfile.Formats() {
-		if !slices.Contains(formats, string(f)) {
-			t.Errorf("the API has no format %s", f)
+	var listed struct{ Formats []ExportFormat }
+	call(t, site, "GET", "/formats", nil, 200, &listed)
+	if len(listed.Formats) != len(formats)-1 { // clips are not a file format
+		t.Errorf("%d formats are listed of %v", len(listed.Formats), formats)
+	}
+	for _, f := range listed.Formats {
+		if !slices.Contains(formats, f.Name) || f.Program == "" || len(f.Extensions) == 0 {
+			t.Errorf("%+v", f)
 		}
 	}
 	for _, format := range formats {

@@ -30,6 +30,7 @@ type (
 	Problem        = client.Problem
 	Problems       = client.Problems
 	Model          = client.Model
+	ExportFormat   = client.ExportFormat
 	NewJob         = client.NewJob
 	Folder         = client.Folder
 	VideoName      = client.VideoName

@@ -1,5 +1,5 @@
-// Package openai answers POST /v1/embeddings in the shape of OpenAI's clients. Unlike OpenAI's
-// models, CLIP's encode images too: an input may be the data URL of an image, or an object.
+// Package openai answers POST /v1/embeddings and GET /v1/models in the shape of OpenAI's clients. Unlike
+// OpenAI's models, CLIP's encode images too: an input may be the data URL of an image, or an object.
 package openai
 
 import (
@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,15 +23,51 @@ import (
 // Options configure a server.
 type Options struct {
 	Encoder  *encode.Encoder
+	Models   func() []string    // names of the models that are on this machine
 	Describe func(error) string // of errors, for users
 	Log      *slog.Logger
 }
 
 type server struct{ o Options }
 
-// Register adds the path to a mux.
+// Register adds the paths to a mux.
 func Register(mux *http.ServeMux, o Options) {
-	mux.HandleFunc("POST /v1/embeddings", (&server{o}).embeddings)
+	s := &server{o}
+	mux.HandleFunc("POST /v1/embeddings", s.embeddings)
+	mux.HandleFunc("GET /v1/models", s.models)
+	mux.HandleFunc("GET /v1/models/{model...}", s.model)
+}
+
+// model describes a model that can be asked for.
+type model struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"` // not known
+	Owner   string `json:"owned_by"`
+}
+
+func describe(name string) model { return model{ID: name, Object: "model", Owner: "clipcue"} }
+
+func (s *server) models(w http.ResponseWriter, _ *http.Request) {
+	list := []model{}
+	for _, name := range s.o.Models() {
+		list = append(list, describe(name))
+	}
+	writeJSON(w, map[string]any{"object": "list", "data": list})
+}
+
+func (s *server) model(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("model")
+	if !slices.Contains(s.o.Models(), name) {
+		gate.Reject(w, http.StatusNotFound, fmt.Sprintf("there is no model %q", name))
+		return
+	}
+	writeJSON(w, describe(name))
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client has gone
 }
 
 // request is the body of a request. Other fields, such as user, are ignored.
@@ -78,8 +115,7 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(a) // the client has gone
+	writeJSON(w, a)
 }
 
 func (s *server) answer(r *http.Request) (*answer, error) {

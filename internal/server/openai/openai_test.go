@@ -34,7 +34,7 @@ func serve(t *testing.T) string {
 			return tiny.Load(clip.Options{Towers: tower})
 		}})
 	mux := http.NewServeMux()
-	Register(mux, Options{Encoder: e, Describe: error.Error, Log: slog.New(slog.DiscardHandler)})
+	Register(mux, Options{Encoder: e, Models: func() []string { return []string{"ViT-B/32", "clipcue-tiny"} }, Describe: error.Error, Log: slog.New(slog.DiscardHandler)})
 	s := httptest.NewServer(mux)
 	t.Cleanup(e.Close)
 	t.Cleanup(s.Close)
@@ -163,5 +163,34 @@ func TestRejected(t *testing.T) {
 		if status != c.status || x.Error == nil || !strings.Contains(x.Error.Message, c.text) || x.Error.Type != "invalid_request_error" {
 			t.Errorf("%.80s: %d %+v", body, status, x.Error)
 		}
+	}
+}
+
+func TestModels(t *testing.T) {
+	base := strings.TrimSuffix(serve(t), "embeddings")
+	get := func(path string) (status int, v struct {
+		ID, Object string
+		Data       []struct{ ID, Object string }
+	}) {
+		r, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, v
+	}
+	if status, v := get("models"); status != http.StatusOK || v.Object != "list" || len(v.Data) != 2 || v.Data[0].ID != "ViT-B/32" || v.Data[0].Object != "model" {
+		t.Errorf("status %d, %+v", status, v)
+	}
+	for _, path := range []string{"models/ViT-B/32", "models/ViT-B%2F32"} {
+		if status, v := get(path); status != http.StatusOK || v.ID != "ViT-B/32" {
+			t.Errorf("%s: status %d, %+v", path, status, v)
+		}
+	}
+	if status, _ := get("models/other"); status != http.StatusNotFound {
+		t.Errorf("status %d", status)
 	}
 }

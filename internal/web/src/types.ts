@@ -57,6 +57,7 @@ export interface Job {
 export interface Place { video?: number; name: string; folder: string; reason?: string }
 export interface Problems { failed: Place[] | null; missing: Place[] | null; partial: Place[] | null }
 export interface Model { name: string; kind: string; used: boolean }
+export interface ExportFormat { name: string; program: string; extensions: string[] | null; loses: string }
 export interface Duplicates {
   job?: string;
   exact?: { bytes: number; videos: Place[] }[] | null;

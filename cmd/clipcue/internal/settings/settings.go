@@ -25,7 +25,8 @@ import (
 const Model = "model"
 
 // names are those of the flags that have the same meaning in all commands, wherever a user is.
-var names = []string{Model, "library", "threads", "memory", "quiet", "log-format", "address", "mirror"}
+var names = []string{Model, "library", "threads", "memory", "decoders", "timeout", "quiet", "no-color", "log-format",
+	"address", "tokens", "upstream", "unload", "mirror"}
 
 // Names returns the names of all settings.
 func Names() []string { return slices.Clone(names) }

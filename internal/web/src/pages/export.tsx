@@ -1,22 +1,15 @@
 import { useEffect, useState } from "preact/hooks";
 import { plural, visible } from "../format";
 import { active, JobRow, startJob } from "../jobs";
+import { useLoad } from "../load";
 import { jobs, notify } from "../state";
 import { useStore } from "../store";
-import type { Job, Label } from "../types";
+import type { ExportFormat, Job, Label } from "../types";
 import { Button } from "../ui/basics";
 import { Icon } from "../ui/icon";
 import { Popover } from "../ui/popover";
 
 const common: [string, string][] = [["clips", "Clips, one video file each"], ["csv", "Table (CSV), for Excel"]];
-const others: [string, string][] = [
-  ["edl", "EDL for an editing program"], ["srt", "Subtitles, SRT"], ["vtt", "Subtitles, WebVTT"],
-  ["jsonl", "JSON lines"], ["activitynet", "ActivityNet JSON"], ["labelstudio", "Label Studio JSON"],
-  ["elan", "ELAN"], ["textgrid", "Praat TextGrid"], ["boris", "BORIS events"], ["via", "VGG Image Annotator"], ["mpv", "mpv playlist"],
-  ["parquet", "Parquet table"], ["cvat", "CVAT"], ["datumaro", "Datumaro"], ["fiftyone", "FiftyOne"], ["coco", "COCO tables"],
-  ["huggingface", "Hugging Face metadata"], ["premiere", "Premiere Pro markers"], ["resolve", "DaVinci Resolve markers"], ["fcpxml", "Final Cut Pro timeline"],
-];
-
 // useExport starts exports and saves the file of the last one as soon as it is ready.
 export function useExport(): { job: Job | undefined; start: (body: Record<string, unknown>) => void } {
   const [id, setId] = useState("");
@@ -35,15 +28,17 @@ function download(file: string): void {
 
 interface FormatProps { what?: "segments" | "marks"; choose: (format: string) => void }
 
-// Formats offers what most people need first.
+// Formats offers what most people need first, and all formats of the server.
 export function Formats({ what = "segments", choose }: FormatProps) {
+  const { data } = useLoad<{ formats: ExportFormat[] | null }>("/formats");
+  const others = (data?.formats ?? []).filter(f => !common.some(([name]) => name === f.name));
   const item = ([format, name]: [string, string]) => <Button key={format} kind="quiet" onClick={() => choose(format)}>{name}</Button>;
   return (
     <>
       {common.filter(f => what === "segments" || f[0] !== "clips").map(item)}
       <details>
         <summary class="button quiet"><Icon name="down" size={16} /><span>More formats</span></summary>
-        {others.map(item)}
+        {others.map(f => item([f.name, `${f.program} (${f.extensions?.[0]})`]))}
       </details>
     </>
   );
