@@ -50,7 +50,7 @@ func CheckAddress(address string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	if _, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port); err != nil {
 		return fmt.Errorf("%s: %w", address, err)
 	}
 	return nil
