@@ -99,7 +99,6 @@ func trunkFlops(c clip.Config) float64 {
 			mixer = 4*s.Width + 2*side*side
 		}
 		sum += (perPixel + s.Blocks*s.Width*(mixer+49+2*s.MLP)) * side * side
-		width = s.Width
 	}
 	sum += (9*side*side + 2*c.Trunk.Squeeze + c.Embed) * c.Trunk.Final
 	return 2 * float64(sum)
