@@ -4,9 +4,10 @@
 set -eu
 
 version=4.14.1
+# The names of the functions are not those of programs: command -v would find the function.
 have() { command -v "$1" >/dev/null 2>&1; }
 
-chromium() {
+find_or_install_chromium() {
 	have "${CLIPCUE_CHROMIUM:-chromium}" || have google-chrome || have chromium-browser && return
 	root=
 	if [ "$(id -u)" -ne 0 ]; then
@@ -19,7 +20,7 @@ chromium() {
 		DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends chromium >/dev/null
 }
 
-axe() {
+find_or_install_axe() {
 	folder=${XDG_CACHE_HOME:-$HOME/.cache}/clipcue
 	file=$folder/axe-$version.js
 	[ -s "$file" ] && return
@@ -33,5 +34,5 @@ axe() {
 	[ -s "$file" ]
 }
 
-chromium || echo "chromium is missing and could not be installed; the tests of the page will be skipped" >&2
-axe || echo "axe-core is missing and could not be installed; the tests of accessibility will be skipped" >&2
+find_or_install_chromium || echo "chromium is missing and could not be installed; the tests of the page will be skipped" >&2
+find_or_install_axe || echo "axe-core is missing and could not be installed; the tests of accessibility will be skipped" >&2
