@@ -84,9 +84,11 @@ func TestBudget(t *testing.T) {
 	for range 8 {
 		select {
 		case c := <-done:
+			b.mu.Lock()
 			if b.free < 0 {
 				t.Errorf("%d bytes are free", b.free)
 			}
+			b.mu.Unlock()
 			c.release()
 		case <-time.After(time.Minute):
 			t.Fatal("bodies wait for each other")
