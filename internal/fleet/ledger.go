@@ -173,8 +173,13 @@ func (l *ledger) unstart(ctx context.Context, key string) error {
 }
 
 // first returns up to n units in a state.
-func (l *ledger) first(ctx context.Context, s state, n int) (rows []row, err error) {
-	found, err := l.db.QueryContext(ctx, columns+"WHERE state = ? LIMIT ?", s, n)
+func (l *ledger) first(ctx context.Context, s state, n int) ([]row, error) {
+	return l.rows(ctx, "WHERE state = ? LIMIT ?", s, n)
+}
+
+// rows returns the units that a condition selects.
+func (l *ledger) rows(ctx context.Context, where string, values ...any) (rows []row, err error) {
+	found, err := l.db.QueryContext(ctx, columns+where, values...)
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,12 @@ func coordinatorMain(settings []byte) error {
 	if err := json.Unmarshal(settings, &o); err != nil {
 		return err
 	}
+	return restart(func(ctx context.Context) error { return coordinate(ctx, o) }, func(error) bool { return false })
+}
+
+// restart runs a service until the standard input ends, and again after an error, since other
+// services may be starting and the cluster may have no leader. It returns an error that is final.
+func restart(serve func(context.Context) error, final func(error) bool) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -62,7 +68,11 @@ func coordinatorMain(settings []byte) error {
 		cancel()
 	}()
 	for ctx.Err() == nil {
-		if err := coordinate(ctx, o); err != nil && ctx.Err() == nil { // the cluster may have no leader
+		err := serve(ctx)
+		if final(err) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, err)
 			sleep(ctx, time.Second)
 		}
@@ -102,23 +112,7 @@ func workerMain(settings []byte) error {
 	if err := json.Unmarshal(settings, &o); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	for ctx.Err() == nil {
-		err := work(ctx, o)
-		if final(err) {
-			return err
-		}
-		if err != nil && ctx.Err() == nil { // the coordinator or the brokers may be starting
-			fmt.Fprintln(os.Stderr, err)
-			sleep(ctx, time.Second)
-		}
-	}
-	return nil
+	return restart(func(ctx context.Context) error { return work(ctx, o) }, final)
 }
 
 func work(ctx context.Context, o workerSettings) error {

@@ -310,21 +310,10 @@ func (l *ledger) complete(ctx context.Context) (keys []string, err error) {
 }
 
 // spans returns the spans of a video in order.
-func (l *ledger) spans(ctx context.Context, key string) (out []row, err error) {
-	rows, err := l.db.QueryContext(ctx, columns+"WHERE parent <> '' AND parent = ?", key)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	slices.SortFunc(out, func(a, b row) int { return a.unit.Part.First - b.unit.Part.First })
-	return out, rows.Err()
+func (l *ledger) spans(ctx context.Context, key string) ([]row, error) {
+	spans, err := l.rows(ctx, "WHERE parent <> '' AND parent = ?", key)
+	slices.SortFunc(spans, func(a, b row) int { return a.unit.Part.First - b.unit.Part.First })
+	return spans, err
 }
 
 // finishDivided records that a divided video is done.
