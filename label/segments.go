@@ -189,7 +189,7 @@ func smoothed(spans []span, scores []float32, i int) float64 {
 // touching reports whether moment i and the next one touch.
 func touching(spans []span, i int) bool { return spans[i+1].start <= spans[i].end+1e-6 }
 
-// cell returns the times that moment i speaks for.
+// cell returns the span of time that the score of moment i applies to.
 func cell(spans []span, i int) (start, end float64) {
 	start, end = spans[i].start, spans[i].end
 	center := (start + end) / 2

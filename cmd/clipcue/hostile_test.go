@@ -367,7 +367,7 @@ func gifAnimation(w io.Writer, width, height uint16, frames int) {
 	io.WriteString(w, ";")
 }
 
-// zipped writes PyTorch's archive with a pickle that begins with head and goes on with
+// zipped writes PyTorch's archive with a pickle that begins with head and continues with
 // zeros up to size bytes.
 func zipped(w io.Writer, size int, head string) {
 	z := zip.NewWriter(w)
