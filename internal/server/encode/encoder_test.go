@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -170,6 +171,26 @@ func TestManyModels(t *testing.T) {
 	}
 	if _, _, err := e.Text(t.Context(), "a", "circle"); !errors.Is(err, ErrBusy) || Status(err) != 503 {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A client that leaves before its model is loaded does not stop the load.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	e, loads := newEncoder(t, time.Hour)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 20 {
+		name := strconv.Itoa(i)
+		if _, _, err := e.Text(gone, name, "circle"); err != nil && Status(err) != statusGone {
+			t.Fatal(err)
+		}
+		if _, _, err := e.Text(t.Context(), name, "circle"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if loads.Load() != 20 {
+		t.Errorf("loaded %d times instead of 20", loads.Load())
 	}
 }
 

@@ -32,29 +32,17 @@ const maxTowers = 4
 
 // acquire returns a tower of the model of a name, which is loaded if it is not in memory. Others wait for the same
 // load, which goes on when a request ends. release must be called when err is nil.
-func (e *Encoder) acquire(ctx context.Context, name string, kind clip.Tower) (t *tower, release func(), err error) {
-	k := key{kind: kind}
-	if k.model, err = e.o.Find(name); err != nil {
+func (e *Encoder) acquire(ctx context.Context, name string, kind clip.Tower) (*tower, func(), error) {
+	model, err := e.o.Find(name)
+	if err != nil {
 		return nil, nil, err
 	}
-	e.mu.Lock()
-	t = e.towers[k]
-	if t == nil {
-		if !e.makeRoom() {
-			e.mu.Unlock()
-			return nil, nil, ErrBusy
-		}
-		t = &tower{ready: make(chan struct{})}
-		e.towers[k] = t
-		t.users++ // that of the load
-		go func() {
-			defer crash.Recover()
-			e.load(context.WithoutCancel(ctx), k, t)
-		}()
+	k := key{model: model, kind: kind}
+	t, err := e.use(ctx, k)
+	if err != nil {
+		return nil, nil, err
 	}
-	t.users++
-	e.mu.Unlock()
-	release = func() { e.release(k, t) }
+	release := func() { e.release(k, t) }
 	select {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
@@ -66,6 +54,27 @@ func (e *Encoder) acquire(ctx context.Context, name string, kind clip.Tower) (t 
 		return nil, nil, err
 	}
 	return t, release, nil
+}
+
+// use counts one user more of a tower, and starts its load if it is not in memory.
+func (e *Encoder) use(ctx context.Context, k key) (*tower, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.towers[k]
+	if t == nil {
+		if !e.makeRoom() {
+			return nil, ErrBusy
+		}
+		t = &tower{ready: make(chan struct{})}
+		e.towers[k] = t
+		t.users++ // that of the load
+		go func() {
+			defer crash.Recover()
+			e.load(context.WithoutCancel(ctx), k, t)
+		}()
+	}
+	t.users++
+	return t, nil
 }
 
 // load loads a tower. One that cannot be loaded is forgotten, so that the next request tries again.
