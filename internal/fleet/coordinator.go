@@ -241,18 +241,18 @@ func (c *Coordinator) reconcile(ctx context.Context) error {
 			return err
 		}
 	}
-	n, err := c.ledger.counts(ctx)
+	inQueue, err := c.ledger.count(ctx, queued) // at most the window, unlike all counts
 	if err != nil {
 		return err
 	}
-	if err := c.tidy(ctx, n.all(waiting)+n.all(queued)); err != nil {
-		return err
-	}
-	if n.all(waiting) == 0 || n.all(queued) >= c.o.window {
+	if inQueue >= c.o.window {
 		return nil
 	}
-	rows, err := c.ledger.first(ctx, waiting, min(publishUnits, c.o.window-n.all(queued)))
+	rows, err := c.ledger.first(ctx, waiting, min(publishUnits, c.o.window-inQueue))
 	if err != nil {
+		return err
+	}
+	if err := c.tidy(ctx, inQueue+len(rows)); err != nil || len(rows) == 0 {
 		return err
 	}
 	if len(rows) == publishUnits {

@@ -133,25 +133,42 @@ func found(r row, err error) (row, bool, error) {
 // put adds units in a state, or replaces them.
 func (l *ledger) put(ctx context.Context, r Recipe, units []Unit, s state) error {
 	return l.inTx(ctx, func(tx *sql.Tx) error {
+		known, err := tx.PrepareContext(ctx, "SELECT EXISTS (SELECT 1 FROM unit WHERE name = ?)")
+		if err != nil {
+			return err
+		}
+		insert, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO unit (name, key, unit, state) VALUES (?, ?, ?, ?)")
+		if err != nil {
+			return err
+		}
 		for _, u := range units {
 			data, err := json.Marshal(u)
 			if err != nil {
 				return err
 			}
-			name := text.Key(u.ID)
-			if _, err := tx.ExecContext(ctx, "DELETE FROM fault WHERE name = ?", name); err != nil {
+			name, old := text.Key(u.ID), false
+			if err := known.QueryRowContext(ctx, name).Scan(&old); err != nil {
 				return err
 			}
-			if err := dropSpans(ctx, tx, "(SELECT key FROM unit WHERE name = ?)", name); err != nil {
-				return err
+			if old {
+				if err := forget(ctx, tx, name); err != nil {
+					return err
+				}
 			}
-			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO unit (name, key, unit, state) VALUES (?, ?, ?, ?)",
-				name, u.key(r), string(data), s); err != nil {
+			if _, err := insert.ExecContext(ctx, name, u.key(r), string(data), s); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// forget deletes the failures and the spans of a video.
+func forget(ctx context.Context, tx *sql.Tx, name string) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM fault WHERE name = ?", name); err != nil {
+		return err
+	}
+	return dropSpans(ctx, tx, "(SELECT key FROM unit WHERE name = ?)", name)
 }
 
 // set changes the state of a unit, and forgets its deliveries.
@@ -238,8 +255,11 @@ func (l *ledger) counts(ctx context.Context) (n tally, err error) {
 	return n, rows.Err()
 }
 
-// all returns the number of units in a state.
-func (t tally) all(s state) int { return t.videos[s] + t.spans[s] }
+// count returns the number of units in a state.
+func (l *ledger) count(ctx context.Context, s state) (n int, err error) {
+	err = l.db.QueryRowContext(ctx, "SELECT count(*) FROM unit WHERE state = ?", s).Scan(&n)
+	return n, err
+}
 
 // fault is a failure of a unit on a machine.
 type fault struct {
