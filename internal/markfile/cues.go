@@ -99,8 +99,8 @@ func cueTime(s string) (seconds float64) {
 	return math.Round(seconds*1000) / 1000
 }
 
-// errRate reports that frames cannot be counted.
-var errRate = errors.New("the format counts frames, and the frame rate is unknown")
+// ErrRate is wrapped by the error for a format that counts the frames of a video whose rate is unknown.
+var ErrRate = errors.New("the format counts frames, and the frame rate is unknown")
 
 // clock returns the frame rate and the timecodes of a video.
 func (o Options) clock(video string) (rate float64, c Clock, err error) {
@@ -110,7 +110,7 @@ func (o Options) clock(video string) (rate float64, c Clock, err error) {
 		}
 	}
 	if !(o.Rate > 0) {
-		return 0, nil, errRate
+		return 0, nil, ErrRate
 	}
 	return o.Rate, plainClock(nominal(o.Rate)), nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -57,6 +58,20 @@ func (o Options) lost(what string, n int) {
 	}
 }
 
+// counted returns options that add up what is left out of several files, and a function that reports
+// the sums.
+func (o Options) counted() (counting Options, report func()) {
+	tell, sums := o.Lost, map[string]int{}
+	o.Lost = func(what string, n int) { sums[what] += n }
+	return o, func() {
+		for _, what := range slices.Sorted(maps.Keys(sums)) {
+			if tell != nil {
+				tell(what, sums[what])
+			}
+		}
+	}
+}
+
 // Clock numbers the frames of a video, from 0, as video editors do.
 type Clock interface {
 	Label(frame int64) string                  // such as 14:09:42:00
@@ -78,13 +93,15 @@ var ErrFormat = errors.New("unknown format")
 // ErrNothing is wrapped by the error for a file or folder without a span.
 var ErrNothing = errors.New("it has no spans of videos with labels")
 
-// limit is the size of the largest file that is read, in bytes.
-const limit = 256 << 20
+// Limit is the size of the largest file that is read, in bytes.
+const Limit = 256 << 20
 
 // Read reads a file, or all files of a folder that have a known extension. The format is
 // detected if it is empty. Rows of formats with a file for each video that does not name it
 // get the file's name without the extension as their video.
 func Read(name string, f Format, o Options) ([]Row, error) {
+	o, report := o.counted()
+	defer report()
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
@@ -129,9 +146,9 @@ func readData(name string, f Format) ([]byte, error) {
 		f, _ = FormatOf(name, nil) // formats with the same extension are all text or all binary
 	}
 	if f.Info().Binary {
-		return input.ReadFile(name, limit)
+		return input.ReadFile(name, Limit)
 	}
-	return input.ReadText(name, limit)
+	return input.ReadText(name, Limit)
 }
 
 func readFile(name, relative string, f Format, o Options) ([]Row, error) {
@@ -175,6 +192,8 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 // Write writes rows to a file, or, for formats with a file for each video, to files below
 // a folder, which are named by the videos below their common folder. It returns the files.
 func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
+	o, report := o.counted()
+	defer report()
 	c := f.codec()
 	if !c.keepsNegatives() {
 		all := len(rows)

@@ -495,6 +495,13 @@ func TestJobs(t *testing.T) {
 			t.Errorf("%s: %d, %d bytes, %v", format, answer.StatusCode, len(data), answer.Header)
 		}
 	}
+	// What a format cannot represent is reported.
+	call(t, site, "POST", label+"/marks", object{"marks": []object{{"video": marks[0]["video"], "start": 2, "end": 3, "positive": true},
+		{"video": marks[0]["video"], "start": 3, "end": 4, "positive": true}}}, 200, nil)
+	j := run(object{"kind": "export", "label": made.Label, "format": "cvat", "what": "marks"}, jobs.Done)
+	if !strings.Contains(string(j.Result), `"left_out":["borders between spans of a label that touch or overlap: `) {
+		t.Errorf("left out of CVAT's file: %s", j.Result)
+	}
 	more := filepath.Join(filepath.Dir(dir), "videos", "more")
 	if err := os.Mkdir(more, 0o777); err != nil {
 		t.Fatal(err)

@@ -193,7 +193,8 @@ func (s *Server) apply(ctx context.Context, t *jobs.Task, p applyParams) (any, e
 // exported is the result of an export job.
 type exported struct {
 	Segments int      `json:"segments"`
-	Failed   []string `json:"failed"` // names of videos of which a clip could not be made
+	Failed   []string `json:"failed"`   // names of videos of which a clip could not be made
+	LeftOut  []string `json:"left_out"` // what the format cannot represent, with numbers
 }
 
 func (s *Server) export(ctx context.Context, t *jobs.Task, p exportParams) (any, error) {
@@ -208,7 +209,8 @@ func (s *Server) export(ctx context.Context, t *jobs.Task, p exportParams) (any,
 		if p.Format == "clips" {
 			return s.exportClips(ctx, t, x, l, rows)
 		}
-		return exported{Segments: len(rows), Failed: []string{}}, writeRows(ctx, t, x, l, rows, markfile.Format(p.Format))
+		lost, err := writeRows(ctx, t, x, l, rows, markfile.Format(p.Format))
+		return exported{Segments: len(rows), Failed: []string{}, LeftOut: lost}, err
 	})
 }
 
@@ -255,7 +257,7 @@ func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l l
 		_, folder := x.place(r.Video)
 		clips = append(clips, playback.Clip{Path: r.Video, Folder: printable(folder), Span: video.Span{Start: r.Start, End: r.End}})
 	}
-	out := exported{Segments: len(rows), Failed: []string{}}
+	out := exported{Segments: len(rows), Failed: []string{}, LeftOut: []string{}}
 	err := t.WriteFile(l.Name+".zip", func(w io.Writer) error {
 		done := int64(0)
 		failed, err := playback.WriteClips(ctx, w, clips, func() {
@@ -276,13 +278,15 @@ func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l l
 // exportFolder begins the name of the temporary folder of an export.
 const exportFolder = "clipcue-export-"
 
-// writeRows writes rows as the file of a job: a ZIP file for formats with a file per video.
-func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row, f markfile.Format) error {
+// writeRows writes rows as the file of a job: a ZIP file for formats with a file per video. It
+// returns what is left out.
+func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row, f markfile.Format) (lost []string, err error) {
 	dir, err := tempfolder.Make(os.TempDir(), exportFolder)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = dir.Close() }() // or the next server removes it
+	lost = []string{}
 	files, err := markfile.Write(filepath.Join(dir.Path, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
 		Clock: func(path string) (float64, markfile.Clock) {
 			rate, clock := video.FrameClock(ctx, path)
@@ -290,12 +294,13 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 				return 0, nil
 			}
 			return rate, clock
-		}, Duration: func(path string) float64 { return video.DurationOf(ctx, path) }})
+		}, Duration: func(path string) float64 { return video.DurationOf(ctx, path) },
+		Lost: func(what string, n int) { lost = append(lost, fmt.Sprintf("%s: %d", what, n)) }})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if about := f.Info(); !about.PerVideo {
-		return t.WriteFile(l.Name+about.Extensions[0], func(w io.Writer) error {
+		return lost, t.WriteFile(l.Name+about.Extensions[0], func(w io.Writer) error {
 			in, err := os.Open(files[0])
 			if err != nil {
 				return err
@@ -305,7 +310,7 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 			return err
 		})
 	}
-	return t.WriteFile(l.Name+".zip", func(w io.Writer) error {
+	return lost, t.WriteFile(l.Name+".zip", func(w io.Writer) error {
 		z := zip.NewWriter(w)
 		return cmp.Or(z.AddFS(os.DirFS(filepath.Join(dir.Path, "export"))), z.Close())
 	})

@@ -1,5 +1,5 @@
 import { api, explain } from "./api";
-import { count, length, plural } from "./format";
+import { count, length, plural, visible } from "./format";
 import { jobs, notify } from "./state";
 import { useStore } from "./store";
 import type { Job } from "./types";
@@ -45,10 +45,20 @@ export function resultText(j: Job): string {
     const all = (j.result?.["labels"] ?? []) as Record<string, unknown>[];
     return all.map(l => `${plural(n("segments", l), "segment")} in ${plural(n("videos", l), "video")}.`).join(" ");
   }
-  if (j.kind === "export" && n("segments")) return `Ready: ${plural(n("segments"), "part")}`;
+  if (j.kind === "export" && n("segments")) return `Ready: ${exportText(j)}`;
   if (j.kind !== "index") return "";
   const parts = [[n("indexed"), "indexed"], [n("moved"), "moved"], [n("failed"), "not readable"], [n("missing"), "missing"]] as const;
   return parts.filter(p => p[0]).map(([k, what]) => `${plural(k, "video")} ${what}`).join(", ") || "Nothing new";
+}
+
+// exportText tells what an exported file has, and what it lacks.
+export function exportText(j: Job): string {
+  const names = (key: string) => (j.result?.[key] ?? []) as string[];
+  const failed = names("failed"), lost = names("left_out");
+  const parts = [plural(Number(j.result?.["segments"] ?? 0) - failed.length, "part")];
+  if (failed.length) parts.push(`no clip of ${failed.slice(0, 3).map(visible).join(", ")}${failed.length > 3 ? ` and ${failed.length - 3} more` : ""}`);
+  if (lost.length) parts.push(`left out: ${lost.join(", ")}`);
+  return parts.join(" · ");
 }
 
 export function progressText(j: Job): string {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { plural, visible } from "../format";
-import { active, JobRow, startJob } from "../jobs";
+import { visible } from "../format";
+import { active, exportText, JobRow, startJob } from "../jobs";
 import { useLoad } from "../load";
 import { jobs, notify } from "../state";
 import { useStore } from "../store";
@@ -48,10 +48,9 @@ export function Formats({ what = "segments", choose }: FormatProps) {
 export function ExportState({ job: j }: { job: Job | undefined }) {
   if (!j) return null;
   if (active(j) || j.state !== "done") return <JobRow job={j} />;
-  const n = Number(j.result?.["segments"] ?? 0);
   return (
     <div class="finished" role="status">
-      <p><strong>Ready.</strong> {n > 0 && plural(n, "part")}</p>
+      <p><strong>Ready.</strong> {exportText(j)}</p>
       <a class="button primary" href={j.file} download><Icon name="download" size={18} /><span>Download again</span></a>
     </div>
   );
