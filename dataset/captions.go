@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/clipcue/clipcue/internal/markfile"
 )
 
 // CaptionFormats lists the formats that [LoadCaptions] reads.
-var CaptionFormats = []string{"csv", "jsonl", "msrvtt", "didemo", "lsmdc", huggingFace}
+var CaptionFormats = withPrograms("csv", "jsonl", "msrvtt", "didemo", "lsmdc", huggingFace)
 
 // CaptionOptions configure how captions are read.
 type CaptionOptions struct {
@@ -43,7 +45,7 @@ func (c *Captions) add(where string, s Sample) error {
 	return nil
 }
 
-// captionLoaders maps each format to its reader.
+// captionLoaders maps formats to their readers; the others are of annotation programs.
 var captionLoaders = map[string]func(path string, o CaptionOptions, c *Captions) error{
 	"csv":       func(path string, _ CaptionOptions, c *Captions) error { return readInto(path, c, parseCaptionCSV) },
 	"jsonl":     func(path string, _ CaptionOptions, c *Captions) error { return readInto(path, c, parseCaptionJSONL) },
@@ -69,9 +71,12 @@ func LoadCaptions(path string, o CaptionOptions) (*Captions, error) {
 			return nil, err
 		}
 	}
-	load, ok := captionLoaders[format]
-	if !ok {
+	if !slices.Contains(CaptionFormats, format) {
 		return nil, fmt.Errorf("%w %q; known: %s", ErrUnknownFormat, format, strings.Join(CaptionFormats, ", "))
+	}
+	load := captionLoaders[format]
+	if load == nil {
+		o.Format, load = format, loadMarkCaptions
 	}
 	c := &Captions{Dataset: Dataset{Source: path, Format: format}}
 	if err := load(path, o, c); err != nil {
@@ -127,18 +132,20 @@ func detectCaptions(path string) (string, error) {
 		return "jsonl", nil
 	case ext == ".json" && strings.Contains(string(start), "num_segments"):
 		return "didemo", nil
-	case ext == ".json":
-		return "msrvtt", nil
 	case strings.Contains(first, "vid_key"):
 		return "msrvtt", nil
 	case strings.TrimSpace(first) == "video_id":
 		return "", fmt.Errorf("%s: %w: a list of videos without captions; they are in its folder, in MSRVTT_data.json", path, ErrNotAnnotations)
 	case strings.Count(first, "\t") == 5:
 		return "lsmdc", nil
-	case ext == ".csv":
-		return "csv", nil
 	}
-	return "", fmt.Errorf("%s: %w: captions are a .csv, .jsonl or .json file or the folder of a dataset, in one of the formats %s", path, ErrUnknownFormat, strings.Join(CaptionFormats, ", "))
+	if format := programFormat(path, markfile.CSV, markfile.JSONL, markfile.HuggingFace, markfile.ActivityNet); format != "" {
+		return format, nil
+	}
+	if format := map[string]string{".json": "msrvtt", ".csv": "csv"}[strings.ToLower(filepath.Ext(path))]; format != "" {
+		return format, nil
+	}
+	return "", fmt.Errorf("%s: %w: captions are a .csv, .jsonl or .json file, the folder of a dataset or the file of an annotation program, in one of the formats %s", path, ErrUnknownFormat, strings.Join(CaptionFormats, ", "))
 }
 
 var captionKeys = []string{"video", "path", "caption", "split", "start", "end", "label"}

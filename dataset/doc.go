@@ -62,6 +62,10 @@
 //
 //	{"file_name": "a.mp4", "label": "waving"}
 //
+// elan, textgrid, boris, cvat, datumaro, labelstudio, via, fiftyone, coco, parquet, srt, vtt, edl,
+// activitynet: spans with labels as annotation programs write them, one file or a folder of them;
+// docs/formats.md describes each. A folder needs [Options].Format.
+//
 // # Captions
 //
 // [LoadCaptions] reads sentences about videos.
@@ -83,6 +87,8 @@
 //
 // lsmdc: LSMDC16_annos_training.csv and similar files, one of them or their folder: clip, four
 // times and sentence, separated by tabs.
+//
+// Spans of annotation programs, too, whose labels are the captions.
 //
 // # Segments
 //

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -34,11 +35,11 @@ type metadataRow map[string]any
 
 func loadHuggingFace(path string, _ Options) (p parsed, err error) {
 	err = eachMetadata(path, func(where string, row metadataRow, s Sample) error {
-		label, ok := row["label"]
-		if !ok {
-			return errors.New("the row has no label")
+		label, err := row.label()
+		if err != nil {
+			return err
 		}
-		s.Label = strings.TrimSpace(fmt.Sprint(label))
+		s.Label = label
 		p.samples = append(p.samples, s)
 		return s.check()
 	})
@@ -75,6 +76,40 @@ func (r metadataRow) first(columns []string) any {
 	return nil
 }
 
+// label returns the label, which may be the number of a class.
+func (r metadataRow) label() (string, error) {
+	switch v := r["label"].(type) {
+	case nil:
+		return "", errors.New("the row has no label")
+	case string:
+		return strings.TrimSpace(v), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	default:
+		return "", fmt.Errorf("the label %.200q is neither text nor a number", fmt.Sprint(v))
+	}
+}
+
+// text returns a column of text, "" if the row does not have it.
+func (r metadataRow) text(column string) (string, error) {
+	v := r[column]
+	text, ok := v.(string)
+	if !ok && v != nil {
+		return "", fmt.Errorf("%s %.200q is not text", column, fmt.Sprint(v))
+	}
+	return strings.TrimSpace(text), nil
+}
+
+// seconds returns a column of times, 0 if the row does not have it.
+func (r metadataRow) seconds(column string) (float64, error) {
+	v := r[column]
+	t, ok := v.(float64)
+	if !ok && v != nil {
+		return 0, fmt.Errorf("%s %.200q is not a number of seconds", column, fmt.Sprint(v))
+	}
+	return t, nil
+}
+
 // eachMetadata calls do with each row of a data set folder or of one of its files. The
 // sample has the path below the folder, the split and the times.
 func eachMetadata(path string, do func(where string, row metadataRow, s Sample) error) error {
@@ -94,12 +129,15 @@ func eachMetadata(path string, do func(where string, row metadataRow, s Sample) 
 				return fmt.Errorf("the row has no path in a column %s", strings.Join(pathColumns, ", "))
 			}
 			s.Path = filepath.ToSlash(filepath.Join(below, filepath.FromSlash(strings.TrimSpace(name))))
-			if s.Split, _ = row["split"].(string); s.Split == "" {
+			var errs [4]error
+			s.Split, errs[0] = row.text("split")
+			if s.Split == "" {
 				s.Split = splitOfFolder(below)
 			}
-			s.Start, _ = row["start"].(float64)
-			s.End, _ = row["end"].(float64)
-			if err := s.checkVideo(); err != nil {
+			s.Start, errs[1] = row.seconds("start")
+			s.End, errs[2] = row.seconds("end")
+			errs[3] = s.checkVideo()
+			if err := errors.Join(errs[:]...); err != nil {
 				return err
 			}
 			return do(where, row, s)
@@ -237,6 +275,12 @@ func readMetadataParquet(name string, used []string, do func(where string, row m
 		if f.HasField(column, "path") { // a video is its bytes and its path
 			from = column + ".path"
 		}
+		perSecond := 1.0
+		if column == "start" || column == "end" {
+			if perSecond, err = f.PerSecond(column); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		err := f.Values(from, func(i int, v parquet.Value) error {
 			if v.Kind() == parquet.ByteArray {
 				size += int64(len(v.ByteArray()))
@@ -247,7 +291,13 @@ func readMetadataParquet(name string, used []string, do func(where string, row m
 			if rows[i] == nil {
 				rows[i] = metadataRow{}
 			}
-			return rows[i].add(column, v, classes)
+			if err := rows[i].add(column, v, classes); err != nil {
+				return err
+			}
+			if t, ok := rows[i][column].(float64); ok {
+				rows[i][column] = t / perSecond
+			}
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

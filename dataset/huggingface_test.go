@@ -3,6 +3,7 @@ package dataset
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,56 @@ func TestHuggingFaceParquet(t *testing.T) {
 	want = []Sample{{Path: "a.mp4", Caption: "a star", Split: Train}, {Path: "b.mp4", Caption: "a car", Split: Test}, {Path: "b.mp4", Caption: "a bus", Split: Test}}
 	if d := cmp.Diff(want, captions.Samples); d != "" {
 		t.Error(d)
+	}
+}
+
+// A value of another type than its column needs is an error, not a default.
+func TestHuggingFaceTypes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metadata.jsonl")
+	for _, c := range []struct{ row, label, err string }{
+		{`"label":"wave"`, "wave", ""},
+		{`"label":3`, "3", ""},
+		{`"label":1000000`, "1000000", ""},
+		{`"label":"wave","split":null,"start":null,"end":null`, "wave", ""},
+		{`"label":null`, "", "no label"},
+		{`"label":["wave"]`, "", "neither text nor a number"},
+		{`"label":true`, "", "neither text nor a number"},
+		{`"label":"wave","start":"1.5","end":2`, "", "start \"1.5\" is not a number of seconds"},
+		{`"label":"wave","start":1,"end":"00:02"`, "", "end \"00:02\" is not a number of seconds"},
+		{`"label":"wave","start":[1,2]`, "", "start \"[1 2]\" is not a number of seconds"},
+		{`"label":"wave","split":1`, "", "split \"1\" is not text"},
+	} {
+		if err := os.WriteFile(path, []byte(`{"file_name":"a.mp4",`+c.row+"}\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		p, err := loadHuggingFace(path, Options{})
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: error %v instead of %q", c.row, err, c.err)
+			}
+			continue
+		}
+		if d := cmp.Diff([]Sample{{Path: "a.mp4", Label: c.label}}, p.samples); err != nil || d != "" {
+			t.Errorf("%s: %v\n%s", c.row, err, d)
+		}
+	}
+}
+
+// Times in other units, such as pandas' durations, become seconds.
+func TestHuggingFaceUnits(t *testing.T) {
+	type row struct {
+		Path  string `parquet:"file_name"`
+		Label string `parquet:"label"`
+		Start int32  `parquet:"start,time(millisecond)"`
+		End   int32  `parquet:"end,time(millisecond)"`
+	}
+	path := filepath.Join(t.TempDir(), "metadata.parquet")
+	if err := parquet.WriteFile(path, []row{{"a.mp4", "wave", 1500, 2000}}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := loadHuggingFace(path, Options{})
+	if d := cmp.Diff([]Sample{{Path: "a.mp4", Label: "wave", Start: 1.5, End: 2}}, p.samples); err != nil || d != "" {
+		t.Errorf("%v\n%s", err, d)
 	}
 }
 

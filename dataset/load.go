@@ -12,11 +12,12 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/text"
 )
 
 // Formats lists the formats that [Load] reads.
-var Formats = []string{"folder", "csv", "jsonl", "hmdb51", "list", "ucf101", "kinetics", "mmaction2", huggingFace}
+var Formats = withPrograms("folder", "csv", "jsonl", "hmdb51", "list", "ucf101", "kinetics", "mmaction2", huggingFace)
 
 // Options configure how annotations are read.
 type Options struct {
@@ -41,7 +42,7 @@ type parsed struct {
 	names   map[string]string // readable names from a file next to the data, or nil
 }
 
-// loaders maps each format to its reader.
+// loaders maps formats to their readers; the others are of annotation programs.
 var loaders = map[string]func(path string, o Options) (parsed, error){
 	"folder":    loadFolder,
 	"csv":       loadCSV,
@@ -74,9 +75,12 @@ func Load(path string, o Options) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	load, ok := loaders[format]
-	if !ok {
+	if !slices.Contains(Formats, format) {
 		return nil, fmt.Errorf("%w %q; known: %s", ErrUnknownFormat, format, strings.Join(Formats, ", "))
+	}
+	load := loaders[format]
+	if load == nil {
+		o.Format, load = format, loadMarks
 	}
 	p, err := load(path, o)
 	if err != nil {
@@ -171,6 +175,9 @@ func detect(path string) (string, error) {
 	if slices.Contains(metadataNames, base) {
 		return huggingFace, nil
 	}
+	if format := programFormat(path, markfile.CSV, markfile.JSONL, markfile.HuggingFace); format != "" {
+		return format, nil
+	}
 	switch strings.ToLower(filepath.Ext(base)) {
 	case ".csv":
 		return detectCSV(path)
@@ -189,7 +196,7 @@ func detect(path string) (string, error) {
 		}
 		return detectText(path)
 	}
-	return "", fmt.Errorf("%s: %w: annotations are a folder or a .csv, .jsonl, .txt or .list file in one of the formats %s", path, ErrUnknownFormat, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("%s: %w: annotations are a folder or a .csv, .jsonl, .txt or .list file, or that of an annotation program, in one of the formats %s", path, ErrUnknownFormat, strings.Join(Formats, ", "))
 }
 
 func detectFolder(path string) (string, error) {

@@ -187,7 +187,7 @@ func TestLoadErrors(t *testing.T) {
 	}{
 		"no such file":            {path: "x.csv", want: "x.csv: no such file or folder"},
 		"unknown kind":            {files: map[string]string{"x.mp4": ""}, path: "x.mp4", want: "annotations are a folder or a .csv"},
-		"unknown format":          {options: Options{Format: "coco"}, want: `unknown format "coco"; known: folder`},
+		"unknown format":          {options: Options{Format: "dance"}, want: `unknown format "dance"; known: folder`},
 		"negative fold":           {options: Options{Fold: -1}, want: "fold must be at least 1, got -1"},
 		"empty folder":            {want: "no class folders with videos"},
 		"video outside classes":   {files: map[string]string{"a.mp4": "", "wave/b.mp4": ""}, want: `video "a.mp4" is outside of any class folder`},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/video"
 )
@@ -35,8 +36,9 @@ type Segments struct {
 	Videos  []Untrimmed
 	Classes []string // sorted
 	Faults  []Fault
-	Source  string // the file
-	Format  string // one of SegmentFormats
+	Skipped []Skipped // what the file has besides segments
+	Source  string    // the file
+	Format  string    // one of SegmentFormats
 }
 
 // Fault is an invalid segment.
@@ -62,31 +64,47 @@ type Fault struct {
 //	a.mp4,3.5,12,opening a door
 //
 // jsonl: the same keys, one object per line.
-var SegmentFormats = []string{"activitynet", "csv", "jsonl"}
+//
+// The others are those of annotation programs, as in [Formats].
+var SegmentFormats = withPrograms("activitynet", "csv", "jsonl")
 
-// segmentParser reads videos with their segments; name is for errors.
-type segmentParser = func(r io.Reader, name string) ([]Untrimmed, error)
+// segmentParsers map formats to their readers, of which name is for errors; the others are of
+// annotation programs.
+var segmentParsers = map[string]func(r io.Reader, name string) ([]Untrimmed, error){
+	"activitynet": parseActivityNet,
+	"csv":         parseSegmentsCSV,
+	"jsonl":       parseSegmentsJSONL,
+}
 
 // LoadSegments reads annotations of long videos. format is one of [SegmentFormats], or empty
-// to choose by the extension of the file. There is at least one video. Labels with the same
+// to choose by the extension and the content of the file. There is at least one video. Labels with the same
 // [Canonical] form become one class, spelled as the first of them. Segments that end before
 // they start, are outside of the video or are repeated are dropped and listed in Faults.
 func LoadSegments(path, format string) (*Segments, error) {
 	if format == "" {
+		format = programFormat(path, markfile.CSV, markfile.JSONL, markfile.ActivityNet)
+	}
+	if format == "" {
 		format = map[string]string{".json": "activitynet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(path))]
 	}
-	parse, ok := map[string]segmentParser{"activitynet": parseActivityNet, "csv": parseSegmentsCSV, "jsonl": parseSegmentsJSONL}[format]
-	if !ok {
-		return nil, fmt.Errorf("%s: %w: annotations of segments are a .json, .csv or .jsonl file in one of the formats %s", path, ErrUnknownFormat, strings.Join(SegmentFormats, ", "))
+	if !slices.Contains(SegmentFormats, format) {
+		return nil, fmt.Errorf("%s: %w: annotations of segments are a .json, .csv or .jsonl file or that of an annotation program, in one of the formats %s", path, ErrUnknownFormat, strings.Join(SegmentFormats, ", "))
 	}
-	videos, err := readFile(path, parse)
+	var videos []Untrimmed
+	var leftOut []Skipped
+	var err error
+	if parse := segmentParsers[format]; parse != nil {
+		videos, err = readFile(path, parse)
+	} else {
+		videos, leftOut, err = loadMarkSegments(path, format)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if len(videos) == 0 {
 		return nil, fmt.Errorf("%s: %w: no videos", path, ErrNoSamples)
 	}
-	s := &Segments{Videos: videos, Source: path, Format: format}
+	s := &Segments{Videos: videos, Skipped: leftOut, Source: path, Format: format}
 	s.clean()
 	s.name()
 	return s, nil
@@ -185,7 +203,7 @@ func (s *Segments) name() {
 	s.Classes = slices.Sorted(maps.Values(spelling))
 }
 
-// Warnings returns one line for each kind of fault.
+// Warnings returns one line for each kind of fault and of what is left out.
 func (s *Segments) Warnings() []string {
 	names := map[string][]string{}
 	for _, f := range s.Faults {
@@ -197,6 +215,9 @@ func (s *Segments) Warnings() []string {
 		names[key] = append(names[key], fmt.Sprintf("%q at %g to %g s", f.Path, f.Start, f.End))
 	}
 	var out []string
+	for _, skipped := range s.Skipped {
+		out = append(out, fmt.Sprintf("%s: left out: %s", skipped.Where, skipped.Reason))
+	}
 	for _, key := range slices.Sorted(maps.Keys(names)) {
 		out = append(out, fmt.Sprintf("%s: %s: %s", s.Source, key, firstOf(names[key])))
 	}

@@ -1,0 +1,123 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/markfile"
+	"github.com/clipcue/clipcue/video"
+)
+
+// withPrograms adds to own formats those of the annotation programs, such as ELAN's.
+func withPrograms(own ...string) []string {
+	for _, i := range markfile.List() {
+		if i.Import && !slices.Contains(own, string(i.Name)) {
+			own = append(own, string(i.Name))
+		}
+	}
+	return own
+}
+
+// evidence is what JSON of a format contains that is not recognized by its keys.
+var evidence = map[markfile.Format]string{markfile.ActivityNet: `"database"`, markfile.LabelStudio: `"annotations"`}
+
+// programFormat returns the format of an annotation program's file, "" if it has none or an own one.
+func programFormat(path string, own ...markfile.Format) string {
+	format, err := markfile.FormatOf(path, nil)
+	var data []byte
+	if err == nil && !format.Info().Binary {
+		if data, err = input.ReadText(path, markfile.Limit); err == nil {
+			format, err = markfile.FormatOf(path, data)
+		}
+	}
+	if err != nil || slices.Contains(own, format) || !bytes.Contains(data, []byte(evidence[format])) {
+		return "" // the reader of an own format reports what is wrong
+	}
+	return string(format)
+}
+
+// readMarks reads the positive marks in a file, or a folder of files, of an annotation program. leftOut is what
+// the marks cannot represent.
+func readMarks(path, format string) (rows []markfile.Row, leftOut []Skipped, err error) {
+	located := func(name string) string {
+		if beside := filepath.Join(filepath.Dir(path), filepath.FromSlash(name)); !exists(name) && exists(beside) {
+			return beside
+		}
+		return name
+	}
+	rows, err = markfile.Read(path, markfile.Format(format), markfile.Options{
+		Lost: func(what string, n int) {
+			leftOut = append(leftOut, Skipped{path, fmt.Sprintf("%d %s", n, what)})
+		},
+		Clock: func(name string) (float64, markfile.Clock) {
+			rate, clock := video.FrameClock(context.Background(), located(name))
+			if rate == 0 {
+				return 0, nil
+			}
+			return rate, clock
+		},
+	})
+	if errors.Is(err, markfile.ErrRate) {
+		err = fmt.Errorf("%w, because the video is not where the file says; paths are relative to the file's folder", err)
+	}
+	all := len(rows)
+	rows = slices.DeleteFunc(rows, func(r markfile.Row) bool { return r.Negative })
+	if n := all - len(rows); n > 0 {
+		leftOut = append(leftOut, Skipped{path, fmt.Sprintf("%d negative marks", n)})
+	}
+	return rows, leftOut, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// loadMarks reads spans with labels.
+func loadMarks(path string, o Options) (p parsed, err error) {
+	rows, leftOut, err := readMarks(path, o.Format)
+	p.skipped = leftOut
+	for _, r := range rows {
+		s := Sample{Path: r.Video, Label: r.Label, Start: r.Start, End: r.End}
+		if err := s.check(); err != nil {
+			return p, fmt.Errorf("%s: %w", path, err)
+		}
+		p.samples = append(p.samples, s)
+	}
+	return p, err
+}
+
+// loadMarkCaptions reads spans whose labels are sentences.
+func loadMarkCaptions(path string, o CaptionOptions, c *Captions) error {
+	rows, leftOut, err := readMarks(path, o.Format)
+	c.Skipped = leftOut
+	for i, r := range rows {
+		s := Sample{Path: r.Video, Caption: r.Label, Start: r.Start, End: r.End}
+		if err := c.add(fmt.Sprintf("span %d", i+1), s); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return err
+}
+
+// loadMarkSegments reads the spans of each video.
+func loadMarkSegments(path, format string) (videos []Untrimmed, leftOut []Skipped, err error) {
+	rows, leftOut, err := readMarks(path, format)
+	if err != nil {
+		return nil, nil, err
+	}
+	l := segmentList{place: map[string]int{}}
+	for _, r := range rows {
+		x := Segment{video.Span{Start: r.Start, End: r.End}, r.Label}
+		if err := l.add(Untrimmed{Path: r.Video, Segments: []Segment{x}}); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return l.videos, leftOut, nil
+}

@@ -1,0 +1,86 @@
+package dataset
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clipcue/clipcue/internal/markfile"
+	"github.com/clipcue/clipcue/video"
+)
+
+// The files of annotation programs are recognized, and their spans are samples, captions and segments.
+func TestAnnotationPrograms(t *testing.T) {
+	rows := []markfile.Row{
+		{Video: "a.mp4", Start: 1.5, End: 4, Label: "a dog jumps"},
+		{Video: "a.mp4", Start: 6, End: 7.25, Label: "a cat"},
+		{Video: "b.mp4", Start: 0, End: 2, Label: "a dog jumps"},
+	}
+	rate := func(string) (float64, markfile.Clock) { return 25, video.Timecode{Rate: 25} }
+	for _, f := range markfile.List() {
+		if !f.Import || !f.Export || slices.Contains([]markfile.Format{markfile.CSV, markfile.JSONL, markfile.HuggingFace}, f.Name) {
+			continue // these are formats of this package
+		}
+		t.Run(string(f.Name), func(t *testing.T) {
+			path, format, want := filepath.Join(t.TempDir(), "marks"+f.Extensions[0]), "", rows
+			if f.PerVideo {
+				format = string(f.Name) // of the folder
+			}
+			if _, err := markfile.Write(path, f.Name, rows, markfile.Options{Clock: rate}); err != nil {
+				t.Fatal(err)
+			}
+			samples, err := Load(path, Options{Format: format})
+			if errors.Is(err, markfile.ErrRate) && strings.Contains(err.Error(), "relative to the file's folder") {
+				return // it counts the frames of videos that do not exist
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []markfile.Row
+			for _, s := range samples.Samples {
+				got = append(got, markfile.Row{Video: video.TrimExtension(s.Path) + ".mp4", Start: s.Start, End: s.End, Label: s.Label})
+			}
+			if d := cmp.Diff(want, got); d != "" || samples.Format != string(f.Name) {
+				t.Errorf("samples of format %s:\n%s", samples.Format, d)
+			}
+			segments, err := LoadSegments(path, format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if segments.Count() != len(rows) || len(segments.Videos) != 2 || len(segments.Classes) != 2 || segments.Videos[0].Segments[1].End != 7.25 {
+				t.Errorf("segments %+v", segments)
+			}
+			captions, err := LoadCaptions(path, CaptionOptions{Format: format})
+			if f.Name == markfile.ActivityNet {
+				return // .json without any of the programs' keys is MSR-VTT's
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(captions.Samples) != 3 || captions.Samples[1].Caption != "a cat" || captions.Samples[1].Start != 6 {
+				t.Errorf("captions %+v", captions.Samples)
+			}
+		})
+	}
+}
+
+// What is no mark of a span is counted.
+func TestLeftOutOfAnnotations(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "marks.parquet")
+	rows := []markfile.Row{{Video: "a.mp4", End: 2, Label: "run"}, {Video: "a.mp4", Start: 2, End: 3, Label: "run", Negative: true}}
+	if _, err := markfile.Write(path, markfile.Parquet, rows, markfile.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Load(path, Options{})
+	if err != nil || len(d.Samples) != 1 || len(d.Skipped) != 1 || d.Skipped[0].Reason != "1 negative marks" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	s, err := LoadSegments(path, "")
+	if err != nil || s.Count() != 1 || len(s.Warnings()) != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
