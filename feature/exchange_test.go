@@ -23,7 +23,7 @@ import (
 
 // Exported and imported sequences are bitwise identical.
 func TestExchangeIsExact(t *testing.T) {
-	for _, f := range []ArrayFormat{NPY, NPZ, Parquet} {
+	for _, f := range []ArrayFormat{NPY, NPZ, Parquet, Arrow, JSONL} {
 		t.Run(string(f), func(t *testing.T) { testExchange(t, f) })
 	}
 }
@@ -84,6 +84,34 @@ func TestTablesFromElsewhere(t *testing.T) {
 	}
 	q, err := s.Get("good")
 	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
+		t.Errorf("%+v, error %v", q, err)
+	}
+}
+
+// A line that lacks something is an error, not a default.
+func TestLinesFromElsewhere(t *testing.T) {
+	dir, s := t.TempDir(), create(t)
+	for name, lines := range map[string]string{
+		"good":    `{"vector":[1,2.5]}` + "\n\n" + `{"vector":[-0,1e-45],"label":"x"}`,
+		"timed":   `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2],"time":0.25}`,
+		"half":    `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2]}`,
+		"late":    `{"vector":[1,2]}` + "\n" + `{"vector":[1,2],"time":1}`,
+		"short":   `{"vector":[1,2]}` + "\n" + `{"vector":[1]}`,
+		"null":    `{"vector":[1,null]}`,
+		"huge":    `{"vector":[1,1e99]}`,
+		"word":    `{"vector":[1,"two"]}`,
+		"without": `{"features":[1,2]}`,
+		"videos":  `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2],"video":"b"}`,
+		"nothing": "\n",
+	} {
+		write(t, filepath.Join(dir, name+".jsonl"), lines)
+	}
+	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
+	if err != nil || r.Done != 2 || len(r.Failed) != 9 {
+		t.Fatalf("%+v, error %v", r, err)
+	}
+	q, err := s.Get("good")
+	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2.5, float32(math.Copysign(0, -1)), 1e-45}) {
 		t.Errorf("%+v, error %v", q, err)
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/arrowfile"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/parquetfile"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/video"
@@ -23,6 +25,8 @@ const (
 	arraySuffix   = ".npy"
 	archiveSuffix = ".npz"
 	tableSuffix   = ".parquet"
+	arrowSuffix   = ".arrow"
+	featherSuffix = ".feather"
 	linesSuffix   = ".jsonl"
 	sidecarSuffix = ".json"
 )
@@ -35,19 +39,21 @@ const (
 	NPY     ArrayFormat = "npy"     // array [T,E]
 	NPZ     ArrayFormat = "npz"     // arrays "features" [T,E] and "timestamps" [T]
 	Parquet ArrayFormat = "parquet" // columns video, time, vector; the provenance in the metadata
+	Arrow   ArrayFormat = "arrow"   // the same
 	JSONL   ArrayFormat = "jsonl"   // keys video, time, vector
 	// WebDataset has shards of 1,000 sequences: tar files with KEY.npy and KEY.json.
 	WebDataset ArrayFormat = "webdataset"
 )
 
 // ArrayFormats are the formats of [Export].
-var ArrayFormats = []ArrayFormat{NPY, NPZ, Parquet, JSONL, WebDataset}
+var ArrayFormats = []ArrayFormat{NPY, NPZ, Parquet, Arrow, JSONL, WebDataset}
 
 // writers write a sequence to a file.
 var writers = map[ArrayFormat]func(w io.Writer, q *Sequence) error{
 	NPY:     func(w io.Writer, q *Sequence) error { return npy.Encode(w, q.array()) },
 	NPZ:     writeArchive,
-	Parquet: writeTable,
+	Parquet: func(w io.Writer, q *Sequence) error { return parquetfile.Write(w, q.about(), q.rows) },
+	Arrow:   func(w io.Writer, q *Sequence) error { return arrowfile.Write(w, q.about(), q.rows) },
 	JSONL:   writeLines,
 }
 
@@ -69,7 +75,8 @@ const imported = "imported"
 
 // Export writes the sequences of a store to a folder for NumPy and other programs: a file
 // for each in the format, named as the ID with the format as extension, and, except for
-// Parquet, ID.json with "timestamps" [T] in seconds and "provenance". A sequence or a folder that cannot be read is listed in Report.Failed.
+// Parquet and Arrow, ID.json with "timestamps" [T] in seconds and "provenance". A sequence or a folder that
+// cannot be read is listed in Report.Failed.
 func Export(ctx context.Context, s *Store, dir string, f ArrayFormat, p progress.Func) (Report, error) {
 	ids, unreadable, err := s.list()
 	if err == nil && len(ids) == 0 {
@@ -102,7 +109,7 @@ func writeSequence(path string, q *Sequence, f ArrayFormat) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	if f != Parquet {
+	if f != Parquet && f != Arrow {
 		about, err := json.Marshal(sidecar{Timestamps: q.Timestamps, Provenance: &q.Provenance})
 		if err == nil {
 			err = atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n'))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,15 +30,15 @@ type ImportOptions struct {
 	Progress progress.Func
 }
 
-// Import adds all .npy, .npz and .parquet files below a folder to a store. They may come from [Export]
-// or from other programs. The ID is the path below the folder, without the extension. A
+// Import adds all .npy, .npz, .parquet, .arrow, .feather and .jsonl files below a folder to a store. They may
+// come from [Export] or from other programs. The ID is the path below the folder, without the extension. A
 // sequence that is already in the store is skipped. A file or folder that cannot be used is
 // listed in Report.Failed; a file of another backbone, preprocessing or sampling than those
 // of the store has a [*MismatchError].
 //
 // A .npz file has the array as "features", or as its only array, and may have "timestamps".
-// A .parquet file has the frames of one video: lists of E numbers as "vector", and may have
-// "time".
+// A .parquet, .arrow, .feather or .jsonl file has the frames of one video: lists of E numbers as "vector", and may
+// have "time".
 func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report, error) {
 	none := Report{Failed: []Failure{}}
 	tree, err := walk.Files(dir, func(name string) bool { return arrayExtension(name) != "" })
@@ -45,7 +46,7 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 		return none, err
 	}
 	if len(tree.Files) == 0 {
-		err := fmt.Errorf("%s: %w: no .npy, .npz or .parquet files", dir, ErrEmpty)
+		err := fmt.Errorf("%s: %w: no %s files", dir, ErrEmpty, strings.Join(slices.Sorted(maps.Keys(readers)), ", "))
 		if len(tree.Unreadable) > 0 {
 			err = fmt.Errorf("%w: %w", err, tree.Unreadable[0])
 		}
@@ -63,9 +64,15 @@ func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report,
 	return r.withFolders(tree.Unreadable), err
 }
 
+// notArrays are JSONL files that clipcue writes next to arrays.
+var notArrays = []string{"metadata.jsonl", failuresFile}
+
 // arrayExtension returns the extension of a name if it is that of an array, as written.
 func arrayExtension(name string) string {
 	ext := filepath.Ext(name)
+	if slices.Contains(notArrays, filepath.Base(name)) {
+		return ""
+	}
 	if len(ext) < len(name) && readers[strings.ToLower(ext)] != nil {
 		return ext
 	}
@@ -209,7 +216,10 @@ var readers = map[string]func(path string) (arrays, error){
 		a.features, a.times, err = readArchive(path)
 		return a, err
 	},
-	tableSuffix: readTable,
+	tableSuffix:   readTable,
+	arrowSuffix:   readArrow,
+	featherSuffix: readArrow, // pandas' name of Arrow's files
+	linesSuffix:   readLines,
 }
 
 // sequence returns a sequence with the features in an array.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -17,14 +16,14 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-// frameRow is a frame in a Parquet or JSONL file.
+// frameRow is a frame in a Parquet, Arrow or JSONL file.
 type frameRow struct {
 	Video  string    `parquet:"video,dict" json:"video"` // ID of the sequence
 	Time   float64   `parquet:"time" json:"time"`        // seconds
 	Vector []float32 `parquet:"vector,list" json:"vector"`
 }
 
-// tableAbout describes a sequence in the metadata of a Parquet file.
+// tableAbout describes a sequence in the metadata of a Parquet or Arrow file.
 type tableAbout struct {
 	Kind       string      `json:"kind"`
 	Unit       string      `json:"unit"`
@@ -41,22 +40,8 @@ func (q *Sequence) rows(yield func(frameRow, error) bool) {
 	}
 }
 
-func writeTable(w io.Writer, q *Sequence) error {
-	return parquetfile.Write(w, tableAbout{"features", "seconds", q.Width, &q.Provenance}, q.rows)
-}
-
-func writeLines(w io.Writer, q *Sequence) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	for row, err := range q.rows {
-		if err != nil {
-			return err
-		}
-		if err := out.Encode(row); err != nil {
-			return err
-		}
-	}
-	return nil
+func (q *Sequence) about() tableAbout {
+	return tableAbout{"features", "seconds", q.Width, &q.Provenance}
 }
 
 // Names of the columns of tables from other programs.
@@ -112,11 +97,18 @@ func oneVideo(f *parquetfile.File) error {
 		if row == 0 {
 			first = s
 		}
-		if err == nil && s != first {
-			err = fmt.Errorf("it has frames of several videos: %s and %s", text.Quote(first), text.Quote(s))
+		if err == nil {
+			err = sameVideo(first, s)
 		}
 		return err
 	})
+}
+
+func sameVideo(a, b string) error {
+	if a != b {
+		return fmt.Errorf("it has frames of several videos: %s and %s", text.Quote(a), text.Quote(b))
+	}
+	return nil
 }
 
 // readVectors reads a column of lists of the same length.
@@ -149,12 +141,16 @@ func readVectors(f *parquetfile.File, column string) (out safetensors.Tensor, er
 	case err != nil:
 		return out, err
 	case width == 0:
-		return out, errors.New("it has no frames")
+		return out, errNoFrames
 	case len(all) != (last+1)*width:
 		return out, uneven(last, len(all)-last*width, width)
 	}
 	return safetensors.ViewFloat32s(all, last+1, width), nil
 }
+
+var errNoFrames = errors.New("it has no frames")
+
+func notFinite(frame int) error { return fmt.Errorf("the timestamp of frame %d is not finite", frame) }
 
 func uneven(frame, n, width int) error {
 	return fmt.Errorf("frame %d has %d numbers, and frame 0 has %d", frame, n, width)
@@ -169,7 +165,7 @@ func readTimes(f *parquetfile.File, column string) (out []float64, err error) {
 	err = f.Values(column, func(row int, v parquet.Value) error {
 		t, err := parquetfile.Number(v)
 		if err == nil && t-t != 0 {
-			err = fmt.Errorf("the timestamp of frame %d is not finite", row)
+			err = notFinite(row)
 		}
 		if out = append(out, t/unit); int64(len(out)) > f.Rows() {
 			return parquetfile.ErrDamaged

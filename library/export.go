@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/clipcue/clipcue/internal/arrowfile"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/npy"
@@ -23,6 +24,7 @@ type TableFormat string
 // The formats. Each has the video, the times and the embedding of each moment.
 const (
 	Parquet TableFormat = "parquet" // columns id, video, start, end, blank, vector; the provenance in the metadata
+	Arrow   TableFormat = "arrow"   // the same columns
 	JSONL   TableFormat = "jsonl"   // the same keys
 	// NPZ has arrays "id", "video" (row of the list "videos" in metadata.json), "start", "end",
 	// "blank" [n] and "vector" [n,E]; metadata.json also has the provenance.
@@ -30,7 +32,7 @@ const (
 )
 
 // TableFormats are the formats of [Library.Export].
-var TableFormats = []TableFormat{Parquet, JSONL, NPZ}
+var TableFormats = []TableFormat{Parquet, Arrow, JSONL, NPZ}
 
 // exportRow is a moment in a table.
 type exportRow struct {
@@ -86,6 +88,8 @@ func (l *Library) Export(ctx context.Context, path string, f TableFormat, p prog
 		switch f {
 		case Parquet:
 			return parquetfile.Write(w, l.exportAbout(), rows)
+		case Arrow:
+			return arrowfile.Write(w, l.exportAbout(), rows)
 		case JSONL:
 			return writeRows(w, rows)
 		case NPZ:

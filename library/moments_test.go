@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/library"
@@ -68,6 +69,31 @@ func TestExport(t *testing.T) {
 	found, err := l.SearchEmbedding(t.Context(), rows[3].Vector, 1)
 	if err != nil || found.Results[0].Start > rows[3].Start || found.Results[0].End < rows[3].End {
 		t.Errorf("%+v, error %v", found, err)
+	}
+}
+
+// Every cue of a track of thumbnails names an image, and the cues cover the video.
+func TestExportThumbnails(t *testing.T) {
+	w := newWorld(t, "film.mp4", "red_circle/000.mp4")
+	w.index(w.videos)
+	dir := t.TempDir()
+	if n, err := w.open().ExportThumbnails(t.Context(), dir, nil); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	for _, name := range []string{"film.mp4", "red_circle/000.mp4"} {
+		track := filepath.Join(dir, filepath.FromSlash(name)+".vtt")
+		cues, err := markfile.Read(track, markfile.VTT, markfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := 0.0
+		for _, c := range cues {
+			data, err := os.ReadFile(filepath.Join(filepath.Dir(track), c.Label))
+			if err != nil || !bytes.HasPrefix(data, []byte("\xff\xd8")) || c.Start != end {
+				t.Errorf("%s: %+v after %g s, %d bytes, %v", name, c, end, len(data), err)
+			}
+			end = c.End
+		}
 	}
 }
 

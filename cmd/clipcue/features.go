@@ -113,18 +113,19 @@ func (a *app) featuresExportCommand() *cobra.Command {
 	format := feature.NPY
 	c := &cobra.Command{
 		Use:   "export STORE --out DIR",
-		Short: "Write features as NumPy, Parquet or JSONL files",
+		Short: "Write features as NumPy, Parquet, Arrow or JSONL files",
 		Long: `Writes each sequence of a store as a file of float32 vectors. Its name is the ID with the
 format as extension.
 
   npy      array [T,E]
   npz      arrays "features" [T,E] and "timestamps" [T], in seconds
   parquet  a row for each frame: video, time, vector; the provenance in the metadata
+  arrow    the same
   jsonl    a line for each frame, with the same keys
 
 webdataset writes tar files of 1,000 sequences instead, with KEY.npy and KEY.json.
 
-ID.json has "timestamps" (T numbers, in seconds) and "provenance", except for Parquet.`,
+ID.json has "timestamps" (T numbers, in seconds) and "provenance", except for Parquet and Arrow.`,
 		Example: "  clipcue features export features --out arrays\n  clipcue features export features --out tables --as parquet",
 		Args:    arguments(1, 1, "one feature store"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -149,16 +150,17 @@ func (a *app) featuresImportCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "import DIR --out STORE",
-		Short: "Import NumPy and Parquet files into a feature store",
-		Long: `Reads every .npy, .npz or .parquet file below a folder, an array [T,E] of floating-point
-numbers, into a store under its path without extension. A .npz file has the array alone or
-as "features", and may have "timestamps". A .parquet file has the frames of one video:
-lists of E numbers as "vector", and may have "time", in seconds. A .json file of the same name has
-"timestamps" (T numbers, in seconds) and may have "provenance", as written by export.
+		Short: "Import NumPy, Parquet, Arrow and JSONL files into a feature store",
+		Long: `Reads every .npy, .npz, .parquet, .arrow, .feather or .jsonl file below a folder, an
+array [T,E] of floating-point numbers, into a store under its path without extension. A .npz
+file has the array alone or as "features", and may have "timestamps". A table (.parquet and
+those after it) has the frames of one video: lists of E numbers as "vector", and may have "time",
+in seconds. A .json file of the same name has "timestamps" (T numbers, in seconds) and may have
+"provenance", as written by export.
 Files without timestamps need --fps. Files without provenance need the backbone that
 the features come from: --model or --fingerprint.`,
 		Example: "  clipcue features import arrays --out features\n  clipcue features import arrays --fps 8 --model ViT-B/16 --out features",
-		Args:    arguments(1, 1, "one folder of .npy, .npz or .parquet files"),
+		Args:    arguments(1, 1, "one folder of such files"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if b.Model != "" && o.Backbone != "" {
 				return usageError{errors.New("--model and --fingerprint are alternatives: give one")}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,21 +131,28 @@ running.`,
 	return c
 }
 
+// thumbnails is the format of tracks of thumbnails, one file per video.
+const thumbnails library.TableFormat = "thumbnails"
+
 func (a *app) libraryExportCommand() *cobra.Command {
 	var o libraryFlags
 	var out string
 	var format library.TableFormat
 	c := &cobra.Command{
 		Use:   "export --library DIR --out FILE",
-		Short: "Write the moments of a library with their embeddings to a table",
+		Short: "Write the moments of a library with their embeddings to a table, or thumbnails",
 		Long: `Writes the video, the times in seconds, the share of blank frames and the embedding of
 each moment. The extension of FILE chooses the format, unless --as is given.
 
   parquet  columns id, video, start, end, blank, vector; the provenance in the metadata
+  arrow    the same
   jsonl    a line for each moment, with the same keys
   npz      arrays id, video, start, end, blank [n] and vector [n,E]; video is a row of
-           "videos" in metadata.json, which has the provenance`,
-		Example: "  clipcue library export --library lib --out moments.parquet",
+           "videos" in metadata.json, which has the provenance
+
+With --as thumbnails, it writes tracks of thumbnails for web players to the folder FILE: VIDEO.vtt
+(WebVTT), and the images in VIDEO.thumbnails.`,
+		Example: "  clipcue library export --library lib --out moments.parquet\n  clipcue library export --library lib --out tracks --as thumbnails",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format == "" {
@@ -158,20 +166,28 @@ each moment. The extension of FILE chooses the format, unless --as is given.
 				return err
 			}
 			defer l.Close()
-			n, err := l.Export(c.Context(), out, format, a.progress)
+			what := "moments"
+			var n int
+			if format == thumbnails {
+				what = "videos"
+				n, err = l.ExportThumbnails(c.Context(), out, a.progress)
+			} else {
+				n, err = l.Export(c.Context(), out, format, a.progress)
+			}
 			switch {
 			case err != nil:
 				return err
 			case o.json:
-				return a.json(map[string]any{"file": out, "format": format, "moments": n})
+				return a.json(map[string]any{"file": out, "format": format, what: n})
 			}
-			terminal.Fprintf(a.out, "%d moments: %s\n", n, out)
+			terminal.Fprintf(a.out, "%d %s: %s\n", n, what, out)
 			return nil
 		},
 	}
 	o.add(c)
-	flags.Out(c, &out, "file to write")
-	flags.OneOf(c, &format, "as", library.TableFormats, "file format: "+flags.Words(library.TableFormats)+" (default that of the extension)")
+	formats := append(slices.Clone(library.TableFormats), thumbnails)
+	flags.Out(c, &out, "file to write; with thumbnails, a folder")
+	flags.OneOf(c, &format, "as", formats, "file format: "+flags.Words(formats)+" (default that of the extension)")
 	return c
 }
 
