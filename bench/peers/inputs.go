@@ -73,6 +73,9 @@ var (
 	// hard has mostly intra-coded blocks, 22 Mbit/s. It states the color matrix that all programs
 	// take: without a statement, only clipcue takes that of HD.
 	hard = rendering{"hard", 20, "mandelbrot=s=1920x1080:r=30", []string{"-preset", "ultrafast", "-g", "15", "-bf", "0", "-b:v", "20M", "-colorspace", "smpte170m"}}
+	// long is the same with x264's usual distance of keyframes and B frames, so that no program can leave out
+	// most frames.
+	long = rendering{"long", 20, "mandelbrot=s=1920x1080:r=30", []string{"-preset", "veryfast", "-g", "250", "-b:v", "20M", "-colorspace", "smpte170m"}}
 	// small moves, and has noise.
 	small = rendering{"small", 20, "mandelbrot=s=640x360:r=30:end_scale=0.01:start_scale=2", []string{"-vf", "noise=alls=8:allf=t", "-g", "60"}}
 )

@@ -9,13 +9,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/clipcue/clipcue/bench/suite"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/vector"
@@ -337,6 +340,7 @@ func videoWorker(ctx context.Context, dir string, threads int) (*worker, error) 
 	return encodeWorker(ctx, c.Model, dir, threads, []video.Source{{Path: c.Path, ID: "clip"}}, c.sampling())
 }
 
+// photosWorker decodes photos in parallel and encodes them in batches, as the server does.
 func photosWorker(ctx context.Context, dir string, threads int) (*worker, error) {
 	c, err := readClip(dir)
 	if err != nil {
@@ -346,9 +350,50 @@ func photosWorker(ctx context.Context, dir string, threads int) (*worker, error)
 	if err != nil {
 		return nil, err
 	}
-	var sources []video.Source
-	for _, f := range files {
-		sources = append(sources, video.Source{Path: f, ID: strings.TrimSuffix(filepath.Base(f), ".jpg")})
+	m, err := load(c.Model, clip.Options{Threads: threads, Towers: clip.ImageTower})
+	if err != nil {
+		return nil, err
 	}
-	return encodeWorker(ctx, c.Model, dir, threads, sources, video.EveryFrame())
+	var features []float32
+	w := &worker{items: len(files), run: func() error {
+		features = features[:0]
+		for batch := range slices.Chunk(files, 8) {
+			pixels, err := preparePhotos(batch, m.Config(), threads)
+			if err != nil {
+				return err
+			}
+			f, err := m.EncodeImages(ctx, pixels)
+			if err != nil {
+				return err
+			}
+			features = append(features, f...)
+		}
+		return nil
+	}}
+	if err := w.run(); err != nil {
+		return nil, err
+	}
+	return w, npy.Write(filepath.Join(dir, "features.npy"), safetensors.FromFloat32s(features, len(files), m.Config().Embed))
+}
+
+// preparePhotos returns the pixels of image files in the model's size.
+func preparePhotos(files []string, c clip.Config, threads int) ([]byte, error) {
+	pixels := make([][]byte, len(files))
+	var group errgroup.Group
+	group.SetLimit(threads)
+	for i, file := range files {
+		group.Go(func() error {
+			defer crash.Recover()
+			photo, err := video.ReadImage(file)
+			if err != nil {
+				return err
+			}
+			var r video.Resizer
+			photo, err = r.Resize(photo, c.ImageSize, c.Fit)
+			pixels[i] = photo.Pix
+			return err
+		})
+	}
+	err := group.Wait()
+	return slices.Concat(pixels...), err
 }

@@ -56,13 +56,14 @@ of two labels and serves it as a web page.`,
 	f := c.Flags()
 	f.StringVar(&o.Dir, "out", "demo", "folder for all files")
 	flags.Seed(c, &o.Seed)
-	o.PerMotion, o.Takes, o.PerObject, o.Seeds, o.Episodes, o.Steps = 20, 18, 1, 3, 5, 600
+	o.PerMotion, o.Takes, o.PerObject, o.Seeds, o.Episodes, o.Steps, o.ShortSteps = 20, 12, 1, 3, 5, 500, 125
 	flags.Int(c, &o.PerMotion, "per-motion", 6, "number of videos per motion")
 	flags.Int(c, &o.Takes, "takes", 1, "number of consecutive scenes in a video, each with a label")
 	flags.Int(c, &o.PerObject, "per-object", 1, "number of videos per colored shape")
 	flags.Int(c, &o.Seeds, "seeds", 1, "number of trainings per method, with different seeds")
 	flags.Int(c, &o.Episodes, "episodes", 1, "number of few-shot episodes")
-	flags.Int(c, &o.Steps, "steps", 1, "number of training steps; half as many for few-shot and zero-shot")
+	flags.Int(c, &o.Steps, "steps", 1, "number of training steps on the closed set")
+	flags.Int(c, &o.ShortSteps, "short-steps", 1, "number of training steps for few-shot, one-shot and zero-shot")
 	f.BoolVar(&o.Ablation, "ablation", false, "also measure each deviation from the paper; several times slower")
 	f.BoolVar(&serve, "serve", false, "serve a small archive of rendered videos as a web page")
 	f.StringVar(&address, "address", "127.0.0.1:8765", "address to listen on")

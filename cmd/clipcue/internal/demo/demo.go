@@ -23,11 +23,13 @@ type Options struct {
 	PerObject int // and of each colored shape
 	Seeds     int // trainings of each way, from other initial values
 	Episodes  int // few-shot problems
-	Steps     int // of a training on all motions; the others take half
-	Ablation  bool
-	Threads   int
-	Log       *slog.Logger
-	Progress  progress.Func // may be nil
+	Steps     int // of a training on all motions
+	// ShortSteps are those of the others, which have less to learn.
+	ShortSteps int
+	Ablation   bool
+	Threads    int
+	Log        *slog.Logger
+	Progress   progress.Func // may be nil
 }
 
 // Result holds the results of a demo.

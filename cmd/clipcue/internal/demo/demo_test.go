@@ -15,7 +15,7 @@ import (
 
 func run(t *testing.T, threads int) (table []byte, page string) {
 	t.Helper()
-	o := Options{Dir: filepath.Join(t.TempDir(), "demo"), PerMotion: 6, Takes: 2, PerObject: 1, Seeds: 2, Episodes: 2, Steps: 8, Threads: threads, Log: slog.New(slog.DiscardHandler)}
+	o := Options{Dir: filepath.Join(t.TempDir(), "demo"), PerMotion: 6, Takes: 2, PerObject: 1, Seeds: 2, Episodes: 2, Steps: 8, ShortSteps: 4, Threads: threads, Log: slog.New(slog.DiscardHandler)}
 	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (s *study) plan(o Options, from *source) (*Table, []*job, error) {
 		"%s %d takes of %d classes to learn from, %d of %d to test on.", s.note, len(first.train.Videos), len(first.train.Classes), len(first.test.Videos), len(first.test.Classes))}
 	steps := o.Steps
 	if s.short {
-		steps = (steps + 1) / 2
+		steps = o.ShortSteps
 	}
 	var jobs []*job
 	for _, w := range s.ways {

@@ -13,7 +13,7 @@ type study struct {
 	name, title, note string
 	world             *world
 	ways              []way
-	short             bool // half the steps, where there is less to learn
+	short             bool // takes ShortSteps
 	// problems are the training and test data of each method.
 	problems func(o Options, from *source) ([]problem, error)
 }
