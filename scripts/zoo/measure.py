@@ -24,7 +24,6 @@ MODELS = {
     "ViT-B/16": OpenCLIP("ViT-B-16-quickgelu"),
     "ViT-L/14": OpenCLIP("ViT-L-14-quickgelu"),
     "coca_ViT-B-32": FAMILIES["coca"],
-    "ViT-L-14-CLIPA": FAMILIES["clipa"],
     "EVA02-B-16": FAMILIES["eva02"],
     "PE-Core-B16-224": FAMILIES["pe-core"],
     "PE-Core-L14-336": FAMILIES["pe-core-l"],
