@@ -31,7 +31,7 @@ func Read(data []byte, do func(about string, batch arrow.RecordBatch) error) (er
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it only reads memory
 	about, _ := r.Schema().Metadata().GetValue(parquetfile.Key)
 	for i := range r.NumRecords() {
 		batch, err := r.RecordBatch(i)
