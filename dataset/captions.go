@@ -82,6 +82,7 @@ func LoadCaptions(path string, o CaptionOptions) (*Captions, error) {
 	if err := load(path, o, c); err != nil {
 		return nil, err
 	}
+	c.whole = c.Samples
 	if len(c.Samples) == 0 {
 		if len(c.Skipped) > 0 {
 			return nil, fmt.Errorf("%s: %w: none of %d captions can be used; the first, %s: %s", path, ErrNoSamples, len(c.Skipped), c.Skipped[0].Where, c.Skipped[0].Reason)
@@ -157,14 +158,9 @@ func parseCaptionCSV(r io.Reader, name string, c *Captions) error {
 	if err != nil {
 		return err
 	}
-	column, other := "video", "path"
-	if _, ok := t.columns[column]; !ok {
-		column, other = other, column
-	}
-	_, named := t.columns[column]
-	_, twice := t.columns[other]
-	if !named || twice {
-		return t.errorf("the first line must have one column video (or path) and one caption, and may have split,start,end")
+	column, err := t.videoColumn()
+	if err != nil {
+		return err
 	}
 	for {
 		ok, err := t.next()

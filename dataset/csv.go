@@ -28,7 +28,10 @@ type csvTable struct {
 // missing one that is needed, are errors.
 func newCSVTable(r io.Reader, name string, known, needed []string) (*csvTable, error) {
 	limit := &recordLimit{r: r}
-	t := &csvTable{r: csv.NewReader(bufio.NewReader(limit)), limit: limit, name: name, columns: map[string]int{}}
+	in := bufio.NewReader(limit)
+	start, _ := in.Peek(in.Size())
+	t := &csvTable{r: csv.NewReader(in), limit: limit, name: name, columns: map[string]int{}}
+	t.r.Comma = text.Separator(start)
 	t.r.FieldsPerRecord = -1 // checked in next, with a message that has both numbers
 	t.r.ReuseRecord = true
 	t.r.TrimLeadingSpace = true
@@ -44,11 +47,7 @@ func newCSVTable(r io.Reader, name string, known, needed []string) (*csvTable, e
 	for i, c := range t.record {
 		c = strings.ToLower(text.Key(c))
 		if known != nil && !slices.Contains(known, c) {
-			hint := ""
-			if strings.ContainsAny(c, ";\t") {
-				hint = " (separate columns with commas)"
-			}
-			return nil, t.errorf("unknown column %.200q%s; %s", c, hint, header)
+			return nil, t.errorf("unknown column %.200q; %s", c, header)
 		}
 		if _, twice := t.columns[c]; twice {
 			return nil, t.errorf("there are two columns %q", c)
@@ -56,7 +55,8 @@ func newCSVTable(r io.Reader, name string, known, needed []string) (*csvTable, e
 		t.columns[c] = i
 	}
 	for _, c := range needed {
-		if _, ok := t.columns[c]; !ok {
+		_, ok := t.columns[c]
+		if _, video := t.columns["video"]; !ok && !(c == "path" && video) {
 			return nil, t.errorf("column %q is missing; %s", c, header)
 		}
 	}
@@ -93,7 +93,7 @@ func (t *csvTable) next() (bool, error) {
 		}
 	}
 	if n := len(t.columns); n > 0 && len(t.record) != n {
-		return false, t.errorf("%d fields where the header has %d; a field with a comma needs double quotes", len(t.record), n)
+		return false, t.errorf("%d fields where the header has %d; a field with a %q needs double quotes", len(t.record), n, t.r.Comma)
 	}
 	return true, nil
 }
@@ -104,6 +104,32 @@ func (t *csvTable) field(column string) string {
 		return strings.TrimSpace(t.record[i])
 	}
 	return ""
+}
+
+// videoColumn returns the column of the videos: video or path, of which a table has one.
+func (t *csvTable) videoColumn() (string, error) {
+	_, video := t.columns["video"]
+	_, path := t.columns["path"]
+	switch {
+	case video == path:
+		return "", t.errorf("the first line must have one column video (or path)")
+	case video:
+		return "video", nil
+	}
+	return "path", nil
+}
+
+// negative reports whether a line is a mark of what does not show its label.
+func (t *csvTable) negative() (bool, error) {
+	field := t.field("negative")
+	if field == "" {
+		return false, nil
+	}
+	b, err := strconv.ParseBool(field)
+	if err != nil {
+		return false, t.errorf("negative %q is neither true nor false", field)
+	}
+	return b, nil
 }
 
 // seconds returns the field of a column as a time. An empty field is 0.

@@ -45,6 +45,8 @@ type Dataset struct {
 	Format  string // one of Formats
 	// Skipped are the annotations and folders that cannot be used.
 	Skipped []Skipped
+
+	whole []Sample // what was loaded; parts of a dataset keep it for Match
 }
 
 // Skipped is an annotation or a folder that cannot be used, and the reason.

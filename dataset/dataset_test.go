@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var small = &Dataset{
@@ -31,7 +32,7 @@ func TestSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Dataset{Source: "small", Samples: small.Samples[2:3], Classes: small.Classes}
-	if diff := cmp.Diff(want, test); diff != "" {
+	if diff := cmp.Diff(want, test, cmpopts.IgnoreUnexported(Dataset{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	_, err = small.Split(Val)

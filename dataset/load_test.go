@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // tree writes files below a new folder and returns the folder.
@@ -171,7 +172,7 @@ func TestLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := &Dataset{Samples: tt.samples, Classes: tt.classes, Source: path, Format: tt.format}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Dataset{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
@@ -198,7 +199,9 @@ func TestLoadErrors(t *testing.T) {
 		"csv empty":            {files: map[string]string{"x.csv": ""}, path: "x.csv", want: "x.csv: empty file; the first line has to name the columns path,label and may add split,start,end"},
 		"csv header only":      {files: map[string]string{"x.csv": "path,label\n"}, path: "x.csv", want: "no samples"},
 		"csv unknown column":   {files: map[string]string{"x.csv": "path,label,fps\n"}, path: "x.csv", want: `x.csv:1: unknown column "fps"; the first line has to name the columns path,label`},
-		"csv semicolons":       {files: map[string]string{"x.csv": "path;label\n"}, path: "x.csv", want: "separate columns with commas"},
+		"csv semicolons":       {files: map[string]string{"x.csv": "path;label\na.mp4;run;3\n"}, path: "x.csv", want: "3 fields where the header has 2; a field with a ';' needs"},
+		"csv path and video":   {files: map[string]string{"x.csv": "path,video,label\n"}, path: "x.csv", want: "one column video (or path)"},
+		"csv negative":         {files: map[string]string{"x.csv": "path,label,negative\na.mp4,run,maybe\n"}, path: "x.csv", want: `x.csv:2: negative "maybe" is neither true nor false`},
 		"csv missing column":   {files: map[string]string{"x.csv": "path,split\n"}, path: "x.csv", want: `x.csv:1: column "label" is missing`},
 		"csv column twice":     {files: map[string]string{"x.csv": "path,label,path\n"}, path: "x.csv", want: `two columns "path"`},
 		"csv too few fields":   {files: map[string]string{"x.csv": "path,label\na.mp4,wave\nb.mp4\n"}, path: "x.csv", want: "x.csv:3: 1 fields where the header has 2"},

@@ -2,33 +2,58 @@ package dataset
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// manifestKeys are the columns of a CSV manifest and the keys of a JSONL one.
-var manifestKeys = []string{"path", "label", "split", "start", "end"}
+// manifestKeys are the columns of a CSV manifest and the keys of a JSONL one. The path may also be in video, and
+// exported marks have those of markKeys.
+var manifestKeys = []string{"path", "label", "split", "start", "end", "video"}
+
+// markKeys are further columns and keys of marks that clipcue exports. Negative marks are left out; the others are
+// ignored.
+var markKeys = []string{"negative", "author", "time", "score"}
+
+// leaveOut adds that n negative marks are left out, if there are any.
+func (p *parsed) leaveOut(name string, n int) {
+	if n > 0 {
+		p.skipped = append(p.skipped, Skipped{name, fmt.Sprintf("%d negative marks", n)})
+	}
+}
 
 func loadCSV(path string, _ Options) (parsed, error)   { return readFile(path, parseCSV) }
 func loadJSONL(path string, _ Options) (parsed, error) { return readFile(path, parseJSONL) }
 
 func parseCSV(r io.Reader, name string) (parsed, error) {
-	t, err := newCSVTable(r, name, manifestKeys, manifestKeys[:2])
+	t, err := newCSVTable(r, name, slices.Concat(manifestKeys, markKeys), manifestKeys[:2])
 	if err != nil {
 		return parsed{}, err
 	}
+	if _, err := t.videoColumn(); err != nil {
+		return parsed{}, err
+	}
 	var p parsed
+	negatives := 0
 	for {
 		ok, err := t.next()
 		if err != nil || !ok {
+			p.leaveOut(name, negatives)
 			return p, err
 		}
-		s := Sample{Path: t.field("path"), Label: t.field("label"), Split: t.field("split")}
+		if negative, err := t.negative(); err != nil {
+			return parsed{}, err
+		} else if negative {
+			negatives++
+			continue
+		}
+		s := Sample{Path: t.field("path") + t.field("video"), Label: t.field("label"), Split: t.field("split")}
 		if s.Start, err = t.seconds("start"); err != nil {
 			return parsed{}, t.errorf("%w", err)
 		}
@@ -44,19 +69,32 @@ func parseCSV(r io.Reader, name string) (parsed, error) {
 
 func parseJSONL(r io.Reader, name string) (parsed, error) {
 	var p parsed
+	negatives := 0
 	err := eachLine(r, name, func(_ int, text string) error {
 		var row struct {
-			Path  string    `json:"path"`
-			Label string    `json:"label"`
-			Split string    `json:"split"`
-			Start plainTime `json:"start"`
-			End   plainTime `json:"end"`
+			Path     string          `json:"path"`
+			Video    string          `json:"video"`
+			Label    string          `json:"label"`
+			Split    string          `json:"split"`
+			Start    plainTime       `json:"start"`
+			End      plainTime       `json:"end"`
+			Negative bool            `json:"negative"`
+			Author   json.RawMessage `json:"author"` // ignored, as the following
+			Time     json.RawMessage `json:"time"`
+			Score    json.RawMessage `json:"score"`
 		}
 		if err := decodeLine(text, &row, true); err != nil {
 			return jsonError(err, "an object with the keys "+strings.Join(manifestKeys, ", "))
 		}
+		if row.Path != "" && row.Video != "" {
+			return errors.New("a line must have one key path or video, not both")
+		}
+		if row.Negative {
+			negatives++
+			return nil
+		}
 		s := Sample{
-			Path: strings.TrimSpace(row.Path), Label: strings.TrimSpace(row.Label),
+			Path: strings.TrimSpace(row.Path + row.Video), Label: strings.TrimSpace(row.Label),
 			Split: strings.TrimSpace(row.Split), Start: float64(row.Start), End: float64(row.End),
 		}
 		if err := s.check(); err != nil {
@@ -65,6 +103,7 @@ func parseJSONL(r io.Reader, name string) (parsed, error) {
 		p.samples = append(p.samples, s)
 		return nil
 	})
+	p.leaveOut(name, negatives)
 	return p, err
 }
 

@@ -84,7 +84,7 @@ func loadMarks(path string, o Options) (p parsed, err error) {
 	rows, leftOut, err := readMarks(path, o.Format)
 	p.skipped = leftOut
 	for _, r := range rows {
-		s := Sample{Path: r.Video, Label: r.Label, Start: r.Start, End: r.End}
+		s := Sample{Path: r.Video, Label: r.Label, Split: r.Split, Start: r.Start, End: r.End}
 		if err := s.check(); err != nil {
 			return p, fmt.Errorf("%s: %w", path, err)
 		}
@@ -98,7 +98,7 @@ func loadMarkCaptions(path string, o CaptionOptions, c *Captions) error {
 	rows, leftOut, err := readMarks(path, o.Format)
 	c.Skipped = leftOut
 	for i, r := range rows {
-		s := Sample{Path: r.Video, Caption: r.Label, Start: r.Start, End: r.End}
+		s := Sample{Path: r.Video, Caption: r.Label, Split: r.Split, Start: r.Start, End: r.End}
 		if err := c.add(fmt.Sprintf("span %d", i+1), s); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -115,7 +115,7 @@ func loadMarkSegments(path, format string) (videos []Untrimmed, leftOut []Skippe
 	l := segmentList{place: map[string]int{}}
 	for _, r := range rows {
 		x := Segment{video.Span{Start: r.Start, End: r.End}, r.Label}
-		if err := l.add(Untrimmed{Path: r.Video, Segments: []Segment{x}}); err != nil {
+		if err := l.add(Untrimmed{Path: r.Video, Split: r.Split, Segments: []Segment{x}}); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}

@@ -2,12 +2,14 @@ package dataset
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/video"
@@ -68,19 +70,81 @@ func TestAnnotationPrograms(t *testing.T) {
 	}
 }
 
-// What is no mark of a span is counted.
-func TestLeftOutOfAnnotations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "marks.parquet")
-	rows := []markfile.Row{{Video: "a.mp4", End: 2, Label: "run"}, {Video: "a.mp4", Start: 2, End: 3, Label: "run", Negative: true}}
-	if _, err := markfile.Write(path, markfile.Parquet, rows, markfile.Options{}); err != nil {
+// The split of a file is that of its samples, and one that does not exist is an error.
+func TestSplitsOfAnnotationPrograms(t *testing.T) {
+	for name, content := range map[string]string{
+		"a.json":         `{"database":{"a":{"subset":"SPLIT","annotations":[{"segment":[1,2],"label":"run"}]}}}`,
+		"metadata.jsonl": `{"file_name":"a.mp4","split":"SPLIT","segments":[{"start":1,"end":2,"label":"run"}]}`,
+	} {
+		for split, want := range map[string]string{"testing": Test, "exam": ""} {
+			path := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(path, []byte(strings.ReplaceAll(content, "SPLIT", split)), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			s, err := LoadSegments(path, map[string]string{"metadata.jsonl": huggingFace}[name])
+			if (err == nil) != (want != "") || err == nil && s.Videos[0].Split != want {
+				t.Errorf("%s, split %s: %+v, %v", name, split, s, err)
+			}
+			if name == "a.json" {
+				d, err := Load(path, Options{})
+				if (err == nil) != (want != "") || err == nil && d.Samples[0].Split != want {
+					t.Errorf("%s, split %s: %+v, %v", name, split, d, err)
+				}
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	if err := parquet.WriteFile(path, []parquetSplit{{"a.mp4", "run", "test", 1, 2}}); err != nil {
 		t.Fatal(err)
 	}
-	d, err := Load(path, Options{})
-	if err != nil || len(d.Samples) != 1 || len(d.Skipped) != 1 || d.Skipped[0].Reason != "1 negative marks" {
-		t.Errorf("%+v, %v", d, err)
-	}
-	s, err := LoadSegments(path, "")
-	if err != nil || s.Count() != 1 || len(s.Warnings()) != 1 {
+	if s, err := LoadSegments(path, ""); err != nil || s.Videos[0].Split != Test {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+type parquetSplit struct {
+	Video string  `parquet:"video"`
+	Label string  `parquet:"label"`
+	Split string  `parquet:"split"`
+	Start float64 `parquet:"start"`
+	End   float64 `parquet:"end"`
+}
+
+// What is no mark of a span is counted.
+func TestLeftOutOfAnnotations(t *testing.T) {
+	rows := []markfile.Row{{Video: "a.mp4", End: 2, Label: "run", Author: "x"}, {Video: "a.mp4", Start: 2, End: 3, Label: "run", Negative: true}}
+	for _, f := range []markfile.Format{markfile.Parquet, markfile.CSV, markfile.JSONL} {
+		path := filepath.Join(t.TempDir(), "marks"+f.Info().Extensions[0])
+		if _, err := markfile.Write(path, f, rows, markfile.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Load(path, Options{})
+		if err != nil || len(d.Samples) != 1 || len(d.Skipped) != 1 || d.Skipped[0].Reason != "1 negative marks" {
+			t.Errorf("%s: %+v, %v", f, d, err)
+		}
+		s, err := LoadSegments(path, "")
+		if err != nil || s.Count() != 1 || f == markfile.Parquet && len(s.Warnings()) != 1 {
+			t.Errorf("%s: %+v, %v", f, s, err)
+		}
+	}
+}
+
+// Tables may have semicolons or tabs, as spreadsheets write them.
+func TestSeparators(t *testing.T) {
+	for _, c := range []string{",", ";", "\t"} {
+		path := filepath.Join(t.TempDir(), "a.csv")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll("video|start|end|label\na, b.mp4|1|2|run\n", "|", c)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Load(path, Options{})
+		if c == "," {
+			if err == nil {
+				t.Error("a field with a comma is accepted")
+			}
+			continue
+		}
+		if err != nil || d.Samples[0].Path != "a, b.mp4" || d.Samples[0].End != 2 {
+			t.Errorf("%q: %+v, %v", c, d, err)
+		}
 	}
 }

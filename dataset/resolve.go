@@ -178,7 +178,8 @@ type Missing struct {
 
 // Match finds the stored features of every sample. Each sample is in exactly one of the
 // results, in the order of d. Two different paths that resolve to one ID are both missing,
-// because one of them would get the features of another video.
+// because one of them would get the features of another video, also if they are in different
+// parts of the data, such as training and test.
 func (d *Dataset) Match(r *Resolver) (matched []Matched, missing []Missing) {
 	type answer struct {
 		id  string
@@ -187,7 +188,8 @@ func (d *Dataset) Match(r *Resolver) (matched []Matched, missing []Missing) {
 	answers := make(map[string]answer, len(d.Samples))
 	owner := map[string]string{}  // by ID, the first path that resolved to it
 	shared := map[string]string{} // by ID, a second path
-	for _, s := range d.Samples {
+	for i := range len(d.whole) + len(d.Samples) {
+		s := at(d.whole, d.Samples, i)
 		p := normalPath(s.Path)
 		if _, ok := answers[p]; ok {
 			continue
@@ -215,4 +217,12 @@ func (d *Dataset) Match(r *Resolver) (matched []Matched, missing []Missing) {
 		}
 	}
 	return matched, missing
+}
+
+// at returns element i of two lists, one after the other.
+func at[T any](a, b []T, i int) T {
+	if i < len(a) {
+		return a[i]
+	}
+	return b[i-len(a)]
 }

@@ -3,6 +3,8 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -144,6 +146,29 @@ func TestMatch(t *testing.T) {
 	wantError(t, missing[0].Err, `"gone.mp4": not found`)
 	for _, m := range missing[1:] {
 		wantError(t, m.Err, `"run/flat.mp4" and "wave/flat.mp4" both resolve to the stored "flat.mp4"`)
+	}
+}
+
+// Two names of one video in different parts of the data would test on training videos.
+func TestMatchOfParts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.csv")
+	table := "path,label,split\na.mp4,run,train\nb.mp4,run,train\nA/a.mp4,walk,test\nb.mp4,walk,test\n"
+	if err := os.WriteFile(path, []byte(table), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Load(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, split := range []string{Train, Test} {
+		part, err := d.Split(split)
+		if err != nil {
+			t.Fatal(err)
+		}
+		matched, missing := part.Match(NewResolver([]string{"a.mp4", "b.mp4"}))
+		if len(matched) != 1 || len(missing) != 1 || matched[0].ID != "b.mp4" {
+			t.Errorf("%s: %+v, missing %+v", split, matched, missing)
+		}
 	}
 }
 

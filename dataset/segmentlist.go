@@ -1,16 +1,18 @@
 package dataset
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/clipcue/clipcue/video"
 )
 
 // segmentKeys are the columns of segments in CSV and the keys in JSONL. One of the first two
-// has the video. The score of a segment that was found is ignored.
+// has the video. The score of a segment that was found is ignored, and negative marks are left out.
 var segmentKeys = []string{"video", "path", "start", "end", "label", "split", "duration", "score"}
 
 // segmentList collects the segments of each video, in the order of their first lines.
@@ -41,20 +43,23 @@ func (l *segmentList) add(v Untrimmed) error {
 }
 
 func parseSegmentsCSV(r io.Reader, name string) ([]Untrimmed, error) {
-	t, err := newCSVTable(r, name, segmentKeys, segmentKeys[2:5])
+	t, err := newCSVTable(r, name, slices.Concat(segmentKeys, markKeys), segmentKeys[2:5])
 	if err != nil {
 		return nil, err
 	}
-	_, video := t.columns["video"]
-	_, path := t.columns["path"]
-	if video == path {
-		return nil, t.errorf("the first line must have one column video (or path)")
+	if _, err := t.videoColumn(); err != nil {
+		return nil, err
 	}
 	l := segmentList{place: map[string]int{}}
 	for {
 		ok, err := t.next()
 		if err != nil || !ok {
 			return l.videos, err
+		}
+		if negative, err := t.negative(); err != nil {
+			return nil, err
+		} else if negative {
+			continue
 		}
 		v := Untrimmed{Path: t.field("video") + t.field("path"), Split: t.field("split")}
 		var x Segment
@@ -90,10 +95,17 @@ func parseSegmentsJSONL(r io.Reader, name string) ([]Untrimmed, error) {
 			Label    string      `json:"label"`
 			Split    string      `json:"split"`
 			Duration jsonNumber  `json:"duration"`
-			Score    jsonNumber  `json:"score"` // ignored
+			Negative bool        `json:"negative"`
+			Score    jsonNumber  `json:"score"` // ignored, as the following
+
+			Author json.RawMessage `json:"author"`
+			Time   json.RawMessage `json:"time"`
 		}
 		if err := decodeLine(text, &row, true); err != nil {
 			return jsonError(err, "an object with the keys "+strings.Join(segmentKeys, ", "))
+		}
+		if row.Negative {
+			return nil
 		}
 		if (row.Video == "") == (row.Path == "") {
 			return errors.New("a line must have one key video (or path)")

@@ -39,6 +39,8 @@ type Segments struct {
 	Skipped []Skipped // what the file has besides segments
 	Source  string    // the file
 	Format  string    // one of SegmentFormats
+
+	whole []Untrimmed // what was loaded; parts keep it for Match
 }
 
 // Fault is an invalid segment.
@@ -107,6 +109,7 @@ func LoadSegments(path, format string) (*Segments, error) {
 	s := &Segments{Videos: videos, Skipped: leftOut, Source: path, Format: format}
 	s.clean()
 	s.name()
+	s.whole = s.Videos
 	return s, nil
 }
 
@@ -398,23 +401,29 @@ type MatchedVideo struct {
 }
 
 // Match finds the stored features of every video. Each video is in exactly one of the
-// results, in the order of s.
+// results, in the order of s. Two names that resolve to one ID are both missing, also if they are in
+// different parts of the data, such as training and test.
 func (s *Segments) Match(r *Resolver) (matched []MatchedVideo, missing []MissingVideo) {
-	owner := map[string]string{}
-	for _, v := range s.Videos {
-		resolve := r.Resolve
-		if s.Format == "activitynet" {
-			resolve = r.ResolveID
+	resolve := r.Resolve
+	if s.Format == "activitynet" {
+		resolve = r.ResolveID
+	}
+	owners := map[string][]string{} // by ID, the names that resolve to it
+	for i := range len(s.whole) + len(s.Videos) {
+		v := at(s.whole, s.Videos, i)
+		if id, err := resolve(v.Path); err == nil && !slices.Contains(owners[id], v.Path) {
+			owners[id] = append(owners[id], v.Path)
 		}
+	}
+	for _, v := range s.Videos {
 		id, err := resolve(v.Path)
-		if err == nil && owner[id] != "" {
-			err = fmt.Errorf("%q and %q both resolve to the stored %q", owner[id], v.Path, id)
+		if err == nil && len(owners[id]) > 1 {
+			err = fmt.Errorf("%q and %q both resolve to the stored %q", owners[id][0], owners[id][1], id)
 		}
 		if err != nil {
 			missing = append(missing, MissingVideo{v, err})
 			continue
 		}
-		owner[id] = v.Path
 		matched = append(matched, MatchedVideo{v, id})
 	}
 	return matched, missing

@@ -211,7 +211,16 @@ func TestMatchSegments(t *testing.T) {
 		t.Errorf("%v, missing %+v", got, missing)
 	}
 	twice := mustSegments(t, "x.csv", "video,start,end,label\na.mp4,1,2,run\nf/a.mp4,1,2,run\nb.mp4,1,2,run\n")
-	if matched, missing := twice.Match(NewResolver([]string{"a.mp4"})); len(matched) != 1 || len(missing) != 2 {
+	if matched, missing := twice.Match(NewResolver([]string{"a.mp4"})); len(matched) != 0 || len(missing) != 3 {
+		t.Errorf("%+v, missing %+v", matched, missing)
+	}
+	// Names in different parts of the data refer to one video, too.
+	parts := mustSegments(t, "x.csv", "video,start,end,label,split\na.mp4,1,2,run,train\nf/a.mp4,1,2,run,test\nb.mp4,1,2,run,train\n")
+	part, err := parts.Split(Train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if matched, missing := part.Match(NewResolver([]string{"a.mp4", "b.mp4"})); len(matched) != 1 || len(missing) != 1 || matched[0].ID != "b.mp4" {
 		t.Errorf("%+v, missing %+v", matched, missing)
 	}
 }

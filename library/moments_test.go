@@ -81,7 +81,7 @@ func TestExportThumbnails(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	for _, name := range []string{"film.mp4", "red_circle/000.mp4"} {
-		track := filepath.Join(dir, filepath.FromSlash(name)+".vtt")
+		track := filepath.Join(dir, filepath.FromSlash(name)+".thumbnails", "thumbnails.vtt")
 		cues, err := markfile.Read(track, markfile.VTT, markfile.Options{})
 		if err != nil {
 			t.Fatal(err)

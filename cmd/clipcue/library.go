@@ -150,8 +150,8 @@ each moment. The extension of FILE chooses the format, unless --as is given.
   npz      arrays id, video, start, end, blank [n] and vector [n,E]; video is a row of
            "videos" in metadata.json, which has the provenance
 
-With --as thumbnails, it writes tracks of thumbnails for web players to the folder FILE: VIDEO.vtt
-(WebVTT), and the images in VIDEO.thumbnails.`,
+With --as thumbnails, it writes tracks of thumbnails for web players to the folder FILE: in
+VIDEO.thumbnails, thumbnails.vtt (WebVTT) and the images.`,
 		Example: "  clipcue library export --library lib --out moments.parquet\n  clipcue library export --library lib --out tracks --as thumbnails",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -1,6 +1,7 @@
 package arrowfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -9,25 +10,28 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	limits "github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/parquetfile"
 )
 
 // ErrDamaged is wrapped by the error for a file that is not a valid file of Arrow.
 var ErrDamaged = errors.New("damaged Arrow file")
 
-// most is the memory that a file of a size may take beyond the file itself, in bytes, when its buffers are
-// compressed.
-func most(size int) int64 { return 256<<20 + 16*int64(size) }
-
 // Read calls do with each batch of rows in the content of a file. about is what [Write] was given, "" in files of
-// other programs.
+// other programs. Buffers that are decompressed count in the process's memory budget while Read runs.
 func Read(data []byte, do func(about string, batch arrow.RecordBatch) error) (err error) {
+	counted := &budget{}
+	defer counted.release()
 	defer func() {
-		if r := recover(); r != nil { // the library panics on damaged buffers
+		switch r := recover().(type) { // the library panics on damaged buffers
+		case nil:
+		case overBudget:
+			err = r.error
+		default:
 			err = fmt.Errorf("%w: %v", ErrDamaged, r)
 		}
 	}()
-	r, err := ipc.NewMappedFileReader(data, ipc.WithAllocator(&budget{left: most(len(data))}))
+	r, err := ipc.NewFileReader(bytes.NewReader(data), ipc.WithAllocator(counted))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -47,15 +51,30 @@ func Read(data []byte, do func(about string, batch arrow.RecordBatch) error) (er
 	return nil
 }
 
-// budget limits what a file makes a reader allocate.
+// copies is how often numbers of a buffer are in memory at most: as in the file, and as a caller collects
+// them.
+const copies = 3
+
+// budget requests what a file makes a reader allocate.
 type budget struct {
 	memory.GoAllocator
-	left int64
+	releases []func()
 }
 
+// overBudget is the panic of an allocation that does not fit.
+type overBudget struct{ error }
+
 func (b *budget) spend(n int) {
-	if b.left -= int64(n); n < 0 || b.left < 0 {
-		panic("its buffers expand to far more than its size")
+	release, err := limits.Request(copies*int64(n), "an Arrow file")
+	if err != nil {
+		panic(overBudget{err})
+	}
+	b.releases = append(b.releases, release)
+}
+
+func (b *budget) release() {
+	for _, r := range b.releases {
+		r()
 	}
 }
 
@@ -80,19 +99,16 @@ func Vectors(column arrow.Array) (all []float32, lengths []int, err error) {
 	if lists.NullN() > 0 {
 		return nil, nil, errors.New("a list is missing")
 	}
+	values, err := floats(lists.ListValues())
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range lists.Len() {
 		from, to := lists.ValueOffsets(i)
-		values, err := numbers(array.NewSlice(lists.ListValues(), from, to))
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(all)+len(values) > lists.ListValues().Len() {
+		if int64(len(all))+to-from > int64(len(values)) {
 			return nil, nil, fmt.Errorf("%w: its lists overlap", ErrDamaged)
 		}
-		for _, x := range values {
-			all = append(all, float32(x))
-		}
-		lengths = append(lengths, len(values))
+		all, lengths = append(all, values[from:to]...), append(lengths, int(to-from))
 	}
 	return all, lengths, nil
 }
@@ -135,10 +151,26 @@ func Texts(column arrow.Array) ([]string, error) {
 	return out, nil
 }
 
+// floats returns a column of numbers as float32.
+func floats(column arrow.Array) ([]float32, error) {
+	if c, ok := column.(*array.Float32); ok && c.NullN() == 0 {
+		return c.Float32Values(), nil
+	}
+	wide, err := numbers(column)
+	out := make([]float32, len(wide))
+	for i, x := range wide {
+		out[i] = float32(x)
+	}
+	return out, err
+}
+
 // numbers returns a column of numbers.
 func numbers(column arrow.Array) (out []float64, err error) {
 	if column.NullN() > 0 {
 		return nil, errors.New("a number is missing")
+	}
+	if _, ok := column.(*array.Dictionary); ok {
+		return nil, errors.New("values are a dictionary instead of numbers")
 	}
 	switch c := column.(type) {
 	case *array.Float32:

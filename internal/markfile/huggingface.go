@@ -15,6 +15,7 @@ import (
 type metadataRow struct {
 	File     string            `json:"file_name"` // below the folder
 	Segments []metadataSegment `json:"segments"`
+	Split    string            `json:"split,omitempty"`
 }
 
 type metadataSegment struct {
@@ -63,7 +64,7 @@ func readHuggingFace(data []byte, _ Options) (rows []Row, err error) {
 			return nil, fmt.Errorf("object %d: %w", n, readable(err))
 		}
 		for _, s := range m.Segments {
-			rows = append(rows, Row{Video: m.File, Start: needed(s.Start), End: needed(s.End), Label: s.Label, Score: s.Score})
+			rows = append(rows, Row{Video: m.File, Start: needed(s.Start), End: needed(s.End), Label: s.Label, Score: s.Score, Split: m.Split})
 		}
 	}
 }

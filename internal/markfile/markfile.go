@@ -32,6 +32,7 @@ type Row struct {
 	Author   string
 	Time     time.Time
 	Score    *float64 // of a segment that was found; nil of a mark
+	Split    string   // of training data, as the file names it; "" if it does not. It is only read
 }
 
 // Options control formats that count frames, and reports of what is left out.
@@ -224,6 +225,9 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 	}
 	return files, nil
 }
+
+// CommonFolder returns the longest folder, with a slash at its end, that contains all folders.
+func CommonFolder(folders []string) string { return commonFolder(nil, folders) }
 
 // commonFolder returns the longest folder, with a slash at its end, that the videos and
 // other folders share.

@@ -49,6 +49,7 @@ var parquetColumns = map[string]func(r *Row, v parquet.Value) error{
 	"path":   setText(func(r *Row) *string { return &r.Video }),
 	"label":  setText(func(r *Row) *string { return &r.Label }),
 	"author": setText(func(r *Row) *string { return &r.Author }),
+	"split":  setText(func(r *Row) *string { return &r.Split }),
 	"score":  setNumber(func(r *Row, x float64) { r.Score = &x }),
 	"negative": func(r *Row, v parquet.Value) error {
 		if v.Kind() != parquet.Boolean {

@@ -68,21 +68,9 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// separator returns what separates the columns in the first line: a comma, or a semicolon or
-// a tab if it has no comma.
-func separator(data []byte) rune {
-	line, _, _ := bytes.Cut(data, []byte("\n"))
-	for _, c := range ",;\t" {
-		if bytes.ContainsRune(line, c) {
-			return c
-		}
-	}
-	return ','
-}
-
 func readCSV(data []byte, _ Options) (rows []Row, err error) {
 	in := csv.NewReader(bytes.NewReader(data))
-	in.Comma = separator(data)
+	in.Comma = text.Separator(data)
 	head, err := in.Read()
 	if err != nil {
 		return nil, fmt.Errorf("it has no line of column names: %w", err)
@@ -232,7 +220,7 @@ func readActivityNet(data []byte, _ Options) (rows []Row, err error) {
 		}
 		for _, x := range item.Annotations {
 			start, end := x.Segment.times()
-			rows = append(rows, Row{Video: video, Start: start, End: end, Label: x.Label, Score: x.Score})
+			rows = append(rows, Row{Video: video, Start: start, End: end, Label: x.Label, Score: x.Score, Split: item.Subset})
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return strings.Compare(a.Video, b.Video) })
