@@ -55,12 +55,12 @@ func readMarks(path, format string) (rows []markfile.Row, leftOut []Skipped, err
 		Lost: func(what string, n int) {
 			leftOut = append(leftOut, Skipped{path, fmt.Sprintf("%d %s", n, what)})
 		},
-		Clock: func(name string) (float64, markfile.Clock) {
-			rate, clock := video.FrameClock(context.Background(), located(name))
+		Clock: func(name string) (float64, markfile.Clock, error) {
+			rate, clock, err := video.FrameClock(context.Background(), located(name))
 			if rate == 0 {
-				return 0, nil
+				return 0, nil, err
 			}
-			return rate, clock
+			return rate, clock, nil
 		},
 	})
 	if errors.Is(err, markfile.ErrRate) {

@@ -22,7 +22,7 @@ func TestAnnotationPrograms(t *testing.T) {
 		{Video: "a.mp4", Start: 6, End: 7.25, Label: "a cat"},
 		{Video: "b.mp4", Start: 0, End: 2, Label: "a dog jumps"},
 	}
-	rate := func(string) (float64, markfile.Clock) { return 25, video.Timecode{Rate: 25} }
+	rate := func(string) (float64, markfile.Clock, error) { return 25, video.Timecode{Rate: 25}, nil }
 	for _, f := range markfile.List() {
 		if !f.Import || !f.Export || slices.Contains([]markfile.Format{markfile.CSV, markfile.JSONL, markfile.HuggingFace}, f.Name) {
 			continue // these are formats of this package

@@ -2,6 +2,7 @@ package video
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -17,18 +18,35 @@ type Timecode struct {
 	Drop bool
 }
 
+// ErrVariableRate is wrapped by the error of [FrameClock] for a video whose frames are not equally far apart, so
+// that their numbers say nothing about their times.
+var ErrVariableRate = errors.New("the frame rate varies")
+
 // FrameClock returns the frame rate and the timecodes of a video, or a rate of 0 if they
-// are unknown.
-func FrameClock(ctx context.Context, path string) (rate float64, clock Timecode) {
+// are unknown. The error is [ErrVariableRate].
+func FrameClock(ctx context.Context, path string) (rate float64, clock Timecode, err error) {
 	info, err := Probe(ctx, path, Options{})
 	if err != nil || !(info.FrameRate > 0) {
-		return 0, clock
+		return 0, clock, nil
 	}
 	clock = info.Timecode
 	if clock.Rate == 0 {
 		clock.Rate = info.FrameRate
 	}
-	return clock.Rate, clock
+	if x, err := readIndex(ctx, path, info, DefaultTimeout); err == nil && x.varies(info.FrameRate) {
+		return 0, clock, fmt.Errorf("%s: %w, by its average from %.4g frames per second: frame numbers are no times", path, ErrVariableRate, info.FrameRate)
+	}
+	return clock.Rate, clock, nil
+}
+
+// varies reports whether a frame is farther than its duration from where a constant rate has it.
+func (x *packetIndex) varies(rate float64) bool {
+	for i := range x.packets {
+		if math.Abs(x.time(i)-x.time(0)-float64(i)/rate) > 1/rate {
+			return x.untimed == 0 && x.restarts == 0
+		}
+	}
+	return false
 }
 
 // DurationOf returns the declared duration of a video in seconds, 0 if it cannot be read.

@@ -1,6 +1,7 @@
 package video
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 )
@@ -82,6 +83,25 @@ func TestTimecodeOfFiles(t *testing.T) {
 		info, err := Probe(t.Context(), path, Options{})
 		if err != nil || info.Timecode.String() != c.want {
 			t.Errorf("%s: timecode %q, want %q (%v)", name, info.Timecode, c.want, err)
+		}
+	}
+}
+
+// Frame numbers of a video with a variable rate are no times.
+func TestFrameClock(t *testing.T) {
+	const source = "testsrc2=s=64x48:r=25:d=8"
+	for _, c := range []struct {
+		path string
+		want error
+	}{
+		{film(t, "constant.mp4", source, "-c:v", "libx264"), nil},
+		{film(t, "constant.mkv", "testsrc2=s=64x48:r=30000/1001:d=8", "-c:v", "libx264", "-bf", "2"), nil},
+		{film(t, "variable.mkv", source, "-vf", "select='if(lt(t,4),not(mod(n,5)),1)'", "-vsync", "passthrough", "-c:v", "libx264"), ErrVariableRate},
+		{film(t, "variable.mp4", source, "-vf", "select='if(lt(t,4),not(mod(n,5)),1)'", "-vsync", "passthrough", "-c:v", "libx264"), ErrVariableRate},
+	} {
+		rate, _, err := FrameClock(t.Context(), c.path)
+		if !errors.Is(err, c.want) || (rate > 0) != (c.want == nil) {
+			t.Errorf("%s: %g frames per second, error %v", c.path, rate, err)
 		}
 	}
 }

@@ -50,15 +50,15 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 func (x *exchangeFlags) options() markfile.Options {
 	return markfile.Options{Rate: x.fps, Folders: x.folders, Lost: func(what string, n int) {
 		x.app.log.Warn("left out: "+what, "count", n)
-	}, Clock: func(path string) (float64, markfile.Clock) {
+	}, Clock: func(path string) (float64, markfile.Clock, error) {
 		if x.video != nil {
 			path = x.video(path)
 		}
-		rate, clock := video.FrameClock(context.Background(), path)
+		rate, clock, err := video.FrameClock(context.Background(), path)
 		if rate == 0 {
-			return 0, nil
+			return 0, nil, err
 		}
-		return rate, clock
+		return rate, clock, nil
 	}, Duration: func(path string) float64 {
 		return video.DurationOf(context.Background(), path)
 	}}

@@ -105,8 +105,8 @@ var ErrRate = errors.New("the format counts frames, and the frame rate is unknow
 // clock returns the frame rate and the timecodes of a video.
 func (o Options) clock(video string) (rate float64, c Clock, err error) {
 	if o.Clock != nil {
-		if rate, c = o.Clock(cmp.Or(video, o.video)); c != nil {
-			return rate, c, nil
+		if rate, c, err = o.Clock(cmp.Or(video, o.video)); c != nil || err != nil {
+			return rate, c, err
 		}
 	}
 	if !(o.Rate > 0) {

@@ -39,8 +39,8 @@ type Row struct {
 type Options struct {
 	Rate float64 // frames per second; 0 = unknown
 	// Clock returns the frame rate and the timecodes of a video, or nil if they are unknown;
-	// then they start at 0, at Rate. It may be nil.
-	Clock func(video string) (rate float64, c Clock)
+	// then they start at 0, at Rate. An error means that frames have no times. It may be nil.
+	Clock func(video string) (rate float64, c Clock, err error)
 	// Duration returns the duration of a video in seconds, 0 if it is unknown. It may be nil.
 	Duration func(video string) float64
 	// Folders are folders of the videos, besides those of the rows. The names of files below

@@ -218,11 +218,11 @@ func (c late) Frame(label string) (int64, bool) {
 }
 
 func TestListsCountFromTheTimecode(t *testing.T) {
-	o := Options{Clock: func(video string) (float64, Clock) {
+	o := Options{Clock: func(video string) (float64, Clock, error) {
 		if video == "/v.mp4" {
-			return 25, late{25}
+			return 25, late{25}, nil
 		}
-		return 0, nil
+		return 0, nil, nil
 	}}
 	want := []Row{{Video: "/v.mp4", Start: 2, End: 4, Label: "x"}}
 	files, err := Write(t.TempDir(), EDL, want, o)

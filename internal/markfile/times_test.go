@@ -188,7 +188,7 @@ func (c night) Frame(label string) (int64, bool) {
 }
 
 func TestListsCrossMidnight(t *testing.T) {
-	o := Options{Clock: func(string) (float64, Clock) { return 25, night{25} }}
+	o := Options{Clock: func(string) (float64, Clock, error) { return 25, night{25}, nil }}
 	want := []Row{{Video: "/v.mp4", Start: 590, End: 610, Label: "dog"}, {Video: "/v.mp4", Start: 620, End: 621, Label: "cat"}}
 	files, err := Write(t.TempDir(), EDL, want, o)
 	if err != nil {

@@ -288,12 +288,12 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 	defer func() { _ = dir.Close() }() // or the next server removes it
 	lost = []string{}
 	files, err := markfile.Write(filepath.Join(dir.Path, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
-		Clock: func(path string) (float64, markfile.Clock) {
-			rate, clock := video.FrameClock(ctx, path)
+		Clock: func(path string) (float64, markfile.Clock, error) {
+			rate, clock, err := video.FrameClock(ctx, path)
 			if rate == 0 {
-				return 0, nil
+				return 0, nil, err
 			}
-			return rate, clock
+			return rate, clock, nil
 		}, Duration: func(path string) float64 { return video.DurationOf(ctx, path) },
 		Lost: func(what string, n int) { lost = append(lost, fmt.Sprintf("%s: %d", what, n)) }})
 	if err != nil {
