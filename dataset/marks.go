@@ -45,18 +45,12 @@ func programFormat(path string, own ...markfile.Format) string {
 // readMarks reads the positive marks in a file, or a folder of files, of an annotation program. leftOut is what
 // the marks cannot represent.
 func readMarks(path, format string) (rows []markfile.Row, leftOut []Skipped, err error) {
-	located := func(name string) string {
-		if beside := filepath.Join(filepath.Dir(path), filepath.FromSlash(name)); !exists(name) && exists(beside) {
-			return beside
-		}
-		return name
-	}
 	rows, err = markfile.Read(path, markfile.Format(format), markfile.Options{
 		Lost: func(what string, n int) {
 			leftOut = append(leftOut, Skipped{path, fmt.Sprintf("%d %s", n, what)})
 		},
 		Clock: func(name string) (float64, markfile.Clock, error) {
-			rate, clock, err := video.FrameClock(context.Background(), located(name))
+			rate, clock, err := video.FrameClock(context.Background(), located(path, name))
 			if rate == 0 {
 				return 0, nil, err
 			}
@@ -72,6 +66,24 @@ func readMarks(path, format string) (rows []markfile.Row, leftOut []Skipped, err
 		leftOut = append(leftOut, Skipped{path, fmt.Sprintf("%d negative marks", n)})
 	}
 	return rows, leftOut, err
+}
+
+// located returns the file of a video that an annotation file names, with or without the extension: as named, or
+// relative to the annotation file's folder. It is the name if there is none.
+func located(annotations, name string) string {
+	beside := filepath.Join(filepath.Dir(annotations), filepath.FromSlash(name))
+	for _, path := range []string{name, beside} {
+		if exists(path) {
+			return path
+		}
+		entries, _ := os.ReadDir(filepath.Dir(path)) // a folder that cannot be read has no videos
+		for _, e := range entries {
+			if stem := video.TrimExtension(e.Name()); stem == filepath.Base(path) && stem != e.Name() {
+				return filepath.Join(filepath.Dir(path), e.Name())
+			}
+		}
+	}
+	return name
 }
 
 func exists(path string) bool {
