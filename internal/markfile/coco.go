@@ -1,10 +1,13 @@
 package markfile
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 )
 
 // coco has COCO's tables for videos, as CocoVID, TAO and others have them. An annotation
@@ -17,9 +20,10 @@ type coco struct {
 }
 
 type cocoVideo struct {
-	ID       int64  `json:"id"`
-	FileName string `json:"file_name,omitempty"`
-	Name     string `json:"name,omitempty"`
+	ID       int64   `json:"id"`
+	FileName string  `json:"file_name,omitempty"`
+	Name     string  `json:"name,omitempty"`
+	FPS      float64 `json:"fps,omitempty"` // of its frames
 }
 
 type cocoCategory struct {
@@ -69,13 +73,18 @@ func readCOCO(data []byte, o Options) (rows []Row, err error) {
 	if d.Videos == nil || d.Annotations == nil {
 		return nil, errors.New(`it has no "videos" or no "annotations"`)
 	}
-	videos, labels, images := map[int64]string{}, map[int64]string{}, map[int64]cocoImage{}
+	videos, labels, images := map[int64]cocoVideo{}, map[int64]string{}, map[int64]cocoImage{}
 	for _, v := range d.Videos {
-		if videos[v.ID] = v.FileName; v.FileName == "" {
-			videos[v.ID] = v.Name
+		if _, ok := videos[v.ID]; ok {
+			return nil, fmt.Errorf("two videos have the id %d", v.ID)
 		}
+		v.Name = cmp.Or(v.FileName, v.Name)
+		videos[v.ID] = v
 	}
 	for _, c := range d.Categories {
+		if _, ok := labels[c.ID]; ok {
+			return nil, fmt.Errorf("two categories have the id %d", c.ID)
+		}
 		labels[c.ID] = oneLine(c.Name)
 	}
 	for _, i := range d.Images {
@@ -84,7 +93,7 @@ func readCOCO(data []byte, o Options) (rows []Row, err error) {
 		}
 		images[i.ID] = i
 	}
-	frames, others := sightings{}, 0
+	frames, others := map[float64]sightings{}, 0 // by the frame rate in the file, 0 if it is missing
 	for _, a := range d.Annotations {
 		label, ok := labels[a.Category]
 		if !ok {
@@ -93,15 +102,30 @@ func readCOCO(data []byte, o Options) (rows []Row, err error) {
 		switch {
 		case a.Segment != nil:
 			start, end := a.Segment.times()
-			rows = append(rows, Row{Video: videos[a.Video], Start: start, End: end, Label: label, Score: a.Score})
+			rows = append(rows, Row{Video: videos[a.Video].Name, Start: start, End: end, Label: label, Score: a.Score})
 		case a.Image != nil && images[*a.Image].Frame != nil:
 			i := images[*a.Image]
-			frames.add(videos[i.Video], label, *i.Frame)
+			v := videos[i.Video]
+			fps := max(0, v.FPS)
+			if frames[fps] == nil {
+				frames[fps] = sightings{}
+			}
+			frames[fps].add(v.Name, label, *i.Frame)
 		default:
 			others++
 		}
 	}
 	o.lost("annotations without a time", others)
-	more, err := frames.rows(1, o)
-	return append(rows, more...), err
+	for _, fps := range slices.Sorted(maps.Keys(frames)) {
+		counting := o
+		if fps > 0 {
+			counting = Options{Rate: fps}
+		}
+		more, err := frames[fps].rows(1, counting)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
 }

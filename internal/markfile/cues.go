@@ -16,11 +16,17 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-func writeSRT(w io.Writer, rows []Row, _ Options) error {
+// srtTag matches what formats the text of a cue: tags in HTML's style, and those of SSA such as {\an8}.
+var srtTag = regexp.MustCompile(`(?i)</?[ibus]>|<font(?:\s[^>]*)?>|</font>|\{\\[^}]*\}`)
+
+func writeSRT(w io.Writer, rows []Row, o Options) error {
 	b := bufio.NewWriter(w)
+	tags := 0 // SRT cannot escape them
 	for i, r := range rows {
+		tags += len(srtTag.FindAllString(r.Label, -1))
 		fmt.Fprintf(b, "%d\n%s --> %s\n%s\n\n", i+1, clock(r.Start, ","), clock(cueEnd(r), ","), oneLine(r.Label))
 	}
+	o.lost("the text of formatting tags", tags)
 	return b.Flush()
 }
 
@@ -39,7 +45,16 @@ var vttEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func readSRT(data []byte, _ Options) ([]Row, error) { return readCues(data) }
+// readSRT reads cues, without their formatting.
+func readSRT(data []byte, _ Options) ([]Row, error) {
+	rows, err := readCues(data)
+	for i := range rows {
+		if label := rows[i].Label; srtTag.MatchString(label) {
+			rows[i].Label = oneLine(srtTag.ReplaceAllString(label, ""))
+		}
+	}
+	return rows, err
+}
 
 var vttTag = regexp.MustCompile(`<[^>]*>`)
 
@@ -63,13 +78,16 @@ func clock(seconds float64, comma string) string {
 
 var cueLine = regexp.MustCompile(`^\s*((?:\d+:)?\d+:\d+[.,]\d+)\s+-->\s+((?:\d+:)?\d+:\d+[.,]\d+)`)
 
-// readCues reads SRT or VTT. The lines of a cue are one label.
+// cueNumber matches the line of a cue's number.
+var cueNumber = regexp.MustCompile(`^\d+$`)
+
+// readCues reads SRT or VTT. The lines of a cue are one label. Blank lines between cues may be missing.
 func readCues(data []byte) (rows []Row, err error) {
 	var open *Row
-	n := 0
-	for line := range strings.Lines(strings.ReplaceAll(string(data), "\r\n", "\n") + "\n") {
+	lines := append(strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "")
+	for i, line := range lines[:len(lines)-1] {
 		line = strings.TrimSpace(line)
-		n++
+		n := i + 1
 		switch m := cueLine.FindStringSubmatch(line); {
 		case m != nil:
 			rows = append(rows, Row{Start: cueTime(m[1]), End: cueTime(m[2])})
@@ -80,6 +98,8 @@ func readCues(data []byte) (rows []Row, err error) {
 			return nil, fmt.Errorf("line %d: %q are not two times such as 00:01:02.500", n, line)
 		case open == nil && strings.HasPrefix(line, "X-TIMESTAMP-MAP"):
 			return nil, fmt.Errorf("line %d: times are those of an HLS stream (X-TIMESTAMP-MAP), not of a video", n)
+		case open != nil && cueNumber.MatchString(line) && cueLine.MatchString(lines[n]):
+			open = nil // the number of the next cue
 		case open != nil:
 			open.Label = strings.TrimSpace(open.Label + " " + line)
 		}
@@ -167,22 +187,34 @@ var eventLine = regexp.MustCompile(`^\d+\s+\S+\s+\S+\s+\S+.*?(\d+:\d+:\d+[:;]\d+
 
 var eventStart = regexp.MustCompile(`^\d+\s+\S+\s+(V|A|B|NONE)\S*\s+(C|D|W\d+|K\S*)\s`)
 
-// readEDL reads the events of CMX 3600. An event's label is its comment.
+// audioTracks matches the channel of an event without pictures, such as A, A2, AA.
+var audioTracks = regexp.MustCompile(`(?i)^A[A\d/]*$`)
+
+// readEDL reads the events of CMX 3600. An event's label is its first comment.
 func readEDL(data []byte, o Options) (rows []Row, err error) {
 	var times [][2]string // timecodes, by row
+	var last *Row         // of the event; nil if it is left out
+	sounds, further := 0, 0
 	s := bufio.NewScanner(bytes.NewReader(data))
 	for n := 1; s.Scan(); n++ {
 		line := strings.TrimSpace(s.Text())
 		if m := eventLine.FindStringSubmatch(line); m != nil {
+			if audioTracks.MatchString(strings.Fields(line)[2]) {
+				last = nil
+				sounds++
+				continue
+			}
 			rows, times = append(rows, Row{}), append(times, [2]string{m[1], m[2]})
+			last = &rows[len(rows)-1]
 		} else if eventStart.MatchString(line) {
 			return nil, fmt.Errorf("line %d: the event does not have four timecodes such as 00:01:02:12", n)
 		}
-		if len(rows) == 0 {
+		if last == nil {
 			continue
 		}
-		last := &rows[len(rows)-1]
-		if label, ok := strings.CutPrefix(line, "* COMMENT:"); ok {
+		if label, ok := strings.CutPrefix(line, "* COMMENT:"); ok && last.Label != "" {
+			further++
+		} else if ok {
 			last.Label = strings.TrimSpace(label)
 		}
 		if video, ok := strings.CutPrefix(line, "* FROM CLIP NAME:"); ok {
@@ -192,9 +224,11 @@ func readEDL(data []byte, o Options) (rows []Row, err error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	if len(rows)+sounds == 0 {
 		return nil, errors.New("it has no events")
 	}
+	o.lost("events on audio tracks", sounds)
+	o.lost("comments after the first of an event", further)
 	var rate float64
 	var clock Clock
 	for i := range rows {

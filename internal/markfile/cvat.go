@@ -2,6 +2,7 @@ package markfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -89,6 +90,8 @@ type cvatReader struct {
 	source string    // the video
 	step   int64
 	lost   map[string]int
+	tasks  []cvatTask // of a project
+	task   *string    // ID of the task that has the annotations; nil before the first one
 
 	path  []string // the open elements
 	frame string   // number of the open image, "" if it is no frame
@@ -96,6 +99,13 @@ type cvatReader struct {
 	from  int64    // of its visible part
 	last  int64    // its last shape
 	shown bool     // it is visible at its last shape
+}
+
+// cvatTask is a task of a project.
+type cvatTask struct {
+	id     string
+	source string // the video
+	step   int64
 }
 
 // readCVAT reads the labels of frames, and the visible parts of tracks, of all shapes.
@@ -174,14 +184,46 @@ func (c *cvatReader) meta(s string) {
 	if s == "" || len(c.path) < 3 || c.path[1] != "meta" {
 		return
 	}
+	source, step := &c.source, &c.step
+	if n := len(c.tasks); n > 0 && c.inProjectTask() {
+		if len(c.path) == 6 && c.path[5] == "id" {
+			c.tasks[n-1].id = s
+		}
+		source, step = &c.tasks[n-1].source, &c.tasks[n-1].step
+	}
 	switch c.path[len(c.path)-1] {
 	case "source":
-		c.source = s
+		*source = s
 	case "frame_filter":
 		if n, err := strconv.ParseInt(strings.TrimPrefix(s, "step="), 10, 32); err == nil && n > 0 {
-			c.step = n
+			*step = n
 		}
 	}
+}
+
+// inProjectTask reports whether the open elements are those of a task in the description of a project.
+func (c *cvatReader) inProjectTask() bool {
+	return len(c.path) >= 5 && c.path[1] == "meta" && c.path[2] == "project" && c.path[4] == "task"
+}
+
+// chooseTask handles the task of a track, an image or a tag, "" if the file does not say it. The
+// frames of several tasks are those of several videos.
+func (c *cvatReader) chooseTask(id string) error {
+	switch {
+	case c.task != nil && *c.task != id:
+		return fmt.Errorf("it has annotations of several tasks of a project (%q and %q); export each task from CVAT", *c.task, id)
+	case c.task != nil:
+		return nil
+	case id == "" && len(c.tasks) > 1:
+		return fmt.Errorf("its annotations do not say to which of the %d tasks of a project they belong; export each task from CVAT", len(c.tasks))
+	}
+	c.task = &id
+	for _, t := range c.tasks {
+		if t.id == id || len(c.tasks) == 1 {
+			c.source, c.step = cmp.Or(t.source, c.source), t.step
+		}
+	}
+	return nil
 }
 
 // open handles the start of an element.
@@ -191,6 +233,14 @@ func (c *cvatReader) open(t xml.StartElement) error {
 		attributes[a.Name.Local] = a.Value
 	}
 	inTrack := len(c.path) == 3 && c.path[1] == "track"
+	if len(c.path) == 5 && c.inProjectTask() {
+		c.tasks = append(c.tasks, cvatTask{step: 1})
+	}
+	if len(c.path) == 2 && slices.Contains([]string{"track", "image", "tag"}, t.Name.Local) {
+		if err := c.chooseTask(attributes["task_id"]); err != nil {
+			return err
+		}
+	}
 	switch name := t.Name.Local; {
 	case len(c.path) == 2 && name == "track":
 		c.label, c.shown, c.last = attributes["label"], false, -1

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ type elanMedia struct {
 
 type elanSlot struct {
 	ID   string `xml:"TIME_SLOT_ID,attr"`
-	Time *int64 `xml:"TIME_VALUE,attr,omitempty"` // milliseconds; nil: between its neighbors
+	Time string `xml:"TIME_VALUE,attr,omitempty"` // milliseconds; "": between its neighbors
 }
 
 type elanTier struct {
@@ -131,8 +132,7 @@ func (d *elan) add(l *layer, names map[string]bool) {
 	labels := elanTier{ID: l.name, Type: elanLabel}
 	scores := elanTier{Type: elanScore, Parent: l.name}
 	slot := func(ms float64) string {
-		t := int64(ms)
-		d.Slots = append(d.Slots, elanSlot{"ts" + strconv.Itoa(len(d.Slots)+1), &t})
+		d.Slots = append(d.Slots, elanSlot{"ts" + strconv.Itoa(len(d.Slots)+1), strconv.FormatInt(int64(ms), 10)})
 		return d.Slots[len(d.Slots)-1].ID
 	}
 	for _, r := range l.rows {
@@ -169,12 +169,38 @@ func elanMediaOf(video string) elanMedia {
 // drive matches the start of the path of a file URL of Windows.
 var drive = regexp.MustCompile(`^/[A-Za-z]:/`)
 
-// video returns the path of the first media file, relative if the file has it so, or "".
-func (d *elan) video() string {
-	if len(d.Header.Media) == 0 {
-		return ""
+// sounds are extensions of files without pictures.
+var sounds = []string{".wav", ".wave", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".au", ".flac", ".ogg", ".oga", ".opus", ".wma"}
+
+// medium returns the first video or, if the types and extensions of the media tell none, the first medium.
+// It also returns the number of further videos.
+func (d *elan) medium() (m elanMedia, further int) {
+	isVideo := func(m elanMedia) bool { return strings.HasPrefix(strings.ToLower(m.MIME), "video/") }
+	noSound := func(m elanMedia) bool {
+		return !slices.Contains(sounds, strings.ToLower(path.Ext(cmp.Or(m.Relative, m.URL))))
 	}
-	m := d.Header.Media[0]
+	both := func(m elanMedia) bool { return isVideo(m) && noSound(m) } // types can be wrong
+	for _, is := range []func(elanMedia) bool{both, isVideo, noSound} {
+		n := 0
+		for _, x := range d.Header.Media {
+			if is(x) {
+				if n++; n == 1 {
+					m = x
+				}
+			}
+		}
+		if n > 0 {
+			return m, n - 1
+		}
+	}
+	if len(d.Header.Media) > 0 {
+		m = d.Header.Media[0]
+	}
+	return m, 0
+}
+
+// video returns the path of the media file, relative if the file has it so, or "".
+func (m elanMedia) video() string {
 	u, err := url.Parse(cmp.Or(m.Relative, m.URL))
 	switch {
 	case err != nil:
@@ -199,14 +225,13 @@ func readELAN(data []byte, o Options) (rows []Row, err error) {
 	if d.Header.Units != "" && d.Header.Units != "milliseconds" {
 		return nil, fmt.Errorf("times are in %q, not in milliseconds", d.Header.Units)
 	}
-	slots := map[string]*int64{}
-	for _, s := range d.Slots {
-		slots[s.ID] = s.Time
+	slots, err := d.times()
+	if err != nil {
+		return nil, err
 	}
-	video, origin := d.video(), int64(0)
-	if len(d.Header.Media) > 0 {
-		origin = d.Header.Media[0].Origin
-	}
+	medium, further := d.medium()
+	o.lost("further videos of a file", further)
+	video, origin := medium.video(), medium.Origin
 	at := map[string]int{} // index of the row of an annotation
 	lost := 0
 	for _, tier := range d.Tiers {
@@ -228,6 +253,25 @@ func readELAN(data []byte, o Options) (rows []Row, err error) {
 	}
 	o.lost("annotations without times of their own", lost)
 	return rows, d.readScores(rows, at)
+}
+
+// times returns the times of the slots in milliseconds, nil for those without one.
+func (d *elan) times() (map[string]*int64, error) {
+	out := map[string]*int64{}
+	for _, s := range d.Slots {
+		if _, ok := out[s.ID]; ok {
+			return nil, fmt.Errorf("the time slot %q is defined twice", s.ID)
+		}
+		out[s.ID] = nil
+		if value := strings.TrimSpace(s.Time); value != "" {
+			ms, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("the time of the time slot %q is %q, not a whole number of milliseconds", s.ID, s.Time)
+			}
+			out[s.ID] = &ms
+		}
+	}
+	return out, nil
 }
 
 // readScores sets the scores of rows.

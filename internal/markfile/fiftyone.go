@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -72,8 +73,8 @@ func (d *fiftyOne) name(label any) (string, error) {
 	case string:
 		return l, nil
 	case float64:
-		if i := int(l); i >= 0 && i < len(d.Classes) {
-			return d.Classes[i], nil
+		if l == math.Trunc(l) && l >= 0 && l < float64(len(d.Classes)) {
+			return d.Classes[int(l)], nil
 		}
 	}
 	return "", fmt.Errorf("the label is %v, which is no name and none of %d classes", label, len(d.Classes))

@@ -5,13 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"regexp"
 	"slices"
+	"strconv"
+
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // task is a task of Label Studio.
 type task struct {
 	Data struct {
 		Video string `json:"video"`
+		FPS   any    `json:"fps,omitempty"` // a number in most projects, but it can be anything
 	} `json:"data"`
 	Annotations []annotation `json:"annotations,omitempty"`
 	Predictions []annotation `json:"predictions,omitempty"` // of a model
@@ -86,6 +92,26 @@ func annotationOf(rows []Row) (a annotation) {
 	return a
 }
 
+// upload matches what Label Studio puts before the name of an uploaded file.
+var upload = regexp.MustCompile(`^(?:.*/)?upload/\d+/[0-9a-fA-F]{8}-`)
+
+// video returns the name of the task's video, without what an upload adds.
+func (t *task) video() string {
+	if name := upload.ReplaceAllString(t.Data.Video, ""); name != "" {
+		return name
+	}
+	return t.Data.Video
+}
+
+// rate returns the frame rate of the task's timelines, or else that of its video.
+func (t *task) rate(o Options) (float64, error) {
+	if fps, err := strconv.ParseFloat(fmt.Sprint(t.Data.FPS), 64); err == nil && fps > 0 && !math.IsInf(fps, 0) {
+		return fps, nil
+	}
+	rate, _, err := o.clock(text.Unescape(t.video()))
+	return rate, err
+}
+
 // readLabelStudio reads the annotations of each task or, if it has none, its predictions.
 func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 	var tasks []task
@@ -100,12 +126,18 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 		if len(all) == 0 {
 			all = t.Predictions
 		}
+		fps := 0. // of timelines; a clock may read the video
 		for _, a := range all {
 			if a.Skipped {
 				continue
 			}
 			for _, x := range a.Result {
-				found, err := x.rows(t.Data.Video, o.Rate)
+				if len(x.Value.Timeline) > 0 && fps == 0 {
+					if fps, err = t.rate(o); err != nil {
+						return nil, fmt.Errorf("task %d: %w", i+1, err)
+					}
+				}
+				found, err := x.rows(t.video(), fps)
 				if err != nil {
 					return nil, fmt.Errorf("task %d: %w", i+1, err)
 				}
@@ -116,7 +148,7 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 	return rows, nil
 }
 
-// rows returns the spans of a region.
+// rows returns the spans of a region. The frame rate is that of a timeline.
 func (x region) rows(video string, fps float64) (rows []Row, err error) {
 	v := x.Value
 	for _, label := range v.Labels {
@@ -124,9 +156,6 @@ func (x region) rows(video string, fps float64) (rows []Row, err error) {
 			return nil, errors.New("a label has no start or no end")
 		}
 		rows = append(rows, Row{Video: video, Start: *v.Start, End: *v.End, Label: label, Score: x.Score})
-	}
-	if len(v.Timeline) > 0 && !(fps > 0) {
-		return nil, errors.New("it counts frames, and the frame rate is unknown")
 	}
 	for _, label := range v.Timeline {
 		for _, f := range v.Ranges {

@@ -97,7 +97,7 @@ var ErrNothing = errors.New("it has no spans of videos with labels")
 // Limit is the size of the largest file that is read, in bytes.
 const Limit = 256 << 20
 
-// Read reads a file, or all files of a folder that have a known extension. The format is
+// Read reads a file, or all files of a folder that have a known extension and are not hidden. The format is
 // detected if it is empty. Rows of formats with a file for each video that does not name it
 // get the file's name without the extension as their video.
 func Read(name string, f Format, o Options) ([]Row, error) {
@@ -123,6 +123,9 @@ func readFolder(name string, f Format, o Options) (out []Row, err error) {
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
+		}
+		if strings.HasPrefix(d.Name(), ".") { // macOS keeps attributes of x.eaf in ._x.eaf
+			return nil
 		}
 		if _, err := FormatOf(p, nil); err != nil && f == "" {
 			return nil

