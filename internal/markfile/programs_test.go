@@ -132,11 +132,11 @@ func TestAmbiguousFilesOfOtherPrograms(t *testing.T) {
 
 // Frames of timelines are those of the video, if the task does not say a rate.
 func TestTimelinesCountFramesOfTheVideo(t *testing.T) {
-	o := Options{Clock: func(video string) (float64, Clock) {
+	o := Options{Clock: func(video string) (float64, Clock, error) {
 		if video == "v.mp4" {
-			return 50, plainClock(50)
+			return 50, plainClock(50), nil
 		}
-		return 0, nil
+		return 0, nil, nil
 	}}
 	for data, start := range map[string]float64{
 		`"video":"v.mp4"`:                         0.5,
