@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/markfile"
@@ -32,7 +34,7 @@ func programFormat(path string, own ...markfile.Format) string {
 	format, err := markfile.FormatOf(path, nil)
 	var data []byte
 	if err == nil && !format.Info().Binary {
-		if data, err = input.ReadText(path, markfile.Limit); err == nil {
+		if data, err = beginning(path); err == nil {
 			format, err = markfile.FormatOf(path, data)
 		}
 	}
@@ -40,6 +42,24 @@ func programFormat(path string, own ...markfile.Format) string {
 		return "" // the reader of an own format reports what is wrong
 	}
 	return string(format)
+}
+
+// maxHead is how much of a table shows its columns, in bytes: more may be a line of commas, which takes many times its
+// size as memory.
+const maxHead = 1 << 16
+
+// beginning returns what of a file shows its format: the first lines of a table, all of other files.
+func beginning(path string) ([]byte, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".csv", ".tsv":
+		f, err := openText(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, maxHead))
+	}
+	return input.ReadText(path, markfile.Limit)
 }
 
 // readMarks reads the positive marks in a file, or a folder of files, of an annotation program. leftOut is what

@@ -187,7 +187,8 @@ VIDEO.thumbnails, thumbnails.vtt (WebVTT) and the images.`,
 	o.add(c)
 	formats := append(slices.Clone(library.TableFormats), thumbnails)
 	flags.Out(c, &out, "file to write; with thumbnails, a folder")
-	flags.OneOf(c, &format, "as", formats, "file format: "+flags.Words(formats)+" (default that of the extension)")
+	flags.OneOf(c, &format, "as", formats, "file format: "+flags.Words(formats))
+	c.Flags().Lookup("as").DefValue = "by the extension"
 	return c
 }
 

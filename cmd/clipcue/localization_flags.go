@@ -15,7 +15,7 @@ import (
 
 // segmentFlags adds the flags that choose annotated long videos.
 func segmentFlags(c *cobra.Command, d *localization.Data) {
-	flags.Data(c, &d.Features, &d.Path, &d.Format, "annotations: ActivityNet or THUMOS14 JSON, CSV or JSONL of segments, or a file of an annotation program", dataset.SegmentFormats)
+	flags.Data(c, &d.Features, &d.Path, &d.Format, "segments: ActivityNet's JSON, a table, or the file of an annotation program", dataset.SegmentFormats)
 }
 
 // detectorFlags change how a trained localizer finds proposals and makes detections.

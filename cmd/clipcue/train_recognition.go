@@ -109,7 +109,7 @@ func (a *app) trainRecognition(c *cobra.Command, k recognition.Config, o trainRe
 
 // labelFlags adds the flags that choose labeled videos.
 func labelFlags(c *cobra.Command, d *recognition.Data) {
-	flags.Data(c, &d.Features, &d.Path, &d.Format, "annotations: one folder per class, CSV, JSONL, a dataset's lists, or a file of an annotation program", dataset.Formats)
+	flags.Data(c, &d.Features, &d.Path, &d.Format, "labels: a folder per class, a table, lists, or an annotation program's file", dataset.Formats)
 	flags.Int(c, &d.Fold, "fold", 0, "official split of HMDB51 or UCF101, from 1 (default 1)")
 }
 

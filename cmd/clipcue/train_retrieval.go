@@ -19,7 +19,7 @@ import (
 
 // captionFlags adds the flags that choose captioned videos.
 func captionFlags(c *cobra.Command, d *retrieval.Data) {
-	flags.Data(c, &d.Features, &d.Path, &d.Format, "captions: CSV or JSONL, the lists of MSR-VTT, DiDeMo or LSMDC, or a file of an annotation program", dataset.CaptionFormats)
+	flags.Data(c, &d.Features, &d.Path, &d.Format, "captions: a table, a data set's lists, or the file of an annotation program", dataset.CaptionFormats)
 	flags.OneOf(c, &d.TrainList, "train-list", []string{"9k", "7k"}, "MSR-VTT's list of training videos: 9k or 7k (default 9k)")
 }
 

@@ -62,7 +62,11 @@ func openBORIS(data []byte) *borisTable {
 	return nil
 }
 
-func isBORIS(data []byte) bool { return openBORIS(data) != nil }
+// borisHead is where the line of column names ends, in bytes: a longer one may be a line of commas, which takes
+// many times its size as memory.
+const borisHead = 1 << 16
+
+func isBORIS(data []byte) bool { return openBORIS(data[:min(len(data), borisHead)]) != nil }
 
 // Names of the columns in versions of BORIS.
 var (

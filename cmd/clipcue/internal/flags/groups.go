@@ -86,7 +86,7 @@ func Data(c *cobra.Command, features, path, format *string, usage string, format
 	f := c.Flags()
 	f.StringVar(features, "features", "", "folder of the feature store")
 	f.StringVar(path, "data", "", usage)
-	OneOf(c, format, "data-format", formats, "format: "+strings.Join(formats, ","))
+	OneOf(c, format, "data-format", formats, "format: "+strings.Join(formats[:3], ", ")+" or another, listed if it is wrong")
 	f.Lookup("data-format").DefValue = "detected"
 }
 
