@@ -62,11 +62,11 @@ func openBORIS(data []byte) *borisTable {
 	return nil
 }
 
-// borisHead is where the line of column names ends, in bytes: a longer one may be a line of commas, which takes
+// borisBeginning is where the line of column names ends, in bytes: a longer one may be a line of commas, which takes
 // many times its size as memory.
-const borisHead = 1 << 16
+const borisBeginning = 1 << 16
 
-func isBORIS(data []byte) bool { return openBORIS(data[:min(len(data), borisHead)]) != nil }
+func isBORIS(data []byte) bool { return openBORIS(data[:min(len(data), borisBeginning)]) != nil }
 
 // Names of the columns in versions of BORIS.
 var (
