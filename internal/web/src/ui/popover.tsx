@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useId, useRef, useState } from "preact/hooks";
 import { Button } from "./basics";
 import type { IconName } from "./icon";
 
@@ -31,7 +31,7 @@ export function Popover({ label, text, icon, badge, side = "left", kind = "plain
     if (e.key === "Escape") { e.stopPropagation(); close(); }
     else if (menu && by) { e.preventDefault(); e.stopPropagation(); walk(menu, by); }
   };
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key, which would otherwise go elsewhere
     if (!open) return;
     root.current?.querySelector<HTMLElement>(".panel :is(input,select,button,a,summary)")?.focus();
     const outside = (e: Event) => { if (!root.current?.contains(e.target as Node)) setOpen(false); };
