@@ -235,8 +235,13 @@ func writeJSON(w io.Writer, v any) error {
 	return out.Encode(v)
 }
 
-// hasKeys reports whether data are an object in JSON with all the keys.
+// hasKeys reports whether data are an object in JSON with all the keys. It only decodes what contains them.
 func hasKeys(data []byte, keys ...string) bool {
+	for _, k := range keys {
+		if !bytes.Contains(data, []byte(`"`+k+`"`)) {
+			return false
+		}
+	}
 	var object map[string]json.RawMessage
 	return json.Unmarshal(data, &object) == nil && !slices.ContainsFunc(keys, func(k string) bool { _, ok := object[k]; return !ok })
 }
