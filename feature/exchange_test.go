@@ -23,7 +23,7 @@ import (
 
 // Exported and imported sequences are bitwise identical.
 func TestExchangeIsExact(t *testing.T) {
-	for _, f := range []ArrayFormat{NPY, NPZ, Parquet, Arrow, JSONL} {
+	for _, f := range []ArrayFormat{NPY, NPZ, Parquet, JSONL} {
 		t.Run(string(f), func(t *testing.T) { testExchange(t, f) })
 	}
 }

@@ -25,8 +25,6 @@ const (
 	arraySuffix   = ".npy"
 	archiveSuffix = ".npz"
 	tableSuffix   = ".parquet"
-	arrowSuffix   = ".arrow"
-	featherSuffix = ".feather"
 	linesSuffix   = ".jsonl"
 	sidecarSuffix = ".json"
 )

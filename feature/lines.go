@@ -10,6 +10,7 @@ import (
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/memory"
+	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
 // maxFrameLine is the length of the longest line of a JSONL file, in bytes.
@@ -96,4 +97,47 @@ func (t *frameTable) line(text []byte) error {
 		}
 	}
 	return t.frame(vector)
+}
+
+// frameTable collects the frames of lines.
+type frameTable struct {
+	video    *string
+	features []float32
+	width    int
+	frames   int
+	times    []float64
+}
+
+// frame adds a frame.
+func (t *frameTable) frame(vector []float32) error {
+	if t.frames == 0 {
+		t.width = len(vector)
+	}
+	if len(vector) != t.width {
+		return uneven(t.frames, len(vector), t.width)
+	}
+	t.features = append(t.features, vector...)
+	t.frames++
+	return nil
+}
+
+// of checks that a frame is of the same video as the others.
+func (t *frameTable) of(video string) error {
+	if t.video == nil {
+		t.video = &video
+	}
+	return sameVideo(*t.video, video)
+}
+
+// arrays returns what was collected.
+func (t *frameTable) arrays() (arrays, error) {
+	if t.frames == 0 || t.width == 0 {
+		return arrays{}, errNoFrames
+	}
+	for i, x := range t.times {
+		if x-x != 0 {
+			return arrays{}, notFinite(i)
+		}
+	}
+	return arrays{safetensors.ViewFloat32s(t.features, t.frames, t.width), t.times, nil}, nil
 }
