@@ -158,8 +158,7 @@ func parseCaptionCSV(r io.Reader, name string, c *Captions) error {
 	if err != nil {
 		return err
 	}
-	column, err := t.videoColumn()
-	if err != nil {
+	if err := t.checkVideoColumn(); err != nil {
 		return err
 	}
 	for {
@@ -167,7 +166,7 @@ func parseCaptionCSV(r io.Reader, name string, c *Captions) error {
 		if err != nil || !ok {
 			return err
 		}
-		s := Sample{Path: t.field(column), Caption: t.field("caption"), Split: t.field("split")}
+		s := Sample{Path: t.field("video") + t.field("path"), Caption: t.field("caption"), Split: t.field("split")}
 		if s.Start, err = t.seconds("start"); err != nil {
 			return t.errorf("%w", err)
 		}

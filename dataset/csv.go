@@ -106,17 +106,14 @@ func (t *csvTable) field(column string) string {
 	return ""
 }
 
-// videoColumn returns the column of the videos: video or path, of which a table has one.
-func (t *csvTable) videoColumn() (string, error) {
+// checkVideoColumn returns an error unless the table has one column of videos: video or path.
+func (t *csvTable) checkVideoColumn() error {
 	_, video := t.columns["video"]
 	_, path := t.columns["path"]
-	switch {
-	case video == path:
-		return "", t.errorf("the first line must have one column video (or path)")
-	case video:
-		return "video", nil
+	if video == path {
+		return t.errorf("the first line must have one column video (or path)")
 	}
-	return "path", nil
+	return nil
 }
 
 // negative reports whether a line is a mark of what does not show its label.

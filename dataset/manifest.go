@@ -36,7 +36,7 @@ func parseCSV(r io.Reader, name string) (parsed, error) {
 	if err != nil {
 		return parsed{}, err
 	}
-	if _, err := t.videoColumn(); err != nil {
+	if err := t.checkVideoColumn(); err != nil {
 		return parsed{}, err
 	}
 	var p parsed

@@ -70,11 +70,7 @@ func readMarks(path, format string) (rows []markfile.Row, leftOut []Skipped, err
 			leftOut = append(leftOut, Skipped{path, fmt.Sprintf("%d %s", n, what)})
 		},
 		Clock: func(name string) (float64, markfile.Clock, error) {
-			rate, clock, err := video.FrameClock(context.Background(), located(path, name))
-			if rate == 0 {
-				return 0, nil, err
-			}
-			return rate, clock, nil
+			return markfile.ClockOf(video.FrameClock(context.Background(), located(path, name)))
 		},
 	})
 	if errors.Is(err, markfile.ErrRate) {

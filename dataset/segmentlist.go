@@ -47,7 +47,7 @@ func parseSegmentsCSV(r io.Reader, name string) ([]Untrimmed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.videoColumn(); err != nil {
+	if err := t.checkVideoColumn(); err != nil {
 		return nil, err
 	}
 	l := segmentList{place: map[string]int{}}

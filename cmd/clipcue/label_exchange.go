@@ -54,11 +54,7 @@ func (x *exchangeFlags) options() markfile.Options {
 		if x.video != nil {
 			path = x.video(path)
 		}
-		rate, clock, err := video.FrameClock(context.Background(), path)
-		if rate == 0 {
-			return 0, nil, err
-		}
-		return rate, clock, nil
+		return markfile.ClockOf(video.FrameClock(context.Background(), path))
 	}, Duration: func(path string) float64 {
 		return video.DurationOf(context.Background(), path)
 	}}

@@ -79,6 +79,14 @@ type Clock interface {
 	Frame(label string) (frame int64, ok bool) // of a Label
 }
 
+// ClockOf returns the values of [Options.Clock] for a clock with a rate, which is 0 if it is unknown.
+func ClockOf[C Clock](rate float64, c C, err error) (float64, Clock, error) {
+	if rate == 0 {
+		return 0, nil, err
+	}
+	return rate, c, nil
+}
+
 // escaped returns rows with their videos as text, without bytes that are not UTF-8.
 func escaped(rows []Row) []Row {
 	out := slices.Clone(rows)

@@ -289,11 +289,7 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 	lost = []string{}
 	files, err := markfile.Write(filepath.Join(dir.Path, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
 		Clock: func(path string) (float64, markfile.Clock, error) {
-			rate, clock, err := video.FrameClock(ctx, path)
-			if rate == 0 {
-				return 0, nil, err
-			}
-			return rate, clock, nil
+			return markfile.ClockOf(video.FrameClock(ctx, path))
 		}, Duration: func(path string) float64 { return video.DurationOf(ctx, path) },
 		Lost: func(what string, n int) { lost = append(lost, fmt.Sprintf("%s: %d", what, n)) }})
 	if err != nil {

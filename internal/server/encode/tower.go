@@ -31,7 +31,7 @@ type tower struct {
 const maxTowers = 4
 
 // acquire returns a tower of the model of a name, which is loaded if it is not in memory. Others wait for the same
-// load, which goes on when a request ends. release must be called when err is nil.
+// load, which continues when a request ends. release must be called when err is nil.
 func (e *Encoder) acquire(ctx context.Context, name string, kind clip.Tower) (*tower, func(), error) {
 	model, err := e.o.Find(name)
 	if err != nil {
