@@ -12,6 +12,7 @@ import (
 
 	"github.com/clipcue/clipcue/internal/arrowfile"
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/jsonl"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/parquetfile"
 	"github.com/clipcue/clipcue/internal/safetensors"
@@ -52,7 +53,7 @@ var writers = map[ArrayFormat]func(w io.Writer, q *Sequence) error{
 	NPZ:     writeArchive,
 	Parquet: func(w io.Writer, q *Sequence) error { return parquetfile.Write(w, q.about(), q.rows) },
 	Arrow:   func(w io.Writer, q *Sequence) error { return arrowfile.Write(w, q.about(), q.rows) },
-	JSONL:   writeLines,
+	JSONL:   func(w io.Writer, q *Sequence) error { return jsonl.Write(w, q.rows) },
 }
 
 // array returns the features as an array [T,E].

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/clipcue/clipcue/internal/input"
@@ -15,20 +14,6 @@ import (
 
 // maxFrameLine is the length of the longest line of a JSONL file, in bytes.
 const maxFrameLine = 16 << 20
-
-func writeLines(w io.Writer, q *Sequence) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	for row, err := range q.rows {
-		if err != nil {
-			return err
-		}
-		if err := out.Encode(row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // readLines reads a JSONL file with the frames of one video.
 func readLines(path string) (out arrays, err error) {

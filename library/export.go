@@ -10,6 +10,7 @@ import (
 
 	"github.com/clipcue/clipcue/internal/arrowfile"
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/jsonl"
 	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/parquetfile"
@@ -91,27 +92,13 @@ func (l *Library) Export(ctx context.Context, path string, f TableFormat, p prog
 		case Arrow:
 			return arrowfile.Write(w, l.exportAbout(), rows)
 		case JSONL:
-			return writeRows(w, rows)
+			return jsonl.Write(w, rows)
 		case NPZ:
 			return l.writeArchive(w, total, rows)
 		}
 		return fmt.Errorf("unknown format %q", f)
 	})
 	return n, err
-}
-
-func writeRows(w io.Writer, rows func(yield func(exportRow, error) bool)) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	for row, err := range rows {
-		if err == nil {
-			err = out.Encode(row)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // writeArchive writes arrays of all moments, which are in memory until then.
