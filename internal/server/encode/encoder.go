@@ -34,6 +34,10 @@ type Encoder struct {
 	decoding *semaphore.Weighted // images at a time, one for each core
 	metrics  metrics
 
+	loads sync.WaitGroup
+	ctx   context.Context // of loads, which continue when a request ends
+	stop  context.CancelFunc
+
 	mu     sync.Mutex // guards towers, and users and idle of each
 	towers map[key]*tower
 }
@@ -43,11 +47,14 @@ func New(o Options) *Encoder {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Encoder{o: o, decoding: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), metrics: newMetrics(o.Metrics), towers: map[key]*tower{}}
+	ctx, stop := context.WithCancel(context.Background())
+	return &Encoder{o: o, ctx: ctx, stop: stop, decoding: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), metrics: newMetrics(o.Metrics), towers: map[key]*tower{}}
 }
 
-// Close unloads all towers. No request may be running.
+// Close ends what is being loaded and unloads all towers. No request may be running.
 func (e *Encoder) Close() {
+	e.stop()
+	e.loads.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, t := range e.towers {

@@ -194,6 +194,33 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
+// Closing an encoder ends a load whose client has left.
+func TestCloseEndsLoads(t *testing.T) {
+	t.Parallel()
+	started, ended := make(chan struct{}), make(chan struct{})
+	e := New(Options{Idle: time.Hour, Find: func(name string) (string, error) { return name, nil },
+		Load: func(ctx context.Context, _ string, _ clip.Tower) (*clip.Model, error) {
+			defer close(ended)
+			close(started)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+	client, leave := context.WithCancel(t.Context())
+	go func() {
+		<-started
+		leave()
+	}()
+	if _, _, err := e.Text(client, "a", "circle"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	e.Close()
+	select {
+	case <-ended:
+	default:
+		t.Error("a model is still being loaded")
+	}
+}
+
 // Errors have the status that says whose mistake they are, and a load that failed is tried again.
 func TestErrors(t *testing.T) {
 	t.Parallel()

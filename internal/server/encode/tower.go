@@ -38,7 +38,7 @@ func (e *Encoder) acquire(ctx context.Context, name string, kind clip.Tower) (*t
 		return nil, nil, err
 	}
 	k := key{model: model, kind: kind}
-	t, err := e.use(ctx, k)
+	t, err := e.use(k)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +57,7 @@ func (e *Encoder) acquire(ctx context.Context, name string, kind clip.Tower) (*t
 }
 
 // use counts one user more of a tower, and starts its load if it is not in memory.
-func (e *Encoder) use(ctx context.Context, k key) (*tower, error) {
+func (e *Encoder) use(k key) (*tower, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := e.towers[k]
@@ -68,20 +68,20 @@ func (e *Encoder) use(ctx context.Context, k key) (*tower, error) {
 		t = &tower{ready: make(chan struct{})}
 		e.towers[k] = t
 		t.users++ // that of the load
-		go func() {
+		e.loads.Go(func() {
 			defer crash.Recover()
-			e.load(context.WithoutCancel(ctx), k, t)
-		}()
+			e.load(k, t)
+		})
 	}
 	t.users++
 	return t, nil
 }
 
 // load loads a tower. One that cannot be loaded is forgotten, so that the next request tries again.
-func (e *Encoder) load(ctx context.Context, k key, t *tower) {
+func (e *Encoder) load(k key, t *tower) {
 	start := time.Now()
 	defer e.release(k, t)
-	t.model, t.err = e.o.Load(ctx, k.model, k.kind)
+	t.model, t.err = e.o.Load(e.ctx, k.model, k.kind)
 	switch {
 	case t.err != nil:
 		e.mu.Lock()
