@@ -22,7 +22,7 @@ import (
 // by the Cauchy–Schwarz inequality. Only if this allows the cosine of a match, the cosine is
 // computed. See the exact search in package vector.
 const (
-	block       = 8192 // moments that are compared with all that follow, at a time
+	block       = 8192 // moments that are compared with all that follow, at a time, a multiple of tile
 	tile        = 512  // of the latter at a time; their levels fit into a core's cache
 	bestMatches = 64   // largest number of matches of a moment
 	keepMatches = 4 * bestMatches
@@ -42,7 +42,8 @@ type comparison struct {
 	l       *Library
 	moments []placed
 	least   float64 // cosine of a match
-	threads int     // 0 = all
+	block   int
+	threads int // 0 = all
 }
 
 // run calls found with the matches a, b with a before b, at most bestMatches of each a.
@@ -50,8 +51,8 @@ func (c *comparison) run(ctx context.Context, p progress.Func, found func(match)
 	n := len(c.moments)
 	bar := p.Start("compare", int64(n)*int64(n-1)/2, "pairs")
 	defer bar.Finish()
-	for first := 0; first < n; first += block {
-		a, err := c.read(ctx, first, block)
+	for first := 0; first < n; first += c.block {
+		a, err := c.read(ctx, first, c.block)
 		if err != nil {
 			return err
 		}

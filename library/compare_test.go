@@ -32,7 +32,7 @@ func (m held) Get(_ context.Context, ids []int64) ([]float32, error) {
 func randomComparison(n, width int, least float64) comparison {
 	random := rand.New(rand.NewPCG(1, uint64(width)))
 	x := make([]float32, n*width)
-	c := comparison{l: &Library{vectors: held{width: width, vectors: x}, settings: Settings{Width: width}}, least: least}
+	c := comparison{l: &Library{vectors: held{width: width, vectors: x}, settings: Settings{Width: width}}, least: least, block: block}
 	for i := range n {
 		row := x[i*width:][:width]
 		near, noise := random.IntN(i+1), random.Float64()/math.Sqrt(float64(width))
@@ -55,7 +55,8 @@ func randomComparison(n, width int, least float64) comparison {
 // and of each moment the most similar ones.
 func TestCompare(t *testing.T) {
 	for _, width := range []int{5, 64, 100} {
-		c := randomComparison(block+700, width, 0.97)
+		c := randomComparison(3*tile+50, width, 0.97)
+		c.block = tile
 		var want, got []match
 		for i, a := range c.moments {
 			var row []match

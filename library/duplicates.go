@@ -77,7 +77,7 @@ func (l *Library) Duplicates(ctx context.Context, threshold float64, threads int
 	}
 	usual := compute.Dot(mean, mean)
 	pairs := map[[2]int64][]match{}
-	c := comparison{l: l, moments: moments, least: threshold*(1-usual) + usual, threads: threads}
+	c := comparison{l: l, moments: moments, least: threshold*(1-usual) + usual, block: block, threads: threads}
 	if err := c.run(ctx, p, func(m match) {
 		pair := [2]int64{moments[m.a].video, moments[m.b].video}
 		pairs[pair] = append(pairs[pair], match{m.a, m.b, stretch(m.similarity, usual)})
