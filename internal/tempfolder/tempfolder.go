@@ -18,8 +18,12 @@ type Folder struct {
 	lock *os.File // held while the folder is used
 }
 
-// Make creates a folder below parent, whose name begins with a prefix.
+// Make creates a folder below parent, whose name begins with a prefix, and removes those of killed
+// processes.
 func Make(parent, prefix string) (*Folder, error) {
+	if err := RemoveLeftovers(parent, prefix); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
 		return nil, err

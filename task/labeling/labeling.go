@@ -15,6 +15,7 @@ import (
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 	"github.com/clipcue/clipcue/label"
 	"github.com/clipcue/clipcue/progress"
 	"github.com/clipcue/clipcue/task/recognition"
@@ -31,6 +32,9 @@ type Trainer struct {
 // background is the class of moments that do not show the label.
 const background = "something else"
 
+// folderPrefix begins the names of temporary folders.
+const folderPrefix = "clipcue-label-"
+
 // mostFrames is the greatest number of frames of a moment that a recognizer looks at.
 const mostFrames = 16
 
@@ -45,13 +49,13 @@ const (
 // TrainModel trains a recognizer on moments that show a label and moments that do not, and
 // returns its model file.
 func (t Trainer) TrainModel(ctx context.Context, text string, positive, negative []label.Frames, p progress.Func) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "clipcue-label-")
+	dir, err := tempfolder.Make(os.TempDir(), folderPrefix)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = dir.Close() }() // or the next process removes it
 	c := t.config(positive)
-	run := recognition.Run{Run: train.Run{Dir: filepath.Join(dir, "run"), Log: slog.New(slog.DiscardHandler), Progress: p}, Backbone: t.Backbone}
+	run := recognition.Run{Run: train.Run{Dir: filepath.Join(dir.Path, "run"), Log: slog.New(slog.DiscardHandler), Progress: p}, Backbone: t.Backbone}
 	run.Train = t.set([]string{text, background}, positive, negative, c.Adapter.Frames)
 	if _, err := recognition.Train(ctx, c, run); err != nil {
 		return nil, err
@@ -126,12 +130,12 @@ func code(at float64, j int) float64 {
 // OpenModel returns a function that returns the log-odds of moments by a model file of
 // [Trainer.TrainModel].
 func (t Trainer) OpenModel(model []byte) (func(ctx context.Context, moments []label.Frames) ([]float32, error), error) {
-	dir, err := os.MkdirTemp("", "clipcue-label-")
+	dir, err := tempfolder.Make(os.TempDir(), folderPrefix)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, train.BestFile)
+	defer func() { _ = dir.Close() }() // or the next process removes it
+	path := filepath.Join(dir.Path, train.BestFile)
 	if err := os.WriteFile(path, model, 0o600); err != nil {
 		return nil, err
 	}

@@ -31,9 +31,6 @@ func newCache(parent string, limit int64) (*cache, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
 	}
-	if err := tempfolder.RemoveLeftovers(parent, folderPrefix); err != nil {
-		return nil, err
-	}
 	folder, err := tempfolder.Make(parent, folderPrefix)
 	if err != nil {
 		return nil, err
