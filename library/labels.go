@@ -117,8 +117,9 @@ func modify(ctx context.Context, dir string, do func(*sql.Tx) error) error {
 	return explain(dir, inTx(ctx, db, do))
 }
 
-// lockWait is how long a short change waits for others of its kind.
-const lockWait = 3 * time.Second
+// lockWait is how long a short change waits for others of its kind. Several processes that wait on
+// a slow disk take seconds.
+const lockWait = 10 * time.Second
 
 // waitLock is lock for a short change. It waits for a short change of another process, but
 // not for a run of Index.
