@@ -15,6 +15,7 @@ import (
 
 // task is a task of Label Studio.
 type task struct {
+	ID   any `json:"id,omitempty"` // the converter of Label Studio's SDK needs it
 	Data struct {
 		Video string `json:"video"`
 		FPS   any    `json:"fps,omitempty"` // a number in most projects, but it can be anything
@@ -58,7 +59,7 @@ func writeLabelStudio(w io.Writer, rows []Row, _ Options) error {
 		if n < 0 {
 			n = len(rows)
 		}
-		t := &task{}
+		t := &task{ID: len(tasks) + 1}
 		t.Data.Video = rows[0].Video
 		if all := annotationOf(rows[:n]); all.Score == nil {
 			t.Annotations = []annotation{all}
