@@ -28,8 +28,8 @@ type exchangeFlags struct {
 func (x *exchangeFlags) add(c *cobra.Command) {
 	flags.OneOf(c, &x.format, "format", markfile.Formats(), "file format, of those that clipcue formats prints")
 	c.Flags().Lookup("format").DefValue = "by the extension"
-	x.fps = 25
-	flags.Positive(c, &x.fps, "frame-rate", "frames per second of Label Studio timelines, and of edl for missing videos")
+	flags.Positive(c, &x.fps, "frame-rate", "frames per second of missing videos, for formats that count frames")
+	c.Flags().Lookup("frame-rate").DefValue = ""
 }
 
 // write writes rows to a file in the format, or that of its extension.
@@ -42,6 +42,14 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 		}
 	}
 	_, err := markfile.Write(out, f, rows, x.options())
+	return withFrameRate(err)
+}
+
+// withFrameRate adds advice to the error for a video whose frame rate is unknown.
+func withFrameRate(err error) error {
+	if errors.Is(err, markfile.ErrRate) {
+		return &advisedError{err, "the same command when the video can be read, or with --frame-rate"}
+	}
 	return err
 }
 
@@ -166,7 +174,7 @@ or the behavior (BORIS).`,
 			for _, path := range args {
 				rows, err := markfile.Read(path, x.format, x.options())
 				if err != nil {
-					return err
+					return withFrameRate(err)
 				}
 				for _, r := range rows {
 					m := library.Mark{Label: r.Label, Video: r.Video, Start: r.Start, End: r.End, Positive: !r.Negative, Author: r.Author, Time: r.Time}

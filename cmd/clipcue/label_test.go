@@ -137,6 +137,34 @@ func TestMarksThroughFiles(t *testing.T) {
 	}
 }
 
+// Frames of a video that is missing have times only if the user says its rate.
+func TestFramesOfMissingVideos(t *testing.T) {
+	videos, lib := newLibrary(t)
+	dir := t.TempDir()
+	must(t, exitDone, "label", "import", "--library", lib, write(t, dir, "marks.csv", "video,start,end,label\nred_circle/000.mp4,0.5,1,red\n"))
+	list := filepath.Join(dir, "list")
+	must(t, exitDone, "label", "export", "--library", lib, "--out", list, "--format", "edl")
+	must(t, exitDone, "label", "delete", "--library", lib, "red")
+	if err := os.Rename(filepath.Join(videos, "red_circle"), filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	command := []string{"label", "import", "--library", lib, "--format", "edl", list}
+	r := must(t, exitFailed, command...)
+	if !strings.Contains(r.stderr, "000.mp4: the format counts frames") || !strings.Contains(r.stderr, "--frame-rate") {
+		t.Error(r.stderr)
+	}
+	must(t, exitDone, append(command, "--frame-rate", "8")...)
+	marks := decode[[]library.Mark](t, must(t, exitDone, "label", "list", "--library", lib, "--json", "red"))
+	if len(marks) != 1 || marks[0].Start != 0.5 || marks[0].End != 1 {
+		t.Errorf("%+v", marks)
+	}
+	command = []string{"label", "export", "--library", lib, "--format", "cvat", "--out", filepath.Join(dir, "cvat")}
+	if r := must(t, exitFailed, command...); !strings.Contains(r.stderr, "--frame-rate") {
+		t.Error(r.stderr)
+	}
+	must(t, exitDone, append(command, "--frame-rate", "8")...)
+}
+
 func TestLabelsThatAreRefused(t *testing.T) {
 	_, lib := newLibrary(t)
 	must(t, exitDone, "label", "new", "--library", lib, "red")

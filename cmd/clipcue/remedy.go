@@ -18,6 +18,7 @@ import (
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/fleet"
+	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/encode"
@@ -131,6 +132,7 @@ var remedies = []func(error) string{
 	is(localization.ErrTooManyDetections, "a higher --min-score"),
 	is(dataset.ErrAmbiguous, "a longer part of the video's path in the annotation"),
 	is(dataset.ErrUnknownFormat, "--format"),
+	is(markfile.ErrRate, "the same command when the video can be read, or a format that does not count frames"),
 	is(dataset.ErrNotText, "the file saved as UTF-8"),
 	is(feature.ErrForeignFile, "another --out"),
 	is(dataset.ErrNoFeatures, "clipcue extract --model MODEL --out STORE VIDEOS"),

@@ -316,7 +316,7 @@ func (a *app) writeResults(path string, s *searched) error {
 	for _, r := range s.Results {
 		rows = append(rows, markfile.Row{Video: r.Video, Start: r.Start, End: r.End, Label: strings.Join(strings.Fields(s.Query), " "), Score: &r.Score})
 	}
-	x := exchangeFlags{app: a, fps: 25}
+	x := exchangeFlags{app: a}
 	_, err = markfile.Write(path, f, rows, x.options())
 	return err
 }

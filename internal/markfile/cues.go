@@ -122,15 +122,16 @@ func cueTime(s string) (seconds float64) {
 // ErrRate is wrapped by the error for a format that counts the frames of a video whose rate is unknown.
 var ErrRate = errors.New("the format counts frames, and the frame rate is unknown")
 
-// clock returns the frame rate and the timecodes of a video.
+// clock returns the frame rate and the timecodes of a video, which is named as in a file.
 func (o Options) clock(video string) (rate float64, c Clock, err error) {
+	video = text.Unescape(cmp.Or(video, o.video))
 	if o.Clock != nil {
-		if rate, c, err = o.Clock(cmp.Or(video, o.video)); c != nil || err != nil {
+		if rate, c, err = o.Clock(video); c != nil || err != nil {
 			return rate, c, err
 		}
 	}
 	if !(o.Rate > 0) {
-		return 0, nil, ErrRate
+		return 0, nil, fmt.Errorf("%s: %w", text.Quote(video), ErrRate)
 	}
 	return o.Rate, plainClock(nominal(o.Rate)), nil
 }
@@ -139,7 +140,7 @@ func (o Options) clock(video string) (rate float64, c Clock, err error) {
 // the same, so that the list shows the spans on the video's timeline. A track has no room for
 // spans that overlap, so their list plays the spans one after the other.
 func writeEDL(w io.Writer, rows []Row, o Options) error {
-	rate, clock, err := o.clock(text.Unescape(rows[0].Video))
+	rate, clock, err := o.clock(rows[0].Video)
 	if err != nil {
 		return err
 	}
@@ -253,7 +254,7 @@ func readEDL(data []byte, o Options) (rows []Row, err error) {
 	for i := range rows {
 		r := &rows[i]
 		if i == 0 || r.Video != rows[i-1].Video { // a clock may read the video
-			if rate, clock, err = o.clock(text.Unescape(r.Video)); err != nil {
+			if rate, clock, err = o.clock(r.Video); err != nil {
 				return nil, err
 			}
 		}

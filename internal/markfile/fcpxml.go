@@ -79,7 +79,7 @@ func writeFCPXML(w io.Writer, rows []Row, o Options) error {
 		if i == 0 || r.Video != rows[i-1].Video {
 			var clock Clock
 			var err error
-			if rate, clock, err = o.clock(text.Unescape(r.Video)); err != nil {
+			if rate, clock, err = o.clock(r.Video); err != nil {
 				return err
 			}
 			unit, first = frameDuration(rate), labelFrames(clock.Label(0), rate)

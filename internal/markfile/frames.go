@@ -5,8 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-
-	"github.com/clipcue/clipcue/internal/text"
 )
 
 // frameRange returns the first frame of a span, and the frame after its last one.
@@ -17,7 +15,7 @@ func frameRange(r Row, rate float64) (from, to int64) {
 
 // frameRow returns the span of a range of frames.
 func (o Options) frameRow(video, label string, from, to float64) (Row, error) {
-	rate, _, err := o.clock(text.Unescape(video))
+	rate, _, err := o.clock(video)
 	return Row{Video: video, Label: oneLine(label), Start: from / rate, End: to / rate}, err
 }
 

@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
-	"github.com/clipcue/clipcue/internal/text"
 )
 
 // task is a task of Label Studio.
@@ -109,7 +107,7 @@ func (t *task) rate(o Options) (float64, error) {
 	if fps, err := strconv.ParseFloat(fmt.Sprint(t.Data.FPS), 64); err == nil && fps > 0 && !math.IsInf(fps, 0) {
 		return fps, nil
 	}
-	rate, _, err := o.clock(text.Unescape(t.video()))
+	rate, _, err := o.clock(t.video())
 	return rate, err
 }
 

@@ -37,7 +37,7 @@ type Row struct {
 
 // Options control formats that count frames, and reports of what is left out.
 type Options struct {
-	Rate float64 // frames per second; 0 = unknown
+	Rate float64 // frames per second of videos whose rate is unknown; 0 = refuse formats that count their frames
 	// Clock returns the frame rate and the timecodes of a video, or nil if they are unknown;
 	// then they start at 0, at Rate. An error means that frames have no times. It may be nil.
 	Clock func(video string) (rate float64, c Clock, err error)
@@ -50,7 +50,7 @@ type Options struct {
 	// cannot represent them. It may be nil.
 	Lost func(what string, n int)
 
-	video string // of spans without one
+	video string // of spans without one, as in a file
 }
 
 func (o Options) lost(what string, n int) {
@@ -59,9 +59,25 @@ func (o Options) lost(what string, n int) {
 	}
 }
 
-// counted returns options that add up what is left out of several files, and a function that reports
-// the sums.
-func (o Options) counted() (counting Options, report func()) {
+// forFiles returns options for several files: each video is read once, and what is left out is added up until
+// report is called.
+func (o Options) forFiles() (shared Options, report func()) {
+	if ask := o.Clock; ask != nil {
+		type answer struct {
+			rate  float64
+			clock Clock
+			err   error
+		}
+		known := map[string]answer{}
+		o.Clock = func(video string) (float64, Clock, error) {
+			a, ok := known[video]
+			if !ok {
+				a.rate, a.clock, a.err = ask(video)
+				known[video] = a
+			}
+			return a.rate, a.clock, a.err
+		}
+	}
 	tell, sums := o.Lost, map[string]int{}
 	o.Lost = func(what string, n int) { sums[what] += n }
 	return o, func() {
@@ -109,7 +125,7 @@ const Limit = 256 << 20
 // detected if it is empty. Rows of formats with a file for each video that does not name it
 // get the file's name without the extension as their video.
 func Read(name string, f Format, o Options) ([]Row, error) {
-	o, report := o.counted()
+	o, report := o.forFiles()
 	defer report()
 	info, err := os.Stat(name)
 	if err != nil {
@@ -178,7 +194,7 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 		return nil, fmt.Errorf("%s: clipcue only writes files of format %s", name, f)
 	}
 	if c.PerVideo || c.anonymous {
-		o.video = filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative)))
+		o.video = text.Escape(filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative))))
 	}
 	rows, err := c.read(data, o)
 	if err != nil {
@@ -204,7 +220,7 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 // Write writes rows to a file, or, for formats with a file for each video, to files below
 // a folder, which are named by the videos below their common folder. It returns the files.
 func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
-	o, report := o.counted()
+	o, report := o.forFiles()
 	defer report()
 	c := f.codec()
 	if !c.keepsNegatives() {
@@ -217,22 +233,33 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 	if !c.PerVideo {
 		return []string{name}, atomicfile.Write(name, func(w io.Writer) error { return c.write(w, escaped(rows), o) })
 	}
-	var files []string
 	common := commonFolder(rows, o.Folders)
+	var videos [][]Row
 	for len(rows) > 0 {
 		n := slices.IndexFunc(rows, func(r Row) bool { return r.Video != rows[0].Video })
 		if n < 0 {
 			n = len(rows)
 		}
-		below := strings.TrimPrefix(filepath.ToSlash(rows[0].Video), common)
+		videos, rows = append(videos, rows[:n]), rows[n:]
+	}
+	silent := o
+	silent.Lost = nil
+	for _, v := range videos { // before the first file is written
+		if err := c.write(io.Discard, escaped(v), silent); err != nil {
+			return nil, err
+		}
+	}
+	var files []string
+	for _, v := range videos {
+		below := strings.TrimPrefix(filepath.ToSlash(v[0].Video), common)
 		file := filepath.Join(name, filepath.FromSlash(path.Join("/", below))+c.Extensions[0])
 		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 			return files, err
 		}
-		if err := atomicfile.Write(file, func(w io.Writer) error { return c.write(w, escaped(rows[:n]), o) }); err != nil {
+		if err := atomicfile.Write(file, func(w io.Writer) error { return c.write(w, escaped(v), o) }); err != nil {
 			return files, err
 		}
-		files, rows = append(files, file), rows[n:]
+		files = append(files, file)
 	}
 	return files, nil
 }

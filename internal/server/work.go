@@ -287,7 +287,7 @@ func writeRows(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, 
 	}
 	defer func() { _ = dir.Close() }() // or the next server removes it
 	lost = []string{}
-	files, err := markfile.Write(filepath.Join(dir.Path, "export"), f, rows, markfile.Options{Rate: 25, Folders: x.folders,
+	files, err := markfile.Write(filepath.Join(dir.Path, "export"), f, rows, markfile.Options{Folders: x.folders,
 		Clock: func(path string) (float64, markfile.Clock, error) {
 			return markfile.ClockOf(video.FrameClock(ctx, path))
 		}, Duration: func(path string) float64 { return video.DurationOf(ctx, path) },
