@@ -41,6 +41,7 @@ type region struct {
 		Labels   []string `json:"labels,omitempty"`
 		Ranges   []frames `json:"ranges,omitempty"`
 		Timeline []string `json:"timelinelabels,omitempty"`
+		Boxes    []any    `json:"sequence,omitempty"` // of an object
 	} `json:"value"`
 }
 
@@ -117,6 +118,7 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 	if err := json.Unmarshal(data, &tasks); err != nil {
 		return nil, err
 	}
+	others := 0
 	for i, t := range tasks {
 		if t.Annotations == nil && t.Predictions == nil {
 			return nil, fmt.Errorf("task %d has no \"annotations\"; export tasks from Label Studio as JSON, not as JSON-MIN", i+1)
@@ -140,16 +142,23 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 				if err != nil {
 					return nil, fmt.Errorf("task %d: %w", i+1, err)
 				}
+				if len(found) == 0 {
+					others++
+				}
 				rows = append(rows, found...)
 			}
 		}
 	}
+	o.lost("boxes of objects, and results for whole videos", others)
 	return rows, nil
 }
 
 // rows returns the spans of a region. The frame rate is that of a timeline.
 func (x region) rows(video string, fps float64) (rows []Row, err error) {
 	v := x.Value
+	if len(v.Boxes) > 0 {
+		return nil, nil
+	}
 	for _, label := range v.Labels {
 		if v.Start == nil || v.End == nil {
 			return nil, errors.New("a label has no start or no end")

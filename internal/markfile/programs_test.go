@@ -98,6 +98,9 @@ func TestDetailsOfOtherPrograms(t *testing.T) {
 		{"upload.json", timeline(`"video":"/data/upload/1/ab12cd34-a-b.mp4"`), one("a-b.mp4", 1, 2, "x"), none},
 		{"folder.json", timeline(`"video":"/data/upload/ab12cd34-a.mp4"`), one("/data/upload/ab12cd34-a.mp4", 1, 2, "x"), none},
 
+		{"boxes.json", `[{"data":{"video":"v.mp4"},"annotations":[{"result":[{"type":"videorectangle","value":{"framesCount":50,"sequence":[{"frame":1,"enabled":true,"x":1}],"labels":["car"]}},{"type":"choices","value":{"choices":["good"]}},{"type":"labels","value":{"start":1,"end":2,"labels":["x"]}}]}]}]`,
+			one("v.mp4", 1, 2, "x"), map[string]int{"boxes of objects, and results for whole videos": 2}},
+
 		{"coco.json", cocoFrames(`{"id":1,"name":"v.mp4"}`, category), one("v.mp4", 1, 1.08, "x"), none},
 		{"slow.json", cocoFrames(`{"id":1,"name":"v.mp4","fps":5},{"id":2,"name":"w.mp4","fps":10}`, category), one("v.mp4", 5, 5.4, "x"), none},
 
