@@ -166,7 +166,7 @@ func parseCaptionCSV(r io.Reader, name string, c *Captions) error {
 		if err != nil || !ok {
 			return err
 		}
-		s := Sample{Path: t.field("video") + t.field("path"), Caption: t.field("caption"), Split: t.field("split")}
+		s := Sample{Path: t.cell("video") + t.cell("path"), Caption: t.cell("caption"), Split: t.field("split")}
 		if s.Start, err = t.seconds("start"); err != nil {
 			return t.errorf("%w", err)
 		}

@@ -41,6 +41,8 @@ func TestLoadCaptions(t *testing.T) {
 	}{
 		"table": {files: map[string]string{"x.csv": "video,caption\na.avi,a bird bathes\na.avi,\"a bird, in a sink\"\nb.avi,  \n"}, path: "x.csv", format: "csv",
 			want: []Sample{{Path: "a.avi", Caption: "a bird bathes"}, {Path: "a.avi", Caption: "a bird, in a sink"}}, skipped: 1},
+		"table protected from spreadsheets": {files: map[string]string{"x.csv": "video,caption\n'-a.avi,'=1 + 1\nb.avi,'twas night\n"}, path: "x.csv", format: "csv",
+			want: []Sample{{Path: "-a.avi", Caption: "=1 + 1"}, {Path: "b.avi", Caption: "'twas night"}}},
 		"table with splits, CRLF": {files: map[string]string{"x.csv": "split,caption,path,start,end\r\nVal,run,a.mp4,1,2.5\r\n"}, path: "x.csv", format: "csv",
 			want: []Sample{{Path: "a.mp4", Caption: "run", Split: Val, Start: 1, End: 2.5}}},
 		"objects, as synth writes them": {files: map[string]string{"x.jsonl": `{"path":"a.mp4","caption":"a star","label":"growing","split":"train"}` + "\n\n" + `{"video":"b","caption":"","split":"train"}` + "\n"},
