@@ -86,8 +86,9 @@ func (e *InvalidError) Error() string { return e.Reason }
 
 func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }
 
-// ConflictError reports a mark that covers about the same span as an older mark of its
-// label: their temporal IoU is at least 0.5, and they are not the same.
+// ConflictError reports a mark that covers about the same span as another mark of its
+// label: their temporal IoU is at least 0.5, and they are not the same. Old is in the library,
+// unless its ID is 0: then both were to be added.
 type ConflictError struct{ New, Old Mark }
 
 func (e *ConflictError) Error() string {
@@ -199,13 +200,17 @@ func DeleteLabel(ctx context.Context, dir, name string) error {
 // AddMarks adds marks to a library, all or none, and returns how many are new: a mark that
 // the library has already is left as it is. With create, labels that do not exist are
 // created. A video is named by its path, or by the end of a path that only one video of the
-// library has. A mark of which the time is zero gets the current time.
-func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added int, err error) {
+// library has. A mark of which the time is zero gets the current time. Marks that would conflict with
+// each other become one mark, from the first start to the last end, unless they contradict each other;
+// joined is how many were added to another one.
+func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added, joined int, err error) {
 	err = modify(ctx, dir, func(tx *sql.Tx) error {
 		videos, err := readVideos(ctx, tx)
 		if err != nil {
 			return err
 		}
+		var targets []markTarget
+		all, videoOf := map[markTarget][]Mark{}, map[markTarget]videoRow{}
 		for _, m := range marks {
 			if _, _, err := findLabel(ctx, tx, m.Label); create && errors.Is(err, ErrNoLabel) {
 				if err := createLabel(ctx, tx, Label{Name: m.Label}); err != nil {
@@ -220,22 +225,69 @@ func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added
 			if err != nil {
 				return err
 			}
-			m.Label, m.Video = name, v.path
-			isNew, err := addMark(ctx, tx, id, v, m)
-			if err != nil {
+			m.ID, m.Label, m.Video = 0, name, v.path
+			t := markTarget{id, v.sha256}
+			if all[t] == nil {
+				targets, videoOf[t] = append(targets, t), v
+			}
+			var n int
+			if all[t], n, err = joinMark(all[t], m); err != nil {
 				return err
 			}
-			if isNew {
-				added++
+			joined += n
+		}
+		for _, t := range targets {
+			for _, m := range all[t] {
+				isNew, err := addMark(ctx, tx, t.label, videoOf[t], m)
+				if err != nil {
+					return err
+				}
+				if isNew {
+					added++
+				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		added = 0
+		added, joined = 0, 0
 	}
-	return added, err
+	return added, joined, err
 }
+
+// markTarget is the label of a mark and the content of its video.
+type markTarget struct {
+	label  int64
+	sha256 string
+}
+
+// joinMark adds a mark to others of its label and video, unless they have it. It is joined with those that it would
+// conflict with; n is their number.
+func joinMark(marks []Mark, m Mark) (out []Mark, n int, err error) {
+	for i := 0; i < len(marks); i++ {
+		switch old := marks[i]; {
+		case old.same(m):
+			return marks, n, nil
+		case !old.conflicts(m):
+		case old.Positive != m.Positive:
+			return nil, 0, &ConflictError{m, old}
+		default:
+			old.Start, old.End = min(old.Start, m.Start), max(old.End, m.End)
+			m, marks = old, slices.Delete(marks, i, i+1)
+			n++
+			i = -1 // it is longer now
+		}
+	}
+	return append(marks, m), n, nil
+}
+
+// same reports whether two marks of a label and a video are the same.
+func (m Mark) same(o Mark) bool {
+	return math.Abs(o.Start-m.Start) <= rounding && math.Abs(o.End-m.End) <= rounding && o.Positive == m.Positive
+}
+
+// conflicts reports whether two marks of a label and a video cover about the same span.
+func (m Mark) conflicts(o Mark) bool { return m.engine(0).Overlap(o.engine(0)) >= 0.5 }
 
 // ChangeMarks removes the marks with the given ids and adds others, all or nothing, and
 // returns the ids of the added ones. With replace, an added mark takes the place of those
@@ -319,9 +371,9 @@ func addMark(ctx context.Context, tx *sql.Tx, id int64, v videoRow, m Mark) (boo
 	same := false
 	err := eachMark(ctx, tx, "WHERE labels.id = ? AND marks.sha256 = ?", []any{id, v.sha256}, func(old storedMark) error {
 		switch {
-		case math.Abs(old.Start-m.Start) <= rounding && math.Abs(old.End-m.End) <= rounding && old.Positive == m.Positive:
+		case old.same(m):
 			same = true
-		case old.engine(0).Overlap(m.engine(0)) >= 0.5:
+		case old.conflicts(m):
 			return &ConflictError{m, old.Mark}
 		}
 		return nil

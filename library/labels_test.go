@@ -3,6 +3,7 @@ package library_test
 import (
 	"database/sql"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ func (w *world) label(name string, marks ...library.Mark) {
 	for i := range marks {
 		marks[i].Label = name
 	}
-	if n, err := library.AddMarks(w.t.Context(), w.lib, marks, false); err != nil || n != len(marks) {
+	if n, _, err := library.AddMarks(w.t.Context(), w.lib, marks, false); err != nil || n != len(marks) {
 		w.t.Fatalf("%d marks added: %v", n, err)
 	}
 }
@@ -172,7 +173,7 @@ func TestMarksThatAreRefused(t *testing.T) {
 		{"overlap", library.Mark{Label: "thing", Video: "000.mp4", Start: 0.1, End: 1, Positive: true}, nil, &conflict},
 	} {
 		good := library.Mark{Label: "thing", Video: "001.mp4", Start: 0, End: 1, Positive: true}
-		_, err := library.AddMarks(t.Context(), w.lib, []library.Mark{good, c.mark}, false)
+		_, _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{good, c.mark}, false)
 		if c.want != nil && !errors.Is(err, c.want) || c.as != nil && !errors.As(err, c.as) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -180,7 +181,7 @@ func TestMarksThatAreRefused(t *testing.T) {
 	if marks := w.marks("thing"); len(marks) != 1 {
 		t.Errorf("of refused calls, marks stay: %+v", marks)
 	}
-	if n, err := library.AddMarks(t.Context(), w.lib, w.marks("thing"), false); n != 0 || err != nil {
+	if n, _, err := library.AddMarks(t.Context(), w.lib, w.marks("thing"), false); n != 0 || err != nil {
 		t.Errorf("the same marks again: %d added, %v", n, err)
 	}
 	for _, l := range []library.Label{{Name: "thing"}, {Name: "thing\u200b"}, {Name: " "}, {Name: "a\nb"}, {Name: "x", Texts: []string{""}}} {
@@ -188,7 +189,7 @@ func TestMarksThatAreRefused(t *testing.T) {
 			t.Errorf("label %+v is accepted", l)
 		}
 	}
-	if _, err := library.AddMarks(t.Context(), t.TempDir(), nil, false); !errors.Is(err, library.ErrNotLibrary) {
+	if _, _, err := library.AddMarks(t.Context(), t.TempDir(), nil, false); !errors.Is(err, library.ErrNotLibrary) {
 		t.Errorf("no library: %v", err)
 	}
 	if err := library.RemoveMarks(t.Context(), w.lib, []library.Mark{{Label: "thing", Video: "000.mp4", Start: 0.5, End: 1}}); !errors.Is(err, library.ErrNoMark) {
@@ -202,19 +203,47 @@ func TestMarksThatAreRefused(t *testing.T) {
 	}
 }
 
+// Marks that cover about the same span are one mark if they are added together, however many overlap. Others stay.
+func TestMarksThatOverlapAreJoined(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4")
+	w.index(w.videos)
+	mark := func(start, end float64, positive bool) library.Mark {
+		return library.Mark{Label: "thing", Video: "000.mp4", Start: start, End: end, Positive: positive}
+	}
+	given := []library.Mark{mark(0.5, 1, true), mark(0, 0.4, false), mark(0.6, 1.1, true), mark(0.6, 1.11, true), mark(0.45, 1.2, true), mark(1.1, 2, true)}
+	added, joined, err := library.AddMarks(t.Context(), w.lib, given, true)
+	if err != nil || added != 3 || joined != 3 {
+		t.Fatalf("%d added, %d joined, error %v", added, joined, err)
+	}
+	got := map[[2]float64]bool{}
+	for _, m := range w.marks("thing") {
+		got[[2]float64{m.Start, m.End}] = m.Positive
+	}
+	if want := map[[2]float64]bool{{0, 0.4}: false, {0.45, 1.2}: true, {1.1, 2}: true}; !maps.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	if added, _, err := library.AddMarks(t.Context(), w.lib, given, true); added != 0 || err != nil {
+		t.Errorf("the same marks again: %d added, %v", added, err)
+	}
+	var conflict *library.ConflictError
+	if _, _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{mark(1.1, 2, false), mark(1, 2, true)}, true); !errors.As(err, &conflict) || conflict.Old.ID != 0 {
+		t.Errorf("a contradiction among new marks: %v", err)
+	}
+}
+
 // Short changes wait for each other.
 func TestManyMarkAtOnce(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4")
 	w.index(w.videos)
 	w.label("  red ")
-	if _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "red", Video: "red_circle/000.mp4", End: 0.01}}, false); err != nil {
+	if _, _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "red", Video: "red_circle/000.mp4", End: 0.01}}, false); err != nil {
 		t.Errorf("a label whose name was given with spaces: %v", err)
 	}
 	var group errgroup.Group
 	for i := range 8 {
 		group.Go(func() error {
 			start := float64(i+1) / 10
-			_, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "red", Video: "red_circle/000.mp4", Start: start, End: start + 0.05}}, false)
+			_, _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "red", Video: "red_circle/000.mp4", Start: start, End: start + 0.05}}, false)
 			return err
 		})
 	}
@@ -247,7 +276,7 @@ func TestMarksWhileARunWrites(t *testing.T) {
 	w.label("thing")
 	var refused error
 	_, err := library.Index(t.Context(), w.lib, hooked{w.model, func() {
-		_, refused = library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "thing", Video: "000.mp4", End: 1}}, false)
+		_, _, refused = library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: "thing", Video: "000.mp4", End: 1}}, false)
 	}}, retrieval.Baseline(w.model), []string{w.videos}, w.o)
 	if err != nil || !errors.Is(refused, library.ErrBusy) {
 		t.Errorf("indexing: %v, marking: %v", err, refused)

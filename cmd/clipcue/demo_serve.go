@@ -59,7 +59,7 @@ func (a *app) answer(c *cobra.Command, archive *demo.Archive, lib, name string, 
 		return nil
 	})
 	if err == nil {
-		_, err = library.AddMarks(c.Context(), lib, marks, false)
+		_, _, err = library.AddMarks(c.Context(), lib, marks, false)
 	}
 	return err
 }

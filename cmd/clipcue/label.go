@@ -180,7 +180,7 @@ Reject a suggestion with --not. A marked moment is not suggested again.`,
 			if remove {
 				return library.RemoveMarks(c.Context(), dir, []library.Mark{m})
 			}
-			added, err := library.AddMarks(c.Context(), dir, []library.Mark{m}, false)
+			added, _, err := library.AddMarks(c.Context(), dir, []library.Mark{m}, false)
 			if err == nil && asJSON {
 				err = a.json(map[string]int{"added": added})
 			}

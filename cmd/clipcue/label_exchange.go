@@ -155,7 +155,8 @@ func (a *app) labelImportCommand() *cobra.Command {
 		Use:   "import --library DIR FILE|FOLDER...",
 		Short: "Add marks from files",
 		Long: `Adds marks, all or none. Labels that do not exist are created. Marks that the library has
-already are skipped. Videos are named by their path, or by the end of it that only one
+already are skipped. Marks of a label that cover about the same span (a temporal IoU of at
+least 0.5), such as those of several annotators, become one. Videos are named by their path, or by the end of it that only one
 video of the library has. In formats with one file per video, the file is named as its
 video, with the extension added; --video names it otherwise. clipcue formats prints all
 formats.
@@ -187,14 +188,18 @@ or the behavior (BORIS).`,
 					marks = append(marks, m)
 				}
 			}
-			added, err := library.AddMarks(c.Context(), dir, marks, true)
+			added, joined, err := library.AddMarks(c.Context(), dir, marks, true)
 			switch {
 			case err != nil:
 				return err
 			case asJSON:
-				return a.json(map[string]int{"marks": len(marks), "added": added})
+				return a.json(map[string]int{"marks": len(marks), "added": added, "joined": joined})
 			}
-			_, err = fmt.Fprintf(a.out, "%s added, %d were there already\n", english.Plural(added, "mark", ""), len(marks)-added)
+			summary := fmt.Sprintf("%s added, %d were there already", english.Plural(added, "mark", ""), len(marks)-joined-added)
+			if joined > 0 {
+				summary += fmt.Sprintf(", %d joined with others of their label", joined)
+			}
+			_, err = fmt.Fprintln(a.out, summary)
 			return err
 		},
 	}

@@ -125,6 +125,14 @@ func TestMarksThroughFiles(t *testing.T) {
 			t.Errorf("%s: %v", out, n)
 		}
 	}
+	if n := imported(write(t, dir, "annotators.csv", "video,start,end,label\nred_circle/002.mp4,0,1,red\nred_circle/002.mp4,0.2,1.3,red\n")); n["added"] != 1 || n["joined"] != 1 {
+		t.Errorf("of two annotators: %v", n)
+	}
+	must(t, exitDone, "label", "mark", "--library", lib, "--remove", "red", "red_circle/002.mp4", "0", "1.3")
+	both := write(t, dir, "both.csv", "video,start,end,label,negative\nred_circle/002.mp4,0,1,red,false\nred_circle/002.mp4,0,1,red,true\n")
+	if r := must(t, exitFailed, "label", "import", "--library", lib, both); !strings.Contains(r.stderr, "contradicts") || !strings.Contains(r.stderr, "in the files") {
+		t.Error(r.stderr)
+	}
 	if n := imported(write(t, dir, "bare.csv", "video,start,end,label\nred_circle/000,0,1,red\n")); n["added"] != 0 || n["marks"] != 1 {
 		t.Errorf("without the extension: %v", n)
 	}

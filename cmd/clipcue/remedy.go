@@ -175,6 +175,9 @@ var remedies = []func(error) string{
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
 	is(library.ErrNoMark, "clipcue label list --library LIBRARY NAME"),
 	of(func(e *library.ConflictError) string {
+		if e.Old.ID == 0 {
+			return "the same command without one of both marks in the files"
+		}
 		return fmt.Sprintf("clipcue label mark --remove with the older mark, %g to %g s, first", e.Old.Start, e.Old.End)
 	}),
 	is(label.ErrNoPositives, "clipcue label mark for moments that show the label"),
