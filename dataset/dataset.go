@@ -46,7 +46,8 @@ type Dataset struct {
 	// Skipped are the annotations and folders that cannot be used.
 	Skipped []Skipped
 
-	whole []Sample // what was loaded; parts of a dataset keep it for Match
+	whole     []Sample // what was loaded; parts of a dataset keep it for Match
+	spellings []string // of classes that are spelled in several ways
 }
 
 // Skipped is an annotation or a folder that cannot be used, and the reason.

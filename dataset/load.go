@@ -138,7 +138,7 @@ func assemble(p parsed) *Dataset {
 		}
 		s.Label = class
 	}
-	d := &Dataset{Samples: p.samples, Skipped: p.skipped, whole: p.samples}
+	d := &Dataset{Samples: p.samples, Skipped: p.skipped, whole: p.samples, spellings: spellings(maps.Keys(resolved))}
 	for _, c := range p.order {
 		if used[c] {
 			d.Classes = append(d.Classes, c)

@@ -3,7 +3,10 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -41,6 +44,26 @@ func underscores(name string) string {
 // lower case, in Unicode's NFC and without invisible characters. Names with different
 // forms are different classes ("pushup", "push up").
 func Canonical(name string) string { return strings.ToLower(Words(text.Key(name))) }
+
+// severalSpellings says that labels with different spellings, in case or underscores, are one class.
+const severalSpellings = "classes with several spellings"
+
+// spellings describes the classes that are spelled in several ways.
+func spellings(labels iter.Seq[string]) (out []string) {
+	of := map[string][]string{} // class
+	for _, l := range slices.Sorted(labels) {
+		key := Canonical(l)
+		if !slices.ContainsFunc(of[key], func(o string) bool { return text.Key(o) == text.Key(l) }) {
+			of[key] = append(of[key], l)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		if len(of[key]) > 1 {
+			out = append(out, fmt.Sprintf("%q", of[key]))
+		}
+	}
+	return out
+}
 
 // classSet returns the given spellings by their canonical names. Two classes with the same
 // canonical name and a class without one are errors.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -102,5 +103,30 @@ func TestVideosCompareForms(t *testing.T) {
 	d.Samples = append(d.Samples, Sample{Path: forms[3] + "0", Label: "b"})
 	if _, err := d.Validate(); err == nil {
 		t.Error("a video with two labels is accepted in another form")
+	}
+}
+
+// Labels that differ in case or underscores are one class, and a warning has the spellings. Forms that look the same
+// are no other spelling.
+func TestSeveralSpellings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.csv")
+	table := "video,start,end,label\na,0,1,Polish\nb,0,1,polish\nc,0,1,caf\u00e9\nd,0,1,cafe\u0301\ne,0,1,HighJump\n"
+	if err := os.WriteFile(path, []byte(table), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	want := path + `: classes with several spellings: 1 (["Polish" "polish"])`
+	d, err := Load(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Validate(); err != nil || !slices.Equal(got, []string{want}) || len(d.Classes) != 3 {
+		t.Errorf("%q, classes %q, error %v", got, d.Classes, err)
+	}
+	s, err := LoadSegments(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Warnings(); !slices.Equal(got, []string{want}) || len(s.Classes) != 3 {
+		t.Errorf("%q, classes %q", got, s.Classes)
 	}
 }

@@ -40,7 +40,8 @@ type Segments struct {
 	Source  string    // the file
 	Format  string    // one of SegmentFormats
 
-	whole []Untrimmed // what was loaded; parts keep it for Match
+	whole     []Untrimmed // what was loaded; parts keep it for Match
+	spellings []string    // of classes that are spelled in several ways
 }
 
 // Fault is an invalid segment.
@@ -192,10 +193,11 @@ func (v *Untrimmed) fault(x Segment, before []Segment) (reason string, drop bool
 
 // name gives each class one spelling.
 func (s *Segments) name() {
-	spelling := map[string]string{}
+	spelling, labels := map[string]string{}, map[string]bool{}
 	for _, v := range s.Videos {
 		for i := range v.Segments {
 			x := &v.Segments[i]
+			labels[x.Label] = true
 			key := Canonical(x.Label)
 			if spelling[key] == "" {
 				spelling[key] = x.Label
@@ -204,6 +206,7 @@ func (s *Segments) name() {
 		}
 	}
 	s.Classes = slices.Sorted(maps.Values(spelling))
+	s.spellings = spellings(maps.Keys(labels))
 }
 
 // Warnings returns one line for each kind of fault and of what is left out.
@@ -220,6 +223,9 @@ func (s *Segments) Warnings() []string {
 	var out []string
 	for _, skipped := range s.Skipped {
 		out = append(out, fmt.Sprintf("%s: left out: %s", skipped.Where, skipped.Reason))
+	}
+	if len(s.spellings) > 0 {
+		out = append(out, fmt.Sprintf("%s: %s: %s", s.Source, severalSpellings, firstOf(s.spellings)))
 	}
 	for _, key := range slices.Sorted(maps.Keys(names)) {
 		out = append(out, fmt.Sprintf("%s: %s: %s", s.Source, key, firstOf(names[key])))

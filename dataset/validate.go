@@ -7,7 +7,7 @@ import (
 
 // Validate checks the samples together. Errors: no samples, fewer than two classes, a split
 // for some samples only, one segment with two labels. Warnings, one line each, are what may
-// be intended: repeated samples, videos in several splits, classes without samples.
+// be intended: classes with several spellings, repeated samples, videos in several splits, classes without samples.
 func (d *Dataset) Validate() (warnings []string, err error) {
 	if len(d.Samples) == 0 {
 		return nil, fmt.Errorf("%s: no samples", d.Source)
@@ -50,6 +50,7 @@ func (d *Dataset) Validate() (warnings []string, err error) {
 			warnings = append(warnings, fmt.Sprintf("%s: %s: %s", d.Source, what, firstOf(names)))
 		}
 	}
+	warn(severalSpellings, d.spellings)
 	warn("repeated samples", twice)
 	warn("videos in more than one split", shared)
 	var unused []string
