@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/shard"
@@ -33,6 +34,7 @@ type UnpackReport struct {
 	Samples  int             `json:"samples"` // of this run, with a video or an image
 	Captions int             `json:"captions"`
 	Labels   int             `json:"labels"`
+	Dotted   int             `json:"dotted"`   // texts left out because their key has a dot
 	LeftOut  map[string]int  `json:"left_out"` // number of other files, by extension or kind
 }
 
@@ -60,10 +62,10 @@ const (
 // img2dataset make: dir/NAME for NAME.tar or NAME.tar.gz, with the videos, images, captions (KEY.txt), arrays
 // and descriptions (KEY.json), and metadata.jsonl, so that [Load] and [LoadCaptions] read dir. A caption comes
 // from KEY.txt, the description, or the table NAME.parquet next to the shard; a label from KEY.cls
-// or the description.
+// or the description. As in WebDataset, KEY ends at the first dot of the file's name.
 //
 // paths are shards and folders of shards. A shard whose folder exists is not unpacked again; the folder
-// appears when it is complete. A shard that is damaged, has unsafe names or expands to far more than its
+// appears when it is complete. A shard that is damaged, has unsafe names or texts that are not UTF-8, or expands to far more than its
 // size is in Report.Failed. The error is not nil if nothing could be unpacked, the disk is full, or ctx is done.
 func Unpack(ctx context.Context, paths []string, dir string, p progress.Func) (UnpackReport, error) {
 	r := UnpackReport{Failed: []UnpackFailure{}, LeftOut: map[string]int{}}
@@ -179,7 +181,7 @@ func unpackShard(ctx context.Context, file, to string, r *UnpackReport) error {
 	if err := os.Rename(hidden, to); err != nil {
 		return err
 	}
-	r.Done, r.Samples, r.Captions, r.Labels = r.Done+1, r.Samples+u.Samples, r.Captions+u.Captions, r.Labels+u.Labels
+	r.Done, r.Samples, r.Captions, r.Labels, r.Dotted = r.Done+1, r.Samples+u.Samples, r.Captions+u.Captions, r.Labels+u.Labels, r.Dotted+u.Dotted
 	for what, n := range u.LeftOut {
 		if n > 0 {
 			r.LeftOut[what] += n
@@ -277,6 +279,9 @@ func (u *unpacker) add(m shard.Member) error {
 			return err
 		}
 		return u.write(m.Name, strings.NewReader(string(data)))
+	case ext == ".json" || is(captionExtensions) || is(labelExtensions):
+		u.Dotted++
+		return nil
 	}
 	u.LeftOut[cmp.Or(ext, walk.NoExtension)]++
 	return nil
@@ -288,12 +293,15 @@ func readMember(m shard.Member, limit int64) ([]byte, error) {
 	if err == nil && int64(len(data)) > limit {
 		err = fmt.Errorf("%w: more than %d bytes", input.ErrTooLarge, limit)
 	}
+	if err == nil && !utf8.Valid(data) {
+		err = fmt.Errorf("%s: %w: not UTF-8", m.Name, ErrNotText)
+	}
 	return data, err
 }
 
-// oneLine returns text on one line, without what is not text.
+// oneLine returns text on one line, without control characters.
 func oneLine(data []byte) string {
-	words := strings.Fields(strings.ToValidUTF8(strings.TrimPrefix(string(data), "\ufeff"), " "))
+	words := strings.Fields(strings.TrimPrefix(string(data), "\ufeff"))
 	return strings.Map(func(r rune) rune {
 		if !text.IsLine(string(r)) {
 			return -1
@@ -448,7 +456,11 @@ func captionTable(file string) (map[string]any, error) {
 		return captions, nil //nolint:nilerr // most shards have none
 	}
 	err := readMetadataParquet(name, append([]string{"key"}, captionColumns...), func(_ string, row metadataRow) error {
-		if c := texts(row.first(captionColumns)); c != nil {
+		caption := row.first(captionColumns)
+		if !utf8.ValidString(fmt.Sprint(caption)) {
+			return fmt.Errorf("the caption of %q: %w: not UTF-8", asText(row["key"]), ErrNotText)
+		}
+		if c := texts(caption); c != nil {
 			captions[asText(row["key"])] = c
 		}
 		return nil

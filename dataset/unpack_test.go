@@ -82,6 +82,20 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
+// The key of a sample ends at the first dot. Texts with a longer name are counted.
+func TestUnpackNamesWithDots(t *testing.T) {
+	shards := t.TempDir()
+	writeShard(t, filepath.Join(shards, "0.tar"), "a.1.mp4", "video", "a.1.txt", "of another sample in other programs", "a.1.json", "{}", "a.txt", "a dog")
+	dir := t.TempDir()
+	r, err := Unpack(t.Context(), []string{shards}, dir, nil)
+	if err != nil || r.Samples != 1 || r.Captions != 1 || r.Dotted != 2 || len(r.LeftOut) != 0 {
+		t.Errorf("%+v, error %v", r, err)
+	}
+	if c, err := LoadCaptions(dir, CaptionOptions{}); err != nil || len(c.Samples) != 1 || c.Samples[0].Caption != "a dog" {
+		t.Errorf("%+v, error %v", c, err)
+	}
+}
+
 // A bad shard leaves nothing behind, and the others are unpacked.
 func TestUnpackBadShards(t *testing.T) {
 	shards, dir := t.TempDir(), t.TempDir()
@@ -94,11 +108,14 @@ func TestUnpackBadShards(t *testing.T) {
 	writeShard(t, path("json.tar"), "a.mp4", "video", "a.json", "[1]")
 	writeShard(t, path("empty.tar"))
 	writeShard(t, path("sound.tar"), "a.m4a", "sound")
+	for ext, text := range map[string]string{"txt": "caf\xe9", "cls": "caf\xe9", "json": `{"caption":"caf` + "\xe9" + `"}`} {
+		writeShard(t, path("latin-"+ext+".tar"), "a.mp4", "video", "a."+ext, text)
+	}
 	if err := os.WriteFile(path("text.tar"), []byte("text"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Unpack(t.Context(), []string{shards}, dir, nil)
-	if err != nil || r.Done != 1 || len(r.Failed) != 8 || r.Samples != 1 {
+	if err != nil || r.Done != 1 || len(r.Failed) != 11 || r.Samples != 1 {
 		t.Errorf("%+v, error %v", r, err)
 	}
 	left, err := os.ReadDir(dir)

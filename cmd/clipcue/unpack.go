@@ -22,8 +22,9 @@ as --data, and extract and index find the videos.
 
 A caption is KEY.txt, "caption" in KEY.json, or that of the row KEY in 00000.parquet next to
 the shard. A label is KEY.cls, or "label" in KEY.json. Captions of images are also written as
-KEY.txt, which pretrain reads. Arrays with KEY.json, as features export writes them, are
-read by features import.
+KEY.txt, which pretrain reads. KEY ends at the first dot of a name, as in WebDataset:
+captions such as clip.1.txt are left out and counted. Arrays with KEY.json, as features
+export writes them, are read by features import.
 
 Run again, it unpacks only the shards whose folder is missing. Damaged and unsafe shards
 are skipped and reported; the exit code is 3 then.`,
@@ -51,11 +52,14 @@ func (a *app) unpacked(r dataset.UnpackReport, err error, asJSON bool) error {
 	if len(r.LeftOut) > 0 {
 		a.log.Info("left out", "files", walk.Describe(r.LeftOut))
 	}
+	if r.Dotted > 0 {
+		a.log.Warn("captions, labels and descriptions are left out: keys end at the first dot of a name, so clip.1.txt does not belong to clip.1.mp4", "files", r.Dotted)
+	}
 	if asJSON {
 		err = a.json(r)
 	} else {
-		_, err = fmt.Fprintf(a.out, "%d shards: %d unpacked, %d already present, %d failed; %d samples, %d with captions, %d with labels\n",
-			r.Shards, r.Done, r.Present, len(r.Failed), r.Samples, r.Captions, r.Labels)
+		_, err = fmt.Fprintf(a.out, "%d shards: %d unpacked, %d already present, %d failed; %d samples, %d with captions, %d with labels, %d texts left out\n",
+			r.Shards, r.Done, r.Present, len(r.Failed), r.Samples, r.Captions, r.Labels, r.Dotted)
 	}
 	if err == nil && len(r.Failed) > 0 {
 		err = partialError{fmt.Errorf("done, but %d shards failed and were skipped", len(r.Failed))}
