@@ -41,8 +41,16 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 			return usageError{fmt.Errorf("%w; choose one with --format", err)}
 		}
 	}
-	_, err := markfile.Write(out, f, rows, x.options())
-	return withFrameRate(err)
+	files, err := markfile.Write(out, f, rows, x.options())
+	if err != nil {
+		return err
+	}
+	others, err := markfile.OtherFiles(out, f, files)
+	if len(others) > 0 {
+		x.app.log.Warn("the folder has other files of this format, which readers of the folder also find", "files", len(others), "first", others[0],
+			"try", "an empty folder, if they are of an earlier export")
+	}
+	return err
 }
 
 // withFrameRate adds advice to the error for a video whose frame rate is unknown.
@@ -136,7 +144,7 @@ and what each cannot represent.`,
 				return err
 			}
 			x.folders = info.Folders
-			return x.write(out, rows)
+			return withFrameRate(x.write(out, rows))
 		},
 	}
 	flags.Library(c, &dir)

@@ -136,6 +136,13 @@ func TestMarksThroughFiles(t *testing.T) {
 	if n := imported(write(t, dir, "bare.csv", "video,start,end,label\nred_circle/000,0,1,red\n")); n["added"] != 0 || n["marks"] != 1 {
 		t.Errorf("without the extension: %v", n)
 	}
+	folder := filepath.Join(dir, "subtitles")
+	for i, label := range []string{"red", "blue", "blue"} { // of videos that have marks of the one or the other
+		r := must(t, exitDone, "label", "export", "--library", lib, label, "--out", folder, "--format", "vtt")
+		if warned := strings.Contains(r.stderr, "other files of this format"); warned != (i > 0) {
+			t.Errorf("export %d: %s", i, r.stderr)
+		}
+	}
 	for _, format := range []string{"labelstudio", "srt", "vtt", "edl", "elan", "textgrid", "boris", "via", "parquet", "cvat", "datumaro", "fiftyone", "coco"} {
 		path := filepath.Join(dir, format)
 		must(t, exitDone, "label", "export", "--library", lib, "--out", path, "--format", format)

@@ -316,9 +316,8 @@ func (a *app) writeResults(path string, s *searched) error {
 	for _, r := range s.Results {
 		rows = append(rows, markfile.Row{Video: r.Video, Start: r.Start, End: r.End, Label: strings.Join(strings.Fields(s.Query), " "), Score: &r.Score})
 	}
-	x := exchangeFlags{app: a}
-	_, err = markfile.Write(path, f, rows, x.options())
-	return err
+	x := exchangeFlags{app: a, format: f}
+	return x.write(path, rows)
 }
 
 // failedClips returns the error of a search of which n results could not be cut out.

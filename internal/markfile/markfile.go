@@ -144,28 +144,49 @@ func Read(name string, f Format, o Options) ([]Row, error) {
 }
 
 func readFolder(name string, f Format, o Options) (out []Row, err error) {
-	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
+	files, err := filesOf(name, f)
+	for _, p := range files {
+		relative, err := filepath.Rel(name, p)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := readFile(p, relative, f, o)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
+	return out, err
+}
+
+// filesOf returns the files of a folder that have an extension of a format, or a known one if it is empty.
+func filesOf(folder string, f Format) (files []string, err error) {
+	err = filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		if strings.HasPrefix(d.Name(), ".") { // macOS keeps attributes of x.eaf in ._x.eaf
 			return nil
 		}
-		if _, err := FormatOf(p, nil); err != nil && f == "" {
-			return nil
+		if _, err := FormatOf(p, nil); f == "" && err == nil || f.Info().has(filepath.Ext(p)) {
+			files = append(files, p)
 		}
-		if f != "" && !f.Info().has(filepath.Ext(p)) {
-			return nil
-		}
-		relative, err := filepath.Rel(name, p)
-		if err != nil {
-			return err
-		}
-		rows, err := readFile(p, relative, f, o)
-		out = append(out, rows...)
-		return err
+		return nil
 	})
-	return out, err
+	return files, err
+}
+
+// OtherFiles returns the files that a reader of the folder to which rows were written also finds, besides those that
+// [Write] returned: such as those of an earlier export.
+func OtherFiles(folder string, f Format, written []string) ([]string, error) {
+	if !f.Info().PerVideo {
+		return nil, nil
+	}
+	files, err := filesOf(folder, f)
+	if errors.Is(err, fs.ErrNotExist) { // nothing was written
+		return nil, nil
+	}
+	return slices.DeleteFunc(files, func(p string) bool { return slices.Contains(written, p) }), err
 }
 
 // readData returns the content of a file, as UTF-8 if it is text.
