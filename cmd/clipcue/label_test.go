@@ -154,8 +154,16 @@ func TestMarksThroughFiles(t *testing.T) {
 
 // Frames of a video that is missing have times only if the user says its rate.
 func TestFramesOfMissingVideos(t *testing.T) {
-	videos, lib := newLibrary(t)
+	shown, err := shapes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
+	videos, lib := filepath.Join(dir, "videos"), filepath.Join(dir, "lib")
+	if err := os.CopyFS(filepath.Join(videos, "red_circle"), os.DirFS(filepath.Join(shown, "red_circle"))); err != nil {
+		t.Fatal(err)
+	}
+	must(t, exitDone, indexing(videos, lib)...)
 	must(t, exitDone, "label", "import", "--library", lib, write(t, dir, "marks.csv", "video,start,end,label\nred_circle/000.mp4,0.5,1,red\n"))
 	list := filepath.Join(dir, "list")
 	must(t, exitDone, "label", "export", "--library", lib, "--out", list, "--format", "edl")
