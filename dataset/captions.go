@@ -137,13 +137,13 @@ func detectCaptions(path string) (string, error) {
 		return "msrvtt", nil
 	case strings.TrimSpace(first) == "video_id":
 		return "", fmt.Errorf("%s: %w: a list of videos without captions; they are in its folder, in MSRVTT_data.json", path, ErrNotAnnotations)
-	case strings.Count(first, "\t") == 5:
+	case ext != ".tsv" && strings.Count(first, "\t") == 5:
 		return "lsmdc", nil
 	}
 	if format := programFormat(path, markfile.CSV, markfile.JSONL, markfile.HuggingFace, markfile.ActivityNet); format != "" {
 		return format, nil
 	}
-	if format := map[string]string{".json": "msrvtt", ".csv": "csv"}[strings.ToLower(filepath.Ext(path))]; format != "" {
+	if format := map[string]string{".json": "msrvtt", ".csv": "csv", ".tsv": "csv"}[strings.ToLower(filepath.Ext(path))]; format != "" {
 		return format, nil
 	}
 	return "", fmt.Errorf("%s: %w: captions are a .csv, .jsonl or .json file, the folder of a dataset or the file of an annotation program, in one of the formats %s", path, ErrUnknownFormat, strings.Join(CaptionFormats, ", "))

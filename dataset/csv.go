@@ -34,7 +34,7 @@ func newCSVTable(r io.Reader, name string, known, needed []string) (*csvTable, e
 	t.r.Comma = text.Separator(start)
 	t.r.FieldsPerRecord = -1 // checked in next, with a message that has both numbers
 	t.r.ReuseRecord = true
-	t.r.TrimLeadingSpace = true
+	t.r.TrimLeadingSpace = t.r.Comma != '\t' // an empty field would be trimmed with its tab
 	header := fmt.Sprintf("the first line has to name the columns %s", strings.Join(needed, ","))
 	if more := without(known, needed); more != nil {
 		header += fmt.Sprintf(" and may add %s", strings.Join(more, ","))

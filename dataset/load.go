@@ -179,7 +179,7 @@ func detect(path string) (string, error) {
 		return format, nil
 	}
 	switch strings.ToLower(filepath.Ext(base)) {
-	case ".csv":
+	case ".csv", ".tsv":
 		return detectCSV(path)
 	case ".jsonl", ".ndjson":
 		return "jsonl", nil

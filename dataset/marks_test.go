@@ -172,3 +172,37 @@ func TestSeparators(t *testing.T) {
 		}
 	}
 }
+
+// A plain table may have tabs, and lines of an old Mac, whatever the end of its name. BORIS's events are recognized.
+func TestPlainTables(t *testing.T) {
+	comma := "video,start,end,label,split\na.mp4,0,2,run,train\nb.mp4,1,2,jump,\n"
+	tab := strings.ReplaceAll(comma, ",", "\t")
+	for name, content := range map[string]string{
+		"x.csv": comma, "x.tsv": tab, "y.csv": tab, "y.tsv": comma,
+		"z.csv": strings.ReplaceAll(comma, "\n", "\r"), "z.tsv": strings.ReplaceAll(tab, "\n", "\r"),
+		"w.tsv": "Observation id\tMedia file name\tBehavior\tBehavior type\tStart (s)\tStop (s)\no\ta.mp4\trun\tSTATE\t0\t2\no2\tb.mp4\tjump\tSTATE\t1\t2\n",
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := LoadSegments(path, ""); err != nil || len(s.Videos) != 2 || !slices.Equal(s.Classes, []string{"jump", "run"}) || s.Videos[1].Split != "" {
+			t.Errorf("%s: segments %+v, error %v", name, s, err)
+		}
+		if d, err := Load(path, Options{}); err != nil || len(d.Samples) != 2 || d.Samples[0].End != 2 {
+			t.Errorf("%s: samples %+v, error %v", name, d, err)
+		}
+		if rows, err := markfile.Read(path, "", markfile.Options{}); err != nil || len(rows) != 2 || rows[1].Label != "jump" {
+			t.Errorf("%s: marks %v, error %v", name, rows, err)
+		}
+		if name == "w.tsv" {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(content, "label", "caption", 1)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadCaptions(path, CaptionOptions{}); err == nil || !strings.Contains(err.Error(), "some captions have a split and some have none") {
+			t.Errorf("%s: captions: %v", name, err)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func LoadSegments(path, format string) (*Segments, error) {
 		format = programFormat(path, markfile.CSV, markfile.JSONL, markfile.ActivityNet)
 	}
 	if format == "" {
-		format = map[string]string{".json": "activitynet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(path))]
+		format = map[string]string{".json": "activitynet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(path))]
 	}
 	if !slices.Contains(SegmentFormats, format) {
 		return nil, fmt.Errorf("%s: %w: annotations of segments are a .json, .csv or .jsonl file or that of an annotation program, in one of the formats %s", path, ErrUnknownFormat, strings.Join(SegmentFormats, ", "))

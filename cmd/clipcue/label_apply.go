@@ -162,7 +162,7 @@ func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyF
 	}
 	if o.out != "" {
 		if err := o.exchange.write(o.out, segmentRows(segments)); err != nil {
-			return withFrameRate(err)
+			return withAdvice(err)
 		}
 	}
 	if o.json {

@@ -38,7 +38,7 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 	if f == "" {
 		var err error
 		if f, err = markfile.ExportFormat(out); err != nil {
-			return usageError{fmt.Errorf("%w; choose one with --format", err)}
+			return usageError{err}
 		}
 	}
 	files, err := markfile.Write(out, f, rows, x.options())
@@ -53,10 +53,13 @@ func (x *exchangeFlags) write(out string, rows []markfile.Row) error {
 	return err
 }
 
-// withFrameRate adds advice to the error for a video whose frame rate is unknown.
-func withFrameRate(err error) error {
-	if errors.Is(err, markfile.ErrRate) {
+// withAdvice adds which flag helps after an error.
+func withAdvice(err error) error {
+	switch {
+	case errors.Is(err, markfile.ErrRate):
 		return &advisedError{err, "the same command when the video can be read, or with --frame-rate"}
+	case errors.Is(err, markfile.ErrFormat):
+		return &advisedError{err, "--format with one that clipcue formats prints"}
 	}
 	return err
 }
@@ -144,7 +147,7 @@ and what each cannot represent.`,
 				return err
 			}
 			x.folders = info.Folders
-			return withFrameRate(x.write(out, rows))
+			return withAdvice(x.write(out, rows))
 		},
 	}
 	flags.Library(c, &dir)
@@ -183,7 +186,7 @@ or the behavior (BORIS).`,
 			for _, path := range args {
 				rows, err := markfile.Read(path, x.format, x.options())
 				if err != nil {
-					return withFrameRate(err)
+					return withAdvice(err)
 				}
 				for _, r := range rows {
 					m := library.Mark{Label: r.Label, Video: r.Video, Start: r.Start, End: r.End, Positive: !r.Negative, Author: r.Author, Time: r.Time}

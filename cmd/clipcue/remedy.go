@@ -131,7 +131,7 @@ var remedies = []func(error) string{
 	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),
 	is(localization.ErrTooManyDetections, "a higher --min-score"),
 	is(dataset.ErrAmbiguous, "a longer part of the video's path in the annotation"),
-	is(dataset.ErrUnknownFormat, "--format"),
+	is(dataset.ErrUnknownFormat, "--data-format"),
 	is(markfile.ErrRate, "the same command when the video can be read, or a format that does not count frames"),
 	is(dataset.ErrNotText, "the file saved as UTF-8"),
 	is(feature.ErrForeignFile, "another --out"),

@@ -14,7 +14,7 @@ import (
 )
 
 // DecodeText returns r without a byte order mark. Text that starts with the mark of UTF-16
-// is converted to UTF-8.
+// is converted to UTF-8. Lines that end with a carriage return only get line feeds instead.
 func DecodeText(r io.Reader) io.Reader {
 	b := bufio.NewReader(r)
 	start, _ := b.Peek(3)
@@ -22,9 +22,26 @@ func DecodeText(r io.Reader) io.Reader {
 	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
 		_, _ = b.Discard(3)
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Reader(b)
+		b = bufio.NewReader(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Reader(b))
+	}
+	start, _ = b.Peek(b.Size())
+	if at := bytes.IndexByte(start, '\r'); at >= 0 && at < len(start)-1 && !bytes.Contains(start, []byte("\n")) {
+		return returns{b}
 	}
 	return b
+}
+
+// returns reads carriage returns as line feeds.
+type returns struct{ io.Reader }
+
+func (r returns) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	for i, c := range p[:n] {
+		if c == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // ErrNotText reports a file that holds other data than text in UTF-8 or marked UTF-16.

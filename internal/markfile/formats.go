@@ -67,7 +67,7 @@ const marksOnly = "negative marks, authors, dates"
 // codecs are the formats. Of several with one extension, the first is the default. A new
 // format is a constant, an entry here, and its two functions; either may be nil.
 var codecs = []codec{
-	{Info{Name: CSV, Program: "spreadsheets, pandas", Extensions: []string{".csv"}}, nil, readCSV, writeCSV},
+	{Info{Name: CSV, Program: "spreadsheets, pandas", Extensions: []string{".csv", ".tsv"}}, nil, readCSV, writeCSV},
 	{Info{Name: JSONL, Program: "scripts", Extensions: []string{".jsonl"}}, nil, readJSONL, writeJSONL},
 	{Info{Name: Parquet, Program: "pandas, polars, DuckDB", Extensions: []string{".parquet"}, Binary: true}, nil, readParquet, writeParquet},
 	{Info{Name: ActivityNet, Program: "ActivityNet's tools", Extensions: []string{".json"}, Loses: marksOnly}, nil, readActivityNet, writeActivityNet},
@@ -153,7 +153,7 @@ func FormatOf(name string, data []byte) (Format, error) {
 // ExportFormat returns the first format that is written with the extension of a path.
 func ExportFormat(name string) (Format, error) {
 	for _, c := range codecs {
-		if c.write != nil && c.has(filepath.Ext(name)) {
+		if c.write != nil && strings.EqualFold(c.Extensions[0], filepath.Ext(name)) {
 			return c.Name, nil
 		}
 	}

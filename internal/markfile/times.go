@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -87,8 +88,11 @@ func parseBool(s string) (bool, error) {
 	return b, nil
 }
 
-// readable replaces an error about a value's type in JSON by one without types of Go.
+// readable replaces errors about the end of a file, and about the type of a value in JSON, by ones without words of Go.
 func readable(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("it is empty or in another format")
+	}
 	if bad, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		kind := bad.Type.Kind().String()
 		switch {

@@ -210,6 +210,9 @@ func TestReadableErrors(t *testing.T) {
 		{"part.TextGrid", strings.Replace(longGrid, "xmin = 0", "xmin = 10", 1), "start at 10 s instead of 0"},
 		{"hls.vtt", "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\nx\n", "X-TIMESTAMP-MAP"},
 		{"bad.edl", "TITLE: x\n001  AX V C 00:00:01:00 00:00:02:12 00:00:01:00 00:00:02:12\n* COMMENT: x\n002  AX V C 00:00:05:00 00:00:05:00 00:00:06:00\n", "line 4"},
+		{"text.eaf", "x", "it is empty or in another format"},
+		{"empty.csv", "", "it is empty or in another format"},
+		{"other.tsv", "a\tb\n", "the first line has no column video; it has a, b"},
 		{"bad.srt", "1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n\n00:00:03 --> 4\ny\n", "line 7"},
 	} {
 		_, _, err := readText(t, c.name, c.content)

@@ -174,7 +174,8 @@ func parseResults(content []byte, name string) (Results, error) {
 
 func parseResultsCSV(content []byte, name string) (Results, error) {
 	c := csv.NewReader(bytes.NewReader(content))
-	c.TrimLeadingSpace = true
+	c.Comma = text.Separator(content)
+	c.TrimLeadingSpace = c.Comma != '\t' // an empty field would be trimmed with its tab
 	header, err := c.Read()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; the first line must name the columns video,start,end,score and may add label", name, err)

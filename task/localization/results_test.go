@@ -65,6 +65,7 @@ func TestResultsOfOthers(t *testing.T) {
 		"p.json": `{"version": "VERSION 1.3", "external_data": {"used": true}, "results": {"x": [{"score": 0.25, "segment": ["1.5", "3"]}, {"score": 2, "segment": [0, 1]}]}}`,
 		"b.json": "\ufeff" + `{"results": {"x": [{"score": 0.25, "segment": [1.5, 3]}, {"score": 2, "segment": [0, 1]}]}}`,
 		"u.csv":  wide("video,start,end,score\r\nx,1.5,3,0.25\r\nx,0,1,2\r\n"),
+		"t.csv":  "video\tnote\tstart\tend\tscore\nx\t\t1.5\t3\t0.25\nx\t\t0\t1\t2\n",
 		"p.csv":  "\xef\xbb\xbfscore,video,end,start\r\n0.25,x,3,1.5\r\n2, x ,1,0\r\n",
 	} {
 		path := filepath.Join(dir, name)
