@@ -40,7 +40,14 @@ func readJSON(r io.Reader, name string) ([]byte, error) {
 		case len(text) > maxJSON:
 			return nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrNotAnnotations, maxJSON)
 		case errors.Is(err, io.EOF):
-			return input.QuoteNumbers(text), checkObjects(text, name)
+			if err := checkObjects(text, name); err != nil {
+				return nil, err
+			}
+			text = input.QuoteNumbers(text)
+			if err := input.CheckKeys(text); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			return text, nil
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -59,7 +66,11 @@ func checkObjects(text []byte, name string) error {
 // decodeLine decodes the JSON object of one line. A key that v does not have is an error
 // if strict.
 func decodeLine(text string, v any, strict bool) error {
-	d := json.NewDecoder(bytes.NewReader(input.QuoteNumbers([]byte(text))))
+	line := input.QuoteNumbers([]byte(text))
+	if err := input.CheckKeys(line); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
 	if strict {
 		d.DisallowUnknownFields()
 	}

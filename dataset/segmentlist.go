@@ -13,7 +13,7 @@ import (
 
 // segmentKeys are the columns of segments in CSV and the keys in JSONL. One of the first two
 // has the video. The score of a segment that was found is ignored, and negative marks are left out.
-var segmentKeys = []string{"video", "path", "start", "end", "label", "split", "duration", "score"}
+var segmentKeys = []string{"video", "path", "start", "end", "label", "split", "duration"}
 
 // segmentList collects the segments of each video, in the order of their first lines.
 type segmentList struct {

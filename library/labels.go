@@ -545,20 +545,10 @@ func (r videoRows) find(path string) (videoRow, error) {
 			return r[i], nil
 		}
 	}
-	var found []videoRow
-	end := "/" + strings.TrimPrefix(text.Key(filepath.ToSlash(filepath.Clean(path))), "/")
-	for _, v := range r {
-		if strings.HasSuffix("/"+text.Key(filepath.ToSlash(v.path)), end) {
-			found = append(found, v)
-		}
-	}
-	if len(found) == 0 {
-		for _, v := range r { // files of other programs may leave out the extension
-			name := text.Key(filepath.ToSlash(v.path))
-			if strings.HasSuffix("/"+strings.TrimSuffix(name, filepath.Ext(name)), end) {
-				found = append(found, v)
-			}
-		}
+	end := "/" + strings.TrimPrefix(filepath.ToSlash(filepath.Clean(path)), "/")
+	found := r.ending(text.Key(end))
+	if len(found) == 0 { // without the space that the path begins with
+		found = r.ending("/" + text.Key(end[1:]))
 	}
 	switch len(found) {
 	case 0:
@@ -567,6 +557,26 @@ func (r videoRows) find(path string) (videoRow, error) {
 		return found[0], nil
 	}
 	return videoRow{}, fmt.Errorf("%s: it is not clear which video is meant: %s or %s", path, found[0].path, found[1].path)
+}
+
+// ending returns the videos whose paths end with a key. If there are none, it returns those whose paths without the
+// extension do: files of other programs may leave it out.
+func (r videoRows) ending(end string) (found []videoRow) {
+	for _, v := range r {
+		if strings.HasSuffix("/"+text.Key(filepath.ToSlash(v.path)), end) {
+			found = append(found, v)
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	for _, v := range r {
+		name := text.Key(filepath.ToSlash(v.path))
+		if strings.HasSuffix("/"+strings.TrimSuffix(name, filepath.Ext(name)), end) {
+			found = append(found, v)
+		}
+	}
+	return found
 }
 
 // holding returns the video of a mark: the one with its content, at its path if there are

@@ -203,6 +203,20 @@ func TestMarksThatAreRefused(t *testing.T) {
 	}
 }
 
+// The name of a video may begin with a space. A space before another name is ignored.
+func TestMarksOfNamesWithSpaces(t *testing.T) {
+	w := newWorld(t, "red_circle/000.mp4", "red_circle/001.mp4")
+	if err := os.Rename(filepath.Join(w.videos, "red_circle", "000.mp4"), filepath.Join(w.videos, "red_circle", "  space.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	w.index(w.videos)
+	for _, name := range []string{"  space.mp4", "red_circle/  space.mp4", "  space", " 001.mp4", "001 "} {
+		if n, _, err := library.AddMarks(t.Context(), w.lib, []library.Mark{{Label: name, Video: name, End: 1}}, true); n != 1 || err != nil {
+			t.Errorf("%q: %d added, error %v", name, n, err)
+		}
+	}
+}
+
 // Marks that cover about the same span are one mark if they are added together, however many overlap. Others stay.
 func TestMarksThatOverlapAreJoined(t *testing.T) {
 	w := newWorld(t, "red_circle/000.mp4")

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/memory"
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -71,6 +73,21 @@ func ReadText(path string, limit int64) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotText}
 	}
 	return data, nil
+}
+
+// CheckKeys returns an error for JSON text, or values of JSON in a row, with an object that has a key twice:
+// encoding/json would take the last one. Other faults are left to the decoder.
+func CheckKeys(text []byte) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(text))
+	for {
+		_, err := d.ReadToken()
+		if fault, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
+			return fmt.Errorf("the key %.200q is twice in an object, at byte %d", fault.JSONPointer.LastToken(), fault.ByteOffset)
+		}
+		if err != nil {
+			return nil //nolint:nilerr // see above
+		}
+	}
 }
 
 // QuoteNumbers returns JSON text with the numbers that JSON does not have, as Python writes

@@ -66,3 +66,27 @@ func FuzzQuoteNumbers(f *testing.F) {
 		}
 	})
 }
+
+func TestCheckKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":1,"b":{"a":2}} {"a":1}`: "", `{"a":1,"A":2}`: "", `{"a":1`: "", `[NaN]`: "", ``: "", "{\"a\":\"\xff\"}": "",
+		`{"a":[{"b":1,"c":2,"b":3}]}`:  `the key "b" is twice in an object, at byte `,
+		"{\"a\":1}\n{\"b\":1,\"b\":1}": `the key "b" is twice`,
+		`{"a":1,"\u0061":1}`:           `the key "a" is twice`,
+	} {
+		if err := CheckKeys([]byte(text)); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestLinesOfAnOldMac(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	for in, want := range map[string]string{
+		"a\rb\r": "a\nb\n", "a\r\nb\rc": "a\r\nb\rc", "a\r": "a\r", "\xff\xfea\x00\r\x00b\x00": "a\nb", long + "\r\nb": long + "\r\nb", "a\r" + long + "\rb": "a\n" + long + "\nb",
+	} {
+		if got, err := io.ReadAll(DecodeText(strings.NewReader(in))); err != nil || string(got) != want {
+			t.Errorf("%.20q: %.20q, error %v", in, got, err)
+		}
+	}
+}

@@ -123,7 +123,11 @@ func readVIA(data []byte, o Options) (rows []Row, err error) {
 			return nil, fmt.Errorf("segment %q: %w", id, err)
 		}
 		for _, attribute := range slices.Sorted(maps.Keys(m.Answers)) {
-			for _, label := range v.Attributes[attribute].labels(fmt.Sprint(m.Answers[attribute])) {
+			labels, err := v.Attributes[attribute].labels(fmt.Sprint(m.Answers[attribute]))
+			if err != nil {
+				return nil, fmt.Errorf("segment %q: %w", id, err)
+			}
+			for _, label := range labels {
 				rows = append(rows, Row{Video: video, Start: start, End: end, Label: label})
 			}
 		}
@@ -133,7 +137,7 @@ func readVIA(data []byte, o Options) (rows []Row, err error) {
 }
 
 // labels returns the labels that an answer stands for. Texts are labels themselves.
-func (a viaAttribute) labels(answer string) (out []string) {
+func (a viaAttribute) labels(answer string) (out []string, err error) {
 	answers := []string{answer}
 	if a.Type == viaCheckbox {
 		answers = strings.Split(answer, ",")
@@ -141,12 +145,14 @@ func (a viaAttribute) labels(answer string) (out []string) {
 	for _, s := range answers {
 		if option, ok := a.Options[s]; ok {
 			s = option
+		} else if s != "" && a.Type >= viaCheckbox && len(a.Options) > 0 {
+			return nil, fmt.Errorf("the attribute %q has no option %q", a.Name, s)
 		}
 		if s = oneLine(s); s != "" {
 			out = append(out, s)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // video returns the path of the first file of a view.

@@ -149,7 +149,12 @@ func parseResults(content []byte, name string) (Results, error) {
 			Segment []dataset.Seconds `json:"segment"`
 		} `json:"results"`
 	}
-	if err := json.Unmarshal(input.QuoteNumbers(content), &in); err != nil {
+	content = input.QuoteNumbers(content)
+	err := input.CheckKeys(content)
+	if err == nil {
+		err = json.Unmarshal(content, &in)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: not results in ActivityNet's shape: %w", name, err)
 	}
 	if in.Results == nil {

@@ -185,7 +185,11 @@ func (d *Data) manifest(path string) ([]entry, error) {
 		if !utf8.Valid(text) {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, input.ErrNotText)
 		}
-		if err := json.Unmarshal(text, &row); err != nil {
+		err := input.CheckKeys(text)
+		if err == nil {
+			err = json.Unmarshal(text, &row)
+		}
+		if err != nil {
 			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 				err = fmt.Errorf("%s cannot be a JSON %s", cmp.Or(strings.ToLower(wrong.Field), "a line"), wrong.Value)
 			}
