@@ -45,10 +45,10 @@ func underscores(name string) string {
 // forms are different classes ("pushup", "push up").
 func Canonical(name string) string { return strings.ToLower(Words(text.Key(name))) }
 
-// severalSpellings says that labels with different spellings, in case or underscores, are one class.
-const severalSpellings = "classes with several spellings"
+// severalSpellings begins the warning with [spellings].
+const severalSpellings = "labels that differ only in case or underscores are one class"
 
-// spellings describes the classes that are spelled in several ways.
+// spellings returns the labels of each class that is spelled in several ways.
 func spellings(labels iter.Seq[string]) (out []string) {
 	of := map[string][]string{} // class
 	for _, l := range slices.Sorted(labels) {

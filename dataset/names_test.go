@@ -114,7 +114,7 @@ func TestSeveralSpellings(t *testing.T) {
 	if err := os.WriteFile(path, []byte(table), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	want := path + `: classes with several spellings: 1 (["Polish" "polish"])`
+	want := path + `: labels that differ only in case or underscores are one class: 1 (["Polish" "polish"])`
 	d, err := Load(path, Options{})
 	if err != nil {
 		t.Fatal(err)
