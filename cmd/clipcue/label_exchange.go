@@ -167,10 +167,10 @@ func (a *app) labelImportCommand() *cobra.Command {
 		Short: "Add marks from files",
 		Long: `Adds marks, all or none. Labels that do not exist are created. Marks that the library has
 already are skipped. Marks of a label that cover about the same span (a temporal IoU of at
-least 0.5), such as those of several annotators, become one. Videos are named by their path, or by the end of it that only one
-video of the library has. In formats with one file per video, the file is named as its
-video, with the extension added; --video names it otherwise. clipcue formats prints all
-formats.
+least 0.5), such as those of several annotators, become one. Videos are named by their
+path, or by the end of it that only one video of the library has. In formats with one file
+per video, the file is named as its video, with the extension added; --video names it
+otherwise. clipcue formats prints all formats.
 
 The label is the text of an interval or annotation (Praat, ELAN; the tier if it has none)
 or the behavior (BORIS).`,

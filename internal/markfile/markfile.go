@@ -186,7 +186,11 @@ func OtherFiles(folder string, f Format, written []string) ([]string, error) {
 	if errors.Is(err, fs.ErrNotExist) { // nothing was written
 		return nil, nil
 	}
-	return slices.DeleteFunc(files, func(p string) bool { return slices.Contains(written, p) }), err
+	ours := map[string]bool{}
+	for _, p := range written {
+		ours[p] = true
+	}
+	return slices.DeleteFunc(files, func(p string) bool { return ours[p] }), err
 }
 
 // readData returns the content of a file, as UTF-8 if it is text.
