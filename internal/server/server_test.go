@@ -502,6 +502,17 @@ func TestJobs(t *testing.T) {
 	if !strings.Contains(string(j.Result), `"left_out":["borders between spans of a label that touch or overlap: `) {
 		t.Errorf("left out of CVAT's file: %s", j.Result)
 	}
+	// Frames of a video that is missing have no times.
+	red := filepath.Join(filepath.Dir(dir), "videos", "red.mp4")
+	if err := os.Rename(red, red+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if j := run(object{"kind": "export", "label": made.Label, "format": "cvat", "what": "marks"}, jobs.Failed); !strings.Contains(j.Error, "red.mp4: the format counts frames") {
+		t.Errorf("of a missing video: %+v", j)
+	}
+	if err := os.Rename(red+".away", red); err != nil {
+		t.Fatal(err)
+	}
 	more := filepath.Join(filepath.Dir(dir), "videos", "more")
 	if err := os.Mkdir(more, 0o777); err != nil {
 		t.Fatal(err)
