@@ -132,6 +132,13 @@ func (r *release) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	changelog, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		return err
+	}
+	if err := writeGzip(filepath.Join(r.stage, "changelog.gz"), changelog); err != nil {
+		return err
+	}
 	changes := fmt.Sprintf("clipcue (%s-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- The clipcue authors <clipcue@users.noreply.github.com>  %s\n",
 		debian(r.version), r.time.Format(time.RFC1123Z))
 	return writeGzip(filepath.Join(r.stage, "changelog.Debian.gz"), []byte(changes))
@@ -191,10 +198,15 @@ func (r *release) files(program string) ([]string, error) {
 	return files, nil
 }
 
-// pack writes a Debian or RPM package.
+// pack writes a Debian or RPM package. nfpm writes the version of a pre-release with ~, which
+// GitHub replaces in the names of files, so that SHA256SUMS would not name them.
 func (r *release) pack(ctx context.Context, packager, arch string) error {
+	name := fmt.Sprintf("clipcue_%s-1_%s.deb", r.version, arch)
+	if packager == "rpm" {
+		name = fmt.Sprintf("clipcue-%s-1.%s.rpm", r.version, map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch])
+	}
 	return r.run(ctx, r.stage, "env", "VERSION="+r.version, "ARCH="+arch,
-		"go", "run", nfpm, "package", "-f", "nfpm.yaml", "-p", packager, "-t", r.out)
+		"go", "run", nfpm, "package", "-f", "nfpm.yaml", "-p", packager, "-t", filepath.Join(r.out, name))
 }
 
 // wheel writes the Python package with the program.
