@@ -1,10 +1,10 @@
 // Command release builds everything that a release consists of, from the commit that is
-// checked out: archives, Debian and RPM packages, Python wheels, and checksums. The same commit and the
-// same version of Go give the same bytes.
+// checked out: archives, Debian and RPM packages, Python wheels, an SBOM and checksums.
+// The same commit and the same version of Go give the same bytes.
 //
 //	go run ./internal/release --out dist [--platform linux/amd64]
 //
-// It runs nfpm and Python, and syft for the SBOM if it is installed.
+// It runs nfpm and Python.
 package main
 
 import (
@@ -38,6 +38,7 @@ type release struct {
 	stage   string    // a temporary folder with the files that go into packages
 	version string    // without v
 	time    time.Time // of the commit
+	modules []module  // for the SBOM
 }
 
 func main() {
@@ -75,7 +76,7 @@ func build(ctx context.Context, out string, platforms []string) error {
 			return fmt.Errorf("%s: %w", p, err)
 		}
 	}
-	if err := r.sbom(ctx); err != nil {
+	if err := r.sbom(); err != nil {
 		return err
 	}
 	return r.checksums()
@@ -161,6 +162,9 @@ func (r *release) platform(ctx context.Context, platform string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.addModules(program); err != nil {
+		return err
+	}
 	if err := r.wheel(ctx, platform, program); err != nil {
 		return err
 	}
@@ -213,15 +217,6 @@ func (r *release) pack(ctx context.Context, packager, arch string) error {
 func (r *release) wheel(ctx context.Context, platform, program string) error {
 	return r.run(ctx, "", "python3", "python/build.py", "--binary", filepath.Join(r.stage, program),
 		"--platform", platform, "--version", r.version, "--out", r.out)
-}
-
-// sbom describes the modules in the archives, if syft is installed.
-func (r *release) sbom(ctx context.Context) error {
-	if _, err := exec.LookPath("syft"); err != nil {
-		log.Print("no SBOM: syft is not installed")
-		return nil
-	}
-	return r.run(ctx, "", "syft", "scan", "dir:"+r.stage, "-o", "spdx-json="+filepath.Join(r.out, "clipcue_"+r.version+".spdx.json"))
 }
 
 // checksums writes SHA256SUMS, which sha256sum -c reads.
