@@ -106,6 +106,9 @@ func (t *csvTable) field(column string) string {
 	return ""
 }
 
+// cell is field for a column in which exported marks have an apostrophe before what spreadsheets would run.
+func (t *csvTable) cell(column string) string { return text.Uncell(t.field(column)) }
+
 // checkVideoColumn returns an error unless the table has one column of videos: video or path.
 func (t *csvTable) checkVideoColumn() error {
 	_, video := t.columns["video"]

@@ -281,6 +281,11 @@ func readMetadataParquet(name string, used []string, do func(where string, row m
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
+		if column == "label" {
+			if err := f.CheckNumbers(from); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		err := f.Values(from, func(i int, v parquet.Value) error {
 			if v.Kind() == parquet.ByteArray {
 				size += int64(len(v.ByteArray()))
@@ -321,9 +326,11 @@ func (r metadataRow) add(column string, v parquet.Value, classes []string) error
 	if v.Kind() == parquet.ByteArray {
 		x, err = parquetfile.Text(v)
 	} else if x, err = parquetfile.Number(v); err == nil && column == "label" && classes != nil {
-		if n := v.Int64(); n >= 0 && n < int64(len(classes)) {
-			x = classes[n]
+		n := v.Int64()
+		if n < 0 || n >= int64(len(classes)) {
+			return fmt.Errorf("a label is %d, which is none of the %d classes of the file", n, len(classes))
 		}
+		x = classes[n]
 	}
 	if old, ok := r[column]; ok && v.RepetitionLevel() > 0 {
 		if list, ok := old.([]any); ok {

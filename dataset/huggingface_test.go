@@ -102,6 +102,40 @@ func TestHuggingFaceUnits(t *testing.T) {
 	}
 }
 
+// Classes without a name, as in splits without labels, and decimals are no labels.
+func TestHuggingFaceClasses(t *testing.T) {
+	type row struct {
+		Path  string `parquet:"file_name"`
+		Label int64  `parquet:"label"`
+	}
+	type decimal struct {
+		Path  string `parquet:"file_name"`
+		Label int32  `parquet:"label,decimal(2:5)"`
+	}
+	names := parquet.KeyValueMetadata("huggingface", `{"info":{"features":{"label":{"names":["wave","nod"],"_type":"ClassLabel"}}}}`)
+	path := filepath.Join(t.TempDir(), "metadata.parquet")
+	for _, c := range []struct {
+		write func() error
+		err   string
+	}{
+		{func() error { return parquet.WriteFile(path, []row{{"a.mp4", 1}}, names) }, ""},
+		{func() error { return parquet.WriteFile(path, []row{{"a.mp4", -1}}, names) }, "none of the 2 classes"},
+		{func() error { return parquet.WriteFile(path, []decimal{{"a.mp4", 150}}) }, "values of type DECIMAL"},
+	} {
+		if err := c.write(); err != nil {
+			t.Fatal(err)
+		}
+		p, err := loadHuggingFace(path, Options{})
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("error %v instead of %q", err, c.err)
+			}
+		} else if d := cmp.Diff([]Sample{{Path: "a.mp4", Label: "nod"}}, p.samples); err != nil || d != "" {
+			t.Errorf("%v\n%s", err, d)
+		}
+	}
+}
+
 func FuzzHuggingFace(f *testing.F) {
 	f.Add([]byte(`{"file_name":"a.mp4","label":"wave","split":"train","start":1,"end":2}`))
 	f.Add([]byte(`{"video":"a.mp4","label":3}`))

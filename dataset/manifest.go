@@ -53,7 +53,7 @@ func parseCSV(r io.Reader, name string) (parsed, error) {
 			negatives++
 			continue
 		}
-		s := Sample{Path: t.field("path") + t.field("video"), Label: t.field("label"), Split: t.field("split")}
+		s := Sample{Path: t.cell("path") + t.cell("video"), Label: t.cell("label"), Split: t.field("split")}
 		if s.Start, err = t.seconds("start"); err != nil {
 			return parsed{}, t.errorf("%w", err)
 		}

@@ -129,6 +129,30 @@ func TestLeftOutOfAnnotations(t *testing.T) {
 	}
 }
 
+// The classes of exported marks are the labels, also those that spreadsheets would run.
+func TestFormulasOfMarks(t *testing.T) {
+	rows := []markfile.Row{{Video: "-a.mp4", End: 2, Label: "=SUM(A1)"}, {Video: "-a.mp4", Start: 2, End: 3, Label: "-5"}, {Video: "-a.mp4", Start: 3, End: 4, Label: "'quoted'"}}
+	for _, f := range []markfile.Format{markfile.Parquet, markfile.CSV, markfile.JSONL} {
+		path := filepath.Join(t.TempDir(), "marks"+f.Info().Extensions[0])
+		if _, err := markfile.Write(path, f, rows, markfile.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Load(path, Options{})
+		if err != nil || len(d.Samples) != 3 {
+			t.Fatalf("%s: %+v, %v", f, d, err)
+		}
+		s, err := LoadSegments(path, "")
+		if err != nil || s.Count() != 3 {
+			t.Fatalf("%s: %+v, %v", f, s, err)
+		}
+		for i, r := range rows {
+			if x := d.Samples[i]; x.Label != r.Label || x.Path != r.Video || s.Videos[0].Path != r.Video || s.Videos[0].Segments[i].Label != r.Label {
+				t.Errorf("%s: %+v, %+v", f, x, s.Videos[0])
+			}
+		}
+	}
+}
+
 // Tables may have semicolons or tabs, as spreadsheets write them.
 func TestSeparators(t *testing.T) {
 	for _, c := range []string{",", ";", "\t"} {

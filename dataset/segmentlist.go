@@ -61,10 +61,10 @@ func parseSegmentsCSV(r io.Reader, name string) ([]Untrimmed, error) {
 		} else if negative {
 			continue
 		}
-		v := Untrimmed{Path: t.field("video") + t.field("path"), Split: t.field("split")}
+		v := Untrimmed{Path: t.cell("video") + t.cell("path"), Split: t.field("split")}
 		var x Segment
 		var errs [3]error
-		x.Label = t.field("label")
+		x.Label = t.cell("label")
 		x.Start, errs[0] = t.seconds("start")
 		x.End, errs[1] = t.seconds("end")
 		v.Duration, errs[2] = t.seconds("duration")

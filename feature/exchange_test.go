@@ -124,7 +124,7 @@ func TestLinesHaveEveryFrame(t *testing.T) {
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "a.mp4.jsonl"))
 	lines := strings.Split(string(data), "\n")
-	if err != nil || len(lines) != 3 || !strings.HasPrefix(lines[1], `{"video":"a.mp4","time":0.5,"vector":[`) {
+	if err != nil || len(lines) != 3 || !strings.HasPrefix(lines[0], `{"video":"a.mp4","time":0.0,"vector":[`) || !strings.HasPrefix(lines[1], `{"video":"a.mp4","time":0.5,"vector":[`) {
 		t.Errorf("%s, error %v", data, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/clipcue/clipcue/internal/input"
+	"github.com/clipcue/clipcue/internal/jsonl"
 	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/parquetfile"
 	"github.com/clipcue/clipcue/internal/safetensors"
@@ -18,9 +19,9 @@ import (
 
 // frameRow is a frame in a Parquet, Arrow or JSONL file.
 type frameRow struct {
-	Video  string    `parquet:"video,dict" json:"video"` // ID of the sequence
-	Time   float64   `parquet:"time" json:"time"`        // seconds
-	Vector []float32 `parquet:"vector,list" json:"vector"`
+	Video  string      `parquet:"video,dict" json:"video"` // ID of the sequence
+	Time   jsonl.Float `parquet:"time" json:"time"`        // seconds
+	Vector []float32   `parquet:"vector,list" json:"vector"`
 }
 
 // tableAbout describes a sequence in the metadata of a Parquet or Arrow file.
@@ -34,7 +35,7 @@ type tableAbout struct {
 func (q *Sequence) rows(yield func(frameRow, error) bool) {
 	video := text.Escape(q.ID)
 	for i, t := range q.Timestamps {
-		if !yield(frameRow{video, t, q.Row(i)}, nil) {
+		if !yield(frameRow{video, jsonl.Float(t), q.Row(i)}, nil) {
 			return
 		}
 	}
@@ -92,7 +93,7 @@ func oneVideo(f *parquetfile.File) error {
 		return nil
 	}
 	first := ""
-	return f.Values("video", func(row int, v parquet.Value) error {
+	return f.Each("video", func(row int, v parquet.Value) error {
 		s, err := parquetfile.Text(v)
 		if row == 0 {
 			first = s
@@ -113,6 +114,9 @@ func sameVideo(a, b string) error {
 
 // readVectors reads a column of lists of the same length.
 func readVectors(f *parquetfile.File, column string) (out safetensors.Tensor, err error) {
+	if err := f.CheckNumbers(column); err != nil {
+		return out, err
+	}
 	var all []float32
 	width, last := 0, -1 // of the first row, row of the last value
 	release := func() {}
@@ -162,7 +166,7 @@ func readTimes(f *parquetfile.File, column string) (out []float64, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = f.Values(column, func(row int, v parquet.Value) error {
+	err = f.Each(column, func(row int, v parquet.Value) error {
 		t, err := parquetfile.Number(v)
 		if err == nil && t-t != 0 {
 			err = notFinite(row)

@@ -37,12 +37,12 @@ var TableFormats = []TableFormat{Parquet, Arrow, JSONL, NPZ}
 
 // exportRow is a moment in a table.
 type exportRow struct {
-	ID     int64     `parquet:"id" json:"id"`
-	Video  string    `parquet:"video,dict" json:"video"` // path
-	Start  float64   `parquet:"start" json:"start"`
-	End    float64   `parquet:"end" json:"end"`     // seconds
-	Blank  float64   `parquet:"blank" json:"blank"` // share of frames without content
-	Vector []float32 `parquet:"vector,list" json:"vector"`
+	ID     int64       `parquet:"id" json:"id"`
+	Video  string      `parquet:"video,dict" json:"video"` // path
+	Start  jsonl.Float `parquet:"start" json:"start"`
+	End    jsonl.Float `parquet:"end" json:"end"`     // seconds
+	Blank  jsonl.Float `parquet:"blank" json:"blank"` // share of frames without content
+	Vector []float32   `parquet:"vector,list" json:"vector"`
 }
 
 // exportAbout describes exported moments.
@@ -120,7 +120,7 @@ func (l *Library) writeArchive(w io.Writer, total int64, rows func(yield func(ex
 			about.Videos = append(about.Videos, r.Video)
 		}
 		ids, videos = append(ids, r.ID), append(videos, int64(len(about.Videos)-1))
-		start, end, blank, vectors = append(start, r.Start), append(end, r.End), append(blank, r.Blank), append(vectors, r.Vector...)
+		start, end, blank, vectors = append(start, float64(r.Start)), append(end, float64(r.End)), append(blank, float64(r.Blank)), append(vectors, r.Vector...)
 	}
 	z := zip.NewWriter(w)
 	n := len(ids)

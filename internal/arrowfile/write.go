@@ -69,7 +69,6 @@ func flush(out *ipc.FileWriter, b *array.RecordBuilder) error {
 var types = map[reflect.Type]arrow.DataType{
 	reflect.TypeFor[string]():    arrow.BinaryTypes.String,
 	reflect.TypeFor[int64]():     arrow.PrimitiveTypes.Int64,
-	reflect.TypeFor[float64]():   arrow.PrimitiveTypes.Float64,
 	reflect.TypeFor[[]float32](): arrow.ListOfNonNullable(arrow.PrimitiveTypes.Float32),
 }
 
@@ -77,6 +76,9 @@ func columnsOf(row reflect.Type) (fields []arrow.Field, err error) {
 	for f := range row.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("parquet"), ",")
 		t, ok := types[f.Type]
+		if f.Type.Kind() == reflect.Float64 {
+			t, ok = arrow.PrimitiveTypes.Float64, true
+		}
 		if !ok {
 			return nil, fmt.Errorf("column %s has the type %s", name, f.Type)
 		}

@@ -136,7 +136,8 @@ func (o Options) clock(video string) (rate float64, c Clock, err error) {
 }
 
 // writeEDL writes the spans of a video as events of CMX 3600. Source and record times are
-// the same, so that the list shows the spans on the video's timeline.
+// the same, so that the list shows the spans on the video's timeline. A track has no room for
+// spans that overlap, so their list plays the spans one after the other.
 func writeEDL(w io.Writer, rows []Row, o Options) error {
 	rate, clock, err := o.clock(text.Unescape(rows[0].Video))
 	if err != nil {
@@ -144,13 +145,31 @@ func writeEDL(w io.Writer, rows []Row, o Options) error {
 	}
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "TITLE: clipcue\nFCM: %s\n\n", countMode(clock))
+	overlap := overlapping(rows, rate)
+	at := int64(0) // end of the last event
 	for i, r := range rows {
 		first, next := frameRange(r, rate)
-		from, to := clock.Label(first), clock.Label(next)
+		if !overlap {
+			at = first
+		}
 		fmt.Fprintf(b, "%03d  AX       V     C        %s %s %s %s\n* FROM CLIP NAME: %s\n* COMMENT: %s\n\n",
-			i+1, from, to, from, to, oneLine(r.Video), oneLine(r.Label))
+			i+1, clock.Label(first), clock.Label(next), clock.Label(at), clock.Label(at+next-first), oneLine(r.Video), oneLine(r.Label))
+		at += next - first
 	}
 	return b.Flush()
+}
+
+// overlapping reports whether spans, sorted by their start, share frames.
+func overlapping(rows []Row, rate float64) bool {
+	last := int64(0)
+	for _, r := range rows {
+		from, to := frameRange(r, rate)
+		if from < last {
+			return true
+		}
+		last = to
+	}
+	return false
 }
 
 // afterMidnight returns the frame, less than 12 hours from the start of the video, whose

@@ -14,8 +14,8 @@ import (
 	"github.com/clipcue/clipcue/internal/text"
 )
 
-// fcpxml is a project of Final Cut Pro, version 1.9, which DaVinci Resolve and Premiere Pro
-// read, too. https://developer.apple.com/documentation/professional-video-applications/fcpxml-reference
+// fcpxml is a project of Final Cut Pro, version 1.8, which DaVinci Resolve reads, too. Later versions name the
+// file of an asset where OpenTimelineIO does not find it. https://developer.apple.com/documentation/professional-video-applications/fcpxml-reference
 type fcpxml struct {
 	XMLName xml.Name    `xml:"fcpxml"`
 	Version string      `xml:"version,attr"`
@@ -35,10 +35,7 @@ type fcpAsset struct {
 	Start    string `xml:"start,attr"`
 	HasVideo int    `xml:"hasVideo,attr"`
 	Format   string `xml:"format,attr"`
-	Media    struct {
-		Kind   string `xml:"kind,attr"`
-		Source string `xml:"src,attr"`
-	} `xml:"media-rep"`
+	Source   string `xml:"src,attr"`
 }
 
 type fcpEvent struct {
@@ -72,7 +69,7 @@ type fcpMarker struct {
 // writeFCPXML writes a timeline that plays the spans of all videos in a row, with the labels
 // as markers. Its frame rate is that of the first video.
 func writeFCPXML(w io.Writer, rows []Row, o Options) error {
-	d := fcpxml{Version: "1.9", Event: fcpEvent{Name: "clipcue"}}
+	d := fcpxml{Version: "1.8", Event: fcpEvent{Name: "clipcue"}}
 	d.Event.Project.Name, d.Event.Project.Sequence.Format = "clipcue", "f1"
 	formats := map[fraction]string{}
 	var timeline, unit fraction // of the first video, of the current one
@@ -113,12 +110,11 @@ func writeFCPXML(w io.Writer, rows []Row, o Options) error {
 
 func newAsset(n int, video, format, start string) fcpAsset {
 	a := fcpAsset{ID: "a" + strconv.Itoa(n), Name: path.Base(filepath.ToSlash(video)), Start: start, HasVideo: 1, Format: format}
-	a.Media.Kind = "original-media"
 	u := url.URL{Path: filepath.ToSlash(text.Unescape(video))}
 	if filepath.IsAbs(video) {
 		u.Scheme, u.Path = "file", "/"+strings.TrimPrefix(u.Path, "/")
 	}
-	a.Media.Source = u.String()
+	a.Source = u.String()
 	return a
 }
 

@@ -15,6 +15,7 @@ import (
 
 // task is a task of Label Studio.
 type task struct {
+	ID   any `json:"id,omitempty"` // the converter of Label Studio's SDK needs it
 	Data struct {
 		Video string `json:"video"`
 		FPS   any    `json:"fps,omitempty"` // a number in most projects, but it can be anything
@@ -42,6 +43,7 @@ type region struct {
 		Labels   []string `json:"labels,omitempty"`
 		Ranges   []frames `json:"ranges,omitempty"`
 		Timeline []string `json:"timelinelabels,omitempty"`
+		Boxes    []any    `json:"sequence,omitempty"` // of an object
 	} `json:"value"`
 }
 
@@ -58,7 +60,7 @@ func writeLabelStudio(w io.Writer, rows []Row, _ Options) error {
 		if n < 0 {
 			n = len(rows)
 		}
-		t := &task{}
+		t := &task{ID: len(tasks) + 1}
 		t.Data.Video = rows[0].Video
 		if all := annotationOf(rows[:n]); all.Score == nil {
 			t.Annotations = []annotation{all}
@@ -118,6 +120,7 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 	if err := json.Unmarshal(data, &tasks); err != nil {
 		return nil, err
 	}
+	others := 0
 	for i, t := range tasks {
 		if t.Annotations == nil && t.Predictions == nil {
 			return nil, fmt.Errorf("task %d has no \"annotations\"; export tasks from Label Studio as JSON, not as JSON-MIN", i+1)
@@ -141,16 +144,23 @@ func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 				if err != nil {
 					return nil, fmt.Errorf("task %d: %w", i+1, err)
 				}
+				if len(found) == 0 {
+					others++
+				}
 				rows = append(rows, found...)
 			}
 		}
 	}
+	o.lost("boxes of objects, and results for whole videos", others)
 	return rows, nil
 }
 
 // rows returns the spans of a region. The frame rate is that of a timeline.
 func (x region) rows(video string, fps float64) (rows []Row, err error) {
 	v := x.Value
+	if len(v.Boxes) > 0 {
+		return nil, nil
+	}
 	for _, label := range v.Labels {
 		if v.Start == nil || v.End == nil {
 			return nil, errors.New("a label has no start or no end")

@@ -39,7 +39,7 @@ func scoreText(r Row) string {
 }
 
 // writeResolve writes the spans of a video as an edit decision list of markers, which
-// DaVinci Resolve imports into a timeline.
+// DaVinci Resolve imports into a timeline. A frame has one marker, so others move to the next frames.
 func writeResolve(w io.Writer, rows []Row, o Options) error {
 	rate, clock, err := o.clock(rows[0].Video)
 	if err != nil {
@@ -47,12 +47,20 @@ func writeResolve(w io.Writer, rows []Row, o Options) error {
 	}
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "TITLE: %s\nFCM: %s\n\n", oneLine(rows[0].Video), countMode(clock))
+	free, moved := int64(0), 0
 	for i, r := range rows {
 		from, to := frameRange(r, rate)
+		if from < free {
+			from = free
+			to = max(to, from+1)
+			moved++
+		}
+		free = from + 1
 		start, next := clock.Label(from), clock.Label(from+1)
 		fmt.Fprintf(b, "%03d  001      V     C        %s %s %s %s  \n%s |C:ResolveColorBlue |M:%s |D:%d\n\n",
 			i+1, start, next, start, next, scoreText(r), strings.ReplaceAll(oneLine(r.Label), "|", "/"), to-from)
 	}
+	o.lost("the start of markers in a frame that has one", moved)
 	return b.Flush()
 }
 

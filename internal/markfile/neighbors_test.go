@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -231,6 +232,40 @@ func TestEveryFormatIsDescribed(t *testing.T) {
 			if e[0] != '.' || !i.has(strings.ToLower(e)) {
 				t.Errorf("%s: extension %q", i.Name, e)
 			}
+		}
+	}
+}
+
+// Readers that infer the columns and their types from the first rows see all of them: polars ignores keys
+// that only later lines have, and refuses 2.5 in a column that starts with 0.
+func TestFirstRowTellsColumns(t *testing.T) {
+	score := 1.0
+	marks := []Row{{Video: "a", Start: 0, End: 1, Label: "x"}, {Video: "b", Start: 0.5, End: 2.5, Label: "x", Negative: true, Author: "me", Time: time.Unix(9, 0).UTC()}}
+	found := []Row{{Video: "a", Start: 0, End: 1, Label: "x", Score: &score}}
+	mixed := []Row{{Video: "a", Start: 0, End: 1, Label: "x"}, {Video: "b", Start: 0.5, End: 1, Label: "x", Score: &score}}
+	for _, c := range []struct {
+		f     Format
+		rows  []Row
+		first string // a line of the file
+	}{
+		{JSONL, marks, `{"video":"a","start":0.0,"end":1.0,"label":"x","negative":false,"author":"","time":""}`},
+		{JSONL, marks[:1], `{"video":"a","start":0.0,"end":1.0,"label":"x"}`},
+		{JSONL, found, `{"video":"a","start":0.0,"end":1.0,"label":"x","score":1.0}`},
+		{JSONL, mixed, `{"video":"a","start":0.0,"end":1.0,"label":"x","score":null}`},
+		{CSV, marks, "a,0.0,1.0,x,false,,"},
+		{CSV, found, "a,0.0,1.0,x,1.0"},
+	} {
+		name := filepath.Join(t.TempDir(), "m."+string(c.f))
+		if _, err := Write(name, c.f, c.rows, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(data), c.first+"\n") {
+			t.Errorf("%s, error %v; no line %s", data, err, c.first)
+		}
+		got, err := Read(name, "", Options{})
+		if d := cmp.Diff(c.rows, got); err != nil || d != "" {
+			t.Errorf("%s: error %v\n%s", data, err, d)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,15 +93,19 @@ func readParquet(data []byte, o Options) (rows []Row, err error) {
 			return nil, fmt.Errorf("it has no column %s; it has %s", name, strings.Join(f.Columns(), ", "))
 		}
 	}
-	for _, name := range f.Columns() {
-		set, err := parquetColumn(f, name)
+	names := f.Columns()
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("it has two columns of the same name: %s", strings.Join(names, ", "))
+		}
+		set, err := parquetColumn(f, name, o)
 		if err != nil {
 			return nil, err
 		}
 		if set == nil {
 			continue
 		}
-		err = f.Values(name, func(i int, v parquet.Value) error {
+		err = f.Each(name, func(i int, v parquet.Value) error {
 			if i >= len(rows) {
 				return fmt.Errorf("%w: more than the %d rows that it declares", parquetfile.ErrDamaged, len(rows))
 			}
@@ -118,12 +123,27 @@ func readParquet(data []byte, o Options) (rows []Row, err error) {
 
 // parquetColumn returns what sets the field of a row from a value of a column, nil for other
 // columns.
-func parquetColumn(f *parquetfile.File, name string) (func(r *Row, v parquet.Value) error, error) {
+func parquetColumn(f *parquetfile.File, name string, o Options) (func(r *Row, v parquet.Value) error, error) {
 	set := parquetColumns[name]
 	switch name {
 	case "time":
 		if unit := f.TimeUnit(name); unit > 0 {
-			set = func(r *Row, v parquet.Value) error { r.Time = parquetfile.Time(v, unit); return nil }
+			return func(r *Row, v parquet.Value) error { r.Time = parquetfile.Time(v, unit); return nil }, nil
+		}
+		return func(r *Row, v parquet.Value) error {
+			if v.Kind() != parquet.ByteArray {
+				o.lost("dates that are neither timestamps nor text", 1)
+				return nil
+			}
+			s, err := parquetfile.Text(v)
+			if err == nil {
+				r.Time, err = parseDate(s)
+			}
+			return err
+		}, nil
+	case scoreColumn:
+		if err := f.CheckNumbers(name); err != nil {
+			return nil, err
 		}
 	case "start", "end":
 		unit, err := f.PerSecond(name)

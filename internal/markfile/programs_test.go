@@ -98,6 +98,9 @@ func TestDetailsOfOtherPrograms(t *testing.T) {
 		{"upload.json", timeline(`"video":"/data/upload/1/ab12cd34-a-b.mp4"`), one("a-b.mp4", 1, 2, "x"), none},
 		{"folder.json", timeline(`"video":"/data/upload/ab12cd34-a.mp4"`), one("/data/upload/ab12cd34-a.mp4", 1, 2, "x"), none},
 
+		{"boxes.json", `[{"data":{"video":"v.mp4"},"annotations":[{"result":[{"type":"videorectangle","value":{"framesCount":50,"sequence":[{"frame":1,"enabled":true,"x":1}],"labels":["car"]}},{"type":"choices","value":{"choices":["good"]}},{"type":"labels","value":{"start":1,"end":2,"labels":["x"]}}]}]}]`,
+			one("v.mp4", 1, 2, "x"), map[string]int{"boxes of objects, and results for whole videos": 2}},
+
 		{"coco.json", cocoFrames(`{"id":1,"name":"v.mp4"}`, category), one("v.mp4", 1, 1.08, "x"), none},
 		{"slow.json", cocoFrames(`{"id":1,"name":"v.mp4","fps":5},{"id":2,"name":"w.mp4","fps":10}`, category), one("v.mp4", 5, 5.4, "x"), none},
 
@@ -172,5 +175,46 @@ func TestFormattingTagsAreReported(t *testing.T) {
 	_, err := Write(t.TempDir(), SRT, []Row{{Video: "v.mp4", End: 1, Label: "<b>a</b> <c>"}}, Options{Lost: func(what string, n int) { lost[what] += n }})
 	if want := map[string]int{"the text of formatting tags": 2}; err != nil || !cmp.Equal(want, lost) {
 		t.Errorf("%v, error %v", lost, err)
+	}
+}
+
+// Programs that read a written file find what they need: an edit decision list has no overlaps on its track, a
+// frame has one marker, an asset has a file, a task has an ID.
+func TestWrittenFilesOfOtherPrograms(t *testing.T) {
+	spans := []Row{{Video: "/a b.mp4", Start: 1, End: 3, Label: "x"}, {Video: "/a b.mp4", Start: 1.01, End: 1.03, Label: "y"}, {Video: "/a b.mp4", Start: 2, End: 4, Label: "z"}}
+	apart := []Row{spans[0], {Video: "/a b.mp4", Start: 5, End: 6, Label: "y"}}
+	for _, c := range []struct {
+		f    Format
+		rows []Row
+		want []string
+		lost int
+	}{
+		{EDL, apart, []string{"00:00:01:00 00:00:03:00 00:00:01:00 00:00:03:00", "00:00:05:00 00:00:06:00 00:00:05:00 00:00:06:00"}, 0},
+		{EDL, spans, []string{"00:00:01:00 00:00:03:00 00:00:00:00 00:00:02:00", "00:00:01:00 00:00:01:01 00:00:02:00 00:00:02:01", "00:00:02:00 00:00:04:00 00:00:02:01 00:00:04:01"}, 0},
+		{Resolve, spans, []string{"00:00:01:00 00:00:01:01 ", "|M:x |D:50", "00:00:01:01 00:00:01:02 ", "|M:y |D:1", "00:00:02:00 00:00:02:01 ", "|M:z |D:50"}, 1},
+		{FCPXML, spans, []string{`<fcpxml version="1.8">`, `src="file:///a%20b.mp4"`}, 0},
+		{LabelStudio, spans, []string{`"id": 1,`}, 0},
+	} {
+		out := filepath.Join(t.TempDir(), "out"+c.f.Info().Extensions[0])
+		lost := 0
+		files, err := Write(out, c.f, c.rows, Options{Rate: 25, Lost: func(_ string, n int) { lost += n }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(files[0])
+		if err != nil || lost != c.lost {
+			t.Errorf("%s: error %v, lost %d", c.f, err, lost)
+		}
+		rest := string(data)
+		for _, want := range c.want {
+			_, after, ok := strings.Cut(rest, want)
+			if !ok {
+				t.Fatalf("%s: no %q in order in\n%s", c.f, want, data)
+			}
+			rest = after
+		}
+	}
+	if got, _, err := readText(t, "tasks.json", `[{"id":"a-1","data":{"video":"v.mp4"},"annotations":[{"result":[{"value":{"start":1,"end":2,"labels":["x"]}}]}]}]`); err != nil || len(got) != 1 {
+		t.Errorf("%+v, error %v", got, err)
 	}
 }

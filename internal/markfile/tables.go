@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/jsonl"
 	"github.com/clipcue/clipcue/internal/text"
 )
 
@@ -41,7 +43,7 @@ func writeCSV(w io.Writer, rows []Row, _ Options) error {
 	}
 	out.Write(cells(slices.Clone(columns)))
 	for _, r := range rows {
-		out.Write(cells([]string{text.Cell(r.Video), number(r.Start), number(r.End), text.Cell(r.Label), strconv.FormatBool(r.Negative), text.Cell(r.Author), stamp(r.Time), score(r)}))
+		out.Write(cells([]string{text.Cell(r.Video), decimal(r.Start), decimal(r.End), text.Cell(r.Label), strconv.FormatBool(r.Negative), text.Cell(r.Author), stamp(r.Time), score(r)}))
 	}
 	out.Flush()
 	return out.Error()
@@ -56,7 +58,16 @@ func score(r Row) string {
 	if r.Score == nil {
 		return ""
 	}
-	return number(*r.Score)
+	return decimal(*r.Score)
+}
+
+// decimal is a number that a reader which infers types from the first rows does not take for an integer.
+func decimal(x float64) string {
+	s := number(x)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
@@ -110,10 +121,8 @@ func (t *table) row() (Row, error) {
 		r.Negative, errs[2] = parseBool(s)
 	}
 	if s := t.field("time"); s != "" {
-		if at, err := time.Parse(time.RFC3339Nano, s); err != nil {
-			errs[3] = fmt.Errorf("column time: %q is not a date such as 2026-01-31T12:00:00Z", s)
-		} else {
-			r.Time = at
+		if r.Time, errs[3] = parseDate(s); errs[3] != nil {
+			errs[3] = fmt.Errorf("column time: %w", errs[3])
 		}
 	}
 	if t.field(scoreColumn) != "" {
@@ -124,35 +133,40 @@ func (t *table) row() (Row, error) {
 	return r, errors.Join(errs[:]...)
 }
 
-// object is a line of JSONL.
+// object is a line of JSONL. All lines of a file have the same keys, because some readers take the columns
+// from the first lines.
 type object struct {
-	Video    string     `json:"video"`
-	Start    *float64   `json:"start"`
-	End      *float64   `json:"end"`
-	Label    string     `json:"label"`
-	Negative bool       `json:"negative,omitempty"`
-	Author   string     `json:"author,omitempty"`
-	Time     *time.Time `json:"time,omitempty"`
-	Score    *float64   `json:"score,omitempty"`
+	Video    string       `json:"video"`
+	Start    *jsonl.Float `json:"start"`
+	End      *jsonl.Float `json:"end"`
+	Label    string       `json:"label"`
+	Negative *bool        `json:"negative,omitempty"`
+	Author   *string      `json:"author,omitempty"`
+	Time     any          `json:"time,omitempty"` // a text, "" if it is unknown
+	Score    *jsonl.Float `json:"score,omitempty"`
 }
 
 func writeJSONL(w io.Writer, rows []Row, _ Options) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	bare := plain(rows)
-	for _, r := range rows {
-		o := object{Video: r.Video, Start: &r.Start, End: &r.End, Label: r.Label, Score: r.Score}
-		if !bare {
-			o.Negative, o.Author = r.Negative, r.Author
-			if !r.Time.IsZero() {
-				o.Time = &r.Time
+	bare, scores := plain(rows), scored(rows)
+	return jsonl.Write(w, func(yield func(object, error) bool) {
+		for _, r := range rows {
+			start, end := jsonl.Float(r.Start), jsonl.Float(r.End)
+			o := object{Video: r.Video, Start: &start, End: &end, Label: r.Label}
+			if !bare {
+				o.Negative, o.Author, o.Time = &r.Negative, &r.Author, stamp(r.Time)
+			}
+			if scores {
+				x := jsonl.Float(math.NaN())
+				if r.Score != nil {
+					x = jsonl.Float(*r.Score)
+				}
+				o.Score = &x
+			}
+			if !yield(o, nil) {
+				return
 			}
 		}
-		if err := out.Encode(o); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 func readJSONL(data []byte, _ Options) (rows []Row, err error) {
@@ -160,20 +174,35 @@ func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 	in.DisallowUnknownFields()
 	for {
 		var o object
-		switch err := in.Decode(&o); {
-		case errors.Is(err, io.EOF):
+		err := in.Decode(&o)
+		if errors.Is(err, io.EOF) {
 			return rows, nil
-		case err != nil:
-			return nil, fmt.Errorf("object %d: %w", len(rows)+1, readable(err))
-		case o.Start == nil || o.End == nil:
-			return nil, fmt.Errorf("object %d has no start or no end", len(rows)+1)
 		}
-		r := Row{Video: o.Video, Start: *o.Start, End: *o.End, Label: o.Label, Negative: o.Negative, Author: o.Author, Score: o.Score}
-		if o.Time != nil {
-			r.Time = *o.Time
+		var r Row
+		if err == nil {
+			r, err = o.row()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("object %d: %w", len(rows)+1, readable(err))
 		}
 		rows = append(rows, r)
 	}
+}
+
+func (o *object) row() (Row, error) {
+	if o.Start == nil || o.End == nil {
+		return Row{}, errors.New("it has no start or no end")
+	}
+	r := Row{Video: o.Video, Start: float64(*o.Start), End: float64(*o.End), Label: o.Label, Negative: o.Negative != nil && *o.Negative, Score: (*float64)(o.Score)}
+	if o.Author != nil {
+		r.Author = *o.Author
+	}
+	if o.Time == nil || o.Time == "" {
+		return r, nil
+	}
+	var err error
+	r.Time, err = parseDate(fmt.Sprint(o.Time))
+	return r, err
 }
 
 // activityNet is the file of ActivityNet's annotations.

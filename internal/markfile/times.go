@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // needed returns a time that a file must have, or NaN if it is missing or null. [Read]
@@ -61,6 +62,20 @@ func parseNumber(s string) (float64, error) {
 		return 0, fmt.Errorf("%q has a decimal comma; numbers have a decimal point, such as 83.5", s)
 	}
 	return 0, fmt.Errorf("%q is not a number, such as 83.5", s)
+}
+
+// parseDate parses a date with a time of day and a zone. A space may precede the time, as pandas and
+// DuckDB write it, and the zone may have hours only.
+func parseDate(s string) (time.Time, error) {
+	day, clock, _ := strings.Cut(s, " ")
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05Z07"} {
+		for _, x := range []string{s, day + "T" + clock} {
+			if t, err := time.Parse(layout, x); err == nil {
+				return t, nil
+			}
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a date such as 2026-01-31T12:00:00Z", s)
 }
 
 // parseBool parses a Boolean value.

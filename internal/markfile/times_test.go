@@ -2,11 +2,13 @@ package markfile
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
@@ -86,6 +88,80 @@ func TestMissingTimesInParquet(t *testing.T) {
 	}
 }
 
+// Values of types that pandas, polars and DuckDB write are read as meant, or refused.
+func TestTypesInParquet(t *testing.T) {
+	type mark[L, S, T any] struct {
+		Video string  `parquet:"video"`
+		Start float64 `parquet:"start"`
+		End   float64 `parquet:"end"`
+		Label L       `parquet:"label"`
+		Score S       `parquet:"score"`
+		Time  T       `parquet:"time"`
+	}
+	type decimal struct {
+		Video string  `parquet:"video"`
+		Start float64 `parquet:"start"`
+		End   float64 `parquet:"end"`
+		Label string  `parquet:"label"`
+		Score int32   `parquet:"score,decimal(2:5)"`
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	half := 0.5
+	want := Row{Video: "v", Start: 1, End: 2, Label: "x", Score: &half, Time: at}
+	undated := want
+	undated.Time = time.Time{}
+	for name, c := range map[string]struct {
+		write func(w io.Writer) error
+		want  Row
+		lost  int
+		err   string
+	}{
+		"text": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, float64, string]{{"v", 1, 2, "x", 0.5, "2026-01-02T03:04:05Z"}})
+		}, want, 0, ""},
+		"pandas": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, float32, string]{{"v", 1, 2, "x", 0.5, "2026-01-02 03:04:05+00:00"}})
+		}, want, 0, ""},
+		"DuckDB": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, float32, string]{{"v", 1, 2, "x", 0.5, "2026-01-02 05:04:05+02"}})
+		}, want, 0, ""},
+		"no date": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, float64, string]{{"v", 1, 2, "x", 0.5, "noon"}})
+		}, want, 0, `"noon" is not a date`},
+		"number": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, float64, int64]{{"v", 1, 2, "x", 0.5, 1767323045}})
+		}, undated, 1, ""},
+		"list of one": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[[]string, float64, string]{{"v", 1, 2, []string{"x"}, 0.5, "2026-01-02T03:04:05Z"}})
+		}, want, 0, ""},
+		"list of two": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[[]string, float64, string]{{"v", 1, 2, []string{"x", "y"}, 0.5, ""}})
+		}, want, 0, "row 0 has several values"},
+		"two scores": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, []float64, string]{{"v", 1, 2, "x", []float64{0.5, 0.7}, ""}})
+		}, want, 0, "several values"},
+		"decimal": {func(w io.Writer) error { return parquet.Write(w, []decimal{{"v", 1, 2, "x", 50}}) }, want, 0, "column score has values of type DECIMAL"},
+		"unsigned": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, uint8, string]{{"v", 1, 2, "x", 0, "2026-01-02T03:04:05Z"}})
+		}, func() Row { r := want; r.Score = new(float64); return r }(), 0, ""},
+	} {
+		var b bytes.Buffer
+		if err := c.write(&b); err != nil {
+			t.Fatal(err)
+		}
+		got, lost, err := readText(t, "m.parquet", b.String())
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: error %v, want %s", name, err, c.err)
+			}
+			continue
+		}
+		if d := cmp.Diff([]Row{c.want}, got); err != nil || d != "" || lost["dates that are neither timestamps nor text"] != c.lost {
+			t.Errorf("%s: error %v, lost %v\n%s", name, err, lost, d)
+		}
+	}
+}
+
 const borisHead = "Observation id\tSource\tTime offset (s)\tMedia duration (s)\tBehavior\tBehavior type\tStart (s)\tStop (s)\tMedia file name\n"
 
 func TestTimesOfTheMedium(t *testing.T) {
@@ -121,6 +197,9 @@ func TestReadableErrors(t *testing.T) {
 		{"clock.csv", head + "v,0,00:01:02,x,,\n", `column end: "00:01:02" is not a number of seconds`},
 		{"no.csv", head + "v,0,1,x,no,\n", `"no" is neither true nor false`},
 		{"date.csv", head + "v,0,1,x,,yesterday\n", `"yesterday" is not a date`},
+		{"date.jsonl", `{"video":"v","start":0,"end":1,"label":"x","time":1767323045000}`, "is not a date such as"},
+		{"zone.jsonl", `{"video":"v","start":0,"end":1,"label":"x","time":"2026-01-02T03:04:05"}`, "is not a date such as"},
+		{"extra.jsonl", `{"index":0,"video":"v","start":0,"end":1,"label":"x"}`, `unknown field "index"`},
 		{"header.csv", "video,start,end,label\n", ErrNothing.Error()},
 		{"min.json", `[{"id":1,"video":"v.mp4","videoLabels":[{"ranges":[{"start":13,"end":24}],"timelinelabels":["dog"]}]}]`, "JSON-MIN"},
 		{"empty.json", `[]`, ErrNothing.Error()},

@@ -118,6 +118,16 @@ func (f *File) Values(column string, do func(row int, v parquet.Value) error) er
 	return nil
 }
 
+// Each is Values for a column with at most one value in each row. More are an error.
+func (f *File) Each(column string, do func(row int, v parquet.Value) error) error {
+	return f.Values(column, func(row int, v parquet.Value) error {
+		if v.RepetitionLevel() > 0 {
+			return fmt.Errorf("row %d has several values instead of one", row)
+		}
+		return do(row, v)
+	})
+}
+
 func eachPage(pages parquet.Pages, do func(parquet.Value) error) (err error) {
 	defer damaged(&err)
 	defer pages.Close()

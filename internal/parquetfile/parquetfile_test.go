@@ -100,3 +100,37 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// Stored integers that are not the values of a column, and several values for one, are errors.
+func TestNumbersAreTheValues(t *testing.T) {
+	type row struct {
+		Whole   int32     `parquet:"whole"`
+		Byte    uint8     `parquet:"byte"`
+		Real    float32   `parquet:"real"`
+		Vector  []float64 `parquet:"vector,list"`
+		Decimal int64     `parquet:"decimal,decimal(3:9)"`
+		Day     int32     `parquet:"day,date"`
+		At      time.Time `parquet:"at,timestamp(millisecond)"`
+	}
+	var b bytes.Buffer
+	if err := parquet.Write(&b, []row{{Vector: []float64{1}}, {Vector: nil}, {Vector: []float64{1, 2}}}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for column, good := range map[string]bool{"whole": true, "byte": true, "real": true, "vector": true, "decimal": false, "day": false, "at": false, "none": false} {
+		if err := f.CheckNumbers(column); (err == nil) != good {
+			t.Errorf("%s: error %v", column, err)
+		}
+	}
+	rows := 0
+	err = f.Each("vector", func(row int, _ parquet.Value) error { rows = row + 1; return nil })
+	if rows != 3 || err == nil || !strings.Contains(err.Error(), "row 2 has several values") {
+		t.Errorf("%d rows, error %v", rows, err)
+	}
+	if err := f.Each("decimal", func(int, parquet.Value) error { return nil }); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -30,6 +31,23 @@ func (f *File) PerSecond(column string) (float64, error) {
 		return f.durationPerSecond(column), nil
 	}
 	return 0, fmt.Errorf("column %s has values of type %v instead of seconds; write it as a column of float64 in seconds", column, logical)
+}
+
+// CheckNumbers returns an error for a column whose stored integers are not its values, such as decimals
+// and dates.
+func (f *File) CheckNumbers(column string) error {
+	c, err := f.leaf(column)
+	if err != nil {
+		return err
+	}
+	logical := c.Type().LogicalType()
+	if kind := c.Type().Kind(); kind != parquet.Int32 && kind != parquet.Int64 || logical == nil || logical.Value == nil {
+		return nil
+	}
+	if _, ok := logical.Value.(*format.IntType); ok {
+		return nil
+	}
+	return fmt.Errorf("column %s has values of type %v instead of numbers; write it as a column of float64", column, logical)
 }
 
 // durationPerSecond returns the units per second of a column of Arrow's type duration, of which
