@@ -34,4 +34,4 @@ test ! -s left || { cat left; exit 1; }
 USE
 mmdebstrap --quiet --variant=minbase --format=null \
 	--customize-hook="copy-in $dir/clipcue.deb $dir/use /tmp" \
-	--customize-hook='chroot "$1" sh /tmp/use' stable /dev/null
+	--customize-hook='chroot "$1" sh /tmp/use' stable /dev/null 'deb http://deb.debian.org/debian stable main'
