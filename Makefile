@@ -3,7 +3,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 export CGO_ENABLED ?= 0
 
-.PHONY: all build web browser screenshots demo test test-api test-arm64 test-formats test-python release-snapshot race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
+.PHONY: all build web browser screenshots demo test test-api test-arm64 test-deb test-formats test-python release-snapshot race race-slow lint vulnerabilities cross bench bench-peers generate tiny ffmpeg clean
 
 all: build
 
@@ -22,6 +22,9 @@ test-api: ffmpeg  ## the API against its specification, with schemathesis from P
 
 test-python: ffmpeg ## the wheel, in an empty virtual environment
 	GO="$(GO)" scripts/test-python.sh
+
+test-deb:         ## the Debian package in a new tree; needs root
+	GO="$(GO)" scripts/test-deb.sh
 
 test-formats: ffmpeg ## files of marks with the libraries of other programs, from PyPI
 	GO="$(GO)" scripts/test-formats.sh

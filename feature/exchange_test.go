@@ -226,6 +226,7 @@ func TestImportNamesWhatItCannotUse(t *testing.T) {
 		"m times go back":    {x, `{"timestamps": [1, 0.5]}`, "not sorted"},
 		"n a time is null":   {x, `{"timestamps": [0, null]}`, "null"},
 		"o another width":    {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
+		"p integers":         {safetensors.FromInt64s([]int64{1, 2, 3, 4}, 2, 2), good, "array of integers"},
 		"l beyond float32":   {safetensors.FromFloat64s([]float64{1, 2, 3, 1e300}, 2, 2), good, "finite"},
 	} {
 		array(t, filepath.Join(dir, name), c.x, c.side)

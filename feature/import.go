@@ -226,6 +226,8 @@ func (o ImportOptions) sequence(array safetensors.Tensor) (*Sequence, error) {
 	}
 	q := &Sequence{Width: array.Shape[1]}
 	switch {
+	case !strings.Contains(array.DType, "F"):
+		return nil, fmt.Errorf("array of integers (%s) instead of floating-point numbers, perhaps of bfloat16, which NumPy lacks", array.DType)
 	case o.Width != 0 && q.Width != o.Width && array.Shape[0] == o.Width:
 		return nil, fmt.Errorf("array of shape %v is transposed: features have width %d, but those of the backbone have %d", array.Shape, q.Width, o.Width)
 	case o.Width != 0 && q.Width != o.Width:

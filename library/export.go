@@ -85,7 +85,7 @@ func (l *Library) Export(ctx context.Context, path string, f TableFormat, p prog
 			return yield(r, err)
 		})
 	}
-	err = atomicfile.Write(path, func(w io.Writer) error {
+	err = atomicfile.Output(path, func(w io.Writer) error {
 		switch f {
 		case Parquet:
 			return parquetfile.Write(w, l.exportAbout(), rows)

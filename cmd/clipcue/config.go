@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
@@ -65,13 +67,8 @@ func (a *app) configSetCommand() *cobra.Command {
 		Args:    arguments(1, 2, "a name and a value"),
 		RunE: func(c *cobra.Command, args []string) error {
 			value := strings.Join(args[1:], "")
-			if f := c.Flags().Lookup(args[0]); f != nil && value != "" { // flags of all commands can be checked now
-				if err := f.Value.Set(value); err != nil {
-					return usageError{fmt.Errorf("%s: %w", args[0], err)}
-				}
-			}
-			if check := settingChecks[args[0]]; check != nil && value != "" {
-				if err := check(value); err != nil {
+			if value != "" {
+				if err := checkSetting(c.Root(), args[0], value); err != nil {
 					return usageError{fmt.Errorf("%s: %w", args[0], err)}
 				}
 			}
@@ -92,4 +89,48 @@ func (a *app) configSetCommand() *cobra.Command {
 }
 
 // settingChecks are those of settings whose commands accept any text as a flag at first.
-var settingChecks = map[string]func(string) error{"address": access.CheckAddress, "mirror": hub.CheckMirror}
+var settingChecks = map[string]func(string) error{"address": access.CheckAddress, "mirror": hub.CheckMirror,
+	"upstream": func(s string) error { _, err := parseUpstream(s); return err }}
+
+// checkSetting returns an error for a value that the commands with the flag of a setting do not take.
+func checkSetting(root *cobra.Command, name, value string) error {
+	if f := flagOf(root, name); f != nil {
+		if err := settings.SetFlag(f, value); err != nil {
+			return err
+		}
+	}
+	if check := settingChecks[name]; check != nil {
+		return check(value)
+	}
+	return nil
+}
+
+// checkSettings checks the settings of all commands but those of the flags that all commands have.
+func checkSettings(root *cobra.Command) (err error) {
+	values, _ := settings.Read() // Apply has returned the error
+	for _, v := range values {
+		if v.Origin == "" || root.PersistentFlags().Lookup(v.Name) != nil {
+			continue
+		}
+		if bad := checkSetting(root, v.Name, v.Value); bad != nil {
+			err = errors.Join(err, v.Wrong(bad))
+		}
+	}
+	return err
+}
+
+// flagOf returns the flag of a name of a command or one below it, nil if there is none.
+func flagOf(c *cobra.Command, name string) *pflag.Flag {
+	if f := c.Flags().Lookup(name); f != nil {
+		return f
+	}
+	if f := c.PersistentFlags().Lookup(name); f != nil {
+		return f
+	}
+	for _, below := range c.Commands() {
+		if f := flagOf(below, name); f != nil {
+			return f
+		}
+	}
+	return nil
+}

@@ -87,6 +87,54 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 }
 
+// A value that no command takes is refused, and named if it is in the file already.
+func TestValuesOfOtherCommandsAreChecked(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.toml")
+	t.Setenv("CLIPCUE_CONFIG", file)
+	for name, value := range map[string]string{"unload": "1,5s", "timeout": "-1s", "upstream": "foo", "decoders": "many", "address": "host"} {
+		if r := clipcue(t, "config", "set", "--", name, value); r.code != exitUsage || !strings.Contains(r.stderr, name) {
+			t.Errorf("%s: exit code %d, %s", name, r.code, r.stderr)
+		}
+		writeText(t, file, name+" = \""+value+"\"\n")
+		if r := must(t, exitDone, "config", "show"); !strings.Contains(r.stderr, name+" of "+file) {
+			t.Errorf("%s: %s", name, r.stderr)
+		}
+		if found, code := examine(t); code != exitFailed || found["settings"].State != doctor.Problem {
+			t.Errorf("%s: doctor: exit code %d, %+v", name, code, found["settings"])
+		}
+	}
+	writeText(t, file, "")
+	t.Setenv("CLIPCUE_QUIET", "yes")
+	if r := clipcue(t, "formats"); r.code != exitUsage || !strings.Contains(r.stderr, `quiet of CLIPCUE_QUIET: must be true or false, got "yes"`) {
+		t.Errorf("%s", r.stderr)
+	}
+}
+
+// Comments in the file stay.
+func TestSettingsKeepComments(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.toml")
+	t.Setenv("CLIPCUE_CONFIG", file)
+	writeText(t, file, "# mine\nthreads = 1 # few\n# more\nquiet = true\n[newer]\nthreads = 7")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"threads", "2"}, "# mine\nthreads = \"2\"\n# more\nquiet = true\n[newer]\nthreads = 7"},
+		{[]string{"model", "ViT-B/16"}, "model = \"ViT-B/16\"\n# mine\nthreads = 1 # few\n# more\nquiet = true\n[newer]\nthreads = 7"},
+		{[]string{"quiet"}, "# mine\nthreads = 1 # few\n# more\n[newer]\nthreads = 7"},
+	} {
+		before, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, exitDone, append([]string{"config", "set"}, c.args...)...)
+		if got, err := os.ReadFile(file); err != nil || string(got) != c.want {
+			t.Errorf("%v: %s, error %v", c.args, got, err)
+		}
+		writeText(t, file, string(before))
+	}
+}
+
 func TestSettingsAreRepairedWithoutLoss(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "dotfile.toml"), filepath.Join(dir, "config.toml")

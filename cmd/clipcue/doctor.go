@@ -102,7 +102,7 @@ func describeBuild() build {
 
 // writeBundle writes the findings and a description of the program to a zip file.
 func writeBundle(path string, findings []doctor.Finding) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return atomicfile.Output(path, func(w io.Writer) error {
 		z := zip.NewWriter(w)
 		for name, content := range map[string]any{"doctor.json": findings, "build.json": describeBuild()} {
 			f, err := z.Create(name)

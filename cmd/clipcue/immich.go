@@ -69,12 +69,20 @@ Immich sends no password: everybody who reaches the address can use the server.`
 	return c
 }
 
+func parseUpstream(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("must be an address such as http://localhost:3003, got %q", address)
+	}
+	return u, nil
+}
+
 func (a *app) immich(c *cobra.Command, o immichFlags) error {
 	var upstream *url.URL
 	if o.upstream != "" {
-		u, err := url.Parse(o.upstream)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return usageError{fmt.Errorf("--upstream must be an address such as http://localhost:3003, got %q", o.upstream)}
+		u, err := parseUpstream(o.upstream)
+		if err != nil {
+			return usageError{fmt.Errorf("--upstream %w", err)}
 		}
 		upstream = u
 	}

@@ -126,6 +126,9 @@ closed follow from the lengths of the marks.`,
   clipcue label apply --library lib leash --min-precision 0.9 --out segments.csv`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.teach(c, o.embedderFlags, clip.TextTower, args, func(x lesson) error {
+				if err := x.library.CheckOutput(c.Context(), o.out); err != nil {
+					return err
+				}
 				o.exchange.folders = x.folders
 				return a.labelApply(c, x.teachers, o)
 			})

@@ -122,6 +122,9 @@ and what each cannot represent.`,
 				return err
 			}
 			defer l.Close()
+			if err := l.CheckOutput(c.Context(), out); err != nil {
+				return err
+			}
 			name := ""
 			if len(args) == 1 {
 				name = args[0]

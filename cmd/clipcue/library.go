@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -166,6 +167,9 @@ VIDEO.thumbnails, thumbnails.vtt (WebVTT) and the images.`,
 				return err
 			}
 			defer l.Close()
+			if err := l.CheckOutput(c.Context(), out); err != nil {
+				return err
+			}
 			what := "moments"
 			var n int
 			if format == thumbnails {
@@ -180,7 +184,9 @@ VIDEO.thumbnails, thumbnails.vtt (WebVTT) and the images.`,
 			case o.json:
 				return a.json(map[string]any{"file": out, "format": format, what: n})
 			}
-			terminal.Fprintf(a.out, "%d %s: %s\n", n, what, out)
+			if info, err := os.Stat(out); err == nil && (info.Mode().IsRegular() || info.IsDir()) { // not /dev/stdout
+				terminal.Fprintf(a.out, "%d %s: %s\n", n, what, out)
+			}
 			return nil
 		},
 	}

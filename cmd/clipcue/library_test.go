@@ -498,3 +498,35 @@ func TestLibraryExport(t *testing.T) {
 	}
 	must(t, exitUsage, "library", "export", "--library", lib, "--out", filepath.Join(dir, "b.txt"))
 }
+
+// An output replaces neither the library, nor a video of it, nor what a link points to.
+func TestOutputsReplaceNoInput(t *testing.T) {
+	videos, lib := newLibrary(t)
+	must(t, exitDone, "label", "new", "--library", lib, "red")
+	dir := t.TempDir()
+	clips, err := filepath.Glob(filepath.Join(videos, "*", "*.mp4"))
+	if err != nil || len(clips) == 0 {
+		t.Fatal(clips, err)
+	}
+	target := filepath.Join(dir, "target.csv")
+	link := filepath.Join(dir, "link.csv")
+	linked := filepath.Join(dir, "library")
+	for name, to := range map[string]string{link: target, linked: lib} {
+		if err := os.Symlink(to, name); err != nil {
+			t.Skip("no links here:", err)
+		}
+	}
+	for _, name := range []string{filepath.Join(lib, "library.db"), filepath.Join(linked, "new.csv"), clips[0], link} {
+		before, _ := os.ReadFile(name)
+		for _, command := range [][]string{
+			{"library", "export", "--as", "jsonl", "--out"},
+			{"label", "export", "--format", "csv", "--out"},
+			{"search", "a red circle", "--html"},
+		} {
+			out := clipcue(t, append(append(slices.Clone(command), name), "--library", lib)...)
+			if after, _ := os.ReadFile(name); out.code == exitDone || !bytes.Equal(before, after) {
+				t.Errorf("%s: exit status %d, %d bytes of %d\n%s", command, out.code, len(after), len(before), out.stderr)
+			}
+		}
+	}
+}

@@ -171,6 +171,7 @@ var remedies = []func(error) string{
 	is(library.ErrEmptyQuery, "a text query, --image, --video or --like"),
 	is(library.ErrNoSearch, "clipcue library searches --library LIBRARY, for their names"),
 	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
+	is(library.ErrOwnFile, "another path for the output"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
 	is(library.ErrNoMark, "clipcue label list --library LIBRARY NAME"),

@@ -206,7 +206,11 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
-			if a.defaultModel, a.badSettings = settings.Apply(c.Flags()); a.badSettings != nil && needsSettings(c) {
+			a.defaultModel, a.badSettings = settings.Apply(c.Flags())
+			switch {
+			case !needsSettings(c):
+				a.badSettings = errors.Join(a.badSettings, checkSettings(c.Root()))
+			case a.badSettings != nil:
 				return usageError{a.badSettings}
 			}
 			if err := emptyValue(c); err != nil {

@@ -113,6 +113,9 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 		return err
 	}
 	defer l.Close()
+	if err := l.CheckOutput(c.Context(), o.clips, o.segments, o.html); err != nil {
+		return err
+	}
 	q := o.query.query
 	if o.saved != "" {
 		s, err := l.SavedSearch(c.Context(), o.saved)

@@ -261,7 +261,7 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Video, b.Video), cmp.Compare(a.Start, b.Start)) })
 	if !c.PerVideo {
-		return []string{name}, atomicfile.Write(name, func(w io.Writer) error { return c.write(w, escaped(rows), o) })
+		return []string{name}, atomicfile.Output(name, func(w io.Writer) error { return c.write(w, escaped(rows), o) })
 	}
 	common := commonFolder(rows, o.Folders)
 	var videos [][]Row
@@ -286,7 +286,7 @@ func Write(name string, f Format, rows []Row, o Options) ([]string, error) {
 		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 			return files, err
 		}
-		if err := atomicfile.Write(file, func(w io.Writer) error { return c.write(w, escaped(v), o) }); err != nil {
+		if err := atomicfile.Output(file, func(w io.Writer) error { return c.write(w, escaped(v), o) }); err != nil {
 			return files, err
 		}
 		files = append(files, file)

@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 func main() {
@@ -55,7 +56,7 @@ func notice(dir string) ([]byte, error) {
 	owners := map[string][]string{} // by license text
 	add := func(owner, path string) error {
 		b, err := os.ReadFile(path)
-		text := strings.TrimSpace(strings.ReplaceAll(string(b), "\r\n", "\n"))
+		text := strings.TrimSpace(strings.ReplaceAll(decode(b), "\r\n", "\n"))
 		owners[text] = append(owners[text], owner)
 		return err
 	}
@@ -83,6 +84,18 @@ func notice(dir string) ([]byte, error) {
 		}
 	}
 	return format(owners), nil
+}
+
+// decode returns the text of a file in UTF-8 or Latin-1.
+func decode(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	runes := make([]rune, len(b))
+	for i, c := range b {
+		runes[i] = rune(c)
+	}
+	return string(runes)
 }
 
 func format(owners map[string][]string) []byte {

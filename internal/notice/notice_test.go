@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // NOTICE has the license of everything that is linked or embedded.
@@ -13,6 +14,9 @@ func TestNotice(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(root, "NOTICE"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !utf8.Valid(got) {
+		t.Error("NOTICE is not UTF-8")
 	}
 	modules, err := linked(t.Context(), root)
 	if err != nil {

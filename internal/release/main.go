@@ -1,10 +1,10 @@
 // Command release builds everything that a release consists of, from the commit that is
-// checked out: archives, Debian and RPM packages, Python wheels, and checksums. The same commit and the
-// same version of Go give the same bytes.
+// checked out: archives, Debian and RPM packages, Python wheels, an SBOM and checksums.
+// The same commit and the same version of Go give the same bytes.
 //
 //	go run ./internal/release --out dist [--platform linux/amd64]
 //
-// It runs nfpm and Python, and syft for the SBOM if it is installed.
+// It runs nfpm and Python.
 package main
 
 import (
@@ -38,6 +38,7 @@ type release struct {
 	stage   string    // a temporary folder with the files that go into packages
 	version string    // without v
 	time    time.Time // of the commit
+	modules []module  // for the SBOM
 }
 
 func main() {
@@ -75,7 +76,7 @@ func build(ctx context.Context, out string, platforms []string) error {
 			return fmt.Errorf("%s: %w", p, err)
 		}
 	}
-	if err := r.sbom(ctx); err != nil {
+	if err := r.sbom(); err != nil {
 		return err
 	}
 	return r.checksums()
@@ -132,6 +133,13 @@ func (r *release) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	changelog, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		return err
+	}
+	if err := writeGzip(filepath.Join(r.stage, "changelog.gz"), changelog); err != nil {
+		return err
+	}
 	changes := fmt.Sprintf("clipcue (%s-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- The clipcue authors <clipcue@users.noreply.github.com>  %s\n",
 		debian(r.version), r.time.Format(time.RFC1123Z))
 	return writeGzip(filepath.Join(r.stage, "changelog.Debian.gz"), []byte(changes))
@@ -152,6 +160,9 @@ func (r *release) platform(ctx context.Context, platform string) error {
 	err := r.run(ctx, "", "env", "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch,
 		"go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(r.stage, program), "./cmd/clipcue")
 	if err != nil {
+		return err
+	}
+	if err := r.addModules(program); err != nil {
 		return err
 	}
 	if err := r.wheel(ctx, platform, program); err != nil {
@@ -191,25 +202,21 @@ func (r *release) files(program string) ([]string, error) {
 	return files, nil
 }
 
-// pack writes a Debian or RPM package.
+// pack writes a Debian or RPM package. nfpm writes the version of a pre-release with ~, which
+// GitHub replaces in the names of files, so that SHA256SUMS would not name them.
 func (r *release) pack(ctx context.Context, packager, arch string) error {
+	name := fmt.Sprintf("clipcue_%s-1_%s.deb", r.version, arch)
+	if packager == "rpm" {
+		name = fmt.Sprintf("clipcue-%s-1.%s.rpm", r.version, map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch])
+	}
 	return r.run(ctx, r.stage, "env", "VERSION="+r.version, "ARCH="+arch,
-		"go", "run", nfpm, "package", "-f", "nfpm.yaml", "-p", packager, "-t", r.out)
+		"go", "run", nfpm, "package", "-f", "nfpm.yaml", "-p", packager, "-t", filepath.Join(r.out, name))
 }
 
 // wheel writes the Python package with the program.
 func (r *release) wheel(ctx context.Context, platform, program string) error {
 	return r.run(ctx, "", "python3", "python/build.py", "--binary", filepath.Join(r.stage, program),
 		"--platform", platform, "--version", r.version, "--out", r.out)
-}
-
-// sbom describes the modules in the archives, if syft is installed.
-func (r *release) sbom(ctx context.Context) error {
-	if _, err := exec.LookPath("syft"); err != nil {
-		log.Print("no SBOM: syft is not installed")
-		return nil
-	}
-	return r.run(ctx, "", "syft", "scan", "dir:"+r.stage, "-o", "spdx-json="+filepath.Join(r.out, "clipcue_"+r.version+".spdx.json"))
 }
 
 // checksums writes SHA256SUMS, which sha256sum -c reads.

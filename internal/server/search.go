@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -90,6 +91,9 @@ func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, labels 
 	}
 	top := min(max(2*n, 120), mostResults)
 	found, err := x.Find(ctx, s.o.Encoder, s.embedder, q, top)
+	if _, ok := errors.AsType[*video.Error](err); ok {
+		return nil, huma.Error422UnprocessableEntity("The uploaded example cannot be searched with: " + reason(err))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -339,6 +339,12 @@ func TestExamples(t *testing.T) {
 		t.Errorf("an image of video 1 finds %+v", found.Results)
 	}
 	upload([]byte("no image"), 422)
+	e = upload([]byte("GIF89a\x0a\x00\x0a\x00\x00\x00\x00;"), 201) // a GIF without frames
+	var problem struct{ Detail string }
+	call(t, site, "GET", "/search?example="+e.ID, nil, 422, &problem)
+	if !strings.Contains(problem.Detail, "no frames") || strings.Contains(problem.Detail, os.TempDir()) {
+		t.Errorf("%+v", problem)
+	}
 	call(t, site, "GET", "/search?example=unknown", nil, 404, nil)
 }
 

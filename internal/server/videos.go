@@ -128,7 +128,11 @@ func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetail
 // reason returns why a video cannot be read, without its path.
 func reason(err error) string {
 	if e, ok := errors.AsType[*video.Error](err); ok {
-		return printable(strings.NewReplacer("file:"+e.Path+": ", "", e.Path, "the file").Replace(e.Reason))
+		why := []string{e.Kind.Error()}
+		if e.Reason != "" {
+			why = append(why, strings.NewReplacer("file:"+e.Path+": ", "", e.Path, "the file").Replace(e.Reason))
+		}
+		return printable(strings.Join(why, ": "))
 	}
 	return "The file cannot be read."
 }

@@ -13,10 +13,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/tempfolder"
 )
 
 // ErrOtherOptions reports a folder that has a dataset with other options.
@@ -62,6 +64,11 @@ func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress 
 	if progress != nil && done > 0 {
 		progress(done, len(jobs))
 	}
+	temporary, err := tempfolder.Make(dir, ".rendering-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = temporary.Close() }() // or the next run removes it
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -73,7 +80,7 @@ func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress 
 		workers.Go(func() {
 			defer crash.Recover()
 			for batch := range batches {
-				if err := render(ctx, dir, o, batch); err != nil {
+				if err := render(ctx, dir, temporary.Path, o, batch); err != nil {
 					cancel(err)
 					return
 				}
@@ -101,10 +108,13 @@ func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress 
 // longer than encoding a small video. The files do not depend on the batch.
 const batchSize = 8
 
-// render renders a batch to temporary files and renames them.
-func render(ctx context.Context, dir string, o Options, batch []job) (err error) {
+// render renders a batch to files in a temporary folder and moves them to dir.
+func render(ctx context.Context, dir, temporary string, o Options, batch []job) (err error) {
 	f := film{o: o}
-	temporary := make([]string, len(batch))
+	if temporary, err = os.MkdirTemp(temporary, "batch-"); err != nil {
+		return err
+	}
+	files := make([]string, len(batch))
 	for i, j := range batch {
 		for take := range o.takes() {
 			scene, _, err := o.scene(j, take)
@@ -113,23 +123,20 @@ func render(ctx context.Context, dir string, o Options, batch []job) (err error)
 			}
 			f.scenes = append(f.scenes, scene)
 		}
-		// Concurrent runs in one folder need different temporary files.
-		path := j.in(dir)
-		temporary[i] = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
-		defer os.Remove(temporary[i]) // fails after the rename
+		files[i] = filepath.Join(temporary, strconv.Itoa(i))
 	}
 	write := encode
 	if o.Kind == KindPictures {
 		write = writePNG
 	}
-	if err := write(ctx, temporary, &f); err != nil {
+	if err := write(ctx, files, &f); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		return fmt.Errorf("%s to %s: %w", batch[0].in(dir), batch[len(batch)-1].path, err)
 	}
 	for i, j := range batch {
-		if err := os.Rename(temporary[i], j.in(dir)); err != nil {
+		if err := os.Rename(files[i], j.in(dir)); err != nil {
 			return err
 		}
 	}

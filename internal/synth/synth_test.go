@@ -10,10 +10,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/video"
@@ -190,15 +192,38 @@ func TestGenerateRefuses(t *testing.T) {
 }
 
 func TestEncoderFails(t *testing.T) {
-	needFFmpeg(t)
-	dir := t.TempDir()
-	// A folder has the name of the first temporary file.
-	if err := os.MkdirAll(filepath.Join(dir, "moving_left", fmt.Sprintf(".000.mp4.%d.tmp", os.Getpid()), "x"), 0o700); err != nil {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "ffmpeg"), []byte("#!/bin/sh\necho no encoder >&2\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	dir := t.TempDir()
 	_, err := Generate(t.Context(), dir, tiny, nil)
 	if err == nil || !strings.Contains(err.Error(), "000.mp4") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What a killed run left is removed by the next, as soon as it is old enough to be a leftover.
+func TestLeftoversOfRendering(t *testing.T) {
+	needFFmpeg(t)
+	dir := t.TempDir()
+	left := filepath.Join(dir, ".rendering-1")
+	if err := os.MkdirAll(filepath.Join(left, "batch-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().AddDate(0, -1, 0)
+	if err := os.Chtimes(left, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Generate(t.Context(), dir, tiny, nil); err != nil {
+		t.Fatal(err)
+	}
+	if hidden, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(hidden) > 0 {
+		t.Errorf("%v, error %v", hidden, err)
 	}
 }
 

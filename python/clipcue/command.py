@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 import threading
@@ -15,7 +16,7 @@ _PARTIAL = 3  # the exit code if some inputs failed
 
 
 class Error(Exception):
-    """A command failed. code is its exit code: 1 failure, 2 wrong usage."""
+    """A command failed. code is its exit code: 1 failure, 2 wrong usage, -n stopped by signal n."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -48,10 +49,14 @@ class Result:
 
 def binary() -> str:
     """Returns the path of the program: CLIPCUE_BINARY, that of the wheel, or one in PATH."""
+    chosen = os.environ.get("CLIPCUE_BINARY")
+    if chosen:
+        if not os.path.isfile(chosen):
+            raise FileNotFoundError(f"CLIPCUE_BINARY: {chosen} is not a file")
+        return os.path.abspath(chosen)  # run may change the folder
     name = "clipcue" + (sysconfig.get_config_var("EXE") or "")
     user = sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))
-    for path in (os.environ.get("CLIPCUE_BINARY"), os.path.join(sysconfig.get_path("scripts"), name),
-                 os.path.join(user, name), shutil.which(name)):
+    for path in (os.path.join(sysconfig.get_path("scripts"), name), os.path.join(user, name), shutil.which(name)):
         if path and os.path.isfile(path):
             return path
     raise FileNotFoundError(f"{name} is neither installed with this package nor in PATH")
@@ -86,8 +91,30 @@ def run(arguments: Sequence[str | os.PathLike[str]], progress: Optional[Callable
             reader.join()
         code = process.wait()
     if code not in (0, _PARTIAL):
-        raise Error("\n".join(log[-2:]) or f"{command[0]}: exit code {code}", code)
+        raise Error(_message(log) or f"{command[0]}: {_ending(code)}", code)
     return Result("".join(output), code == _PARTIAL, log)
+
+
+def _message(log: list[str]) -> str:
+    """Returns the error message of a command: the lines at the end of its log that are not JSON."""
+    message: list[str] = []
+    for line in reversed(log):
+        if line.startswith("{") or len(message) == 2:
+            break
+        message.insert(0, line)
+    return "\n".join(message)
+
+
+def _ending(code: int) -> str:
+    """Returns how a process ended that printed no message."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "unknown signal"
+    advice = "; the system may be out of memory" if name == "SIGKILL" else ""
+    return f"stopped by signal {-code} ({name}){advice}"
 
 
 def _read(line: str, log: list[str]) -> Optional[Progress]:

@@ -1,8 +1,10 @@
 """Uses the installed wheel as a notebook does. Run by scripts/test-python.sh."""
 
+import os
 import unittest
 from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 import clipcue
 import numpy as np
@@ -29,6 +31,25 @@ class Wheel(unittest.TestCase):
         with self.assertRaises(clipcue.Error) as raised:
             clipcue.run(["clasify"])
         self.assertEqual(raised.exception.code, 2)
+
+        Path("broken.mp4").write_bytes(b"not a video")
+        with self.assertRaises(clipcue.Error) as raised:
+            clipcue.run(["extract", "--out", "none", "broken.mp4"])
+        self.assertRegex(str(raised.exception), "^clipcue: .*broken.mp4")
+
+    def test_program(self) -> None:
+        with mock.patch.dict(os.environ, CLIPCUE_BINARY="nowhere/clipcue"):
+            with self.assertRaisesRegex(FileNotFoundError, "CLIPCUE_BINARY: nowhere/clipcue"):
+                clipcue.run(["version"])
+
+    @unittest.skipIf(os.name == "nt", "Windows has no signals")
+    def test_killed(self) -> None:
+        Path("killed").write_text("#!/bin/sh\necho '{\"msg\":\"loading\"}' >&2\nkill -9 $$\n")
+        os.chmod("killed", 0o755)
+        with mock.patch.dict(os.environ, CLIPCUE_BINARY="./killed"):
+            with self.assertRaisesRegex(clipcue.Error, r"signal 9 \(SIGKILL\); the system may be out of memory") as raised:
+                clipcue.run(["version"])
+        self.assertEqual(raised.exception.code, -9)
 
     def test_partial(self) -> None:
         Path("damaged.mp4").write_bytes(b"not a video")

@@ -128,6 +128,9 @@ func (f *form) check() error {
 		return invalid("entries has no task")
 	}
 	for task, types := range f.entries {
+		if len(types) == 0 {
+			return invalid("the task %s has no type", task)
+		}
 		for kind, e := range types {
 			switch {
 			case e.Model == "":

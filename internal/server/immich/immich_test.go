@@ -172,6 +172,8 @@ func TestRejected(t *testing.T) {
 		"no name":         {422, "no name", []string{"entries", `{"clip":{"textual":{}}}`, "text", "a"}},
 		"text for image":  {422, "needs an image", []string{"entries", visualEntry, "text", "a"}},
 		"image for text":  {422, "needs a text", []string{"entries", textualEntry, "image", "x"}},
+		"null for a task": {422, "facial-recognition has no type", []string{"entries", `{"facial-recognition":null}`, "image", photo(t)}},
+		"no type":         {422, "clip has no type", []string{"entries", `{"clip":{}}`, "text", "a"}},
 		"unknown type":    {422, "no type", []string{"entries", `{"clip":{"audio":{"modelName":"a"}}}`, "text", "a"}},
 		"not an image":    {422, "image", []string{"entries", visualEntry, "image", "x"}},
 		"HEIC":            {415, "HEIC", []string{"entries", visualEntry, "image", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"}},

@@ -10,7 +10,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -54,6 +57,19 @@ type Value struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
 	Origin string `json:"origin"`
+}
+
+// Wrong returns the error of a setting whose value has an error.
+func (v Value) Wrong(err error) error { return fmt.Errorf("%s of %s: %w", v.Name, v.Origin, err) }
+
+// SetFlag gives a flag the value of a setting.
+func SetFlag(f *pflag.Flag, value string) error {
+	if f.Value.Type() == "bool" {
+		if _, err := strconv.ParseBool(value); err != nil {
+			return fmt.Errorf("must be true or false, got %q", value)
+		}
+	}
+	return f.Value.Set(value)
 }
 
 // Read returns all settings, in the order of Names. With an error, they are those that can be read.
@@ -122,8 +138,12 @@ func Apply(flags *pflag.FlagSet) (model string, err error) {
 		case v.Name == Model:
 			model = v.Value
 		case f != nil && !f.Changed:
-			if bad := flags.Set(v.Name, v.Value); bad != nil {
-				err = errors.Join(err, fmt.Errorf("%s of %s: %w", v.Name, v.Origin, bad))
+			bad := SetFlag(f, v.Value)
+			if bad == nil {
+				bad = flags.Set(v.Name, v.Value) // which notes that it is set
+			}
+			if bad != nil {
+				err = errors.Join(err, v.Wrong(bad))
 			}
 		}
 	}
@@ -155,17 +175,45 @@ func Set(name, value string) (damaged string, err error) {
 	if values == nil {
 		values = map[string]any{}
 	}
+	old, _ := os.ReadFile(path) // if there is one
 	if values[name] = value; value == "" {
 		delete(values, name)
 	}
-	var b bytes.Buffer
-	if err := toml.NewEncoder(&b).Encode(values); err != nil {
+	text, err := edit(string(old), name, value, values)
+	if err != nil {
 		return damaged, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return damaged, err
 	}
-	return damaged, atomicfile.WriteBytes(path, b.Bytes())
+	return damaged, atomicfile.WriteBytes(path, []byte(text))
+}
+
+// edit returns a file in which a name has another value, or is missing. It keeps comments unless the
+// line of the name cannot be found.
+func edit(old, name, value string, values map[string]any) (string, error) {
+	line, err := encode(map[string]any{name: value})
+	if err != nil {
+		return "", err
+	}
+	if value == "" {
+		line = ""
+	}
+	text := line + old // before the first table
+	if at := regexp.MustCompile(`(?m)^[ \t]*` + name + `[ \t]*=.*(\n|$)`).FindStringIndex(old); at != nil {
+		text = old[:at[0]] + line + old[at[1]:]
+	}
+	var now map[string]any
+	if err := toml.Unmarshal([]byte(text), &now); err == nil && reflect.DeepEqual(now, values) {
+		return text, nil
+	}
+	return encode(values)
+}
+
+func encode(values map[string]any) (string, error) {
+	var b bytes.Buffer
+	err := toml.NewEncoder(&b).Encode(values)
+	return b.String(), err
 }
 
 // setAside renames a file and returns its new name, which no other file has.
