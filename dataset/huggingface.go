@@ -196,11 +196,7 @@ func readMetadata(file string, do func(where string, row metadataRow) error) err
 	_, err := readFile(file, func(r io.Reader, name string) (struct{}, error) {
 		return struct{}{}, eachLine(r, name, func(line int, text string) error {
 			var row metadataRow
-			err := input.CheckKeys([]byte(text))
-			if err == nil {
-				err = json.Unmarshal([]byte(text), &row)
-			}
-			if err != nil {
+			if err := input.Unmarshal([]byte(text), &row); err != nil {
 				return jsonError(err, "an object with a file_name")
 			}
 			return do(fmt.Sprintf("line %d", line), row)

@@ -15,10 +15,11 @@ var ErrOwnFile = errors.New("an output would replace what it is made of")
 // CheckOutput returns an error around ErrOwnFile if a path that a user named for an output is in
 // the library's folder, or is one of its videos. Empty paths are none.
 func (l *Library) CheckOutput(ctx context.Context, paths ...string) error {
-	own, err := realPath(l.dir)
+	dir, err := filepath.Abs(l.dir)
 	if err != nil {
 		return err
 	}
+	own := realPath(dir)
 	for _, path := range paths {
 		if path == "" {
 			continue
@@ -27,10 +28,7 @@ func (l *Library) CheckOutput(ctx context.Context, paths ...string) error {
 		if err != nil {
 			return err
 		}
-		real, err := realPath(path)
-		if err != nil {
-			return err
-		}
+		real := realPath(absolute)
 		if below, err := filepath.Rel(own, real); err == nil && filepath.IsLocal(below) {
 			return fmt.Errorf("%w: %s is in the library's folder", ErrOwnFile, text.Quote(path))
 		}
@@ -46,16 +44,12 @@ func (l *Library) CheckOutput(ctx context.Context, paths ...string) error {
 }
 
 // realPath returns an absolute path without links. Its last part need not exist.
-func realPath(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
+func realPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real, nil
+		return real
 	}
 	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(folder, filepath.Base(path)), nil
+		return filepath.Join(folder, filepath.Base(path))
 	}
-	return path, nil
+	return path
 }

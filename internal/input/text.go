@@ -3,6 +3,7 @@ package input
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -88,6 +89,14 @@ func CheckKeys(text []byte) error {
 			return nil //nolint:nilerr // see above
 		}
 	}
+}
+
+// Unmarshal decodes JSON text like [json.Unmarshal], after [CheckKeys].
+func Unmarshal(text []byte, v any) error {
+	if err := CheckKeys(text); err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
 }
 
 // QuoteNumbers returns JSON text with the numbers that JSON does not have, as Python writes

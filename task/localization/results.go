@@ -149,12 +149,7 @@ func parseResults(content []byte, name string) (Results, error) {
 			Segment []dataset.Seconds `json:"segment"`
 		} `json:"results"`
 	}
-	content = input.QuoteNumbers(content)
-	err := input.CheckKeys(content)
-	if err == nil {
-		err = json.Unmarshal(content, &in)
-	}
-	if err != nil {
+	if err := input.Unmarshal(input.QuoteNumbers(content), &in); err != nil {
 		return nil, fmt.Errorf("%s: not results in ActivityNet's shape: %w", name, err)
 	}
 	if in.Results == nil {

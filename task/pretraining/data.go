@@ -185,11 +185,7 @@ func (d *Data) manifest(path string) ([]entry, error) {
 		if !utf8.Valid(text) {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, input.ErrNotText)
 		}
-		err := input.CheckKeys(text)
-		if err == nil {
-			err = json.Unmarshal(text, &row)
-		}
-		if err != nil {
+		if err := input.Unmarshal(text, &row); err != nil {
 			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 				err = fmt.Errorf("%s cannot be a JSON %s", cmp.Or(strings.ToLower(wrong.Field), "a line"), wrong.Value)
 			}
