@@ -80,7 +80,7 @@ func Read() ([]Value, error) {
 	}
 	var file map[string]any
 	if path != "" {
-		file, err = readFile(path)
+		_, file, err = readFile(path)
 	}
 	var out []Value
 	for _, name := range names {
@@ -104,7 +104,7 @@ func Read() ([]Value, error) {
 // them. It returns none for a file that cannot be read.
 func Unknown() (unknown []string) {
 	if path, err := Path(); err == nil {
-		file, _ := readFile(path)
+		_, file, _ := readFile(path)
 		unknown = slices.DeleteFunc(slices.Sorted(maps.Keys(file)), func(name string) bool { return slices.Contains(names, name) })
 	}
 	return unknown
@@ -112,19 +112,19 @@ func Unknown() (unknown []string) {
 
 const maxFile = 1 << 16 // bytes
 
-// readFile returns the content of a file; one that does not exist has none.
-func readFile(path string) (values map[string]any, err error) {
+// readFile returns the text and the values of a file; one that does not exist has none.
+func readFile(path string) (text string, values map[string]any, err error) {
 	b, err := input.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return "", nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if err := toml.Unmarshal(b, &values); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return "", nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return values, nil
+	return string(b), values, nil
 }
 
 // Apply gives settings to the flags of a command that the command line does not set, and
@@ -166,7 +166,7 @@ func Set(name, value string) (damaged string, err error) {
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		path = to // the link stays
 	}
-	values, err := readFile(path)
+	old, values, err := readFile(path)
 	if err != nil {
 		if damaged, err = setAside(path); err != nil {
 			return "", err
@@ -175,11 +175,10 @@ func Set(name, value string) (damaged string, err error) {
 	if values == nil {
 		values = map[string]any{}
 	}
-	old, _ := os.ReadFile(path) // if there is one
 	if values[name] = value; value == "" {
 		delete(values, name)
 	}
-	text, err := edit(string(old), name, value, values)
+	text, err := edit(old, name, value, values)
 	if err != nil {
 		return damaged, err
 	}
