@@ -137,12 +137,7 @@ func (c *comparison) read(ctx context.Context, first, n int) (*embeddings, error
 }
 
 // consecutive are the numbers of a tile's rows.
-var consecutive = func() (at [tile]int32) {
-	for i := range at {
-		at[i] = int32(i)
-	}
-	return at
-}()
+var consecutive = compute.Consecutive(tile)
 
 // collect adds the matches of a block's moments with those of a tile that come later, and returns
 // the number of such pairs.

@@ -87,12 +87,7 @@ func (m margin) of(rest float32) float32 { return rest*m.perRest + m.fixed }
 const scanned = 512
 
 // consecutive are the numbers of these rows.
-var consecutive = func() (at [scanned]int32) {
-	for i := range at {
-		at[i] = int32(i)
-	}
-	return at
-}()
+var consecutive = compute.Consecutive(scanned)
 
 // scan returns the rows of from..rows-1 that may be among the k best of these.
 func (s *store) scan(ctx context.Context, query []float32, k, from int) ([]bound, error) {

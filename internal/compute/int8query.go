@@ -116,6 +116,15 @@ func (q *Int8Query) Dots(dst []int32, rows []byte, at []int32) {
 	}
 }
 
+// Consecutive returns the numbers of the first n rows, for Dots.
+func Consecutive(n int) []int32 {
+	at := make([]int32, n)
+	for i := range at {
+		at[i] = int32(i)
+	}
+	return at
+}
+
 // chosen returns the kernels for functions that need no device.
 var chosen = sync.OnceValue(func() *kernels {
 	k, err := pick()
