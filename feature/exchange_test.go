@@ -14,16 +14,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/clipcue/clipcue/internal/arrowfile"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/safetensors"
-	"github.com/google/go-cmp/cmp"
-	"github.com/parquet-go/parquet-go"
 )
 
 // Exported and imported sequences are bitwise identical.
 func TestExchangeIsExact(t *testing.T) {
-	for _, f := range []ArrayFormat{NPY, NPZ, Parquet, JSONL} {
+	for _, f := range []ArrayFormat{NPY, NPZ, Parquet, Arrow, JSONL} {
 		t.Run(string(f), func(t *testing.T) { testExchange(t, f) })
 	}
 }
@@ -78,13 +80,33 @@ func TestTablesFromElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	type integers struct {
+		Embedding []int8 `parquet:"embedding,list"` // of another scale
+	}
+	type vectors struct {
+		Feature []float32 `parquet:"feature,list"`
+	}
+	for name, f := range map[string]func(io.Writer) error{
+		"integers.parquet": func(w io.Writer) error { return parquet.Write(w, []integers{{[]int8{1, 2}}}) },
+		"arrow.feather": func(w io.Writer) error {
+			return arrowfile.Write(w, nil, func(yield func(vectors, error) bool) {
+				_ = yield(vectors{[]float32{1, 2}}, nil) && yield(vectors{[]float32{3, 4.5}}, nil)
+			})
+		},
+	} {
+		if err := atomicfile.Write(filepath.Join(dir, name), f); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
-	if err != nil || r.Done != 1 || len(r.Failed) != 4 {
+	if err != nil || r.Done != 2 || len(r.Failed) != 5 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
-	q, err := s.Get("good")
-	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
-		t.Errorf("%+v, error %v", q, err)
+	for _, name := range []string{"good", "arrow"} {
+		q, err := s.Get(name)
+		if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
+			t.Errorf("%+v, error %v", q, err)
+		}
 	}
 }
 

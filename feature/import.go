@@ -30,14 +30,15 @@ type ImportOptions struct {
 	Progress progress.Func
 }
 
-// Import adds all .npy, .npz, .parquet and .jsonl files below a folder to a store. They may come from [Export] or from other programs. The ID is the path below the folder, without the extension. A
-// sequence that is already in the store is skipped. A file or folder that cannot be used is
+// Import adds all .npy, .npz, .parquet, .arrow, .feather, .ipc and .jsonl files below a folder
+// to a store. They may come from [Export] or from other programs. The ID is the path below
+// the folder, without the extension. A sequence that is already in the store is skipped. A file or folder that cannot be used is
 // listed in Report.Failed; a file of another backbone, preprocessing or sampling than those
 // of the store has a [*MismatchError].
 //
 // A .npz file has the array as "features", or as its only array, and may have "timestamps".
-// A .parquet or .jsonl file has the frames of one video: lists of E numbers as "vector", and may
-// have "time".
+// The other kinds, except .npy, are tables with the frames of one video: lists of E numbers as
+// "vector", and may have "time".
 func Import(ctx context.Context, dir string, s *Store, o ImportOptions) (Report, error) {
 	none := Report{Failed: []Failure{}}
 	tree, err := walk.Files(dir, func(name string) bool { return arrayExtension(name) != "" })
@@ -215,8 +216,11 @@ var readers = map[string]func(path string) (arrays, error){
 		a.features, a.times, err = readArchive(path)
 		return a, err
 	},
-	tableSuffix: readTable,
 	linesSuffix: readLines,
+	tableSuffix: tableReader(openParquet),
+	".arrow":    tableReader(openArrow),
+	".feather":  tableReader(openArrow), // as pandas and polars name it
+	".ipc":      tableReader(openArrow),
 }
 
 // sequence returns a sequence with the features in an array.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/memory"
-	"github.com/clipcue/clipcue/internal/safetensors"
 )
 
 // maxFrameLine is the length of the longest line of a JSONL file, in bytes.
@@ -33,7 +32,7 @@ func readLines(path string) (out arrays, err error) {
 	defer release()
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxFrameLine)
-	t := frameTable{}
+	t := frames{}
 	n := 0
 	for lines.Scan() {
 		if n++; len(lines.Bytes()) == 0 {
@@ -50,7 +49,7 @@ func readLines(path string) (out arrays, err error) {
 }
 
 // line adds the frame of a line.
-func (t *frameTable) line(text []byte) error {
+func (t *frames) line(text []byte) error {
 	var row struct {
 		Video  *string       `json:"video"`
 		Time   *float64      `json:"time"`
@@ -70,7 +69,7 @@ func (t *frameTable) line(text []byte) error {
 		}
 		vector[i] = float32(v)
 	}
-	if t.frames > 0 && (row.Time != nil) != (len(t.times) > 0) {
+	if t.n > 0 && (row.Time != nil) != (len(t.times) > 0) {
 		return errors.New(`some lines have a "time" and some have none`)
 	}
 	if row.Time != nil {
@@ -81,48 +80,5 @@ func (t *frameTable) line(text []byte) error {
 			return err
 		}
 	}
-	return t.frame(vector)
-}
-
-// frameTable collects the frames of lines.
-type frameTable struct {
-	video    *string
-	features []float32
-	width    int
-	frames   int
-	times    []float64
-}
-
-// frame adds a frame.
-func (t *frameTable) frame(vector []float32) error {
-	if t.frames == 0 {
-		t.width = len(vector)
-	}
-	if len(vector) != t.width {
-		return uneven(t.frames, len(vector), t.width)
-	}
-	t.features = append(t.features, vector...)
-	t.frames++
-	return nil
-}
-
-// of checks that a frame is of the same video as the others.
-func (t *frameTable) of(video string) error {
-	if t.video == nil {
-		t.video = &video
-	}
-	return sameVideo(*t.video, video)
-}
-
-// arrays returns what was collected.
-func (t *frameTable) arrays() (arrays, error) {
-	if t.frames == 0 || t.width == 0 {
-		return arrays{}, errNoFrames
-	}
-	for i, x := range t.times {
-		if x-x != 0 {
-			return arrays{}, notFinite(i)
-		}
-	}
-	return arrays{safetensors.ViewFloat32s(t.features, t.frames, t.width), t.times, nil}, nil
+	return t.add(vector)
 }

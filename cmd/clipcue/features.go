@@ -150,12 +150,12 @@ func (a *app) featuresImportCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "import DIR --out STORE",
-		Short: "Import NumPy, Parquet and JSONL files into a feature store",
-		Long: `Reads every .npy, .npz, .parquet or .jsonl file below a folder, an
-array [T,E] of floating-point numbers, into a store under its path without extension. A .npz
-file has the array alone or as "features", and may have "timestamps". A table (.parquet or
-.jsonl) has the frames of one video: lists of E numbers as "vector", and may have "time",
-in seconds. A .json file of the same name has "timestamps" (T numbers, in seconds) and may have
+		Short: "Import NumPy, Parquet, Arrow and JSONL files into a feature store",
+		Long: `Reads every .npy, .npz, .parquet, .arrow, .feather, .ipc or .jsonl file below a folder,
+an array [T,E] of floating-point numbers, into a store under its path without extension.
+A .npz file has the array alone or as "features", and may have "timestamps". The other kinds,
+except .npy, are tables with the frames of one video: lists of E numbers as "vector", and may
+have "time", in seconds. A .json file of the same name has "timestamps" (T numbers, in seconds) and may have
 "provenance", as written by export.
 Files without timestamps need --fps. Files without provenance need the backbone that
 the features come from: --model or --fingerprint.`,

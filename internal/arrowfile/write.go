@@ -1,4 +1,7 @@
-// Package arrowfile writes typed tables as files of Arrow, which pandas, polars and DuckDB map into memory.
+// Package arrowfile writes typed tables as files of Arrow, which pandas, polars and DuckDB map
+// into memory, and reads tables that they wrote. The sizes in a file are checked before package
+// ipc uses them, because it allocates what they claim: see check.go.
+//
 // https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
 package arrowfile
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/clipcue/clipcue/internal/flatbuffer"
 )
 
 // PerSecond returns the number of units per second of a column of times since the start of a
@@ -68,75 +70,18 @@ func arrowPerSecond(data []byte, column string) float64 {
 	if binary.LittleEndian.Uint32(data) == math.MaxUint32 { // a mark before the size of the message
 		data = data[4:]
 	}
-	schema := place{data: data[4:]}.follow().table(2)
-	fields := schema.at(1).follow()
-	for i := range min(int(fields.uint32()), len(data)/4) {
-		field := fields.skip(4 + 4*i).follow()
-		if name := field.at(0).follow(); name.text() == column && field.at(2).byte() == arrowDuration {
-			unit := field.table(3).at(0)
-			if unit.data == nil {
+	fields, n, _ := flatbuffer.Root(data[4:]).Table(2).Vector(1, 4)
+	for i := range n {
+		field := fields.Skip(4 * i).Follow()
+		if field.Text(0) == column && field.At(2).Byte() == arrowDuration {
+			unit := field.Table(3).At(0)
+			if unit.Missing() {
 				return 1000 // the default
 			}
-			return math.Pow(1000, float64(unit.byte()&3))
+			return math.Pow(1000, float64(unit.Byte()&3))
 		}
 	}
 	return 1
 }
 
 const arrowDuration = 18 // of Arrow's union of types
-
-// place is a position in a FlatBuffer; its data are nil if it is missing or outside.
-// https://flatbuffers.dev/internals
-type place struct {
-	data []byte // the whole buffer
-	pos  int
-}
-
-func (p place) skip(n int) place {
-	if p.data == nil || n < 0 || n > len(p.data)-p.pos {
-		return place{}
-	}
-	return place{p.data, p.pos + n}
-}
-
-func (p place) bytes(n int) []byte {
-	if end := p.skip(n); end.data != nil {
-		return p.data[p.pos:end.pos]
-	}
-	return make([]byte, n)
-}
-
-func (p place) byte() byte     { return p.bytes(1)[0] }
-func (p place) uint32() uint32 { return binary.LittleEndian.Uint32(p.bytes(4)) }
-
-// text returns the string that starts at its size.
-func (p place) text() string {
-	n := p.uint32()
-	if n > maxHeader || p.skip(4+int(n)).data == nil {
-		return ""
-	}
-	return string(p.skip(4).bytes(int(n)))
-}
-
-// follow returns the place that the offset at p refers to.
-func (p place) follow() place { return p.skip(int(p.uint32())) }
-
-// at returns the place of a field of the table at p.
-func (p place) at(field int) place {
-	start := p.pos - int(int32(p.uint32()))
-	if p.data == nil || start < 0 || start > len(p.data) {
-		return place{}
-	}
-	v := place{p.data, start}
-	if size := int(binary.LittleEndian.Uint16(v.bytes(2))); 4+2*field+2 > size {
-		return place{}
-	}
-	offset := int(binary.LittleEndian.Uint16(v.skip(4 + 2*field).bytes(2)))
-	if offset == 0 {
-		return place{}
-	}
-	return p.skip(offset)
-}
-
-// table returns the table that a field refers to.
-func (p place) table(field int) place { return p.at(field).follow() }
