@@ -13,9 +13,12 @@ build:            ## build bin/clipcue
 demo: ffmpeg build ## render videos, train on them, evaluate, classify others
 	bin/clipcue demo --out demo
 
+# Packages with the longest tests, which start first, so that both cores are busy to the end.
+LONG = ./video ./cmd/clipcue
+
 test: ffmpeg browser ## the tests that every change must pass; CLIPCUE_SLOW=1 adds the slow ones
 	$(GO) vet ./...
-	$(GO) test -timeout 30m ./...
+	$(GO) test -timeout 30m $(LONG) ./...
 
 test-api: ffmpeg  ## the API against its specification, with schemathesis from PyPI
 	GO="$(GO)" scripts/test-api.sh

@@ -33,6 +33,7 @@ func extent(f Frame) (w, h int) {
 
 // A circle stays a circle when the size or the shape of pixels changes within a stream.
 func TestEachFrameHasItsOwnShape(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	x264 := []string{"-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "h264"}
@@ -97,6 +98,7 @@ func pictures(t *testing.T, path string, o Options) (all []picture) {
 
 // The frames of joined recordings are those of the parts, whatever changes between them.
 func TestChangesWithinAStream(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	x264 := []string{"-c:v", "libx264", "-preset", "ultrafast"}
 	with := func(args ...string) []string { return append(slices.Clone(x264), args...) }

@@ -8,6 +8,7 @@ import (
 
 // What follows the trailer of a GIF is no part of it.
 func TestGIFWithDataAfterItsEnd(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	path := film(t, "a.gif", "testsrc2=s=64x48:r=10:d=2")
 	whole := pictures(t, path, Options{})

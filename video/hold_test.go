@@ -13,6 +13,7 @@ import (
 
 // The last frame is displayed as long as its packet declares, by every route.
 func TestLastFrameIsHeld(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	make := func(name string, args ...string) string {
@@ -103,6 +104,7 @@ func TestHoldIsPlausible(t *testing.T) {
 // HD without a declared matrix is BT.709, as players show it; all else is as declared, or
 // BT.601.
 func TestUndeclaredMatrix(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	for _, c := range []struct {
 		size    string

@@ -12,6 +12,7 @@ import (
 // The part of the frames that a Matroska file shows is that part, whatever the version of
 // ffmpeg.
 func TestMatroskaCrop(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole.mkv")

@@ -48,6 +48,7 @@ func lockFragments(file, extra []byte) (locked []byte) {
 
 // An encrypted file is called that, whatever declares it and whoever asks, and gives no frames.
 func TestEncryptedMP4(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	clear, path := filepath.Join(dir, "clear.mp4"), filepath.Join(dir, "locked.mp4")

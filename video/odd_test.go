@@ -17,6 +17,7 @@ const second = "testsrc2=s=64x48:r=10:d=1" // ten frames
 
 // What Probe, Check and Frames make of files that are odd in one way each.
 func TestOddFiles(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -280,6 +281,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestPartial(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"a.mp4", "a.avi", "a.mkv", "a.flv", "a.gif", "a.mpg", "a.ogv", "a.y4m"} {
 		args := []string{"-c:v", "libx264", "-movflags", "faststart"}
 		switch filepath.Ext(name) {
@@ -384,6 +386,7 @@ func TestSizeChanges(t *testing.T) {
 
 // Of recordings that were joined all is seen, and the gap between their clocks is not.
 func TestJoinedRecordings(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	part := func(name string, offset string) []byte {
@@ -428,6 +431,7 @@ func TestJoinedRecordings(t *testing.T) {
 // A recording that an editor cut between keyframes, without encoding it again, starts with
 // frames that are decoded but not shown.
 func TestCutBetweenKeyframes(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -465,6 +469,7 @@ func TestCutBetweenKeyframes(t *testing.T) {
 // The times of all frames continue where timestamps start again, and agree with sampled
 // ones.
 func TestEveryFrameOfJoinedRecordings(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	for _, name := range []string{"a.ts", "a.mpg", "a.m2ts"} {

@@ -31,6 +31,7 @@ func scramble(ts []byte, pid uint16, from float64) []byte {
 
 // Encrypted files are named so by every route, and none of their frames is accepted.
 func TestEncryptedFiles(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	film := func(name string, args ...string) []byte {

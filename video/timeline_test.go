@@ -31,6 +31,7 @@ var outlierCases = map[string]map[int]float64{
 
 // One wrong timestamp changes nothing but itself, in every container and by every route.
 func TestOutliers(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	plain, infos, indexes := map[string]string{}, map[string]*Info{}, map[string]*packetIndex{}

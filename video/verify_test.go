@@ -24,6 +24,7 @@ func extracted(t *testing.T, path string, o Options) (n int, err error) {
 }
 
 func TestDamageIsOfFrames(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	tests := []struct {
 		file   string
@@ -59,6 +60,7 @@ func TestDamageIsOfFrames(t *testing.T) {
 
 // Streams that were recorded from some moment on, and until some moment.
 func TestStreamsStartAndEndAnywhere(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	sizes := map[string][]string{
@@ -116,6 +118,7 @@ func TestJoinedStreamsAreWhole(t *testing.T) {
 
 // A container that is truncated anywhere is damaged if it promises more than it has.
 func TestTruncatedContainers(t *testing.T) {
+	t.Parallel()
 	needFFmpeg(t)
 	dir := t.TempDir()
 	for name, codec := range map[string][]string{

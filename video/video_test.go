@@ -144,6 +144,7 @@ func TestSizeIsPILs(t *testing.T) {
 // All eight ways to hold a camera: what Probe says of the orientation is what
 // Frames does to the stored picture.
 func TestOrientation(t *testing.T) {
+	t.Parallel()
 	const w, h = 8, 6
 	stored := make([]byte, 3*w*h)
 	for i := range stored {
