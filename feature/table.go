@@ -51,13 +51,13 @@ var (
 // table is a file of columns. Its methods call do for each row, and stop at an error. A vector is
 // valid until do returns.
 type table interface {
+	io.Closer
 	About() string
 	Columns() []string
 	Rows() int64 // that the file declares
 	EachText(column string, do func(row int, s string) error) error
 	EachTime(column string, do func(row int, seconds float64) error) error
 	EachVector(column string, do func(row int, v []float32) error) error
-	Close() error
 }
 
 // tableReader returns a function that reads a file of columns with the frames of one video.
