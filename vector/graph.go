@@ -35,6 +35,9 @@ type graph struct {
 	base  []int32 // [rows,2·links]: the neighbors in layer 0, the rest -1
 	upper []int32 // [.,links]: those in the layers 1, 2, … of the rows that are in them
 	start []int32 // where a row's begin in upper, in units of links
+	// thin graphs were begun by earlier versions, whose rows chose half as many neighbors in
+	// layer 0. Their searches need twice the candidates for the same recall.
+	thin bool
 
 	idle    sync.Pool // of walkers
 	release func()    // of its memory, nil if it was built
@@ -42,7 +45,7 @@ type graph struct {
 
 const (
 	links    = 16  // M in the paper
-	breadth  = 100 // efConstruction in the paper
+	breadth  = 150 // efConstruction in the paper
 	together = 4   // rows whose neighbors are visited at a time
 	batch    = 1024
 	maxLayer = 15
@@ -87,7 +90,7 @@ func (g *graph) extend(rows int) {
 }
 
 func (g *graph) clone() *graph {
-	return &graph{rows: g.rows, entry: g.entry, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start), release: g.release}
+	return &graph{rows: g.rows, entry: g.entry, thin: g.thin, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start), release: g.release}
 }
 
 // A place is a row and its similarity in one number: the greater, the nearer. The last bit
@@ -286,8 +289,8 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 			}
 		}
 		w.visit(among, breadth, seen)
-		chosen := w.choose(w.pool, w.s.scales[row], links)
 		own := g.neighbors(row, l)
+		chosen := w.choose(w.pool, w.s.scales[row], len(own))
 		for i := range own {
 			own[i] = -1
 		}
@@ -325,6 +328,14 @@ func (g *graph) accept(w *walker, edges []edge) {
 		own[i] = -1
 	}
 	copy(own, chosen)
+}
+
+// candidates returns the number of candidates that a search for the k nearest keeps.
+func (g *graph) candidates(k int) int {
+	if g.thin {
+		return max(256, 4*k)
+	}
+	return max(128, 4*k)
 }
 
 // search returns the living rows near a query that a walk of this limit finds.
