@@ -134,7 +134,7 @@ func BenchmarkGraph(b *testing.B) {
 		return hits
 	}
 	measure(b, "10", c, x.Search, exact)
-	for _, limit := range []int{64, 128, 512} { // Search takes 256
+	for _, limit := range []int{64, 256, 512} { // Search takes 128
 		measure(b, fmt.Sprintf("10-of-%d", limit), c, func(_ context.Context, query []float32, k int) ([]Hit, error) {
 			return x.store.best(query, x.graph.search(x.store, query, limit), k)
 		}, exact)

@@ -391,9 +391,6 @@ func (e *embedded) Build(ctx context.Context, report progress.Func) error {
 	return g.write(s.dir)
 }
 
-// breadthFor returns the number of candidates that a graph search for the k nearest keeps.
-func breadthFor(k int) int { return max(256, 4*k) }
-
 // approximate searches the graph, and one by one the rows that were added after it.
 func (e *embedded) approximate(ctx context.Context, query []float32, k int) ([]Hit, error) {
 	s := e.store
@@ -401,7 +398,7 @@ func (e *embedded) approximate(ctx context.Context, query []float32, k int) ([]H
 		return nil, err
 	}
 	// Dead rows are candidates, too.
-	limit := int(float64(breadthFor(k)) * float64(s.rows) / float64(len(s.byID)))
+	limit := int(float64(e.graph.candidates(k)) * float64(s.rows) / float64(len(s.byID)))
 	candidates := e.graph.search(s, query, limit)
 	if len(candidates) < min(k, len(s.byID)) {
 		return s.exact(ctx, query, k) // too few, or too many dead in one place

@@ -35,14 +35,18 @@ type graph struct {
 	base  []int32 // [rows,2·links]: the neighbors in layer 0, the rest -1
 	upper []int32 // [.,links]: those in the layers 1, 2, … of the rows that are in them
 	start []int32 // where a row's begin in upper, in units of links
+	// thin graphs were begun by earlier versions, whose rows chose half as many neighbors in
+	// layer 0. Their searches need twice the candidates for the same recall.
+	thin bool
 
 	idle    sync.Pool // of walkers
 	release func()    // of its memory, nil if it was built
 }
 
 const (
-	links    = 16 // M in the paper
-	breadth  = 100
+	links    = 16  // M in the paper
+	breadth  = 150 // efConstruction in the paper
+	together = 4   // rows whose neighbors are visited at a time
 	batch    = 1024
 	maxLayer = 15
 	seed     = 0x636c6970
@@ -86,7 +90,7 @@ func (g *graph) extend(rows int) {
 }
 
 func (g *graph) clone() *graph {
-	return &graph{rows: g.rows, entry: g.entry, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start), release: g.release}
+	return &graph{rows: g.rows, entry: g.entry, thin: g.thin, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start), release: g.release}
 }
 
 // A place is a row and its similarity in one number: the greater, the nearer. The last bit
@@ -120,44 +124,51 @@ type walker struct {
 	s       *store
 	query   compute.Int8Query
 	other   compute.Int8Query
-	pool    []place // the rows found, the nearest first
-	visited []uint32
-	round   uint32 // value in visited of rows that were visited in this search
-	at      []int32
+	pool    []place  // the rows found, the nearest first
+	visited []uint64 // a bit for each row: whether this search found it
+	rows    []int32  // the rows that it found
+	scored  int      // how many of them were compared with the query
 	dots    []int32
 	kept    []int32
 }
 
 func newWalker(s *store, rows int) *walker {
-	return &walker{s: s, visited: make([]uint32, rows)}
+	return &walker{s: s, visited: make([]uint64, (rows+63)/64)}
 }
 
-// begin starts a search: no row is visited.
-func (w *walker) begin() {
-	if w.round++; w.round == 0 {
-		clear(w.visited)
-		w.round = 1
+// begin starts a search that does not find the rows of skip.
+func (w *walker) begin(skip ...int32) {
+	for _, row := range w.rows {
+		w.visited[row/64] = 0
 	}
-	w.pool = w.pool[:0]
+	w.rows, w.pool = w.rows[:0], w.pool[:0]
+	w.find(skip)
+	w.scored = len(w.rows)
 }
 
-// visit adds the rows that are new to the pool of at most limit, and returns the first
-// position in the pool that changed.
-func (w *walker) visit(rows []int32, limit int, flag place) (first int) {
-	w.at = w.at[:0]
+// find adds the rows that are new to those that score compares with the query. A negative
+// number ends them.
+func (w *walker) find(rows []int32) {
 	for _, row := range rows {
 		if row < 0 {
 			break
 		}
-		if w.visited[row] != w.round {
-			w.visited[row] = w.round
-			w.at = append(w.at, row)
+		if bit := uint64(1) << (row % 64); w.visited[row/64]&bit == 0 {
+			w.visited[row/64] |= bit
+			w.rows = append(w.rows, row)
 		}
 	}
-	w.dots = slices.Grow(w.dots[:0], len(w.at))[:len(w.at)]
-	w.query.Dots(w.dots, w.s.levelMap.data[:w.s.rows*w.s.stride], w.at)
+}
+
+// score adds the rows that were found since the last call to the pool of at most limit, and
+// returns the first position in the pool that changed.
+func (w *walker) score(limit int, flag place) (first int) {
+	at := w.rows[w.scored:]
+	w.scored = len(w.rows)
+	w.dots = slices.Grow(w.dots[:0], len(at))[:len(at)]
+	w.query.Dots(w.dots, w.s.levelMap.data[:w.s.rows*w.s.stride], at)
 	first = len(w.pool)
-	for i, row := range w.at {
+	for i, row := range at {
 		p := placeOf(row, w.s.scales[row]*float32(w.dots[i])) | flag
 		if len(w.pool) == limit {
 			if p < w.pool[limit-1] {
@@ -183,17 +194,25 @@ func (w *walker) visit(rows []int32, limit int, flag place) (first int) {
 	return first
 }
 
-// walk visits the neighbors of the nearest row, until those of all rows in the pool have
-// been visited.
+// visit finds rows and scores them.
+func (w *walker) visit(rows []int32, limit int, flag place) {
+	w.find(rows)
+	w.score(limit, flag)
+}
+
+// walk visits the neighbors of the nearest rows, until those of all rows in the pool have
+// been visited. Most of its time is waiting for memory: the links and levels of a few rows
+// are independent of each other, so the processor loads them at the same time.
 func (w *walker) walk(g *graph, layer, limit int) {
 	for i := 0; i < len(w.pool); {
-		if w.pool[i]&seen != 0 {
-			i++
-			continue
+		for n := 0; i < len(w.pool) && n < together; i++ {
+			if w.pool[i]&seen == 0 {
+				w.pool[i] |= seen
+				w.find(g.neighbors(w.pool[i].row(), layer))
+				n++
+			}
 		}
-		row := w.pool[i].row()
-		w.pool[i] |= seen
-		i = min(i+1, w.visit(g.neighbors(row, layer), limit, 0))
+		i = min(i, w.score(limit, 0))
 	}
 }
 
@@ -257,8 +276,7 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 	}
 	var among []int32
 	for l := layer(row); l >= 0; l-- {
-		w.begin()
-		w.visited[row] = w.round
+		w.begin(row)
 		if l <= top {
 			w.visit([]int32{entry}, breadth, 0)
 			w.walk(g, l, breadth)
@@ -271,8 +289,8 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 			}
 		}
 		w.visit(among, breadth, seen)
-		chosen := w.choose(w.pool, w.s.scales[row], links)
 		own := g.neighbors(row, l)
+		chosen := w.choose(w.pool, w.s.scales[row], len(own))
 		for i := range own {
 			own[i] = -1
 		}
@@ -293,13 +311,12 @@ func (g *graph) accept(w *walker, edges []edge) {
 	to, l := edges[0].to, int(edges[0].layer)
 	own := g.neighbors(to, l)
 	w.query.Set(w.s.levelRow(int(to)))
-	w.begin()
-	w.visited[to] = w.round
-	const all = math.MaxInt
-	w.visit(own, all, 0)
+	w.begin(to)
+	w.find(own)
 	for _, e := range edges {
-		w.visit([]int32{e.row}, all, 0)
+		w.find([]int32{e.row})
 	}
+	w.score(math.MaxInt, 0)
 	if len(w.pool) <= len(own) {
 		for i, p := range w.pool {
 			own[i] = p.row()
@@ -311,6 +328,14 @@ func (g *graph) accept(w *walker, edges []edge) {
 		own[i] = -1
 	}
 	copy(own, chosen)
+}
+
+// candidates returns the number of candidates that a search for the k nearest keeps.
+func (g *graph) candidates(k int) int {
+	if g.thin {
+		return max(256, 4*k)
+	}
+	return max(128, 4*k)
 }
 
 // search returns the living rows near a query that a walk of this limit finds.

@@ -171,6 +171,106 @@ func TestGraphIsDeterministic(t *testing.T) {
 	}
 }
 
+// Each row has different neighbors in each layer, not itself, and none behind a gap. Rows use
+// most of their room in layer 0, all but a few rows can be reached there, and a search with
+// few candidates finds most of the nearest.
+func TestGraphQuality(t *testing.T) {
+	const n, queries, k, few = 5000, 100, 10, 32
+	s := storeOf(t, inClusters(nil, n, scene), scene)
+	defer s.close()
+	g, used := graphOf(t, s), 0
+	for row := range int32(n) {
+		for l := range layer(row) + 1 {
+			all := g.neighbors(row, l)
+			own := all[:len(all)-count(all, -1)]
+			for i, to := range own {
+				if to < 0 || to == row || layer(to) < l || slices.Contains(own[:i], to) {
+					t.Fatalf("row %d, layer %d: %v", row, l, all)
+				}
+			}
+			if l == 0 {
+				used += len(own)
+			}
+		}
+	}
+	if mean := float64(used) / n; mean < 23 {
+		t.Errorf("%v neighbors in layer 0", mean)
+	}
+	w := newWalker(s, n)
+	w.find([]int32{g.entry})
+	for i := 0; i < len(w.rows); i++ {
+		w.find(g.neighbors(w.rows[i], 0))
+	}
+	if len(w.rows) < n*999/1000 {
+		t.Errorf("%d of %d rows can be reached", len(w.rows), n)
+	}
+	found, query, c := 0, make([]float32, scene), newClusters(n, scene)
+	for i := range queries {
+		c.point(query, 4, i)
+		hits, err := s.best(query, g.search(s, query, few), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		worst := brute(s, query, k)[k-1].Score
+		for _, h := range hits {
+			if h.Score >= worst {
+				found++
+			}
+		}
+	}
+	if r := float64(found) / (queries * k); r < 0.975 {
+		t.Errorf("recall %v with %d candidates", r, few)
+	}
+}
+
+func count(rows []int32, x int32) (n int) {
+	for _, row := range rows {
+		if row == x {
+			n++
+		}
+	}
+	return n
+}
+
+func graphOf(t *testing.T, s *store) *graph {
+	t.Helper()
+	g := &graph{entry: -1}
+	if err := g.build(t.Context(), s, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// A graph of an earlier version can be read, and is searched with more candidates.
+func TestThinGraph(t *testing.T) {
+	dir := t.TempDir()
+	vectors := inClusters(nil, 1500, scene)
+	s := storeOf(t, vectors, scene)
+	defer s.close()
+	g := graphOf(t, s)
+	if n := g.candidates(10); n != 128 {
+		t.Errorf("%d candidates", n)
+	}
+	g.thin = true
+	if err := g.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, graphFile)); err != nil || string(b[:8]) != "clipgrf1" {
+		t.Fatalf("%q, %v", b[:8], err)
+	}
+	read, err := readGraph(dir, 1500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.release()
+	// It stays thin when rows are added.
+	for _, g := range []*graph{read, read.clone()} {
+		if few, many := g.candidates(10), g.candidates(100); few != 256 || many != 400 {
+			t.Errorf("%d and %d candidates", few, many)
+		}
+	}
+}
+
 // A damaged graph is not used, and is rebuilt.
 func TestDamagedGraph(t *testing.T) {
 	dir := t.TempDir()

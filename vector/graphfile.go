@@ -19,13 +19,17 @@ import (
 // in layer 0, those in the layers above, and a checksum of all before it.
 const (
 	graphFile       = "graph"
-	graphMagic      = "clipgrf1"
+	graphMagic      = "clipgrf2"
+	thinMagic       = "clipgrf1" // of a thin graph
 	graphHeaderSize = 32
 )
 
 func (g *graph) header() []byte {
 	b := make([]byte, graphHeaderSize)
 	copy(b, graphMagic)
+	if g.thin {
+		copy(b, thinMagic)
+	}
 	binary.LittleEndian.PutUint32(b[8:], links)
 	binary.LittleEndian.PutUint32(b[12:], uint32(g.entry))
 	binary.LittleEndian.PutUint64(b[16:], uint64(g.rows))
@@ -86,7 +90,7 @@ func decodeGraph(r io.Reader, size int64, rows int) (*graph, error) {
 	if n > uint64(rows) || size < int64(n)*2*links*4 {
 		return nil, fmt.Errorf("it has %d rows", n)
 	}
-	g := &graph{}
+	g := &graph{thin: string(header[:len(thinMagic)]) == thinMagic}
 	g.extend(int(n))
 	g.entry = int32(binary.LittleEndian.Uint32(header[12:]))
 	if string(g.header()) != string(header) || g.entry < -1 || int(g.entry) >= g.rows {
