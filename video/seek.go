@@ -14,6 +14,15 @@ import (
 // from a keyframe to the last frame that is wanted before the next run. Every decoded frame
 // must be the one that the index has at its place. Otherwise the file is decoded from its
 // start.
+//
+// If all wanted frames are keyframes, the runs decode keyframes only. A decoded frame is then
+// used only if it proves to depend on no other: the decoder calls it a keyframe, and it has no
+// motion vectors. H.264 needs both, because a picture may start with an intra slice, be marked
+// as a recovery point, and nevertheless refer to earlier pictures in its other slices.
+//
+// Nothing similar is done for frames that no frame refers to (-skip_frame noref): ffprobe does not say which
+// packets hold them. Where encoders use B frames, about half of all frames are of this kind, and almost
+// always so is one that is wanted.
 
 // errInexact means that the frames of the file differ from its index.
 var errInexact = errors.New("seeking is not exact here")
@@ -35,6 +44,25 @@ func (i *Info) seekable() bool {
 	return !i.Interlaced && i.tickDen > 0 &&
 		(strings.Contains(i.Container, "mp4") || strings.Contains(i.Container, "matroska")) &&
 		strings.Contains(" h264 hevc vp8 vp9 av1 mpeg4 mjpeg prores ", " "+i.Codec+" ")
+}
+
+// keyframeOptions make ffmpeg decode only the keyframes of a codec. The decoders of VP9 and AV1
+// do not all have such an option; packets are then discarded before decoding, which only an
+// MP4 file permits. It is not done for other codecs: parameter sets in the discarded packets
+// would be lost. An MPEG-4 packet may hold no frame, so only decoding all shows the
+// numbers of frames.
+var keyframeOptions = map[string][]string{
+	"h264": {"-skip_frame", "nokey", "-flags2", "+export_mvs"},
+	"hevc": {"-skip_frame", "nokey"},
+	"vp8":  {"-skip_frame", "nokey"},
+	"vp9":  {"-discard", "nokey"},
+	"av1":  {"-discard", "nokey"},
+}
+
+// skipsToKeys reports whether only the keyframes of the stream can be decoded.
+func (i *Info) skipsToKeys() bool {
+	options := keyframeOptions[i.Codec]
+	return i.seekable() && !i.Alpha && options != nil && (options[0] != "-discard" || strings.Contains(i.Container, "mp4"))
 }
 
 // maySeek reports, by the headers, whether seeking may be cheaper, so that it is worth
@@ -73,21 +101,42 @@ type stretch struct {
 	key, to int   // index of the first and the last frame
 	wanted  []int // indices of the wanted frames
 	times   []int // how often each is wanted
+	keys    bool  // only keyframes are decoded
 }
 
 // plan returns the runs to decode, or nil to decode from the start.
 func (p *player) plan(x *packetIndex) []stretch {
-	if x == nil || !x.exact || !p.maySeek() {
+	if x == nil || !x.exact {
 		return nil
 	}
+	if (p.o.route == cheaper || p.o.route == keyframes) && p.info.skipsToKeys() {
+		if runs := p.runs(x, true); runs != nil {
+			return runs
+		}
+	}
+	if p.maySeek() {
+		return p.runs(x, false)
+	}
+	return nil
+}
+
+// runs returns the runs that decode all frames, or only keyframes, up to the last that is wanted.
+// It returns nil if decoding from the start is cheaper, or if a wanted frame is not a keyframe.
+func (p *player) runs(x *packetIndex, keys bool) []stretch {
 	pick := p.o.picker(x.time(0), x.span())
 	c := p.info.frameCost()
 	var runs []stretch
-	key, gap, cost, n := 0, 0.0, 0.0, len(x.packets)
+	key, gap, n := 0, 0.0, len(x.packets)
+	// Costs of decoding: all runs; from the start until now, until the last
+	// keyframe, and until the end of the last run.
+	cost, all, toKey, toEnd := 0.0, 0.0, 0.0, 0.0
 	at := 0
 	for ; at < n && !pick.done; at++ {
 		if x.packets[at].key {
-			key = at
+			key, toKey = at, all
+		}
+		if all += c; keys && !x.packets[at].key {
+			all += frameOverhead - c
 		}
 		now, last := x.time(at), at == n-1
 		until := now + max(x.hold(x.packets[at].ticks, gap), 2*slack)
@@ -99,13 +148,18 @@ func (p *player) plan(x *packetIndex) []stretch {
 		if times == 0 {
 			continue
 		}
-		if k := len(runs) - 1; k < 0 || key > runs[k].to && float64(key-runs[k].to)*c > startCost {
-			runs = append(runs, stretch{key: key, to: key - 1})
+		if keys && key != at {
+			return nil
+		}
+		k := len(runs) - 1
+		if k < 0 || key > runs[k].to && toKey-toEnd > startCost || keys && len(runs[k].wanted) == maxPicked {
+			runs = append(runs, stretch{key: key, keys: keys})
 			cost += startCost
+			toEnd = toKey
 		}
 		r := &runs[len(runs)-1]
-		cost += float64(at-r.to) * c
-		r.to = at
+		cost += all - toEnd
+		r.to, toEnd = at, all
 		r.wanted, r.times = append(r.wanted, at), append(r.times, times)
 	}
 	if p.o.route == cheaper && cost > 0.7*(startCost+float64(at)*c) {
@@ -135,7 +189,8 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 	defer s.stop()
 	at, next, seen := -1, 0, 0
 	var now stamp
-	many := len(r.wanted) > maxTerms
+	var changed changes
+	many := len(r.wanted) > maxPicked
 	for next < len(r.wanted) {
 		var ok bool
 		if now, ok = s.next(); !ok {
@@ -144,6 +199,11 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 		seen++
 		if now.interlaced && p.info.mergesFields() || hdr[now.color.transfer] != p.info.HDR {
 			return false, errInexact // frames that the header does not describe
+		}
+		if r.keys {
+			if changed.add(now); !now.key || now.moves || len(changed.list) > 0 {
+				return false, errInexact
+			}
 		}
 		if at < 0 {
 			// Frames before the first keyframe may depend on missing ones.
@@ -159,7 +219,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 				return false, errInexact
 			}
 		} else {
-			at++
+			at = x.after(at, r.keys)
 		}
 		if at >= len(x.packets) || x.packets[at].ticks != now.ticks || math.Abs(x.time(at)-now.time) > slack {
 			return false, errInexact
@@ -187,27 +247,38 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 	}
 	s.stop()
 	err = s.finish()
-	if err == nil && s.log.reports > 0 {
+	switch {
+	case err != nil || s.log.reports == 0:
+	case r.keys:
+		err = errInexact // decoding everything decides
+	default:
 		err = verify(ctx, p.path, p.info, p.o.timeout(), x.part(r), seen, true)
 	}
 	return err == nil, err
 }
 
-// maxTerms is the maximum number of frames that are selected one by one.
-const maxTerms = 64
+// maxPicked is the maximum number of frames of a run that are selected one by one.
+const maxPicked = 256
+
+// after returns the index of the frame after one, or of the next keyframe.
+func (x *packetIndex) after(at int, key bool) int {
+	for at++; key && at < len(x.packets) && !x.packets[at].key; at++ {
+	}
+	return at
+}
 
 // part returns where to seek for a run, and which of its frames to output.
 func (x *packetIndex) part(r stretch) *part {
 	from := x.seekTime(r.key)
 	ticks := func(i int) int64 { return x.packets[r.wanted[i]].ticks }
-	if last := len(r.wanted) - 1; last >= maxTerms {
-		return &part{from: from, pick: fmt.Sprintf("between(pts,%d,%d)", ticks(0), ticks(last))}
+	if last := len(r.wanted) - 1; last >= maxPicked {
+		return &part{from: from, keys: r.keys, pick: fmt.Sprintf("between(pts,%d,%d)", ticks(0), ticks(last))}
 	}
 	terms := make([]string, len(r.wanted))
 	for i := range terms {
 		terms[i] = fmt.Sprintf("eq(pts,%d)", ticks(i))
 	}
-	return &part{from: from, pick: strings.Join(terms, "+")}
+	return &part{from: from, keys: r.keys, pick: strings.Join(terms, "+")}
 }
 
 // seekTime returns the time in seconds at which ffmpeg must be told to start so that it

@@ -54,6 +54,7 @@ type stamp struct {
 	key           bool  // a keyframe
 	interlaced    bool  // of two different fields, at a size that bwdif accepts
 	damaged       bool  // the log reported damage before it
+	moves         bool  // it has motion vectors, if they are exported
 	width, height int
 	aspect        float64 // width / height of a pixel
 	angle         int     // of its display matrix, see [Info.angle]
@@ -72,6 +73,7 @@ type layout struct{ width, height, turns int }
 type part struct {
 	from  float64 // seconds
 	whole bool    // from the first frame instead
+	keys  bool    // only keyframes are decoded
 	pick  string  // an expression for ffmpeg's select
 }
 
@@ -89,6 +91,9 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	s := newStream(ctx, path, timeout)
 	if of != nil {
 		args = append(args, seekTo(of)...)
+		if of.keys {
+			args = append(args, keyframeOptions[info.Codec]...)
+		}
 		filters = ",select='" + of.pick + "'" + filters
 	}
 	if of == nil || of.whole {
@@ -462,6 +467,8 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 	case strings.Contains(text, "displaymatrix: rotation of "):
 		l.angle = quarter(seconds(after(text, "displaymatrix: rotation of ")))
 		l.current.angle = l.angle
+	case strings.Contains(text, "side data - Motion vectors"), strings.Contains(text, "side data - unknown side data type 8 "):
+		l.current.moves = true
 	case strings.Contains(text, "] color_range:"):
 		if message == "" && wholeColors.MatchString(text) {
 			l.color = colorimetry{known(after(text, " color_space:")), known(after(text, " color_primaries:")),
