@@ -32,7 +32,6 @@ func keyFilms() map[string]func(t *testing.T) string {
 		"several slices":           h264("a.mp4", "slices=3"),
 		"HEVC":                     hevc("a.mp4", "open-gop=0"),
 		"open GOPs of HEVC":        hevc("a.mkv", "open-gop=1"),
-		"VP8 with hidden frames":   maker("a.webm", "-c:v", "libvpx", "-g", "12", "-auto-alt-ref", "1", "-lag-in-frames", "16"),
 		"VP9 with hidden frames":   maker("a.mp4", vp9...),
 		"AV1":                      maker("a.mp4", "-c:v", "libsvtav1", "-g", "12", "-preset", "12"),
 		"10 bits":                  maker("a.mp4", "-c:v", "libx264", "-g", "12", "-pix_fmt", "yuv420p10le"),
@@ -156,6 +155,37 @@ func TestKeyframesThatDependOnOthers(t *testing.T) {
 	const path = "testdata/mixed-slices.mp4"
 	if got, _, err := keysAlone(t, path); len(got) != 1 || !errors.Is(err, errInexact) {
 		t.Errorf("%d keyframes, %v; want the first and an inexact one", len(got), err)
+	}
+	sameAsSequential(t, path, Options{Sampling: AtRate(2)}, keyframes)
+}
+
+// Film grain that the keyframes inherit is not left out.
+func TestKeyframesWithFilmGrain(t *testing.T) {
+	path := film(t, "a.mp4", "testsrc2=s=96x64:r=24:d=2", "-c:v", "libx264", "-g", "12")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(data, []byte{6, 5, 0xff}) // x264's message about itself
+	if at < 4 {
+		t.Fatal("no message to replace")
+	}
+	unit := data[at-4:][:4+binary.BigEndian.Uint32(data[at-4:])]
+	// One interval of intensity, values 60, 8 and 8, for this frame and all later ones.
+	grain := []byte{6, 19, 10, 0x00, 0xa0, 0x02, 0x00, 0xff, 0x03, 0xc0, 0x40, 0x20, 0xa0, 0x80}
+	binary.BigEndian.PutUint32(unit, uint32(len(grain)))
+	filler := unit[4+copy(unit[4:], grain):]
+	binary.BigEndian.PutUint32(filler, uint32(len(filler)-4))
+	filler[4] = 12
+	for i := range filler[5:] {
+		filler[5+i] = 0xff
+	}
+	filler[len(filler)-1] = 0x80
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := keysAlone(t, path); !errors.Is(err, errInexact) {
+		t.Errorf("%v, want an inexact first frame", err)
 	}
 	sameAsSequential(t, path, Options{Sampling: AtRate(2)}, keyframes)
 }

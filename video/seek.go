@@ -15,14 +15,15 @@ import (
 // must be the one that the index has at its place. Otherwise the file is decoded from its
 // start.
 //
-// If all wanted frames are keyframes, the runs decode keyframes only. A decoded frame is then
-// used only if it proves to depend on no other: the decoder calls it a keyframe, and it has no
-// motion vectors. H.264 needs both, because a picture may start with an intra slice, be marked
-// as a recovery point, and nevertheless refer to earlier pictures in its other slices.
+// If all wanted frames are keyframes, the runs decode only keyframes. A decoded frame is then
+// used only if it depends on no other: the decoder calls it a keyframe, and it has no motion
+// vectors and no film grain. The mark alone is not enough. A picture of H.264 may start with an
+// intra slice, be marked as a recovery point, and refer to earlier pictures in its other slices.
+// Film grain may be that of an earlier frame.
 //
-// Nothing similar is done for frames that no frame refers to (-skip_frame noref): ffprobe does not say which
-// packets hold them. Where encoders use B frames, about half of all frames are of this kind, and almost
-// always so is one that is wanted.
+// Frames that no other refers to (-skip_frame noref) are decoded all the same, because ffprobe does
+// not say which packets hold them. Where there are B frames, about half of all frames are of
+// this kind, so some of the wanted ones nearly always are.
 
 // errInexact means that the frames of the file differ from its index.
 var errInexact = errors.New("seeking is not exact here")
@@ -46,15 +47,17 @@ func (i *Info) seekable() bool {
 		strings.Contains(" h264 hevc vp8 vp9 av1 mpeg4 mjpeg prores ", " "+i.Codec+" ")
 }
 
-// keyframeOptions make ffmpeg decode only the keyframes of a codec. The decoders of VP9 and AV1
-// do not all have such an option; packets are then discarded before decoding, which only an
-// MP4 file permits. It is not done for other codecs: parameter sets in the discarded packets
-// would be lost. An MPEG-4 packet may hold no frame, so only decoding all shows the
-// numbers of frames.
+// keyframeOptions make ffmpeg decode only the keyframes of a codec, and log on what else a frame
+// may depend.
+//
+//   - The decoders of H.264 and HEVC skip the other frames, but read their parameter sets.
+//   - Not every decoder of VP9 and AV1 can skip. Their keyframes reset everything, so the other
+//     packets are discarded before decoding, which ffmpeg does only for MP4 files.
+//   - A keyframe of VP8 may use the segment map of the frame before it.
+//   - A packet of MPEG-4 may hold no frame, so only decoding all shows the numbers of the frames.
 var keyframeOptions = map[string][]string{
-	"h264": {"-skip_frame", "nokey", "-flags2", "+export_mvs"},
-	"hevc": {"-skip_frame", "nokey"},
-	"vp8":  {"-skip_frame", "nokey"},
+	"h264": {"-skip_frame", "nokey", "-export_side_data", "mvs+film_grain"},
+	"hevc": {"-skip_frame", "nokey", "-export_side_data", "mvs+film_grain"},
 	"vp9":  {"-discard", "nokey"},
 	"av1":  {"-discard", "nokey"},
 }
@@ -171,8 +174,9 @@ func (p *player) runs(x *packetIndex, keys bool) []stretch {
 // seek emits the frames of the runs. It returns errInexact if the file differs from the
 // index; the frames emitted until then are right.
 func (p *player) seek(ctx context.Context, x *packetIndex, runs []stretch) error {
+	var changed changes
 	for _, r := range runs {
-		if on, err := p.run(ctx, x, r); !on {
+		if on, err := p.run(ctx, x, r, &changed); !on {
 			return err
 		}
 	}
@@ -180,8 +184,8 @@ func (p *player) seek(ctx context.Context, x *packetIndex, runs []stretch) error
 }
 
 // run emits the frames of one run. It returns false to stop, with an error or because emit
-// stopped.
-func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, error) {
+// stopped. A run of keyframes must have the properties of earlier ones.
+func (p *player) run(ctx context.Context, x *packetIndex, r stretch, changed *changes) (bool, error) {
 	s, err := openStream(ctx, p.path, p.info, p.o.timeout(), x.part(r))
 	if err != nil {
 		return false, err
@@ -189,7 +193,6 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 	defer s.stop()
 	at, next, seen := -1, 0, 0
 	var now stamp
-	var changed changes
 	many := len(r.wanted) > maxPicked
 	for next < len(r.wanted) {
 		var ok bool
@@ -201,7 +204,7 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch) (bool, erro
 			return false, errInexact // frames that the header does not describe
 		}
 		if r.keys {
-			if changed.add(now); !now.key || now.moves || len(changed.list) > 0 {
+			if changed.add(now); !now.key || now.derived || len(changed.list) > 0 {
 				return false, errInexact
 			}
 		}

@@ -54,7 +54,7 @@ type stamp struct {
 	key           bool  // a keyframe
 	interlaced    bool  // of two different fields, at a size that bwdif accepts
 	damaged       bool  // the log reported damage before it
-	moves         bool  // it has motion vectors, if they are exported
+	derived       bool  // it has side data that it may owe to other frames
 	width, height int
 	aspect        float64 // width / height of a pixel
 	angle         int     // of its display matrix, see [Info.angle]
@@ -467,8 +467,8 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 	case strings.Contains(text, "displaymatrix: rotation of "):
 		l.angle = quarter(seconds(after(text, "displaymatrix: rotation of ")))
 		l.current.angle = l.angle
-	case strings.Contains(text, "side data - Motion vectors"), strings.Contains(text, "side data - unknown side data type 8 "):
-		l.current.moves = true
+	case strings.Contains(text, "side data - ") && mentions(text, derived):
+		l.current.derived = true
 	case strings.Contains(text, "] color_range:"):
 		if message == "" && wholeColors.MatchString(text) {
 			l.color = colorimetry{known(after(text, " color_space:")), known(after(text, " color_primaries:")),
@@ -478,6 +478,10 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 		l.complete(emit)
 	}
 }
+
+// derived are side data that show, if they are exported, that a frame may depend on others. Older
+// versions of ffmpeg have no names for some.
+var derived = []string{"otion vectors", "ilm grain", "unknown side data type"}
 
 // within finds a message about damage within a line of showinfo, perhaps without its first
 // words, and wholeColors matches a line with all colors of a frame and no message.

@@ -33,6 +33,7 @@ func TestOtherVersionsOfFFmpeg(t *testing.T) {
 			t.Run("selecting", TestSelectingOnRealClips)
 			t.Run("keyframes", TestOnlyKeyframesAreDecoded)
 			t.Run("dependent keyframes", TestKeyframesThatDependOnOthers)
+			t.Run("grainy keyframes", TestKeyframesWithFilmGrain)
 			t.Run("false keyframes", TestLiesAboutKeyframes)
 			t.Run("damaged keyframes", TestDamagedKeyframes)
 		})
