@@ -74,6 +74,21 @@ func TestOnlyKeyframesAreDecoded(t *testing.T) {
 	}
 }
 
+// Many keyframes are decoded by several runs.
+func TestManyKeyframes(t *testing.T) {
+	path := film(t, "a.mp4", "testsrc2=s=96x64:r=25:d=12", "-c:v", "libx264", "-g", "1", "-preset", "ultrafast")
+	info, x := indexOf(t, path)
+	for _, end := range []float64{0, 10.24, 4} {
+		o := Options{End: end, route: keyframes}
+		sameAsSequential(t, path, o, keyframes)
+		p := &player{path: path, o: o, info: info, emit: func(Frame) bool { return true }}
+		runs := p.plan(x)
+		if err := p.seek(t.Context(), x, runs); err != nil || end == 0 && len(runs) != 2 || end > 0 && len(runs) != 1 {
+			t.Errorf("to %g s: %v, %d runs", end, err, len(runs))
+		}
+	}
+}
+
 // Each keyframe of a file is the same if only keyframes are decoded, or this is found to be inexact.
 func TestKeyframesAlone(t *testing.T) {
 	needFFmpeg(t)

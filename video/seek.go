@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -260,8 +261,9 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch, changed *ch
 	return err == nil, err
 }
 
-// maxPicked is the maximum number of frames of a run that are selected one by one.
-const maxPicked = 256
+// maxPicked is the maximum number of frames of a run that are selected one by one. ffmpeg refuses
+// an expression of more than 100 levels, and each term of a sum is one.
+const maxPicked = 4 * maxTerms
 
 // after returns the index of the frame after one, or of the next keyframe.
 func (x *packetIndex) after(at int, key bool) int {
@@ -281,7 +283,11 @@ func (x *packetIndex) part(r stretch) *part {
 	for i := range terms {
 		terms[i] = fmt.Sprintf("eq(pts,%d)", ticks(i))
 	}
-	return &part{from: from, keys: r.keys, pick: strings.Join(terms, "+")}
+	var sums []string
+	for some := range slices.Chunk(terms, maxTerms) {
+		sums = append(sums, "("+strings.Join(some, "+")+")")
+	}
+	return &part{from: from, keys: r.keys, pick: strings.Join(sums, "+")}
 }
 
 // seekTime returns the time in seconds at which ffmpeg must be told to start so that it
