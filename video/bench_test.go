@@ -43,7 +43,7 @@ func BenchmarkTwoPerSecond(b *testing.B) {
 			}
 		}
 	})
-	for name, route := range map[string]route{"selecting": selecting, "sequential": sequential} {
+	for name, route := range map[string]route{"selecting": selecting, "sequential": sequential, "keyframes": keyframes} {
 		b.Run(name, func(b *testing.B) {
 			defer reportCPU(b)()
 			for b.Loop() {

@@ -96,6 +96,12 @@
 // Damage between the wanted frames is not noticed on this route. A file whose packets
 // cause an ffprobe error is always decoded from its start.
 //
+// If all wanted frames are keyframes of H.264 or HEVC in such a file, or of VP9 or AV1 in an MP4
+// file, only keyframes are decoded, whatever their distance. Each must be at its place in the
+// index and depend on no other frame, all must have the same size, rotation and color, and the
+// decoder must report nothing. Otherwise the file is decoded from its start. Damage and changes
+// between the keyframes are not noticed on this route.
+//
 // # Parts
 //
 // [Divide] divides a long file of the same kinds at keyframes, so that several machines can

@@ -55,7 +55,7 @@ func Divide(ctx context.Context, path string, o Options, length float64) ([]Part
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err != nil || !x.exact || p.plan(x) != nil {
+	if err != nil || !x.exact || p.maySeek() && p.runs(x, false) != nil {
 		return nil, nil //nolint:nilerr // decoding the whole video reports what is wrong
 	}
 	return x.divide(p.samples(x), length), nil

@@ -42,9 +42,13 @@ func shown(t *testing.T, path string, o Options) []string {
 			all = append(all, err.Error())
 			break
 		}
-		all = append(all, fmt.Sprintf("%d at %.6f: %dx%d %08x", f.Index, f.Time, f.Width, f.Height, crc32.ChecksumIEEE(f.Pix)))
+		all = append(all, describe(f))
 	}
 	return all
+}
+
+func describe(f Frame) string {
+	return fmt.Sprintf("%d at %.6f: %dx%d %08x", f.Index, f.Time, f.Width, f.Height, crc32.ChecksumIEEE(f.Pix))
 }
 
 // longFilms makes films of 40 s of every kind that can be decoded from any keyframe, and of
@@ -113,7 +117,7 @@ func sameByAllRoutes(t *testing.T, path string) {
 	for _, o := range options {
 		o.route = sequential
 		want := shown(t, path, o)
-		for _, o.route = range []route{seeking, selecting} {
+		for _, o.route = range []route{seeking, selecting, keyframes} {
 			if got := shown(t, path, o); !slices.Equal(got, want) {
 				t.Errorf("%v from %g to %g: route %d gives\n%v\ninstead of\n%v", o.Sampling, o.Start, o.End, o.route, got, want)
 			}

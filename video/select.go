@@ -30,6 +30,7 @@ type selection struct {
 }
 
 const (
+	maxTerms  = 64      // frames that pass anyway
 	maxFactor = 20      // bits
 	maxUnits  = 1 << 50 // beyond 2^53, floating point is not exact
 )

@@ -54,6 +54,7 @@ type stamp struct {
 	key           bool  // a keyframe
 	interlaced    bool  // of two different fields, at a size that bwdif accepts
 	damaged       bool  // the log reported damage before it
+	derived       bool  // it has side data that it may owe to other frames
 	width, height int
 	aspect        float64 // width / height of a pixel
 	angle         int     // of its display matrix, see [Info.angle]
@@ -72,6 +73,7 @@ type layout struct{ width, height, turns int }
 type part struct {
 	from  float64 // seconds
 	whole bool    // from the first frame instead
+	keys  bool    // only keyframes are decoded
 	pick  string  // an expression for ffmpeg's select
 }
 
@@ -89,6 +91,9 @@ func openStream(ctx context.Context, path string, info *Info, timeout time.Durat
 	s := newStream(ctx, path, timeout)
 	if of != nil {
 		args = append(args, seekTo(of)...)
+		if of.keys {
+			args = append(args, keyframeOptions[info.Codec]...)
+		}
 		filters = ",select='" + of.pick + "'" + filters
 	}
 	if of == nil || of.whole {
@@ -462,6 +467,8 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 	case strings.Contains(text, "displaymatrix: rotation of "):
 		l.angle = quarter(seconds(after(text, "displaymatrix: rotation of ")))
 		l.current.angle = l.angle
+	case strings.Contains(text, "side data - ") && mentions(text, derived):
+		l.current.derived = true
 	case strings.Contains(text, "] color_range:"):
 		if message == "" && wholeColors.MatchString(text) {
 			l.color = colorimetry{known(after(text, " color_space:")), known(after(text, " color_primaries:")),
@@ -471,6 +478,10 @@ func (l *ffmpegLog) frameLine(text string, emit func(stamp)) {
 		l.complete(emit)
 	}
 }
+
+// derived are side data that show, if they are exported, that a frame may depend on others. Older
+// versions of ffmpeg have no names for some.
+var derived = []string{"otion vectors", "ilm grain", "unknown side data type"}
 
 // within finds a message about damage within a line of showinfo, perhaps without its first
 // words, and wholeColors matches a line with all colors of a frame and no message.

@@ -31,6 +31,11 @@ func TestOtherVersionsOfFFmpeg(t *testing.T) {
 			t.Run("odd", TestOddFiles)
 			t.Run("alpha", TestTransparentPixelsAreBlack)
 			t.Run("selecting", TestSelectingOnRealClips)
+			t.Run("keyframes", TestOnlyKeyframesAreDecoded)
+			t.Run("dependent keyframes", TestKeyframesThatDependOnOthers)
+			t.Run("grainy keyframes", TestKeyframesWithFilmGrain)
+			t.Run("false keyframes", TestLiesAboutKeyframes)
+			t.Run("damaged keyframes", TestDamagedKeyframes)
 		})
 	}
 }

@@ -71,6 +71,7 @@ const (
 	sequential              // from the first frame, and every frame is converted to RGB
 	selecting               // from the first frame, and few others than the wanted frames are converted
 	seeking                 // from the keyframes before the wanted frames
+	keyframes               // only keyframes, if all wanted frames are some
 )
 
 func (o Options) timeout() time.Duration {
