@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
@@ -12,6 +13,15 @@ import (
 type folding struct {
 	tensors map[string]lazy
 	used    map[string]bool
+	scaled  bool // there are layer scales
+}
+
+func newFolding(tensors map[string]lazy) *folding {
+	f := &folding{tensors: tensors, used: map[string]bool{}}
+	for name := range tensors {
+		f.scaled = f.scaled || strings.HasSuffix(name, ".gamma")
+	}
+	return f
 }
 
 // branch is one of the parts whose sum is a layer: ±scale·norm(conv(x)). The fields are prefixes
@@ -21,6 +31,7 @@ type branch struct {
 	scale      string // a factor for each output channel
 	minus      bool
 	before     string // a batch norm of the input instead of the output
+	biased     bool   // the convolution has a bias
 }
 
 // first returns the first of the names that exists, or "".
@@ -31,6 +42,16 @@ func (f *folding) first(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// scale returns the first of the names of a layer scale that exists. A file has all of them or, after
+// folding, none.
+func (f *folding) scale(names ...string) string {
+	name := f.first(names...)
+	if name != "" || !f.scaled {
+		return name
+	}
+	return names[0]
 }
 
 // present returns the branches of which the file has the weights.
@@ -61,7 +82,7 @@ func (f *folding) mixer(prefix string) []branch {
 	prefix += ".token_mixer"
 	all := append(f.mobileOne(prefix+".mixer"), branch{norm: prefix + ".norm.identity", minus: true})
 	for i := range all {
-		all[i].scale = f.first(prefix + ".layer_scale.gamma")
+		all[i].scale = f.scale(prefix + ".layer_scale.gamma")
 	}
 	return append(all, branch{})
 }
@@ -154,7 +175,7 @@ func (f *folding) check(b branch, shape []int) error {
 	if b.conv == "" {
 		return nil
 	}
-	if bias := f.first(b.conv + ".bias"); bias != "" {
+	if bias := b.conv + ".bias"; b.biased || f.first(bias) != "" {
 		if err := need(bias, vector(shape[0])); err != nil {
 			return err
 		}
