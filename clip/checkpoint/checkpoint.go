@@ -283,6 +283,8 @@ var families = []struct {
 	{stemLandmark, fromOpenAI, "", ""},
 	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
 	{trunkLandmark, fromMobileCLIP, "", "an image tower of the timm library"},
+	{appleTrunkLandmark, fromApple, appleFormat, "a MobileCLIP model of unknown sizes"},
+	{appleStemLandmark, fromApple, appleFormat, "a MobileCLIP model of unknown sizes"},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
 	{viFiLandmark, fromViFi, viFi, ""},
 	{siglipLandmark, fromSiglip, siglipHF, "a SigLIP model"},

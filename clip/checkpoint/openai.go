@@ -107,7 +107,8 @@ func isBuffer(name string, t lazy) bool {
 
 // otherModels are recognized by a part of a tensor's name.
 var otherModels = []struct{ part, what string }{
-	{`image_encoder\.model\.`, "a MobileCLIP model in Apple's own layout"},
+	{`resblocks\.0\.token_mixer\.`, "the text tower of MobileCLIP-S0"},
+	{`image_encoder\.model\.`, "an unknown part of a MobileCLIP model"},
 	{`visual\.trunk\.`, "an image tower of the timm library"},
 	{`vision_model\.head\.`, "a SigLIP model"},
 	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},

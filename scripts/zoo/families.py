@@ -186,6 +186,10 @@ def stored(state):
 
 def write_openclip(folder, model, config, preprocess, small):
     save_file(stored(model.state_dict()), os.path.join(folder, "open_clip_model.safetensors"), {"format": "pt"})
+    write_config(folder, config, preprocess)
+
+
+def write_config(folder, config, preprocess):
     with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
         json.dump({"model_cfg": config, "preprocess_cfg": preprocess}, f, indent=1)
 
@@ -283,6 +287,62 @@ def write_reparameterized(folder, model, config, preprocess, small):
     write_openclip(folder, model, config, preprocess, small)
 
 
+# Names of Apple's own files of MobileCLIP: OpenCLIP's, and Apple's. open_clip.convert translates
+# them back.
+APPLE_TEXT = [("text.token_embedding.", "text_encoder.embedding_layer."), ("text.ln_final.", "text_encoder.final_layer_norm."),
+              ("text.text_projection", "text_encoder.projection_layer"), ("text.transformer.resblocks.", "text_encoder.transformer."),
+              ("text.positional_embedding", "text_encoder.positional_embedding.pos_embed.pos_embed"),
+              ("ln_1.", "pre_norm_mha.0."), ("attn.in_proj_", "pre_norm_mha.1.qkv_proj."), ("attn.out_proj.", "pre_norm_mha.1.out_proj."),
+              ("ln_2.", "pre_norm_ffn.0."), ("mlp.c_fc.", "pre_norm_ffn.1."), ("mlp.c_proj.", "pre_norm_ffn.4.")]
+APPLE_TRUNK = [("visual.trunk.", "image_encoder.model."), ("stem.", "patch_embed."), ("stages.0.blocks.", "network.0."),
+               ("stages.1.downsample.", "network.1."), ("stages.1.blocks.", "network.2."), ("stages.2.downsample.", "network.3."),
+               ("stages.2.blocks.", "network.4."), ("stages.3.downsample.", "network.5."), ("stages.3.pos_emb.pos_enc.", "network.6.pe."),
+               ("stages.3.pos_emb.", "network.6."), ("stages.3.blocks.", "network.7."), ("final_conv.se.fc1", "conv_exp.se.reduce"),
+               ("final_conv.se.fc2", "conv_exp.se.expand"), ("final_conv.", "conv_exp."), ("head.fc.weight", "head.proj"), ("conv_kxk.", "rbr_conv."),
+               ("conv_scale.", "rbr_scale."), ("identity.", "rbr_skip."), ("large_conv.", "lkb_origin."), ("proj.0.reparam_conv.", "proj.0.lkb_reparam."),
+               (".mlp.", ".convffn."), (".gamma", "")]
+APPLE_VIT = [("visual.trunk.", "image_encoder.model."), (".conv.", ".block.conv."), (".bn.", ".block.norm."),
+             ("patch_embed.backbone.", "patch_emb."), ("model.norm.", "model.post_transformer_norm."), ("model.pos_embed", "model.pos_embed.pos_embed.pos_embed"), ("head.weight", "classifier.proj"),
+             ("blocks.", "transformer."), ("norm1.", "pre_norm_mha.0."), ("attn.qkv.", "pre_norm_mha.1.qkv_proj."), ("attn.proj.", "pre_norm_mha.1.out_proj."),
+             ("norm2.", "pre_norm_ffn.0."), ("mlp.fc1.", "pre_norm_ffn.1."), ("mlp.fc2.", "pre_norm_ffn.4.")]
+
+
+def write_apple(folder, model, config, preprocess, small):
+    """Writes Apple's own file of a MobileCLIP. Its projection of images has no bias. OpenCLIP reads
+    it back, unless it is re-parameterized. Only a small model has a configuration."""
+    trunk = model.visual.trunk
+    vit = hasattr(trunk, "patch_embed")
+    bias = (trunk.head if vit else trunk.head.fc).bias
+    bias.data.zero_()
+    out = {}
+    for name, t in stored(model.state_dict()).items():
+        if name.endswith(("head.bias", "head.fc.bias", "attn_mask")):
+            continue
+        for a, b in APPLE_TEXT if name.startswith("text.") else APPLE_VIT if vit else APPLE_TRUNK:
+            name = name.replace(a, b)
+        if name.endswith("pos_embed.pos_embed"):
+            t = t.reshape(1, 1, *t.shape[-2:])
+        out[name] = t.T.contiguous() if name.endswith(("head.proj", "classifier.proj")) else t
+    path = os.path.join(folder, "mobileclip.pt")
+    torch.save(out, path)
+    if not any(".reparam_conv." in name for name in out):
+        open_clip.factory.load_checkpoint(model, path)
+    if small:
+        write_config(folder, config, preprocess)
+
+
+def write_apple_reparameterized(folder, model, config, preprocess, small):
+    write_reparameterized(folder, model, config, preprocess, small)
+    os.remove(os.path.join(folder, "open_clip_model.safetensors"))
+    os.remove(os.path.join(folder, "open_clip_config.json"))
+    write_apple(folder, model, config, preprocess, small)
+
+
+def write_apple2(folder, model, config, preprocess, small):
+    """Writes a file with OpenCLIP's names, as its training does, without a configuration."""
+    torch.save({"state_dict": {"module." + name: t for name, t in stored(model.state_dict()).items()}}, os.path.join(folder, "mobileclip2.pt"))
+
+
 @dataclass
 class HuggingFace:
     """A CLIPModel of transformers, or one of its towers."""
@@ -362,7 +422,18 @@ FAMILIES = {
     "mobileclip2-b": MobileCLIPB("MobileCLIP2-B", side=32, preprocess=UNIT),
     "mobileclip2-l": OpenCLIP("MobileCLIP2-L-14", timm=dict(embed_dim=64)),
     "mobileclip2-s4": MobileCLIP("MobileCLIP2-S4", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
+    # The same in Apple's own files, which have no configuration. B-LT has the sizes of B.
+    "apple-s1": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT, layers=None, write=write_apple),
+    "apple-s1-one": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT, layers=None, write=write_apple_reparameterized),
+    "apple-s2": MobileCLIP("MobileCLIP-S2", preprocess=UNIT, layers=None, write=write_apple),
+    "apple-b": MobileCLIPB("MobileCLIP-B", side=32, preprocess=UNIT, layers=None, write=write_apple),
+    "apple2-s0": MobileCLIP("MobileCLIP2-S0", preprocess=UNIT, layers=None, write=write_apple2),
+    "apple2-s2": MobileCLIP("MobileCLIP2-S2", preprocess=UNIT, layers=None, write=write_apple2),
+    "apple2-b": MobileCLIPB("MobileCLIP2-B", preprocess=UNIT, layers=None, write=write_apple2),
+    "apple2-s3": MobileCLIP("MobileCLIP2-S3", preprocess={"interpolation": "bilinear"}, layers=None, write=write_apple2),
+    "apple2-s4": MobileCLIP("MobileCLIP2-S4", preprocess={"interpolation": "bilinear"}, layers=None, write=write_apple2),
+    "apple2-l": OpenCLIP("MobileCLIP2-L-14", layers=None, write=write_apple2),
 }
 
 # The rows that are fixtures.
-FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3", "mobileclip2-b"]
+FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3", "mobileclip2-b", "apple-s1", "apple-s1-one", "apple-b"]
