@@ -2,7 +2,9 @@ package checkpoint
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -61,12 +63,13 @@ var appleText = strings.NewReplacer(
 // (https://github.com/apple/ml-mobileclip).
 func fromApple(tensors map[string]lazy) (map[string]lazy, error) {
 	out := map[string]lazy{}
+	_, hybrid := tensors[appleHybrid]
 	for name, t := range tensors {
-		names := appleImage
-		if strings.HasPrefix(name, "text_encoder.") {
-			names = appleText
+		to := toTimm(name, hybrid)
+		if _, twice := out[to]; twice {
+			return nil, fmt.Errorf("tensor %q is there twice", name)
 		}
-		switch to := names.Replace(name); to {
+		switch to {
 		case "positional_embedding":
 			out[to] = reshaped(t, 2)
 		case trunk + "pos_embed":
@@ -87,6 +90,28 @@ func fromApple(tensors map[string]lazy) (map[string]lazy, error) {
 	return fromTimm(out)
 }
 
+// appleHybrid is a tensor of every text tower with convolutions before and after its Transformer.
+const appleHybrid = "text_encoder.transformer.0.convffn.fc1.weight"
+
+// appleTextBlock is the name of a tensor of the text tower's blocks, of which the first and the last
+// of a hybrid one are convolutions.
+var appleTextBlock = regexp.MustCompile(`^text_encoder\.transformer\.([0-9]{1,4})\.(.*)$`)
+
+// toTimm returns the name of a tensor by timm, or by OpenAI in the text tower.
+func toTimm(name string, hybrid bool) string {
+	if !strings.HasPrefix(name, "text_encoder.") {
+		return appleImage.Replace(name)
+	}
+	if part := appleTextBlock.FindStringSubmatch(name); hybrid && part != nil {
+		i, _ := strconv.Atoi(part[1])
+		if !strings.HasPrefix(part[2], "pre_norm_") {
+			return fmt.Sprintf("%s%d.%s", textMixers, min(i, 1), appleImage.Replace(part[2]))
+		}
+		name = fmt.Sprintf("text_encoder.transformer.%d.%s", i-1, part[2])
+	}
+	return appleText.Replace(name)
+}
+
 // mobileCLIP is an architecture of Apple's MobileCLIP (Vasu et al. 2024) or MobileCLIP2 (Faghri et al.
 // 2025). Their files do not say how images are prepared and whether texts are causal.
 type mobileCLIP struct {
@@ -95,7 +120,8 @@ type mobileCLIP struct {
 	width   int    // of it
 	blocks  [5]int // of each stage of the image tower; a ViT is one
 	embed   int
-	text    int    // width of the text tower, which has 12 layers
+	text    int    // width of the text tower
+	layers  int    // of it
 	vision  string // what timm calls the image tower
 	prepare string // preprocess_cfg of OpenCLIP
 	side    int    // of images, in pixels
@@ -111,13 +137,14 @@ const (
 
 // mobileCLIPs are the published architectures.
 var mobileCLIPs = []mobileCLIP{
-	{"MobileCLIP2-S0", trunkStem, 64, [5]int{2, 6, 10, 2}, 512, 512, "fastvit_mci0", rawPixels, 256, false},
-	{"MobileCLIP-S1", trunkStem, 64, [5]int{4, 12, 20, 4}, 512, 512, "fastvit_mci1", rawPixels, 256, false},
-	{"MobileCLIP-S2 or MobileCLIP2-S2", trunkStem, 80, [5]int{4, 12, 24, 4}, 512, 512, "fastvit_mci2", rawPixels, 256, false},
-	{"MobileCLIP2-S3", trunkStem, 96, [5]int{2, 12, 24, 4, 2}, 768, 768, "fastvit_mci3", bilinearLikeCLIP, 256, false},
-	{"MobileCLIP2-S4", trunkStem, 128, [5]int{2, 12, 24, 4, 4}, 768, 768, "fastvit_mci4", bilinearLikeCLIP, 256, false},
-	{"MobileCLIP-B or MobileCLIP2-B", stemLandmark, 768, [5]int{12}, 512, 512, "vit_base_mci_224", rawPixels, 224, true},
-	{"MobileCLIP2-L-14", openAILandmark, 1024, [5]int{24}, 768, 768, "vit_large_patch14_clip_224", likeCLIP, 224, false},
+	{"MobileCLIP-S0", trunkStem, 64, [5]int{2, 6, 10, 2}, 512, 512, 4, "fastvit_mci0", rawPixels, 256, false},
+	{"MobileCLIP2-S0", trunkStem, 64, [5]int{2, 6, 10, 2}, 512, 512, 12, "fastvit_mci0", rawPixels, 256, false},
+	{"MobileCLIP-S1", trunkStem, 64, [5]int{4, 12, 20, 4}, 512, 512, 12, "fastvit_mci1", rawPixels, 256, false},
+	{"MobileCLIP-S2 or MobileCLIP2-S2", trunkStem, 80, [5]int{4, 12, 24, 4}, 512, 512, 12, "fastvit_mci2", rawPixels, 256, false},
+	{"MobileCLIP2-S3", trunkStem, 96, [5]int{2, 12, 24, 4, 2}, 768, 768, 12, "fastvit_mci3", bilinearLikeCLIP, 256, false},
+	{"MobileCLIP2-S4", trunkStem, 128, [5]int{2, 12, 24, 4, 4}, 768, 768, 12, "fastvit_mci4", bilinearLikeCLIP, 256, false},
+	{"MobileCLIP-B or MobileCLIP2-B", stemLandmark, 768, [5]int{12}, 512, 512, 12, "vit_base_mci_224", rawPixels, 224, true},
+	{"MobileCLIP2-L-14", openAILandmark, 1024, [5]int{24}, 768, 768, 12, "vit_large_patch14_clip_224", likeCLIP, 224, false},
 }
 
 const trunkStem = trunk + "stem.0.reparam_conv.weight"
@@ -130,7 +157,8 @@ func mobileCLIPOf(tensors map[string]lazy) *mobileCLIP {
 	}
 	i := slices.IndexFunc(mobileCLIPs, func(m mobileCLIP) bool {
 		return dim(tensors, m.first, 0) == m.width && blocks == m.blocks &&
-			slices.Equal(tensors["text_projection"].shape, []int{m.text, m.embed})
+			slices.Equal(tensors["text_projection"].shape, []int{m.text, m.embed}) &&
+			blocksOf(tensors, "transformer.resblocks.%d.ln_1.weight") == m.layers
 	})
 	if i < 0 {
 		return nil
@@ -146,8 +174,8 @@ func (w *Weights) configureMobileCLIP(m *mobileCLIP, tensors map[string]lazy) er
 	}
 	if _, err := w.configuredBy(fmt.Appendf(nil, `{"model_cfg":{"embed_dim":%d,`+
 		`"vision_cfg":{"timm_model_name":%q,"timm_pool":%q,"image_size":%d},`+
-		`"text_cfg":{"context_length":77,"vocab_size":49408,"width":%d,"heads":%d,"layers":12,"no_causal_mask":%t}},"preprocess_cfg":%s}`,
-		m.embed, m.vision, pool, m.side, m.text, m.text/64, !m.causal, m.prepare), "", tensors); err != nil {
+		`"text_cfg":{"context_length":77,"vocab_size":49408,"width":%d,"heads":%d,"layers":%d,"no_causal_mask":%t}},"preprocess_cfg":%s}`,
+		m.embed, m.vision, pool, m.side, m.text, m.text/64, m.layers, !m.causal, m.prepare), "", tensors); err != nil {
 		return fmt.Errorf("read as %s: %w", m.names, err)
 	}
 	w.assume("the model is " + m.names)

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math"
 	"os"
@@ -24,21 +25,23 @@ func TestMobileCLIPsAreRecognized(t *testing.T) {
 		name        string
 		width       int // of the first layer
 		blocks      []int
+		layers      int // of the text tower
 		text, embed int
 		side        int
 		fit         video.Fit
 		std         [3]float32 // zero is as in CLIP
 		causal      bool
 	}{
-		{"MobileCLIP2-S0", 64, []int{2, 6, 10, 2}, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
-		{"MobileCLIP-S1", 64, []int{4, 12, 20, 4}, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
-		{"MobileCLIP-S2", 80, []int{4, 12, 24, 4}, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
-		{"MobileCLIP2-S3", 96, []int{2, 12, 24, 4, 2}, 768, 768, 256, bilinear, openAI, false},
-		{"MobileCLIP2-S4", 128, []int{2, 12, 24, 4, 4}, 768, 768, 256, bilinear, openAI, false},
-		{"MobileCLIP-B", 768, []int{12}, 512, 512, 224, bilinear, [3]float32{1, 1, 1}, true},
-		{"MobileCLIP2-L-14", 1024, []int{24}, 768, 768, 224, video.Fit{}, openAI, false},
+		{"MobileCLIP-S0", 64, []int{2, 6, 10, 2}, 4, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
+		{"MobileCLIP2-S0", 64, []int{2, 6, 10, 2}, 12, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
+		{"MobileCLIP-S1", 64, []int{4, 12, 20, 4}, 12, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
+		{"MobileCLIP-S2", 80, []int{4, 12, 24, 4}, 12, 512, 512, 256, bilinear, [3]float32{1, 1, 1}, false},
+		{"MobileCLIP2-S3", 96, []int{2, 12, 24, 4, 2}, 12, 768, 768, 256, bilinear, openAI, false},
+		{"MobileCLIP2-S4", 128, []int{2, 12, 24, 4, 4}, 12, 768, 768, 256, bilinear, openAI, false},
+		{"MobileCLIP-B", 768, []int{12}, 12, 512, 512, 224, bilinear, [3]float32{1, 1, 1}, true},
+		{"MobileCLIP2-L-14", 1024, []int{24}, 12, 768, 768, 224, video.Fit{}, openAI, false},
 	} {
-		tensors := mobileShapes(c.width, c.blocks, c.text, c.embed)
+		tensors := mobileShapes(c.width, c.blocks, c.layers, c.text, c.embed)
 		w := &Weights{unconfigured: "a model", trunk: len(c.blocks) > 1, fiveStages: len(c.blocks) == 5}
 		if err := w.configure("", tensors); err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -66,8 +69,11 @@ func ofShape(shape ...int) lazy {
 }
 
 // mobileShapes returns the tensors by which a MobileCLIP is recognized, under OpenAI's names.
-func mobileShapes(width int, blocks []int, text, embed int) map[string]lazy {
+func mobileShapes(width int, blocks []int, layers, text, embed int) map[string]lazy {
 	tensors := map[string]lazy{"text_projection": ofShape(text, embed), "positional_embedding": ofShape(77, text)}
+	for i := range layers {
+		tensors[fmt.Sprintf("transformer.resblocks.%d.ln_1.weight", i)] = ofShape(text)
+	}
 	first, name := trunkStem, trunk+"stages.S.blocks.B.mlp.conv.weight"
 	switch width {
 	case 768:
@@ -113,7 +119,7 @@ func appleModel(t *testing.T, name string) (tensors map[string]safetensors.Tenso
 
 // Apple's files are read in every data type of weights.
 func TestAppleDataTypes(t *testing.T) {
-	for _, name := range []string{"apple-s1", "apple-s1-one", "apple-b"} {
+	for _, name := range []string{"apple-s0", "apple-s1", "apple-s1-one", "apple-b"} {
 		half, config := appleModel(t, name)
 		float, brain := map[string]safetensors.Tensor{}, map[string]safetensors.Tensor{}
 		for name, v := range half {
@@ -157,20 +163,25 @@ func TestAppleDataTypes(t *testing.T) {
 
 // A file without one of its tensors is an error: here, or because a tensor of the model is missing.
 func TestAppleFilesAreWhole(t *testing.T) {
-	for _, name := range []string{"apple-s1", "apple-s1-one", "apple-b"} {
-		all, config := appleModel(t, name)
-		whole, err := readAll(write(t, map[string]any{"mobileclip.safetensors": all, "open_clip_config.json": config}))
+	for _, name := range []string{"apple-s0", "apple-s1", "apple-s1-one", "apple-b"} {
+		dir := filepath.Join("../../testdata/zoo", name)
+		f, err := openFile(filepath.Join(dir, "mobileclip.pt"))
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer f.close()
+		whole, err := f.weights(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := f.tensors
 		for missing := range all {
 			if strings.HasSuffix(missing, ".num_batches_tracked") || missing == "logit_scale" {
 				continue
 			}
-			rest := maps.Clone(all)
-			delete(rest, missing)
-			w, err := readAll(write(t, map[string]any{"mobileclip.safetensors": rest, "open_clip_config.json": config}))
-			if err == nil && len(w.Tensors) == len(whole.Tensors) && w.NoText == "" {
+			f.tensors = maps.Clone(all)
+			delete(f.tensors, missing)
+			if w, err := f.weights(dir); err == nil && len(w.Tensors) == len(whole.Tensors) && w.NoText == "" {
 				t.Errorf("%s: nothing is missing without %s", name, missing)
 			}
 		}
@@ -192,9 +203,11 @@ func TestAppleFilesRefused(t *testing.T) {
 		m[name] = v
 		return m
 	}
-	hybrid := rename(s1, func(name string) string {
-		return strings.Replace(name, "text_encoder.transformer.0.pre_norm_mha.0", "text_encoder.transformer.0.token_mixer.norm.rbr_skip", 1)
-	})
+	s0, configS0 := appleModel(t, "apple-s0")
+	twice := maps.Clone(s0)
+	for name, v := range s0 {
+		twice[strings.Replace(name, "transformer.5.", "transformer.3.", 1)] = v
+	}
 	for name, c := range map[string]struct {
 		tensors map[string]safetensors.Tensor
 		config  string
@@ -208,7 +221,13 @@ func TestAppleFilesRefused(t *testing.T) {
 		"unknown part of a block":    {changed("image_encoder.model.network.0.0.x.weight", s1[proj]), config, "is not known"},
 		"a projection of one number": {changed(proj, safetensors.FromFloat32s([]float32{1})), config, proj},
 		"a norm of one channel":      {changed(norm, safetensors.FromFloat32s([]float32{1}, 1)), config, "running_mean"},
-		"S0's text tower":            {hybrid, config, "text tower of MobileCLIP-S0"},
+		"convolutions between":       {twice, configS0, "is there twice"},
+		"half of S0's text tower": {rename(s0, func(name string) string {
+			if strings.Contains(name, "text_encoder.transformer.0.") {
+				return ""
+			}
+			return name
+		}), configS0, "resblocks.5.convffn"},
 	} {
 		files := map[string]any{"mobileclip.pt": torchFile(t, c.tensors)}
 		if c.config != "" {

@@ -51,6 +51,9 @@ var branches = []struct {
 	}},
 }
 
+// textMixers prefixes the names of the convolutions in the text tower of MobileCLIP-S0.
+const textMixers = "mixers."
+
 // fromMobileCLIP returns the tensors of a MobileCLIP model: the image tower with one convolution
 // per layer, and the text tower under OpenAI's names. In training, layers have several branches
 // with batch norms; for a trained model, their sum is one convolution.
@@ -58,7 +61,7 @@ func fromMobileCLIP(tensors map[string]lazy) (map[string]lazy, error) {
 	f := newFolding(tensors)
 	out := map[string]lazy{}
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		if !strings.HasPrefix(name, trunk) || f.used[name] {
+		if !strings.HasPrefix(name, trunk) && !strings.HasPrefix(name, textMixers) || f.used[name] {
 			continue
 		}
 		for _, rule := range branches {
