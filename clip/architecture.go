@@ -20,7 +20,7 @@ func (c Config) checkArchitectures() error {
 	}
 	width, head := c.poolWidth(), c.VisionWidth/max(1, c.VisionHeads)
 	switch {
-	case v.Bidirectional || v.Pad != 0:
+	case v.Bidirectional || v.Pad != 0 || v.Mixer != 0 || v.MixerMLP != 0:
 		return errors.New("the image tower has options of text towers")
 	case t.NoClassToken || t.NoPreNorm || t.Stem != 0 || t.Rotary != "" || t.Gated || t.AttentionNorm || t.MLPNorm:
 		return errors.New("the text tower has options of image towers")
@@ -38,10 +38,17 @@ func (c Config) checkArchitectures() error {
 		return fmt.Errorf("the text tower has %d columns, and no projection to %d", c.TextWidth, c.Embed)
 	case c.HasText() && t.Pad >= c.Vocab:
 		return fmt.Errorf("the padding token %d is not in the vocabulary of %d", t.Pad, c.Vocab)
+	case (t.Mixer != 0 || t.MixerMLP != 0) && !plausibleMixer(t):
+		return fmt.Errorf("convolutions over %d positions with an MLP of %d columns in the text tower (not causal: %t) are not supported", t.Mixer, t.MixerMLP, t.Bidirectional)
 	case t.Bidirectional && t.Pool == checkpoint.PoolClass:
 		return errors.New("a class token in a text tower that is not causal is not supported")
 	}
 	return nil
+}
+
+// plausibleMixer reports whether convolutions over an odd number of positions can be in a text tower.
+func plausibleMixer(t checkpoint.Architecture) bool {
+	return t.Bidirectional && t.Mixer > 0 && t.Mixer%2 == 1 && t.Mixer <= towers.MaxMixer && t.MixerMLP > 0 && t.MixerMLP <= 1<<16
 }
 
 // checkTower returns an error for values that no tower with the given pools has.

@@ -78,7 +78,8 @@ func (c Config) sizes() towers.Sizes {
 		Image: towers.ImageDesign{Pool: pools[v.Pool], Attention: c.pool(), PoolNorm: v.PoolNorm, NoClass: v.NoClassToken, Stem: v.Stem,
 			NoPreNorm: v.NoPreNorm, NoProjection: v.NoProjection, Bias: v.ProjectionBias,
 			Rotary: towers.Rotary{Order: v.Rotary, Offset: float64(v.RotaryOffset), Grid: v.RotaryGrid}},
-		Words: towers.TextDesign{Pool: pools[t.Pool], Bidirectional: t.Bidirectional, Pad: t.Pad, NoProjection: t.NoProjection, Bias: t.ProjectionBias}}
+		Words: towers.TextDesign{Pool: pools[t.Pool], Bidirectional: t.Bidirectional, Pad: t.Pad, NoProjection: t.NoProjection, Bias: t.ProjectionBias,
+			Mixer: t.Mixer, MixerMLP: t.MixerMLP}}
 }
 
 // block completes the sizes of a tower's blocks.
@@ -166,6 +167,9 @@ func (c Config) textTensors(f func(name string, shape ...int)) {
 	}
 	for i := range c.TextLayers {
 		nn.BlockTensors(fmt.Sprintf("%s.%d", towers.TextBlocks, i), sizes.Text, f)
+	}
+	if c.Text.Mixer > 0 {
+		towers.MixerTensors(c.TextWidth, sizes.Words, f)
 	}
 	f("ln_final.weight", c.TextWidth)
 	f("ln_final.bias", c.TextWidth)
@@ -274,6 +278,12 @@ func shapesOf(w *checkpoint.Weights) (c Config, err error) {
 	}
 	if shape := w.Tensors[towers.VisionPool+".mlp.c_fc.weight"].Shape; len(shape) == 2 {
 		v.PoolMLP = shape[0]
+	}
+	if shape := w.Tensors["mixers.0.token_mixer.reparam_conv.weight"].Shape; len(shape) == 4 {
+		c.Text.Mixer = shape[3]
+	}
+	if shape := w.Tensors["mixers.0.mlp.fc1.weight"].Shape; len(shape) == 4 {
+		c.Text.MixerMLP = shape[0]
 	}
 	return c, nil
 }

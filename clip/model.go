@@ -322,7 +322,8 @@ func (m *Model) Config() Config { return m.config }
 func (m *Model) Format() string { return m.format }
 
 // Assumed lists what the files do not say about how the model works, and was therefore
-// taken to be as in OpenAI's models. A configuration in their folder avoids it.
+// taken to be as in OpenAI's models, or as in the published model of the same sizes. A
+// configuration in their folder avoids it.
 func (m *Model) Assumed() []string { return m.assumed }
 
 // Fingerprint identifies the backbone by its settings and weights. Stored features and

@@ -82,6 +82,11 @@ func TestTrunkTensors(t *testing.T) {
 		"does not fit": func(m map[string]safetensors.Tensor) {
 			m[mixer+"layer_scale.gamma"] = safetensors.FromFloat32s([]float32{1}, 1)
 		},
+		"mlp.fc2.bias\" is missing": func(m map[string]safetensors.Tensor) {
+			delete(m, "visual.trunk.stages.1.blocks.0.mlp.fc2.bias")
+		},
+		"layer_scale.gamma\" is missing": func(m map[string]safetensors.Tensor) { delete(m, mixer+"layer_scale.gamma") },
+
 		"is missing":         func(m map[string]safetensors.Tensor) { delete(m, "visual.trunk.head.fc.bias") },
 		"has the value NaN":  func(m map[string]safetensors.Tensor) { first(m, mixer+"mixer.identity.running_var", -1) },
 		"has the value +Inf": func(m map[string]safetensors.Tensor) { first(m, "visual.trunk.head.fc.bias", float32(math.Inf(1))) },

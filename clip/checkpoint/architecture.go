@@ -27,6 +27,8 @@ type Architecture struct {
 	// Of text towers only.
 	Bidirectional bool `json:"bidirectional,omitempty"` // tokens also attend to those after them
 	Pad           int  `json:"pad,omitempty"`           // the token that fills the context
+	Mixer         int  `json:"mixer,omitempty"`         // positions that convolutions before and after the blocks mix; 0 without
+	MixerMLP      int  `json:"mixer_mlp,omitempty"`     // width of their MLPs
 }
 
 // The values of Architecture.Pool. An image tower without any takes its class token, a text tower

@@ -2,9 +2,9 @@
 // OpenAI's names.
 //
 // It reads OpenAI's TorchScript archives, plain state dicts and the training checkpoints of
-// OpenCLIP and ViFi-CLIP (.pt, .bin), OpenCLIP's and Hugging Face's .safetensors, models in
-// several files with an index, and the folders that they are published in. Nothing in a
-// file is executed.
+// OpenCLIP and ViFi-CLIP (.pt, .bin), Meta's Perception Encoder and Apple's MobileCLIP (.pt),
+// OpenCLIP's and Hugging Face's .safetensors, models in several files with an index, and the
+// folders that they are published in. Nothing in a file is executed.
 package checkpoint
 
 import (
@@ -82,7 +82,7 @@ type Weights struct {
 	Vision, Text Architecture
 
 	// Assumed lists what the files do not say about how the model works, and was
-	// therefore taken to be as in CLIP.
+	// therefore taken to be as in CLIP, or as in the published model of the same sizes.
 	Assumed []string
 
 	// NoText is the reason why Tensors has no text tower, or "" if it has one.
@@ -283,6 +283,8 @@ var families = []struct {
 	{stemLandmark, fromOpenAI, "", ""},
 	{timmLandmark, fromTimm, "", "an image tower of the timm library"},
 	{trunkLandmark, fromMobileCLIP, "", "an image tower of the timm library"},
+	{appleTrunkLandmark, fromApple, appleFormat, "a MobileCLIP model of unknown sizes"},
+	{appleStemLandmark, fromApple, appleFormat, "a MobileCLIP model of unknown sizes"},
 	{huggingFaceLandmark, fromHuggingFace, huggingFace, ""},
 	{viFiLandmark, fromViFi, viFi, ""},
 	{siglipLandmark, fromSiglip, siglipHF, "a SigLIP model"},

@@ -38,7 +38,9 @@ func (w *Weights) configure(dir string, tensors map[string]lazy) error {
 			return nil
 		}
 	}
-	switch {
+	switch m := mobileCLIPOf(tensors); {
+	case w.unconfigured != "" && m != nil:
+		return w.configureMobileCLIP(m, tensors)
 	case w.unconfigured != "":
 		return fmt.Errorf("it holds %s, but its configuration, open_clip_config.json or config.json, is missing in its folder", w.unconfigured)
 	case tensors[pool+"probe"].read != nil && tensors[pool+"mlp.c_fc.weight"].read != nil:
@@ -143,18 +145,7 @@ type sizes struct {
 // checkSizes returns an error unless the tensors have these sizes: the configuration in the
 // folder may be that of another model.
 func (w *Weights) checkSizes(s sizes, tensors map[string]lazy) error {
-	dim := func(tensor string, i int) int {
-		if shape := tensors[tensor].shape; i < len(shape) {
-			return shape[i]
-		}
-		return 0
-	}
-	blocks := func(prefix string) (n int) {
-		for tensors[fmt.Sprintf("%s%d.ln_1.weight", prefix, n)].read != nil {
-			n++
-		}
-		return n
-	}
+	dim := func(tensor string, i int) int { return dim(tensors, tensor, i) }
 	const image, text = "visual.transformer.resblocks.", "transformer.resblocks."
 	patch := dim("visual.conv1.weight", 3)
 	if tensors[stemLandmark].read != nil {
@@ -174,12 +165,12 @@ func (w *Weights) checkSizes(s sizes, tensors map[string]lazy) error {
 		{"the image tower's width", s.visionWidth, dim("visual.conv1.weight", 0)},
 		{"the patch size", s.patch, patch},
 		{"the side of images", s.imageSize, grid * patch},
-		{"the image tower's number of layers", s.visionLayers, blocks(image)},
+		{"the image tower's number of layers", s.visionLayers, blocksOf(tensors, image+"%d.ln_1.weight")},
 		{"the image tower's MLP", s.visionMLP, dim(image+"0.mlp.c_fc.weight", 0)},
 		{"the vocabulary", s.vocabulary, dim("token_embedding.weight", 0)},
 		{"the text tower's width", s.textWidth, dim("token_embedding.weight", 1)},
 		{"the text tower's context", s.context, dim("positional_embedding", 0) - min(1, dim("cls_emb", 0))},
-		{"the text tower's number of layers", s.textLayers, blocks(text)},
+		{"the text tower's number of layers", s.textLayers, blocksOf(tensors, text+"%d.ln_1.weight")},
 		{"the text tower's MLP", s.textMLP, dim(text+"0.mlp.c_fc.weight", 0)},
 	} {
 		if c.want != 0 && c.have != 0 && c.want != c.have {
@@ -187,6 +178,22 @@ func (w *Weights) checkSizes(s sizes, tensors map[string]lazy) error {
 		}
 	}
 	return nil
+}
+
+// dim returns a size of a tensor, or 0 without that dimension.
+func dim(tensors map[string]lazy, name string, i int) int {
+	if shape := tensors[name].shape; i < len(shape) {
+		return shape[i]
+	}
+	return 0
+}
+
+// blocksOf returns the number of tensors whose names are format with 0, 1, 2 and so on.
+func blocksOf(tensors map[string]lazy, format string) (n int) {
+	for tensors[fmt.Sprintf(format, n)].read != nil {
+		n++
+	}
+	return n
 }
 
 // plausibleEps reports whether a layer norm can add eps to the variance.

@@ -23,6 +23,9 @@ func rename(tensors map[string]safetensors.Tensor, to func(name string) string) 
 	return out
 }
 
+// storageClasses are PyTorch's names of data types.
+var storageClasses = map[string]string{"F32": "torch FloatStorage", "F16": "torch HalfStorage", "BF16": "torch BFloat16Storage", "I64": "torch LongStorage"}
+
 // torchFile returns the tensors as torch.save writes a state dict, nested under the keys in
 // outer.
 func torchFile(t *testing.T, tensors map[string]safetensors.Tensor, outer ...string) []byte {
@@ -39,7 +42,7 @@ func torchFile(t *testing.T, tensors map[string]safetensors.Tensor, outer ...str
 		for _, n := range v.Shape {
 			shape = append(shape, n)
 		}
-		state = append(state, name, tensor(key, v.Len(), 0, shape, stride))
+		state = append(state, name, typed(storageClasses[v.DType], key, v.Len(), 0, shape, stride))
 	}
 	value := any(state)
 	for _, key := range outer {

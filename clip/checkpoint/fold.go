@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/clipcue/clipcue/internal/safetensors"
 )
@@ -12,6 +13,15 @@ import (
 type folding struct {
 	tensors map[string]lazy
 	used    map[string]bool
+	scaled  bool // there are layer scales
+}
+
+func newFolding(tensors map[string]lazy) *folding {
+	f := &folding{tensors: tensors, used: map[string]bool{}}
+	for name := range tensors {
+		f.scaled = f.scaled || strings.HasSuffix(name, ".gamma")
+	}
+	return f
 }
 
 // branch is one of the parts whose sum is a layer: ±scale·norm(conv(x)). The fields are prefixes
@@ -21,6 +31,7 @@ type branch struct {
 	scale      string // a factor for each output channel
 	minus      bool
 	before     string // a batch norm of the input instead of the output
+	biased     bool   // the convolution has a bias
 }
 
 // first returns the first of the names that exists, or "".
@@ -31,6 +42,16 @@ func (f *folding) first(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// scale returns the first of the names of a layer scale that exists. A file has all of them or, after
+// folding, none.
+func (f *folding) scale(names ...string) string {
+	name := f.first(names...)
+	if name != "" || !f.scaled {
+		return name
+	}
+	return names[0]
 }
 
 // present returns the branches of which the file has the weights.
@@ -61,22 +82,22 @@ func (f *folding) mixer(prefix string) []branch {
 	prefix += ".token_mixer"
 	all := append(f.mobileOne(prefix+".mixer"), branch{norm: prefix + ".norm.identity", minus: true})
 	for i := range all {
-		all[i].scale = f.first(prefix + ".layer_scale.gamma")
+		all[i].scale = f.scale(prefix + ".layer_scale.gamma")
 	}
 	return append(all, branch{})
 }
 
-// sum is a convolution: weight [out,in,kernel,kernel], or nil if only the bias [out] is computed.
+// sum is a convolution: weight [out,in,height,width], or nil if only the bias [out] is computed.
 type sum struct {
-	out, in, kernel int
-	weight, bias    []float64
+	out, in, height, width int
+	weight, bias           []float64
 }
 
 // newSum returns a convolution for the shape of a weight, with a bias of zeros.
 func newSum(shape []int) *sum {
-	s := &sum{out: shape[0], in: shape[1], kernel: 1, bias: make([]float64, shape[0])}
+	s := &sum{out: shape[0], in: shape[1], height: 1, width: 1, bias: make([]float64, shape[0])}
 	if len(shape) == 4 {
-		s.kernel = shape[2]
+		s.height, s.width = shape[2], shape[3]
 	}
 	return s
 }
@@ -86,7 +107,7 @@ func newSum(shape []int) *sum {
 func (f *folding) layer(all []branch) (weight, bias lazy, err error) {
 	name := all[0].conv + ".weight"
 	shape := f.tensors[name].shape
-	if len(shape) != 2 && (len(shape) != 4 || shape[2] != shape[3]) || slices.Min(shape) < 1 {
+	if len(shape) != 2 && (len(shape) != 4 || shape[2] != shape[3] && shape[2] != 1) || slices.Min(shape) < 1 {
 		return weight, bias, fmt.Errorf("tensor %q has shape %v, not that of a convolution", name, shape)
 	}
 	for _, b := range all {
@@ -154,16 +175,19 @@ func (f *folding) check(b branch, shape []int) error {
 	if b.conv == "" {
 		return nil
 	}
-	if bias := f.first(b.conv + ".bias"); bias != "" {
+	if bias := b.conv + ".bias"; b.biased || f.first(bias) != "" {
 		if err := need(bias, vector(shape[0])); err != nil {
 			return err
 		}
 	}
 	return need(b.conv+".weight", func(t []int) bool {
 		return len(t) == len(shape) && t[0] == shape[0] && t[1] == shape[1] &&
-			(len(t) == 2 || t[2] == t[3] && t[2] >= 1 && t[2] <= shape[2] && (shape[2]-t[2])%2 == 0)
+			(len(t) == 2 || centered(t[2], shape[2]) && centered(t[3], shape[3]))
 	})
 }
+
+// centered reports whether a kernel can be in the center of a larger one.
+func centered(size, large int) bool { return size >= 1 && size <= large && (large-size)%2 == 0 }
 
 func elementsOf(shape []int) int {
 	n := 1
@@ -253,19 +277,19 @@ func (f *folding) add(s *sum, b branch) error {
 // addKernels adds the kernels of output channel o of another convolution, in the center of those
 // of s.
 func (s *sum) addKernels(o int, factor float64, part *sum) {
-	size, large := part.kernel, s.kernel
-	to := s.weight[o*s.in*large*large : (o+1)*s.in*large*large]
-	from := part.weight[o*part.in*size*size : (o+1)*part.in*size*size]
+	size, large := part.height*part.width, s.height*s.width
+	to := s.weight[o*s.in*large : (o+1)*s.in*large]
+	from := part.weight[o*part.in*size : (o+1)*part.in*size]
 	if size == large {
 		for i, v := range from {
 			to[i] += factor * v
 		}
 		return
 	}
-	edge := (large - size) / 2
+	top, left := (s.height-part.height)/2, (s.width-part.width)/2
 	for i, v := range from {
-		in, y, x := i/(size*size), i/size%size, i%size
-		to[(in*large+y+edge)*large+x+edge] += factor * v
+		in, y, x := i/size, i/part.width%part.height, i%part.width
+		to[(in*s.height+y+top)*s.width+x+left] += factor * v
 	}
 }
 

@@ -44,6 +44,11 @@ func zerosLike(t lazy) lazy {
 	}}
 }
 
+// zeros returns a tensor of n zeros.
+func zeros(n int) lazy {
+	return computed([]int{n}, func([][]float32) []float32 { return make([]float32, n) })
+}
+
 // computed returns a float32 tensor that f computes from the elements of others.
 func computed(shape []int, f func(in [][]float32) []float32, from ...lazy) lazy {
 	return lazy{"F32", shape, func() (safetensors.Tensor, error) {

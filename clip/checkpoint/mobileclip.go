@@ -36,29 +36,32 @@ var branches = []struct {
 	{".large_conv.conv.weight", ".reparam_conv", func(f *folding, p string) []branch {
 		return f.present([]branch{{conv: p + ".large_conv.conv", norm: p + ".large_conv.bn"}, {conv: p + ".small_conv.conv", norm: p + ".small_conv.bn"}})
 	}},
-	{".pos_enc.weight", ".reparam_conv", func(_ *folding, p string) []branch { return []branch{{conv: p + ".pos_enc"}, {}} }},
+	{".pos_enc.weight", ".reparam_conv", func(_ *folding, p string) []branch { return []branch{{conv: p + ".pos_enc", biased: true}, {}} }},
 	{".mlp.conv.conv.weight", ".mlp.conv", func(_ *folding, p string) []branch {
 		return []branch{{conv: p + ".mlp.conv.conv", norm: p + ".mlp.conv.bn"}}
 	}},
 	{".mlp.fc2.weight", ".mlp.fc2", func(f *folding, p string) []branch {
-		return []branch{{conv: p + ".mlp.fc2", scale: f.first(p+".layer_scale.gamma", p+".layer_scale_2.gamma")}}
+		return []branch{{conv: p + ".mlp.fc2", biased: true, scale: f.scale(p+".layer_scale.gamma", p+".layer_scale_2.gamma")}}
 	}},
 	{".token_mixer.proj.weight", ".token_mixer.proj", func(f *folding, p string) []branch {
-		return []branch{{conv: p + ".token_mixer.proj", scale: f.first(p + ".layer_scale_1.gamma")}}
+		return []branch{{conv: p + ".token_mixer.proj", biased: true, scale: f.scale(p + ".layer_scale_1.gamma")}}
 	}},
 	{".token_mixer.qkv.weight", ".token_mixer.qkv", func(f *folding, p string) []branch {
 		return []branch{{conv: p + ".token_mixer.qkv", before: strings.TrimSuffix(f.first(p+".norm.running_mean"), ".running_mean")}}
 	}},
 }
 
+// textMixers prefixes the names of the convolutions in the text tower of MobileCLIP-S0.
+const textMixers = "mixers."
+
 // fromMobileCLIP returns the tensors of a MobileCLIP model: the image tower with one convolution
 // per layer, and the text tower under OpenAI's names. In training, layers have several branches
 // with batch norms; for a trained model, their sum is one convolution.
 func fromMobileCLIP(tensors map[string]lazy) (map[string]lazy, error) {
-	f := &folding{tensors: tensors, used: map[string]bool{}}
+	f := newFolding(tensors)
 	out := map[string]lazy{}
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		if !strings.HasPrefix(name, trunk) || f.used[name] {
+		if !strings.HasPrefix(name, trunk) && !strings.HasPrefix(name, textMixers) || f.used[name] {
 			continue
 		}
 		for _, rule := range branches {
@@ -130,7 +133,7 @@ const stemPatch = 16
 // stem of patches. Its class token has no position, which becomes one of zeros.
 func foldStem(tensors map[string]lazy) (map[string]lazy, error) {
 	const stem, positions = trunk + "patch_embed.backbone.", trunk + "pos_embed"
-	f := &folding{tensors: tensors, used: map[string]bool{}}
+	f := newFolding(tensors)
 	out := maps.Clone(tensors)
 	for i := range 3 {
 		layer := fmt.Sprintf("%s%d", stem, i)
@@ -138,7 +141,7 @@ func foldStem(tensors map[string]lazy) (map[string]lazy, error) {
 			continue
 		}
 		norm := strings.TrimSuffix(f.first(layer+".bn.running_mean"), ".running_mean")
-		weight, bias, err := f.layer([]branch{{conv: layer + ".conv", norm: norm}})
+		weight, bias, err := f.layer([]branch{{conv: layer + ".conv", norm: norm, biased: norm == ""}})
 		if err != nil {
 			return nil, err
 		}

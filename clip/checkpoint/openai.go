@@ -18,7 +18,8 @@ const block = `transformer\.resblocks\.[0-9]+\.((ln_[12]|attn\.ln|mlp\.ln|attn\.
 // openAINames matches the tensors of a CLIP ViT, and those that later models have in addition.
 var openAINames = regexp.MustCompile(`^(visual\.(class_embedding|positional_embedding|proj|proj\.bias|conv1\.weight|stem\.[012]\.(weight|bias)|ln_(pre|post)\.(weight|bias)|` + block +
 	`|attn_pool\.(probe|(q|kv|out|layernorm|mlp\.c_(fc|proj)|ln_post)\.(weight|bias)))` +
-	`|token_embedding\.weight|positional_embedding|cls_emb|text_projection|text_projection\.bias|logit_(scale|bias)|ln_final\.(weight|bias)|` + block + `)$`)
+	`|token_embedding\.weight|positional_embedding|cls_emb|text_projection|text_projection\.bias|logit_(scale|bias)|ln_final\.(weight|bias)|` + block +
+	`|mixers\.[01]\.(token_mixer\.reparam_conv|mlp\.(conv|fc[12]))\.(weight|bias))$`)
 
 // tokenEmbedding is a tensor that every text tower has.
 const tokenEmbedding = "token_embedding.weight"
@@ -107,7 +108,7 @@ func isBuffer(name string, t lazy) bool {
 
 // otherModels are recognized by a part of a tensor's name.
 var otherModels = []struct{ part, what string }{
-	{`image_encoder\.model\.`, "a MobileCLIP model in Apple's own layout"},
+	{`image_encoder\.model\.`, "an unknown part of a MobileCLIP model"},
 	{`visual\.trunk\.`, "an image tower of the timm library"},
 	{`vision_model\.head\.`, "a SigLIP model"},
 	{`visual\.(layer1|attnpool)\.`, "a ResNet image tower"},

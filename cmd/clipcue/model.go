@@ -154,6 +154,7 @@ func differences(t checkpoint.Architecture) string {
 		{t.Pool != "", "pool: " + t.Pool},
 		{t.Bidirectional, "not causal"},
 		{t.Stem > 0, "convolutional stem"},
+		{t.Mixer > 0, "convolutions before and after"},
 	} {
 		if d.has {
 			out += ", " + d.what

@@ -8,21 +8,28 @@ import (
 
 // Window is a square window that a convolution moves over square images. Sizes are in pixels.
 type Window struct {
-	Side                int // of an image
-	Kernel, Stride, Pad int // of the window; the padding has the value 0
+	Side                int  // of an image
+	Kernel, Stride, Pad int  // of the window; the padding has the value 0
+	Line                bool // images and window are one pixel high
 }
 
 // Out returns the side of the output.
 func (w Window) Out() int { return (w.Side+2*w.Pad-w.Kernel)/w.Stride + 1 }
 
-// images returns the number of images with the given numbers of rows before and after a
-// convolution.
-func (w Window) images(in, out int) int {
-	n := in / (w.Side * w.Side)
-	if in != n*w.Side*w.Side || out != n*w.Out()*w.Out() {
+// Area returns the number of pixels of a square with a side, or of a line.
+func (w Window) Area(side int) int {
+	if w.Line {
+		return side
+	}
+	return side * side
+}
+
+// check panics unless images have the given numbers of rows before and after a convolution.
+func (w Window) check(in, out int) {
+	n := in / w.Area(w.Side)
+	if in != n*w.Area(w.Side) || out != n*w.Area(w.Out()) {
 		panic(fmt.Sprintf("compute: %d rows for a convolution %+v of %d rows", out, w, in))
 	}
-	return n
 }
 
 // inside returns the part from..to-1 of a window's pixels that are inside the image, for the
@@ -94,12 +101,12 @@ type depthwise struct {
 }
 
 func (c *CPU) Depthwise(y, x, taps, bias Matrix, w Window, act Activation) {
-	n := w.images(x.Rows, y.Rows)
-	if y.Cols != x.Cols || taps.Cols != x.Cols || taps.Rows != w.Kernel*w.Kernel || bias.Cols != x.Cols {
+	w.check(x.Rows, y.Rows)
+	if y.Cols != x.Cols || taps.Cols != x.Cols || taps.Rows != w.Area(w.Kernel) || bias.Cols != x.Cols {
 		panic("compute: depthwise convolution of incompatible shapes")
 	}
 	c.job = job{y: y.open(), x: x.open(), u: taps.open(), v: bias.open(), window: w, act: act}
-	c.blocks(n*w.Out(), 1, func(c *CPU, worker *worker, item int) {
+	c.blocks(y.Rows/w.Out(), 1, func(c *CPU, worker *worker, item int) {
 		from, to := c.part(item)
 		for i := from; i < to; i++ {
 			worker.depthwise(c, i)
@@ -114,10 +121,13 @@ func (w *worker) depthwise(c *CPU, line int) {
 	t := &w.conv
 	y0, y1 := window.inside(line % out)
 	first := line/out*window.Side*window.Side + (line%out*window.Stride-window.Pad+y0)*window.Side
+	if window.Line {
+		y0, y1, first = 0, 1, line*window.Side
+	}
 	*t = depthwise{pixel: j.x.pitch(), line: j.x.pitch() * uintptr(window.Side), lines: y1 - y0, ldy: j.y.pitch(), ldt: j.u.pitch(),
 		kernel: window.Kernel, stride: window.Stride}
 	kernel, whole := c.kernels.depthwise[[2]int{window.Kernel, window.Stride}], j.x.Cols/c.kernels.vector
-	if kernel == nil {
+	if kernel == nil || window.Line {
 		kernel, whole = genericDepthwise, 0
 	}
 	done := whole * c.kernels.vector

@@ -227,7 +227,8 @@ type Device interface {
 	// stored channel by channel, to the rows of dst [n·out²,3·kernel²], in the same order.
 	UnfoldImages(dst, images Matrix, w Window)
 	// Depthwise writes y [n·out²,C] = act(taps * x + bias), the convolution of each column of
-	// x [n·side²,C] with its own taps [kernel²,C]. Rows are pixels of images, line by line.
+	// x [n·side²,C] with its own taps [kernel²,C]. Rows are pixels of images, line by line. With
+	// w.Line, they are y [n·out,C], x [n·side,C] and taps [kernel,C].
 	Depthwise(y, x, taps, bias Matrix, w Window, act Activation)
 	// Gate writes y = act(x·sigmoid(gates)). The rows of x are divided into as many equal parts
 	// as gates has rows.

@@ -73,11 +73,11 @@ type spatial struct {
 	taps, bias       compute.Matrix // [kernel²,channels], [1,channels]
 }
 
-// newSpatial returns the convolution of the tensors name.weight [out,1,kernel,kernel] and
-// name.bias [out].
+// newSpatial returns the convolution of the tensors name.weight [out,1,kernel,kernel], or
+// [out,1,1,kernel] of lines, and name.bias [out].
 func newSpatial(b *nn.Builder, name string, w compute.Window, in, out int) *spatial {
 	s := &spatial{device: b.Device, window: w, inputs: in, channels: out, order: newOrder(in, out)}
-	weight, n := s.order.rows(b, name+".weight").Source(name+".weight"), w.Kernel*w.Kernel
+	weight, n := s.order.rows(b, name+".weight").Source(name+".weight"), w.Area(w.Kernel)
 	taps := make([]float32, len(weight))
 	for i, v := range weight {
 		taps[i%n*out+i/n] = v

@@ -13,6 +13,7 @@ type TextTower struct {
 	tokens, dtoken compute.Matrix // [Vocab,D]
 	pos, dpos      compute.Matrix // [positions,D]
 	class          compute.Matrix // [1,D] the token after a text of PoolClass, else zero
+	mixers         [2]*mixer      // before and after the blocks; nil without
 	blocks         *nn.Transformer
 	lnFinal        *nn.LayerNorm
 	proj           *nn.Projection
@@ -26,6 +27,9 @@ func NewTextTower(b *nn.Builder, c Sizes) *TextTower {
 	t.pos, t.dpos = b.Table("positional_embedding", c.Positions(), c.Text.Width)
 	if c.Words.Pool == PoolClass {
 		t.class, _ = b.Vector("cls_emb", c.Text.Width)
+	}
+	if c.Words.Mixer > 0 {
+		t.mixers = [2]*mixer{newMixer(b, 0, c), newMixer(b, 1, c)}
 	}
 	t.blocks = b.Transformer(TextBlocks, c.TextLayers, c.Text)
 	t.lnFinal = b.LayerNorm("ln_final", c.Text.Width, c.Text.Eps)
@@ -44,6 +48,7 @@ func NewTextTower(b *nn.Builder, c Sizes) *TextTower {
 type TextTape struct {
 	last, normed compute.Matrix
 	blocks       nn.Tape
+	mixers       [2]compute.Matrix // what their backward passes need
 }
 
 // Forward writes out [C,E] for the C sequences s in x [rows,D], token or prompt
@@ -62,7 +67,14 @@ func (t *TextTower) Forward(out, x compute.Matrix, s *Sequences, tape *TextTape)
 	}
 	d.ScatterAdd(x, nil, t.pos, s.positions)
 	tape.last, tape.normed = d.Temp(n, w), d.Temp(n, w)
-	t.blocks.Forward(tape.last, x, &s.attends, blocks)
+	if t.mixers[0] == nil {
+		t.blocks.Forward(tape.last, x, &s.attends, blocks)
+	} else {
+		mixed, encoded := d.Temp(x.Rows, w), d.Temp(x.Rows, w)
+		tape.mixers[0] = t.mixers[0].forward(mixed, x, nil, blocks != nil)
+		t.blocks.Forward(encoded, mixed, &nn.AttentionPattern{Full: s.attends.Full}, blocks)
+		tape.mixers[1] = t.mixers[1].forward(tape.last, encoded, s.attends.LastRows, blocks != nil)
+	}
 	t.lnFinal.Forward(tape.normed, tape.last)
 	t.proj.Forward(out, tape.normed)
 }
@@ -76,7 +88,14 @@ func (t *TextTower) Backward(dx, dout compute.Matrix, s *Sequences, tape *TextTa
 	dnormed, dlast := d.Temp(n, w), d.Temp(n, w)
 	t.proj.Backward(dnormed, dout, tape.normed)
 	t.lnFinal.Backward(dlast, dnormed, tape.last, false)
-	t.blocks.Backward(dx, dlast, &s.attends, &tape.blocks)
+	if t.mixers[0] == nil {
+		t.blocks.Backward(dx, dlast, &s.attends, &tape.blocks)
+	} else {
+		dencoded, dmixed := d.Temp(dx.Rows, w), d.Temp(dx.Rows, w)
+		t.mixers[1].backward(dencoded, dlast, s.attends.LastRows, tape.mixers[1])
+		t.blocks.Backward(dmixed, dencoded, &nn.AttentionPattern{Full: s.attends.Full}, &tape.blocks)
+		t.mixers[0].backward(dx, dmixed, nil, tape.mixers[0])
+	}
 	if !t.dpos.IsZero() {
 		d.ScatterAdd(t.dpos, s.positions, dx, nil)
 	}

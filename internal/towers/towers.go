@@ -52,6 +52,9 @@ type TextDesign struct {
 	Pad           int  // the token that fills the context
 	NoProjection  bool
 	Bias          bool // the projection has a bias
+	// Mixer is the number of positions that the convolutions before and after the Transformer mix,
+	// MixerMLP the width of their MLPs' hidden layer; 0 without.
+	Mixer, MixerMLP int
 }
 
 // whole reports whether texts are encoded with the padding up to the context.

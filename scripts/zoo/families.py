@@ -7,6 +7,8 @@ fixtures (testdata/zoo); full ones have the published architecture with fewer la
 
 import json
 import os
+import re
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable
@@ -115,12 +117,16 @@ class OpenCLIP:
         """The arguments of timm's model."""
         return {**SMALL_TIMM, **self.timm} if small else {"depth": self.layers} if self.layers else {}
 
+    def extend(self, model):
+        """Changes the architecture."""
+
     def settle(self, model, side):
-        pass
+        """Changes the weights."""
 
     def make(self, folder, small, seed=1):
         c = self.config(small)
         model = build(c, self.changes(small) if "timm_model_name" in c["vision_cfg"] else None)
+        self.extend(model)
         randomize(model, seed)
         self.settle(model, c["vision_cfg"]["image_size"])
         model.eval()
@@ -186,6 +192,10 @@ def stored(state):
 
 def write_openclip(folder, model, config, preprocess, small):
     save_file(stored(model.state_dict()), os.path.join(folder, "open_clip_model.safetensors"), {"format": "pt"})
+    write_config(folder, config, preprocess)
+
+
+def write_config(folder, config, preprocess):
     with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
         json.dump({"model_cfg": config, "preprocess_cfg": preprocess}, f, indent=1)
 
@@ -246,21 +256,63 @@ class MobileCLIP(OpenCLIP):
 
     def settle(self, model, side):
         generator = torch.Generator().manual_seed(3)
-        for name, p in model.visual.named_parameters():
+        for name, p in model.named_parameters():
             if "gamma" in name:
                 p.data.copy_((0.3 * p.data).half().float())
-        norms = [m for m in model.visual.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
         for m in norms:
             m.momentum = 1.0
         model.train()
         with torch.no_grad():
             model.encode_image(torch.randn(4, 3, side, side, generator=generator))
+            if isinstance(model.text, HybridText):
+                model.encode_text(torch.randint(0, model.text.vocab_size, (8, model.text.num_pos), generator=generator))
         for m in norms:
             mean, variance = m.running_mean, m.running_var
             mean += 0.3 * variance.sqrt() * torch.randn(mean.shape, generator=generator)
             variance *= 0.5 + torch.rand(variance.shape, generator=generator)
             mean.copy_(mean.half().float())
             variance.copy_(variance.clamp(min=0.01).half().float())
+
+
+class TextMixer(torch.nn.Module):
+    """Convolutions over the positions of texts [n,N,D], and an MLP."""
+
+    def __init__(self, width, kernel=11):
+        super().__init__()
+
+        def conv():
+            return torch.nn.Sequential(OrderedDict(
+                conv=torch.nn.Conv2d(width, width, (1, kernel), padding=(0, kernel // 2), groups=width, bias=False), bn=torch.nn.BatchNorm2d(width)))
+
+        self.mix, self.mix_skip, self.norm_skip = conv(), torch.nn.BatchNorm2d(width), torch.nn.BatchNorm2d(width)
+        self.mlp = torch.nn.Sequential(OrderedDict(
+            conv=conv(), fc1=torch.nn.Conv2d(width, 4 * width, 1), act=torch.nn.GELU(), fc2=torch.nn.Conv2d(4 * width, width, 1)))
+        self.mix_gamma, self.mlp_gamma = (torch.nn.Parameter(torch.ones(width, 1, 1)) for _ in range(2))
+
+    def forward(self, x):
+        x = x.mT[:, :, None]
+        x = x + self.mix_gamma * (self.mix(x) + self.mix_skip(x) - self.norm_skip(x))
+        x = x + self.mlp_gamma * self.mlp(x)
+        return x[:, :, 0].mT
+
+
+class HybridText(open_clip.transformer.TextTransformer):
+    """The text tower of MobileCLIP-S0, which OpenCLIP does not have: convolutions before and after
+    the Transformer."""
+
+    def forward(self, ids):
+        x = self.mixers[1](self.transformer(self.mixers[0](self.token_embedding(ids) + self.positional_embedding)))
+        return self.ln_final(x)[torch.arange(len(ids)), ids.argmax(-1)] @ self.text_projection
+
+
+@dataclass
+class MobileCLIPS0(MobileCLIP):
+    """MobileCLIP2-S0 with the text tower of MobileCLIP-S0."""
+
+    def extend(self, model):
+        model.text.__class__ = HybridText
+        model.text.mixers = torch.nn.ModuleList(TextMixer(model.text.ln_final.weight.shape[0]) for _ in range(2))
 
 
 @dataclass
@@ -281,6 +333,67 @@ def write_reparameterized(folder, model, config, preprocess, small):
     trunk.load_state_dict({name: t.float() for name, t in stored(trunk.state_dict()).items()})
     model.visual.trunk = trunk
     write_openclip(folder, model, config, preprocess, small)
+
+
+# Names of Apple's own files of MobileCLIP: OpenCLIP's, and Apple's. open_clip.convert translates
+# them back.
+APPLE_TEXT = [("text.token_embedding.", "text_encoder.embedding_layer."), ("text.ln_final.", "text_encoder.final_layer_norm."),
+              ("text.text_projection", "text_encoder.projection_layer"), ("mix_gamma", "token_mixer.layer_scale"), ("mlp_gamma", "layer_scale"),
+              ("mix.", "token_mixer.mixer.rbr_conv.0."), ("mix_skip.", "token_mixer.mixer.rbr_skip."), ("norm_skip.", "token_mixer.norm.rbr_skip."),
+              ("mlp.conv.", "convffn.conv."), ("mlp.fc", "convffn.fc"), ("text.transformer.resblocks.", "text_encoder.transformer."),
+              ("text.positional_embedding", "text_encoder.positional_embedding.pos_embed.pos_embed"),
+              ("ln_1.", "pre_norm_mha.0."), ("attn.in_proj_", "pre_norm_mha.1.qkv_proj."), ("attn.out_proj.", "pre_norm_mha.1.out_proj."),
+              ("ln_2.", "pre_norm_ffn.0."), ("mlp.c_fc.", "pre_norm_ffn.1."), ("mlp.c_proj.", "pre_norm_ffn.4.")]
+APPLE_TRUNK = [("visual.trunk.", "image_encoder.model."), ("stem.", "patch_embed."), ("stages.0.blocks.", "network.0."),
+               ("stages.1.downsample.", "network.1."), ("stages.1.blocks.", "network.2."), ("stages.2.downsample.", "network.3."),
+               ("stages.2.blocks.", "network.4."), ("stages.3.downsample.", "network.5."), ("stages.3.pos_emb.pos_enc.", "network.6.pe."),
+               ("stages.3.pos_emb.", "network.6."), ("stages.3.blocks.", "network.7."), ("final_conv.se.fc1", "conv_exp.se.reduce"),
+               ("final_conv.se.fc2", "conv_exp.se.expand"), ("final_conv.", "conv_exp."), ("head.fc.weight", "head.proj"), ("conv_kxk.", "rbr_conv."),
+               ("conv_scale.", "rbr_scale."), ("identity.", "rbr_skip."), ("large_conv.", "lkb_origin."), ("proj.0.reparam_conv.", "proj.0.lkb_reparam."),
+               (".mlp.", ".convffn."), (".gamma", "")]
+APPLE_VIT = [("visual.trunk.", "image_encoder.model."), (".conv.", ".block.conv."), (".bn.", ".block.norm."),
+             ("patch_embed.backbone.", "patch_emb."), ("model.norm.", "model.post_transformer_norm."), ("model.pos_embed", "model.pos_embed.pos_embed.pos_embed"), ("head.weight", "classifier.proj"),
+             ("blocks.", "transformer."), ("norm1.", "pre_norm_mha.0."), ("attn.qkv.", "pre_norm_mha.1.qkv_proj."), ("attn.proj.", "pre_norm_mha.1.out_proj."),
+             ("norm2.", "pre_norm_ffn.0."), ("mlp.fc1.", "pre_norm_ffn.1."), ("mlp.fc2.", "pre_norm_ffn.4.")]
+
+
+def write_apple(folder, model, config, preprocess, small):
+    """Writes Apple's own file of a MobileCLIP. Its projection of images has no bias. OpenCLIP reads
+    it back, unless it is re-parameterized or S0. Only a small model has a configuration."""
+    trunk = model.visual.trunk
+    vit, hybrid = hasattr(trunk, "patch_embed"), isinstance(model.text, HybridText)
+    bias = (trunk.head if vit else trunk.head.fc).bias
+    bias.data.zero_()
+    out = {}
+    for name, t in stored(model.state_dict()).items():
+        if name.endswith(("head.bias", "head.fc.bias", "attn_mask")):
+            continue
+        if hybrid:
+            name = re.sub(r"resblocks\.([0-9]+)", lambda m: f"resblocks.{int(m[1]) + 1}", name)
+            name = re.sub(r"mixers\.([01])", lambda m: f"transformer.resblocks.{int(m[1]) * (len(model.text.transformer.resblocks) + 1)}", name)
+        for a, b in APPLE_TEXT if name.startswith("text.") else APPLE_VIT if vit else APPLE_TRUNK:
+            name = name.replace(a, b)
+        if name.endswith("pos_embed.pos_embed"):
+            t = t.reshape(1, 1, *t.shape[-2:])
+        out[name] = t.T.contiguous() if name.endswith(("head.proj", "classifier.proj")) else t
+    path = os.path.join(folder, "mobileclip.pt")
+    torch.save(out, path)
+    if not hybrid and not any(".reparam_conv." in name for name in out):
+        open_clip.factory.load_checkpoint(model, path)
+    if small:
+        write_config(folder, config, preprocess)
+
+
+def write_apple_reparameterized(folder, model, config, preprocess, small):
+    write_reparameterized(folder, model, config, preprocess, small)
+    os.remove(os.path.join(folder, "open_clip_model.safetensors"))
+    os.remove(os.path.join(folder, "open_clip_config.json"))
+    write_apple(folder, model, config, preprocess, small)
+
+
+def write_apple2(folder, model, config, preprocess, small):
+    """Writes a file with OpenCLIP's names, as its training does, without a configuration."""
+    torch.save({"state_dict": {"module." + name: t for name, t in stored(model.state_dict()).items()}}, os.path.join(folder, "mobileclip2.pt"))
 
 
 @dataclass
@@ -362,7 +475,19 @@ FAMILIES = {
     "mobileclip2-b": MobileCLIPB("MobileCLIP2-B", side=32, preprocess=UNIT),
     "mobileclip2-l": OpenCLIP("MobileCLIP2-L-14", timm=dict(embed_dim=64)),
     "mobileclip2-s4": MobileCLIP("MobileCLIP2-S4", timm=SMALL_MOBILE_WIDE, preprocess={"interpolation": "bilinear"}),
+    # The same in Apple's own files, which have no configuration. B-LT has the sizes of B.
+    "apple-s0": MobileCLIPS0("MobileCLIP2-S0", timm=SMALL_MOBILE, preprocess=UNIT, layers=None, text=dict(layers=4), write=write_apple),
+    "apple-s1": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT, layers=None, write=write_apple),
+    "apple-s1-one": MobileCLIP("MobileCLIP-S1", timm=SMALL_MOBILE, preprocess=UNIT, layers=None, write=write_apple_reparameterized),
+    "apple-s2": MobileCLIP("MobileCLIP-S2", preprocess=UNIT, layers=None, write=write_apple),
+    "apple-b": MobileCLIPB("MobileCLIP-B", side=32, preprocess=UNIT, layers=None, write=write_apple),
+    "apple2-s0": MobileCLIP("MobileCLIP2-S0", preprocess=UNIT, layers=None, write=write_apple2),
+    "apple2-s2": MobileCLIP("MobileCLIP2-S2", preprocess=UNIT, layers=None, write=write_apple2),
+    "apple2-b": MobileCLIPB("MobileCLIP2-B", preprocess=UNIT, layers=None, write=write_apple2),
+    "apple2-s3": MobileCLIP("MobileCLIP2-S3", preprocess={"interpolation": "bilinear"}, layers=None, write=write_apple2),
+    "apple2-s4": MobileCLIP("MobileCLIP2-S4", preprocess={"interpolation": "bilinear"}, layers=None, write=write_apple2),
+    "apple2-l": OpenCLIP("MobileCLIP2-L-14", layers=None, write=write_apple2),
 }
 
 # The rows that are fixtures.
-FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3", "mobileclip2-b"]
+FIXTURES = ["vit-mean", "clipa", "coca", "hf", "hf-image", "hf-text", "pe-core", "pe-core-meta", "eva02", "mobileclip2-s0", "mobileclip2-s0-one", "mobileclip2-s3", "mobileclip2-b", "apple-s0", "apple-s1", "apple-s1-one", "apple-b"]

@@ -14,11 +14,14 @@ import (
 func windowed(images int, w compute.Window, f func(out, in, tap int)) {
 	side := w.Out()
 	for n := range images {
-		for o := range side * side {
-			for tap := range w.Kernel * w.Kernel {
+		for o := range w.Area(side) {
+			for tap := range w.Area(w.Kernel) {
 				y, x := o/side*w.Stride-w.Pad+tap/w.Kernel, o%side*w.Stride-w.Pad+tap%w.Kernel
+				if w.Line {
+					y = 0
+				}
 				if y >= 0 && y < w.Side && x >= 0 && x < w.Side {
-					f(n*side*side+o, (n*w.Side+y)*w.Side+x, tap)
+					f(n*w.Area(side)+o, n*w.Area(w.Side)+y*w.Side+x, tap)
 				}
 			}
 		}
@@ -30,12 +33,15 @@ func gelu(x float64) float64 { return x * (1 + math.Erf(x/math.Sqrt2)) / 2 }
 func testDepthwise(t *testing.T, open Open) {
 	onDevices(t, open, func(t *rapid.T, d compute.Device, rng *rand.Rand) {
 		w := compute.Window{Side: rapid.IntRange(1, 21).Draw(t, "side"), Kernel: rapid.SampledFrom([]int{1, 2, 3, 7}).Draw(t, "kernel"),
-			Stride: rapid.IntRange(1, 3).Draw(t, "stride")}
+			Stride: rapid.IntRange(1, 3).Draw(t, "stride"), Line: rapid.Bool().Draw(t, "line")}
+		if w.Line && rapid.Bool().Draw(t, "wide") {
+			w.Kernel = 11
+		}
 		w.Pad = w.Kernel / 2
 		n, channels := rapid.IntRange(1, 2).Draw(t, "images"), rapid.SampledFrom([]int{1, 5, 8, 16, 35}).Draw(t, "channels")
 		act := rapid.SampledFrom([]compute.Activation{compute.Identity, compute.GELU}).Draw(t, "activation")
-		x, taps, bias := random(rng, n*w.Side*w.Side, channels), random(rng, w.Kernel*w.Kernel, channels), random(rng, 1, channels)
-		want := newWide(n*w.Out()*w.Out(), channels)
+		x, taps, bias := random(rng, n*w.Area(w.Side), channels), random(rng, w.Area(w.Kernel), channels), random(rng, 1, channels)
+		want := newWide(n*w.Area(w.Out()), channels)
 		for _, row := range want {
 			copy(row, bias[0])
 		}
