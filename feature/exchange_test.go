@@ -80,6 +80,14 @@ func TestTablesFromElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	type two struct {
+		Features  []float32 `parquet:"features,list"`
+		Embedding []float32 `parquet:"embedding,list"`
+	}
+	half, err := os.ReadFile("testdata/half.parquet") // of pyarrow
+	if err != nil {
+		t.Fatal(err)
+	}
 	type integers struct {
 		Embedding []int8 `parquet:"embedding,list"` // of another scale
 	}
@@ -87,6 +95,10 @@ func TestTablesFromElsewhere(t *testing.T) {
 		Feature []float32 `parquet:"feature,list"`
 	}
 	for name, f := range map[string]func(io.Writer) error{
+		"half.parquet": func(w io.Writer) error { _, err := w.Write(half); return err },
+		"two.parquet": func(w io.Writer) error {
+			return parquet.Write(w, []two{{[]float32{1, 2}, []float32{3, 4}}})
+		},
 		"integers.parquet": func(w io.Writer) error { return parquet.Write(w, []integers{{[]int8{1, 2}}}) },
 		"arrow.feather": func(w io.Writer) error {
 			return arrowfile.Write(w, nil, func(yield func(vectors, error) bool) {
@@ -99,10 +111,10 @@ func TestTablesFromElsewhere(t *testing.T) {
 		}
 	}
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
-	if err != nil || r.Done != 2 || len(r.Failed) != 5 {
+	if err != nil || r.Done != 3 || len(r.Failed) != 6 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
-	for _, name := range []string{"good", "arrow"} {
+	for _, name := range []string{"good", "arrow", "half"} {
 		q, err := s.Get(name)
 		if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
 			t.Errorf("%+v, error %v", q, err)
@@ -116,20 +128,27 @@ func TestLinesFromElsewhere(t *testing.T) {
 	for name, lines := range map[string]string{
 		"good":    `{"vector":[1,2.5]}` + "\n\n" + `{"vector":[-0,1e-45],"label":"x"}`,
 		"timed":   `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2],"time":0.25}`,
+		"named":   "\ufeff" + `{"embedding":[1,2.5]}`,
+		"first":   `{"features":[3,4,5],"vector":[1,2.5]}`,
+		"two":     `{"features":[3,4,5],"embedding":[1,2.5]}`,
+		"twice":   `{"vector":[1,2],"vector":[3,4]}`,
+		"text":    `{"vector":["1.5",2]}`,
+		"no time": `{"vector":[1,2],"time":null}`,
+		"some":    `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2]}`,
 		"half":    `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2]}`,
 		"late":    `{"vector":[1,2]}` + "\n" + `{"vector":[1,2],"time":1}`,
 		"short":   `{"vector":[1,2]}` + "\n" + `{"vector":[1]}`,
 		"null":    `{"vector":[1,null]}`,
 		"huge":    `{"vector":[1,1e99]}`,
 		"word":    `{"vector":[1,"two"]}`,
-		"without": `{"features":[1,2]}`,
+		"without": `{"Vector":[1,2]}`,
 		"videos":  `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2],"video":"b"}`,
 		"nothing": "\n",
 	} {
 		write(t, filepath.Join(dir, name+".jsonl"), lines)
 	}
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
-	if err != nil || r.Done != 2 || len(r.Failed) != 9 {
+	if err != nil || r.Done != 4 || len(r.Failed) != 14 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
 	q, err := s.Get("good")

@@ -15,6 +15,9 @@ type frames struct {
 	width    int
 	n        int
 	times    []float64
+
+	columns frameColumns // of the first line
+	row     []float32    // of the last line
 }
 
 var errNoFrames = errors.New("it has no frames")

@@ -2,9 +2,12 @@ package feature
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/clipcue/clipcue/internal/input"
@@ -35,10 +38,14 @@ func readLines(path string) (out arrays, err error) {
 	t := frames{}
 	n := 0
 	for lines.Scan() {
-		if n++; len(lines.Bytes()) == 0 {
+		line := lines.Bytes()
+		if n++; n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		if len(line) == 0 {
 			continue
 		}
-		if err := t.line(lines.Bytes()); err != nil {
+		if err := t.line(line); err != nil {
 			return out, fmt.Errorf("line %d: %w", n, err)
 		}
 	}
@@ -48,37 +55,57 @@ func readLines(path string) (out arrays, err error) {
 	return t.arrays()
 }
 
-// line adds the frame of a line.
-func (t *frames) line(text []byte) error {
-	var row struct {
-		Video  *string       `json:"video"`
-		Time   *float64      `json:"time"`
-		Vector []json.Number `json:"vector"` // a missing number would be 0 as a float32
+// number is a number in JSON. A null would otherwise be 0.
+type number float32
+
+func (n *number) UnmarshalJSON(text []byte) error {
+	v, err := strconv.ParseFloat(string(text), 32)
+	if err != nil {
+		return fmt.Errorf("it has %s instead of a number", text)
 	}
-	if err := json.Unmarshal(text, &row); err != nil {
+	*n = number(v)
+	return nil
+}
+
+// line adds the frame of a line.
+func (t *frames) line(line []byte) error {
+	var row map[string]json.RawMessage
+	if err := input.Unmarshal(line, &row); err != nil {
 		return err
 	}
-	if row.Vector == nil {
-		return errors.New(`it has no "vector"`)
+	columns, err := columnsOf(slices.Sorted(maps.Keys(row)))
+	if err != nil {
+		return err
 	}
-	vector := make([]float32, len(row.Vector))
-	for i, x := range row.Vector {
-		v, err := strconv.ParseFloat(string(x), 32)
-		if err != nil {
-			return fmt.Errorf("number %d of the vector is %q", i, string(x))
+	if t.n == 0 {
+		t.columns = columns
+	}
+	if columns != t.columns {
+		return errors.New("it has other keys than the first line")
+	}
+	var vector []number
+	if err := json.Unmarshal(row[columns.vector], &vector); err != nil {
+		return fmt.Errorf("%q: %w", columns.vector, err)
+	}
+	if columns.time != "" {
+		var x float64
+		if err := json.Unmarshal(row[columns.time], &x); err != nil || string(row[columns.time]) == "null" {
+			return fmt.Errorf("%q is %s instead of seconds", columns.time, row[columns.time])
 		}
-		vector[i] = float32(v)
+		t.times = append(t.times, x)
 	}
-	if t.n > 0 && (row.Time != nil) != (len(t.times) > 0) {
-		return errors.New(`some lines have a "time" and some have none`)
-	}
-	if row.Time != nil {
-		t.times = append(t.times, *row.Time)
-	}
-	if row.Video != nil {
-		if err := t.of(*row.Video); err != nil {
+	if columns.video != "" {
+		var s string
+		if err := json.Unmarshal(row[columns.video], &s); err != nil {
+			return fmt.Errorf("%q is %s instead of text", columns.video, row[columns.video])
+		}
+		if err := t.of(s); err != nil {
 			return err
 		}
 	}
-	return t.add(vector)
+	t.row = t.row[:0]
+	for _, x := range vector {
+		t.row = append(t.row, float32(x))
+	}
+	return t.add(t.row)
 }

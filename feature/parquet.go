@@ -37,8 +37,12 @@ func (f parquetTable) EachTime(column string, do func(row int, seconds float64) 
 	if err != nil {
 		return err
 	}
+	number, err := f.NumberOf(column)
+	if err != nil {
+		return err
+	}
 	return f.Each(column, func(row int, v parquet.Value) error {
-		t, err := parquetfile.Number(v)
+		t, err := number(v)
 		if err == nil && int64(row) >= f.Rows() {
 			err = parquetfile.ErrDamaged
 		}
@@ -53,10 +57,14 @@ func (f parquetTable) EachVector(column string, do func(row int, v []float32) er
 	if err := f.CheckNumbers(column); err != nil {
 		return err
 	}
+	number, err := f.NumberOf(column)
+	if err != nil {
+		return err
+	}
 	var vector []float32
 	last := 0 // row of the vector
-	err := f.Values(column, func(row int, v parquet.Value) error {
-		x, err := parquetfile.Number(v)
+	err = f.Values(column, func(row int, v parquet.Value) error {
+		x, err := number(v)
 		switch {
 		case v.Kind() == parquet.Int32 || v.Kind() == parquet.Int64:
 			return fmt.Errorf("frame %d has integers instead of floating-point numbers", row)

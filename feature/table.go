@@ -82,36 +82,29 @@ func tableReader(open func(r io.ReaderAt, size int64) (table, error)) func(path 
 }
 
 func readTable(f table) (out arrays, err error) {
-	names := f.Columns()
-	first := func(among []string) string { // "" if it has none of them
-		for _, n := range names {
-			if slices.Contains(among, n) {
-				return n
-			}
-		}
-		return ""
-	}
-	vectors, times := first(vectorColumns), first(timeColumns)
-	if vectors == "" {
-		return out, fmt.Errorf("it has no column %s; it has %s", vectorColumns[0], strings.Join(names, ", "))
+	columns, err := columnsOf(f.Columns())
+	if err != nil {
+		return out, err
 	}
 	var t frames
 	release := func() {}
 	defer func() { release() }()
-	err = f.EachVector(vectors, func(row int, v []float32) error {
+	err = f.EachVector(columns.vector, func(row int, v []float32) error {
 		if row == 0 {
-			bytes := min(float64(f.Rows())*float64(len(v))*4, 1<<62)
+			// They are in a batch of rows, too, and in the file that is written.
+			bytes := min(3*4*float64(f.Rows())*float64(len(v)), 1<<62)
 			if release, err = memory.Request(int64(bytes), fmt.Sprintf("%d frames of width %d", f.Rows(), len(v))); err != nil {
 				return err
 			}
+			t.features = make([]float32, 0, f.Rows()*int64(len(v)))
 		}
 		return t.add(v)
 	})
-	if err == nil && slices.Contains(names, "video") {
-		err = f.EachText("video", func(_ int, s string) error { return t.of(s) })
+	if err == nil && columns.video != "" {
+		err = f.EachText(columns.video, func(_ int, s string) error { return t.of(s) })
 	}
-	if err == nil && times != "" {
-		err = f.EachTime(times, func(_ int, seconds float64) error {
+	if err == nil && columns.time != "" {
+		err = f.EachTime(columns.time, func(_ int, seconds float64) error {
 			t.times = append(t.times, seconds)
 			return nil
 		})
@@ -125,6 +118,46 @@ func readTable(f table) (out arrays, err error) {
 		out.provenance = about.Provenance
 	}
 	return out, err
+}
+
+// frameColumns are the names of a table's columns, "" for those that it does not have.
+type frameColumns struct{ vector, time, video string }
+
+// columnsOf finds the columns among the names of a table.
+func columnsOf(names []string) (c frameColumns, err error) {
+	if c.vector, err = columnOf(names, vectorColumns); err != nil {
+		return c, err
+	}
+	if c.vector == "" {
+		return c, fmt.Errorf("it has no column %s; it has %s", vectorColumns[0], strings.Join(names, ", "))
+	}
+	if c.time, err = columnOf(names, timeColumns); err != nil {
+		return c, err
+	}
+	c.video, err = columnOf(names, []string{"video"})
+	return c, err
+}
+
+// columnOf returns the name that is among some. The first of those goes before the others, of which there must be
+// one at most.
+func columnOf(names, some []string) (string, error) {
+	var found []string
+	for _, n := range names {
+		if slices.Contains(some, n) {
+			found = append(found, n)
+		}
+	}
+	first := func(n string) bool { return n == some[0] }
+	if n := len(found); n > 1 && slices.ContainsFunc(found, first) {
+		found = slices.DeleteFunc(found, func(n string) bool { return !first(n) })
+	}
+	switch len(found) {
+	case 0:
+		return "", nil
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("it has the columns %s; name the right one %s", strings.Join(found, ", "), some[0])
 }
 
 func openArrow(r io.ReaderAt, size int64) (table, error) { return arrowfile.Open(r, size) }

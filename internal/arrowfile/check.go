@@ -2,6 +2,7 @@ package arrowfile
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -12,13 +13,14 @@ import (
 // numbers of the fields that it reads, in the tables of
 // https://github.com/apache/arrow/tree/main/format (Schema.fbs, Message.fbs, File.fbs).
 const (
-	footerSchema, footerDictionaries, footerBatches     = 1, 2, 3
-	schemaFields, schemaMetadata                        = 1, 2
-	fieldName, fieldChildren, fieldMetadata             = 0, 5, 6
-	messageHeader, messageMetadata                      = 2, 4
-	dictionaryData                                      = 1
-	batchLength, batchNodes, batchBuffers, batchViews   = 0, 1, 2, 4
-	blockSize, nodeSize, bufferSize, viewSize, pairSize = 24, 16, 16, 8, 4 // bytes in a vector
+	footerSchema, footerDictionaries, footerBatches                     = 1, 2, 3
+	schemaFields, schemaMetadata                                        = 1, 2
+	fieldName, fieldType, fieldDictionary, fieldChildren, fieldMetadata = 0, 2, 4, 5, 6
+	binaryView, textView                                                = 23, 24 // values of fieldType
+	messageHeader, messageMetadata                                      = 2, 4
+	dictionaryID, dictionaryData                                        = 0, 1
+	batchLength, batchNodes, batchBuffers, batchViews                   = 0, 1, 2, 4
+	blockSize, nodeSize, bufferSize, viewSize                           = 24, 16, 16, 8 // bytes in a vector
 
 	tail = 4 + len(magic) // size of the footer and magic at the end of a file
 
@@ -26,16 +28,21 @@ const (
 	maxText   = 16 << 20
 )
 
-const magic = "ARROW1"
+const (
+	magic = "ARROW1"
+	mark  = "\xff\xff\xff\xff" // before the size of a message
+)
 
 // checker checks the metadata of a file before package ipc reads them.
 type checker struct {
-	r      io.ReaderAt
-	size   int64
-	fields int   // counted so far
-	text   int   // bytes of names and metadata so far
-	blocks int64 // bytes of blocks so far
-	rows   int64 // of the batches so far
+	r            io.ReaderAt
+	size         int64
+	fields       int   // counted so far
+	text         int   // bytes of names and metadata so far
+	blocks       int64 // bytes of blocks so far
+	columns      need
+	dictionaries map[int64]need // by ID
+	rows         int64          // of the batches so far
 }
 
 // check checks a file and counts its rows.
@@ -60,16 +67,16 @@ func (c *checker) check() error {
 	}
 	footer := flatbuffer.Root(data)
 	schema := footer.Table(footerSchema)
-	if err := c.tables(schema, schemaFields); err != nil {
+	if err := c.tables(schema, schemaFields, &c.columns); err != nil {
 		return err
 	}
 	if err := c.metadata(schema, schemaMetadata); err != nil {
 		return err
 	}
-	if err := c.messages(footer, footerDictionaries, true); err != nil {
+	if err := c.messages(footer.Vector(footerDictionaries, blockSize), true); err != nil {
 		return err
 	}
-	return c.messages(footer, footerBatches, false)
+	return c.messages(footer.Vector(footerBatches, blockSize), false)
 }
 
 // foreign returns the error for a file that does not end as an Arrow file.
@@ -82,22 +89,13 @@ func (c *checker) foreign() error {
 	case string(start) == magic:
 		return fmt.Errorf("%w: it is cut off", ErrDamaged)
 	case string(start[:4]) == "FEA1":
-		return fmt.Errorf("it is a file of Feather version 1; write it with version 2")
-	case string(start[:4]) == "\xff\xff\xff\xff":
-		return fmt.Errorf("it is a stream of Arrow; write a file, such as with pyarrow.ipc.new_file")
+		return errors.New("it is a file of Feather version 1; write it with version 2")
+	case string(start[:4]) == "PAR1":
+		return errors.New("it is a Parquet file; name it .parquet")
+	case string(start[:4]) == mark:
+		return errors.New("it is a stream of Arrow; write a file, such as with pyarrow.ipc.new_file")
 	}
 	return fmt.Errorf("%w: it is not an Arrow file", ErrDamaged)
-}
-
-var errVector = fmt.Errorf("%w: a list in its metadata is longer than the metadata", ErrDamaged)
-
-// vector is Vector, with an error.
-func vector(p flatbuffer.Place, field, size int) (flatbuffer.Place, int, error) {
-	first, n, ok := p.Vector(field, size)
-	if !ok {
-		return first, n, errVector
-	}
-	return first, n, nil
 }
 
 // count adds to the numbers of fields and bytes of text.
@@ -110,68 +108,69 @@ func (c *checker) count(fields, text int) error {
 	return nil
 }
 
-// tables checks the fields in a field of a schema or of another field.
-func (c *checker) tables(p flatbuffer.Place, list int) error {
-	first, n, err := vector(p, list, 4)
-	if err != nil {
+// need is what package ipc reads of a batch, whether it is there or not.
+type need struct {
+	nodes int // a column or its part
+	views int // columns whose values are in a number of buffers that the batch says
+}
+
+// tables checks the list of fields in a schema or in another field, and adds what batches need for
+// them. The values of a field with a dictionary are in another batch than its rows.
+func (c *checker) tables(t flatbuffer.Table, list int, n *need) error {
+	fields := t.Vector(list, 4)
+	if err := c.count(fields.Len, 0); err != nil {
 		return err
 	}
-	if err := c.count(n, 0); err != nil {
-		return err
-	}
-	for i := range n {
-		field := first.Skip(4 * i).Follow()
-		_, name, err := vector(field, fieldName, 1)
-		if err == nil {
-			err = c.count(0, name)
+	for i := range fields.Len {
+		field := fields.Table(i)
+		n.nodes++
+		of := n
+		dictionary := field.Table(fieldDictionary)
+		if !dictionary.Missing() {
+			of = &need{nodes: 1}
 		}
+		if kind := field.Byte(fieldType, 0); kind == binaryView || kind == textView {
+			of.views++
+		}
+		err := c.count(0, field.Vector(fieldName, 1).Len)
 		if err == nil {
 			err = c.metadata(field, fieldMetadata)
 		}
 		if err == nil {
-			err = c.tables(field, fieldChildren)
+			err = c.tables(field, fieldChildren, of)
 		}
 		if err != nil {
+			return err
+		}
+		if !dictionary.Missing() {
+			id := dictionary.Int64(dictionaryID)
+			old := c.dictionaries[id]
+			c.dictionaries[id] = need{max(old.nodes, of.nodes), max(old.views, of.views)}
+		}
+	}
+	return nil
+}
+
+// metadata checks the list of pairs of strings in a table.
+func (c *checker) metadata(t flatbuffer.Table, list int) error {
+	pairs := t.Vector(list, 4)
+	if err := c.count(pairs.Len, 0); err != nil {
+		return err
+	}
+	for i := range pairs.Len {
+		pair := pairs.Table(i)
+		if err := c.count(0, pair.Vector(0, 1).Len+pair.Vector(1, 1).Len); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// metadata checks the pairs of strings in a field.
-func (c *checker) metadata(p flatbuffer.Place, field int) error {
-	first, n, err := vector(p, field, pairSize)
-	if err != nil {
-		return err
-	}
-	if err := c.count(n, 0); err != nil {
-		return err
-	}
-	for i := range n {
-		pair := first.Skip(pairSize * i).Follow()
-		for part := range 2 {
-			_, text, err := vector(pair, part, 1)
-			if err == nil {
-				err = c.count(0, text)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// messages checks the messages that the blocks in a field of the footer refer to.
-func (c *checker) messages(footer flatbuffer.Place, field int, dictionaries bool) error {
-	first, n, err := vector(footer, field, blockSize)
-	if err != nil {
-		return err
-	}
-	for i := range n {
-		block := first.Skip(blockSize * i)
-		at, meta, body := block.Int64(), int64(block.Skip(8).Uint32()), block.Skip(16).Int64()
-		if at < 0 || body < 0 || at > c.size || meta > c.size-at || body > c.size-at-meta {
+// messages checks the messages of blocks.
+func (c *checker) messages(blocks flatbuffer.Vector, dictionaries bool) error {
+	for i := range blocks.Len {
+		at, meta, body := blocks.Int64(i, 0), int64(blocks.Int32(i, 8)), blocks.Int64(i, 16)
+		if at < 0 || meta < 8 || body < 0 || at > c.size || meta > c.size-at || body > c.size-at-meta {
 			return fmt.Errorf("%w: a block of %d and %d bytes at %d of a file of %d", ErrDamaged, meta, body, at, c.size)
 		}
 		if c.blocks += meta + body; c.blocks > c.size {
@@ -190,53 +189,38 @@ func (c *checker) messages(footer flatbuffer.Place, field int, dictionaries bool
 
 // message checks the metadata of a message with body bytes.
 func (c *checker) message(data []byte, body int64, dictionary bool) error {
-	if len(data) < 8 {
-		return fmt.Errorf("%w: a message of %d bytes", ErrDamaged, len(data))
-	}
-	if string(data[:4]) == "\xff\xff\xff\xff" { // a mark before the size of the message
+	if string(data[:4]) == mark {
 		data = data[4:]
 	}
 	message := flatbuffer.Root(data[4:])
 	if err := c.metadata(message, messageMetadata); err != nil {
 		return err
 	}
-	batch := message.Table(messageHeader)
+	batch, n := message.Table(messageHeader), c.columns
 	if dictionary {
+		n = c.dictionaries[batch.Int64(dictionaryID)]
 		batch = batch.Table(dictionaryData)
+	} else {
+		rows := batch.Int64(batchLength)
+		if rows < 0 || c.rows+rows < 0 {
+			return fmt.Errorf("%w: a batch of %d rows", ErrDamaged, rows)
+		}
+		c.rows += rows
 	}
-	length := batch.At(batchLength).Int64()
-	if length < 0 || c.rows+length < 0 {
-		return fmt.Errorf("%w: a batch of %d rows", ErrDamaged, length)
+	nodes, views := batch.Vector(batchNodes, nodeSize), batch.Vector(batchViews, viewSize)
+	if nodes.Len < n.nodes || views.Len < n.views {
+		return fmt.Errorf("%w: a batch describes %d of %d columns and %d of %d views", ErrDamaged, nodes.Len, n.nodes, views.Len, n.views)
 	}
-	if !dictionary {
-		c.rows += length
-	}
-	if _, _, err := vector(batch, batchNodes, nodeSize); err != nil {
-		return err
-	}
-	return c.buffers(batch, body)
-}
-
-// buffers checks the buffers of a batch with body bytes.
-func (c *checker) buffers(batch flatbuffer.Place, body int64) error {
-	first, n, err := vector(batch, batchBuffers, bufferSize)
-	if err != nil {
-		return err
-	}
-	for i := range n {
-		b := first.Skip(bufferSize * i)
-		at, size := b.Int64(), b.Skip(8).Int64()
+	buffers := batch.Vector(batchBuffers, bufferSize)
+	for i := range buffers.Len {
+		at, size := buffers.Int64(i, 0), buffers.Int64(i, 8)
 		if at < 0 || size < 0 || at%8 != 0 || at > body || size > body-at {
 			return fmt.Errorf("%w: a buffer of %d bytes at %d of %d", ErrDamaged, size, at, body)
 		}
 	}
-	first, views, err := vector(batch, batchViews, viewSize)
-	if err != nil {
-		return err
-	}
-	for i := range views {
-		if k := first.Skip(viewSize * i).Int64(); k < 0 || k > int64(n) {
-			return fmt.Errorf("%w: %d of %d buffers for one column", ErrDamaged, k, n)
+	for i := range views.Len {
+		if n := views.Int64(i, 0); n < 0 || n > int64(buffers.Len) {
+			return fmt.Errorf("%w: %d of %d buffers for one column", ErrDamaged, n, buffers.Len)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
+	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/parquetfile"
 )
 
@@ -26,20 +27,26 @@ type File struct {
 // Open opens a file of size bytes. It has to be closed.
 func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	defer damaged(&err)
-	c := checker{r: r, size: size}
+	c := checker{r: r, size: size, dictionaries: map[int64]need{}}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	file, err := ipc.NewFileReader(io.NewSectionReader(r, 0, size), ipc.WithAllocator(&allocator{}))
+	file, err := ipc.NewFileReader(io.NewSectionReader(r, 0, size), ipc.WithAllocator(newAllocator(size)))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("it cannot be read: %w", err)
 	}
 	return &File{file, c.rows}, nil
 }
 
-// damaged makes a panic of package arrow an ErrDamaged.
+// damaged returns a panic of package arrow as an error: ErrDamaged, or that of the allocator.
 func damaged(err *error) {
-	if r := recover(); r != nil {
+	switch r := recover().(type) {
+	case nil:
+	case error:
+		if *err = r; !errors.Is(r, memory.ErrBudget) {
+			*err = fmt.Errorf("%w: %w", ErrDamaged, r)
+		}
+	default:
 		*err = fmt.Errorf("%w: %v", ErrDamaged, r)
 	}
 }
@@ -75,7 +82,7 @@ func (f *File) each(column string, do func(row int, a arrow.Array, i int) error)
 	for i := range f.file.NumRecords() {
 		batch, err := f.file.RecordBatch(i)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return fmt.Errorf("its rows cannot be read: %w", err)
 		}
 		a := batch.Column(at[0])
 		if x, ok := a.(array.ExtensionArray); ok {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -170,6 +171,39 @@ func Number(v parquet.Value) (float64, error) {
 		return float64(v.Int64()), nil
 	}
 	return 0, fmt.Errorf("a value is %s instead of a number", kind(v))
+}
+
+// NumberOf returns [Number] for a column, which also reads FLOAT16 if the column has that type.
+func (f *File) NumberOf(column string) (func(parquet.Value) (float64, error), error) {
+	c, err := f.leaf(column)
+	if err != nil {
+		return nil, err
+	}
+	if !f.isHalf(c) {
+		return Number, nil
+	}
+	return func(v parquet.Value) (float64, error) {
+		if v.IsNull() || len(v.ByteArray()) != 2 {
+			return Number(v)
+		}
+		return float64(float16.FromLEBytes(v.ByteArray()).Float32()), nil
+	}, nil
+}
+
+// isHalf reports whether a column has the type FLOAT16, which only the metadata say: package parquet reads
+// two bytes.
+func (f *File) isHalf(c *parquet.Column) bool {
+	leaf := 0
+	for _, e := range f.file.Metadata().Schema {
+		if !e.Type.Valid { // a group
+			continue
+		}
+		if _, half := e.LogicalType.Value.(*format.Float16Type); leaf == c.Index() {
+			return half
+		}
+		leaf++
+	}
+	return false
 }
 
 // Text returns a value of a column of text, "" for null.

@@ -63,22 +63,21 @@ func (f *File) durationPerSecond(column string) float64 {
 }
 
 // arrowPerSecond reads the message with a schema of Arrow.
-func arrowPerSecond(data []byte, column string) float64 {
-	if len(data) < 12 {
-		return 1
-	}
+func arrowPerSecond(data []byte, column string) (perSecond float64) {
+	defer func() {
+		if recover() != nil { // it is damaged
+			perSecond = 1
+		}
+	}()
 	if binary.LittleEndian.Uint32(data) == math.MaxUint32 { // a mark before the size of the message
 		data = data[4:]
 	}
-	fields, n, _ := flatbuffer.Root(data[4:]).Table(2).Vector(1, 4)
-	for i := range n {
-		field := fields.Skip(4 * i).Follow()
-		if field.Text(0) == column && field.At(2).Byte() == arrowDuration {
-			unit := field.Table(3).At(0)
-			if unit.Missing() {
-				return 1000 // the default
-			}
-			return math.Pow(1000, float64(unit.Byte()&3))
+	fields := flatbuffer.Root(data[4:]).Table(2).Vector(1, 4)
+	for i := range fields.Len {
+		field := fields.Table(i)
+		if field.Text(0) == column && field.Byte(2, 0) == arrowDuration {
+			const milliseconds = 1
+			return math.Pow(1000, float64(field.Table(3).Byte(0, milliseconds)&3))
 		}
 	}
 	return 1
