@@ -14,6 +14,7 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/clip/sentencepiece"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
@@ -171,6 +172,7 @@ var remedies = []func(error) string{
 	is(library.ErrEmptyQuery, "a text query, --image, --video or --like"),
 	is(library.ErrNoSearch, "clipcue library searches --library LIBRARY, for their names"),
 	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
+	is(settings.ErrEdit, "edit the file by hand"),
 	is(library.ErrOwnFile, "another path for the output"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
