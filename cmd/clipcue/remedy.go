@@ -17,6 +17,7 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/fleet"
 	"github.com/clipcue/clipcue/internal/markfile"
@@ -174,6 +175,7 @@ var remedies = []func(error) string{
 	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
 	is(settings.ErrEdit, "edit the file by hand"),
 	is(library.ErrOwnFile, "another path for the output"),
+	is(atomicfile.ErrOtherKind, "another path for the output, or delete that file"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
 	is(library.ErrNoMark, "clipcue label list --library LIBRARY NAME"),
