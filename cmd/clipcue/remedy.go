@@ -150,7 +150,7 @@ var remedies = []func(error) string{
 	}),
 	is(library.ErrLocked, "the same command again when that program has ended"),
 	is(library.ErrDiskFull, "the same command again when there is space"),
-	is(syscall.ENOSPC, "the same command again when there is space; with --resume, if it trains"),
+	is(syscall.ENOSPC, "the same command again when there is space"),
 	is(library.ErrNotWritable, "a folder and disk that can be written, or another --library"),
 	is(library.ErrDamaged, "a copy of the library, or delete its folder and index again"),
 	is(weaviate.ErrKey, "the key of the server in CLIPCUE_WEAVIATE_KEY"),
