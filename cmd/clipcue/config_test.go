@@ -114,6 +114,28 @@ func TestValuesOfOtherCommandsAreChecked(t *testing.T) {
 	}
 }
 
+// Numbers of what is allocated have a limit, whoever sets them.
+func TestCountsHaveALimit(t *testing.T) {
+	t.Setenv("CLIPCUE_CONFIG", filepath.Join(t.TempDir(), "config.toml"))
+	const want = "must be an integer from 0 to 1024"
+	refused := func(args ...string) {
+		t.Helper()
+		if r := clipcue(t, args...); r.code != exitUsage || !strings.Contains(r.stderr, want) {
+			t.Errorf("%q: exit code %d, %s", args, r.code, r.stderr)
+		}
+	}
+	for _, n := range []string{"1025", "99999999999999", "99999999999999999999"} {
+		refused("config", "set", "threads", n)
+		refused("config", "set", "decoders", n)
+		refused("formats", "--threads", n)
+		refused("fleet", "work", "--decoders", n)
+		t.Setenv("CLIPCUE_THREADS", n)
+		refused("formats")
+		t.Setenv("CLIPCUE_THREADS", "")
+	}
+	must(t, exitDone, "config", "set", "threads", "1024")
+}
+
 // Comments in the file stay.
 func TestSettingsKeepComments(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
