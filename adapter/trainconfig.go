@@ -44,6 +44,9 @@ func Preset(name string) (TrainConfig, error) {
 	return l, nil
 }
 
+// maxBatch limits what a training step allocates.
+const maxBatch = 1 << 16
+
 // Check fills in defaults and returns an error for an invalid setting. A batch must
 // have at least the given number of units.
 func (l *TrainConfig) Check(minBatch int, unit string) error {
@@ -51,8 +54,8 @@ func (l *TrainConfig) Check(minBatch int, unit string) error {
 		l.VideoAnchor, l.TemporalDrop = 0, 0 // without layers, they have no effect
 	}
 	switch {
-	case l.Batch < minBatch:
-		return fmt.Errorf("batch size must be at least %d %s, got %d", minBatch, unit, l.Batch)
+	case l.Batch < minBatch || l.Batch > maxBatch:
+		return fmt.Errorf("batch size must be %d to %d %s, got %d", minBatch, maxBatch, unit, l.Batch)
 	case !(l.VideoAnchor >= 0) || math.IsInf(l.VideoAnchor, 0):
 		return fmt.Errorf("weight of the video anchor must not be negative, got %v", l.VideoAnchor)
 	case !(l.TemporalDrop >= 0 && l.TemporalDrop < 1):

@@ -297,7 +297,10 @@ func (l *Library) labelSpans(ctx context.Context, e Embedder, names []string, gi
 	merge(given)
 	for _, name := range names {
 		t, err := l.Teach(ctx, e, m, name)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrNoLabel):
+			return nil, err // it has the name
+		case err != nil:
 			return nil, fmt.Errorf("label %q: %w", name, err)
 		}
 		of, err := t.Spans(ctx)

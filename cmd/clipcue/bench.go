@@ -91,9 +91,9 @@ the same threads. With int8 it may exceed 100 %.`,
 	b.size = "ViT-B/16"
 	flags.OneOf(c, &b.size, "size", suite.Sizes, "size of the model: "+strings.Join(suite.Sizes, ", "))
 	b.batch, b.texts, b.vectors, b.seconds = 8, 64, 100_000, 3
-	flags.Int(c, &b.batch, "batch", 1, "number of images per batch")
-	flags.Int(c, &b.texts, "texts", 1, "number of texts to encode")
-	flags.Int(c, &b.vectors, "vectors", 1, "number of vectors of width 512 to search")
+	flags.Count(c, &b.batch, "batch", 1, 1<<12, "number of images per batch")
+	flags.Count(c, &b.texts, "texts", 1, 1<<16, "number of texts to encode")
+	flags.Count(c, &b.vectors, "vectors", 1, 100_000_000, "number of vectors of width 512 to search")
 	flags.Positive(c, &b.seconds, "measure-seconds", "time to repeat each benchmark, in seconds")
 	flags.JSON(c, &asJSON)
 	return c

@@ -81,6 +81,10 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		if found, code := examine(t); code != exitFailed || found["settings"].State != doctor.Problem {
 			t.Errorf("%.30s: doctor: exit code %d, %+v", c.content, code, found["settings"])
 		}
+		if len(c.content) > 1<<16 {
+			must(t, exitFailed, "config", "set", "threads", "2") // it may be anything
+			continue
+		}
 		must(t, exitDone, "config", "set", "threads", "2")
 		must(t, exitDone, "config", "set", "memory")
 		must(t, exitDone, "formats")
@@ -110,6 +114,28 @@ func TestValuesOfOtherCommandsAreChecked(t *testing.T) {
 	}
 }
 
+// Numbers of what is allocated have a limit, whoever sets them.
+func TestCountsHaveALimit(t *testing.T) {
+	t.Setenv("CLIPCUE_CONFIG", filepath.Join(t.TempDir(), "config.toml"))
+	const want = "must be an integer from 0 to 1024"
+	refused := func(args ...string) {
+		t.Helper()
+		if r := clipcue(t, args...); r.code != exitUsage || !strings.Contains(r.stderr, want) {
+			t.Errorf("%q: exit code %d, %s", args, r.code, r.stderr)
+		}
+	}
+	for _, n := range []string{"1025", "99999999999999", "99999999999999999999"} {
+		refused("config", "set", "threads", n)
+		refused("config", "set", "decoders", n)
+		refused("formats", "--threads", n)
+		refused("fleet", "work", "--decoders", n)
+		t.Setenv("CLIPCUE_THREADS", n)
+		refused("formats")
+		t.Setenv("CLIPCUE_THREADS", "")
+	}
+	must(t, exitDone, "config", "set", "threads", "1024")
+}
+
 // Comments in the file stay.
 func TestSettingsKeepComments(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
@@ -119,7 +145,7 @@ func TestSettingsKeepComments(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"threads", "2"}, "# mine\nthreads = \"2\"\n# more\nquiet = true\n[newer]\nthreads = 7"},
+		{[]string{"threads", "2"}, "# mine\nthreads = \"2\" # few\n# more\nquiet = true\n[newer]\nthreads = 7"},
 		{[]string{"model", "ViT-B/16"}, "model = \"ViT-B/16\"\n# mine\nthreads = 1 # few\n# more\nquiet = true\n[newer]\nthreads = 7"},
 		{[]string{"quiet"}, "# mine\nthreads = 1 # few\n# more\n[newer]\nthreads = 7"},
 	} {

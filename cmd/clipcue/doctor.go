@@ -104,14 +104,17 @@ func describeBuild() build {
 func writeBundle(path string, findings []doctor.Finding) error {
 	return atomicfile.Output(path, func(w io.Writer) error {
 		z := zip.NewWriter(w)
-		for name, content := range map[string]any{"doctor.json": findings, "build.json": describeBuild()} {
-			f, err := z.Create(name)
+		for _, file := range []struct { // in this order, because the first name tells an earlier bundle from other archives
+			name    string
+			content any
+		}{{"doctor.json", findings}, {"build.json", describeBuild()}} {
+			f, err := z.Create(file.name)
 			if err != nil {
 				return err
 			}
 			e := json.NewEncoder(f)
 			e.SetIndent("", "  ")
-			if err := e.Encode(content); err != nil {
+			if err := e.Encode(file.content); err != nil {
 				return err
 			}
 		}

@@ -57,6 +57,20 @@ func TestDoctorLoadsTheDefaultModel(t *testing.T) {
 	}
 }
 
+// A bundle replaces an earlier one, and nothing else.
+func TestBundleReplacesOnlyABundle(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.zip")
+	must(t, exitDone, "doctor", "--offline", "--bundle", path)
+	must(t, exitDone, "doctor", "--offline", "--bundle", path)
+	writeText(t, path, "notes")
+	if r := must(t, exitFailed, "doctor", "--offline", "--bundle", path); !strings.Contains(r.stderr, path) || !strings.Contains(r.stderr, "try: another path") {
+		t.Errorf("%s", r.stderr)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "notes" {
+		t.Errorf("%q, error %v", data, err)
+	}
+}
+
 func TestDoctorsBundleNamesNobody(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "Jane Doe")
 	t.Setenv("HOME", home)

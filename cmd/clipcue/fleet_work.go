@@ -48,8 +48,7 @@ machines.`,
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "name of the machine (default: its host name)")
 	f.StringVar(&o.temp, "temp", "", "folder for temporary files (default: the system's)")
-	flags.Int(c, &o.batch, "batch", 0, "frames per pass through the backbone (default 32)")
-	flags.Int(c, &o.decoders, "decoders", 0, "number of videos decoded at a time (default 2)")
+	flags.Decoders(c, &o.batch, &o.decoders)
 	f.DurationVar(&o.idle, "until-idle", 0, "end after this long without work; 0 means never")
 	flags.JSON(c, &o.json)
 	return c

@@ -99,7 +99,7 @@ func (o *pretrainFlags) add(c *cobra.Command, k *pretraining.Config) {
 	flags.Activation(c, &m.Activation)
 
 	flags.Loop(c, &k.Train)
-	flags.Int(c, &k.Batch, "batch", 1, "number of pairs per step")
+	flags.Count(c, &k.Batch, "batch", 1, 1<<16, "number of pairs per step")
 	flags.Int(c, &k.Chunk, "chunk", 1, "number of pairs that pass through the towers at once")
 	flags.Positive(c, &k.Train.Beta2, "beta2", "second beta of AdamW, below 1")
 	flags.Positive(c, &k.Crop, "crop", "minimum share of an image that random crops keep; 1 turns them off")

@@ -14,8 +14,10 @@ import (
 	"github.com/clipcue/clipcue/clip/checkpoint"
 	"github.com/clipcue/clipcue/clip/hub"
 	"github.com/clipcue/clipcue/clip/sentencepiece"
+	"github.com/clipcue/clipcue/cmd/clipcue/internal/settings"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/crash"
 	"github.com/clipcue/clipcue/internal/fleet"
 	"github.com/clipcue/clipcue/internal/markfile"
@@ -148,7 +150,7 @@ var remedies = []func(error) string{
 	}),
 	is(library.ErrLocked, "the same command again when that program has ended"),
 	is(library.ErrDiskFull, "the same command again when there is space"),
-	is(syscall.ENOSPC, "the same command again when there is space; with --resume, if it trains"),
+	is(syscall.ENOSPC, "the same command again when there is space"),
 	is(library.ErrNotWritable, "a folder and disk that can be written, or another --library"),
 	is(library.ErrDamaged, "a copy of the library, or delete its folder and index again"),
 	is(weaviate.ErrKey, "the key of the server in CLIPCUE_WEAVIATE_KEY"),
@@ -171,7 +173,9 @@ var remedies = []func(error) string{
 	is(library.ErrEmptyQuery, "a text query, --image, --video or --like"),
 	is(library.ErrNoSearch, "clipcue library searches --library LIBRARY, for their names"),
 	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
+	is(settings.ErrEdit, "edit the file by hand"),
 	is(library.ErrOwnFile, "another path for the output"),
+	is(atomicfile.ErrOtherKind, "another path for the output, or delete that file"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
 	is(library.ErrNoMark, "clipcue label list --library LIBRARY NAME"),

@@ -5,8 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip"
@@ -47,6 +51,24 @@ func TestRemedy(t *testing.T) {
 	}
 	if got := remedy(errors.New("another error")); got != "" {
 		t.Errorf("the advice for another error is %q", got)
+	}
+}
+
+// After a full disk, only a command that trains is repeated with --resume.
+func TestRemedyOfAFullDisk(t *testing.T) {
+	for name, want := range map[string]string{"train": "try: the same command with --resume when there is space\n", "export": "try: the same command again when there is space\n"} {
+		c := &cobra.Command{Use: name, SilenceErrors: true, SilenceUsage: true, RunE: func(*cobra.Command, []string) error {
+			return &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+		}}
+		if name == "train" {
+			c.Flags().Bool("resume", false, "")
+		}
+		c.SetArgs(nil)
+		var b strings.Builder
+		printError(&b, execute(t.Context(), c))
+		if !strings.HasSuffix(b.String(), want) {
+			t.Errorf("%s: %q", name, b.String())
+		}
 	}
 }
 

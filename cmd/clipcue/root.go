@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -101,7 +102,11 @@ func execute(ctx context.Context, root *cobra.Command) (err error) {
 			err = crash.New(p)
 		}
 	}()
-	return root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	if errors.Is(err, syscall.ENOSPC) && c.Flags().Lookup("resume") != nil {
+		err = &advisedError{err, "the same command with --resume when there is space"}
+	}
+	return err
 }
 
 // exitCode returns the exit code of a command with an error.

@@ -83,7 +83,7 @@ func (o *trainLocalizationFlags) add(c *cobra.Command, k *localization.Config) {
 	o.classes.add(c)
 
 	flags.Learning(c, &k.TrainConfig)
-	flags.Int(c, &k.Batch, "batch", 1, "number of labeled segments per step")
+	flags.Count(c, &k.Batch, "batch", 1, 1<<16, "number of labeled segments per step")
 	classesPerStep(c, &k.ClassesPerStep)
 	flags.Between0And1(c, &k.Positive, "positive", "minimum tIoU with a true segment to learn its class")
 	flags.Below1(c, &k.Negative, "negative", "maximum share inside of true segments to be background")

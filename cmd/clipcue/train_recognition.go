@@ -73,7 +73,7 @@ func (o *trainRecognitionFlags) add(c *cobra.Command, k *recognition.Config) {
 	flags.Training(c, &o.out, &o.resume, &o.json)
 	flags.Preset(c, &o.preset)
 	flags.Learning(c, &k.TrainConfig)
-	flags.Int(c, &k.Batch, "batch", 1, "number of windows per step")
+	flags.Count(c, &k.Batch, "batch", 1, 1<<16, "number of windows per step")
 	flags.NotNegative(c, &k.Anchor, "anchor", "loss weight of the distance of classes from the templates")
 	c.Flags().StringArrayVar(&k.AnchorTemplates, "anchor-template", nil, "template for --anchor, with {} for the name; repeatable (default built-in)")
 	flags.Int(c, &k.MotionShots, "motion-shots", 0, "up to this number of videos per class, compare with their motions; 0 means never")
@@ -122,7 +122,7 @@ type few struct {
 func (f *few) add(c *cobra.Command) {
 	flags.Int(c, &f.shots, "shots", 0, "few-shot: number of training videos per class")
 	flags.Int(c, &f.way, "way", 0, "few-shot: number of classes per episode; 0 means all")
-	flags.Int(c, &f.episodes, "episodes", 0, "few-shot: number of episodes (default 10, or 1 with all classes)")
+	flags.Count(c, &f.episodes, "episodes", 0, 1<<16, "few-shot: number of episodes (default 10, or 1 with all classes)")
 	c.Flags().StringVar(&f.lists, "episode-lists", "", "few-shot: the authors' training lists, a file or folder")
 	c.Flags().StringVar(&f.tests, "episode-tests", "", "few-shot: test lists (default: the test split of --data)")
 }

@@ -63,7 +63,7 @@ it, so that the backbone's knowledge is kept. Other flags override the preset.`,
 	flags.Preset(c, &o.preset)
 	flags.Learning(c, &k.TrainConfig)
 	c.Flags().BoolVar(&k.Adapter.LearnTemperature, "learn-temperature", false, "train the temperature, starting from --temperature")
-	flags.Int(c, &k.Batch, "batch", 2, "number of videos per step, each with one caption")
+	flags.Count(c, &k.Batch, "batch", 2, 1<<16, "number of videos per step, each with one caption")
 	o.data.TestShare = 0.2
 	flags.Division(c, &o.data.TestShare, &o.data.SplitSeed)
 	return c

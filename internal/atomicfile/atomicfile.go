@@ -102,10 +102,15 @@ func SyncDir(dir string) error {
 	return nil
 }
 
+// ErrOtherKind reports that a result would replace a file of another kind, such as a video.
+var ErrOtherKind = errors.New("the existing file is of another kind, and is not replaced")
+
 // Output writes to a path that a user named for a result. A regular file, or none, is
 // written as by [Write]. A character device or pipe, also behind a link such as
 // /dev/stdout, is written to directly. Everything else is an error: a link to a file,
-// because the user may not know what it would replace, a folder, a disk.
+// because the user may not know what it would replace, a folder, a disk. A file that is
+// neither empty nor of the same kind as the result, by its first bytes, is kept, with an
+// *fs.PathError around [ErrOtherKind].
 func Output(path string, write func(io.Writer) error) error {
 	path = filepath.Clean(path)
 	info, err := os.Stat(path)
@@ -113,7 +118,13 @@ func Output(path string, write func(io.Writer) error) error {
 		if to, err := os.Readlink(path); err == nil {
 			return &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("%w but a link to %q", errNotFile, to)}
 		}
-		return Write(path, write)
+		return Write(path, func(w io.Writer) error {
+			result := &head{w: w}
+			if err := write(result); err != nil {
+				return err
+			}
+			return sameKind(path, result.bytes)
+		})
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

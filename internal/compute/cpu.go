@@ -60,6 +60,9 @@ type job struct {
 	rgb         []byte
 }
 
+// MaxThreads is the maximum number of threads of a device. More are no error.
+const MaxThreads = 1 << 10
+
 // NewCPU returns a device with the given number of threads; 0 means GOMAXPROCS. It
 // panics if [Backend] returns an error.
 func NewCPU(threads int) *CPU {
@@ -88,6 +91,7 @@ func newCPU(threads int, k *kernels) *CPU {
 	if threads <= 0 {
 		threads = processors
 	}
+	threads = min(threads, MaxThreads)
 	c := &CPU{kernels: k, threads: threads, strip: stripFor(l2()), pool: newPool(threads, processors), memory: &memory{scratch: make([]block, threads)}}
 	for i := range threads {
 		c.workers = append(c.workers, &worker{id: i, memory: c.memory})

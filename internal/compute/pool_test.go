@@ -50,3 +50,11 @@ func TestDevicesEndTheirHelpers(t *testing.T) {
 		t.Errorf("%d goroutines before, %d after", before, after)
 	}
 }
+
+// A number of threads that no machine has does not allocate by its value.
+func TestThreadsHaveALimit(t *testing.T) {
+	c := newCPU(1<<40, generic)
+	if got := len(c.workers); got != MaxThreads {
+		t.Errorf("%d threads", got)
+	}
+}

@@ -78,7 +78,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("thresholds must satisfy 0 <= negative < positive <= 1, got positive %v and negative %v", c.Positive, c.Negative)
 	}
 	detector := c.DetectorTrain // a copy, because Check fills in defaults
-	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segment"), c.Detector.Check(), detector.Check())
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "segments"), c.Detector.Check(), detector.Check())
 }
 
 func (e Evaluation) check() error {

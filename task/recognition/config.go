@@ -67,7 +67,7 @@ func (c *Config) check() error {
 	case !(c.Anchor >= 0) || math.IsInf(c.Anchor, 0):
 		return fmt.Errorf("weight of the anchor must be at least 0, got %v", c.Anchor)
 	}
-	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "window"))
+	return errors.Join(c.Eval.check(), c.TrainConfig.Check(1, "windows"))
 }
 
 func (e Evaluation) check() error {

@@ -38,7 +38,7 @@ func Out(c *cobra.Command, path *string, usage string) {
 
 // Windows adds --windows and --random-windows.
 func Windows(c *cobra.Command, n *int, random *bool) {
-	Int(c, n, "windows", 1, "number of windows per video in an evaluation")
+	Count(c, n, "windows", 1, 1<<12, "number of windows per video in an evaluation")
 	c.Flags().BoolVar(random, "random-windows", *random, "draw these windows at random, like the authors, not evenly")
 }
 
@@ -228,10 +228,15 @@ func Timeout(c *cobra.Command, p *time.Duration) {
 
 // Extraction adds --batch, --decoders, --strict and --max-failures.
 func Extraction(c *cobra.Command, o *feature.Options) {
-	Int(c, &o.Batch, "batch", 0, "frames per pass through the backbone (default 32)")
-	Int(c, &o.Decoders, "decoders", 0, "number of videos decoded at a time (default 2)")
+	Decoders(c, &o.Batch, &o.Decoders)
 	c.Flags().BoolVar(&o.Strict, "strict", false, "stop at the first video that fails")
 	Int(c, &o.MaxFailures, "max-failures", 0, "number of failed videos to tolerate; 0 means no limit")
+}
+
+// Decoders adds --batch and --decoders, with the limits of feature.Options.
+func Decoders(c *cobra.Command, batch, decoders *int) {
+	Count(c, batch, "batch", 0, 1<<12, "frames per pass through the backbone (default 32)")
+	Count(c, decoders, "decoders", 0, 1<<10, "number of videos decoded at a time (default 2)")
 }
 
 // Still adds --still.

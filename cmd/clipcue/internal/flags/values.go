@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/clipcue/clipcue/internal/compute"
 	"github.com/clipcue/clipcue/internal/memory"
 )
 
@@ -57,6 +58,21 @@ func atLeast(least int) func(string) (int, error) {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < least {
 			return 0, fmt.Errorf("must be an integer of at least %d", least)
+		}
+		return n, nil
+	}
+}
+
+// Count adds a flag that takes an integer from least to most, for numbers of what is allocated.
+func Count(c *cobra.Command, p *int, name string, least, most int, usage string) {
+	add(c, p, "int", name, usage, fromTo(least, most))
+}
+
+func fromTo(least, most int) func(string) (int, error) {
+	return func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("must be an integer from %d to %d", least, most)
 		}
 		return n, nil
 	}
@@ -151,7 +167,7 @@ func Memory(f *pflag.FlagSet, p *int64) {
 
 // Threads adds the flag for the number of threads.
 func Threads(f *pflag.FlagSet, p *int) {
-	f.Var(&checked[int]{p, "int", atLeast(0)}, "threads", "number of threads; 0 means all cores")
+	f.Var(&checked[int]{p, "int", fromTo(0, compute.MaxThreads)}, "threads", "number of threads; 0 means all cores")
 }
 
 // LogFormat adds the flag for the format of log lines.

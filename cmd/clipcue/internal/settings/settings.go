@@ -112,7 +112,8 @@ func Unknown() (unknown []string) {
 
 const maxFile = 1 << 16 // bytes
 
-// readFile returns the text and the values of a file; one that does not exist has none.
+// readFile returns the text and the values of a file; one that does not exist has none. A text
+// file that is not TOML gives an error around a toml.ParseError.
 func readFile(path string) (text string, values map[string]any, err error) {
 	b, err := input.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,6 +121,9 @@ func readFile(path string) (text string, values map[string]any, err error) {
 	}
 	if err != nil {
 		return "", nil, err
+	}
+	if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a text file")}
 	}
 	if err := toml.Unmarshal(b, &values); err != nil {
 		return "", nil, fmt.Errorf("%s: %w", path, err)
@@ -150,8 +154,9 @@ func Apply(flags *pflag.FlagSet) (model string, err error) {
 	return model, err
 }
 
-// Set stores a setting in the file, or removes it if the value is "". Other names in the file are
-// kept. A file that cannot be read is renamed; damaged is its new path then, else "".
+// Set stores a setting in the file, or removes it if the value is "". Other names in the file and
+// comments are kept. A text file that is not TOML is renamed; damaged is its new path then, else "".
+// Everything else that cannot be read is an error.
 func Set(name, value string) (damaged string, err error) {
 	if !slices.Contains(names, name) {
 		return "", fmt.Errorf("%q is not a setting; there are %s", name, strings.Join(names, ", "))
@@ -163,14 +168,15 @@ func Set(name, value string) (damaged string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to // the link stays
+	if path, err = target(path); err != nil {
+		return "", err
 	}
 	old, values, err := readFile(path)
+	if _, notTOML := errors.AsType[toml.ParseError](err); notTOML {
+		damaged, err = setAside(path)
+	}
 	if err != nil {
-		if damaged, err = setAside(path); err != nil {
-			return "", err
-		}
+		return "", err
 	}
 	if values == nil {
 		values = map[string]any{}
@@ -180,7 +186,7 @@ func Set(name, value string) (damaged string, err error) {
 	}
 	text, err := edit(old, name, value, values)
 	if err != nil {
-		return damaged, err
+		return damaged, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return damaged, err
@@ -188,8 +194,31 @@ func Set(name, value string) (damaged string, err error) {
 	return damaged, atomicfile.WriteBytes(path, []byte(text))
 }
 
-// edit returns a file in which a name has another value, or is missing. It keeps comments unless the
-// line of the name cannot be found.
+// target returns the path that a path leads to when links of its last part are followed, so that
+// writing keeps the links. The last part need not exist.
+func target(path string) (string, error) {
+	for range 40 { // as many links as Linux follows
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link; reading returns other errors
+		}
+		if !filepath.IsAbs(to) {
+			folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(folder, to)
+		}
+		path = to
+	}
+	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many links")}
+}
+
+// ErrEdit reports a file in which clipcue cannot change a setting without changing anything else.
+var ErrEdit = errors.New("the setting cannot be changed without changing other lines")
+
+// edit returns a file in which a name has another value, or is missing. Nothing else changes,
+// or the error wraps ErrEdit.
 func edit(old, name, value string, values map[string]any) (string, error) {
 	line, err := encode(map[string]any{name: value})
 	if err != nil {
@@ -198,15 +227,21 @@ func edit(old, name, value string, values map[string]any) (string, error) {
 	if value == "" {
 		line = ""
 	}
-	text := line + old // before the first table
-	if at := regexp.MustCompile(`(?m)^[ \t]*` + name + `[ \t]*=.*(\n|$)`).FindStringIndex(old); at != nil {
-		text = old[:at[0]] + line + old[at[1]:]
+	// The name can also be in a table or in a text of several lines. A place is right if the values
+	// are right afterwards. The last place is for a new name, before the first table.
+	places := regexp.MustCompile(`(?m)^[ \t]*["']?`+name+`["']?[ \t]*=[ \t]*("(\\.|[^"\\\n])*"|'[^'\n]*'|[^\s"'#]+)[ \t]*(\r?\n)?`).FindAllStringIndex(old, 16)
+	for _, at := range append(places, []int{0, 0}) {
+		was, put, rest := old[at[0]:at[1]], line, old[at[1]:]
+		if was != "" && !strings.HasSuffix(was, "\n") && strings.HasPrefix(rest, "#") {
+			put = strings.Replace(line, "\n", " ", 1) // the comment stays in its line
+		}
+		text := old[:at[0]] + put + rest
+		var now map[string]any
+		if err := toml.Unmarshal([]byte(text), &now); err == nil && maps.EqualFunc(now, values, reflect.DeepEqual) {
+			return text, nil
+		}
 	}
-	var now map[string]any
-	if err := toml.Unmarshal([]byte(text), &now); err == nil && reflect.DeepEqual(now, values) {
-		return text, nil
-	}
-	return encode(values)
+	return "", fmt.Errorf("%s: %w", name, ErrEdit)
 }
 
 func encode(values map[string]any) (string, error) {
