@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/gate"
 )
 
@@ -80,7 +81,7 @@ func readForm(r *http.Request) (*form, error) {
 		return nil, &formError{http.StatusBadRequest, "either image or text must be provided"}
 	}
 	if list, ok := fields["entries"]; ok {
-		err = json.Unmarshal([]byte(list), &f.entries)
+		err = input.Unmarshal([]byte(list), &f.entries)
 	} else if f.old = oldOf(fields); f.old != nil {
 		f.entries, err = f.old.entries()
 	} else {
@@ -158,7 +159,7 @@ func oldOf(fields map[string]string) *oldForm {
 func (o *oldForm) entries() (entries, error) {
 	var options struct{ Mode string }
 	if o.options != "" {
-		if err := json.Unmarshal([]byte(o.options), &options); err != nil {
+		if err := input.Unmarshal([]byte(o.options), &options); err != nil {
 			return nil, err
 		}
 	}

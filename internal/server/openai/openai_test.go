@@ -157,7 +157,10 @@ func TestRejected(t *testing.T) {
 		`{"model":"ViT-B/32","input":{"image":"aGVsbG8=","text":"hello"}}`:       {400, "either"},
 		`{"model":"text-embedding-3-small","input":"a"}`:                         {404, "text-embedding-3-small"},
 		`{"model":"ViT-B/32","input":[` + strings.Repeat(`"a",`, 2048) + `"a"]}`: {400, "2049"},
-		`hello`: {400, "JSON"},
+		`{"model":"ViT-B/32","input":"a","input":"b"}`:                           {400, `"input" is twice`},
+		`{"model":"ViT-B/32","input":{"text":"a","text":"b"}}`:                   {400, `"text" is twice`},
+		`{"model":["ViT-B/32"],"input":"a"}`:                                     {400, `"model" at byte 10 is a list instead of a string`},
+		`hello`:                                                                  {400, "JSON"},
 	} {
 		status, x := ask(t, address, body)
 		if status != c.status || x.Error == nil || !strings.Contains(x.Error.Message, c.text) || x.Error.Type != "invalid_request_error" {
