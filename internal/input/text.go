@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/memory"
@@ -168,4 +169,25 @@ func NotNumber(text []byte) string {
 		}
 	}
 	return ""
+}
+
+// MaxQuery is the size limit of a text to encode, in bytes. Models read its first hundreds of tokens at most.
+const MaxQuery = 64 << 10
+
+// Errors of [CheckQuery].
+var (
+	ErrQueryText = errors.New("the text is not UTF-8")
+	ErrLongQuery = errors.New("the text is too long")
+)
+
+// CheckQuery returns an error for a text to encode that has more than [MaxQuery] bytes, or that is not UTF-8. The
+// replacement character U+FFFD counts as such a fault: decoders of JSON write it for bytes and surrogates without a meaning.
+func CheckQuery(s string) error {
+	switch {
+	case len(s) > MaxQuery:
+		return fmt.Errorf("%w: %d bytes, more than %d", ErrLongQuery, len(s), MaxQuery)
+	case !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError):
+		return fmt.Errorf("%w: %.100q", ErrQueryText, s)
+	}
+	return nil
 }

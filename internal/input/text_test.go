@@ -116,3 +116,11 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckQuery(t *testing.T) {
+	for s, want := range map[string]error{"": nil, "rød 犬": nil, strings.Repeat("a", MaxQuery): nil, strings.Repeat("a", MaxQuery+1): ErrLongQuery, "r\xf6d": ErrQueryText, "r\ufffdd": ErrQueryText} {
+		if err := CheckQuery(s); !errors.Is(err, want) {
+			t.Errorf("%.20q: %v", s, err)
+		}
+	}
+}

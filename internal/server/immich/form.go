@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"strings"
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/gate"
@@ -115,10 +114,23 @@ func (f *form) readPart(p *multipart.Part, fields map[string]string) error {
 	case len(data) > maxField:
 		return &formError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the field %q has more than %d bytes", name, maxField)}
 	case name == "text":
-		text := strings.ToValidUTF8(string(data), "\uFFFD")
+		text := string(data)
 		f.text = &text
+		return checkText(text)
 	default:
 		fields[name] = string(data)
+	}
+	return nil
+}
+
+// checkText returns the error for a text that cannot be encoded. An empty one can be, as by Immich's server.
+func checkText(text string) error {
+	err := input.CheckQuery(text)
+	if errors.Is(err, input.ErrLongQuery) {
+		return &formError{http.StatusRequestEntityTooLarge, err.Error()}
+	}
+	if err != nil {
+		return invalid("%v", err)
 	}
 	return nil
 }

@@ -171,6 +171,8 @@ func TestRejected(t *testing.T) {
 		"task twice":      {422, `"clip" is twice`, []string{"entries", `{"clip":{"textual":{"modelName":"a"}},"clip":{}}`, "text", "a"}},
 		"options twice":   {422, `"mode" is twice`, []string{"modelName", "a", "modelType", "clip", "options", `{"mode":"text","mode":"vision"}`, "text", "a"}},
 		"a list of tasks": {422, "a list instead of an object", []string{"entries", "[]", "text", "a"}},
+		"latin-1":         {422, "not UTF-8", []string{"entries", textualEntry, "text", "gr\xf6"}},
+		"long text":       {413, "65536", []string{"entries", textualEntry, "text", strings.Repeat("a", 1<<16+1)}},
 		"null":            {422, "no task", []string{"entries", "null", "text", "a"}},
 		"no name":         {422, "no name", []string{"entries", `{"clip":{"textual":{}}}`, "text", "a"}},
 		"text for image":  {422, "needs an image", []string{"entries", visualEntry, "text", "a"}},

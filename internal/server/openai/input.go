@@ -6,11 +6,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/encode"
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // maxInputs is the largest number of inputs of a request, OpenAI's.
@@ -53,23 +57,31 @@ func (q *request) inputs() ([]element, error) {
 	for i, raw := range list {
 		var err error
 		if inputs[i], err = parseInput(raw); err != nil {
-			return nil, invalid("input %d: %v", i, err)
+			return nil, &requestError{textStatus(err), fmt.Sprintf("input %d: %v", i, err)}
 		}
 	}
 	return inputs, nil
 }
 
+// textStatus returns the status for an input that cannot be encoded.
+func textStatus(err error) int {
+	if errors.Is(err, input.ErrLongQuery) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
+}
+
 func parseInput(raw json.RawMessage) (in element, err error) {
-	var text string
+	var one string
 	var o object
 	switch first, _ := firstByte(raw); first {
 	case '"':
-		if err := json.Unmarshal(raw, &text); err != nil {
+		if err := json.Unmarshal(raw, &one); err != nil {
 			return in, err
 		}
-		o.Text = &text
-		if isAddress(text) {
-			o = object{Image: &text}
+		o.Text = &one
+		if isAddress(one) {
+			o = object{Image: &one}
 		}
 	case '{':
 		if err := json.Unmarshal(raw, &o); err != nil {
@@ -84,10 +96,10 @@ func parseInput(raw json.RawMessage) (in element, err error) {
 	switch {
 	case (o.Text == nil) == (o.Image == nil):
 		return in, invalid("must have either text or image")
-	case o.Text != nil && *o.Text == "":
+	case o.Text != nil && text.Key(*o.Text) == "":
 		return in, invalid("the text is empty")
 	case o.Text != nil:
-		return element{text: *o.Text}, nil
+		return element{text: *o.Text}, input.CheckQuery(*o.Text)
 	}
 	in.image, err = decodeImage(*o.Image)
 	return in, err

@@ -160,7 +160,11 @@ func TestRejected(t *testing.T) {
 		`{"model":"ViT-B/32","input":"a","input":"b"}`:                           {400, `"input" is twice`},
 		`{"model":"ViT-B/32","input":{"text":"a","text":"b"}}`:                   {400, `"text" is twice`},
 		`{"model":["ViT-B/32"],"input":"a"}`:                                     {400, `"model" at byte 10 is a list instead of a string`},
-		`hello`:                                                                  {400, "JSON"},
+		`{"model":"ViT-B/32","input":" \n"}`:                                     {400, "empty"},
+		`{"model":"ViT-B/32","input":"a\ud800"}`:                                 {400, "not UTF-8"},
+		"{\"model\":\"ViT-B/32\",\"input\":{\"text\":\"a\xff\"}}":                {400, "not UTF-8"},
+		`{"model":"ViT-B/32","input":["` + strings.Repeat("a", 1<<16+1) + `"]}`:  {413, "65536"},
+		`hello`: {400, "JSON"},
 	} {
 		status, x := ask(t, address, body)
 		if status != c.status || x.Error == nil || !strings.Contains(x.Error.Message, c.text) || x.Error.Type != "invalid_request_error" {
