@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -35,7 +36,7 @@ type UnpackReport struct {
 	Captions int             `json:"captions"`
 	Labels   int             `json:"labels"`
 	Dotted   int             `json:"dotted"`   // texts left out because their key has a dot
-	LeftOut  map[string]int  `json:"left_out"` // number of other files, by extension or kind
+	LeftOut  map[string]int  `json:"left_out"` // number of other files and texts, by extension or kind
 }
 
 // UnpackFailure is a shard that cannot be unpacked.
@@ -168,7 +169,8 @@ func unpackShard(ctx context.Context, file, to string, r *UnpackReport) error {
 	if err != nil {
 		return err
 	}
-	u.LeftOut["links and hidden files"], err = shard.Each(contextReader{ctx, f}, u.add)
+	others, err := shard.Each(contextReader{ctx, f}, u.add)
+	maps.Copy(u.LeftOut, others)
 	if err == nil {
 		err = u.flush()
 	}
@@ -183,9 +185,7 @@ func unpackShard(ctx context.Context, file, to string, r *UnpackReport) error {
 	}
 	r.Done, r.Samples, r.Captions, r.Labels, r.Dotted = r.Done+1, r.Samples+u.Samples, r.Captions+u.Captions, r.Labels+u.Labels, r.Dotted+u.Dotted
 	for what, n := range u.LeftOut {
-		if n > 0 {
-			r.LeftOut[what] += n
-		}
+		r.LeftOut[what] += n
 	}
 	return nil
 }
@@ -218,6 +218,7 @@ type unpacker struct {
 	arrays  bool
 	caption any // text, or a list of texts
 	label   string
+	texts   int // number of files with a caption or a label
 	about   metadataRow
 }
 
@@ -256,7 +257,7 @@ func (u *unpacker) add(m shard.Member) error {
 	}
 	ext := path.Ext(m.Ext)
 	switch is := func(list []string) bool { return slices.Contains(list, ext) }; {
-	case video.TrimExtension("x"+ext) == "x" || is(imageExtensions):
+	case ext != "" && video.TrimExtension("x"+ext) == "x" || is(imageExtensions):
 		u.files = append(u.files, m.Name)
 		return u.write(m.Name, m)
 	case is(arrayExtensions):
@@ -264,16 +265,16 @@ func (u *unpacker) add(m shard.Member) error {
 		return u.write(m.Name, m)
 	case slices.Contains(captionExtensions, m.Ext):
 		data, err := readMember(m, maxCaption)
-		u.caption = oneLine(data)
+		u.caption, u.texts = oneLine(data), u.texts+1
 		return err
 	case slices.Contains(labelExtensions, m.Ext):
 		data, err := readMember(m, maxCaption)
-		u.label = oneLine(data)
+		u.label, u.texts = oneLine(data), u.texts+1
 		return err
 	case m.Ext == ".json":
 		data, err := readMember(m, maxAbout)
 		if err == nil {
-			err = json.Unmarshal(data, &u.about)
+			err = input.Unmarshal(data, &u.about)
 		}
 		if err != nil {
 			return err
@@ -321,8 +322,11 @@ func (u *unpacker) write(name string, content io.Reader) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, fs.ErrPermission) {
 		u.writing = err
 	}
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("the name %s is twice in the shard, perhaps in another case", text.Quote(name))
+	}
 	if err != nil {
-		return err // such as a second file of the same name
+		return err
 	}
 	w := &noting{f, &u.writing}
 	if _, err = io.Copy(w, content); err == nil {
@@ -347,13 +351,24 @@ func (n *noting) Write(p []byte) (int, error) {
 	return k, err
 }
 
+// leaveOut counts what is left out.
+func (u *unpacker) leaveOut(what string, n int) {
+	if n > 0 {
+		u.LeftOut[what] += n
+	}
+}
+
 // flush ends the current sample: its captions and labels become lines.
 func (u *unpacker) flush() error {
-	defer func() { u.files, u.arrays, u.caption, u.label, u.about = nil, false, nil, "", nil }()
+	defer func() { u.files, u.arrays, u.caption, u.label, u.texts, u.about = nil, false, nil, "", 0, nil }()
 	if len(u.files) == 0 {
-		if u.arrays {
+		switch {
+		case u.arrays:
 			u.Samples++
+		case u.about != nil:
+			u.texts++
 		}
+		u.leaveOut("texts without a video or image", u.texts)
 		return nil
 	}
 	u.Samples++
@@ -369,18 +384,23 @@ func (u *unpacker) flush() error {
 	if label := cmp.Or(u.label, oneLine([]byte(asText(u.about["label"])))); label != "" {
 		row["label"] = label
 		u.Labels++
+	} else if !isText(u.about["label"]) {
+		u.leaveOut("labels that are no text", 1)
 	}
 	if len(row) == 0 {
 		return nil
 	}
+	captioned := map[string]bool{} // by a file that another image of the sample shares
 	for _, file := range u.files {
 		row["file_name"] = file
 		line, err := json.Marshal(row)
 		if err == nil {
 			_, err = (&noting{u.lines, &u.writing}).Write(append(line, '\n'))
 		}
-		if err == nil && slices.Contains(imageExtensions, strings.ToLower(path.Ext(file))) && caption != nil {
-			err = u.write(strings.TrimSuffix(file, path.Ext(file))+".txt", strings.NewReader(firstText(caption)+"\n"))
+		name := strings.TrimSuffix(file, path.Ext(file)) + ".txt"
+		if err == nil && slices.Contains(imageExtensions, strings.ToLower(path.Ext(file))) && caption != nil && !captioned[name] {
+			captioned[name] = true
+			err = u.write(name, strings.NewReader(firstText(caption)+"\n"))
 		}
 		if err != nil {
 			return err
@@ -394,7 +414,11 @@ func (u *unpacker) findCaption() (any, error) {
 	if s, _ := u.caption.(string); s != "" {
 		return s, nil
 	}
-	if c := texts(u.about.first(captionColumns)); c != nil {
+	described := u.about.first(captionColumns)
+	if !isText(described) {
+		u.leaveOut("captions that are no text", 1)
+	}
+	if c := texts(described); c != nil {
 		return c, nil
 	}
 	if u.table == nil {
@@ -404,6 +428,13 @@ func (u *unpacker) findCaption() (any, error) {
 		}
 	}
 	return u.table[path.Base(u.key)], nil
+}
+
+// isText reports whether a value of a description is nothing, a text, or a list of such.
+func isText(v any) bool {
+	list, ok := v.([]any)
+	_, one := v.(string)
+	return v == nil || one || ok && !slices.ContainsFunc(list, func(v any) bool { return !isText(v) })
 }
 
 // texts returns a text or a list of texts on one line each, or nil.
@@ -416,8 +447,8 @@ func texts(v any) any {
 	case []any:
 		var list []string
 		for _, x := range v {
-			if s := oneLine([]byte(asText(x))); s != "" {
-				list = append(list, s)
+			if s, _ := x.(string); oneLine([]byte(s)) != "" {
+				list = append(list, oneLine([]byte(s)))
 			}
 		}
 		if list != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/clipcue/clipcue/internal/walk"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -96,6 +97,39 @@ func TestUnpackNamesWithDots(t *testing.T) {
 	}
 }
 
+// What has no place in the data set is counted.
+func TestUnpackCountsWhatIsLeftOut(t *testing.T) {
+	shards, dir := t.TempDir(), t.TempDir()
+	writeShard(t, filepath.Join(shards, "0.tar"), "README", "read me", "a.mp4", "video", "a.json", `{"caption":5,"label":{}}`, "b.mp4", "video", "b.json", `{"caption":["one",5]}`,
+		"c.txt", "of no video", "d.json", `{"caption":"of no video"}`, "e.npy", "array", "e.json", "{}", "e.txt", "of an array", "f.jpg", "image", "f.png", "image", "f.txt", "two images")
+	r, err := Unpack(t.Context(), []string{shards}, dir, nil)
+	want := UnpackReport{Shards: 1, Done: 1, Failed: []UnpackFailure{}, Samples: 4, Captions: 2,
+		LeftOut: map[string]int{walk.NoExtension: 1, "captions that are no text": 2, "labels that are no text": 1, "texts without a video or image": 3}}
+	if d := cmp.Diff(want, r); err != nil || d != "" {
+		t.Errorf("error %v\n%s", err, d)
+	}
+	if c, err := LoadCaptions(dir, CaptionOptions{}); err != nil || len(c.Samples) != 3 || c.Samples[0].Caption != "one" {
+		t.Errorf("%+v, error %v", c, err)
+	}
+}
+
+// The second name of a file is a hard link in a tar file.
+func TestUnpackCountsHardLinks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.tar")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(f)
+	err = w.WriteHeader(&tar.Header{Name: "a.mp4"})
+	if err := errors.Join(err, w.WriteHeader(&tar.Header{Name: "b.mp4", Typeflag: tar.TypeLink, Linkname: "a.mp4"}), w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Unpack(t.Context(), []string{path}, t.TempDir(), nil); err != nil || r.Samples != 1 || r.LeftOut["hard links"] != 1 {
+		t.Errorf("%+v, error %v", r, err)
+	}
+}
+
 // A bad shard leaves nothing behind, and the others are unpacked.
 func TestUnpackBadShards(t *testing.T) {
 	shards, dir := t.TempDir(), t.TempDir()
@@ -106,6 +140,7 @@ func TestUnpackBadShards(t *testing.T) {
 	writeShard(t, path("clash.tar"), "a", "", "a.mp4", "video", "a.mp4/b.mp4", "video")
 	writeShard(t, path("long.tar"), "a.mp4", "video", "a.txt", strings.Repeat("a", maxCaption+1))
 	writeShard(t, path("json.tar"), "a.mp4", "video", "a.json", "[1]")
+	writeShard(t, path("keys.tar"), "a.mp4", "video", "a.json", `{"caption":"a dog","caption":"a cat"}`)
 	writeShard(t, path("empty.tar"))
 	writeShard(t, path("sound.tar"), "a.m4a", "sound")
 	for ext, text := range map[string]string{"txt": "caf\xe9", "cls": "caf\xe9", "json": `{"caption":"caf` + "\xe9" + `"}`} {
@@ -115,8 +150,13 @@ func TestUnpackBadShards(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := Unpack(t.Context(), []string{shards}, dir, nil)
-	if err != nil || r.Done != 1 || len(r.Failed) != 11 || r.Samples != 1 {
+	if err != nil || r.Done != 1 || len(r.Failed) != 12 || r.Samples != 1 {
 		t.Errorf("%+v, error %v", r, err)
+	}
+	for _, f := range r.Failed {
+		if filepath.Base(f.Path) == "twice.tar" && !strings.Contains(f.Reason, "a.mp4 is twice in the shard") {
+			t.Error(f.Reason)
+		}
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 || left[0].Name() != "good" {

@@ -265,6 +265,8 @@ func TestImportNamesWhatItCannotUse(t *testing.T) {
 		"j too wide":         {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
 		"k not finite":       {safetensors.FromFloat32s([]float32{1, 2, 3, float32(math.NaN())}, 2, 2), good, "finite"},
 		"m times go back":    {x, `{"timestamps": [1, 0.5]}`, "not sorted"},
+		"q times twice":      {x, `{"timestamps": [0, 1], "timestamps": [5, 6]}`, `"timestamps" is twice`},
+		"r no list":          {x, `{"timestamps": {}}`, "an object instead of a list"},
 		"n a time is null":   {x, `{"timestamps": [0, null]}`, "null"},
 		"o another width":    {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
 		"p integers":         {safetensors.FromInt64s([]int64{1, 2, 3, 4}, 2, 2), good, "array of integers"},

@@ -2,8 +2,6 @@ package feature
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,11 +35,7 @@ func readSidecar(path string, frames int) (about sidecar, err error) {
 		Timestamps []timestamp `json:"timestamps"`
 		Provenance *Provenance `json:"provenance"`
 	}
-	err = json.Unmarshal(input.QuoteNumbers(data), &in)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		err = fmt.Errorf("unexpected JSON %s in %s", wrong.Value, cmp.Or(wrong.Field, "the file"))
-	}
-	if err != nil {
+	if err := input.Unmarshal(input.QuoteNumbers(data), &in); err != nil {
 		return about, fmt.Errorf("%s: %w", name, err)
 	}
 	about.ID, about.Provenance = text.Unescape(in.ID), in.Provenance

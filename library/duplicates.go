@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 
 	"github.com/clipcue/clipcue/internal/compute"
@@ -18,7 +19,7 @@ type Duplicates struct {
 	Near  []NearDuplicate  `json:"near"`  // the same frames, in order of time
 }
 
-// ExactDuplicate is a set of files with the same content.
+// ExactDuplicate is a set of files with the same content. Of links to one file, it has one path.
 type ExactDuplicate struct {
 	SHA256 string   `json:"sha256"`
 	Bytes  int64    `json:"bytes"` // of each
@@ -115,8 +116,34 @@ func (l *Library) copies(ctx context.Context, d *Duplicates) (map[int64]string, 
 			last.Videos = append(last.Videos, path)
 			return nil
 		})
+	for i := range d.Exact {
+		d.Exact[i].Videos = distinctFiles(d.Exact[i].Videos)
+	}
+	d.Exact = slices.DeleteFunc(d.Exact, func(c ExactDuplicate) bool { return len(c.Videos) < 2 })
 	slices.SortFunc(d.Exact, func(a, b ExactDuplicate) int { return cmp.Compare(a.Videos[0], b.Videos[0]) })
 	return of, err
+}
+
+// distinctFiles returns the paths of different files: of hard and symbolic links to one file, the first path that is
+// no symbolic link. Missing files are different.
+func distinctFiles(paths []string) (out []string) {
+	var files []os.FileInfo
+	for _, path := range paths {
+		file, _ := os.Stat(path) // nil if it is missing, which is the same as no other file
+		i := slices.IndexFunc(files, func(other os.FileInfo) bool { return os.SameFile(file, other) })
+		switch {
+		case i < 0:
+			out, files = append(out, path), append(files, file)
+		case isLink(out[i]) && !isLink(path):
+			out[i] = path
+		}
+	}
+	return out
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
 // placed is a moment in its video.

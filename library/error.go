@@ -50,7 +50,8 @@ var (
 	// symbol.
 	ErrEmptyQuery = errors.New("the query is empty")
 
-	// ErrQuery is wrapped by the error for a text query whose exclusions cannot be read.
+	// ErrQuery is wrapped by the error for a text query that is not UTF-8 or too long, or whose exclusions
+	// cannot be read.
 	ErrQuery = errors.New("the query cannot be read")
 )
 

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/label"
 )
@@ -151,6 +152,9 @@ func createLabel(ctx context.Context, tx *sql.Tx, l Label) error {
 	for _, t := range l.Texts {
 		if strings.TrimSpace(text.Key(t)) == "" {
 			return invalid("a text of label %q is empty", l.Name)
+		}
+		if err := input.CheckQuery(t); err != nil {
+			return invalid("label %q: %v", l.Name, err)
 		}
 	}
 	switch _, name, err := findLabel(ctx, tx, l.Name); {

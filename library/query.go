@@ -11,6 +11,7 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/compute"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/video"
 )
@@ -80,6 +81,9 @@ func (q Query) Split() (Query, error) {
 		}
 	}
 	for _, t := range slices.Concat(q.Texts, q.Without) {
+		if err := input.CheckQuery(t); err != nil {
+			return q, fmt.Errorf("%w: %w", ErrQuery, err)
+		}
 		if strings.IndexFunc(t, unicode.IsGraphic) < 0 || strings.TrimSpace(t) == "" {
 			return q, ErrEmptyQuery
 		}

@@ -3,6 +3,7 @@ package library_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/clipcue/clipcue/library"
@@ -25,7 +26,7 @@ func TestSplit(t *testing.T) {
 			t.Errorf("%s: %q without %q, error %v", query, q.Texts, q.Without, err)
 		}
 	}
-	for _, query := range []string{`a dog -"red leash`, `a dog -“red leash"`, `a dog -'red leash`} {
+	for _, query := range []string{"r\xf6d", "a dog -r\xf6d", "r\ufffdd", strings.Repeat("a", 1<<16+1), `a dog -"red leash`, `a dog -“red leash"`, `a dog -'red leash`} {
 		if q, err := (library.Query{Texts: []string{query}}).Split(); !errors.Is(err, library.ErrQuery) {
 			t.Errorf("%s: %q without %q, error %v", query, q.Texts, q.Without, err)
 		}

@@ -19,7 +19,7 @@ func (a *app) duplicatesCommand() *cobra.Command {
 		Short: "Find videos, and parts of them, that occur more than once",
 		Long: `Prints files with the same content, and pairs of videos that show the same frames in
 the same order, with the times in both: copies of another size or quality, and parts
-that were cut out.
+that were cut out. Hard and symbolic links to one file are no copies.
 
 The similarity is 1 for the same frames and 0 for two random moments of the library.
 Moments without content (black, one color, noise, color bars) do not count. Two or more consecutive moments of at least --min-similarity are a part.`,

@@ -69,7 +69,7 @@ func (a *app) embedCommand() *cobra.Command {
 	b.Add(c)
 	b.AddPrecision(c)
 	f := c.Flags()
-	f.StringArrayVar(&texts, "text", nil, "text to embed; repeatable")
+	flags.Texts(c, &texts, "text", "text to embed; repeatable")
 	f.BoolVar(&normalize, "normalize", false, "scale each embedding to length 1")
 	f.BoolVar(&truncate, "truncate", false, "cut texts that exceed the model's context")
 	flags.JSON(c, &asJSON)

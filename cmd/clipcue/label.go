@@ -57,7 +57,7 @@ is the mean of the texts (--text), or the name.`,
 		},
 	}
 	flags.Library(c, &dir)
-	c.Flags().StringArrayVar(&texts, "text", nil, "text that describes the label; repeatable (default the name)")
+	flags.Texts(c, &texts, "text", "text that describes the label; repeatable (default the name)")
 	return c
 }
 

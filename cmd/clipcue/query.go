@@ -23,8 +23,8 @@ type queryFlags struct {
 
 func (o *queryFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringArrayVar(&o.query.Texts, "text", nil, "another text query that results must match; repeatable")
-	f.StringArrayVar(&o.query.Without, "without", nil, "text query that results must not match; repeatable")
+	flags.Texts(c, &o.query.Texts, "text", "another text query that results must match; repeatable")
+	flags.Texts(c, &o.query.Without, "without", "text query that results must not match; repeatable")
 	f.StringArrayVar(&o.query.Images, "image", nil, "image to search by; repeatable")
 	f.StringVar(&o.video, "video", "", "short video to search by")
 	f.StringArrayVar(&o.like, "like", nil, "moment to find more of, as VIDEO@TIME; repeatable")

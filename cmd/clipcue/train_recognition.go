@@ -75,7 +75,7 @@ func (o *trainRecognitionFlags) add(c *cobra.Command, k *recognition.Config) {
 	flags.Learning(c, &k.TrainConfig)
 	flags.Count(c, &k.Batch, "batch", 1, 1<<16, "number of windows per step")
 	flags.NotNegative(c, &k.Anchor, "anchor", "loss weight of the distance of classes from the templates")
-	c.Flags().StringArrayVar(&k.AnchorTemplates, "anchor-template", nil, "template for --anchor, with {} for the name; repeatable (default built-in)")
+	flags.Texts(c, &k.AnchorTemplates, "anchor-template", "template for --anchor, with {} for the name; repeatable (default built-in)")
 	flags.Int(c, &k.MotionShots, "motion-shots", 0, "up to this number of videos per class, compare with their motions; 0 means never")
 	classesPerStep(c, &k.ClassesPerStep)
 	flags.Windows(c, &k.Eval.Windows, &k.Eval.RandomWindows)

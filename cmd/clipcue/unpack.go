@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -49,17 +50,14 @@ func (a *app) unpacked(r dataset.UnpackReport, err error, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if len(r.LeftOut) > 0 {
-		a.log.Info("left out", "files", walk.Describe(r.LeftOut))
-	}
 	if r.Dotted > 0 {
 		a.log.Warn("captions, labels and descriptions are left out: keys end at the first dot of a name, so clip.1.txt does not belong to clip.1.mp4", "files", r.Dotted)
 	}
 	if asJSON {
 		err = a.json(r)
 	} else {
-		_, err = fmt.Fprintf(a.out, "%d shards: %d unpacked, %d already present, %d failed; %d samples, %d with captions, %d with labels, %d texts left out\n",
-			r.Shards, r.Done, r.Present, len(r.Failed), r.Samples, r.Captions, r.Labels, r.Dotted)
+		_, err = fmt.Fprintf(a.out, "%d shards: %d unpacked, %d already present, %d failed; %d samples, %d with captions, %d with labels, %d texts with dots and %s left out\n",
+			r.Shards, r.Done, r.Present, len(r.Failed), r.Samples, r.Captions, r.Labels, r.Dotted, cmp.Or(walk.Describe(r.LeftOut), "nothing else"))
 	}
 	if err == nil && len(r.Failed) > 0 {
 		err = partialError{fmt.Errorf("done, but %d shards failed and were skipped", len(r.Failed))}

@@ -3,12 +3,15 @@ package input
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/clipcue/clipcue/internal/memory"
@@ -79,7 +82,7 @@ func ReadText(path string, limit int64) ([]byte, error) {
 // CheckKeys returns an error for JSON text, or values of JSON in a row, with an object that has a key twice:
 // encoding/json would take the last one. Other faults are left to the decoder.
 func CheckKeys(text []byte) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(text))
+	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true))
 	for {
 		_, err := d.ReadToken()
 		if fault, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
@@ -91,13 +94,46 @@ func CheckKeys(text []byte) error {
 	}
 }
 
-// Unmarshal decodes JSON text like [json.Unmarshal], after [CheckKeys].
+// Unmarshal decodes JSON text like [json.Unmarshal], after [CheckKeys]. Its errors are those of [Explain].
 func Unmarshal(text []byte, v any) error {
 	if err := CheckKeys(text); err != nil {
 		return err
 	}
-	return json.Unmarshal(text, v)
+	return Explain(json.Unmarshal(text, v))
 }
+
+// Explain returns an error of encoding/json without names of Go types, such as: "clips" at byte 7 is a list instead
+// of an object. A [*json.UnmarshalTypeError] stays in its chain; other errors are unchanged.
+func Explain(err error) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return mistyped{wrong}
+	}
+	return err
+}
+
+type mistyped struct{ *json.UnmarshalTypeError }
+
+func (m mistyped) Unwrap() error { return m.UnmarshalTypeError }
+
+func (m mistyped) Error() string {
+	what := "the value"
+	if m.Field != "" {
+		what = fmt.Sprintf("%.200q", m.Field)
+	}
+	kind := m.Type.Kind()
+	want := cmp.Or(goKinds[kind], "a number")
+	if kind >= reflect.Int && kind <= reflect.Uint64 {
+		want = "an integer"
+	}
+	value := cmp.Or(jsonTypes[m.Value], "the "+m.Value) // such as the number 1.5
+	return fmt.Sprintf("%s at byte %d is %s instead of %s", what, m.Offset, value, want)
+}
+
+var (
+	jsonTypes = map[string]string{"array": "a list", "object": "an object", "string": "a string", "number": "a number", "bool": "true or false"}
+	goKinds   = map[reflect.Kind]string{reflect.Slice: "a list", reflect.Array: "a list", reflect.Struct: "an object", reflect.Map: "an object",
+		reflect.String: "a string", reflect.Bool: "true or false", reflect.Interface: "another value"}
+)
 
 // QuoteNumbers returns JSON text with the numbers that JSON does not have, as Python writes
 // them, in quotation marks: NaN, Infinity and -Infinity. Then a type that reads strings can
@@ -133,4 +169,25 @@ func NotNumber(text []byte) string {
 		}
 	}
 	return ""
+}
+
+// MaxQuery is the size limit of a text to encode, in bytes. Models read its first hundreds of tokens at most.
+const MaxQuery = 64 << 10
+
+// Errors of [CheckQuery].
+var (
+	ErrQueryText = errors.New("the text is not UTF-8")
+	ErrLongQuery = errors.New("the text is too long")
+)
+
+// CheckQuery returns an error for a text to encode that has more than [MaxQuery] bytes, or that is not UTF-8. The
+// replacement character U+FFFD counts as such a fault: decoders of JSON write it for bytes and surrogates without a meaning.
+func CheckQuery(s string) error {
+	switch {
+	case len(s) > MaxQuery:
+		return fmt.Errorf("%w: %d bytes, more than %d", ErrLongQuery, len(s), MaxQuery)
+	case !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError):
+		return fmt.Errorf("%w: %.100q", ErrQueryText, s)
+	}
+	return nil
 }

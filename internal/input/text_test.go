@@ -73,6 +73,8 @@ func TestCheckKeys(t *testing.T) {
 		`{"a":[{"b":1,"c":2,"b":3}]}`:  `the key "b" is twice in an object, at byte `,
 		"{\"a\":1}\n{\"b\":1,\"b\":1}": `the key "b" is twice`,
 		`{"a":1,"\u0061":1}`:           `the key "a" is twice`,
+		`{"a":"\ud800","b":1,"b":2}`:   `the key "b" is twice`,
+		"{\"a\":\"\xff\",\"a\":2}":     `the key "a" is twice`,
 	} {
 		if err := CheckKeys([]byte(text)); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", text, err)
@@ -87,6 +89,38 @@ func TestLinesOfAnOldMac(t *testing.T) {
 	} {
 		if got, err := io.ReadAll(DecodeText(strings.NewReader(in))); err != nil || string(got) != want {
 			t.Errorf("%.20q: %.20q, error %v", in, got, err)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	type inner struct {
+		N int `json:"n"`
+	}
+	for text, want := range map[string]string{
+		`{"list":{}}`: `"list" at byte 9 is an object instead of a list`, `{"in":[]}`: `"in" at byte 7 is a list instead of an object`,
+		`{"in":{"n":1.5}}`: `"in.n" at byte 14 is the number 1.5 instead of an integer`, `{"s":true}`: `"s" at byte 9 is true or false instead of a string`,
+		`{"b":"x"}`: `"b" at byte 8 is a string instead of true or false`, `{"f":"x"}`: `"f" at byte 8 is a string instead of a number`,
+		`[]`: `the value at byte 1 is a list instead of an object`, `{"s":"a","s":"b"}`: `the key "s" is twice`,
+	} {
+		var v struct {
+			List []int              `json:"list"`
+			In   inner              `json:"in"`
+			S    string             `json:"s"`
+			B    bool               `json:"b"`
+			F    float64            `json:"f"`
+			M    map[string]float64 `json:"m"`
+		}
+		if err := Unmarshal([]byte(text), &v); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestCheckQuery(t *testing.T) {
+	for s, want := range map[string]error{"": nil, "rød 犬": nil, strings.Repeat("a", MaxQuery): nil, strings.Repeat("a", MaxQuery+1): ErrLongQuery, "r\xf6d": ErrQueryText, "r\ufffdd": ErrQueryText} {
+		if err := CheckQuery(s); !errors.Is(err, want) {
+			t.Errorf("%.20q: %v", s, err)
 		}
 	}
 }

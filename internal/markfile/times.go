@@ -1,7 +1,6 @@
 package markfile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/input"
 )
 
 // needed returns a time that a file must have, or NaN if it is missing or null. [Read]
@@ -93,26 +94,5 @@ func readable(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("it is empty or in another format")
 	}
-	if bad, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		kind := bad.Type.Kind().String()
-		switch {
-		case strings.Contains(kind, "int"):
-			kind = "an integer"
-		case strings.Contains(kind, "float"):
-			kind = "a number"
-		case kind == "bool":
-			kind = "true or false"
-		case kind == "string":
-			kind = "text"
-		case kind == "slice", kind == "array":
-			kind = "a list"
-		default:
-			kind = "an object"
-		}
-		if bad.Field == "" {
-			return fmt.Errorf("the value at byte %d is a %s instead of %s", bad.Offset, bad.Value, kind)
-		}
-		return fmt.Errorf("%q at byte %d is a %s instead of %s", bad.Field, bad.Offset, bad.Value, kind)
-	}
-	return err
+	return input.Explain(err)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clipcue/clipcue/feature"
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/access"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
@@ -138,6 +139,9 @@ func NewAPI(mux *http.ServeMux, version string) huma.API {
 	c.Security = []map[string][]string{{"token": {}}}
 	c.OpenAPIPath = prefix + "/openapi"
 	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil // the page of the documentation loads scripts of others
+	asJSON := huma.DefaultJSONFormat
+	asJSON.Unmarshal = input.Unmarshal
+	c.Formats = map[string]huma.Format{"application/json": asJSON, "json": asJSON}
 	return humago.New(mux, c)
 }
 

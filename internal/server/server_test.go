@@ -387,6 +387,11 @@ func TestInvalidRequests(t *testing.T) {
 	call(t, site, "POST", "/labels", object{"name": " "}, 422, nil)
 	call(t, site, "POST", "/labels", object{"name": "a\x00b"}, 422, nil)
 	call(t, site, "POST", "/labels", object{"name": strings.Repeat("x", 301)}, 422, nil)
+	call(t, site, "POST", "/labels", json.RawMessage(`{"name":"a","texts":["\ud800"]}`), 422, nil)
+	call(t, site, "GET", "/search?q=r%f6d", nil, 422, nil)
+	for _, twice := range []string{`{"name":"a","name":"b"}`, `{"name":"a","texts":["a"],"texts":[]}`} {
+		call(t, site, "POST", "/labels", json.RawMessage(twice), 400, nil)
+	}
 }
 
 // Many requests at once, with changes between them, are safe; run it with the race detector.

@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"errors"
@@ -47,13 +48,13 @@ type Member struct {
 }
 
 // Each calls do with each regular file of a shard, which may be compressed with gzip. It returns the
-// number of links, devices and hidden files, which are left out. Errors are around those of this package, those
-// of reading r, and those of do.
-func Each(r io.Reader, do func(Member) error) (others int, err error) {
-	in := &counter{r: r}
+// number of entries that are left out, by kind: links, devices and hidden files. Errors are around those of this
+// package, those of reading r, and those of do.
+func Each(r io.Reader, do func(Member) error) (others map[string]int, err error) {
+	in, others := &counter{r: r}, map[string]int{}
 	content, err := uncompressed(in)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	raw := &limited{r: content, in: in}
 	archive := tar.NewReader(raw)
@@ -72,7 +73,7 @@ func Each(r io.Reader, do func(Member) error) (others int, err error) {
 		case h.Typeflag == tar.TypeDir:
 			continue
 		case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse:
-			others++
+			others[cmp.Or(otherKinds[h.Typeflag], "special files")]++
 			continue
 		}
 		expanded.r = archive
@@ -80,7 +81,7 @@ func Each(r io.Reader, do func(Member) error) (others int, err error) {
 		switch {
 		case err != nil:
 		case hidden(m.Name):
-			others++
+			others["hidden files"]++
 		default:
 			err = do(m)
 		}
@@ -89,6 +90,9 @@ func Each(r io.Reader, do func(Member) error) (others int, err error) {
 		}
 	}
 }
+
+// otherKinds are the kinds of entries without content. tar stores the second name of a file as a hard link.
+var otherKinds = map[byte]string{tar.TypeLink: "hard links", tar.TypeSymlink: "symbolic links"}
 
 // uncompressed returns the tar file in a file that may be compressed.
 func uncompressed(r io.Reader) (io.Reader, error) {

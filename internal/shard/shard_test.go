@@ -47,7 +47,7 @@ func compress(t testing.TB, write func(w io.Writer) error) []byte {
 	return b.Bytes()
 }
 
-func names(data []byte) (out []string, others int, err error) {
+func names(data []byte) (out []string, others map[string]int, err error) {
 	others, err = Each(bytes.NewReader(data), func(m Member) error {
 		content, err := io.ReadAll(m)
 		out = append(out, m.Key+" "+m.Ext+" "+string(content))
@@ -58,13 +58,13 @@ func names(data []byte) (out []string, others int, err error) {
 
 func TestEach(t *testing.T) {
 	data := pack(t, tar.Header{Name: "./", Typeflag: tar.TypeDir}, tar.Header{Name: "a/", Typeflag: tar.TypeDir}, tar.Header{Name: "./a/01.left.MP4"}, tar.Header{Name: "a/01.txt"},
-		tar.Header{Name: "a/._01.txt"}, tar.Header{Name: "b", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, tar.Header{Name: "plain"})
+		tar.Header{Name: "a/._01.txt"}, tar.Header{Name: "b", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, tar.Header{Name: "c.mp4", Typeflag: tar.TypeLink, Linkname: "plain"}, tar.Header{Name: "plain"})
 	want := []string{"a/01 .left.mp4 ./a/01.left.MP4", "a/01 .txt a/01.txt", "plain  plain"}
 	packed := compress(t, func(w io.Writer) error { _, err := w.Write(data); return err })
 	for _, file := range [][]byte{data, packed} {
 		got, others, err := names(file)
-		if err != nil || others != 2 {
-			t.Errorf("%d others, error %v", others, err)
+		if d := cmp.Diff(map[string]int{"hidden files": 1, "symbolic links": 1, "hard links": 1}, others); err != nil || d != "" {
+			t.Errorf("error %v, others %s", err, d)
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)

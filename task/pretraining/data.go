@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -186,9 +185,6 @@ func (d *Data) manifest(path string) ([]entry, error) {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, input.ErrNotText)
 		}
 		if err := input.Unmarshal(text, &row); err != nil {
-			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-				err = fmt.Errorf("%s cannot be a JSON %s", cmp.Or(strings.ToLower(wrong.Field), "a line"), wrong.Value)
-			}
 			return nil, fmt.Errorf("%s:%d: %w; a line is an object with path and caption, and label and split if there are any", path, n, err)
 		}
 		if strings.ContainsRune(row.Path+row.Caption+row.Label, utf8.RuneError) {

@@ -61,7 +61,7 @@ func ReadTokens(path string) ([]Token, error) {
 		return nil, err
 	}
 	var doc tokenFile
-	if err := json.Unmarshal(data, &doc); err != nil {
+	if err := input.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("%s is not a file of tokens: %w", path, err)
 	}
 	for _, t := range doc.Tokens {

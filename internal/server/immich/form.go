@@ -8,8 +8,8 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"strings"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/gate"
 )
 
@@ -80,7 +80,7 @@ func readForm(r *http.Request) (*form, error) {
 		return nil, &formError{http.StatusBadRequest, "either image or text must be provided"}
 	}
 	if list, ok := fields["entries"]; ok {
-		err = json.Unmarshal([]byte(list), &f.entries)
+		err = input.Unmarshal([]byte(list), &f.entries)
 	} else if f.old = oldOf(fields); f.old != nil {
 		f.entries, err = f.old.entries()
 	} else {
@@ -114,10 +114,23 @@ func (f *form) readPart(p *multipart.Part, fields map[string]string) error {
 	case len(data) > maxField:
 		return &formError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the field %q has more than %d bytes", name, maxField)}
 	case name == "text":
-		text := strings.ToValidUTF8(string(data), "\uFFFD")
+		text := string(data)
 		f.text = &text
+		return checkText(text)
 	default:
 		fields[name] = string(data)
+	}
+	return nil
+}
+
+// checkText returns the error for a text that cannot be encoded. An empty one can be, as by Immich's server.
+func checkText(text string) error {
+	err := input.CheckQuery(text)
+	if errors.Is(err, input.ErrLongQuery) {
+		return &formError{http.StatusRequestEntityTooLarge, err.Error()}
+	}
+	if err != nil {
+		return invalid("%v", err)
 	}
 	return nil
 }
@@ -158,7 +171,7 @@ func oldOf(fields map[string]string) *oldForm {
 func (o *oldForm) entries() (entries, error) {
 	var options struct{ Mode string }
 	if o.options != "" {
-		if err := json.Unmarshal([]byte(o.options), &options); err != nil {
+		if err := input.Unmarshal([]byte(o.options), &options); err != nil {
 			return nil, err
 		}
 	}

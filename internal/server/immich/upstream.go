@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/clipcue/clipcue/internal/input"
 )
 
 // upstreamError is the failure of the other server.
@@ -98,8 +100,8 @@ func read(data []byte, f *form, some entries) (*reply, error) {
 		return out, nil
 	}
 	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, errors.New("its answer is not a JSON object")
+	if err := input.Unmarshal(data, &all); err != nil {
+		return nil, fmt.Errorf("its answer is not a JSON object: %w", err)
 	}
 	for task := range some {
 		if isEmpty(all[task]) {

@@ -6,17 +6,22 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/encode"
+	"github.com/clipcue/clipcue/internal/text"
 )
 
 // maxInputs is the largest number of inputs of a request, OpenAI's.
 const maxInputs = 2048
 
-// input is a text or the content of an image file.
-type input struct {
+// element is a text or the content of an image file.
+type element struct {
 	text  string
 	image []byte
 }
@@ -32,7 +37,7 @@ type object struct {
 }
 
 // inputs returns the inputs of a request: one, or a list.
-func (q *request) inputs() ([]input, error) {
+func (q *request) inputs() ([]element, error) {
 	switch {
 	case q.Model == "":
 		return nil, invalid("model is missing")
@@ -42,37 +47,45 @@ func (q *request) inputs() ([]input, error) {
 	list := []json.RawMessage{q.Input}
 	if bytes.HasPrefix(bytes.TrimSpace(q.Input), []byte("[")) {
 		if err := json.Unmarshal(q.Input, &list); err != nil {
-			return nil, invalid("input: %v", err)
+			return nil, invalid("input: %v", input.Explain(err))
 		}
 	}
 	if len(list) == 0 || len(list) > maxInputs {
 		return nil, invalid("input must have 1 to %d elements, got %d", maxInputs, len(list))
 	}
-	inputs := make([]input, len(list))
+	inputs := make([]element, len(list))
 	for i, raw := range list {
 		var err error
 		if inputs[i], err = parseInput(raw); err != nil {
-			return nil, invalid("input %d: %v", i, err)
+			return nil, &requestError{textStatus(err), fmt.Sprintf("input %d: %v", i, err)}
 		}
 	}
 	return inputs, nil
 }
 
-func parseInput(raw json.RawMessage) (in input, err error) {
-	var text string
+// textStatus returns the status for an input that cannot be encoded.
+func textStatus(err error) int {
+	if errors.Is(err, input.ErrLongQuery) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
+}
+
+func parseInput(raw json.RawMessage) (in element, err error) {
+	var one string
 	var o object
 	switch first, _ := firstByte(raw); first {
 	case '"':
-		if err := json.Unmarshal(raw, &text); err != nil {
+		if err := json.Unmarshal(raw, &one); err != nil {
 			return in, err
 		}
-		o.Text = &text
-		if isAddress(text) {
-			o = object{Image: &text}
+		o.Text = &one
+		if isAddress(one) {
+			o = object{Image: &one}
 		}
 	case '{':
 		if err := json.Unmarshal(raw, &o); err != nil {
-			return in, err
+			return in, input.Explain(err)
 		}
 	default:
 		return in, invalid("must be a text or an object with text or image; token ids are not supported")
@@ -83,10 +96,10 @@ func parseInput(raw json.RawMessage) (in input, err error) {
 	switch {
 	case (o.Text == nil) == (o.Image == nil):
 		return in, invalid("must have either text or image")
-	case o.Text != nil && *o.Text == "":
+	case o.Text != nil && text.Key(*o.Text) == "":
 		return in, invalid("the text is empty")
 	case o.Text != nil:
-		return input{text: *o.Text}, nil
+		return element{text: *o.Text}, input.CheckQuery(*o.Text)
 	}
 	in.image, err = decodeImage(*o.Image)
 	return in, err
@@ -145,7 +158,7 @@ func isImage(head string) bool {
 }
 
 // encode returns the embedding of an input and how many tokens it has.
-func (in input) encode(ctx context.Context, e *encode.Encoder, model string) ([]float32, int, error) {
+func (in element) encode(ctx context.Context, e *encode.Encoder, model string) ([]float32, int, error) {
 	if in.image != nil {
 		i, err := e.Image(ctx, model, in.image)
 		return i.Embedding, 0, err

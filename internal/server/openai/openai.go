@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clipcue/clipcue/internal/crash"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/encode"
 	"github.com/clipcue/clipcue/internal/server/gate"
 )
@@ -124,7 +125,7 @@ func (s *server) answer(r *http.Request) (*answer, error) {
 		return nil, &requestError{gate.BodyStatus(err), "the body cannot be read: " + err.Error()}
 	}
 	var q request
-	if err := json.Unmarshal(body, &q); err != nil {
+	if err := input.Unmarshal(body, &q); err != nil {
 		return nil, invalid("the body is not JSON of such a request: %v", err)
 	}
 	inputs, err := q.inputs()

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/adapter"
 	"github.com/clipcue/clipcue/clip/tiny"
 	"github.com/clipcue/clipcue/dataset"
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/train"
 	"github.com/clipcue/clipcue/video"
 )
@@ -60,7 +62,23 @@ func Classes(c *cobra.Command, path *string) {
 
 // Templates adds --template.
 func Templates(c *cobra.Command, p *[]string) {
-	c.Flags().StringArrayVar(p, "template", *p, "sentence with {} for the class name; repeatable")
+	Texts(c, p, "template", "sentence with {} for the class name; repeatable")
+}
+
+// Texts adds a repeatable flag of texts to encode, which must be UTF-8.
+func Texts(c *cobra.Command, p *[]string, name, usage string) {
+	c.Flags().StringArrayVar(p, name, *p, usage)
+	f := c.Flags().Lookup(name)
+	f.Value = texts{f.Value}
+}
+
+type texts struct{ pflag.Value }
+
+func (t texts) Set(s string) error {
+	if err := input.CheckQuery(s); err != nil {
+		return err
+	}
+	return t.Value.Set(s)
 }
 
 // Ensemble adds --ensemble.
