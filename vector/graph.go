@@ -47,6 +47,7 @@ const (
 	links    = 16  // M in the paper
 	breadth  = 150 // efConstruction in the paper
 	together = 4   // rows whose neighbors are visited at a time
+	ways     = 16  // entries from layer to layer; the paper's 1 ends in the wrong one of thousands of clusters
 	batch    = 1024
 	maxLayer = 15
 	seed     = 0x636c6970
@@ -130,6 +131,7 @@ type walker struct {
 	scored  int      // how many of them were compared with the query
 	dots    []int32
 	kept    []int32
+	entries []int32 // to a layer
 }
 
 func newWalker(s *store, rows int) *walker {
@@ -216,23 +218,30 @@ func (w *walker) walk(g *graph, layer, limit int) {
 	}
 }
 
-// descend finds a good entry to a layer from above.
-func (w *walker) descend(g *graph, to int) (entry int32) {
-	entry = g.entry
-	for l := layer(entry); l > to; l-- {
+// descend makes entries those to a layer that it finds from above.
+func (w *walker) descend(g *graph, to int) {
+	w.entries = append(w.entries[:0], g.entry)
+	for l := layer(g.entry); l > to; l-- {
 		w.begin()
-		w.visit([]int32{entry}, 1, 0)
-		w.walk(g, l, 1)
-		entry = w.pool[0].row()
+		w.visit(w.entries, ways, 0)
+		w.walk(g, l, ways)
+		w.leave()
 	}
-	return entry
+}
+
+// leave makes the nearest rows in the pool the entries to the layer below.
+func (w *walker) leave() {
+	w.entries = w.entries[:0]
+	for _, p := range w.pool[:min(ways, len(w.pool))] {
+		w.entries = append(w.entries, p.row())
+	}
 }
 
 // near fills the pool with rows near the query.
 func (g *graph) near(w *walker, limit int) {
-	entry := w.descend(g, 0)
+	w.descend(g, 0)
 	w.begin()
-	w.visit([]int32{entry}, limit, 0)
+	w.visit(w.entries, limit, 0)
 	w.walk(g, 0, limit)
 }
 
@@ -269,18 +278,15 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 	top := -1
 	if g.entry >= 0 {
 		top = layer(g.entry)
-	}
-	entry := g.entry
-	if top > layer(row) {
-		entry = w.descend(g, layer(row))
+		w.descend(g, layer(row))
 	}
 	var among []int32
 	for l := layer(row); l >= 0; l-- {
 		w.begin(row)
 		if l <= top {
-			w.visit([]int32{entry}, breadth, 0)
+			w.visit(w.entries, breadth, 0)
 			w.walk(g, l, breadth)
-			entry = w.pool[0].row()
+			w.leave()
 		}
 		among = among[:0]
 		for _, m := range mates {
