@@ -101,7 +101,7 @@ var remedies = []func(error) string{
 	is(clip.ErrNoImage, "weights with both towers, such as ViT-B/16"),
 	is(clip.ErrNoText, "weights with both towers, such as ViT-B/16; extraction needs the image tower only"),
 	is(npy.ErrOrder, "np.ascontiguousarray(a) in NumPy before saving"),
-	is(npy.ErrType, "a.astype('<f4') in NumPy before saving"),
+	is(npy.ErrType, "a.astype('<f4') in NumPy before saving, and t / numpy.timedelta64(1, 's') for times, which have to be seconds"),
 	is(hub.ErrNoModel, "clipcue model pull ViT-B/16, or a weight file"),
 	is(train.ErrNotRun, "a run folder that clipcue train wrote, or its best.safetensors"),
 	of(func(e *feature.RateError) string {
