@@ -49,7 +49,7 @@ func TestOnlyKeyframesAreDecoded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := make(t)
-			info, x := indexOf(t, path)
+			info, x := indexed(t, path)
 			start := x.time(0)
 			for _, o := range []Options{
 				{Sampling: AtRate(2)}, {Sampling: AtRate(1), Size: 32, Start: start + 2.5, End: start + 4.6}, {Start: start + 3, End: start + 3.02},
@@ -77,7 +77,7 @@ func TestOnlyKeyframesAreDecoded(t *testing.T) {
 // Many keyframes are decoded by several runs.
 func TestManyKeyframes(t *testing.T) {
 	path := film(t, "a.mp4", "testsrc2=s=96x64:r=25:d=12", "-c:v", "libx264", "-g", "1", "-preset", "ultrafast")
-	info, x := indexOf(t, path)
+	info, x := indexed(t, path)
 	for _, end := range []float64{0, 10.24, 4} {
 		o := Options{End: end, route: keyframes}
 		sameAsSequential(t, path, o, keyframes)
@@ -147,19 +147,6 @@ func keysAlone(t *testing.T, path string) (frames []string, keys int, err error)
 		return true
 	}}
 	return frames, len(r.wanted), p.seek(t.Context(), x, []stretch{r})
-}
-
-func indexOf(t *testing.T, path string) (*Info, *packetIndex) {
-	t.Helper()
-	info, err := Probe(t.Context(), path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := readIndex(t.Context(), path, info, DefaultTimeout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info, x
 }
 
 // In testdata/mixed-slices.mp4, the upper half of each keyframe is intra-coded and the lower half
@@ -240,7 +227,7 @@ func TestLiesAboutKeyframes(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			info, x := indexOf(t, path)
+			info, x := indexed(t, path)
 			found := false
 			for _, start := range []float64{0, 0.5 + 1./24} { // at true and at false keyframes
 				o := Options{Sampling: AtRate(2), Start: start, route: keyframes}
@@ -267,7 +254,7 @@ func TestDamagedKeyframes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var places []int64
-	info, _ := indexOf(t, path)
+	info, _ := indexed(t, path)
 	for _, l := range info.packets {
 		var at int64
 		if _, err := fmt.Sscan(l.Position, &at); err != nil {
@@ -318,7 +305,7 @@ func TestKeyframesChangeSize(t *testing.T) {
 	run(t, "-r", "24", "-i", raw, "-c", "copy", path)
 	var listed [][]string
 	for _, r := range []route{sequential, keyframes} {
-		info, _ := indexOf(t, path)
+		info, _ := indexed(t, path)
 		sameAsSequential(t, path, Options{Sampling: AtRate(2), Info: info}, r)
 		listed = append(listed, info.Changes)
 	}
