@@ -243,16 +243,12 @@ const bytesPerValue = 16
 // readMetadataParquet reads the used columns: text, numbers and lists of text. Numbers of classes become names
 // if the file has them.
 func readMetadataParquet(name string, used []string, do func(where string, row metadataRow) error) error {
-	r, err := input.Open(name)
+	r, length, err := input.OpenSized(name)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	info, err := r.Stat()
-	if err != nil {
-		return err
-	}
-	f, err := parquetfile.Open(r, info.Size())
+	f, err := parquetfile.Open(r, length)
 	if err == nil && (f.Rows() < 0 || f.Rows() > maxMetadata) {
 		err = fmt.Errorf("%w: %d rows", ErrNotAnnotations, f.Rows())
 	}

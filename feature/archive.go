@@ -42,16 +42,12 @@ const (
 // readArchive reads the arrays of a .npz file: "features" or the only array besides
 // "timestamps", and "timestamps" [T], if there is one.
 func readArchive(path string) (features safetensors.Tensor, times []float64, err error) {
-	f, err := input.Open(path)
+	f, size, err := input.OpenSized(path)
 	if err != nil {
 		return features, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return features, nil, err
-	}
-	z, err := zip.NewReader(f, info.Size())
+	z, err := zip.NewReader(f, size)
 	if err != nil {
 		return features, nil, fmt.Errorf("not a .npz file: %w", err)
 	}

@@ -19,16 +19,12 @@ const maxFrameLine = 16 << 20
 
 // readLines reads a JSONL file with the frames of one video.
 func readLines(path string) (out arrays, err error) {
-	r, err := input.Open(path)
+	r, size, err := input.OpenSized(path)
 	if err != nil {
 		return out, err
 	}
 	defer r.Close()
-	info, err := r.Stat()
-	if err != nil {
-		return out, err
-	}
-	release, err := memory.Request(2*info.Size(), path) // a number has at least a digit and a comma
+	release, err := memory.Request(2*size, path) // a number has at least a digit and a comma
 	if err != nil {
 		return out, err
 	}

@@ -63,16 +63,12 @@ type table interface {
 // tableReader returns a function that reads a file of columns with the frames of one video.
 func tableReader(open func(r io.ReaderAt, size int64) (table, error)) func(path string) (arrays, error) {
 	return func(path string) (out arrays, err error) {
-		r, err := input.Open(path)
+		r, size, err := input.OpenSized(path)
 		if err != nil {
 			return out, err
 		}
 		defer r.Close()
-		info, err := r.Stat()
-		if err != nil {
-			return out, err
-		}
-		f, err := open(r, info.Size())
+		f, err := open(r, size)
 		if err != nil {
 			return out, err
 		}

@@ -30,6 +30,20 @@ func Open(path string) (*os.File, error) {
 	return regular(os.OpenFile(path, os.O_RDONLY|nonblocking, 0))
 }
 
+// OpenSized is Open, and returns the size of the file.
+func OpenSized(path string) (*os.File, int64, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
 // OpenIn is Open for a path relative to root. Links that leave root are an error.
 func OpenIn(root *os.Root, name string) (*os.File, error) {
 	return regular(root.OpenFile(name, os.O_RDONLY|nonblocking, 0))

@@ -79,16 +79,12 @@ func Encode(w io.Writer, t safetensors.Tensor) error {
 
 // Read reads an array in C order. An error contains the path.
 func Read(path string) (t safetensors.Tensor, err error) {
-	f, err := input.Open(path)
+	f, size, err := input.OpenSized(path)
 	if err != nil {
 		return t, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return t, err
-	}
-	if t, err = Decode(f, info.Size()); err != nil {
+	if t, err = Decode(f, size); err != nil {
 		return t, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, nil
