@@ -42,7 +42,7 @@ type bound struct {
 
 // exact returns the k nearest living rows.
 func (s *store) exact(ctx context.Context, query []float32, k int) ([]Hit, error) {
-	k = min(k, len(s.byID))
+	k = min(k, s.living)
 	if k == 0 {
 		return nil, nil
 	}

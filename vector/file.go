@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -204,7 +205,7 @@ func (e *embedded) Width() int { return e.width }
 func (e *embedded) Len(context.Context) (int, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return len(e.store.byID), nil
+	return e.store.living, nil
 }
 
 // Add stores vectors [n,E] under n ids: all of them, durably, or none.
@@ -220,7 +221,7 @@ func (e *embedded) Delete(ctx context.Context, ids []int64) error {
 	return e.change(ctx, func() (c change) {
 		seen := map[int64]bool{}
 		for _, id := range ids {
-			if _, ok := e.store.byID[id]; ok && !seen[id] {
+			if _, ok := e.store.rowOf(id); ok && !seen[id] {
 				c.gone = append(c.gone, id)
 				seen[id] = true
 			}
@@ -261,7 +262,7 @@ const few = 4096
 // compact copies the living vectors to a new generation, if most are dead. Without space
 // for that, nothing changes.
 func (e *embedded) compact() error {
-	if e.store.rows <= few+2*len(e.store.byID) {
+	if e.store.rows <= few+2*e.store.living {
 		return nil
 	}
 	err := e.copyAlive(filepath.Join(e.dir, buildingName))
@@ -294,7 +295,7 @@ func (e *embedded) copyAlive(building string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = e.store.guarded(func() error { return e.copyTo(next) })
+	err = e.store.inOrder(func() error { return e.copyTo(next) })
 	if err := errors.Join(err, next.close()); err != nil {
 		return err
 	}
@@ -344,7 +345,7 @@ func (e *embedded) Get(ctx context.Context, ids []int64) ([]float32, error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			row, ok := e.store.byID[id]
+			row, ok := e.store.rowOf(id)
 			if !ok {
 				return fmt.Errorf("%s: id %d is %w", e.dir, id, ErrNotFound)
 			}
@@ -372,12 +373,12 @@ func (e *embedded) Build(ctx context.Context, report progress.Func) error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
 	s := e.store
-	if e.o.Graph <= 0 || len(s.byID) < e.o.Graph || e.graph != nil && e.graph.rows == s.rows {
+	if e.o.Graph <= 0 || s.living < e.o.Graph || e.graph != nil && e.graph.rows == s.rows {
 		return nil
 	}
 	g := &graph{entry: -1}
-	if e.graph != nil {
-		g = e.graph.clone()
+	if old := e.graph; old != nil { // searches continue to use it
+		g = &graph{rows: old.rows, entry: old.entry, thin: old.thin, twins: old.twins, base: old.base, upper: old.upper}
 	}
 	stage := report.Start("graph", int64(s.rows), "vectors")
 	defer stage.Finish()
@@ -385,10 +386,25 @@ func (e *embedded) Build(ctx context.Context, report progress.Func) error {
 	if err != nil {
 		return err
 	}
+	e.useGraph(g)
+	if err := g.write(s.dir); err != nil {
+		return err
+	}
+	// The system can take back the memory of a mapped file, and it is no reason for the
+	// collector to wait for as much garbage.
+	if g, err = readGraph(s.dir, s.rows); err == nil {
+		e.useGraph(g)
+	}
+	return nil
+}
+
+func (e *embedded) useGraph(g *graph) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.graph != nil {
+		e.graph.free()
+	}
 	e.graph, e.spoilt = g, nil
-	e.mu.Unlock()
-	return g.write(s.dir)
 }
 
 // approximate searches the graph, and one by one the rows that were added after it.
@@ -398,9 +414,9 @@ func (e *embedded) approximate(ctx context.Context, query []float32, k int) ([]H
 		return nil, err
 	}
 	// Dead rows are candidates, too.
-	limit := int(float64(e.graph.candidates(k)) * float64(s.rows) / float64(len(s.byID)))
+	limit := int(float64(e.graph.candidates(k)) * float64(s.rows) / float64(s.living))
 	candidates := e.graph.search(s, query, limit)
-	if len(candidates) < min(k, len(s.byID)) {
+	if len(candidates) < min(k, s.living) {
 		return s.exact(ctx, query, k) // too few, or too many dead in one place
 	}
 	if e.graph.rows < s.rows {
@@ -421,7 +437,7 @@ func (e *embedded) Search(ctx context.Context, query []float32, k int) (hits []H
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	err = e.store.guarded(func() error {
-		if e.graph != nil && e.graph.entry >= 0 && e.o.Graph <= len(e.store.byID) {
+		if e.graph != nil && e.graph.entry >= 0 && e.o.Graph <= e.store.living {
 			hits, err = e.approximate(ctx, query, k)
 		} else {
 			hits, err = e.store.exact(ctx, query, k)
@@ -435,7 +451,7 @@ func (e *embedded) Search(ctx context.Context, query []float32, k int) (hits []H
 func (e *embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
 		e.mu.RLock()
-		ids := make([]int64, 0, len(e.store.byID))
+		ids := make([]int64, 0, e.store.living)
 		for row, id := range e.store.ids {
 			if e.store.alive(int32(row)) {
 				ids = append(ids, id)
@@ -460,13 +476,13 @@ func (e *embedded) IDs(ctx context.Context) iter.Seq2[int64, error] {
 func (e *embedded) Verify(ctx context.Context) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if err := e.store.each(ctx, func(row int) error {
-		_, err := e.store.vector(int32(row))
-		return err
-	}); err != nil {
-		return err
-	}
-	return e.spoilt
+	err := e.store.inOrder(func() error {
+		return e.store.each(ctx, func(row int) error {
+			_, err := e.store.vector(int32(row))
+			return err
+		})
+	})
+	return cmp.Or(err, e.spoilt)
 }
 
 // Location returns the folder of the index.
@@ -491,8 +507,8 @@ func (e *embedded) Close() error {
 		err = e.store.close()
 		e.store = nil
 	}
-	if e.graph != nil && e.graph.release != nil {
-		e.graph.release()
+	if e.graph != nil {
+		e.graph.free()
 	}
 	if e.lock != nil {
 		err = errors.Join(err, e.lock.Close())

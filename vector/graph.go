@@ -40,6 +40,7 @@ type graph struct {
 	thin bool
 
 	idle    sync.Pool // of walkers
+	file    mapping   // what twins, base and upper are in, if it was read
 	release func()    // of its memory, nil if it was built
 }
 
@@ -79,19 +80,39 @@ func (g *graph) inGraph(row int32) bool {
 
 // extend makes room for the rows up to rows.
 func (g *graph) extend(rows int) {
-	above := len(g.upper) / links
-	for row := int32(g.rows); int(row) < rows; row++ {
-		g.start = append(g.start, int32(above))
-		above += layer(row)
-	}
-	g.twins = append(g.twins, slices.Repeat([]int32{-1}, rows-g.rows)...)
-	g.base = append(g.base, slices.Repeat([]int32{-1}, (rows-g.rows)*2*links)...)
-	g.upper = append(g.upper, slices.Repeat([]int32{-1}, above*links-len(g.upper))...)
+	var above int
+	g.start, above = starts(rows)
+	g.twins = unknown(g.twins, rows)
+	g.base = unknown(g.base, rows*2*links)
+	g.upper = unknown(g.upper, above*links)
 	g.rows = rows
 }
 
-func (g *graph) clone() *graph {
-	return &graph{rows: g.rows, entry: g.entry, thin: g.thin, twins: slices.Clone(g.twins), base: slices.Clone(g.base), upper: slices.Clone(g.upper), start: slices.Clone(g.start), release: g.release}
+// starts returns where the neighbors of each row begin in upper, and where the last end.
+func starts(rows int) (start []int32, end int) {
+	start = make([]int32, rows)
+	for row := range start {
+		start[row] = int32(end)
+		end += layer(int32(row))
+	}
+	return start, end
+}
+
+// unknown returns a copy of x that has n elements, the new ones -1.
+func unknown(x []int32, n int) []int32 {
+	longer := make([]int32, n)
+	for i := copy(longer, x); i < n; i++ {
+		longer[i] = -1
+	}
+	return longer
+}
+
+// free releases the memory of a graph that was read.
+func (g *graph) free() {
+	g.file.free()
+	if g.release != nil {
+		g.release()
+	}
 }
 
 // A place is a row and its similarity in one number: the greater, the nearer. The last bit
@@ -132,6 +153,7 @@ type walker struct {
 	dots    []int32
 	kept    []int32
 	entries []int32 // to a layer
+	among   []int32 // mates
 }
 
 func newWalker(s *store, rows int) *walker {
@@ -280,7 +302,6 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 		top = layer(g.entry)
 		w.descend(g, layer(row))
 	}
-	var among []int32
 	for l := layer(row); l >= 0; l-- {
 		w.begin(row)
 		if l <= top {
@@ -288,13 +309,13 @@ func (g *graph) insert(w *walker, row int32, mates []int32) {
 			w.walk(g, l, breadth)
 			w.leave()
 		}
-		among = among[:0]
+		w.among = w.among[:0]
 		for _, m := range mates {
 			if layer(m) >= l {
-				among = append(among, m)
+				w.among = append(w.among, m)
 			}
 		}
-		w.visit(among, breadth, seen)
+		w.visit(w.among, breadth, seen)
 		own := g.neighbors(row, l)
 		chosen := w.choose(w.pool, w.s.scales[row], len(own))
 		for i := range own {
@@ -364,20 +385,25 @@ func (g *graph) search(s *store, query []float32, limit int) []bound {
 	return found
 }
 
-// builder adds rows to a graph.
+// builder adds rows to a graph. It reuses what it allocates for a part: the next collection of
+// garbage may come only when it has as much as the graph.
 type builder struct {
 	g       *graph
 	s       *store
 	workers []*walker
 	same    map[uint32]int32 // a row of the graph by the checksum of its levels
+	new     []edge
+	groups  [][]edge
 }
 
 // build adds the rows of a store that the graph lacks and that are alive. report is called
 // with the number of rows that are done.
 func (g *graph) build(ctx context.Context, s *store, report func(rows int)) error {
 	first := g.rows
-	g.extend(s.rows)
-	b := builder{g, s, make([]*walker, runtime.GOMAXPROCS(0)), map[uint32]int32{}}
+	if err := s.guarded(func() error { g.extend(s.rows); return nil }); err != nil {
+		return err
+	}
+	b := builder{g: g, s: s, workers: make([]*walker, runtime.GOMAXPROCS(0)), same: map[uint32]int32{}}
 	for i := range b.workers {
 		b.workers[i] = newWalker(s, s.rows)
 	}
@@ -448,8 +474,8 @@ func (b *builder) part(first, last int32) (part []int32) {
 
 // edges returns the edges from the neighbors of inserted rows back to them, grouped by
 // neighbor and layer.
-func (b *builder) edges(part []int32) (groups [][]edge) {
-	var edges []edge
+func (b *builder) edges(part []int32) [][]edge {
+	edges, groups := b.new[:0], b.groups[:0]
 	for _, row := range part {
 		for l := range layer(row) + 1 {
 			for _, to := range b.g.neighbors(row, l) {
@@ -470,5 +496,6 @@ func (b *builder) edges(part []int32) (groups [][]edge) {
 		groups = append(groups, edges[from:to])
 		from = to
 	}
+	b.new, b.groups = edges, groups
 	return groups
 }

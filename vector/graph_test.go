@@ -62,7 +62,7 @@ func recall(t *testing.T, x *embedded, queries []float32, k int) float64 {
 			t.Fatalf("%d hits of %d, or not in order", len(hits), len(want))
 		}
 		for _, h := range hits {
-			if _, ok := x.store.byID[h.ID]; !ok {
+			if _, ok := x.store.rowOf(h.ID); !ok {
 				t.Fatalf("id %d is not in the index", h.ID)
 			}
 			if h.Score >= want[len(want)-1].Score {
@@ -241,34 +241,44 @@ func graphOf(t *testing.T, s *store) *graph {
 	return g
 }
 
-// A graph of an earlier version can be read, and is searched with more candidates.
+// A graph of an earlier version can be read, and is searched with more candidates, also when
+// rows were added to it.
 func TestThinGraph(t *testing.T) {
 	dir := t.TempDir()
 	vectors := inClusters(nil, 1500, scene)
-	s := storeOf(t, vectors, scene)
-	defer s.close()
-	g := graphOf(t, s)
-	if n := g.candidates(10); n != 128 {
+	open := func() *embedded {
+		x, err := openFolder(dir, scene, Options{Graph: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	x := open()
+	addScenes(t, x, 0, vectors[:1000*scene])
+	build(t, x)
+	if n := x.graph.candidates(10); n != 128 {
 		t.Errorf("%d candidates", n)
 	}
-	g.thin = true
-	if err := g.write(dir); err != nil {
+	x.graph.thin = true
+	if err := x.graph.write(x.store.dir); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, graphFile)); err != nil || string(b[:8]) != "clipgrf1" {
+	mustClose(t, x)
+	if b, err := os.ReadFile(filepath.Join(dir, "000001", graphFile)); err != nil || string(b[:8]) != "clipgrf1" {
 		t.Fatalf("%q, %v", b[:8], err)
 	}
-	read, err := readGraph(dir, 1500)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.release()
-	// It stays thin when rows are added.
-	for _, g := range []*graph{read, read.clone()} {
-		if few, many := g.candidates(10), g.candidates(100); few != 256 || many != 400 {
+	x = open()
+	for range 2 {
+		if few, many := x.graph.candidates(10), x.graph.candidates(100); few != 256 || many != 400 {
 			t.Errorf("%d and %d candidates", few, many)
 		}
+		if r := recall(t, x, vectors[:20*scene], 10); r < 0.98 {
+			t.Errorf("recall %v", r)
+		}
+		addScenes(t, x, 1000, vectors[1000*scene:])
+		build(t, x)
 	}
+	mustClose(t, x)
 }
 
 // A damaged graph is not used, and is rebuilt.
@@ -348,8 +358,8 @@ func FuzzGraph(f *testing.F) {
 			sum := checksum(b[:len(b)-4])
 			copy(b[len(b)-4:], []byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)})
 		}
-		g, err := decodeGraph(bytes.NewReader(b), int64(len(b)), 30)
-		if err != nil || g.entry < 0 {
+		g := graph{file: mapping{data: b}}
+		if err := g.decode(30); err != nil || g.entry < 0 {
 			return
 		}
 		g.search(x.store, vectors[:narrow], 10)

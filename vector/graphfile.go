@@ -37,8 +37,13 @@ func (g *graph) header() []byte {
 	return b
 }
 
+// bytesOfRows and rowsOf return the same memory as another type.
 func bytesOfRows(x []int32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}
+
+func rowsOf(b []byte) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
 }
 
 func (g *graph) write(dir string) error {
@@ -66,63 +71,75 @@ func readGraph(dir string, rows int) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A graph takes as much memory as its file, and 8 bytes more per row.
-	release, err := memory.Request(info.Size()+8*int64(rows), f.Name())
+	// A graph takes as much memory as its file, and 4 bytes more per row.
+	release, err := memory.Request(info.Size()+4*int64(rows), f.Name())
 	if err != nil {
 		return nil, &CorruptError{f.Name(), err.Error(), true}
 	}
-	g, err := decodeGraph(f, info.Size(), rows)
+	g := &graph{release: release}
+	err = guarded(dir, func() error {
+		if err := g.file.cover(f, info.Size(), false); err != nil {
+			return err
+		}
+		return g.decode(rows)
+	})
 	if err != nil {
-		release()
+		g.free()
 		return nil, &CorruptError{f.Name(), err.Error(), true}
 	}
-	g.release = release
+	g.file.scatter(true)
 	return g, nil
 }
 
-// decodeGraph reads a graph over at most rows rows from a file of this size.
-func decodeGraph(r io.Reader, size int64, rows int) (*graph, error) {
-	header := make([]byte, graphHeaderSize)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, err
+// decode finds a graph over at most rows rows in the bytes of its file.
+func (g *graph) decode(rows int) error {
+	data := g.file.data
+	if len(data) < graphHeaderSize {
+		return io.ErrUnexpectedEOF
 	}
+	header := data[:graphHeaderSize]
 	n := binary.LittleEndian.Uint64(header[16:])
-	if n > uint64(rows) || size < int64(n)*2*links*4 {
-		return nil, fmt.Errorf("it has %d rows", n)
+	if n > uint64(rows) {
+		return fmt.Errorf("it has %d rows", n)
 	}
-	g := &graph{thin: string(header[:len(thinMagic)]) == thinMagic}
-	g.extend(int(n))
-	g.entry = int32(binary.LittleEndian.Uint32(header[12:]))
+	g.rows, g.entry = int(n), int32(binary.LittleEndian.Uint32(header[12:]))
+	g.thin = string(header[:len(thinMagic)]) == thinMagic
 	if string(g.header()) != string(header) || g.entry < -1 || int(g.entry) >= g.rows {
-		return nil, errors.New("it has another header")
+		return errors.New("it has another header")
 	}
-	sum := crc32.Checksum(header, castagnoli)
-	for _, part := range [][]byte{bytesOfRows(g.twins), bytesOfRows(g.base), bytesOfRows(g.upper)} {
-		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, err
-		}
-		sum = crc32.Update(sum, castagnoli, part)
+	start, above := starts(g.rows)
+	g.start = start
+	end := graphHeaderSize
+	next := func(n int) []byte {
+		from := end
+		end += 4 * n
+		return data[from:end:end]
 	}
-	var last [4]byte
-	if _, err := io.ReadFull(r, last[:]); err != nil {
-		return nil, err
+	if size := graphHeaderSize + 4*(g.rows*(1+2*links)+above*links+1); len(data) != size {
+		return fmt.Errorf("it has %d bytes instead of %d", len(data), size)
 	}
-	if binary.LittleEndian.Uint32(last[:]) != sum {
-		return nil, errors.New("it does not match its checksum")
+	g.twins, g.base, g.upper = rowsOf(next(g.rows)), rowsOf(next(g.rows*2*links)), rowsOf(next(above*links))
+	if checksum(data[:end]) != binary.LittleEndian.Uint32(data[end:]) {
+		return errors.New("it does not match its checksum")
 	}
+	return g.check()
+}
+
+// check finds rows that lead to others that do not exist.
+func (g *graph) check() error {
 	for row := range int32(g.rows) {
 		// A row of the graph leads to a twin. Twins have no neighbors and lead only
 		// downwards, so the list ends.
 		if next := g.twins[row]; next != -1 && (next < 0 || int(next) >= g.rows || g.inGraph(next) || !g.inGraph(row) && next > row) {
-			return nil, fmt.Errorf("row %d has a twin %d that does not exist", row, next)
+			return fmt.Errorf("row %d has a twin %d that does not exist", row, next)
 		}
 		for l := range layer(row) + 1 {
 			for _, to := range g.neighbors(row, l) {
 				if to < -1 || int(to) >= g.rows || to >= 0 && layer(to) < l {
-					return nil, fmt.Errorf("row %d has a neighbor %d that does not exist", row, to)
+					return fmt.Errorf("row %d has a neighbor %d that does not exist", row, to)
 				}
 			}
 		}
 	}
-	return g, nil
+	return nil
 }

@@ -30,4 +30,6 @@ func (m *mapping) cover(f file, size int64, _ bool) error {
 	return nil
 }
 
+func (m *mapping) scatter(bool) {}
+
 func (m *mapping) free() { m.data = nil }

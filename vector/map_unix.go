@@ -34,6 +34,18 @@ func (m *mapping) cover(f file, size int64, grows bool) error {
 	return nil
 }
 
+// scatter tells the system whether the following reads are scattered, so that it should not
+// read what lies around them, too.
+func (m *mapping) scatter(yes bool) {
+	advice := unix.MADV_NORMAL
+	if yes {
+		advice = unix.MADV_RANDOM
+	}
+	if m.data != nil {
+		_ = unix.Madvise(m.data, advice)
+	}
+}
+
 func (m *mapping) free() {
 	if m.data != nil {
 		_ = unix.Munmap(m.data)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sync/errgroup"
@@ -65,7 +66,11 @@ type store struct {
 	scales, rests []float32
 	sums          []uint32 // the vectors' checksums
 	levelSums     []uint32 // and those of their levels
-	byID          map[int64]int32
+	living        int      // rows
+	// The ids of the first rows usually ascend, so that a search finds them; only the others
+	// need a map, which takes as much memory as all other data of a row here.
+	ascending int
+	others    map[int64]int32 // rows of the ids of later rows
 }
 
 // dead is the rest of a row that was deleted or replaced: not a number, so that no
@@ -73,6 +78,15 @@ type store struct {
 var dead = float32(math.NaN())
 
 func (s *store) alive(row int32) bool { return s.rests[row] >= 0 }
+
+// rowOf returns the living row of an id.
+func (s *store) rowOf(id int64) (row int32, ok bool) {
+	if row, ok := s.others[id]; ok {
+		return row, true
+	}
+	i, ok := slices.BinarySearch(s.ids[:s.ascending], id)
+	return int32(i), ok && s.alive(int32(i))
+}
 
 // createStore creates an empty generation in a folder of this name. The folder is complete
 // or does not exist.
@@ -110,7 +124,7 @@ func createStore(dir string, width int, open opener) error {
 
 // openStore opens a generation. A writer truncates what follows the last commit.
 func openStore(dir string, width int, write bool, open opener) (s *store, err error) {
-	s = &store{dir: dir, stride: compute.Int8Stride(width), grows: write, byID: map[int64]int32{}}
+	s = &store{dir: dir, stride: compute.Int8Stride(width), grows: write, others: map[int64]int32{}}
 	half := s // s is nil where an error is returned
 	defer func() {
 		if err != nil {
@@ -174,12 +188,22 @@ func (s *store) cover(rows int) error {
 	if err := s.levelMap.cover(s.levels, int64(rows)*int64(s.stride), s.grows); err != nil {
 		return err
 	}
-	return s.vectorMap.cover(s.vectors, int64(rows)*int64(s.width)*4, s.grows)
+	if err := s.vectorMap.cover(s.vectors, int64(rows)*int64(s.width)*4, s.grows); err != nil {
+		return err
+	}
+	s.vectorMap.scatter(true)
+	return nil
 }
 
-// rowMemory is the memory of an entry of the log in bytes: the slices, which grow by
-// doubling, and byID.
-const rowMemory = 96
+// inOrder calls read, which reads most vectors in the order of their rows.
+func (s *store) inOrder(read func() error) error {
+	s.vectorMap.scatter(false)
+	defer s.vectorMap.scatter(true)
+	return s.guarded(read)
+}
+
+// rowMemory is the memory of an entry of the log in bytes: the slices, and the map.
+const rowMemory = 24 + 40
 
 // load reads the log, and checks it and the levels against their checksums. The vectors,
 // which are most of the bytes, are checked whenever they are read.
@@ -187,6 +211,9 @@ func (s *store) load() (err error) {
 	if s.release, err = memory.Request(int64(s.records)*rowMemory, s.log.Name()); err != nil {
 		return err
 	}
+	s.ids = make([]int64, 0, s.rows)
+	s.scales, s.rests = make([]float32, 0, s.rows), make([]float32, 0, s.rows)
+	s.sums, s.levelSums = make([]uint32, 0, s.rows), make([]uint32, 0, s.rows)
 	const many = 1 << 14
 	buffer := make([]byte, many*recordSize)
 	for from := 0; from < s.records; from += many {
@@ -267,12 +294,18 @@ func (s *store) vector(row int32) ([]float32, error) {
 
 // apply adds a record to the memory.
 func (s *store) apply(r record) {
-	if old, ok := s.byID[r.id]; ok {
+	if old, ok := s.rowOf(r.id); ok {
 		s.rests[old] = dead
-		delete(s.byID, r.id)
+		delete(s.others, r.id)
+		s.living--
 	}
 	if r.kind == added {
-		s.byID[r.id] = int32(len(s.ids))
+		if n := len(s.ids); s.ascending == n && (n == 0 || s.ids[n-1] < r.id) {
+			s.ascending++
+		} else {
+			s.others[r.id] = int32(n)
+		}
+		s.living++
 		s.ids = append(s.ids, r.id)
 		s.scales = append(s.scales, r.scale)
 		s.rests = append(s.rests, r.rest)
