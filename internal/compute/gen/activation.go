@@ -69,6 +69,43 @@ func (g *asm) tailArea(x, a, b, c, e int) {
 	g.ops3("VMULPS", c, e, c)
 }
 
+// geluTerms are the coefficients of a polynomial p of degree 14 in s = 2u²/geluEnd² - 1, so that
+// Φ(u) = 1/2 + u·p(s) for |u| <= geluEnd, with an error of at most 1.6e-7 in float32. They
+// minimize the largest error (Lawson 1961). Beyond geluEnd, Φ is 0 or 1 with a smaller error.
+const geluEnd = 5.25
+
+var geluTerms = []float64{
+	0.13465934991836548, -0.06712677329778671, 0.04964567720890045, -0.039764877408742905, 0.032033976167440414,
+	-0.025027582421898842, 0.01851775124669075, -0.012834441848099232, 0.008496085181832314, -0.005331736523658037,
+	0.0027472106739878654, -0.0011486447183415294, 0.0007948095444589853, -0.0006178250187076628, 0.00019510535639710724,
+}
+
+// gelu writes x = x·Φ(x) without a division or an exponential function. The even and the odd
+// terms of the polynomial are two chains, which halves the time until the result is known.
+func (g *asm) gelu(x, t int) {
+	u, s, even, odd := t, t+1, t+2, t+3
+	g.set(-geluEnd, u)
+	g.op("VMAXPS %s, %s, %s", g.v(x), g.v(u), g.v(x)) // NaN stays NaN
+	g.opk("VMINPS", geluEnd, g.v(x), g.v(u))
+	g.ops3("VMULPS", u, u, s)
+	g.set(2/(geluEnd*geluEnd), odd)
+	g.opk("VFMADD213PS", -1, g.v(odd), g.v(s))
+	square, last := u, len(geluTerms)-1
+	g.ops3("VMULPS", s, s, square)
+	g.set(geluTerms[last], even)
+	g.set(geluTerms[last-1], odd)
+	for i := last - 2; i >= 0; i -= 2 {
+		g.opk("VFMADD213PS", geluTerms[i], g.v(square), g.v(even))
+		if i > 0 {
+			g.opk("VFMADD213PS", geluTerms[i-1], g.v(square), g.v(odd))
+		}
+	}
+	g.op("VFMADD231PS %s, %s, %s", g.v(odd), g.v(s), g.v(even))
+	g.opk("VMINPS", geluEnd, g.v(x), g.v(u))
+	g.opk("VFMADD213PS", 0.5, g.v(u), g.v(even))
+	g.ops3("VMULPS", x, even, x)
+}
+
 // activation is an activation with kernels, by the name of its Go constant.
 type activation struct {
 	name   string
@@ -132,16 +169,7 @@ var activations = []activation{
 	},
 	{
 		name: "GELU", temps: 4, unroll: 4,
-		// max(x,0) - |x|·Φ(-|x|), which has no cancellation for either sign
-		value: func(g *asm, x, t int) {
-			g.tailArea(x, t, t+1, t+2, t+3)
-			g.zero(t)
-			g.op("VMAXPS %s, %s, %s", g.v(x), g.v(t), g.v(t+1)) // max(x,0)
-			g.ops3("VSUBPS", t, x, t)
-			g.op("VMAXPS %s, %s, %s", g.v(x), g.v(t), g.v(t)) // |x|
-			g.op("VFNMADD213PS %s, %s, %s", g.v(t+1), g.v(t), g.v(t+2))
-			g.op("VMOVAPS %s, %s", g.v(t+2), g.v(x))
-		},
+		value: (*asm).gelu,
 		// Φ(x) + x·φ(x)
 		slope: func(g *asm, x, t int) {
 			g.tailArea(x, t, t+1, t+2, t+3)
