@@ -439,3 +439,57 @@ func TestDrop(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
+
+// An id that is greater than all before it is found like any other, also when it was deleted
+// and added again.
+func TestAscendingIDs(t *testing.T) {
+	dir := t.TempDir()
+	x := mustOpen(t, dir, Options{})
+	want := model{}
+	add := func(seed uint64, ids ...int64) {
+		t.Helper()
+		vectors := vectorsOf(seed, len(ids))
+		if err := x.Add(t.Context(), ids, vectors); err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range ids {
+			want[id] = [narrow]float32(vectors[i*narrow:])
+		}
+	}
+	remove := func(ids ...int64) {
+		t.Helper()
+		if err := x.Delete(t.Context(), ids); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids {
+			delete(want, id)
+		}
+	}
+	check := func() {
+		t.Helper()
+		for range 2 {
+			if got := contents(t, x); !want.equal(got) {
+				t.Fatalf("%v instead of %v", got, want)
+			}
+			for id := range int64(12) {
+				if _, err := x.Get(t.Context(), []int64{id}); (want[id] == [narrow]float32{}) != errors.Is(err, ErrNotFound) {
+					t.Fatalf("id %d: %v", id, err)
+				}
+			}
+			mustClose(t, x)
+			x = mustOpen(t, dir, Options{})
+		}
+	}
+	add(1, 1, 2, 3, 5, 8)
+	check()
+	remove(3, 8)
+	check()
+	add(2, 9, 10) // still ascending
+	add(3, 3, 5, 11)
+	check()
+	remove(3, 2, 11)
+	check()
+	add(4, 2, 3)
+	check()
+	mustClose(t, x)
+}
