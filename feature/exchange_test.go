@@ -126,30 +126,36 @@ func TestTablesFromElsewhere(t *testing.T) {
 func TestLinesFromElsewhere(t *testing.T) {
 	dir, s := t.TempDir(), create(t)
 	for name, lines := range map[string]string{
-		"good":    `{"vector":[1,2.5]}` + "\n\n" + `{"vector":[-0,1e-45],"label":"x"}`,
-		"timed":   `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2],"time":0.25}`,
-		"named":   "\ufeff" + `{"embedding":[1,2.5]}`,
-		"first":   `{"features":[3,4,5],"vector":[1,2.5]}`,
-		"two":     `{"features":[3,4,5],"embedding":[1,2.5]}`,
-		"twice":   `{"vector":[1,2],"vector":[3,4]}`,
-		"text":    `{"vector":["1.5",2]}`,
-		"no time": `{"vector":[1,2],"time":null}`,
-		"some":    `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2]}`,
-		"half":    `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2]}`,
-		"late":    `{"vector":[1,2]}` + "\n" + `{"vector":[1,2],"time":1}`,
-		"short":   `{"vector":[1,2]}` + "\n" + `{"vector":[1]}`,
-		"null":    `{"vector":[1,null]}`,
-		"huge":    `{"vector":[1,1e99]}`,
-		"word":    `{"vector":[1,"two"]}`,
-		"without": `{"Vector":[1,2]}`,
-		"videos":  `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2],"video":"b"}`,
-		"nothing": "\n",
+		"good":         `{"vector":[1,2.5]}` + "\n\n" + `{"vector":[-0,1e-45],"label":"x"}`,
+		"timed":        `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2],"time":0.25}`,
+		"named":        "\ufeff" + `{"embedding":[1,2.5]}`,
+		"first":        `{"features":[3,4,5],"vector":[1,2.5]}`,
+		"two":          `{"features":[3,4,5],"embedding":[1,2.5]}`,
+		"twice":        `{"vector":[1,2],"vector":[3,4]}`,
+		"text":         `{"vector":["1.5",2]}`,
+		"no time":      `{"vector":[1,2],"time":null}`,
+		"some":         `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2]}`,
+		"half":         `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2]}`,
+		"late":         `{"vector":[1,2]}` + "\n" + `{"vector":[1,2],"time":1}`,
+		"short":        `{"vector":[1,2]}` + "\n" + `{"vector":[1]}`,
+		"null":         `{"vector":[1,null]}`,
+		"huge":         `{"vector":[1,1e99]}`,
+		"word":         `{"vector":[1,"two"]}`,
+		"without":      `{"Vector":[1,2]}`,
+		"videos":       `{"vector":[1,2],"video":"a"}` + "\n" + `{"vector":[1,2],"video":"b"}`,
+		"nothing":      "\n",
+		"contradicted": `{"vector":[1,2],"time":0}` + "\n" + `{"vector":[1,2],"time":1}`,
 	} {
 		write(t, filepath.Join(dir, name+".jsonl"), lines)
 	}
+	write(t, filepath.Join(dir, "timed.json"), `{"timestamps": [0, 0.25]}`)
+	write(t, filepath.Join(dir, "contradicted.json"), `{"timestamps": [0, 2]}`)
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
-	if err != nil || r.Done != 4 || len(r.Failed) != 14 {
+	if err != nil || r.Done != 4 || len(r.Failed) != 15 {
 		t.Fatalf("%+v, error %v", r, err)
+	}
+	if _, err := s.Get("contradicted"); err == nil {
+		t.Error("timestamps that a sidecar contradicts")
 	}
 	q, err := s.Get("good")
 	if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2.5, float32(math.Copysign(0, -1)), 1e-45}) {

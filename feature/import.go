@@ -180,11 +180,16 @@ func (o ImportOptions) read(ctx context.Context, path string) (*Sequence, error)
 	if err != nil {
 		return nil, err
 	}
-	about, err := readSidecar(strings.TrimSuffix(path, filepath.Ext(path))+sidecarSuffix, array.Shape[0])
+	sidecar := strings.TrimSuffix(path, filepath.Ext(path)) + sidecarSuffix
+	about, err := readSidecar(sidecar, array.Shape[0])
 	if err != nil {
 		return nil, err
 	}
-	if err := o.timestamps(q, array.Shape, firstOf(in.times, about.Timestamps), filepath.Base(path)); err != nil {
+	times := firstOf(in.times, about.Timestamps)
+	if about.Timestamps != nil && !slices.Equal(times, about.Timestamps) {
+		return nil, fmt.Errorf("it has other timestamps than %s: remove those of one file", filepath.Base(sidecar))
+	}
+	if err := o.timestamps(q, array.Shape, times, filepath.Base(path)); err != nil {
 		return nil, err
 	}
 	q.ID = about.ID
