@@ -193,40 +193,18 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch, changed *ch
 	}
 	defer s.stop()
 	at, next, seen := -1, 0, 0
-	var now stamp
 	many := len(r.wanted) > maxPicked
 	for next < len(r.wanted) {
-		var ok bool
-		if now, ok = s.next(); !ok {
+		now, ok := s.next()
+		if !ok {
 			break
 		}
 		seen++
-		if now.interlaced && p.info.mergesFields() || hdr[now.color.transfer] != p.info.HDR {
-			return false, errInexact // frames that the header does not describe
-		}
-		if r.keys {
-			if changed.add(now); !now.key || now.derived || len(changed.list) > 0 {
-				return false, errInexact
-			}
-		}
-		if at < 0 {
-			// Frames before the first keyframe may depend on missing ones.
-			if !now.key {
-				if now.ticks >= x.packets[r.key].ticks {
-					return false, errInexact
-				}
-				continue
-			}
-			for at = r.key; at >= 0 && x.packets[at].ticks != now.ticks; at-- {
-			}
-			if at < 0 || !x.packets[at].key {
-				return false, errInexact
-			}
-		} else {
-			at = x.after(at, r.keys)
-		}
-		if at >= len(x.packets) || x.packets[at].ticks != now.ticks || math.Abs(x.time(at)-now.time) > slack {
+		if !p.fits(now, r, changed) {
 			return false, errInexact
+		}
+		if at, err = x.locate(r, at, now); err != nil {
+			return false, err
 		}
 		wanted := at == r.wanted[next]
 		if !wanted && !(many && at > r.wanted[0]) {
@@ -259,6 +237,41 @@ func (p *player) run(ctx context.Context, x *packetIndex, r stretch, changed *ch
 		err = verify(ctx, p.path, p.info, p.o.timeout(), x.part(r), seen, true)
 	}
 	return err == nil, err
+}
+
+// fits reports whether a frame is one that the header and the stretch describe.
+func (p *player) fits(now stamp, r stretch, changed *changes) bool {
+	if now.interlaced && p.info.mergesFields() || hdr[now.color.transfer] != p.info.HDR {
+		return false
+	}
+	if !r.keys {
+		return true
+	}
+	changed.add(now)
+	return now.key && !now.derived && len(changed.list) == 0
+}
+
+// locate returns the index of a frame that comes after the one of index at. It is -1 before the
+// first keyframe: such frames may depend on missing ones.
+func (x *packetIndex) locate(r stretch, at int, now stamp) (int, error) {
+	switch {
+	case at >= 0:
+		at = x.after(at, r.keys)
+	case now.key:
+		for at = r.key; at >= 0 && x.packets[at].ticks != now.ticks; at-- {
+		}
+		if at < 0 || !x.packets[at].key {
+			return at, errInexact
+		}
+	case now.ticks >= x.packets[r.key].ticks:
+		return at, errInexact
+	default:
+		return -1, nil
+	}
+	if at >= len(x.packets) || x.packets[at].ticks != now.ticks || math.Abs(x.time(at)-now.time) > slack {
+		return at, errInexact
+	}
+	return at, nil
 }
 
 // maxPicked is the maximum number of frames of a run that are selected one by one. ffmpeg refuses
