@@ -21,20 +21,21 @@ type Video struct {
 	Pending  bool      `json:"pending"`  // it is waiting to be re-indexed
 	Missing  bool      `json:"missing"`  // it was not at its path
 	Partial  string    `json:"partial"`  // why only a part of it is in the library
+
+	file version // when it was indexed
 }
 
 // Videos returns the videos of the library by path.
 func (l *Library) Videos(ctx context.Context) ([]Video, error) {
 	out := []Video{}
 	var v Video
-	var modified int64
 	var whole bool
-	err := each(ctx, l.db, "SELECT id, path, seconds, moments, modified, pending, missing, partial, "+intact("videos")+" FROM videos ORDER BY path", nil,
-		[]any{&v.ID, &v.Path, &v.Seconds, &v.Moments, &modified, &v.Pending, &v.Missing, &v.Partial, &whole}, func() error {
+	err := each(ctx, l.db, "SELECT id, path, seconds, moments, size, modified, pending, missing, partial, "+intact("videos")+" FROM videos ORDER BY path", nil,
+		[]any{&v.ID, &v.Path, &v.Seconds, &v.Moments, &v.file.size, &v.file.modified, &v.Pending, &v.Missing, &v.Partial, &whole}, func() error {
 			if !whole {
 				return damaged("videos")
 			}
-			v.Modified = time.Unix(0, modified).UTC()
+			v.Modified = time.Unix(0, v.file.modified).UTC()
 			out = append(out, v)
 			return nil
 		})
@@ -110,10 +111,11 @@ type Revision struct {
 	Labels  string // labels and marks
 }
 
-// Revision returns the current revision. It reads little: no sums of rows are verified.
+// Revision returns the current revision. It reads little: no sums of rows are verified. The
+// sum of these changes with every change of a video, such as a new modification time.
 func (l *Library) Revision(ctx context.Context) (r Revision, err error) {
 	err = l.db.QueryRowContext(ctx, `SELECT
-		concat_ws(' ', (SELECT generation FROM settings), (SELECT concat_ws(' ', count(*), max(id), sum(pending), sum(moments), sum(missing)) FROM videos),
+		concat_ws(' ', (SELECT generation FROM settings), (SELECT concat_ws(' ', count(*), max(id), sum(sum)) FROM videos),
 			(SELECT seq FROM sqlite_sequence WHERE name = 'moments')),
 		concat_ws(' ', (SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'labels')) FROM labels),
 			(SELECT concat_ws(' ', count(*), (SELECT seq FROM sqlite_sequence WHERE name = 'marks')) FROM marks), (SELECT count(*) FROM trained))`).Scan(&r.Moments, &r.Labels)

@@ -81,6 +81,9 @@ func (s *search) run(ctx context.Context) (*Response, error) {
 	default:
 		warn(WarnReopen, "the library was re-indexed since it was opened")
 	}
+	if n := findChanged(response.Results); n > 0 {
+		warn(WarnChanged, "the files of "+english.Plural(n, "video", "")+" in the results have changed since they were indexed; the results describe the old content")
+	}
 	var pending int
 	if err := l.db.QueryRowContext(ctx, "SELECT count(*) FROM videos WHERE pending").Scan(&pending); err != nil {
 		return nil, explain(l.dir, err)

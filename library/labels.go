@@ -206,7 +206,8 @@ func DeleteLabel(ctx context.Context, dir, name string) error {
 // created. A video is named by its path, or by the end of a path that only one video of the
 // library has. A mark of which the time is zero gets the current time. Marks that would conflict with
 // each other become one mark, from the first start to the last end, unless they contradict each other;
-// joined is how many were added to another one.
+// joined is how many were added to another one. A video whose file has changed since it was
+// indexed is an error that wraps [ErrChanged], because a mark belongs to the indexed content.
 func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added, joined int, err error) {
 	err = modify(ctx, dir, func(tx *sql.Tx) error {
 		videos, err := readVideos(ctx, tx)
@@ -215,6 +216,7 @@ func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added
 		}
 		var targets []markTarget
 		all, videoOf := map[markTarget][]Mark{}, map[markTarget]videoRow{}
+		checked := map[int64]bool{} // videos
 		for _, m := range marks {
 			if _, _, err := findLabel(ctx, tx, m.Label); create && errors.Is(err, ErrNoLabel) {
 				if err := createLabel(ctx, tx, Label{Name: m.Label}); err != nil {
@@ -231,6 +233,12 @@ func AddMarks(ctx context.Context, dir string, marks []Mark, create bool) (added
 			}
 			m.ID, m.Label, m.Video = 0, name, v.path
 			t := markTarget{id, v.sha256}
+			if !checked[v.id] {
+				if err := v.unchanged(v.path); err != nil {
+					return err
+				}
+				checked[v.id] = true
+			}
 			if all[t] == nil {
 				targets, videoOf[t] = append(targets, t), v
 			}
@@ -295,7 +303,7 @@ func (m Mark) conflicts(o Mark) bool { return m.engine(0).Overlap(o.engine(0)) >
 
 // ChangeMarks removes the marks with the given ids and adds others, all or nothing, and
 // returns the ids of the added ones. With replace, an added mark takes the place of those
-// that it would conflict with. It is AddMarks for interactive programs.
+// that it would conflict with. It is AddMarks for interactive programs, with its errors.
 func ChangeMarks(ctx context.Context, dir string, remove []int64, add []Mark, replace bool) (ids []int64, err error) {
 	err = modify(ctx, dir, func(tx *sql.Tx) error {
 		for _, id := range remove {
@@ -310,6 +318,9 @@ func ChangeMarks(ctx context.Context, dir string, remove []int64, add []Mark, re
 			}
 			v, err := findVideo(ctx, tx, m.Video)
 			if err != nil {
+				return err
+			}
+			if err := v.unchanged(v.path); err != nil {
 				return err
 			}
 			m.Label, m.Video = name, v.path
@@ -503,7 +514,8 @@ func eachMark(ctx context.Context, db querier, where string, args []any, do func
 
 // videoRow is what marks need of a video.
 type videoRow struct {
-	id           int64
+	id int64
+	version
 	path, sha256 string
 	seconds      float64
 }
@@ -531,8 +543,8 @@ func findVideo(ctx context.Context, db querier, path string) (videoRow, error) {
 func selectVideos(ctx context.Context, db querier, which string, args ...any) (out videoRows, err error) {
 	var v videoRow
 	var whole bool
-	err = each(ctx, db, "SELECT id, path, sha256, seconds, "+intact("videos")+" FROM videos "+which, args,
-		[]any{&v.id, &v.path, &v.sha256, &v.seconds, &whole}, func() error {
+	err = each(ctx, db, "SELECT id, size, modified, path, sha256, seconds, "+intact("videos")+" FROM videos "+which, args,
+		[]any{&v.id, &v.size, &v.modified, &v.path, &v.sha256, &v.seconds, &whole}, func() error {
 			if !whole {
 				return damaged("videos")
 			}

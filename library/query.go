@@ -28,6 +28,7 @@ type Query struct {
 	Images  []string `json:"images,omitempty"` // image files that look like the moment
 	Videos  []string `json:"videos,omitempty"` // short video files that look like the moment
 	// Like are moments of the library to find more of. They are not in the results.
+	// A video whose file has changed since it was indexed is an error that wraps [ErrChanged].
 	Like   []Point `json:"like,omitempty"`
 	Filter Filter  `json:"filter,omitzero"`
 }
@@ -198,6 +199,9 @@ func stretch(cosine, usual float64) float64 {
 // momentAt returns the moment whose middle is closest to a time, with its video.
 func (l *Library) momentAt(ctx context.Context, p Point) (id int64, v videoRow, span video.Span, err error) {
 	if v, err = findVideo(ctx, l.db, p.Video); err != nil {
+		return 0, v, span, err
+	}
+	if err := v.unchanged(v.path); err != nil {
 		return 0, v, span, err
 	}
 	if !(p.Time >= 0 && p.Time <= v.seconds) {

@@ -73,9 +73,9 @@ func (l *Library) readRows(ctx context.Context, ids []int64) (map[int64]candidat
 	var blank float64
 	var whole bool
 	t := &c.Result.thumbnail
-	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, picture, coalesce(blank, 0), videos.id, videos.path, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
+	err = each(ctx, l.db, `SELECT moments.id, start, "end", thumbnail, picture, coalesce(blank, 0), videos.id, videos.path, size, modified, missing, `+intact("moments")+" AND "+intact("videos")+` FROM json_each(?)
 		JOIN moments ON moments.id = value JOIN videos ON videos.id = video WHERE (SELECT generation FROM settings) = ?`,
-		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &t.number, &t.sum, &blank, &c.video, &c.Video, &c.Missing, &whole}, func() error {
+		[]any{string(list), l.generation}, []any{&id, &c.Start, &c.End, &t.number, &t.sum, &blank, &c.video, &c.Video, &c.file.size, &c.file.modified, &c.Missing, &whole}, func() error {
 			if !whole {
 				return damaged("moments or videos")
 			}

@@ -42,9 +42,11 @@ type Result struct {
 	Best      float64 `json:"best"`
 	Thumbnail string  `json:"thumbnail"`
 	Missing   bool    `json:"missing"` // the video did not exist when the library was last updated
+	Changed   bool    `json:"changed"` // the file of the video has changed since it was indexed; see Result.Unchanged
 	Blank     bool    `json:"blank"`   // most frames of the best moment show nothing: one color, noise, color bars
 
 	thumbnail thumbnail
+	file      version // when it was indexed
 }
 
 // Picture returns the name of the thumbnail.

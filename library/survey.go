@@ -13,12 +13,13 @@ import (
 
 // record is what the library knows of a video.
 type record struct {
-	id, size, modified int64
-	sha256             string
-	pending            bool
-	frames             bool // are stored
-	there              bool // at its path
-	same               bool // in size and time
+	id int64
+	version
+	sha256  string
+	pending bool
+	frames  bool // are stored
+	there   bool // at its path
+	same    bool // in size and time
 }
 
 // survey looks for all videos of the library at their paths.
@@ -30,9 +31,9 @@ func (w *writer) survey(ctx context.Context, folders []string) (map[string]recor
 	var gone, back []int64
 	err := each(ctx, w.db, "SELECT path, id, size, modified, sha256, pending, missing, "+withFrames+" FROM videos ORDER BY path", nil,
 		[]any{&path, &k.id, &k.size, &k.modified, &k.sha256, &k.pending, &missing, &k.frames}, func() error {
-			size, modified, err := feature.Stat(path)
+			now, err := versionOf(path)
 			k.there = err == nil
-			k.same = k.there && size == k.size && modified.UnixNano() == k.modified
+			k.same = k.there && now == k.version
 			known[path] = k
 			if !k.there {
 				if err := whyMissing(path, folders); err != nil {
@@ -111,8 +112,8 @@ func (w *writer) choose(ctx context.Context, given []string, known map[string]re
 // recognize reports whether the library has a video by its content: the same as before
 // with another time, or one that was moved here.
 func (w *writer) recognize(ctx context.Context, path string, k record, old bool) (bool, error) {
-	size, modified, err := feature.Stat(path)
-	if err != nil || k.pending || old && (size != k.size || !k.frames) {
+	now, err := versionOf(path)
+	if err != nil || k.pending || old && (now.size != k.size || !k.frames) {
 		return false, nil // feature reports what is wrong with it
 	}
 	was := map[string]int64{} // ids by SHA-256 of what it may be
@@ -121,7 +122,7 @@ func (w *writer) recognize(ctx context.Context, path string, k record, old bool)
 	} else {
 		var sum string
 		var id int64
-		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? AND "+withFrames+" ORDER BY id", []any{size}, []any{&sum, &id}, func() error {
+		if err := each(ctx, w.db, "SELECT sha256, id FROM videos WHERE missing AND NOT pending AND size = ? AND "+withFrames+" ORDER BY id", []any{now.size}, []any{&sum, &id}, func() error {
 			was[sum] = id
 			return nil
 		}); err != nil || len(was) == 0 {
@@ -145,7 +146,7 @@ func (w *writer) recognize(ctx context.Context, path string, k record, old bool)
 		w.r.Missing = slices.DeleteFunc(w.r.Missing, func(m string) bool { return m == from })
 		w.r.Unreachable = slices.DeleteFunc(w.r.Unreachable, func(f feature.Failure) bool { return f.Path == from })
 	}
-	_, err = w.db.ExecContext(ctx, "UPDATE videos SET path = ?, modified = ?, missing = 0 WHERE id = ?", path, modified.UnixNano(), id)
+	_, err = w.db.ExecContext(ctx, "UPDATE videos SET path = ?, modified = ?, missing = 0 WHERE id = ?", path, now.modified, id)
 	return true, err
 }
 

@@ -22,6 +22,7 @@ const (
 	WarnNoMatch  WarningKind = "no match"  // no result reaches MatchScore
 	WarnEmpty    WarningKind = "empty"     // the library has no moments
 	WarnPending  WarningKind = "pending"   // videos are waiting to be re-indexed
+	WarnChanged  WarningKind = "changed"   // videos in the results have changed since they were indexed
 	WarnReopen   WarningKind = "reindexed" // the library was re-indexed since it was opened
 	WarnFilter   WarningKind = "filter"    // no moment passes the filter
 )
