@@ -130,7 +130,7 @@ closed follow from the lengths of the marks.`,
 					return err
 				}
 				o.exchange.folders = x.folders
-				return a.labelApply(c, x.teachers, o)
+				return a.labelApply(c, x, o)
 			})
 		},
 	}
@@ -152,10 +152,10 @@ closed follow from the lengths of the marks.`,
 	return c
 }
 
-func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyFlags) error {
+func (a *app) labelApply(c *cobra.Command, l lesson, o applyFlags) error {
 	all := []applied{}
 	var segments []library.Segment
-	for _, t := range teachers {
+	for _, t := range l.teachers {
 		x, err := a.applyLabel(c, t, o)
 		if err != nil {
 			return labelError(t, err)
@@ -163,10 +163,12 @@ func (a *app) labelApply(c *cobra.Command, teachers []*library.Teacher, o applyF
 		a.storePoint(c, t, o)
 		all, segments = append(all, x), append(segments, x.Segments...)
 	}
-	if o.out != "" {
-		if err := o.exchange.write(o.out, segmentRows(segments)); err != nil {
-			return withAdvice(err)
-		}
+	rows, err := a.leaveOutChanged(c.Context(), l.library, o.library, segmentRows(segments))
+	if err == nil && o.out != "" {
+		err = o.exchange.write(o.out, rows)
+	}
+	if err != nil {
+		return withAdvice(err)
 	}
 	if o.json {
 		return a.json(all)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
@@ -91,6 +92,33 @@ func storedVideo(ctx context.Context, dir, path string) string {
 	return path
 }
 
+// warnChanged warns of the given videos that have changed since they were indexed, and
+// returns them by path. effect is what this means for n moments, marks or segments.
+func (a *app) warnChanged(ctx context.Context, l *library.Library, dir string, paths []string, effect string) (map[string]bool, error) {
+	changed, err := l.Changed(ctx, paths)
+	n := 0
+	for _, path := range paths {
+		if changed[path] {
+			n++
+		}
+	}
+	if n > 0 {
+		a.log.Warn("the files of "+english.Plural(len(changed), "video", "")+" have changed since they were indexed; "+effect, "count", n, "try", "clipcue index --library "+shellArg(dir))
+	}
+	return changed, err
+}
+
+// leaveOutChanged returns the rows whose videos have not changed since they were indexed,
+// and warns of the others: their times are those of the old content.
+func (a *app) leaveOutChanged(ctx context.Context, l *library.Library, dir string, rows []markfile.Row) ([]markfile.Row, error) {
+	var paths []string
+	for _, r := range rows {
+		paths = append(paths, r.Video)
+	}
+	changed, err := a.warnChanged(ctx, l, dir, paths, "their segments describe the old content and are not written to files")
+	return slices.DeleteFunc(rows, func(r markfile.Row) bool { return changed[r.Video] }), err
+}
+
 func segmentRows(segments []library.Segment) (rows []markfile.Row) {
 	for _, s := range segments {
 		rows = append(rows, markfile.Row{Video: s.Video, Start: s.Start, End: s.End, Label: s.Label, Score: &s.Score})
@@ -150,6 +178,9 @@ and what each cannot represent.`,
 				return err
 			}
 			x.folders = info.Folders
+			if rows, err = a.leaveOutChanged(c.Context(), l, dir, rows); err != nil {
+				return err
+			}
 			return withAdvice(x.write(out, rows))
 		},
 	}

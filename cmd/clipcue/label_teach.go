@@ -119,12 +119,20 @@ Scores are log-odds: higher is more likely. They are comparable within one label
   clipcue label suggest --library lib leash --feed uncertain --top 20 --json`,
 		Args: arguments(1, 1, "a name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.teachOne(c, o, args[0], func(t *library.Teacher) error {
+			return a.teach(c, o, clip.TextTower, args, func(x lesson) error {
+				t := x.teachers[0]
 				if feed == suspects {
 					return a.printSuspects(c.Context(), t, top, o.json)
 				}
-				below := func(video string) bool { return strings.HasPrefix(video, prefix) }
-				return a.printSuggestions(t.Suggest(feed, top, seed, below), o.json)
+				found := t.Suggest(feed, top, seed, func(video string) bool { return strings.HasPrefix(video, prefix) })
+				var paths []string
+				for _, s := range found {
+					paths = append(paths, s.Video)
+				}
+				if _, err := a.warnChanged(c.Context(), x.library, o.library, paths, "their moments cannot be marked"); err != nil {
+					return err
+				}
+				return a.printSuggestions(found, o.json)
 			})
 		},
 	}

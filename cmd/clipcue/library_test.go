@@ -65,7 +65,7 @@ type searchedJSON struct {
 	Results              []struct {
 		Video, Time, Thumbnail          string
 		Start, End, Score, Cosine, Best float64
-		Missing                         bool
+		Missing, Changed                bool
 	}
 }
 

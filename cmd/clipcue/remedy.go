@@ -178,6 +178,7 @@ var remedies = []func(error) string{
 	is(atomicfile.ErrOtherKind, "another path for the output, or delete that file"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),
+	is(library.ErrChanged, "clipcue index --library LIBRARY, to index it again"),
 	is(library.ErrNoMark, "clipcue label list --library LIBRARY NAME"),
 	of(func(e *library.ConflictError) string {
 		if e.Old.ID == 0 {

@@ -72,6 +72,7 @@ var warningAdvice = map[library.WarningKind]string{
 	library.WarnScript:   "a query in English",
 	library.WarnEmpty:    "clipcue index --library LIBRARY VIDEOS",
 	library.WarnPending:  "clipcue index --library LIBRARY, to continue",
+	library.WarnChanged:  "clipcue index --library LIBRARY",
 	library.WarnFilter:   "clipcue library info --library LIBRARY, for what it holds; or another filter",
 	library.WarnReopen:   "the same command again",
 }

@@ -143,7 +143,7 @@ func (a *app) search(c *cobra.Command, o searchFlags) error {
 		}
 	}
 	if o.segments != "" {
-		if err := a.writeResults(o.segments, out); err != nil {
+		if err := a.writeResults(c.Context(), l, o, out); err != nil {
 			return fmt.Errorf("--segments: %w", err)
 		}
 	}
@@ -256,7 +256,10 @@ func (a *app) printFound(s searched) error {
 			score = fmt.Sprintf("%.3f", r.Score)
 		}
 		mark := ""
-		if r.Missing {
+		switch {
+		case r.Changed:
+			mark = " (changed)"
+		case r.Missing:
 			mark = " (missing)"
 		}
 		if r.Blank {
@@ -277,12 +280,16 @@ func (a *app) cut(ctx context.Context, dir string, results []library.Result) (pa
 	defer bar.Finish()
 	for i, r := range results {
 		path := filepath.Join(dir, clipName(i+1, r))
-		err := video.Cut(ctx, r.Video, r.Start, r.End, path)
+		err := r.Unchanged()
+		changed := err != nil
+		if !changed {
+			err = video.Cut(ctx, r.Video, r.Start, r.End, path)
+		}
 		_, fault := errors.AsType[*video.Error](err)
 		switch {
-		case err != nil && !fault:
+		case err != nil && !fault && !changed:
 			return nil, failed, err
-		case fault:
+		case err != nil:
 			a.log.Warn("not cut out", "video", r.Video, "time", r.Time, "reason", err)
 			failed++
 			path = ""
@@ -310,8 +317,8 @@ func clipName(place int, r library.Result) string {
 }
 
 // writeResults writes results in the format of the file's extension.
-func (a *app) writeResults(path string, s *searched) error {
-	f, err := markfile.ExportFormat(path)
+func (a *app) writeResults(ctx context.Context, l *library.Library, o searchFlags, s *searched) error {
+	f, err := markfile.ExportFormat(o.segments)
 	if err != nil {
 		return usageError{err}
 	}
@@ -319,8 +326,11 @@ func (a *app) writeResults(path string, s *searched) error {
 	for _, r := range s.Results {
 		rows = append(rows, markfile.Row{Video: r.Video, Start: r.Start, End: r.End, Label: strings.Join(strings.Fields(s.Query), " "), Score: &r.Score})
 	}
+	if rows, err = a.leaveOutChanged(ctx, l, o.library, rows); err != nil {
+		return err
+	}
 	x := exchangeFlags{app: a, format: f}
-	return x.write(path, rows)
+	return x.write(o.segments, rows)
 }
 
 // failedClips returns the error of a search of which n results could not be cut out.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,4 +47,79 @@ func TestSearchByParts(t *testing.T) {
 	if tomorrow := time.Now().AddDate(0, 0, 1).Format(time.DateOnly); len(search("a ring", "--since", tomorrow).Results) > 0 {
 		t.Error("files of tomorrow are found")
 	}
+}
+
+// A video that was replaced after indexing is marked in results; nothing is cut, written or
+// marked that would show the new content for the old one, until the video is indexed again.
+func TestReplacedVideo(t *testing.T) {
+	t.Parallel()
+	newWorld(t) // for the folder
+	shown, err := shapes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	lib := filepath.Join(dir, "lib")
+	put := func(from, to string) string {
+		t.Helper()
+		data, err := os.ReadFile(filepath.Join(shown, filepath.FromSlash(from)))
+		path := filepath.Join(dir, "videos", to)
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, data, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a, b := put("red_circle/000.mp4", "a.mp4"), put("blue_ring/000.mp4", "b.mp4")
+	must(t, exitDone, indexing(filepath.Dir(a), lib)...)
+	must(t, exitDone, "label", "new", "--library", lib, "red")
+	for _, mark := range [][]string{{a, "0", "1"}, {b, "0", "1", "--not"}} {
+		must(t, exitDone, append([]string{"label", "mark", "--library", lib, "red"}, mark...)...)
+	}
+	put("blue_ring/001.mp4", "a.mp4")
+
+	search := []string{"search", "--library", lib, "a red circle", "--top", "4"}
+	advice := "clipcue index --library"
+	r := must(t, exitDone, search...)
+	if !strings.Contains(r.stdout, a+" (changed)") || strings.Contains(r.stdout, b+" (changed)") || !strings.Contains(r.stderr, advice) {
+		t.Errorf("%s%s", r.stdout, r.stderr)
+	}
+	for _, args := range [][]string{{"search", "--library", lib, "--like", a + "@0:01"}, {"label", "mark", "--library", lib, "red", a, "1", "2"}} {
+		if r := must(t, exitFailed, args...); !strings.Contains(r.stderr, a+": the file has changed") || !strings.Contains(r.stderr, advice) {
+			t.Errorf("%v: %s", args, r.stderr)
+		}
+	}
+	table := filepath.Join(dir, "found.csv")
+	r = must(t, exitPartial, append(search, "--clips", filepath.Join(dir, "clips"), "--segments", table, "--json")...)
+	found := decode[searchedJSON](t, r)
+	for i, one := range found.Results {
+		if replaced := one.Video == a; one.Changed != replaced || (found.Clips[i] == "") != replaced {
+			t.Errorf("%+v, clip %q", one, found.Clips[i])
+		}
+	}
+	marks := filepath.Join(dir, "marks.csv")
+	if r := must(t, exitDone, "label", "export", "--library", lib, "--negatives", "--out", marks, "red"); !strings.Contains(r.stderr, advice) {
+		t.Error(r.stderr)
+	}
+	for _, file := range []string{table, marks} {
+		rows, err := markfile.Read(file, "", markfile.Options{})
+		if err != nil || len(rows) == 0 {
+			t.Errorf("%s: %d rows, %v", file, len(rows), err)
+		}
+		for _, row := range rows {
+			if row.Video != b {
+				t.Errorf("%s has %+v", file, row)
+			}
+		}
+	}
+	for _, command := range []string{"suggest", "apply"} {
+		if r := must(t, exitDone, "label", command, "--library", lib, "red"); strings.Contains(r.stdout, a) != strings.Contains(r.stderr, "have changed") {
+			t.Errorf("%s%s", r.stdout, r.stderr)
+		}
+	}
+
+	must(t, exitDone, "index", "-q", "--library", lib)
+	if r := must(t, exitDone, append(search, "--clips", filepath.Join(dir, "clips"))...); strings.Contains(r.stdout, "(changed)") {
+		t.Error(r.stdout)
+	}
+	must(t, exitDone, "label", "mark", "--library", lib, "red", a, "1", "2")
 }

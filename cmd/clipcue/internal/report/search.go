@@ -23,10 +23,13 @@ func Search(query, kind string, found *library.Response, made library.Settings, 
 			strip.Note = "Most frames of this moment show nothing."
 		}
 		picture, err := thumbnail(r)
-		if err == nil {
-			strip.Frames = []Frame{{Time: r.Best + min(made.Window, r.End-r.Best)/2, Picture: picture}}
-		} else {
+		switch {
+		case r.Changed:
+			strip.Note = "The file of the video has changed since it was indexed. Index it again with clipcue index."
+		case err != nil:
 			strip.Note = "The thumbnail cannot be read: " + reason(r.Thumbnail, err)
+		default:
+			strip.Frames = []Frame{{Time: r.Best + min(made.Window, r.End-r.Best)/2, Picture: picture}}
 		}
 		s.Strips = append(s.Strips, strip)
 	}

@@ -22,6 +22,7 @@ func TestSearchPage(t *testing.T) {
 		Results: []library.Result{
 			{Video: "/films/a.mp4", Span: video.Span{Start: 62, End: 68}, Best: 64, Time: "01:02–01:08", Score: 0.875, Thumbnail: there},
 			{Video: "/films/b.mp4", Time: "00:00–00:04", Score: 0.25, Thumbnail: filepath.Join(dir, "1.jpg"), Missing: true},
+			{Video: "/films/c.mp4", Time: "00:00–00:04", Thumbnail: there, Changed: true},
 		},
 		Warnings: []library.Warning{{Kind: library.WarnNoMatch, Text: "nothing fits well"}},
 	}
@@ -37,10 +38,13 @@ func TestSearchPage(t *testing.T) {
 		}
 		return string(text)
 	}
-	for _, want := range []string{"a &lt;red&gt; circle", "/films/a.mp4", "01:02–01:08", "87.5 %", "66.0 s", "data:image/jpeg", "283", "nothing fits well", "cannot be read", "2 results"} {
+	for _, want := range []string{"a &lt;red&gt; circle", "/films/a.mp4", "01:02–01:08", "87.5 %", "66.0 s", "data:image/jpeg", "283", "nothing fits well", "cannot be read", "3 results", "has changed since it was indexed"} {
 		if !strings.Contains(write("a <red> circle", "text"), want) {
 			t.Errorf("the page does not have %q", want)
 		}
+	}
+	if n := strings.Count(write("a red circle", "text"), "data:image/jpeg"); n != 1 {
+		t.Errorf("%d thumbnails, want only that of the video that is as it was", n)
 	}
 	if page := write("/pictures/door.jpg", "image"); !strings.Contains(page, "Like door.jpg") || strings.Contains(page, "283") {
 		t.Error("the page of a picture")
