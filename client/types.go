@@ -19,6 +19,7 @@ type Moment struct {
 	Score     float64 `json:"score" doc:"0 to 1; see the operation"`
 	Cosine    float64 `json:"cosine,omitempty" doc:"of the embeddings of the best moment and the query"`
 	Missing   bool    `json:"missing" doc:"the video was not at its path when the library was updated"`
+	Changed   bool    `json:"changed" doc:"the file of the video has changed since it was indexed"`
 	Blank     bool    `json:"blank" doc:"most frames show nothing: one color, noise, color bars"`
 }
 
@@ -76,6 +77,7 @@ type Video struct {
 	Moments   int       `json:"moments"`
 	Modified  time.Time `json:"modified" doc:"the file, when it was indexed"`
 	Missing   bool      `json:"missing"`
+	Changed   bool      `json:"changed" doc:"the file has changed since it was indexed; requests that read it are refused until it is indexed again"`
 	Pending   bool      `json:"pending" doc:"it is waiting to be re-indexed"`
 	Partial   string    `json:"partial" doc:"why only a part of it is in the library"`
 	Thumbnail string    `json:"thumbnail,omitempty"`
@@ -88,7 +90,7 @@ type VideoDetails struct {
 	Height    int     `json:"height"`
 	FrameRate float64 `json:"frame_rate"`
 	Playable  bool    `json:"playable" doc:"browsers can play the file itself"`
-	Problem   string  `json:"problem" doc:"why the file cannot be read now"`
+	Problem   string  `json:"problem" doc:"why the file cannot be read now, or is not read"`
 }
 
 // VideoMoment is a moment of a video.

@@ -19,6 +19,9 @@ func notFound(what string, id any) error {
 	return huma.Error404NotFound(fmt.Sprintf("The library has no %s %v.", what, id))
 }
 
+// changedProblem says what to do about a video whose file is not the one that was indexed.
+const changedProblem = "The file of the video has changed since it was indexed. Look for changes in the library, or run clipcue index."
+
 // answers are the statuses and sentences for errors of the library. Errors that name paths
 // are not repeated.
 var answers = []struct {
@@ -36,6 +39,7 @@ var answers = []struct {
 	{library.ErrNoLabel, http.StatusNotFound, "The library has no such label."},
 	{library.ErrLabelExists, http.StatusConflict, "There is a label of this name."},
 	{library.ErrUnknownVideo, http.StatusNotFound, "The library has no such video."},
+	{library.ErrChanged, http.StatusConflict, changedProblem},
 	{library.ErrOutside, http.StatusUnprocessableEntity, "The mark is outside its video."},
 	{library.ErrNoMark, http.StatusNotFound, "There is no such mark."},
 	{library.ErrEmptyQuery, http.StatusUnprocessableEntity, "Nothing says what to find."},

@@ -90,7 +90,7 @@ func (x *snapshot) ofMark(ctx context.Context, m library.Mark) (out Moment, err 
 	name, folder := x.place(m.Video)
 	out = Moment{Name: printable(name), Folder: printable(folder), Start: m.Start, End: m.End, Best: m.Start}
 	if v := x.byID[m.VideoID]; v != nil {
-		out.Video, out.Missing = v.ID, v.Missing
+		out.Video, out.Missing, out.Changed = v.ID, v.Missing, v.Unchanged() != nil
 		out.Thumbnail, err = x.thumbnailAt(ctx, v.ID, (m.Start+m.End)/2)
 	}
 	return out, err

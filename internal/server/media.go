@@ -56,10 +56,10 @@ func media[I any](s *Server, path, id, summary, mediaType string, number func(*I
 		if err != nil {
 			return nil, s.problem(err)
 		}
-		v, err := x.video(number(in))
+		v, err := x.unchanged(number(in))
 		x.release()
 		if err != nil {
-			return nil, err
+			return nil, s.problem(err)
 		}
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			r, w := humago.Unwrap(c)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -21,11 +22,25 @@ func (x *snapshot) address(p library.Picture) string {
 	return fmt.Sprintf("%s/videos/%d/thumbnails/%d?v=%s", prefix, p.Video, p.Number, generation)
 }
 
-// ofResult describes a result of a search.
+// ofResult describes a result of a search, without Changed: it is kept for later requests.
 func (x *snapshot) ofResult(r library.Result) Moment {
 	name, folder := x.place(r.Video)
 	return Moment{Video: r.Picture().Video, Name: printable(name), Folder: printable(folder), Start: r.Start, End: r.End, Best: r.Best,
 		Thumbnail: x.address(r.Picture()), Score: r.Score, Cosine: r.Cosine, Missing: r.Missing, Blank: r.Blank}
+}
+
+// compared returns moments with Changed as it is now, and whether one has changed.
+func (x *snapshot) compared(moments []Moment) (out []Moment, changed bool) {
+	now := map[int64]bool{} // by video
+	for _, m := range moments {
+		if _, known := now[m.Video]; !known {
+			_, err := x.unchanged(m.Video)
+			now[m.Video] = errors.Is(err, library.ErrChanged)
+		}
+		m.Changed = now[m.Video]
+		out, changed = append(out, m), changed || m.Changed
+	}
+	return out, changed
 }
 
 // ofSuggestion describes a moment that a label scores.
@@ -34,7 +49,7 @@ func (x *snapshot) ofSuggestion(g library.Suggestion) Moment {
 	m := Moment{Video: g.Picture.Video, Name: printable(name), Folder: printable(folder), Start: g.Start, End: g.End, Best: g.Start,
 		Thumbnail: x.address(g.Picture), Score: logistic(g.Score)}
 	if v := x.byID[m.Video]; v != nil {
-		m.Missing = v.Missing
+		m.Missing, m.Changed = v.Missing, v.Unchanged() != nil
 	}
 	return m
 }

@@ -69,7 +69,10 @@ func (s *Server) search(ctx context.Context, in *searchInput) (*body[Found], err
 	}
 	out := Found{Results: []Moment{}, Matched: r.matched, Warnings: r.warnings, Query: printable(r.query), Took: milliseconds(begin)}
 	if in.Offset < len(r.moments) {
-		out.Results = r.moments[in.Offset:min(need, len(r.moments))]
+		var changed bool
+		if out.Results, changed = x.compared(r.moments[in.Offset:min(need, len(r.moments))]); changed {
+			out.Warnings = append(slices.Clone(out.Warnings), changedResults)
+		}
 	}
 	out.More = need < len(r.moments) || !r.complete && need < mostResults
 	return &body[Found]{out}, nil
@@ -77,6 +80,9 @@ func (s *Server) search(ctx context.Context, in *searchInput) (*body[Found], err
 
 // notUnderstood tells people what a negation in a query does.
 const notUnderstood = `Words such as "not" and "without" are not understood, so results may show what you want to leave out. A minus sign leaves it out: circle -red.`
+
+// changedResults says what results with Changed are.
+const changedResults = "Some of these videos have changed since they were indexed, and the results describe the old content. Look for changes in the library, or run clipcue index."
 
 // find returns at least n results, as far as there are so many. Pages after the first come
 // from memory.
@@ -104,6 +110,7 @@ func (s *Server) find(ctx context.Context, x *snapshot, q library.Query, labels 
 	for _, w := range found.Warnings {
 		switch w.Kind {
 		case library.WarnNoMatch: // Matched says it
+		case library.WarnChanged: // compared finds it at each request
 		case library.WarnNegation:
 			r.warnings = append(r.warnings, notUnderstood)
 		default:

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -643,5 +644,88 @@ func TestThumbnailAtATime(t *testing.T) {
 	m := list.Moments[1]
 	if get(m.Thumbnail) != get(fmt.Sprintf("%s/videos/1/thumbnail?t=%g", prefix, (m.Start+m.End)/2)) {
 		t.Error("another thumbnail")
+	}
+}
+
+// The content of a replaced video is never sent as the indexed one, nor marked as such, until
+// it is indexed again. Other videos are not affected.
+func TestReplacedVideo(t *testing.T) {
+	dir, site := serve(t)
+	videos := filepath.Join(filepath.Dir(dir), "videos")
+	number := func(name string) int64 {
+		t.Helper()
+		var list videoList
+		call(t, site, "GET", "/videos?q="+name, nil, 200, &list)
+		return list.Videos[0].Video
+	}
+	var label Label
+	call(t, site, "POST", "/labels", object{"name": "x"}, 201, &label)
+	marks := fmt.Sprintf("/labels/%d/marks", label.Label)
+	mark := func(video int64, start float64) object {
+		return object{"marks": []object{{"video": video, "start": start, "end": start + 1, "positive": true}}}
+	}
+	red, green := number("red"), number("green")
+	var added Changed
+	call(t, site, "POST", marks, mark(green, 0), 200, &added)
+	search := func() (changed map[int64]bool, warnings []string) {
+		t.Helper()
+		var found Found
+		call(t, site, "GET", "/search?q=a+green+cross", nil, 200, &found)
+		changed = map[int64]bool{}
+		for _, m := range found.Results {
+			changed[m.Video] = m.Changed
+		}
+		return changed, found.Warnings
+	}
+	if changed, warnings := search(); changed[green] || len(warnings) > 0 {
+		t.Errorf("before: %v %q", changed, warnings)
+	}
+	path := filepath.Join(videos, "green.mp4")
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(videos, "red.mp4"))
+	if err := errors.Join(err, os.WriteFile(path, data, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+
+	if changed, warnings := search(); !changed[green] || changed[red] || !slices.Equal(warnings, []string{changedResults}) {
+		t.Errorf("%v %q", changed, warnings)
+	}
+	var details VideoDetails
+	call(t, site, "GET", fmt.Sprintf("/videos/%d", green), nil, 200, &details)
+	if !details.Changed || details.Problem != changedProblem || details.Missing {
+		t.Errorf("%+v", details)
+	}
+	for _, part := range []string{"/file", "/fragment?start=0&end=1", "/clip?start=0&end=1", "/poster?t=0", "/thumbnail?t=0", "/thumbnails/0"} {
+		var refused struct{ Detail string }
+		call(t, site, "GET", fmt.Sprintf("/videos/%d%s", green, part), nil, 409, &refused)
+		if refused.Detail != changedProblem {
+			t.Errorf("%s: %+v", part, refused)
+		}
+	}
+	call(t, site, "GET", fmt.Sprintf("/search?like=%d@1", green), nil, 409, nil)
+	call(t, site, "POST", marks, mark(green, 2), 409, nil)
+	call(t, site, "PATCH", fmt.Sprintf("%s/%d", marks, added.IDs[0]), object{"positive": false}, 409, nil)
+	call(t, site, "POST", marks, mark(red, 2), 200, nil)
+	var j jobs.Job
+	call(t, site, "POST", "/jobs", object{"kind": "export", "label": label.Label, "format": "csv", "what": "marks"}, 202, &j)
+	var out exported
+	if j = finished(t, site, j); json.Unmarshal(j.Result, &out) != nil || out.Segments != 1 || len(out.LeftOut) != 1 {
+		t.Errorf("%+v", j)
+	}
+
+	// The same content with another time is what was indexed, as a run finds out.
+	if err := os.WriteFile(path, old, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	call(t, site, "POST", marks, mark(green, 2), 409, nil)
+	call(t, site, "POST", "/jobs", object{"kind": "index"}, 202, &j)
+	finished(t, site, j)
+	call(t, site, "POST", marks, mark(green, 2), 200, nil)
+	call(t, site, "GET", fmt.Sprintf("/videos/%d", green), nil, 200, &details)
+	if changed, warnings := search(); details.Changed || changed[green] || len(warnings) > 0 {
+		t.Errorf("after: %+v %v %q", details, changed, warnings)
 	}
 }

@@ -225,6 +225,15 @@ func (x *snapshot) video(id int64) (*library.Video, error) {
 	return nil, notFound("video", id)
 }
 
+// unchanged returns the video with a number if its file is as it was when it was indexed.
+func (x *snapshot) unchanged(id int64) (*library.Video, error) {
+	v, err := x.video(id)
+	if err == nil {
+		err = v.Unchanged()
+	}
+	return v, err
+}
+
 // place returns the name of a video and its folder, relative to the folder that the library
 // was given. With several of those, it begins with the name of that folder.
 func (x *snapshot) place(path string) (name, folder string) {

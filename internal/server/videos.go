@@ -98,7 +98,7 @@ func (s *Server) listVideos(ctx context.Context, in *videosInput) (*body[videoLi
 func (x *snapshot) describe(v *library.Video) Video {
 	name, folder := x.place(v.Path)
 	return Video{Video: v.ID, Name: printable(name), Folder: printable(folder), Seconds: v.Seconds, Moments: v.Moments,
-		Modified: v.Modified, Missing: v.Missing, Pending: v.Pending, Partial: x.problem(v.Path, v.Partial).Reason}
+		Modified: v.Modified, Missing: v.Missing, Changed: v.Unchanged() != nil, Pending: v.Pending, Partial: x.problem(v.Path, v.Partial).Reason}
 }
 
 func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetails], error) {
@@ -114,6 +114,10 @@ func (s *Server) getVideo(ctx context.Context, in *VideoPath) (*body[VideoDetail
 	out := VideoDetails{Video: x.describe(v)}
 	if out.Thumbnail, err = x.thumbnailAt(ctx, v.ID, v.Seconds/2); err != nil {
 		return nil, err
+	}
+	if out.Changed {
+		out.Problem = changedProblem
+		return &body[VideoDetails]{out}, nil
 	}
 	info, err := s.o.Player.Info(ctx, v.Path)
 	if err != nil {
@@ -163,6 +167,9 @@ func (s *Server) thumbnail(ctx context.Context, in *thumbnailInput) (*image, err
 		return nil, err
 	}
 	defer x.release()
+	if _, err := x.unchanged(in.Video); err != nil {
+		return nil, err
+	}
 	data, err := x.ReadPicture(ctx, library.Picture{Video: in.Video, Number: in.Number})
 	if err != nil {
 		return nil, err
@@ -176,6 +183,9 @@ func (s *Server) thumbnailOf(ctx context.Context, in *thumbnailAtInput) (*image,
 		return nil, err
 	}
 	defer x.release()
+	if _, err := x.unchanged(in.Video); err != nil {
+		return nil, err
+	}
 	p, err := x.PictureAt(ctx, in.Video, in.T)
 	if err != nil {
 		return nil, err

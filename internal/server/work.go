@@ -206,12 +206,36 @@ func (s *Server) export(ctx context.Context, t *jobs.Task, p exportParams) (any,
 		if len(rows) == 0 {
 			return nil, errors.New("there is nothing to export")
 		}
-		if p.Format == "clips" {
-			return s.exportClips(ctx, t, x, l, rows)
+		rows, lost := x.unchangedRows(rows)
+		if len(rows) == 0 {
+			return nil, errors.New(changedProblem)
 		}
-		lost, err := writeRows(ctx, t, x, l, rows, markfile.Format(p.Format))
-		return exported{Segments: len(rows), Failed: []string{}, LeftOut: lost}, err
+		out := exported{Segments: len(rows), Failed: []string{}, LeftOut: lost}
+		if p.Format == "clips" {
+			out.Failed, err = s.exportClips(ctx, t, x, l, rows)
+		} else {
+			lost, err = writeRows(ctx, t, x, l, rows, markfile.Format(p.Format))
+			out.LeftOut = append(out.LeftOut, lost...)
+		}
+		return out, err
 	})
+}
+
+// unchangedRows returns the rows of videos whose files are as they were when they were
+// indexed, and how many others there are, as exported has it: their times are those of the
+// old content.
+func (x *snapshot) unchangedRows(rows []markfile.Row) (kept []markfile.Row, lost []string) {
+	changed := map[string]bool{}
+	for _, r := range rows {
+		if v := x.byPath[r.Video]; v != nil && v.Unchanged() != nil {
+			changed[r.Video] = true
+		}
+	}
+	kept = slices.DeleteFunc(slices.Clone(rows), func(r markfile.Row) bool { return changed[r.Video] })
+	if n := len(rows) - len(kept); n > 0 {
+		return kept, []string{fmt.Sprintf("segments of videos that have changed since they were indexed: %d", n)}
+	}
+	return kept, []string{}
 }
 
 // exportRows returns the marks or the segments of a label.
@@ -249,7 +273,8 @@ func (s *Server) exportRows(ctx context.Context, x *snapshot, l library.Label, p
 	return rows, nil
 }
 
-func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row) (any, error) {
+// exportClips writes a clip for each row, and returns the names of the videos that failed.
+func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l library.Label, rows []markfile.Row) ([]string, error) {
 	stage := t.Progress.Start("cut", int64(len(rows)), "clips")
 	defer stage.Finish()
 	var clips []playback.Clip
@@ -257,7 +282,7 @@ func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l l
 		_, folder := x.place(r.Video)
 		clips = append(clips, playback.Clip{Path: r.Video, Folder: printable(folder), Span: video.Span{Start: r.Start, End: r.End}})
 	}
-	out := exported{Segments: len(rows), Failed: []string{}, LeftOut: []string{}}
+	names := []string{}
 	err := t.WriteFile(l.Name+".zip", func(w io.Writer) error {
 		done := int64(0)
 		failed, err := playback.WriteClips(ctx, w, clips, func() {
@@ -265,14 +290,14 @@ func (s *Server) exportClips(ctx context.Context, t *jobs.Task, x *snapshot, l l
 			stage.Set(done)
 		})
 		for _, f := range failed {
-			out.Failed = append(out.Failed, printable(filepath.Base(f.Path)))
+			names = append(names, printable(filepath.Base(f.Path)))
 		}
 		if err == nil && len(failed) == len(clips) {
 			return fmt.Errorf("none of %s could be made: %s", english.Plural(len(clips), "clip", ""), reason(failed[0].Err))
 		}
 		return err
 	})
-	return out, err
+	return names, err
 }
 
 // exportFolder begins the name of the temporary folder of an export.

@@ -4,7 +4,7 @@ export interface Span { start: number; end: number }
 
 export interface Moment extends Span {
   video: number; name: string; folder: string; best: number; thumbnail: string;
-  score: number; cosine: number; missing: boolean; blank: boolean;
+  score: number; cosine: number; missing: boolean; changed: boolean; blank: boolean;
   mark?: number; positive?: boolean; // of a mark that others contradict; no positive means rejected
 }
 
@@ -24,7 +24,7 @@ export interface SavedSearch { name: string; query: Record<string, unknown>; cre
 
 export interface Video {
   video: number; name: string; folder: string; seconds: number; moments: number; modified: string;
-  missing: boolean; partial: string; thumbnail: string;
+  missing: boolean; changed: boolean; partial: string; thumbnail: string;
   width?: number; height?: number; frame_rate?: number; playable?: boolean; problem?: string;
 }
 

@@ -176,8 +176,8 @@ function Screen({ player, video, at }: { player: Player; video: Video; at: numbe
   const shape = video.width && video.height ? video.width / video.height : 16 / 9;
   return (
     <div class="screen" style={{ "--shape": String(shape) }}>
-      <video ref={player.ref} src={player.src} poster={at > 0 ? undefined : video.thumbnail} playsInline preload="auto" onClick={player.toggle} aria-label={`Video ${video.name}`} {...player.events} />
-      {player.error && <div class="cover"><p>{player.error}</p>{!video.missing && <Button onClick={player.retry}>Try again</Button>}</div>}
+      <video ref={player.ref} src={player.src} poster={at > 0 || video.changed ? undefined : video.thumbnail} playsInline preload="auto" onClick={player.toggle} aria-label={`Video ${video.name}`} {...player.events} />
+      {player.error && <div class="cover"><p>{player.error}</p>{!video.missing && !video.changed && <Button onClick={player.retry}>Try again</Button>}</div>}
       {player.busy && !player.error && <div class="spinner" role="status" aria-label="Loading the video" />}
     </div>
   );

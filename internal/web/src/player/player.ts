@@ -115,7 +115,7 @@ export function usePlayer(video: Video, at: number): Player {
     onError: () => {
       setBusy(false);
       wanted.current = time.get();
-      setError(video.missing ? "The file of this video is missing. Its moments and marks are still here." : "The video cannot be played now.");
+      setError(video.changed ? "The file of this video has changed since it was indexed, so it is not played." : video.missing ? "The file of this video is missing. Its moments and marks are still here." : "The video cannot be played now.");
     },
   };
   return { ref, src, time, playing, error, busy, loop, setLoop, muted, mute, speed, faster, expand, seek, toggle, step, events, retry: () => { setError(""); setTurn(turn + 1); } };

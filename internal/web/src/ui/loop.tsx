@@ -31,6 +31,7 @@ export function LoopPlayer({ moment: m }: { moment: Moment }) {
     setSource(undefined);
     setReady(false);
     setFrames([]);
+    if (m.changed) return;
     videoOf(m.video).then(v => {
       if (gone || v.missing) return slides();
       setSource(v.playable ? { src: `/api/v1/videos/${m.video}/file`, start: m.start, end: m.end }
@@ -38,7 +39,7 @@ export function LoopPlayer({ moment: m }: { moment: Moment }) {
     }).catch(() => slides());
     const slides = () => momentsOf(m.video).then(all => { if (!gone) setFrames(all.filter(x => x.end > m.start - 2 && x.start < m.end + 2)); }).catch(() => {});
     return () => { gone = true; };
-  }, [m.video, m.start, m.end]);
+  }, [m.video, m.start, m.end, m.changed]);
   useEffect(() => {
     if (frames.length < 2 || still.matches) return;
     const timer = setInterval(() => setTick(t => t + 1), 700);
@@ -55,7 +56,7 @@ export function LoopPlayer({ moment: m }: { moment: Moment }) {
   const image = frames.length ? frames[tick % frames.length]!.thumbnail : m.thumbnail;
   return (
     <div class="loopplayer">
-      <img src={image} alt={`A frame of the moment`} />
+      {m.changed ? <div class="cover"><p>The file of this video has changed since it was indexed. Look for changes in the library.</p></div> : <img src={image} alt={`A frame of the moment`} />}
       {source && <video ref={video} src={source.src} muted playsInline autoplay={!still.matches} loop={source.end === Infinity} controls={still.matches} class={ready ? "ready" : ""}
         onLoadedMetadata={() => { if (video.current) video.current.currentTime = source.start; }}
         onSeeked={() => setReady(true)} onPlaying={() => setReady(true)} onTimeUpdate={wrap}

@@ -36,13 +36,14 @@ function around(all: VideoMoment[], start: number, end: number): VideoMoment[] {
 
 // Preview is the image of a moment. It shows the moments around it while the pointer moves across.
 // At is the time that a click opens, if it is not the start.
-export function Preview({ video, start, end, thumbnail, at }: { video: number; start: number; end: number; thumbnail: string; at?: number }) {
+// Changed is set if the file of the video has changed since it was indexed: there are no images then.
+export function Preview({ video, start, end, thumbnail, at, changed }: { video: number; start: number; end: number; thumbnail: string; at?: number; changed?: boolean }) {
   const [strip, setStrip] = useState<VideoMoment[]>([]);
   const [pointer, setPointer] = useState(-1); // from 0 to 1, or -1
   const [broken, setBroken] = useState(false);
   const entered = useRef(false);
   const enter = async () => {
-    if (entered.current) return;
+    if (entered.current || changed) return;
     entered.current = true;
     const list = await momentsOf(video).then(all => around(all, start, end)).catch(() => []);
     for (const m of list) new Image().src = m.thumbnail;
@@ -57,12 +58,17 @@ export function Preview({ video, start, end, thumbnail, at }: { video: number; s
   const shown = strip[index];
   return (
     <div class="preview" onPointerEnter={enter} onPointerMove={move} onPointerLeave={() => setPointer(-1)}>
-      {broken ? <Icon name="film" size={28} /> :
+      {broken || changed ? <Icon name="film" size={28} /> :
         <img src={shown?.thumbnail ?? thumbnail} alt="" loading="lazy" decoding="async" draggable={false} onError={() => setBroken(true)} />}
       <span class="time start"><Icon name="play" size={10} />{clock(shown?.start ?? at ?? start)}</span>
       {shown && <span class="scrub" style={{ left: `${100 * index / strip.length}%`, width: `${100 / strip.length}%` }} />}
     </div>
   );
+}
+
+// place returns the folder of a file, or what is wrong with the file.
+function place(of: { missing: boolean; changed: boolean; folder: string }): string {
+  return of.changed ? "changed since it was indexed" : of.missing ? "file is missing" : of.folder;
 }
 
 const weak = 0.05; // results below this probability are dimmed
@@ -77,7 +83,7 @@ export function MomentTile({ moment: m, focusable, extra }: { moment: Moment; fo
       </a>
       <div class="caption">
         <Name text={m.name} class="name" />
-        <span class="sub"><Name text={m.missing ? "file is missing" : m.folder} class="folder" /><Score value={m.score} what="match" /></span>
+        <span class="sub"><Name text={place(m)} class="folder" /><Score value={m.score} what="match" /></span>
       </div>
       {extra && <div class="extra">{extra}</div>}
     </article>
@@ -89,13 +95,13 @@ export function VideoTile({ video: v, focusable }: { video: Video; focusable: bo
     <article class={`tile ${v.missing ? "missing" : ""}`}>
       <a href={`/video/${v.video}`} tabIndex={focusable ? 0 : -1} aria-label={`${visible(v.name)}, ${clock(v.seconds)}`}>
         <div class="preview">
-          {v.thumbnail ? <img src={v.thumbnail} alt="" loading="lazy" decoding="async" /> : <Icon name="film" size={28} />}
+          {v.thumbnail && !v.changed ? <img src={v.thumbnail} alt="" loading="lazy" decoding="async" /> : <Icon name="film" size={28} />}
           <span class="time">{clock(v.seconds)}</span>
         </div>
       </a>
       <div class="caption">
         <Name text={v.name} class="name" />
-        <span class="sub"><Name text={v.missing ? "file is missing" : v.folder} class="folder" /></span>
+        <span class="sub"><Name text={place(v)} class="folder" /></span>
       </div>
     </article>
   );
