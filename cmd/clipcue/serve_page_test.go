@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -91,4 +93,26 @@ func TestServePage(t *testing.T) {
 	p.Press(" ")
 	p.Wait(`!document.querySelector(".screen video").paused && document.querySelector(".screen video").currentTime > 0.3`)
 	p.Wait(`document.querySelector(".bar-item")`)
+}
+
+// The page says that a video was replaced and shows no images of it, until the video is
+// indexed again.
+func TestServePageOfReplacedVideo(t *testing.T) {
+	newWorld(t) // for the folder
+	videos, err := shapes()
+	dir, lib := t.TempDir(), filepath.Join(t.TempDir(), "lib")
+	if err := errors.Join(err, os.CopyFS(dir, os.DirFS(filepath.Join(videos, "red_circle")))); err != nil {
+		t.Fatal(err)
+	}
+	must(t, exitDone, indexing(dir, lib)...)
+	if err := os.Rename(filepath.Join(dir, "001.mp4"), filepath.Join(dir, "000.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	p := browsertest.Open(t, serve(t, "--library", lib), "/?q=red+circle")
+	p.See("Some of these videos have changed since they were indexed")
+	p.See("changed since it was indexed")
+	p.Wait(`[...document.querySelectorAll(".tile")].some(t => t.innerText.includes("000.mp4") && !t.querySelector("img")) && document.querySelector(".tile img")`)
+	p.Click("000.mp4 at")
+	p.See("Look for changes in the library")
+	p.See("so it is not played")
 }
