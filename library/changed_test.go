@@ -57,6 +57,17 @@ func TestReplacedVideo(t *testing.T) {
 		t.Errorf("%v %v", changed, err)
 	}
 
+	// The old content of the replaced video is also that of another one; the files differ.
+	w.copy("red_circle/000.mp4", "copy.mp4")
+	w.index(w.path("copy.mp4"))
+	l = w.open()
+	if d, err := l.Duplicates(t.Context(), library.DefaultThreshold, 1, nil); err != nil || len(d.Exact)+len(d.Near) > 0 || !slices.Equal(d.Changed, []string{red}) {
+		t.Errorf("%+v %v", d, err)
+	}
+	if n, err := l.ExportThumbnails(t.Context(), t.TempDir(), nil); err != nil || n != 2 {
+		t.Errorf("thumbnails of %d videos, want 2: %v", n, err)
+	}
+
 	// A copy of the same content with another time: a run notices that nothing has changed.
 	w.copy("red_circle/000.mp4", "red_circle/000.mp4")
 	w.touch("red_circle/000.mp4", time.Now().Add(-time.Hour))

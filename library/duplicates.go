@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -17,6 +18,9 @@ import (
 type Duplicates struct {
 	Exact []ExactDuplicate `json:"exact"` // the same files
 	Near  []NearDuplicate  `json:"near"`  // the same frames, in order of time
+	// Changed are the duplicates that are left out, because their files have changed since
+	// they were indexed.
+	Changed []string `json:"changed"`
 }
 
 // ExactDuplicate is a set of files with the same content. Of links to one file, it has one path.
@@ -62,7 +66,7 @@ func (l *Library) Duplicates(ctx context.Context, threshold float64, threads int
 	if err := verify(ctx, l.db, "videos", "moments"); err != nil {
 		return nil, explain(l.dir, err)
 	}
-	d := &Duplicates{Exact: []ExactDuplicate{}, Near: []NearDuplicate{}}
+	d := &Duplicates{Exact: []ExactDuplicate{}, Near: []NearDuplicate{}, Changed: []string{}}
 	exact, err := l.copies(ctx, d)
 	if err != nil {
 		return nil, explain(l.dir, err)
@@ -95,7 +99,29 @@ func (l *Library) Duplicates(ctx context.Context, threshold float64, threads int
 		}
 	}
 	slices.SortFunc(d.Near, func(a, b NearDuplicate) int { return cmp.Or(cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B)) })
-	return d, nil
+	return d, l.dropChanged(ctx, d)
+}
+
+// dropChanged leaves out videos that have changed since they were indexed: what is equal is
+// their old content.
+func (l *Library) dropChanged(ctx context.Context, d *Duplicates) error {
+	var paths []string
+	for _, c := range d.Exact {
+		paths = append(paths, c.Videos...)
+	}
+	for _, n := range d.Near {
+		paths = append(paths, n.A, n.B)
+	}
+	changed, err := l.Changed(ctx, paths)
+	d.Changed = slices.AppendSeq(d.Changed, maps.Keys(changed))
+	slices.Sort(d.Changed)
+	for i := range d.Exact {
+		c := &d.Exact[i]
+		c.Videos = slices.DeleteFunc(c.Videos, func(path string) bool { return changed[path] })
+	}
+	d.Exact = slices.DeleteFunc(d.Exact, func(c ExactDuplicate) bool { return len(c.Videos) < 2 })
+	d.Near = slices.DeleteFunc(d.Near, func(n NearDuplicate) bool { return changed[n.A] || changed[n.B] })
+	return err
 }
 
 // copies lists files of the same content, and returns the content of videos that have

@@ -15,7 +15,8 @@ import (
 
 // ExportThumbnails writes a track of thumbnails for each video, as web players show them above the
 // timeline, to the folder VIDEO.thumbnails below dir: the images, and then thumbnails.vtt (WebVTT), whose cues name
-// them. VIDEO is the path below the folder that all videos share. It returns the number of videos.
+// them. VIDEO is the path below the folder that all videos share. It returns the number of videos. Those whose files
+// have changed since they were indexed are left out; see [Library.Changed].
 func (l *Library) ExportThumbnails(ctx context.Context, dir string, p progress.Func) (n int, err error) {
 	videos, err := l.Videos(ctx)
 	if err != nil {
@@ -29,6 +30,9 @@ func (l *Library) ExportThumbnails(ctx context.Context, dir string, p progress.F
 	bar := p.Start("export", int64(len(videos)), "videos")
 	defer bar.Finish()
 	for _, v := range videos {
+		if v.Unchanged() != nil {
+			continue
+		}
 		below := strings.TrimPrefix(filepath.ToSlash(v.Path), common)
 		if err := l.exportThumbnails(ctx, v, filepath.Join(dir, filepath.FromSlash(path.Join("/", below)))+".thumbnails"); err != nil {
 			return n, err

@@ -32,6 +32,9 @@ Moments without content (black, one color, noise, color bars) do not count. Two 
 			}
 			defer l.Close()
 			d, err := l.Duplicates(c.Context(), threshold, a.threads, a.progress)
+			if err == nil {
+				_, err = a.warnChanged(c.Context(), l, o.library, d.Changed, "duplicates of their old content are left out")
+			}
 			switch {
 			case err != nil:
 				return err

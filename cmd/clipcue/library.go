@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -174,7 +175,7 @@ VIDEO.thumbnails, thumbnails.vtt (WebVTT) and the images.`,
 			var n int
 			if format == thumbnails {
 				what = "videos"
-				n, err = l.ExportThumbnails(c.Context(), out, a.progress)
+				n, err = a.exportThumbnails(c.Context(), l, o.library, out)
 			} else {
 				n, err = l.Export(c.Context(), out, format, a.progress)
 			}
@@ -196,6 +197,23 @@ VIDEO.thumbnails, thumbnails.vtt (WebVTT) and the images.`,
 	flags.OneOf(c, &format, "as", formats, "file format: "+flags.Words(formats))
 	c.Flags().Lookup("as").DefValue = "by the extension"
 	return c
+}
+
+// exportThumbnails writes the thumbnails of the videos that have not changed since they were
+// indexed, and warns of the others.
+func (a *app) exportThumbnails(ctx context.Context, l *library.Library, dir, out string) (int, error) {
+	videos, err := l.Videos(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var paths []string
+	for _, v := range videos {
+		paths = append(paths, v.Path)
+	}
+	if _, err := a.warnChanged(ctx, l, dir, paths, "their thumbnails are left out"); err != nil {
+		return 0, err
+	}
+	return l.ExportThumbnails(ctx, out, a.progress)
 }
 
 func (a *app) librarySearchesCommand() *cobra.Command {
