@@ -58,6 +58,13 @@
 // folder cannot be read, or nothing is left in a folder that the library was given, its
 // disk may not be mounted, and the video stays in the library whatever Options.Prune says.
 //
+// # Changed videos
+//
+// A file with another size or modification time than the stored one may have another content.
+// Only [Index] reads it to find out. Until then, results have Changed set, and whatever
+// connects the file with the indexed content returns [ErrChanged]: marks, examples of a
+// query, and what callers refuse by [Video.Unchanged].
+//
 // # Blank frames
 //
 // Frames without content (one color, noise, color bars) are alike in all videos. The
