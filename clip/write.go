@@ -99,7 +99,7 @@ func WriteFolder(dir string, w *checkpoint.Weights) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteBytes(filepath.Join(dir, "open_clip_config.json"), append(config, '\n')); err != nil {
+	if err := atomicfile.MemberBytes(filepath.Join(dir, "open_clip_config.json"), append(config, '\n')); err != nil {
 		return err
 	}
 	return safetensors.Write(filepath.Join(dir, "open_clip_model.safetensors"), f)

@@ -54,7 +54,7 @@ func TestFailuresAreOfTheStore(t *testing.T) {
 	film(t, sources[1].Path, "two")
 	step(sources[1:2], "c.mp4", "d.mp4")
 	film(t, sources[2].Path, "two")
-	write(t, filepath.Join(s.Dir(), failuresFile), "a line of\nsomething else\n{\"id\":7}\n")
+	write(t, filepath.Join(s.Dir(), failuresFile), "{\"path\":7}\na line of\nsomething else\n")
 	step(sources, "d.mp4")
 	if err := os.Remove(filepath.Join(dir, "d.mp4")); err != nil {
 		t.Fatal(err)

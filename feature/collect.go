@@ -121,5 +121,5 @@ func (c *Collection) CheckID(id string) error {
 	if _, err := os.Lstat(filepath.Join(c.store.dir, name)); errors.Is(err, syscall.ENAMETOOLONG) {
 		return ErrLongName
 	}
-	return nil
+	return c.store.mayPut(id)
 }

@@ -75,7 +75,8 @@ const imported = "imported"
 // Export writes the sequences of a store to a folder for NumPy and other programs: a file
 // for each in the format, named as the ID with the format as extension, and, except for
 // Parquet and Arrow, ID.json with "timestamps" [T] in seconds and "provenance". A sequence or a folder that
-// cannot be read is listed in Report.Failed.
+// cannot be read is listed in Report.Failed. Earlier exports are replaced; a link, or a file of
+// another kind with the name of an output, ends the export with an *fs.PathError.
 func Export(ctx context.Context, s *Store, dir string, f ArrayFormat, p progress.Func) (Report, error) {
 	ids, unreadable, err := s.list()
 	if err == nil && len(ids) == 0 {
@@ -111,13 +112,13 @@ func writeSequence(path string, q *Sequence, f ArrayFormat) error {
 	if f != Parquet && f != Arrow {
 		about, err := json.Marshal(sidecar{Timestamps: q.Timestamps, Provenance: &q.Provenance})
 		if err == nil {
-			err = atomicfile.WriteBytes(path+sidecarSuffix, append(about, '\n'))
+			err = atomicfile.MemberBytes(path+sidecarSuffix, append(about, '\n'))
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return atomicfile.Write(path+"."+string(f), func(w io.Writer) error { return writers[f](w, q) })
+	return atomicfile.Member(path+"."+string(f), func(w io.Writer) error { return writers[f](w, q) })
 }
 
 // each calls do for each ID and returns the report. do returns a number of frames; a

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/clip"
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
 	"github.com/clipcue/clipcue/video"
 	"github.com/google/go-cmp/cmp"
@@ -267,6 +268,30 @@ func TestExtractStoresWhatDecodesAndNamesTheRest(t *testing.T) {
 	}
 }
 
+// A file of the user that has the name of a sequence, or of the list of failures, is kept.
+func TestExtractKeepsForeignFiles(t *testing.T) {
+	for _, content := range []string{"notes", "\x00\x00\x00\x20ftypisom", "\x0a\x00\x00\x00\x00\x00\x00\x00{\"mine\":{}}"} {
+		_, sources := folder(t, map[string]string{"a.mp4": "one", "b.mp4": "one"})
+		s := create(t)
+		foreign, list := filepath.Join(s.Dir(), "a.mp4.safetensors"), filepath.Join(s.Dir(), failuresFile)
+		write(t, foreign, content)
+		write(t, list, "notes")
+		r, err := Extract(t.Context(), newFake(), sources, s, Options{})
+		if len(r.Failed) != 1 || r.Failed[0].ID != "a.mp4" || !strings.Contains(r.Failed[0].Reason, "another kind") || r.Done != 1 || !errors.Is(err, atomicfile.ErrOtherKind) {
+			t.Errorf("%q: %+v, error %v", content, r, err)
+		}
+		if err := os.Remove(foreign); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Extract(t.Context(), newFake(), sources, s, Options{}); err != nil || r.Done != 1 {
+			t.Errorf("%q: without the file: %+v, error %v", content, r, err)
+		}
+		if b, err := os.ReadFile(list); string(b) != "notes" {
+			t.Errorf("the list of failures is %q, error %v", b, err)
+		}
+	}
+}
+
 func TestExtractSaysWhereFeaturesComeFrom(t *testing.T) {
 	_, sources := folder(t, map[string]string{"a.mp4": "two"})
 	s := create(t)
@@ -313,8 +338,8 @@ func TestExtractRedoesWhatChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, true},
-		{"the stored file is text", func(t *testing.T, _ string, s *Store) {
-			write(t, filepath.Join(s.Dir(), "a.mp4.safetensors"), "text")
+		{"the stored file is empty", func(t *testing.T, _ string, s *Store) {
+			write(t, filepath.Join(s.Dir(), "a.mp4.safetensors"), "")
 		}, true},
 	}
 	for _, c := range tests {

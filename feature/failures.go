@@ -43,10 +43,14 @@ func (s *Store) replaceFailures(failed []Failure, remove func(Failure) bool) err
 	if err != nil {
 		return err
 	}
+	had := len(old) > 0
 	all := slices.Concat(slices.DeleteFunc(old, remove), failed)
 	return s.in(func(root *os.Root) error {
 		if len(all) > 0 {
-			return atomicfile.WriteIn(root, failuresFile, func(w io.Writer) error { return encodeFailures(w, all) })
+			return atomicfile.MemberIn(root, failuresFile, func(w io.Writer) error { return encodeFailures(w, all) })
+		}
+		if !had { // so a file that no run wrote is kept
+			return nil
 		}
 		if err := root.Remove(failuresFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

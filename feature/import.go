@@ -149,6 +149,8 @@ func (m *importer) add(ctx context.Context, name string) (int, error) {
 		if !m.o.Force {
 			return fail(ErrExists)
 		}
+	} else if err := m.store.mayPut(id); err != nil {
+		return fail(err)
 	}
 	err = m.store.Put(q)
 	if errors.Is(err, syscall.ENAMETOOLONG) {

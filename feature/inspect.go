@@ -59,6 +59,8 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 		switch {
 		case errors.Is(err, syscall.ENAMETOOLONG):
 			return &video.Error{Path: s.Path, Kind: ErrLongName}
+		case err != nil && x.store.mayPut(s.ID) != nil:
+			return &video.Error{Path: s.Path, Kind: x.store.mayPut(s.ID)}
 		case err == nil && x.made.mismatch(now) == nil:
 			old, stored = now, true
 		}

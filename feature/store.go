@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -264,7 +265,8 @@ func (s *Store) Provenance(id string) (Provenance, error) {
 }
 
 // Put writes a sequence under its ID, completely or not at all, and replaces an existing
-// one. It returns an error for a sequence that Get would reject.
+// one. It returns an error for a sequence that Get would reject, and an *fs.PathError for a file
+// of another kind or a link, which is kept.
 func (s *Store) Put(q *Sequence) error {
 	name, err := file(q.ID)
 	if err != nil {
@@ -288,8 +290,22 @@ func (s *Store) Put(q *Sequence) error {
 		if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			return err
 		}
-		return atomicfile.WriteIn(root, name, content.Encode)
+		return atomicfile.MemberIn(root, name, content.Encode)
 	})
+}
+
+// mayPut returns an error if Put would keep a file that is not a sequence: a link, or a file of
+// another kind, such as a video.
+func (s *Store) mayPut(id string) error {
+	name, err := file(id)
+	if err != nil {
+		return err
+	}
+	var head bytes.Buffer
+	if err := (&safetensors.File{Metadata: map[string]string{provenance: ""}}).Encode(&head); err != nil {
+		return err
+	}
+	return s.in(func(root *os.Root) error { return atomicfile.CheckIn(root, name, head.Bytes()) })
 }
 
 // remove deletes the sequence with an ID, if there is one.

@@ -57,7 +57,7 @@ func (l *Library) exportThumbnails(ctx context.Context, v Video, folder string) 
 		image := fmt.Sprintf("%d.jpg", m.Picture.Number)
 		picture, err := l.ReadPicture(ctx, m.Picture)
 		if err == nil {
-			err = atomicfile.WriteBytes(filepath.Join(folder, image), picture)
+			err = atomicfile.MemberBytes(filepath.Join(folder, image), picture)
 		}
 		if err != nil {
 			return err

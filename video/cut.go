@@ -2,10 +2,12 @@ package video
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,15 +16,21 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/ffmpeg"
+	files "github.com/clipcue/clipcue/internal/input"
 )
 
 // Cut writes the part of a video from start to end, in seconds on a player's clock, to an
 // MP4 file. It re-encodes the default video stream and the first audio stream, so that the
 // part starts and ends exactly and not at a keyframe. The file is written completely or
-// not at all, and replaces an existing one. A failure of the video is an [*Error].
+// not at all, and replaces only a file that Cut wrote; others are kept, with an *fs.PathError.
+// A failure of the video is an [*Error].
 func Cut(ctx context.Context, path string, start, end float64, to string) error {
 	if err := (Span{start, end}).check(); err != nil {
+		return err
+	}
+	if err := checkCut(to); err != nil {
 		return err
 	}
 	info, err := Probe(ctx, path, Options{})
@@ -30,7 +38,35 @@ func Cut(ctx context.Context, path string, start, end float64, to string) error 
 		return err
 	}
 	return info.encode(ctx, encoding{start: start, end: end, shape: evenSize + ",format=yuv420p",
-		output: []string{"-map", "0:a:0?", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-c:a", "aac", "-movflags", "+faststart", "-f", "mp4"}}, to)
+		output: []string{"-map", "0:a:0?", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-c:a", "aac", "-movflags", "+faststart",
+			"-metadata", "comment=" + cutComment, "-f", "mp4"}}, to)
+}
+
+// cutComment is in the header of files that Cut wrote.
+const cutComment = "cut by clipcue"
+
+// maxCutHeader is how many bytes of a file are searched for cutComment. The header of three hours
+// is smaller.
+const maxCutHeader = 16 << 20
+
+// checkCut returns an error if there is anything else at path than a file that Cut wrote.
+func checkCut(path string) error {
+	if err := atomicfile.CheckRegular(path); err != nil {
+		return err
+	}
+	f, err := files.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, maxCutHeader))
+	if err == nil && len(head) > 0 && !bytes.Contains(head, []byte(cutComment)) {
+		err = &fs.PathError{Op: "write", Path: path, Err: atomicfile.ErrOtherKind}
+	}
+	return err
 }
 
 // evenSize is the filter for codecs that accept only even sizes.
@@ -86,7 +122,7 @@ func (i *Info) encode(ctx context.Context, e encoding, to string) error {
 	case frames == 0:
 		return &Error{Path: i.Path, Kind: ErrNoFrames, Reason: fmt.Sprintf("none from %g s to %g s", e.start, e.end)}
 	}
-	return os.Rename(temporary, to)
+	return atomicfile.Rename(temporary, to)
 }
 
 // cut runs ffmpeg, which writes a part of a video to a file, and returns the number of frames

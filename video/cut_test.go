@@ -82,3 +82,34 @@ func TestCutErrors(t *testing.T) {
 		t.Errorf("%v %v", left, err)
 	}
 }
+
+// A cut replaces an earlier cut, also a private one, and no other file or link.
+func TestCutKeepsForeignFiles(t *testing.T) {
+	source := encode(t, "source.mp4", 16, 16, greys(16, 16, 25), nil, "-c:v", "libx264", "-pix_fmt", "yuv420p")
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	video, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"video": video, "notes": []byte("notes"), "empty": nil} {
+		if err := os.WriteFile(at(name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("empty", at("link")); err != nil {
+		t.Skip(err)
+	}
+	for name, ok := range map[string]bool{"video": false, "notes": false, "link": false, "empty": true, "new": true, ".": false} {
+		before, _ := os.Lstat(at(name))
+		for range 2 {
+			if err := Cut(t.Context(), source, 0, 0.5, at(name)); (err == nil) != ok {
+				t.Errorf("%s: error %v", name, err)
+			}
+		}
+		after, err := os.Lstat(at(name))
+		if err != nil || before != nil && (after.Mode() != before.Mode() || !ok && !os.SameFile(before, after)) {
+			t.Errorf("%s: was %v, is %v, error %v", name, before, after, err)
+		}
+	}
+}

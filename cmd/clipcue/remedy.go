@@ -128,6 +128,7 @@ var remedies = []func(error) string{
 	is(video.ErrDuplicateID, "a folder above both videos"),
 	of(func(e *pretraining.BatchError) string { return fmt.Sprintf("--batch %d", e.Pairs) }),
 	is(pretraining.ErrCollapsed, "a lower --learning-rate, or a longer --warmup"),
+	is(synth.ErrForeign, "another --out, or move that file away"),
 	is(synth.ErrOtherOptions, "another --out, or remove the folder"),
 	is(localization.ErrNoDetector, "--proposals with a file of proposals"),
 	is(localization.ErrScoreRange, "scores from 0 to 1: a sigmoid, if they are logits"),

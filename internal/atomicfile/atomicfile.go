@@ -23,15 +23,17 @@ import (
 // unchanged. Other processes see either the old or the new file. The folder must
 // exist.
 //
-// Write refuses a path of a device, pipe or folder. A link at path is replaced.
+// A file that is replaced keeps its permissions. Write refuses a path of a device, pipe or
+// folder. A link at path is replaced.
 func Write(path string, write func(io.Writer) error) error { return replace(path, 0o666, write) }
 
 // WritePrivate writes data to path as [Write] does. Only the user can read the file.
 func WritePrivate(path string, data []byte) error { return replace(path, 0o600, verbatim(data)) }
 
 func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
-		return &fs.PathError{Op: "write", Path: path, Err: errNotFile}
+	old, mode, err := replaced(os.Lstat, path, mode)
+	if err != nil {
+		return err
 	}
 	f, err := createTemp(path, mode)
 	if err != nil {
@@ -44,14 +46,7 @@ func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 		}
 	}()
 
-	w := bufio.NewWriterSize(f, 1<<16)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
+	if err := fill(f, old, mode, write); err != nil {
 		return err
 	}
 	// Windows cannot rename an open file, so the close comes first.
@@ -63,6 +58,35 @@ func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// replaced returns whether there is a file at path, and the permissions of the file that
+// replaces it: its own, without those that mode lacks if mode is private. Anything but a file
+// or link is an error.
+func replaced(lstat func(string) (fs.FileInfo, error), path string, mode fs.FileMode) (old bool, _ fs.FileMode, err error) {
+	info, err := lstat(path)
+	switch {
+	case err != nil: // also a folder that cannot be read; creating a file there has the error
+		return false, mode, nil
+	case info.Mode().IsRegular() && mode&0o077 != 0:
+		return true, info.Mode().Perm(), nil
+	case info.Mode().IsRegular(), info.Mode()&fs.ModeSymlink != 0:
+		return false, mode, nil
+	}
+	return false, 0, &fs.PathError{Op: "write", Path: path, Err: errNotFile}
+}
+
+// fill writes a temporary file to the disk. The system has removed permissions that the umask
+// excludes; a file that is replaced had them. File systems without permissions are no error.
+func fill(f *os.File, old bool, mode fs.FileMode, write func(io.Writer) error) error {
+	if old {
+		_ = f.Chmod(mode)
+	}
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := write(w); err != nil {
+		return err
+	}
+	return errors.Join(w.Flush(), f.Sync())
 }
 
 var errNotFile = errors.New("not a regular file")
@@ -115,16 +139,7 @@ func Output(path string, write func(io.Writer) error) error {
 	path = filepath.Clean(path)
 	info, err := os.Stat(path)
 	if err != nil || info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0 {
-		if to, err := os.Readlink(path); err == nil {
-			return &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("%w but a link to %q", errNotFile, to)}
-		}
-		return Write(path, func(w io.Writer) error {
-			result := &head{w: w}
-			if err := write(result); err != nil {
-				return err
-			}
-			return sameKind(path, result.bytes)
-		})
+		return overOwn(path, kind, write)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -133,6 +148,54 @@ func Output(path string, write func(io.Writer) error) error {
 	w := bufio.NewWriterSize(f, 1<<16)
 	err = write(w)
 	return errors.Join(err, w.Flush(), f.Close())
+}
+
+// Member writes a file that a command puts in a folder of results, under a name that the user did
+// not choose. The rule is stricter than that of [Output]: JSON replaces only JSON with the same
+// first key, other text only text with the same first line, and model files only those with the
+// same first key. So a user's own file with such a name is kept.
+func Member(path string, write func(io.Writer) error) error { return overOwn(path, form, write) }
+
+// MemberBytes is [Member] for data.
+func MemberBytes(path string, data []byte) error { return Member(path, verbatim(data)) }
+
+// overOwn replaces only a file of the same kind.
+func overOwn(path string, kind func(head []byte) string, write func(io.Writer) error) error {
+	if err := CheckRegular(path); err != nil {
+		return err
+	}
+	return Write(path, func(w io.Writer) error {
+		result := &head{w: w}
+		if err := write(result); err != nil {
+			return err
+		}
+		return sameKind(func() (*os.File, error) { return os.Open(path) }, path, kind, result.bytes)
+	})
+}
+
+// CheckRegular returns an error if there is anything but a regular file at path, such as a link.
+func CheckRegular(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().IsRegular() {
+		return nil //nolint:nilerr // writing has the error
+	}
+	reason := errNotFile
+	if to, err := os.Readlink(path); err == nil {
+		reason = fmt.Errorf("%w but a link to %q", errNotFile, to)
+	}
+	return &fs.PathError{Op: "write", Path: path, Err: reason}
+}
+
+// Rename gives a finished file the name of another one, which it replaces, and the permissions of that.
+func Rename(from, to string) error {
+	old, mode, err := replaced(os.Lstat, to, 0o666)
+	if err != nil {
+		return err
+	}
+	if old {
+		_ = os.Chmod(from, mode) // file systems without permissions are no error
+	}
+	return os.Rename(from, to)
 }
 
 // WriteBytes writes data to path atomically; see Write.

@@ -176,3 +176,50 @@ func TestOutputWritesToPipesAndDevices(t *testing.T) {
 		t.Error("the pipe was replaced")
 	}
 }
+
+// A file keeps its permissions when it is replaced, whatever the umask is, and no link is.
+func TestReplacingKeepsPermissions(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o022))
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	path, link := filepath.Join(dir, "a"), filepath.Join(dir, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	put := func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }
+	for name, write := range map[string]func(path string) error{
+		"Write":    func(path string) error { return Write(path, put) },
+		"Output":   func(path string) error { return Output(path, put) },
+		"Member":   func(path string) error { return Member(path, put) },
+		"MemberIn": func(path string) error { return MemberIn(root, filepath.Base(path), put) },
+		"WriteRenamed": func(path string) error {
+			temporary := filepath.Join(dir, "temporary")
+			return errors.Join(os.WriteFile(temporary, []byte("new"), 0o666), Rename(temporary, path))
+		},
+		"WritePrivate": func(path string) error { return WritePrivate(path, []byte("new")) },
+	} {
+		for _, mode := range []os.FileMode{0o400, 0o600, 0o640, 0o666, 0o755} {
+			_ = os.Remove(path)
+			if err := errors.Join(os.WriteFile(path, []byte("new\n"), 0o600), os.Chmod(path, mode), write(path)); err != nil {
+				t.Fatal(name, err)
+			}
+			if name == "WritePrivate" {
+				mode = 0o600
+			}
+			if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+				t.Errorf("%s: permissions %v, want %v, error %v", name, info.Mode(), mode, err)
+			}
+		}
+		if err := write(link); (err == nil) != strings.HasPrefix(name, "Write") {
+			t.Errorf("%s: error %v for a link", name, err)
+		}
+		_ = os.Remove(link)
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

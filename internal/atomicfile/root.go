@@ -1,7 +1,6 @@
 package atomicfile
 
 import (
-	"bufio"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -12,11 +11,15 @@ import (
 	"syscall"
 )
 
-// WriteIn is [Write] for a path relative to root. A link to a folder outside of root is an
+// MemberIn is [Member] for a path relative to root. A link to a folder outside of root is an
 // error, so nothing outside is ever written.
-func WriteIn(root *os.Root, name string, write func(io.Writer) error) (err error) {
-	if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
-		return &fs.PathError{Op: "write", Path: name, Err: errNotFile}
+func MemberIn(root *os.Root, name string, write func(io.Writer) error) (err error) {
+	if err := regularIn(root, name); err != nil {
+		return err
+	}
+	old, mode, err := replaced(root.Lstat, name, 0o666)
+	if err != nil {
+		return err
 	}
 	dir, base := filepath.Split(name)
 	if len(base) > longest {
@@ -26,7 +29,7 @@ func WriteIn(root *os.Root, name string, write func(io.Writer) error) (err error
 	var temp string
 	for f == nil {
 		temp = dir + "." + base + "." + rand.Text()[:8] + ".tmp"
-		f, err = root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err = root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if pe, ok := errors.AsType[*fs.PathError](err); ok {
 			pe.Path = name // the user knows the file by the name that it will have
 		}
@@ -39,11 +42,14 @@ func WriteIn(root *os.Root, name string, write func(io.Writer) error) (err error
 			err = errors.Join(err, f.Close(), root.Remove(temp))
 		}
 	}()
-	w := bufio.NewWriterSize(f, 1<<16)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := errors.Join(w.Flush(), f.Sync()); err != nil {
+	err = fill(f, old, mode, func(w io.Writer) error {
+		result := &head{w: w}
+		if err := write(result); err != nil {
+			return err
+		}
+		return CheckIn(root, name, result.bytes)
+	})
+	if err != nil {
 		return err
 	}
 	// Windows cannot rename an open file, so the close comes first.
@@ -55,6 +61,22 @@ func WriteIn(root *os.Root, name string, write func(io.Writer) error) (err error
 		return errors.Join(err, root.Remove(temp))
 	}
 	return syncDirIn(root, filepath.Clean(dir))
+}
+
+// CheckIn returns the error of [MemberIn] for a result with the given first bytes and an existing
+// file that would be kept.
+func CheckIn(root *os.Root, name string, result []byte) error {
+	if err := regularIn(root, name); err != nil {
+		return err
+	}
+	return sameKind(func() (*os.File, error) { return root.Open(name) }, name, form, result)
+}
+
+func regularIn(root *os.Root, name string) error {
+	if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "write", Path: name, Err: errNotFile}
+	}
+	return nil
 }
 
 // syncDirIn is [SyncDir] for a folder relative to root.

@@ -22,7 +22,7 @@ func Write(path string, f *File) error {
 	if _, _, err := f.header(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.Write(path, f.Encode)
+	return atomicfile.Member(path, f.Encode)
 }
 
 // Encode writes f to w as Write does.

@@ -11,6 +11,13 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 )
 
+// The manifests.
+const (
+	captionsFile = "captions.jsonl"
+	labelsFile   = "labels.csv"
+	segmentsFile = "segments.csv"
+)
+
 // captioned is one line of captions.jsonl.
 type captioned struct {
 	Path    string  `json:"path"`
@@ -61,16 +68,16 @@ func writeManifests(dir string, o Options, jobs []job) (path string, err error) 
 			}
 		}
 	}
-	path = filepath.Join(dir, "captions.jsonl")
+	path = filepath.Join(dir, captionsFile)
 	if err := write(path, captions.Bytes()); err != nil || o.Kind == KindPictures {
 		return path, err
 	}
 	if o.Kind == KindUntrimmed {
-		if err := write(filepath.Join(dir, "segments.csv"), table(segments)); err != nil {
+		if err := write(filepath.Join(dir, segmentsFile), table(segments)); err != nil {
 			return "", err
 		}
 	}
-	path = filepath.Join(dir, "labels.csv")
+	path = filepath.Join(dir, labelsFile)
 	return path, write(path, table(labels))
 }
 
@@ -87,5 +94,5 @@ func write(path string, data []byte) error {
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		return nil
 	}
-	return atomicfile.WriteBytes(path, data)
+	return atomicfile.MemberBytes(path, data)
 }

@@ -24,9 +24,12 @@ import (
 // ErrOtherOptions reports a folder that has a dataset with other options.
 var ErrOtherOptions = errors.New("the folder has a dataset with other options")
 
-// claim creates dir with a file that stores the options. A folder with other options is
-// an error.
-func claim(dir string, o Options) error {
+// ErrForeign reports a file with the name of an output in a folder that has no dataset.
+var ErrForeign = errors.New("clipcue synth did not write this file")
+
+// claim creates dir with a file that stores the options. A folder with other options, or
+// without options and with the given outputs, is an error.
+func claim(dir string, o Options, outputs []string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
@@ -38,7 +41,12 @@ func claim(dir string, o Options) error {
 	have, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return atomicfile.WriteBytes(path, want)
+		for _, output := range outputs {
+			if _, err := os.Lstat(output); err == nil {
+				return fmt.Errorf("%s: %w", output, ErrForeign)
+			}
+		}
+		return atomicfile.MemberBytes(path, want)
 	case err != nil:
 		return err
 	case !bytes.Equal(have, want):
@@ -52,11 +60,14 @@ func claim(dir string, o Options) error {
 func renderAll(ctx context.Context, dir string, o Options, jobs []job, progress func(done, total int)) error {
 	var missing []job
 	for _, j := range jobs {
-		_, err := os.Stat(j.in(dir))
+		_, err := os.Lstat(j.in(dir))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, j)
 		case err != nil:
+			return err
+		}
+		if err := atomicfile.CheckRegular(j.in(dir)); err != nil {
 			return err
 		}
 	}

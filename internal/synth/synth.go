@@ -188,17 +188,22 @@ func (o Options) frame() Vec {
 //
 // The content of a video or image depends only on its path and on the options, which are
 // stored in dir/synth.json. Existing files are not changed, so a second run only adds missing
-// ones. Files are written atomically. A folder with other options is an [ErrOtherOptions].
+// ones. Files are written atomically. A folder with other options is an [ErrOtherOptions], and one
+// without options that has a file with the name of an output an [ErrForeign].
 // progress, if not nil, is called with the number of files, by one goroutine at a time.
 func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) (manifest string, err error) {
 	o, err = o.complete()
 	if err != nil {
 		return "", err
 	}
-	if err := claim(dir, o); err != nil {
+	jobs := o.jobs()
+	outputs := []string{filepath.Join(dir, captionsFile), filepath.Join(dir, labelsFile), filepath.Join(dir, segmentsFile)}
+	for _, j := range jobs {
+		outputs = append(outputs, j.in(dir))
+	}
+	if err := claim(dir, o, outputs); err != nil {
 		return "", err
 	}
-	jobs := o.jobs()
 	for _, j := range jobs {
 		if j.n > 0 {
 			continue

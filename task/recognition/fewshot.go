@@ -96,7 +96,7 @@ func FewShot(ctx context.Context, c Config, r Run, data *Source, episodes []data
 	if err != nil {
 		return nil, err
 	}
-	return out, atomicfile.WriteBytes(filepath.Join(r.Dir, EpisodesFile), append(b, '\n'))
+	return out, atomicfile.MemberBytes(filepath.Join(r.Dir, EpisodesFile), append(b, '\n'))
 }
 
 // ConfidenceInterval returns the mean of x and half the width of its 95 % confidence

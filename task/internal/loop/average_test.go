@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -68,20 +67,12 @@ func (v *valley) Write(path string, s *train.State, _ map[string]any) error {
 	if s != nil {
 		f.Optimizer = s.Optimizer
 	}
-	b, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, b, 0o666)
+	return train.WriteCheckpoint(path, "valley", f, nil, nil)
 }
 
 func (v *valley) Read(path string) (*train.State, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
 	var f file
-	if err := json.Unmarshal(b, &f); err != nil {
+	if _, _, err := train.ReadCheckpoint(path, "valley", &f); err != nil {
 		return nil, err
 	}
 	f.State.Optimizer = f.Optimizer
@@ -139,7 +130,7 @@ func TestAveragesAreEvaluatedAndWritten(t *testing.T) {
 	}
 	for _, name := range []string{train.BestFile, train.LastFile} {
 		var f file
-		if err := json.Unmarshal([]byte(read(t, dir, name)), &f); err != nil {
+		if _, _, err := train.ReadCheckpoint(filepath.Join(dir, name), "valley", &f); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := fmt.Sprint(f.Values["x"]), fmt.Sprint(averaged.evaluated[3]); got != want {

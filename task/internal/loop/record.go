@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -25,30 +24,32 @@ type record struct {
 
 // openRecord opens the record for appending. It drops lines after step: they are
 // leftovers of an interrupted run beyond its last checkpoint and will be written
-// again.
+// again. A file that no run wrote is an error.
 func openRecord(path string, step int) (*record, error) {
+	if err := atomicfile.CheckRegular(path); err != nil {
+		return nil, err
+	}
 	old, err := input.ReadFile(path, maxMetrics)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var keep bytes.Buffer
 	r := &record{}
-	lines := bufio.NewScanner(bytes.NewReader(old))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
+	for line := range bytes.Lines(old) {
 		var at struct {
-			Step       int             `json:"step"`
+			Step       *int            `json:"step"`
 			Evaluation json.RawMessage `json:"evaluation"`
 		}
-		if json.Unmarshal(lines.Bytes(), &at) == nil && at.Step <= step {
-			keep.Write(append(lines.Bytes(), '\n'))
+		switch err := json.Unmarshal(line, &at); {
+		case !bytes.HasSuffix(line, []byte("\n")): // the run was interrupted while it wrote this line
+		case err != nil || at.Step == nil:
+			return nil, &fs.PathError{Op: "write", Path: path, Err: atomicfile.ErrOtherKind}
+		case *at.Step <= step:
+			keep.Write(line)
 			if at.Evaluation != nil {
-				r.evaluatedStep = at.Step
+				r.evaluatedStep = *at.Step
 			}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if keep.Len() < len(old) {
 		if err := atomicfile.WriteBytes(path, keep.Bytes()); err != nil {
@@ -81,7 +82,7 @@ func writeConfig(path string, config any) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(path, append(b, '\n'))
+	return atomicfile.MemberBytes(path, append(b, '\n'))
 }
 
 // maxMetrics is the size in bytes of the largest metrics.jsonl that is read.

@@ -112,6 +112,11 @@ func (r *run) open(config any, resume bool) (err error) {
 		return err
 	}
 	last := filepath.Join(r.dir, train.LastFile)
+	for _, path := range []string{last, filepath.Join(r.dir, train.BestFile)} { // before hours of training
+		if err := atomicfile.CheckModel(path); err != nil {
+			return err
+		}
+	}
 	_, err = os.Stat(last)
 	there := err == nil
 	if there && !resume {
