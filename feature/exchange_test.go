@@ -21,6 +21,7 @@ import (
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/npy"
 	"github.com/clipcue/clipcue/internal/safetensors"
+	"github.com/clipcue/clipcue/internal/shard"
 )
 
 // Exported and imported sequences are bitwise identical.
@@ -207,6 +208,89 @@ func TestShards(t *testing.T) {
 	want := []string{"a_mp4.npy", "a_mp4.json", "a_mp4_2.npy", "a_mp4_2.json", "b/c_d_mp4.npy", "b/c_d_mp4.json"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
+	}
+}
+
+// Every ID survives a shard that is unpacked and imported.
+func TestShardsKeepNames(t *testing.T) {
+	from, dir, unpacked := create(t), t.TempDir(), t.TempDir()
+	ids := []string{"a.mp4", "a_mp4", `x\xff.mp4`, "x\xff.mp4", "x_xff.mp4", `a\b.mp4`, "line\nbreak.mp4", ".hidden/a.mp4", "b/.c/d.mp4", "ü/é.mp4"}
+	for _, id := range ids {
+		put(t, from, sequence(id, 0, 0.5))
+	}
+	if _, err := Export(t.Context(), from, dir, WebDataset, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(dir, "000000.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	others, err := shard.Each(f, func(m shard.Member) error {
+		data, err := io.ReadAll(m)
+		to := filepath.Join(unpacked, filepath.FromSlash(m.Name))
+		return errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o777), os.WriteFile(to, data, 0o666))
+	})
+	if err != nil || len(others) > 0 {
+		t.Fatalf("left out %v, error %v", others, err)
+	}
+	to := create(t)
+	if _, err := Import(t.Context(), unpacked, to, ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := from.IDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := to.IDs()
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("(-want +got):\n%s\nerror %v", d, err)
+	}
+}
+
+// An export replaces an earlier one, and no file of the user or link that has the name of an output.
+func TestExportKeepsForeignFiles(t *testing.T) {
+	s := create(t)
+	put(t, s, sequence("a.mp4", 0, 0.5))
+	for _, f := range ArrayFormats {
+		name := "a.mp4." + string(f)
+		if f == WebDataset {
+			name = "000000.tar"
+		}
+		for _, name := range []string{name, "a.mp4.json"} {
+			for _, content := range []string{"notes", "\x00\x00\x00\x20ftypisom", "SQLite format 3\x00", "link"} {
+				dir := t.TempDir()
+				path, target := filepath.Join(dir, name), filepath.Join(t.TempDir(), "target")
+				_, withSidecar := map[ArrayFormat]bool{NPY: true, NPZ: true, JSONL: true}[f]
+				if name == "a.mp4.json" && !withSidecar {
+					continue
+				}
+				write(t, path, content)
+				if content == "link" {
+					write(t, target, content)
+					if err := errors.Join(os.Remove(path), os.Symlink(target, path)); err != nil {
+						t.Skip(err)
+					}
+				}
+				if _, err := Export(t.Context(), s, dir, f, nil); err == nil || !strings.Contains(err.Error(), path) {
+					t.Errorf("%s: %s %q: error %v", f, name, content, err)
+				}
+				if b, err := os.ReadFile(path); string(b) != content {
+					t.Errorf("%s: %s %q: now %q, error %v", f, name, content, b, err)
+				}
+				if content == "link" {
+					continue
+				}
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 {
+					if r, err := Export(t.Context(), s, dir, f, nil); err != nil || r.Done != 1 {
+						t.Errorf("%s: %+v, error %v", f, r, err)
+					}
+				}
+			}
+		}
 	}
 }
 

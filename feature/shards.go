@@ -63,9 +63,17 @@ func (s *shards) add(q *Sequence) error {
 	return nil
 }
 
-// key returns the key of an ID. WebDataset's keys end at the first dot of the file's name.
+// key returns the key of an ID, which the sidecar has, too. WebDataset's keys end at the first dot of
+// the file's name. Readers of shards refuse names with backslashes or control characters, and leave out
+// hidden folders.
 func (s *shards) key(id string) string {
-	dir, name := path.Split(text.Escape(id))
+	safe := strings.Map(func(r rune) rune {
+		if r == '\\' || !text.IsLine(string(r)) {
+			return '_'
+		}
+		return r
+	}, text.Escape(id))
+	dir, name := path.Split(strings.ReplaceAll("/"+safe, "/.", "/_")[1:])
 	key := dir + strings.ReplaceAll(name, ".", "_")
 	for i := 2; s.keys[key]; i++ {
 		key = fmt.Sprintf("%s%s_%d", dir, strings.ReplaceAll(name, ".", "_"), i)
@@ -79,7 +87,7 @@ func (s *shards) open(path string) {
 	s.out, s.pipe, s.written = tar.NewWriter(w), w, make(chan error, 1)
 	go func() {
 		defer crash.Recover()
-		err := atomicfile.Write(path, func(w io.Writer) error {
+		err := atomicfile.Member(path, func(w io.Writer) error {
 			_, err := io.Copy(w, r)
 			return err
 		})
