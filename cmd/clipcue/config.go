@@ -72,7 +72,7 @@ func (a *app) configSetCommand() *cobra.Command {
 					return usageError{fmt.Errorf("%s: %w", args[0], err)}
 				}
 			}
-			damaged, err := settings.Set(args[0], value)
+			damaged, err := settings.Set(c.Context(), args[0], value)
 			if damaged != "" {
 				a.log.Warn("the settings file could not be read; it is kept under another name", "path", damaged)
 			}

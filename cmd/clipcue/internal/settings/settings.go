@@ -4,6 +4,7 @@ package settings
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/filelock"
 	"github.com/clipcue/clipcue/internal/input"
 )
 
@@ -154,15 +156,19 @@ func Apply(flags *pflag.FlagSet) (model string, err error) {
 	return model, err
 }
 
-// Set stores a setting in the file, or removes it if the value is "". Other names in the file and
+// Set stores a setting in the file, or removes it if the value is "". Relative paths become absolute,
+// because the setting applies in all folders. Other names in the file and
 // comments are kept. A text file that is not TOML is renamed; damaged is its new path then, else "".
-// Everything else that cannot be read is an error.
-func Set(name, value string) (damaged string, err error) {
+// Everything else that cannot be read is an error. Processes that change the file wait for each other.
+func Set(ctx context.Context, name, value string) (damaged string, err error) {
 	if !slices.Contains(names, name) {
 		return "", fmt.Errorf("%q is not a setting; there are %s", name, strings.Join(names, ", "))
 	}
 	if !utf8.ValidString(value) {
 		return "", fmt.Errorf("%s %q is not UTF-8; settings are text", name, value)
+	}
+	if value, err = absolute(name, value); err != nil {
+		return "", err
 	}
 	path, err := Path()
 	if err != nil {
@@ -171,6 +177,14 @@ func Set(name, value string) (damaged string, err error) {
 	if path, err = target(path); err != nil {
 		return "", err
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return "", err
+	}
+	unlock, err := filelock.Folder(ctx, filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	old, values, err := readFile(path)
 	if _, notTOML := errors.AsType[toml.ParseError](err); notTOML {
 		damaged, err = setAside(path)
@@ -188,10 +202,22 @@ func Set(name, value string) (damaged string, err error) {
 	if err != nil {
 		return damaged, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return damaged, err
-	}
 	return damaged, atomicfile.WriteBytes(path, []byte(text))
+}
+
+// absolute returns the value of a setting with an absolute path, if it is a path. A model is one if
+// it exists, and otherwise a name. The parent of the current folder is that of its real path.
+func absolute(name, value string) (string, error) {
+	_, err := os.Lstat(value)
+	isPath := name == "library" || name == "tokens" || name == Model && err == nil
+	if !isPath || value == "" || filepath.IsAbs(value) {
+		return value, nil
+	}
+	dir, err := os.Getwd()
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	return filepath.Join(dir, value), err
 }
 
 // target returns the path that a path leads to when links of its last part are followed, so that

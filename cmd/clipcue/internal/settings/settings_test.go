@@ -4,8 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/clipcue/clipcue/internal/filelock"
 )
 
 func write(t *testing.T, path, text string) {
@@ -44,7 +49,7 @@ func TestSetChangesOneValue(t *testing.T) {
 		{"# c\n\"thr\\u0065ads\" = 1\n", "2", "error"},
 	} {
 		write(t, path, c.old)
-		damaged, err := Set("threads", c.value)
+		damaged, err := Set(t.Context(), "threads", c.value)
 		if c.want == "error" {
 			if !errors.Is(err, ErrEdit) || !strings.Contains(err.Error(), path) {
 				t.Errorf("%q: error %v", c.old, err)
@@ -75,7 +80,7 @@ func TestSetKeepsWhatIsNoSettingsFile(t *testing.T) {
 	}
 	for _, name := range []string{"video", "text", "latin", "large", "folder", "loop", "to-folder"} {
 		t.Setenv("CLIPCUE_CONFIG", at(name))
-		if damaged, err := Set("threads", "1"); err == nil || damaged != "" || !strings.Contains(err.Error(), dir) {
+		if damaged, err := Set(t.Context(), "threads", "1"); err == nil || damaged != "" || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: moved to %q, error %v", name, damaged, err)
 		}
 	}
@@ -100,7 +105,7 @@ func TestSetKeepsUnreadableFiles(t *testing.T) {
 	if _, err := os.ReadFile(path); err == nil {
 		t.Skip("this user can read all files")
 	}
-	if damaged, err := Set("threads", "1"); err == nil || damaged != "" || !strings.Contains(err.Error(), path) {
+	if damaged, err := Set(t.Context(), "threads", "1"); err == nil || damaged != "" || !strings.Contains(err.Error(), path) {
 		t.Errorf("moved to %q, error %v", damaged, err)
 	}
 }
@@ -118,7 +123,7 @@ func TestSetKeepsLinks(t *testing.T) {
 	}
 	t.Setenv("CLIPCUE_CONFIG", at("folder/config.toml"))
 	for _, value := range []string{"1", "2"} { // real.toml is missing at first
-		if _, err := Set("threads", value); err != nil {
+		if _, err := Set(t.Context(), "threads", value); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := content(t, at("a/real.toml")), "threads = \""+value+"\"\n"; got != want {
@@ -129,5 +134,67 @@ func TestSetKeepsLinks(t *testing.T) {
 		if _, err := os.Readlink(at(link)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Paths apply in all folders. A model that does not exist here is a name.
+func TestSetStoresAbsolutePaths(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := filepath.Join(dir, "a", "b")
+	if err := errors.Join(os.MkdirAll(filepath.Join(here, "weights"), 0o777), os.Symlink(here, filepath.Join(dir, "link"))); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(filepath.Join(dir, "link"))
+	t.Setenv("CLIPCUE_CONFIG", filepath.Join(dir, "config.toml"))
+	for _, c := range []struct{ name, value, want string }{
+		{"library", "../lib", filepath.Join(dir, "a", "lib")},
+		{"library", filepath.Join(dir, "x", "lib"), filepath.Join(dir, "x", "lib")},
+		{"library", "", ""},
+		{"tokens", "t.json", filepath.Join(here, "t.json")},
+		{"model", "weights", filepath.Join(here, "weights")},
+		{"model", "ViT-B/16", "ViT-B/16"},
+		{"mirror", "weights", "weights"},
+	} {
+		if _, err := Set(t.Context(), c.name, c.value); err != nil {
+			t.Fatal(err)
+		}
+		values, err := Read()
+		if i := slices.IndexFunc(values, func(v Value) bool { return v.Name == c.name }); err != nil || values[i].Value != c.want {
+			t.Errorf("%s %q: stored %q, want %q, error %v", c.name, c.value, values[i].Value, c.want, err)
+		}
+	}
+}
+
+// Settings that are changed at the same time are all stored, and the file stays private.
+func TestSetAtTheSameTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	t.Setenv("CLIPCUE_CONFIG", path)
+	write(t, path, "# private\n")
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"threads", "memory", "decoders", "timeout", "quiet", "address"}
+	var changes sync.WaitGroup
+	for _, name := range all {
+		changes.Go(func() {
+			if _, err := Set(t.Context(), name, "1"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	changes.Wait()
+	for _, name := range all {
+		if !filelock.Supported {
+			break
+		}
+		if !strings.Contains(content(t, path), name+" = ") {
+			t.Errorf("%s is missing in %q", name, content(t, path))
+		}
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+		t.Errorf("permissions %v, error %v", info.Mode(), err)
 	}
 }
