@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -66,7 +67,8 @@ const (
 // or the description. As in WebDataset, KEY ends at the first dot of the file's name.
 //
 // paths are shards and folders of shards. A shard whose folder exists is not unpacked again; the folder
-// appears when it is complete. A shard that is damaged, has unsafe names or texts that are not UTF-8, or expands to far more than its
+// appears when it is complete. One that is not the result of unpacking the shard ends the run with
+// [ErrNotUnpacked]. A shard that is damaged, has unsafe names or texts that are not UTF-8, or expands to far more than its
 // size is in Report.Failed. The error is not nil if nothing could be unpacked, the disk is full, or ctx is done.
 func Unpack(ctx context.Context, paths []string, dir string, p progress.Func) (UnpackReport, error) {
 	r := UnpackReport{Failed: []UnpackFailure{}, LeftOut: map[string]int{}}
@@ -79,7 +81,7 @@ func Unpack(ctx context.Context, paths []string, dir string, p progress.Func) (U
 	defer bar.Finish()
 	for _, s := range shards {
 		to := filepath.Join(dir, filepath.FromSlash(s.ID))
-		if _, err := os.Stat(filepath.Join(to, metadataNames[0])); err == nil {
+		if isUnpacked(s.Path, to) {
 			r.Present++
 			bar.Add(1)
 			continue
@@ -96,6 +98,32 @@ func Unpack(ctx context.Context, paths []string, dir string, p progress.Func) (U
 		return r, fmt.Errorf("none of %d shards can be unpacked; the first is %s: %s", len(shards), r.Failed[0].Path, r.Failed[0].Reason)
 	}
 	return r, nil
+}
+
+// ErrNotUnpacked reports a folder with the name of a shard that Unpack did not make of this shard.
+var ErrNotUnpacked = errors.New("the folder exists, but is not the complete result of unpacking this shard")
+
+// unpackedFile is a hidden file in the folder of a shard that is completely unpacked.
+const unpackedFile = ".unpacked"
+
+// unpacked is the content of an unpackedFile.
+type unpacked struct {
+	Size int64 `json:"size"` // of the shard in bytes
+}
+
+// isUnpacked reports whether a folder is the complete result of unpacking a shard.
+func isUnpacked(shard, dir string) bool {
+	info, err := os.Stat(shard)
+	if err != nil {
+		return false
+	}
+	data, err := input.ReadFile(filepath.Join(dir, unpackedFile), maxAbout)
+	var u unpacked
+	if err != nil || input.Unmarshal(data, &u) != nil || u.Size != info.Size() {
+		return false
+	}
+	list, err := os.Lstat(filepath.Join(dir, metadataNames[0]))
+	return err == nil && list.Mode().IsRegular()
 }
 
 // shardError is why a shard cannot be unpacked. Others can.
@@ -153,9 +181,9 @@ func findShards(paths []string) (all []video.Source, err error) {
 // unpackShard unpacks a shard into a hidden folder, which becomes the folder to at the end.
 func unpackShard(ctx context.Context, file, to string, r *UnpackReport) error {
 	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s exists, but clipcue unpack did not complete it", to)
+		return fmt.Errorf("%s: %w", to, ErrNotUnpacked)
 	}
-	f, err := input.Open(file)
+	f, size, err := input.OpenSized(file)
 	if err != nil {
 		return &shardError{err}
 	}
@@ -176,6 +204,9 @@ func unpackShard(ctx context.Context, file, to string, r *UnpackReport) error {
 	}
 	if err == nil && u.Samples == 0 {
 		err = &shardError{errors.New("it has no videos, images or arrays")}
+	}
+	if err == nil {
+		err = u.complete(size)
 	}
 	if err := errors.Join(err, u.close()); err != nil {
 		return u.blame(err)
@@ -233,6 +264,15 @@ func newUnpacker(file, dir string) (*unpacker, error) {
 		return nil, err
 	}
 	return &unpacker{file: file, root: root, list: list, lines: bufio.NewWriter(list), UnpackReport: UnpackReport{LeftOut: map[string]int{}}}, nil
+}
+
+// complete marks the folder as the result of a shard of a size.
+func (u *unpacker) complete(size int64) error {
+	about, err := json.Marshal(unpacked{size})
+	if err != nil {
+		return err
+	}
+	return u.write(unpackedFile, bytes.NewReader(about))
 }
 
 func (u *unpacker) close() error {

@@ -169,3 +169,56 @@ func TestUnpackBadShards(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Only the complete result of the same shard is not unpacked again; other folders stay as they are.
+func TestUnpackKeepsForeignFolders(t *testing.T) {
+	shards := t.TempDir()
+	path := filepath.Join(shards, "0.tar")
+	writeShard(t, path, "a.mp4", "video", "a.txt", "a dog")
+	for name, change := range map[string]func(t *testing.T, dir string){
+		"other metadata": func(t *testing.T, dir string) {
+			if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777), os.WriteFile(filepath.Join(dir, "metadata.jsonl"), []byte("{}\n"), 0o666)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"empty": func(t *testing.T, dir string) {
+			if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"no metadata": func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, "metadata.jsonl")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another shard": func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, ".unpacked"), []byte(`{"size":5}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"damaged mark": func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, ".unpacked"), []byte("notes"), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		out := t.TempDir()
+		dir := filepath.Join(out, "0")
+		for want := range 2 {
+			if r, err := Unpack(t.Context(), []string{shards}, out, nil); err != nil || r.Present != want {
+				t.Fatalf("%s: %+v, error %v", name, r, err)
+			}
+		}
+		change(t, dir)
+		before, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Unpack(t.Context(), []string{shards}, out, nil); !errors.Is(err, ErrNotUnpacked) || !strings.Contains(err.Error(), dir) || r.Present != 0 {
+			t.Errorf("%s: %+v, error %v", name, r, err)
+		}
+		if after, err := os.ReadDir(dir); err != nil || len(after) != len(before) {
+			t.Errorf("%s: %v, error %v", name, after, err)
+		}
+	}
+}

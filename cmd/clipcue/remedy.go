@@ -136,6 +136,7 @@ var remedies = []func(error) string{
 	is(dataset.ErrAmbiguous, "a longer part of the video's path in the annotation"),
 	is(dataset.ErrUnknownFormat, "--data-format"),
 	is(markfile.ErrRate, "the same command when the video can be read, or a format that does not count frames"),
+	is(dataset.ErrNotUnpacked, "another --out, or remove that folder"),
 	is(dataset.ErrNotText, "the file saved as UTF-8"),
 	is(feature.ErrForeignFile, "another --out"),
 	is(dataset.ErrNoFeatures, "clipcue extract --model MODEL --out STORE VIDEOS"),
