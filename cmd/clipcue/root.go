@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -218,7 +220,7 @@ func (a *app) root(stderr *terminal.Writer) *cobra.Command {
 			case a.badSettings != nil:
 				return usageError{a.badSettings}
 			}
-			if err := emptyValue(c); err != nil {
+			if err := cmp.Or(emptyValue(c), sameOutput(c)); err != nil {
 				return usageError{err}
 			}
 			level := slog.LevelInfo
@@ -355,6 +357,31 @@ func emptyValue(c *cobra.Command) (err error) {
 		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "run" && f.Name != "model" && err == nil {
 			err = fmt.Errorf("--%s must not be empty", f.Name)
 		}
+	})
+	return err
+}
+
+// outputFlags are the flags with files or folders to write, in all commands.
+var outputFlags = []string{"out", "output", "output-proposals", "html", "segments", "clips", "subtitles", "edl", "bundle"}
+
+// sameOutput returns an error for two flags with one path, of which the second output would replace
+// the first. Outputs may share a pipe or device, such as /dev/stdout.
+func sameOutput(c *cobra.Command) (err error) {
+	by := map[string]string{} // the name of the flag, by path
+	c.Flags().Visit(func(f *pflag.Flag) {
+		path := f.Value.String()
+		info, e := os.Stat(path)
+		if !slices.Contains(outputFlags, f.Name) || e == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			return
+		}
+		real, e := filepath.Abs(path)
+		if folder, e := filepath.EvalSymlinks(filepath.Dir(real)); e == nil {
+			real = filepath.Join(folder, filepath.Base(real))
+		}
+		if other := by[real]; other != "" && e == nil && err == nil {
+			err = fmt.Errorf("--%s and --%s must not have the same path: %s", other, f.Name, text.Quote(path))
+		}
+		by[real] = f.Name
 	})
 	return err
 }
