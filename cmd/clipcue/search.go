@@ -19,6 +19,8 @@ import (
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/flags"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/report"
 	"github.com/clipcue/clipcue/cmd/clipcue/internal/terminal"
+	"github.com/clipcue/clipcue/internal/atomicfile"
+	"github.com/clipcue/clipcue/internal/filelock"
 	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/text"
 	"github.com/clipcue/clipcue/library"
@@ -271,9 +273,18 @@ func (a *app) printFound(s searched) error {
 }
 
 // cut writes results as video files. It returns their paths and how many failed;
-// failures are logged.
+// failures are logged. It removes the leftovers of interrupted searches, so only one process
+// at a time cuts into a folder.
 func (a *app) cut(ctx context.Context, dir string, results []library.Result) (paths []string, failed int, err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, 0, err
+	}
+	unlock, err := filelock.Folder(ctx, dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unlock()
+	if err := atomicfile.RemoveLeftovers(dir); err != nil {
 		return nil, 0, err
 	}
 	bar := a.progress.Start("cut", int64(len(results)), "clips")

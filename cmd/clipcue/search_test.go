@@ -123,3 +123,24 @@ func TestReplacedVideo(t *testing.T) {
 	}
 	must(t, exitDone, "label", "mark", "--library", lib, "red", a, "1", "2")
 }
+
+// Clips replace earlier clips and no other file; the leftovers of a killed search are removed.
+func TestClipsKeepForeignFiles(t *testing.T) {
+	t.Parallel()
+	_, lib := newLibrary(t)
+	clips := t.TempDir()
+	left := write(t, clips, ".01_000_0-00.mp4.ABCDEFGH.tmp", "left")
+	args := []string{"search", "--library", lib, "a blue ring", "--top", "1", "--json", "--clips", clips}
+	clip := decode[searchedJSON](t, must(t, exitDone, args...)).Clips[0]
+	must(t, exitDone, args...)
+	if _, err := os.Stat(left); err == nil {
+		t.Errorf("%s is still there", left)
+	}
+	if err := os.WriteFile(clip, []byte("mine"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	checkError(t, clipcue(t, args...), exitFailed, clip)
+	if b, err := os.ReadFile(clip); string(b) != "mine" {
+		t.Errorf("%q, error %v", b, err)
+	}
+}
