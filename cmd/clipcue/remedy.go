@@ -177,6 +177,7 @@ var remedies = []func(error) string{
 	is(library.ErrNoLabel, "clipcue label new, to create it, or clipcue label list"),
 	is(settings.ErrEdit, "edit the file by hand"),
 	is(library.ErrOwnFile, "another path for the output"),
+	is(atomicfile.ErrNotFile, "another path for the output"),
 	is(atomicfile.ErrOtherKind, "another path for the output, or delete that file"),
 	is(library.ErrLabelExists, "another name, or clipcue label mark"),
 	is(library.ErrUnknownVideo, "clipcue index --library LIBRARY VIDEO, to add it"),

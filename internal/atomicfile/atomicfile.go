@@ -73,7 +73,7 @@ func replaced(lstat func(string) (fs.FileInfo, error), path string, mode fs.File
 	case info.Mode().IsRegular(), info.Mode()&fs.ModeSymlink != 0:
 		return false, mode, nil
 	}
-	return false, 0, &fs.PathError{Op: "write", Path: path, Err: errNotFile}
+	return false, 0, &fs.PathError{Op: "write", Path: path, Err: ErrNotFile}
 }
 
 // fill writes a temporary file to the disk. The system has removed permissions that the umask
@@ -89,7 +89,8 @@ func fill(f *os.File, old bool, mode fs.FileMode, write func(io.Writer) error) e
 	return errors.Join(w.Flush(), f.Sync())
 }
 
-var errNotFile = errors.New("not a regular file")
+// ErrNotFile reports a link, folder, pipe or device where a result would be written.
+var ErrNotFile = errors.New("not a regular file")
 
 // IsLeftover reports whether a file has the name of a temporary file, which a process that
 // was killed may have left.
@@ -179,9 +180,9 @@ func CheckRegular(path string) error {
 	if err != nil || info.Mode().IsRegular() {
 		return nil //nolint:nilerr // writing has the error
 	}
-	reason := errNotFile
+	reason := ErrNotFile
 	if to, err := os.Readlink(path); err == nil {
-		reason = fmt.Errorf("%w but a link to %q", errNotFile, to)
+		reason = fmt.Errorf("%w but a link to %q", ErrNotFile, to)
 	}
 	return &fs.PathError{Op: "write", Path: path, Err: reason}
 }

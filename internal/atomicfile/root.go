@@ -74,7 +74,7 @@ func CheckIn(root *os.Root, name string, result []byte) error {
 
 func regularIn(root *os.Root, name string) error {
 	if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "write", Path: name, Err: errNotFile}
+		return &fs.PathError{Op: "write", Path: name, Err: ErrNotFile}
 	}
 	return nil
 }

@@ -161,6 +161,7 @@ func TestWriteThenRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawFile(t)
 		path := filepath.Join(dir, "x.safetensors")
+		_ = os.Remove(path) // a file of another kind is not replaced
 		if err := Write(path, want); err != nil {
 			t.Fatal(err)
 		}

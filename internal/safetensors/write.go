@@ -17,7 +17,8 @@ import (
 const metadataKey = "__metadata__"
 
 // Write writes f to path atomically. Equal content gives equal bytes. In metadata,
-// bytes that are not valid UTF-8 are replaced by U+FFFD.
+// bytes that are not valid UTF-8 are replaced by U+FFFD. Of existing files it replaces only those
+// with the same first key, by [atomicfile.Member].
 func Write(path string, f *File) error {
 	if _, _, err := f.header(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
