@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clipcue/clipcue/feature"
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/nats-io/nats.go"
 )
 
@@ -91,7 +92,11 @@ func (c *Coordinator) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.release = append(c.release, remove)
-	if c.notes, err = os.OpenFile(filepath.Join(c.o.Store.Dir(), notesFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666); err != nil {
+	notes := filepath.Join(c.o.Store.Dir(), notesFile)
+	if err := atomicfile.CheckRegular(notes); err != nil {
+		return err
+	}
+	if c.notes, err = os.OpenFile(notes, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666); err != nil {
 		return err
 	}
 	c.release = append(c.release, func() { _ = c.notes.Close() })

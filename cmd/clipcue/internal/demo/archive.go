@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/synth"
 	"github.com/clipcue/clipcue/library"
 )
@@ -94,19 +96,32 @@ func readParts(path string) ([]part, error) {
 	return parts, nil
 }
 
-// place gives a file a second name, or copies it where the file system has no links.
+// place gives a file a second name, or copies it where the file system has no links. A file of the
+// user that has this name is an error.
 func place(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
 	}
-	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) {
-		return nil
+	if err := atomicfile.CheckRegular(to); err != nil {
+		return err
 	}
-	b, err := os.ReadFile(from)
+	want, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, b, 0o666)
+	have, err := os.ReadFile(to)
+	switch {
+	case err == nil && bytes.Equal(have, want):
+		return nil
+	case err == nil:
+		return &fs.PathError{Op: "write", Path: to, Err: atomicfile.ErrOtherKind}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := os.Link(from, to); err == nil {
+		return nil
+	}
+	return atomicfile.WriteBytes(to, want)
 }
 
 // Answer marks the first n suggestions whose answer is clear, as a user who looks at them
