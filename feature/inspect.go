@@ -59,9 +59,11 @@ func (x *extraction) present(ctx context.Context, s video.Source, p *Provenance)
 		switch {
 		case errors.Is(err, syscall.ENAMETOOLONG):
 			return &video.Error{Path: s.Path, Kind: ErrLongName}
-		case err != nil && x.store.mayPut(s.ID) != nil:
-			return &video.Error{Path: s.Path, Kind: x.store.mayPut(s.ID)}
-		case err == nil && x.made.mismatch(now) == nil:
+		case err != nil:
+			if err := x.store.mayPut(s.ID); err != nil {
+				return &video.Error{Path: s.Path, Kind: err}
+			}
+		case x.made.mismatch(now) == nil:
 			old, stored = now, true
 		}
 	}

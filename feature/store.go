@@ -295,7 +295,7 @@ func (s *Store) Put(q *Sequence) error {
 }
 
 // mayPut returns an error if Put would keep a file that is not a sequence: a link, or a file of
-// another kind, such as a video.
+// another kind, such as a video. Other errors are left to Put.
 func (s *Store) mayPut(id string) error {
 	name, err := file(id)
 	if err != nil {
@@ -305,7 +305,11 @@ func (s *Store) mayPut(id string) error {
 	if err := (&safetensors.File{Metadata: map[string]string{provenance: ""}}).Encode(&head); err != nil {
 		return err
 	}
-	return s.in(func(root *os.Root) error { return atomicfile.CheckIn(root, name, head.Bytes()) })
+	err = s.in(func(root *os.Root) error { return atomicfile.CheckIn(root, name, head.Bytes()) })
+	if errors.Is(err, atomicfile.ErrOtherKind) || errors.Is(err, atomicfile.ErrNotFile) {
+		return err
+	}
+	return nil
 }
 
 // remove deletes the sequence with an ID, if there is one.
