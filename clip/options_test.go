@@ -225,8 +225,11 @@ func TestNamesOfOptionsAreExact(t *testing.T) {
 	load := func(config string) string {
 		return result(t, folder(t, "openclip.safetensors", "model.safetensors", map[string]string{"open_clip_config.json": config}))
 	}
-	if before := load(openCLIP); before != load(change(t, openCLIP, "preprocess_cfg.MEAN", "[0.1,0.2,0.3]")) {
+	if before := load(change(t, openCLIP, "preprocess_cfg", "{}")); before != load(change(t, openCLIP, "preprocess_cfg", `{"MEAN":[0.1,0.2,0.3]}`)) {
 		t.Error("MEAN counts as mean")
+	}
+	if got := load(change(t, openCLIP, "preprocess_cfg.MEAN", "[0.1,0.2,0.3]")); !strings.Contains(got, `the keys "mean" and "MEAN" of an object differ only in case`) {
+		t.Error("MEAN besides mean is no error")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -19,8 +20,11 @@ func parseActivityNet(r io.Reader, name string) ([]Untrimmed, error) {
 	if err != nil {
 		return nil, err
 	}
-	var top struct{ Database, Results json.RawMessage }
-	if err := json.Unmarshal(text, &top); err != nil {
+	var top struct {
+		Database json.RawMessage `json:"database"`
+		Results  json.RawMessage `json:"results"`
+	}
+	if err := exactjson.Unmarshal(text, &top); err != nil {
 		return nil, fmt.Errorf("%s: not ActivityNet's JSON: %w", name, jsonError(err, activityNetShape))
 	}
 	switch {
@@ -56,7 +60,11 @@ func activityNetVideos(text []byte) (videos []Untrimmed, err error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := activityNetVideo(id.(string), d) // Token has checked that a key is a string
+		var about json.RawMessage
+		if err := d.Decode(&about); err != nil {
+			return nil, fmt.Errorf("video %q: %w", id, err)
+		}
+		v, err := activityNetVideo(id.(string), about) // Token has checked that a key is a string
 		if err != nil {
 			return nil, fmt.Errorf("video %q: %w", id, err)
 		}
@@ -65,7 +73,7 @@ func activityNetVideos(text []byte) (videos []Untrimmed, err error) {
 	return videos, nil
 }
 
-func activityNetVideo(id string, d *json.Decoder) (Untrimmed, error) {
+func activityNetVideo(id string, about []byte) (Untrimmed, error) {
 	var in struct {
 		Subset      string     `json:"subset"`
 		Duration    jsonNumber `json:"duration"`
@@ -74,7 +82,7 @@ func activityNetVideo(id string, d *json.Decoder) (Untrimmed, error) {
 			Label   string      `json:"label"`
 		}] `json:"annotations"`
 	}
-	if err := d.Decode(&in); err != nil {
+	if err := exactjson.Unmarshal(about, &in); err != nil {
 		return Untrimmed{}, err
 	}
 	v := Untrimmed{Path: id, Split: in.Subset, Duration: float64(in.Duration)}

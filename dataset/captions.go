@@ -184,8 +184,12 @@ func parseCaptionCSV(r io.Reader, name string, c *Captions) error {
 func parseCaptionJSONL(r io.Reader, name string, c *Captions) error {
 	return eachLine(r, name, func(line int, text string) error {
 		var row struct {
-			Video, Path, Caption, Split string
-			Start, End                  plainTime
+			Video   string    `json:"video"`
+			Path    string    `json:"path"`
+			Caption string    `json:"caption"`
+			Split   string    `json:"split"`
+			Start   plainTime `json:"start"`
+			End     plainTime `json:"end"`
 		}
 		if err := decodeLine(text, &row, false); err != nil {
 			return jsonError(err, "an object with video (or path) and caption")

@@ -1,11 +1,12 @@
 package dataset
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // maxNames is the limit of a file of class names, which is read as a whole.
@@ -82,7 +83,7 @@ func readClassNames(path string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(text, &names); err != nil {
+		if err := exactjson.Unmarshal(text, &names); err != nil {
 			return nil, fmt.Errorf(`%s: not a JSON object of names, {"folder": "readable name"}: %w`, name, err)
 		}
 		return names, nil

@@ -1,11 +1,12 @@
 package dataset
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // loadDiDeMo reads DiDeMo (Anne Hendricks et al. 2017): train_data.json, val_data.json,
@@ -28,12 +29,15 @@ func loadDiDeMo(path string, _ CaptionOptions, c *Captions) error {
 }
 
 func parseDiDeMo(r io.Reader, name, split string, c *Captions) error {
-	var moments jsonList[struct{ Video, Description string }]
+	var moments jsonList[struct {
+		Video       string `json:"video"`
+		Description string `json:"description"`
+	}]
 	text, err := readJSON(r, name)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, &moments); err != nil {
+	if err := exactjson.Unmarshal(text, &moments); err != nil {
 		return fmt.Errorf("%s: %w", name, jsonError(err, "DiDeMo's list of moments with video and description"))
 	}
 	var order []string

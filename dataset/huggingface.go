@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/memory"
 	"github.com/clipcue/clipcue/internal/parquetfile"
@@ -351,7 +351,7 @@ func classNames(metadata string) []string {
 			} `json:"features"`
 		} `json:"info"`
 	}
-	if json.Unmarshal([]byte(metadata), &about) != nil {
+	if exactjson.Unmarshal([]byte(metadata), &about) != nil {
 		return nil
 	}
 	return about.Info.Features.Label.Names

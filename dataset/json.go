@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/memory"
 )
@@ -19,7 +20,7 @@ import (
 // MB, MSR-VTT's up to 100 MB.
 const maxJSON = 1 << 30
 
-// readJSON reads a JSON file for json.Unmarshal, with [input.QuoteNumbers] applied. It returns an
+// readJSON reads a JSON file for [exactjson.Unmarshal], with [input.QuoteNumbers] applied. It returns an
 // error for a file with so many objects that it would take a multiple of its size as
 // memory.
 func readJSON(r io.Reader, name string) ([]byte, error) {
@@ -43,11 +44,7 @@ func readJSON(r io.Reader, name string) ([]byte, error) {
 			if err := checkObjects(text, name); err != nil {
 				return nil, err
 			}
-			text = input.QuoteNumbers(text)
-			if err := input.CheckKeys(text); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			return text, nil
+			return input.QuoteNumbers(text), nil
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -66,26 +63,23 @@ func checkObjects(text []byte, name string) error {
 // decodeLine decodes the JSON object of one line. A key that v does not have is an error
 // if strict.
 func decodeLine(text string, v any, strict bool) error {
-	line := input.QuoteNumbers([]byte(text))
-	if err := input.CheckKeys(line); err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	if strict {
-		d.DisallowUnknownFields()
-	}
-	if err := d.Decode(v); err != nil {
+	d := json.NewDecoder(bytes.NewReader(input.QuoteNumbers([]byte(text))))
+	var object json.RawMessage
+	if err := d.Decode(&object); err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("more than one object in a line")
 	}
-	return nil
+	if strict {
+		return exactjson.UnmarshalKnown(object, v)
+	}
+	return exactjson.Unmarshal(object, v)
 }
 
 // jsonError adds what was expected to an error of the JSON decoder.
 func jsonError(err error, expected string) error {
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+	if mistyped, ok := errors.AsType[*exactjson.TypeError](err); ok {
 		return fmt.Errorf("%s cannot be a %s; expected %s", cmp.Or(strings.ToLower(mistyped.Field), "the value"), mistyped.Value, expected)
 	}
 	return fmt.Errorf("%s; expected %s", strings.ReplaceAll(err.Error(), "\n", " "), expected)
@@ -106,8 +100,12 @@ func (l *jsonList[T]) UnmarshalJSON(b []byte) error {
 	}
 	for n := 1; d.More(); n++ {
 		var item *T
-		err := d.Decode(&item)
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		var text json.RawMessage
+		err := d.Decode(&text)
+		if err == nil {
+			err = exactjson.Unmarshal(text, &item)
+		}
+		if wrong, ok := errors.AsType[*exactjson.TypeError](err); ok {
 			return fmt.Errorf("item %d: %s cannot be a %s", n, cmp.Or(wrong.Field, "an object"), wrong.Value)
 		}
 		if err != nil {
@@ -134,7 +132,7 @@ func (s *jsonSegment) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var times []jsonNumber
-	err := json.Unmarshal(b, &times)
+	err := exactjson.Unmarshal(b, &times)
 	s.n = copy(s.times[:], times)
 	return err
 }
@@ -147,7 +145,7 @@ type jsonNumber float64
 func (n *jsonNumber) UnmarshalJSON(b []byte) error {
 	text := string(b)
 	if len(b) > 0 && b[0] == '"' {
-		if err := json.Unmarshal(b, &text); err != nil {
+		if err := exactjson.Unmarshal(b, &text); err != nil {
 			return err
 		}
 	}

@@ -2,13 +2,14 @@ package dataset
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // loadMSRVTT reads MSR-VTT (Xu et al. 2016). In a folder, MSRVTT_data.json or the
@@ -107,7 +108,7 @@ func parseMSRVTT(r io.Reader, name string, c *Captions) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, &data); err != nil {
+	if err := exactjson.Unmarshal(text, &data); err != nil {
 		return fmt.Errorf("%s: %w", name, jsonError(err, "MSR-VTT's object with videos and sentences"))
 	}
 	split := map[string]string{}

@@ -114,6 +114,10 @@ func TestSegmentErrors(t *testing.T) {
 		{"a.jsonl", `{"video": "a", "start": 1, "label": "run"}`, "both a start and an end"},
 		{"a.jsonl", `{"video": "a", "begin": 1}`, "keys video"},
 		{"a.jsonl", `{"video": "a"}{}`, "more than one object"},
+		{"a.jsonl", `{"video": "a", "start": 1, "end": 2, "label": "run", "END": 3}`, `the keys "end" and "END"`},
+		{"a.jsonl", `{"video": "a", "start": 1, "END": 2, "label": "run"}`, "unknown field"},
+		{"a.json", `{"database": {}, "Database": {"v": {}}}`, `the keys "database" and "Database"`},
+		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1, 2], "label": "run", "Segment": [1, 3]}]}}}`, `the keys "segment" and "Segment"`},
 		{"a.txt", "a 1 2 run\n", ".json, .csv or .jsonl"},
 	} {
 		if _, err := segmentsOf(t, x.name, x.text); err == nil || !strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "\n") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/text"
 )
 
@@ -39,7 +40,7 @@ func (p Provenance) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON is the inverse of MarshalJSON.
 func (p *Provenance) UnmarshalJSON(data []byte) error {
-	if err := json.Unmarshal(data, (*plainProvenance)(p)); err != nil {
+	if err := exactjson.Unmarshal(data, (*plainProvenance)(p)); err != nil {
 		return err
 	}
 	p.Source = text.Unescape(p.Source)
@@ -51,7 +52,7 @@ func parseProvenance(meta map[string]string) (p Provenance, err error) {
 	if !ok {
 		return p, errors.New("no provenance")
 	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
+	if err := exactjson.Unmarshal([]byte(text), &p); err != nil {
 		return p, fmt.Errorf("provenance: %w", err)
 	}
 	return p, nil

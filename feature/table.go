@@ -135,7 +135,7 @@ func columnsOf(names []string) (c frameColumns, err error) {
 }
 
 // columnOf returns the name that is among some. The first of those goes before the others, of which there must be
-// one at most.
+// one at most. Another name that differs from it only in case is an error.
 func columnOf(names, some []string) (string, error) {
 	var found []string
 	for _, n := range names {
@@ -151,6 +151,11 @@ func columnOf(names, some []string) (string, error) {
 	case 0:
 		return "", nil
 	case 1:
+		for _, n := range names {
+			if n != found[0] && strings.EqualFold(n, found[0]) {
+				return "", fmt.Errorf("its columns %s and %.200q differ only in case; remove one", found[0], n)
+			}
+		}
 		return found[0], nil
 	}
 	return "", fmt.Errorf("it has the columns %s; name the right one %s", strings.Join(found, ", "), some[0])

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/memory"
-	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -79,41 +78,21 @@ func ReadText(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// CheckKeys returns an error for JSON text, or values of JSON in a row, with an object that has a key twice:
-// encoding/json would take the last one. Other faults are left to the decoder.
-func CheckKeys(text []byte) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true))
-	for {
-		_, err := d.ReadToken()
-		if fault, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
-			return fmt.Errorf("the key %.200q is twice in an object, at byte %d", fault.JSONPointer.LastToken(), fault.ByteOffset)
-		}
-		if err != nil {
-			return nil //nolint:nilerr // see above
-		}
-	}
-}
+// Unmarshal decodes JSON text with [exactjson.Unmarshal]. Its errors are those of [Explain].
+func Unmarshal(text []byte, v any) error { return Explain(exactjson.Unmarshal(text, v)) }
 
-// Unmarshal decodes JSON text like [json.Unmarshal], after [CheckKeys]. Its errors are those of [Explain].
-func Unmarshal(text []byte, v any) error {
-	if err := CheckKeys(text); err != nil {
-		return err
-	}
-	return Explain(json.Unmarshal(text, v))
-}
-
-// Explain returns an error of encoding/json without names of Go types, such as: "clips" at byte 7 is a list instead
-// of an object. A [*json.UnmarshalTypeError] stays in its chain; other errors are unchanged.
+// Explain returns an error of package exactjson without names of Go types, such as: "clips" at byte 7 is a list instead
+// of an object. A [*exactjson.TypeError] stays in its chain; other errors are unchanged.
 func Explain(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+	if wrong, ok := errors.AsType[*exactjson.TypeError](err); ok {
 		return mistyped{wrong}
 	}
 	return err
 }
 
-type mistyped struct{ *json.UnmarshalTypeError }
+type mistyped struct{ *exactjson.TypeError }
 
-func (m mistyped) Unwrap() error { return m.UnmarshalTypeError }
+func (m mistyped) Unwrap() error { return m.TypeError }
 
 func (m mistyped) Error() string {
 	what := "the value"

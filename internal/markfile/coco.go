@@ -2,12 +2,13 @@ package markfile
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // coco has COCO's tables for videos, as CocoVID, TAO and others have them. An annotation
@@ -67,7 +68,7 @@ func isCOCO(data []byte) bool { return hasKeys(data, "videos", "annotations", "c
 
 func readCOCO(data []byte, o Options) (rows []Row, err error) {
 	var d coco
-	if err := json.Unmarshal(data, &d); err != nil {
+	if err := exactjson.Unmarshal(data, &d); err != nil {
 		return nil, err
 	}
 	if d.Videos == nil || d.Annotations == nil {

@@ -1,11 +1,12 @@
 package markfile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // datumaro is a subset of a Datumaro data set, version 1.0, as far as clipcue uses it.
@@ -96,7 +97,7 @@ func isDatumaro(data []byte) bool { return hasKeys(data, "categories", "items") 
 // Shapes count as their label.
 func readDatumaro(data []byte, o Options) (rows []Row, err error) {
 	var d datumaro
-	if err := json.Unmarshal(data, &d); err != nil {
+	if err := exactjson.Unmarshal(data, &d); err != nil {
 		return nil, err
 	}
 	if d.Items == nil {

@@ -1,13 +1,14 @@
 package markfile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // fiftyOne is the labels.json of a FiftyOneTemporalDetectionDataset. A video is named by its
@@ -37,7 +38,7 @@ func isFiftyOne(data []byte) bool { return hasKeys(data, "labels") }
 
 func readFiftyOne(data []byte, o Options) (rows []Row, err error) {
 	var d fiftyOne
-	if err := json.Unmarshal(data, &d); err != nil {
+	if err := exactjson.Unmarshal(data, &d); err != nil {
 		return nil, err
 	}
 	if d.Labels == nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/text"
 )
 
@@ -52,10 +53,14 @@ func isHuggingFace(data []byte) bool {
 func readHuggingFace(data []byte, _ Options) (rows []Row, err error) {
 	in := json.NewDecoder(bytes.NewReader(data))
 	for n := 1; ; n++ {
-		var m metadataRow
-		err := in.Decode(&m)
+		var line json.RawMessage
+		err := in.Decode(&line)
 		if errors.Is(err, io.EOF) {
 			return rows, nil
+		}
+		var m metadataRow
+		if err == nil {
+			err = exactjson.Unmarshal(line, &m)
 		}
 		if err == nil && m.Segments == nil {
 			err = errors.New(`it has no "segments"`)

@@ -1,7 +1,6 @@
 package markfile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // task is a task of Label Studio.
@@ -115,7 +116,7 @@ func (t *task) rate(o Options) (float64, error) {
 // readLabelStudio reads the annotations of each task or, if it has none, its predictions.
 func readLabelStudio(data []byte, o Options) (rows []Row, err error) {
 	var tasks []task
-	if err := json.Unmarshal(data, &tasks); err != nil {
+	if err := exactjson.Unmarshal(data, &tasks); err != nil {
 		return nil, err
 	}
 	others := 0

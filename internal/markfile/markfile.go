@@ -221,11 +221,6 @@ func readFile(name, relative string, f Format, o Options) ([]Row, error) {
 	if c.PerVideo || c.anonymous {
 		o.video = text.Escape(filepath.ToSlash(strings.TrimSuffix(relative, filepath.Ext(relative))))
 	}
-	if strings.HasPrefix(c.Extensions[0], ".json") {
-		if err := input.CheckKeys(data); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-	}
 	rows, err := c.read(data, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, readable(err))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/jsonl"
 	"github.com/clipcue/clipcue/internal/text"
 )
@@ -171,12 +172,15 @@ func writeJSONL(w io.Writer, rows []Row, _ Options) error {
 
 func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 	in := json.NewDecoder(bytes.NewReader(data))
-	in.DisallowUnknownFields()
 	for {
-		var o object
-		err := in.Decode(&o)
+		var line json.RawMessage
+		err := in.Decode(&line)
 		if errors.Is(err, io.EOF) {
 			return rows, nil
+		}
+		var o object
+		if err == nil {
+			err = exactjson.UnmarshalKnown(line, &o)
 		}
 		var r Row
 		if err == nil {
@@ -237,7 +241,7 @@ func writeActivityNet(w io.Writer, rows []Row, _ Options) error {
 
 func readActivityNet(data []byte, _ Options) (rows []Row, err error) {
 	var a activityNet
-	if err := json.Unmarshal(data, &a); err != nil {
+	if err := exactjson.Unmarshal(data, &a); err != nil {
 		return nil, err
 	}
 	if a.Database == nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // via is a project of the VGG Image Annotator 3, as far as clipcue uses it.
@@ -104,7 +106,7 @@ func isVIA(data []byte) bool { return hasKeys(data, "view", "metadata") }
 // readVIA reads the temporal segments. The labels are the answers to all their attributes.
 func readVIA(data []byte, o Options) (rows []Row, err error) {
 	var v via
-	if err := json.Unmarshal(data, &v); err != nil {
+	if err := exactjson.Unmarshal(data, &v); err != nil {
 		return nil, err
 	}
 	if v.Metadata == nil {

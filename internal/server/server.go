@@ -131,6 +131,8 @@ func (s *Server) Close() {
 // ServeHTTP answers a request to the API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
+func init() { huma.ValidateStrictCasing = true }
+
 // NewAPI returns an API without operations.
 func NewAPI(mux *http.ServeMux, version string) huma.API {
 	c := huma.DefaultConfig("clipcue", version)

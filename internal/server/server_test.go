@@ -390,6 +390,8 @@ func TestInvalidRequests(t *testing.T) {
 	call(t, site, "POST", "/labels", object{"name": strings.Repeat("x", 301)}, 422, nil)
 	call(t, site, "POST", "/labels", json.RawMessage(`{"name":"a","texts":["\ud800"]}`), 422, nil)
 	call(t, site, "GET", "/search?q=r%f6d", nil, 422, nil)
+	call(t, site, "POST", "/labels", json.RawMessage(`{"name":"a","Texts":["a"]}`), 422, nil)
+	call(t, site, "POST", "/labels", json.RawMessage(`{"name":"a","NAME":"b"}`), 422, nil)
 	for _, twice := range []string{`{"name":"a","name":"b"}`, `{"name":"a","texts":["a"],"texts":[]}`} {
 		call(t, site, "POST", "/labels", json.RawMessage(twice), 400, nil)
 	}

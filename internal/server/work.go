@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/markfile"
 	"github.com/clipcue/clipcue/internal/server/jobs"
 	"github.com/clipcue/clipcue/internal/server/playback"
@@ -59,7 +59,7 @@ func (s *Server) kinds() map[string]jobs.Kind {
 func run[P any](s *Server, do func(context.Context, *jobs.Task, P) (any, error)) func(context.Context, *jobs.Task) (any, error) {
 	return func(ctx context.Context, t *jobs.Task) (any, error) {
 		var p P
-		if err := json.Unmarshal(t.Params, &p); err != nil {
+		if err := exactjson.Unmarshal(t.Params, &p); err != nil {
 			return nil, err
 		}
 		result, err := do(ctx, t, p)

@@ -180,7 +180,12 @@ func (d *Data) manifest(path string) ([]entry, error) {
 		if len(text) == 0 {
 			continue
 		}
-		var row struct{ Path, Caption, Label, Split string }
+		var row struct {
+			Path    string `json:"path"`
+			Caption string `json:"caption"`
+			Label   string `json:"label"`
+			Split   string `json:"split"`
+		}
 		if !utf8.Valid(text) {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, input.ErrNotText)
 		}

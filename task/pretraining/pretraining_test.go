@@ -819,7 +819,7 @@ func TestOpenRefuses(t *testing.T) {
 		"two":         {map[string]string{"a.png": "", "a.jpg": "x", "a.txt": "a"}, ".", "share one caption"},
 		"not JSON":    {map[string]string{"m.jsonl": "\npath,caption\n"}, "m.jsonl", "m.jsonl:2: "},
 		"alike":       {map[string]string{"a.png": "", "b.png": "", "a.txt": "x", "b.txt": " x\n"}, ".", `all 2 captions of`},
-		"an array":    {map[string]string{"m.jsonl": `[]`}, "m.jsonl", "m.jsonl:1: the value at byte 1 is a list instead of an object; a line is an object"},
+		"an array":    {map[string]string{"m.jsonl": `[]`}, "m.jsonl", "m.jsonl:1: the value at byte 0 is a list instead of an object; a line is an object"},
 		"captions":    {map[string]string{"m.jsonl": `{"path":"a","caption":["b","c"]}`}, "m.jsonl", "is a list instead of a string"},
 		"no lines":    {map[string]string{"m.jsonl": strings.Repeat("x", 1<<20)}, "m.jsonl", "a line is longer than a megabyte"},
 		"split":       {map[string]string{"m.jsonl": `{"path":"a","caption":"b","split":"x"}`}, "m.jsonl", `split "x"`},

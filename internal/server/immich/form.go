@@ -169,7 +169,9 @@ func oldOf(fields map[string]string) *oldForm {
 
 // entries returns the same request in the newer protocol, if it asks for CLIP.
 func (o *oldForm) entries() (entries, error) {
-	var options struct{ Mode string }
+	var options struct {
+		Mode string `json:"mode"`
+	}
 	if o.options != "" {
 		if err := input.Unmarshal([]byte(o.options), &options); err != nil {
 			return nil, err

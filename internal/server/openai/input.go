@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/server/encode"
 	"github.com/clipcue/clipcue/internal/text"
@@ -46,7 +47,7 @@ func (q *request) inputs() ([]element, error) {
 	}
 	list := []json.RawMessage{q.Input}
 	if bytes.HasPrefix(bytes.TrimSpace(q.Input), []byte("[")) {
-		if err := json.Unmarshal(q.Input, &list); err != nil {
+		if err := exactjson.Unmarshal(q.Input, &list); err != nil {
 			return nil, invalid("input: %v", input.Explain(err))
 		}
 	}
@@ -76,7 +77,7 @@ func parseInput(raw json.RawMessage) (in element, err error) {
 	var o object
 	switch first, _ := firstByte(raw); first {
 	case '"':
-		if err := json.Unmarshal(raw, &one); err != nil {
+		if err := exactjson.Unmarshal(raw, &one); err != nil {
 			return in, err
 		}
 		o.Text = &one
@@ -84,7 +85,7 @@ func parseInput(raw json.RawMessage) (in element, err error) {
 			o = object{Image: &one}
 		}
 	case '{':
-		if err := json.Unmarshal(raw, &o); err != nil {
+		if err := exactjson.Unmarshal(raw, &o); err != nil {
 			return in, input.Explain(err)
 		}
 	default:

@@ -159,7 +159,7 @@ func TestRejected(t *testing.T) {
 		`{"model":"ViT-B/32","input":[` + strings.Repeat(`"a",`, 2048) + `"a"]}`: {400, "2049"},
 		`{"model":"ViT-B/32","input":"a","input":"b"}`:                           {400, `"input" is twice`},
 		`{"model":"ViT-B/32","input":{"text":"a","text":"b"}}`:                   {400, `"text" is twice`},
-		`{"model":["ViT-B/32"],"input":"a"}`:                                     {400, `"model" at byte 10 is a list instead of a string`},
+		`{"model":["ViT-B/32"],"input":"a"}`:                                     {400, `"model" at byte 9 is a list instead of a string`},
 		`{"model":"ViT-B/32","input":" \n"}`:                                     {400, "empty"},
 		`{"model":"ViT-B/32","input":"a\ud800"}`:                                 {400, "not UTF-8"},
 		"{\"model\":\"ViT-B/32\",\"input\":{\"text\":\"a\xff\"}}":                {400, "not UTF-8"},
