@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -135,12 +136,44 @@ func (s *Server) addJob(ctx context.Context, in *body[NewJob]) (*body[jobs.Job],
 		return nil, err
 	}
 	defer x.release()
+	if err := checkFields(in.Body); err != nil {
+		return nil, err
+	}
 	title, params, err := s.jobOf(ctx, x, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	j, err := s.jobs.Add(in.Body.Kind, title, params)
 	return &body[jobs.Job]{j}, err
+}
+
+// jobFields are the fields of a new job that each kind has, besides the kind.
+var jobFields = map[string][]string{
+	"index":      {"folders"},
+	"train":      {"label", "method"},
+	"apply":      {"labels"},
+	"export":     {"label", "format", "what", "video"},
+	"duplicates": {},
+}
+
+// checkFields returns an error for a new job with a field that its kind does not have: it would be ignored.
+func checkFields(in NewJob) error {
+	v, has := reflect.ValueOf(in), jobFields[in.Kind]
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if v.Field(i).IsZero() || name == "kind" || slices.Contains(has, name) {
+			continue
+		}
+		of := strings.Join(has, ", ")
+		if of == "" {
+			of = "none"
+		}
+		return huma.Error422UnprocessableEntity(fmt.Sprintf("A job of the kind %s has no field %s. Its fields: %s.", in.Kind, name, of))
+	}
+	if in.Label == 0 && slices.Contains(has, "label") {
+		return huma.Error422UnprocessableEntity(fmt.Sprintf("A job of the kind %s needs the field label, the number of a label.", in.Kind))
+	}
+	return nil
 }
 
 // jobOf checks a new job and returns its title and parameters.

@@ -559,6 +559,10 @@ func TestJobs(t *testing.T) {
 		{object{"kind": "index", "folders": []string{"/etc"}}, 403}, {object{"kind": "index", "folders": []string{more + "/../../.."}}, 403},
 		{object{"kind": "train", "label": 99}, 404}, {object{"kind": "export", "label": made.Label}, 422}, {object{"kind": "dance"}, 422},
 		{object{"kind": "apply", "labels": []int{99}}, 404},
+		{object{"kind": "apply", "label": made.Label}, 422}, {object{"kind": "index", "label": made.Label, "format": "csv"}, 422},
+		{object{"kind": "train", "labels": []int64{made.Label}}, 422}, {object{"kind": "train", "label": made.Label, "folders": []string{}}, 422},
+		{object{"kind": "export", "label": made.Label, "format": "csv", "method": "kernel"}, 422}, {object{"kind": "export", "format": "csv"}, 422},
+		{object{"kind": "duplicates", "video": 1}, 422}, {object{"kind": "train"}, 422},
 	} {
 		call(t, site, "POST", "/jobs", bad.job, bad.status, nil)
 	}
