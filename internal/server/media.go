@@ -17,7 +17,10 @@ type SpanQuery struct {
 	End   float64 `query:"end" minimum:"0" required:"true" doc:"seconds"`
 }
 
-type fileInput struct{ VideoPath }
+type fileInput struct {
+	VideoPath
+	Again int64 `query:"again" minimum:"0" doc:"any number; makes browsers request the file again"`
+}
 
 type partInput struct {
 	VideoPath

@@ -144,7 +144,9 @@ func NewAPI(mux *http.ServeMux, version string) huma.API {
 	asJSON := huma.DefaultJSONFormat
 	asJSON.Unmarshal = input.Unmarshal
 	c.Formats = map[string]huma.Format{"application/json": asJSON, "json": asJSON}
-	return humago.New(mux, c)
+	api := humago.New(mux, c)
+	api.UseMiddleware(checkQuery(api))
+	return api
 }
 
 // prefix begins the path of every operation.

@@ -385,6 +385,26 @@ func TestInvalidRequests(t *testing.T) {
 			t.Errorf("%s: %+v", path, problem)
 		}
 	}
+	for query, want := range map[string]string{
+		"q=a&q=b": "the parameter q is given 2 times", "q=a&limit=1&limit=2": "the parameter limit is given 2 times", "q=a&limit=": "the parameter limit is empty",
+		"q=a&bogus=1": `there is no parameter "bogus"`, "q=a&Limit=1": `there is no parameter "Limit"`, "q=a&label=": "the parameter label is empty",
+		"q=a&like=&like=1@1": "the parameter like is empty", "q=a;limit=1": "", "q=%zz": "",
+	} {
+		var problem struct{ Errors []struct{ Message string } }
+		status := 422
+		if want == "" { // it is no query
+			status = 400
+		}
+		call(t, site, "GET", "/search?"+query, nil, status, &problem)
+		if want != "" && (len(problem.Errors) != 1 || problem.Errors[0].Message != want) {
+			t.Errorf("%s: %+v", query, problem)
+		}
+	}
+	for path, want := range map[string]int{
+		"/videos?q=&sort=": 422, "/videos?q=": 200, "/search?q=red&without=a&without=b&since=": 200, "/library?x=1": 422, "/videos/1/file?again=2": 200, "/videos/1/file?again=": 422,
+	} {
+		call(t, site, "GET", path, nil, want, nil)
+	}
 	call(t, site, "POST", "/labels", object{"name": " "}, 422, nil)
 	call(t, site, "POST", "/labels", object{"name": "a\x00b"}, 422, nil)
 	call(t, site, "POST", "/labels", object{"name": strings.Repeat("x", 301)}, 422, nil)

@@ -8,7 +8,7 @@ import type { Video } from "../types";
 import { Button } from "../ui/basics";
 import { Popover } from "../ui/popover";
 
-const names = ["folder", "path", "since", "until", "min_seconds", "max_seconds", "label"];
+export const names = ["folder", "path", "since", "until", "min_seconds", "max_seconds", "label"];
 
 // Filters edits the filters of the URL.
 export function Filters({ params }: { params: URLSearchParams }) {

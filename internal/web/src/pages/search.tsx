@@ -11,7 +11,7 @@ import { Grid } from "../ui/grid";
 import { useKeys } from "../ui/keys";
 import { videoOf } from "../ui/loop";
 import { MomentTile, thumbnailAt } from "../ui/tile";
-import { bare, Filters } from "./filters";
+import { bare, Filters, names } from "./filters";
 import { NewLabel } from "./labels";
 import { Home } from "./home";
 import { SaveSearch } from "./saved";
@@ -22,7 +22,8 @@ interface Found { key: string; results: Moment[]; answer: SearchAnswer }
 
 // useSearch runs the search of the URL and adds pages of results on request.
 function useSearch(params: URLSearchParams) {
-  const key = params.toString();
+  // The API refuses others, such as those that mail programs add to links, and empty ones.
+  const key = new URLSearchParams([...params].filter(([name, value]) => value && (queries.includes(name) || names.includes(name)))).toString();
   const [found, setFound] = useState<Found>();
   const [error, setError] = useState("");
   const [final, setFinal] = useState(false); // the error comes back as long as the search is the same
