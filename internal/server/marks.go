@@ -54,7 +54,7 @@ func (s *Server) markOperations() {
 	operation(s, http.MethodGet, "/labels/{label}/marks", "list-marks", "List marks", s.listMarks)
 	operation(s, http.MethodPost, "/labels/{label}/marks", "add-marks", "Add marks, all or none", s.addMarks)
 	operation(s, http.MethodDelete, "/labels/{label}/marks", "remove-marks", "Remove marks, all or none", s.removeMarks)
-	operation(s, http.MethodPatch, "/labels/{label}/marks/{mark}", "change-mark", "Change a mark; it gets another number", s.changeMark)
+	operation(s, http.MethodPatch, "/labels/{label}/marks/{mark}", "change-mark", "Change a mark; it gets another number if a value is another", s.changeMark)
 }
 
 func (s *Server) listMarks(ctx context.Context, in *marksInput) (*body[markList], error) {
@@ -142,9 +142,6 @@ func (s *Server) changeMark(ctx context.Context, in *changeInput) (*body[Changed
 			return nil, notFound("mark", in.Mark)
 		}
 		m := have[i]
-		if m.VideoID == 0 {
-			return nil, huma.Error409Conflict("The video of the mark is not in the library now.")
-		}
 		if in.Body.Start != nil {
 			m.Start = *in.Body.Start
 		}
@@ -154,7 +151,12 @@ func (s *Server) changeMark(ctx context.Context, in *changeInput) (*body[Changed
 		if in.Body.Positive != nil {
 			m.Positive = *in.Body.Positive
 		}
-		if m.End <= m.Start {
+		switch {
+		case m == have[i]: // it keeps its number, author and time
+			return []int64{m.ID}, nil
+		case m.VideoID == 0:
+			return nil, huma.Error409Conflict("The video of the mark is not in the library now.")
+		case m.End <= m.Start:
 			return nil, huma.Error422UnprocessableEntity("A mark ends after its start.")
 		}
 		m.Author, m.Time = access.Of(ctx).User, time.Time{}

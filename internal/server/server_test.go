@@ -219,6 +219,15 @@ func TestMarks(t *testing.T) {
 	if len(marks.Marks) != 1 || marks.Marks[0].End != 3 || !marks.Marks[0].Positive {
 		t.Errorf("changed: %+v", marks)
 	}
+	for _, nothing := range []object{{}, {"end": 3}, {"start": 0, "end": 3, "positive": true}} {
+		var same Changed
+		var after markList
+		call(t, site, "PATCH", fmt.Sprintf("%s/marks/%d", label, changed.IDs[0]), nothing, 200, &same)
+		call(t, site, "GET", label+"/marks", nil, 200, &after)
+		if !reflect.DeepEqual(same, changed) || !reflect.DeepEqual(after, marks) {
+			t.Errorf("%v: %+v instead of %+v, %+v instead of %+v", nothing, same, changed, after, marks)
+		}
+	}
 	call(t, site, "DELETE", label+"/marks", object{"ids": changed.IDs}, 200, &changed)
 	if changed.Positives != 0 {
 		t.Errorf("removed: %+v", changed)
