@@ -92,6 +92,27 @@ func TestTablesFromElsewhere(t *testing.T) {
 	type integers struct {
 		Embedding []int8 `parquet:"embedding,list"` // of another scale
 	}
+	type plain struct {
+		Vector float32 `parquet:"vector"`
+	}
+	type structure struct {
+		Vector struct {
+			X float32 `parquet:"x"`
+		} `parquet:"vector"`
+	}
+	type inner struct {
+		Vector struct {
+			X []float32 `parquet:"x"`
+		} `parquet:"vector"`
+	}
+	type structures struct {
+		Vector []struct {
+			X float32 `parquet:"x"`
+		} `parquet:"vector"`
+	}
+	type repeated struct {
+		Vector []float32 `parquet:"vector"` // as protobuf
+	}
 	type vectors struct {
 		Feature []float32 `parquet:"feature,list"`
 	}
@@ -100,6 +121,19 @@ func TestTablesFromElsewhere(t *testing.T) {
 		"two.parquet": func(w io.Writer) error {
 			return parquet.Write(w, []two{{[]float32{1, 2}, []float32{3, 4}}})
 		},
+		"plain.parquet":     func(w io.Writer) error { return parquet.Write(w, []plain{{1}, {2}}) },
+		"structure.parquet": func(w io.Writer) error { return parquet.Write(w, make([]structure, 2)) },
+		"inner.parquet": func(w io.Writer) error {
+			return parquet.Write(w, []inner{{struct {
+				X []float32 `parquet:"x"`
+			}{[]float32{1}}}})
+		},
+		"structures.parquet": func(w io.Writer) error {
+			return parquet.Write(w, []structures{{make([]struct {
+				X float32 `parquet:"x"`
+			}, 2)}})
+		},
+		"repeated.parquet": func(w io.Writer) error { return parquet.Write(w, []repeated{{[]float32{1, 2}}, {[]float32{3, 4.5}}}) },
 		"integers.parquet": func(w io.Writer) error { return parquet.Write(w, []integers{{[]int8{1, 2}}}) },
 		"arrow.feather": func(w io.Writer) error {
 			return arrowfile.Write(w, nil, func(yield func(vectors, error) bool) {
@@ -112,10 +146,10 @@ func TestTablesFromElsewhere(t *testing.T) {
 		}
 	}
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
-	if err != nil || r.Done != 3 || len(r.Failed) != 6 {
+	if err != nil || r.Done != 4 || len(r.Failed) != 10 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
-	for _, name := range []string{"good", "arrow", "half"} {
+	for _, name := range []string{"good", "arrow", "half", "repeated"} {
 		q, err := s.Get(name)
 		if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
 			t.Errorf("%+v, error %v", q, err)

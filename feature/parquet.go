@@ -54,6 +54,9 @@ func (f parquetTable) EachTime(column string, do func(row int, seconds float64) 
 }
 
 func (f parquetTable) EachVector(column string, do func(row int, v []float32) error) error {
+	if err := f.CheckList(column); err != nil {
+		return err
+	}
 	if err := f.CheckNumbers(column); err != nil {
 		return err
 	}

@@ -79,6 +79,25 @@ func (f *File) HasField(column, field string) bool {
 	return c != nil && !c.Leaf() && c.Column(field) != nil
 }
 
+// isList reports whether a column is a group with a list of values.
+func isList(c *parquet.Column) bool {
+	logical := c.Type().LogicalType()
+	if c.Leaf() || logical == nil {
+		return false
+	}
+	_, ok := logical.Value.(*format.ListType)
+	return ok
+}
+
+// CheckList returns an error for a column that does not have a list of values in each row.
+func (f *File) CheckList(column string) error {
+	c, err := f.leaf(column)
+	if err == nil && c.MaxRepetitionLevel() != 1 {
+		err = fmt.Errorf("column %q has plain values instead of lists", column)
+	}
+	return err
+}
+
 // leaf returns the column that holds the values of a column: itself, those of its list, or
 // the field of a structure after a dot.
 func (f *File) leaf(name string) (*parquet.Column, error) {
@@ -86,8 +105,10 @@ func (f *File) leaf(name string) (*parquet.Column, error) {
 	if column, field, ok := strings.Cut(name, "."); c == nil && ok && f.HasField(column, field) {
 		c = f.file.Root().Column(column).Column(field)
 	}
-	for depth := 0; c != nil && !c.Leaf() && len(c.Columns()) == 1 && depth < 2; depth++ {
-		c = c.Columns()[0]
+	if c != nil && isList(c) {
+		for depth := 0; !c.Leaf() && len(c.Columns()) == 1 && depth < 2; depth++ {
+			c = c.Columns()[0]
+		}
 	}
 	if c == nil || !c.Leaf() {
 		return nil, fmt.Errorf("it has no column %q of plain values or lists", name)
