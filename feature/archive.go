@@ -36,7 +36,7 @@ func writeArchive(w io.Writer, q *Sequence) error {
 // Arrays in an archive.
 const (
 	featuresMember   = "features.npy"
-	timestampsMember = "timestamps.npy"
+	timestampsMember = timestampsName + arraySuffix
 )
 
 // readArchive reads the arrays of a .npz file: "features" or the only array besides
@@ -50,6 +50,9 @@ func readArchive(path string) (features safetensors.Tensor, times []float64, err
 	z, err := zip.NewReader(f, size)
 	if err != nil {
 		return features, nil, fmt.Errorf("not a .npz file: %w", err)
+	}
+	if err := checkMembers(z.File); err != nil {
+		return features, nil, err
 	}
 	arrays := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return f.Name == timestampsMember || !strings.HasSuffix(f.Name, arraySuffix) })
 	at := slices.IndexFunc(arrays, func(f *zip.File) bool { return f.Name == featuresMember })
@@ -74,6 +77,20 @@ func readArchive(path string) (features safetensors.Tensor, times []float64, err
 		times, err = t.Float64s()
 	}
 	return features, times, err
+}
+
+// checkMembers returns an error for members of an archive of which one would be ignored.
+func checkMembers(members []*zip.File) error {
+	var names []string
+	seen := map[string]bool{}
+	for _, f := range members {
+		if seen[f.Name] {
+			return fmt.Errorf("the .npz file has %.200q twice", f.Name)
+		}
+		seen[f.Name] = true
+		names = append(names, strings.TrimSuffix(f.Name, arraySuffix))
+	}
+	return checkTimeNames("array", names, timestampsName)
 }
 
 // readMember reads an array in an archive.

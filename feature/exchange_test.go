@@ -167,6 +167,7 @@ func TestLinesFromElsewhere(t *testing.T) {
 		"first":        `{"features":[3,4,5],"vector":[1,2.5]}`,
 		"two":          `{"features":[3,4,5],"embedding":[1,2.5]}`,
 		"twice":        `{"vector":[1,2],"vector":[3,4]}`,
+		"other time":   `{"vector":[1,2],"Time":3}`,
 		"cases":        `{"vector":[1,2],"Vector":[3,4]}`,
 		"text":         `{"vector":["1.5",2]}`,
 		"no time":      `{"vector":[1,2],"time":null}`,
@@ -187,7 +188,7 @@ func TestLinesFromElsewhere(t *testing.T) {
 	write(t, filepath.Join(dir, "timed.json"), `{"timestamps": [0, 0.25]}`)
 	write(t, filepath.Join(dir, "contradicted.json"), `{"timestamps": [0, 2]}`)
 	r, err := Import(t.Context(), dir, s, ImportOptions{Backbone: "clip-1", FPS: 4})
-	if err != nil || r.Done != 4 || len(r.Failed) != 16 {
+	if err != nil || r.Done != 4 || len(r.Failed) != 17 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
 	if _, err := s.Get("contradicted"); err == nil {
@@ -391,8 +392,14 @@ func TestImportNamesWhatItCannotUse(t *testing.T) {
 		"k not finite":       {safetensors.FromFloat32s([]float32{1, 2, 3, float32(math.NaN())}, 2, 2), good, "finite"},
 		"m times go back":    {x, `{"timestamps": [1, 0.5]}`, "not sorted"},
 		"q times twice":      {x, `{"timestamps": [0, 1], "timestamps": [5, 6]}`, `"timestamps" is twice`},
-		"s cases":            {x, `{"Timestamps": [5, 6], "timestamps": [0, 1]}`, `"timestamps" and "Timestamps"`},
+		"s cases":            {x, `{"Timestamps": [5, 6], "timestamps": [0, 1]}`, `the key "Timestamps"`},
 		"t inner cases":      {x, `{"timestamps": [0, 1], "provenance": {"backbone": "a", "Backbone": "b"}}`, `"backbone" and "Backbone"`},
+		"u time":             {x, `{"timestamp": [5, 6]}`, `the key "timestamp" is not read as timestamps; name it "timestamps", or remove it`},
+		"v times":            {x, `{"times": [5, 6], "timestamps": [0, 1]}`, `the key "times"`},
+		"w Timestamps":       {x, `{"Timestamps": [5, 6]}`, `the key "Timestamps"`},
+		"x frame times":      {x, `{"frame_times": [5, 6]}`, `the key "frame_times"`},
+		"y no timestamps":    {x, `{"timestamps": []}`, `"timestamps" is empty or null`},
+		"z null":             {x, `{"timestamps": null}`, `"timestamps" is empty or null`},
 		"r no list":          {x, `{"timestamps": {}}`, "an object instead of a list"},
 		"n a time is null":   {x, `{"timestamps": [0, null]}`, "null"},
 		"o another width":    {safetensors.FromFloat32s(make([]float32, 6), 2, 3), good, "width 3"},
@@ -401,6 +408,9 @@ func TestImportNamesWhatItCannotUse(t *testing.T) {
 	} {
 		array(t, filepath.Join(dir, name), c.x, c.side)
 		o := ImportOptions{Backbone: "clip-1", Width: 2}
+		if name[0] > 't' {
+			o.FPS = 4 // does not replace timestamps
+		}
 		if name == "o another width" {
 			o.Width = 0 // that of "a" counts
 		}

@@ -3,6 +3,7 @@
 package feature
 
 import (
+	"archive/zip"
 	"errors"
 	"os"
 	"path/filepath"
@@ -298,6 +299,9 @@ func TestImportArchive(t *testing.T) {
 		"with times":   {map[string]safetensors.Tensor{"arr_0": x, "timestamps": times}, "", ""},
 		"two arrays":   {map[string]safetensors.Tensor{"a": x, "b": x}, "", "2 arrays"},
 		"no times":     {map[string]safetensors.Tensor{"features": x}, "", "no timestamps"},
+		"time":         {map[string]safetensors.Tensor{"features": x, "time": times}, `{"timestamps": [0, 0.5]}`, `the array "time" is not read as timestamps; name it "timestamps"`},
+		"only times":   {map[string]safetensors.Tensor{"times": x}, "", `the array "times"`},
+		"case":         {map[string]safetensors.Tensor{"arr_0": x, "Timestamps": times}, "", `the array "Timestamps"`},
 		"two-dim time": {map[string]safetensors.Tensor{"features": x, "timestamps": x}, "", "[T]"},
 	} {
 		dir, s := t.TempDir(), create(t)
@@ -315,6 +319,29 @@ func TestImportArchive(t *testing.T) {
 		q, e := s.Get("v")
 		if err != nil || e != nil || q.Len() != 2 || q.Features[3] != 4 || q.Timestamps[1] != 0.5 {
 			t.Errorf("%s: %+v, %+v, error %v, %v", name, r, q, err, e)
+		}
+	}
+	for _, name := range []string{"features", "timestamps", "other"} {
+		dir := t.TempDir()
+		f, err := os.Create(filepath.Join(dir, "v.npz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := zip.NewWriter(f)
+		for _, member := range []string{"features", name, name} {
+			w, err := z.Create(member + ".npy")
+			if err == nil {
+				err = npy.Encode(w, x)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(z.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Import(t.Context(), dir, create(t), ImportOptions{Backbone: "clip-1", FPS: 2}); err == nil || !strings.Contains(err.Error(), name+`.npy" twice`) {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 	// The same ID twice, and data that are no archive.

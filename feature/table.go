@@ -130,6 +130,11 @@ func columnsOf(names []string) (c frameColumns, err error) {
 	if c.time, err = columnOf(names, timeColumns); err != nil {
 		return c, err
 	}
+	if c.time == "" {
+		if err := checkTimeNames("column", names, timeColumns[0]); err != nil {
+			return c, err
+		}
+	}
 	c.video, err = columnOf(names, []string{"video"})
 	return c, err
 }
