@@ -223,6 +223,7 @@ func TestLoadErrors(t *testing.T) {
 		"jsonl wrong type":   {files: map[string]string{"x.jsonl": `{"path":"a","label":7}`}, path: "x.jsonl", want: "x.jsonl:1: label cannot be a number"},
 		"jsonl no label":     {files: map[string]string{"x.jsonl": `{"path":"a"}`}, path: "x.jsonl", want: "x.jsonl:1: \"a\": label is empty"},
 		"jsonl two in one":   {files: map[string]string{"x.jsonl": `{"path":"a","label":"b"}{}`}, path: "x.jsonl", want: "x.jsonl:1: more than one object in a line"},
+		"jsonl null":         {files: map[string]string{"x.jsonl": `{"path":"a","label":"b","negative":null}`}, path: "x.jsonl", want: "x.jsonl:1: a value is null instead of true or false"},
 		"jsonl is an array":  {files: map[string]string{"x.jsonl": "[\n"}, path: "x.jsonl", want: "x.jsonl:1:"},
 		"jsonl control":      {files: map[string]string{"x.jsonl": `{"path":"a\u0000","label":"b"}`}, path: "x.jsonl", want: "control character"},
 		"jsonl endless line": {files: map[string]string{"x.jsonl": strings.Repeat(" ", maxLine+1)}, path: "x.jsonl", want: "x.jsonl:1: not an annotation file: line longer than"},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/clipcue/clipcue/internal/exactjson"
 )
 
 // manifestKeys are the columns of a CSV manifest and the keys of a JSONL one. The path may also be in video, and
@@ -78,7 +80,7 @@ func parseJSONL(r io.Reader, name string) (parsed, error) {
 			Split    string          `json:"split"`
 			Start    plainTime       `json:"start"`
 			End      plainTime       `json:"end"`
-			Negative bool            `json:"negative"`
+			Negative exactjson.Bool  `json:"negative"`
 			Author   json.RawMessage `json:"author"` // ignored, as the following
 			Time     json.RawMessage `json:"time"`
 			Score    json.RawMessage `json:"score"`

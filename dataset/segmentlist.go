@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -88,15 +89,15 @@ func parseSegmentsJSONL(r io.Reader, name string) ([]Untrimmed, error) {
 	l := segmentList{place: map[string]int{}}
 	err := eachLine(r, name, func(_ int, text string) error {
 		var row struct {
-			Video    string      `json:"video"`
-			Path     string      `json:"path"`
-			Start    *jsonNumber `json:"start"`
-			End      *jsonNumber `json:"end"`
-			Label    string      `json:"label"`
-			Split    string      `json:"split"`
-			Duration jsonNumber  `json:"duration"`
-			Negative bool        `json:"negative"`
-			Score    jsonNumber  `json:"score"` // ignored, as the following
+			Video    string         `json:"video"`
+			Path     string         `json:"path"`
+			Start    *jsonNumber    `json:"start"`
+			End      *jsonNumber    `json:"end"`
+			Label    string         `json:"label"`
+			Split    string         `json:"split"`
+			Duration jsonNumber     `json:"duration"`
+			Negative exactjson.Bool `json:"negative"`
+			Score    jsonNumber     `json:"score"` // ignored, as the following
 
 			Author json.RawMessage `json:"author"`
 			Time   json.RawMessage `json:"time"`

@@ -118,6 +118,7 @@ func TestSegmentErrors(t *testing.T) {
 		{"a.jsonl", `{"video": "a", "start": 1, "END": 2, "label": "run"}`, "unknown field"},
 		{"a.json", `{"database": {}, "Database": {"v": {}}}`, `the keys "database" and "Database"`},
 		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1, 2], "label": "run", "Segment": [1, 3]}]}}}`, `the keys "segment" and "Segment"`},
+		{"a.jsonl", `{"video": "a", "start": 1, "end": 2, "label": "run", "negative": null}`, "null instead of true or false"},
 		{"a.txt", "a 1 2 run\n", ".json, .csv or .jsonl"},
 	} {
 		if _, err := segmentsOf(t, x.name, x.text); err == nil || !strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "\n") {

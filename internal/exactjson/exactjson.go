@@ -4,6 +4,8 @@
 package exactjson
 
 import (
+	"errors"
+
 	"github.com/go-json-experiment/json"
 	v1 "github.com/go-json-experiment/json/v1"
 )
@@ -23,6 +25,17 @@ func Unmarshal(data []byte, into any) error { return unmarshal(data, into, false
 
 // UnmarshalKnown is Unmarshal, with an error for names that no field has.
 func UnmarshalKnown(data []byte, into any) error { return unmarshal(data, into, true) }
+
+// Bool is true or false. Null, which encoding/json ignores, is an error.
+type Bool bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *Bool) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return errors.New("a value is null instead of true or false")
+	}
+	return unmarshal(data, (*bool)(b), false)
+}
 
 func unmarshal(data []byte, into any, known bool) error {
 	if err := check(data, into); err != nil {

@@ -13,6 +13,7 @@ type part struct {
 	Kept  string          `json:"kept"`
 	Named map[string]part `json:"named"`
 	Parts []*part         `json:"parts"`
+	Sure  Bool            `json:"sure"`
 	Embedded
 }
 
@@ -50,6 +51,9 @@ func TestNames(t *testing.T) {
 		`{"kept":"\ud800","size":1,"size":2}`:              `the key "size" is twice`,
 		"{\"kept\":\"\xff\",\"kept\":\"\"}":                `the key "kept" is twice`,
 		`{"named":{"a":{},"a":{}}}`:                        `the key "a" is twice`,
+		`{"sure":null}`:                                    "null instead of true or false",
+		`{"sure":1}`:                                       "cannot unmarshal number",
+		`{"sure":true}`:                                    "",
 		`{"mean":[1]`:                                      "unexpected end",
 		``:                                                 "unexpected end",
 		`{"size":1} {"size":1}`:                            "after top-level value",

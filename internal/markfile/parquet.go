@@ -61,6 +61,9 @@ var parquetColumns = map[string]func(r *Row, v parquet.Value) error{
 	},
 }
 
+// nullable are the columns that may be null, which means that nothing is known.
+var nullable = []string{"author", "time", scoreColumn, "split"}
+
 func setText(field func(*Row) *string) func(*Row, parquet.Value) error {
 	return func(r *Row, v parquet.Value) (err error) {
 		*field(r), err = parquetfile.Text(v)
@@ -109,10 +112,13 @@ func readParquet(data []byte, o Options) (rows []Row, err error) {
 			if i >= len(rows) {
 				return fmt.Errorf("%w: more than the %d rows that it declares", parquetfile.ErrDamaged, len(rows))
 			}
-			if v.IsNull() {
-				return nil
+			switch {
+			case !v.IsNull():
+				return set(&rows[i], v)
+			case !slices.Contains(nullable, name):
+				return fmt.Errorf("span %d has no %s: it is null", i+1, name)
 			}
-			return set(&rows[i], v)
+			return nil
 		})
 		if err != nil {
 			return nil, err

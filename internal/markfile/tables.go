@@ -178,7 +178,7 @@ func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
-		var o object
+		var o readObject
 		if err == nil {
 			err = exactjson.UnmarshalKnown(line, &o)
 		}
@@ -193,11 +193,17 @@ func readJSONL(data []byte, _ Options) (rows []Row, err error) {
 	}
 }
 
-func (o *object) row() (Row, error) {
+// readObject is a line that is read.
+type readObject struct {
+	object
+	Negative exactjson.Bool `json:"negative"`
+}
+
+func (o *readObject) row() (Row, error) {
 	if o.Start == nil || o.End == nil {
 		return Row{}, errors.New("it has no start or no end")
 	}
-	r := Row{Video: o.Video, Start: float64(*o.Start), End: float64(*o.End), Label: o.Label, Negative: o.Negative != nil && *o.Negative, Score: (*float64)(o.Score)}
+	r := Row{Video: o.Video, Start: float64(*o.Start), End: float64(*o.End), Label: o.Label, Negative: bool(o.Negative), Score: (*float64)(o.Score)}
 	if o.Author != nil {
 		r.Author = *o.Author
 	}

@@ -71,13 +71,15 @@ func TestMissingTimes(t *testing.T) {
 
 func TestMissingTimesInParquet(t *testing.T) {
 	type row struct {
-		Video string   `parquet:"video"`
-		Start *float64 `parquet:"start,optional"`
-		End   *float64 `parquet:"end,optional"`
-		Label string   `parquet:"label"`
+		Video    string   `parquet:"video"`
+		Start    *float64 `parquet:"start,optional"`
+		End      *float64 `parquet:"end,optional"`
+		Label    *string  `parquet:"label,optional"`
+		Negative *bool    `parquet:"negative,optional"`
 	}
-	one := 1.0
-	for want, r := range map[string]row{"has no start": {"v", nil, &one, "x"}, "has no end": {"v", &one, nil, "x"}} {
+	one, x, no := 1.0, "x", false
+	for want, r := range map[string]row{"has no start": {"v", nil, &one, &x, &no}, "has no end": {"v", &one, nil, &x, &no},
+		"has no label": {"v", &one, &one, nil, &no}, "has no negative: it is null": {"v", &one, &one, &x, nil}} {
 		var b bytes.Buffer
 		if err := parquet.Write(&b, []row{r}); err != nil {
 			t.Fatal(err)
@@ -212,6 +214,7 @@ func TestReadableErrors(t *testing.T) {
 		{"bad.edl", "TITLE: x\n001  AX V C 00:00:01:00 00:00:02:12 00:00:01:00 00:00:02:12\n* COMMENT: x\n002  AX V C 00:00:05:00 00:00:05:00 00:00:06:00\n", "line 4"},
 		{"twice.json", `{"database":{"v":{"annotations":[]},"v":{"annotations":[{"segment":[1,2],"label":"x"}]}}}`, `the key "v" is twice`},
 		{"twice.jsonl", `{"video":"v","start":1,"end":2,"label":"x","label":"y"}`, `the key "label" is twice`},
+		{"null.jsonl", `{"video":"v","start":1,"end":2,"label":"x","negative":null}`, "null instead of true or false"},
 		{"case.jsonl", `{"video":"v","start":1,"end":2,"label":"x","Start":0}`, `the keys "start" and "Start"`},
 		{"upper.jsonl", `{"video":"v","Start":1,"end":2,"label":"x"}`, `unknown field "Start"`},
 		{"case.json", `{"database":{"v":{"annotations":[]},"V":{"annotations":[{"segment":[1,2],"label":"x","Label":"y"}]}}}`, `the keys "label" and "Label"`},
