@@ -20,6 +20,7 @@ import (
 	"github.com/clipcue/clipcue/internal/arrowfile"
 	"github.com/clipcue/clipcue/internal/atomicfile"
 	"github.com/clipcue/clipcue/internal/npy"
+	"github.com/clipcue/clipcue/internal/parquetfile"
 	"github.com/clipcue/clipcue/internal/safetensors"
 	"github.com/clipcue/clipcue/internal/shard"
 )
@@ -153,6 +154,67 @@ func TestTablesFromElsewhere(t *testing.T) {
 		q, err := s.Get(name)
 		if err != nil || !cmp.Equal(q.Timestamps, []float64{0, 0.25}) || !cmp.Equal(q.Features, []float32{1, 2, 3, 4.5}) {
 			t.Errorf("%+v, error %v", q, err)
+		}
+	}
+}
+
+// What a table says about itself counts, or is an error.
+func TestTablesThatContradict(t *testing.T) {
+	type timed struct {
+		Time      float64   `parquet:"time"`
+		Timestamp float64   `parquet:"timestamp"`
+		Vector    []float32 `parquet:"vector,list"`
+	}
+	type late struct {
+		Timestamp  float64   `parquet:"timestamp"`
+		Timestamps float64   `parquet:"timestamps"`
+		Vector     []float32 `parquet:"vector,list"`
+	}
+	good := tableAbout{Kind: "features", Unit: "seconds", Width: 1}
+	write := func(about any, rows ...timed) map[string]func(w io.Writer) error {
+		all := func(yield func(timed, error) bool) {
+			for _, r := range rows {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+		return map[string]func(w io.Writer) error{
+			".parquet": func(w io.Writer) error { return parquetfile.Write(w, about, all) },
+			".arrow":   func(w io.Writer) error { return arrowfile.Write(w, about, all) },
+		}
+	}
+	one := []float32{1}
+	for name, c := range map[string]struct {
+		files map[string]func(w io.Writer) error
+		want  string
+	}{
+		"equal times":     {write(good, timed{0, 0, one}, timed{2, 2, one}), ""},
+		"different times": {write(good, timed{0, 0, one}, timed{2, 3, one}), `"time" and "timestamp" have different times`},
+		"later times": {map[string]func(w io.Writer) error{".parquet": func(w io.Writer) error {
+			return parquet.Write(w, []late{{0, 1, one}, {1, 2, one}})
+		}}, `"timestamp" and "timestamps" have different times`},
+		"lines": {map[string]func(w io.Writer) error{".jsonl": func(w io.Writer) error {
+			_, err := io.WriteString(w, `{"vector":[1],"time":0,"timestamp":1}`)
+			return err
+		}}, `"time" and "timestamp" have different times`},
+		"moments": {write(tableAbout{Kind: "moments", Unit: "seconds"}, timed{0, 0, one}), `it has "moments" in "seconds" instead of features in seconds`},
+		"unit":    {write(tableAbout{Kind: "features", Unit: "frames"}, timed{0, 0, one}), `in "frames"`},
+		"no kind": {write(map[string]int{"width": 1}, timed{0, 0, one}), `it has "" in ""`},
+		"a list":  {write([]int{1}, timed{0, 0, one}), "a list instead of an object"},
+		"broken": {map[string]func(w io.Writer) error{".parquet": func(w io.Writer) error {
+			return parquet.Write(w, []timed{{0, 0, one}}, parquet.KeyValueMetadata(parquetfile.Key, `{"kind":`))
+		}}, `its metadata "clipcue" cannot be read`},
+	} {
+		for extension, f := range c.files {
+			dir := t.TempDir()
+			if err := atomicfile.Write(filepath.Join(dir, "v"+extension), f); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Import(t.Context(), dir, create(t), ImportOptions{Backbone: "clip-1", FPS: 4})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%s%s: error %v, want %s", name, extension, err, c.want)
+			}
 		}
 	}
 }

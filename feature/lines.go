@@ -63,6 +63,28 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// time adds the timestamp of a line, if it has one.
+func (t *frames) time(row map[string]json.RawMessage, columns [len(timeColumns)]string) error {
+	first, at := "", 0.0
+	for _, name := range columns {
+		if name == "" {
+			continue
+		}
+		var x float64
+		if err := json.Unmarshal(row[name], &x); err != nil || string(row[name]) == "null" {
+			return fmt.Errorf("%q is %.100s instead of seconds", name, row[name])
+		}
+		if first != "" && x != at {
+			return differentTimes(first, name)
+		}
+		first, at = name, x
+	}
+	if first != "" {
+		t.times = append(t.times, at)
+	}
+	return nil
+}
+
 // line adds the frame of a line.
 func (t *frames) line(line []byte) error {
 	var row map[string]json.RawMessage
@@ -83,12 +105,8 @@ func (t *frames) line(line []byte) error {
 	if err := json.Unmarshal(row[columns.vector], &vector); err != nil {
 		return fmt.Errorf("%q: %w", columns.vector, err)
 	}
-	if columns.time != "" {
-		var x float64
-		if err := json.Unmarshal(row[columns.time], &x); err != nil || string(row[columns.time]) == "null" {
-			return fmt.Errorf("%q is %s instead of seconds", columns.time, row[columns.time])
-		}
-		t.times = append(t.times, x)
+	if err := t.time(row, columns.times); err != nil {
+		return err
 	}
 	if columns.video != "" {
 		var s string

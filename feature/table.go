@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/clipcue/clipcue/internal/input"
 	"github.com/clipcue/clipcue/internal/jsonl"
 	"github.com/clipcue/clipcue/internal/memory"
+	"github.com/clipcue/clipcue/internal/parquetfile"
 	"github.com/clipcue/clipcue/internal/text"
 )
 
@@ -29,6 +29,8 @@ type tableAbout struct {
 	Provenance *Provenance `json:"provenance,omitempty"`
 }
 
+const tableKind = "features"
+
 func (q *Sequence) rows(yield func(frameRow, error) bool) {
 	video := text.Escape(q.ID)
 	for i, t := range q.Timestamps {
@@ -39,13 +41,13 @@ func (q *Sequence) rows(yield func(frameRow, error) bool) {
 }
 
 func (q *Sequence) about() tableAbout {
-	return tableAbout{"features", "seconds", q.Width, &q.Provenance}
+	return tableAbout{tableKind, parquetfile.Unit, q.Width, &q.Provenance}
 }
 
 // Names of the columns of tables from other programs.
 var (
 	vectorColumns = []string{"vector", "features", "feature", "embedding", "embeddings"}
-	timeColumns   = []string{"time", "timestamp", "timestamps"}
+	timeColumns   = [...]string{"time", "timestamp", "timestamps"}
 )
 
 // table is a file of columns. Its methods call do for each row, and stop at an error. A vector is
@@ -99,25 +101,53 @@ func readTable(f table) (out arrays, err error) {
 	if err == nil && columns.video != "" {
 		err = f.EachText(columns.video, func(_ int, s string) error { return t.of(s) })
 	}
-	if err == nil && columns.time != "" {
-		err = f.EachTime(columns.time, func(_ int, seconds float64) error {
-			t.times = append(t.times, seconds)
-			return nil
-		})
+	if err == nil {
+		t.times, err = readTimes(f, columns.times)
 	}
 	if err != nil {
 		return out, err
 	}
-	out, err = t.arrays()
-	var about tableAbout
-	if json.Unmarshal([]byte(f.About()), &about) == nil {
-		out.provenance = about.Provenance
+	if out, err = t.arrays(); err != nil {
+		return out, err
 	}
+	var about tableAbout
+	err = parquetfile.CheckAbout(f.About(), tableKind, &about)
+	out.provenance = about.Provenance
 	return out, err
 }
 
+// readTimes returns the timestamps in the columns of a table, which must be equal; nil if it has none.
+func readTimes(f table, columns [len(timeColumns)]string) (times []float64, err error) {
+	first := ""
+	for _, name := range columns {
+		if name == "" {
+			continue
+		}
+		var all []float64
+		err := f.EachTime(name, func(_ int, seconds float64) error {
+			all = append(all, seconds)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if first != "" && !slices.Equal(all, times) {
+			return nil, differentTimes(first, name)
+		}
+		first, times = name, all
+	}
+	return times, nil
+}
+
+func differentTimes(a, b string) error {
+	return fmt.Errorf("%q and %q have different times; remove one", a, b)
+}
+
 // frameColumns are the names of a table's columns, "" for those that it does not have.
-type frameColumns struct{ vector, time, video string }
+type frameColumns struct {
+	vector, video string
+	times         [len(timeColumns)]string // must be equal
+}
 
 // columnsOf finds the columns among the names of a table.
 func columnsOf(names []string) (c frameColumns, err error) {
@@ -127,10 +157,12 @@ func columnsOf(names []string) (c frameColumns, err error) {
 	if c.vector == "" {
 		return c, fmt.Errorf("it has no column %s; it has %s", vectorColumns[0], strings.Join(names, ", "))
 	}
-	if c.time, err = columnOf(names, timeColumns); err != nil {
-		return c, err
+	for i, n := range timeColumns {
+		if c.times[i], err = columnOf(names, []string{n}); err != nil {
+			return c, err
+		}
 	}
-	if c.time == "" {
+	if c.times == (frameColumns{}).times {
 		if err := checkTimeNames("column", names, timeColumns[0]); err != nil {
 			return c, err
 		}

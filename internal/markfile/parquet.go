@@ -26,8 +26,10 @@ type parquetRow struct {
 	Score    *float64   `parquet:"score,optional"`
 }
 
+const tableKind = "marks"
+
 func writeParquet(w io.Writer, rows []Row, _ Options) error {
-	about := map[string]string{"kind": "marks", "unit": "seconds"}
+	about := map[string]string{"kind": tableKind, "unit": parquetfile.Unit}
 	return parquetfile.Write(w, about, func(yield func(parquetRow, error) bool) {
 		for _, r := range rows {
 			out := parquetRow{Video: r.Video, Start: r.Start, End: r.End, Label: r.Label, Negative: r.Negative, Score: r.Score}
@@ -82,6 +84,9 @@ func setNumber(set func(*Row, float64)) func(*Row, parquet.Value) error {
 func readParquet(data []byte, o Options) (rows []Row, err error) {
 	f, err := parquetfile.Open(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
+		return nil, err
+	}
+	if err := parquetfile.CheckAbout(f.About(), tableKind, &struct{}{}); err != nil {
 		return nil, err
 	}
 	if n := f.Rows(); n < 0 || n > maxRows {

@@ -143,6 +143,9 @@ func TestTypesInParquet(t *testing.T) {
 			return parquet.Write(w, []mark[string, []float64, string]{{"v", 1, 2, "x", []float64{0.5, 0.7}, ""}})
 		}, want, 0, "several values"},
 		"decimal": {func(w io.Writer) error { return parquet.Write(w, []decimal{{"v", 1, 2, "x", 50}}) }, want, 0, "column score has values of type DECIMAL"},
+		"moments": {func(w io.Writer) error {
+			return parquet.Write(w, []mark[string, float64, string]{{"v", 1, 2, "x", 0.5, ""}}, parquet.KeyValueMetadata("clipcue", `{"kind":"moments","unit":"seconds"}`))
+		}, want, 0, `it has "moments" in "seconds" instead of marks in seconds`},
 		"unsigned": {func(w io.Writer) error {
 			return parquet.Write(w, []mark[string, uint8, string]{{"v", 1, 2, "x", 0, "2026-01-02T03:04:05Z"}})
 		}, func() Row { r := want; r.Score = new(float64); return r }(), 0, ""},
