@@ -95,6 +95,7 @@ func TestSegmentErrors(t *testing.T) {
 	for _, x := range []struct{ name, text, want string }{
 		{"a.json", `[1]`, "not ActivityNet's JSON"},
 		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1], "label": "run"}]}}}`, `video "v": segment 1 has 1 times`},
+		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1, 2, 3], "label": "run"}]}}}`, `video "v": segment 1 has 3 times`},
 		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1, "x"], "label": "run"}]}}}`, "time x is not a number"},
 		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1, "NaN"], "label": "run"}]}}}`, "time NaN is not a number"},
 		{"a.json", `{"database": {"v": {"annotations": [{"segment": [1, 2], "label": ""}]}}}`, "label is empty"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/internal/input"
 )
 
@@ -21,8 +22,19 @@ func needed(t *float64) float64 {
 	return *t
 }
 
-// pair is a start and an end in JSON.
+// pair is a start and an end in JSON. More are an error.
 type pair []*float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *pair) UnmarshalJSON(data []byte) error {
+	if err := exactjson.Unmarshal(data, (*[]*float64)(p)); err != nil {
+		return err
+	}
+	if len(*p) > 2 {
+		return fmt.Errorf("a segment has %d times instead of a start and an end", len(*p))
+	}
+	return nil
+}
 
 func newPair(start, end float64) pair { return pair{&start, &end} }
 

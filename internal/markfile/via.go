@@ -56,7 +56,7 @@ type viaFile struct {
 type viaMetadata struct {
 	View    string         `json:"vid"`
 	Flag    int            `json:"flg"`
-	Times   pair           `json:"z"`
+	Times   []*float64     `json:"z"` // of a segment, or of a frame
 	Region  []float64      `json:"xy"`
 	Answers map[string]any `json:"av"` // by attribute
 }
@@ -119,7 +119,7 @@ func readVIA(data []byte, o Options) (rows []Row, err error) {
 			others++
 			continue
 		}
-		start, end := m.Times.times()
+		start, end := pair(m.Times).times()
 		video, err := v.video(m.View)
 		if err != nil {
 			return nil, fmt.Errorf("segment %q: %w", id, err)
