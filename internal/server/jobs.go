@@ -357,6 +357,7 @@ var jobAnswers = []struct {
 	detail string
 }{
 	{jobs.ErrNoJob, http.StatusNotFound, "There is no such job."},
+	{jobs.ErrReadOnly, http.StatusForbidden, "The folder of the library cannot be written, so the server runs no jobs."},
 	{jobs.ErrTooMany, http.StatusTooManyRequests, "Too many jobs are waiting. Try again later."},
 }
 

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -37,6 +36,8 @@ var (
 	ErrInUse = errors.New("another server already serves this library")
 	// ErrNoJob means that there is no job of that ID.
 	ErrNoJob = errors.New("there is no such job")
+	// ErrReadOnly means that the folder of the jobs cannot be written.
+	ErrReadOnly = errors.New("the folder of the jobs cannot be written")
 	// ErrTooMany means that too many jobs are waiting.
 	ErrTooMany = errors.New("too many jobs are waiting")
 )
@@ -53,7 +54,7 @@ const (
 // Manager runs jobs.
 type Manager struct {
 	dir   string
-	lock  *os.File
+	lock  *os.File // nil if the folder does not exist and cannot be created
 	kinds map[string]Kind
 	hub   *Hub
 	log   *slog.Logger
@@ -62,31 +63,27 @@ type Manager struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
+	readOnly bool // the folder cannot be written: the jobs of its list stay as they are
+
 	mu   sync.Mutex
 	list []*record     // in the order in which they were added
 	busy map[bool]bool // by Kind.Writes: a job runs
 }
 
 // Open opens the jobs in a folder, which is created, and runs those that did not end. The
-// end of ctx interrupts them. hub gets every change.
+// end of ctx interrupts them. hub gets every change. If the folder cannot be written, no job
+// runs, and Add and Remove return [ErrReadOnly].
 func Open(ctx context.Context, dir string, kinds map[string]Kind, hub *Hub, log *slog.Logger) (_ *Manager, err error) {
 	m := &Manager{dir: dir, kinds: kinds, hub: hub, log: log, busy: map[bool]bool{}}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	err = os.MkdirAll(dir, 0o777)
+	if m.readOnly = isReadOnly(err); err == nil {
+		err = m.openFolder()
+	}
+	if err != nil && !m.readOnly {
 		return nil, err
 	}
-	if m.lock, err = os.Open(dir); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			m.lock.Close()
-		}
-	}()
-	if free, err := filelock.Try(m.lock); err != nil || !free {
-		return nil, cmp.Or(err, fmt.Errorf("%s: %w", filepath.Dir(dir), ErrInUse))
-	}
-	if err := m.load(); err != nil {
-		return nil, err
+	if m.readOnly {
+		log.Warn("the server runs no jobs, because their folder cannot be written", "folder", dir, "error", err)
 	}
 	hub.current = m.unfinished
 	m.stop, m.cancel = context.WithCancel(ctx)
@@ -96,7 +93,38 @@ func Open(ctx context.Context, dir string, kinds map[string]Kind, hub *Hub, log 
 	return m, nil
 }
 
-// load reads the list of jobs, and removes files that belong to none of them.
+// isReadOnly reports whether an error says that a folder cannot be written.
+func isReadOnly(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// openFolder locks the folder, reads the list of jobs, and removes files that belong to none of them.
+func (m *Manager) openFolder() (err error) {
+	if m.lock, err = os.Open(m.dir); err != nil {
+		return err
+	}
+	free, err := filelock.Try(m.lock)
+	if err == nil && !free {
+		err = fmt.Errorf("%s: %w", filepath.Dir(m.dir), ErrInUse)
+	}
+	if err == nil {
+		err = m.load()
+	}
+	if err == nil {
+		// Another error, such as that of a full disk, ends when there is space.
+		if saved := m.save(); isReadOnly(saved) {
+			m.readOnly = true
+			return saved
+		}
+		err = m.removeLeftovers()
+	}
+	if err != nil {
+		m.lock.Close()
+	}
+	return err
+}
+
+// load reads the list of jobs.
 func (m *Manager) load() error {
 	data, err := input.ReadFile(filepath.Join(m.dir, listFile), maxList)
 	switch {
@@ -121,6 +149,11 @@ func (m *Manager) load() error {
 			r.State = Waiting
 		}
 	}
+	return nil
+}
+
+// removeLeftovers removes files that belong to no job.
+func (m *Manager) removeLeftovers() error {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {
 		return err
@@ -137,6 +170,9 @@ func (m *Manager) load() error {
 func (m *Manager) Close() error {
 	m.cancel()
 	m.running.Wait()
+	if m.lock == nil {
+		return nil
+	}
 	return m.lock.Close()
 }
 
@@ -149,6 +185,9 @@ func (m *Manager) Add(kind, title string, params any) (Job, error) {
 	data, err := json.Marshal(params)
 	if err != nil {
 		return Job{}, err
+	}
+	if m.readOnly {
+		return Job{}, ErrReadOnly
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -209,6 +248,8 @@ func (m *Manager) Remove(id string) error {
 	switch {
 	case r == nil:
 		return ErrNoJob
+	case m.readOnly:
+		return ErrReadOnly
 	case r.State == Running:
 		r.cancel()
 		return nil
@@ -291,6 +332,9 @@ func (m *Manager) prune() {
 
 // next starts the jobs whose turn it is. The caller holds the lock.
 func (m *Manager) next() {
+	if m.readOnly {
+		return
+	}
 	for _, r := range m.list {
 		k := m.kinds[r.Kind]
 		if r.State != Waiting || m.busy[k.Writes] || m.stop.Err() != nil {
