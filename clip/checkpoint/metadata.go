@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clipcue/clipcue/clip/bpe"
+	"github.com/clipcue/clipcue/internal/exactjson"
 	"github.com/clipcue/clipcue/video"
 )
 
@@ -37,7 +38,7 @@ func (w *Weights) Describe() (string, error) {
 // fromMetadata reads the output of Describe.
 func (w *Weights) fromMetadata(data []byte) error {
 	var d description
-	if err := json.Unmarshal(data, &d); err != nil {
+	if err := exactjson.Unmarshal(data, &d); err != nil {
 		return err
 	}
 	switch {

@@ -56,6 +56,8 @@ func TestServePage(t *testing.T) {
 	p.Wait(`document.activeElement.id == "save-name" && document.activeElement.value == "red circle"`)
 	p.Press(kb.Enter)
 	p.See("Saved.")
+	p.Visit("/?q=red+circle&min_seconds=&utm_source=mail")
+	p.Wait(`/^[1-9]\d* good match/.test(document.querySelector("h1").innerText)`)
 	p.Visit("/")
 	p.See("Saved searches")
 	p.Click("red circle")
