@@ -13,6 +13,15 @@ import (
 	"testing"
 )
 
+func content(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func zipOf(t *testing.T, name string) string {
 	t.Helper()
 	var b bytes.Buffer
