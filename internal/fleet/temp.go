@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -58,23 +59,9 @@ func newTemp(parent string) (dir string, remove func(), err error) {
 
 // lockSoon locks a folder for a moment.
 func lockSoon(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	for range 500 {
-		ok, err := filelock.Try(f)
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		if ok {
-			return func() { f.Close() }, nil
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	f.Close()
-	return nil, errors.New(dir + ": another process does not release its lock")
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Second, errors.New(dir+": another process does not release its lock"))
+	defer cancel()
+	return filelock.Folder(ctx, dir)
 }
 
 // removeUnlocked deletes a folder unless a process holds a lock on it. Windows has no such

@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -152,22 +153,9 @@ func change(path string, edit func([]Token) ([]Token, error)) error {
 
 // lockFolder waits until no other process changes the files of a folder.
 func lockFolder(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		ok, err := filelock.Try(f)
-		if err == nil && !ok && time.Now().After(end) {
-			err = fmt.Errorf("%s: another program has locked the folder for 10 s", dir)
-		}
-		switch {
-		case err != nil:
-			return nil, errors.Join(err, f.Close())
-		case ok:
-			return func() { f.Close() }, nil
-		}
-	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 10*time.Second, fmt.Errorf("%s: another program has locked the folder for 10 s", dir))
+	defer cancel()
+	return filelock.Folder(ctx, dir)
 }
 
 func hash(secret string) string {
